@@ -1,0 +1,1 @@
+//! session-store on a local file system: one JSONL file per segment.

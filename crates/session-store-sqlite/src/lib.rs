@@ -1,0 +1,1 @@
+//! session-store in one SQLite database file.

@@ -1,0 +1,1 @@
+//! Agent session logs: one small Store trait, backends by feature flag and URL.

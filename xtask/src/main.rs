@@ -1,0 +1,3 @@
+//! Every chore of this workspace as a command.
+
+fn main() {}
