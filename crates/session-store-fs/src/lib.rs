@@ -1,1 +1,70 @@
 //! session-store on a local file system: one JSONL file per segment.
+//!
+//! ```text
+//! {root}/{session_id}/{segment_id}.jsonl          the log, an entry a line
+//! {root}/{session_id}/{segment_id}.trace.jsonl    the trace
+//! {root}/pods/{pod_name}/metadata.json            a pod
+//! {root}/.session-store/                          format version, locks, epochs, hints, torn tails set aside
+//! ```
+//!
+//! A directory in this layout that another program wrote opens as it is, and whatever reads JSONL reads
+//! ours. Everything in `.session-store/` can be lost without losing an entry. Files have mode 0600 and
+//! folders 0700. Another program may read alongside, and may write while no handle is at work on the same
+//! segment, but not at the same time. The file system must be a local one: network file systems do not keep
+//! what the protocol needs of `flock(2)` and `O_APPEND`.
+//!
+//! ```
+//! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+//! use session_store_fs::FsStore;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("logs");
+//! let store = FsStore::open_or_create(&path)?;
+//! let (session, segment) = (SessionId::new(), SegmentId::new());
+//! store.append(session, segment, &LogEntry::from_json(r#"{"kind":"invoke"}"#)?)?;
+//!
+//! let file = path.join(session.to_string()).join(format!("{segment}.jsonl"));
+//! assert_eq!(std::fs::read_to_string(file)?, "{\"kind\":\"invoke\"}\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How an entry gets into the file
+//!
+//! An append locks its stripe (one of 256 lock files, and a mutex beside it for the threads that share the
+//! handle), sees whether the stripe's generation or the file's length is another than it knew, writes the
+//! line and its newline with one `write(2)`, and unlocks: five system calls. If the write comes out short,
+//! the file is set back to where it was. The first entry is written to a temporary file that then gets the
+//! log's name, so a crash leaves no empty log.
+//!
+//! # What a crash leaves
+//!
+//! A killed process can tear even a single write. The closing brace commits an entry and the newline only
+//! separates: a last line without newline that is a whole object is an entry; a strict prefix of an object,
+//! or a last line with NULs, is torn. Readers pass over a torn tail, and the next append moves it to
+//! `.session-store/torn/` before it writes (R5). What is acknowledged survives the process, not a power
+//! cut.
+//!
+//! # What a handle keeps
+//!
+//! A handle scans a log once and then knows its length, its number of entries, and a mark for each 64 KiB,
+//! so that counting, paging and truncating do not read it again. Any change but an append first moves on
+//! the generation of its stripe, which is the length of the lock file, and writes a new random epoch for
+//! the segment; that tells every handle, here and in other processes, to look again.
+
+mod failure;
+mod hint;
+mod index;
+mod layout;
+mod listing;
+mod log;
+mod options;
+mod pods;
+mod read;
+mod segment;
+mod side;
+mod store;
+mod stripe;
+mod torn;
+
+pub use options::FsOptions;
+pub use store::FsStore;

@@ -1,0 +1,208 @@
+//! What a handle knows about a log's lines: how many entries there are and where they begin. It is built by
+//! one scan and kept in step by appends, so that counting and paging do not read the log again.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+
+use crate::torn::{Tail, is_blank};
+
+/// How much is read at once.
+const BLOCK: usize = 256 * 1024;
+
+/// A mark is kept for about this many bytes, so that no lookup scans more.
+const MARK_EVERY: u64 = 64 * 1024;
+
+/// The beginning of a line: its offset, the entries before it, and the physical lines before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) offset: u64,
+    pub(crate) entries: usize,
+    pub(crate) lines: usize,
+}
+
+/// The lines of a log up to the length that it had when last looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LineIndex {
+    /// The file's length.
+    len: u64,
+    /// Where the tail begins, after all terminated lines.
+    tail_start: Mark,
+    tail: Tail,
+    marks: Vec<Mark>,
+}
+
+impl LineIndex {
+    pub(crate) fn empty() -> Self {
+        Self {
+            len: 0,
+            tail_start: Mark::default(),
+            tail: Tail::Clean,
+            marks: vec![Mark::default()],
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(crate) fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    pub(crate) fn tail_start(&self) -> Mark {
+        self.tail_start
+    }
+
+    /// The entries there are: non-blank lines, checked or not, less a torn one.
+    pub(crate) fn entries(&self) -> usize {
+        self.tail_start.entries + usize::from(self.tail == Tail::Line)
+    }
+
+    /// Where readers stop: before a torn tail.
+    pub(crate) fn readable(&self) -> u64 {
+        if self.tail == Tail::Torn { self.tail_start.offset } else { self.len }
+    }
+
+    /// The last mark at or before the entry.
+    pub(crate) fn mark_before(&self, entry: usize) -> Mark {
+        let after = self.marks.partition_point(|mark| mark.entries <= entry);
+        self.marks[after.saturating_sub(1)]
+    }
+
+    /// Takes in what was appended since the last look, or everything where the file has shrunk.
+    pub(crate) fn catch_up(&mut self, file: &File, len: u64) -> io::Result<()> {
+        if len < self.len {
+            *self = Self::empty();
+        }
+        let mut last = self.tail_start;
+        let rest = scan_lines(file, self.tail_start.offset, len, |line| {
+            last = self.tail_start;
+            self.take_line(line.next, !line.blank);
+            ControlFlow::Continue(())
+        })?;
+        self.len = len;
+        self.tail = Tail::of(&read_range(file, rest, len)?);
+        if self.tail == Tail::Clean && has_nul(file, last.offset, len)? {
+            // A last line with NULs is torn even if its newline arrived.
+            self.cut(last);
+            self.len = len;
+            self.tail = Tail::Torn;
+        }
+        Ok(())
+    }
+
+    /// Takes in what was just written at the end: whole lines, the last perhaps without its newline.
+    pub(crate) fn wrote(&mut self, bytes: &[u8]) {
+        let begin = self.len;
+        let mut counts = self.tail != Tail::Blank;
+        for newline in memchr::memchr_iter(b'\n', bytes) {
+            self.take_line(begin + newline as u64 + 1, counts);
+            counts = true;
+        }
+        self.len = begin + bytes.len() as u64;
+        self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
+    }
+
+    /// The file now ends where the mark is.
+    pub(crate) fn cut(&mut self, mark: Mark) {
+        self.marks.truncate(self.marks.partition_point(|kept| kept.offset <= mark.offset));
+        self.tail_start = mark;
+        self.tail = Tail::Clean;
+        self.len = mark.offset;
+    }
+
+    /// Where the entry begins, found from the mark before it. The entry must be there.
+    pub(crate) fn find(&self, file: &File, entry: usize) -> io::Result<Mark> {
+        let mut mark = self.mark_before(entry);
+        scan_lines(file, mark.offset, self.readable(), |line| {
+            if mark.entries == entry {
+                return ControlFlow::Break(());
+            }
+            mark = mark.after(line.next, !line.blank);
+            ControlFlow::Continue(())
+        })?;
+        Ok(mark)
+    }
+
+    fn take_line(&mut self, next: u64, counts: bool) {
+        self.tail_start = self.tail_start.after(next, counts);
+        let last = self.marks.last().copied().unwrap_or_default();
+        if next - last.offset >= MARK_EVERY {
+            self.marks.push(self.tail_start);
+        }
+    }
+}
+
+impl Mark {
+    fn after(self, next: u64, counts: bool) -> Self {
+        Self { offset: next, entries: self.entries + usize::from(counts), lines: self.lines + 1 }
+    }
+}
+
+/// A terminated line: where the next one begins, and whether it is all white space.
+struct Line {
+    next: u64,
+    blank: bool,
+}
+
+/// Calls back for each terminated line between the offsets, and returns where the unterminated rest begins
+/// (or where the callback broke off).
+fn scan_lines(
+    file: &File,
+    from: u64,
+    to: u64,
+    mut on_line: impl FnMut(Line) -> ControlFlow<()>,
+) -> io::Result<u64> {
+    let mut block = vec![0; BLOCK.min(length(from, to))];
+    let (mut at, mut rest, mut blank) = (from, from, true);
+    while at < to {
+        let size = block.len().min(length(at, to));
+        let bytes = &mut block[..size];
+        file.read_exact_at(bytes, at)?;
+        let mut begin = 0;
+        for newline in memchr::memchr_iter(b'\n', bytes) {
+            blank = blank && is_blank(&bytes[begin..newline]);
+            begin = newline + 1;
+            rest = at + begin as u64;
+            if on_line(Line { next: rest, blank }).is_break() {
+                return Ok(rest);
+            }
+            blank = true;
+        }
+        blank = blank && is_blank(&bytes[begin..]);
+        at += size as u64;
+    }
+    Ok(rest)
+}
+
+/// Reads a part of a file without moving its position.
+pub(crate) struct Range<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) at: u64,
+    pub(crate) end: u64,
+}
+
+impl Read for Range<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len().min(length(self.at, self.end));
+        let count = self.file.read_at(&mut buffer[..wanted], self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length(from, to)];
+    file.read_exact_at(&mut bytes, from)?;
+    Ok(bytes)
+}
+
+fn has_nul(file: &File, from: u64, to: u64) -> io::Result<bool> {
+    Ok(memchr::memchr(0, &read_range(file, from, to)?).is_some())
+}
+
+fn length(from: u64, to: u64) -> usize {
+    usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,179 @@
+//! Where everything lies below the root, and which names are ours. Pure functions of ids and names.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use session_store_core::{SegmentId, SessionId};
+use uuid::Uuid;
+
+/// A segment's full name.
+pub(crate) type Key = (SessionId, SegmentId);
+
+/// The two files that a segment may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Log,
+    Trace,
+}
+
+impl Kind {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Log => ".jsonl",
+            Self::Trace => ".trace.jsonl",
+        }
+    }
+}
+
+/// The paths of a store's parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn session(&self, session_id: SessionId) -> PathBuf {
+        self.root.join(session_id.to_string())
+    }
+
+    pub(crate) fn file(&self, (session_id, segment_id): Key, kind: Kind) -> PathBuf {
+        self.session(session_id).join(format!("{segment_id}{}", kind.suffix()))
+    }
+
+    pub(crate) fn pods(&self) -> PathBuf {
+        self.root.join("pods")
+    }
+
+    /// The folder of what can be lost without losing an entry.
+    pub(crate) fn side(&self) -> PathBuf {
+        self.root.join(".session-store")
+    }
+
+    pub(crate) fn format(&self) -> PathBuf {
+        self.side().join("format")
+    }
+
+    pub(crate) fn locks(&self) -> PathBuf {
+        self.side().join("locks")
+    }
+
+    pub(crate) fn stripe(&self, stripe: u8) -> PathBuf {
+        self.locks().join(format!("{stripe:02x}"))
+    }
+
+    pub(crate) fn pod_lock(&self) -> PathBuf {
+        self.locks().join("pods")
+    }
+
+    pub(crate) fn epochs(&self) -> PathBuf {
+        self.side().join("epochs")
+    }
+
+    pub(crate) fn epoch(&self, (session_id, segment_id): Key) -> PathBuf {
+        self.epochs().join(format!("{session_id}.{segment_id}"))
+    }
+
+    pub(crate) fn hints(&self) -> PathBuf {
+        self.side().join("hints")
+    }
+
+    pub(crate) fn hint(&self, segment_id: SegmentId) -> PathBuf {
+        self.hints().join(segment_id.to_string())
+    }
+
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.side().join("tmp")
+    }
+
+    pub(crate) fn torn(&self) -> PathBuf {
+        self.side().join("torn")
+    }
+
+    /// How the names of a segment's torn tails begin.
+    pub(crate) fn torn_prefix((session_id, segment_id): Key) -> String {
+        format!("{session_id}.{segment_id}.")
+    }
+}
+
+/// The lock stripe of a segment: FNV-1a over the bytes of its segment id. Both logs of a segment id that
+/// two sessions share lie in one stripe, which therefore also guards the id's lookup hint. Programs of
+/// every version must agree on this.
+pub(crate) fn stripe_of(segment_id: SegmentId) -> u8 {
+    let bytes = *Uuid::from(segment_id).as_bytes();
+    let hash = bytes
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    hash.to_le_bytes().into_iter().fold(0, |folded, byte| folded ^ byte)
+}
+
+/// The session that a folder of this name holds; only the spelling that we write is ours.
+pub(crate) fn session_of(name: &OsStr) -> Option<SessionId> {
+    canonical(name.to_str()?).map(SessionId::from)
+}
+
+/// The segment and kind of a file of this name.
+pub(crate) fn segment_of(name: &OsStr) -> Option<(SegmentId, Kind)> {
+    let name = name.to_str()?;
+    [Kind::Trace, Kind::Log].into_iter().find_map(|kind| {
+        let id = canonical(name.strip_suffix(kind.suffix())?)?;
+        Some((SegmentId::from(id), kind))
+    })
+}
+
+fn canonical(text: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(text).ok()?;
+    let mut spelling = Uuid::encode_buffer();
+    (id.hyphenated().encode_lower(&mut spelling) == text).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0190a7c2-0000-7000-8000-0000000000ff";
+
+    #[test]
+    fn names_are_ours_in_one_spelling_only() {
+        let id: Uuid = ID.parse().unwrap();
+        assert_eq!(session_of(OsStr::new(ID)), Some(SessionId::from(id)));
+        let upper = ID.to_uppercase();
+        for stray in
+            ["", "pods", ".session-store", upper.as_str(), "0190a7c2000070008000000000000ff"]
+        {
+            assert_eq!(session_of(OsStr::new(stray)), None, "{stray}");
+        }
+    }
+
+    #[test]
+    fn a_trace_is_told_from_a_log() {
+        let id = SegmentId::from(ID.parse::<Uuid>().unwrap());
+        let parse = |name: String| segment_of(OsStr::new(&name));
+        assert_eq!(parse(format!("{ID}.jsonl")), Some((id, Kind::Log)));
+        assert_eq!(parse(format!("{ID}.trace.jsonl")), Some((id, Kind::Trace)));
+        for stray in [
+            format!("{ID}.json"),
+            format!("{ID}.jsonl.bak"),
+            format!(" {ID}.jsonl"),
+            "x.jsonl".into(),
+        ] {
+            assert_eq!(parse(stray.clone()), None, "{stray}");
+        }
+    }
+
+    #[test]
+    fn a_stripe_never_changes() {
+        let of = |id: u128| stripe_of(SegmentId::from(Uuid::from_u128(id)));
+        assert_eq!([of(0), of(1), of(u128::MAX)], STRIPES);
+    }
+
+    /// Programs that run side by side lock the same file only if this stays as it is.
+    const STRIPES: [u8; 3] = [28, 100, 189];
+}

@@ -1,0 +1,209 @@
+//! One open file of entries, a log or a trace: what is known about it, and the writes that keep its lines
+//! whole. Whoever calls holds the segment's lock.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use session_store_core::{Head, StoreError};
+
+use crate::failure::{Attempt, if_found};
+use crate::index::{LineIndex, Mark};
+use crate::side::Epoch;
+use crate::stripe::{Generation, is_forbidden};
+
+/// About as much as one write gets; larger batches take several.
+const WRITE_BYTES: usize = 1024 * 1024;
+
+/// Another program may replace the file while nobody uses it. A file that has lain still for this long is
+/// therefore opened by its path again.
+const TRUST: Duration = Duration::from_secs(1);
+
+/// An open file of entries.
+pub(crate) struct Log {
+    path: Arc<Path>,
+    file: Arc<File>,
+    writable: bool,
+    used: Instant,
+    known: Known,
+}
+
+/// What has been found out about a file, and the generation in which it was true.
+pub(crate) struct Known {
+    generation: Generation,
+    inode: u64,
+    /// A trace has none, and no head.
+    epoch: Option<Epoch>,
+    index: LineIndex,
+}
+
+impl Log {
+    /// Opens the file, if it is there: to read, where nobody may write it. `epoch` reads the epoch.
+    pub(crate) fn open(
+        path: &Path,
+        generation: Generation,
+        epoch: impl FnOnce(&File) -> Result<Option<Epoch>, StoreError>,
+    ) -> Result<Option<Self>, StoreError> {
+        let opened = OpenOptions::new().read(true).append(true).open(path);
+        let (opened, writable) = match opened {
+            Err(error) if is_forbidden(&error) => (File::open(path), false),
+            result => (result, true),
+        };
+        let Some(file) = if_found(opened).trying("open", path)? else { return Ok(None) };
+        let inode = file.metadata().trying("look at", path)?.ino();
+        let known = Known { generation, inode, epoch: epoch(&file)?, index: LineIndex::empty() };
+        Ok(Some(Self {
+            path: path.into(),
+            file: Arc::new(file),
+            writable,
+            used: Instant::now(),
+            known,
+        }))
+    }
+
+    /// Whether the file and what is known of it can be used as they are: nothing but appends happened, it
+    /// did not lie still, and its epoch does not hang on what another program does to it.
+    pub(crate) fn is_fresh(&self, generation: Generation) -> bool {
+        let settled = self.known.epoch.is_none_or(|epoch| epoch.written);
+        settled && self.known.generation == generation && self.used.elapsed() < TRUST
+    }
+
+    /// Takes over the lines that were known before, unless something may have been cut since.
+    pub(crate) fn inherit(&mut self, before: Known) {
+        let epoch = self.known.epoch;
+        let same_epoch = epoch == before.epoch && epoch.is_some_and(|epoch| epoch.written);
+        let uncut = self.known.generation == before.generation || same_epoch;
+        if uncut && self.known.inode == before.inode {
+            self.known.index = before.index;
+        }
+    }
+
+    /// Closes the file and keeps what is known.
+    pub(crate) fn into_known(self) -> Known {
+        self.known
+    }
+
+    /// Looks at what was appended since the last look.
+    pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
+        let len = (&*self.file).seek(SeekFrom::End(0)).trying("measure", &self.path)?;
+        if len != self.known.index.len() {
+            self.known.index.catch_up(&self.file, len).trying("read", &self.path)?;
+        }
+        self.used = Instant::now();
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Arc<Path> {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    pub(crate) fn used(&self) -> Instant {
+        self.used
+    }
+
+    pub(crate) fn index(&self) -> &LineIndex {
+        &self.known.index
+    }
+
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.known.epoch
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        let token = self.known.epoch.map_or(0, |epoch| epoch.token);
+        Head::new(self.known.index.entries(), token)
+    }
+
+    /// Where the entry begins.
+    pub(crate) fn find(&self, entry: usize) -> Result<Mark, StoreError> {
+        self.known.index.find(&self.file, entry).trying("read", &self.path)
+    }
+
+    /// The stripe has moved on by this handle's own doing.
+    pub(crate) fn moved_on(&mut self, generation: Generation, epoch: Option<Epoch>) {
+        self.known.generation = generation;
+        self.known.epoch = epoch;
+    }
+
+    /// Appends the entries, all or none: after a failure what arrived is taken back. The tail is not torn.
+    pub(crate) fn append<'a>(
+        &mut self,
+        mut entries: impl Iterator<Item = &'a str>,
+    ) -> Result<(), StoreError> {
+        let file = self.for_writing()?;
+        let before = self.known.index.len();
+        loop {
+            let bytes = next_write(self.known.index.tail().owes_newline(), &mut entries);
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            match write_entries(&file, &bytes) {
+                Ok(written) => self.known.index.wrote(&bytes[..written]),
+                Err(error) => return Err(self.take_back(&file, before, error)),
+            }
+        }
+    }
+
+    /// The file as it can be written; opened to read only, it is opened again for the system to refuse.
+    fn for_writing(&self) -> Result<Arc<File>, StoreError> {
+        if self.writable {
+            return Ok(Arc::clone(&self.file));
+        }
+        let file = OpenOptions::new().append(true).open(&self.path);
+        file.map(Arc::new).trying("open for writing", &self.path)
+    }
+
+    fn take_back(&self, file: &File, before: u64, error: io::Error) -> StoreError {
+        let operation = format!("append to {}", self.path.display());
+        match file.set_len(before) {
+            Ok(()) => StoreError::io(operation, error),
+            Err(_) => StoreError::Indeterminate { operation, source: error.into() },
+        }
+    }
+
+    /// Cuts the file where the mark is.
+    pub(crate) fn cut(&mut self, mark: Mark) -> Result<(), StoreError> {
+        self.for_writing()?.set_len(mark.offset).trying("truncate", &self.path)?;
+        self.known.index.cut(mark);
+        Ok(())
+    }
+}
+
+/// The bytes of the next write: a newline if one is owed, and entries with theirs. Empty at the end.
+fn next_write<'a>(owes_newline: bool, entries: &mut impl Iterator<Item = &'a str>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < WRITE_BYTES
+        && let Some(entry) = entries.next()
+    {
+        bytes.reserve(entry.len() + 2);
+        if bytes.is_empty() && owes_newline {
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(entry.as_bytes());
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+/// Writes everything, or everything but the last newline: the closing brace has committed the entry, and
+/// the next append writes the newline in its own write (R5). Returns how much was written.
+fn write_entries(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if written + 1 == bytes.len() => return Ok(written),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
+}

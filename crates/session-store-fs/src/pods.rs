@@ -1,0 +1,152 @@
+//! Pods: a folder each, under the pod's name where every file system can hold it and tell it apart, else
+//! under a hash of it with the name inside.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use session_store_core::{Pod, PodName, PodStore, StoreError};
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use crate::FsStore;
+use crate::failure::{Attempt, corrupt, if_found};
+use crate::side::{create_folder, name_file};
+
+/// What a pod is stored in.
+const METADATA: &str = "metadata.json";
+
+/// Where the name is, in a folder that is named by its hash.
+const NAME: &str = "name";
+
+/// Begins the name of a folder that is named by a hash.
+const HASHED: char = '~';
+
+/// Sets these hashes apart from all others made the same way (RFC 9562, version 5).
+const NAMESPACE: Uuid = Uuid::from_u128(0x2f1c_93a0_5d7e_4c6b_9e84_6a0d_71b3_c258);
+
+/// Whether a folder of this name is this pod's on every file system: none folds its case, normalises it,
+/// reserves it or finds it too long.
+fn is_plain(name: &str) -> bool {
+    const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
+    let stem = name.split('.').next().unwrap_or(name);
+    let numbered = stem.len() == 4 && (stem.starts_with("com") || stem.starts_with("lpt"));
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    name.bytes().all(plain)
+        && !name.starts_with('.')
+        && !name.ends_with('.')
+        && !numbered
+        && !RESERVED.contains(&stem)
+}
+
+impl FsStore {
+    fn hashed_folder(&self, name: &PodName) -> PathBuf {
+        let hash = Uuid::new_v5(&NAMESPACE, name.as_str().as_bytes());
+        self.layout().pods().join(format!("{HASHED}{hash}"))
+    }
+
+    /// The folder that holds the pod now, if any: its own, or one that another program made under its very
+    /// name. A file system that folds names must not pass off another pod's, so the names are compared.
+    fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
+        let plain = self.layout().pods().join(name.as_str());
+        if is_plain(name.as_str()) {
+            return Ok(plain.join(METADATA).is_file().then_some(plain));
+        }
+        let hashed = self.hashed_folder(name);
+        if hashed.join(METADATA).is_file() {
+            return Ok(Some(hashed));
+        }
+        let there = plain.join(METADATA).is_file() && self.pod_folders()?.contains(&plain);
+        Ok(there.then_some(plain))
+    }
+
+    fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let pods = self.layout().pods();
+        let Some(listing) = if_found(fs::read_dir(&pods)).trying("list", &pods)? else {
+            return Ok(Vec::new());
+        };
+        let paths = listing.map(|entry| entry.map(|entry| entry.path()));
+        paths.collect::<Result<_, _>>().trying("list", &pods)
+    }
+
+    /// Where the pod goes, made if need be.
+    fn folder_for(&self, name: &PodName) -> Result<PathBuf, StoreError> {
+        if let Some(folder) = self.pod_folder(name)? {
+            return Ok(folder);
+        }
+        if is_plain(name.as_str()) {
+            let folder = self.layout().pods().join(name.as_str());
+            create_folder(&folder)?;
+            return Ok(folder);
+        }
+        let folder = self.hashed_folder(name);
+        create_folder(&folder)?;
+        let path = folder.join(NAME);
+        name_file(self.file_with(name.as_str())?, &path)?;
+        Ok(folder)
+    }
+
+    fn file_with(&self, text: &str) -> Result<NamedTempFile, StoreError> {
+        self.layout().temporary_file(|file| file.write_all(text.as_bytes()))
+    }
+}
+
+/// The pod that a folder holds.
+fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
+    if !folder.join(METADATA).is_file() {
+        return Ok(None);
+    }
+    let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let path = folder.join(NAME);
+    let inside = match plain.starts_with(HASHED) {
+        true => if_found(fs::read_to_string(&path)).trying("read", &path)?,
+        false => None,
+    };
+    Ok(inside.as_deref().unwrap_or(plain).parse().ok())
+}
+
+impl PodStore for FsStore {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
+        self.prepare()?;
+        let _guard = self.pod_lock().exclusive()?;
+        let file = self.file_with(&format!("{}\n", pod.as_json()))?;
+        name_file(file, &self.folder_for(name)?.join(METADATA))
+    }
+
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
+        let Some(folder) = self.pod_folder(name)? else { return Ok(None) };
+        let path = folder.join(METADATA);
+        match fs::read_to_string(&path) {
+            Ok(text) => Pod::from_json(text).map(Some).map_err(|error| corrupt(&path, 1, &error)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(corrupt(&path, 1, &StoreError::from(error)))
+            }
+            Err(error) => if_found(Err(error)).trying("read", &path),
+        }
+    }
+
+    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
+        let mut names = BTreeSet::new();
+        for folder in self.pod_folders()? {
+            names.extend(name_of(&folder)?);
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
+        if self.pod_folder(name)?.is_none() {
+            return Ok(false);
+        }
+        self.prepare()?;
+        let _guard = self.pod_lock().exclusive()?;
+        let Some(folder) = self.pod_folder(name)? else { return Ok(false) };
+        for file in [METADATA, NAME] {
+            let path = folder.join(file);
+            if_found(fs::remove_file(&path)).trying("delete", &path)?;
+        }
+        // Another program's files in it are not ours to delete.
+        let _ = fs::remove_dir(&folder);
+        Ok(true)
+    }
+}

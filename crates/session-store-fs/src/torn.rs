@@ -1,0 +1,109 @@
+//! Whether the end of a log is an entry, a torn one, or something else. Pure functions of bytes.
+
+use session_store_core::LogEntry;
+
+/// What the bytes after the last newline are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// There are none.
+    Clean,
+    /// Only white space: no entry, but the next append owes it a newline.
+    Blank,
+    /// A whole object, which counts as an entry, or bytes that never were one, which count as a bad line.
+    /// The next append owes it a newline.
+    Line,
+    /// What a crash left of an entry: not read, not counted, moved aside by the next append.
+    Torn,
+}
+
+impl Tail {
+    /// The tail that `bytes`, which hold no newline, make.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            Self::Clean
+        } else if is_blank(bytes) {
+            Self::Blank
+        } else if is_torn(bytes) {
+            Self::Torn
+        } else {
+            Self::Line
+        }
+    }
+
+    pub(crate) fn owes_newline(self) -> bool {
+        matches!(self, Self::Blank | Self::Line)
+    }
+}
+
+/// Whether a line holds nothing but white space.
+pub(crate) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(is_space)
+}
+
+/// How long a line is without the white space around it.
+pub(crate) fn trimmed_len(line: &[u8]) -> usize {
+    let text = |byte: &u8| !is_space(byte);
+    match (line.iter().position(text), line.iter().rposition(text)) {
+        (Some(first), Some(last)) => last + 1 - first,
+        _ => 0,
+    }
+}
+
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether an unterminated last line is what a crash leaves: it holds NULs, which a file system puts where
+/// data never arrived, or it is a strict prefix of an object.
+fn is_torn(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes).is_some() || is_object_prefix(bytes)
+}
+
+fn is_object_prefix(bytes: &[u8]) -> bool {
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(error) if error.error_len().is_none() => {
+            // The last character is cut. It can only stand inside a string, where any other may too.
+            let whole = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            format!("{whole}\u{fffd}")
+        }
+        Err(_) => return false,
+    };
+    // A number cut after its sign, point or exponent is refused as a number, not as an early end; one more
+    // digit makes it whole.
+    text.trim_start().starts_with('{') && (ends_early(&text) || ends_early(&format!("{text}0")))
+}
+
+fn ends_early(text: &str) -> bool {
+    matches!(LogEntry::from_json(text), Err(session_store_core::StoreError::Serde(error)) if error.is_eof())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_strict_prefix_of_an_object_is_torn() {
+        let object =
+            "{\"a\" : [1, -2.5e+10, true, null, \"é\\u00e9\\\\\\\"🦀\", {}], \"b\":{\"c\":false}} ";
+        let whole = object.trim_end().len();
+        for cut in 1..whole {
+            assert_eq!(Tail::of(&object.as_bytes()[..cut]), Tail::Torn, "cut at {cut}");
+        }
+        assert_eq!(Tail::of(&object.as_bytes()[..whole]), Tail::Line);
+    }
+
+    #[test]
+    fn nothing_else_is_torn_but_nuls() {
+        assert_eq!(Tail::of(b""), Tail::Clean);
+        assert_eq!(Tail::of(b" \t\r"), Tail::Blank);
+        for line in
+            ["{}", "{} ", "{}{", "[1", "\"{", "tru", "1", "{]", "{\"a\":01", "{\"a\" \"", "{x"]
+        {
+            assert_eq!(Tail::of(line.as_bytes()), Tail::Line, "{line}");
+        }
+        assert_eq!(Tail::of(b"{\"a\":\"\xff"), Tail::Line, "no prefix of any text");
+        assert_eq!(Tail::of(b"{\"a\":1}\0\0"), Tail::Torn);
+        assert_eq!(Tail::of(b"\0\0\0"), Tail::Torn);
+    }
+}

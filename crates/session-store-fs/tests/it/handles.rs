@@ -1,0 +1,172 @@
+//! Several handles and threads on one directory, and a program that does not lock.
+
+use std::fs;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use session_store_core::{Store, StoreError, TraceEntry};
+
+use crate::{Fixture, entry, numbered};
+
+#[test]
+fn a_handle_notices_what_another_cut_replaced_or_deleted() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let (one, other) = (fixture.open(), fixture.open());
+    one.create_segment(session, segment, &numbered(0..4)).unwrap();
+    assert_eq!(fixture.count(&other), 4);
+
+    one.truncate(session, segment, 2).unwrap();
+    one.append_all(session, segment, &numbered(8..10)).unwrap();
+    assert_eq!(other.read_all(session, segment).unwrap(), numbered([0, 1, 8, 9]));
+    fixture.append(&other, "{\"n\":5}");
+
+    one.create_segment(session, segment, &numbered([7])).unwrap();
+    fixture.append(&other, "{\"n\":6}");
+    assert_eq!(one.read_all(session, segment).unwrap(), numbered([7, 6]));
+
+    one.delete_segment(session, segment).unwrap();
+    assert!(other.read_all(session, segment).unwrap_err().is_not_found());
+    fixture.append(&other, "{\"n\":1}");
+    assert_eq!(one.read_all(session, segment).unwrap(), numbered([1]));
+}
+
+#[test]
+fn truncate_and_regrow_is_a_conflict_for_every_handle() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let (one, other) = (fixture.open(), fixture.open());
+    let head = one.append_if(session, segment, None, &numbered(0..3)).unwrap();
+    assert_eq!(other.head(session, segment).unwrap(), Some(head));
+    other.truncate(session, segment, 2).unwrap();
+    other.append_all(session, segment, &numbered(2..3)).unwrap();
+    for store in [&one, &other, &fixture.open()] {
+        let error = store.append_if(session, segment, Some(head), &numbered(3..4)).unwrap_err();
+        assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
+    }
+    assert_eq!(fixture.count(&one), 3);
+}
+
+#[test]
+fn another_programs_log_gets_one_epoch_that_all_handles_see() {
+    let fixture = Fixture::holding("{\"n\":0}\n");
+    let (session, segment) = (fixture.session, fixture.segment);
+    let (one, other) = (fixture.open(), fixture.open());
+    other.head(session, segment).unwrap();
+    fs::write(fixture.log(), "{\"n\":-1}\n{\"n\":0}\n").unwrap();
+    let head = other.head(session, segment).unwrap();
+    assert_eq!(one.head(session, segment).unwrap(), head);
+    let head = one.append_if(session, segment, head, &numbered(1..2)).unwrap();
+    let head = other.append_if(session, segment, Some(head), &numbered(2..3)).unwrap();
+    assert_eq!(one.head(session, segment).unwrap(), Some(head));
+}
+
+#[test]
+fn writers_cutters_and_readers_on_one_segment() {
+    const WRITERS: usize = 4;
+    const EACH: usize = 300;
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let barrier = Barrier::new(WRITERS + 1);
+    let stores: Vec<_> = (0..WRITERS + 1).map(|_| fixture.open()).collect();
+    thread::scope(|scope| {
+        for (writer, store) in stores.iter().take(WRITERS).enumerate() {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                barrier.wait();
+                for n in 0..EACH {
+                    // Odd sizes, so that lines end anywhere in a page.
+                    let filler = "x".repeat((n * 37) % 5_000);
+                    let text = format!("{{\"writer\":{writer},\"n\":{n},\"filler\":\"{filler}\"}}");
+                    store.append(session, segment, &entry(&text)).unwrap();
+                }
+            });
+        }
+        let store = &stores[WRITERS];
+        barrier.wait();
+        let mut seen = 0;
+        while seen < WRITERS * EACH {
+            match store.read_all(session, segment) {
+                Ok(entries) => {
+                    assert!(entries.len() >= seen, "what was read once stays");
+                    seen = entries.len();
+                }
+                Err(error) => assert!(error.is_not_found(), "{error:?}"),
+            }
+        }
+    });
+    let texts = fixture.texts(&fixture.open());
+    for writer in 0..WRITERS {
+        let own = format!("{{\"writer\":{writer},");
+        let order: Vec<_> = texts.iter().filter(|text| text.starts_with(&own)).collect();
+        assert_eq!(order.len(), EACH);
+        assert!(order.iter().enumerate().all(|(n, text)| text.contains(&format!("\"n\":{n},"))));
+    }
+}
+
+#[test]
+fn readers_never_see_a_mix_of_old_and_new() {
+    const ROUNDS: usize = 200;
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let (writer, reader) = (fixture.open(), fixture.open());
+    // Long enough that a read takes several blocks, during which the writer cuts and regrows.
+    let log = |round: usize| -> Vec<_> {
+        (0..40)
+            .map(|_| entry(&format!("{{\"round\":{round},\"x\":\"{}\"}}", "y".repeat(20_000))))
+            .collect()
+    };
+    writer.create_segment(session, segment, &log(0)).unwrap();
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for round in 1..ROUNDS {
+                match round % 2 {
+                    0 => writer.create_segment(session, segment, &log(round)).unwrap(),
+                    _ => {
+                        writer.truncate(session, segment, 0).unwrap();
+                        writer.append_all(session, segment, &log(round)).unwrap();
+                    }
+                }
+            }
+        });
+        while !writing.is_finished() {
+            let entries = reader.read_all(session, segment).unwrap();
+            assert!(entries.windows(2).all(|pair| pair[0] == pair[1]), "two rounds in one read");
+        }
+    });
+}
+
+#[test]
+fn many_segments_keep_few_files_open() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let trace = TraceEntry::from_json("{}").unwrap();
+    let segments: Vec<_> = (0..2_000).map(|_| session_store_core::SegmentId::new()).collect();
+    for round in 0..2 {
+        for &segment in &segments {
+            store.append(fixture.session, segment, &numbered([round])[0]).unwrap();
+            store.append_trace(fixture.session, segment, &trace).unwrap();
+        }
+    }
+    let open = fs::read_dir("/proc/self/fd").unwrap().count();
+    assert!(open < 1_000, "{open} files are open");
+    for &segment in &segments {
+        assert_eq!(store.read_all(fixture.session, segment).unwrap(), numbered(0..2));
+    }
+}
+
+#[test]
+fn a_log_that_another_program_replaced_while_it_lay_still_is_found() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    fixture.append(&store, "{\"n\":0}");
+    fixture.append(&store, "{\"n\":1}");
+    let edited = fixture.path("edited");
+    fs::write(&edited, "{\"n\":7}\n{\"n\":8}\n").unwrap();
+    fs::rename(&edited, fixture.log()).unwrap();
+    // The backend trusts an open file for a second after its last use.
+    thread::sleep(Duration::from_millis(1_100));
+    fixture.append(&store, "{\"n\":9}");
+    assert_eq!(store.read_all(fixture.session, fixture.segment).unwrap(), numbered(7..10));
+}

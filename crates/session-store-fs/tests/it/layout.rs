@@ -1,0 +1,168 @@
+//! The directory: what is written where, what is left alone, and what is refused.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use session_store_core::{Pod, PodStore, SegmentId, SessionId, Store, StoreError, TraceEntry};
+use session_store_fs::FsStore;
+
+use crate::{Fixture, entry, numbered};
+
+/// Every path below a folder, with mode.
+fn tree(folder: &Path) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let metadata = fs::symlink_metadata(entry.path()).unwrap();
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+            if !metadata.is_symlink() {
+                found.push((
+                    entry.path().display().to_string(),
+                    metadata.permissions().mode() & 0o777,
+                ));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_mistyped_place_is_an_error_and_stays_empty() {
+    let fixture = Fixture::new();
+    let missing = fixture.path("missing");
+    let error = FsStore::open(&missing).unwrap_err();
+    assert!(error.to_string().contains("missing"), "{error}");
+    assert!(!missing.exists());
+
+    fs::write(fixture.path("file"), "").unwrap();
+    for error in
+        [FsStore::open(fixture.path("file")), FsStore::open_or_create(fixture.path("file"))]
+    {
+        assert!(matches!(error, Err(StoreError::Io(_))));
+    }
+}
+
+#[test]
+fn reading_writes_nothing() {
+    let fixture = Fixture::holding("{\"a\":1}\n{\"torn");
+    let before = tree(fixture.folder.path());
+    let store = fixture.open();
+    let (session, segment) = (fixture.session, fixture.segment);
+    assert_eq!(store.list_sessions().unwrap(), [session]);
+    assert_eq!(store.list_segments(session).unwrap(), [segment]);
+    assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+    assert!(store.exists(session, segment).unwrap());
+    assert!(store.head(session, segment).unwrap().is_some());
+    store.read_all(session, segment).unwrap();
+    store.read_trace_page(session, segment, 0, 9).unwrap();
+    store.list_pods().unwrap();
+    store.read_pod(&"nobody".parse().unwrap()).unwrap();
+    store.delete_pod(&"nobody".parse().unwrap()).unwrap();
+    assert_eq!(tree(fixture.folder.path()), before);
+}
+
+#[test]
+fn only_the_owner_may_look() {
+    let fixture = Fixture::new();
+    let root = fixture.path("new/store");
+    let store = FsStore::open_or_create(&root).unwrap();
+    let (session, segment) = (fixture.session, fixture.segment);
+    store.append(session, segment, &entry("{}")).unwrap();
+    store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    store.truncate(session, segment, 0).unwrap();
+    store.create_segment(session, segment, &numbered(0..2)).unwrap();
+    store.put_pod(&"Ünïcode".parse().unwrap(), &Pod::new(session, None)).unwrap();
+    for (path, mode) in tree(&fixture.path("new")) {
+        let expected = if Path::new(&path).is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, expected, "{path}");
+    }
+}
+
+#[test]
+fn strangers_are_ignored_and_left_alone() {
+    let fixture = Fixture::holding("{}\n");
+    let session = fixture.session;
+    let upper = session.to_string().to_uppercase();
+    for folder in ["pods", "notes", &upper, &format!("{session}/{}.jsonl", SegmentId::new())] {
+        fs::create_dir_all(fixture.path(folder)).unwrap();
+    }
+    let other = SessionId::new();
+    for file in [
+        "README",
+        &format!("{session}/notes.txt"),
+        &format!("{session}/x.jsonl"),
+        &other.to_string(),
+    ] {
+        fs::write(fixture.path(file), "not ours").unwrap();
+    }
+    let store = fixture.open();
+    assert_eq!(store.list_sessions().unwrap(), [session]);
+    assert_eq!(store.list_segments(session).unwrap(), [fixture.segment]);
+    assert_eq!(store.list_segments(other).unwrap(), []);
+    assert!(store.delete_session(session).unwrap());
+    assert_eq!(store.list_sessions().unwrap(), []);
+    assert_eq!(
+        fs::read_to_string(fixture.path(&format!("{session}/notes.txt"))).unwrap(),
+        "not ours"
+    );
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let fixture = Fixture::holding("{}\n");
+    let (older, format) = (fixture.open(), fixture.path(".session-store/format"));
+    fs::create_dir(fixture.path(".session-store")).unwrap();
+    fs::write(&format, "{\"version\":2,\"what\":\"else\"}").unwrap();
+    let error = FsStore::open(fixture.folder.path()).unwrap_err();
+    assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error:?}");
+    let error = older.append(fixture.session, fixture.segment, &entry("{}")).unwrap_err();
+    assert!(
+        matches!(error, StoreError::NewerFormat { .. }),
+        "nor does an open handle write: {error:?}"
+    );
+
+    fs::write(&format, "what is this").unwrap();
+    assert!(matches!(FsStore::open(fixture.folder.path()), Err(StoreError::NotAStore { .. })));
+    fs::write(&format, "\0\0\0\0").unwrap();
+    fixture.append(&fixture.open(), "{}");
+    assert!(
+        fs::read_to_string(&format).unwrap().contains("\"version\":1"),
+        "a power cut had taken it"
+    );
+}
+
+#[test]
+fn the_side_folder_can_be_lost() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    for entry in numbered(0..3) {
+        store.append(fixture.session, fixture.segment, &entry).unwrap();
+    }
+    let head = store.head(fixture.session, fixture.segment).unwrap();
+    drop(store);
+    fs::remove_dir_all(fixture.path(".session-store")).unwrap();
+
+    let store = fixture.open();
+    let lost = store.head(fixture.session, fixture.segment).unwrap();
+    assert_ne!(lost, head, "a head whose epoch is lost must not pass for the old one");
+    assert_eq!(lost, fixture.open().head(fixture.session, fixture.segment).unwrap());
+    assert_eq!(store.lookup_session_of(fixture.segment).unwrap(), Some(fixture.session));
+    let head = store.append_if(fixture.session, fixture.segment, lost, &numbered(3..4)).unwrap();
+    assert_eq!((head.entries(), fixture.count(&store)), (4, 4));
+    assert_eq!(fixture.open().head(fixture.session, fixture.segment).unwrap(), Some(head));
+}
+
+#[test]
+fn a_handle_does_not_depend_on_the_working_directory() {
+    let fixture = Fixture::new();
+    let store = FsStore::open(fixture.folder.path().join(".")).unwrap();
+    assert!(
+        format!("{store:?}")
+            .contains(fixture.folder.path().canonicalize().unwrap().to_str().unwrap())
+    );
+}

@@ -1,0 +1,94 @@
+//! Where pods are, and that no name passes for another.
+
+use std::fs;
+
+use session_store_core::{Pod, PodName, PodStore, SessionId, StoreError};
+
+use crate::Fixture;
+
+fn name(text: &str) -> PodName {
+    text.parse().unwrap()
+}
+
+#[test]
+fn plain_names_have_plain_folders_and_others_a_hash() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let names = [
+        "reviewer-2.1",
+        "Reviewer-2.1",
+        "caf\u{e9}",
+        "cafe\u{301}",
+        "con",
+        "com1.x",
+        "a.",
+        "~x",
+        " ",
+        "審査",
+    ];
+    for text in names {
+        let pod = Pod::encode(&serde_json::json!({"active": null, "own": text})).unwrap();
+        store.put_pod(&name(text), &pod).unwrap();
+    }
+    assert!(fixture.path("pods/reviewer-2.1/metadata.json").is_file());
+    for text in &names[1..] {
+        assert!(
+            !fixture.path("pods").join(text).exists(),
+            "{text} could be another name elsewhere"
+        );
+        let pod = store.read_pod(&name(text)).unwrap().unwrap();
+        assert_eq!(pod.decode::<serde_json::Value>().unwrap()["own"], *text);
+    }
+    let mut sorted = names.map(name);
+    sorted.sort();
+    assert_eq!(store.list_pods().unwrap(), sorted);
+    for text in names {
+        assert!(store.delete_pod(&name(text)).unwrap());
+        assert!(!store.delete_pod(&name(text)).unwrap());
+    }
+    assert_eq!(fs::read_dir(fixture.path("pods")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_that_another_program_made_is_read_and_written() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let session = SessionId::new();
+    let folder = fixture.path("pods/My Agent");
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(fixture.path("pods/empty")).unwrap();
+    let pretty = format!(
+        "{{\n  \"pod_name\": \"My Agent\",\n  \"active\": {{ \"session_id\": \"{session}\" }}\n}}\n"
+    );
+    fs::write(folder.join("metadata.json"), pretty).unwrap();
+
+    assert_eq!(store.list_pods().unwrap(), [name("My Agent")]);
+    let pod = store.read_pod(&name("My Agent")).unwrap().unwrap();
+    assert_eq!(pod.active().unwrap().session_id, session);
+    assert!(store.read_pod(&name("my agent")).unwrap().is_none());
+
+    let other = Pod::new(SessionId::new(), None);
+    store.put_pod(&name("My Agent"), &other).unwrap();
+    assert_eq!(
+        fs::read_to_string(folder.join("metadata.json")).unwrap(),
+        format!("{}\n", other.as_json())
+    );
+    fs::write(folder.join("notes"), "the other program's").unwrap();
+    assert!(store.delete_pod(&name("My Agent")).unwrap());
+    assert_eq!(store.list_pods().unwrap(), []);
+    assert!(folder.join("notes").exists());
+}
+
+#[test]
+fn what_is_no_pod_is_corrupt_and_listed() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    fs::create_dir_all(fixture.path("pods/broken")).unwrap();
+    for bytes in [&b"not json"[..], b"", b"{\"active\":7}", b"{\"a\":\"\xff\"}"] {
+        fs::write(fixture.path("pods/broken/metadata.json"), bytes).unwrap();
+        let error = store.read_pod(&name("broken")).unwrap_err();
+        let StoreError::Corrupt { line: 1, message } = error else { panic!("{error:?}") };
+        assert!(message.contains("broken"), "{message}");
+    }
+    assert_eq!(store.list_pods().unwrap(), [name("broken")]);
+}

@@ -1,0 +1,126 @@
+//! The ends of logs (R5), bad lines (R4), and what the next append makes of them.
+
+use std::fs;
+
+use rstest::rstest;
+use session_store_core::{Store, StoreError};
+
+use crate::{Fixture, entry};
+
+#[rstest]
+#[case::terminated("{\"a\":1}\n", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::newline_owed("{\"a\":1}", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::newline_owed_after_white_space("{\"a\":1} \r", 1, "{\"a\":1} \r\n{\"z\":0}\n")]
+#[case::blank_tail("{\"a\":1}\n  ", 1, "{\"a\":1}\n  \n{\"z\":0}\n")]
+#[case::blank_lines("\n \n{\"a\":1}\n\r\n", 1, "\n \n{\"a\":1}\n\r\n{\"z\":0}\n")]
+#[case::torn("{\"a\":1}\n{\"b\":\"to", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::torn_in_a_character("{\"a\":1}\n{\"b\":\"\u{1f980}", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::torn_at_once("{", 0, "{\"z\":0}\n")]
+#[case::nuls("{\"a\":1}\n\0\0\0\0", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::nuls_and_the_end_of_an_entry("{\"a\":1}\n\0\0\0\":2}\n", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::empty("", 0, "{\"z\":0}\n")]
+fn tails(#[case] before: &str, #[case] count: usize, #[case] after: &str) {
+    let fixture = Fixture::holding(before);
+    let store = fixture.open();
+    assert_eq!(fixture.count(&store), count);
+    assert_eq!(fixture.texts(&store).len(), count);
+    assert_eq!(fixture.bytes(), before, "reading repairs nothing");
+
+    fixture.append(&store, "{\"z\":0}");
+    assert_eq!(fixture.bytes(), after);
+    assert_eq!(fixture.count(&store), count + 1);
+    assert_eq!(fixture.texts(&fixture.open()), fixture.texts(&store));
+}
+
+#[test]
+fn a_torn_tail_is_kept_aside() {
+    let torn = "{\"b\":\"to";
+    let fixture = Fixture::holding(format!("{{\"a\":1}}\n{torn}"));
+    let store = fixture.open();
+    fixture.append(&store, "{\"c\":3}");
+    let aside: Vec<_> =
+        fs::read_dir(fixture.path(".session-store/torn")).unwrap().flatten().collect();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(fs::read_to_string(aside[0].path()).unwrap(), torn);
+
+    store.delete_segment(fixture.session, fixture.segment).unwrap();
+    assert!(!aside[0].path().exists(), "it belongs to the segment and goes with it");
+}
+
+#[test]
+fn another_handle_sees_that_a_torn_tail_was_replaced_by_as_many_bytes() {
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.open(), fixture.open());
+    fixture.append(&one, "{\"a\":1}");
+    let torn = "{\"b\":\"to";
+    fs::write(fixture.log(), fixture.bytes() + torn).unwrap();
+    let length = fixture.bytes().len();
+    assert_eq!((fixture.count(&one), fixture.count(&other)), (1, 1));
+    fixture.append(&one, "{\"c\":3}");
+    assert_eq!(fixture.bytes().len(), length, "the case that lengths cannot show");
+    assert_eq!(fixture.count(&other), 2);
+    fixture.append(&other, "{\"d\":4}");
+    assert_eq!(fixture.texts(&one), ["{\"a\":1}", "{\"c\":3}", "{\"d\":4}"]);
+}
+
+#[rstest]
+#[case::no_json("{}\nnonsense\n{}\n", 2)]
+#[case::welded("{}\n\n{}{}\n", 3)]
+#[case::array("{}\n[]\n", 2)]
+#[case::nuls_inside("{}\n\0\0\n{}\n", 2)]
+#[case::no_json_at_the_end("{}\n{}\nnonsense", 3)]
+#[case::cut_short_inside("{\"a\":\n{}\n", 1)]
+#[case::byte_order_mark("\u{feff}{}\n", 1)]
+fn bad_lines_are_named_and_do_not_stop_appends(#[case] bytes: &str, #[case] line: usize) {
+    let fixture = Fixture::holding(bytes);
+    let store = fixture.open();
+    let lines = bytes.lines().filter(|line| !line.trim().is_empty()).count();
+    assert_eq!(fixture.count(&store), lines);
+    fixture.append(&store, "{\"z\":0}");
+    assert_eq!(fixture.count(&store), lines + 1);
+
+    let error = store.read_all(fixture.session, fixture.segment).unwrap_err();
+    let StoreError::Corrupt { line: found, message } = error else { panic!("{error:?}") };
+    assert_eq!(found, line);
+    assert!(message.contains(&fixture.segment.to_string()), "{message}");
+    assert_eq!(store.list_segments(fixture.session).unwrap(), [fixture.segment]);
+}
+
+#[test]
+fn invalid_utf8_spoils_its_own_line_only() {
+    let fixture = Fixture::holding(b"{\"a\":1}\n{\"b\":\"\xff\"}\n{\"c\":3}\n");
+    let store = fixture.open();
+    let read = |start| store.read_page(fixture.session, fixture.segment, start, 1);
+    assert_eq!(read(0).unwrap().entries, [entry("{\"a\":1}")]);
+    assert!(matches!(read(1), Err(StoreError::Corrupt { line: 2, .. })));
+    assert_eq!(read(2).unwrap().entries, [entry("{\"c\":3}")]);
+}
+
+#[test]
+fn pages_far_into_a_log_with_blank_lines_know_their_line() {
+    let mut bytes = String::new();
+    for n in 0..20_000 {
+        bytes += &format!("{{\"n\":{n}}}\n\n");
+    }
+    let fixture = Fixture::holding(bytes + "oops\n");
+    let store = fixture.open();
+    let page = store.read_page(fixture.session, fixture.segment, 19_998, 1 << 10);
+    assert!(matches!(page, Err(StoreError::Corrupt { line: 40_001, .. })), "{page:?}");
+    let page = store.read_page(fixture.session, fixture.segment, 19_998, 11).unwrap();
+    assert_eq!(page.entries, [entry("{\"n\":19998}")]);
+    store.truncate(fixture.session, fixture.segment, 19_999).unwrap();
+    assert_eq!(fixture.texts(&store).last().unwrap(), "{\"n\":19998}");
+}
+
+#[test]
+fn truncating_by_one_works_from_any_tail() {
+    for tail in
+        ["{\"b\":2}\n", "{\"b\":2}", "{\"b\":2}\n\n", "{\"b\":2}\n{\"torn", "{\"b\":2}\n\0\n"]
+    {
+        let fixture = Fixture::holding(format!("{{\"a\":1}}\n{tail}"));
+        let store = fixture.open();
+        store.truncate(fixture.session, fixture.segment, 1).unwrap();
+        assert_eq!(fixture.bytes(), "{\"a\":1}\n", "{tail:?}");
+        assert_eq!(fixture.count(&store), 1);
+    }
+}
