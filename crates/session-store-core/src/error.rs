@@ -28,11 +28,11 @@ pub enum StoreError {
 
     /// Stored bytes are no entry (R4), with their physical line, counted from 1; or a truncate asked for
     /// more entries than there are (T2), with the number asked for as the line.
-    #[error("line {line}: {message}")]
+    #[error("{message}")]
     Corrupt {
         /// The physical line, or the entries asked for.
         line: usize,
-        /// Names the segment and what was found.
+        /// A whole message: names the segment, the line, and what was found.
         message: String,
     },
 

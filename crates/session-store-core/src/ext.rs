@@ -39,7 +39,10 @@ pub trait StoreExt: Store {
         let decode = |(index, entry): (usize, LogEntry)| {
             entry.decode().map_err(|error| StoreError::Corrupt {
                 line: index + 1,
-                message: format!("segment {segment_id}: the entry does not decode: {error}"),
+                message: format!(
+                    "entry {} of segment {segment_id} does not decode: {error}",
+                    index + 1
+                ),
             })
         };
         self.read_all(session_id, segment_id)?.into_iter().enumerate().map(decode).collect()

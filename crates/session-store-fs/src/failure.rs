@@ -41,6 +41,6 @@ pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreErro
     };
     StoreError::Corrupt {
         line,
-        message: format!("{} holds no entry there: {found}", path.display()),
+        message: format!("line {line} of {} is no entry: {found}", path.display()),
     }
 }

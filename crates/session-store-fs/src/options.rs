@@ -23,8 +23,7 @@ impl FsOptions {
     }
 
     /// Whether to make the directory, with mode 0700, where it is missing.
-    #[must_use]
-    pub fn create(mut self, create: bool) -> Self {
+    pub fn create(&mut self, create: bool) -> &mut Self {
         self.create = create;
         self
     }

@@ -1,1 +1,52 @@
-//! Agent session logs: one small Store trait, backends by feature flag and URL.
+//! Persistence for agent session logs: one small [`Store`] trait, backends by feature flag and URL.
+//!
+//! An agent runtime writes every step of a conversation to an append-only log and rebuilds its state by
+//! reading the log back. A *session* is one conversation, a fork tree of *segments*; a segment is a log of
+//! *entries*, each one JSON object on one line that is kept byte for byte; a *pod* is a named agent with a
+//! pointer to where its conversation goes on.
+//!
+#![cfg_attr(feature = "memory", doc = "```")]
+#![cfg_attr(not(feature = "memory"), doc = "```ignore")]
+//! use session_store::{LogEntry, SegmentId, SessionId, Store, StoreExt};
+//!
+//! let store = session_store::open_or_create("memory:")?; // or "fs:./sessions", "sqlite:sessions.db"
+//! let (session, segment) = (SessionId::new(), SegmentId::new());
+//!
+//! store.append(session, segment, &LogEntry::from_json(r#"{"kind":"user_input","text":"hi"}"#)?)?;
+//! store.append_value(session, segment, &serde_json::json!({"kind": "turn_end"}))?;
+//!
+//! for entry in store.entries(session, segment, 0) {
+//!     println!("{}", entry?.as_json());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Backends
+//!
+//! | feature | URL | what it is |
+//! |---|---|---|
+//! | `fs` (default) | `fs:PATH` | a directory, one JSONL file per segment |
+//! | `sqlite` | `sqlite:PATH` | one SQLite database file |
+//! | `memory` | `memory:` | in memory, for tests |
+//!
+//! All keep the same contract, which [`Store`] states method by method. [`open()`] and [`open_or_create()`]
+//! take any of the URLs, [`StoreUrl`] says exactly how they read, and each backend is here as a module for
+//! who needs its own options. A URL whose feature is off is an error that names the feature.
+
+mod open;
+mod percent;
+mod store;
+mod url;
+
+pub use session_store_core::*;
+
+#[cfg(feature = "fs")]
+pub use session_store_fs as fs;
+#[cfg(feature = "memory")]
+pub use session_store_memory as memory;
+#[cfg(feature = "sqlite")]
+pub use session_store_sqlite as sqlite;
+
+pub use open::{OpenError, open, open_or_create};
+pub use store::OpenStore;
+pub use url::{StoreUrl, UrlError};

@@ -1,0 +1,19 @@
+//! `count`: the number of a segment's entries.
+
+use session_store::Store;
+
+use crate::answer::EntryCount;
+use crate::args::SegmentArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot};
+use crate::output::Output;
+
+pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let target = args.open()?;
+    let entries = target
+        .store
+        .read_entry_count(target.session_id, target.segment_id)
+        .or_cannot(|| format!("count the entries in {}", target.store.url()))?;
+    out.answer(&EntryCount { entries })?;
+    Ok(Exit::Done)
+}

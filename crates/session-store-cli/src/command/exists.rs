@@ -1,0 +1,35 @@
+//! `exists`: whether there is such a segment, as the exit status and as a word.
+
+use std::fmt;
+
+use serde::Serialize;
+use session_store::Store;
+
+use crate::args::SegmentArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot};
+use crate::output::Output;
+use crate::target::session_of;
+
+#[derive(Serialize)]
+struct Existence {
+    exists: bool,
+}
+
+impl fmt::Display for Existence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.exists { "yes" } else { "no" })
+    }
+}
+
+pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let exists = match args.session {
+        Some(session_id) => store
+            .exists(session_id, args.segment)
+            .or_cannot(|| format!("look for segment {} in {}", args.segment, store.url()))?,
+        None => session_of(&store, args.segment)?.is_some(),
+    };
+    out.answer(&Existence { exists })?;
+    Ok(Exit::done_if(exists))
+}

@@ -1,0 +1,25 @@
+//! `lookup`: the session that holds a segment; nothing and status 1 where none does.
+
+use serde::Serialize;
+use session_store::SessionId;
+
+use crate::args::LookupArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::target::session_of;
+
+#[derive(Serialize)]
+struct Holder {
+    session_id: Option<SessionId>,
+}
+
+pub(crate) fn run(args: &LookupArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let session_id = session_of(&args.store.open()?, args.segment)?;
+    if out.is_json() {
+        out.json_line(&Holder { session_id })?;
+    } else if let Some(session_id) = session_id {
+        out.line(session_id)?;
+    }
+    Ok(Exit::done_if(session_id.is_some()))
+}

@@ -1,0 +1,41 @@
+//! The commands: one function in one file each. Here is the way from the parsed arguments to them.
+
+mod append;
+mod count;
+mod create;
+mod demo;
+mod exists;
+mod import;
+mod lookup;
+mod ls;
+mod migrate;
+mod pods;
+mod rm;
+mod show;
+mod truncate;
+mod verify;
+
+use crate::args::Command;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs one command to its end.
+pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Demo(args) => demo::run(&args, out),
+        Command::Import(args) => import::run(&args, out),
+        Command::Migrate(args) => migrate::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Ls(args) => ls::run(&args, out),
+        Command::Show(args) => show::run(&args, out),
+        Command::Append(args) => append::run(&args, out),
+        Command::Create(args) => create::run(&args, out),
+        Command::Truncate(args) => truncate::run(&args, out),
+        Command::Count(args) => count::run(&args, out),
+        Command::Exists(args) => exists::run(&args, out),
+        Command::Lookup(args) => lookup::run(&args, out),
+        Command::Rm(args) => rm::run(&args, out),
+        Command::Pods(command) => pods::run(&command, out),
+    }
+}

@@ -1,0 +1,119 @@
+//! `pods`: list, show, put and delete named agents.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+use session_store::{
+    ActiveSegment, OpenStore, Pod, PodName, PodStore, SegmentId, SessionId, Store,
+};
+
+use crate::args::{PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot};
+use crate::input;
+use crate::output::Output;
+use crate::table::{Row, Table, cell, cell_or_dash};
+
+pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        PodsCommand::Ls(args) => list(args, out),
+        PodsCommand::Show(args) => show(args, out),
+        PodsCommand::Put(args) => put(args),
+        PodsCommand::Rm(args) => remove(args),
+    }
+}
+
+/// A pod, and where it points. What is stored under its name may be no pod.
+#[derive(Serialize)]
+struct PodRow {
+    name: String,
+    session_id: Option<SessionId>,
+    segment_id: Option<SegmentId>,
+    #[serde(skip)]
+    is_known: bool,
+}
+
+impl PodRow {
+    fn new(name: &PodName, active: Option<ActiveSegment>, is_known: bool) -> Self {
+        let session_id = active.map(|active| active.session_id);
+        let segment_id = active.and_then(|active| active.segment_id);
+        Self { name: name.to_string(), session_id, segment_id, is_known }
+    }
+}
+
+impl Row for PodRow {
+    const HEADER: &'static [&'static str] = &["POD", "SESSION", "SEGMENT"];
+
+    fn cells(&self) -> Vec<String> {
+        let pointer = if self.is_known { cell_or_dash } else { cell };
+        vec![self.name.clone(), pointer(self.session_id), cell_or_dash(self.segment_id)]
+    }
+
+    fn is_known(&self) -> bool {
+        self.is_known
+    }
+}
+
+fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let pods = pods_of(&store)?;
+    let names = pods.list_pods().or_cannot(|| format!("list the pods of {}", store.url()))?;
+    let mut table = Table::new(out);
+    for name in names {
+        match pods.read_pod(&name).or_cannot(|| format!("read pod {name}")) {
+            // Deleted since it was listed.
+            Ok(None) => {}
+            Ok(Some(pod)) => table.row(&PodRow::new(&name, pod.active(), true))?,
+            Err(failure) => {
+                failure.report();
+                table.row(&PodRow::new(&name, None, false))?;
+            }
+        }
+    }
+    table.finish()
+}
+
+fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let attempt = || format!("read pod {} from {}", args.name, store.url());
+    match pods_of(&store)?.read_pod(&args.name).or_cannot(attempt)? {
+        Some(pod) => out.line(pod.as_json())?,
+        None => return Err(Failure::cannot(attempt(), "it is not there")),
+    }
+    Ok(Exit::Done)
+}
+
+fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
+    let pod = match &args.file {
+        Some(file) => read_pod(file)?,
+        None => Pod::new(args.session.expect("the parser wants one of the two"), args.segment),
+    };
+    let store = args.store.open_or_create()?;
+    let stored = pods_of(&store)?.put_pod(&args.name, &pod);
+    stored.or_cannot(|| format!("put pod {} into {}", args.name, store.url()))?;
+    Ok(Exit::Done)
+}
+
+fn read_pod(file: &Path) -> Result<Pod, Failure> {
+    let mut text = String::new();
+    let mut source = input::Source::open(file)?;
+    source.reader.read_to_string(&mut text).or_cannot(|| format!("read {}", source.name))?;
+    Pod::from_json(text).or_cannot(|| format!("take {} as a pod", source.name))
+}
+
+fn remove(args: &PodArgs) -> Result<Exit, Failure> {
+    let store = args.store.open()?;
+    let attempt = || format!("delete pod {} from {}", args.name, store.url());
+    if pods_of(&store)?.delete_pod(&args.name).or_cannot(attempt)? {
+        Ok(Exit::Done)
+    } else {
+        Err(Failure::cannot(attempt(), "it is not there"))
+    }
+}
+
+fn pods_of(store: &OpenStore) -> Result<&dyn PodStore, Failure> {
+    store.pods().ok_or_else(|| {
+        Failure::cannot(format!("find pods in {}", store.url()), "this store keeps none")
+    })
+}

@@ -1,0 +1,45 @@
+//! Commands to try next, ready to paste into a shell.
+
+use session_store::StoreUrl;
+
+use crate::demo::Tree;
+
+/// Command lines that work on the demo's stores: the first files, the database, the last files.
+pub(crate) fn hints(program: &str, tree: &Tree, stores: [&StoreUrl; 3]) -> Vec<String> {
+    let Tree { session_id, root, pod, .. } = tree;
+    let [files, database, files_again] = stores.map(|url| shell_word(&url.to_string()));
+    let program = shell_word(program);
+    vec![
+        format!("{program} ls {database}"),
+        format!("{program} ls {database} {session_id}"),
+        format!("{program} show {database} {root}"),
+        format!("{program} show {database} {root} --trace"),
+        format!("{program} pods show {database} {pod}"),
+        format!("{program} verify {files} {files_again}"),
+    ]
+}
+
+/// The text as one word of a shell.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/.:-_=+".contains(c);
+    if text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("fs:/tmp/a_b-c.1", "fs:/tmp/a_b-c.1")]
+    #[case("fs:my logs", "'fs:my logs'")]
+    #[case("fs:a;b", "'fs:a;b'")]
+    #[case("fs:it's", r"'fs:it'\''s'")]
+    fn words_survive_a_shell(#[case] text: &str, #[case] word: &str) {
+        assert_eq!(shell_word(text), word);
+    }
+}

@@ -1,0 +1,42 @@
+//! How much room a store takes.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+/// Files and their bytes.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Size {
+    files: usize,
+    bytes: u64,
+}
+
+impl Size {
+    /// Of a file, or of all files below a directory, without hidden directories: those hold no entries.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        if !metadata.is_dir() {
+            return Ok(Self { files: 1, bytes: metadata.len() });
+        }
+        let mut total = Self { files: 0, bytes: 0 };
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                let Self { files, bytes } = Self::of(&entry.path())?;
+                total = Self { files: total.files + files, bytes: total.bytes + bytes };
+            }
+        }
+        Ok(total)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { files, bytes } = self;
+        let plural = if *files == 1 { "" } else { "s" };
+        write!(f, "{files} file{plural}, {}.{} kB", bytes / 1000, bytes % 1000 / 100)
+    }
+}

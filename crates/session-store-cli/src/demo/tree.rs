@@ -1,0 +1,150 @@
+//! Two conversations as an agent runtime would log them: one with a fork and a compaction, one plain.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use session_store::{Pod, PodName, SegmentId, SessionId, Store, StoreError, StoreExt, TraceEntry};
+
+/// What was planted, for the report and for the commands to try next.
+pub(crate) struct Tree {
+    sessions: usize,
+    segments: usize,
+    entries: usize,
+    pub(crate) session_id: SessionId,
+    /// The segment that the others come from; it has the trace.
+    pub(crate) root: SegmentId,
+    pub(crate) pod: PodName,
+}
+
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sessions, segments, entries, pod, .. } = self;
+        write!(
+            f,
+            "Wrote {sessions} sessions with {segments} segments and {entries} entries, a trace, "
+        )?;
+        write!(f, "and the pod \"{pod}\"")
+    }
+}
+
+/// Writes the conversations into an empty store, entry by entry.
+pub(crate) fn plant(store: &dyn Store) -> Result<Tree, StoreError> {
+    let mut garden = Garden { store, entries: 0, segments: 0 };
+    let plain = SessionId::new();
+    garden.segment(plain, &greeting())?;
+
+    let session_id = SessionId::new();
+    let root = garden.segment(session_id, &bug_hunt())?;
+    garden.segment(session_id, &second_thought(root))?;
+    let summary = garden.segment(session_id, &summary(root))?;
+    garden.trace(session_id, root)?;
+    let pod: PodName = "coder".parse()?;
+    if let Some(pods) = store.pods() {
+        pods.put_pod(&pod, &Pod::new(session_id, Some(summary)))?;
+    }
+    let Garden { entries, segments, .. } = garden;
+    Ok(Tree { sessions: 2, segments, entries, session_id, root, pod })
+}
+
+/// A record's kind and its other fields.
+type Step = (&'static str, Value);
+
+struct Garden<'a> {
+    store: &'a dyn Store,
+    entries: usize,
+    segments: usize,
+}
+
+impl Garden<'_> {
+    fn segment(&mut self, session: SessionId, log: &[Step]) -> Result<SegmentId, StoreError> {
+        let segment = SegmentId::new();
+        for (kind, fields) in log {
+            let ts = Timestamp::now().as_millisecond();
+            self.store.append_value(session, segment, &Record { kind, ts, fields })?;
+        }
+        self.segments += 1;
+        self.entries += log.len();
+        Ok(segment)
+    }
+
+    fn trace(&self, session: SessionId, segment: SegmentId) -> Result<(), StoreError> {
+        for (event, ms) in [("request_sent", 0), ("first_token", 412), ("stream_ended", 2_937)] {
+            let entry = TraceEntry::encode(&json!({"event": event, "ms": ms}))?;
+            self.store.append_trace(session, segment, &entry)?;
+        }
+        Ok(())
+    }
+}
+
+/// A step of a conversation, as runtimes write theirs: what it is, when it was, and the rest.
+#[derive(Serialize)]
+struct Record<'a> {
+    kind: &'a str,
+    ts: i64,
+    #[serde(flatten)]
+    fields: &'a Value,
+}
+
+fn greeting() -> Vec<Step> {
+    vec![
+        ("segment_start", json!({"system_prompt": "You are a helpful assistant."})),
+        ("user_input", json!({"text": "Good morning! 今日は何をしましょうか。"})),
+        ("assistant_item", json!({"text": "おはようございます。まずテストを見てみましょう。"})),
+        ("turn_end", json!({"turn_index": 0})),
+        ("run_completed", json!({})),
+    ]
+}
+
+fn bug_hunt() -> Vec<Step> {
+    vec![
+        ("segment_start", json!({"system_prompt": "You are a careful programmer."})),
+        ("user_input", json!({"text": "The test parses_leap_seconds fails. Why?"})),
+        (
+            "assistant_item",
+            json!({"tool_call": {"id": "t1", "name": "run", "input": {"cmd": "cargo test parses_leap_seconds"}}}),
+        ),
+        (
+            "tool_result",
+            json!({"tool_call_id": "t1", "output": "assertion failed: left: 59, right: 60"}),
+        ),
+        ("assistant_item", json!({"text": "The parser clamps the seconds to 59."})),
+        ("llm_usage", json!({"input_tokens": 1_204, "output_tokens": 61})),
+        ("turn_end", json!({"turn_index": 0})),
+        ("user_input", json!({"text": "Allow 60 then."})),
+        (
+            "assistant_item",
+            json!({"text": "Done: 60 is accepted, 61 is refused. The test passes."}),
+        ),
+        ("turn_end", json!({"turn_index": 1})),
+        ("run_completed", json!({})),
+    ]
+}
+
+fn second_thought(root: SegmentId) -> Vec<Step> {
+    vec![
+        ("segment_start", json!({"forked_from": {"segment_id": root, "at_turn_index": 0}})),
+        ("user_input", json!({"text": "No: refuse leap seconds, and say so in the error."})),
+        (
+            "assistant_item",
+            json!({"text": "Done: \"leap seconds are not supported\", with the position."}),
+        ),
+        ("turn_end", json!({"turn_index": 1})),
+        ("run_completed", json!({})),
+    ]
+}
+
+fn summary(root: SegmentId) -> Vec<Step> {
+    vec![
+        (
+            "segment_start",
+            json!({"compacted_from": {"segment_id": root, "at_turn_index": 1},
+               "history": [{"role": "user", "text": "Summary: the parser now accepts a 60th second."}]}),
+        ),
+        ("user_input", json!({"text": "Add it to the changelog."})),
+        ("assistant_item", json!({"text": "Added under \"Fixed\"."})),
+        ("turn_end", json!({"turn_index": 2})),
+        ("run_completed", json!({})),
+    ]
+}

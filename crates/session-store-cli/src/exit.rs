@@ -1,0 +1,34 @@
+//! The exit codes of the command, documented in its help.
+
+use std::process::ExitCode;
+
+/// How a command ended. Wrong usage is found by the argument parser and ends with 2 before a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything asked for was done.
+    Done,
+    /// The answer is no: nothing found, a difference, something that was refused while the rest was done.
+    No,
+    /// An error: a store that is not there, bad input, I/O.
+    Failed,
+    /// Whoever read standard output closed it; as for a program that SIGPIPE ended.
+    Unheard,
+}
+
+impl Exit {
+    /// [`Exit::Done`] if so, else [`Exit::No`].
+    pub(crate) const fn done_if(done: bool) -> Self {
+        if done { Self::Done } else { Self::No }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::No => 1,
+            Exit::Failed => 3,
+            Exit::Unheard => 141,
+        })
+    }
+}

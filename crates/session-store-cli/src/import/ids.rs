@@ -1,0 +1,153 @@
+//! Which session and segment a log file becomes: a pure function of its path and its time.
+//!
+//! These rules hold for ever. A later import finds by them what an earlier one stored; a changed rule would
+//! store everything a second time.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use serde::Serialize;
+use session_store::{SegmentId, SessionId};
+use uuid::{Builder, Uuid};
+
+/// Parts our path hashes from all others.
+const PATHS: Uuid = Uuid::from_u128(0xdd4f_3bd7_33b0_4d0e_aac9_b055_73a6_c6cf);
+
+/// The ids under which a file is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub(crate) struct Ids {
+    pub(crate) session_id: SessionId,
+    pub(crate) segment_id: SegmentId,
+}
+
+/// The ids of the file at `relative`, its path below the folder that was given (a file that was given by
+/// itself: its name), whose first time is `millis`.
+///
+/// The segment is the UUID in the file's name or, where there is none, [`derived`]. The session is the UUID
+/// in the name of the folder above a folder `subagents`; for a file in no such folder, it has the segment's
+/// id.
+pub(crate) fn ids_of(relative: &Path, millis: u64) -> Ids {
+    let segment =
+        relative.file_name().and_then(uuid_in).unwrap_or_else(|| derived(relative, millis));
+    let session = owner_of(relative).unwrap_or(segment);
+    Ids { session_id: session.into(), segment_id: segment.into() }
+}
+
+/// The session of a file in `<uuid>/subagents/`.
+pub(crate) fn owner_of(relative: &Path) -> Option<Uuid> {
+    let folder = relative.parent()?;
+    if folder.file_name()? != "subagents" {
+        return None;
+    }
+    uuid_in(folder.parent()?.file_name()?)
+}
+
+/// Whether the file's name leaves an id to be derived.
+pub(crate) fn is_derived(relative: &Path) -> bool {
+    relative.file_name().and_then(uuid_in).is_none()
+}
+
+/// A UUID version 7 whose time is `millis` and whose other 74 bits are from the SHA-1 of the path, its parts
+/// joined by `/`.
+pub(crate) fn derived(relative: &Path, millis: u64) -> Uuid {
+    let parts: Vec<_> = relative.iter().map(OsStr::as_encoded_bytes).collect();
+    let hash = Uuid::new_v5(&PATHS, &parts.join(&b'/')).into_bytes();
+    // Bytes 6 and 8 hold the version and the variant and not only hash.
+    let mut bits = [0; 10];
+    bits[..6].copy_from_slice(&hash[..6]);
+    bits[6..].copy_from_slice(&hash[9..13]);
+    Builder::from_unix_timestamp_millis(millis, &bits).into_uuid()
+}
+
+/// The time of the first of `stored` that was derived from this path, at whatever time. For a file without
+/// any time of its own: its modification time moves on as it grows, and its ids must not.
+pub(crate) fn millis_in(stored: impl IntoIterator<Item = Uuid>, relative: &Path) -> Option<u64> {
+    let path_bits = |id: Uuid| id.as_u128() << 48;
+    let wanted = path_bits(derived(relative, 0));
+    let found = stored.into_iter().find(|id| path_bits(*id) == wanted)?;
+    u64::try_from(found.as_u128() >> 80).ok()
+}
+
+/// The first hyphenated UUID in a name.
+fn uuid_in(name: &OsStr) -> Option<Uuid> {
+    const LENGTH: usize = 36;
+    let name = name.to_str()?;
+    let stands_alone = |start: usize| {
+        let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+        let bytes = name.as_bytes();
+        !hex(start.checked_sub(1).and_then(|before| bytes.get(before)))
+            && !hex(bytes.get(start + LENGTH))
+    };
+    let starts = (0..name.len()).filter(|start| stands_alone(*start));
+    let candidates = starts.filter_map(|start| name.get(start..start + LENGTH));
+    // Text without hyphens can be no UUID of this length, but may be one in another spelling.
+    candidates.filter(|text| text.as_bytes()[8] == b'-').find_map(|text| text.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const TIME: u64 = 0x0123_4567_89ab;
+    const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+    const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
+
+    /// `None` stands for the derived id.
+    #[rstest]
+    #[case::claude_code("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", Some(S), Some(S))]
+    #[case::in_a_folder("-home-me/0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", Some(S), Some(S))]
+    #[case::subagent(
+        "p/0ccf1a04-1b4c-43b6-8aa5-79e41db43a68/subagents/agent-a5.jsonl",
+        Some(S),
+        None
+    )]
+    #[case::subagent_with_uuid(
+        "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68/subagents/019a93b9-f380-7600-98ff-940e6b99603c.jsonl",
+        Some(S),
+        Some(G)
+    )]
+    #[case::codex(
+        "2025/11/17/rollout-2025-11-17T15-30-28-019a93b9-f380-7600-98ff-940e6b99603c.jsonl",
+        Some(G),
+        Some(G)
+    )]
+    #[case::upper_case("0CCF1A04-1B4C-43B6-8AA5-79E41DB43A68 copy.jsonl", Some(S), Some(S))]
+    #[case::uuid_of_another_folder("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68/log.jsonl", None, None)]
+    #[case::no_folder_above("subagents/agent-a5.jsonl", None, None)]
+    #[case::longer_hex("a0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", None, None)]
+    #[case::plain("session.jsonl", None, None)]
+    #[case::not_ascii("sitzung-ü-長い名前のファイルでもだいじょうぶ.jsonl", None, None)]
+    fn table(#[case] path: &str, #[case] session: Option<&str>, #[case] segment: Option<&str>) {
+        let path = Path::new(path);
+        let id =
+            |text: Option<&str>| text.map_or_else(|| derived(path, TIME), |id| id.parse().unwrap());
+        let expected = Ids { session_id: id(session).into(), segment_id: id(segment).into() };
+        assert_eq!(ids_of(path, TIME), expected);
+        assert_eq!(is_derived(path), segment.is_none());
+    }
+
+    /// If this fails, the rules have changed and every user's next import stores everything again.
+    #[test]
+    fn derived_ids_are_what_they_always_were() {
+        let id = derived(Path::new("a/session.jsonl"), TIME);
+        assert_eq!(id.to_string(), "01234567-89ab-7be5-ad29-c40ec767f5dd");
+        assert_eq!(id.get_version_num(), 7);
+    }
+
+    #[test]
+    fn time_orders_and_path_tells_apart() {
+        let id = |path, millis| derived(Path::new(path), millis);
+        assert!(id("z", 1) < id("a", 2));
+        assert_ne!(id("a", 1), id("b", 1));
+        assert_ne!(id("a/b", 1), id("ab", 1));
+    }
+
+    #[test]
+    fn a_stored_id_of_the_same_path_gives_its_time() {
+        let stored = [derived(Path::new("b"), 7), derived(Path::new("a"), TIME)];
+        assert_eq!(millis_in(stored, Path::new("a")), Some(TIME));
+        assert_eq!(millis_in(stored, Path::new("c")), None);
+    }
+}

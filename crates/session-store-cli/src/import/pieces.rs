@@ -1,0 +1,247 @@
+//! Taking apart a line that is not one record: where whole records begin and end in it, and what the rest
+//! is. A pure function of the line's bytes, so that salvaging a file twice finds the same.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A part of a line. Parts are in order, and between them is nothing but white space.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// One whole JSON object.
+    Record(Range<usize>),
+    /// Something else.
+    Junk(Range<usize>, Reason),
+}
+
+/// Why a part of a line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    ByteOrderMark,
+    Nuls,
+    Unfinished,
+    InvalidUtf8,
+    InvalidJson,
+    NoObject,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByteOrderMark => "a byte-order mark",
+            Self::Nuls => "NUL bytes",
+            Self::Unfinished => "an unfinished record",
+            Self::InvalidUtf8 => "invalid UTF-8",
+            Self::InvalidJson => "invalid JSON",
+            Self::NoObject => "no JSON object",
+        })
+    }
+}
+
+/// All parts of a line.
+///
+/// Within junk, a brace opens a record only if what it opens is whole and is followed by the line's end or
+/// the next record, and only where one can have been glued on: nothing nested in a broken record is taken
+/// for a record of its own.
+pub(crate) fn pieces(line: &[u8]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut at = skip_space(line, 0);
+    while at < line.len() {
+        let (piece, end) = piece_at(line, at);
+        pieces.push(piece);
+        at = skip_space(line, end);
+    }
+    pieces
+}
+
+fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
+    let end = match object_at(line, at) {
+        Ok(end) => return (Piece::Record(at..end), end),
+        Err(_) if line[at..].starts_with(BYTE_ORDER_MARK) => at + BYTE_ORDER_MARK.len(),
+        Err(_) if line[at] == 0 => at + line[at..].iter().take_while(|byte| **byte == 0).count(),
+        Err(Some(error)) if error.is_eof() => repeated(line, at).unwrap_or(line.len()),
+        Err(Some(error)) => next_record(line, seam(line, at, &error), |_| true),
+        Err(None) => {
+            next_record(line, at + 1, |start| line[..start].trim_ascii_end().ends_with(b"}"))
+        }
+    };
+    let spaces = line[at..end].iter().rev().take_while(|byte| is_space(**byte)).count();
+    let junk = at..end - spaces;
+    let reason = reason_of(&line[junk.clone()]);
+    (Piece::Junk(junk, reason), end)
+}
+
+/// The end of the whole object that begins at `at`; the parser's error if a brace opens there, and `None` if
+/// there is no brace.
+fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>> {
+    let text = &line[at..];
+    if !text.starts_with(b"{") {
+        return Err(None);
+    }
+    let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
+    match objects.next() {
+        Some(Ok(_)) => Ok(at + objects.byte_offset()),
+        Some(Err(error)) => Err(Some(error)),
+        None => Err(None),
+    }
+}
+
+/// Where the record that begins at `at` begins a second time and is whole, if what is there first is a
+/// strict prefix of it: somebody wrote a part, and then all of it.
+fn repeated(line: &[u8], at: usize) -> Option<usize> {
+    // More candidates than a few are no repetition but a nested structure.
+    const CANDIDATES: usize = 16;
+    let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
+    let twice = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
+    twice.take(CANDIDATES).find(|&start| is_record(line, start))
+}
+
+/// Where a record can begin that was glued to the broken one at `at`. A parser stumbles over the new record
+/// at its opening brace or, if the broken one ends in a string or an escape, a few bytes after it.
+fn seam(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
+    const REACH: usize = 4;
+    let stumbled = (at + error.column()).saturating_sub(1).clamp(at + 1, line.len());
+    let near = (at + 1).max(stumbled.saturating_sub(REACH));
+    let brace = line[near..stumbled].iter().rposition(|byte| *byte == b'{');
+    brace.map_or(stumbled, |offset| near + offset)
+}
+
+/// The next place from `from` on where a record or a run of NULs begins, or the line's end.
+fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> usize {
+    let mut at = from;
+    while at < line.len() {
+        at = match line[at] {
+            0 => return at,
+            b'{' => match object_at(line, at) {
+                Ok(end) if is_followed_well(line, end) && may_begin(at) => return at,
+                // What is nested in an object is no record either.
+                Ok(end) => end,
+                Err(_) => at + 1,
+            },
+            _ => at + 1,
+        }
+    }
+    line.len()
+}
+
+fn is_record(line: &[u8], at: usize) -> bool {
+    object_at(line, at).is_ok_and(|end| is_followed_well(line, end))
+}
+
+fn is_followed_well(line: &[u8], end: usize) -> bool {
+    let rest = &line[skip_space(line, end)..];
+    matches!(rest.first(), None | Some(b'{' | 0)) || rest.starts_with(BYTE_ORDER_MARK)
+}
+
+fn reason_of(junk: &[u8]) -> Reason {
+    if junk == BYTE_ORDER_MARK {
+        return Reason::ByteOrderMark;
+    }
+    if junk.iter().all(|byte| *byte == 0) {
+        return Reason::Nuls;
+    }
+    if std::str::from_utf8(junk).is_err() {
+        return Reason::InvalidUtf8;
+    }
+    match object_at(junk, 0) {
+        Err(Some(error)) if error.is_eof() => Reason::Unfinished,
+        Err(Some(_)) => Reason::InvalidJson,
+        _ => Reason::NoObject,
+    }
+}
+
+fn skip_space(line: &[u8], at: usize) -> usize {
+    at + line[at..].iter().take_while(|byte| is_space(**byte)).count()
+}
+
+/// White space as JSON has it.
+pub(crate) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// What `pieces` finds, in short: a record as its text, junk as its length and reason.
+    fn found(line: &[u8]) -> Vec<String> {
+        let short = |piece| match piece {
+            Piece::Record(range) => String::from_utf8_lossy(&line[range]).into_owned(),
+            Piece::Junk(range, reason) => format!("{} {reason}", range.len()),
+        };
+        pieces(line).into_iter().map(short).collect()
+    }
+
+    #[rstest]
+    #[case::blank(b" \t\r", &[])]
+    #[case::one(br#" {"a":1} "#, &[r#"{"a":1}"#])]
+    #[case::welded(br#"{"a":1}{"b":{"c":2}}"#, &[r#"{"a":1}"#, r#"{"b":{"c":2}}"#])]
+    #[case::three_with_space(b"{} {}\t{}\r", &["{}", "{}", "{}"])]
+    #[case::byte_order_mark(b"\xEF\xBB\xBF{}", &["3 a byte-order mark", "{}"])]
+    #[case::byte_order_mark_between(b"{}\xEF\xBB\xBF{}", &["{}", "3 a byte-order mark", "{}"])]
+    #[case::nuls_before(b"\0\0\0{}", &["3 NUL bytes", "{}"])]
+    #[case::nuls_after_torn(b"{\"a\":\"b\0\0{\"c\":1}", &["7 an unfinished record", "2 NUL bytes", r#"{"c":1}"#])]
+    #[case::nuls_alone(b"\0\0\r", &["2 NUL bytes"])]
+    #[case::comment(b"// Source: {\"a\":1}", &["18 no JSON object"])]
+    #[case::array(br#"[{"a":1},{"b":2}]"#, &["17 no JSON object"])]
+    #[case::form_feed(b"{}\x0c", &["{}", "1 no JSON object"])]
+    #[case::scalar(b"42", &["2 no JSON object"])]
+    #[case::trailing(br#"{"a":1},"#, &[r#"{"a":1}"#, "1 no JSON object"])]
+    #[case::torn(br#"{"a":{"b":1},"c"#, &["15 an unfinished record"])]
+    #[case::torn_after_nested(br#"{"a":{"b":1}"#, &["12 an unfinished record"])]
+    #[case::end_of_a_torn_one(br#"rest","b":{"c":2}}"#, &["18 no JSON object"])]
+    #[case::end_of_a_torn_one_and_a_record(br#"rest"}{"b":1}"#, &["6 no JSON object", r#"{"b":1}"#])]
+    #[case::glued_in_a_key(br#"{"a":{"b":1},"te{"c":3}"#, &["16 an unfinished record", r#"{"c":3}"#])]
+    #[case::glued_in_a_string(br#"{"a":{"b":1},"t":"x{y{"c":3}"#, &["21 an unfinished record", r#"{"c":3}"#])]
+    #[case::glued_in_an_escape(br#"{"a":"x\{"c":3}"#, &["8 an unfinished record", r#"{"c":3}"#])]
+    #[case::glued_in_a_number(br#"{"a":12{"c":3}"#, &["7 an unfinished record", r#"{"c":3}"#])]
+    #[case::glued_after_a_comma(br#"{"a":1,{"c":3}"#, &["7 an unfinished record", r#"{"c":3}"#])]
+    #[case::glued_after_nested(br#"{"a":[{"b":2}{"c":3}"#, &["13 an unfinished record", r#"{"c":3}"#])]
+    #[case::glued_twice(br#"{"a":"x{"b":{"k":1},"t":"y{"c":3}"#, &["26 invalid JSON", r#"{"c":3}"#])]
+    #[case::repeated_in_a_key(br#"{"a":1,"te{"a":1,"text":2}"#, &["10 an unfinished record", r#"{"a":1,"text":2}"#])]
+    #[case::repeated_after_a_colon(br#"{"a":{"a":{"b":1}}"#, &["5 an unfinished record", r#"{"a":{"b":1}}"#])]
+    #[case::cut_character(b"{\"a\":\"caf\xC3{\"b\":1}", &["10 invalid UTF-8", r#"{"b":1}"#])]
+    #[case::bad_character_in_a_whole_one(b"{\"a\":\"\xFF\"}{\"b\":1}", &["9 invalid UTF-8", r#"{"b":1}"#])]
+    #[case::wrong_syntax(br#"{"a":nope,"b":{"c":1}}"#, &["22 invalid JSON"])]
+    fn table(#[case] line: &[u8], #[case] expected: &[&str]) {
+        assert_eq!(found(line), expected);
+    }
+
+    /// However a record is cut, the one glued to the cut is found, and nothing of the stump is kept.
+    #[test]
+    fn a_record_glued_to_any_stump() {
+        let record =
+            br#"{"type":"m","n":[1.5e3,{"k":null}],"t":"a\u00e9\"b {c} \\","o":{"p":true}}"#;
+        let next = br#"{"type":"next","x":{"y":[]}}"#;
+        for cut in 1..record.len() {
+            let line = [&record[..cut], next].concat();
+            let found = pieces(&line);
+            let expected = Piece::Record(cut..line.len());
+            let nested = matches!(found[..], [Piece::Junk(_, Reason::Unfinished)]);
+            let takes_a_value = matches!(record[cut - 1], b':' | b'[' | b',');
+            assert!(
+                found.last() == Some(&expected) && found.len() == 2 || nested && takes_a_value,
+                "cut at {cut}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_glued_to_any_stump_of_itself() {
+        let record =
+            br#"{"type":"m","n":[1.5e3,{"k":null}],"t":"a\u00e9\"b {c} \\","o":{"p":true}}"#;
+        for cut in 1..record.len() {
+            let line = [&record[..cut], record].concat();
+            let found = pieces(&line);
+            assert_eq!(found.last(), Some(&Piece::Record(cut..line.len())), "cut at {cut}");
+            assert_eq!(found.len(), 2, "cut at {cut}: {found:?}");
+        }
+    }
+}

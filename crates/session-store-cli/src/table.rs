@@ -1,0 +1,89 @@
+//! Rows of a listing: a table for people, cells between tabs for scripts, JSON for who asks.
+
+use comfy_table::presets::NOTHING;
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// One row; its JSON is what it serialises to.
+pub(crate) trait Row: Serialize {
+    /// What stands above the columns where people read.
+    const HEADER: &'static [&'static str];
+
+    fn cells(&self) -> Vec<String>;
+
+    /// Whether all that belongs in the row could be found out.
+    fn is_known(&self) -> bool;
+}
+
+/// Where rows go. A table has to see all rows to know its widths; else a row is written as it comes.
+pub(crate) struct Table<'a> {
+    out: &'a mut Output,
+    drawn: Option<comfy_table::Table>,
+    known: bool,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn new(out: &'a mut Output) -> Self {
+        let drawn = out.is_terminal() && !out.is_json();
+        Self { out, drawn: drawn.then(comfy_table::Table::new), known: true }
+    }
+
+    pub(crate) fn row<R: Row>(&mut self, row: &R) -> Result<(), Failure> {
+        self.known &= row.is_known();
+        match &mut self.drawn {
+            Some(table) => {
+                table.load_style(NOTHING).set_header(R::HEADER.to_vec()).add_row(row.cells());
+                Ok(())
+            }
+            None if self.out.is_json() => self.out.json_line(row),
+            None => self.out.line(row.cells().join("\t")),
+        }
+    }
+
+    /// Draws the table, and answers no if something in it is unknown.
+    pub(crate) fn finish(self) -> Result<Exit, Failure> {
+        if let Some(mut table) = self.drawn.filter(|table| !table.is_empty()) {
+            for column in table.column_iter_mut() {
+                column.set_padding((0, 2));
+            }
+            self.out.line(table.trim_fmt())?;
+        }
+        Ok(Exit::done_if(self.known))
+    }
+}
+
+/// A cell, or a question mark for what is unknown.
+pub(crate) fn cell<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+}
+
+/// A cell, or a dash where there is nothing.
+pub(crate) fn cell_or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// When an id was made, to the second and in UTC, if its kind of UUID tells.
+pub(crate) fn created(id: Uuid) -> Option<String> {
+    let (seconds, _) = id.get_timestamp()?.to_unix();
+    let moment = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    Some(moment.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_v7_id_tells_its_time_and_a_v4_one_does_not() {
+        let v7 = uuid!("017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+        assert_eq!(created(v7).as_deref(), Some("2022-02-22T19:22:22Z"));
+        assert_eq!(created(uuid!("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68")), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! `append`: what it prints, what it stores, and where it stops.
+
+use std::io::{BufRead, BufReader, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
+
+#[rstest]
+fn each_line_is_stored_and_counted(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    assert_eq!(append(&url, "{\"a\": 1.0}\r\n\n{\"b\":\"\\ud800\"}"), "1\n2\n");
+    assert_eq!(append(&url, "{}\n"), "3\n", "a later run goes on where the first ended");
+    assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"a\": 1.0}\n{\"b\":\"\\ud800\"}\n{}\n");
+}
+
+#[test]
+fn a_count_is_readable_before_the_next_line_is_written() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let mut child =
+        program(["append", &url, "--session", SESSION, "--segment", SEGMENT]).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let counts = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (seen, counted) = mpsc::channel();
+    thread::spawn(move || counts.map_while(Result::ok).try_for_each(|count| seen.send(count)));
+    for expected in ["1", "2", "3"] {
+        stdin.write_all(b"{}\n").unwrap();
+        // A count that is kept back would never come: without a limit this test would wait for ever.
+        assert_eq!(counted.recv_timeout(Duration::from_secs(60)).as_deref(), Ok(expected));
+        assert_eq!(run(["count", &url, SEGMENT]).ok().trim(), expected);
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[rstest]
+#[case("{\"a\":1}\n[1]\n{\"b\":2}\n", "line 2")]
+#[case("{\"a\":1}\n{\"b\":2}{\"c\":3}\n", "line 2")]
+#[case("{\"a\":1}\n\n{\"torn\": tr", "line 3")]
+fn a_bad_line_stops_it_and_is_not_stored(#[case] input: &str, #[case] line: &str) {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let ended = run_with(["append", &url, "--session", SESSION, "--segment", SEGMENT], input);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(3), "1\n"));
+    assert!(ended.stderr.contains(&format!("{line} of standard input")), "{}", ended.stderr);
+    assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"a\":1}\n");
+    assert_eq!(append(&url, "{}\n"), "2\n");
+}
+
+#[test]
+fn invalid_utf8_names_its_line_and_makes_no_store() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT];
+    let message = run_with(args, b"{\"a\":\"\xff\"}\n").refused(3);
+    assert!(message.contains("line 1 of standard input") && message.contains("UTF-8"), "{message}");
+    assert_eq!(place.listing(), []);
+}
+
+#[test]
+fn nothing_to_append_makes_nothing() {
+    let place = Place::new();
+    assert_eq!(append(&place.url(Kind::Fs, "a"), "\n\n"), "");
+    assert_eq!(place.listing(), []);
+}
+
+#[test]
+fn as_json() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let args = ["--json", "append", &url, "--session", SESSION, "--segment", SEGMENT];
+    assert_eq!(run_with(args, "{}\n{}\n").ok(), "{\"entries\":1}\n{\"entries\":2}\n");
+}
+
+#[rstest]
+fn a_trace_is_apart_from_the_log(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    append(&url, "{\"log\":1}\n");
+    let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"];
+    assert_eq!(run_with(args, "{\"t\":1}\n{\"t\":2}\n").ok(), "1\n2\n");
+    assert_eq!(run_with(args, "{\"t\":3}\n").ok(), "1\n", "a trace counts what this run appended");
+    assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"log\":1}\n");
+    let trace = run(["show", &url, SEGMENT, "--trace"]).ok();
+    assert_eq!(trace, "{\"t\":1}\n{\"t\":2}\n{\"t\":3}\n");
+}
+
+#[test]
+fn the_session_and_the_segment_must_be_named() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    for args in [["--session", NOWHERE], ["--segment", NOWHERE]] {
+        run(["append", url.as_str()].into_iter().chain(args)).refused(2);
+    }
+    assert_eq!(place.listing(), []);
+}

@@ -1,0 +1,40 @@
+//! `demo`: it runs, it proves its copies, and it overwrites nothing.
+
+use std::fs;
+
+use crate::program::{Place, run};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_session-store");
+
+#[test]
+fn it_leaves_stores_that_its_own_hints_work_on() {
+    let place = Place::new();
+    let dir = place.path("demo");
+    let text = run(["demo", dir.to_str().unwrap()]).ok();
+    assert!(text.contains(dir.to_str().unwrap()), "{text}");
+    let hints: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix(PROGRAM)).collect();
+    assert!(hints.len() >= 3, "{text}");
+    for hint in hints {
+        let shown = run(hint.split_whitespace()).ok();
+        assert!(!shown.is_empty(), "{hint}");
+    }
+}
+
+#[test]
+fn a_directory_with_something_in_it_is_refused() {
+    let place = Place::new();
+    fs::write(place.path("mine"), "mine").unwrap();
+    let before = place.listing();
+    let dir = before[0].0.parent().unwrap();
+    let message = run(["demo", dir.to_str().unwrap()]).refused(3);
+    assert!(message.contains(dir.to_str().unwrap()) && message.contains("not empty"), "{message}");
+    assert_eq!(place.listing(), before);
+}
+
+#[test]
+fn as_json_it_says_what_it_compared() {
+    let place = Place::new();
+    let text = run(["--json", "demo", place.path("demo").to_str().unwrap()]).ok();
+    let last = text.lines().last().unwrap();
+    assert_eq!(last, "{\"equal_entries\":26,\"equal_trace_entries\":3}");
+}

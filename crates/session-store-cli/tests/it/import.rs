@@ -1,0 +1,305 @@
+//! `import`: what becomes of a log file, sound or odd, once and again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+
+use crate::program::{Ended, Kind, Place, run};
+
+const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
+
+/// Puts files into the folder `logs` of a place, and imports them.
+struct Logs {
+    place: Place,
+    kind: Kind,
+}
+
+impl Logs {
+    fn new(kind: Kind) -> Self {
+        Self { place: Place::new(), kind }
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.place.path("logs").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn url(&self) -> String {
+        self.place.url(self.kind, "store")
+    }
+
+    fn import(&self, options: &[&str]) -> Ended {
+        let logs = self.place.path("logs").display().to_string();
+        run(["import"].into_iter().chain(options.iter().copied()).chain([&*logs, &*self.url()]))
+    }
+
+    /// The lines of the segment that the only file became.
+    fn stored(&self) -> String {
+        let json = run(["--json", "ls", &self.url()]).ok();
+        let session = field(&json, "session_id");
+        let segments = run(["--json", "ls", &self.url(), &session]).ok();
+        run(["show", &self.url(), &field(&segments, "segment_id")]).ok()
+    }
+}
+
+/// The text of the first field of that name.
+fn field(json: &str, name: &str) -> String {
+    let (_, rest) = json.split_once(&format!("\"{name}\":\"")).expect(json);
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[rstest]
+fn names_become_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let logs = Logs::new(kind);
+    logs.put(&format!("{S}.jsonl"), "{\"a\":1}\r\n\n{\"b\": 1.0}");
+    logs.put(&format!("{S}/subagents/agent-a5.jsonl"), "{\"ts\":1766000361535}\n");
+    logs.put(&format!("2025/rollout-2025-11-17T15-30-28-{G}.jsonl"), "{}\n");
+    let printed = logs.import(&[]).ok();
+    assert!(printed.ends_with("3 files, 4 of 4 entries new\n"), "{printed}");
+    assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"a\":1}\n{\"b\": 1.0}\n");
+    assert_eq!(run(["lookup", &logs.url(), G]).ok().trim(), G);
+    let segments = run(["--json", "ls", &logs.url(), S]).ok();
+    assert_eq!(segments.lines().count(), 2);
+    assert!(
+        segments.contains("019b2dd3-003f-7"),
+        "a UUID v7 of the first entry's time: {segments}"
+    );
+}
+
+#[rstest]
+fn a_second_import_appends_only_what_is_new(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let logs = Logs::new(kind);
+    let file = logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}");
+    let first = logs.import(&[]).ok();
+    assert!(first.contains("imported, 2 of 2 entries new"), "{first}");
+    let again = logs.import(&[]).ok();
+    assert!(again.contains("unchanged, 0 of 2 entries new"), "{again}");
+
+    // Without a time in it the file is known by its path alone, although it is younger now.
+    logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+    let times = fs::File::options().write(true).open(&file).unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    times.set_modified(later).unwrap();
+    let grown = logs.import(&[]).ok();
+    assert!(grown.contains("extended, 1 of 3 entries new"), "{grown}");
+    assert_eq!(logs.stored(), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+}
+
+#[rstest]
+#[case::other("{\"n\":1}\n{\"n\":9}\n{\"n\":3}\n", "entry 2 differs from byte 6 on")]
+#[case::shorter("{\"n\":1}\n", "ends after entry 1")]
+fn what_is_no_extension_is_a_conflict(#[case] changed: &str, #[case] why: &str) {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), "{\"n\":1}\n{\"n\":2}\n");
+    logs.put(&format!("{G}.jsonl"), "{}\n");
+    logs.import(&[]).ok();
+    logs.put(&format!("{S}.jsonl"), changed);
+    logs.put(&format!("{G}.jsonl"), "{}\n{}\n");
+    let ended = logs.import(&[]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.contains("conflict") && ended.stdout.contains(why), "{}", ended.stdout);
+    assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"n\":1}\n{\"n\":2}\n");
+    assert_eq!(run(["count", &logs.url(), G]).ok().trim(), "2", "the other file is taken");
+}
+
+/// What users reported, and what the corpus holds: strict refuses the file with the line, salvage keeps what
+/// is whole.
+#[rstest]
+#[case::welded(
+    "{\"a\":1}\n{\"b\":1}{\"c\":1}\n",
+    "line 2",
+    "{\"a\":1}\n{\"b\":1}\n{\"c\":1}\n",
+    "line 2: welded: 2 records, split"
+)]
+#[case::comment(
+    "// header\n{\"a\":1}\n",
+    "line 1",
+    "{\"a\":1}\n",
+    "line 1: left out: no JSON object (9 bytes)"
+)]
+#[case::nuls(
+    "{\"a\":1}\n\0\0\0\0{\"b\":1}\n",
+    "line 2",
+    "{\"a\":1}\n{\"b\":1}\n",
+    "line 2: left out: 4 NUL bytes"
+)]
+#[case::begun_twice(
+    "{\"a\":\"x{\"a\":\"xy\"}\n",
+    "line 1",
+    "{\"a\":\"xy\"}\n",
+    "line 1: left out: an unfinished record (7 bytes)"
+)]
+#[case::broken_string(
+    "{\"a\":\"x\ny\"}\n{\"b\":1}\n",
+    "line 1",
+    "{\"b\":1}\n",
+    "line 2: left out: no JSON object (3 bytes)"
+)]
+#[case::byte_order_mark(
+    "\u{feff}{\"a\":1}\n",
+    "line 1",
+    "{\"a\":1}\n",
+    "line 1: left out: a byte-order mark"
+)]
+#[case::torn_end(
+    "{\"a\":1}\n{\"b\":",
+    "line 2",
+    "{\"a\":1}\n",
+    "line 2: left out: an unfinished record (5 bytes)"
+)]
+fn odd_lines(#[case] content: &str, #[case] line: &str, #[case] kept: &str, #[case] found: &str) {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), content);
+    let refused = logs.import(&[]);
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.stdout.contains(&format!("refused: {line}: ")), "{}", refused.stdout);
+    assert!(refused.stderr.contains("--salvage"), "{}", refused.stderr);
+    assert!(!logs.place.path("store").exists(), "nothing is stored, so nothing is made");
+
+    let salvaged = logs.import(&["--salvage"]).ok();
+    assert!(salvaged.contains(&format!("\n  {found}\n")), "{salvaged}");
+    assert_eq!(run(["show", &logs.url(), S]).ok(), kept);
+    let again = logs.import(&["--salvage"]).ok();
+    assert!(again.contains("unchanged"), "{again}");
+}
+
+#[test]
+fn a_cut_character_and_the_next_record_glued_to_it() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), b"{\"a\":\"caf\xC3{\"b\":1}\n");
+    assert!(logs.import(&[]).stdout.contains("refused: line 1: invalid UTF-8"));
+    let salvaged = logs.import(&["--salvage"]).ok();
+    assert!(salvaged.contains("line 1: left out: invalid UTF-8 (10 bytes)"), "{salvaged}");
+    assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"b\":1}\n");
+}
+
+#[test]
+fn a_refused_file_does_not_stop_the_others() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), "{}\n[1]\n");
+    logs.put(&format!("{G}.jsonl"), "{}\n");
+    let ended = logs.import(&[]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.ends_with("2 files, 1 of 1 entries new, 1 refused\n"), "{}", ended.stdout);
+    assert_eq!(run(["exists", &logs.url(), S]).status, Some(1));
+    run(["exists", &logs.url(), G]).ok();
+}
+
+#[test]
+fn two_files_of_one_name_are_an_error_and_nothing_is_stored() {
+    let logs = Logs::new(Kind::Fs);
+    let files = ["a", "b"].map(|folder| logs.put(&format!("{folder}/{S}.jsonl"), "{}\n"));
+    let message = logs.import(&[]).refused(3);
+    for file in files {
+        assert!(message.contains(&*file.to_string_lossy()), "{message}");
+    }
+    assert!(!logs.place.path("store").exists());
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let logs = Logs::new(Kind::Fs);
+    let missing = logs.place.path("missing").display().to_string();
+    let message = run(["import", &missing, &logs.url()]).refused(3);
+    assert!(message.contains(&missing), "{message}");
+    assert_eq!(logs.place.listing(), []);
+}
+
+#[test]
+fn as_json() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), "{\"uuid\":\"u\",\"v\":1}{}\n{\"uuid\":\"u\",\"v\":2}\n");
+    let printed = logs.import(&["--salvage", "--json"]).ok();
+    let lines: Vec<serde_json::Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["session_id"], S);
+    assert_eq!(lines[0]["state"], "imported");
+    assert_eq!(
+        lines[0]["salvaged"],
+        serde_json::json!([{
+            "line": 1, "found": "welded", "records": 2,
+            "twins": [{"record": 1, "line": 2, "identical": false}],
+        }])
+    );
+    assert_eq!(lines[1]["new"], 3);
+}
+
+/// The real logs beside the workspace; `None`, and a word about it, where they are not.
+fn corpus(part: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus").join(part);
+    if !path.exists() {
+        eprintln!("skipped: {} is not there", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+#[rstest]
+fn real_logs_come_back_line_for_line(
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    #[values("claude-code", "codex")] part: &str,
+) {
+    let Some(folder) = corpus(part) else { return };
+    let place = Place::new();
+    let url = place.url(kind, "store");
+    let printed = run(["--json", "import", &*folder.to_string_lossy(), &url]).ok();
+    let files = printed.lines().filter(|line| line.contains("\"path\""));
+    for file in files {
+        let source = fs::read_to_string(field(file, "path")).unwrap();
+        let (session, segment) = (field(file, "session_id"), field(file, "segment_id"));
+        let shown = run(["show", &url, &segment, "--session", &session]).ok();
+        assert!(shown.lines().eq(source.lines()), "{file}");
+    }
+}
+
+#[rstest]
+#[case("claude-code-odd/welded-lines-a.jsonl", 128, 171)]
+#[case("claude-code-odd/welded-lines-b.jsonl", 115, 242)]
+#[case("pi/session-welded-line-440.jsonl", 440, 464)]
+#[case("claude-code-odd/comment-header-1.2MB-line.jsonl", 1, 2)]
+#[case("claude-code-odd/no-final-newline.jsonl", 0, 175)]
+fn real_oddities(#[case] file: &str, #[case] bad_line: usize, #[case] salvaged: usize) {
+    let Some(path) = corpus(file) else { return };
+    let path = path.to_string_lossy();
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "store");
+    if bad_line > 0 {
+        let refused = run(["import", &*path, &url]);
+        assert_eq!(refused.status, Some(1));
+        assert!(refused.stdout.contains(&format!("refused: line {bad_line}: ")), "{refused:?}");
+    }
+    let printed = run(["import", "--salvage", &*path, &url]).ok();
+    assert!(printed.contains(&format!("{salvaged} of {salvaged} entries new")), "{printed}");
+    assert_eq!(printed.contains(&format!("\n  line {bad_line}: ")), bad_line > 0, "{printed}");
+    if bad_line == 115 {
+        assert!(
+            printed.contains("record 1 also stands on line 116 with another text"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn a_real_log_at_four_moments_is_extended_each_time() {
+    let Some(folder) = corpus("claude-code-odd/prefix-chain") else { return };
+    let mut moments: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    moments.sort();
+    let logs = Logs::new(Kind::Sqlite);
+    let mut stored = 0;
+    for moment in moments {
+        let content = fs::read_to_string(moment).unwrap();
+        let entries = content.lines().count();
+        logs.put("session.jsonl", &content);
+        let printed = logs.import(&[]).ok();
+        let expected = format!("{} of {entries} entries new", entries - stored);
+        assert!(printed.contains(&expected), "{printed}");
+        assert!(logs.stored().lines().eq(content.lines()));
+        stored = entries;
+    }
+    assert!(stored > 0);
+}

@@ -1,0 +1,162 @@
+//! `append` killed at random moments, and several of them on one segment: every count that was printed is
+//! there afterwards, nothing twice, nothing glued.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin};
+use std::thread::{self, JoinHandle};
+
+use rstest::rstest;
+
+use crate::program::{Kind, Place, SEGMENT, SESSION, append, program, run};
+
+/// One entry, of a size that is odd to every block and page.
+fn entry(writer: usize, number: usize) -> String {
+    let padding = "x".repeat(number * 7919 % 6007);
+    format!("{{\"writer\":{writer},\"number\":{number},\"padding\":\"{padding}\"}}\n")
+}
+
+fn spawn(url: &str) -> Child {
+    program(["append", url, "--session", SESSION, "--segment", SEGMENT])
+        .spawn()
+        .expect("start the program")
+}
+
+/// Writes entries until the reader is gone, so that the program is always in the midst of one.
+fn feed(mut stdin: ChildStdin, writer: usize) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut number = 0;
+        while stdin.write_all(entry(writer, number).as_bytes()).is_ok() {
+            number += 1;
+        }
+    })
+}
+
+fn kill_after(child: &mut Child, printed_bytes: usize, busy: usize) -> Vec<usize> {
+    let mut stdout = child.stdout.take().expect("its output is a pipe");
+    let mut printed = vec![0; printed_bytes];
+    stdout.read_exact(&mut printed).expect("read its counts");
+    // A moment that has nothing to do with what the program is doing.
+    for _ in 0..busy {
+        std::hint::spin_loop();
+    }
+    child.kill().expect("kill the program");
+    child.wait().expect("wait for the program");
+    stdout.read_to_end(&mut printed).expect("read its last counts");
+    let text = String::from_utf8(printed).expect("counts are UTF-8");
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|count| count.parse().expect("a count")).collect()
+}
+
+#[rstest]
+fn killed_at_any_moment(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    let random = RandomState::new();
+    let mut before = 0;
+    for round in 0..20 {
+        let mut child = spawn(&url);
+        let writer = feed(child.stdin.take().expect("its input is a pipe"), round);
+        let moment = random.hash_one(round);
+        let counts =
+            kill_after(&mut child, 2 + (moment % 60) as usize, (moment >> 8) as usize % 50_000);
+        writer.join().expect("feed the program");
+
+        let last = *counts.last().expect("it printed something");
+        assert_eq!(counts, (before + 1..=last).collect::<Vec<_>>(), "no count is left out");
+        let log = run(["show", &url, SEGMENT]).ok();
+        let lines: Vec<_> = log.split_inclusive('\n').skip(before).collect();
+        let expected: Vec<_> = (0..lines.len()).map(|number| entry(round, number)).collect();
+        assert_eq!(lines, expected, "the entries of this round, each once and whole");
+        let after = before + lines.len();
+        assert!((last..=last + 1).contains(&after), "printed {last}, stored {after}");
+        before = after;
+    }
+    assert_eq!(append(&url, "{}\n"), format!("{}\n", before + 1), "the next append works");
+}
+
+#[rstest]
+fn several_at_once(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    const WRITERS: usize = 4;
+    const ENTRIES: usize = 60;
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    let mut children: Vec<_> = (0..WRITERS).map(|_| spawn(&url)).collect();
+    let feeders: Vec<_> = children
+        .iter_mut()
+        .enumerate()
+        .map(|(writer, child)| {
+            let mut stdin = child.stdin.take().expect("its input is a pipe");
+            thread::spawn(move || {
+                for number in 0..ENTRIES {
+                    stdin.write_all(entry(writer, number).as_bytes()).expect("feed the program");
+                }
+            })
+        })
+        .collect();
+    let mut counts = vec![Vec::new(); WRITERS];
+    for (child, counts) in children.into_iter().zip(&mut counts) {
+        let output = child.wait_with_output().expect("wait for the program");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("counts are UTF-8");
+        counts.extend(text.lines().map(|count| count.parse::<usize>().expect("a count")));
+    }
+    feeders.into_iter().for_each(|feeder| feeder.join().expect("feed the program"));
+
+    let distinct: HashSet<_> = counts.iter().flatten().collect();
+    assert_eq!(distinct.len(), WRITERS * ENTRIES, "no two writers were told the same count");
+    let log = run(["show", &url, SEGMENT]).ok();
+    let lines: Vec<_> = log.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), WRITERS * ENTRIES);
+    for (writer, counts) in counts.iter().enumerate() {
+        each_count_is_a_place(&lines, writer, counts);
+    }
+}
+
+#[rstest]
+fn several_at_once_and_killed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    const WRITERS: usize = 3;
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    let random = RandomState::new();
+    for round in 0..6 {
+        let ids = round * WRITERS..(round + 1) * WRITERS;
+        let mut children: Vec<_> = ids.clone().map(|_| spawn(&url)).collect();
+        let feeders: Vec<_> = children
+            .iter_mut()
+            .zip(ids.clone())
+            .map(|(child, writer)| feed(child.stdin.take().expect("its input is a pipe"), writer))
+            .collect();
+        let mut counts = Vec::new();
+        for child in &mut children {
+            let moment = random.hash_one(child.id());
+            counts.push(kill_after(
+                child,
+                2 + (moment % 40) as usize,
+                (moment >> 8) as usize % 50_000,
+            ));
+        }
+        feeders.into_iter().for_each(|feeder| feeder.join().expect("feed the program"));
+
+        let log = run(["show", &url, SEGMENT]).ok();
+        let lines: Vec<_> = log.split_inclusive('\n').collect();
+        for (writer, counts) in ids.zip(&counts) {
+            each_count_is_a_place(&lines, writer, counts);
+            let mine = format!("{{\"writer\":{writer},");
+            let stored: Vec<_> = lines.iter().filter(|line| line.starts_with(&mine)).collect();
+            let expected: Vec<_> = (0..stored.len()).map(|number| entry(writer, number)).collect();
+            assert_eq!(stored, expected.iter().collect::<Vec<_>>(), "each once, whole, in order");
+            let unheard = stored.len() - counts.len();
+            assert!(unheard <= 1, "{unheard} entries were stored and not printed");
+        }
+    }
+}
+
+/// The nth count that a writer printed is the place of its nth entry in the log.
+#[track_caller]
+fn each_count_is_a_place(lines: &[&str], writer: usize, counts: &[usize]) {
+    for (number, count) in counts.iter().enumerate() {
+        assert_eq!(lines[count - 1], entry(writer, number));
+    }
+}

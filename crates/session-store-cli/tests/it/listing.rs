@@ -1,0 +1,77 @@
+//! `ls`: sessions and segments, for scripts and as JSON.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+
+const V4: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+
+#[rstest]
+fn sessions_newest_first(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    append(&url, "{}\n{}\n{}\n");
+    run(["create", &url, "--session", SESSION]).ok();
+    run(["create", &url, "--session", V4, "--segment", V4]).ok();
+    let expected = format!("{V4}\t-\t1\t0\n{SESSION}\t2022-02-22T19:22:22Z\t2\t3\n");
+    assert_eq!(run(["ls", &url]).ok(), expected);
+}
+
+#[test]
+fn segments_of_a_session() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    let line = format!("{SEGMENT}\t2022-02-22T19:22:22Z\t1\n");
+    assert_eq!(run(["ls", &url, SESSION]).ok(), line);
+    let json = format!(
+        "{{\"segment_id\":\"{SEGMENT}\",\"created\":\"2022-02-22T19:22:22Z\",\"entries\":1}}\n"
+    );
+    assert_eq!(run(["ls", &url, SESSION, "--json"]).ok(), json);
+    let message = run(["ls", &url, NOWHERE]).refused(3);
+    assert!(message.contains(NOWHERE), "{message}");
+}
+
+#[test]
+fn a_log_with_a_bad_line_is_listed_like_any_other() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    fs::write(place.path(&format!("a/{SESSION}/{NOWHERE}.jsonl")), "{}\nno entry\n").unwrap();
+    let listed = run(["ls", &url, SESSION]).ok();
+    assert!(listed.contains(SEGMENT) && listed.contains(NOWHERE), "{listed}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_read_does_not_stop_it() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    run(["create", &url, "--session", V4, "--segment", V4]).ok();
+    // A file that even root can open and cannot read from its start.
+    let log = place.path(&format!("a/{SESSION}/{NOWHERE}.jsonl"));
+    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+
+    let sessions = run(["ls", &url]);
+    let expected = format!("{V4}\t-\t1\t0\n{SESSION}\t2022-02-22T19:22:22Z\t2\t?\n");
+    assert_eq!((sessions.status, sessions.stdout), (Some(1), expected));
+    assert!(sessions.stderr.contains(NOWHERE), "{}", sessions.stderr);
+
+    let segments = run(["ls", &url, SESSION, "--json"]);
+    assert_eq!(segments.status, Some(1));
+    let lines: Vec<_> = segments.stdout.lines().collect();
+    assert!(lines[0].contains(NOWHERE) && lines[0].contains("\"entries\":null"), "{lines:?}");
+    assert!(lines[1].contains(SEGMENT) && lines[1].contains("\"entries\":1"), "{lines:?}");
+}
+
+#[test]
+fn an_empty_store_lists_nothing() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    run(["rm", &url, SEGMENT, "--yes"]).ok();
+    assert_eq!(run(["ls", &url]).ok(), "");
+}

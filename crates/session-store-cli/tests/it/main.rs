@@ -1,0 +1,17 @@
+//! The command as its users run it: the real program, its output and its exit status.
+
+mod append;
+mod bad_input;
+mod create;
+mod demo;
+mod import;
+mod kill;
+mod listing;
+mod migrate;
+mod output;
+mod pods;
+mod program;
+mod rm;
+mod segment;
+mod show;
+mod verify;

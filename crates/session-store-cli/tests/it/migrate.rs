@@ -1,0 +1,110 @@
+//! `migrate`: everything arrives, nothing is overwritten, and the exit status tells.
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+
+/// A store with a log, a trace, an empty segment and a pod.
+fn populated(place: &Place, kind: Kind) -> String {
+    let url = place.url(kind, "from");
+    append(&url, "{\"a\": 1.0}\n{\"kind\":\"from_the_future\",\"n\":1e999}\n");
+    run_with(
+        ["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"],
+        "{\"t\":1}\n",
+    )
+    .ok();
+    run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["pods", "put", &url, "coder", "--session", SESSION]).ok();
+    url
+}
+
+#[rstest]
+fn any_kind_to_any_kind(
+    #[values(Kind::Fs, Kind::Sqlite)] from: Kind,
+    #[values(Kind::Fs, Kind::Sqlite)] to: Kind,
+) {
+    let place = Place::new();
+    let (from, to) = (populated(&place, from), place.url(to, "to"));
+    let printed = run(["migrate", &from, &to]).ok();
+    assert!(printed.contains("2 of 2 segments complete, 2 entries copied"), "{printed}");
+    assert!(printed.contains("read back and equal: 2 entries, 1 trace entry, 1 pod"), "{printed}");
+    for args in [
+        ["show", SEGMENT].as_slice(),
+        &["show", SEGMENT, "--trace"],
+        &["show", NOWHERE],
+        &["pods", "show", "coder"],
+    ] {
+        let at = |url: &str| {
+            let split = if args[0] == "pods" { 2 } else { 1 };
+            run(args[..split].iter().chain([&url]).chain(&args[split..])).ok()
+        };
+        assert_eq!(at(&to), at(&from), "{args:?}");
+    }
+    let verified = run(["verify", &from, &to]).ok();
+    assert_eq!(verified, "equal: 2 segments, 2 entries, 1 trace entry, 1 pod\n");
+
+    let again = run(["migrate", &from, &to]).ok();
+    assert!(again.contains("0 entries copied, 2 there already"), "{again}");
+    append(&from, "{\"later\":1}\n");
+    let resumed = run(["migrate", &from, &to]).ok();
+    assert!(resumed.contains("1 entry copied, 2 there already"), "{resumed}");
+}
+
+#[test]
+fn a_conflict_is_reported_and_the_rest_done() {
+    let place = Place::new();
+    let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
+    append(&to, "{\"a\": 2.0}\n");
+    let ended = run(["migrate", &from, &to]);
+    assert_eq!(ended.status, Some(1));
+    let conflict =
+        format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs from byte 7 on");
+    assert!(ended.stdout.contains(&conflict), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 of 2 segments complete"), "{}", ended.stdout);
+    assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");
+    run(["exists", &to, NOWHERE]).ok();
+}
+
+#[test]
+fn a_corrupt_segment_is_named_and_the_rest_done() {
+    let place = Place::new();
+    let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
+    let log = place.path("from").join(SESSION).join(format!("{SEGMENT}.jsonl"));
+    std::fs::write(&log, "{\"a\": 1.0}\nno entry\n{}\n").unwrap();
+    let ended = run(["migrate", &from, &to]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.contains(SEGMENT) && ended.stdout.contains("line 2"), "{}", ended.stdout);
+    run(["exists", &to, NOWHERE]).ok();
+}
+
+#[test]
+fn parts_can_be_left_out() {
+    let place = Place::new();
+    let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
+    run(["create", &from, "--session", NOWHERE]).ok();
+    run(["migrate", &from, &to, "--session", SESSION, "--no-traces", "--no-pods"]).ok();
+    assert_eq!(run(["ls", &to]).ok().lines().count(), 1);
+    assert_eq!(run(["show", &to, SEGMENT, "--trace"]).ok(), "");
+    assert_eq!(run(["pods", "ls", &to]).ok(), "");
+}
+
+#[test]
+fn an_unknown_session_is_an_error_and_makes_nothing() {
+    let place = Place::new();
+    let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
+    let message = run(["migrate", &from, &to, "--session", SEGMENT]).refused(3);
+    assert!(message.contains(SEGMENT), "{message}");
+    assert!(!place.path("to").exists());
+}
+
+#[test]
+fn as_json() {
+    let place = Place::new();
+    let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
+    let printed = run(["--json", "migrate", &from, &to]).ok();
+    let report: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["segments"][0]["log"]["appended"], 2);
+    assert_eq!(report["segments"][0]["trace"]["appended"], 1);
+    assert_eq!(report["pods"][0]["outcome"], "copied");
+}

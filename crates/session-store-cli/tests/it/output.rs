@@ -1,0 +1,42 @@
+//! Standard output that somebody closes, and the help.
+
+use std::io::{Read, Write};
+
+use crate::program::{Kind, Place, SEGMENT, SESSION, program, run, run_with};
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let log = format!("{{\"text\":\"{}\"}}\n", "x".repeat(1_000)).repeat(1_000);
+    run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], &log).ok();
+
+    let mut child = program(["show", &url, SEGMENT]).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10]).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn append_stops_where_nobody_hears_its_counts() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let mut child =
+        program(["append", &url, "--session", SESSION, "--segment", SEGMENT]).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"{}\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(141), "it does not wait for more input");
+    assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");
+}
+
+#[test]
+fn the_help_names_every_command_and_the_exit_status() {
+    let help = run(["--help"]).ok();
+    for word in ["demo", "import", "migrate", "verify", "ls", "show", "append", "Exit status"] {
+        assert!(help.contains(word), "{word} is missing in:\n{help}");
+    }
+}

@@ -1,0 +1,65 @@
+//! `pods`: list, show, put and rm.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::program::{Kind, Place, SEGMENT, SESSION, run, run_with};
+
+#[rstest]
+fn put_list_show_and_delete(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    run(["pods", "put", &url, "審査", "--session", SESSION, "--segment", SEGMENT]).ok();
+    let bare = "{\"mine\": 1.0,\"active\":null}";
+    run_with(["pods", "put", &url, "coder", "-"], bare).ok();
+
+    let listed = format!("coder\t-\t-\n審査\t{SESSION}\t{SEGMENT}\n");
+    assert_eq!(run(["pods", "ls", &url]).ok(), listed);
+    assert_eq!(run(["pods", "show", &url, "coder"]).ok(), format!("{bare}\n"));
+    assert_eq!(run(["ls", &url]).ok(), "", "a pod makes no session");
+
+    run(["pods", "rm", &url, "coder"]).ok();
+    let message = run(["pods", "show", &url, "coder"]).refused(3);
+    assert!(message.contains("coder"), "{message}");
+    run(["pods", "rm", &url, "coder"]).refused(3);
+}
+
+#[rstest]
+#[case("../../etc")]
+#[case("..")]
+#[case("a/b")]
+#[case("")]
+fn a_name_that_climbs_out_is_refused(#[case] name: &str) {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let message = run(["pods", "put", &url, name, "--session", SESSION]).refused(2);
+    assert!(message.contains(&format!("{name:?}")), "{message}");
+    assert_eq!(place.listing(), []);
+}
+
+#[rstest]
+#[case("[]")]
+#[case("{\"active\":7}")]
+#[case("")]
+fn what_is_no_pod_is_refused(#[case] text: &str) {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let message = run_with(["pods", "put", &url, "coder", "-"], text).refused(3);
+    assert!(message.contains("standard input"), "{message}");
+    assert_eq!(place.listing(), []);
+}
+
+#[test]
+fn a_broken_pod_does_not_stop_the_listing() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    for name in ["broken", "sound"] {
+        run(["pods", "put", &url, name, "--session", SESSION]).ok();
+    }
+    fs::write(place.path("a/pods/broken/metadata.json"), "no pod").unwrap();
+    let listed = run(["pods", "ls", &url]);
+    let expected = format!("broken\t?\t-\nsound\t{SESSION}\t-\n");
+    assert_eq!((listed.status, listed.stdout), (Some(1), expected));
+    assert!(listed.stderr.contains("broken"), "{}", listed.stderr);
+}

@@ -1,0 +1,53 @@
+//! `rm`: what it deletes, and what it wants to hear first.
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+
+#[rstest]
+fn a_segment_and_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    append(&url, "{}\n");
+    run_with(["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"], "{}\n").ok();
+    run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
+    let deleted = run(["rm", &url, SEGMENT, "--yes"]).ok();
+    assert_eq!(deleted, format!("deleted segment {SEGMENT} of session {SESSION}\n"));
+    assert!(run(["ls", &url, SESSION]).ok().starts_with(NOWHERE), "its sibling stays");
+    append(&url, "{}\n");
+    assert_eq!(run(["show", &url, SEGMENT, "--trace"]).ok(), "");
+}
+
+#[rstest]
+fn a_session_with_all_its_segments(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    append(&url, "{}\n");
+    run(["create", &url, "--session", SESSION]).ok();
+    let deleted = run(["rm", &url, "--session", SESSION, "-y", "--json"]).ok();
+    assert_eq!(deleted, format!("{{\"session_id\":\"{SESSION}\",\"segments\":2}}\n"));
+    assert_eq!(run(["ls", &url]).ok(), "");
+}
+
+#[test]
+fn without_yes_and_without_a_person_nothing_is_deleted() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    let message = run_with(["rm", &url, SEGMENT], "y\n").refused(3);
+    assert!(message.contains("--yes") && message.contains(SEGMENT), "{message}");
+    assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");
+}
+
+#[test]
+fn what_is_not_there_is_an_error() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    for args in [vec![NOWHERE], vec![NOWHERE, "--session", SESSION], vec!["--session", NOWHERE]] {
+        let message = run(["rm", &url, "--yes"].into_iter().chain(args)).refused(3);
+        assert!(message.contains(NOWHERE), "{message}");
+    }
+    run(["rm", &url, "--yes"]).refused(2);
+    assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");
+}

@@ -1,0 +1,35 @@
+//! `show`: the log, exactly as stored.
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+
+#[rstest]
+fn more_than_a_page_comes_whole_and_in_order(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    let padding = "é".repeat(2_000);
+    let log: String = (0..300).map(|n| format!("{{\"n\":{n},\"text\":\"{padding}\"}}\n")).collect();
+    run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], &log).ok();
+    assert_eq!(run(["show", &url, SEGMENT]).ok(), log);
+    assert_eq!(run(["--json", "show", &url, SEGMENT]).ok(), log, "it is JSON already");
+}
+
+#[test]
+fn the_session_tells_two_logs_of_one_id_apart() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{\"of\":\"first\"}\n");
+    let second = ["append", &url, "--session", NOWHERE, "--segment", SEGMENT];
+    run_with(second, "{\"of\":\"second\"}\n").ok();
+    assert_eq!(run(["show", &url, SEGMENT, "--session", SESSION]).ok(), "{\"of\":\"first\"}\n");
+    assert_eq!(run(["show", &url, SEGMENT, "--session", NOWHERE]).ok(), "{\"of\":\"second\"}\n");
+}
+
+#[test]
+fn no_trace_prints_nothing() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    assert_eq!(run(["show", &url, SEGMENT, "--trace"]).ok(), "");
+}

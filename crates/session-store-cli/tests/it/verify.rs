@@ -1,0 +1,60 @@
+//! `verify`: what it finds, and its exit status.
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+
+#[test]
+fn the_first_difference_of_each_segment_is_shown_without_its_content() {
+    let place = Place::new();
+    let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Sqlite, "b"));
+    append(&a, "{}\n{\"secret\":\"12\"}\n{}\n");
+    append(&b, "{}\n{\"secret\":\"345\"}\n{}\n");
+    run(["create", &b, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["pods", "put", &a, "coder", "--session", SESSION]).ok();
+    let ended = run(["verify", &a, &b]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(1), ""));
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            format!(
+                "segment {SEGMENT} of session {SESSION}: entry 2 differs from byte 12 on: 15 bytes in \
+                 {a}, 16 in {b}"
+            ),
+            format!("segment {NOWHERE} of session {SESSION}: only in {b}"),
+            format!("pod coder: only in {a}"),
+            "different: 0 of 2 segments and 0 of 1 pod are equal".to_owned(),
+        ]
+    );
+    let ended = run(["--json", "verify", &a, &b]);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.status, &report["equal"]), (Some(1), &serde_json::json!(false)));
+    assert_eq!(report["differences"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn equal_stores_are_equal_and_stay_as_they_are() {
+    let place = Place::new();
+    let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Fs, "b"));
+    for url in [&a, &b] {
+        append(url, "{\"x\":1}\n");
+    }
+    let before = place.listing();
+    assert_eq!(
+        run(["verify", &a, &b]).ok(),
+        "equal: 1 segment, 1 entry, 0 trace entries, 0 pods\n"
+    );
+    assert_eq!(place.listing(), before);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_an_error() {
+    let place = Place::new();
+    let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Sqlite, "b"));
+    append(&a, "{}\n");
+    let before = place.listing();
+    for args in [["verify", &a, &b], ["verify", &b, &a]] {
+        let message = run(args).refused(3);
+        assert!(message.contains(&b), "{message}");
+    }
+    assert_eq!(place.listing(), before);
+}

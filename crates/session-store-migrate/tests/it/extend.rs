@@ -1,0 +1,156 @@
+//! One segment brought up to a source: every relation between what is there and what should be.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rstest::rstest;
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{Difference, Extension, Side, Stop, extend};
+
+use crate::lens::Lens;
+use crate::{entries, log_of, store_with};
+
+fn extend_to(
+    store: &dyn Store,
+    key: (SessionId, SegmentId),
+    texts: &[&str],
+) -> Extension<Infallible> {
+    extend(store, key.0, key.1, entries(texts).into_iter().map(Ok))
+}
+
+const A: &str = r#"{"n":1.0}"#;
+const B: &str = r#"{"n":1e999}"#;
+const C: &str = r#"{"n":"\ud800"}"#;
+
+#[rstest]
+#[case::absent(None, &[A, B], 0, 2)]
+#[case::absent_and_empty(None, &[], 0, 0)]
+#[case::empty(Some(&[][..]), &[A], 0, 1)]
+#[case::prefix(Some(&[A][..]), &[A, B, C], 1, 2)]
+#[case::equal(Some(&[A, B][..]), &[A, B], 2, 0)]
+fn appends_what_is_missing(
+    #[case] there: Option<&[&str]>,
+    #[case] source: &[&str],
+    #[case] already: usize,
+    #[case] appended: usize,
+) {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = there.map_or_else(MemoryStore::new, |texts| store_with(key.0, key.1, texts));
+    let extension = extend_to(&store, key, source);
+    assert!(extension.stopped.is_none());
+    assert_eq!((extension.already, extension.appended), (already, appended));
+    let bytes: usize = source[already..].iter().map(|text| text.len()).sum();
+    assert_eq!(extension.bytes, bytes as u64);
+    assert_eq!(log_of(&store, key.0, key.1), source);
+}
+
+#[rstest]
+#[case::differs(&[A, C], &[A, B, C], Difference::Entry { number: 2, source_bytes: 11, destination_bytes: 14, byte: 6 })]
+#[case::longer(&[A, B], &[A], Difference::Ends { side: Side::Source, entries: 1 })]
+#[case::spelled_otherwise(&[r#"{"n":1}"#], &[A], Difference::Entry { number: 1, source_bytes: 9, destination_bytes: 7, byte: 7 })]
+fn overwrites_nothing(
+    #[case] there: &[&str],
+    #[case] source: &[&str],
+    #[case] expected: Difference,
+) {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = store_with(key.0, key.1, there);
+    let extension = extend_to(&store, key, source);
+    let Some(Stop::Conflict(difference)) = extension.stopped else {
+        panic!("{:?}", extension.stopped);
+    };
+    assert_eq!(difference, expected);
+    assert_eq!(extension.appended, 0);
+    assert_eq!(log_of(&store, key.0, key.1), there);
+}
+
+/// The other writer comes after the comparison and before the append: only a conditional append sees it.
+#[rstest]
+#[case::absent(None)]
+#[case::prefix(Some(&[A][..]))]
+fn another_writer_is_a_conflict(#[case] there: Option<&[&str]>) {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = there.map_or_else(MemoryStore::new, |texts| store_with(key.0, key.1, texts));
+    let mut lens = Lens::clear(&store);
+    lens.before_append = Box::new(move |store| store.append(key.0, key.1, &entries(&[C])[0]));
+    let extension = extend_to(&lens, key, &[A, B]);
+    assert!(matches!(extension.stopped, Some(Stop::Moved { .. })), "{:?}", extension.stopped);
+    let expected = [there.unwrap_or_default(), &[C]].concat();
+    assert_eq!(log_of(&store, key.0, key.1), expected);
+}
+
+/// The head that counts is the one that was compared, not one that is looked up before the append.
+#[test]
+fn a_writer_who_comes_while_the_source_is_read_is_a_conflict() {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = store_with(key.0, key.1, &[A]);
+    let source = entries(&[A, B]).into_iter().map(|entry| {
+        if entry.as_json() == B {
+            store.append(key.0, key.1, &entries(&[C])[0]).unwrap();
+        }
+        Ok::<_, Infallible>(entry)
+    });
+    let extension = extend(&store, key.0, key.1, source);
+    assert!(matches!(extension.stopped, Some(Stop::Moved { .. })), "{:?}", extension.stopped);
+    assert_eq!(log_of(&store, key.0, key.1), [A, C]);
+}
+
+#[test]
+fn a_source_that_fails_leaves_a_prefix() {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = MemoryStore::new();
+    let source = [Ok(entries(&[A])[0].clone()), Err(io::Error::other("torn"))];
+    let extension = extend(&store, key.0, key.1, source);
+    assert!(matches!(extension.stopped, Some(Stop::Source(_))));
+    assert_eq!(log_of(&store, key.0, key.1), [A]);
+}
+
+#[test]
+fn a_source_that_fails_at_once_creates_nothing() {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = MemoryStore::new();
+    let extension = extend(&store, key.0, key.1, [Err(io::Error::other("torn"))]);
+    assert!(matches!(extension.stopped, Some(Stop::Source(_))));
+    assert!(!store.exists(key.0, key.1).unwrap());
+}
+
+#[test]
+fn a_full_destination_is_resumed_where_it_stopped() {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = MemoryStore::new();
+    let large =
+        |n: usize| LogEntry::from_json(format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(1 << 19)));
+    let all: Vec<_> = (0..8).map(|n| large(n).unwrap()).collect();
+    let source = || all.iter().cloned().map(Ok::<_, Infallible>);
+
+    let mut lens = Lens::clear(&store);
+    let calls = AtomicUsize::new(0);
+    lens.before_append = Box::new(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
+        2 => Err(StoreError::Io(io::ErrorKind::StorageFull.into())),
+        _ => Ok(()),
+    });
+    let stopped = extend(&lens, key.0, key.1, source());
+    assert!(matches!(stopped.stopped, Some(Stop::Destination(_))));
+    assert!((1..8).contains(&stopped.appended), "{}", stopped.appended);
+
+    let resumed = extend(&lens, key.0, key.1, source());
+    assert!(resumed.stopped.is_none());
+    assert_eq!((resumed.already, resumed.appended), (stopped.appended, 8 - stopped.appended));
+    assert_eq!(store.read_all(key.0, key.1).unwrap(), all);
+}
+
+/// Batches are bounded by bytes: the source is not gathered before it is written.
+#[test]
+fn a_large_source_is_written_while_it_is_read() {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = MemoryStore::new();
+    let entry = LogEntry::from_json(format!("{{\"x\":\"{}\"}}", "x".repeat(300_000))).unwrap();
+    let source = (0..20).map(|read| {
+        let written = store.read_entry_count(key.0, key.1).unwrap_or(0);
+        assert!(read - written <= 4, "{read} read, {written} written");
+        Ok::<_, Infallible>(entry.clone())
+    });
+    assert_eq!(extend(&store, key.0, key.1, source).appended, 20);
+}

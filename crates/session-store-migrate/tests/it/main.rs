@@ -1,0 +1,45 @@
+//! Tests of the copy engine through its public interface.
+
+mod extend;
+mod lens;
+mod migrate;
+mod pods;
+mod verify;
+
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{
+    MigrateOptions, MigrateReport, Selection, VerifyReport, migrate as run_migrate,
+    verify as run_verify,
+};
+
+fn entries(texts: &[&str]) -> Vec<LogEntry> {
+    texts.iter().map(|text| LogEntry::from_json(*text).unwrap()).collect()
+}
+
+/// A store with one segment that holds the texts, under the ids given.
+fn store_with(session: SessionId, segment: SegmentId, texts: &[&str]) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.create_segment(session, segment, &entries(texts)).unwrap();
+    store
+}
+
+fn trace(store: &dyn Store, session: SessionId, segment: SegmentId, texts: &[&str]) {
+    for text in texts {
+        let entry = TraceEntry::from_json(*text).unwrap();
+        store.append_trace(session, segment, &entry).unwrap();
+    }
+}
+
+fn log_of(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<String> {
+    let entries = store.read_all(session, segment).unwrap();
+    entries.iter().map(|entry| entry.as_json().to_owned()).collect()
+}
+
+fn migrate(source: &dyn Store, destination: &dyn Store) -> MigrateReport {
+    run_migrate(source, destination, &MigrateOptions::default(), &mut |_| {}).unwrap()
+}
+
+fn verify(source: &dyn Store, destination: &dyn Store) -> VerifyReport {
+    run_verify(source, destination, &Selection::default(), &mut |_| {}).unwrap()
+}

@@ -1,0 +1,198 @@
+//! Whole stores copied: what arrives, what is reported, what is left alone.
+
+use session_store_core::{Capability, SegmentId, SessionId, Store, StoreError};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{
+    Comparison, Gap, MigrateError, MigrateOptions, Phase, Progress, Side, Stop,
+    migrate as run_migrate,
+};
+
+use crate::lens::Lens;
+use crate::{entries, log_of, migrate, store_with, trace, verify};
+
+/// Three sessions of two segments each: one with a trace, one empty.
+fn populated() -> (MemoryStore, Vec<(SessionId, SegmentId)>) {
+    let store = MemoryStore::new();
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let (session, first, second) = (SessionId::new(), SegmentId::new(), SegmentId::new());
+        let texts = [r#"{"a":1.0,"a":2}"#, r#"{"kind":"from_the_future"}"#];
+        store.create_segment(session, first, &entries(&texts)).unwrap();
+        store.create_segment(session, second, &[]).unwrap();
+        trace(&store, session, first, &[r#"{"t":1}"#, r#"{"t":2}"#]);
+        keys.extend([(session, first), (session, second)]);
+    }
+    (store, keys)
+}
+
+#[test]
+fn copies_everything_oldest_first_and_proves_it() {
+    let (source, keys) = populated();
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    let copied: Vec<_> =
+        report.segments.iter().map(|segment| (segment.session_id, segment.segment_id)).collect();
+    assert_eq!(copied, keys);
+    assert_eq!(report.entries_copied(), 6);
+    assert_eq!(report.proof.equal_entries(), 6);
+    assert_eq!(report.proof.equal_trace_entries(), 6);
+    for (session, segment) in keys {
+        assert_eq!(log_of(&destination, session, segment), log_of(&source, session, segment));
+    }
+    assert!(verify(&source, &destination).is_equal());
+}
+
+#[test]
+fn a_second_run_has_nothing_to_do() {
+    let (source, keys) = populated();
+    let destination = MemoryStore::new();
+    migrate(&source, &destination);
+    let head = destination.head(keys[0].0, keys[0].1).unwrap();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete());
+    assert_eq!(report.entries_copied(), 0);
+    assert_eq!(destination.head(keys[0].0, keys[0].1).unwrap(), head);
+    let traces = report.segments.iter().filter_map(|segment| segment.trace.as_ref());
+    assert_eq!(traces.map(|trace| (trace.already, trace.appended)).max(), Some((2, 0)));
+}
+
+#[test]
+fn what_came_since_is_appended() {
+    let (source, keys) = populated();
+    let destination = MemoryStore::new();
+    migrate(&source, &destination);
+    source.append(keys[1].0, keys[1].1, &entries(&[r#"{"later":1}"#])[0]).unwrap();
+    trace(&source, keys[0].0, keys[0].1, &[r#"{"t":3}"#]);
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete());
+    assert_eq!(report.entries_copied(), 1);
+    assert!(verify(&source, &destination).is_equal());
+}
+
+#[test]
+fn a_conflict_stops_one_segment_only() {
+    let (source, keys) = populated();
+    let destination = store_with(keys[0].0, keys[0].1, &[r#"{"other":true}"#]);
+    let report = migrate(&source, &destination);
+    assert!(!report.is_complete());
+    let stopped = |segment: &&session_store_migrate::SegmentCopy| segment.log.stopped.is_some();
+    let conflicts: Vec<_> = report.segments.iter().filter(stopped).collect();
+    assert_eq!(conflicts.len(), 1);
+    assert_eq!(conflicts[0].segment_id, keys[0].1);
+    assert!(matches!(conflicts[0].log.stopped, Some(Stop::Conflict(_))));
+    assert_eq!(log_of(&destination, keys[0].0, keys[0].1), [r#"{"other":true}"#]);
+    assert_eq!(report.entries_copied(), 4);
+}
+
+#[test]
+fn a_trace_that_differs_is_a_conflict_too() {
+    let (source, keys) = populated();
+    let destination = MemoryStore::new();
+    trace(&destination, keys[0].0, keys[0].1, &[r#"{"t":0}"#]);
+    let report = migrate(&source, &destination);
+    assert!(!report.is_complete());
+    let first = report.segments[0].trace.as_ref().unwrap();
+    assert!(matches!(first.stopped, Some(Stop::Conflict(_))));
+    assert!(report.segments[0].log.stopped.is_none());
+    let page = destination.read_trace_page(keys[0].0, keys[0].1, 0, 1000).unwrap();
+    assert_eq!(page.entries.len(), 1);
+}
+
+#[test]
+fn a_corrupt_segment_is_named_and_its_prefix_kept() {
+    let (store, keys) = populated();
+    let destination = MemoryStore::new();
+    let mut source = Lens::clear(&store);
+    source.bad_entry = 1;
+    let report = migrate(&source, &destination);
+    assert!(!report.is_complete());
+    let Some(Stop::Source(StoreError::Corrupt { line: 2, .. })) = report.segments[0].log.stopped
+    else {
+        panic!("{:?}", report.segments[0]);
+    };
+    assert_eq!(log_of(&destination, keys[0].0, keys[0].1), [r#"{"a":1.0,"a":2}"#]);
+    assert!(report.segments[1].log.stopped.is_none(), "the empty segment has no bad line");
+    assert!(matches!(report.proof.segments[0].log, Comparison::Failed(_)));
+}
+
+#[test]
+fn the_proof_finds_a_destination_that_lies() {
+    let (source, _) = populated();
+    let mut destination = Lens::clear(&MemoryStore::new());
+    destination.overcounts = 1;
+    let report = migrate(&source, &destination);
+    assert!(report.segments.iter().all(session_store_migrate::SegmentCopy::is_complete));
+    assert!(!report.proof.is_equal());
+    assert!(!report.is_complete());
+}
+
+#[test]
+fn other_segments_of_the_destination_are_left_alone() {
+    let (source, _) = populated();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let destination = store_with(session, segment, &[r#"{"mine":1}"#]);
+    assert!(migrate(&source, &destination).is_complete());
+    assert_eq!(log_of(&destination, session, segment), [r#"{"mine":1}"#]);
+}
+
+#[test]
+fn a_destination_without_conditional_append_is_refused() {
+    let (source, _) = populated();
+    let store = MemoryStore::new();
+    let mut destination = Lens::clear(&store);
+    destination.lacks = Some(Capability::ConditionalAppend);
+    let result = run_migrate(&source, &destination, &MigrateOptions::default(), &mut |_| {});
+    let error = result.unwrap_err();
+    assert!(matches!(error, MigrateError::Unconditional));
+    assert!(error.to_string().contains("conditional_append"), "{error}");
+    assert!(store.list_sessions().unwrap().is_empty());
+}
+
+#[test]
+fn unreadable_traces_are_reported_unless_left_out() {
+    let (source, _) = populated();
+    for side in Side::BOTH {
+        let mut lenses = [Lens::clear(&source), Lens::clear(&MemoryStore::new())];
+        lenses[side as usize].lacks = Some(Capability::ReadTraces);
+        let report = migrate(&lenses[0], &lenses[1]);
+        assert_eq!(report.gaps, [Gap::Traces(side)]);
+        assert!(!report.is_complete());
+        assert_eq!(report.entries_copied(), 6, "the logs are copied all the same");
+
+        let mut options = MigrateOptions::default();
+        options.selection.traces = false;
+        let report = run_migrate(&lenses[0], &lenses[1], &options, &mut |_| {}).unwrap();
+        assert!(report.is_complete());
+    }
+}
+
+#[test]
+fn a_selection_copies_its_sessions_only() {
+    let (source, keys) = populated();
+    let destination = MemoryStore::new();
+    let mut options = MigrateOptions::default();
+    options.selection.sessions = Some([keys[2].0].into());
+    let report = run_migrate(&source, &destination, &options, &mut |_| {}).unwrap();
+    assert!(report.is_complete());
+    assert_eq!(destination.list_sessions().unwrap(), [keys[2].0]);
+
+    let unknown = SessionId::new();
+    options.selection.sessions = Some([unknown].into());
+    let error = run_migrate(&source, &destination, &options, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, MigrateError::NoSuchSession(id) if id == unknown), "{error}");
+}
+
+#[test]
+fn progress_adds_up() {
+    let (source, _) = populated();
+    let (mut phases, mut read, mut done) = (Vec::new(), 0, 0);
+    let mut count = |event: Progress<'_>| match event {
+        Progress::Begin { phase, segments } => phases.push((phase, segments)),
+        Progress::Read { entries, .. } => read += entries,
+        _ => done += 1,
+    };
+    run_migrate(&source, &MemoryStore::new(), &MigrateOptions::default(), &mut count).unwrap();
+    assert_eq!(phases, [(Phase::Copy, 6), (Phase::Compare, 6)]);
+    assert_eq!((read, done), (24, 12));
+}

@@ -1,0 +1,89 @@
+//! Pods copied and compared.
+
+use session_store_core::{Pod, PodName, PodStore, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{
+    Comparison, Gap, MigrateOptions, PodOutcome, Side, migrate as run_migrate,
+};
+
+use crate::lens::Lens;
+use crate::{entries, migrate, verify};
+
+fn name(text: &str) -> PodName {
+    text.parse().unwrap()
+}
+
+fn pods_in(texts: &[(&str, &str)]) -> MemoryStore {
+    let store = MemoryStore::new();
+    for (pod, text) in texts {
+        store.put_pod(&name(pod), &Pod::from_json(*text).unwrap()).unwrap();
+    }
+    store
+}
+
+#[test]
+fn an_absent_one_is_put_an_equal_one_left_another_one_reported() {
+    let source = pods_in(&[("absent", r#"{"x":1.0}"#), ("equal", "{}"), ("other", r#"{"x":1}"#)]);
+    let destination = pods_in(&[("equal", "{}"), ("other", r#"{"x":2}"#)]);
+    let report = migrate(&source, &destination);
+    let outcomes: Vec<_> = report.pods.iter().map(|pod| &pod.outcome).collect();
+    assert!(
+        matches!(outcomes[..], [PodOutcome::Copied, PodOutcome::Equal, PodOutcome::Conflict(_)]),
+        "{outcomes:?}"
+    );
+    assert!(!report.is_complete());
+    let stored = |pod| destination.read_pod(&name(pod)).unwrap().unwrap().as_json().to_owned();
+    assert_eq!((stored("absent"), stored("other")), (r#"{"x":1.0}"#.into(), r#"{"x":2}"#.into()));
+}
+
+#[test]
+fn verify_sees_both_sides() {
+    let a = pods_in(&[("a", "{}"), ("both", "{}"), ("differs", r#"{"x":1}"#)]);
+    let b = pods_in(&[("b", "{}"), ("both", "{}"), ("differs", r#"{"x":2}"#)]);
+    let report = verify(&a, &b);
+    let outcomes: Vec<_> = report.pods.iter().map(|pod| &pod.outcome).collect();
+    assert!(
+        matches!(
+            outcomes[..],
+            [
+                Comparison::OnlyIn(Side::Source),
+                Comparison::OnlyIn(Side::Destination),
+                Comparison::Equal { entries: 1, bytes: 2 },
+                Comparison::Differs(_),
+            ]
+        ),
+        "{outcomes:?}"
+    );
+    assert!(!report.is_equal());
+}
+
+#[test]
+fn a_store_without_pods_is_a_gap_only_if_there_is_something_to_miss() {
+    let full = pods_in(&[("one", "{}")]);
+    let mut without = Lens::clear(&MemoryStore::new());
+    without.lacks_pods = true;
+    let report = migrate(&full, &without);
+    assert_eq!(report.gaps, [Gap::Pods(Side::Destination)]);
+    assert!(!report.is_complete());
+    assert!(migrate(&MemoryStore::new(), &without).is_complete());
+    assert!(migrate(&without, &full).is_complete(), "the source has none to copy");
+    assert_eq!(verify(&without, &full).gaps, [Gap::Pods(Side::Source)]);
+}
+
+#[test]
+fn a_selection_takes_the_pods_that_point_to_it() {
+    let (chosen, other) = (SessionId::new(), SessionId::new());
+    let source = MemoryStore::new();
+    for (pod, session) in [("chosen", chosen), ("other", other)] {
+        source
+            .create_segment(session, session_store_core::SegmentId::new(), &entries(&[]))
+            .unwrap();
+        source.put_pod(&name(pod), &Pod::new(session, None)).unwrap();
+    }
+    source.put_pod(&name("points nowhere"), &Pod::from_json("{}").unwrap()).unwrap();
+    let destination = MemoryStore::new();
+    let mut options = MigrateOptions::default();
+    options.selection.sessions = Some([chosen].into());
+    assert!(run_migrate(&source, &destination, &options, &mut |_| {}).unwrap().is_complete());
+    assert_eq!(destination.list_pods().unwrap(), [name("chosen")]);
+}

@@ -1,0 +1,94 @@
+//! Two stores compared, both ways.
+
+use rstest::rstest;
+use session_store_core::{SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{Comparison, Difference, MigrateError, Selection, Side};
+
+use crate::lens::Lens;
+use crate::{store_with, trace, verify};
+
+#[rstest]
+#[case::equal(&["{}", "{}"], &["{}", "{}"], None)]
+#[case::shorter(&["{}"], &["{}", "{}"], Some(Difference::Ends { side: Side::Source, entries: 1 }))]
+#[case::longer(&["{}"], &[], Some(Difference::Ends { side: Side::Destination, entries: 0 }))]
+#[case::other(&["{}", r#"{"a":1}"#], &["{}", r#"{"a":10}"#],
+    Some(Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 8, byte: 7 }))]
+#[case::begins_alike(&["{}"], &[r#"{"a":1}"#],
+    Some(Difference::Entry { number: 1, source_bytes: 2, destination_bytes: 7, byte: 2 }))]
+fn logs_and_traces_alike(
+    #[case] a: &[&str],
+    #[case] b: &[&str],
+    #[case] expected: Option<Difference>,
+) {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let found = |outcome: &Comparison| match outcome {
+        Comparison::Equal { .. } => None,
+        Comparison::Differs(difference) => Some(*difference),
+        other => panic!("{other:?}"),
+    };
+    let report = verify(&store_with(session, segment, a), &store_with(session, segment, b));
+    assert_eq!(found(&report.segments[0].log), expected);
+    assert_eq!(report.is_equal(), expected.is_none());
+
+    let traced = |texts: &[&str]| {
+        let store = store_with(session, segment, &[]);
+        trace(&store, session, segment, texts);
+        store
+    };
+    let report = verify(&traced(a), &traced(b));
+    assert!(report.segments[0].log.is_equal());
+    assert_eq!(found(report.segments[0].trace.as_ref().unwrap()), expected);
+    assert_eq!(report.is_equal(), expected.is_none());
+}
+
+#[test]
+fn a_segment_of_one_side_only() {
+    let (session, segment, other) = (SessionId::new(), SegmentId::new(), SegmentId::new());
+    let a = store_with(session, segment, &[]);
+    let b = store_with(session, other, &["{}"]);
+    let report = verify(&a, &b);
+    let only = |index: usize| match report.segments[index].log {
+        Comparison::OnlyIn(side) => (report.segments[index].segment_id, side),
+        ref log => panic!("{log:?}"),
+    };
+    assert_eq!([only(0), only(1)], [(segment, Side::Source), (other, Side::Destination)]);
+    assert!(!report.is_equal());
+    assert!(verify(&MemoryStore::new(), &MemoryStore::new()).is_equal());
+}
+
+#[test]
+fn a_count_that_contradicts_the_log_is_a_difference() {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let store = store_with(session, segment, &["{}"]);
+    let mut lens = Lens::clear(&store);
+    lens.overcounts = 2;
+    let report = verify(&store, &lens);
+    let expected = Difference::Count { side: Side::Destination, counted: 3, read: 1 };
+    assert!(matches!(report.segments[0].log, Comparison::Differs(found) if found == expected));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_names_side_and_segment() {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let store = store_with(session, segment, &["{}", "{}"]);
+    let mut lens = Lens::clear(&store);
+    lens.bad_entry = 1;
+    let report = verify(&store, &lens);
+    let Comparison::Failed(failure) = &report.segments[0].log else {
+        panic!("{report:?}");
+    };
+    assert_eq!(failure.side, Side::Destination);
+    assert!(failure.to_string().contains(&segment.to_string()), "{failure}");
+    assert!(std::error::Error::source(failure).unwrap().to_string().contains("line 2"));
+}
+
+#[test]
+fn an_unknown_session_is_an_error() {
+    let mut selection = Selection::default();
+    selection.sessions = Some([SessionId::new()].into());
+    let store = MemoryStore::new();
+    let result = session_store_migrate::verify(&store, &store, &selection, &mut |_| {});
+    assert!(matches!(result.unwrap_err(), MigrateError::NoSuchSession(_)));
+    assert!(store.list_sessions().unwrap().is_empty());
+}

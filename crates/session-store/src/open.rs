@@ -1,0 +1,218 @@
+//! From a URL to an opened store: which backend, and whether it may create anything.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::store::OpenStore;
+use crate::url::{Place, StoreUrl, UrlError};
+use crate::{Store, StoreError};
+
+/// Opens the store at a URL; see [`StoreUrl`] for what it may look like. Nothing is created: a mistyped
+/// place is an error and leaves nothing behind (S7). A store in memory is always new.
+///
+/// # Errors
+/// As [`OpenError`] lists them.
+pub fn open(url: &str) -> Result<OpenStore, OpenError> {
+    url.parse::<StoreUrl>()?.open()
+}
+
+/// Opens the store at a URL, and creates an empty one where there is none. Several processes may do so at
+/// the same moment.
+///
+/// # Errors
+/// As [`OpenError`] lists them.
+pub fn open_or_create(url: &str) -> Result<OpenStore, OpenError> {
+    url.parse::<StoreUrl>()?.open_or_create()
+}
+
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The text is no URL of a store.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+
+    /// The URL is right, but this program was built without the backend that it needs.
+    #[error(
+        "cannot open {url}: this program was built without the feature \"{feature}\" of session-store"
+    )]
+    FeatureOff {
+        /// What was to be opened.
+        url: StoreUrl,
+        /// The cargo feature to switch on.
+        feature: &'static str,
+    },
+
+    /// The backend refused.
+    #[error("cannot open {url}")]
+    Store {
+        /// What was to be opened.
+        url: StoreUrl,
+        /// What the backend says.
+        source: Box<StoreError>,
+    },
+}
+
+/// Whether a store that is not there is an error or is made.
+#[derive(Clone, Copy)]
+enum Missing {
+    Fails,
+    IsCreated,
+}
+
+impl StoreUrl {
+    /// As [`open()`].
+    ///
+    /// # Errors
+    /// [`OpenError::FeatureOff`] and [`OpenError::Store`].
+    pub fn open(&self) -> Result<OpenStore, OpenError> {
+        open_place(self, Missing::Fails)
+    }
+
+    /// As [`open_or_create()`].
+    ///
+    /// # Errors
+    /// [`OpenError::FeatureOff`] and [`OpenError::Store`].
+    pub fn open_or_create(&self) -> Result<OpenStore, OpenError> {
+        open_place(self, Missing::IsCreated)
+    }
+}
+
+fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> {
+    let url = settle(url)?;
+    let store = match &url.0 {
+        Place::Bare(path) | Place::Fs(path) => open_fs(&url, path, missing),
+        Place::Sqlite { path, busy_timeout } => open_sqlite(&url, path, *busy_timeout, missing),
+        Place::Memory => open_memory(&url),
+    }?;
+    Ok(OpenStore::new(store, url))
+}
+
+fn refused(url: &StoreUrl, source: StoreError) -> OpenError {
+    OpenError::Store { url: url.clone(), source: Box::new(source) }
+}
+
+/// Gives a bare path its scheme, by what is there now.
+fn settle(url: &StoreUrl) -> Result<StoreUrl, OpenError> {
+    let Place::Bare(path) = &url.0 else {
+        return Ok(url.clone());
+    };
+    match is_sqlite_file(path) {
+        Ok(true) => Ok(StoreUrl::sqlite(path)),
+        Ok(false) => Ok(StoreUrl::fs(path)),
+        Err(source) => Err(refused(url, source)),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn is_sqlite_file(path: &Path) -> Result<bool, StoreError> {
+    if !path.is_file() {
+        return Ok(false);
+    }
+    crate::sqlite::is_sqlite_file(path)
+        .map_err(|error| StoreError::io(format!("read {}", path.display()), error))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn is_sqlite_file(_: &Path) -> Result<bool, StoreError> {
+    Ok(false)
+}
+
+type Opened = Result<Arc<dyn Store>, OpenError>;
+
+#[cfg(feature = "fs")]
+fn open_fs(url: &StoreUrl, path: &Path, missing: Missing) -> Opened {
+    let store = match missing {
+        Missing::Fails => crate::fs::FsStore::open(path),
+        Missing::IsCreated => crate::fs::FsStore::open_or_create(path),
+    };
+    Ok(Arc::new(store.map_err(|error| refused(url, error))?))
+}
+
+#[cfg(not(feature = "fs"))]
+fn open_fs(url: &StoreUrl, _: &Path, _: Missing) -> Opened {
+    Err(OpenError::FeatureOff { url: url.clone(), feature: "fs" })
+}
+
+#[cfg(feature = "sqlite")]
+fn open_sqlite(
+    url: &StoreUrl,
+    path: &Path,
+    busy_timeout: Option<Duration>,
+    missing: Missing,
+) -> Opened {
+    let mut options = crate::sqlite::SqliteOptions::new();
+    options.create(matches!(missing, Missing::IsCreated));
+    if let Some(timeout) = busy_timeout {
+        options.busy_timeout(timeout);
+    }
+    Ok(Arc::new(options.open(path).map_err(|error| refused(url, error))?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn open_sqlite(url: &StoreUrl, _: &Path, _: Option<Duration>, _: Missing) -> Opened {
+    Err(OpenError::FeatureOff { url: url.clone(), feature: "sqlite" })
+}
+
+#[cfg(feature = "memory")]
+fn open_memory(_: &StoreUrl) -> Opened {
+    Ok(Arc::new(crate::memory::MemoryStore::new()))
+}
+
+#[cfg(not(feature = "memory"))]
+fn open_memory(url: &StoreUrl) -> Opened {
+    Err(OpenError::FeatureOff { url: url.clone(), feature: "memory" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "memory")]
+    #[test]
+    fn each_open_in_memory_is_a_store_of_its_own() {
+        use crate::{SegmentId, SessionId};
+
+        let (a, b) = (open("memory:").unwrap(), open("memory:").unwrap());
+        a.create_segment(SessionId::new(), SegmentId::new(), &[]).unwrap();
+        assert_eq!(a.clone().list_sessions().unwrap().len(), 1, "a clone is the same store");
+        assert_eq!(b.list_sessions().unwrap().len(), 0);
+        assert_eq!(format!("{a:?}"), "OpenStore(memory:)");
+    }
+
+    #[cfg(all(feature = "fs", feature = "sqlite"))]
+    #[test]
+    fn a_bare_path_becomes_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (files, database) = (folder.path().join("files"), folder.path().join("a.db"));
+        StoreUrl::sqlite(&database).open_or_create().unwrap();
+        let opened = open_or_create(database.to_str().unwrap()).unwrap();
+        assert_eq!(*opened.url(), StoreUrl::sqlite(&database));
+        let opened = open_or_create(files.to_str().unwrap()).unwrap();
+        assert_eq!(*opened.url(), StoreUrl::fs(&files));
+    }
+
+    #[cfg(all(feature = "fs", feature = "sqlite"))]
+    #[test]
+    fn open_creates_nothing_and_says_where_and_why() {
+        let folder = tempfile::tempdir().unwrap();
+        for url in
+            [StoreUrl::fs(folder.path().join("a")), StoreUrl::sqlite(folder.path().join("a"))]
+        {
+            let error = url.open().unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot open {url}"));
+            assert!(std::error::Error::source(&error).is_some());
+            assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        }
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    #[test]
+    fn a_backend_that_is_switched_off_names_its_feature() {
+        let error = open("sqlite:a.db").unwrap_err();
+        assert!(matches!(error, OpenError::FeatureOff { feature: "sqlite", .. }), "{error:?}");
+        assert!(error.to_string().contains("the feature \"sqlite\""), "{error}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The file backend, each storage a folder of its own.
+
+use std::io;
+use std::path::PathBuf;
+
+use session_store_conformance::{Storage, conformance_tests};
+use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_fs::FsStore;
+use tempfile::TempDir;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder can be made"))
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.path().join("logs")
+    }
+}
+
+impl Storage for Folder {
+    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(FsStore::open_or_create(self.root())?))
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.root())
+    }
+
+    fn log_file(&self, session_id: SessionId, segment_id: SegmentId) -> Option<PathBuf> {
+        Some(self.root().join(session_id.to_string()).join(format!("{segment_id}.jsonl")))
+    }
+
+    fn raise_format(&self) -> Option<io::Result<()>> {
+        let side = self.root().join(".session-store");
+        let raise = || {
+            std::fs::create_dir_all(&side)?;
+            std::fs::write(side.join("format"), r#"{"version":999,"adopted":false}"#)
+        };
+        Some(raise())
+    }
+
+    fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
+        let opened = FsStore::open(self.0.path().join("mistyped"));
+        Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
+    }
+}
+
+conformance_tests! {
+    harness: Folder::new,
+    skip: {
+        a7_batches_show_whole: "a killed writer can leave a part of a batch, and it says so",
+    }
+}
