@@ -1,0 +1,71 @@
+//! A disk that is full: a definite error, nothing changed, and all goes on once there is room again (A5).
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use session_store_core::{LogEntry, Store, StoreError};
+use session_store_sqlite::SqliteStore;
+
+use crate::{entry, ids};
+
+/// A file system of a few hundred KiB in memory, gone when dropped.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// Needs root; says so where it cannot be had.
+    fn mount(folder: &'a Path) -> Option<Self> {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .arg(folder)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        if !mounted {
+            eprintln!("skipped: mounting a small tmpfs needs root on Linux");
+        }
+        mounted.then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        Command::new("umount").arg(self.0).status().expect("umount runs");
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path()) else { return };
+    let (session, segment) = ids();
+    let store = SqliteStore::open_or_create(disk.0.join("sessions.db")).unwrap();
+    let ballast = disk.0.join("ballast");
+    fs::write(&ballast, vec![0; 200 * 1024]).unwrap();
+
+    let large = LogEntry::from_json(format!(r#"{{"text":"{}"}}"#, "x".repeat(20_000))).unwrap();
+    let mut stored = 0;
+    let error = loop {
+        match store.append(session, segment, &large) {
+            Ok(()) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::StorageFull),
+        "{error:?}"
+    );
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), stored);
+    let error = store.append_all(session, segment, &vec![large.clone(); 9]).unwrap_err();
+    assert!(!error.is_indeterminate(), "{error:?}");
+
+    fs::remove_file(&ballast).unwrap();
+    store.append(session, segment, &entry(1)).unwrap();
+    let mut expected = vec![large; stored];
+    expected.push(entry(1));
+    assert_eq!(store.read_all(session, segment).unwrap(), expected);
+    drop(store);
+    let store = SqliteStore::open(disk.0.join("sessions.db")).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), expected);
+    drop(store);
+}

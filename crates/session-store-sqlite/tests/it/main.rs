@@ -1,0 +1,36 @@
+//! Tests of the SQLite backend on real database files, through its public interface.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use session_store_core::{LogEntry, SegmentId, SessionId};
+use session_store_sqlite::SqliteStore;
+use tempfile::TempDir;
+
+mod concurrent;
+mod corrupt;
+mod full_disk;
+mod limits;
+mod log;
+mod open;
+mod refused;
+
+/// A fresh store, its file, and the folder that both live in.
+fn fresh() -> (TempDir, PathBuf, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open_or_create(&path).unwrap();
+    (folder, path, store)
+}
+
+fn ids() -> (SessionId, SegmentId) {
+    (SessionId::new(), SegmentId::new())
+}
+
+fn entry(n: usize) -> LogEntry {
+    LogEntry::from_json(format!(r#"{{"n":{n}}}"#)).unwrap()
+}
+
+fn entries(numbers: Range<usize>) -> Vec<LogEntry> {
+    numbers.map(entry).collect()
+}
