@@ -1,3 +1,61 @@
-//! Every chore of this workspace as a command.
+//! Every chore of this workspace as a command: `cargo xtask COMMAND`.
 
-fn main() {}
+mod lint;
+mod test;
+mod tidy;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use xshell::Shell;
+
+/// What every chore ends with.
+type Done = Result<(), Box<dyn std::error::Error>>;
+
+/// The chores of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Run every test, documentation examples included. What is given after -- goes to the tests
+    Test {
+        /// Names of tests, and flags for the test programs
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check format, clippy, documentation, features and conventions
+    Lint,
+    /// Check the conventions of this workspace that no other tool knows
+    Tidy,
+    /// Everything that a change must pass: lint and test
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match run(Chore::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Done {
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+    match chore {
+        Chore::Test { arguments } => test::run(&shell, &arguments),
+        Chore::Lint => lint::run(&shell),
+        Chore::Tidy => tidy::run(&shell),
+        Chore::Ci => {
+            lint::run(&shell)?;
+            test::run(&shell, &[])
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's folder")
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask lint`: what can be said about the code without running it.
+
+use xshell::{Shell, cmd};
+
+use crate::{Done, tidy};
+
+/// The facade's features, each of which must do alone.
+const FEATURES: [&str; 4] = ["", "fs", "memory", "sqlite"];
+
+pub(crate) fn run(shell: &Shell) -> Done {
+    tidy::run(shell)?;
+    cmd!(shell, "cargo fmt --all --check").run()?;
+    cmd!(shell, "cargo clippy --workspace --all-targets --all-features -- --deny warnings")
+        .run()?;
+    for feature in FEATURES {
+        cmd!(
+            shell,
+            "cargo clippy --package session-store --no-default-features --features={feature} -- --deny warnings"
+        )
+        .run()?;
+    }
+    let _warnings_are_errors = shell.push_env("RUSTDOCFLAGS", "--deny warnings");
+    cmd!(shell, "cargo doc --workspace --all-features --no-deps").run()?;
+    Ok(())
+}

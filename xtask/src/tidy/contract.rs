@@ -1,0 +1,85 @@
+//! Rules that tie the contract to its checks.
+
+use std::collections::BTreeSet;
+
+use super::{Fault, File};
+
+const CONTRACT: &str = "conformance/CONTRACT.md";
+const LIST: &str = "conformance/src/list.rs";
+
+pub(super) fn faults(files: &[File]) -> Vec<Fault> {
+    let find = |path: &str| files.iter().find(|file| file.path == path);
+    let (Some(contract), Some(list)) = (find(CONTRACT), find(LIST)) else {
+        let path = format!("{CONTRACT} or {LIST}");
+        return vec![Fault { path, what: "is missing".into() }];
+    };
+    let (clauses, checked) = (clauses(&contract.text), checked(&list.text));
+    let unchecked = clauses.iter().filter(|clause| clause.by_kit && !checked.contains(clause.id));
+    let mut faults: Vec<_> = unchecked
+        .map(|clause| Fault::new(list, format!("no check for clause {}", clause.id)))
+        .collect();
+    let known: BTreeSet<_> = clauses.iter().map(|clause| clause.id).collect();
+    faults.extend(
+        checked
+            .difference(&known)
+            .map(|id| Fault::new(list, format!("a check for {id}, which is no clause"))),
+    );
+    if known.len() < clauses.len() {
+        faults.push(Fault::new(contract, "a clause id is used twice"));
+    }
+    faults
+}
+
+/// A numbered clause, and whether the kit answers for it.
+struct Clause<'a> {
+    id: &'a str,
+    by_kit: bool,
+}
+
+/// The clauses `- A1  text`, under headings that say who holds them, unless the clause says so itself or
+/// is about costs.
+fn clauses(contract: &str) -> Vec<Clause<'_>> {
+    let mut heading = "";
+    let mut clauses = Vec::new();
+    for line in contract.lines() {
+        if line.starts_with("## ") {
+            heading = line;
+        } else if let Some((id, text)) =
+            line.strip_prefix("- ").and_then(|rest| rest.split_once("  "))
+        {
+            let holder = if heading.ends_with(" kit") { heading } else { text };
+            let by_kit = holder.contains("kit") && !text.contains("(bench");
+            clauses.push(Clause { id, by_kit });
+        }
+    }
+    clauses
+}
+
+/// The clauses named in the list, whose lines are `identifier CLAUSE [needs] "promise";`.
+fn checked(list: &str) -> BTreeSet<&str> {
+    let lines = list.lines().filter(|line| line.trim_end().ends_with("\";"));
+    lines.filter_map(|line| line.split_whitespace().nth(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults_of(contract: &str, list: &str) -> Vec<String> {
+        let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+        let found = faults(&[file(CONTRACT, contract), file(LIST, list)]);
+        found.into_iter().map(|fault| fault.what).collect()
+    }
+
+    #[test]
+    fn every_clause_of_the_kit_has_a_check() {
+        let contract = "## Append (A) kit\n- A1  Order.\n## Durability (S)\n- S1  kit  Two.\n- S4  torture  Power.\n";
+        let list = "  a1_order A1 [] \"keeps order\";\n  s1_two S1 [] \"two\";\n";
+        assert!(faults_of(contract, list).is_empty());
+        assert_eq!(faults_of(contract, "  a1_order A1 [] \"x\";\n"), ["no check for clause S1"]);
+        assert_eq!(
+            faults_of("## A (A) kit\n- A1  x\n", list),
+            ["a check for S1, which is no clause"]
+        );
+    }
+}
