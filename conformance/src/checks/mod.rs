@@ -1,0 +1,14 @@
+//! The checks, a module for each letter of the contract; the list of them is in `list.rs`.
+
+pub(crate) mod append;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod entries;
+pub(crate) mod handles;
+pub(crate) mod head;
+pub(crate) mod listing;
+pub(crate) mod pods;
+pub(crate) mod read;
+pub(crate) mod tails;
+pub(crate) mod traces;
+pub(crate) mod truncate;

@@ -1,0 +1,80 @@
+//! Stores that mix up, trim or forget pods.
+
+use session_store_core::{Pod, PodName, PodStore};
+use session_store_memory::MemoryStore;
+
+use super::broken;
+use crate::twist::Answer;
+
+fn folded(name: &PodName) -> PodName {
+    name.as_str().to_ascii_lowercase().parse().expect("a name stays one in lower case")
+}
+
+broken! {
+    /// A case-insensitive collation.
+    folds_the_case_of_pods in shared {
+        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+            inner.put_pod(&folded(name), pod)
+        }
+        fn read_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<Option<Pod>> {
+            inner.read_pod(&folded(name))
+        }
+        fn delete_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<bool> {
+            inner.delete_pod(&folded(name))
+        }
+    }
+    caught by { p2_names_are_sorted p3_names_never_alias }
+}
+
+broken! {
+    /// A schema with a column for each field that it knows.
+    keeps_only_the_pointer in shared {
+        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+            let pointer = pod.active().map(|active| Pod::new(active.session_id, active.segment_id));
+            inner.put_pod(name, &pointer.unwrap_or_else(|| pod.clone()))
+        }
+    }
+    caught by { p1_unknown_fields_are_kept }
+}
+
+broken! {
+    /// Deleting is made to be repeated, and so always works.
+    deletes_pods_that_are_not_there in shared {
+        fn delete_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<bool> {
+            inner.delete_pod(name).map(|_| true)
+        }
+    }
+    caught by { p2_absent_is_none }
+}
+
+broken! {
+    /// The order of a hash table, nearly.
+    lists_pods_backwards in shared {
+        fn list_pods(&self, inner: &MemoryStore) -> Answer<Vec<PodName>> {
+            Ok(inner.list_pods()?.into_iter().rev().collect())
+        }
+    }
+    caught by { p2_names_are_sorted }
+}
+
+broken! {
+    /// Replacing is deleting and putting.
+    replaces_pods_in_two_steps in shared {
+        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+            inner.delete_pod(name)?;
+            (0..100).for_each(|_| std::thread::yield_now());
+            inner.put_pod(name, pod)
+        }
+    }
+    caught by { p1_readers_see_the_old_or_the_new }
+}
+
+broken! {
+    /// An insert that keeps what is there.
+    never_replaces_pods in shared {
+        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+            if inner.read_pod(name)?.is_some() { Ok(()) } else { inner.put_pod(name, pod) }
+        }
+    }
+    caught by { p1_put_creates_and_replaces p1_the_pointer_is_read }
+}

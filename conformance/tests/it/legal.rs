@@ -1,0 +1,179 @@
+//! Stores that must pass: the reference backend, a base-level store, and odd ones that the contract allows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use session_store_conformance::{Storage, run_all};
+use session_store_core::{
+    Capabilities, Capability, Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError,
+    TraceEntry,
+};
+use session_store_memory::MemoryStore;
+
+use crate::twist::{Answer, Key, Twist, shared};
+
+fn memory() -> impl Storage {
+    let store = MemoryStore::new();
+    move || store.clone()
+}
+
+#[test]
+fn the_reference_backend() {
+    let report = run_all(&memory, "");
+    assert!(report.is_success(), "{report}");
+}
+
+/// The least that a store can be: the nine required methods.
+#[derive(Default)]
+struct NineMethods(Mutex<Logs>);
+
+#[derive(Default)]
+struct Logs {
+    entries: BTreeMap<Key, Vec<LogEntry>>,
+    first_holder: BTreeMap<SegmentId, SessionId>,
+}
+
+impl NineMethods {
+    fn lock(&self) -> MutexGuard<'_, Logs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Logs {
+    fn log(&mut self, key: Key) -> &mut Vec<LogEntry> {
+        self.first_holder.entry(key.1).or_insert(key.0);
+        self.entries.entry(key).or_default()
+    }
+}
+
+impl Store for NineMethods {
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
+        self.lock().log((s, g)).push(entry.clone());
+        Ok(())
+    }
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
+        self.lock().entries.get(&(s, g)).cloned().ok_or(StoreError::NotFound(g))
+    }
+    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
+        let mut sessions: Vec<_> = self.lock().entries.keys().rev().map(|key| key.0).collect();
+        sessions.dedup();
+        Ok(sessions)
+    }
+    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
+        let logs = self.lock();
+        let own = logs.entries.keys().rev().filter(|key| key.0 == s);
+        Ok(own.map(|key| key.1).collect())
+    }
+    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
+        Ok(self.lock().first_holder.get(&g).copied())
+    }
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+        *self.lock().log((s, g)) = entries.to_vec();
+        Ok(())
+    }
+    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
+        Ok(self.lock().entries.contains_key(&(s, g)))
+    }
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
+        self.lock().entries.get(&(s, g)).map(Vec::len).ok_or(StoreError::NotFound(g))
+    }
+    fn append_trace(&self, _: SessionId, _: SegmentId, _: &TraceEntry) -> Answer<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_base_level_store() {
+    let harness = || {
+        let store = Arc::new(NineMethods::default());
+        move || Arc::clone(&store)
+    };
+    let report = run_all(&harness, "");
+    // The trait's append_all is a loop, and says that a store must replace it to be contiguous. Whether the
+    // check sees that is the scheduler's choice; everything else must pass.
+    assert!(report.failed().all(|id| id == "a7_batches_stay_contiguous"), "{report}");
+    let refused = ["h2_one_writer_wins", "d1_a_deleted_session_is_gone", "x3_traces_by_page"];
+    let not_run: Vec<_> = report.not_run().collect();
+    assert!(refused.iter().all(|id| !not_run.contains(id)), "they demand Unsupported: {not_run:?}");
+}
+
+/// Its head covers the last append too, as a server's may that can lose acknowledged entries.
+#[derive(Default)]
+struct HeadsOfTheLastEntry;
+
+impl HeadsOfTheLastEntry {
+    fn widened(head: Head) -> Head {
+        // Told apart from the store's own token, whatever that is.
+        Head::new(head.entries(), head.entries() as u128)
+    }
+}
+
+impl Twist for HeadsOfTheLastEntry {
+    fn capabilities(&self, _: &MemoryStore) -> Capabilities {
+        Capabilities::NONE.with(Capability::ReadTraces).with(Capability::Persistent)
+    }
+    fn head(&self, inner: &MemoryStore, (s, g): Key) -> Answer<Option<Head>> {
+        Ok(inner.head(s, g)?.map(Self::widened))
+    }
+    fn page(&self, inner: &MemoryStore, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+        let page = inner.read_page(s, g, start, bytes)?;
+        Ok(Page::new(page.entries, Self::widened(page.head)))
+    }
+    fn append_if(&self, _: &MemoryStore, _: Key, _: Option<Head>, _: &[LogEntry]) -> Answer<Head> {
+        let (operation, capability) = ("append_if", Capability::ConditionalAppend);
+        Err(StoreError::Unsupported { operation, capability })
+    }
+    fn truncate_if(&self, _: &MemoryStore, _: Key, _: Head, _: usize) -> Answer<Head> {
+        let (operation, capability) = ("truncate_if", Capability::ConditionalAppend);
+        Err(StoreError::Unsupported { operation, capability })
+    }
+    fn delete_segment(&self, _: &MemoryStore, _: Key) -> Answer<bool> {
+        let (operation, capability) = ("delete_segment", Capability::Delete);
+        Err(StoreError::Unsupported { operation, capability })
+    }
+    fn delete_session(&self, _: &MemoryStore, _: SessionId) -> Answer<bool> {
+        let (operation, capability) = ("delete_session", Capability::Delete);
+        Err(StoreError::Unsupported { operation, capability })
+    }
+}
+
+#[test]
+fn a_store_without_epochs_or_conditions() {
+    let report = run_all(&shared::<HeadsOfTheLastEntry>, "");
+    assert!(report.is_success(), "{report}");
+}
+
+/// Takes no entry over a megabyte, and keeps no pods.
+#[derive(Default)]
+struct Small;
+
+impl Small {
+    fn check(entries: &[LogEntry]) -> Answer<()> {
+        let (limit, largest) = (1 << 20, entries.iter().map(|entry| entry.as_json().len()).max());
+        match largest.map(|size| size as u64) {
+            Some(size) if size > limit => Err(StoreError::TooLarge { size, limit }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Twist for Small {
+    fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        Self::check(std::slice::from_ref(entry))?;
+        inner.append(s, g, entry)
+    }
+    fn append_all(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        Self::check(entries)?;
+        inner.append_all(s, g, entries)
+    }
+    fn keeps_pods(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_store_with_a_limit_and_without_pods() {
+    let report = run_all(&shared::<Small>, "");
+    assert!(report.is_success(), "{report}");
+    assert!(report.not_run().any(|id| id == "p3_names_never_alias"), "{report}");
+}

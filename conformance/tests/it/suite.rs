@@ -1,0 +1,119 @@
+//! The macro for third parties, the filter, and what a failure prints.
+
+use session_store_conformance::{
+    CHECKS, Outcome, Storage, assert_holds, assert_skips_are_needed, run_all,
+};
+use session_store_core::{LogEntry, Store};
+use session_store_memory::MemoryStore;
+
+use crate::twist::{Answer, Key, Twist, shared};
+
+fn memory() -> impl Storage {
+    let store = MemoryStore::new();
+    move || store.clone()
+}
+
+#[test]
+fn ids_are_unique_and_begin_with_their_clause() {
+    let mut ids: Vec<_> = CHECKS.iter().map(|check| check.id).collect();
+    ids.sort_unstable();
+    assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+    for check in CHECKS {
+        let clause = format!("{}_", check.clause.to_lowercase());
+        assert!(check.id.starts_with(&clause), "{check}");
+    }
+}
+
+#[test]
+fn every_clause_that_the_kit_holds_has_a_check() {
+    let contract = include_str!("../../CONTRACT.md");
+    let listed = |clause: &str| CHECKS.iter().any(|check| check.clause == clause);
+    // Costs are measured, not checked.
+    let measured = ["C6"];
+    let clauses = contract.lines().filter_map(|line| line.strip_prefix("- ")?.split(' ').next());
+    let clauses: Vec<_> = clauses
+        .filter(|word| word.len() == 2 && word.as_bytes()[1].is_ascii_digit())
+        .filter(|clause| !measured.contains(clause))
+        .collect();
+    assert!(clauses.len() > 40, "{clauses:?}");
+    let without: Vec<_> = clauses.iter().filter(|clause| !listed(clause)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+#[should_panic(
+    expected = "cannot run here: the store does not declare persistent; list it under skip"
+)]
+fn an_unlisted_check_that_cannot_run_fails() {
+    assert_holds(&memory, "s2_appends_continue");
+}
+
+#[test]
+fn a_skip_that_is_needed_is_fine() {
+    assert_skips_are_needed(&memory, &["s2_appends_continue", "r4_lines_are_physical"]);
+}
+
+#[test]
+#[should_panic(expected = "skip names a1_order_of_one_writer, which passes")]
+fn a_skip_that_is_no_longer_needed_fails() {
+    assert_skips_are_needed(&memory, &["s2_appends_continue", "a1_order_of_one_writer"]);
+}
+
+#[test]
+#[should_panic(expected = "skip names a1_misspelt, which is no check of the kit")]
+fn a_skip_that_names_no_check_fails() {
+    assert_skips_are_needed(&memory, &["a1_misspelt"]);
+}
+
+#[test]
+fn a_filter_chooses() {
+    let report = run_all(&memory, "t2_");
+    assert_eq!(report.results.len(), 1);
+    assert_eq!(
+        report.to_string(),
+        "ok       t2_past_the_end_is_refused\n1 passed, 0 failed, 0 not run, of 1 checks\n"
+    );
+}
+
+/// Loses whatever is appended.
+#[derive(Default)]
+struct Loses;
+
+impl Twist for Loses {
+    fn append(&self, inner: &MemoryStore, (s, g): Key, _: &LogEntry) -> Answer<()> {
+        inner.create_segment(s, g, &[])
+    }
+}
+
+#[test]
+fn a_failure_tells_clause_operations_expected_and_found() {
+    let report = run_all(&shared::<Loses>, "a1_order_of_one_writer");
+    let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
+    for told in [
+        "a1_order_of_one_writer [A1]: entries come back in the order of one writer's appends",
+        "expected: 300 entries, there {\"n\":0}",
+        "found:    0 entries, there no more",
+        "(the last 40 of 303)",
+        "300. #1 append(s1, g2, LogEntry(9 bytes: {\"n\":298})) -> ok",
+        "302. #1 read_all(s1, g2) -> 0 in the list",
+    ] {
+        assert!(text.contains(told), "{told} is not in:\n{text}");
+    }
+}
+
+/// Panics where it should answer.
+#[derive(Default)]
+struct Panics;
+
+impl Twist for Panics {
+    fn count(&self, _: &MemoryStore, _: Key) -> Answer<usize> {
+        panic!("the count is gone");
+    }
+}
+
+#[test]
+fn a_panic_is_a_failure() {
+    let report = run_all(&shared::<Panics>, "c4_unknown_is_not_found");
+    let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
+    assert!(text.contains("a panic: the count is gone"), "{text}");
+}
