@@ -28,11 +28,11 @@ pub enum StoreError {
 
     /// Stored bytes are no entry (R4), with their physical line, counted from 1; or a truncate asked for
     /// more entries than there are (T2), with the number asked for as the line.
-    #[error("{message}")]
+    #[error("{}", Located { line: *line, message })]
     Corrupt {
         /// The physical line, or the entries asked for.
         line: usize,
-        /// A whole message: names the segment, the line, and what was found.
+        /// Names the segment and what was found.
         message: String,
     },
 
@@ -210,6 +210,23 @@ impl From<BackendError> for StoreError {
 struct Attempt {
     attempt: String,
     source: io::Error,
+}
+
+/// A message about a line, which is named once, whether or not the message does.
+struct Located<'a> {
+    line: usize,
+    message: &'a str,
+}
+
+impl fmt::Display for Located<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, message } = self;
+        if message.split_whitespace().any(|word| word.parse() == Ok(*line)) {
+            f.write_str(message)
+        } else {
+            write!(f, "line {line}: {message}")
+        }
+    }
 }
 
 struct Described<'a>(&'a Option<Head>);

@@ -60,3 +60,11 @@ fn messages_name_the_thing() {
     let past = StoreError::past_the_end(segment, usize::MAX, 3).to_string();
     assert!(past.contains("18446744073709551615") && past.contains("has 3"), "{past}");
 }
+
+#[test]
+fn a_bad_line_is_named_once() {
+    let corrupt =
+        |message: &str| StoreError::Corrupt { line: 2, message: message.into() }.to_string();
+    assert_eq!(corrupt("line 2 of a.jsonl is no entry"), "line 2 of a.jsonl is no entry");
+    assert_eq!(corrupt("a12b is no entry"), "line 2: a12b is no entry");
+}
