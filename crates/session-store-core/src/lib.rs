@@ -107,6 +107,7 @@
 //! ```
 
 mod capability;
+mod durability;
 mod entry;
 mod error;
 mod ext;
@@ -119,6 +120,7 @@ mod pod;
 mod store;
 
 pub use capability::{Capabilities, Capability};
+pub use durability::{Durability, UnknownDurability};
 pub use entry::{LogEntry, TraceEntry};
 pub use error::{BackendError, StoreError};
 pub use ext::{Entries, StoreExt, TraceEntries};

@@ -3,8 +3,10 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::{Durability, SegmentId, SessionId};
 use uuid::Uuid;
+
+use crate::sync::Syncs;
 
 /// A segment's full name.
 pub(crate) type Key = (SessionId, SegmentId);
@@ -25,15 +27,16 @@ impl Kind {
     }
 }
 
-/// The paths of a store's parts.
-#[derive(Clone, Debug)]
+/// The paths of a store's parts, and what becomes of changes to them in a power cut.
+#[derive(Debug)]
 pub(crate) struct Layout {
     root: PathBuf,
+    pub(crate) syncs: Syncs,
 }
 
 impl Layout {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+    pub(crate) fn new(root: PathBuf, durability: Durability) -> Self {
+        Self { root, syncs: Syncs::new(durability) }
     }
 
     pub(crate) fn root(&self) -> &Path {

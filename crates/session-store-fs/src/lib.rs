@@ -64,6 +64,7 @@ mod segment;
 mod side;
 mod store;
 mod stripe;
+mod sync;
 mod torn;
 
 pub use options::FsOptions;

@@ -14,6 +14,7 @@ use crate::failure::{Attempt, if_found};
 use crate::index::{LineIndex, Mark};
 use crate::side::Epoch;
 use crate::stripe::{Generation, is_forbidden};
+use crate::sync::{GroupCommit, Syncs, Written};
 
 /// About as much as one write gets; larger batches take several.
 const WRITE_BYTES: usize = 1024 * 1024;
@@ -29,6 +30,11 @@ pub(crate) struct Log {
     writable: bool,
     used: Instant,
     known: Known,
+    commit: Arc<GroupCommit>,
+    /// Whether the file's name is known to survive a power cut.
+    settled: bool,
+    /// The last round of syncs for which the file is remembered.
+    remembered: Option<u64>,
 }
 
 /// What has been found out about a file, and the generation in which it was true.
@@ -61,6 +67,9 @@ impl Log {
             writable,
             used: Instant::now(),
             known,
+            commit: Arc::default(),
+            settled: false,
+            remembered: None,
         }))
     }
 
@@ -119,6 +128,27 @@ impl Log {
     pub(crate) fn head(&self) -> Head {
         let token = self.known.epoch.map_or(0, |epoch| epoch.token);
         Head::new(self.known.index.entries(), token)
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    pub(crate) fn set_settled(&mut self) {
+        self.settled = true;
+    }
+
+    /// What was just appended, to be waited for without the lock; or it is only remembered.
+    pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
+        if syncs.is_power() {
+            return Some(self.commit.written(&self.file, &self.path));
+        }
+        let round = Some(syncs.round());
+        if self.remembered != round {
+            syncs.remember(&self.path);
+            self.remembered = round;
+        }
+        None
     }
 
     /// Where the entry begins.

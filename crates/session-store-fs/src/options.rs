@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use session_store_core::StoreError;
+use session_store_core::{Durability, StoreError};
 
 use crate::FsStore;
 use crate::failure::Attempt;
@@ -13,6 +13,7 @@ use crate::side::create_folder;
 #[derive(Clone, Debug, Default)]
 pub struct FsOptions {
     create: bool,
+    durability: Durability,
 }
 
 impl FsOptions {
@@ -25,6 +26,14 @@ impl FsOptions {
     /// Whether to make the directory, with mode 0700, where it is missing.
     pub fn create(&mut self, create: bool) -> &mut Self {
         self.create = create;
+        self
+    }
+
+    /// What an acknowledged change survives; [`Durability::Process`] by default. With
+    /// [`Durability::Power`] every change waits until the device has it: appends to one segment that come
+    /// at the same time share one `fdatasync(2)`. After a failed sync the handle makes no further change.
+    pub fn durability(&mut self, durability: Durability) -> &mut Self {
+        self.durability = durability;
         self
     }
 
@@ -43,8 +52,11 @@ impl FsOptions {
         if !root.is_dir() {
             return Err(std::io::ErrorKind::NotADirectory.into()).trying("open the store", path);
         }
-        let layout = Layout::new(root);
+        let layout = Layout::new(root, self.durability);
         layout.check_format()?;
+        if let (true, Some(parent)) = (self.create, layout.root().parent()) {
+            layout.syncs.folder(parent)?;
+        }
         Ok(FsStore::over(layout))
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::FsStore;
 use crate::failure::{Attempt, corrupt, if_found};
-use crate::side::{create_folder, name_file};
+use crate::side::create_folder;
 
 /// What a pod is stored in.
 const METADATA: &str = "metadata.json";
@@ -83,8 +83,15 @@ impl FsStore {
         let folder = self.hashed_folder(name);
         create_folder(&folder)?;
         let path = folder.join(NAME);
-        name_file(self.file_with(name.as_str())?, &path)?;
+        self.layout().name_file(self.file_with(name.as_str())?, &path)?;
         Ok(folder)
+    }
+
+    /// A pod's folder may have been made or removed.
+    fn pod_folders_changed(&self) -> Result<(), StoreError> {
+        let syncs = &self.layout().syncs;
+        syncs.folder(&self.layout().pods())?;
+        syncs.folder(self.layout().root())
     }
 
     fn file_with(&self, text: &str) -> Result<NamedTempFile, StoreError> {
@@ -111,7 +118,8 @@ impl PodStore for FsStore {
         self.prepare()?;
         let _guard = self.pod_lock().exclusive()?;
         let file = self.file_with(&format!("{}\n", pod.as_json()))?;
-        name_file(file, &self.folder_for(name)?.join(METADATA))
+        self.layout().name_file(file, &self.folder_for(name)?.join(METADATA))?;
+        self.pod_folders_changed()
     }
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
@@ -147,6 +155,8 @@ impl PodStore for FsStore {
         }
         // Another program's files in it are not ours to delete.
         let _ = fs::remove_dir(&folder);
+        self.layout().syncs.folder(&folder)?;
+        self.pod_folders_changed()?;
         Ok(true)
     }
 }

@@ -13,8 +13,9 @@ use crate::failure::{Attempt, if_found};
 use crate::index::Range;
 use crate::layout::{Key, Kind, Layout};
 use crate::log::{Known, Log};
-use crate::side::{create_folder, name_file};
+use crate::side::create_folder;
 use crate::stripe::{Generation, Guard};
+use crate::sync::Written;
 use crate::torn::Tail;
 
 /// How many files a stripe keeps open. What is known about a closed one stays known.
@@ -105,10 +106,13 @@ impl<'a> Segment<'a> {
         &mut self,
         kind: Kind,
         entries: impl Iterator<Item = &'e str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Written>, StoreError> {
         match self.open(kind)? {
-            Some(log) => self.append_to(kind, log, entries).map(drop),
-            None => self.place_first(kind, self.layout.entries_file(entries)?),
+            Some(log) => Ok(self.append_to(kind, log, entries)?.1),
+            None => {
+                self.place_first(kind, self.layout.entries_file(entries)?)?;
+                Ok(None)
+            }
         }
     }
 
@@ -117,17 +121,18 @@ impl<'a> Segment<'a> {
         &mut self,
         expected: Option<Head>,
         mut entries: impl ExactSizeIterator<Item = &'e str>,
-    ) -> Result<Head, StoreError> {
+    ) -> Result<(Head, Option<Written>), StoreError> {
         match self.open_expected(expected)? {
             Some(log) if entries.len() == 0 => {
                 let head = log.head();
                 self.keep(Kind::Log, log);
-                Ok(head)
+                Ok((head, None))
             }
             Some(log) => self.append_to(Kind::Log, log, &mut entries),
             None => {
                 self.place_first(Kind::Log, self.layout.entries_file(entries)?)?;
-                self.open(Kind::Log)?.map(|log| log.head()).ok_or(StoreError::NotFound(self.key.1))
+                let log = self.open(Kind::Log)?.ok_or(StoreError::NotFound(self.key.1))?;
+                Ok((log.head(), None))
             }
         }
     }
@@ -137,15 +142,27 @@ impl<'a> Segment<'a> {
         kind: Kind,
         mut log: Log,
         entries: impl Iterator<Item = &'e str>,
-    ) -> Result<Head, StoreError> {
+    ) -> Result<(Head, Option<Written>), StoreError> {
+        self.settle(&mut log)?;
         self.heal(kind, &mut log)?;
         if log.epoch().is_some_and(|epoch| !epoch.written) {
             self.move_on(kind, &mut log)?;
         }
         log.append(entries)?;
+        let written = log.written(&self.layout.syncs);
         let head = log.head();
         self.keep(kind, log);
-        Ok(head)
+        Ok((head, written))
+    }
+
+    /// What is to survive a power cut must be in a file whose name does. A handle that promises less may have
+    /// made it.
+    fn settle(&self, log: &mut Log) -> Result<(), StoreError> {
+        if self.layout.syncs.is_power() && !log.is_settled() {
+            self.folders_changed()?;
+            log.set_settled();
+        }
+        Ok(())
     }
 
     /// Makes the log exactly what is in `file`, whatever it was (C2).
@@ -157,7 +174,7 @@ impl<'a> Segment<'a> {
         self.guard.kept().forget((self.key, Kind::Log));
         self.layout.new_epoch(self.key)?;
         self.guard.bump()?;
-        name_file(file, &path)
+        self.layout.name_file(file, &path)
     }
 
     /// Keeps the first `entries_len` entries, if the head is as expected, and returns the new one.
@@ -177,10 +194,12 @@ impl<'a> Segment<'a> {
             return Err(StoreError::past_the_end(self.key.1, entries_len, entries));
         }
         if entries_len < entries {
+            self.settle(&mut log)?;
             self.heal(Kind::Log, &mut log)?;
             let mark = log.find(entries_len)?;
             self.move_on(Kind::Log, &mut log)?;
             log.cut(mark)?;
+            self.layout.syncs.file(log.path(), log.file())?;
         }
         let head = log.head();
         self.keep(Kind::Log, log);
@@ -199,6 +218,9 @@ impl<'a> Segment<'a> {
         self.layout.forget(self.key)?;
         self.layout.drop_hint(self.key)?;
         remove_if_empty(&self.layout.session(self.key.0));
+        if found {
+            self.folders_changed()?;
+        }
         Ok(found)
     }
 
@@ -225,7 +247,8 @@ impl<'a> Segment<'a> {
         let torn = Range { file: log.file(), at: start.offset, end: index.len() };
         self.layout.set_aside(self.key, torn)?;
         self.move_on(kind, log)?;
-        log.cut(start)
+        log.cut(start)?;
+        self.layout.syncs.file(log.path(), log.file())
     }
 
     /// Tells every handle that the file is not merely longer: before anything is cut from it, and when a
@@ -248,11 +271,18 @@ impl<'a> Segment<'a> {
         }
         let folder = self.layout.session(self.key.0);
         let path = self.layout.file(self.key, kind);
-        let placed = place(&folder, &path, file);
-        if placed.is_err() {
+        if let Err(error) = place(&folder, &path, file) {
             remove_if_empty(&folder);
+            return Err(error);
         }
-        placed
+        self.layout.named(&path)?;
+        self.layout.syncs.folder(self.layout.root())
+    }
+
+    /// The session's folder names another set of files, or is another or gone.
+    fn folders_changed(&self) -> Result<(), StoreError> {
+        self.layout.syncs.folder(&self.layout.session(self.key.0))?;
+        self.layout.syncs.folder(self.layout.root())
     }
 }
 

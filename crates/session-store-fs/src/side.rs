@@ -75,7 +75,7 @@ impl Layout {
             let format = Format { version: VERSION, adopted: self.holds_sessions()? };
             let text = serde_json::to_string(&format)? + "\n";
             let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
-            name_file(file, &self.format())?;
+            self.name_file(file, &self.format())?;
         }
         Ok(())
     }
@@ -95,7 +95,25 @@ impl Layout {
             write(file.as_file_mut())?;
             Ok(file)
         });
-        filled.trying("write a temporary file in", &folder)
+        let file = filled.trying("write a temporary file in", &folder)?;
+        if self.syncs.is_power() {
+            self.syncs.attempt(file.path(), file.as_file().sync_all())?;
+        }
+        Ok(file)
+    }
+
+    /// Gives a temporary file its name, in place of whatever had it.
+    pub(crate) fn name_file(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+        file.persist(path).map_err(|error| error.error).trying("write", path)?;
+        self.named(path)
+    }
+
+    /// A file that was synced, if need be, has got its name.
+    pub(crate) fn named(&self, path: &Path) -> Result<(), StoreError> {
+        if !self.syncs.is_power() {
+            self.syncs.remember(path);
+        }
+        path.parent().map_or(Ok(()), |folder| self.syncs.folder(folder))
     }
 
     /// The segment's present epoch. Where it is lost, or was never written because another program made
@@ -132,7 +150,7 @@ impl Layout {
         let path = folder.join(Self::torn_prefix(key) + &Uuid::now_v7().to_string());
         let mut torn = torn;
         let file = self.temporary_file(|file| io::copy(&mut torn, file).map(drop))?;
-        name_file(file, &path)
+        self.name_file(file, &path)
     }
 
     /// Deletes what lies beside a segment: its epoch, and torn tails set aside.
@@ -156,11 +174,6 @@ impl Layout {
         }
         Ok(())
     }
-}
-
-/// Gives a temporary file its name, in place of whatever had it.
-pub(crate) fn name_file(file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
-    file.persist(path).map(drop).map_err(|error| error.error).trying("write", path)
 }
 
 /// A segment's epoch: the token of its heads.

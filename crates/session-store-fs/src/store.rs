@@ -16,11 +16,13 @@ use crate::log::Log;
 use crate::read::{Entry, Part};
 use crate::segment::{Kept, Segment};
 use crate::stripe::Stripe;
+use crate::sync::Written;
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
     .with(Capability::ReadTraces)
     .with(Capability::Delete)
+    .with(Capability::DurableSync)
     .with(Capability::Epoch)
     .with(Capability::Persistent)
     .with(Capability::MultiProcess);
@@ -70,6 +72,7 @@ impl FsStore {
 
     /// Makes what changes need, once.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
+        self.layout.syncs.check()?;
         if self.prepared.get().is_none() {
             self.layout.prepare()?;
             self.prepared.get_or_init(|| ());
@@ -85,6 +88,11 @@ impl FsStore {
     fn change(&self, key: Key) -> Result<Segment<'_>, StoreError> {
         self.prepare()?;
         Ok(Segment::new(&self.layout, key, self.stripe(key).exclusive()?))
+    }
+
+    /// Waits for an append to be durable, where that was asked for.
+    fn acknowledge(&self, written: Option<Written>) -> Result<(), StoreError> {
+        written.map_or(Ok(()), |written| written.wait(&self.layout.syncs))
     }
 
     /// The segment with writers kept out.
@@ -208,8 +216,9 @@ impl Store for FsStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        let mut segment = self.change((session_id, segment_id))?;
-        segment.append(Kind::Trace, std::iter::once(entry.as_json()))
+        let entry = std::iter::once(entry.as_json());
+        let written = self.change((session_id, segment_id))?.append(Kind::Trace, entry)?;
+        self.acknowledge(written)
     }
 
     fn truncate(
@@ -238,8 +247,9 @@ impl Store for FsStore {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut segment = self.change((session_id, segment_id))?;
-        segment.append(Kind::Log, entries.iter().map(LogEntry::as_json))
+        let entries = entries.iter().map(LogEntry::as_json);
+        let written = self.change((session_id, segment_id))?.append(Kind::Log, entries)?;
+        self.acknowledge(written)
     }
 
     fn read_page(
@@ -268,8 +278,11 @@ impl Store for FsStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let mut segment = self.change((session_id, segment_id))?;
-        segment.append_if(expected, entries.iter().map(LogEntry::as_json))
+        let entries = entries.iter().map(LogEntry::as_json);
+        let (head, written) =
+            self.change((session_id, segment_id))?.append_if(expected, entries)?;
+        self.acknowledge(written)?;
+        Ok(head)
     }
 
     fn truncate_if(
@@ -308,5 +321,9 @@ impl Store for FsStore {
             found |= self.delete_segment(session_id, segment_id)?;
         }
         Ok(found)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.layout.syncs.all()
     }
 }

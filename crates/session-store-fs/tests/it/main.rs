@@ -7,6 +7,7 @@ mod layout;
 mod limits;
 mod lookup;
 mod pods;
+mod power;
 mod tails;
 
 use std::fs;

@@ -1,0 +1,179 @@
+//! Making changes survive a power cut: what is synced when, and what a failed sync does to the handle.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use session_store_core::{Durability, StoreError};
+
+use crate::failure::if_found;
+
+/// What a handle knows about its syncs.
+#[derive(Debug, Default)]
+pub(crate) struct Syncs {
+    durability: Durability,
+    /// After a failed sync the system takes the lost pages for written: a second one would succeed and save
+    /// nothing. The handle then makes no further change.
+    broken: AtomicBool,
+    /// Files and folders that a handle that promises less has changed since its last `sync`.
+    changed: Mutex<BTreeSet<PathBuf>>,
+    /// How many times `sync` was called.
+    round: AtomicU64,
+}
+
+impl Syncs {
+    pub(crate) fn new(durability: Durability) -> Self {
+        Self { durability, ..Self::default() }
+    }
+
+    pub(crate) fn is_power(&self) -> bool {
+        self.durability == Durability::Power
+    }
+
+    /// Fails once a sync has failed.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if !self.broken.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let reason = "an earlier sync failed, and what it should have saved may be lost; open the store anew";
+        Err(StoreError::io("change the store", io::Error::other(reason)))
+    }
+
+    /// The file's content has changed: syncs it, or remembers to.
+    pub(crate) fn file(&self, path: &Path, file: &File) -> Result<(), StoreError> {
+        if self.is_power() {
+            return self.attempt(path, file.sync_data());
+        }
+        self.remember(path);
+        Ok(())
+    }
+
+    /// Names in the folder have changed: syncs it, or remembers to.
+    pub(crate) fn folder(&self, path: &Path) -> Result<(), StoreError> {
+        if self.is_power() {
+            return self.attempt(path, sync_at(path));
+        }
+        self.remember(path);
+        Ok(())
+    }
+
+    /// Remembers that a file was changed, for [`all`](Self::all).
+    pub(crate) fn remember(&self, path: &Path) {
+        let mut changed = self.changed();
+        if !changed.contains(path) {
+            changed.insert(path.to_owned());
+        }
+    }
+
+    /// What was remembered in this round, and written before, need not be remembered again.
+    pub(crate) fn round(&self) -> u64 {
+        self.round.load(Ordering::Acquire)
+    }
+
+    /// Syncs all that was remembered. Files come before the folders that name them.
+    pub(crate) fn all(&self) -> Result<(), StoreError> {
+        self.check()?;
+        // First, so that whoever writes from now on remembers it again.
+        self.round.fetch_add(1, Ordering::AcqRel);
+        let changed = std::mem::take(&mut *self.changed());
+        for path in changed.iter().rev() {
+            self.attempt(path, sync_at(path))?;
+        }
+        Ok(())
+    }
+
+    /// Takes note if a sync has failed.
+    pub(crate) fn attempt(&self, path: &Path, synced: io::Result<()>) -> Result<(), StoreError> {
+        synced.map_err(|error| {
+            self.broken.store(true, Ordering::Release);
+            let operation = format!("sync {}", path.display());
+            StoreError::Indeterminate { operation, source: error.into() }
+        })
+    }
+
+    fn changed(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Syncs a file or folder by its path. One that is gone was deleted, which its folder says.
+fn sync_at(path: &Path) -> io::Result<()> {
+    if_found(File::open(path))?.map_or(Ok(()), |file| file.sync_all())
+}
+
+/// The syncs of one open file, shared by all who append to it: whoever comes while one is under way waits for
+/// the next, which is one for all who wait.
+#[derive(Debug, Default)]
+pub(crate) struct GroupCommit {
+    turn: Mutex<Turn>,
+    over: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Turn {
+    written: u64,
+    synced: u64,
+    under_way: bool,
+}
+
+/// An append that was written and is not synced yet.
+#[must_use = "an append is acknowledged once it is synced"]
+pub(crate) struct Written {
+    file: Arc<File>,
+    path: Arc<Path>,
+    commit: Arc<GroupCommit>,
+    number: u64,
+}
+
+impl GroupCommit {
+    /// Notes a write to the file, of which the lock is held.
+    pub(crate) fn written(self: &Arc<Self>, file: &Arc<File>, path: &Arc<Path>) -> Written {
+        let mut turn = self.turn();
+        turn.written += 1;
+        let (file, path, commit) = (Arc::clone(file), Arc::clone(path), Arc::clone(self));
+        Written { file, path, commit, number: turn.written }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Written {
+    /// Returns once the write is synced, by this thread or by another on its behalf.
+    pub(crate) fn wait(self, syncs: &Syncs) -> Result<(), StoreError> {
+        let mut turn = self.commit.turn();
+        loop {
+            if turn.synced >= self.number {
+                return Ok(());
+            }
+            // The sync that should have saved it may be the one that failed.
+            syncs.check().map_err(|error| indeterminate(&self.path, error))?;
+            if !turn.under_way {
+                break;
+            }
+            turn = self.commit.over.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        turn.under_way = true;
+        let saved = turn.written;
+        drop(turn);
+        let result = syncs.attempt(&self.path, self.file.sync_data());
+        let mut turn = self.commit.turn();
+        turn.under_way = false;
+        if result.is_ok() {
+            turn.synced = saved;
+        }
+        self.commit.over.notify_all();
+        result
+    }
+}
+
+fn indeterminate(path: &Path, source: StoreError) -> StoreError {
+    StoreError::Indeterminate {
+        operation: format!("sync {}", path.display()),
+        source: source.into(),
+    }
+}
