@@ -21,6 +21,10 @@ impl Head {
         Self { entries, token }
     }
 
+    pub(crate) const fn token(&self) -> u128 {
+        self.token
+    }
+
     /// How many entries the log holds.
     #[must_use]
     pub const fn entries(&self) -> usize {

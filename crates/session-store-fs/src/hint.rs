@@ -1,21 +1,44 @@
-//! Lookup hints: which session holds a segment id, as a symbolic link that is never followed, since one is
-//! made and read in a single step. A hint is only a hint: one that is missing or wrong means a search.
+//! Lookup hints: which session holds a segment id, as a symbolic link that leads nowhere, since one is made
+//! and read in a single step. A hint is only a hint: one that is missing or wrong means a search.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 
 use session_store_core::{SegmentId, SessionId, StoreError};
+use uuid::Uuid;
 
 use crate::failure::{Attempt, if_found};
 use crate::layout::{Key, Kind, Layout, session_of};
 
+/// Begins every target, so that none is the name of something that is there.
+const PREFIX: &str = "session:";
+
 /// Marks the id as one that several sessions hold or held.
 const SHARED: char = '+';
 
+#[derive(PartialEq, Eq)]
 struct Hint {
     session_id: SessionId,
     shared: bool,
+}
+
+impl Hint {
+    fn parse(target: &str) -> Option<Self> {
+        let target = target.strip_prefix(PREFIX)?;
+        let id = target.strip_suffix(SHARED);
+        let session_id = session_of(id.unwrap_or(target).as_ref())?;
+        Some(Self { session_id, shared: id.is_some() })
+    }
+
+    fn target(&self) -> String {
+        let Self { session_id, shared } = self;
+        if *shared {
+            format!("{PREFIX}{session_id}{SHARED}")
+        } else {
+            format!("{PREFIX}{session_id}")
+        }
+    }
 }
 
 impl Layout {
@@ -27,16 +50,19 @@ impl Layout {
         }
     }
 
-    /// Notes that the session is about to hold the segment. The segment's stripe is locked.
+    /// Notes that the session is about to hold the segment, which it does not yet. The segment's stripe is
+    /// locked.
     pub(crate) fn leave_hint(&self, (session_id, segment_id): Key) -> Result<(), StoreError> {
-        let holder = match self.read_hint(segment_id)? {
-            Some(hint) if hint.session_id == session_id => return Ok(()),
+        let found = self.read_hint(segment_id)?;
+        let holder = match &found {
             Some(hint) if self.holds(hint.session_id, segment_id) => Some(hint.session_id),
+            // What a crash left of an earlier creation or deletion.
+            Some(hint) if hint.session_id == session_id && !hint.shared => None,
             None if !self.is_adopted()? => None,
             _ => self.search(segment_id)?,
         };
         let hint = Hint { session_id: holder.unwrap_or(session_id), shared: holder.is_some() };
-        self.write_hint(segment_id, Some(&hint))
+        if found.as_ref() == Some(&hint) { Ok(()) } else { self.write_hint(segment_id, &hint) }
     }
 
     /// Notes that the session holds the segment no more. The segment's stripe is locked.
@@ -45,9 +71,13 @@ impl Layout {
         if hint.session_id != session_id {
             return Ok(());
         }
-        let next = if hint.shared { self.search(segment_id)? } else { None };
-        let hint = next.map(|session_id| Hint { session_id, shared: true });
-        self.write_hint(segment_id, hint.as_ref())
+        match if hint.shared { self.search(segment_id)? } else { None } {
+            Some(session_id) => self.write_hint(segment_id, &Hint { session_id, shared: true }),
+            None => {
+                let path = self.hint(segment_id);
+                if_found(fs::remove_file(&path)).trying("delete", &path).map(drop)
+            }
+        }
     }
 
     fn read_hint(&self, segment_id: SegmentId) -> Result<Option<Hint>, StoreError> {
@@ -56,20 +86,18 @@ impl Layout {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(None), // No link.
             result => if_found(result).trying("read", &path)?,
         };
-        Ok(target.and_then(|target| {
-            let text = target.to_str()?;
-            let id = text.strip_suffix(SHARED);
-            let session_id = session_of(id.unwrap_or(text).as_ref())?;
-            Some(Hint { session_id, shared: id.is_some() })
-        }))
+        Ok(target.and_then(|target| Hint::parse(target.to_str()?)))
     }
 
-    fn write_hint(&self, segment_id: SegmentId, hint: Option<&Hint>) -> Result<(), StoreError> {
-        let path = self.hint(segment_id);
-        if_found(fs::remove_file(&path)).trying("replace", &path)?;
-        let Some(&Hint { session_id, shared }) = hint else { return Ok(()) };
-        let target = if shared { format!("{session_id}{SHARED}") } else { session_id.to_string() };
-        symlink(target, &path).trying("create", &path)
+    /// In one step: whoever looks meanwhile finds the old hint or the new one.
+    fn write_hint(&self, segment_id: SegmentId, hint: &Hint) -> Result<(), StoreError> {
+        let (path, temporary) =
+            (self.hint(segment_id), self.temporary().join(Uuid::new_v4().to_string()));
+        symlink(hint.target(), &temporary)
+            .and_then(|()| {
+                fs::rename(&temporary, &path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+            })
+            .trying("write", &path)
     }
 
     fn holds(&self, session_id: SessionId, segment_id: SegmentId) -> bool {

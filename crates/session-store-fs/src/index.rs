@@ -2,7 +2,7 @@
 //! one scan and kept in step by appends, so that counting and paging do not read the log again.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
@@ -105,6 +105,12 @@ impl LineIndex {
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
     }
 
+    /// The tail may have been healed since it was looked at, and the file be as long as before.
+    pub(crate) fn forget_tail(&mut self) {
+        self.len = self.tail_start.offset;
+        self.tail = Tail::Clean;
+    }
+
     /// The file now ends where the mark is.
     pub(crate) fn cut(&mut self, mark: Mark) {
         self.marks.truncate(self.marks.partition_point(|kept| kept.offset <= mark.offset));
@@ -113,17 +119,9 @@ impl LineIndex {
         self.len = mark.offset;
     }
 
-    /// Where the entry begins, found from the mark before it. The entry must be there.
+    /// Where the entry begins, found from the mark before it.
     pub(crate) fn find(&self, file: &File, entry: usize) -> io::Result<Mark> {
-        let mut mark = self.mark_before(entry);
-        scan_lines(file, mark.offset, self.readable(), |line| {
-            if mark.entries == entry {
-                return ControlFlow::Break(());
-            }
-            mark = mark.after(line.next, !line.blank);
-            ControlFlow::Continue(())
-        })?;
-        Ok(mark)
+        find(file, self.mark_before(entry), self.readable(), entry)
     }
 
     fn take_line(&mut self, next: u64, counts: bool) {
@@ -139,6 +137,18 @@ impl Mark {
     fn after(self, next: u64, counts: bool) -> Self {
         Self { offset: next, entries: self.entries + usize::from(counts), lines: self.lines + 1 }
     }
+}
+
+/// Where the entry begins, which is at the mark or after it; the end, where there are not so many.
+pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::Result<Mark> {
+    scan_lines(file, mark.offset, end, |line| {
+        if mark.entries == entry {
+            return ControlFlow::Break(());
+        }
+        mark = mark.after(line.next, !line.blank);
+        ControlFlow::Continue(())
+    })?;
+    Ok(mark)
 }
 
 /// A terminated line: where the next one begins, and whether it is all white space.
@@ -177,23 +187,7 @@ fn scan_lines(
     Ok(rest)
 }
 
-/// Reads a part of a file without moving its position.
-pub(crate) struct Range<'a> {
-    pub(crate) file: &'a File,
-    pub(crate) at: u64,
-    pub(crate) end: u64,
-}
-
-impl Read for Range<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len().min(length(self.at, self.end));
-        let count = self.file.read_at(&mut buffer[..wanted], self.at)?;
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length(from, to)];
     file.read_exact_at(&mut bytes, from)?;
     Ok(bytes)

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! A directory in this layout that another program wrote opens as it is, and whatever reads JSONL reads
-//! ours. Everything in `.session-store/` can be lost without losing an entry. Files have mode 0600 and
-//! folders 0700. Another program may read alongside, and may write while no handle is at work on the same
-//! segment, but not at the same time. The file system must be a local one: network file systems do not keep
-//! what the protocol needs of `flock(2)` and `O_APPEND`.
+//! ours. Everything in `.session-store/` can be lost, while no handle is open, without losing an entry. Files
+//! have mode 0600 and folders 0700. Another program may read alongside, and may write while no handle is
+//! open, but not at the same time. The file system must be a local one: network file systems do not keep
+//! what the protocol needs of `flock(2)` and `O_APPEND`. On tmpfs, listing a folder of thousands of segments
+//! while they are being replaced can miss some of them; ext4 was seen to miss none.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -41,15 +42,16 @@
 //! A killed process can tear even a single write. The closing brace commits an entry and the newline only
 //! separates: a last line without newline that is a whole object is an entry; a strict prefix of an object,
 //! or a last line with NULs, is torn. Readers pass over a torn tail, and the next append moves it to
-//! `.session-store/torn/` before it writes (R5). What is acknowledged survives the process, not a power
-//! cut.
+//! `.session-store/torn/` before it writes (R5). What is acknowledged survives the process; with
+//! [`Durability::Power`](session_store_core::Durability::Power) a power cut too.
 //!
 //! # What a handle keeps
 //!
 //! A handle scans a log once and then knows its length, its number of entries, and a mark for each 64 KiB,
 //! so that counting, paging and truncating do not read it again. Any change but an append first moves on
 //! the generation of its stripe, which is the length of the lock file, and writes a new random epoch for
-//! the segment; that tells every handle, here and in other processes, to look again.
+//! the segment; that tells every handle, here and in other processes, to look again. The files of at most 64
+//! stripes are open at a time.
 
 mod failure;
 mod hint;

@@ -26,6 +26,8 @@ impl Layout {
         let logs = self.files(session_id)?.filter(|&(_, kind)| kind == Kind::Log);
         let mut ids: Vec<_> = logs.map(|(segment_id, _)| segment_id).collect();
         ids.sort_unstable_by(|a, b| b.cmp(a));
+        // A file that is replaced while the folder is listed may be met twice.
+        ids.dedup();
         Ok(ids)
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use session_store_core::{Head, StoreError};
 
 use crate::failure::{Attempt, if_found};
-use crate::index::{LineIndex, Mark};
+use crate::index::{LineIndex, Mark, read_range};
 use crate::side::Epoch;
 use crate::stripe::{Generation, is_forbidden};
 use crate::sync::{GroupCommit, Syncs, Written};
@@ -77,7 +77,10 @@ impl Log {
     /// did not lie still, and its epoch does not hang on what another program does to it.
     pub(crate) fn is_fresh(&self, generation: Generation) -> bool {
         let settled = self.known.epoch.is_none_or(|epoch| epoch.written);
-        settled && self.known.generation == generation && self.used.elapsed() < TRUST
+        self.writable
+            && settled
+            && self.known.generation == generation
+            && self.used.elapsed() < TRUST
     }
 
     /// Takes over the lines that were known before, unless something may have been cut since.
@@ -87,6 +90,7 @@ impl Log {
         let uncut = self.known.generation == before.generation || same_epoch;
         if uncut && self.known.inode == before.inode {
             self.known.index = before.index;
+            self.known.index.forget_tail();
         }
     }
 
@@ -157,9 +161,18 @@ impl Log {
     }
 
     /// The stripe has moved on by this handle's own doing.
-    pub(crate) fn moved_on(&mut self, generation: Generation, epoch: Option<Epoch>) {
+    pub(crate) fn set_generation(&mut self, generation: Generation) {
         self.known.generation = generation;
-        self.known.epoch = epoch;
+    }
+
+    pub(crate) fn set_epoch(&mut self, epoch: Epoch) {
+        self.known.epoch = Some(epoch);
+    }
+
+    /// The bytes after the last line.
+    pub(crate) fn tail(&self) -> Result<Vec<u8>, StoreError> {
+        let index = &self.known.index;
+        read_range(&self.file, index.tail_start().offset, index.len()).trying("read", &self.path)
     }
 
     /// Appends the entries, all or none: after a failure what arrived is taken back. The tail is not torn.
@@ -167,7 +180,7 @@ impl Log {
         &mut self,
         mut entries: impl Iterator<Item = &'a str>,
     ) -> Result<(), StoreError> {
-        let file = self.for_writing()?;
+        let file = Arc::clone(&self.file);
         let before = self.known.index.len();
         loop {
             let bytes = next_write(self.known.index.tail().owes_newline(), &mut entries);
@@ -181,13 +194,14 @@ impl Log {
         }
     }
 
-    /// The file as it can be written; opened to read only, it is opened again for the system to refuse.
-    fn for_writing(&self) -> Result<Arc<File>, StoreError> {
+    /// Fails where the file can only be read, in the system's own words. Once it can be written it is opened
+    /// anew.
+    pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
         if self.writable {
-            return Ok(Arc::clone(&self.file));
+            return Ok(());
         }
-        let file = OpenOptions::new().append(true).open(&self.path);
-        file.map(Arc::new).trying("open for writing", &self.path)
+        OpenOptions::new().append(true).open(&self.path).trying("open for writing", &self.path)?;
+        Err(io::Error::from(io::ErrorKind::ResourceBusy)).trying("open for writing", &self.path)
     }
 
     fn take_back(&self, file: &File, before: u64, error: io::Error) -> StoreError {
@@ -200,7 +214,7 @@ impl Log {
 
     /// Cuts the file where the mark is.
     pub(crate) fn cut(&mut self, mark: Mark) -> Result<(), StoreError> {
-        self.for_writing()?.set_len(mark.offset).trying("truncate", &self.path)?;
+        self.file.set_len(mark.offset).trying("truncate", &self.path)?;
         self.known.index.cut(mark);
         Ok(())
     }

@@ -46,19 +46,28 @@ impl FsStore {
         self.layout().pods().join(format!("{HASHED}{hash}"))
     }
 
-    /// The folder that holds the pod now, if any: its own, or one that another program made under its very
-    /// name. A file system that folds names must not pass off another pod's, so the names are compared.
+    fn plain_folder(&self, name: &PodName) -> PathBuf {
+        self.layout().pods().join(name.as_str())
+    }
+
+    /// The folder that holds the pod now, if any: under the hash of its name, or under its very name, where
+    /// another program may have made it.
     fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
-        let plain = self.layout().pods().join(name.as_str());
-        if is_plain(name.as_str()) {
-            return Ok(plain.join(METADATA).is_file().then_some(plain));
-        }
         let hashed = self.hashed_folder(name);
         if hashed.join(METADATA).is_file() {
             return Ok(Some(hashed));
         }
-        let there = plain.join(METADATA).is_file() && self.pod_folders()?.contains(&plain);
+        let plain = self.plain_folder(name);
+        let there = plain.join(METADATA).is_file() && self.is_exact(name, &plain)?;
         Ok(there.then_some(plain))
+    }
+
+    /// Whether the folder that the system finds by this name bears it: a file system that folds names must
+    /// not pass off another pod's.
+    fn is_exact(&self, name: &PodName, plain: &PathBuf) -> Result<bool, StoreError> {
+        let upper = self.layout().pods().join(name.as_str().to_uppercase());
+        // Nothing in upper case: nothing folds, or only into what is no plain name.
+        Ok(is_plain(name.as_str()) && !upper.exists() || self.pod_folders()?.contains(plain))
     }
 
     fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
@@ -75,10 +84,10 @@ impl FsStore {
         if let Some(folder) = self.pod_folder(name)? {
             return Ok(folder);
         }
-        if is_plain(name.as_str()) {
-            let folder = self.layout().pods().join(name.as_str());
-            create_folder(&folder)?;
-            return Ok(folder);
+        let plain = self.plain_folder(name);
+        if is_plain(name.as_str()) && (!plain.exists() || self.is_exact(name, &plain)?) {
+            create_folder(&plain)?;
+            return Ok(plain);
         }
         let folder = self.hashed_folder(name);
         create_folder(&folder)?;
@@ -105,12 +114,14 @@ fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
         return Ok(None);
     }
     let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let hash = plain.strip_prefix(HASHED).and_then(|hash| Uuid::try_parse(hash).ok());
+    if hash.is_none() {
+        return Ok(plain.parse().ok());
+    }
+    // Without a name inside it is a pod that is just being deleted.
     let path = folder.join(NAME);
-    let inside = match plain.starts_with(HASHED) {
-        true => if_found(fs::read_to_string(&path)).trying("read", &path)?,
-        false => None,
-    };
-    Ok(inside.as_deref().unwrap_or(plain).parse().ok())
+    let inside = if_found(fs::read_to_string(&path)).trying("read", &path)?;
+    Ok(inside.and_then(|name| name.parse().ok()))
 }
 
 impl PodStore for FsStore {

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use session_store_core::{LogEntry, PageBudget, StoreError, TraceEntry};
 
 use crate::failure::{Attempt, corrupt};
-use crate::index::Mark;
-use crate::torn::{is_blank, trimmed_len};
+use crate::index::{Mark, find};
+use crate::torn::trimmed_len;
 
 /// About how much is read at once, and shared by the entries in it.
 const BLOCK: usize = 256 * 1024;
+
+/// The least that is read at once.
+const SMALL_BLOCK: usize = 4 * 1024;
 
 /// What the lines of a file are: entries of a log or of a trace.
 pub(crate) trait Entry: Sized {
@@ -51,29 +54,33 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// The entries from number `first` on, as many as the budget admits.
+    /// The entries from number `first` on, as many as fit in `max_bytes`.
     pub(crate) fn entries<T: Entry>(
         &self,
         first: usize,
-        mut budget: PageBudget,
+        max_bytes: usize,
     ) -> Result<Vec<T>, StoreError> {
+        let start = find(&self.file, self.start, self.end, first).trying("read", &self.path)?;
+        let mut budget = PageBudget::new(max_bytes);
         let mut found = Vec::new();
-        let mut skip = first.saturating_sub(self.start.entries);
-        let (mut at, mut line) = (self.start.offset, self.start.lines);
+        // A whole last line without its newline may still be before it.
+        let mut skip = first.saturating_sub(start.entries);
+        let (mut at, mut line) = (start.offset, start.lines);
         while at < self.end {
-            let block = self.block(at)?;
+            let block = self.block(at, max_bytes)?;
             at += block.len() as u64;
             let block = Block::new(block);
             for (start, end) in lines(block.bytes()) {
                 line += 1;
-                if is_blank(&block.bytes()[start..end]) {
+                let bytes = trimmed_len(&block.bytes()[start..end]);
+                if bytes == 0 {
                     continue;
                 }
                 if skip > 0 {
                     skip -= 1;
                     continue;
                 }
-                if !budget.admits(trimmed_len(&block.bytes()[start..end])) {
+                if !budget.admits(bytes) {
                     return Ok(found);
                 }
                 let entry = block.entry(start, end);
@@ -83,13 +90,15 @@ impl Part {
         Ok(found)
     }
 
-    /// Whole lines from the offset on, at least one; the last line of the part may have no newline.
-    fn block(&self, at: u64) -> Result<Vec<u8>, StoreError> {
+    /// Whole lines from the offset on, at least one; the last line of the part may have no newline. A block
+    /// lives as long as any of its entries, so it is no larger than the page needs.
+    fn block(&self, at: u64, max_bytes: usize) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
+        let first = max_bytes.clamp(SMALL_BLOCK, BLOCK);
         let mut block = Vec::new();
         loop {
             let begin = block.len();
-            block.resize(left.min(begin + BLOCK.max(begin)), 0);
+            block.resize(left.min(begin + first.max(begin)), 0);
             self.file
                 .read_exact_at(&mut block[begin..], at + begin as u64)
                 .trying("read", &self.path)?;
@@ -98,6 +107,7 @@ impl Part {
             }
             if let Some(newline) = memchr::memrchr(b'\n', &block[begin..]) {
                 block.truncate(begin + newline + 1);
+                block.shrink_to_fit();
                 return Ok(block);
             }
         }

@@ -10,11 +10,10 @@ use session_store_core::{Head, StoreError};
 use tempfile::NamedTempFile;
 
 use crate::failure::{Attempt, if_found};
-use crate::index::Range;
 use crate::layout::{Key, Kind, Layout};
 use crate::log::{Known, Log};
-use crate::side::create_folder;
-use crate::stripe::{Generation, Guard};
+use crate::side::{Epoch, make_folder};
+use crate::stripe::{Generation, Guard, Keep};
 use crate::sync::Written;
 use crate::torn::Tail;
 
@@ -53,7 +52,13 @@ impl Kept {
     }
 }
 
-/// A segment under its stripe's lock, shared or exclusive.
+impl Keep for Kept {
+    fn close_files(&mut self) {
+        self.known.extend(self.open.drain(..).map(|(name, log)| (name, log.into_known())));
+    }
+}
+
+/// A segment under its stripe's lock.
 pub(crate) struct Segment<'a> {
     layout: &'a Layout,
     key: Key,
@@ -130,9 +135,9 @@ impl<'a> Segment<'a> {
             }
             Some(log) => self.append_to(Kind::Log, log, &mut entries),
             None => {
-                self.place_first(Kind::Log, self.layout.entries_file(entries)?)?;
-                let log = self.open(Kind::Log)?.ok_or(StoreError::NotFound(self.key.1))?;
-                Ok((log.head(), None))
+                let count = entries.len();
+                let epoch = self.place_first(Kind::Log, self.layout.entries_file(entries)?)?;
+                Ok((Head::new(count, epoch.map_or(0, |epoch| epoch.token)), None))
             }
         }
     }
@@ -143,11 +148,7 @@ impl<'a> Segment<'a> {
         mut log: Log,
         entries: impl Iterator<Item = &'e str>,
     ) -> Result<(Head, Option<Written>), StoreError> {
-        self.settle(&mut log)?;
-        self.heal(kind, &mut log)?;
-        if log.epoch().is_some_and(|epoch| !epoch.written) {
-            self.move_on(kind, &mut log)?;
-        }
+        self.make_ready(&mut log)?;
         log.append(entries)?;
         let written = log.written(&self.layout.syncs);
         let head = log.head();
@@ -155,26 +156,31 @@ impl<'a> Segment<'a> {
         Ok((head, written))
     }
 
-    /// What is to survive a power cut must be in a file whose name does. A handle that promises less may have
-    /// made it.
-    fn settle(&self, log: &mut Log) -> Result<(), StoreError> {
+    /// What must be so before anything in the file is changed. None of it changes the head, so a change that
+    /// fails afterwards can be repeated.
+    fn make_ready(&mut self, log: &mut Log) -> Result<(), StoreError> {
+        log.check_writable()?;
         if self.layout.syncs.is_power() && !log.is_settled() {
+            // What is to survive a power cut must be in a file whose name does. A handle that promises less
+            // may have made it.
             self.folders_changed()?;
             log.set_settled();
         }
-        Ok(())
+        if let Some(epoch) = log.epoch().filter(|epoch| !epoch.written) {
+            // Another program made the log. It keeps the token that was seen.
+            log.set_epoch(self.layout.write_epoch(self.key, epoch.token)?);
+        }
+        self.heal(log)
     }
 
     /// Makes the log exactly what is in `file`, whatever it was (C2).
     pub(crate) fn replace(&mut self, file: NamedTempFile) -> Result<(), StoreError> {
         let path = self.layout.file(self.key, Kind::Log);
         if !path.try_exists().trying("look for", &path)? {
-            return self.place_first(Kind::Log, file);
+            return self.place_first(Kind::Log, file).map(drop);
         }
         self.guard.kept().forget((self.key, Kind::Log));
-        self.layout.new_epoch(self.key)?;
-        self.guard.bump()?;
-        self.layout.name_file(file, &path)
+        self.under_new_epoch(|segment| segment.layout.name_file(file, &path)).map(drop)
     }
 
     /// Keeps the first `entries_len` entries, if the head is as expected, and returns the new one.
@@ -194,12 +200,14 @@ impl<'a> Segment<'a> {
             return Err(StoreError::past_the_end(self.key.1, entries_len, entries));
         }
         if entries_len < entries {
-            self.settle(&mut log)?;
-            self.heal(Kind::Log, &mut log)?;
+            self.make_ready(&mut log)?;
             let mark = log.find(entries_len)?;
-            self.move_on(Kind::Log, &mut log)?;
-            log.cut(mark)?;
-            self.layout.syncs.file(log.path(), log.file())?;
+            let epoch = self.under_new_epoch(|segment| {
+                log.cut(mark)?;
+                segment.layout.syncs.file(log.path(), log.file())
+            })?;
+            log.set_generation(self.guard.generation());
+            log.set_epoch(epoch);
         }
         let head = log.head();
         self.keep(Kind::Log, log);
@@ -209,19 +217,28 @@ impl<'a> Segment<'a> {
     /// Deletes log and trace, and says whether there was either (D1).
     pub(crate) fn delete(&mut self) -> Result<bool, StoreError> {
         self.guard.bump()?;
-        let mut found = false;
-        for kind in [Kind::Trace, Kind::Log] {
-            self.guard.kept().forget((self.key, kind));
-            let path = self.layout.file(self.key, kind);
-            found |= if_found(fs::remove_file(&path)).trying("delete", &path)?.is_some();
-        }
-        self.layout.forget(self.key)?;
-        self.layout.drop_hint(self.key)?;
+        let logged = self.unlink(Kind::Log)?;
+        let traced = match self.unlink(Kind::Trace) {
+            Err(error) if logged => {
+                let operation = format!("delete the trace of segment {}", self.key.1);
+                return Err(StoreError::Indeterminate { operation, source: error.into() });
+            }
+            result => result?,
+        };
+        // What lies beside a segment can be lost, and it may stay too: nothing believes it.
+        let _ = self.layout.forget(self.key);
+        let _ = self.layout.drop_hint(self.key);
         remove_if_empty(&self.layout.session(self.key.0));
-        if found {
+        if logged || traced {
             self.folders_changed()?;
         }
-        Ok(found)
+        Ok(logged || traced)
+    }
+
+    fn unlink(&mut self, kind: Kind) -> Result<bool, StoreError> {
+        self.guard.kept().forget((self.key, kind));
+        let path = self.layout.file(self.key, kind);
+        Ok(if_found(fs::remove_file(&path)).trying("delete", &path)?.is_some())
     }
 
     /// Opens the log if its head is as expected; `None` expects none.
@@ -238,37 +255,52 @@ impl<'a> Segment<'a> {
     }
 
     /// Moves a torn tail out of the way of the next entry (R5).
-    fn heal(&mut self, kind: Kind, log: &mut Log) -> Result<(), StoreError> {
-        let index = log.index();
-        if index.tail() != Tail::Torn {
+    fn heal(&mut self, log: &mut Log) -> Result<(), StoreError> {
+        if log.index().tail() != Tail::Torn {
             return Ok(());
         }
-        let start = index.tail_start();
-        let torn = Range { file: log.file(), at: start.offset, end: index.len() };
-        self.layout.set_aside(self.key, torn)?;
-        self.move_on(kind, log)?;
-        log.cut(start)?;
+        self.layout.set_aside(self.key, &log.tail()?)?;
+        self.guard.bump()?;
+        log.set_generation(self.guard.generation());
+        log.cut(log.index().tail_start())?;
         self.layout.syncs.file(log.path(), log.file())
     }
 
-    /// Tells every handle that the file is not merely longer: before anything is cut from it, and when a
-    /// log that another program made gets its first epoch.
-    fn move_on(&mut self, kind: Kind, log: &mut Log) -> Result<(), StoreError> {
-        let epoch = match kind {
-            Kind::Log => Some(self.layout.new_epoch(self.key)?),
-            Kind::Trace => None,
-        };
+    /// Does what cuts or replaces entries under an epoch that the segment never had, which tells every handle
+    /// that the log is not merely longer. If it fails, the former epoch holds on.
+    fn under_new_epoch(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<Epoch, StoreError> {
+        // Before the epoch: whoever keeps the old one must not trust it from here on.
         self.guard.bump()?;
-        log.moved_on(self.guard.generation(), epoch);
-        Ok(())
+        let former = self.layout.stored_epoch(self.key)?;
+        let epoch = self.layout.new_epoch(self.key)?;
+        match change(self) {
+            Err(error) if !error.is_indeterminate() => {
+                if let Some(token) = former {
+                    let _ = self.layout.write_epoch(self.key, token);
+                }
+                Err(error)
+            }
+            result => result.map(|()| epoch),
+        }
     }
 
-    /// Gives a file that is not there yet its name, whole.
-    fn place_first(&mut self, kind: Kind, file: NamedTempFile) -> Result<(), StoreError> {
-        if kind == Kind::Log {
-            self.layout.new_epoch(self.key)?;
-            self.layout.leave_hint(self.key)?;
-        }
+    /// Gives a file that is not there yet its name, whole, and a log its first epoch.
+    fn place_first(
+        &mut self,
+        kind: Kind,
+        file: NamedTempFile,
+    ) -> Result<Option<Epoch>, StoreError> {
+        let epoch = match kind {
+            Kind::Trace => None,
+            Kind::Log => {
+                let epoch = self.layout.new_epoch(self.key)?;
+                self.layout.leave_hint(self.key)?;
+                Some(epoch)
+            }
+        };
         let folder = self.layout.session(self.key.0);
         let path = self.layout.file(self.key, kind);
         if let Err(error) = place(&folder, &path, file) {
@@ -276,7 +308,8 @@ impl<'a> Segment<'a> {
             return Err(error);
         }
         self.layout.named(&path)?;
-        self.layout.syncs.folder(self.layout.root())
+        self.layout.syncs.folder(self.layout.root())?;
+        Ok(epoch)
     }
 
     /// The session's folder names another set of files, or is another or gone.
@@ -286,18 +319,26 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Somebody who deletes the session's last segment removes the folder; then it is made again.
+/// Somebody who deletes the session's last segment removes the folder, even while it is being made; then it
+/// is made again.
 fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
     const TRIES: usize = 100;
-    for _ in 1..TRIES {
-        create_folder(folder)?;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        if let Err(error) = make_folder(folder)
+            && (error.kind() != io::ErrorKind::AlreadyExists || tries == TRIES)
+        {
+            return Err(error).trying("create the folder", folder);
+        }
         match file.persist_noclobber(path) {
             Ok(_) => return Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::NotFound => file = error.file,
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound && tries < TRIES => {
+                file = error.file;
+            }
             Err(error) => return Err(error.error).trying("create", path),
         }
     }
-    file.persist_noclobber(path).map(drop).map_err(|error| error.error).trying("create", path)
 }
 
 /// A folder that is not empty, or gone, stays as it is.

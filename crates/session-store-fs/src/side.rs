@@ -3,9 +3,10 @@
 //! change, never by a read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use session_store_core::StoreError;
@@ -29,7 +30,11 @@ struct Format {
 
 /// Makes the folder and those above it, for the owner only.
 pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).trying("create the folder", path)
+    make_folder(path).trying("create the folder", path)
+}
+
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 impl Layout {
@@ -77,7 +82,19 @@ impl Layout {
             let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
             self.name_file(file, &self.format())?;
         }
+        self.sweep();
         Ok(())
+    }
+
+    /// Deletes the temporary files of processes that were killed long ago.
+    fn sweep(&self) {
+        const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+        for file in fs::read_dir(self.temporary()).into_iter().flatten().flatten() {
+            let age = file.metadata().and_then(|file| file.modified()).map(|time| time.elapsed());
+            if age.is_ok_and(|age| age.is_ok_and(|age| age > LONG)) {
+                let _ = fs::remove_file(file.path());
+            }
+        }
     }
 
     fn holds_sessions(&self) -> Result<bool, StoreError> {
@@ -119,38 +136,48 @@ impl Layout {
     /// The segment's present epoch. Where it is lost, or was never written because another program made
     /// the log, the file itself tells logs apart until the next change writes one.
     pub(crate) fn read_epoch(&self, key: Key, log: &File) -> Result<Epoch, StoreError> {
-        let path = self.epoch(key);
-        let text = if_found(fs::read_to_string(&path)).trying("read", &path)?;
-        if let Some(token) = text.and_then(|text| u128::from_str_radix(text.trim_end(), 16).ok()) {
+        if let Some(token) = self.stored_epoch(key)? {
             return Ok(Epoch { token, written: true });
         }
-        let file = log.metadata().trying("look at a log beside", &path)?;
+        let file = log.metadata().trying("look at a log beside", &self.epoch(key))?;
         let seen = format!("{}:{}:{}.{}", file.dev(), file.ino(), file.mtime(), file.mtime_nsec());
-        Ok(Epoch {
-            token: Uuid::new_v5(&Uuid::NAMESPACE_OID, seen.as_bytes()).as_u128(),
-            written: false,
-        })
+        let token = Uuid::new_v5(&Uuid::NAMESPACE_OID, seen.as_bytes()).as_u128();
+        Ok(Epoch { token, written: false })
+    }
+
+    /// The token on file, if one is there and whole.
+    pub(crate) fn stored_epoch(&self, key: Key) -> Result<Option<u128>, StoreError> {
+        let path = self.epoch(key);
+        let bytes = if_found(fs::read(&path)).trying("read", &path)?;
+        Ok(bytes.and_then(|bytes| {
+            u128::from_str_radix(str::from_utf8(&bytes).ok()?.trim_end(), 16).ok()
+        }))
     }
 
     /// Gives the segment an epoch that it never had.
     pub(crate) fn new_epoch(&self, key: Key) -> Result<Epoch, StoreError> {
+        self.write_epoch(key, Uuid::new_v4().as_u128())
+    }
+
+    /// Every epoch has the same length and is written over the one before, so that a full disk can't leave a
+    /// part of one.
+    pub(crate) fn write_epoch(&self, key: Key, token: u128) -> Result<Epoch, StoreError> {
         let path = self.epoch(key);
-        let token = Uuid::new_v4().as_u128();
         let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         file.and_then(|mut file| file.write_all(format!("{token:032x}\n").as_bytes()))
             .trying("write", &path)?;
         Ok(Epoch { token, written: true })
     }
 
-    /// Moves the bytes of a torn tail aside, for whoever wants to look at them.
-    pub(crate) fn set_aside(&self, key: Key, torn: impl Read) -> Result<(), StoreError> {
+    /// Moves the bytes of a torn tail aside, for whoever wants to look at them: once, however often what
+    /// follows fails.
+    pub(crate) fn set_aside(&self, key: Key, torn: &[u8]) -> Result<(), StoreError> {
         let folder = self.torn();
         create_folder(&folder)?;
-        let path = folder.join(Self::torn_prefix(key) + &Uuid::now_v7().to_string());
-        let mut torn = torn;
-        let file = self.temporary_file(|file| io::copy(&mut torn, file).map(drop))?;
-        self.name_file(file, &path)
+        let content = Uuid::new_v5(&Uuid::NAMESPACE_OID, torn);
+        let path = folder.join(format!("{}{content}", Self::torn_prefix(key)));
+        self.name_file(self.temporary_file(|file| file.write_all(torn))?, &path)
     }
 
     /// Deletes what lies beside a segment: its epoch, and torn tails set aside.

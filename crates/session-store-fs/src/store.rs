@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PageBudget, PodStore, SegmentId, SessionId,
-    Store, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
+    StoreError, TraceEntry, TracePage,
 };
 
 use crate::FsOptions;
@@ -15,7 +15,7 @@ use crate::layout::{Key, Kind, Layout, stripe_of};
 use crate::log::Log;
 use crate::read::{Entry, Part};
 use crate::segment::{Kept, Segment};
-use crate::stripe::Stripe;
+use crate::stripe::{Stripe, Stripes};
 use crate::sync::Written;
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
@@ -33,7 +33,7 @@ const TRIES_WITHOUT_LOCK: usize = 2;
 /// A handle on a directory of logs; see the crate's documentation for the layout.
 pub struct FsStore {
     layout: Layout,
-    stripes: Vec<Stripe<Kept>>,
+    stripes: Stripes<Kept>,
     pods: Stripe<()>,
     prepared: OnceLock<()>,
 }
@@ -57,7 +57,7 @@ impl FsStore {
     }
 
     pub(crate) fn over(layout: Layout) -> Self {
-        let stripes = (0..=u8::MAX).map(|stripe| Stripe::new(layout.stripe(stripe))).collect();
+        let stripes = Stripes::new(&layout);
         let pods = Stripe::new(layout.pod_lock());
         Self { layout, stripes, pods, prepared: OnceLock::new() }
     }
@@ -80,24 +80,20 @@ impl FsStore {
         Ok(())
     }
 
-    fn stripe(&self, key: Key) -> &Stripe<Kept> {
-        &self.stripes[usize::from(stripe_of(key.1))]
-    }
-
     /// The segment with everybody else kept out.
     fn change(&self, key: Key) -> Result<Segment<'_>, StoreError> {
         self.prepare()?;
-        Ok(Segment::new(&self.layout, key, self.stripe(key).exclusive()?))
+        Ok(Segment::new(&self.layout, key, self.stripes.exclusive(stripe_of(key.1))?))
+    }
+
+    /// The segment to look at.
+    fn look(&self, key: Key) -> Result<Segment<'_>, StoreError> {
+        Ok(Segment::new(&self.layout, key, self.stripes.existing(stripe_of(key.1))?))
     }
 
     /// Waits for an append to be durable, where that was asked for.
     fn acknowledge(&self, written: Option<Written>) -> Result<(), StoreError> {
         written.map_or(Ok(()), |written| written.wait(&self.layout.syncs))
-    }
-
-    /// The segment with writers kept out.
-    fn look(&self, key: Key) -> Result<Segment<'_>, StoreError> {
-        Ok(Segment::new(&self.layout, key, self.stripe(key).shared()?))
     }
 
     /// Reads a part of a file, chosen by `part` under the lock, without holding up writers: if something
@@ -118,7 +114,7 @@ impl FsStore {
             segment.keep(kind, log);
             let held = (tries == TRIES_WITHOUT_LOCK && generation.is_locked()).then_some(segment);
             let result = entries(&part);
-            if held.is_some() || self.stripe(key).still(generation)? {
+            if held.is_some() || self.stripes.still(stripe_of(key.1), generation)? {
                 return result.map(|entries| Some((entries, head)));
             }
             tries = TRIES_WITHOUT_LOCK.min(tries + 1);
@@ -132,7 +128,7 @@ impl FsStore {
         first: usize,
         max_bytes: usize,
     ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
-        self.read(key, kind, first, |part| part.entries(first, PageBudget::new(max_bytes)))
+        self.read(key, kind, first, |part| part.entries(first, max_bytes))
     }
 
     fn head_of(&self, key: Key) -> Result<Option<Head>, StoreError> {

@@ -3,78 +3,173 @@
 //! change other than an append, and tells whoever kept something about a log that it is no longer so.
 //! Lock files are never renamed or deleted.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_store_core::StoreError;
 
 use crate::failure::{Attempt, if_found};
+use crate::layout::Layout;
 
-/// A lock file, and what is kept under it as long as its generation stays.
+/// How many stripes have files open at once; the others are closed, and opened again when needed.
+const AWAKE: usize = 64;
+
+/// What is kept under a lock as long as its generation stays.
+pub(crate) trait Keep: Default {
+    /// Closes the files, and keeps what is known about them.
+    fn close_files(&mut self) {}
+}
+
+impl Keep for () {}
+
+/// All stripes of a handle.
+pub(crate) struct Stripes<T> {
+    stripes: Vec<Stripe<T>>,
+    /// Those with files open, in the order in which they were woken.
+    awake: Mutex<VecDeque<u8>>,
+}
+
+impl<T: Keep> Stripes<T> {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let stripes = (0..=u8::MAX).map(|number| Stripe::new(layout.stripe(number))).collect();
+        Self { stripes, awake: Mutex::default() }
+    }
+
+    /// As [`Stripe::exclusive`].
+    pub(crate) fn exclusive(&self, number: u8) -> Result<Guard<'_, T>, StoreError> {
+        self.wake(number).exclusive()
+    }
+
+    /// As [`Stripe::existing`].
+    pub(crate) fn existing(&self, number: u8) -> Result<Guard<'_, T>, StoreError> {
+        self.wake(number).existing()
+    }
+
+    /// Whether nothing but appends has happened since a guard of that generation.
+    pub(crate) fn still(&self, number: u8, generation: Generation) -> Result<bool, StoreError> {
+        self.stripes[usize::from(number)].still(generation)
+    }
+
+    /// The stripe, with another put to sleep if too many are awake.
+    fn wake(&self, number: u8) -> &Stripe<T> {
+        let stripe = &self.stripes[usize::from(number)];
+        if lock(&stripe.file).is_none() {
+            let mut awake = lock(&self.awake);
+            if !awake.contains(&number) {
+                awake.push_back(number);
+            }
+            if awake.len() > AWAKE
+                && let Some(oldest) = awake.pop_front()
+                && !self.stripes[usize::from(oldest)].sleep()
+            {
+                awake.push_back(oldest);
+            }
+        }
+        stripe
+    }
+}
+
+/// A lock file, and what is kept under it.
 pub(crate) struct Stripe<T> {
     path: PathBuf,
-    file: OnceLock<Arc<File>>,
+    file: Mutex<Option<LockFile>>,
     kept: Mutex<T>,
 }
 
-impl<T: Default> Stripe<T> {
+#[derive(Clone)]
+struct LockFile {
+    file: Arc<File>,
+    /// Whether the generation can be moved on: a reader without the right to write can only lock.
+    writable: bool,
+}
+
+impl<T: Keep> Stripe<T> {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, file: OnceLock::new(), kept: Mutex::default() }
+        Self { path, file: Mutex::default(), kept: Mutex::default() }
     }
 
     /// Keeps everybody else out, threads, handles and processes, until the guard is dropped.
     pub(crate) fn exclusive(&self) -> Result<Guard<'_, T>, StoreError> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match self.file.get() {
-            Some(file) => file,
-            None => self.opened(self.create().trying("open the lock", &self.path)?),
+        let kept = lock(&self.kept);
+        let opened = lock(&self.file).clone().filter(|opened| opened.writable);
+        let file = match opened {
+            Some(opened) => opened.file,
+            None => self.remember(create(&self.path), true).trying("open the lock", &self.path)?,
         };
-        retry(|| file.lock()).trying("lock", &self.path)?;
-        Guard::new(Some(file), kept, &self.path)
+        self.locked(Some(file), kept)
     }
 
-    /// Keeps writers out until the guard is dropped. Where no writer has made the lock file yet, there is
-    /// nothing to hold, and reading creates nothing.
-    pub(crate) fn shared(&self) -> Result<Guard<'_, T>, StoreError> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = self.existing().trying("open the lock", &self.path)?;
-        if let Some(file) = file {
-            retry(|| file.lock_shared()).trying("lock", &self.path)?;
+    /// As [`exclusive`](Self::exclusive), to look. Where no writer has made the lock file yet there is
+    /// nothing to hold, and reading creates nothing. Readers do not share the lock: while they took turns
+    /// in sharing it, a writer would wait for ever (8 readers without a pause: 5.2 s for an append).
+    pub(crate) fn existing(&self) -> Result<Guard<'_, T>, StoreError> {
+        let kept = lock(&self.kept);
+        let file = self.found().trying("open the lock", &self.path)?;
+        self.locked(file, kept)
+    }
+
+    fn still(&self, generation: Generation) -> Result<bool, StoreError> {
+        let file = self.found().trying("open the lock", &self.path)?;
+        Ok(Generation::of(file.as_ref()).trying("read the generation of", &self.path)?
+            == generation)
+    }
+
+    /// Closes all files, unless somebody is at work here.
+    fn sleep(&self) -> bool {
+        let Ok(mut kept) = self.kept.try_lock() else { return false };
+        kept.close_files();
+        *lock(&self.file) = None;
+        true
+    }
+
+    fn found(&self) -> io::Result<Option<Arc<File>>> {
+        if let Some(opened) = &*lock(&self.file) {
+            return Ok(Some(Arc::clone(&opened.file)));
         }
-        Guard::new(file, kept, &self.path)
+        let Some((file, writable)) = if_found(open(&self.path))? else { return Ok(None) };
+        self.remember(Ok(file), writable).map(Some)
     }
 
-    /// Whether nothing but appends has happened since a guard of that generation.
-    pub(crate) fn still(&self, generation: Generation) -> Result<bool, StoreError> {
-        let file = self.existing().trying("open the lock", &self.path)?;
-        Ok(Generation::of(file).trying("read the generation of", &self.path)? == generation)
+    fn remember(&self, file: io::Result<File>, writable: bool) -> io::Result<Arc<File>> {
+        let file = Arc::new(file?);
+        *lock(&self.file) = Some(LockFile { file: Arc::clone(&file), writable });
+        Ok(file)
     }
 
-    fn existing(&self) -> io::Result<Option<&Arc<File>>> {
-        match self.file.get() {
-            Some(file) => Ok(Some(file)),
-            None => Ok(if_found(open_existing(&self.path))?.map(|file| self.opened(file))),
+    fn locked<'a>(
+        &'a self,
+        file: Option<Arc<File>>,
+        kept: MutexGuard<'a, T>,
+    ) -> Result<Guard<'a, T>, StoreError> {
+        if let Some(file) = &file {
+            retry(|| file.lock()).trying("lock", &self.path)?;
         }
-    }
-
-    fn create(&self) -> io::Result<File> {
-        OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)
-    }
-
-    fn opened(&self, file: File) -> &Arc<File> {
-        self.file.get_or_init(|| Arc::new(file))
+        // Made first, so that a failure below unlocks.
+        let mut guard = Guard { file, kept, generation: Generation(None), path: &self.path };
+        guard.generation =
+            Generation::of(guard.file.as_ref()).trying("read the generation of", &self.path)?;
+        Ok(guard)
     }
 }
 
-/// A reader without the right to write can still hold a shared lock.
-fn open_existing(path: &Path) -> io::Result<File> {
-    let writable = OpenOptions::new().read(true).append(true).open(path);
-    match writable {
-        Err(error) if is_forbidden(&error) => File::open(path),
-        result => result,
+/// A panic under the lock poisons nothing (S5): what was taken out of `kept` is looked at anew.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+}
+
+/// Opens the file, and says whether it can be written.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    match OpenOptions::new().read(true).append(true).open(path) {
+        Err(error) if is_forbidden(&error) => Ok((File::open(path)?, false)),
+        result => Ok((result?, true)),
     }
 }
 
@@ -109,24 +204,13 @@ impl Generation {
 
 /// A held lock and what is kept under it.
 pub(crate) struct Guard<'a, T> {
-    file: Option<&'a Arc<File>>,
+    file: Option<Arc<File>>,
     kept: MutexGuard<'a, T>,
     generation: Generation,
     path: &'a Path,
 }
 
-impl<'a, T> Guard<'a, T> {
-    fn new(
-        file: Option<&'a Arc<File>>,
-        kept: MutexGuard<'a, T>,
-        path: &'a Path,
-    ) -> Result<Self, StoreError> {
-        // Made first, so that a failure below unlocks.
-        let mut guard = Self { file, kept, generation: Generation(None), path };
-        guard.generation = Generation::of(file).trying("read the generation of", path)?;
-        Ok(guard)
-    }
-
+impl<T> Guard<'_, T> {
     pub(crate) fn generation(&self) -> Generation {
         self.generation
     }
@@ -137,7 +221,7 @@ impl<'a, T> Guard<'a, T> {
 
     /// Moves the generation on, before a change that is not an append.
     pub(crate) fn bump(&mut self) -> Result<(), StoreError> {
-        let (Some(file), Some(length)) = (self.file, self.generation.0) else { return Ok(()) };
+        let (Some(file), Some(length)) = (&self.file, self.generation.0) else { return Ok(()) };
         file.set_len(length + 1).trying("move on the generation of", self.path)?;
         self.generation = Generation(Some(length + 1));
         Ok(())
@@ -146,7 +230,7 @@ impl<'a, T> Guard<'a, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        if let Some(file) = self.file {
+        if let Some(file) = &self.file {
             // Closing the file, which ends the lock too, is all that could be done about a failure.
             let _ = file.unlock();
         }

@@ -6,6 +6,7 @@ use session_store_core::{
     Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, Store, StoreError, StoreExt,
     TraceEntry,
 };
+use session_store_memory::MemoryStore;
 
 /// The least that compiles: one segment, nine methods; fails its `fails_at`th append.
 #[derive(Default)]
@@ -160,6 +161,30 @@ fn conveniences_read_values_ranges_and_pages() {
     let mut unknown = OneLog::default().trace_entries(session, segment, 0).collect::<Vec<_>>();
     assert!(matches!(unknown.pop(), Some(Err(StoreError::Unsupported { .. }))));
     assert!(unknown.is_empty(), "an iterator ends after its first error");
+}
+
+/// Enough entries for several pages, each naming its log.
+fn long_log(name: &str) -> Vec<LogEntry> {
+    let text = |n| format!("{{\"{name}\":{n},\"x\":\"{}\"}}", "y".repeat(1_000));
+    (0..600).map(|n| LogEntry::from_json(text(n)).unwrap()).collect()
+}
+
+#[test]
+fn an_iterator_never_mixes_two_logs() {
+    let (session, segment) = ids();
+    let store = MemoryStore::new();
+    store.create_segment(session, segment, &long_log("old")).unwrap();
+    let mut entries = store.entries(session, segment, 0);
+    let first = entries.next().unwrap().unwrap();
+    assert!(first.as_json().starts_with("{\"old\""));
+    store.append_all(session, segment, &long_log("more")).unwrap();
+    assert_eq!(entries.by_ref().take(300).filter(Result::is_ok).count(), 300, "growing is no harm");
+    store.create_segment(session, segment, &long_log("new")).unwrap();
+    let mut rest: Vec<_> = entries.collect();
+    let error = rest.pop().unwrap().unwrap_err();
+    assert!(error.is_conflict(), "{error:?}");
+    assert!(rest.iter().flatten().all(|entry| entry.as_json().starts_with("{\"old\"")));
+    assert!(rest.iter().all(Result::is_ok));
 }
 
 #[test]

@@ -69,6 +69,9 @@ fn child_whose_writes_are_cut_short() {
         assert!(matches!(&error, StoreError::Io(_)) && !error.is_indeterminate(), "{error:?}");
         assert!(error.to_string().contains(&segment.to_string()), "{error}");
     }
+    let head = store.head(session, segment).unwrap();
+    assert!(store.append_if(session, segment, head, std::slice::from_ref(&long)).is_err());
+    assert_eq!(store.head(session, segment).unwrap(), head, "what failed can be repeated");
     let error =
         store.append_all(session, segment, &[numbered([1])[0].clone(), long.clone()]).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error:?}");

@@ -64,13 +64,45 @@ fn a_wrong_hint_is_only_a_hint() {
     let [elsewhere, other] = sessions();
     hold(&store, fixture.session, segment);
     let hint = fixture.path(&format!(".session-store/hints/{segment}"));
-    for target in [elsewhere.to_string(), "../../etc/passwd".into(), "nonsense".into()] {
+    for target in [format!("session:{elsewhere}"), "../../etc/passwd".into(), "nonsense".into()] {
         fs::remove_file(&hint).unwrap();
         symlink(target, &hint).unwrap();
         assert_eq!(store.lookup_session_of(segment).unwrap(), Some(fixture.session));
     }
     fs::remove_file(&hint).unwrap();
-    symlink(elsewhere.to_string(), &hint).unwrap();
+    symlink(format!("session:{elsewhere}"), &hint).unwrap();
     hold(&store, other, segment);
     assert_eq!(store.lookup_session_of(segment).unwrap(), Some(fixture.session));
+}
+
+#[test]
+fn the_answer_stays_while_a_third_session_comes_and_goes() {
+    let fixture = Fixture::new();
+    let segment = fixture.segment;
+    let [smaller, answer, third] = sessions();
+    let store = fixture.open();
+    hold(&store, answer, segment);
+    hold(&store, smaller, segment);
+    std::thread::scope(|scope| {
+        let coming = scope.spawn(|| {
+            let store = fixture.open();
+            for _ in 0..3_000 {
+                hold(&store, third, segment);
+                store.delete_segment(third, segment).unwrap();
+            }
+        });
+        while !coming.is_finished() {
+            assert_eq!(store.lookup_session_of(segment).unwrap(), Some(answer));
+        }
+    });
+}
+
+#[test]
+fn a_hint_leads_nowhere() {
+    let fixture = Fixture::new();
+    let segment = SegmentId::from(Uuid::from(fixture.session));
+    hold(&fixture.open(), fixture.session, segment);
+    let hint = fixture.path(&format!(".session-store/hints/{segment}"));
+    let error = fs::metadata(hint).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "no loop, and nothing that is there");
 }

@@ -3,9 +3,9 @@
 use std::fs;
 
 use rstest::rstest;
-use session_store_core::{Store, StoreError};
+use session_store_core::{Store, StoreError, StoreExt};
 
-use crate::{Fixture, entry};
+use crate::{Fixture, entry, numbered};
 
 #[rstest]
 #[case::terminated("{\"a\":1}\n", 1, "{\"a\":1}\n{\"z\":0}\n")]
@@ -25,6 +25,10 @@ fn tails(#[case] before: &str, #[case] count: usize, #[case] after: &str) {
     assert_eq!(fixture.count(&store), count);
     assert_eq!(fixture.texts(&store).len(), count);
     assert_eq!(fixture.bytes(), before, "reading repairs nothing");
+    for start in 0..=count + 1 {
+        let page = store.read_page(fixture.session, fixture.segment, start, usize::MAX).unwrap();
+        assert_eq!(page.entries.len(), count.saturating_sub(start), "from {start}");
+    }
 
     fixture.append(&store, "{\"z\":0}");
     assert_eq!(fixture.bytes(), after);
@@ -84,6 +88,16 @@ fn bad_lines_are_named_and_do_not_stop_appends(#[case] bytes: &str, #[case] line
     assert_eq!(found, line);
     assert!(message.contains(&fixture.segment.to_string()), "{message}");
     assert_eq!(store.list_segments(fixture.session).unwrap(), [fixture.segment]);
+}
+
+#[test]
+fn the_good_entries_before_a_bad_line_are_given_first() {
+    let fixture = Fixture::holding("{\"n\":0}\n{\"n\":1}\n{\"n\":2}{}\n{\"n\":3}\n");
+    let store = fixture.open();
+    let mut found: Vec<_> = store.entries(fixture.session, fixture.segment, 0).collect();
+    assert!(matches!(found.pop(), Some(Err(StoreError::Corrupt { line: 3, .. }))), "{found:?}");
+    let found: Result<Vec<_>, _> = found.into_iter().collect();
+    assert_eq!(found.unwrap(), numbered(0..2));
 }
 
 #[test]
