@@ -5,7 +5,7 @@ use xshell::{Shell, cmd};
 use crate::{Done, tidy};
 
 /// The facade's features, each of which must do alone.
-const FEATURES: [&str; 4] = ["", "fs", "memory", "sqlite"];
+const FEATURES: [&str; 6] = ["", "fs", "memory", "redis", "redis-tls", "sqlite"];
 
 pub(crate) fn run(shell: &Shell) -> Done {
     tidy::run(shell)?;

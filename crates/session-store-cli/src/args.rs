@@ -13,6 +13,7 @@ const AFTER_HELP: &str = "\
 STORE is one of
   fs:PATH       a directory, one JSONL file per segment
   sqlite:PATH   one SQLite database file
+  redis://HOST  a Redis server; also redis-sentinel://, redis-cluster://, and rediss:// with TLS
   memory:       in memory, gone when the command ends
   PATH          what is there: a directory, or an SQLite file
 

@@ -13,6 +13,7 @@ mod import;
 mod input;
 mod output;
 mod progress;
+mod store;
 mod table;
 mod target;
 

@@ -4,6 +4,7 @@ use session_store::{OpenStore, SegmentId, SessionId, Store};
 
 use crate::args::SegmentArgs;
 use crate::failure::{Failure, OrCannot};
+use crate::store::open;
 
 /// A segment in an opened store.
 pub(crate) struct Target {
@@ -15,7 +16,7 @@ pub(crate) struct Target {
 impl SegmentArgs {
     /// Opens the store and finds the session of the segment.
     pub(crate) fn open(&self) -> Result<Target, Failure> {
-        let store = self.store.open()?;
+        let store = open(&self.store)?;
         let session_id = match self.session {
             Some(session_id) => session_id,
             None => holder_of(&store, self.segment)?,

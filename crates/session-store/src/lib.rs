@@ -27,6 +27,7 @@
 //! |---|---|---|
 //! | `fs` (default) | `fs:PATH` | a directory, one JSONL file per segment |
 //! | `sqlite` | `sqlite:PATH` | one SQLite database file |
+//! | `redis` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
 //! | `memory` | `memory:` | in memory, for tests |
 //!
 //! All keep the same contract, which [`Store`] states method by method. [`open()`] and [`open_or_create()`]
@@ -44,6 +45,8 @@ pub use session_store_core::*;
 pub use session_store_fs as fs;
 #[cfg(feature = "memory")]
 pub use session_store_memory as memory;
+#[cfg(feature = "redis")]
+pub use session_store_redis as redis;
 #[cfg(feature = "sqlite")]
 pub use session_store_sqlite as sqlite;
 

@@ -86,8 +86,10 @@ fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> 
         Place::Bare(path) | Place::Fs(path) => open_fs(&url, path, missing),
         Place::Sqlite { path, busy_timeout } => open_sqlite(&url, path, *busy_timeout, missing),
         Place::Memory => open_memory(&url),
+        #[cfg(feature = "redis")]
+        Place::Redis(place) => return open_redis(url.clone(), place, missing),
     }?;
-    Ok(OpenStore::new(store, url))
+    Ok(OpenStore::new(store, url, Vec::new()))
 }
 
 fn refused(url: &StoreUrl, source: StoreError) -> OpenError {
@@ -164,6 +166,19 @@ fn open_memory(_: &StoreUrl) -> Opened {
 #[cfg(not(feature = "memory"))]
 fn open_memory(url: &StoreUrl) -> Opened {
     Err(OpenError::FeatureOff { url: url.clone(), feature: "memory" })
+}
+
+#[cfg(feature = "redis")]
+fn open_redis(
+    url: StoreUrl,
+    place: &crate::redis::RedisUrl,
+    missing: Missing,
+) -> Result<OpenStore, OpenError> {
+    let mut options = crate::redis::RedisOptions::new();
+    options.create(matches!(missing, Missing::IsCreated));
+    let store = options.open_url(place).map_err(|error| refused(&url, error))?;
+    let warnings = store.warnings().to_vec();
+    Ok(OpenStore::new(Arc::new(store), url, warnings))
 }
 
 #[cfg(test)]

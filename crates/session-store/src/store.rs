@@ -15,17 +15,25 @@ use crate::{
 pub struct OpenStore {
     store: Arc<dyn Store>,
     url: StoreUrl,
+    warnings: Arc<[String]>,
 }
 
 impl OpenStore {
-    pub(crate) const fn new(store: Arc<dyn Store>, url: StoreUrl) -> Self {
-        Self { store, url }
+    pub(crate) fn new(store: Arc<dyn Store>, url: StoreUrl, warnings: Vec<String>) -> Self {
+        Self { store, url, warnings: warnings.into() }
     }
 
     /// Where the store is; a bare path has become the URL of what was found there.
     #[must_use]
     pub const fn url(&self) -> &StoreUrl {
         &self.url
+    }
+
+    /// What an operator should know about the storage, as it was when the store was opened: that a Redis
+    /// server may evict entries, for one. Nothing, if all is well.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::percent;
 
-/// Where a store is: `fs:PATH`, `sqlite:PATH`, `memory:`, or a bare path.
+/// Where a store is: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
 ///
 /// - `fs:PATH` is a directory of JSONL files, `sqlite:PATH` one database file. The path may be relative or
 ///   absolute; `fs:///var/logs` is `fs:/var/logs`. In it `%` and two hexadecimal digits stand for a byte,
 ///   so that a path can hold a `?` (`%3F`) or a `%` (`%25`); all else, blanks and `#` too, means itself.
 /// - Options follow a `?`, as `sqlite:logs.db?busy_timeout=10s`:
 ///   `busy_timeout`, of `sqlite:`, is how long to wait for another writer (`5s`, `250ms`).
+/// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers, and the same
+///   with `rediss` over TLS; with the feature `redis`, the documentation of `redis::RedisUrl` says how.
 /// - `memory:` is a store of its own each time it is opened.
 /// - A text without a scheme is a bare path, taken literally: an SQLite file if it is one when it is opened,
 ///   else `fs`. A path whose first part holds a colon is written `./a:b`.
@@ -38,9 +40,26 @@ pub struct StoreUrl(pub(crate) Place);
 pub(crate) enum Place {
     Bare(PathBuf),
     Fs(PathBuf),
-    Sqlite { path: PathBuf, busy_timeout: Option<Duration> },
+    Sqlite {
+        path: PathBuf,
+        busy_timeout: Option<Duration>,
+    },
     Memory,
+    #[cfg(feature = "redis")]
+    Redis(Box<crate::redis::RedisUrl>),
 }
+
+/// Every scheme that the feature `redis` adds.
+const REDIS: [&str; 8] = [
+    "redis",
+    "rediss",
+    "redis+unix",
+    "unix",
+    "redis-sentinel",
+    "rediss-sentinel",
+    "redis-cluster",
+    "rediss-cluster",
+];
 
 impl StoreUrl {
     /// A directory of JSONL files.
@@ -76,6 +95,7 @@ impl FromStr for StoreUrl {
             "fs" => fs(target, query),
             "sqlite" => sqlite(target, query),
             "memory" => memory(target, query),
+            scheme if REDIS.contains(&scheme) => redis(text),
             unknown => Err(UrlError::UnknownScheme(unknown.to_owned())),
         };
         place.map(Self)
@@ -95,6 +115,8 @@ impl fmt::Display for StoreUrl {
                 }
             }
             Place::Memory => f.write_str("memory:"),
+            #[cfg(feature = "redis")]
+            Place::Redis(url) => write!(f, "{url}"),
         }
     }
 }
@@ -111,14 +133,14 @@ impl fmt::Debug for StoreUrl {
 pub enum UrlError {
     /// The text is empty.
     #[error(
-        "a store is named by a URL such as fs:PATH, sqlite:PATH or memory:, not by an empty text"
+        "a store is named by a URL such as fs:PATH, sqlite:PATH or redis://HOST, not by an empty text"
     )]
     Empty,
 
     /// No store has this scheme.
     #[error(
-        "no store has the scheme {0:?}; there are fs:PATH, sqlite:PATH and memory: (a path with a colon is \
-         written ./PATH)"
+        "no store has the scheme {0:?}; there are fs:PATH, sqlite:PATH, redis://HOST and memory: (a path with \
+         a colon is written ./PATH)"
     )]
     UnknownScheme(String),
 
@@ -133,6 +155,17 @@ pub enum UrlError {
     /// `memory:` takes no path: nothing could be found there again.
     #[error("memory: takes no path; each open is a store of its own")]
     MemoryPath,
+
+    /// The scheme needs a backend that this program was built without.
+    #[error("this program was built without the feature {feature:?} of session-store")]
+    FeatureOff {
+        /// The cargo feature to switch on.
+        feature: &'static str,
+    },
+
+    /// A Redis URL with something wrong in it, in words that repeat no password.
+    #[error("{0}")]
+    Redis(String),
 
     /// A `%` without two hexadecimal digits, or bytes that are no UTF-8.
     #[error(
@@ -206,6 +239,19 @@ fn sqlite(target: &str, query: &str) -> Result<Place, UrlError> {
 fn memory(target: &str, query: &str) -> Result<Place, UrlError> {
     options("memory", &[], query)?;
     if matches!(target, "" | "//") { Ok(Place::Memory) } else { Err(UrlError::MemoryPath) }
+}
+
+#[cfg(feature = "redis")]
+fn redis(text: &str) -> Result<Place, UrlError> {
+    match text.parse::<crate::redis::RedisUrl>() {
+        Ok(url) => Ok(Place::Redis(Box::new(url))),
+        Err(error) => Err(UrlError::Redis(error.to_string())),
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &str) -> Result<Place, UrlError> {
+    Err(UrlError::FeatureOff { feature: "redis" })
 }
 
 fn path(scheme: &'static str, target: &str) -> Result<PathBuf, UrlError> {
@@ -313,7 +359,7 @@ mod tests {
     #[case("sqlite://host/a.db", "sqlite:///PATH")]
     #[case("fs://", "fs:///PATH")]
     #[case("memory:name", "takes no path")]
-    #[case("ftp:a", "\"ftp\"; there are fs:PATH, sqlite:PATH and memory:")]
+    #[case("ftp:a", "\"ftp\"; there are fs:PATH, sqlite:PATH, redis://HOST and memory:")]
     #[case("fs:50%", "%25")]
     #[case("fs:%zz", "%25")]
     #[case("fs:%ff", "UTF-8")]
@@ -327,9 +373,34 @@ mod tests {
         assert!(error.contains(reason), "{error}");
     }
 
+    #[rstest]
+    #[case("redis://user:hunter2@host/0")]
+    #[case("redis://user:hunter2@host/x")]
+    #[case("ftp://user:hunter2@host")]
+    fn a_password_is_never_shown(#[case] text: &str) {
+        let shown = match text.parse::<StoreUrl>() {
+            Ok(url) => format!("{url} {url:?}"),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[cfg(feature = "redis")]
+    #[rstest]
+    #[case("redis://host:1/2?prefix=a")]
+    #[case("REDISS://host:1")]
+    #[case("redis+unix:///run/redis.sock")]
+    #[case("redis-sentinel://a:1,b:2/main")]
+    #[case("rediss-cluster://a:1,b:2")]
+    fn takes_the_urls_of_redis(#[case] text: &str) {
+        let url: StoreUrl = text.parse().unwrap();
+        assert_eq!(url.to_string(), text.to_lowercase());
+    }
+
+    #[cfg(not(feature = "redis"))]
     #[test]
-    fn an_error_never_repeats_a_password() {
-        let error = "redis://user:hunter2@host/0".parse::<StoreUrl>().unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    fn a_scheme_that_is_switched_off_names_its_feature() {
+        let error = "rediss://host".parse::<StoreUrl>().unwrap_err();
+        assert!(error.to_string().contains("the feature \"redis\""), "{error}");
     }
 }

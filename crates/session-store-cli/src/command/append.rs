@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
 use crate::input::{Lines, Source};
 use crate::output::Output;
+use crate::store::open_or_create;
 
 pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     if args.trace {
@@ -41,7 +42,7 @@ fn append_lines<T>(
         return Ok(Exit::Done);
     }
     // Opened no sooner than there is an entry for it: bad input alone makes no store.
-    let store = args.store.open_or_create()?;
+    let store = open_or_create(&args.store)?;
     while let Some(entry) = next {
         let entries = append(&store, &entry)
             .or_cannot(|| format!("append to segment {} in {}", args.segment, store.url()))?;

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{Lines, Source};
 use crate::output::Output;
+use crate::store::open_or_create;
 
 #[derive(Serialize)]
 struct Created {
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> 
         segment_id: args.segment.unwrap_or_default(),
         entries: entries.len(),
     };
-    let store = args.store.open_or_create()?;
+    let store = open_or_create(&args.store)?;
     store_entries(&store, args.replace, &created, &entries)
         .map_err(|error| refusal(args, created.segment_id, error))?;
     out.answer(&created)?;

@@ -14,6 +14,7 @@ use crate::demo::{Size, hints, plant};
 use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
 use crate::output::Output;
+use crate::store::{open, open_or_create};
 
 /// One thing that the demo did.
 #[derive(Serialize)]
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (from, via) = (StoreUrl::fs(&files), StoreUrl::sqlite(&database));
     let to = StoreUrl::fs(&files_again);
 
-    let tree = plant(&from.open_or_create()?).or_cannot(|| format!("write to {from}"))?;
+    let tree = plant(&open_or_create(&from)?).or_cannot(|| format!("write to {from}"))?;
     report(out, tree.to_string(), &from, &files)?;
     copy(&from, &via)?;
     report(out, "Copied them into SQLite, and read both back to compare".into(), &via, &database)?;
@@ -83,7 +84,7 @@ fn prepare(dir: Option<&Path>) -> Result<PathBuf, Failure> {
 
 fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
     let attempt = || format!("copy {from} to {to}");
-    let (source, destination) = (from.open()?, to.open_or_create()?);
+    let (source, destination) = (open(from)?, open_or_create(to)?);
     let report = migrate(&source, &destination, &MigrateOptions::default(), &mut |_| {});
     if report.or_cannot(attempt)?.is_complete() {
         Ok(())
@@ -94,7 +95,7 @@ fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
 
 fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Same, Failure> {
     let attempt = || format!("verify {a} against {b}");
-    let report = verify(&a.open()?, &b.open()?, &Selection::default(), &mut |_| {});
+    let report = verify(&open(a)?, &open(b)?, &Selection::default(), &mut |_| {});
     let report = report.or_cannot(attempt)?;
     if !report.is_equal() {
         return Err(Failure::cannot(attempt(), "they differ"));

@@ -9,6 +9,7 @@ use crate::args::SegmentArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
 use crate::output::Output;
+use crate::store::open;
 use crate::target::session_of;
 
 #[derive(Serialize)]
@@ -23,7 +24,7 @@ impl fmt::Display for Existence {
 }
 
 pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = args.store.open()?;
+    let store = open(&args.store)?;
     let exists = match args.session {
         Some(session_id) => store
             .exists(session_id, args.segment)

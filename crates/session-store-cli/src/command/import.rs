@@ -24,6 +24,7 @@ use crate::import::report::{FileReport, State, Summary};
 use crate::import::time;
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::store::open_or_create;
 
 pub(crate) fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
     let import = Import { salvage: args.salvage, bar: Bar::new(), summary: Summary::default() };
@@ -59,7 +60,7 @@ impl Import {
         require_distinct(&plans)?;
         // Where no file is sound, no store is made.
         if plans.iter().any(|plan| plan.checked.is_ok()) {
-            let store = args.store.open_or_create()?;
+            let store = open_or_create(&args.store)?;
             settle_all(&mut plans, &store)?;
             require_distinct(&plans)?;
             self.store_all(plans, &store, out)?;

@@ -7,6 +7,7 @@ use crate::args::LsArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
 use crate::output::Output;
+use crate::store::open;
 use crate::table::{Row, Table, cell, cell_or_dash, created};
 
 /// A session. Its entries are unknown as soon as one of its segments cannot be counted.
@@ -55,7 +56,7 @@ impl Row for SegmentRow {
 }
 
 pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = args.store.open()?;
+    let store = open(&args.store)?;
     match args.session {
         Some(session_id) => list_segments(&store, session_id, out),
         None => list_sessions(&store, out),

@@ -14,11 +14,12 @@ use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot, chain};
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::store::{open, open_or_create};
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let from = args.from.open()?;
+    let from = open(&args.from)?;
     require_sessions(&from, &args.sessions)?;
-    let to = args.to.open_or_create()?;
+    let to = open_or_create(&args.to)?;
     let mut bar = Bar::new();
     let report = session_store_migrate::migrate(&from, &to, &options(args), &mut |event| {
         bar.follow(&event);

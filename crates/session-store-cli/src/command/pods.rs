@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
 use crate::input;
 use crate::output::Output;
+use crate::store::{open, open_or_create};
 use crate::table::{Row, Table, cell, cell_or_dash};
 
 pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failure> {
@@ -56,7 +57,7 @@ impl Row for PodRow {
 }
 
 fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = args.store.open()?;
+    let store = open(&args.store)?;
     let pods = pods_of(&store)?;
     let names = pods.list_pods().or_cannot(|| format!("list the pods of {}", store.url()))?;
     let mut table = Table::new(out);
@@ -75,7 +76,7 @@ fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = args.store.open()?;
+    let store = open(&args.store)?;
     let attempt = || format!("read pod {} from {}", args.name, store.url());
     match pods_of(&store)?.read_pod(&args.name).or_cannot(attempt)? {
         Some(pod) => out.line(pod.as_json())?,
@@ -89,7 +90,7 @@ fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
         Some(file) => read_pod(file)?,
         None => Pod::new(args.session.expect("the parser wants one of the two"), args.segment),
     };
-    let store = args.store.open_or_create()?;
+    let store = open_or_create(&args.store)?;
     let stored = pods_of(&store)?.put_pod(&args.name, &pod);
     stored.or_cannot(|| format!("put pod {} into {}", args.name, store.url()))?;
     Ok(Exit::Done)
@@ -103,7 +104,7 @@ fn read_pod(file: &Path) -> Result<Pod, Failure> {
 }
 
 fn remove(args: &PodArgs) -> Result<Exit, Failure> {
-    let store = args.store.open()?;
+    let store = open(&args.store)?;
     let attempt = || format!("delete pod {} from {}", args.name, store.url());
     if pods_of(&store)?.delete_pod(&args.name).or_cannot(attempt)? {
         Ok(Exit::Done)

@@ -10,6 +10,7 @@ use crate::args::RmArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
 use crate::output::Output;
+use crate::store::open;
 use crate::target::holder_of;
 
 /// What is to be deleted; also the answer, once it is.
@@ -33,7 +34,7 @@ impl fmt::Display for Doomed {
 }
 
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = args.store.open()?;
+    let store = open(&args.store)?;
     let doomed = choose(args, &store)?;
     if !args.yes && !confirmed(&doomed, &store)? {
         return Ok(Exit::No);

@@ -10,9 +10,10 @@ use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot, chain};
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::store::open;
 
 pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (a, b) = (args.a.open()?, args.b.open()?);
+    let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
     let report = session_store_migrate::verify(&a, &b, &Selection::default(), &mut |event| {
         bar.follow(&event);

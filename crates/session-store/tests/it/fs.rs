@@ -25,6 +25,19 @@ impl Storage for Folder {
         Ok(Box::new(FsStore::open_or_create(self.root())?))
     }
 
+    fn address(&self) -> Option<String> {
+        self.root().to_str().map(String::from)
+    }
+
+    fn open_at(address: &str) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(FsStore::open_or_create(address)?))
+    }
+
+    fn keep(&mut self) -> Option<PathBuf> {
+        self.0.disable_cleanup(true);
+        Some(self.root())
+    }
+
     fn folder(&self) -> Option<PathBuf> {
         Some(self.root())
     }

@@ -37,6 +37,19 @@ impl Storage for Database {
         Ok(Box::new(SqliteStore::open_or_create(self.file())?))
     }
 
+    fn address(&self) -> Option<String> {
+        self.file().to_str().map(String::from)
+    }
+
+    fn open_at(address: &str) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(SqliteStore::open_or_create(address)?))
+    }
+
+    fn keep(&mut self) -> Option<PathBuf> {
+        self.0.disable_cleanup(true);
+        Some(self.file())
+    }
+
     fn overwrite(
         &self,
         session_id: SessionId,

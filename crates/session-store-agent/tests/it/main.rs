@@ -1,0 +1,45 @@
+//! Tests of the agent layer through its public interface, over stores that fail, race and forget.
+
+mod branch;
+mod example;
+mod flaky;
+mod interleave;
+mod lost;
+mod pods;
+mod race;
+mod racer;
+mod replay;
+mod tree;
+mod writer;
+
+use session_store_agent::{Kind, Origin, Record};
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
+
+fn entry(text: &str) -> LogEntry {
+    LogEntry::from_json(text).unwrap()
+}
+
+/// Entries that nobody else writes.
+fn named(names: &[&str]) -> Vec<LogEntry> {
+    names.iter().map(|name| entry(&format!("{{\"name\":\"{name}\"}}"))).collect()
+}
+
+fn record(kind: Kind, payload: &serde_json::Value) -> LogEntry {
+    Record::at(1, kind, payload).unwrap().into_entry()
+}
+
+fn turn_end() -> LogEntry {
+    record(Kind::TurnEnd, &serde_json::json!({}))
+}
+
+/// The texts of a segment's entries.
+fn texts(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<String> {
+    let entries = store.read_all(session, segment).unwrap();
+    entries.iter().map(|entry| entry.as_json().to_owned()).collect()
+}
+
+/// An opening that names its origin and carries nothing.
+fn bare_fork(from: Origin) -> Result<Vec<LogEntry>, StoreError> {
+    let start = Record::at(1, Kind::SegmentStart, &serde_json::json!({"forked_from": from}))?;
+    Ok(vec![start.into_entry()])
+}

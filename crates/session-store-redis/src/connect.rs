@@ -1,0 +1,141 @@
+//! From an address to a connection that is logged in and never waits without end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, io};
+
+use redis::io::tcp::TcpSettings;
+use redis::{
+    Client, Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult, Value,
+};
+
+use crate::url::{Host, Login};
+
+/// Where one server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Address {
+    Host(Host),
+    Socket(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.fmt(f),
+            Self::Socket(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    pub(crate) connect: Duration,
+    pub(crate) response: Duration,
+    pub(crate) retry: Duration,
+}
+
+/// How every server of a storage is connected to.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    pub(crate) login: Login,
+    pub(crate) database: u32,
+    pub(crate) tls: bool,
+    pub(crate) root_certificates: Option<Vec<u8>>,
+    pub(crate) timeouts: Timeouts,
+    /// Whether a server that calls itself a replica is refused.
+    pub(crate) masters_only: bool,
+}
+
+impl Connector {
+    /// # Errors
+    /// Nothing was sent but the login.
+    pub(crate) fn connect(&self, address: &Address) -> RedisResult<Connection> {
+        let info = self.address(address).into_connection_info()?;
+        let info = info.set_redis_settings(self.settings()).set_tcp_settings(self.tcp());
+        let client = self.client(info)?;
+        let mut connection = client.get_connection_with_timeout(self.timeouts.connect)?;
+        connection.set_read_timeout(Some(self.timeouts.response))?;
+        connection.set_write_timeout(Some(self.timeouts.response))?;
+        if self.masters_only {
+            refuse_replica(&mut connection)?;
+        }
+        Ok(connection)
+    }
+
+    fn address(&self, address: &Address) -> ConnectionAddr {
+        match address {
+            Address::Socket(path) => ConnectionAddr::Unix(path.clone()),
+            Address::Host(Host { name, port }) if self.tls => ConnectionAddr::TcpTls {
+                host: name.clone(),
+                port: *port,
+                insecure: false,
+                tls_params: None,
+            },
+            Address::Host(Host { name, port }) => ConnectionAddr::Tcp(name.clone(), *port),
+        }
+    }
+
+    fn settings(&self) -> RedisConnectionInfo {
+        let mut settings = RedisConnectionInfo::default()
+            .set_db(self.database.into())
+            // It would be a round trip of its own.
+            .set_skip_set_lib_name();
+        if let Some(user) = &self.login.user {
+            settings = settings.set_username(user);
+        }
+        if let Some(password) = &self.login.password {
+            settings = settings.set_password(password);
+        }
+        settings
+    }
+
+    fn tcp(&self) -> TcpSettings {
+        let settings = TcpSettings::default().set_nodelay(true);
+        // A command whose sender has given it up must not arrive long after.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+        let settings = settings.set_user_timeout(self.timeouts.response);
+        settings
+    }
+
+    #[cfg(feature = "tls")]
+    fn client(&self, info: redis::ConnectionInfo) -> RedisResult<Client> {
+        if !self.tls {
+            return Client::open(info);
+        }
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // An error would say that another thread has just installed one.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let root_cert = self.root_certificates.clone();
+        Client::build_with_tls(info, redis::TlsCertificates { client_tls: None, root_cert })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn client(&self, info: redis::ConnectionInfo) -> RedisResult<Client> {
+        if self.tls || self.root_certificates.is_some() {
+            return Err(redis::RedisError::from((
+                redis::ErrorKind::InvalidClientConfig,
+                "this program was built without the feature \"tls\" of session-store-redis",
+            )));
+        }
+        Client::open(info)
+    }
+}
+
+/// A server that was a master may have become a replica, which would answer reads with the past.
+fn refuse_replica(connection: &mut Connection) -> RedisResult<()> {
+    let role: Value = match redis::cmd("ROLE").query(connection) {
+        Ok(role) => role,
+        // Not everyone may ask; a replica still refuses changes.
+        Err(error) if error.code() == Some("NOPERM") => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match role {
+        Value::Array(role) if role.first() != Some(&Value::BulkString(b"master".to_vec())) => {
+            let reason = "the server is a replica and waits to be told who is the master";
+            Err(io::Error::new(io::ErrorKind::ConnectionRefused, reason).into())
+        }
+        _ => Ok(()),
+    }
+}

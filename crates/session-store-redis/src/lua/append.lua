@@ -1,0 +1,46 @@
+-- Appends to a log, or replaces it; creates it if that is allowed.
+-- KEYS: writer, log, entries, segments, sessions, staging
+-- ARGV: sequence, sent before, remember for, session, segment, stamp, 'append' or 'replace',
+--       expected head or '', least time of creation or '' (must exist), entries staged, entries...
+local FIRST = 11
+local head, count = head_of(KEYS[2], KEYS[3])
+local exists, replace, staged = head ~= 'none', ARGV[7] == 'replace', tonumber(ARGV[10])
+
+if ARGV[8] ~= '' and ARGV[8] ~= head then return finish('conflict ' .. head) end
+if not exists and ARGV[9] == '' then return finish('absent') end
+if exists and not replace and staged == 0 and #ARGV < FIRST then return finish('head ' .. head) end
+if staged > 0 and redis.call('LLEN', KEYS[6]) ~= staged then return finish('unstaged') end
+
+if replace or not exists then
+  redis.call('UNLINK', KEYS[3])
+  count = 0
+end
+if staged > 0 and count == 0 then
+  redis.call('RENAME', KEYS[6], KEYS[3])
+  redis.call('PERSIST', KEYS[3])
+else
+  -- Few at a time, by the size that they had so far, since Lua holds them meanwhile.
+  local moved, bytes, batch = 0, 0, 1
+  while moved < staged do
+    local entries = redis.call('LPOP', KEYS[6], batch)
+    redis.call('RPUSH', KEYS[3], unpack(entries))
+    for _, entry in ipairs(entries) do bytes = bytes + #entry end
+    moved = moved + #entries
+    batch = math.max(1, math.min(500, math.floor(1000000 * moved / bytes)))
+  end
+end
+-- Lua's stack takes some 8,000 values at once.
+for first = FIRST, #ARGV, 1000 do
+  redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+end
+
+if not exists then
+  local time = redis.call('TIME')
+  local now = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(ARGV[9]))
+  redis.call('HSET', KEYS[2], 'created', string.format('%.0f', now))
+  redis.call('ZADD', KEYS[4], 0, ARGV[5])
+  redis.call('ZADD', KEYS[5], 0, ARGV[4])
+end
+if replace or not exists then redis.call('HSET', KEYS[2], 'epoch', ARGV[6]) end
+redis.call('HSET', KEYS[2], 'stamp', ARGV[6])
+return finish('head ' .. head_of(KEYS[2], KEYS[3]), true)

@@ -1,0 +1,23 @@
+-- Deletes segments of a session with their traces; where it is to be the whole session, all or none.
+-- KEYS: writer, sessions, segments, traces, then log, entries and trace of each segment
+-- ARGV: sequence, sent before, remember for, session, 'whole' or '', segments...
+local FIRST = 6
+if ARGV[5] == 'whole' then
+  local named = {}
+  for i = FIRST, #ARGV do named[ARGV[i]] = true end
+  for index = 3, 4 do
+    for _, segment in ipairs(redis.call('ZRANGE', KEYS[index], 0, -1)) do
+      if not named[segment] then return finish('grown') end
+    end
+  end
+end
+
+local deleted = 0
+for i = FIRST, #ARGV do
+  local key = 5 + (i - FIRST) * 3
+  deleted = deleted + redis.call('UNLINK', KEYS[key], KEYS[key + 1], KEYS[key + 2])
+  redis.call('ZREM', KEYS[3], ARGV[i])
+  redis.call('ZREM', KEYS[4], ARGV[i])
+end
+if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[2], ARGV[4]) end
+return finish(deleted > 0 and 'deleted' or 'nothing', deleted > 0)

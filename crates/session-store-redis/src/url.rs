@@ -1,0 +1,343 @@
+//! The URLs that name a Redis storage: pure text to parts and back.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+const PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
+
+/// Where a Redis storage is.
+///
+/// | URL | means |
+/// |---|---|
+/// | `redis://HOST:PORT/DB` | one server; port 6379 and database 0 where they are missing |
+/// | `redis+unix:///PATH?db=DB` | one server, by its Unix socket |
+/// | `redis-sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` | the master that the Sentinels name; port 26379 |
+/// | `redis-cluster://HOST:PORT,HOST:PORT` | a Cluster, by some of its nodes |
+///
+/// `rediss`, `rediss-sentinel` and `rediss-cluster` are the same with TLS. User and password stand before
+/// the hosts as `USER:PASSWORD@` or `:PASSWORD@`; in them `%` and two hexadecimal digits stand for a byte.
+/// They are for the servers that hold the data: Sentinels are asked without a login. The option `?prefix=…`
+/// sets what all keys begin with.
+///
+/// `Display` and `Debug` leave the password out.
+///
+/// ```
+/// use session_store_redis::RedisUrl;
+///
+/// let url: RedisUrl = "redis://agent:hunter2@db.example/3?prefix=team-a".parse()?;
+/// assert_eq!(url.to_string(), "redis://agent@db.example:6379/3?prefix=team-a");
+/// # Ok::<(), session_store_redis::RedisUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RedisUrl {
+    pub(crate) place: Place,
+    pub(crate) login: Login,
+    pub(crate) database: u32,
+    pub(crate) prefix: Option<String>,
+}
+
+/// What stands at the place.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    Server { host: Host, tls: bool },
+    Socket(PathBuf),
+    Sentinel { sentinels: Vec<Host>, service: String, tls: bool },
+    Cluster { seeds: Vec<Host>, tls: bool },
+}
+
+/// A host's name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) port: u16,
+}
+
+/// Whom to log in as; nobody, if both are missing.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+}
+
+/// Why a text is no URL of a Redis storage. It repeats nothing that could be a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisUrlError(String);
+
+impl fmt::Display for RedisUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RedisUrlError {}
+
+type Parsed<T> = Result<T, RedisUrlError>;
+
+fn refuse<T>(reason: impl Into<String>) -> Parsed<T> {
+    Err(RedisUrlError(reason.into()))
+}
+
+impl FromStr for RedisUrl {
+    type Err = RedisUrlError;
+
+    /// # Errors
+    /// [`RedisUrlError`], which says what would be right.
+    fn from_str(text: &str) -> Parsed<Self> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return refuse("a Redis storage is named by a URL such as redis://HOST:PORT/DB");
+        };
+        let (target, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (login, target) = match target.rsplit_once('@') {
+            Some((login, target)) => (self::login(login)?, target),
+            None => (Login::default(), target),
+        };
+        let (hosts, path) = target.split_once('/').unwrap_or((target, ""));
+        let (place, database) = match scheme.to_ascii_lowercase().as_str() {
+            "redis" => server(hosts, path, false),
+            "rediss" => server(hosts, path, true),
+            "redis+unix" | "unix" => socket(hosts, path),
+            "redis-sentinel" => sentinel(hosts, path, false),
+            "rediss-sentinel" => sentinel(hosts, path, true),
+            "redis-cluster" => cluster(hosts, path, false),
+            "rediss-cluster" => cluster(hosts, path, true),
+            _ => refuse(
+                "the schemes of Redis are redis, rediss, redis+unix, redis-sentinel and redis-cluster",
+            ),
+        }?;
+        Self { place, login, database, prefix: None }.with_options(query)
+    }
+}
+
+impl RedisUrl {
+    fn with_options(mut self, query: &str) -> Parsed<Self> {
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (option, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (option, &self.place) {
+                ("prefix", _) => self.prefix = Some(decode(value)?),
+                ("db", Place::Socket(_)) => self.database = database(value)?,
+                ("db", _) => return refuse("the database follows the host: redis://HOST:PORT/DB"),
+                // Not repeated: it could be a part of a password with a question mark in it.
+                _ => return refuse("the only option is prefix; in a password, ? is written %3F"),
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn login(text: &str) -> Parsed<Login> {
+    let (user, password) = text.split_once(':').map_or((text, None), |(u, p)| (u, Some(p)));
+    let user = Some(decode(user)?).filter(|user| !user.is_empty());
+    Ok(Login { user, password: password.map(decode).transpose()? })
+}
+
+fn server(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
+    Ok((Place::Server { host: host(hosts, PORT)?, tls }, database(path)?))
+}
+
+fn socket(host: &str, path: &str) -> Parsed<(Place, u32)> {
+    if !host.is_empty() || path.is_empty() {
+        return refuse("a socket is named by its absolute path: redis+unix:///PATH");
+    }
+    Ok((Place::Socket(format!("/{}", decode(path)?).into()), 0))
+}
+
+fn sentinel(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
+    let (service, path) = path.split_once('/').unwrap_or((path, ""));
+    if service.is_empty() {
+        return refuse(
+            "the service's name follows the Sentinels: redis-sentinel://HOST:PORT/SERVICE",
+        );
+    }
+    let service = decode(service)?;
+    let sentinels = self::hosts(hosts, SENTINEL_PORT)?;
+    Ok((Place::Sentinel { sentinels, service, tls }, database(path)?))
+}
+
+fn cluster(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
+    if database(path)? != 0 {
+        return refuse("a Cluster has database 0 only");
+    }
+    Ok((Place::Cluster { seeds: self::hosts(hosts, PORT)?, tls }, 0))
+}
+
+fn database(path: &str) -> Parsed<u32> {
+    match path.trim_end_matches('/') {
+        "" => Ok(0),
+        number => {
+            number.parse().or_else(|_| refuse("a database is a number: redis://HOST:PORT/DB"))
+        }
+    }
+}
+
+fn hosts(text: &str, port: u16) -> Parsed<Vec<Host>> {
+    text.split(',').map(|text| host(text, port)).collect()
+}
+
+/// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+fn host(text: &str, default_port: u16) -> Parsed<Host> {
+    let (name, rest) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((name, rest))) => (name, rest),
+        Some(None) => return refuse("an IPv6 address ends with ]"),
+        None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
+    };
+    if name.is_empty() {
+        return refuse("a host is missing");
+    }
+    let port = match rest.strip_prefix(':') {
+        Some(port) => port.parse().ok().filter(|&port| port != 0),
+        None => rest.is_empty().then_some(default_port),
+    };
+    match port {
+        Some(port) => Ok(Host { name: name.to_owned(), port }),
+        None => refuse("a port is a number from 1 to 65535; in a password, / is written %2F"),
+    }
+}
+
+fn decode(text: &str) -> Parsed<String> {
+    let wrong =
+        || refuse("% and two hexadecimal digits stand for a byte of UTF-8; write %25 for a %");
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let digits = part.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+            return wrong();
+        };
+        bytes.push(byte);
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).or_else(|_| wrong())
+}
+
+/// The inverse of [`decode`], for what would be read as another part of the URL.
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, port } = self;
+        if name.contains(':') { write!(f, "[{name}]:{port}") } else { write!(f, "{name}:{port}") }
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.user.as_ref().map_or(Ok(()), |user| write!(f, "{}@", encode(user)))
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, login, database, prefix } = self;
+        let s = |tls: &bool| if *tls { "s" } else { "" };
+        match place {
+            Place::Server { host, tls } => write!(f, "redis{}://{login}{host}", s(tls))?,
+            Place::Socket(path) => {
+                let path: Vec<_> = path.to_string_lossy().split('/').map(encode).collect();
+                write!(f, "redis+unix://{login}{}", path.join("/"))?;
+            }
+            Place::Sentinel { sentinels, service, tls } => {
+                let (sentinels, service) = (Listed(sentinels), encode(service));
+                write!(f, "redis{}-sentinel://{login}{sentinels}/{service}", s(tls))?;
+            }
+            Place::Cluster { seeds, tls } => {
+                write!(f, "redis{}-cluster://{login}{}", s(tls), Listed(seeds))?;
+            }
+        }
+        let mut options = Vec::new();
+        match (place, database) {
+            (_, 0) => {}
+            (Place::Socket(_), _) => options.push(format!("db={database}")),
+            _ => write!(f, "/{database}")?,
+        }
+        options.extend(prefix.as_ref().map(|prefix| format!("prefix={}", encode(prefix))));
+        if options.is_empty() { Ok(()) } else { write!(f, "?{}", options.join("&")) }
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisUrl({self})")
+    }
+}
+
+struct Listed<'a>(&'a [Host]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<_> = self.0.iter().map(Host::to_string).collect();
+        f.write_str(&hosts.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("redis://localhost", "redis://localhost:6379")]
+    #[case("REDIS://h:1/", "redis://h:1")]
+    #[case("rediss://h:1/2", "rediss://h:1/2")]
+    #[case("redis://[::1]:7/2", "redis://[::1]:7/2")]
+    #[case("redis://u%40:p%2f@h/", "redis://u%40@h:6379")]
+    #[case("redis://:p@h?prefix=a%20b", "redis://h:6379?prefix=a%20b")]
+    #[case("redis+unix:///run/my%20redis.sock", "redis+unix:///run/my%20redis.sock")]
+    #[case("unix:///r.sock?db=2", "redis+unix:///r.sock?db=2")]
+    #[case("redis-sentinel://a,b:2/main", "redis-sentinel://a:26379,b:2/main")]
+    #[case("rediss-sentinel://a:1/main/3", "rediss-sentinel://a:1/main/3")]
+    #[case("redis-cluster://a:1,b:2", "redis-cluster://a:1,b:2")]
+    #[case("redis-cluster://u:p@a:1/0", "redis-cluster://u@a:1")]
+    fn reads_and_writes(#[case] text: &str, #[case] written: &str) {
+        let url: RedisUrl = text.parse().unwrap();
+        assert_eq!(url.to_string(), written);
+        let again: RedisUrl = written.parse().unwrap();
+        assert_eq!(RedisUrl { login: url.login.clone(), ..again }, url);
+    }
+
+    #[test]
+    fn user_and_password_are_decoded() {
+        let url: RedisUrl = "redis://u%3A:p%40%2F:x@h".parse().unwrap();
+        assert_eq!(url.login.user.as_deref(), Some("u:"));
+        assert_eq!(url.login.password.as_deref(), Some("p@/:x"));
+    }
+
+    #[rstest]
+    #[case("redis:h", "redis://HOST")]
+    #[case("http://h", "schemes of Redis")]
+    #[case("redis://", "host is missing")]
+    #[case("redis://h:0", "port is a number")]
+    #[case("redis://h:x", "port is a number")]
+    #[case("redis://h/x", "database is a number")]
+    #[case("redis://h?db=2", "follows the host")]
+    #[case("redis://h?colour=red", "only option is prefix")]
+    #[case("redis://%zz@h", "%25")]
+    #[case("redis://[::1", "ends with ]")]
+    #[case("redis+unix://h/r.sock", "absolute path")]
+    #[case("redis-sentinel://a:1", "service's name")]
+    #[case("redis-cluster://a:1/3", "database 0 only")]
+    fn refuses(#[case] text: &str, #[case] reason: &str) {
+        let error = text.parse::<RedisUrl>().unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[rstest]
+    #[case("redis://u:hunter2@h")]
+    #[case("redis://u:hunter2@h:bad")]
+    #[case("redis://u:hunter2/x@h")]
+    #[case("redis://u:x?hunter2@h")]
+    #[case("redis+unix://:hunter2@/r.sock?prefix=x")]
+    fn no_password_is_ever_shown(#[case] text: &str) {
+        let shown = match text.parse::<RedisUrl>() {
+            Ok(url) => format!("{url} {url:?}"),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Every check of the conformance kit, over one server and over a Cluster.
+
+use std::io;
+use std::sync::LazyLock;
+
+use redis::{Cmd, FromRedisValue, RedisResult, Value};
+use session_store_conformance::{Storage, conformance_tests};
+use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_redis::{RedisOptions, RedisStore};
+use uuid::Uuid;
+
+use crate::servers::Server;
+use crate::servers::cluster::Cluster;
+
+/// A storage: a prefix that nobody else has, on servers that the tests of this process share.
+struct Prefixed {
+    url: String,
+    prefix: String,
+    command: fn(&Cmd) -> RedisResult<Value>,
+}
+
+impl Prefixed {
+    fn options(&self, prefix: &str) -> RedisOptions {
+        let mut options = RedisOptions::new();
+        options.prefix(prefix);
+        options
+    }
+
+    /// Does one thing behind the store's back, and says how it ended.
+    fn change<T: FromRedisValue>(&self, command: &Cmd) -> io::Result<T> {
+        let value = (self.command)(command).map_err(io::Error::other)?;
+        redis::from_redis_value(value).map_err(io::Error::other)
+    }
+}
+
+impl Storage for Prefixed {
+    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(self.options(&self.prefix).create(true).open(&self.url)?))
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(format!("{}?prefix={}", self.url, self.prefix))
+    }
+
+    fn open_at(address: &str) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(RedisStore::open_or_create(address)?))
+    }
+
+    fn overwrite(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        index: usize,
+        bytes: &[u8],
+    ) -> Option<io::Result<()>> {
+        let (store, end) = (&self.prefix, format!(":entries:{session_id}:{segment_id}"));
+        // The bucket is the store's own affair: the key is found by its end.
+        let keys = (0..=255).map(|bucket| format!("{store}:{{{bucket:02x}}}{end}"));
+        for key in keys {
+            let exists = self.change::<bool>(redis::cmd("EXISTS").arg(&key));
+            if exists.is_ok_and(|exists| exists) {
+                let mut set = redis::cmd("LSET");
+                return Some(self.change(set.arg(&key).arg(index).arg(bytes)));
+            }
+        }
+        Some(Err(io::Error::from(io::ErrorKind::NotFound)))
+    }
+
+    fn raise_format(&self) -> Option<io::Result<()>> {
+        let key = format!("{}:{{format}}:version", self.prefix);
+        Some(self.change(redis::cmd("SET").arg(&key).arg(999)))
+    }
+
+    fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
+        let opened = self.options("mistyped").open(&self.url);
+        Some(opened.map(|store: RedisStore| Box::new(store) as Box<dyn Store>))
+    }
+}
+
+fn prefix() -> String {
+    format!("test-{}", Uuid::new_v4().simple())
+}
+
+mod server {
+    use super::*;
+
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+
+    fn storage() -> Prefixed {
+        let command = |command: &Cmd| command.query(&mut SERVER.connection());
+        Prefixed { url: SERVER.url(), prefix: prefix(), command }
+    }
+
+    conformance_tests! {
+        harness: storage,
+        skip: {
+            a5_a_full_disk_changes_nothing: "the files are the server's; a server without memory has its own test",
+            l4_strays_are_left_alone: "a server is no folder; foreign keys have their own test",
+            r2_reading_leaves_the_file: "it has no files",
+            r4_blank_lines_are_no_entries: "it has no files",
+            r4_lines_are_physical: "it has no files",
+            r5_a_log_of_nothing_but_a_tail: "it has no files",
+            r5_a_torn_tail_is_moved_aside: "it has no files",
+            r5_a_torn_tail_is_not_there: "it has no files",
+            r5_a_whole_last_line_is_an_entry: "it has no files",
+            r5_an_append_writes_the_owed_newline: "it has no files",
+            r5_batches_write_the_owed_newline: "it has no files",
+            r5_conditions_write_the_owed_newline: "it has no files",
+            r5_nothing_torn_is_deleted: "it has no files",
+            r5_repair_under_other_handles: "it has no files",
+        }
+    }
+}
+
+mod cluster {
+    use super::*;
+
+    static CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::start);
+
+    fn storage() -> Prefixed {
+        Prefixed {
+            url: CLUSTER.url(),
+            prefix: prefix(),
+            command: |command| CLUSTER.command(command),
+        }
+    }
+
+    conformance_tests! {
+        harness: storage,
+        skip: {
+            a5_a_full_disk_changes_nothing: "the files are the server's; a server without memory has its own test",
+            l4_strays_are_left_alone: "servers are no folder; foreign keys have their own test",
+            r2_reading_leaves_the_file: "it has no files",
+            r4_blank_lines_are_no_entries: "it has no files",
+            r4_lines_are_physical: "it has no files",
+            r5_a_log_of_nothing_but_a_tail: "it has no files",
+            r5_a_torn_tail_is_moved_aside: "it has no files",
+            r5_a_torn_tail_is_not_there: "it has no files",
+            r5_a_whole_last_line_is_an_entry: "it has no files",
+            r5_an_append_writes_the_owed_newline: "it has no files",
+            r5_batches_write_the_owed_newline: "it has no files",
+            r5_conditions_write_the_owed_newline: "it has no files",
+            r5_nothing_torn_is_deleted: "it has no files",
+            r5_repair_under_other_handles: "it has no files",
+        }
+    }
+}

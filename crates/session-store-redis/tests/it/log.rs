@@ -1,0 +1,136 @@
+//! Logs that are larger than what one call takes: staged batches, and reads in parts.
+
+use std::sync::LazyLock;
+use std::thread;
+
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
+use session_store_redis::{RedisOptions, RedisStore};
+
+use crate::servers::Server;
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+
+fn store(prefix: &str) -> RedisStore {
+    RedisOptions::new().create(true).prefix(prefix).open(&SERVER.url()).unwrap()
+}
+
+fn keys(pattern: &str) -> Vec<String> {
+    redis::cmd("KEYS").arg(pattern).query(&mut SERVER.connection()).unwrap()
+}
+
+fn ids() -> (SessionId, SegmentId) {
+    (SessionId::new(), SegmentId::new())
+}
+
+/// Entries of a kind, each of about so many bytes.
+fn entries(kind: &str, count: usize, bytes: usize) -> Vec<LogEntry> {
+    let filling = "x".repeat(bytes);
+    let text = |n| format!(r#"{{"kind":"{kind}","n":{n},"filling":"{filling}"}}"#);
+    (0..count).map(|n| LogEntry::from_json(text(n)).unwrap()).collect()
+}
+
+#[test]
+fn batches_of_many_entries_or_bytes_are_staged_and_nothing_is_left_over() {
+    let store = store("staged");
+    let (session, segment) = ids();
+    let (many, large) = (entries("many", 12_000, 0), entries("large", 9, 1_000_000));
+    store.append_all(session, segment, &many).unwrap();
+    store.append_all(session, segment, &large).unwrap();
+    let head = store.head(session, segment).unwrap();
+    let next = store.append_if(session, segment, head, &many).unwrap();
+    let expected = [&many[..], &large, &many].concat();
+    assert_eq!(next.entries(), expected.len());
+    assert!(store.read_all(session, segment).unwrap() == expected);
+
+    store.append_if(session, segment, head, &many).unwrap_err();
+    store.create_segment(session, segment, &large).unwrap();
+    assert!(store.read_all(session, segment).unwrap() == large);
+    // The batch that met a conflict is not in the way for ever.
+    let staged = keys("staged:*:staging:*");
+    for key in &staged {
+        let left: i64 = redis::cmd("PTTL").arg(key).query(&mut SERVER.connection()).unwrap();
+        assert!(left > 0, "{key} lives {left} ms");
+    }
+    assert_eq!(staged.len(), 1);
+    let log = &keys("staged:*:entries:*")[0];
+    let left: i64 = redis::cmd("PTTL").arg(log).query(&mut SERVER.connection()).unwrap();
+    assert_eq!(left, -1, "a log never expires");
+}
+
+#[test]
+fn a_long_read_meets_replacements_and_sees_one_log_or_the_other() {
+    let store = store("replaced");
+    let (session, segment) = ids();
+    let logs = [entries("old", 30, 100_000), entries("new", 40, 100_000)];
+    store.create_segment(session, segment, &logs[0]).unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for round in 0..40 {
+                store.create_segment(session, segment, &logs[round % 2]).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let page = store.read_page(session, segment, 0, usize::MAX).unwrap();
+            assert!(logs.contains(&page.entries), "{} entries", page.entries.len());
+            assert_eq!(page.entries.len(), page.head.entries());
+        }
+    });
+}
+
+#[test]
+fn a_long_read_meets_appends_and_is_of_the_moment_of_its_head() {
+    let store = store("appended");
+    let (session, segment) = ids();
+    let log = entries("some", 30, 100_000);
+    store.create_segment(session, segment, &log).unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            log.iter().for_each(|entry| store.append(session, segment, entry).unwrap());
+        });
+        while !writer.is_finished() {
+            let page = store.read_page(session, segment, 0, usize::MAX).unwrap();
+            assert_eq!(page.entries.len(), page.head.entries());
+        }
+    });
+    let page = store.read_page(session, segment, 20, 2_500_000).unwrap();
+    assert!(page.entries == [&log[20..], &log[..14]].concat(), "{}", page.entries.len());
+}
+
+#[test]
+fn a_long_trace_is_read_in_parts() {
+    let store = store("trace");
+    let (session, segment) = ids();
+    let filling = "x".repeat(700_000);
+    let text = |n| format!(r#"{{"n":{n},"filling":"{filling}"}}"#);
+    let trace: Vec<_> = (0..5).map(|n| TraceEntry::from_json(text(n)).unwrap()).collect();
+    trace.iter().for_each(|entry| store.append_trace(session, segment, entry).unwrap());
+    assert!(store.read_trace_page(session, segment, 0, usize::MAX).unwrap().entries == trace);
+    assert!(store.read_trace_page(session, segment, 1, 1).unwrap().entries == trace[1..2]);
+}
+
+#[test]
+fn an_append_to_a_known_segment_is_one_command() {
+    let server = Server::start_fleeting(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = ids();
+    let entry = &entries("one", 1, 10)[0];
+    store.append(session, segment, entry).unwrap();
+    let before = commands(&server);
+    for _ in 0..10 {
+        store.append(session, segment, entry).unwrap();
+    }
+    // The question itself is counted by the next one.
+    assert_eq!(commands(&server) - before, 10 + 1);
+}
+
+/// How many commands of clients the server has obeyed.
+fn commands(server: &Server) -> u64 {
+    let info: String =
+        redis::cmd("INFO").arg("commandstats").query(&mut server.connection()).unwrap();
+    let calls = |line: &str| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        matches!(name, "evalsha" | "eval" | "info")
+            .then(|| rest.split(',').next()?.parse::<u64>().ok())?
+    };
+    info.lines().filter_map(calls).sum()
+}

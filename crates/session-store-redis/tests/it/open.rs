@@ -1,0 +1,217 @@
+//! Opening: what is told of a server that is not there, not ours, or not safe; logins, sockets, TLS.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use rstest::rstest;
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
+use session_store_redis::{RedisOptions, RedisStore};
+
+use crate::servers::{Server, free_port};
+
+fn works(store: &RedisStore) {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let entry = LogEntry::from_json("{}").unwrap();
+    store.append(session, segment, &entry).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry]);
+}
+
+fn kind(error: &StoreError) -> Option<ErrorKind> {
+    match error {
+        StoreError::Io(error) => Some(error.kind()),
+        _ => None,
+    }
+}
+
+/// All that a person or a log may see of an error.
+fn shown(error: &StoreError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    causes.map(|cause| format!("{cause} {cause:?}\n")).collect()
+}
+
+#[rstest]
+#[case("redis")]
+#[case("redis-cluster")]
+#[case("redis-sentinel")]
+fn a_server_that_is_not_there_is_named(#[case] scheme: &str) {
+    let port = free_port();
+    let url = format!("{scheme}://user:hunter2@127.0.0.1:{port}/main");
+    let url = if scheme == "redis-sentinel" { url } else { url.replace("/main", "") };
+    let error = RedisStore::open_or_create(&url).unwrap_err();
+    assert_eq!(kind(&error), Some(ErrorKind::ConnectionRefused), "{error:?}");
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    assert!(!shown(&error).contains("hunter2"), "{}", shown(&error));
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_created() {
+    let server = Server::start_fleeting(&[]);
+    let error = RedisStore::open(&server.url()).unwrap_err();
+    assert_eq!(kind(&error), Some(ErrorKind::NotFound), "{error:?}");
+    let keys: usize = redis::cmd("DBSIZE").query(&mut server.connection()).unwrap();
+    assert_eq!(keys, 0);
+    works(&RedisStore::open_or_create(&server.url()).unwrap());
+    works(&RedisStore::open(&server.url()).unwrap());
+    assert!(RedisStore::open(&format!("{}/1", server.url())).is_err(), "another database");
+}
+
+#[test]
+fn what_is_no_store_is_refused() {
+    let server = Server::start_fleeting(&[]);
+    let set = |version: &str| {
+        let mut set = redis::cmd("SET");
+        let key = "session-store:{format}:version";
+        set.arg((key, version)).exec(&mut server.connection()).unwrap();
+    };
+    for nonsense in ["", "0", "one"] {
+        set(nonsense);
+        let error = RedisStore::open_or_create(&server.url()).unwrap_err();
+        assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
+    }
+    set("2");
+    let error = RedisStore::open(&server.url()).unwrap_err();
+    assert!(matches!(error, StoreError::NewerFormat { found: 2, .. }), "{error:?}");
+    for url in ["redis:x", "redis://h?prefix={a}"] {
+        assert_eq!(kind(&RedisStore::open(url).unwrap_err()), Some(ErrorKind::InvalidInput));
+    }
+}
+
+#[test]
+fn a_login_is_needed_and_never_shown() {
+    let server = Server::start_fleeting(&["--requirepass", "hunter2"]);
+    let with = |login: &str| format!("redis://{login}127.0.0.1:{}", server.port);
+    let store = RedisStore::open_or_create(&with(":hunter2@")).unwrap();
+    works(&store);
+    works(&RedisStore::open(&with("default:hunter2@")).unwrap());
+    assert!(!format!("{store:?}").contains("hunter2"));
+    for login in ["", ":hunter3@", "nobody:hunter2@"] {
+        let error = RedisStore::open(&with(login)).unwrap_err();
+        assert!(!error.is_transient(), "{error:?}");
+        assert!(!shown(&error).contains("hunter"), "{}", shown(&error));
+    }
+}
+
+#[test]
+fn a_socket_is_a_place_too() {
+    let server = Server::start_fleeting(&[]);
+    let url = format!("redis+unix://{}?db=2", server.socket().display());
+    works(&RedisStore::open_or_create(&url).unwrap());
+    works(&RedisStore::open(&format!("{}/2", server.url())).unwrap());
+}
+
+#[test]
+fn other_keys_are_left_alone() {
+    let server = Server::start_fleeting(&[]);
+    let mut raw = server.connection();
+    let strays = ["stray", "session-store", "session-store:{00}:stray", "session-store:x"];
+    for stray in strays {
+        redis::cmd("SET").arg(stray).arg("kept").exec(&mut raw).unwrap();
+    }
+    redis::cmd("ZADD").arg(&["session-store:{00}:sessions", "0", "stray"]).exec(&mut raw).unwrap();
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    works(&store);
+    let [session] = store.list_sessions().unwrap()[..] else { panic!("a stray is no session") };
+    assert!(store.delete_session(session).unwrap());
+    for stray in strays {
+        let kept: String = redis::cmd("GET").arg(stray).query(&mut raw).unwrap();
+        assert_eq!(kept, "kept");
+    }
+}
+
+#[test]
+fn what_can_be_lost_is_warned_of() {
+    let safe = Server::start(&[]);
+    assert!(RedisStore::open_or_create(&safe.url()).unwrap().warnings().is_empty());
+    let unsafe_ = Server::start_fleeting(&["--maxmemory-policy", "allkeys-lru"]);
+    let store = RedisStore::open_or_create(&unsafe_.url()).unwrap();
+    let warnings = store.warnings().join("\n");
+    assert!(warnings.contains("allkeys-lru") && warnings.contains("appendonly no"), "{warnings}");
+}
+
+#[test]
+fn a_full_server_is_a_definite_error_and_room_can_be_made() {
+    let server = Server::start_fleeting(&["--maxmemory", "8mb"]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let entry = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(100_000))).unwrap();
+    let mut stored = 0;
+    let error = loop {
+        match store.append(session, segment, &entry) {
+            Ok(()) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(kind(&error), Some(ErrorKind::StorageFull), "{error:?}");
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), stored);
+
+    let set_limit = |limit: &str| {
+        let mut set = redis::cmd("CONFIG");
+        set.arg(("SET", "maxmemory", limit)).exec(&mut server.connection()).unwrap();
+    };
+    set_limit("1mb");
+    let other = SegmentId::new();
+    assert_eq!(
+        kind(&store.append(session, other, &entry).unwrap_err()),
+        Some(ErrorKind::StorageFull)
+    );
+    store.truncate(session, segment, 1).unwrap();
+    assert!(store.delete_session(session).unwrap());
+    set_limit("8mb");
+    store.append(session, segment, &entry).unwrap();
+}
+
+#[test]
+fn a_server_that_comes_back_is_used_again() {
+    let mut server = Server::start(&[]);
+    let mut options = RedisOptions::new();
+    let store =
+        options.create(true).retry_for(Duration::from_millis(100)).open(&server.url()).unwrap();
+    works(&store);
+    server.kill();
+    let append = || {
+        let entry = LogEntry::from_json("{}").unwrap();
+        store.append(SessionId::new(), SegmentId::new(), &entry).unwrap_err()
+    };
+    // The first one is sent on a connection that was lost, so nobody can know.
+    assert!(append().is_indeterminate());
+    let error = append();
+    assert!(error.is_transient() && !error.is_indeterminate(), "{error:?}");
+    server.restart();
+    works(&store);
+}
+
+#[test]
+fn lookups_that_were_lost_are_rebuilt() {
+    let server = Server::start_fleeting(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segments) = (SessionId::new(), [SegmentId::new(), SegmentId::new()]);
+    for segment in segments {
+        store.create_segment(session, segment, &[]).unwrap();
+    }
+    let mut raw = server.connection();
+    let lost: Vec<String> = redis::cmd("KEYS").arg("*:holders:*").query(&mut raw).unwrap();
+    redis::cmd("DEL").arg(&lost).exec(&mut raw).unwrap();
+    assert_eq!(store.lookup_session_of(segments[0]).unwrap(), None);
+    assert_eq!(store.rebuild_lookups().unwrap(), 2);
+    assert_eq!(store.rebuild_lookups().unwrap(), 0);
+    for segment in segments {
+        assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_change_who_holds_a_segment() {
+    let server = Server::start_fleeting(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (first, second, segment) = (SessionId::new(), SessionId::new(), SegmentId::new());
+    store.create_segment(first, segment, &[]).unwrap();
+    let mut raw = server.connection();
+    let log: Vec<String> = redis::cmd("KEYS").arg("*:log:*").query(&mut raw).unwrap();
+    let in_a_century = 5_000_000_000_000_000_u64;
+    redis::cmd("HSET").arg((&log[0], "created", in_a_century)).exec(&mut raw).unwrap();
+    store.create_segment(second, segment, &[]).unwrap();
+    assert_eq!(store.lookup_session_of(segment).unwrap(), Some(first));
+    store.delete_session(first).unwrap();
+    store.create_segment(first, segment, &[]).unwrap();
+    assert_eq!(store.lookup_session_of(segment).unwrap(), Some(second));
+}
