@@ -1,30 +1,39 @@
-//! The servers that the Redis tests start: found, or installed where that is allowed.
+//! The programs that the Redis tests start: found, or installed where that is allowed.
 
 use xshell::{Cmd, Shell, cmd};
 
 use crate::Done;
 
-/// Any of these will do.
-const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
+/// Any program of a line will do; the first is the name of Debian's package, too.
+const NEEDED: [&[&str]; 2] = [&["redis-server", "valkey-server"], &["openssl"]];
 
-/// Makes sure that the tests will find a server. They start it themselves, on free ports.
+/// Makes sure that the tests will find their servers, which they start themselves on free ports, and what
+/// makes their certificates.
 pub(crate) fn ensure(shell: &Shell) -> Done {
-    if SERVERS.iter().any(|server| is_installed(shell, server)) {
+    let missing: Vec<_> = NEEDED
+        .into_iter()
+        .filter(|programs| !programs.iter().any(|program| is_installed(shell, program)))
+        .map(|programs| programs[0])
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
     let Some(privilege) = privilege(shell) else {
-        return Err("the Redis tests need redis-server: run `apt-get install redis-server` as root, or put \
-                    redis-server or valkey-server on the PATH"
-            .into());
+        let packages = missing.join(" ");
+        return Err(format!(
+            "the Redis tests need {packages}: as root, apt-get install {packages}"
+        )
+        .into());
     };
     // As root the words of `privilege` are settings for env, else the command that makes us root.
     cmd!(shell, "env {privilege...} apt-get update").run()?;
-    cmd!(shell, "env {privilege...} apt-get install --yes redis-server").run()?;
+    cmd!(shell, "env {privilege...} apt-get install --yes {missing...}").run()?;
     Ok(())
 }
 
 fn is_installed(shell: &Shell, program: &str) -> bool {
-    succeeds(cmd!(shell, "{program} --version"))
+    // Not every program knows a --version.
+    succeeds(cmd!(shell, "sh -c 'command -v \"$1\"' sh {program}"))
 }
 
 /// What makes apt-get run as root without a question; `None` where nothing does.

@@ -9,3 +9,9 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     cmd!(shell, "cargo test --workspace --all-features --no-fail-fast {arguments...}").run()?;
     Ok(())
 }
+
+/// The tests that need more than a fresh machine has. They are named `torture_…` and ignored otherwise.
+pub(crate) fn torture(shell: &Shell) -> Done {
+    cmd!(shell, "cargo test --workspace --all-features --test it -- --ignored torture").run()?;
+    Ok(())
+}

@@ -89,7 +89,7 @@ fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> 
         #[cfg(feature = "redis")]
         Place::Redis(place) => return open_redis(url.clone(), place, missing),
     }?;
-    Ok(OpenStore::new(store, url, Vec::new()))
+    Ok(OpenStore::new(store, url))
 }
 
 fn refused(url: &StoreUrl, source: StoreError) -> OpenError {
@@ -177,8 +177,7 @@ fn open_redis(
     let mut options = crate::redis::RedisOptions::new();
     options.create(matches!(missing, Missing::IsCreated));
     let store = options.open_url(place).map_err(|error| refused(&url, error))?;
-    let warnings = store.warnings().to_vec();
-    Ok(OpenStore::new(Arc::new(store), url, warnings))
+    Ok(OpenStore::redis(store, url))
 }
 
 #[cfg(test)]

@@ -16,11 +16,25 @@ pub struct OpenStore {
     store: Arc<dyn Store>,
     url: StoreUrl,
     warnings: Arc<[String]>,
+    #[cfg(feature = "redis")]
+    redis: Option<Arc<crate::redis::RedisStore>>,
 }
 
 impl OpenStore {
-    pub(crate) fn new(store: Arc<dyn Store>, url: StoreUrl, warnings: Vec<String>) -> Self {
-        Self { store, url, warnings: warnings.into() }
+    pub(crate) fn new(store: Arc<dyn Store>, url: StoreUrl) -> Self {
+        Self {
+            store,
+            url,
+            warnings: Arc::default(),
+            #[cfg(feature = "redis")]
+            redis: None,
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis(store: crate::redis::RedisStore, url: StoreUrl) -> Self {
+        let (warnings, store) = (store.warnings().into(), Arc::new(store));
+        Self { warnings, redis: Some(Arc::clone(&store)), ..Self::new(store, url) }
     }
 
     /// Where the store is; a bare path has become the URL of what was found there.
@@ -34,6 +48,20 @@ impl OpenStore {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Writes down again which session holds each segment, where a backend keeps that apart from the
+    /// sessions and can lose it, as Redis does; returns how many were missing. Elsewhere there is nothing
+    /// to lose, since a lookup searches.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Backend`]; the call can be repeated.
+    pub fn rebuild_lookups(&self) -> Result<usize, StoreError> {
+        #[cfg(feature = "redis")]
+        if let Some(store) = &self.redis {
+            return store.rebuild_lookups();
+        }
+        Ok(0)
     }
 }
 

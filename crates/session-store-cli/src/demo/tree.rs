@@ -124,7 +124,7 @@ fn bug_hunt() -> Vec<Step> {
 
 fn second_thought(root: SegmentId) -> Vec<Step> {
     vec![
-        ("segment_start", json!({"forked_from": {"segment_id": root, "at_turn_index": 0}})),
+        ("segment_start", json!({"forked_from": {"segment_id": root, "at_turn_index": 1}})),
         ("user_input", json!({"text": "No: refuse leap seconds, and say so in the error."})),
         (
             "assistant_item",
@@ -139,7 +139,7 @@ fn summary(root: SegmentId) -> Vec<Step> {
     vec![
         (
             "segment_start",
-            json!({"compacted_from": {"segment_id": root, "at_turn_index": 1},
+            json!({"compacted_from": {"segment_id": root, "at_turn_index": 2},
                "history": [{"role": "user", "text": "Summary: the parser now accepts a 60th second."}]}),
         ),
         ("user_input", json!({"text": "Add it to the changelog."})),

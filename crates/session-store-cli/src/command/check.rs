@@ -1,0 +1,94 @@
+//! `check`: every log and trace read to its end, every segment looked up, and what is wrong named.
+
+use std::fmt;
+
+use serde::Serialize;
+use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError, StoreExt};
+
+use crate::args::CheckArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot, chain};
+use crate::output::Output;
+use crate::store::open;
+
+/// Something that is wrong with a segment.
+#[derive(Serialize)]
+struct Fault {
+    session_id: SessionId,
+    segment_id: SegmentId,
+    fault: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session {} segment {}: {}", self.session_id, self.segment_id, self.fault)
+    }
+}
+
+/// What was read, and how much of it is wrong.
+#[derive(Default, Serialize)]
+struct Checked {
+    segments: usize,
+    entries: usize,
+    trace_entries: usize,
+    faults: usize,
+    lookups_rebuilt: Option<usize>,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { segments, entries, trace_entries, faults, lookups_rebuilt } = self;
+        write!(f, "segments: {segments}, entries: {entries}, trace entries: {trace_entries}, ")?;
+        write!(f, "faults: {faults}")?;
+        lookups_rebuilt.map_or(Ok(()), |lookups| write!(f, ", lookups rebuilt: {lookups}"))
+    }
+}
+
+pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = open(&args.store)?;
+    let mut checked = Checked::default();
+    if args.repair {
+        let rebuilt = store.rebuild_lookups();
+        let rebuilt = rebuilt.or_cannot(|| format!("rebuild the lookups of {}", store.url()))?;
+        checked.lookups_rebuilt = Some(rebuilt);
+    }
+    let attempt = || format!("list the sessions of {}", store.url());
+    for session_id in store.list_sessions().or_cannot(attempt)? {
+        for segment_id in store.list_segments(session_id).or_cannot(attempt)? {
+            checked.segments += 1;
+            for fault in checked.faults_of(&store, session_id, segment_id) {
+                checked.faults += 1;
+                out.answer(&Fault { session_id, segment_id, fault })?;
+            }
+        }
+    }
+    out.answer(&checked)?;
+    Ok(Exit::done_if(checked.faults == 0))
+}
+
+impl Checked {
+    fn faults_of(
+        &mut self,
+        store: &OpenStore,
+        session: SessionId,
+        segment: SegmentId,
+    ) -> Vec<String> {
+        let log = read(store.entries(session, segment, 0), &mut self.entries);
+        let trace = read(store.trace_entries(session, segment, 0), &mut self.trace_entries);
+        let lookup = match store.lookup_session_of(segment) {
+            Ok(Some(_)) => None,
+            Ok(None) => Some("it is not found by its id alone; --repair mends that".to_owned()),
+            Err(error) => Some(chain(&error)),
+        };
+        [log, trace, lookup].into_iter().flatten().collect()
+    }
+}
+
+/// Counts the entries that can be read, and says what stopped it.
+fn read<T>(
+    mut entries: impl Iterator<Item = Result<T, StoreError>>,
+    count: &mut usize,
+) -> Option<String> {
+    let error = entries.find_map(|entry| entry.inspect(|_| *count += 1).err());
+    error.map(|error| chain(&error))
+}
