@@ -1,10 +1,13 @@
-//! The example of the facade, told on every backend that can run without a server.
+//! The example of the facade, told on every backend.
 
 use std::process::Command;
 
+use rstest::rstest;
 use session_store::OpenStore;
 use session_store_agent::{Lineage, RestoredState, SessionTree, claims_session, restore};
 use session_store_core::{SegmentId, Store};
+
+use crate::place::Place;
 
 #[path = "../../../session-store/examples/agent_loop.rs"]
 #[expect(dead_code, reason = "its main is for the command line")]
@@ -37,17 +40,13 @@ fn in_memory() {
     check(&store, &story);
 }
 
-#[test]
-fn in_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, story) = told(&format!("fs:{}", folder.path().join("logs").display()));
-    check(&store, &story);
-}
-
-#[test]
-fn in_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, story) = told(&format!("sqlite:{}", folder.path().join("a.db").display()));
+#[rstest]
+#[case::files("fs")]
+#[case::sqlite("sqlite")]
+#[case::redis("redis+unix")]
+fn in_a_place_that_outlives_the_process(#[case] scheme: &str) {
+    let place = Place::new(scheme);
+    let (store, story) = told(place.url());
     check(&store, &story);
 }
 

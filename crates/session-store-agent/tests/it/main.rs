@@ -5,6 +5,7 @@ mod example;
 mod flaky;
 mod interleave;
 mod lost;
+mod place;
 mod pods;
 mod race;
 mod racer;

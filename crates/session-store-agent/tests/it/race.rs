@@ -6,9 +6,9 @@ use rstest::rstest;
 use session_store::OpenStore;
 use session_store_agent::SessionTree;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
-use tempfile::TempDir;
 
 use crate::entry;
+use crate::place::Place;
 use crate::racer::{Racer, lap, order};
 
 const RACERS: usize = 8;
@@ -20,18 +20,17 @@ struct Track {
     session: SessionId,
     segment: SegmentId,
     racers: Vec<Racer>,
-    _folder: TempDir,
+    _place: Place,
 }
 
 impl Track {
     fn new(scheme: &str, start: &LogEntry) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("{scheme}:{}", folder.path().join("storage").display());
-        let store = session_store::open_or_create(&url).unwrap();
+        let place = Place::new(scheme);
+        let store = session_store::open_or_create(place.url()).unwrap();
         let (session, segment) = (SessionId::new(), SegmentId::new());
         store.append(session, segment, start).unwrap();
-        let racers = (0..RACERS).map(|number| Racer::start(&url, session, segment, number));
-        Self { racers: racers.collect(), store, session, segment, _folder: folder }
+        let racers = (0..RACERS).map(|number| Racer::start(place.url(), session, segment, number));
+        Self { racers: racers.collect(), store, session, segment, _place: place }
     }
 
     fn log(&self) -> Vec<LogEntry> {
@@ -56,6 +55,7 @@ impl Track {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
+#[case::redis("redis+unix")]
 fn one_wins_each_round(#[case] scheme: &str) {
     let start = entry("{\"kind\":\"segment_start\"}");
     let mut track = Track::new(scheme, &start);
@@ -73,6 +73,7 @@ fn one_wins_each_round(#[case] scheme: &str) {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
+#[case::redis("redis+unix")]
 fn who_loses_forks_and_no_entry_is_lost_or_doubled(#[case] scheme: &str) {
     const FORKING_ROUNDS: usize = 4;
     let mut track = Track::new(scheme, &entry("{\"kind\":\"segment_start\"}"));
@@ -99,6 +100,7 @@ fn who_loses_forks_and_no_entry_is_lost_or_doubled(#[case] scheme: &str) {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
+#[case::redis("redis+unix")]
 fn nobody_wins_a_log_that_was_cut_and_has_grown_back(#[case] scheme: &str) {
     let log = [entry("{\"n\":0}"), entry("{\"n\":1}")];
     let mut track = Track::new(scheme, &log[0]);
@@ -114,6 +116,7 @@ fn nobody_wins_a_log_that_was_cut_and_has_grown_back(#[case] scheme: &str) {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
+#[case::redis("redis+unix")]
 fn all_who_open_a_new_pod_end_in_one_session(#[case] scheme: &str) {
     let mut track = Track::new(scheme, &entry("{}"));
     let before = track.store.list_sessions().unwrap().len();
