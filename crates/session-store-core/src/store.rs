@@ -294,8 +294,8 @@ pub trait Store: Send + Sync {
     /// Makes everything durable, through a power cut, that this handle acknowledged before the call (S4).
     ///
     /// # Errors
-    /// [`StoreError::Unsupported`] without [`Capability::DurableSync`]; after any other error the handle
-    /// refuses further changes, since a failed sync cannot be repeated.
+    /// [`StoreError::Unsupported`] without [`Capability::DurableSync`]; [`StoreError::Indeterminate`] if a
+    /// sync failed: it cannot be repeated, so the handle refuses further changes.
     fn sync(&self) -> Result<(), StoreError> {
         unsupported("sync", Capability::DurableSync)
     }

@@ -1,13 +1,18 @@
 //! Connections to a database file: which library, which settings, and a look at a file that changes
 //! nothing. What is in the database is not known here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use session_store_core::Durability;
 
 use crate::error::{Failure, is_busy};
+use crate::{schema, sync};
 
 /// SQLite 3.51.3: the first whose write-ahead log cannot be reset under a reader and so corrupt the file.
 const OLDEST_LIBRARY: i32 = 3_051_003;
@@ -31,16 +36,46 @@ pub(crate) fn check_library(version: i32) -> Result<(), Failure> {
     )))
 }
 
-/// Opens an existing file to read and write. `path` must be absolute: SQLite gives `:memory:`, `file:…`
-/// and the empty path meanings of their own.
-pub(crate) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    // First of all, since any other statement can meet a lock.
-    connection.busy_timeout(busy_timeout)?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.set_prepared_statement_cache_capacity(32);
-    Ok(connection)
+/// What all connections of a handle have in common.
+pub(crate) struct Settings {
+    /// Absolute: SQLite gives `:memory:`, `file:…` and the empty path meanings of their own.
+    pub(crate) path: PathBuf,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) durability: Durability,
+    /// Set when a sync has failed. After that the system takes the lost pages for written: a second sync
+    /// would succeed and save nothing. So there is no second one, and no further change.
+    pub(crate) sync_failed: Arc<AtomicBool>,
+}
+
+impl Settings {
+    /// A connection to read with. It leaves the write-ahead log to those that write, also as the last one
+    /// to be closed.
+    pub(crate) fn reader(&self) -> rusqlite::Result<Connection> {
+        let connection = self.connect()?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(connection)
+    }
+
+    /// The connection that makes the changes, to a database that is a store; with `create`, an empty one
+    /// becomes one first.
+    pub(crate) fn writer(&self, create: bool) -> Result<Connection, Failure> {
+        let mut connection = self.connect()?;
+        schema::admit(&mut connection, &self.path, create)?;
+        use_write_ahead_log(&connection, self.busy_timeout)?;
+        connection.wal_hook(Some(sync::checkpoint(Arc::clone(&self.sync_failed))))?;
+        Ok(connection)
+    }
+
+    /// Opens an existing file to read and write.
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        // First of all, since any other statement can meet a lock.
+        connection.busy_timeout(self.busy_timeout)?;
+        sync::promise(&connection, self.durability)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    }
 }
 
 /// Opens an existing file to look at it as it is: no lock is taken, no write-ahead log is read or written
@@ -74,10 +109,7 @@ fn immutable_uri(path: &Path) -> String {
 /// The switch needs the file for itself alone, and SQLite does not wait for that: of 600 processes that
 /// opened a new file at the same moment, 91 were told that it is locked. So this waits, as long as for
 /// any other lock.
-pub(crate) fn use_write_ahead_log(
-    connection: &Connection,
-    busy_timeout: Duration,
-) -> Result<(), Failure> {
+fn use_write_ahead_log(connection: &Connection, busy_timeout: Duration) -> Result<(), Failure> {
     let start = Instant::now();
     loop {
         match switch_to_write_ahead_log(connection) {
@@ -98,7 +130,11 @@ fn switch_to_write_ahead_log(connection: &Connection) -> rusqlite::Result<String
     if mode == WRITE_AHEAD {
         return Ok(mode);
     }
-    connection.pragma_update_and_check(None, "journal_mode", WRITE_AHEAD, |row| row.get(0))
+    // The switch is committed, and can fail, after the row with the new mode.
+    let mut switch = connection.prepare(&format!("PRAGMA journal_mode = {WRITE_AHEAD}"))?;
+    let modes =
+        switch.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(modes.concat())
 }
 
 #[cfg(test)]

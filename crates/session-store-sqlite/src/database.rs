@@ -2,33 +2,51 @@
 //! transaction. What is in the database is not known here.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
-use session_store_core::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, MAIN_DB, ffi};
+use session_store_core::{Durability, StoreError};
 
-use crate::connect::connect;
-use crate::error::Failure;
+use crate::connect::Settings;
+use crate::error::{Failure, is_read_only};
+use crate::{schema, sync};
 
 /// Changes take turns, in this process as in SQLite. A read has a connection to itself, so that it waits
 /// for no change and no other read; there are as many as there ever were reads at once.
 pub(crate) struct Database {
-    path: PathBuf,
-    busy_timeout: Duration,
-    writer: Mutex<Connection>,
+    settings: Settings,
+    /// Closed before the writer, which as the last one to be closed tidies up.
     idle_readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Writer>,
+}
+
+/// What makes the changes, and what is known of them.
+struct Writer {
+    /// None while the file cannot be written.
+    connection: Option<Connection>,
+    /// Whether changes were acknowledged that a power cut may take.
+    unsynced: bool,
 }
 
 impl Database {
-    pub(crate) fn new(path: PathBuf, busy_timeout: Duration, writer: Connection) -> Self {
-        let idle_readers = Mutex::default();
-        Self { path, busy_timeout, writer: Mutex::new(writer), idle_readers }
+    /// Opens the database, which must be a store; with `create`, an empty one becomes one.
+    pub(crate) fn open(settings: Settings, create: bool) -> Result<Self, Failure> {
+        let connection = Some(settings.writer(create)?);
+        let is_power = settings.durability == Durability::Power;
+        if is_power {
+            sync::folder_of(&settings.path)?;
+        }
+        let writer = Writer { connection, unsynced: create && !is_power };
+        Ok(Self { settings, idle_readers: Mutex::default(), writer: Mutex::new(writer) })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.settings.path
     }
 
     /// Lets `look` see the database as it is at one moment (R3).
@@ -49,12 +67,21 @@ impl Database {
         self.transaction(change).map_err(|failure| self.told(failure, attempt))
     }
 
+    /// Makes durable what was acknowledged before (S4).
+    ///
+    /// Commits are appended to one file, the write-ahead log, and a commit under `synchronous = FULL` syncs
+    /// that file: not only what it added itself. What is in the log no more was synced with the database,
+    /// under any setting but `OFF`, before its place was used again.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.sync_all().map_err(|failure| self.told(failure, "sync changes"))
+    }
+
     fn snapshot<T>(
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let idle = lock(&self.idle_readers).pop();
-        let mut reader = idle.map_or_else(|| connect(&self.path, self.busy_timeout), Ok)?;
+        let mut reader = idle.map_or_else(|| self.settings.reader(), Ok)?;
         let found = look(&*reader.transaction()?);
         lock(&self.idle_readers).push(reader);
         found
@@ -65,19 +92,134 @@ impl Database {
         change: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut writer = lock(&self.writer);
-        // Not a deferred one: that fails at once where another writes between its first read and its
-        // first write, however long the busy timeout is.
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.check_syncs()?;
+        let transaction = self.begin(&mut writer.connection, begin_immediate)?;
         let done = change(&transaction)?;
-        transaction
-            .execute_batch("COMMIT")
-            .map_err(|error| Failure::of_commit(error, transaction.is_autocommit()))?;
+        let committed = transaction.commit();
+        self.note_syncs(&mut writer.connection, &committed);
+        committed?;
+        writer.unsynced = self.settings.durability != Durability::Power;
         Ok(done)
     }
 
-    fn told(&self, failure: Failure, attempt: impl Display) -> StoreError {
-        failure.during(format_args!("{attempt} in {}", self.path.display()), &self.path)
+    fn sync_all(&self) -> Result<(), Failure> {
+        let mut writer = lock(&self.writer);
+        self.check_syncs()?;
+        if !writer.unsynced {
+            return Ok(());
+        }
+        let synced = self.commit_to_the_device(&mut writer.connection);
+        self.note_syncs(&mut writer.connection, &synced);
+        synced?;
+        writer.unsynced = false;
+        Ok(())
     }
+
+    fn commit_to_the_device(&self, writer: &mut Option<Connection>) -> Result<(), Failure> {
+        let synced = self.begin(writer, begin_durable).and_then(|transaction| {
+            schema::touch(&transaction)?;
+            transaction.commit()
+        });
+        if let Some(connection) = writer {
+            sync::promise(connection, self.settings.durability)?;
+        }
+        synced?;
+        sync::folder_of(&self.settings.path).map_err(|error| Failure::Unknown(error.into()))
+    }
+
+    /// Begins a change, in the way of `begin`.
+    ///
+    /// Where SQLite may not write a file it opens it to read, for good. So a connection that cannot write
+    /// gives way to a new one, once, since the cause may be gone by now (A5). If that one cannot either,
+    /// none is left open, nor any that reads: SQLite shares what it has of a file among all connections.
+    fn begin<'a>(
+        &self,
+        writer: &'a mut Option<Connection>,
+        begin: fn(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Transaction<'a>, Failure> {
+        match writer.as_ref().map_or(Ok(()), begin) {
+            Err(error) if is_read_only(&error) => *writer = None,
+            begun => begun?,
+        }
+        if let Some(connection) = writer {
+            return Ok(Transaction(connection));
+        }
+        lock(&self.idle_readers).clear();
+        let connection = self.settings.writer(false)?;
+        begin(&connection)?;
+        Ok(Transaction(writer.insert(connection)))
+    }
+
+    /// Fails once a sync has failed.
+    fn check_syncs(&self) -> Result<(), Failure> {
+        if !self.settings.sync_failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let reason = "an earlier sync failed, and what it should have saved may be lost; open the store anew";
+        Err(io::Error::other(reason).into())
+    }
+
+    /// Takes note if it is unknown what the device has.
+    fn note_syncs(&self, writer: &mut Option<Connection>, committed: &Result<(), Failure>) {
+        let sync_failed = &self.settings.sync_failed;
+        if matches!(committed, Err(Failure::Unknown(_))) {
+            sync_failed.store(true, Ordering::Release);
+        }
+        if sync_failed.load(Ordering::Acquire)
+            && let Some(connection) = writer.take()
+        {
+            // What can't be read back from the write-ahead log shall not get into the database: to find
+            // how far the log is whole is left to a recovery.
+            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+    }
+
+    fn told(&self, failure: Failure, attempt: impl Display) -> StoreError {
+        failure.during(format_args!("{attempt} in {}", self.path().display()), self.path())
+    }
+}
+
+/// A change under way: rolled back when it is dropped, unless it was committed (A5, S5).
+struct Transaction<'a>(&'a Connection);
+
+impl Transaction<'_> {
+    fn commit(self) -> Result<(), Failure> {
+        let committed = self.execute_batch("COMMIT");
+        committed.map_err(|error| Failure::of_commit(error, self.is_autocommit()))
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.is_autocommit() {
+            // Where that fails, SQLite has done it already.
+            let _ = self.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Not a deferred transaction: that fails at once where another writes between its first read and its first
+/// write, however long the busy timeout is.
+fn begin_immediate(connection: &Connection) -> rusqlite::Result<()> {
+    // SQLite would begin a transaction that reads, and fail at the first write.
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None));
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")
+}
+
+/// The commit will wait for the device, whatever the handle promises. Not to be said inside a transaction.
+fn begin_durable(connection: &Connection) -> rusqlite::Result<()> {
+    sync::promise(connection, Durability::Power)?;
+    begin_immediate(connection)
 }
 
 /// A panic under the lock poisons nothing (S5): it ends the transaction that was open, as an error does.
@@ -99,6 +241,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open_or_create(folder.path().join("sessions.db")).unwrap();
         (folder, store, SessionId::new(), SegmentId::new())
+    }
+
+    fn writer_of<T>(store: &SqliteStore, ask: impl FnOnce(&Connection) -> T) -> T {
+        ask(lock(&store.database.writer).connection.as_ref().unwrap())
     }
 
     fn entry(size: usize) -> LogEntry {
@@ -127,7 +273,7 @@ mod tests {
     #[test]
     fn an_entry_over_the_limit_is_too_large_and_nothing_is_stored() {
         let (_folder, store, session, segment) = fresh();
-        lock(&store.database.writer).set_limit(Limit::SQLITE_LIMIT_LENGTH, 10_512).unwrap();
+        writer_of(&store, |writer| writer.set_limit(Limit::SQLITE_LIMIT_LENGTH, 10_512)).unwrap();
         let log = [entry(10_000), entry(10_001)];
         let error = store.append_all(session, segment, &log).unwrap_err();
         assert!(matches!(error, StoreError::TooLarge { size: 10_001, limit: 10_000 }), "{error:?}");
@@ -140,15 +286,16 @@ mod tests {
         let (_folder, store, session, segment) = fresh();
         store.append(session, segment, &entry(8)).unwrap();
         let may_grow_to = |pages: u32| {
-            lock(&store.database.writer)
-                .query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))
-                .unwrap();
+            writer_of(&store, |writer| {
+                writer.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))
+            })
+            .unwrap();
         };
         may_grow_to(20);
         let batch = vec![entry(5_000); 50];
         let error = store.append_all(session, segment, &batch).unwrap_err();
         assert!(
-            matches!(&error, StoreError::Io(io) if io.kind() == std::io::ErrorKind::StorageFull),
+            matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::StorageFull),
             "{error:?}"
         );
         assert_eq!(store.read_all(session, segment).unwrap(), [entry(8)]);

@@ -1,5 +1,6 @@
 //! From what SQLite answers to what a caller is told.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -21,8 +22,8 @@ pub(crate) enum Failure {
     Io(io::Error),
     /// What was asked for cannot be had from this library, file system or format, for the reason given.
     Impossible(String),
-    /// A commit failed in a way that leaves open whether it happened.
-    Unknown(rusqlite::Error),
+    /// A commit or a sync failed in a way that leaves open whether it happened.
+    Unknown(Box<dyn Error + Send + Sync>),
 }
 
 impl Failure {
@@ -35,10 +36,9 @@ impl Failure {
             Self::Impossible(reason) => {
                 BackendError::new(attempt.to_string(), false, reason).into()
             }
-            Self::Unknown(error) => StoreError::Indeterminate {
-                operation: attempt.to_string(),
-                source: Box::new(error),
-            },
+            Self::Unknown(source) => {
+                StoreError::Indeterminate { operation: attempt.to_string(), source }
+            }
         }
     }
 
@@ -50,7 +50,7 @@ impl Failure {
         let failed_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
         let failed_system = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
         if rolled_back_by_sqlite && failed_system && !failed_write {
-            Self::Unknown(error)
+            Self::Unknown(error.into())
         } else {
             Self::Sqlite(error)
         }
@@ -82,6 +82,16 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(Code::DatabaseBusy | Code::DatabaseLocked | Code::FileLockingProtocolFailed)
     )
+}
+
+/// Whether the connection is one that cannot write.
+pub(crate) fn is_read_only(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ReadOnly)
+}
+
+/// Whether the device may not have what it was told to keep.
+pub(crate) fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_FSYNC)
 }
 
 pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
@@ -146,6 +156,6 @@ mod tests {
         let told = Failure::from(sqlite(code)).during("append in /db", Path::new("/db"));
         assert!(matches!(told, StoreError::Backend(_)), "{told:?}");
         assert_eq!(told.is_transient(), transient);
-        assert!(std::error::Error::source(&told).is_some());
+        assert!(told.source().is_some());
     }
 }

@@ -1,7 +1,8 @@
 //! session-store in one SQLite database file.
 //!
-//! [`SqliteStore`] keeps every clause of the contract but `durable_sync`: a crash of the process loses
-//! nothing that was acknowledged; a power cut can take the latest changes, but leaves the database whole.
+//! [`SqliteStore`] keeps every clause of the contract. A crash of the process loses nothing that was
+//! acknowledged. A power cut can take the latest changes, but leaves the database whole; with
+//! [`Durability::Power`](session_store_core::Durability::Power) it takes nothing either.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -53,6 +54,7 @@ mod pod;
 mod rowid;
 mod schema;
 mod store;
+mod sync;
 
 pub use file::is_sqlite_file;
 pub use options::SqliteOptions;

@@ -1,16 +1,14 @@
 //! How a database is opened: what the caller chooses, and the steps from a path to a store.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
-use rusqlite::config::DbConfig;
-use session_store_core::StoreError;
+use session_store_core::{Durability, StoreError};
 
-use crate::connect::{self, connect};
+use crate::connect::{self, Settings};
 use crate::database::Database;
 use crate::error::Failure;
-use crate::schema::{self, Identity};
 use crate::{SqliteStore, file};
 
 /// How to open a [`SqliteStore`].
@@ -32,13 +30,15 @@ use crate::{SqliteStore, file};
 pub struct SqliteOptions {
     create: bool,
     busy_timeout: Duration,
+    durability: Durability,
 }
 
 impl SqliteOptions {
-    /// Opens what exists, and waits 30 seconds for locks.
+    /// Opens what exists, waits 30 seconds for locks, and promises [`Durability::Process`].
     #[must_use]
     pub const fn new() -> Self {
-        Self { create: false, busy_timeout: Duration::from_secs(30) }
+        let busy_timeout = Duration::from_secs(30);
+        Self { create: false, busy_timeout, durability: Durability::Process }
     }
 
     /// Whether a store is made where there is no file, an empty one, or a database without tables.
@@ -52,6 +52,14 @@ impl SqliteOptions {
     /// reads wait for nothing but the first and the last connection's tidying up.
     pub const fn busy_timeout(&mut self, busy_timeout: Duration) -> &mut Self {
         self.busy_timeout = busy_timeout;
+        self
+    }
+
+    /// What an acknowledged change survives. With [`Durability::Power`] every change waits until the device
+    /// has it (`synchronous = FULL`), and with [`Durability::Process`] none does (`NORMAL`). Handles that
+    /// promise different things can share a database. After a failed sync a handle makes no further change.
+    pub const fn durability(&mut self, durability: Durability) -> &mut Self {
+        self.durability = durability;
         self
     }
 
@@ -80,23 +88,9 @@ impl SqliteOptions {
         file::check(&path, self.create)?;
         // SQLite takes its milliseconds as a C int.
         let busy_timeout = self.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
-        let mut connection = connect(&path, busy_timeout)?;
-        self.identify(&mut connection, &path)?;
-        connect::use_write_ahead_log(&connection, busy_timeout)?;
-        Ok(Database::new(path, busy_timeout, connection))
-    }
-
-    /// The check again, now with locks and with what stands in the write-ahead log.
-    fn identify(&self, connection: &mut Connection, path: &Path) -> Result<(), Failure> {
-        // Should it be another program's, its write-ahead log is not for us to write back and remove.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        let mut identity = Identity::of(connection)?;
-        if self.create && identity.is_empty() {
-            identity = schema::create(connection)?;
-        }
-        identity.check(path)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        Ok(())
+        let (durability, sync_failed) = (self.durability, Arc::default());
+        let settings = Settings { path, busy_timeout, durability, sync_failed };
+        Database::open(settings, self.create)
     }
 }
 

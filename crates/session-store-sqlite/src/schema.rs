@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use session_store_core::StoreError;
 
-use crate::error::not_a_store;
+use crate::error::{Failure, not_a_store};
 
 /// Marks a database as a session store, in SQLite's header field for that purpose.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SeSt");
@@ -72,8 +73,29 @@ impl Identity {
     }
 }
 
+/// Fails unless the database is a store of this version; with `make`, an empty one becomes one first. This
+/// sees what `file::check` could not: what stands in the write-ahead log, and, with locks, no half of a
+/// change.
+pub(crate) fn admit(connection: &mut Connection, path: &Path, make: bool) -> Result<(), Failure> {
+    // Should it be another program's, its write-ahead log is not for us to write back and remove.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let mut identity = Identity::of(connection)?;
+    if make && identity.is_empty() {
+        identity = create(connection)?;
+    }
+    identity.check(path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
+}
+
+/// Writes a number in the header once more, as it stands in each version of the format: a change for who
+/// needs one that changes nothing.
+pub(crate) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
 /// Makes the tables, unless somebody has made some since the caller looked, and says whose they are.
-pub(crate) fn create(connection: &mut Connection) -> rusqlite::Result<Identity> {
+fn create(connection: &mut Connection) -> rusqlite::Result<Identity> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if Identity::of(&transaction)?.is_empty() {
         transaction.execute_batch(TABLES)?;

@@ -18,6 +18,7 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
     .with(Capability::ReadTraces)
     .with(Capability::Delete)
+    .with(Capability::DurableSync)
     .with(Capability::Epoch)
     .with(Capability::AtomicBatch)
     .with(Capability::Persistent)
@@ -258,6 +259,10 @@ impl Store for SqliteStore {
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
         let attempt = format_args!("delete session {session_id}");
         self.database.write(attempt, |connection| log::delete(connection, session_id, None))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.database.sync()
     }
 }
 

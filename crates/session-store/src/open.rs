@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::store::OpenStore;
 use crate::url::{Place, StoreUrl, UrlError};
-use crate::{Store, StoreError};
+use crate::{Durability, Store, StoreError};
 
 /// Opens the store at a URL; see [`StoreUrl`] for what it may look like. Nothing is created: a mistyped
 /// place is an error and leaves nothing behind (S7). A store in memory is always new.
@@ -83,8 +83,11 @@ impl StoreUrl {
 fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> {
     let url = settle(url)?;
     let store = match &url.0 {
-        Place::Bare(path) | Place::Fs(path) => open_fs(&url, path, missing),
-        Place::Sqlite { path, busy_timeout } => open_sqlite(&url, path, *busy_timeout, missing),
+        Place::Bare(path) => open_fs(&url, path, Durability::default(), missing),
+        Place::Fs { path, durability } => open_fs(&url, path, *durability, missing),
+        Place::Sqlite { path, busy_timeout, durability } => {
+            open_sqlite(&url, path, *busy_timeout, *durability, missing)
+        }
         Place::Memory => open_memory(&url),
         #[cfg(feature = "redis")]
         Place::Redis(place) => return open_redis(url.clone(), place, missing),
@@ -125,16 +128,14 @@ fn is_sqlite_file(_: &Path) -> Result<bool, StoreError> {
 type Opened = Result<Arc<dyn Store>, OpenError>;
 
 #[cfg(feature = "fs")]
-fn open_fs(url: &StoreUrl, path: &Path, missing: Missing) -> Opened {
-    let store = match missing {
-        Missing::Fails => crate::fs::FsStore::open(path),
-        Missing::IsCreated => crate::fs::FsStore::open_or_create(path),
-    };
-    Ok(Arc::new(store.map_err(|error| refused(url, error))?))
+fn open_fs(url: &StoreUrl, path: &Path, durability: Durability, missing: Missing) -> Opened {
+    let mut options = crate::fs::FsOptions::new();
+    options.create(matches!(missing, Missing::IsCreated)).durability(durability);
+    Ok(Arc::new(options.open(path).map_err(|error| refused(url, error))?))
 }
 
 #[cfg(not(feature = "fs"))]
-fn open_fs(url: &StoreUrl, _: &Path, _: Missing) -> Opened {
+fn open_fs(url: &StoreUrl, _: &Path, _: Durability, _: Missing) -> Opened {
     Err(OpenError::FeatureOff { url: url.clone(), feature: "fs" })
 }
 
@@ -143,10 +144,11 @@ fn open_sqlite(
     url: &StoreUrl,
     path: &Path,
     busy_timeout: Option<Duration>,
+    durability: Durability,
     missing: Missing,
 ) -> Opened {
     let mut options = crate::sqlite::SqliteOptions::new();
-    options.create(matches!(missing, Missing::IsCreated));
+    options.create(matches!(missing, Missing::IsCreated)).durability(durability);
     if let Some(timeout) = busy_timeout {
         options.busy_timeout(timeout);
     }
@@ -154,7 +156,7 @@ fn open_sqlite(
 }
 
 #[cfg(not(feature = "sqlite"))]
-fn open_sqlite(url: &StoreUrl, _: &Path, _: Option<Duration>, _: Missing) -> Opened {
+fn open_sqlite(url: &StoreUrl, _: &Path, _: Option<Duration>, _: Durability, _: Missing) -> Opened {
     Err(OpenError::FeatureOff { url: url.clone(), feature: "sqlite" })
 }
 

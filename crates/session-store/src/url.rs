@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::percent;
+use crate::{Durability, percent};
 
 /// Where a store is: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
 ///
 /// - `fs:PATH` is a directory of JSONL files, `sqlite:PATH` one database file. The path may be relative or
 ///   absolute; `fs:///var/logs` is `fs:/var/logs`. In it `%` and two hexadecimal digits stand for a byte,
 ///   so that a path can hold a `?` (`%3F`) or a `%` (`%25`); all else, blanks and `#` too, means itself.
-/// - Options follow a `?`, as `sqlite:logs.db?busy_timeout=10s`:
-///   `busy_timeout`, of `sqlite:`, is how long to wait for another writer (`5s`, `250ms`).
+/// - Options follow a `?`, as `sqlite:logs.db?busy_timeout=10s&durability=power`:
+///   `busy_timeout`, of `sqlite:`, is how long to wait for another writer (`5s`, `250ms`);
+///   `durability`, of both, is what an acknowledged change survives: the end of the process (`process`, the
+///   default), or a power cut too (`power`).
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers, and the same
 ///   with `rediss` over TLS; with the feature `redis`, the documentation of `redis::RedisUrl` says how.
 /// - `memory:` is a store of its own each time it is opened.
@@ -39,15 +41,22 @@ pub struct StoreUrl(pub(crate) Place);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     Bare(PathBuf),
-    Fs(PathBuf),
+    Fs {
+        path: PathBuf,
+        durability: Durability,
+    },
     Sqlite {
         path: PathBuf,
         busy_timeout: Option<Duration>,
+        durability: Durability,
     },
     Memory,
     #[cfg(feature = "redis")]
     Redis(Box<crate::redis::RedisUrl>),
 }
+
+const BUSY_TIMEOUT: &str = "busy_timeout";
+const DURABILITY: &str = "durability";
 
 /// Every scheme that the feature `redis` adds.
 const REDIS: [&str; 8] = [
@@ -65,13 +74,14 @@ impl StoreUrl {
     /// A directory of JSONL files.
     #[must_use]
     pub fn fs(path: impl Into<PathBuf>) -> Self {
-        Self(Place::Fs(path.into()))
+        Self(Place::Fs { path: path.into(), durability: Durability::default() })
     }
 
     /// One SQLite database file.
     #[must_use]
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
-        Self(Place::Sqlite { path: path.into(), busy_timeout: None })
+        let (busy_timeout, durability) = Default::default();
+        Self(Place::Sqlite { path: path.into(), busy_timeout, durability })
     }
 
     /// A store in memory, a new one each time it is opened.
@@ -106,13 +116,11 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Place::Bare(path) => write!(f, "{}", path.display()),
-            Place::Fs(path) => write!(f, "fs:{}", target(path)),
-            Place::Sqlite { path, busy_timeout } => {
-                write!(f, "sqlite:{}", target(path))?;
-                match busy_timeout {
-                    Some(timeout) => write!(f, "?busy_timeout={}ms", timeout.as_millis()),
-                    None => Ok(()),
-                }
+            Place::Fs { path, durability } => {
+                write!(f, "fs:{}{}", target(path), query(None, *durability))
+            }
+            Place::Sqlite { path, busy_timeout, durability } => {
+                write!(f, "sqlite:{}{}", target(path), query(*busy_timeout, *durability))
             }
             Place::Memory => f.write_str("memory:"),
             #[cfg(feature = "redis")]
@@ -192,6 +200,13 @@ pub enum UrlError {
         /// What was asked for.
         value: String,
     },
+
+    /// A durability that there is not.
+    #[error("the option durability cannot be {value:?}; it is process or power")]
+    BadDurability {
+        /// What was asked for.
+        value: String,
+    },
 }
 
 struct Known<'a>(&'a [&'a str]);
@@ -223,17 +238,23 @@ fn bare(text: &str) -> Result<StoreUrl, UrlError> {
 
 fn fs(target: &str, query: &str) -> Result<Place, UrlError> {
     let path = path("fs", target)?;
-    options("fs", &[], query)?;
-    Ok(Place::Fs(path))
+    let mut place_durability = Durability::default();
+    for (_, value) in options("fs", &[DURABILITY], query)? {
+        place_durability = durability(&value)?;
+    }
+    Ok(Place::Fs { path, durability: place_durability })
 }
 
 fn sqlite(target: &str, query: &str) -> Result<Place, UrlError> {
     let path = path("sqlite", target)?;
-    let mut busy_timeout = None;
-    for (option, value) in options("sqlite", &["busy_timeout"], query)? {
-        busy_timeout = Some(duration(option, &value)?);
+    let (mut busy_timeout, mut place_durability) = Default::default();
+    for (option, value) in options("sqlite", &[BUSY_TIMEOUT, DURABILITY], query)? {
+        match option {
+            BUSY_TIMEOUT => busy_timeout = Some(duration(option, &value)?),
+            _ => place_durability = durability(&value)?,
+        }
     }
-    Ok(Place::Sqlite { path, busy_timeout })
+    Ok(Place::Sqlite { path, busy_timeout, durability: place_durability })
 }
 
 fn memory(target: &str, query: &str) -> Result<Place, UrlError> {
@@ -303,6 +324,20 @@ fn duration(option: &'static str, value: &str) -> Result<Duration, UrlError> {
     parsed.ok_or_else(|| UrlError::BadDuration { option, value: value.to_owned() })
 }
 
+fn durability(value: &str) -> Result<Durability, UrlError> {
+    value.parse().map_err(|_| UrlError::BadDurability { value: value.to_owned() })
+}
+
+/// The options that are not as they are by default, with the `?` before them.
+fn query(busy_timeout: Option<Duration>, durability: Durability) -> String {
+    let busy_timeout =
+        busy_timeout.map(|timeout| format!("{BUSY_TIMEOUT}={}ms", timeout.as_millis()));
+    let durability =
+        (durability != Durability::default()).then(|| format!("{DURABILITY}={durability}"));
+    let options: Vec<_> = busy_timeout.into_iter().chain(durability).collect();
+    if options.is_empty() { String::new() } else { format!("?{}", options.join("&")) }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -347,9 +382,29 @@ mod tests {
     #[case("0s", Duration::ZERO)]
     fn reads_a_busy_timeout(#[case] text: &str, #[case] timeout: Duration) {
         let url: StoreUrl = format!("sqlite:a.db?busy_timeout={text}").parse().unwrap();
-        let expected = Place::Sqlite { path: "a.db".into(), busy_timeout: Some(timeout) };
-        assert_eq!(url, StoreUrl(expected));
+        assert!(matches!(url.0, Place::Sqlite { busy_timeout: Some(read), .. } if read == timeout));
         assert_eq!(url.to_string().parse(), Ok(url));
+    }
+
+    #[rstest]
+    #[case("fs:a?durability=power", Durability::Power, "fs:a?durability=power")]
+    #[case("fs:a?durability=process", Durability::Process, "fs:a")]
+    #[case("fs:a", Durability::Process, "fs:a")]
+    #[case("sqlite:a?durability=power", Durability::Power, "sqlite:a?durability=power")]
+    #[case(
+        "sqlite:a?durability=power&busy_timeout=5s",
+        Durability::Power,
+        "sqlite:a?busy_timeout=5000ms&durability=power"
+    )]
+    #[case("sqlite:a?durability=process", Durability::Process, "sqlite:a")]
+    fn reads_a_durability(#[case] text: &str, #[case] expected: Durability, #[case] written: &str) {
+        let url: StoreUrl = text.parse().unwrap();
+        let (Place::Fs { durability, .. } | Place::Sqlite { durability, .. }) = url.0 else {
+            panic!("{url}");
+        };
+        assert_eq!(durability, expected);
+        assert_eq!(url.to_string(), written);
+        assert_eq!(written.parse(), Ok(url));
     }
 
     #[rstest]
@@ -363,8 +418,12 @@ mod tests {
     #[case("fs:50%", "%25")]
     #[case("fs:%zz", "%25")]
     #[case("fs:%ff", "UTF-8")]
-    #[case("fs:a?colour=red", "\"colour\"; it has none")]
-    #[case("sqlite:a?colour=red", "\"colour\"; it has busy_timeout")]
+    #[case("memory:?colour=red", "\"colour\"; it has none")]
+    #[case("fs:a?colour=red", "\"colour\"; it has durability")]
+    #[case("fs:a?busy_timeout=5s", "\"busy_timeout\"; it has durability")]
+    #[case("sqlite:a?colour=red", "\"colour\"; it has busy_timeout, durability")]
+    #[case("fs:a?durability=", "process or power")]
+    #[case("sqlite:a?durability=full", "\"full\"; it is process or power")]
     #[case("sqlite:a?busy_timeout=5", "5s or 250ms")]
     #[case("sqlite:a?busy_timeout=-1s", "5s or 250ms")]
     #[case("sqlite:a?busy_timeout=", "5s or 250ms")]

@@ -6,21 +6,21 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Take};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use session_store::{OpenStore, Store};
+use session_store::OpenStore;
 use session_store_migrate::{Extension, Stop, extend};
-use uuid::Uuid;
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, chain, warn};
+use crate::failure::{Failure, chain, warn};
 use crate::import::files::{self, LogFile};
 use crate::import::ids::{self, Ids};
 use crate::import::records::{Finding, ReadError, Records};
 use crate::import::report::{FileReport, State, Summary};
+use crate::import::settle::Settler;
 use crate::import::time;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -50,19 +50,28 @@ struct Checked {
     bytes: u64,
     entries: usize,
     findings: Vec<Finding>,
-    /// Whether no entry has a time, so that the file's own stands in.
-    untimed: bool,
+    /// The time of the first entry that has one; where none has, the ids hold the file's own.
+    millis: Option<u64>,
 }
+
+impl Plan {
+    /// Whether the file is refused for what is in it, which salvaging could take apart.
+    const fn has_bad_line(&self) -> bool {
+        matches!(self.checked, Err(ReadError::Line { .. }))
+    }
+}
+
+type CheckedRecords = Records<BufReader<Take<File>>>;
 
 impl Import {
     fn run(mut self, args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
         let mut plans = self.check_all(files::find(&args.paths)?);
         require_distinct(&plans)?;
+        let bad_lines = plans.iter().any(Plan::has_bad_line);
         // Where no file is sound, no store is made.
         if plans.iter().any(|plan| plan.checked.is_ok()) {
             let store = open_or_create(&args.store)?;
-            settle_all(&mut plans, &store)?;
-            require_distinct(&plans)?;
+            self.settle_all(&mut plans, &store)?;
             self.store_all(plans, &store, out)?;
         } else {
             for Plan { file, checked } in plans {
@@ -71,7 +80,7 @@ impl Import {
         }
         drop(self.bar);
         out.answer(&self.summary)?;
-        if self.summary.refused > 0 && !args.salvage {
+        if bad_lines && !args.salvage {
             warn("nothing of a refused file was stored; --salvage takes what is whole in it");
         }
         Ok(Exit::done_if(self.summary.is_clean()))
@@ -89,7 +98,7 @@ impl Import {
 
     /// The first reading.
     fn check(&mut self, file: &LogFile) -> Result<Checked, ReadError> {
-        let opened = File::open(&file.path)?;
+        let opened = file.open()?;
         let metadata = opened.metadata()?;
         let mut records = Records::new(BufReader::new(opened.take(metadata.len())), self.salvage);
         let (mut entries, mut millis) = (0, None);
@@ -101,7 +110,21 @@ impl Import {
         }
         let ids = ids::ids_of(&file.relative, millis.map_or_else(|| modified(&metadata), Ok)?);
         let findings = records.into_findings();
-        Ok(Checked { ids, bytes: metadata.len(), entries, findings, untimed: millis.is_none() })
+        Ok(Checked { ids, bytes: metadata.len(), entries, findings, millis })
+    }
+
+    /// Gives each file the ids under which an earlier import stored it.
+    fn settle_all(&self, plans: &mut [Plan], store: &OpenStore) -> Result<(), Failure> {
+        let taken = plans.iter().filter_map(|plan| Some(plan.checked.as_ref().ok()?.ids)).collect();
+        let mut settler = Settler::new(store, taken);
+        for Plan { file, checked } in plans {
+            if let Ok(checked) = checked {
+                let records = || self.read_again(file, checked);
+                checked.ids =
+                    settler.settle(&file.relative, checked.ids, checked.millis, records)?;
+            }
+        }
+        Ok(())
     }
 
     fn store_all(
@@ -124,17 +147,23 @@ impl Import {
 
     /// The second reading.
     fn store(&mut self, file: &LogFile, checked: Checked, store: &OpenStore) -> FileReport {
-        let opened = match File::open(&file.path) {
-            Ok(opened) => opened.take(checked.bytes),
+        let records = match self.read_again(file, &checked) {
+            Ok(records) => records,
             Err(error) => return FileReport::without_ids(&file.path, State::Failed, chain(&error)),
         };
-        let records = Records::new(BufReader::new(opened), self.salvage).inspect(|entry| {
+        let records = records.inspect(|entry| {
             if let Ok(entry) = entry {
                 self.bar.read(1, entry.as_json().len() as u64);
             }
         });
         let Ids { session_id, segment_id } = checked.ids;
         report(file, checked, extend(store, session_id, segment_id, records))
+    }
+
+    /// The records of a file as far as it was checked.
+    fn read_again(&self, file: &LogFile, checked: &Checked) -> Result<CheckedRecords, ReadError> {
+        let opened = file.open()?.take(checked.bytes);
+        Ok(Records::new(BufReader::new(opened), self.salvage))
     }
 
     fn print(&mut self, report: &FileReport, out: &mut Output) -> Result<(), Failure> {
@@ -163,36 +192,9 @@ fn require_distinct(plans: &[Plan]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Gives each file without any time the ids under which an earlier import stored it: its modification time
-/// has moved on if it has grown.
-fn settle_all(plans: &mut [Plan], store: &OpenStore) -> Result<(), Failure> {
-    for Plan { file, checked } in plans {
-        if let Ok(Checked { ids, untimed: true, .. }) = checked
-            && ids::is_derived(&file.relative)
-            && let Some(millis) = ids::millis_in(ids_beside(&file.relative, store)?, &file.relative)
-        {
-            *ids = ids::ids_of(&file.relative, millis);
-        }
-    }
-    Ok(())
-}
-
-/// The stored ids among which the derived one of this file would be.
-fn ids_beside(relative: &Path, store: &OpenStore) -> Result<Vec<Uuid>, Failure> {
-    let ids = match ids::owner_of(relative) {
-        Some(session) => store.list_segments(session.into()).map(into_uuids),
-        None => store.list_sessions().map(into_uuids),
-    };
-    ids.or_cannot(|| format!("list what is in {}", store.url()))
-}
-
-fn into_uuids<T: Into<Uuid>>(ids: Vec<T>) -> Vec<Uuid> {
-    ids.into_iter().map(Into::into).collect()
-}
-
 fn refused(file: &LogFile, error: &ReadError) -> FileReport {
     let state = match error {
-        ReadError::Line { .. } => State::Refused,
+        ReadError::Line { .. } | ReadError::Dangling | ReadError::NotRegular => State::Refused,
         ReadError::Io(_) => State::Failed,
     };
     FileReport::without_ids(&file.path, state, chain(error))

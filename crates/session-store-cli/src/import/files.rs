@@ -1,9 +1,15 @@
 //! Finding the log files that were asked for.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, OrCannot};
+use crate::import::records::ReadError;
+
+/// Where a store of ours in files keeps what is no log.
+const STORE_FOLDER: &str = ".session-store";
 
 /// One log file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +20,21 @@ pub(crate) struct LogFile {
     pub(crate) relative: PathBuf,
 }
 
+impl LogFile {
+    /// Opens it, if it is a regular file: a log is read twice, and a pipe can be only once. To open one would
+    /// even wait for its writer.
+    pub(crate) fn open(&self) -> Result<File, ReadError> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.is_file() => Ok(File::open(&self.path)?),
+            Ok(_) => Err(ReadError::NotRegular),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.path.is_symlink() => {
+                Err(ReadError::Dangling)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// The files among `paths` and the `*.jsonl` files below the folders among them, in the order given and
 /// sorted by name within a folder. A folder without any is a failure: it was most likely mistyped.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
@@ -21,6 +42,11 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
     for path in paths {
         let metadata = fs::metadata(path).or_cannot(|| attempt(path))?;
         if !metadata.is_dir() {
+            if !metadata.is_file() {
+                let advice =
+                    "it is not a regular file, and a log is read twice; save it to a file first";
+                return Err(Failure::cannot(attempt(path), advice));
+            }
             let relative = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
             files.push(LogFile { path: path.clone(), relative });
             continue;
@@ -34,7 +60,8 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
     Ok(files)
 }
 
-/// Symbolic links are followed; a folder that contains itself by one is entered once.
+/// Symbolic links are followed; a folder that contains itself by one is entered once. A link that leads
+/// nowhere is a log if its name says so: opening it will tell.
 fn walk(
     root: &Path,
     folder: &Path,
@@ -46,11 +73,13 @@ fn walk(
         return Ok(());
     }
     above.push(real);
-    for path in sorted(folder)? {
-        let metadata = fs::metadata(&path).or_cannot(|| attempt(&path))?;
-        if metadata.is_dir() {
-            walk(root, &path, above, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+    for entry in sorted(folder)? {
+        let path = entry.path();
+        if is_folder(&entry).or_cannot(|| attempt(&path))? {
+            if entry.file_name() != STORE_FOLDER {
+                walk(root, &path, above, files)?;
+            }
+        } else if is_log(&path) {
             let relative = path.strip_prefix(root).expect("the walk began at root").to_owned();
             files.push(LogFile { path, relative });
         }
@@ -59,12 +88,34 @@ fn walk(
     Ok(())
 }
 
-fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// Whether it is a folder or a link to one. A link that leads nowhere is none; one behind which there may be
+/// logs that nobody may see is an error.
+fn is_folder(entry: &DirEntry) -> io::Result<bool> {
+    if !entry.file_type()?.is_symlink() {
+        return Ok(entry.file_type()?.is_dir());
+    }
+    match fs::metadata(entry.path()) {
+        Ok(metadata) => Ok(metadata.is_dir()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            if is_log(&entry.path()) {
+                Ok(false)
+            } else {
+                Err(error)
+            }
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+fn is_log(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("jsonl"))
+}
+
+fn sorted(folder: &Path) -> Result<Vec<DirEntry>, Failure> {
     let entries = fs::read_dir(folder).or_cannot(|| attempt(folder))?;
-    let paths: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut paths = paths.or_cannot(|| attempt(folder))?;
-    paths.sort();
-    Ok(paths)
+    let mut entries = entries.collect::<io::Result<Vec<_>>>().or_cannot(|| attempt(folder))?;
+    entries.sort_by_key(DirEntry::file_name);
+    Ok(entries)
 }
 
 fn attempt(path: &Path) -> String {

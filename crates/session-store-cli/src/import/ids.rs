@@ -59,13 +59,14 @@ pub(crate) fn derived(relative: &Path, millis: u64) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &bits).into_uuid()
 }
 
-/// The time of the first of `stored` that was derived from this path, at whatever time. For a file without
-/// any time of its own: its modification time moves on as it grows, and its ids must not.
-pub(crate) fn millis_in(stored: impl IntoIterator<Item = Uuid>, relative: &Path) -> Option<u64> {
-    let path_bits = |id: Uuid| id.as_u128() << 48;
-    let wanted = path_bits(derived(relative, 0));
-    let found = stored.into_iter().find(|id| path_bits(*id) == wanted)?;
-    u64::try_from(found.as_u128() >> 80).ok()
+/// The bits of a derived id that come from the path, whatever the time.
+pub(crate) fn path_bits(id: Uuid) -> u128 {
+    id.as_u128() << 48
+}
+
+/// The time in a derived id.
+pub(crate) fn millis_in(id: Uuid) -> u64 {
+    u64::try_from(id.as_u128() >> 80).expect("48 of 128 bits are left")
 }
 
 /// The first hyphenated UUID in a name.
@@ -145,9 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_id_of_the_same_path_gives_its_time() {
-        let stored = [derived(Path::new("b"), 7), derived(Path::new("a"), TIME)];
-        assert_eq!(millis_in(stored, Path::new("a")), Some(TIME));
-        assert_eq!(millis_in(stored, Path::new("c")), None);
+    fn an_id_parts_into_path_and_time() {
+        let id = |path, millis| derived(Path::new(path), millis);
+        assert_eq!(path_bits(id("a", 7)), path_bits(id("a", TIME)));
+        assert_ne!(path_bits(id("a", 7)), path_bits(id("b", 7)));
+        assert_eq!(millis_in(id("a", TIME)), TIME);
     }
 }

@@ -1,8 +1,8 @@
 //! Taking apart a line that is not one record: where whole records begin and end in it, and what the rest
 //! is. A pure function of the line's bytes, so that salvaging a file twice finds the same.
 
-use std::fmt;
 use std::ops::Range;
+use std::{fmt, iter};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,20 +43,21 @@ impl fmt::Display for Reason {
     }
 }
 
-/// All parts of a line.
+/// The parts of a line, each looked for when it is asked for.
 ///
 /// Within junk, a brace opens a record only if what it opens is whole and is followed by the line's end or
 /// the next record, and only where one can have been glued on: nothing nested in a broken record is taken
-/// for a record of its own.
-pub(crate) fn pieces(line: &[u8]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+/// for a record of its own. A broken object is passed over up to where the parser stumbled, so that no byte
+/// is parsed more than a few times, however deep its braces are nested.
+pub(crate) fn pieces(line: &[u8]) -> impl Iterator<Item = Piece> {
     let mut at = skip_space(line, 0);
-    while at < line.len() {
-        let (piece, end) = piece_at(line, at);
-        pieces.push(piece);
-        at = skip_space(line, end);
-    }
-    pieces
+    iter::from_fn(move || {
+        (at < line.len()).then(|| {
+            let (piece, end) = piece_at(line, at);
+            at = skip_space(line, end);
+            piece
+        })
+    })
 }
 
 fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
@@ -64,8 +65,7 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
         Ok(end) => return (Piece::Record(at..end), end),
         Err(_) if line[at..].starts_with(BYTE_ORDER_MARK) => at + BYTE_ORDER_MARK.len(),
         Err(_) if line[at] == 0 => at + line[at..].iter().take_while(|byte| **byte == 0).count(),
-        Err(Some(error)) if error.is_eof() => repeated(line, at).unwrap_or(line.len()),
-        Err(Some(error)) => next_record(line, seam(line, at, &error), |_| true),
+        Err(Some(error)) => next_record(line, beyond(line, at, &error), |_| true),
         Err(None) => {
             next_record(line, at + 1, |start| line[..start].trim_ascii_end().ends_with(b"}"))
         }
@@ -91,14 +91,20 @@ fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>>
     }
 }
 
-/// Where the record that begins at `at` begins a second time and is whole, if what is there first is a
-/// strict prefix of it: somebody wrote a part, and then all of it.
+/// Where to look on after the broken object at `at`.
+fn beyond(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
+    if error.is_eof() { repeated(line, at).unwrap_or(line.len()) } else { seam(line, at, error) }
+}
+
+/// Where the record that begins at `at` begins a second time and is whole up to the line's end, if what is
+/// there first is a strict prefix of it: somebody wrote a part, and then all of it.
 fn repeated(line: &[u8], at: usize) -> Option<usize> {
     // More candidates than a few are no repetition but a nested structure.
     const CANDIDATES: usize = 16;
     let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
     let twice = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
-    twice.take(CANDIDATES).find(|&start| is_record(line, start))
+    let ends_the_line = |end| skip_space(line, end) == line.len();
+    twice.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
 /// Where a record can begin that was glued to the broken one at `at`. A parser stumbles over the new record
@@ -121,16 +127,13 @@ fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> u
                 Ok(end) if is_followed_well(line, end) && may_begin(at) => return at,
                 // What is nested in an object is no record either.
                 Ok(end) => end,
-                Err(_) => at + 1,
+                Err(Some(error)) => beyond(line, at, &error),
+                Err(None) => at + 1,
             },
             _ => at + 1,
         }
     }
     line.len()
-}
-
-fn is_record(line: &[u8], at: usize) -> bool {
-    object_at(line, at).is_ok_and(|end| is_followed_well(line, end))
 }
 
 fn is_followed_well(line: &[u8], end: usize) -> bool {
@@ -176,7 +179,7 @@ mod tests {
             Piece::Record(range) => String::from_utf8_lossy(&line[range]).into_owned(),
             Piece::Junk(range, reason) => format!("{} {reason}", range.len()),
         };
-        pieces(line).into_iter().map(short).collect()
+        pieces(line).map(short).collect()
     }
 
     #[rstest]
@@ -209,9 +212,35 @@ mod tests {
     #[case::repeated_after_a_colon(br#"{"a":{"a":{"b":1}}"#, &["5 an unfinished record", r#"{"a":{"b":1}}"#])]
     #[case::cut_character(b"{\"a\":\"caf\xC3{\"b\":1}", &["10 invalid UTF-8", r#"{"b":1}"#])]
     #[case::bad_character_in_a_whole_one(b"{\"a\":\"\xFF\"}{\"b\":1}", &["9 invalid UTF-8", r#"{"b":1}"#])]
+    #[case::unfinished_in_a_broken_one(br#"{"a":"x{"b":{"k":1}"#, &["19 invalid JSON"])]
+    #[case::broken_in_a_broken_one(br#"{"a":1,{"b":[{"k":1}{"c":3}"#, &["20 invalid JSON", r#"{"c":3}"#])]
+    #[case::repeated_after_junk(br#"{"z":x{"a":{"a":{"b":1}}"#, &["11 invalid JSON", r#"{"a":{"b":1}}"#])]
     #[case::wrong_syntax(br#"{"a":nope,"b":{"c":1}}"#, &["22 invalid JSON"])]
     fn table(#[case] line: &[u8], #[case] expected: &[&str]) {
         assert_eq!(found(line), expected);
+    }
+
+    /// Each of these would take an hour if every brace in them were parsed up to where the parser stumbles.
+    #[rstest]
+    #[case::unfinished(b"", "an unfinished record")]
+    #[case::unfinished_after_junk(b"x", "no JSON object")]
+    #[case::unfinished_after_a_broken_one(b"{\"a\":x", "invalid JSON")]
+    fn deep_nesting_is_read_once(
+        #[case] before: &[u8],
+        #[case] reason: &str,
+        #[values("", "x", "\"\u{1}")] after: &str,
+    ) {
+        let line = [before, &br#"{"a":"#.repeat(200_000), after.as_bytes()].concat();
+        let reason = if before.is_empty() && !after.is_empty() { "invalid JSON" } else { reason };
+        assert_eq!(found(&line), [format!("{} {reason}", line.len())]);
+    }
+
+    #[test]
+    fn deep_nesting_around_a_bad_character_is_read_once() {
+        let nested =
+            [&br#"{"a":"#.repeat(200_000)[..], b"\"\xFF\"", &b"}".repeat(200_000)].concat();
+        let line = [b"x", &nested[..], b"{}"].concat();
+        assert_eq!(found(&line), [&*format!("{} invalid UTF-8", line.len() - 2), "{}"]);
     }
 
     /// However a record is cut, the one glued to the cut is found, and nothing of the stump is kept.
@@ -222,7 +251,7 @@ mod tests {
         let next = br#"{"type":"next","x":{"y":[]}}"#;
         for cut in 1..record.len() {
             let line = [&record[..cut], next].concat();
-            let found = pieces(&line);
+            let found: Vec<_> = pieces(&line).collect();
             let expected = Piece::Record(cut..line.len());
             let nested = matches!(found[..], [Piece::Junk(_, Reason::Unfinished)]);
             let takes_a_value = matches!(record[cut - 1], b':' | b'[' | b',');
@@ -239,7 +268,7 @@ mod tests {
             br#"{"type":"m","n":[1.5e3,{"k":null}],"t":"a\u00e9\"b {c} \\","o":{"p":true}}"#;
         for cut in 1..record.len() {
             let line = [&record[..cut], record].concat();
-            let found = pieces(&line);
+            let found: Vec<_> = pieces(&line).collect();
             assert_eq!(found.last(), Some(&Piece::Record(cut..line.len())), "cut at {cut}");
             assert_eq!(found.len(), 2, "cut at {cut}: {found:?}");
         }

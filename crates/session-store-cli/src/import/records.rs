@@ -10,9 +10,13 @@ use session_store::{LogEntry, StoreError};
 use crate::import::pieces::{Piece, Reason, is_space, pieces};
 use crate::input;
 
-/// Why a file is not read on.
+/// Why a file is not read, or not read on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
+    #[error("it is a link to nothing")]
+    Dangling,
+    #[error("it is not a regular file")]
+    NotRegular,
     #[error("line {line}: {reason}")]
     Line { line: usize, reason: String },
     #[error("cannot read it")]
@@ -118,12 +122,11 @@ impl<R: BufRead> Records<R> {
     /// A line that is not one record: refused, or taken apart.
     fn split(&mut self, error: &StoreError) -> Result<(), ReadError> {
         let line = self.line;
-        let pieces = pieces(&self.bytes);
         if !self.salvage {
-            return Err(ReadError::Line { line, reason: refusal(&pieces, error) });
+            return Err(ReadError::Line { line, reason: refusal(&self.bytes, error) });
         }
         let mut records = Vec::new();
-        for piece in pieces {
+        for piece in pieces(&self.bytes) {
             match piece {
                 Piece::Record(range) => records.push(
                     entry(&self.bytes[range])
@@ -193,10 +196,10 @@ impl Neighbours {
 
 fn add_twins(finding: &mut Finding, welded: &[LogEntry], neighbour: &LogEntry, line: usize) {
     if let What::Welded { twins, .. } = &mut finding.what {
+        let id = id_of(neighbour);
         let same = |half: &LogEntry| {
             let identical = half == neighbour;
-            (identical || id_of(half).is_some_and(|id| id_of(neighbour) == Some(id)))
-                .then_some(identical)
+            (identical || id.is_some() && id_of(half) == id).then_some(identical)
         };
         let found = welded
             .iter()
@@ -221,9 +224,10 @@ fn entry(line: &[u8]) -> Result<LogEntry, StoreError> {
     LogEntry::from_utf8(line.to_vec())
 }
 
-/// Why a line is refused.
-fn refusal(pieces: &[Piece], error: &StoreError) -> String {
-    match pieces {
+/// Why a line is refused; its first two parts tell.
+fn refusal(line: &[u8], error: &StoreError) -> String {
+    let first: Vec<_> = pieces(line).take(2).collect();
+    match &first[..] {
         [Piece::Record(_)] | [] => input::reason(error),
         [Piece::Junk(_, reason @ Reason::InvalidJson), ..] => {
             format!("{reason}: {}", input::reason(error))

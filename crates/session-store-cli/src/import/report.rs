@@ -35,7 +35,7 @@ pub(crate) enum State {
     Extended,
     /// All of it was there.
     Unchanged,
-    /// A line of it is bad; nothing of it was stored.
+    /// A line of it is bad, or it is no regular file; nothing of it was stored.
     Refused,
     /// What is stored under its ids is no prefix of it, and stays as it is.
     Conflict,

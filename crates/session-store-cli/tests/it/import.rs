@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
-use crate::program::{Ended, Kind, Place, run};
+use crate::program::{Ended, Kind, Place, append, run, run_with};
 
 const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
@@ -52,6 +53,11 @@ fn field(json: &str, name: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
+fn set_modified_later(file: &Path) {
+    let file = fs::File::options().write(true).open(file).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+}
+
 #[rstest]
 fn names_become_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let logs = Logs::new(kind);
@@ -81,12 +87,96 @@ fn a_second_import_appends_only_what_is_new(#[values(Kind::Fs, Kind::Sqlite)] ki
 
     // Without a time in it the file is known by its path alone, although it is younger now.
     logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
-    let times = fs::File::options().write(true).open(&file).unwrap();
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
-    times.set_modified(later).unwrap();
+    set_modified_later(&file);
     let grown = logs.import(&[]).ok();
     assert!(grown.contains("extended, 1 of 3 entries new"), "{grown}");
     assert_eq!(logs.stored(), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+}
+
+/// The first time stamp makes another derived id; what was stored before it came is found nevertheless.
+#[rstest]
+#[case::empty("")]
+#[case::untimed("{\"n\":1}\n")]
+fn a_file_that_gets_its_first_time_keeps_its_ids(
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    #[values("session.jsonl", "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68/subagents/agent-a5.jsonl")]
+    name: &str,
+    #[case] first: &str,
+) {
+    let logs = Logs::new(kind);
+    logs.put(name, first);
+    logs.import(&[]).ok();
+    let mut content = first.to_owned();
+    for line in ["{\"ts\":1766000361535}\n", "{\"ts\":1766000361536}\n"] {
+        content.push_str(line);
+        logs.put(name, &content);
+        let grown = logs.import(&[]).ok();
+        let entries = content.lines().count();
+        assert!(grown.contains(&format!("1 of {entries} entries new")), "{grown}");
+        assert_eq!(logs.stored(), content);
+    }
+    let again = logs.import(&[]).ok();
+    assert!(again.contains("unchanged"), "{again}");
+    let sessions = run(["--json", "ls", &logs.url()]).ok();
+    let segments = run(["--json", "ls", &logs.url(), &field(&sessions, "session_id")]).ok();
+    assert_eq!((sessions.lines().count(), segments.lines().count()), (1, 1));
+}
+
+/// A log under its first ids that was changed since is no reason for a second copy.
+#[test]
+fn a_changed_file_that_once_had_no_time_is_a_conflict() {
+    let logs = Logs::new(Kind::Fs);
+    for content in ["{}\n", "{}\n{\"ts\":1766000361535}\n{\"n\":3}\n"] {
+        logs.put("session.jsonl", content);
+        logs.import(&[]).ok();
+    }
+    logs.put("session.jsonl", "{}\n{\"ts\":1766000361535}\n{\"n\":4}\n");
+    let ended = logs.import(&[]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.contains("conflict") && ended.stdout.contains("entry 3"), "{ended:?}");
+}
+
+/// Its modification time tells nothing: a file without any time in it is known by its path.
+#[test]
+fn a_changed_file_without_any_time_is_a_conflict() {
+    let logs = Logs::new(Kind::Fs);
+    let file = logs.put("session.jsonl", "{\"n\":1}\n");
+    logs.import(&[]).ok();
+    logs.put("session.jsonl", "{\"n\":2}\n");
+    set_modified_later(&file);
+    let ended = logs.import(&[]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.contains("conflict"), "{ended:?}");
+    assert_eq!(logs.stored(), "{\"n\":1}\n");
+}
+
+#[rstest]
+#[case::without_time("{\"n\":1}\n")]
+#[case::with_another_time("{\"ts\":1766000000000}\n")]
+fn another_log_in_the_place_of_an_old_one_gets_ids_of_its_own(#[case] old: &str) {
+    let logs = Logs::new(Kind::Fs);
+    for content in [old, "{\"ts\":1766000361535}\n"] {
+        logs.put("session.jsonl", content);
+        let printed = logs.import(&[]).ok();
+        assert!(printed.contains("imported, 1 of 1 entries new"), "{printed}");
+    }
+}
+
+/// Two folders may each hold a file of one name; one earlier log cannot be both.
+#[test]
+fn an_earlier_log_is_extended_by_one_file_only() {
+    let logs = Logs::new(Kind::Fs);
+    let file = logs.put("a/session.jsonl", "");
+    run(["import", &*file.to_string_lossy(), &logs.url()]).ok();
+    let paths = ["a", "b"].map(|folder| {
+        let time = if folder == "a" { 1_766_000_361_535_u64 } else { 1_766_000_361_536 };
+        let file = logs.put(&format!("{folder}/session.jsonl"), format!("{{\"ts\":{time}}}\n"));
+        file.display().to_string()
+    });
+    let printed = run(["import", &paths[0], &paths[1], &logs.url()]).ok();
+    assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
+    let again = run(["import", &paths[0], &paths[1], &logs.url()]).ok();
+    assert!(again.ends_with("2 files, 0 of 2 entries new\n"), "{again}");
 }
 
 #[rstest]
@@ -207,6 +297,58 @@ fn what_is_not_there_is_named() {
     let message = run(["import", &missing, &logs.url()]).refused(3);
     assert!(message.contains(&missing), "{message}");
     assert_eq!(logs.place.listing(), []);
+}
+
+/// A pipe can be read once, and a log is read twice.
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    let logs = Logs::new(Kind::Fs);
+    for path in ["/dev/stdin", "/dev/null"] {
+        let message = run_with(["import", path, &logs.url()], "{}\n").refused(3);
+        assert!(message.contains(&format!("cannot import {path}: ")), "{message}");
+        assert!(message.contains("not a regular file"), "{message}");
+        assert_eq!(logs.place.listing(), []);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_do_not_stop_the_others() {
+    use std::os::unix::fs::symlink;
+
+    let logs = Logs::new(Kind::Fs);
+    let file = logs.put(&format!("{S}.jsonl"), "{}\n");
+    let folder = file.parent().unwrap();
+    symlink("nowhere", folder.join("latest")).unwrap();
+    symlink("itself", folder.join("itself")).unwrap();
+    let linked = logs.place.path("elsewhere");
+    fs::write(&linked, "{}\n").unwrap();
+    symlink(&linked, folder.join(format!("{G}.jsonl"))).unwrap();
+    let printed = logs.import(&[]).ok();
+    assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
+
+    symlink("nowhere", folder.join("gone.jsonl")).unwrap();
+    symlink("/dev/null", folder.join("null.jsonl")).unwrap();
+    let ended = logs.import(&[]);
+    assert_eq!((ended.status, &*ended.stderr), (Some(1), ""), "salvaging would not help");
+    for why in [
+        "gone.jsonl: refused: it is a link to nothing",
+        "null.jsonl: refused: it is not a regular file",
+    ] {
+        assert!(ended.stdout.contains(why), "{}", ended.stdout);
+    }
+    assert!(ended.stdout.ends_with("4 files, 0 of 2 entries new, 2 refused\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_store_among_the_logs_does_not_stop_them() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), "{}\n");
+    append(&format!("fs:{}", logs.place.path("logs/store").display()), "{}\n");
+    logs.put("store/.session-store/torn/old.jsonl", "{\"torn\":");
+    let printed = logs.import(&[]).ok();
+    assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
 }
 
 #[test]

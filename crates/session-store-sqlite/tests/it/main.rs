@@ -13,6 +13,9 @@ mod full_disk;
 mod limits;
 mod log;
 mod open;
+mod power;
+#[cfg(unix)]
+mod read_only;
 mod refused;
 
 /// A fresh store, its file, and the folder that both live in.
