@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 
 use session_store_core::{Capability, SegmentId, SessionId, Store};
 
@@ -35,6 +36,9 @@ pub enum Need {
     Operation(Capability),
     /// A promise that the store must declare, or the check says nothing about it.
     Guarantee(Capability),
+    /// A store that declares `conditional_append` or `atomic_batch`, and so has an `append_all` of its own
+    /// (A7).
+    OwnBatches,
     /// A store that keeps pods.
     Pods,
     /// [`Storage::folder`].
@@ -47,17 +51,32 @@ pub enum Need {
     NewerFormat,
     /// [`Storage::open_missing`].
     MissingPlace,
+    /// [`Storage::address`] and [`Harness::helper`].
+    Process,
+    /// The same, where the address is a path of files.
+    FilesInProcess,
 }
 
 impl Need {
     /// Why the check can't run, if this need is why.
-    fn missing(self, store: &dyn Store, storage: &dyn Storage) -> Option<String> {
+    fn missing(
+        self,
+        harness: &dyn Harness,
+        storage: &dyn Storage,
+        store: &dyn Store,
+    ) -> Option<String> {
+        let process = || storage.address().is_some() && harness.helper().is_some();
         let log_file = || storage.log_file(SessionId::new(), SegmentId::new()).is_some();
         let (met, reason) = match self {
             Self::Operation(_) => return None,
             Self::Guarantee(capability) => {
                 let reason = format!("the store does not declare {capability}");
                 return (!store.capabilities().has(capability)).then_some(reason);
+            }
+            Self::OwnBatches => {
+                let own = [Capability::ConditionalAppend, Capability::AtomicBatch];
+                let declared = own.iter().any(|&capability| store.capabilities().has(capability));
+                (declared, "the store declares neither conditional_append nor atomic_batch")
             }
             Self::Pods => (store.pods().is_some(), "the store keeps no pods"),
             Self::Folder => (storage.folder().is_some(), "the harness names no folder"),
@@ -71,6 +90,11 @@ impl Need {
             }
             Self::MissingPlace => {
                 (storage.open_missing().is_some(), "the harness has no place without a storage")
+            }
+            Self::Process => (process(), "the harness cannot open it in another process"),
+            Self::FilesInProcess => {
+                let files = storage.address().is_some_and(|address| Path::new(&address).exists());
+                (files && process(), "the harness names no path that another process can open")
             }
         };
         (!met).then(|| reason.to_owned())
@@ -110,8 +134,8 @@ impl Check {
         match panic::catch_unwind(AssertUnwindSafe(|| self.verdict(&run))) {
             Ok(Ok(None)) => Outcome::Passed,
             Ok(Ok(Some(reason))) => Outcome::CannotRun(reason),
-            Ok(Err(failure)) => Outcome::Failed(self.report(&failure.to_string(), &run)),
-            Err(cause) => Outcome::Failed(self.report(&panic_text(&*cause), &run)),
+            Ok(Err(failure)) => Outcome::Failed(self.report(&failure.to_string(), run)),
+            Err(cause) => Outcome::Failed(self.report(&panic_text(&*cause), run)),
         }
     }
 
@@ -124,7 +148,9 @@ impl Check {
             if let Some(operation) = self.needs.iter().find_map(|need| need.undeclared(&*store)) {
                 return unsupported::must_be_refused(run, operation).map(|()| None);
             }
-            let missing = self.needs.iter().find_map(|need| need.missing(&*store, &*storage));
+            let harness = run.harness();
+            let missing =
+                self.needs.iter().find_map(|need| need.missing(harness, &*storage, &*store));
             if missing.is_some() {
                 return Ok(missing);
             }
@@ -132,8 +158,8 @@ impl Check {
         (self.body)(run).map(|()| None)
     }
 
-    fn report(&self, failure: &str, run: &Run<'_>) -> String {
-        format!("{self}\n{failure}\n{}", run.trail())
+    fn report(&self, failure: &str, run: Run<'_>) -> String {
+        format!("{self}\n{failure}\n{}", run.into_story())
     }
 }
 

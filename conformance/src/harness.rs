@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 
@@ -10,6 +11,25 @@ use session_store_core::{SegmentId, SessionId, Store, StoreError};
 pub trait Harness: Sync {
     /// A fresh, empty storage that shares nothing with any other (S1).
     fn fresh(&self) -> Box<dyn Storage>;
+
+    /// Opens a storage of this kind by its [address](Storage::address), in another process than the one
+    /// that made it.
+    ///
+    /// # Errors
+    /// Whatever the backend's own `open` answers; unless implemented, that it is not.
+    fn open_at(&self, _address: &str) -> Result<Box<dyn Store>, StoreError> {
+        Err(no_open_at())
+    }
+
+    /// A command that starts a process which calls [`serve`](crate::serve) with this harness, and prints
+    /// nothing that could be taken for its answers. In a test program `conformance_tests!` sees to it.
+    fn helper(&self) -> Option<Command> {
+        None
+    }
+}
+
+fn no_open_at() -> StoreError {
+    io::Error::new(io::ErrorKind::Unsupported, "a storage with an address needs open_at").into()
 }
 
 impl<F, S> Harness for F
@@ -19,6 +39,10 @@ where
 {
     fn fresh(&self) -> Box<dyn Storage> {
         Box::new(self())
+    }
+
+    fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
+        S::open_at(address)
     }
 }
 
@@ -48,6 +72,27 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// Whatever the backend's own `open` answers.
     fn open(&self) -> Result<Box<dyn Store>, StoreError>;
+
+    /// What another process needs to know to open this storage: a path, a URL. It goes with `open_at`.
+    fn address(&self) -> Option<String> {
+        None
+    }
+
+    /// Opens a handle on the storage of that address, as [`open`](Self::open) does; in another process.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_at(_address: &str) -> Result<Box<dyn Store>, StoreError>
+    where
+        Self: Sized,
+    {
+        Err(no_open_at())
+    }
+
+    /// Leaves the data where it is when the storage is dropped, and says where: a check has failed on it.
+    fn keep(&mut self) -> Option<PathBuf> {
+        None
+    }
 
     /// The folder that holds the whole storage, where it is one: other programs' files are put beside its
     /// own (L4).

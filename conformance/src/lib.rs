@@ -33,13 +33,21 @@ mod check;
 mod checks;
 mod failure;
 mod harness;
+mod history;
+mod linear;
 mod list;
 mod log;
+mod message;
+#[cfg(feature = "model")]
+mod model;
 mod provided;
+mod random;
 mod recorded;
+mod remote;
 mod report;
 mod run;
 mod sample;
+mod serve;
 mod snapshot;
 mod suite;
 mod threads;
@@ -49,6 +57,9 @@ mod unsupported;
 pub use check::{Check, Need, Outcome};
 pub use harness::{Harness, Storage};
 pub use list::CHECKS;
+#[cfg(feature = "model")]
+pub use model::{SEQUENCES, agrees_with_the_model};
 pub use report::{Report, run_all};
+pub use serve::serve;
 #[doc(hidden)]
-pub use suite::{assert_holds, assert_skips_are_needed};
+pub use suite::{InTests, assert_holds, assert_skips_are_needed, write_report};

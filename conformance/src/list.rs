@@ -10,7 +10,10 @@ use session_store_core::Capability::{
 
 use crate::check::{
     Check,
-    Need::{Folder, Guarantee, LogFile, MissingPlace, NewerFormat, Operation, Overwrite, Pods},
+    Need::{
+        FilesInProcess, Folder, Guarantee, LogFile, MissingPlace, NewerFormat, Operation,
+        Overwrite, OwnBatches, Pods, Process,
+    },
 };
 
 /// Calls the macro `$callback` with the whole list, after the other tokens given.
@@ -55,7 +58,7 @@ macro_rules! for_each_check {
                 a6_never_twice A6 [] "no append is there twice, whatever its caller was told";
                 a7_batches_are_in_order A7 [] "append_all is in order";
                 a7_an_empty_batch_is_nothing A7 [] "an empty batch creates and changes nothing";
-                a7_batches_stay_contiguous A7 [] "append_all is contiguous while others append";
+                a7_batches_stay_contiguous A7 [OwnBatches] "append_all is contiguous while others append";
                 a7_batches_show_whole A7 [Guarantee(AtomicBatch)] "readers see all of an atomic batch or none";
                 a8_one_segment_id_in_two_sessions A8 [] "one segment id under two sessions is two logs";
                 a8_traces_of_two_sessions A8 [Operation(ReadTraces)] "and two traces";
@@ -166,6 +169,21 @@ macro_rules! for_each_check {
                 h6_a_writer_rolls_back_its_own H6 [Operation(ConditionalAppend)] "truncate_if cuts where nobody has written since";
                 h6_another_entry_is_a_conflict H6 [Operation(ConditionalAppend)] "else it is a Conflict, and nothing changes";
                 h6_it_never_cuts_anothers H6 [Operation(ConditionalAppend)] "truncate_if never cuts an entry that it did not know";
+            }
+            histories {
+                a4_one_history_of_appends A4 [] "one order explains what writers and readers at the same time were told";
+                t5_one_history_of_cuts T5 [] "and so with truncates and replaces among them";
+                t5_one_history_of_deletes T5 [Operation(Delete)] "and so with deletes among them";
+            }
+            processes {
+                a3_other_processes_see_it A3 [Guarantee(MultiProcess), Process] "another process sees an acknowledged change at once";
+                a4_one_history_of_processes A4 [Guarantee(MultiProcess), Process] "one order explains what processes at the same time were told";
+                c5_other_processes_are_counted C5 [Guarantee(MultiProcess), Process] "the count has every acknowledged append of other processes at once";
+                h2_one_process_wins H2 [Operation(ConditionalAppend), Guarantee(MultiProcess), Process] "of processes that hold the same head exactly one wins";
+                t5_one_history_of_cutting_processes T5 [Guarantee(MultiProcess), Process] "one order explains appends and cuts of several processes";
+                s6_processes_open_at_once S6 [Guarantee(MultiProcess), Process] "processes that open an empty storage at one moment all succeed";
+                s3_a_killed_writer_loses_nothing S3 [Guarantee(Persistent), Process] "a killed writer loses nothing that was acknowledged, and leaves a log that can be used";
+                a5_a_full_disk_changes_nothing A5 [FilesInProcess] "an append that finds no room changes nothing, and the next one works once there is some";
             }
             delete {
                 d1_a_deleted_segment_is_gone D1 [Operation(Delete)] "listing, lookup and exists agree at once on a deleted segment";

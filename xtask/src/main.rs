@@ -1,6 +1,8 @@
 //! Every chore of this workspace as a command: `cargo xtask COMMAND`.
 
+mod conformance;
 mod lint;
+mod servers;
 mod test;
 mod tidy;
 
@@ -23,10 +25,18 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Cut the power under stores and see what is left: needs root, loop devices, mkfs.ext4 and python3
+    Torture,
     /// Check format, clippy, documentation, features and conventions
     Lint,
     /// Check the conventions of this workspace that no other tool knows
     Tidy,
+    /// Publish what each check of the conformance kit catches, and what it says of our backends
+    Conformance {
+        /// Only run the gallery of broken stores and print which checks catch each
+        #[arg(long)]
+        gallery: bool,
+    },
     /// Everything that a change must pass: lint and test
     Ci,
 }
@@ -46,7 +56,9 @@ fn run(chore: Chore) -> Done {
     shell.change_dir(root());
     match chore {
         Chore::Test { arguments } => test::run(&shell, &arguments),
+        Chore::Torture => test::torture(&shell),
         Chore::Lint => lint::run(&shell),
+        Chore::Conformance { gallery } => conformance::run(&shell, gallery),
         Chore::Tidy => tidy::run(&shell),
         Chore::Ci => {
             lint::run(&shell)?;

@@ -104,6 +104,7 @@ pub(crate) fn d1_an_append_afterwards_makes_it_anew(run: &Run<'_>) -> Verdict {
 pub(crate) fn d1_deleted_stays_deleted(run: &Run<'_>) -> Verdict {
     let store = run.open()?;
     let (log, stays) = (Log::with(&store, &numbered(0..5))?, Log::with(&store, &numbered(0..2))?);
+    log.must_hold(&numbered(0..5), "before it is deleted")?;
     log.delete()?;
     let (gone, stays) = (log.ids(), stays.ids());
     drop(store);

@@ -6,6 +6,7 @@ use session_store_core::{Capability, Head, LogEntry, Store, StoreError};
 
 use crate::failure::{Failure, Verdict, ensure, ensure_err, same};
 use crate::log::Log;
+use crate::recorded::Recorded;
 use crate::run::Run;
 use crate::sample::{entry, numbered, signed, trace};
 use crate::snapshot::Snapshot;
@@ -16,7 +17,7 @@ const WRITERS: usize = 4;
 const ROUNDS: usize = 15;
 
 /// Something that is done to a log.
-type Change = fn(&Log<'_>) -> Result<(), StoreError>;
+pub(super) type Change = fn(&Log<'_>) -> Result<(), StoreError>;
 
 pub(crate) fn h1_unknown_has_none(run: &Run<'_>) -> Verdict {
     let store = run.open()?;
@@ -156,19 +157,19 @@ pub(crate) fn h2_no_entries_only_compare(run: &Run<'_>) -> Verdict {
     before.must_be_what(&store, "a comparison changes nothing")
 }
 
-/// Lets all writers act on the same head; exactly one may win, and only its entries may be there.
-fn one_winner(run: &Run<'_>, start: Change) -> Verdict {
-    let handles = run.open_many(WRITERS)?;
+/// Lets all handles act on the same head; exactly one may win, and only its entries may be there.
+pub(super) fn one_winner(handles: &[Recorded], start: Change) -> Verdict {
+    let writers = handles.len();
     for _ in 0..ROUNDS {
         let log = Log::new(&handles[0]);
         start(&log)?;
         let (head, base) = (log.head()?, log.count().unwrap_or(0));
         let batch = |writer| vec![signed(writer, 0, 1_021), signed(writer, 1, 13)];
-        let told = race(WRITERS, |writer| {
+        let told = race(writers, |writer| {
             Ok(log.through(&handles[writer]).append_if(head, &batch(writer)))
         })?;
-        let winners: Vec<_> = (0..WRITERS).filter(|&writer| told[writer].is_ok()).collect();
-        ensure!(winners.len() == 1, "of {WRITERS} writers with one head {winners:?} won: {told:?}");
+        let winners: Vec<_> = (0..writers).filter(|&writer| told[writer].is_ok()).collect();
+        ensure!(winners.len() == 1, "of {writers} writers with one head {winners:?} won: {told:?}");
         let appended = log.entries()?.split_off(base);
         same(&appended, &batch(winners[0]), "only the winner's entries are there")?;
         for result in told.into_iter().filter(Result::is_err) {
@@ -179,11 +180,11 @@ fn one_winner(run: &Run<'_>, start: Change) -> Verdict {
 }
 
 pub(crate) fn h2_one_writer_wins(run: &Run<'_>) -> Verdict {
-    one_winner(run, |log| log.append_all(&numbered(0..2)))
+    one_winner(&run.open_many(WRITERS)?, |log| log.append_all(&numbered(0..2)))
 }
 
 pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> Verdict {
-    one_winner(run, |_| Ok(()))
+    one_winner(&run.open_many(WRITERS)?, |_| Ok(()))
 }
 
 pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> Verdict {

@@ -89,6 +89,10 @@ pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> Verdict {
 pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> Verdict {
     let store = run.open()?;
     let (shorter, regrown) = (Log::with(&store, &oddities())?, Log::with(&store, &oddities())?);
+    for log in [shorter, regrown] {
+        // A handle that has read them is the one that could bring them back.
+        log.must_hold(&oddities(), "before the cut")?;
+    }
     shorter.truncate(1)?;
     regrown.truncate(2)?;
     regrown.append_all(&numbered(0..2))?;

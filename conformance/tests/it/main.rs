@@ -1,6 +1,9 @@
 //! Tests of the kit itself: stores that must pass, stores that must be caught, and the macro.
 
+mod calls;
 mod gallery;
+mod jsonl;
 mod legal;
+mod lines;
 mod suite;
 mod twist;

@@ -1,12 +1,13 @@
 //! The macro for third parties, the filter, and what a failure prints.
 
 use session_store_conformance::{
-    CHECKS, Outcome, Storage, assert_holds, assert_skips_are_needed, run_all,
+    CHECKS, Outcome, Report, Storage, agrees_with_the_model, assert_holds, assert_skips_are_needed,
+    run_all,
 };
 use session_store_core::{LogEntry, Store};
 use session_store_memory::MemoryStore;
 
-use crate::twist::{Answer, Key, Twist, shared};
+use crate::twist::{Answer, Inner, Key, Twist, shared};
 
 fn memory() -> impl Storage {
     let store = MemoryStore::new();
@@ -71,7 +72,10 @@ fn a_filter_chooses() {
     assert_eq!(report.results.len(), 1);
     assert_eq!(
         report.to_string(),
-        "ok       t2_past_the_end_is_refused\n1 passed, 0 failed, 0 not run, of 1 checks\n"
+        format!(
+            "ok       t2_past_the_end_is_refused\n1 passed, 0 failed, 0 not run, of 1 checks (kit {})\n",
+            Report::KIT
+        )
     );
 }
 
@@ -80,7 +84,7 @@ fn a_filter_chooses() {
 struct Loses;
 
 impl Twist for Loses {
-    fn append(&self, inner: &MemoryStore, (s, g): Key, _: &LogEntry) -> Answer<()> {
+    fn append(&self, inner: &Inner, (s, g): Key, _: &LogEntry) -> Answer<()> {
         inner.create_segment(s, g, &[])
     }
 }
@@ -101,12 +105,31 @@ fn a_failure_tells_clause_operations_expected_and_found() {
     }
 }
 
+#[test]
+fn the_reference_backend_agrees_with_the_model() {
+    agrees_with_the_model(&memory).unwrap();
+}
+
+#[test]
+fn what_differs_from_the_model_is_shrunk() {
+    let story = agrees_with_the_model(&shared::<Loses>).unwrap_err();
+    for told in [
+        "the store and the model differ",
+        "append(s1, g2,",
+        "seed: SESSION_STORE_CONFORMANCE_SEED=",
+    ] {
+        assert!(story.contains(told), "{told} is not in:\n{story}");
+    }
+    // One append that is lost, and the looks that show it, are all that is left.
+    assert_eq!(story.matches(" append(").count(), 1, "{story}");
+}
+
 /// Panics where it should answer.
 #[derive(Default)]
 struct Panics;
 
 impl Twist for Panics {
-    fn count(&self, _: &MemoryStore, _: Key) -> Answer<usize> {
+    fn count(&self, _: &Inner, _: Key) -> Answer<usize> {
         panic!("the count is gone");
     }
 }

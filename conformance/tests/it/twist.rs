@@ -1,5 +1,6 @@
 //! A memory store in which single methods can be replaced: what the gallery of broken stores is made of.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use session_store_conformance::Storage;
@@ -9,125 +10,143 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
+use crate::calls::Calls;
+
 pub(crate) type Answer<T> = Result<T, StoreError>;
 pub(crate) type Key = (SessionId, SegmentId);
 
+/// A storage that is right, and what is known of the calls on it.
+#[derive(Default)]
+pub(crate) struct Inner {
+    store: MemoryStore,
+    calls: Calls,
+}
+
+impl Inner {
+    /// Waits in the middle of a call until another thread has made one.
+    pub(crate) fn let_others_in(&self) {
+        self.calls.await_another();
+    }
+}
+
+impl Deref for Inner {
+    type Target = MemoryStore;
+
+    fn deref(&self) -> &MemoryStore {
+        &self.store
+    }
+}
+
 /// Each method does what the memory store does, unless replaced.
 pub(crate) trait Twist: Default + Send + Sync + 'static {
-    fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
         inner.append(s, g, entry)
     }
-    fn read_all(&self, inner: &MemoryStore, (s, g): Key) -> Answer<Vec<LogEntry>> {
+    fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
         inner.read_all(s, g)
     }
-    fn list_sessions(&self, inner: &MemoryStore) -> Answer<Vec<SessionId>> {
+    fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
         inner.list_sessions()
     }
-    fn list_segments(&self, inner: &MemoryStore, s: SessionId) -> Answer<Vec<SegmentId>> {
+    fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
         inner.list_segments(s)
     }
-    fn lookup_session_of(&self, inner: &MemoryStore, g: SegmentId) -> Answer<Option<SessionId>> {
+    fn lookup_session_of(&self, inner: &Inner, g: SegmentId) -> Answer<Option<SessionId>> {
         inner.lookup_session_of(g)
     }
-    fn create(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+    fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
         inner.create_segment(s, g, entries)
     }
-    fn exists(&self, inner: &MemoryStore, (s, g): Key) -> Answer<bool> {
+    fn exists(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
         inner.exists(s, g)
     }
-    fn count(&self, inner: &MemoryStore, (s, g): Key) -> Answer<usize> {
+    fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
         inner.read_entry_count(s, g)
     }
-    fn append_trace(&self, inner: &MemoryStore, (s, g): Key, entry: &TraceEntry) -> Answer<()> {
+    fn append_trace(&self, inner: &Inner, (s, g): Key, entry: &TraceEntry) -> Answer<()> {
         inner.append_trace(s, g, entry)
     }
-    fn truncate(&self, inner: &MemoryStore, (s, g): Key, entries_len: usize) -> Answer<()> {
+    fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
         inner.truncate(s, g, entries_len)
     }
-    fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
+    fn capabilities(&self, inner: &Inner) -> Capabilities {
         // The storage outlives its handles here, and stands in for one that several processes open.
         inner.capabilities().with(Capability::Persistent).with(Capability::MultiProcess)
     }
     fn keeps_pods(&self) -> bool {
         true
     }
-    fn append_all(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+    fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
         inner.append_all(s, g, entries)
     }
-    fn page(&self, inner: &MemoryStore, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
         inner.read_page(s, g, start, bytes)
     }
-    fn head(&self, inner: &MemoryStore, (s, g): Key) -> Answer<Option<Head>> {
+    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
         inner.head(s, g)
     }
     fn append_if(
         &self,
-        inner: &MemoryStore,
+        inner: &Inner,
         (s, g): Key,
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Answer<Head> {
         inner.append_if(s, g, expected, entries)
     }
-    fn truncate_if(
-        &self,
-        inner: &MemoryStore,
-        (s, g): Key,
-        expected: Head,
-        len: usize,
-    ) -> Answer<Head> {
+    fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
         inner.truncate_if(s, g, expected, len)
     }
     fn trace_page(
         &self,
-        inner: &MemoryStore,
+        inner: &Inner,
         (s, g): Key,
         start: usize,
         bytes: usize,
     ) -> Answer<TracePage> {
         inner.read_trace_page(s, g, start, bytes)
     }
-    fn delete_segment(&self, inner: &MemoryStore, (s, g): Key) -> Answer<bool> {
+    fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
         inner.delete_segment(s, g)
     }
-    fn delete_session(&self, inner: &MemoryStore, s: SessionId) -> Answer<bool> {
+    fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
         inner.delete_session(s)
     }
-    fn sync(&self, inner: &MemoryStore) -> Answer<()> {
+    fn sync(&self, inner: &Inner) -> Answer<()> {
         inner.sync()
     }
-    fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+    fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
         inner.put_pod(name, pod)
     }
-    fn read_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<Option<Pod>> {
+    fn read_pod(&self, inner: &Inner, name: &PodName) -> Answer<Option<Pod>> {
         inner.read_pod(name)
     }
-    fn list_pods(&self, inner: &MemoryStore) -> Answer<Vec<PodName>> {
+    fn list_pods(&self, inner: &Inner) -> Answer<Vec<PodName>> {
         inner.list_pods()
     }
-    fn delete_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<bool> {
+    fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
         inner.delete_pod(name)
     }
     /// The last handle that shares this twist is dropped.
-    fn close(&self, _inner: &MemoryStore) {}
+    fn close(&self, _inner: &Inner) {}
 }
 
 /// A handle. What the twist remembers is the storage's, or the handle's own.
 pub(crate) struct Twisted<T: Twist> {
-    inner: MemoryStore,
+    inner: Arc<Inner>,
     twist: Arc<T>,
 }
 
 /// A storage whose handles share one twist.
 pub(crate) fn shared<T: Twist>() -> impl Storage {
-    let (inner, twist) = (MemoryStore::new(), Arc::new(T::default()));
-    move || Twisted { inner: inner.clone(), twist: Arc::clone(&twist) }
+    let (inner, twist) = (Arc::<Inner>::default(), Arc::new(T::default()));
+    move || Twisted { inner: Arc::clone(&inner), twist: Arc::clone(&twist) }
 }
 
 /// A storage in which each handle has a twist of its own: a cache, a buffer.
 pub(crate) fn for_each_handle<T: Twist>() -> impl Storage {
-    let inner = MemoryStore::new();
-    move || Twisted { inner: inner.clone(), twist: Arc::new(T::default()) }
+    let inner = Arc::<Inner>::default();
+    move || Twisted { inner: Arc::clone(&inner), twist: Arc::new(T::default()) }
 }
 
 impl<T: Twist> Drop for Twisted<T> {
@@ -138,36 +157,42 @@ impl<T: Twist> Drop for Twisted<T> {
     }
 }
 
+impl<T: Twist> Twisted<T> {
+    fn call<A>(&self, call: impl FnOnce() -> A) -> A {
+        self.inner.calls.make(call)
+    }
+}
+
 impl<T: Twist> Store for Twisted<T> {
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
-        self.twist.append(&self.inner, (s, g), entry)
+        self.call(|| self.twist.append(&self.inner, (s, g), entry))
     }
     fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
-        self.twist.read_all(&self.inner, (s, g))
+        self.call(|| self.twist.read_all(&self.inner, (s, g)))
     }
     fn list_sessions(&self) -> Answer<Vec<SessionId>> {
-        self.twist.list_sessions(&self.inner)
+        self.call(|| self.twist.list_sessions(&self.inner))
     }
     fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
-        self.twist.list_segments(&self.inner, s)
+        self.call(|| self.twist.list_segments(&self.inner, s))
     }
     fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
-        self.twist.lookup_session_of(&self.inner, g)
+        self.call(|| self.twist.lookup_session_of(&self.inner, g))
     }
     fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.twist.create(&self.inner, (s, g), entries)
+        self.call(|| self.twist.create(&self.inner, (s, g), entries))
     }
     fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.twist.exists(&self.inner, (s, g))
+        self.call(|| self.twist.exists(&self.inner, (s, g)))
     }
     fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
-        self.twist.count(&self.inner, (s, g))
+        self.call(|| self.twist.count(&self.inner, (s, g)))
     }
     fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
-        self.twist.append_trace(&self.inner, (s, g), entry)
+        self.call(|| self.twist.append_trace(&self.inner, (s, g), entry))
     }
     fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
-        self.twist.truncate(&self.inner, (s, g), entries_len)
+        self.call(|| self.twist.truncate(&self.inner, (s, g), entries_len))
     }
     fn capabilities(&self) -> Capabilities {
         self.twist.capabilities(&self.inner)
@@ -176,13 +201,13 @@ impl<T: Twist> Store for Twisted<T> {
         self.twist.keeps_pods().then_some(self)
     }
     fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.twist.append_all(&self.inner, (s, g), entries)
+        self.call(|| self.twist.append_all(&self.inner, (s, g), entries))
     }
     fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
-        self.twist.page(&self.inner, (s, g), start, bytes)
+        self.call(|| self.twist.page(&self.inner, (s, g), start, bytes))
     }
     fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
-        self.twist.head(&self.inner, (s, g))
+        self.call(|| self.twist.head(&self.inner, (s, g)))
     }
     fn append_if(
         &self,
@@ -191,10 +216,10 @@ impl<T: Twist> Store for Twisted<T> {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Answer<Head> {
-        self.twist.append_if(&self.inner, (s, g), expected, entries)
+        self.call(|| self.twist.append_if(&self.inner, (s, g), expected, entries))
     }
     fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Answer<Head> {
-        self.twist.truncate_if(&self.inner, (s, g), expected, len)
+        self.call(|| self.twist.truncate_if(&self.inner, (s, g), expected, len))
     }
     fn read_trace_page(
         &self,
@@ -203,30 +228,30 @@ impl<T: Twist> Store for Twisted<T> {
         start: usize,
         bytes: usize,
     ) -> Answer<TracePage> {
-        self.twist.trace_page(&self.inner, (s, g), start, bytes)
+        self.call(|| self.twist.trace_page(&self.inner, (s, g), start, bytes))
     }
     fn delete_segment(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.twist.delete_segment(&self.inner, (s, g))
+        self.call(|| self.twist.delete_segment(&self.inner, (s, g)))
     }
     fn delete_session(&self, s: SessionId) -> Answer<bool> {
-        self.twist.delete_session(&self.inner, s)
+        self.call(|| self.twist.delete_session(&self.inner, s))
     }
     fn sync(&self) -> Answer<()> {
-        self.twist.sync(&self.inner)
+        self.call(|| self.twist.sync(&self.inner))
     }
 }
 
 impl<T: Twist> PodStore for Twisted<T> {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Answer<()> {
-        self.twist.put_pod(&self.inner, name, pod)
+        self.call(|| self.twist.put_pod(&self.inner, name, pod))
     }
     fn read_pod(&self, name: &PodName) -> Answer<Option<Pod>> {
-        self.twist.read_pod(&self.inner, name)
+        self.call(|| self.twist.read_pod(&self.inner, name))
     }
     fn list_pods(&self) -> Answer<Vec<PodName>> {
-        self.twist.list_pods(&self.inner)
+        self.call(|| self.twist.list_pods(&self.inner))
     }
     fn delete_pod(&self, name: &PodName) -> Answer<bool> {
-        self.twist.delete_pod(&self.inner, name)
+        self.call(|| self.twist.delete_pod(&self.inner, name))
     }
 }

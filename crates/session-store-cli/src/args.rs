@@ -55,6 +55,11 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Compare two stores, entry by entry
     Verify(VerifyArgs),
+    /// Read a whole store and name what is wrong in it
+    ///
+    /// Reads every log and trace to its end, and looks every segment up. The exit status is 1 if something
+    /// is wrong. Torn ends of files are no fault: the next append moves them aside.
+    Check(CheckArgs),
     /// List sessions, or the segments of one session
     Ls(LsArgs),
     /// Print a segment's entries exactly as stored, one a line
@@ -83,9 +88,23 @@ pub(crate) enum Command {
     /// With SEGMENT, deletes that segment and its trace; with --session alone, the session with all its
     /// segments. Pods that point there stay. Asks first, unless --yes is given.
     Rm(RmArgs),
+    /// Check that a live store keeps the contract
+    ///
+    /// Runs the checks of the conformance kit among what is stored there, in sessions and pods of its own,
+    /// and deletes them. A check that would touch what is somebody else's is not run.
+    Qualify(QualifyArgs),
     /// Work with pods: named agents that point to their session
     #[command(subcommand)]
     Pods(PodsCommand),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct QualifyArgs {
+    /// The store to check; it must be able to delete
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// Run only the checks whose id contains this text, such as t2_
+    pub(crate) filter: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -134,6 +153,17 @@ pub(crate) struct VerifyArgs {
     /// The other store
     #[arg(value_parser = UrlParser)]
     pub(crate) b: StoreUrl,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The store to check
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// First write down again what is kept apart from the logs and can be lost: in Redis, which session
+    /// holds each segment. Logs are left as they are
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(clap::Args)]

@@ -1,10 +1,9 @@
 //! Stores that lose, double or change what they were given.
 
 use session_store_core::{LogEntry, Page, Store, StoreError};
-use session_store_memory::MemoryStore;
 
 use super::broken;
-use crate::twist::{Answer, Key};
+use crate::twist::{Answer, Inner, Key};
 
 fn entry(text: String) -> LogEntry {
     LogEntry::from_json(text).expect("what is made of an entry is an entry")
@@ -13,7 +12,7 @@ fn entry(text: String) -> LogEntry {
 broken! {
     /// A number goes through a float and back.
     rewrites_numbers in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, given: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
             inner.append(s, g, &entry(given.as_json().replace("1.0", "1")))
         }
     }
@@ -23,7 +22,7 @@ broken! {
 broken! {
     /// The text is trimmed of the spaces between its tokens.
     compacts_replaced_logs in shared {
-        fn create(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             let compact: Vec<_> =
                 entries.iter().map(|given| entry(given.as_json().replace("{ ", "{"))).collect();
             inner.create_segment(s, g, &compact)
@@ -35,7 +34,7 @@ broken! {
 broken! {
     /// A page is read with another decoder than a log.
     pages_lose_escapes in shared {
-        fn page(&self, inner: &MemoryStore, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
             let Page { entries, head, .. } = inner.read_page(s, g, start, bytes)?;
             let unescaped = |given: &LogEntry| entry(given.as_json().replace(r"\/", "/"));
             Ok(Page::new(entries.iter().map(unescaped).collect(), head))
@@ -46,6 +45,7 @@ broken! {
         e1_kept_by_pages
         r6_the_traits_body_agrees
         t1_it_keeps_the_first
+        t4_what_was_cut_stays_cut
         t6_siblings_stay
     }
 }
@@ -53,7 +53,7 @@ broken! {
 broken! {
     /// A unique index over the text.
     merges_equal_entries in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, given: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
             let known = inner.read_all(s, g).unwrap_or_default();
             if known.last() == Some(given) { Ok(()) } else { inner.append(s, g, given) }
         }
@@ -69,7 +69,7 @@ broken! {
 broken! {
     /// What it does not know, it drops.
     drops_unknown_kinds in shared {
-        fn read_all(&self, inner: &MemoryStore, (s, g): Key) -> Answer<Vec<LogEntry>> {
+        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
             let known = |entry: &LogEntry| !entry.as_json().contains("from_the_future");
             Ok(inner.read_all(s, g)?.into_iter().filter(known).collect())
         }
@@ -80,7 +80,7 @@ broken! {
 broken! {
     /// A limit of the engine that was found out too late.
     stores_what_is_too_large in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, given: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
             inner.append(s, g, given)?;
             let (size, limit) = (given.as_json().len() as u64, 1 << 20);
             if size > limit { Err(StoreError::TooLarge { size, limit }) } else { Ok(()) }
@@ -92,7 +92,7 @@ broken! {
 broken! {
     /// A fixed buffer in the way of a batch.
     cuts_long_batches in shared {
-        fn append_all(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             inner.append_all(s, g, &entries[..entries.len().min(1_024)])
         }
     }
@@ -102,7 +102,7 @@ broken! {
 broken! {
     /// What no longer fits one request is sent in requests, the last one first.
     reorders_long_batches in shared {
-        fn append_all(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             let (first, rest) = entries.split_at(entries.len().min(700));
             inner.append_all(s, g, rest)?;
             inner.append_all(s, g, first)

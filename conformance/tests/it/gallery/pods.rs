@@ -1,10 +1,9 @@
 //! Stores that mix up, trim or forget pods.
 
 use session_store_core::{Pod, PodName, PodStore};
-use session_store_memory::MemoryStore;
 
 use super::broken;
-use crate::twist::Answer;
+use crate::twist::{Answer, Inner};
 
 fn folded(name: &PodName) -> PodName {
     name.as_str().to_ascii_lowercase().parse().expect("a name stays one in lower case")
@@ -13,13 +12,13 @@ fn folded(name: &PodName) -> PodName {
 broken! {
     /// A case-insensitive collation.
     folds_the_case_of_pods in shared {
-        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
             inner.put_pod(&folded(name), pod)
         }
-        fn read_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<Option<Pod>> {
+        fn read_pod(&self, inner: &Inner, name: &PodName) -> Answer<Option<Pod>> {
             inner.read_pod(&folded(name))
         }
-        fn delete_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<bool> {
+        fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
             inner.delete_pod(&folded(name))
         }
     }
@@ -29,7 +28,7 @@ broken! {
 broken! {
     /// A schema with a column for each field that it knows.
     keeps_only_the_pointer in shared {
-        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
             let pointer = pod.active().map(|active| Pod::new(active.session_id, active.segment_id));
             inner.put_pod(name, &pointer.unwrap_or_else(|| pod.clone()))
         }
@@ -40,7 +39,7 @@ broken! {
 broken! {
     /// Deleting is made to be repeated, and so always works.
     deletes_pods_that_are_not_there in shared {
-        fn delete_pod(&self, inner: &MemoryStore, name: &PodName) -> Answer<bool> {
+        fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
             inner.delete_pod(name).map(|_| true)
         }
     }
@@ -50,7 +49,7 @@ broken! {
 broken! {
     /// The order of a hash table, nearly.
     lists_pods_backwards in shared {
-        fn list_pods(&self, inner: &MemoryStore) -> Answer<Vec<PodName>> {
+        fn list_pods(&self, inner: &Inner) -> Answer<Vec<PodName>> {
             Ok(inner.list_pods()?.into_iter().rev().collect())
         }
     }
@@ -60,9 +59,9 @@ broken! {
 broken! {
     /// Replacing is deleting and putting.
     replaces_pods_in_two_steps in shared {
-        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
             inner.delete_pod(name)?;
-            (0..100).for_each(|_| std::thread::yield_now());
+            inner.let_others_in();
             inner.put_pod(name, pod)
         }
     }
@@ -72,7 +71,7 @@ broken! {
 broken! {
     /// An insert that keeps what is there.
     never_replaces_pods in shared {
-        fn put_pod(&self, inner: &MemoryStore, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
             if inner.read_pod(name)?.is_some() { Ok(()) } else { inner.put_pod(name, pod) }
         }
     }

@@ -10,11 +10,10 @@ use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError,
     TraceEntry, TracePage,
 };
-use session_store_memory::MemoryStore;
 use uuid::Uuid;
 
 use super::broken;
-use crate::twist::{Answer, Key};
+use crate::twist::{Answer, Inner, Key};
 
 /// One entry of the many that concurrent writers append, so that chance has no say in who catches it.
 fn is_unlucky(entry: &LogEntry) -> bool {
@@ -33,7 +32,7 @@ fn refused() -> StoreError {
 broken! {
     /// A client that resends without need.
     appends_twice_now_and_then in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
             if is_unlucky(entry) {
                 inner.append(s, g, entry)?;
             }
@@ -46,7 +45,7 @@ broken! {
 broken! {
     /// The reply is lost, and the error says that nothing happened.
     stores_and_fails_now_and_then in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
             inner.append(s, g, entry)?;
             if is_unlucky(entry) { Err(refused()) } else { Ok(()) }
         }
@@ -57,7 +56,7 @@ broken! {
 broken! {
     /// Acknowledged and dropped: a queue that is full.
     loses_an_entry_now_and_then in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
             if is_unlucky(entry) { Ok(()) } else { inner.append(s, g, entry) }
         }
     }
@@ -67,11 +66,11 @@ broken! {
 broken! {
     /// A batch is a loop of appends: the trait's own body.
     interleaves_batches in shared {
-        fn append_all(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            entries.iter().try_for_each(|entry| {
-                thread::yield_now();
-                inner.append(s, g, entry)
-            })
+        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+            let (first, rest) = entries.split_at(entries.len() / 2);
+            first.iter().try_for_each(|entry| inner.append(s, g, entry))?;
+            inner.let_others_in();
+            rest.iter().try_for_each(|entry| inner.append(s, g, entry))
         }
     }
     caught by { a7_batches_show_whole a7_batches_stay_contiguous }
@@ -80,7 +79,7 @@ broken! {
 broken! {
     /// An empty batch opens the file, and opening makes it.
     empty_batches_create in shared {
-        fn append_all(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             if entries.is_empty() && !inner.exists(s, g)? {
                 return inner.create_segment(s, g, &[]);
             }
@@ -93,7 +92,7 @@ broken! {
 broken! {
     /// Creating what exists appends to it.
     creates_by_appending in shared {
-        fn create(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             if inner.exists(s, g)? { inner.append_all(s, g, entries) } else { inner.create_segment(s, g, entries) }
         }
     }
@@ -108,6 +107,7 @@ broken! {
         h1_it_counts
         t5_an_append_after_it_is_there
         t5_appends_meet_replace
+        t5_one_history_of_cuts
         t7_the_traits_body_is_right
     }
 }
@@ -115,12 +115,12 @@ broken! {
 broken! {
     /// Replacing by what does not fit one request is emptying and filling.
     replaces_in_two_steps in shared {
-        fn create(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             if entries.len() <= 3 {
                 return inner.create_segment(s, g, entries);
             }
             inner.create_segment(s, g, &[])?;
-            (0..100).for_each(|_| thread::yield_now());
+            inner.let_others_in();
             inner.append_all(s, g, entries)
         }
     }
@@ -130,13 +130,13 @@ broken! {
 broken! {
     /// Replacing forgets the trace, as deleting does.
     replacing_takes_the_trace in shared {
-        fn create(&self, inner: &MemoryStore, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
             if inner.exists(s, g)? {
                 self.forgotten.lock().unwrap().insert((s, g));
             }
             inner.create_segment(s, g, entries)
         }
-        fn trace_page(&self, inner: &MemoryStore, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
+        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
             let forgotten = self.forgotten.lock().unwrap().contains(&(s, g));
             if forgotten { Ok(TracePage::default()) } else { inner.read_trace_page(s, g, start, bytes) }
         }
@@ -148,18 +148,18 @@ broken! {
 broken! {
     /// Truncate cuts where it can.
     truncates_past_the_end in shared {
-        fn truncate(&self, inner: &MemoryStore, (s, g): Key, entries_len: usize) -> Answer<()> {
+        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
             let entries = inner.read_entry_count(s, g)?;
             inner.truncate(s, g, entries_len.min(entries))
         }
     }
-    caught by { a5_refusals_change_nothing t2_past_the_end_is_refused }
+    caught by { a5_refusals_change_nothing t2_past_the_end_is_refused t5_one_history_of_cuts }
 }
 
 broken! {
     /// Nothing left is taken for nothing there.
     truncating_to_nothing_deletes in shared {
-        fn truncate(&self, inner: &MemoryStore, (s, g): Key, entries_len: usize) -> Answer<()> {
+        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
             inner.truncate(s, g, entries_len)?;
             if entries_len == 0 { inner.delete_segment(s, g).map(drop) } else { Ok(()) }
         }
@@ -172,6 +172,7 @@ broken! {
         t1_it_keeps_the_first
         t1_its_own_length_changes_nothing
         t1_nothing_left_still_exists
+        t5_one_history_of_cuts
         t6_traces_stay
     }
 }
@@ -179,7 +180,7 @@ broken! {
 broken! {
     /// Truncate makes what it cuts.
     truncating_creates in shared {
-        fn truncate(&self, inner: &MemoryStore, (s, g): Key, entries_len: usize) -> Answer<()> {
+        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
             if !inner.exists(s, g)? {
                 inner.create_segment(s, g, &[])?;
             }
@@ -192,7 +193,7 @@ broken! {
 broken! {
     /// An index with a mark for each so many entries, read one too far.
     truncating_keeps_one_too_many in shared {
-        fn truncate(&self, inner: &MemoryStore, (s, g): Key, entries_len: usize) -> Answer<()> {
+        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
             let behind_a_mark = (1_000..inner.read_entry_count(s, g)?).contains(&entries_len);
             inner.truncate(s, g, entries_len + usize::from(behind_a_mark))
         }
@@ -203,10 +204,10 @@ broken! {
 broken! {
     /// The session is not part of the key.
     mixes_up_the_traces_of_sessions in shared {
-        fn append_trace(&self, inner: &MemoryStore, (_, g): Key, entry: &TraceEntry) -> Answer<()> {
+        fn append_trace(&self, inner: &Inner, (_, g): Key, entry: &TraceEntry) -> Answer<()> {
             inner.append_trace(SessionId::from(Uuid::nil()), g, entry)
         }
-        fn trace_page(&self, inner: &MemoryStore, (_, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
+        fn trace_page(&self, inner: &Inner, (_, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
             inner.read_trace_page(SessionId::from(Uuid::nil()), g, start, bytes)
         }
     }
@@ -220,7 +221,7 @@ broken! {
 broken! {
     /// Each handle keeps the last log that it read.
     reads_from_a_cache in for_each_handle {
-        fn read_all(&self, inner: &MemoryStore, (s, g): Key) -> Answer<Vec<LogEntry>> {
+        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
             let mut last = self.last.lock().unwrap();
             let now = inner.read_all(s, g)?;
             let entries = match last.take() {
@@ -233,20 +234,24 @@ broken! {
         }
     }
     state { last: Mutex<Option<(Key, Vec<LogEntry>)>> }
-    caught by { t5_an_append_after_it_is_there }
+    caught by {
+        t5_an_append_after_it_is_there
+        t5_one_history_of_cuts
+        t5_one_history_of_deletes
+    }
 }
 
 broken! {
     /// The token is that of a store without epochs, and the capability is declared.
     heads_are_only_counts in shared {
-        fn head(&self, inner: &MemoryStore, (s, g): Key) -> Answer<Option<Head>> {
+        fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
             Ok(inner.head(s, g)?.map(counted))
         }
-        fn page(&self, inner: &MemoryStore, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
             let page = inner.read_page(s, g, start, bytes)?;
             Ok(Page::new(page.entries, counted(page.head)))
         }
-        fn append_if(&self, inner: &MemoryStore, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
             let _one_at_a_time = self.lock.lock().unwrap();
             let full = inner.head(s, g)?;
             let actual = full.map(counted);
@@ -255,7 +260,7 @@ broken! {
             }
             inner.append_if(s, g, full, entries).map(counted)
         }
-        fn truncate_if(&self, inner: &MemoryStore, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
+        fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
             let _one_at_a_time = self.lock.lock().unwrap();
             match inner.head(s, g)? {
                 Some(full) if counted(full) == expected => inner.truncate_if(s, g, full, len).map(counted),
@@ -275,12 +280,12 @@ broken! {
 broken! {
     /// Compares, and then appends.
     checks_then_appends in shared {
-        fn append_if(&self, inner: &MemoryStore, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
             let actual = inner.head(s, g)?;
             if actual != expected {
                 return Err(StoreError::Conflict { expected, actual });
             }
-            (0..100).for_each(|_| thread::yield_now());
+            inner.let_others_in();
             if expected.is_none() && entries.is_empty() {
                 inner.create_segment(s, g, &[])?;
             }
@@ -294,12 +299,12 @@ broken! {
 broken! {
     /// Compares, and then cuts.
     checks_then_truncates in shared {
-        fn truncate_if(&self, inner: &MemoryStore, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
+        fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
             let actual = inner.head(s, g)?;
             if actual != Some(expected) {
                 return Err(StoreError::Conflict { expected: Some(expected), actual });
             }
-            (0..100).for_each(|_| thread::yield_now());
+            inner.let_others_in();
             inner.truncate(s, g, len)?;
             inner.head(s, g)?.ok_or(StoreError::NotFound(g))
         }
@@ -310,7 +315,7 @@ broken! {
 broken! {
     /// Expecting nothing is taken for expecting anything.
     none_expects_anything in shared {
-        fn append_if(&self, inner: &MemoryStore, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
             let expected = if expected.is_none() { inner.head(s, g)? } else { expected };
             inner.append_if(s, g, expected, entries)
         }
@@ -326,7 +331,7 @@ broken! {
 broken! {
     /// The old head comes back, not the new one.
     append_if_returns_the_old_head in shared {
-        fn append_if(&self, inner: &MemoryStore, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
             let new = inner.append_if(s, g, expected, entries)?;
             Ok(expected.unwrap_or(new))
         }
@@ -342,7 +347,7 @@ broken! {
 broken! {
     /// Works without saying so.
     does_not_declare_delete in shared {
-        fn capabilities(&self, _: &MemoryStore) -> Capabilities {
+        fn capabilities(&self, _: &Inner) -> Capabilities {
             Capabilities::NONE.with(Capability::ConditionalAppend).with(Capability::ReadTraces)
         }
     }
@@ -361,6 +366,7 @@ broken! {
         l5_a_deleted_holder_is_not_named
         l5_others_may_leave
         t5_appends_meet_delete
+        t5_one_history_of_deletes
         x2_deleting_a_segment_deletes_its_trace
     }
 }
@@ -368,7 +374,7 @@ broken! {
 broken! {
     /// Says so without working.
     declares_a_sync_that_it_lacks in shared {
-        fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
+        fn capabilities(&self, inner: &Inner) -> Capabilities {
             inner.capabilities().with(Capability::DurableSync)
         }
     }
@@ -378,7 +384,7 @@ broken! {
 broken! {
     /// The trace outlives its segment.
     deleting_leaves_the_trace in shared {
-        fn delete_segment(&self, inner: &MemoryStore, (s, g): Key) -> Answer<bool> {
+        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
             let traces = inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
             let deleted = inner.delete_segment(s, g)?;
             traces.iter().try_for_each(|trace| inner.append_trace(s, g, trace))?;
@@ -391,10 +397,10 @@ broken! {
 broken! {
     /// Deleting is made to be repeated, and so always works.
     deletes_what_is_not_there in shared {
-        fn delete_session(&self, inner: &MemoryStore, s: SessionId) -> Answer<bool> {
+        fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
             inner.delete_session(s).map(|_| true)
         }
-        fn delete_segment(&self, inner: &MemoryStore, (s, g): Key) -> Answer<bool> {
+        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
             inner.delete_segment(s, g).map(|_| true)
         }
     }
@@ -409,7 +415,7 @@ broken! {
 broken! {
     /// One segment is left over.
     deletes_most_of_a_session in shared {
-        fn delete_session(&self, inner: &MemoryStore, s: SessionId) -> Answer<bool> {
+        fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
             let segments: Vec<SegmentId> = inner.list_segments(s)?;
             if segments.len() < 3 {
                 return inner.delete_session(s);
@@ -424,7 +430,7 @@ broken! {
 broken! {
     /// A lock without care for a panic.
     a_panic_poisons_it in shared {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
             if thread::panicking() {
                 self.poisoned.store(true, Ordering::SeqCst);
             }
@@ -438,11 +444,11 @@ broken! {
 broken! {
     /// Traces are written when the handle closes.
     traces_wait_for_the_close in for_each_handle {
-        fn append_trace(&self, _: &MemoryStore, key: Key, entry: &TraceEntry) -> Answer<()> {
+        fn append_trace(&self, _: &Inner, key: Key, entry: &TraceEntry) -> Answer<()> {
             self.waiting.lock().unwrap().push((key, entry.clone()));
             Ok(())
         }
-        fn close(&self, inner: &MemoryStore) {
+        fn close(&self, inner: &Inner) {
             for ((s, g), entry) in self.waiting.lock().unwrap().drain(..) {
                 inner.append_trace(s, g, &entry).expect("memory takes a trace");
             }
@@ -469,7 +475,7 @@ broken! {
 broken! {
     /// What is appended is stored when the handle closes.
     appends_wait_for_the_close in for_each_handle {
-        fn append(&self, inner: &MemoryStore, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
             // Only what fits the buffer waits.
             if entry.as_json().len() > 2 || !inner.exists(s, g)? {
                 return inner.append(s, g, entry);
@@ -477,7 +483,7 @@ broken! {
             self.waiting.lock().unwrap().push(((s, g), entry.clone()));
             Ok(())
         }
-        fn close(&self, inner: &MemoryStore) {
+        fn close(&self, inner: &Inner) {
             for ((s, g), entry) in self.waiting.lock().unwrap().drain(..) {
                 inner.append(s, g, &entry).expect("memory takes an entry");
             }
@@ -496,7 +502,7 @@ broken! {
 broken! {
     /// The conflict says what was expected, twice.
     conflicts_name_one_head in shared {
-        fn append_if(&self, inner: &MemoryStore, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
             inner.append_if(s, g, expected, entries).map_err(|error| match error {
                 StoreError::Conflict { expected, .. } => StoreError::Conflict { expected, actual: expected },
                 other => other,
@@ -517,7 +523,7 @@ broken! {
 broken! {
     /// A cache without anything behind it.
     closing_forgets_everything in for_each_handle {
-        fn close(&self, inner: &MemoryStore) {
+        fn close(&self, inner: &Inner) {
             for session in inner.list_sessions().expect("memory lists") {
                 inner.delete_session(session).expect("memory deletes");
             }

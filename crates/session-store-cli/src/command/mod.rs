@@ -1,6 +1,7 @@
 //! The commands: one function in one file each. Here is the way from the parsed arguments to them.
 
 mod append;
+mod check;
 mod count;
 mod create;
 mod demo;
@@ -10,6 +11,7 @@ mod lookup;
 mod ls;
 mod migrate;
 mod pods;
+mod qualify;
 mod rm;
 mod show;
 mod truncate;
@@ -27,6 +29,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(&args, out),
         Command::Migrate(args) => migrate::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
         Command::Ls(args) => ls::run(&args, out),
         Command::Show(args) => show::run(&args, out),
         Command::Append(args) => append::run(&args, out),
@@ -35,6 +38,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Count(args) => count::run(&args, out),
         Command::Exists(args) => exists::run(&args, out),
         Command::Lookup(args) => lookup::run(&args, out),
+        Command::Qualify(args) => qualify::run(&args, out),
         Command::Rm(args) => rm::run(&args, out),
         Command::Pods(command) => pods::run(&command, out),
     }

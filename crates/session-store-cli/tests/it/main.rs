@@ -2,6 +2,7 @@
 
 mod append;
 mod bad_input;
+mod check;
 mod create;
 mod demo;
 mod import;
@@ -11,6 +12,7 @@ mod migrate;
 mod output;
 mod pods;
 mod program;
+mod qualify;
 mod rm;
 mod segment;
 mod show;

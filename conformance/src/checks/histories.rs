@@ -1,0 +1,99 @@
+//! A4 and T5 as a whole: many write, cut and read at the same time, and one order must explain it all.
+
+use std::thread;
+
+use crate::failure::{Failure, Verdict, ensure};
+use crate::history::{Event, History, Observed, Told};
+use crate::linear::explain;
+use crate::log::Log;
+use crate::recorded::Recorded;
+use crate::run::Run;
+use crate::sample::{numbered, odd_padding, signed};
+use crate::threads::race;
+
+const ROUNDS: usize = 3;
+const STEPS: usize = 12;
+
+/// What somebody does in one step, beside the writers.
+pub(super) type Cut = fn(&Observed<'_>, usize) -> Told;
+
+pub(super) const TRUNCATE_OR_REPLACE: Cut = |log, n| match n % 3 {
+    0 => log.truncate(n % 5),
+    1 => log.replace(&numbered(100 + n..100 + n + n % 4)),
+    _ => log.truncate(0),
+};
+
+const DELETE: Cut = |log, _| log.delete();
+
+/// Lets the first handle's user read, the second's cut if there is a cut, and all others append, from two
+/// threads each; one order must explain what all of them were told.
+pub(super) fn one_history(handles: &[Recorded], cut: Option<Cut>) -> Verdict {
+    for _ in 0..ROUNDS {
+        let history = History::default();
+        let log = Log::new(&handles[0]);
+        alone(&Observed::new(log, &history), cut)?;
+        race(handles.len() * 2, |actor| {
+            let log = Observed::new(log.through(&handles[actor % handles.len()]), &history);
+            (0..STEPS).try_for_each(|n| act(&log, actor, n, cut))
+        })?;
+        look(&Observed::new(log, &history))?;
+        must_be_explained(&history.into_events())?;
+    }
+    Ok(())
+}
+
+/// The history's beginning, with nobody else there: it needs no luck.
+fn alone(log: &Observed<'_>, cut: Option<Cut>) -> Verdict {
+    look(log)?;
+    log.append(&signed(90, 0, 0));
+    look(log)?;
+    let cuts = cut.map_or(0, |_| 4);
+    for (n, cut) in cut.iter().cycle().enumerate().take(cuts) {
+        cut(log, n);
+        look(log)?;
+        log.append(&signed(91, n, 0));
+        look(log)?;
+    }
+    Ok(())
+}
+
+fn look(log: &Observed<'_>) -> Verdict {
+    log.read()?;
+    log.count()?;
+    Ok(())
+}
+
+fn act(log: &Observed<'_>, actor: usize, n: usize, cut: Option<Cut>) -> Verdict {
+    thread::yield_now();
+    match (actor, cut) {
+        // A read costs as much as the log is long, so most looks are counts.
+        (0, _) if n.is_multiple_of(3) => look(log)?,
+        (0, _) => _ = log.count()?,
+        // A truncate past the end is refused, which is right and changes nothing.
+        (1, Some(cut)) => _ = cut(log, n),
+        _ => {
+            let told = log.append(&signed(actor, n, odd_padding(n + actor) % 40_961));
+            ensure!(
+                told != Told::Refused,
+                "an append failed although nothing but other writers was in its way"
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn must_be_explained(events: &[Event]) -> Verdict {
+    explain(events).map_err(|unexplained| Failure::new(unexplained.to_string()))
+}
+
+pub(crate) fn a4_one_history_of_appends(run: &Run<'_>) -> Verdict {
+    one_history(&run.open_many(3)?, None)
+}
+
+pub(crate) fn t5_one_history_of_cuts(run: &Run<'_>) -> Verdict {
+    one_history(&run.open_many(3)?, Some(TRUNCATE_OR_REPLACE))
+}
+
+pub(crate) fn t5_one_history_of_deletes(run: &Run<'_>) -> Verdict {
+    one_history(&run.open_many(3)?, Some(DELETE))
+}

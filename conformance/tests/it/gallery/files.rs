@@ -1,0 +1,284 @@
+//! File stores with a flaw: tails, damage, strays, locks, other processes, crashes and full disks.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use session_store_conformance::{InTests, Storage, serve};
+use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use tempfile::TempDir;
+
+use super::caught_by;
+use crate::jsonl::{Flaw, JsonlStore};
+
+/// A folder whose name is the flaw's, so that another process knows it too.
+struct Folder {
+    place: TempDir,
+    flaw: Flaw,
+}
+
+impl Folder {
+    fn with(flaw: Flaw) -> Self {
+        Self { place: tempfile::tempdir().expect("a temporary folder can be made"), flaw }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.place.path().join(format!("{:?}", self.flaw))
+    }
+}
+
+impl Storage for Folder {
+    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(JsonlStore::open_or_create(&self.root())?))
+    }
+
+    fn address(&self) -> Option<String> {
+        self.root().to_str().map(String::from)
+    }
+
+    fn open_at(address: &str) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(JsonlStore::open_or_create(address.as_ref())?))
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.root())
+    }
+
+    fn log_file(&self, session_id: SessionId, segment_id: SegmentId) -> Option<PathBuf> {
+        Some(JsonlStore::log(&self.root(), (session_id, segment_id)))
+    }
+
+    fn raise_format(&self) -> Option<io::Result<()>> {
+        Some(fs::write(self.root().join(".format"), "2"))
+    }
+
+    fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
+        let opened = JsonlStore::open(&self.place.path().join("mistyped"), self.flaw);
+        Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
+    }
+}
+
+#[test]
+#[ignore = "what checks run in processes of their own"]
+fn in_another_process() {
+    serve(&|| Folder::with(Flaw::None)).expect("the process that started this one listens");
+}
+
+/// A flaw, and who must catch it.
+macro_rules! flawed {
+    ($($(#[$doc:meta])* $test:ident has $flaw:ident caught by { $($id:ident)* })*) => {$(
+        $(#[$doc])*
+        #[test]
+        fn $test() {
+            let test = concat!(module_path!(), "::in_another_process");
+            let harness = InTests::new(|| Folder::with(Flaw::$flaw), test);
+            caught_by(stringify!($test), &harness, &[$(stringify!($id)),*]);
+        }
+    )*};
+}
+
+flawed! {
+    /// The control: without a flaw nothing catches it.
+    files_without_a_flaw has None caught by {}
+
+    /// Appends at the end of the file, whatever is there.
+    glues_torn_tails has GluesTornTails caught by {
+        r5_a_log_of_nothing_but_a_tail
+        r5_a_torn_tail_is_moved_aside
+        r5_conditions_write_the_owed_newline
+        r5_repair_under_other_handles
+    }
+
+    /// Takes the newline for the commit.
+    hides_whole_tails has HidesWholeTails caught by {
+        r5_a_whole_last_line_is_an_entry
+        r5_an_append_writes_the_owed_newline
+        r5_batches_write_the_owed_newline
+        r5_repair_under_other_handles
+    }
+
+    /// A torn tail is damage like any other.
+    torn_tails_are_fatal has TornTailsAreFatal caught by {
+        r2_reading_leaves_the_file
+        r5_a_log_of_nothing_but_a_tail
+        r5_a_torn_tail_is_moved_aside
+        r5_a_torn_tail_is_not_there
+        r5_conditions_write_the_owed_newline
+        r5_repair_under_other_handles
+    }
+
+    /// A torn tail is of no use to anybody.
+    deletes_torn_tails has DeletesTornTails caught by { r5_nothing_torn_is_deleted }
+
+    /// A reader puts in order what it finds.
+    repairs_on_read has RepairsOnRead caught by { r2_reading_leaves_the_file }
+
+    /// What does not parse is passed over.
+    skips_bad_lines has SkipsBadLines caught by {
+        r4_bad_lines_are_corrupt
+        r4_lines_are_physical
+        r6_fails_only_inside_the_page
+    }
+
+    /// Lines are counted from 0.
+    counts_lines_from_zero has CountsLinesFromZero caught by {
+        r4_bad_lines_are_corrupt
+        r4_lines_are_physical
+        r6_fails_only_inside_the_page
+    }
+
+    /// The number of the entry, not of the line.
+    numbers_entries_not_lines has NumbersEntriesNotLines caught by { r4_lines_are_physical }
+
+    /// A newline is an entry.
+    counts_blank_lines has CountsBlankLines caught by {
+        r2_reading_leaves_the_file
+        r4_blank_lines_are_no_entries
+        r5_a_log_of_nothing_but_a_tail
+        r5_a_torn_tail_is_not_there
+        r5_repair_under_other_handles
+    }
+
+    /// Refuses to append behind a bad line.
+    validates_on_append has ValidatesOnAppend caught by { r4_the_rest_stays_usable }
+
+    /// A count reads the log.
+    validates_on_count has ValidatesOnCount caught by { r4_the_rest_stays_usable }
+
+    /// A page is cut out of the whole log.
+    pages_read_the_whole_log has PagesReadTheWholeLog caught by { r4_the_rest_stays_usable r6_fails_only_inside_the_page }
+
+    /// Lines as Unicode has them.
+    splits_on_line_separators has SplitsOnLineSeparators caught by {
+        c2_it_replaces_the_whole_log
+        c4_the_count_is_what_is_read
+        e1_kept_by_append
+        e1_kept_by_append_all
+        e1_kept_by_append_if
+        e1_kept_by_create
+        e1_kept_by_pages
+        e1_kept_by_reopening
+        e1_kept_by_truncate
+        r2_reading_changes_nothing
+        r4_the_rest_stays_usable
+        r6_the_traits_body_agrees
+        s1_a_second_handle_sees_the_same
+        s1_fresh_storages_are_isolated
+        s2_reopening_finds_everything
+        s3_nothing_waits_for_the_close
+        t1_it_keeps_the_first
+        t4_what_was_cut_stays_cut
+        t6_siblings_stay
+        t7_the_traits_body_is_right
+    }
+
+    /// Whatever has an id for a name is a segment.
+    lists_any_file has ListsAnyFile caught by {
+        l3_a_trace_is_no_segment
+        l4_strays_are_left_alone
+        x1_a_trace_makes_nothing
+    }
+
+    /// Opening cleans up.
+    sweeps_unknown_files has SweepsUnknownFiles caught by { l4_strays_are_left_alone }
+
+    /// Nobody looks at the version.
+    ignores_the_format has IgnoresTheFormat caught by { s7_a_newer_format_is_refused }
+
+    /// Opening to read creates.
+    opens_what_is_not_there has OpensWhatIsNotThere caught by { s7_a_missing_place_is_an_error }
+
+    /// Whoever comes while another opens is turned away.
+    opens_one_at_a_time has OpensOneAtATime caught by { s6_first_opens_race s6_processes_open_at_once }
+
+    /// A line is two writes, and nobody is kept out between them.
+    locks_nothing has LocksNothing caught by {
+        a4_each_writers_order_is_kept
+        a4_every_entry_once_and_whole
+        a4_first_appends_race
+        a4_one_history_of_appends
+        a4_one_history_of_processes
+        a5_a_definite_error_stored_nothing
+        a6_never_twice
+        a7_batches_stay_contiguous
+        h2_one_creator_wins
+        h2_one_process_wins
+        h2_one_writer_wins
+        h2_plain_appends_are_seen
+        h6_it_never_cuts_anothers
+        r3_reads_are_prefixes
+        s6_first_opens_race
+        s6_processes_open_at_once
+        t5_appends_meet_replace
+        t5_appends_meet_truncate
+        t5_one_history_of_cuts
+        t5_one_history_of_cutting_processes
+    }
+
+    /// The lock is a mutex.
+    locks_its_process_only has LocksItsProcessOnly caught by {
+        a4_one_history_of_processes
+        h2_one_process_wins
+        s6_processes_open_at_once
+        t5_one_history_of_cutting_processes
+    }
+
+    /// A cache of counts that all handles of a process share.
+    counts_in_its_process has CountsInItsProcess caught by {
+        a3_changes_are_seen_at_once
+        a4_one_history_of_processes
+        a5_a_full_disk_changes_nothing
+        a5_refused_conditions_change_nothing
+        a8_one_segment_id_in_two_sessions
+        c1_entries_in_order
+        c2_it_replaces_the_whole_log
+        c4_the_count_is_what_is_read
+        c5_other_processes_are_counted
+        h2_it_appends_if_nothing_changed
+        h6_a_writer_rolls_back_its_own
+        h6_it_never_cuts_anothers
+        r5_a_torn_tail_is_moved_aside
+        r5_an_append_writes_the_owed_newline
+        r5_batches_write_the_owed_newline
+        r5_repair_under_other_handles
+        t5_one_history_of_cuts
+        t5_one_history_of_cutting_processes
+        t7_the_traits_body_is_right
+    }
+
+    /// The index lives in the process.
+    finds_in_its_process has FindsInItsProcess caught by { a3_other_processes_see_it r5_a_whole_last_line_is_an_entry }
+
+    /// A failed write is logged, and forgotten.
+    swallows_write_errors has SwallowsWriteErrors caught by { a5_a_full_disk_changes_nothing }
+
+    /// After an error something is written all the same.
+    repeats_after_an_error has RepeatsAfterAnError caught by { a5_a_full_disk_changes_nothing }
+
+    /// A line is two writes, and the next append does not look.
+    tears_and_glues has TearsAndGlues caught by {
+        a5_a_full_disk_changes_nothing
+        r5_a_log_of_nothing_but_a_tail
+        r5_a_torn_tail_is_moved_aside
+        r5_conditions_write_the_owed_newline
+        r5_repair_under_other_handles
+        s3_a_killed_writer_loses_nothing
+    }
+
+    /// Replacing and cutting rewrite the live file.
+    replaces_in_place has ReplacesInPlace caught by { s3_a_killed_writer_loses_nothing }
+
+    /// Compares, and then takes the lock.
+    compares_before_it_locks has ComparesBeforeItLocks caught by {
+        h2_one_creator_wins
+        h2_one_process_wins
+        h2_one_writer_wins
+        h2_plain_appends_are_seen
+    }
+
+    /// Only single appends look at the tail.
+    batches_forget_the_newline has BatchesForgetTheNewline caught by {
+        r5_batches_write_the_owed_newline
+        r5_conditions_write_the_owed_newline
+    }
+}

@@ -1,0 +1,146 @@
+//! The lines of a log as bytes: which are entries, which are blank, bad or torn (R4, R5).
+
+use std::ops::Range;
+
+use session_store_core::{LogEntry, PageBudget, SegmentId, StoreError};
+
+use crate::jsonl::Flaw;
+use crate::twist::Answer;
+
+/// The bytes of a log's file.
+pub(crate) struct Lines {
+    pub(crate) bytes: Vec<u8>,
+    segment_id: SegmentId,
+    flaw: Flaw,
+}
+
+/// How a log ends.
+pub(crate) enum Tail {
+    /// With a newline.
+    None,
+    /// With an entry that has none.
+    Whole,
+    /// With something torn, from that byte on.
+    Torn(usize),
+}
+
+impl Lines {
+    pub(crate) fn new(bytes: Vec<u8>, segment_id: SegmentId, flaw: Flaw) -> Self {
+        Self { bytes, segment_id, flaw }
+    }
+
+    /// Each line without its newline, blank ones included.
+    fn all(&self) -> Vec<Range<usize>> {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for (at, _) in self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+            lines.push(start..at);
+            start = at + 1;
+        }
+        if start < self.bytes.len() {
+            lines.push(start..self.bytes.len());
+        }
+        lines
+    }
+
+    fn is_blank(&self, line: &Range<usize>) -> bool {
+        self.bytes[line.clone()].iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// The lines that are entries or should be, each with its physical number, counted from 1.
+    fn solid(&self) -> Vec<(usize, Range<usize>)> {
+        let end = match self.tail() {
+            Tail::Torn(start) => start,
+            _ => self.bytes.len(),
+        };
+        let numbered = (1..).zip(self.all());
+        numbered.filter(|(_, line)| line.start < end && !self.is_blank(line)).collect()
+    }
+
+    pub(crate) fn tail(&self) -> Tail {
+        let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        if self.is_blank(&(start..text.len())) {
+            return Tail::None;
+        }
+        let text = &text[start..];
+        let torn = text.contains(&0) || (!self.bytes.ends_with(b"\n") && is_torn(text));
+        match self.flaw {
+            _ if self.bytes.ends_with(b"\n") && !torn => Tail::None,
+            Flaw::TornTailsAreFatal if torn => Tail::None,
+            Flaw::HidesWholeTails => Tail::Torn(start),
+            _ if torn => Tail::Torn(start),
+            _ => Tail::Whole,
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        match self.flaw {
+            Flaw::CountsBlankLines => self.all().len(),
+            _ => self.solid().len(),
+        }
+    }
+
+    /// The bytes that hold the first entries.
+    pub(crate) fn first(&self, entries: usize) -> &[u8] {
+        let end = self.solid().get(entries).map_or(self.bytes.len(), |(_, line)| line.start);
+        &self.bytes[..end]
+    }
+
+    pub(crate) fn entries(&self) -> Answer<Vec<LogEntry>> {
+        self.page(0, PageBudget::new(usize::MAX))
+    }
+
+    pub(crate) fn page(&self, start: usize, mut budget: PageBudget) -> Answer<Vec<LogEntry>> {
+        let mut entries = Vec::new();
+        for (number, (line, range)) in self.solid().into_iter().enumerate().skip(start) {
+            let text = &self.bytes[range];
+            if !budget.admits(text.trim_ascii().len()) {
+                break;
+            }
+            match self.entry(text) {
+                Ok(entry) => entries.push(entry),
+                Err(_) if self.flaw == Flaw::SkipsBadLines => {}
+                Err(error) => return Err(self.corrupt(number, line, &error)),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn entry(&self, text: &[u8]) -> Answer<LogEntry> {
+        let split = "\u{2028}".as_bytes();
+        if self.flaw == Flaw::SplitsOnLineSeparators
+            && let Some(at) = text.windows(split.len()).position(|window| window == split)
+        {
+            return LogEntry::from_utf8(text[..at].to_vec());
+        }
+        LogEntry::from_utf8(text.to_vec())
+    }
+
+    fn corrupt(&self, number: usize, line: usize, error: &StoreError) -> StoreError {
+        let line = match self.flaw {
+            Flaw::CountsLinesFromZero => line - 1,
+            Flaw::NumbersEntriesNotLines => number + 1,
+            _ => line,
+        };
+        let message = format!("segment {}, line {line}: {error}", self.segment_id);
+        StoreError::Corrupt { line, message }
+    }
+}
+
+/// Whether the text is a strict prefix of an object.
+fn is_torn(text: &[u8]) -> bool {
+    let whole = match std::str::from_utf8(text) {
+        Ok(_) => text,
+        // A character that is cut is the tear's; a wrong one is damage.
+        Err(error) if error.error_len().is_none() => &text[..error.valid_up_to()],
+        Err(_) => return false,
+    };
+    let ends_too_early = |text: Vec<u8>| match LogEntry::from_utf8(text) {
+        Err(StoreError::Serde(error)) => error.is_eof(),
+        _ => false,
+    };
+    // A number that is cut behind its point or sign is wrong to the parser, not short.
+    whole.trim_ascii_start().starts_with(b"{")
+        && (ends_too_early(whole.to_vec()) || ends_too_early([whole, b"0"].concat()))
+}

@@ -1,0 +1,45 @@
+//! `qualify`: what it finds, and that it leaves a live store as it was.
+
+use rstest::rstest;
+
+use crate::program::{Kind, Place, append, run};
+
+#[rstest]
+fn a_live_store_passes_and_stays_as_it_was(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    append(&url, "{\"ours\":1}\n");
+    run(["pods", "put", &url, "ours", "--session", crate::program::SESSION]).ok();
+    let before = run(["ls", &url]).ok();
+    let report = run(["qualify", &url, "d1_"]).ok();
+    assert!(report.contains("ok       d1_a_deleted_segment_is_gone\n"), "{report}");
+    assert!(report.contains(" passed, 0 failed, "), "{report}");
+    assert_eq!(run(["ls", &url]).ok(), before);
+    assert_eq!(run(["pods", "ls", &url]).ok().lines().count(), 1);
+}
+
+#[test]
+fn a_pod_of_somebody_elses_is_not_touched() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    run(["pods", "put", &url, "reviewer", "--session", crate::program::SESSION]).ok();
+    let pod = run(["pods", "show", &url, "reviewer"]).ok();
+    let report = run(["qualify", &url, "p1_put"]).ok();
+    assert!(
+        report.contains("not run  p1_put_creates_and_replaces: a name that it needs is in use"),
+        "{report}"
+    );
+    assert_eq!(run(["pods", "show", &url, "reviewer"]).ok(), pod);
+}
+
+#[test]
+fn the_report_can_be_json() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    let report = run(["--json", "qualify", &url, "t2_"]).ok();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["checks"][0]["outcome"], "passed");
+    assert!(report["kit"].is_string());
+}
