@@ -6,6 +6,7 @@ mod handles;
 mod layout;
 mod limits;
 mod lookup;
+mod outage;
 mod pods;
 mod power;
 mod tails;

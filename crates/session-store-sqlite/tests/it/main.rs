@@ -13,6 +13,8 @@ mod full_disk;
 mod limits;
 mod log;
 mod open;
+#[path = "../../../session-store-fs/tests/it/outage.rs"]
+mod outage;
 mod power;
 #[cfg(unix)]
 mod read_only;

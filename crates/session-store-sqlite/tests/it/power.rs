@@ -1,92 +1,23 @@
-//! Durability through power cuts (S4): a file system in a file, whose cached pages are thrown away while a
-//! writer is at work. What the writer was told must be there afterwards; nothing but its last step may be
-//! there besides. And syncs that fail, one at a time, after each of which a handle must change nothing more.
+//! Durability (S4): what the writer was told must be there after a power cut; nothing but its last step may
+//! be there besides. And syncs that fail, one at a time, after each of which a handle must change nothing more.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufRead, BufReader, PipeWriter, Write};
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
 use std::str::FromStr;
 
-use session_store_core::{
-    Durability, LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError,
-    StoreExt, TraceEntry,
-};
+use session_store_core::{Durability, LogEntry, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
-use uuid::Uuid;
 
-use crate::{entries, entry, fresh, ids};
+use crate::outage::{self, content, step};
+use crate::{entry, fresh, ids};
 
 /// Where the child finds its store, and how durable it shall be.
 const JOB: &str = "SESSION_STORE_SQLITE_POWER";
 
 const CUTS: usize = 20;
-
-/// A file system of its own, mounted.
-struct Disk {
-    folder: TempDir,
-}
-
-impl Disk {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let disk = Self { folder };
-        File::create(disk.image()).unwrap().set_len(96 << 20).unwrap();
-        std::fs::create_dir(disk.root()).unwrap();
-        run(Command::new("mkfs.ext4").arg("-q").arg(disk.image()));
-        disk.mount();
-        disk
-    }
-
-    fn image(&self) -> PathBuf {
-        self.folder.path().join("image")
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.path().join("root")
-    }
-
-    fn database(&self) -> PathBuf {
-        self.root().join("sessions.db")
-    }
-
-    fn mount(&self) {
-        run(Command::new("mount").args(["-o", "loop"]).arg(self.image()).arg(self.root()));
-    }
-
-    fn unmount(&self) {
-        run(Command::new("umount").arg(self.root()));
-    }
-
-    /// Drops everything that was not synced: the ioctl `FS_IOC_SHUTDOWN`, without flushing the log. Says so
-    /// just before.
-    fn cut_power(&self, announcement: PipeWriter) {
-        let script = "import fcntl, os, struct, sys\n\
-                      root = os.open(sys.argv[1], os.O_RDONLY)\n\
-                      os.write(1, b'cut\\n')\n\
-                      fcntl.ioctl(root, 0x8004587d, struct.pack('I', 2))";
-        let mut python = Command::new("python3");
-        run(python.args(["-c", script]).arg(self.root()).stdout(announcement));
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: a process that another test is just starting may hold copies of what was open here.
-        let _ = Command::new("umount").arg("-l").arg(self.root()).stderr(Stdio::null()).status();
-    }
-}
-
-fn run(command: &mut Command) {
-    let status = command.status();
-    assert!(
-        status.as_ref().is_ok_and(std::process::ExitStatus::success),
-        "{command:?}: {status:?}"
-    );
-}
 
 /// Who sees to it that a step outlives a power cut before it is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,57 +54,6 @@ impl FromStr for Keeper {
     }
 }
 
-/// The `n`th of a writer's steps: every kind of change, on a few segments.
-fn step(store: &SqliteStore, n: usize) {
-    let id = |n: usize| Uuid::from_u128(0x7000_0000_0000_0000_0000 + n as u128);
-    let (session, segment) = (SessionId::from(id(n % 2)), SegmentId::from(id(n % 5)));
-    let text = format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(n * 997 % 20_000));
-    let long = LogEntry::from_json(text).unwrap();
-    let count = store.read_entry_count(session, segment).unwrap_or(0);
-    match n % 11 {
-        0 => store.create_segment(session, segment, &[long]).unwrap(),
-        3 if count > 0 => store.truncate(session, segment, count - 1).unwrap(),
-        5 => drop(store.delete_segment(session, segment).unwrap()),
-        6 => store.append_all(session, segment, &entries(n..n + 3)).unwrap(),
-        7 => store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap(),
-        8 => store.put_pod(&name(n), &Pod::new(session, Some(segment))).unwrap(),
-        9 => drop(store.delete_pod(&name(n + 5)).unwrap()),
-        _ => store.append(session, segment, &long).unwrap(),
-    }
-}
-
-fn name(n: usize) -> PodName {
-    ["plain", "Ünplain", "third"][n % 3].parse().unwrap()
-}
-
-/// All that can be read of a store.
-fn content(store: &SqliteStore) -> Vec<String> {
-    let mut content = Vec::new();
-    for session in store.list_sessions().unwrap() {
-        for segment in store.list_segments(session).unwrap() {
-            let log = store.read_all(session, segment).unwrap();
-            content.push(format!("{session} {segment} {:?}", texts(&log)));
-            let trace: Result<Vec<_>, _> = store.trace_entries(session, segment, 0).collect();
-            content.push(format!("trace {}", trace.unwrap().len()));
-        }
-    }
-    for name in store.list_pods().unwrap() {
-        content.push(format!("{name} {:?}", store.read_pod(&name).unwrap().unwrap().as_json()));
-    }
-    content
-}
-
-fn texts(log: &[LogEntry]) -> Vec<&str> {
-    log.iter().map(LogEntry::as_json).collect()
-}
-
-/// What a store holds after so many steps.
-fn after(steps: usize) -> Vec<String> {
-    let (_folder, _, store) = fresh();
-    (0..steps).for_each(|n| step(&store, n));
-    content(&store)
-}
-
 /// This program, to run one of the ignored tests below.
 fn child(mut program: Command, test: &str, job: &str) -> Command {
     program.args(["--exact", &format!("power::{test}"), "--include-ignored", "--nocapture"]);
@@ -185,43 +65,22 @@ fn job() -> String {
     std::env::var(JOB).expect("only another test runs this one, with a job to do")
 }
 
-/// Cuts the power after so many acknowledged steps or some more, and says whether all of them are there.
-///
-/// The child writes its acknowledgements into the pipe into which the cut is announced, so that is known
-/// which ones came before. One that came after promises nothing: a sync that is under way when ext4 is shut
-/// down can succeed and save nothing, whereas a power cut would have ended who asked for it.
+/// Cuts the power after so many acknowledged steps, and says whether all of them are there.
 fn survives(keeper: Keeper, patience: usize) -> bool {
-    let disk = Disk::new();
-    let job = format!("{keeper:?} {}", disk.database().display());
-    let program = Command::new(std::env::current_exe().unwrap());
-    let (reports, reporter) = std::io::pipe().unwrap();
-    let mut child = child(program, "child_that_steps_until_killed", &job)
-        .stdout(reporter.try_clone().unwrap())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut reports = BufReader::new(reports).lines().map_while(Result::ok);
-    let is_step = |line: &String| line.starts_with("acknowledged");
-    let mut acknowledged = reports.by_ref().filter(is_step).take(patience).count();
-    disk.cut_power(reporter);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    acknowledged += reports.by_ref().take_while(|line| line != "cut").filter(is_step).count();
-    let at_most = acknowledged + reports.filter(is_step).count() + 1;
-    disk.unmount();
-    disk.mount();
-    is_intact(&disk.database(), acknowledged..=at_most)
-}
-
-fn is_intact(path: &Path, mut steps: RangeInclusive<usize>) -> bool {
-    let Ok(store) = SqliteStore::open(path) else { return false };
-    let found = content(&store);
-    let intact = steps.any(|steps| found == after(steps));
-    if intact {
-        // Whatever the cut left, the next changes work.
-        (0..11).for_each(|n| step(&store, n));
-    }
-    intact
+    let writer = |path: &Path| {
+        let program = Command::new(std::env::current_exe().unwrap());
+        child(program, "child_that_steps_until_killed", &format!("{keeper:?} {}", path.display()))
+    };
+    outage::survives(patience, writer, |path, steps| {
+        let folder = tempfile::tempdir().unwrap();
+        let number = std::cell::Cell::new(0);
+        let fresh = || -> Box<dyn Store> {
+            number.set(number.get() + 1);
+            let path = folder.path().join(number.get().to_string());
+            Box::new(SqliteStore::open_or_create(path).unwrap())
+        };
+        SqliteStore::open(path).is_ok_and(|store| outage::holds(&store, steps, fresh))
+    })
 }
 
 #[test]
@@ -342,7 +201,9 @@ fn handles_that_promise_different_things_share_a_database() {
         step(if n % 2 == 0 { &store } else { &durable }, n);
     }
     let before = content(&store);
-    assert_eq!(before, after(40));
+    let (_other_folder, _, expected) = fresh();
+    (0..40).for_each(|n| step(&expected, n));
+    assert_eq!(before, content(&expected));
     store.sync().unwrap();
     durable.sync().unwrap();
     assert_eq!(content(&durable), before);
