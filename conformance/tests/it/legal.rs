@@ -247,7 +247,7 @@ fn a_store_with_a_cache_that_asks() {
     assert!(report.is_success(), "{report}");
 }
 
-/// Refuses nothing, and has an empty batch write nothing the long way round.
+/// Appends a batch entry by entry, with other writers kept out until the last one is there.
 #[derive(Default)]
 struct OneByOne(Mutex<()>);
 

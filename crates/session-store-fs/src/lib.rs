@@ -49,9 +49,9 @@
 //!
 //! A handle scans a log once and then knows its length, its number of entries, and a mark for each 64 KiB,
 //! so that counting, paging and truncating do not read it again. Any change but an append first moves on
-//! the generation of its stripe, which is the length of the lock file, and writes a new random epoch for
-//! the segment; that tells every handle, here and in other processes, to look again. The files of at most 64
-//! stripes are open at a time.
+//! the generation of its stripe, which is the length of the lock file, and what cuts or replaces entries
+//! gives the segment a new random epoch; that tells every handle, here and in other processes, to look again.
+//! The files of at most 64 stripes are open at a time.
 
 mod failure;
 mod hint;
