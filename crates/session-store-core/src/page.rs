@@ -58,6 +58,12 @@ impl PageBudget {
         Self { left: max_bytes, empty: true }
     }
 
+    /// How many bytes are left; the first entry may be larger.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.left
+    }
+
     /// Whether an entry of `bytes` still fits; if so, it is counted in.
     pub fn admits(&mut self, bytes: usize) -> bool {
         let fits = self.empty || bytes <= self.left;

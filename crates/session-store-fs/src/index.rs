@@ -3,16 +3,20 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::torn::{Tail, is_blank};
 
-/// How much is read at once.
+/// How much is read at once to count lines.
 const BLOCK: usize = 256 * 1024;
 
+/// How much is read at once to find a line that lies near a mark.
+const NEAR: usize = 64 * 1024;
+
 /// A mark is kept for about this many bytes, so that no lookup scans more.
-const MARK_EVERY: u64 = 64 * 1024;
+const MARK_EVERY: u64 = NEAR as u64;
 
 /// The beginning of a line: its offset, the entries before it, and the physical lines before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,8 +26,23 @@ pub(crate) struct Mark {
     pub(crate) lines: usize,
 }
 
+/// Where the last page ended, since the next one will begin there. Readers set it without the log's lock;
+/// whoever cuts the log therefore puts another in its place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bookmark(Arc<Mutex<Mark>>);
+
+impl Bookmark {
+    pub(crate) fn set(&self, mark: Mark) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+    }
+
+    fn mark(&self) -> Mark {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The lines of a log up to the length that it had when last looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct LineIndex {
     /// The file's length.
     len: u64,
@@ -31,6 +50,7 @@ pub(crate) struct LineIndex {
     tail_start: Mark,
     tail: Tail,
     marks: Vec<Mark>,
+    bookmark: Bookmark,
 }
 
 impl LineIndex {
@@ -40,6 +60,7 @@ impl LineIndex {
             tail_start: Mark::default(),
             tail: Tail::Clean,
             marks: vec![Mark::default()],
+            bookmark: Bookmark::default(),
         }
     }
 
@@ -65,10 +86,16 @@ impl LineIndex {
         if self.tail == Tail::Torn { self.tail_start.offset } else { self.len }
     }
 
-    /// The last mark at or before the entry.
+    pub(crate) fn bookmark(&self) -> &Bookmark {
+        &self.bookmark
+    }
+
+    /// The last place known at or before the entry.
     pub(crate) fn mark_before(&self, entry: usize) -> Mark {
         let after = self.marks.partition_point(|mark| mark.entries <= entry);
-        self.marks[after.saturating_sub(1)]
+        let known = [self.marks[after.saturating_sub(1)], self.bookmark.mark(), self.tail_start];
+        let before = known.into_iter().filter(|mark| mark.entries <= entry);
+        before.max_by_key(|mark| mark.offset).unwrap_or_default()
     }
 
     /// Takes in what was appended since the last look, or everything where the file has shrunk.
@@ -77,7 +104,7 @@ impl LineIndex {
             *self = Self::empty();
         }
         let mut last = self.tail_start;
-        let rest = scan_lines(file, self.tail_start.offset, len, |line| {
+        let rest = scan_lines(file, self.tail_start.offset..len, BLOCK, |line| {
             last = self.tail_start;
             self.take_line(line.next, !line.blank);
             ControlFlow::Continue(())
@@ -114,6 +141,7 @@ impl LineIndex {
     /// The file now ends where the mark is.
     pub(crate) fn cut(&mut self, mark: Mark) {
         self.marks.truncate(self.marks.partition_point(|kept| kept.offset <= mark.offset));
+        self.bookmark = Bookmark::default();
         self.tail_start = mark;
         self.tail = Tail::Clean;
         self.len = mark.offset;
@@ -141,7 +169,10 @@ impl Mark {
 
 /// Where the entry begins, which is at the mark or after it; the end, where there are not so many.
 pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::Result<Mark> {
-    scan_lines(file, mark.offset, end, |line| {
+    if mark.entries == entry {
+        return Ok(mark);
+    }
+    scan_lines(file, mark.offset..end, NEAR, |line| {
         if mark.entries == entry {
             return ControlFlow::Break(());
         }
@@ -161,12 +192,12 @@ struct Line {
 /// (or where the callback broke off).
 fn scan_lines(
     file: &File,
-    from: u64,
-    to: u64,
+    Range { start, end: to }: Range<u64>,
+    block: usize,
     mut on_line: impl FnMut(Line) -> ControlFlow<()>,
 ) -> io::Result<u64> {
-    let mut block = vec![0; BLOCK.min(length(from, to))];
-    let (mut at, mut rest, mut blank) = (from, from, true);
+    let mut block = vec![0; block.min(length(start, to))];
+    let (mut at, mut rest, mut blank) = (start, start, true);
     while at < to {
         let size = block.len().min(length(at, to));
         let bytes = &mut block[..size];

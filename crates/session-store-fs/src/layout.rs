@@ -72,6 +72,10 @@ impl Layout {
         self.locks().join(format!("{stripe:02x}"))
     }
 
+    pub(crate) fn deletions(&self) -> PathBuf {
+        self.locks().join("deletions")
+    }
+
     pub(crate) fn pod_lock(&self) -> PathBuf {
         self.locks().join("pods")
     }

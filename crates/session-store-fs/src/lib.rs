@@ -47,11 +47,15 @@
 //!
 //! # What a handle keeps
 //!
-//! A handle scans a log once and then knows its length, its number of entries, and a mark for each 64 KiB,
-//! so that counting, paging and truncating do not read it again. Any change but an append first moves on
-//! the generation of its stripe, which is the length of the lock file, and what cuts or replaces entries
-//! gives the segment a new random epoch; that tells every handle, here and in other processes, to look again.
-//! The files of at most 64 stripes are open at a time.
+//! A handle scans a log once and then knows its length, its number of entries, a mark for each 64 KiB, and
+//! where the last page ended, so that counting, paging and truncating do not read it again. Any change but
+//! an append first moves on the generation of its stripe, which is the length of the lock file, and what
+//! cuts or replaces entries gives the segment a new random epoch; that tells every handle, here and in other
+//! processes, to look again. The files of at most 64 stripes are open at a time, and of each stripe the 64
+//! logs stay known that were used last.
+//!
+//! A session that was listed once is listed again by the name of its folder alone, until somebody deletes a
+//! segment, which moves on the generation of deletions.
 
 mod failure;
 mod hint;

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use session_store_core::{LogEntry, PageBudget, StoreError, TraceEntry};
 
 use crate::failure::{Attempt, corrupt};
-use crate::index::{Mark, find};
+use crate::index::{Bookmark, Mark, find};
 use crate::torn::trimmed_len;
 
 /// About how much is read at once, and shared by the entries in it.
 const BLOCK: usize = 256 * 1024;
 
-/// The least that is read at once.
-const SMALL_BLOCK: usize = 4 * 1024;
+/// What is read beyond the entries wanted, for what is around them: newlines, and the next line's beginning.
+const MARGIN: usize = 4 * 1024;
 
 /// What the lines of a file are: entries of a log or of a trace.
 pub(crate) trait Entry: Sized {
@@ -51,6 +51,8 @@ pub(crate) struct Part {
     /// A place at or before the first entry wanted.
     pub(crate) start: Mark,
     pub(crate) end: u64,
+    /// Gets the place where the page ends.
+    pub(crate) bookmark: Bookmark,
 }
 
 impl Part {
@@ -67,9 +69,7 @@ impl Part {
         let mut skip = first.saturating_sub(start.entries);
         let (mut at, mut line) = (start.offset, start.lines);
         while at < self.end {
-            let block = self.block(at, max_bytes)?;
-            at += block.len() as u64;
-            let block = Block::new(block);
+            let block = Block::new(self.block(at, budget.left())?);
             for (start, end) in lines(block.bytes()) {
                 line += 1;
                 let bytes = trimmed_len(&block.bytes()[start..end]);
@@ -81,20 +81,23 @@ impl Part {
                     continue;
                 }
                 if !budget.admits(bytes) {
+                    let (offset, entries) = (at + start as u64, first + found.len());
+                    self.bookmark.set(Mark { offset, entries, lines: line - 1 });
                     return Ok(found);
                 }
                 let entry = block.entry(start, end);
                 found.push(entry.map_err(|error| corrupt(&self.path, line, &error))?);
             }
+            at += block.bytes().len() as u64;
         }
         Ok(found)
     }
 
     /// Whole lines from the offset on, at least one; the last line of the part may have no newline. A block
-    /// lives as long as any of its entries, so it is no larger than the page needs.
-    fn block(&self, at: u64, max_bytes: usize) -> Result<Vec<u8>, StoreError> {
+    /// lives as long as any of its entries, so it is hardly larger than what is `wanted`.
+    fn block(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
-        let first = max_bytes.clamp(SMALL_BLOCK, BLOCK);
+        let first = wanted.saturating_add(MARGIN).min(BLOCK);
         let mut block = Vec::new();
         loop {
             let begin = block.len();

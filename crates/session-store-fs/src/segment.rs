@@ -1,9 +1,10 @@
 //! A segment whose lock is held: the steps of every change, in the order that a crash between any two of
 //! them leaves the segment as it was or as it shall be.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, BufWriter, Write};
+use std::mem;
 use std::path::Path;
 
 use session_store_core::{Head, StoreError};
@@ -11,20 +12,24 @@ use tempfile::NamedTempFile;
 
 use crate::failure::{Attempt, if_found};
 use crate::layout::{Key, Kind, Layout};
+use crate::listing::Listed;
 use crate::log::{Known, Log};
 use crate::side::{Epoch, make_folder};
-use crate::stripe::{Generation, Guard, Keep};
+use crate::stripe::{Generation, Guard, Keep, Stripe};
 use crate::sync::Written;
 use crate::torn::Tail;
 
 /// How many files a stripe keeps open. What is known about a closed one stays known.
 const OPEN_FILES: usize = 2;
 
+/// How many closed files of a stripe stay known: those that were closed last.
+const KNOWN_FILES: usize = 64;
+
 /// What a handle keeps about the segments of one stripe.
 #[derive(Default)]
 pub(crate) struct Kept {
     open: Vec<(Name, Log)>,
-    known: HashMap<Name, Known>,
+    known: VecDeque<(Name, Known)>,
 }
 
 type Name = (Key, Kind);
@@ -35,26 +40,40 @@ impl Kept {
         Some(self.open.swap_remove(at).1)
     }
 
+    fn take_known(&mut self, name: Name) -> Option<Known> {
+        let at = self.known.iter().position(|(kept, _)| *kept == name)?;
+        self.known.remove(at).map(|(_, known)| known)
+    }
+
     fn put(&mut self, name: Name, log: Log) {
         self.open.push((name, log));
         if self.open.len() > OPEN_FILES {
             let oldest = self.open.iter().enumerate().min_by_key(|(_, (_, log))| log.used());
             if let Some((at, _)) = oldest {
                 let (name, log) = self.open.swap_remove(at);
-                self.known.insert(name, log.into_known());
+                self.close(name, log);
             }
         }
     }
 
+    fn close(&mut self, name: Name, log: Log) {
+        if self.known.len() == KNOWN_FILES {
+            self.known.pop_front();
+        }
+        self.known.push_back((name, log.into_known()));
+    }
+
     fn forget(&mut self, name: Name) {
         self.take(name);
-        self.known.remove(&name);
+        self.take_known(name);
     }
 }
 
 impl Keep for Kept {
     fn close_files(&mut self) {
-        self.known.extend(self.open.drain(..).map(|(name, log)| (name, log.into_known())));
+        for (name, log) in mem::take(&mut self.open) {
+            self.close(name, log);
+        }
     }
 }
 
@@ -81,7 +100,7 @@ impl<'a> Segment<'a> {
                 return Ok(Some(log));
             }
             Some(log) => Some(log.into_known()),
-            None => kept.known.remove(&name),
+            None => kept.take_known(name),
         };
         let epoch = |file: &fs::File| match kind {
             Kind::Log => self.layout.read_epoch(self.key, file).map(Some),
@@ -215,16 +234,9 @@ impl<'a> Segment<'a> {
     }
 
     /// Deletes log and trace, and says whether there was either (D1).
-    pub(crate) fn delete(&mut self) -> Result<bool, StoreError> {
+    pub(crate) fn delete(&mut self, deletions: &Stripe<Listed>) -> Result<bool, StoreError> {
         self.guard.bump()?;
-        let logged = self.unlink(Kind::Log)?;
-        let traced = match self.unlink(Kind::Trace) {
-            Err(error) if logged => {
-                let operation = format!("delete the trace of segment {}", self.key.1);
-                return Err(StoreError::Indeterminate { operation, source: error.into() });
-            }
-            result => result?,
-        };
+        let (logged, traced) = self.unlink_both(deletions)?;
         // What lies beside a segment can be lost, and it may stay too: nothing believes it.
         let _ = self.layout.forget(self.key);
         let _ = self.layout.drop_hint(self.key);
@@ -233,6 +245,21 @@ impl<'a> Segment<'a> {
             self.folders_changed()?;
         }
         Ok(logged || traced)
+    }
+
+    /// The session may be left with a folder and no log: the generation of deletions keeps everybody from
+    /// listing it by what was known of it.
+    fn unlink_both(&mut self, deletions: &Stripe<Listed>) -> Result<(bool, bool), StoreError> {
+        let mut deleting = deletions.exclusive()?;
+        deleting.bump()?;
+        let logged = self.unlink(Kind::Log)?;
+        match self.unlink(Kind::Trace) {
+            Err(error) if logged => {
+                let operation = format!("delete the trace of segment {}", self.key.1);
+                Err(StoreError::Indeterminate { operation, source: error.into() })
+            }
+            result => result.map(|traced| (logged, traced)),
+        }
     }
 
     fn unlink(&mut self, kind: Kind) -> Result<bool, StoreError> {

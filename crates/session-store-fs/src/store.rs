@@ -12,6 +12,7 @@ use session_store_core::{
 
 use crate::FsOptions;
 use crate::layout::{Key, Kind, Layout, stripe_of};
+use crate::listing::Listed;
 use crate::log::Log;
 use crate::read::{Entry, Part};
 use crate::segment::{Kept, Segment};
@@ -34,6 +35,7 @@ const TRIES_WITHOUT_LOCK: usize = 2;
 pub struct FsStore {
     layout: Layout,
     stripes: Stripes<Kept>,
+    deletions: Stripe<Listed>,
     pods: Stripe<()>,
     prepared: OnceLock<()>,
 }
@@ -58,8 +60,9 @@ impl FsStore {
 
     pub(crate) fn over(layout: Layout) -> Self {
         let stripes = Stripes::new(&layout);
+        let deletions = Stripe::new(layout.deletions());
         let pods = Stripe::new(layout.pod_lock());
-        Self { layout, stripes, pods, prepared: OnceLock::new() }
+        Self { layout, stripes, deletions, pods, prepared: OnceLock::new() }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -143,6 +146,7 @@ fn part_from(log: &Log, first: usize) -> Part {
         file: Arc::clone(log.file()),
         start: log.index().mark_before(first),
         end: log.index().readable(),
+        bookmark: log.index().bookmark().clone(),
     }
 }
 
@@ -171,7 +175,7 @@ impl Store for FsStore {
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.layout.sessions()
+        self.layout.sessions(&self.deletions)
     }
 
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
@@ -307,7 +311,7 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        self.change((session_id, segment_id))?.delete()
+        self.change((session_id, segment_id))?.delete(&self.deletions)
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {

@@ -112,7 +112,8 @@ impl<T: Keep> Stripe<T> {
         self.locked(file, kept)
     }
 
-    fn still(&self, generation: Generation) -> Result<bool, StoreError> {
+    /// Whether the generation is this one still.
+    pub(crate) fn still(&self, generation: Generation) -> Result<bool, StoreError> {
         let file = self.found().trying("open the lock", &self.path)?;
         Ok(Generation::of(file.as_ref()).trying("read the generation of", &self.path)?
             == generation)

@@ -1,0 +1,56 @@
+//! Listing sessions again trusts what was seen before, and only that.
+
+use std::fs;
+
+use session_store_core::{SegmentId, SessionId, Store, TraceEntry};
+
+use crate::{Fixture, entry};
+
+#[test]
+fn a_session_that_keeps_only_a_trace_is_listed_by_no_handle() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let (one, other) = (fixture.open(), fixture.open());
+    one.append_trace(session, SegmentId::new(), &TraceEntry::from_json("{}").unwrap()).unwrap();
+    for _ in 0..2 {
+        other.append(session, segment, &entry("{}")).unwrap();
+        for store in [&one, &other] {
+            assert_eq!(store.list_sessions().unwrap(), [session]);
+        }
+        one.delete_segment(session, segment).unwrap();
+        for store in [&one, &other] {
+            assert_eq!(store.list_sessions().unwrap(), []);
+        }
+    }
+}
+
+#[test]
+fn sessions_that_come_between_known_ones_are_looked_into() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let mut sessions: Vec<_> = std::iter::repeat_with(SessionId::new).take(9).collect();
+    for half in [1, 0] {
+        for &session in sessions.iter().skip(half).step_by(2) {
+            store.append(session, fixture.segment, &entry("{}")).unwrap();
+        }
+        let empty = fixture.path(&SessionId::new().to_string());
+        fs::create_dir(empty).unwrap();
+        let expected =
+            sessions.iter().rev().filter(|&&id| store.exists(id, fixture.segment).unwrap());
+        assert_eq!(store.list_sessions().unwrap(), expected.copied().collect::<Vec<_>>());
+    }
+    sessions.reverse();
+    assert_eq!(store.list_sessions().unwrap(), sessions);
+}
+
+#[test]
+fn listing_opens_no_folder_that_it_knows() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    store.append(fixture.session, fixture.segment, &entry("{}")).unwrap();
+    assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
+    // A stranger's deed, which a handle that is open need not notice: that it does not is the proof.
+    fs::remove_file(fixture.log()).unwrap();
+    assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
+    assert_eq!(fixture.open().list_sessions().unwrap(), []);
+}
