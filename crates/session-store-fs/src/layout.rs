@@ -36,7 +36,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(root: PathBuf, durability: Durability) -> Self {
-        Self { root, syncs: Syncs::new(durability) }
+        Self { syncs: Syncs::new(root.clone(), durability), root }
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -3,14 +3,14 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use session_store_core::{Durability, SessionId, Store};
 use session_store_fs::{FsOptions, FsStore};
 use uuid::Uuid;
 
-use crate::Fixture;
 use crate::outage::{self, step};
+use crate::{Fixture, entry};
 
 /// Where the child finds its store, and how durable it shall be.
 const JOB: &str = "SESSION_STORE_FS_POWER";
@@ -38,8 +38,47 @@ fn survives(durability: Durability, patience: usize) -> bool {
     })
 }
 
+/// More changes than a handle syncs one by one.
+const MANY: u128 = 1500;
+
+fn fill(store: &FsStore) {
+    let session = SessionId::from(Uuid::max());
+    for n in 0..MANY {
+        store.append(session, Uuid::from_u128(n).into(), &entry("{}")).unwrap();
+    }
+}
+
 #[test]
-#[ignore = "run by the two below"]
+#[ignore = "run by the next one"]
+fn child_that_syncs_much_at_once() {
+    let root = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let store = FsStore::open_or_create(root).unwrap();
+    fill(&store);
+    store.sync().unwrap();
+    println!("acknowledged");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[test]
+#[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
+fn torture_sync_saves_more_than_it_can_name() {
+    let writer = |root: &Path| {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "power::child_that_syncs_much_at_once", "--ignored", "--nocapture"]);
+        child.env(JOB, root).stdin(Stdio::piped());
+        child
+    };
+    let survived = outage::survives(1, writer, |root, _| {
+        let fixture = Fixture::new();
+        let expected = fixture.open();
+        fill(&expected);
+        outage::content(&FsStore::open(root).unwrap()) == outage::content(&expected)
+    });
+    assert!(survived);
+}
+
+#[test]
+#[ignore = "run by two of the others"]
 fn child_that_steps_until_killed() {
     let job = std::env::var(JOB).expect("only another test runs this one, with a job to do");
     let (durability, root) = job.split_once(' ').unwrap();
