@@ -120,15 +120,19 @@ impl LineIndex {
         Ok(())
     }
 
-    /// Takes in what was just written at the end: whole lines, the last perhaps without its newline.
-    pub(crate) fn wrote(&mut self, bytes: &[u8]) {
-        let begin = self.len;
-        let mut counts = self.tail != Tail::Blank;
-        for newline in memchr::memchr_iter(b'\n', bytes) {
-            self.take_line(begin + newline as u64 + 1, counts);
-            counts = true;
+    /// Takes in what was just written at the end: the newline that was owed, and entries of these lengths with
+    /// theirs, of which the last may not have arrived.
+    pub(crate) fn wrote(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
+        if self.tail.owes_newline() {
+            self.take_line(self.len + 1, self.tail == Tail::Line);
         }
-        self.len = begin + bytes.len() as u64;
+        self.len += written as u64;
+        for entry in entries {
+            let next = self.tail_start.offset + entry as u64 + 1;
+            if next <= self.len {
+                self.take_line(next, true);
+            }
+        }
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
     }
 

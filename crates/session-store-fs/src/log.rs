@@ -51,6 +51,7 @@ impl Log {
     pub(crate) fn open(
         path: &Path,
         generation: Generation,
+        now: Instant,
         epoch: impl FnOnce(&File) -> Result<Option<Epoch>, StoreError>,
     ) -> Result<Option<Self>, StoreError> {
         let opened = OpenOptions::new().read(true).append(true).open(path);
@@ -65,7 +66,7 @@ impl Log {
             path: path.into(),
             file: Arc::new(file),
             writable,
-            used: Instant::now(),
+            used: now,
             known,
             commit: Arc::default(),
             settled: false,
@@ -75,12 +76,12 @@ impl Log {
 
     /// Whether the file and what is known of it can be used as they are: nothing but appends happened, it
     /// did not lie still, and its epoch does not hang on what another program does to it.
-    pub(crate) fn is_fresh(&self, generation: Generation) -> bool {
+    pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
         let settled = self.known.epoch.is_none_or(|epoch| epoch.written);
         self.writable
             && settled
             && self.known.generation == generation
-            && self.used.elapsed() < TRUST
+            && now.duration_since(self.used) < TRUST
     }
 
     /// Takes over the lines that were known before, unless something may have been cut since.
@@ -100,12 +101,12 @@ impl Log {
     }
 
     /// Looks at what was appended since the last look.
-    pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn catch_up(&mut self, now: Instant) -> Result<(), StoreError> {
         let len = (&*self.file).seek(SeekFrom::End(0)).trying("measure", &self.path)?;
         if len != self.known.index.len() {
             self.known.index.catch_up(&self.file, len).trying("read", &self.path)?;
         }
-        self.used = Instant::now();
+        self.used = now;
         Ok(())
     }
 
@@ -178,17 +179,21 @@ impl Log {
     /// Appends the entries, all or none: after a failure what arrived is taken back. The tail is not torn.
     pub(crate) fn append<'a>(
         &mut self,
-        mut entries: impl Iterator<Item = &'a str>,
+        mut entries: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<(), StoreError> {
         let file = Arc::clone(&self.file);
         let before = self.known.index.len();
         loop {
-            let bytes = next_write(self.known.index.tail().owes_newline(), &mut entries);
-            if bytes.is_empty() {
+            let of_this_write = entries.clone();
+            let (bytes, count) = next_write(self.known.index.tail().owes_newline(), &mut entries);
+            if count == 0 {
                 return Ok(());
             }
             match write_entries(&file, &bytes) {
-                Ok(written) => self.known.index.wrote(&bytes[..written]),
+                Ok(written) => {
+                    let lengths = of_this_write.take(count).map(str::len);
+                    self.known.index.wrote(written, lengths);
+                }
                 Err(error) => return Err(self.take_back(&file, before, error)),
             }
         }
@@ -220,20 +225,25 @@ impl Log {
     }
 }
 
-/// The bytes of the next write: a newline if one is owed, and entries with theirs. Empty at the end.
-fn next_write<'a>(owes_newline: bool, entries: &mut impl Iterator<Item = &'a str>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while bytes.len() < WRITE_BYTES
-        && let Some(entry) = entries.next()
-    {
-        bytes.reserve(entry.len() + 2);
-        if bytes.is_empty() && owes_newline {
-            bytes.push(b'\n');
-        }
+/// The bytes of the next write, a newline if one is owed and entries with theirs, and how many entries they are.
+fn next_write<'a>(
+    owes_newline: bool,
+    entries: &mut (impl Iterator<Item = &'a str> + Clone),
+) -> (Vec<u8>, usize) {
+    let mut size = usize::from(owes_newline);
+    let fits = |entry: &&str| {
+        let fits = size < WRITE_BYTES;
+        size += if fits { entry.len() + 1 } else { 0 };
+        fits
+    };
+    let count = entries.clone().take_while(fits).count();
+    let mut bytes = Vec::with_capacity(size);
+    bytes.extend(owes_newline.then_some(b'\n'));
+    for entry in entries.take(count) {
         bytes.extend_from_slice(entry.as_bytes());
         bytes.push(b'\n');
     }
-    bytes
+    (bytes, count)
 }
 
 /// Writes everything, or everything but the last newline: the closing brace has committed the entry, and

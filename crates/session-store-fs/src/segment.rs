@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::path::Path;
+use std::time::Instant;
 
 use session_store_core::{Head, StoreError};
 use tempfile::NamedTempFile;
@@ -92,11 +93,11 @@ impl<'a> Segment<'a> {
     /// The file as it is at this moment, if it is there.
     pub(crate) fn open(&mut self, kind: Kind) -> Result<Option<Log>, StoreError> {
         let generation = self.guard.generation();
-        let name = (self.key, kind);
+        let (name, now) = ((self.key, kind), Instant::now());
         let kept = self.guard.kept();
         let before = match kept.take(name) {
-            Some(mut log) if log.is_fresh(generation) => {
-                log.catch_up()?;
+            Some(mut log) if log.is_fresh(generation, now) => {
+                log.catch_up(now)?;
                 return Ok(Some(log));
             }
             Some(log) => Some(log.into_known()),
@@ -107,11 +108,11 @@ impl<'a> Segment<'a> {
             Kind::Trace => Ok(None),
         };
         let path = self.layout.file(self.key, kind);
-        let Some(mut log) = Log::open(&path, generation, epoch)? else { return Ok(None) };
+        let Some(mut log) = Log::open(&path, generation, now, epoch)? else { return Ok(None) };
         if let Some(before) = before {
             log.inherit(before);
         }
-        log.catch_up()?;
+        log.catch_up(now)?;
         Ok(Some(log))
     }
 
@@ -129,7 +130,7 @@ impl<'a> Segment<'a> {
     pub(crate) fn append<'e>(
         &mut self,
         kind: Kind,
-        entries: impl Iterator<Item = &'e str>,
+        entries: impl Iterator<Item = &'e str> + Clone,
     ) -> Result<Option<Written>, StoreError> {
         match self.open(kind)? {
             Some(log) => Ok(self.append_to(kind, log, entries)?.1),
@@ -144,7 +145,7 @@ impl<'a> Segment<'a> {
     pub(crate) fn append_if<'e>(
         &mut self,
         expected: Option<Head>,
-        mut entries: impl ExactSizeIterator<Item = &'e str>,
+        entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<(Head, Option<Written>), StoreError> {
         match self.open_expected(expected)? {
             Some(log) if entries.len() == 0 => {
@@ -152,7 +153,7 @@ impl<'a> Segment<'a> {
                 self.keep(Kind::Log, log);
                 Ok((head, None))
             }
-            Some(log) => self.append_to(Kind::Log, log, &mut entries),
+            Some(log) => self.append_to(Kind::Log, log, entries),
             None => {
                 let count = entries.len();
                 let epoch = self.place_first(Kind::Log, self.layout.entries_file(entries)?)?;
@@ -165,7 +166,7 @@ impl<'a> Segment<'a> {
         &mut self,
         kind: Kind,
         mut log: Log,
-        entries: impl Iterator<Item = &'e str>,
+        entries: impl Iterator<Item = &'e str> + Clone,
     ) -> Result<(Head, Option<Written>), StoreError> {
         self.make_ready(&mut log)?;
         log.append(entries)?;

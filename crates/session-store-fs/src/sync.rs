@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use session_store_core::{Durability, StoreError};
 
@@ -147,10 +148,13 @@ fn sync_file_system(_: &Path) -> io::Result<()> {
 }
 
 /// The syncs of one open file, shared by all who append to it: whoever comes while one is under way waits for
-/// the next, which is one for all who wait.
+/// the next, which is one for all who wait. Those whose appends the last one saved are likely to come again at
+/// once; the next one waits for as many of them, for a quarter of the time that a sync takes at most (8 threads
+/// on one segment append nearly twice as fast for it).
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     turn: Mutex<Turn>,
+    gathered: Condvar,
     over: Condvar,
 }
 
@@ -159,6 +163,15 @@ struct Turn {
     written: u64,
     synced: u64,
     under_way: bool,
+    /// How many appends the last sync saved, and how long it took.
+    group: u64,
+    took: Duration,
+}
+
+impl Turn {
+    fn is_gathered(&self) -> bool {
+        self.written - self.synced >= self.group
+    }
 }
 
 /// An append that was written and is not synced yet.
@@ -175,12 +188,22 @@ impl GroupCommit {
     pub(crate) fn written(self: &Arc<Self>, file: &Arc<File>, path: &Arc<Path>) -> Written {
         let mut turn = self.turn();
         turn.written += 1;
+        if turn.is_gathered() {
+            self.gathered.notify_one();
+        }
         let (file, path, commit) = (Arc::clone(file), Arc::clone(path), Arc::clone(self));
         Written { file, path, commit, number: turn.written }
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a group as large as the last one, but not for long.
+    fn gather<'a>(&'a self, turn: MutexGuard<'a, Turn>) -> MutexGuard<'a, Turn> {
+        let patience = turn.took / 4;
+        let gathered = self.gathered.wait_timeout_while(turn, patience, |turn| !turn.is_gathered());
+        gathered.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -200,11 +223,15 @@ impl Written {
             turn = self.commit.over.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
         turn.under_way = true;
+        let turn = self.commit.gather(turn);
         let saved = turn.written;
         drop(turn);
+        let begin = Instant::now();
         let result = syncs.attempt(&self.path, self.file.sync_data());
         let mut turn = self.commit.turn();
         turn.under_way = false;
+        turn.took = begin.elapsed();
+        turn.group = saved - turn.synced;
         if result.is_ok() {
             turn.synced = saved;
         }
