@@ -3,12 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
-
-use session_store_core::{Capability, SegmentId, SessionId, Store};
 
 use crate::failure::{Failure, Verdict};
-use crate::harness::{Harness, Storage};
+use crate::harness::Harness;
+use crate::need::Need;
 use crate::run::Run;
 use crate::unsupported;
 
@@ -25,90 +23,6 @@ pub struct Check {
     /// What the check can't do without.
     pub needs: &'static [Need],
     pub(crate) body: fn(&Run<'_>) -> Verdict,
-}
-
-/// What a check needs of the store or of the harness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Need {
-    /// A method beyond the base level. Where the store does not declare it, the check demands that it
-    /// answers `Unsupported` and changes nothing.
-    Operation(Capability),
-    /// A promise that the store must declare, or the check says nothing about it.
-    Guarantee(Capability),
-    /// A store that declares `conditional_append` or `atomic_batch`, and so has an `append_all` of its own
-    /// (A7).
-    OwnBatches,
-    /// A store that keeps pods.
-    Pods,
-    /// [`Storage::folder`].
-    Folder,
-    /// [`Storage::log_file`].
-    LogFile,
-    /// [`Storage::overwrite`], or a log file.
-    Overwrite,
-    /// [`Storage::raise_format`].
-    NewerFormat,
-    /// [`Storage::open_missing`].
-    MissingPlace,
-    /// [`Storage::address`] and [`Harness::helper`].
-    Process,
-    /// The same, where the address is a path of files.
-    FilesInProcess,
-}
-
-impl Need {
-    /// Why the check can't run, if this need is why.
-    fn missing(
-        self,
-        harness: &dyn Harness,
-        storage: &dyn Storage,
-        store: &dyn Store,
-    ) -> Option<String> {
-        let process = || storage.address().is_some() && harness.helper().is_some();
-        let log_file = || storage.log_file(SessionId::new(), SegmentId::new()).is_some();
-        let (met, reason) = match self {
-            Self::Operation(_) => return None,
-            Self::Guarantee(capability) => {
-                let reason = format!("the store does not declare {capability}");
-                return (!store.capabilities().has(capability)).then_some(reason);
-            }
-            Self::OwnBatches => {
-                let own = [Capability::ConditionalAppend, Capability::AtomicBatch];
-                let declared = own.iter().any(|&capability| store.capabilities().has(capability));
-                (declared, "the store declares neither conditional_append nor atomic_batch")
-            }
-            Self::Pods => (store.pods().is_some(), "the store keeps no pods"),
-            Self::Folder => (storage.folder().is_some(), "the harness names no folder"),
-            Self::LogFile => (log_file(), "the harness names no log file"),
-            Self::Overwrite => {
-                let able = storage.overwrite(SessionId::new(), SegmentId::new(), 0, b"");
-                (able.is_some() || log_file(), "the harness cannot overwrite an entry")
-            }
-            Self::NewerFormat => {
-                (storage.raise_format().is_some(), "the harness cannot raise the format's version")
-            }
-            Self::MissingPlace => {
-                (storage.open_missing().is_some(), "the harness has no place without a storage")
-            }
-            Self::Process => (process(), "the harness cannot open it in another process"),
-            Self::FilesInProcess => {
-                let files = storage.address().is_some_and(|address| Path::new(&address).exists());
-                (files && process(), "the harness names no path that another process can open")
-            }
-        };
-        (!met).then(|| reason.to_owned())
-    }
-
-    /// The operation that this need is, if the store does not declare it.
-    fn undeclared(self, store: &dyn Store) -> Option<Capability> {
-        match self {
-            Self::Operation(capability) => {
-                (!store.capabilities().has(capability)).then_some(capability)
-            }
-            _ => None,
-        }
-    }
 }
 
 /// What a check comes to.
@@ -132,30 +46,27 @@ impl Check {
             Err(cause) => return Outcome::Failed(panic_text(&*cause)),
         };
         match panic::catch_unwind(AssertUnwindSafe(|| self.verdict(&run))) {
-            Ok(Ok(None)) => Outcome::Passed,
-            Ok(Ok(Some(reason))) => Outcome::CannotRun(reason),
+            Ok(Ok(())) => Outcome::Passed,
+            Ok(Err(Failure::CannotRun(reason))) => Outcome::CannotRun(reason),
             Ok(Err(failure)) => Outcome::Failed(self.report(&failure.to_string(), run)),
             Err(cause) => Outcome::Failed(self.report(&panic_text(&*cause), run)),
         }
     }
 
-    /// `None`: passed; else why the check can't run.
-    fn verdict(&self, run: &Run<'_>) -> Result<Option<String>, Failure> {
+    fn verdict(&self, run: &Run<'_>) -> Verdict {
         if !self.needs.is_empty() {
             // Asking what can be done to a storage may do it, so a storage of its own is asked.
             let storage = run.harness().fresh();
             let store = storage.open()?;
             if let Some(operation) = self.needs.iter().find_map(|need| need.undeclared(&*store)) {
-                return unsupported::must_be_refused(run, operation).map(|()| None);
+                return unsupported::must_be_refused(run, operation);
             }
-            let harness = run.harness();
-            let missing =
-                self.needs.iter().find_map(|need| need.missing(harness, &*storage, &*store));
-            if missing.is_some() {
-                return Ok(missing);
+            let missing = |need: &Need| need.missing(run.harness(), &*storage, &*store);
+            if let Some(reason) = self.needs.iter().find_map(missing) {
+                return Err(Failure::cannot_run(reason));
             }
         }
-        (self.body)(run).map(|()| None)
+        (self.body)(run)
     }
 
     fn report(&self, failure: &str, run: Run<'_>) -> String {

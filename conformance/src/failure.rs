@@ -8,32 +8,42 @@ use session_store_core::{LogEntry, StoreError, TraceEntry};
 /// What a check comes to.
 pub(crate) type Verdict = Result<(), Failure>;
 
-/// A broken promise, in words.
+/// Why a check did not pass, in words.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) enum Failure {
+    /// A broken promise.
+    Broken(String),
+    /// The check found out on its way that it says nothing about this store.
+    CannotRun(String),
+}
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self::Broken(message.into())
+    }
+
+    pub(crate) fn cannot_run(reason: impl Into<String>) -> Self {
+        Self::CannotRun(reason.into())
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Broken(message) | Self::CannotRun(message)) = self;
+        f.write_str(message)
     }
 }
 
 /// A call that had to succeed did not; the trail says which.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self(format!("a call that must succeed failed: {}", with_causes(&error)))
+        Self::new(format!("a call that must succeed failed: {}", with_causes(&error)))
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self(format!("the harness cannot do its part: {}", with_causes(&error)))
+        Self::new(format!("the harness cannot do its part: {}", with_causes(&error)))
     }
 }
 
@@ -80,26 +90,28 @@ pub(crate) fn same<T: PartialEq + fmt::Debug>(found: &T, expected: &T, promise: 
 
 /// As [`same`], for entries: says where the first difference is.
 pub(crate) fn same_entries<T: Text>(found: &[T], expected: &[T], promise: &str) -> Verdict {
-    let texts = |entries: &[T], at: usize| entries.get(at).map(|entry| entry.text().to_owned());
     let longest = found.len().max(expected.len());
-    match (0..longest).find(|&at| texts(found, at) != texts(expected, at)) {
+    match (0..longest).find(|&at| text(found, at) != text(expected, at)) {
         None => Ok(()),
         Some(at) => Err(mismatch(
             &format!("{promise} (the first difference is entry {at}, counted from 0)"),
-            &described(expected.len(), texts(expected, at)),
-            &described(found.len(), texts(found, at)),
+            &described(expected, at),
+            &described(found, at),
         )),
     }
 }
 
-fn described(entries: usize, differs: Option<String>) -> String {
-    let entry = differs.unwrap_or_else(|| String::from("no more"));
-    format!("{entries} entries, there {entry}")
+fn text<T: Text>(entries: &[T], at: usize) -> Option<&str> {
+    entries.get(at).map(Text::text)
+}
+
+fn described<T: Text>(entries: &[T], at: usize) -> String {
+    format!("{} entries, there {}", entries.len(), text(entries, at).unwrap_or("no more"))
 }
 
 pub(crate) fn mismatch(promise: &str, expected: &str, found: &str) -> Failure {
     let (expected, found) = (shortened(expected), shortened(found));
-    Failure(format!("{promise}\n  expected: {expected}\n  found:    {found}"))
+    Failure::new(format!("{promise}\n  expected: {expected}\n  found:    {found}"))
 }
 
 /// At most a few hundred characters of a text.

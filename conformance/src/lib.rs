@@ -20,8 +20,8 @@
 //! A store that can be reopened, damaged or misplaced says so by implementing [`Storage`]; more checks can
 //! then run. What a store can do beyond the base level the kit learns from its
 //! [`capabilities`](session_store_core::Store::capabilities): an operation that is not declared must answer
-//! `Unsupported` and change nothing. A check that can't run is never a pass: it must be listed under `skip`
-//! with a reason, and shows as ignored. [`run_all`] does the same outside of a test binary.
+//! `Unsupported` and change nothing. A check that can't run is never a pass: it, or what it needs and you
+//! lack, must be listed under `skip` with a reason, and it shows as ignored. [`run_all`] does the same outside of a test binary.
 //!
 //! # Where things are
 //!
@@ -40,6 +40,7 @@ mod log;
 mod message;
 #[cfg(feature = "model")]
 mod model;
+mod need;
 mod provided;
 mod random;
 mod recorded;
@@ -54,11 +55,12 @@ mod threads;
 mod trail;
 mod unsupported;
 
-pub use check::{Check, Need, Outcome};
+pub use check::{Check, Outcome};
 pub use harness::{Harness, Storage};
 pub use list::CHECKS;
 #[cfg(feature = "model")]
 pub use model::{SEQUENCES, agrees_with_the_model};
+pub use need::Need;
 pub use report::{Report, run_all};
 pub use serve::serve;
 #[doc(hidden)]

@@ -9,14 +9,23 @@ use session_store_core::{Store, StoreError};
 use crate::check::{Check, Outcome};
 use crate::harness::{Harness, Storage};
 use crate::list::CHECKS;
+use crate::need::Need;
 use crate::report::run_all;
 
 /// Makes one `#[test]` of each check of the kit.
 ///
 /// `harness` is an expression that gives a [`Harness`](crate::Harness): a closure, most often. `skip` names
-/// the checks that can't run here, each with its reason; they are reported as ignored. A check that can't
-/// run and is not listed fails, and so does the test `every_skip_is_needed` when one that is listed would
-/// pass.
+/// what is missing here, so that the checks that need it can't run, or a single check, each with the reason;
+/// those checks are reported as ignored. A check that can't run and is not listed fails, and so does the test
+/// `every_skip_is_needed` when something that is listed is there, or a check that is listed would pass.
+///
+/// What can be missing, by the [`Need`](crate::Need) that it is:
+///
+/// - what a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`; `own_batches` for one of
+///   `atomic_batch` and `conditional_append`; and that it keeps `pods`. An operation that is not declared is
+///   nothing to skip: its checks demand `Unsupported`;
+/// - what a [`Storage`](crate::Storage) implements: `folder`, `log_file`, `overwrite`, `raise_format`,
+///   `open_missing`; `process` for an address that another process can open, `files` if that is a path.
 ///
 /// ```
 /// mod conformance {
@@ -28,7 +37,7 @@ use crate::report::run_all;
 ///             move || store.clone()
 ///         },
 ///         skip: {
-///             s2_appends_continue: "a store in memory ends with its last handle",
+///             persistent: "a store in memory ends with its last handle",
 ///             // and so on: the tests that fail say what belongs here
 ///         },
 ///     }
@@ -36,35 +45,45 @@ use crate::report::run_all;
 /// ```
 #[macro_export]
 macro_rules! conformance_tests {
-    (harness: $harness:expr $(, skip: { $($id:ident: $reason:literal),* $(,)? })? $(,)?) => {
-        $crate::conformance_tests! { @tests ($) $harness, { $($($id: $reason),*)? } }
+    (harness: $harness:expr $(, skip: { $($skip:ident: $reason:literal),* $(,)? })? $(,)?) => {
+        $crate::conformance_tests! { @tests ($) $harness, { $($($skip: $reason),*)? } }
     };
     // A macro that is made here can't name its own fragments with a `$` of this one, so it gets a `$` as a token.
-    (@tests ($d:tt) $harness:expr, { $($id:ident: $reason:literal),* }) => {
+    (@tests ($d:tt) $harness:expr, { $($skip:ident: $reason:literal),* }) => {
         macro_rules! in_tests {
             () => {
                 $crate::InTests::new($harness, concat!(module_path!(), "::in_another_process"))
             };
         }
 
+        // A check by its name and what it needs: skipped as that, or for the first need that is; else a test.
         macro_rules! conformance_test {
-            $(($id) => {
-                #[test]
-                #[ignore = $reason]
-                fn $id() {
-                    $crate::assert_holds(&in_tests!(), stringify!($id));
-                }
+            $((@ $skip [$d($d need:ident)*]) => {
+                conformance_test! { @ignored $skip $reason }
             };)*
-            ($d id:ident) => {
+            $((@ $d check:ident [$skip $d($d need:ident)*]) => {
+                conformance_test! { @ignored $d check $reason }
+            };)*
+            (@ $d check:ident [$d need:ident $d($d needs:ident)*]) => {
+                conformance_test! { @ $d check [$d($d needs)*] }
+            };
+            (@ $d check:ident []) => {
                 #[test]
-                fn $d id() {
-                    $crate::assert_holds(&in_tests!(), stringify!($d id));
+                fn $d check() {
+                    $crate::assert_holds(&in_tests!(), stringify!($d check));
+                }
+            };
+            (@ignored $d check:ident $d reason:literal) => {
+                #[test]
+                #[ignore = $d reason]
+                fn $d check() {
+                    $crate::assert_holds(&in_tests!(), stringify!($d check));
                 }
             };
             ($d($d module:ident {
-                $d($d check:ident $d clause:ident [$d($d need:expr),*] $d promise:literal;)*
+                $d($d check:ident $d clause:ident [$d($d need:ident),*] $d promise:literal;)*
             })*) => {
-                $d($d(conformance_test! { $d check })*)*
+                $d($d(conformance_test! { @ $d check [$d($d need)*] })*)*
             };
         }
 
@@ -72,7 +91,7 @@ macro_rules! conformance_tests {
 
         #[test]
         fn every_skip_is_needed() {
-            $crate::assert_skips_are_needed(&in_tests!(), &[$(stringify!($id)),*]);
+            $crate::assert_skips_are_needed(&in_tests!(), &[$(stringify!($skip)),*]);
         }
 
         $crate::model_test! { $harness }
@@ -158,7 +177,10 @@ pub fn assert_holds(harness: &dyn Harness, id: &str) {
     match check.run(harness) {
         Outcome::Passed => {}
         Outcome::CannotRun(reason) => {
-            panic!("{check}\ncannot run here: {reason}; list it under skip")
+            let missing = |need: &&Need| need.is_missing(harness).unwrap_or(false);
+            let word = check.needs.iter().find(missing).map(ToString::to_string);
+            let word = word.as_deref().unwrap_or(id);
+            panic!("{check}\ncannot run here: {reason}; list {word} under skip, with the reason")
         }
         Outcome::Failed(report) => panic!("{report}"),
     }
@@ -182,16 +204,23 @@ pub fn write_report(harness: &dyn Harness, module: &str) {
     }
 }
 
-/// Runs the checks of these ids, which a test module skips.
+/// Looks whether what a test module skips, checks or what they need, must be skipped.
 ///
 /// # Panics
-/// If one of them passes, or is no check.
+/// If one of the checks passes, or something is there; if a name is neither.
 pub fn assert_skips_are_needed(harness: &dyn Harness, skipped: &[&str]) {
-    for id in skipped {
-        let Some(check) = check(id) else {
-            panic!("skip names {id}, which is no check of the kit");
-        };
-        let passes = check.run(harness) == Outcome::Passed;
-        assert!(!passes, "skip names {id}, which passes: take it off the list");
+    for name in skipped {
+        if let Some(check) = check(name) {
+            let passes = check.run(harness) == Outcome::Passed;
+            assert!(!passes, "skip names {name}, which passes: take it off the list");
+        } else if let Some(need) = Need::named(name) {
+            let missing = need.is_missing(harness);
+            let missing = missing.unwrap_or_else(|error| panic!("a fresh storage: {error}"));
+            assert!(missing, "skip names {name}, which is not missing: take it off the list");
+        } else {
+            panic!(
+                "skip names {name}, which is no check of the kit and nothing that a check needs"
+            );
+        }
     }
 }

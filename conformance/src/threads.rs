@@ -1,7 +1,6 @@
 //! Forced races: threads that start together, and a watcher beside a worker.
 
 use std::panic;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
@@ -12,12 +11,13 @@ pub(crate) fn race<T: Send>(
     threads: usize,
     job: impl Fn(usize) -> Result<T, Failure> + Sync,
 ) -> Result<Vec<T>, Failure> {
-    let start = Barrier::new(threads);
-    let (start, job) = (&start, &job);
+    let (ready, job) = (&AtomicUsize::new(0), &job);
     thread::scope(|scope| {
         let started = |index| {
             scope.spawn(move || {
-                start.wait();
+                ready.fetch_add(1, SeqCst);
+                // A thread that sleeps wakes up when a short call of the others is long over.
+                wait_while(|| ready.load(SeqCst) < threads);
                 job(index)
             })
         };
@@ -32,8 +32,9 @@ pub(crate) fn race<T: Send>(
 /// How often each side of [`during`] acts at least.
 const TIMES: usize = 30;
 
-/// How often each side of [`during`] may act for each time that the other does.
-const PACE: usize = 8;
+/// How often each side of [`during`] may act for each time that the other does: an odd number, so that a
+/// worker who does two things by turns is not always seen after the same one.
+const PACE: usize = 7;
 
 /// Runs `work(0)`, `work(1)` and so on in a thread of its own and `watch` here, each again and again, and
 /// `watch` once more after the last work. Neither gets far ahead, so that they meet on one core too, and a
@@ -75,14 +76,15 @@ pub(crate) fn during(
     })
 }
 
-fn wait_while(ahead: impl Fn() -> bool) {
+/// Lets other threads run while the condition holds.
+pub(crate) fn wait_while(ahead: impl Fn() -> bool) {
     while ahead() {
         thread::yield_now();
     }
 }
 
 /// Raises its flag when dropped, so that a failure or a panic of one side ends the other too.
-struct RaiseAtEnd<'a>(&'a AtomicBool);
+pub(crate) struct RaiseAtEnd<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for RaiseAtEnd<'_> {
     fn drop(&mut self) {

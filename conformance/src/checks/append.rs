@@ -1,5 +1,6 @@
 //! A: appends are ordered, seen at once, whole, and stay apart.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use session_store_core::{LogEntry, Store, StoreError};
@@ -103,6 +104,13 @@ pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> Verdict {
     })
 }
 
+/// What each of two threads for each writer appends. It is made once, since in a debug build making it takes
+/// longer than storing it.
+static WRITTEN: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
+    let own = |writer| (0..24).map(|n| signed(writer, n, odd_padding(n + writer))).collect();
+    (0..WRITERS * 2).map(own).collect()
+});
+
 /// What a writer knows of one of its appends.
 enum Told {
     Acknowledged,
@@ -120,18 +128,15 @@ fn tally(run: &Run<'_>) -> Result<(Vec<LogEntry>, Tally), Failure> {
     let told = race(WRITERS * 2, |writer| {
         // Two threads to a handle, so that both kinds of neighbours race.
         let log = log.through(&handles[writer % WRITERS]);
-        let append = |n| {
-            let entry = signed(writer, n, odd_padding(n + writer));
-            let told = match log.append(&entry) {
-                Ok(()) => Told::Acknowledged,
-                Err(error) if error.is_indeterminate() => Told::Unknown,
-                Err(_) => Told::Refused,
-            };
-            (entry, told)
+        let append = |entry| match log.append(entry) {
+            Ok(()) => Told::Acknowledged,
+            Err(error) if error.is_indeterminate() => Told::Unknown,
+            Err(_) => Told::Refused,
         };
-        Ok((0..24).map(append).collect::<Vec<_>>())
+        Ok(WRITTEN[writer].iter().map(append).collect::<Vec<_>>())
     })?;
-    Ok((log.entries()?, told.into_iter().flatten().collect()))
+    let written = WRITTEN.iter().flatten().cloned();
+    Ok((log.entries()?, written.zip(told.into_iter().flatten()).collect()))
 }
 
 fn times(entries: &[LogEntry], entry: &LogEntry) -> usize {
@@ -186,12 +191,10 @@ pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> Verdict {
     let first = Log::new(&handles[0]);
     let logs: Vec<_> = (0..WRITERS).map(|_| first.sibling()).collect();
     race(WRITERS, |writer| {
-        let log = logs[writer].through(&handles[writer]);
-        Ok((0..40).try_for_each(|n| log.append(&signed(writer, n, odd_padding(n))))?)
+        Ok(logs[writer].through(&handles[writer]).append_each(&WRITTEN[writer])?)
     })?;
-    for (writer, log) in logs.iter().enumerate() {
-        let expected: Vec<_> = (0..40).map(|n| signed(writer, n, odd_padding(n))).collect();
-        same_entries(&log.entries()?, &expected, "segments written at the same time do not mix")?;
+    for (log, written) in logs.iter().zip(&*WRITTEN) {
+        same_entries(&log.entries()?, written, "segments written at the same time do not mix")?;
     }
     Ok(())
 }
@@ -259,41 +262,43 @@ pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> Verdict {
     before.must_be_what(&store, "an empty batch changes nothing")
 }
 
+/// Long enough that no scheduler runs one writer's loop of appends without another's in between.
+const BATCH: usize = 600;
+
+static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
+    let batch = |writer| (0..BATCH).map(|n| signed(writer, n, n % 70)).collect();
+    (0..WRITERS).map(batch).collect()
+});
+
 pub(crate) fn a7_batches_stay_contiguous(run: &Run<'_>) -> Verdict {
-    // Long enough that no scheduler runs one writer's loop of appends without another's in between.
-    const BATCH: usize = 600;
     let handles = run.open_many(WRITERS)?;
     for _ in 0..8 {
         let log = Log::new(&handles[0]);
-        race(WRITERS, |writer| {
-            let batch: Vec<_> = (0..BATCH).map(|n| signed(writer, n, n % 70)).collect();
-            Ok(log.through(&handles[writer]).append_all(&batch)?)
-        })?;
+        race(WRITERS, |writer| Ok(log.through(&handles[writer]).append_all(&BATCHES[writer])?))?;
         let entries = log.entries()?;
         same(&entries.len(), &(WRITERS * BATCH), "every batch is there")?;
-        for batch in entries.chunks(BATCH) {
-            let writer = (0..WRITERS).find(|&writer| batch[0] == signed(writer, 0, 0));
-            let Some(writer) = writer else {
+        for found in entries.chunks(BATCH) {
+            let Some(batch) = BATCHES.iter().find(|batch| batch[0] == found[0]) else {
                 return Err(Failure::new(format!(
-                    "a batch does not begin where one ended: {batch:?}"
+                    "a batch does not begin where one ended: {:?}",
+                    found[0]
                 )));
             };
-            let expected: Vec<_> = (0..BATCH).map(|n| signed(writer, n, n % 70)).collect();
-            same_entries(batch, &expected, "a batch is contiguous while others write")?;
+            same_entries(found, batch, "a batch is contiguous while others write")?;
         }
     }
     Ok(())
 }
 
 pub(crate) fn a7_batches_show_whole(run: &Run<'_>) -> Verdict {
-    const BATCH: usize = 25;
+    const SMALL: usize = 25;
     let (writer, reader) = (run.open()?, run.open()?);
     let log = Log::new(&writer);
     log.create(&[])?;
-    let write = |_| Ok(log.append_all(&numbered(0..BATCH))?);
+    let write = |_| Ok(log.append_all(&numbered(0..SMALL))?);
     during(write, || {
         let found = log.through(&reader).entries()?.len();
-        ensure!(found % BATCH == 0, "a reader found {found} entries of batches of {BATCH}");
+        ensure!(found % SMALL == 0, "a reader found {found} entries of batches of {SMALL}");
         Ok(())
     })
 }

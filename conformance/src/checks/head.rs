@@ -187,17 +187,26 @@ pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> Verdict {
     one_winner(&run.open_many(WRITERS)?, |_| Ok(()))
 }
 
+/// What two different calls at the same moment return. Who is started first changes from round to round,
+/// so that no scheduler always prefers the same one.
+fn race_of_two<T: Send>(round: usize, call: impl Fn(usize) -> T + Sync) -> Result<[T; 2], Failure> {
+    let told = race(2, |thread| Ok(call((thread + round) % 2)))?;
+    let mut told: [T; 2] = told.try_into().map_err(|_| Failure::new("two threads were started"))?;
+    told.rotate_left(round % 2);
+    Ok(told)
+}
+
 pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> Verdict {
     let handles = run.open_many(2)?;
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let log = Log::with(&handles[0], &numbered(0..1))?;
         let head = log.known_head()?;
-        let told = race(2, |writer| {
+        let told = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
-            Ok(match writer {
+            match writer {
                 0 => log.append(&signed(0, 0, 3)).map(|()| head),
                 _ => log.append_if(Some(head), &[signed(1, 0, 3)]),
-            })
+            }
         })?;
         let entries = log.entries()?;
         let first = entries.get(1) == Some(&signed(1, 0, 3));
@@ -304,15 +313,15 @@ pub(crate) fn h6_another_entry_is_a_conflict(run: &Run<'_>) -> Verdict {
 
 pub(crate) fn h6_it_never_cuts_anothers(run: &Run<'_>) -> Verdict {
     let handles = run.open_many(2)?;
-    for _ in 0..ROUNDS * 2 {
+    for round in 0..ROUNDS * 2 {
         let log = Log::with(&handles[0], &numbered(0..4))?;
         let head = log.known_head()?;
-        let told = race(2, |writer| {
+        let told = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
-            Ok(match writer {
+            match writer {
                 0 => log.append(&signed(0, 0, 257)).map(|()| head),
                 _ => log.truncate_if(head, 1),
-            })
+            }
         })?;
         let kept = if told[1].is_ok() { 1 } else { 4 };
         same(&told[0].is_ok(), &true, "a plain append never conflicts")?;

@@ -1,6 +1,9 @@
 //! A4 and T5 as a whole: many write, cut and read at the same time, and one order must explain it all.
 
+use std::sync::LazyLock;
 use std::thread;
+
+use session_store_core::LogEntry;
 
 use crate::failure::{Failure, Verdict, ensure};
 use crate::history::{Event, History, Observed, Told};
@@ -14,6 +17,15 @@ use crate::threads::race;
 const ROUNDS: usize = 3;
 const STEPS: usize = 12;
 
+/// Two to each of three handles.
+const ACTORS: usize = 6;
+
+/// What each actor appends, made before it counts.
+static WRITTEN: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
+    let entry = |actor, n| signed(actor, n, odd_padding(n + actor) % 40_961);
+    (0..ACTORS).map(|actor| (0..STEPS).map(|n| entry(actor, n)).collect()).collect()
+});
+
 /// What somebody does in one step, beside the writers.
 pub(super) type Cut = fn(&Observed<'_>, usize) -> Told;
 
@@ -25,14 +37,13 @@ pub(super) const TRUNCATE_OR_REPLACE: Cut = |log, n| match n % 3 {
 
 const DELETE: Cut = |log, _| log.delete();
 
-/// Lets the first handle's user read, the second's cut if there is a cut, and all others append, from two
-/// threads each; one order must explain what all of them were told.
+/// Lets one actor read, another cut if there is a cut, and all others append; one order must explain what all of them were told.
 pub(super) fn one_history(handles: &[Recorded], cut: Option<Cut>) -> Verdict {
     for _ in 0..ROUNDS {
         let history = History::default();
         let log = Log::new(&handles[0]);
         alone(&Observed::new(log, &history), cut)?;
-        race(handles.len() * 2, |actor| {
+        race(ACTORS, |actor| {
             let log = Observed::new(log.through(&handles[actor % handles.len()]), &history);
             (0..STEPS).try_for_each(|n| act(&log, actor, n, cut))
         })?;
@@ -72,7 +83,7 @@ fn act(log: &Observed<'_>, actor: usize, n: usize, cut: Option<Cut>) -> Verdict 
         // A truncate past the end is refused, which is right and changes nothing.
         (1, Some(cut)) => _ = cut(log, n),
         _ => {
-            let told = log.append(&signed(actor, n, odd_padding(n + actor) % 40_961));
+            let told = log.append(&WRITTEN[actor][n]);
             ensure!(
                 told != Told::Refused,
                 "an append failed although nothing but other writers was in its way"

@@ -12,9 +12,10 @@ use super::histories::{TRUNCATE_OR_REPLACE, must_be_explained, one_history};
 use crate::failure::{Failure, Verdict, ensure, same};
 use crate::history::{History, Observed, Told};
 use crate::log::Log;
+use crate::random::Random;
 use crate::run::Run;
 use crate::sample::{entry, numbered, odd_padding, signed};
-use crate::threads::race;
+use crate::threads::{race, wait_while};
 
 const PROCESSES: usize = 3;
 
@@ -94,16 +95,14 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> Verdict {
     for round in 0..KILLS {
         let process = run.start_process()?;
         let doomed = run.open_in(&process)?;
-        let acknowledged = AtomicUsize::new(0);
-        let (calls, moment) = (random.below(12), Duration::from_micros(random.below(900) as u64));
+        let begun = AtomicUsize::new(0);
+        let (call, moment) = strike(round, &mut random);
         let told = thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let log = Observed::new(Log::known(&doomed, ids), &history);
-                write_until_killed(log, entries, round, &acknowledged)
+                write_until_killed(log, entries, round, &begun)
             });
-            while acknowledged.load(SeqCst) < calls && !writer.is_finished() {
-                thread::yield_now();
-            }
+            wait_while(|| begun.load(SeqCst) <= call && !writer.is_finished());
             // Where in a call the signal strikes is the point, so this waits without a call of its own.
             let now = Instant::now();
             while now.elapsed() < moment {
@@ -125,33 +124,50 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> Verdict {
     must_be_explained(&history.into_events())
 }
 
+/// The calls of a doomed writer that cut, of each 13.
+const TRUNCATE: usize = 6;
+const REPLACE: usize = 11;
+
+/// Into which call of a round the signal strikes, and how far: into a cut every other time, which is rare
+/// and short, and must be whole all the same.
+fn strike(round: usize, random: &mut Random) -> (usize, Duration) {
+    let (call, latest) = match round % 4 {
+        0 => (TRUNCATE, 400),
+        2 => (REPLACE, 400),
+        _ => (random.below(13), 900),
+    };
+    (call, Duration::from_micros(random.below(latest) as u64))
+}
+
 /// Appends to a log of so many entries for the most part, and cuts and replaces now and then; returns what
 /// the last call was told.
 fn write_until_killed(
     log: Observed<'_>,
     mut entries: usize,
     round: usize,
-    acknowledged: &AtomicUsize,
+    begun: &AtomicUsize,
 ) -> Told {
     for n in 0.. {
+        // Made before the call is said to begin: in a debug build that takes longer than the call.
+        let large = signed(round, n, odd_padding(n) % 40_961);
+        begun.store(n + 1, SeqCst);
         let told = match n % 13 {
-            6 if entries > 0 => {
+            TRUNCATE if entries > 0 => {
                 entries -= 1;
                 log.truncate(entries)
             }
-            11 => {
+            REPLACE => {
                 entries = 2;
                 log.replace(&[signed(round, n, 0), signed(round, n + 1, 4_093)])
             }
             _ => {
                 entries += 1;
-                log.append(&signed(round, n, odd_padding(n) % 40_961))
+                log.append(&large)
             }
         };
         if told != Told::Done {
             return told;
         }
-        acknowledged.fetch_add(1, SeqCst);
     }
     Told::Done
 }
@@ -180,5 +196,10 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> Verdict {
         freed.read()?;
     }
     freed.count()?;
-    must_be_explained(&history.into_events())
+    must_be_explained(&history.into_events())?;
+    if refused == 0 {
+        let place = format!("a process whose files end at {ROOM_KIB} KiB stored more than that");
+        return Err(Failure::cannot_run(place));
+    }
+    Ok(())
 }

@@ -1,16 +1,16 @@
 //! T: truncating, and what appends that meet it may expect.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use session_store_core::{LogEntry, Pod, Store, StoreError};
 
-use crate::failure::{Verdict, ensure, ensure_err, same, same_entries};
+use crate::failure::{Failure, Verdict, ensure, ensure_err, same, same_entries};
 use crate::log::Log;
 use crate::provided::Provided;
 use crate::run::Run;
 use crate::sample::{numbered, numbered_traces, odd_padding, oddities, signed};
 use crate::snapshot::Snapshot;
-use crate::threads::race;
+use crate::threads::{RaiseAtEnd, race, wait_while};
 
 pub(crate) fn t1_it_keeps_the_first(run: &Run<'_>) -> Verdict {
     let store = run.open()?;
@@ -126,57 +126,96 @@ type Change = fn(&Log<'_>) -> Result<(), StoreError>;
 
 const BASE: usize = 3;
 
+/// How often the log is set back.
+const CHANGES: usize = 30;
+
+/// An append, and when it was made: acknowledged before the last change began, begun after it returned.
+struct Mark {
+    entry: LogEntry,
+    before: bool,
+    after: bool,
+}
+
+/// How far those are who append, and the one who sets the log back.
+#[derive(Default)]
+struct Meeting {
+    appended: AtomicUsize,
+    last_begun: AtomicBool,
+    last_done: AtomicBool,
+    changer_gone: AtomicBool,
+    writer_gone: AtomicBool,
+}
+
+impl Meeting {
+    /// Sets the log back again and again, never further than others have appended meanwhile.
+    fn change(&self, log: &Log<'_>, change: Change) -> Verdict {
+        let _raised = RaiseAtEnd(&self.changer_gone);
+        for changes in 0..=CHANGES {
+            let ahead = || self.appended.load(SeqCst) <= 2 * changes;
+            wait_while(|| ahead() && !self.writer_gone.load(SeqCst));
+            self.last_begun.store(changes == CHANGES, SeqCst);
+            change(log)?;
+        }
+        self.last_done.store(true, SeqCst);
+        Ok(())
+    }
+
+    /// Appends until some entries were begun after the last change.
+    fn append(&self, log: &Log<'_>, writer: usize) -> Result<Vec<Mark>, Failure> {
+        let _raised = RaiseAtEnd(&self.writer_gone);
+        let deserted = || self.changer_gone.load(SeqCst) && !self.last_done.load(SeqCst);
+        let mut marks = Vec::new();
+        let mut left = 10;
+        while left > 0 && !deserted() {
+            let entry = signed(writer, marks.len(), odd_padding(marks.len()) % 300);
+            let after = self.last_done.load(SeqCst);
+            log.append(&entry)?;
+            let before = !self.last_begun.load(SeqCst);
+            marks.push(Mark { entry, before, after });
+            left -= usize::from(after);
+            self.appended.fetch_add(1, SeqCst);
+        }
+        Ok(marks)
+    }
+}
+
 /// Lets `change` set the log back to its first `base` entries again and again while others append. An
 /// append that overlaps one is kept or cut, whole; one begun after the last is there, one acknowledged
 /// before the last began is not.
 fn appends_meet(run: &Run<'_>, base: usize, change: Change) -> Verdict {
     let handles = run.open_many(3)?;
     let log = Log::with(&handles[0], &numbered(0..base))?;
-    let (last_begun, last_done) = (AtomicBool::new(false), AtomicBool::new(false));
-    let told = race(3, |thread| {
+    let meeting = Meeting::default();
+    let marks = race(3, |thread| {
         let log = log.through(&handles[thread]);
-        if thread == 0 {
-            (0..30).try_for_each(|_| change(&log))?;
-            last_begun.store(true, Ordering::SeqCst);
-            change(&log)?;
-            last_done.store(true, Ordering::SeqCst);
-            return Ok(Vec::new());
+        match thread {
+            0 => meeting.change(&log, change).map(|()| Vec::new()),
+            writer => meeting.append(&log, writer),
         }
-        let mut told = Vec::new();
-        let mut left = 10;
-        while left > 0 {
-            let entry = signed(thread, told.len(), odd_padding(told.len()) % 300);
-            let after = last_done.load(Ordering::SeqCst);
-            log.append(&entry)?;
-            let before = !last_begun.load(Ordering::SeqCst);
-            told.push((entry, before, after));
-            left -= usize::from(after);
-        }
-        Ok(told)
     })?;
     let entries = log.entries()?;
     ensure!(entries.len() >= base, "{} entries are left of {base}", entries.len());
     let (kept, appended) = entries.split_at(base);
     same_entries(kept, &numbered(0..base), "the entries before the cut")?;
-    for told in &told {
-        let mut mine = told.iter().map(|(entry, ..)| entry);
-        let own =
-            appended.iter().filter(|entry| told.iter().any(|(written, ..)| written == *entry));
-        for entry in own {
-            ensure!(
-                mine.any(|written| written == entry),
-                "{entry:?} is out of order or there twice"
-            );
-        }
-        for (entry, before, after) in told {
-            let there = appended.contains(entry);
-            ensure!(there || !after, "{entry:?} was appended after the change and is not there");
-            ensure!(!there || !before, "{entry:?} was acknowledged before the change and is there");
-        }
-    }
-    let known = |entry: &&LogEntry| !told.iter().flatten().any(|(written, ..)| written == *entry);
-    let foreign = appended.iter().find(known);
+    marks.iter().try_for_each(|marks| must_be_kept_or_cut(appended, marks))?;
+    let known = |entry: &&LogEntry| marks.iter().flatten().any(|mark| mark.entry == **entry);
+    let foreign = appended.iter().find(|entry| !known(entry));
     ensure!(foreign.is_none(), "an entry that nobody wrote whole: {foreign:?}");
+    Ok(())
+}
+
+/// What is left of one writer's entries is right, and in order.
+fn must_be_kept_or_cut(appended: &[LogEntry], marks: &[Mark]) -> Verdict {
+    let mut rest = marks.iter();
+    for entry in appended.iter().filter(|entry| marks.iter().any(|mark| mark.entry == **entry)) {
+        let next = rest.any(|mark| mark.entry == *entry);
+        ensure!(next, "{entry:?} is out of order or there twice");
+    }
+    for Mark { entry, before, after } in marks {
+        let there = appended.contains(entry);
+        ensure!(there || !after, "{entry:?} was appended after the change and is not there");
+        ensure!(!there || !before, "{entry:?} was acknowledged before the change and is there");
+    }
     Ok(())
 }
 

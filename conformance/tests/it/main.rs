@@ -4,6 +4,5 @@ mod calls;
 mod gallery;
 mod jsonl;
 mod legal;
-mod lines;
 mod suite;
 mod twist;

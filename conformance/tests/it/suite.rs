@@ -43,7 +43,7 @@ fn every_clause_that_the_kit_holds_has_a_check() {
 
 #[test]
 #[should_panic(
-    expected = "cannot run here: the store does not declare persistent; list it under skip"
+    expected = "cannot run here: the store does not declare persistent; list persistent under skip, with the reason"
 )]
 fn an_unlisted_check_that_cannot_run_fails() {
     assert_holds(&memory, "s2_appends_continue");
@@ -61,7 +61,26 @@ fn a_skip_that_is_no_longer_needed_fails() {
 }
 
 #[test]
-#[should_panic(expected = "skip names a1_misspelt, which is no check of the kit")]
+fn what_is_missing_may_be_skipped() {
+    assert_skips_are_needed(&memory, &["persistent", "process", "log_file"]);
+}
+
+#[test]
+#[should_panic(expected = "skip names pods, which is not missing")]
+fn what_is_there_may_not_be_skipped() {
+    assert_skips_are_needed(&memory, &["persistent", "pods"]);
+}
+
+#[test]
+#[should_panic(expected = "skip names conditional_append, which is not missing")]
+fn an_operation_is_nothing_to_skip() {
+    assert_skips_are_needed(&memory, &["conditional_append"]);
+}
+
+#[test]
+#[should_panic(
+    expected = "skip names a1_misspelt, which is no check of the kit and nothing that a check needs"
+)]
 fn a_skip_that_names_no_check_fails() {
     assert_skips_are_needed(&memory, &["a1_misspelt"]);
 }

@@ -19,13 +19,24 @@ pub(crate) type Key = (SessionId, SegmentId);
 #[derive(Default)]
 pub(crate) struct Inner {
     store: MemoryStore,
-    calls: Calls,
+    calls: Arc<Calls>,
 }
 
 impl Inner {
-    /// Waits in the middle of a call until another thread has made one.
+    /// What a store over it declares: it outlives its handles here, and stands in for a storage that several
+    /// processes open.
+    pub(crate) fn declared(&self) -> Capabilities {
+        self.capabilities().with(Capability::Persistent).with(Capability::MultiProcess)
+    }
+
+    /// Waits in the middle of a call until another thread has made one, or is in the middle of one too.
     pub(crate) fn let_others_in(&self) {
-        self.calls.await_another();
+        self.calls.await_others(1);
+    }
+
+    /// Waits in the middle of a call until another thread has made so many.
+    pub(crate) fn let_others_in_for(&self, calls: usize) {
+        self.calls.await_others(calls);
     }
 }
 
@@ -70,8 +81,7 @@ pub(crate) trait Twist: Default + Send + Sync + 'static {
         inner.truncate(s, g, entries_len)
     }
     fn capabilities(&self, inner: &Inner) -> Capabilities {
-        // The storage outlives its handles here, and stands in for one that several processes open.
-        inner.capabilities().with(Capability::Persistent).with(Capability::MultiProcess)
+        inner.declared()
     }
     fn keeps_pods(&self) -> bool {
         true

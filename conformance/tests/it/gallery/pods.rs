@@ -1,5 +1,8 @@
 //! Stores that mix up, trim or forget pods.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use session_store_core::{Pod, PodName, PodStore};
 
 use super::broken;
@@ -8,6 +11,9 @@ use crate::twist::{Answer, Inner};
 fn folded(name: &PodName) -> PodName {
     name.as_str().to_ascii_lowercase().parse().expect("a name stays one in lower case")
 }
+
+/// The pods of every storage in this program.
+static PODS: Mutex<BTreeMap<PodName, Pod>> = Mutex::new(BTreeMap::new());
 
 broken! {
     /// A case-insensitive collation.
@@ -76,4 +82,59 @@ broken! {
         }
     }
     caught by { p1_put_creates_and_replaces p1_the_pointer_is_read }
+}
+
+broken! {
+    /// Pods are the program's, not the storage's.
+    pods_are_global in shared {
+        fn put_pod(&self, _: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+            PODS.lock().unwrap().insert(name.clone(), pod.clone());
+            Ok(())
+        }
+        fn read_pod(&self, _: &Inner, name: &PodName) -> Answer<Option<Pod>> {
+            Ok(PODS.lock().unwrap().get(name).cloned())
+        }
+        fn list_pods(&self, _: &Inner) -> Answer<Vec<PodName>> {
+            Ok(PODS.lock().unwrap().keys().cloned().collect())
+        }
+        fn delete_pod(&self, _: &Inner, name: &PodName) -> Answer<bool> {
+            Ok(PODS.lock().unwrap().remove(name).is_some())
+        }
+    }
+    caught by {
+        p1_put_creates_and_replaces
+        p1_readers_see_the_old_or_the_new
+        p2_absent_is_none
+        p2_names_are_sorted
+        p3_names_never_alias
+        s1_fresh_storages_are_isolated
+    }
+}
+
+broken! {
+    /// Pods are written when the handle closes.
+    pods_wait_for_the_close in for_each_handle {
+        fn put_pod(&self, _: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+            self.waiting.lock().unwrap().insert(name.clone(), pod.clone());
+            Ok(())
+        }
+        fn close(&self, inner: &Inner) {
+            for (name, pod) in self.waiting.lock().unwrap().iter() {
+                inner.put_pod(name, pod).expect("memory takes a pod");
+            }
+        }
+    }
+    state { waiting: Mutex<BTreeMap<PodName, Pod>> }
+    caught by {
+        p1_put_creates_and_replaces
+        p1_readers_see_the_old_or_the_new
+        p1_the_pointer_is_read
+        p1_unknown_fields_are_kept
+        p2_absent_is_none
+        p2_names_are_sorted
+        p3_names_never_alias
+        s1_a_second_handle_sees_the_same
+        s2_reopening_finds_everything
+        t6_pods_stay
+    }
 }

@@ -94,20 +94,9 @@ mod server {
     conformance_tests! {
         harness: storage,
         skip: {
-            a5_a_full_disk_changes_nothing: "the files are the server's; a server without memory has its own test",
-            l4_strays_are_left_alone: "a server is no folder; foreign keys have their own test",
-            r2_reading_leaves_the_file: "it has no files",
-            r4_blank_lines_are_no_entries: "it has no files",
-            r4_lines_are_physical: "it has no files",
-            r5_a_log_of_nothing_but_a_tail: "it has no files",
-            r5_a_torn_tail_is_moved_aside: "it has no files",
-            r5_a_torn_tail_is_not_there: "it has no files",
-            r5_a_whole_last_line_is_an_entry: "it has no files",
-            r5_an_append_writes_the_owed_newline: "it has no files",
-            r5_batches_write_the_owed_newline: "it has no files",
-            r5_conditions_write_the_owed_newline: "it has no files",
-            r5_nothing_torn_is_deleted: "it has no files",
-            r5_repair_under_other_handles: "it has no files",
+            files: "the files are the server's; a server without memory has its own test",
+            folder: "a server is no folder; foreign keys have their own test",
+            log_file: "it has no files",
         }
     }
 }
@@ -128,20 +117,9 @@ mod cluster {
     conformance_tests! {
         harness: storage,
         skip: {
-            a5_a_full_disk_changes_nothing: "the files are the server's; a server without memory has its own test",
-            l4_strays_are_left_alone: "servers are no folder; foreign keys have their own test",
-            r2_reading_leaves_the_file: "it has no files",
-            r4_blank_lines_are_no_entries: "it has no files",
-            r4_lines_are_physical: "it has no files",
-            r5_a_log_of_nothing_but_a_tail: "it has no files",
-            r5_a_torn_tail_is_moved_aside: "it has no files",
-            r5_a_torn_tail_is_not_there: "it has no files",
-            r5_a_whole_last_line_is_an_entry: "it has no files",
-            r5_an_append_writes_the_owed_newline: "it has no files",
-            r5_batches_write_the_owed_newline: "it has no files",
-            r5_conditions_write_the_owed_newline: "it has no files",
-            r5_nothing_torn_is_deleted: "it has no files",
-            r5_repair_under_other_handles: "it has no files",
+            files: "the files are the server's; a server without memory has its own test",
+            folder: "servers are no folder; foreign keys have their own test",
+            log_file: "it has no files",
         }
     }
 }

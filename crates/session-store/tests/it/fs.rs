@@ -64,6 +64,6 @@ impl Storage for Folder {
 conformance_tests! {
     harness: Folder::new,
     skip: {
-        a7_batches_show_whole: "a killed writer can leave a part of a batch, and it says so",
+        atomic_batch: "a killed writer can leave a part of a batch, and it says so",
     }
 }

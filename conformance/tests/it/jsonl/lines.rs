@@ -1,10 +1,11 @@
 //! The lines of a log as bytes: which are entries, which are blank, bad or torn (R4, R5).
 
+use std::io::BufRead;
 use std::ops::Range;
 
 use session_store_core::{LogEntry, PageBudget, SegmentId, StoreError};
 
-use crate::jsonl::Flaw;
+use super::Flaw;
 use crate::twist::Answer;
 
 /// The bytes of a log's file.
@@ -31,14 +32,13 @@ impl Lines {
 
     /// Each line without its newline, blank ones included.
     fn all(&self) -> Vec<Range<usize>> {
-        let mut lines = Vec::new();
-        let mut start = 0;
-        for (at, _) in self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
-            lines.push(start..at);
-            start = at + 1;
-        }
-        if start < self.bytes.len() {
-            lines.push(start..self.bytes.len());
+        let (mut lines, mut start) = (Vec::new(), 0);
+        while start < self.bytes.len() {
+            // A search of the standard library, which is quick in a debug build too.
+            let length = (&self.bytes[start..]).skip_until(b'\n').expect("memory can be read");
+            let ends = self.bytes[start + length - 1] == b'\n';
+            lines.push(start..start + length - usize::from(ends));
+            start += length;
         }
         lines
     }
@@ -58,12 +58,12 @@ impl Lines {
     }
 
     pub(crate) fn tail(&self) -> Tail {
-        let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
-        let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        if self.is_blank(&(start..text.len())) {
+        let Some(last) = self.all().pop() else { return Tail::None };
+        let start = last.start;
+        if self.is_blank(&last) {
             return Tail::None;
         }
-        let text = &text[start..];
+        let text = &self.bytes[last];
         let torn = text.contains(&0) || (!self.bytes.ends_with(b"\n") && is_torn(text));
         match self.flaw {
             _ if self.bytes.ends_with(b"\n") && !torn => Tail::None,

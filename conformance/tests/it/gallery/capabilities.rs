@@ -1,0 +1,74 @@
+//! Stores that declare something else than they can do.
+
+use session_store_core::{Capabilities, Capability, Head, LogEntry, StoreError};
+
+use super::broken;
+use crate::twist::{Answer, Inner, Key};
+
+broken! {
+    /// Works without saying so.
+    does_not_declare_delete in shared {
+        fn capabilities(&self, inner: &Inner) -> Capabilities {
+            inner.declared().iter().filter(|&c| c != Capability::Delete).collect()
+        }
+    }
+    caught by {
+        a8_deleting_one_leaves_the_other
+        d1_a_deleted_segment_is_gone
+        d1_a_deleted_session_is_gone
+        d1_a_trace_alone_counts
+        d1_an_append_afterwards_makes_it_anew
+        d1_deleted_stays_deleted
+        d1_deleting_nothing_is_false
+        d1_the_last_segment_takes_its_session
+        h1_a_recreated_segment_has_a_new_token
+        h3_declared_or_refused
+        h4_recreated_is_a_conflict
+        l5_a_deleted_holder_is_not_named
+        l5_others_may_leave
+        t5_appends_meet_delete
+        t5_one_history_of_deletes
+        x2_deleting_a_segment_deletes_its_trace
+    }
+}
+
+broken! {
+    /// Says so without working.
+    declares_a_sync_that_it_lacks in shared {
+        fn capabilities(&self, inner: &Inner) -> Capabilities {
+            inner.declared().with(Capability::DurableSync)
+        }
+    }
+    caught by { h3_declared_or_refused s4_sync_is_answered }
+}
+
+broken! {
+    /// Not declared, and half of it is there.
+    conditions_are_half_there in shared {
+        fn capabilities(&self, inner: &Inner) -> Capabilities {
+            inner.declared().iter().filter(|&c| c != Capability::ConditionalAppend).collect()
+        }
+        fn append_if(&self, _: &Inner, _: Key, _: Option<Head>, _: &[LogEntry]) -> Answer<Head> {
+            Err(StoreError::Unsupported { operation: "append_if", capability: Capability::ConditionalAppend })
+        }
+    }
+    caught by {
+        a5_refused_conditions_change_nothing
+        e1_kept_by_append_if
+        h2_a_conflict_names_both_heads
+        h2_it_appends_if_nothing_changed
+        h2_no_entries_only_compare
+        h2_one_creator_wins
+        h2_one_process_wins
+        h2_one_writer_wins
+        h2_plain_appends_are_seen
+        h3_declared_or_refused
+        h4_recreated_is_a_conflict
+        h4_regrown_is_a_conflict
+        h5_repeating_cannot_append_twice
+        h6_a_writer_rolls_back_its_own
+        h6_another_entry_is_a_conflict
+        h6_it_never_cuts_anothers
+        r5_conditions_write_the_owed_newline
+    }
+}

@@ -1,0 +1,92 @@
+//! Stores that count something else than is there.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use session_store_core::{LogEntry, Store};
+
+use super::broken;
+use crate::twist::{Answer, Inner, Key};
+
+broken! {
+    /// A handle counts what went through it, and looks only once.
+    counts_its_own in for_each_handle {
+        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+            inner.append(s, g, entry)?;
+            self.counts.lock().unwrap().entry((s, g)).and_modify(|count| *count += 1);
+            Ok(())
+        }
+        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+            inner.append_all(s, g, entries)?;
+            self.counts.lock().unwrap().remove(&(s, g));
+            Ok(())
+        }
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+            self.counts.lock().unwrap().remove(&(s, g));
+            inner.create_segment(s, g, entries)
+        }
+        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
+            self.counts.lock().unwrap().remove(&(s, g));
+            inner.truncate(s, g, entries_len)
+        }
+        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
+            let now = inner.read_entry_count(s, g)?;
+            Ok(*self.counts.lock().unwrap().entry((s, g)).or_insert(now))
+        }
+    }
+    state { counts: Mutex<BTreeMap<Key, usize>> }
+    caught by {
+        a3_append_is_seen_at_once
+        a3_changes_are_seen_at_once
+        a4_one_history_of_appends
+        a5_refused_conditions_change_nothing
+        c5_a_writer_sees_that_it_is_not_alone
+        d1_an_append_afterwards_makes_it_anew
+        h5_repeating_cannot_append_twice
+        h6_a_writer_rolls_back_its_own
+        r3_pages_and_counts_only_grow
+        t4_appends_go_on_after_it
+        t5_one_history_of_cuts
+        t5_one_history_of_deletes
+    }
+}
+
+broken! {
+    /// The trace lies in the same table.
+    counts_traces in shared {
+        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
+            let traces = inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len();
+            Ok(inner.read_entry_count(s, g)? + traces)
+        }
+    }
+    caught by { c4_traces_do_not_count x1_a_trace_leaves_the_log x2_a_trace_may_come_first }
+}
+
+broken! {
+    /// No rows are no entries.
+    counts_the_unknown_as_none in shared {
+        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
+            Ok(inner.read_entry_count(s, g).unwrap_or(0))
+        }
+    }
+    caught by {
+        a4_one_history_of_appends
+        c4_unknown_is_not_found
+        t5_one_history_of_cuts
+        t5_one_history_of_deletes
+        t7_the_traits_body_is_right
+    }
+}
+
+broken! {
+    /// One less than there is, in long logs.
+    counts_one_too_few in shared {
+        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
+            Ok(match inner.read_entry_count(s, g)? {
+                count if count > 1_000 => count - 1,
+                count => count,
+            })
+        }
+    }
+    caught by { l6_many_entries }
+}

@@ -1,0 +1,92 @@
+//! Stores whose heads tell too much or too little.
+
+use std::sync::Mutex;
+
+use session_store_core::{Head, LogEntry, Page, Store, StoreError, TraceEntry};
+
+use super::broken;
+use crate::twist::{Answer, Inner, Key};
+
+/// A head without its epoch.
+fn counted(head: Head) -> Head {
+    Head::new(head.entries(), 0)
+}
+
+broken! {
+    /// What is not there has a head all the same.
+    the_unknown_has_a_head in shared {
+        fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
+            Ok(inner.head(s, g)?.or(Some(Head::new(0, 0))))
+        }
+    }
+    caught by {
+        a2_first_append_creates
+        a3_append_is_seen_at_once
+        a7_an_empty_batch_is_nothing
+        a8_deleting_one_leaves_the_other
+        a8_one_segment_id_in_two_sessions
+        c3_asking_creates_nothing
+        d1_a_deleted_segment_is_gone
+        d1_a_deleted_session_is_gone
+        d1_deleted_stays_deleted
+        e2_only_objects_are_stored
+        h1_unknown_has_none
+        h2_one_creator_wins
+        h6_another_entry_is_a_conflict
+        l3_a_pod_is_no_session
+        l3_a_trace_is_no_segment
+        t3_unknown_is_not_found
+        x1_a_trace_makes_nothing
+    }
+}
+
+broken! {
+    /// A trace is a change like any other.
+    a_trace_moves_the_head in shared {
+        fn append_trace(&self, inner: &Inner, (s, g): Key, trace: &TraceEntry) -> Answer<()> {
+            inner.append_trace(s, g, trace)?;
+            if inner.exists(s, g)? {
+                let entries = inner.read_all(s, g)?;
+                inner.create_segment(s, g, &entries)?;
+            }
+            Ok(())
+        }
+    }
+    caught by { h1_it_stays_while_nothing_changes x1_a_trace_leaves_the_log }
+}
+
+broken! {
+    /// The token is that of a store without epochs, and the capability is declared.
+    heads_are_only_counts in shared {
+        fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
+            Ok(inner.head(s, g)?.map(counted))
+        }
+        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+            let page = inner.read_page(s, g, start, bytes)?;
+            Ok(Page::new(page.entries, counted(page.head)))
+        }
+        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+            let _one_at_a_time = self.lock.lock().unwrap();
+            let full = inner.head(s, g)?;
+            let actual = full.map(counted);
+            if actual != expected {
+                return Err(StoreError::Conflict { expected, actual });
+            }
+            inner.append_if(s, g, full, entries).map(counted)
+        }
+        fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
+            let _one_at_a_time = self.lock.lock().unwrap();
+            match inner.head(s, g)? {
+                Some(full) if counted(full) == expected => inner.truncate_if(s, g, full, len).map(counted),
+                other => Err(StoreError::Conflict { expected: Some(expected), actual: other.map(counted) }),
+            }
+        }
+    }
+    state { lock: Mutex<()> }
+    caught by {
+        h1_a_cut_gives_a_new_token
+        h1_a_recreated_segment_has_a_new_token
+        h4_recreated_is_a_conflict
+        h4_regrown_is_a_conflict
+    }
+}

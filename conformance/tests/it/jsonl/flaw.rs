@@ -1,0 +1,53 @@
+//! What can be wrong with a file store.
+
+macro_rules! flaws {
+    ($($flaw:ident),* $(,)?) => {
+        /// One thing that is wrong with a file store.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Flaw {
+            $($flaw,)*
+        }
+
+        impl Flaw {
+            /// The flaw of that name.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name {
+                    $(stringify!($flaw) => Some(Self::$flaw),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+flaws! {
+    None,
+    GluesTornTails,
+    HidesWholeTails,
+    TornTailsAreFatal,
+    DeletesTornTails,
+    RepairsOnRead,
+    SkipsBadLines,
+    CountsLinesFromZero,
+    NumbersEntriesNotLines,
+    CountsBlankLines,
+    ValidatesOnAppend,
+    ValidatesOnCount,
+    PagesReadTheWholeLog,
+    SplitsOnLineSeparators,
+    ListsAnyFile,
+    SweepsUnknownFiles,
+    IgnoresTheFormat,
+    OpensWhatIsNotThere,
+    OpensOneAtATime,
+    LocksNothing,
+    LocksItsProcessOnly,
+    CountsInItsProcess,
+    FindsInItsProcess,
+    SwallowsWriteErrors,
+    RepeatsAfterAnError,
+    TearsAndGlues,
+    ReplacesInPlace,
+    ComparesBeforeItLocks,
+    BatchesForgetTheNewline,
+}

@@ -1,0 +1,288 @@
+//! A small store of JSONL files, right unless it is given a flaw: what the gallery of broken file stores is
+//! made of. It reads a whole log for every call and locks the whole storage, which is slow and allowed.
+
+mod files;
+mod flaw;
+mod lines;
+mod moment;
+mod remembered;
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use session_store_core::{
+    Capabilities, Capability, Head, LogEntry, Page, PageBudget, SegmentId, SessionId, Store,
+    StoreError, TraceEntry,
+};
+
+pub(crate) use self::flaw::Flaw;
+use self::lines::{Lines, Tail};
+use self::moment::{Moments, in_another_process};
+use crate::twist::{Answer, Key};
+
+/// Guards against the other handles of this process, where a flaw leaves out the others.
+static PROCESS: Mutex<()> = Mutex::new(());
+
+/// A handle on the folder `root`, whose name is the flaw's.
+pub(crate) struct JsonlStore {
+    root: PathBuf,
+    flaw: Flaw,
+    moments: Moments,
+}
+
+impl JsonlStore {
+    pub(crate) fn open_or_create(root: &Path) -> Answer<Self> {
+        let name = root.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        Self::create_with(root, Flaw::named(name).unwrap_or(Flaw::None))
+    }
+
+    pub(crate) fn open(root: &Path, flaw: Flaw) -> Answer<Self> {
+        if !root.exists() && flaw != Flaw::OpensWhatIsNotThere {
+            return Err(StoreError::io("open a store", ErrorKind::NotFound.into()));
+        }
+        Self::create_with(root, flaw)
+    }
+
+    fn create_with(root: &Path, flaw: Flaw) -> Answer<Self> {
+        fs::create_dir_all(root.join(".holders"))?;
+        let store = Self { root: root.into(), flaw, moments: Moments::of(root) };
+        if flaw == Flaw::OpensOneAtATime && !root.join(".format").exists() {
+            store.set_up()?;
+        }
+        let version = fs::read_to_string(root.join(".format")).unwrap_or_else(|_| "1".into());
+        if version != "1" && flaw != Flaw::IgnoresTheFormat {
+            let found = version.parse().unwrap_or(u64::MAX);
+            let place = root.display().to_string();
+            return Err(StoreError::NewerFormat { place, found, supported: 1 });
+        }
+        if flaw == Flaw::SweepsUnknownFiles {
+            files::sweep(root)?;
+        }
+        Ok(store)
+    }
+
+    /// What the first handle does, with everybody else turned away.
+    fn set_up(&self) -> Answer<()> {
+        let tried = self.root.join(".tried");
+        self.at_the_end(&tried)?.write_all(b".")?;
+        let opening = File::create(self.root.join(".opening"))?;
+        opening.try_lock().map_err(|_| io::Error::from(ErrorKind::ResourceBusy))?;
+        self.let_others_in(&tried)?;
+        Ok(fs::write(self.root.join(".format"), "1")?)
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    /// Holds a weak moment open. Where the process is locked out none of its threads can come.
+    fn let_others_in(&self, file: &Path) -> io::Result<()> {
+        if self.has(Flaw::LocksItsProcessOnly) && !in_another_process() {
+            return Ok(());
+        }
+        self.moments.let_others_in(file)
+    }
+
+    /// Holds the moment between comparing and acting open, where there is no lock around both.
+    fn let_others_in_unlocked(&self, key: Key) -> Answer<()> {
+        let unlocked = matches!(self.flaw, Flaw::LocksNothing | Flaw::LocksItsProcessOnly);
+        if unlocked { Ok(self.let_others_in(&self.path(key))?) } else { Ok(()) }
+    }
+
+    fn lock(&self) -> Answer<(Option<MutexGuard<'static, ()>>, Option<File>)> {
+        match self.flaw {
+            Flaw::LocksNothing => Ok((None, None)),
+            Flaw::LocksItsProcessOnly => {
+                Ok((Some(PROCESS.lock().unwrap_or_else(PoisonError::into_inner)), None))
+            }
+            _ => {
+                let file = File::create(self.root.join(".lock"))?;
+                file.lock()?;
+                Ok((None, Some(file)))
+            }
+        }
+    }
+
+    fn head_of(&self, lines: &Lines) -> Head {
+        let mut token = DefaultHasher::new();
+        lines.bytes.hash(&mut token);
+        Head::new(lines.count(), u128::from(token.finish()))
+    }
+
+    fn expect(&self, key: Key, expected: Option<Head>) -> Answer<()> {
+        let actual = match self.lines(key) {
+            Err(StoreError::NotFound(_)) => None,
+            lines => Some(self.head_of(&lines?)),
+        };
+        if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
+    }
+
+    fn cut(&self, key: Key, entries_len: usize) -> Answer<()> {
+        let lines = self.lines(key)?;
+        let count = lines.count();
+        match entries_len {
+            len if len > count => Err(StoreError::past_the_end(key.1, len, count)),
+            len if len == count => Ok(()),
+            len => self.replace(key, lines.first(len)),
+        }
+    }
+}
+
+impl Store for JsonlStore {
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
+        self.append_all(s, g, std::slice::from_ref(entry))
+    }
+
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
+        let _lock = self.lock()?;
+        let lines = self.lines((s, g))?;
+        if let (Tail::Torn(start), Flaw::RepairsOnRead) = (lines.tail(), self.flaw) {
+            fs::write(self.path((s, g)), &lines.bytes[..start])?;
+        }
+        lines.entries()
+    }
+
+    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
+        let _lock = self.lock()?;
+        let mut sessions: Vec<SessionId> = self.ids(&self.root, "")?;
+        let holds = |s: &SessionId| {
+            let segments: Answer<Vec<SegmentId>> =
+                self.ids(&self.root.join(s.to_string()), ".jsonl");
+            segments.is_ok_and(|segments| !segments.is_empty())
+        };
+        sessions.retain(holds);
+        Ok(sessions)
+    }
+
+    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
+        let _lock = self.lock()?;
+        self.ids(&self.root.join(s.to_string()), ".jsonl")
+    }
+
+    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
+        let _lock = self.lock()?;
+        let held = self.held(g);
+        if held.is_some() || self.has(Flaw::FindsInItsProcess) {
+            return Ok(held);
+        }
+        let sessions: Vec<SessionId> = self.ids(&self.root, "")?;
+        let session = sessions.into_iter().find(|&s| self.path((s, g)).exists());
+        session.map_or(Ok(()), |s| self.hold((s, g)))?;
+        Ok(session)
+    }
+
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+        let _lock = self.lock()?;
+        let texts = entries.iter().map(|entry| format!("{}\n", entry.as_json()));
+        self.replace((s, g), texts.collect::<String>().as_bytes())
+    }
+
+    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
+        Ok(self.path((s, g)).exists())
+    }
+
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
+        if self.has(Flaw::CountsInItsProcess)
+            && let Some(count) = remembered::count(&self.root, (s, g))
+        {
+            return Ok(count);
+        }
+        let _lock = self.lock()?;
+        let lines = self.lines((s, g))?;
+        if self.has(Flaw::ValidatesOnCount) {
+            lines.entries()?;
+        }
+        Ok(lines.count())
+    }
+
+    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
+        let _lock = self.lock()?;
+        let mut file = self.at_the_end(&self.path((s, g)).with_extension("trace.jsonl"))?;
+        Ok(file.write_all(format!("{}\n", entry.as_json()).as_bytes())?)
+    }
+
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
+        let _lock = self.lock()?;
+        self.cut((s, g), entries_len)?;
+        if self.has(Flaw::CountsInItsProcess) {
+            remembered::set_count(&self.root, (s, g), entries_len);
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let guarantees = Capabilities::NONE.with(Capability::Persistent);
+        guarantees.with(Capability::MultiProcess).with(Capability::ConditionalAppend)
+    }
+
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        if self.has(Flaw::ValidatesOnAppend) && self.path((s, g)).exists() {
+            // The beginning is enough to be wrong, and takes less time.
+            self.lines((s, g))?.page(0, PageBudget::new(1_000))?;
+        }
+        self.write((s, g), entries)?;
+        if self.has(Flaw::CountsInItsProcess) {
+            let before = remembered::count(&self.root, (s, g)).unwrap_or(0);
+            remembered::set_count(&self.root, (s, g), before + entries.len());
+        }
+        Ok(())
+    }
+
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
+        let _lock = self.lock()?;
+        let lines = self.lines((s, g))?;
+        if self.has(Flaw::PagesReadTheWholeLog) {
+            lines.entries()?;
+        }
+        let entries = lines.page(start, PageBudget::new(bytes))?;
+        Ok(Page::new(entries, self.head_of(&lines)))
+    }
+
+    fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
+        let _lock = self.lock()?;
+        match self.lines((s, g)) {
+            Err(StoreError::NotFound(_)) => Ok(None),
+            lines => Ok(Some(self.head_of(&lines?))),
+        }
+    }
+
+    fn append_if(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        expected: Option<Head>,
+        entries: &[LogEntry],
+    ) -> Answer<Head> {
+        if self.has(Flaw::ComparesBeforeItLocks) {
+            self.expect((s, g), expected)?;
+            self.let_others_in(&self.path((s, g)))?;
+        }
+        let _lock = self.lock()?;
+        if !self.has(Flaw::ComparesBeforeItLocks) {
+            self.expect((s, g), expected)?;
+            self.let_others_in_unlocked((s, g))?;
+        }
+        match (expected, entries) {
+            (None, []) => self.replace((s, g), b"")?,
+            (Some(_), []) => {}
+            _ => self.write((s, g), entries)?,
+        }
+        Ok(self.head_of(&self.lines((s, g))?))
+    }
+
+    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Answer<Head> {
+        let _lock = self.lock()?;
+        self.expect((s, g), Some(expected))?;
+        self.let_others_in_unlocked((s, g))?;
+        self.cut((s, g), len)?;
+        Ok(self.head_of(&self.lines((s, g))?))
+    }
+}
