@@ -79,6 +79,11 @@ impl Client {
         each.collect()
     }
 
+    /// The replies to commands of one slot, obeyed one after the other, if all were at the first attempt.
+    pub(crate) fn together(&self, commands: &[(Tag, Cmd)]) -> Option<Vec<Value>> {
+        self.pipelined(commands).into_iter().collect()
+    }
+
     /// The replies to as many of the commands as had one at the first attempt.
     fn pipelined(&self, commands: &[(Tag, Cmd)]) -> Vec<Option<Value>> {
         let deadline = self.deadline();

@@ -6,13 +6,20 @@ use std::time::Instant;
 
 use session_store_core::{Head, LogEntry, Page, PageBudget, SegmentId, StoreError, TraceEntry};
 
-use crate::answer::{Part, head_or_none, texts};
+use crate::answer::{Part, head_or_none, optional, texts};
 use crate::client::{Call, Client};
 use crate::keys::{Key, Tag};
 use crate::script::{READ, READ_HEAD, READ_TRACE};
 
 /// How many bytes of entries one call takes from the server, about.
 const PART_BYTES: usize = 1024 * 1024;
+
+/// How many of them the first call takes where a log is wanted whole. What a script returns goes through Lua,
+/// and takes six times as long as from the command for lists (measured: 1.9 and 0.3 ms a MiB).
+const FIRST_BYTES: usize = 64 * 1024;
+
+/// How many entries the command for lists takes at most, since it does not look at their sizes.
+const RANGE_ENTRIES: usize = 4096;
 
 /// The most entries that a list of the server can have, and a number that Lua holds exactly.
 const MOST_ENTRIES: usize = u32::MAX as usize;
@@ -47,17 +54,48 @@ fn unbroken_page(
 ) -> Result<Option<Page>, StoreError> {
     let missing = || StoreError::NotFound(key.1);
     let mut building = Building::new(key.1, "log", LogEntry::from_utf8, start, max_bytes);
-    let first = part(client, attempt, key, start, max_bytes)?.ok_or_else(missing)?;
+    let first_bytes = if max_bytes > PART_BYTES { FIRST_BYTES } else { max_bytes };
+    let first = part(client, attempt, key, start, first_bytes)?.ok_or_else(missing)?;
     // What is appended from now on is not of this moment.
     building.end = first.head.entries();
     building.take(first.texts)?;
     while building.wants_more() {
+        if building.room() > PART_BYTES
+            && let Some(texts) = range(client, key, &first.epoch, &building)
+        {
+            building.take(texts)?;
+            continue;
+        }
         match part(client, attempt, key, building.position(), building.room())? {
             Some(next) if next.epoch == first.epoch => building.take(next.texts)?,
             _ => return Ok(None),
         }
     }
     Ok(Some(Page::new(building.entries, first.head)))
+}
+
+/// The next entries of a log, about as many as one call takes, if it still has this epoch and the server
+/// answers at the first attempt.
+///
+/// The two commands are not one step. But the epoch is read last, and an old one never comes back: if it is
+/// the same, nothing was cut or replaced before, and what was appended lies behind.
+fn range(
+    client: &Client,
+    key: Key,
+    epoch: &[u8],
+    building: &Building<LogEntry>,
+) -> Option<Vec<Vec<u8>>> {
+    let (from, to) = (building.position(), building.end);
+    let to = to.min(from + building.entries_in(PART_BYTES).min(RANGE_ENTRIES));
+    let (mut entries, mut ask) = (redis::cmd("LRANGE"), redis::cmd("HGET"));
+    entries.arg(client.keys.entries(key)).arg(from).arg(to - 1);
+    ask.arg(client.keys.log(key)).arg("epoch");
+    let tag = Tag::of_session(key.0);
+    let values = client.together(&[(tag, entries), (tag, ask)])?;
+    let [entries, last] = <[_; 2]>::try_from(values).ok()?;
+    let texts = texts(entries)?;
+    let is_whole = texts.len() == to - from && optional(last)?.as_deref() == Some(epoch);
+    is_whole.then_some(texts)
 }
 
 fn part(
@@ -119,7 +157,8 @@ struct Building<E> {
     /// Where the log ended at the moment of the first part.
     end: usize,
     budget: PageBudget,
-    room: usize,
+    max_bytes: usize,
+    taken: usize,
     full: bool,
     entries: Vec<E>,
 }
@@ -133,8 +172,8 @@ impl<E> Building<E> {
         max_bytes: usize,
     ) -> Self {
         let budget = PageBudget::new(max_bytes);
-        let (end, room, full, entries) = (usize::MAX, max_bytes, false, Vec::new());
-        Self { segment_id, what, build, start, end, budget, room, full, entries }
+        let (end, taken, full, entries) = (usize::MAX, 0, false, Vec::new());
+        Self { segment_id, what, build, start, end, budget, max_bytes, taken, full, entries }
     }
 
     fn position(&self) -> usize {
@@ -142,7 +181,13 @@ impl<E> Building<E> {
     }
 
     fn room(&self) -> usize {
-        self.room
+        self.max_bytes.saturating_sub(self.taken)
+    }
+
+    /// How many entries are in so many bytes, about, by the size that they had so far; at least one.
+    fn entries_in(&self, bytes: usize) -> usize {
+        let size = self.taken / self.entries.len().max(1);
+        (bytes / size.max(1)).max(1)
     }
 
     fn wants_more(&self) -> bool {
@@ -159,11 +204,11 @@ impl<E> Building<E> {
                 self.full = true;
                 break;
             }
-            self.room = self.room.saturating_sub(bytes);
+            self.taken += bytes;
             let entry = (self.build)(text).map_err(|error| self.corrupt(&error))?;
             self.entries.push(entry);
         }
-        self.full |= self.room == 0;
+        self.full |= self.room() == 0;
         Ok(())
     }
 
