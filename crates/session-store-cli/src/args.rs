@@ -1,13 +1,18 @@
 //! The arguments of every command, and the help that they print.
 
 use std::ffi::OsStr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, Parser, Subcommand};
+use clap::{Arg, Parser, Subcommand, ValueEnum};
 use session_store::{PodName, SegmentId, SessionId, StoreUrl};
+use session_store_migrate::DEFAULT_JOBS;
+
+use crate::select;
 
 const AFTER_HELP: &str = "\
 STORE is one of
@@ -50,11 +55,30 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Copy sessions from one store to another, and prove the copy
     ///
-    /// Copies entries, traces and pods byte for byte, and reads both stores back to compare. What is there
-    /// already is left alone; what differs is reported and never overwritten.
+    /// Copies entries, traces and pods byte for byte, opens both stores again and compares them. What is there
+    /// already is left alone, so a copy that was interrupted is resumed by starting it again. What differs is
+    /// named and not overwritten, unless --on-conflict says so.
+    ///
+    /// Exit status: 0 if all of it is in TO; 1 if not, while the rest is; 3 if a store could not be opened,
+    /// listed, or opened again to compare. FROM may be written to meanwhile.
     Migrate(MigrateArgs),
     /// Compare two stores, entry by entry
+    ///
+    /// Names the first difference of each segment. The exit status is 1 if there is one.
     Verify(VerifyArgs),
+    /// Write a store into one compressed file
+    ///
+    /// The file holds all entries, traces and pods byte for byte, with hashes, and is readable without this
+    /// program: it is a tar archive of JSONL in zstd. The store may be written to meanwhile; each log is in the
+    /// file as it was at one moment. What cannot be read is left out and named, and the exit status is 1. FILE
+    /// appears only when it is whole.
+    Export(ExportArgs),
+    /// Write what `export` made into a store, and prove that it is there
+    ///
+    /// First reads all of FILE, and refuses one that is damaged, cut off or something else before anything is
+    /// written. What the store has already is left alone; what differs is reported and never overwritten, with
+    /// exit status 1. A restore that was interrupted is resumed by starting it again.
+    Restore(RestoreArgs),
     /// Read a whole store and name what is wrong in it
     ///
     /// Reads every log and trace to its end, and looks every segment up. The exit status is 1 if something
@@ -134,15 +158,70 @@ pub(crate) struct MigrateArgs {
     /// The store to copy to; made if it is not there
     #[arg(value_parser = UrlParser)]
     pub(crate) to: StoreUrl,
-    /// Copy only this session (can be repeated)
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArgs,
+    /// What to do about a segment or pod of TO that differs from that of FROM and is no earlier state of it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) on_conflict: ConflictArg,
+    /// Say what would be copied, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Then keep TO in step with FROM until interrupted (SIGINT or SIGTERM), and compare at the end
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) follow: bool,
+    /// How often to look whether FROM has moved
+    #[arg(long, requires = "follow", default_value = "500ms", value_parser = select::interval)]
+    pub(crate) interval: Duration,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// Which part of a store.
+#[derive(clap::Args)]
+pub(crate) struct SelectionArgs {
+    /// Only this session (can be repeated)
     #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
     pub(crate) sessions: Vec<SessionId>,
+    /// Only sessions that were made, or got a segment, at this time or later: a date, a time, or a span such
+    /// as 7d. Ids that tell no time (all but UUID v7) are always taken
+    #[arg(long, value_name = "WHEN", value_parser = select::moment)]
+    pub(crate) since: Option<SystemTime>,
     /// Leave the traces out
     #[arg(long)]
     pub(crate) no_traces: bool,
     /// Leave the pods out
     #[arg(long)]
     pub(crate) no_pods: bool,
+}
+
+/// How many at once.
+#[derive(clap::Args)]
+pub(crate) struct JobsArgs {
+    /// How many segments to work on at once
+    #[arg(long = "jobs", value_name = "N", default_value_t = DEFAULT_JOBS)]
+    pub(crate) at_once: NonZeroUsize,
+}
+
+/// Where a report goes beside the answer.
+#[derive(clap::Args)]
+pub(crate) struct ReportArgs {
+    /// Write the whole report as JSON into this file, after a failure too
+    #[arg(long = "report", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// What to do about what differs.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ConflictArg {
+    /// Leave it as it is, name it, and end with status 1
+    #[default]
+    Report,
+    /// Leave it as it is and name it
+    Skip,
+    /// Make it what FROM has, which loses what is different in TO; not possible for a trace
+    Replace,
 }
 
 #[derive(clap::Args)]
@@ -153,6 +232,33 @@ pub(crate) struct VerifyArgs {
     /// The other store
     #[arg(value_parser = UrlParser)]
     pub(crate) b: StoreUrl,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The store to read; nothing in it is changed
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// The file to make; - for standard output
+    pub(crate) file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// The file that export made; - for standard input
+    pub(crate) file: PathBuf,
+    /// The store to write to; made if it is not there
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
 }
 
 #[derive(clap::Args)]

@@ -4,8 +4,9 @@ use std::fmt;
 
 use session_store_core::StoreError;
 
-use crate::text::Text;
-use crate::{Failure, Side};
+use crate::digest::Running;
+use crate::entry::Entry;
+use crate::{Digest, Failure, Side};
 
 /// The outcome of comparing one log, trace or pod.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum Comparison {
         entries: usize,
         /// Their bytes, of one side.
         bytes: u64,
+        /// The hash of their texts, a line feed after each; of a pod's text alone.
+        hash: Digest,
     },
     /// They are not the same.
     Differs(Difference),
@@ -23,9 +26,15 @@ pub enum Comparison {
     OnlyIn(Side),
     /// One side could not be read.
     Failed(Failure),
+    /// It was not tried: a store had failed on every segment before it for too long.
+    GivenUp,
 }
 
 impl Comparison {
+    fn of(equal: Running) -> Self {
+        Self::Equal { entries: equal.entries, bytes: equal.bytes, hash: equal.finish() }
+    }
+
     /// Whether both sides are the same.
     #[must_use]
     pub const fn is_equal(&self) -> bool {
@@ -107,13 +116,13 @@ impl fmt::Display for Difference {
 }
 
 /// Compares two sequences. `seen` gets each equal text; `attempt` words a failure.
-pub(crate) fn compare<T: Text>(
+pub(crate) fn compare<T: Entry>(
     mut source: impl Iterator<Item = Result<T, StoreError>>,
     mut destination: impl Iterator<Item = Result<T, StoreError>>,
     attempt: &str,
     mut seen: impl FnMut(&str),
 ) -> Comparison {
-    let (mut entries, mut bytes) = (0, 0);
+    let mut equal = Running::default();
     loop {
         let pair = match next(&mut source, Side::Source, attempt)
             .and_then(|a| Ok((a, next(&mut destination, Side::Destination, attempt)?)))
@@ -121,8 +130,9 @@ pub(crate) fn compare<T: Text>(
             Ok(pair) => pair,
             Err(failure) => return Comparison::Failed(failure),
         };
+        let entries = equal.entries;
         let difference = match &pair {
-            (None, None) => return Comparison::Equal { entries, bytes },
+            (None, None) => return Comparison::of(equal),
             (Some(_), None) => Some(Difference::Ends { side: Side::Destination, entries }),
             (None, Some(_)) => Some(Difference::Ends { side: Side::Source, entries }),
             (Some(a), Some(b)) => Difference::between(entries + 1, a.text(), b.text()),
@@ -131,8 +141,7 @@ pub(crate) fn compare<T: Text>(
             return Comparison::Differs(difference);
         }
         if let (Some(entry), _) = pair {
-            entries += 1;
-            bytes += entry.text().len() as u64;
+            equal.update(entry.text());
             seen(entry.text());
         }
     }

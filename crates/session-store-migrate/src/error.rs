@@ -1,6 +1,8 @@
 //! Why a run could not start or go on at all, and the failure of one store.
 
-use session_store_core::{Capability, SessionId, StoreError};
+use std::error::Error;
+
+use session_store_core::{Capability, SessionId};
 
 use crate::Side;
 
@@ -9,6 +11,10 @@ use crate::Side;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
+    /// A store could not be opened. Nothing was written.
+    #[error(transparent)]
+    Open(Box<dyn Error + Send + Sync>),
+
     /// The destination cannot append on condition, so a copy could build on what somebody else writes
     /// there meanwhile. Nothing was written.
     #[error(
@@ -36,13 +42,16 @@ pub struct Failure {
     /// What was tried, with the segment or pod: "read segment …".
     pub attempt: String,
     /// Why it failed.
-    pub source: Box<StoreError>,
+    pub source: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
     /// For use with `map_err`: wraps what `side` answered.
-    pub(crate) fn of(side: Side, attempt: impl Into<String>) -> impl FnOnce(StoreError) -> Self {
+    pub(crate) fn of<E: Into<Box<dyn Error + Send + Sync>>>(
+        side: Side,
+        attempt: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
         let attempt = attempt.into();
-        move |error| Self { side, attempt, source: Box::new(error) }
+        move |error| Self { side, attempt, source: error.into() }
     }
 }

@@ -1,39 +1,44 @@
 //! Bringing one log or trace up to a source: what is there already is compared, the rest is appended.
 
 use std::error::Error;
+use std::fmt;
 
-use session_store_core::{
-    Head, LogEntry, PageBudget, SegmentId, SessionId, Store, StoreError, StoreExt, TraceEntry,
-};
+use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 
+use crate::entry::Entry;
+use crate::gate::{Gate, Lane};
+use crate::read::Place;
+use crate::target::{Log, Rights, Target, Trace};
 use crate::text::Text;
 use crate::{Difference, Side};
 
-/// How many bytes of entries are appended at a time.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// What an entry takes in memory beside its text, so that many small ones make no large batch.
+const ENTRY_BYTES: usize = 64;
 
-/// How far a log or trace was brought up to its source.
+/// How far a log or trace was brought up to its source. It ends with `already + appended - cut` entries,
+/// unless it stopped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Extension<E = StoreError> {
     /// The entries that were there already and are equal to the source's first ones.
     pub already: usize,
-    /// The entries that were appended after them.
+    /// The entries that were cut from the end of what was there, or of what was appended before the source
+    /// was cut itself.
+    pub cut: usize,
+    /// The entries that were appended.
     pub appended: usize,
     /// The bytes of the entries that were appended.
     pub bytes: u64,
     /// Why it is not the whole source, if it is not. What was appended stays, a prefix of the source.
-    pub stopped: Option<Stop<E>>,
+    pub stopped: Option<Box<Stop<E>>>,
 }
 
 /// Why a log or trace does not equal its source.
-#[derive(Debug, thiserror::Error)]
-pub enum Stop<E> {
+#[derive(Debug)]
+pub enum Stop<E = StoreError> {
     /// What is there is no prefix of the source. Nothing was written.
-    #[error("conflict: {0}")]
     Conflict(Difference),
     /// Somebody else wrote to the destination after it was compared. Their entries stay as they are.
-    #[error("conflict: somebody else writes to the destination")]
     Moved {
         /// The head that was compared.
         expected: Option<Head>,
@@ -41,16 +46,46 @@ pub enum Stop<E> {
         actual: Option<Head>,
     },
     /// The source failed.
-    #[error("the source failed")]
-    Source(#[source] E),
+    Source(E),
     /// The destination failed.
-    #[error("the destination failed")]
-    Destination(#[source] StoreError),
+    Destination(StoreError),
+    /// It was not tried: a store had failed on every segment before it for too long.
+    GivenUp,
+}
+
+impl<E> Stop<E> {
+    /// Whether the destination holds something else, rather than that a store failed.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_) | Self::Moved { .. })
+    }
+}
+
+impl<E> fmt::Display for Stop<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(difference) => write!(f, "conflict: {difference}"),
+            Self::Moved { .. } => f.write_str("conflict: somebody else writes to the destination"),
+            Self::Source(_) => f.write_str("the source failed"),
+            Self::Destination(_) => f.write_str("the destination failed"),
+            Self::GivenUp => f.write_str("not tried, since all before it failed"),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for Stop<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Source(error) => Some(error),
+            Self::Destination(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Makes a segment hold the entries of `source`, if what it holds is a prefix of them: compares what is
 /// there, and appends the rest with [`Store::append_if`], about 1 MiB at a time. A segment that is not there
-/// is created, without entries too.
+/// is created, without entries too. An append whose outcome is unknown is settled by looking again (H5).
 ///
 /// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend); without
 /// it the extension stops with [`StoreError::Unsupported`].
@@ -60,87 +95,110 @@ pub fn extend<E: Error>(
     segment_id: SegmentId,
     source: impl IntoIterator<Item = Result<LogEntry, E>>,
 ) -> Extension<E> {
-    let key = (session_id, segment_id);
-    match to.head(session_id, segment_id) {
-        Ok(head) => run(&mut Log { store: to, key, head }, source.into_iter()),
+    let gate = Gate::new(1);
+    let lane = Lane::new(&gate);
+    let place = Place { store: to, key: (session_id, segment_id), lane: &lane };
+    match Log::look(place, Rights::default()) {
+        Ok(log) => Extension::of(log, source),
         Err(error) => Extension::stopped(Stop::Destination(error)),
     }
 }
 
-/// As [`extend()`], for the segment's trace. Traces have no head, so the appends are not conditional.
-pub(crate) fn extend_trace<E>(
+/// As [`extend()`], for the segment's trace, which needs
+/// [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces) instead. A trace has no head, so its
+/// appends are not conditional: two that extend one trace at the same moment may both append.
+pub fn extend_trace<E: Error>(
     to: &dyn Store,
     session_id: SessionId,
     segment_id: SegmentId,
-    source: impl Iterator<Item = Result<TraceEntry, E>>,
+    source: impl IntoIterator<Item = Result<TraceEntry, E>>,
 ) -> Extension<E> {
-    run(&mut Trace { store: to, key: (session_id, segment_id) }, source)
-}
-
-fn run<T: Target, E>(
-    target: &mut T,
-    source: impl Iterator<Item = Result<T::Entry, E>>,
-) -> Extension<E> {
-    let mut extension = Extension { already: 0, appended: 0, bytes: 0, stopped: None };
-    extension.stopped = extension.advance(target, source).err();
-    extension
+    let gate = Gate::new(1);
+    let lane = Lane::new(&gate);
+    let place = Place { store: to, key: (session_id, segment_id), lane: &lane };
+    Extension::of(Trace { place, dry: false }, source)
 }
 
 impl<E> Extension<E> {
-    fn stopped(stop: Stop<E>) -> Self {
-        Self { already: 0, appended: 0, bytes: 0, stopped: Some(stop) }
+    pub(crate) fn new() -> Self {
+        Self { already: 0, cut: 0, appended: 0, bytes: 0, stopped: None }
     }
 
-    fn advance<T: Target>(
+    fn stopped(stop: Stop<E>) -> Self {
+        Self { stopped: Some(Box::new(stop)), ..Self::new() }
+    }
+
+    fn of<T: Target>(mut target: T, source: impl IntoIterator<Item = Result<T::Entry, E>>) -> Self {
+        let mut extension = Self::new();
+        let run = extension.advance(&mut target, source.into_iter());
+        extension.stopped = run.err().map(Box::new);
+        extension
+    }
+
+    /// Whether nothing was there and nothing was to be done.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.already + self.cut + self.appended == 0 && self.stopped.is_none()
+    }
+
+    /// Brings the whole target up to the source, which is read from its beginning.
+    pub(crate) fn advance<T: Target>(
         &mut self,
         target: &mut T,
         mut source: impl Iterator<Item = Result<T::Entry, E>>,
     ) -> Result<(), Stop<E>> {
-        self.pass_equal(target, &mut source)?;
-        let mut batch = Batch::new();
+        let is_first = self.is_nothing();
+        let mut equal = 0;
+        let unequal = pass_equal(target, &mut source, &mut equal);
+        if is_first {
+            self.already = equal;
+        }
+        let mut first = None;
+        if let Some(Unequal { difference, entry }) = unequal? {
+            if !target.may_cut(equal) {
+                return Err(Stop::Conflict(difference));
+            }
+            self.cut += target.cut(equal).map_err(stop)?;
+            first = entry;
+        }
+        self.append_rest(target, equal, first.map(Ok).into_iter().chain(source))
+    }
+
+    /// Appends the source after the first `at` entries of the target, which are all that it has.
+    pub(crate) fn append_rest<T: Target>(
+        &mut self,
+        target: &mut T,
+        mut at: usize,
+        source: impl Iterator<Item = Result<T::Entry, E>>,
+    ) -> Result<(), Stop<E>> {
+        let mut batch = Batch::new(target.batch_bytes());
         for entry in source {
             match entry {
-                Ok(entry) => {
-                    if let Some(full) = batch.push(entry) {
-                        self.append(target, &full)?;
-                    }
-                }
+                Ok(entry) => batch.push(entry),
                 Err(error) => {
-                    self.append(target, &batch.entries)?;
+                    self.append(target, at, &batch.entries)?;
                     return Err(Stop::Source(error));
                 }
             }
+            if batch.is_full() {
+                self.append(target, at, &batch.entries)?;
+                at += batch.entries.len();
+                batch.clear();
+            }
         }
-        self.append(target, &batch.entries)?;
+        self.append(target, at, &batch.entries)?;
         target.finish().map_err(stop)
     }
 
-    /// Reads what is there, entry by entry beside the source, and fails at the first difference.
-    fn pass_equal<T: Target>(
+    fn append<T: Target>(
         &mut self,
-        target: &T,
-        source: &mut impl Iterator<Item = Result<T::Entry, E>>,
+        target: &mut T,
+        at: usize,
+        batch: &[T::Entry],
     ) -> Result<(), Stop<E>> {
-        for there in target.present() {
-            let there = there.map_err(Stop::Destination)?;
-            let Some(entry) = source.next().transpose().map_err(Stop::Source)? else {
-                let ends = Difference::Ends { side: Side::Source, entries: self.already };
-                return Err(Stop::Conflict(ends));
-            };
-            let number = self.already + 1;
-            match Difference::between(number, entry.text(), there.text()) {
-                Some(difference) => return Err(Stop::Conflict(difference)),
-                None => self.already = number,
-            }
-        }
-        Ok(())
-    }
-
-    fn append<T: Target>(&mut self, target: &mut T, batch: &[T::Entry]) -> Result<(), Stop<E>> {
         if batch.is_empty() {
             return Ok(());
         }
-        let result = target.append(batch);
+        let result = target.append(at, batch);
         let appended = match &result {
             Ok(()) => batch.len(),
             Err(StoreError::Partial { appended, .. }) => *appended,
@@ -152,6 +210,34 @@ impl<E> Extension<E> {
     }
 }
 
+/// Where a target goes on otherwise than its source.
+struct Unequal<T> {
+    difference: Difference,
+    /// The source's entry there, if it has one; it was taken from the source.
+    entry: Option<T>,
+}
+
+/// Reads what is there, entry by entry beside the source, up to the first difference; `equal` counts.
+fn pass_equal<T: Target, E>(
+    target: &T,
+    source: &mut impl Iterator<Item = Result<T::Entry, E>>,
+    equal: &mut usize,
+) -> Result<Option<Unequal<T::Entry>>, Stop<E>> {
+    for there in target.present() {
+        let there = there.map_err(stop)?;
+        let entry = source.next().transpose().map_err(Stop::Source)?;
+        let difference = match &entry {
+            None => Some(Difference::Ends { side: Side::Source, entries: *equal }),
+            Some(entry) => Difference::between(*equal + 1, entry.text(), there.text()),
+        };
+        if let Some(difference) = difference {
+            return Ok(Some(Unequal { difference, entry }));
+        }
+        *equal += 1;
+    }
+    Ok(None)
+}
+
 fn stop<E>(error: StoreError) -> Stop<E> {
     match error {
         StoreError::Conflict { expected, actual } => Stop::Moved { expected, actual },
@@ -159,86 +245,30 @@ fn stop<E>(error: StoreError) -> Stop<E> {
     }
 }
 
-/// What is extended.
-trait Target {
-    type Entry: Text;
-
-    fn present(&self) -> impl Iterator<Item = Result<Self::Entry, StoreError>>;
-    fn append(&mut self, batch: &[Self::Entry]) -> Result<(), StoreError>;
-    fn finish(&mut self) -> Result<(), StoreError>;
-}
-
-struct Log<'a> {
-    store: &'a dyn Store,
-    key: (SessionId, SegmentId),
-    head: Option<Head>,
-}
-
-impl Target for Log<'_> {
-    type Entry = LogEntry;
-
-    /// No further than the head: what is appended from then on makes the first write a conflict.
-    fn present(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
-        let count = self.head.map_or(0, |head| head.entries());
-        self.store.entries(self.key.0, self.key.1, 0).take(count)
-    }
-
-    fn append(&mut self, batch: &[LogEntry]) -> Result<(), StoreError> {
-        self.head = Some(self.store.append_if(self.key.0, self.key.1, self.head, batch)?);
-        Ok(())
-    }
-
-    /// Creates the segment where the source had no entries to create it.
-    fn finish(&mut self) -> Result<(), StoreError> {
-        if self.head.is_none() { self.append(&[]) } else { Ok(()) }
-    }
-}
-
-struct Trace<'a> {
-    store: &'a dyn Store,
-    key: (SessionId, SegmentId),
-}
-
-impl Target for Trace<'_> {
-    type Entry = TraceEntry;
-
-    fn present(&self) -> impl Iterator<Item = Result<TraceEntry, StoreError>> {
-        self.store.trace_entries(self.key.0, self.key.1, 0)
-    }
-
-    fn append(&mut self, batch: &[TraceEntry]) -> Result<(), StoreError> {
-        for (appended, entry) in batch.iter().enumerate() {
-            self.store
-                .append_trace(self.key.0, self.key.1, entry)
-                .map_err(|error| StoreError::Partial { appended, source: Box::new(error) })?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
 /// Entries that wait to be appended together.
 struct Batch<T> {
     entries: Vec<T>,
-    budget: PageBudget,
+    bytes: usize,
+    max_bytes: usize,
 }
 
-impl<T: Text> Batch<T> {
-    fn new() -> Self {
-        Self { entries: Vec::new(), budget: PageBudget::new(BATCH_BYTES) }
+impl<T: Entry> Batch<T> {
+    fn new(max_bytes: usize) -> Self {
+        Self { entries: Vec::new(), bytes: 0, max_bytes }
     }
 
-    /// Adds an entry; where it no longer fits, hands out the full batch and begins the next one with it.
-    fn push(&mut self, entry: T) -> Option<Vec<T>> {
-        let mut full = None;
-        if !self.budget.admits(entry.text().len()) {
-            full = Some(std::mem::replace(self, Self::new()).entries);
-            self.budget.admits(entry.text().len());
-        }
+    fn push(&mut self, entry: T) {
+        self.bytes += entry.text().len() + ENTRY_BYTES;
         self.entries.push(entry);
-        full
+    }
+
+    /// A large entry is not kept waiting for others: see [`Gate`].
+    fn is_full(&self) -> bool {
+        self.bytes >= self.max_bytes
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes = 0;
     }
 }

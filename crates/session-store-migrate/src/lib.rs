@@ -29,31 +29,48 @@
 //! let (source, destination) = (MemoryStore::new(), MemoryStore::new());
 //! source.append(SessionId::new(), SegmentId::new(), &LogEntry::from_json(r#"{"kind":"invoke"}"#)?)?;
 //!
-//! let report = migrate(&source, &destination, &MigrateOptions::default(), &mut |_| {})?;
+//! let options = MigrateOptions::default();
+//! let report = migrate(|| Ok(&source), || Ok(&destination), &options, &mut |_| {})?;
 //! assert!(report.is_complete());
-//! assert_eq!(report.proof.segments.len(), 1);
+//! assert_eq!(report.entries_copied(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! [`Capability::ConditionalAppend`]: session_store_core::Capability::ConditionalAppend
 //! [`read_page`]: session_store_core::Store::read_page
 
+#[cfg(feature = "backup")]
+pub mod backup;
 mod compare;
+mod copy;
+mod digest;
+mod entry;
 mod error;
 mod extend;
+mod gate;
 mod inventory;
+mod jobs;
 mod migrate;
+mod options;
+mod patience;
 mod pods;
 mod progress;
+mod prove;
+mod read;
+mod run;
 mod select;
 mod side;
+mod target;
 mod text;
 mod verify;
 
 pub use compare::{Comparison, Difference};
+pub use copy::{Moved, SegmentCopy};
+pub use digest::Digest;
 pub use error::{Failure, MigrateError};
-pub use extend::{Extension, Stop, extend};
-pub use migrate::{MigrateOptions, MigrateReport, SegmentCopy, migrate};
+pub use extend::{Extension, Stop, extend, extend_trace};
+pub use migrate::{MigrateReport, Opened, follow, migrate};
+pub use options::{DEFAULT_JOBS, MigrateOptions, OnConflict, VerifyOptions};
 pub use pods::{PodComparison, PodCopy, PodOutcome};
 pub use progress::{Phase, Progress};
 pub use select::Selection;

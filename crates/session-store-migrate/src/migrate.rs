@@ -1,73 +1,66 @@
 //! Copying one store into another, and proving it.
 
-use session_store_core::{Capability, SegmentId, SessionId, Store, StoreExt};
+use std::error::Error;
 
-use crate::extend::{extend, extend_trace};
-use crate::inventory::{self, Key};
-use crate::pods::Pods;
-use crate::progress::Meter;
+use session_store_core::{Capability, Store};
+
+use crate::inventory;
+use crate::prove::prove;
+use crate::run::Run;
 use crate::side::Pair;
-use crate::text::Text;
-use crate::verify::prove;
 use crate::{
-    Extension, Failure, Gap, MigrateError, Phase, PodCopy, Progress, Selection, Side, VerifyReport,
+    Failure, Gap, MigrateError, MigrateOptions, OnConflict, PodCopy, Progress, SegmentCopy, Side,
+    VerifyReport,
 };
 
-/// How to copy.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct MigrateOptions {
-    /// Which part of the source to copy.
-    pub selection: Selection,
-}
+/// How often a source that is written to is looked at again before what comes then is left to another run.
+const PASSES: usize = 8;
+
+/// A store just opened, or why it was not.
+pub type Opened<S> = Result<S, Box<dyn Error + Send + Sync>>;
 
 /// What a migration did, and the proof that it did.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MigrateReport {
-    /// Every segment of the source, in the order in which they were copied: the oldest first.
+    /// Every segment that the source had, the oldest first.
     pub segments: Vec<SegmentCopy>,
-    /// Every pod of the source, by name.
+    /// Every pod that the source had, by name.
     pub pods: Vec<PodCopy>,
     /// What could not be copied at all.
     pub gaps: Vec<Gap>,
-    /// Source and destination compared after the copying: all that the source has, entry by entry. A
-    /// source that is written to meanwhile shows here, with what was not copied.
-    pub proof: VerifyReport,
-}
-
-/// What was done about one segment.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SegmentCopy {
-    /// Its session.
-    pub session_id: SessionId,
-    /// The segment.
-    pub segment_id: SegmentId,
-    /// Its log.
-    pub log: Extension,
-    /// Its trace; `None` where traces were left out or cannot be copied
-    /// ([`gaps`](MigrateReport::gaps)).
-    pub trace: Option<Extension>,
-}
-
-impl SegmentCopy {
-    /// Whether the destination was brought up to the source.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        let done = |extension: &Extension| extension.stopped.is_none();
-        done(&self.log) && self.trace.as_ref().is_none_or(done)
-    }
+    /// What failed where all that comes after it depends on it: a store could not be listed, or not be opened
+    /// again for the proof.
+    pub troubles: Vec<Failure>,
+    /// What the options said about conflicts.
+    pub on_conflict: OnConflict,
+    /// Source and destination read back through handles opened anew, and compared: all that was copied or
+    /// was there already, conflicts aside. `None` after a dry run, and where a store was not opened again.
+    pub proof: Option<VerifyReport>,
 }
 
 impl MigrateReport {
-    /// Whether all that was asked for is in the destination, and was proved to be.
+    /// Whether all that was asked for is in the destination, and was proved to be; after a dry run, whether
+    /// nothing stands against it. Conflicts that were to be skipped are no reason for it not to be.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
-            && self.segments.iter().all(SegmentCopy::is_complete)
-            && self.pods.iter().all(PodCopy::is_complete)
-            && self.proof.is_equal()
+            && self.troubles.is_empty()
+            && self.segments.iter().all(|copy| copy.is_complete() || self.is_skipped(copy))
+            && self.pods.iter().all(|pod| pod.is_complete() || self.is_skipped_pod(pod))
+            && self.proof.as_ref().is_none_or(VerifyReport::is_equal)
+    }
+
+    /// Whether the segment is in conflict, and was to be left so.
+    #[must_use]
+    pub fn is_skipped(&self, copy: &SegmentCopy) -> bool {
+        self.on_conflict == OnConflict::Skip && copy.is_conflict()
+    }
+
+    /// Whether the pod is in conflict, and was to be left so.
+    #[must_use]
+    pub fn is_skipped_pod(&self, pod: &PodCopy) -> bool {
+        self.on_conflict == OnConflict::Skip && pod.is_conflict()
     }
 
     /// How many log entries were appended to the destination.
@@ -77,81 +70,101 @@ impl MigrateReport {
     }
 }
 
-/// Copies what `options` select of the source into the destination, and compares the two afterwards. The
+/// Copies what `options` select of the source into the destination, opens both anew, and compares them. The
 /// [crate's documentation](crate) has the rules.
 ///
-/// Sessions and segments are copied in ascending order of their ids, the oldest first, and pods last, so
-/// that at any moment what is there points to nothing that is not.
+/// Sessions and segments are begun in ascending order of their ids, the oldest first, and pods come last, so
+/// that what is there points to nothing that is not. A source that is written to meanwhile is looked at
+/// again, a few times, until nothing has moved; what has come to it by the end is told in the report.
+///
+/// `source` and `destination` open the stores. Each is called twice: to copy, and, all of that closed again,
+/// for the proof. Stores that are open already are passed by reference, `|| Ok(&store)`.
 ///
 /// # Errors
-/// [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`], before anything is written;
-/// [`MigrateError::Failed`] where sessions, segments or pods cannot be listed: what was copied by then
-/// stays. What is wrong with one segment or pod stands in the report.
-pub fn migrate(
-    source: &dyn Store,
-    destination: &dyn Store,
+/// [`MigrateError::Open`], [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`], before
+/// anything is written, and before `destination` is called where the source is at fault;
+/// [`MigrateError::Failed`] where the source cannot be listed at first. What goes wrong from then on stands
+/// in the report.
+pub fn migrate<A: Store, B: Store>(
+    source: impl Fn() -> Opened<A>,
+    destination: impl Fn() -> Opened<B>,
     options: &MigrateOptions,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<MigrateReport, MigrateError> {
-    if !destination.capabilities().has(Capability::ConditionalAppend) {
-        return Err(MigrateError::Unconditional);
-    }
-    let pair = Pair { source, destination };
-    let selection = &options.selection;
-    let keys = inventory::segments(source, Side::Source, selection)?;
-    inventory::require(selection, &keys)?;
-
-    let meter = &mut Meter::new(progress);
-    meter.report(Progress::Begin { phase: Phase::Copy, segments: keys.len() });
-    let mut gaps = if selection.traces { pair.trace_gaps() } else { Vec::new() };
-    let with_traces = selection.traces && gaps.is_empty();
-    let mut segments = Vec::with_capacity(keys.len());
-    for key in keys {
-        let copy = copy_segment(pair, key, with_traces, meter);
-        meter.report(Progress::Copied(&copy));
-        segments.push(copy);
-    }
-    let pods = copy_pods(pair, selection, &mut gaps)?;
-    let proof = prove(pair, selection, meter)?;
-    Ok(MigrateReport { segments, pods, gaps, proof })
-}
-
-fn copy_segment(
-    pair: Pair<'_>,
-    (session_id, segment_id): Key,
-    with_traces: bool,
-    meter: &mut Meter<'_>,
-) -> SegmentCopy {
-    let Pair { source, destination } = pair;
-    let entries = source.entries(session_id, segment_id, 0);
-    let log = extend(destination, session_id, segment_id, counted(entries, meter));
-    let trace = with_traces.then(|| {
-        let entries = source.trace_entries(session_id, segment_id, 0);
-        extend_trace(destination, session_id, segment_id, counted(entries, meter))
-    });
-    SegmentCopy { session_id, segment_id, log, trace }
-}
-
-fn counted<T: Text, E>(
-    entries: impl Iterator<Item = Result<T, E>>,
-    meter: &mut Meter<'_>,
-) -> impl Iterator<Item = Result<T, E>> {
-    entries.inspect(|entry| {
-        if let Ok(entry) = entry {
-            meter.count(entry.text());
+    let catch_up = |run: &mut Run<'_>, progress: &mut dyn FnMut(Progress<'_>)| {
+        let mut passes = 1;
+        while run.has_moved() && passes < PASSES && !options.dry_run {
+            run.pass(progress);
+            passes += 1;
         }
-    })
+    };
+    copy_and_prove(source, destination, options, catch_up, progress)
 }
 
-fn copy_pods(
-    pair: Pair<'_>,
-    selection: &Selection,
-    gaps: &mut Vec<Gap>,
-) -> Result<Vec<PodCopy>, Failure> {
-    if !selection.pods {
-        return Ok(Vec::new());
+/// As [`migrate()`], and then keeps the destination in step with the source: what comes to a log, new sessions,
+/// segments, traces and pods, and logs that are cut or replaced. What the source deletes stays.
+///
+/// `pause` is called after each pass. It waits as long as it likes, and says whether to go on; if not, there is
+/// one more pass, for what came during the pause, and the proof. A pass over a source that stands still asks
+/// for the head of each segment and the end of each trace.
+///
+/// A failure is tried again in the next pass; a conflict is not.
+///
+/// # Errors
+/// As [`migrate()`].
+pub fn follow<A: Store, B: Store>(
+    source: impl Fn() -> Opened<A>,
+    destination: impl Fn() -> Opened<B>,
+    options: &MigrateOptions,
+    pause: &mut dyn FnMut() -> bool,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<MigrateReport, MigrateError> {
+    let keep_up = |run: &mut Run<'_>, progress: &mut dyn FnMut(Progress<'_>)| {
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = pause();
+            run.pass(progress);
+        }
+    };
+    copy_and_prove(source, destination, options, keep_up, progress)
+}
+
+/// `passes` makes what passes come after the first.
+fn copy_and_prove<A: Store, B: Store>(
+    source: impl Fn() -> Opened<A>,
+    destination: impl Fn() -> Opened<B>,
+    options: &MigrateOptions,
+    passes: impl FnOnce(&mut Run<'_>, &mut dyn FnMut(Progress<'_>)),
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<MigrateReport, MigrateError> {
+    let mut report = {
+        let source = source().map_err(MigrateError::Open)?;
+        let keys = inventory::of_source(&source, &options.selection)?;
+        inventory::require(&options.selection, &keys)?;
+        let destination = destination().map_err(MigrateError::Open)?;
+        if !destination.capabilities().has(Capability::ConditionalAppend) {
+            return Err(MigrateError::Unconditional);
+        }
+        let pair = Pair { source: &source, destination: &destination };
+        let mut run = Run::new(pair, options);
+        run.first_pass(keys, progress);
+        passes(&mut run, progress);
+        run.into_report()
+    };
+    if options.dry_run {
+        return Ok(report);
     }
-    let (pods, gap) = Pods::new(pair, selection).copy()?;
-    gaps.extend(gap);
-    Ok(pods)
+    let again = |error| Failure::of(Side::Source, "open it again")(error);
+    match (source(), destination()) {
+        (Ok(source), Ok(destination)) => {
+            let pair = Pair { source: &source, destination: &destination };
+            prove(pair, options, &mut report, progress);
+        }
+        (source, destination) => {
+            report.troubles.extend(source.err().map(again));
+            let again = |error| Failure::of(Side::Destination, "open it again")(error);
+            report.troubles.extend(destination.err().map(again));
+        }
+    }
+    Ok(report)
 }

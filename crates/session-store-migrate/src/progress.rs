@@ -1,8 +1,11 @@
 //! What a run reports while it goes on.
 
-use crate::{SegmentComparison, SegmentCopy};
+use std::sync::mpsc::SyncSender;
 
-/// An event of a run, for a progress bar or a log.
+use crate::text::Text;
+use crate::{Failure, SegmentComparison, SegmentCopy};
+
+/// An event of a run, for a progress bar or a log. All come on the thread that called.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {
@@ -13,7 +16,12 @@ pub enum Progress<'a> {
         /// How many segments there are.
         segments: usize,
     },
-    /// So much more of the current segment was read; a long segment gives one such event a MiB.
+    /// A segment begins.
+    Started {
+        /// How many entries there are to read, as far as is known.
+        entries: usize,
+    },
+    /// So much more of the source was read; a long segment gives one such event a MiB.
     Read {
         /// Entries of logs and traces since the last event.
         entries: usize,
@@ -24,29 +32,44 @@ pub enum Progress<'a> {
     Copied(&'a SegmentCopy),
     /// A segment was compared.
     Compared(&'a SegmentComparison),
+    /// A store failed where a whole pass depends on it, and [`follow`](crate::follow()) goes on to the next.
+    Troubled(&'a Failure),
 }
 
-/// The two halves of a migration; a verification has only the second.
+/// The parts of a migration; a verification has only the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Entries go from the source to the destination.
     Copy,
+    /// What has moved at the source since is looked for, and copied.
+    CatchUp,
     /// Both are read back.
     Compare,
 }
 
-/// Gathers what was read and reports it about once a MiB.
-pub(crate) struct Meter<'a> {
-    report: &'a mut dyn FnMut(Progress<'_>),
+/// What a job tells of its work.
+pub(crate) enum Told<T> {
+    Started(usize),
+    Read { entries: usize, bytes: u64 },
+    Done(T),
+}
+
+/// One job's count of what it has read, which it tells about once a MiB.
+pub(crate) struct Tally<'a, T> {
+    tell: &'a SyncSender<Told<T>>,
     entries: usize,
     bytes: u64,
 }
 
-impl<'a> Meter<'a> {
+impl<'a, T> Tally<'a, T> {
     const STEP: u64 = 1024 * 1024;
 
-    pub(crate) fn new(report: &'a mut dyn FnMut(Progress<'_>)) -> Self {
-        Self { report, entries: 0, bytes: 0 }
+    pub(crate) fn new(tell: &'a SyncSender<Told<T>>) -> Self {
+        Self { tell, entries: 0, bytes: 0 }
+    }
+
+    pub(crate) fn started(&self, entries: usize) {
+        self.tell(Told::Started(entries));
     }
 
     pub(crate) fn count(&mut self, text: &str) {
@@ -57,16 +80,27 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Reports an event, after what was read before it.
-    pub(crate) fn report(&mut self, event: Progress<'_>) {
-        self.flush();
-        (self.report)(event);
+    /// Counts what passes through.
+    pub(crate) fn counted<'c, N: Text, E>(
+        &'c mut self,
+        entries: impl Iterator<Item = Result<N, E>> + 'c,
+    ) -> impl Iterator<Item = Result<N, E>> + 'c {
+        entries.inspect(|entry| {
+            if let Ok(entry) = entry {
+                self.count(entry.text());
+            }
+        })
     }
 
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if self.entries > 0 {
-            (self.report)(Progress::Read { entries: self.entries, bytes: self.bytes });
+            self.tell(Told::Read { entries: self.entries, bytes: self.bytes });
             (self.entries, self.bytes) = (0, 0);
         }
+    }
+
+    /// Nobody listens only when the caller's thread is panicking already.
+    fn tell(&self, told: Told<T>) {
+        let _ = self.tell.send(told);
     }
 }

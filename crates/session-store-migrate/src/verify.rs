@@ -1,24 +1,29 @@
 //! Comparing two stores, entry by entry.
 
-use session_store_core::{SegmentId, SessionId, Store, StoreExt};
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 
 use crate::compare::compare;
+use crate::entry::Entry;
+use crate::gate::{Gate, Lane};
 use crate::inventory::{self, Key, Presence};
+use crate::jobs::side_by_side;
+use crate::patience::Patience;
 use crate::pods::Pods;
-use crate::progress::Meter;
+use crate::progress::Tally;
+use crate::read::{Mark, Place, Reader};
 use crate::side::Pair;
 use crate::{
-    Comparison, Difference, Failure, Gap, MigrateError, Phase, PodComparison, Progress, Selection,
-    Side,
+    Comparison, Difference, Failure, Gap, MigrateError, Phase, PodComparison, Progress, Side,
+    VerifyOptions,
 };
 
 /// What was compared, and how it compares.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// Every segment of either side, the oldest first.
+    /// Every segment that was compared, the oldest first.
     pub segments: Vec<SegmentComparison>,
-    /// Every pod of either side, by name.
+    /// Every pod that was compared, by name.
     pub pods: Vec<PodComparison>,
     /// What could not be compared at all.
     pub gaps: Vec<Gap>,
@@ -34,9 +39,9 @@ pub struct SegmentComparison {
     pub segment_id: SegmentId,
     /// Its log: entries byte for byte, and the counts of both sides.
     pub log: Comparison,
-    /// Its trace; `None` where traces were left out, cannot be compared
+    /// Its trace; `None` where neither side has one, traces were left out or cannot be compared
     /// ([`gaps`](VerifyReport::gaps)), or one side lacks the segment.
-    pub trace: Option<Comparison>,
+    pub trace: Option<Box<Comparison>>,
 }
 
 impl VerifyReport {
@@ -58,7 +63,7 @@ impl VerifyReport {
     #[must_use]
     pub fn equal_trace_entries(&self) -> usize {
         let traces = self.segments.iter().filter_map(|segment| segment.trace.as_ref());
-        traces.map(Comparison::equal_entries).sum()
+        traces.map(|trace| trace.equal_entries()).sum()
     }
 }
 
@@ -66,7 +71,15 @@ impl SegmentComparison {
     /// Whether log and trace are the same on both sides.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.log.is_equal() && self.trace.as_ref().is_none_or(Comparison::is_equal)
+        self.log.is_equal() && self.trace.as_ref().is_none_or(|trace| trace.is_equal())
+    }
+
+    pub(crate) fn failures(&self) -> impl Iterator<Item = &StoreError> {
+        [Some(&self.log), self.trace.as_deref()].into_iter().flatten().filter_map(|part| match part
+        {
+            Comparison::Failed(failure) => failure.source.downcast_ref(),
+            _ => None,
+        })
     }
 }
 
@@ -80,93 +93,151 @@ impl SegmentComparison {
 pub fn verify(
     source: &dyn Store,
     destination: &dyn Store,
-    selection: &Selection,
+    options: &VerifyOptions,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<VerifyReport, MigrateError> {
     let pair = Pair { source, destination };
-    let all = inventory::union(pair, selection)?;
-    inventory::require(selection, all.keys())?;
-    Ok(compare_all(pair, selection, all.into_iter().collect(), true, &mut Meter::new(progress))?)
-}
+    let selection = &options.selection;
+    let mut all = inventory::of_both(pair, selection)?;
+    inventory::require(selection, &all)?;
+    selection.retain_since(&mut all);
+    let of_sessions = selection.pods_of(&all);
 
-/// Compares all that the source has: what else the destination holds is no business of a copy.
-pub(crate) fn prove(
-    pair: Pair<'_>,
-    selection: &Selection,
-    meter: &mut Meter<'_>,
-) -> Result<VerifyReport, Failure> {
-    let mut all = inventory::union(pair, selection)?;
-    all.retain(|_, presence| *presence != Presence::Only(Side::Destination));
-    compare_all(pair, selection, all.into_iter().collect(), false, meter)
-}
-
-fn compare_all(
-    pair: Pair<'_>,
-    selection: &Selection,
-    all: Vec<(Key, Presence)>,
-    both_ways: bool,
-    meter: &mut Meter<'_>,
-) -> Result<VerifyReport, Failure> {
-    meter.report(Progress::Begin { phase: Phase::Compare, segments: all.len() });
     let mut gaps = if selection.traces { pair.trace_gaps() } else { Vec::new() };
+    let gate = Gate::new(options.jobs.get());
     let with_traces = selection.traces && gaps.is_empty();
-    let mut segments = Vec::with_capacity(all.len());
-    for (key, presence) in all {
-        let segment = compare_segment(pair, key, presence, with_traces, meter);
-        meter.report(Progress::Compared(&segment));
-        segments.push(segment);
-    }
+    let comparer = Comparer { pair, gate: &gate, with_traces };
+    let segments = compare_segments(&comparer, options, all.into_iter().collect(), progress);
     let mut pods = Vec::new();
     if selection.pods {
-        let (compared, gap) = Pods::new(pair, selection).compare(both_ways)?;
+        let (compared, gap) = Pods { pair, of_sessions }.compare()?;
         pods = compared;
         gaps.extend(gap);
     }
     Ok(VerifyReport { segments, pods, gaps })
 }
 
-fn compare_segment(
-    pair: Pair<'_>,
-    key: Key,
-    presence: Presence,
-    with_traces: bool,
-    meter: &mut Meter<'_>,
-) -> SegmentComparison {
-    let (session_id, segment_id) = key;
-    let (log, trace) = match presence {
-        Presence::Only(side) => (Comparison::OnlyIn(side), None),
-        Presence::Both => {
-            (compare_log(pair, key, meter), with_traces.then(|| compare_trace(pair, key, meter)))
+fn compare_segments(
+    comparer: &Comparer<'_>,
+    options: &VerifyOptions,
+    all: Vec<(Key, Presence)>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Vec<SegmentComparison> {
+    progress(Progress::Begin { phase: Phase::Compare, segments: all.len() });
+    let mut segments = Vec::with_capacity(all.len());
+    let patience = Patience::new(options.patience);
+    let work = |(key, presence), tally: &mut Tally<'_, _>| {
+        if patience.is_over() {
+            return SegmentComparison::new(key, Comparison::GivenUp);
         }
+        let compared = comparer.segment(key, presence, tally);
+        patience.note(compared.failures());
+        compared
     };
-    SegmentComparison { session_id, segment_id, log, trace }
+    side_by_side(options.jobs.get(), all, work, progress, |compared, progress| {
+        progress(Progress::Compared(&compared));
+        segments.push(compared);
+    });
+    segments.sort_unstable_by_key(|segment| (segment.session_id, segment.segment_id));
+    segments
 }
 
-fn compare_log(pair: Pair<'_>, (session_id, segment_id): Key, meter: &mut Meter<'_>) -> Comparison {
-    let entries = |side| pair.store(side).entries(session_id, segment_id, 0);
-    let attempt = format!("read segment {segment_id} of session {session_id}");
-    let compared = compare(entries(Side::Source), entries(Side::Destination), &attempt, |text| {
-        meter.count(text);
-    });
-    let Comparison::Equal { entries: read, .. } = compared else {
-        return compared;
-    };
-    for side in Side::BOTH {
-        match pair.store(side).read_entry_count(session_id, segment_id) {
-            Ok(counted) if counted == read => {}
-            Ok(counted) => return Comparison::Differs(Difference::Count { side, counted, read }),
-            Err(error) => return Comparison::Failed(Failure::of(side, attempt)(error)),
+impl SegmentComparison {
+    pub(crate) fn new((session_id, segment_id): Key, log: Comparison) -> Self {
+        Self { session_id, segment_id, log, trace: None }
+    }
+}
+
+/// How segments are compared, the same for all jobs.
+pub(crate) struct Comparer<'a> {
+    pub(crate) pair: Pair<'a>,
+    pub(crate) gate: &'a Gate,
+    pub(crate) with_traces: bool,
+}
+
+impl Comparer<'_> {
+    fn segment<T>(
+        &self,
+        key: Key,
+        presence: Presence,
+        tally: &mut Tally<'_, T>,
+    ) -> SegmentComparison {
+        if let Presence::Only(side) = presence {
+            return SegmentComparison::new(key, Comparison::OnlyIn(side));
+        }
+        let log = self.log(key, usize::MAX, tally);
+        let log = self.checked_by_counts(key, log, |_, counted, read| counted == read);
+        SegmentComparison {
+            trace: self.trace(key, usize::MAX, tally),
+            ..SegmentComparison::new(key, log)
         }
     }
-    compared
+
+    /// The log of the destination, compared with the first `entries` of the source's.
+    pub(crate) fn log<T>(&self, key: Key, entries: usize, tally: &mut Tally<'_, T>) -> Comparison {
+        if let Ok(Some(head)) = self.pair.source.head(key.0, key.1) {
+            tally.started(head.entries().min(entries));
+        }
+        self.compare::<LogEntry, _>(key, entries, &attempt(key), tally)
+    }
+
+    /// The same of their traces, if there are any.
+    pub(crate) fn trace<T>(
+        &self,
+        key: Key,
+        entries: usize,
+        tally: &mut Tally<'_, T>,
+    ) -> Option<Box<Comparison>> {
+        if !self.with_traces {
+            return None;
+        }
+        let attempt = format!("read the trace of segment {} of session {}", key.1, key.0);
+        let compared = self.compare::<TraceEntry, _>(key, entries, &attempt, tally);
+        let is_none = compared.is_equal() && compared.equal_entries() == 0;
+        (!is_none).then(|| Box::new(compared))
+    }
+
+    fn compare<N: Entry, T>(
+        &self,
+        key: Key,
+        entries: usize,
+        attempt: &str,
+        tally: &mut Tally<'_, T>,
+    ) -> Comparison {
+        let lane = Lane::new(self.gate);
+        let [source, destination] = Side::BOTH.map(|side| {
+            let place = Place { store: self.pair.store(side), key, lane: &lane };
+            Reader::<N>::new(place, Mark::START)
+        });
+        compare(source.take(entries), destination, attempt, |text| tally.count(text))
+    }
+
+    /// What is equal stays so if `is_right` of each side's count and of what was read.
+    pub(crate) fn checked_by_counts(
+        &self,
+        (session_id, segment_id): Key,
+        compared: Comparison,
+        mut is_right: impl FnMut(Side, usize, usize) -> bool,
+    ) -> Comparison {
+        let Comparison::Equal { entries: read, .. } = compared else {
+            return compared;
+        };
+        for side in Side::BOTH {
+            match self.pair.store(side).read_entry_count(session_id, segment_id) {
+                Ok(counted) if is_right(side, counted, read) => {}
+                Ok(counted) => {
+                    return Comparison::Differs(Difference::Count { side, counted, read });
+                }
+                Err(error) => {
+                    let attempt = attempt((session_id, segment_id));
+                    return Comparison::Failed(Failure::of(side, attempt)(error));
+                }
+            }
+        }
+        compared
+    }
 }
 
-fn compare_trace(
-    pair: Pair<'_>,
-    (session_id, segment_id): Key,
-    meter: &mut Meter<'_>,
-) -> Comparison {
-    let entries = |side| pair.store(side).trace_entries(session_id, segment_id, 0);
-    let attempt = format!("read the trace of segment {segment_id} of session {session_id}");
-    compare(entries(Side::Source), entries(Side::Destination), &attempt, |text| meter.count(text))
+fn attempt((session_id, segment_id): Key) -> String {
+    format!("read segment {segment_id} of session {session_id}")
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use session_store::StoreUrl;
-use session_store_migrate::{MigrateOptions, Selection, migrate, verify};
+use session_store_migrate::{MigrateOptions, VerifyOptions, migrate, verify};
 
 use crate::args::DemoArgs;
 use crate::demo::{Size, hints, plant};
@@ -84,8 +84,12 @@ fn prepare(dir: Option<&Path>) -> Result<PathBuf, Failure> {
 
 fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
     let attempt = || format!("copy {from} to {to}");
-    let (source, destination) = (open(from)?, open_or_create(to)?);
-    let report = migrate(&source, &destination, &MigrateOptions::default(), &mut |_| {});
+    let report = migrate(
+        || Ok(open(from)?),
+        || Ok(open_or_create(to)?),
+        &MigrateOptions::default(),
+        &mut |_| {},
+    );
     if report.or_cannot(attempt)?.is_complete() {
         Ok(())
     } else {
@@ -95,7 +99,7 @@ fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
 
 fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Same, Failure> {
     let attempt = || format!("verify {a} against {b}");
-    let report = verify(&open(a)?, &open(b)?, &Selection::default(), &mut |_| {});
+    let report = verify(&open(a)?, &open(b)?, &VerifyOptions::default(), &mut |_| {});
     let report = report.or_cannot(attempt)?;
     if !report.is_equal() {
         return Err(Failure::cannot(attempt(), "they differ"));

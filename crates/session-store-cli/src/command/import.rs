@@ -204,7 +204,7 @@ fn refused(file: &LogFile, error: &ReadError) -> FileReport {
 fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> FileReport {
     const CHANGED: &str = "it was changed while it was read";
     let stored = extension.already + extension.appended;
-    let (state, reason) = match extension.stopped {
+    let (state, reason) = match extension.stopped.map(|stop| *stop) {
         None if stored != checked.entries => (State::Failed, Some(CHANGED.to_owned())),
         None if extension.already == 0 => (State::Imported, None),
         None if extension.appended == 0 => (State::Unchanged, None),
@@ -215,7 +215,7 @@ fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> 
         ),
         Some(stop @ Stop::Moved { .. }) => (State::Conflict, Some(chain(&stop))),
         Some(Stop::Source(error)) => (State::Failed, Some(format!("{CHANGED}: {}", chain(&error)))),
-        Some(stop @ Stop::Destination(_)) => (State::Failed, Some(chain(&stop))),
+        Some(stop @ (Stop::Destination(_) | Stop::GivenUp)) => (State::Failed, Some(chain(&stop))),
     };
     FileReport {
         path: file.path.display().to_string(),

@@ -6,12 +6,14 @@ mod count;
 mod create;
 mod demo;
 mod exists;
+mod export;
 mod import;
 mod lookup;
 mod ls;
 mod migrate;
 mod pods;
 mod qualify;
+mod restore;
 mod rm;
 mod show;
 mod truncate;
@@ -29,6 +31,8 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(&args, out),
         Command::Migrate(args) => migrate::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Export(args) => export::run(&args, out),
+        Command::Restore(args) => restore::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Ls(args) => ls::run(&args, out),
         Command::Show(args) => show::run(&args, out),

@@ -5,6 +5,7 @@ mod bad_input;
 mod check;
 mod create;
 mod demo;
+mod export;
 mod import;
 mod kill;
 mod listing;
@@ -13,7 +14,9 @@ mod output;
 mod pods;
 mod program;
 mod qualify;
+mod restore;
 mod rm;
 mod segment;
 mod show;
+#[cfg(unix)]
 mod verify;

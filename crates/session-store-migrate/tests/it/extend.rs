@@ -58,10 +58,10 @@ fn overwrites_nothing(
     let key = (SessionId::new(), SegmentId::new());
     let store = store_with(key.0, key.1, there);
     let extension = extend_to(&store, key, source);
-    let Some(Stop::Conflict(difference)) = extension.stopped else {
+    let Some(Stop::Conflict(difference)) = extension.stopped.as_deref() else {
         panic!("{:?}", extension.stopped);
     };
-    assert_eq!(difference, expected);
+    assert_eq!(*difference, expected);
     assert_eq!(extension.appended, 0);
     assert_eq!(log_of(&store, key.0, key.1), there);
 }
@@ -76,7 +76,11 @@ fn another_writer_is_a_conflict(#[case] there: Option<&[&str]>) {
     let mut lens = Lens::clear(&store);
     lens.before_append = Box::new(move |store| store.append(key.0, key.1, &entries(&[C])[0]));
     let extension = extend_to(&lens, key, &[A, B]);
-    assert!(matches!(extension.stopped, Some(Stop::Moved { .. })), "{:?}", extension.stopped);
+    assert!(
+        matches!(extension.stopped.as_deref(), Some(Stop::Moved { .. })),
+        "{:?}",
+        extension.stopped
+    );
     let expected = [there.unwrap_or_default(), &[C]].concat();
     assert_eq!(log_of(&store, key.0, key.1), expected);
 }
@@ -93,7 +97,11 @@ fn a_writer_who_comes_while_the_source_is_read_is_a_conflict() {
         Ok::<_, Infallible>(entry)
     });
     let extension = extend(&store, key.0, key.1, source);
-    assert!(matches!(extension.stopped, Some(Stop::Moved { .. })), "{:?}", extension.stopped);
+    assert!(
+        matches!(extension.stopped.as_deref(), Some(Stop::Moved { .. })),
+        "{:?}",
+        extension.stopped
+    );
     assert_eq!(log_of(&store, key.0, key.1), [A, C]);
 }
 
@@ -103,7 +111,7 @@ fn a_source_that_fails_leaves_a_prefix() {
     let store = MemoryStore::new();
     let source = [Ok(entries(&[A])[0].clone()), Err(io::Error::other("torn"))];
     let extension = extend(&store, key.0, key.1, source);
-    assert!(matches!(extension.stopped, Some(Stop::Source(_))));
+    assert!(matches!(extension.stopped.as_deref(), Some(Stop::Source(_))));
     assert_eq!(log_of(&store, key.0, key.1), [A]);
 }
 
@@ -112,7 +120,7 @@ fn a_source_that_fails_at_once_creates_nothing() {
     let key = (SessionId::new(), SegmentId::new());
     let store = MemoryStore::new();
     let extension = extend(&store, key.0, key.1, [Err(io::Error::other("torn"))]);
-    assert!(matches!(extension.stopped, Some(Stop::Source(_))));
+    assert!(matches!(extension.stopped.as_deref(), Some(Stop::Source(_))));
     assert!(!store.exists(key.0, key.1).unwrap());
 }
 
@@ -132,7 +140,7 @@ fn a_full_destination_is_resumed_where_it_stopped() {
         _ => Ok(()),
     });
     let stopped = extend(&lens, key.0, key.1, source());
-    assert!(matches!(stopped.stopped, Some(Stop::Destination(_))));
+    assert!(matches!(stopped.stopped.as_deref(), Some(Stop::Destination(_))));
     assert!((1..8).contains(&stopped.appended), "{}", stopped.appended);
 
     let resumed = extend(&lens, key.0, key.1, source());

@@ -1,15 +1,17 @@
 //! Tests of the copy engine through its public interface.
 
+mod backup;
 mod extend;
 mod lens;
 mod migrate;
+mod pairs;
 mod pods;
 mod verify;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
-    MigrateOptions, MigrateReport, Selection, VerifyReport, migrate as run_migrate,
+    MigrateOptions, MigrateReport, VerifyOptions, VerifyReport, migrate as run_migrate,
     verify as run_verify,
 };
 
@@ -37,9 +39,19 @@ fn log_of(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<Stri
 }
 
 fn migrate(source: &dyn Store, destination: &dyn Store) -> MigrateReport {
-    run_migrate(source, destination, &MigrateOptions::default(), &mut |_| {}).unwrap()
+    migrate_with(source, destination, |_| {})
+}
+
+fn migrate_with(
+    source: &dyn Store,
+    destination: &dyn Store,
+    choose: impl FnOnce(&mut MigrateOptions),
+) -> MigrateReport {
+    let mut options = MigrateOptions::default();
+    choose(&mut options);
+    run_migrate(|| Ok(source), || Ok(destination), &options, &mut |_| {}).unwrap()
 }
 
 fn verify(source: &dyn Store, destination: &dyn Store) -> VerifyReport {
-    run_verify(source, destination, &Selection::default(), &mut |_| {}).unwrap()
+    run_verify(source, destination, &VerifyOptions::default(), &mut |_| {}).unwrap()
 }

@@ -2,12 +2,10 @@
 
 use session_store_core::{Pod, PodName, PodStore, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{
-    Comparison, Gap, MigrateOptions, PodOutcome, Side, migrate as run_migrate,
-};
+use session_store_migrate::{Comparison, Gap, PodOutcome, Side};
 
 use crate::lens::Lens;
-use crate::{entries, migrate, verify};
+use crate::{entries, migrate, migrate_with, verify};
 
 fn name(text: &str) -> PodName {
     text.parse().unwrap()
@@ -48,7 +46,7 @@ fn verify_sees_both_sides() {
             [
                 Comparison::OnlyIn(Side::Source),
                 Comparison::OnlyIn(Side::Destination),
-                Comparison::Equal { entries: 1, bytes: 2 },
+                Comparison::Equal { entries: 1, bytes: 2, .. },
                 Comparison::Differs(_),
             ]
         ),
@@ -82,8 +80,9 @@ fn a_selection_takes_the_pods_that_point_to_it() {
     }
     source.put_pod(&name("points nowhere"), &Pod::from_json("{}").unwrap()).unwrap();
     let destination = MemoryStore::new();
-    let mut options = MigrateOptions::default();
-    options.selection.sessions = Some([chosen].into());
-    assert!(run_migrate(&source, &destination, &options, &mut |_| {}).unwrap().is_complete());
+    let report = migrate_with(&source, &destination, |options| {
+        options.selection.sessions = Some([chosen].into());
+    });
+    assert!(report.is_complete());
     assert_eq!(destination.list_pods().unwrap(), [name("chosen")]);
 }

@@ -1,0 +1,160 @@
+//! `restore`: writes a backup into a store, and proves that it is there.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use serde::Serialize;
+use session_store::{Capability, OpenStore, Store, StoreUrl};
+use session_store_migrate::Gap;
+use session_store_migrate::backup::{
+    Backup, Found, Missing, Part, PartRestore, RestoreReport, Unproved,
+};
+use tempfile::SpooledTempFile;
+
+use crate::args::RestoreArgs;
+use crate::command::export::{contents, follow, in_words, left_out};
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot, chain};
+use crate::migration::words::plural;
+use crate::output::Output;
+use crate::progress::Bar;
+use crate::store::{open, open_or_create};
+
+/// What cannot be read twice is kept in memory up to this size, and then in a temporary file.
+const IN_MEMORY: usize = 8 * 1024 * 1024;
+
+pub(crate) fn run(args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if args.file == Path::new("-") {
+        return restore(spooled(io::stdin(), &args.file)?, args, out);
+    }
+    let file = File::open(&args.file).or_cannot(|| format!("open {}", args.file.display()))?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => restore(file, args, out),
+        _ => restore(spooled(file, &args.file)?, args, out),
+    }
+}
+
+fn spooled(mut reader: impl Read, file: &Path) -> Result<SpooledTempFile, Failure> {
+    let mut spool = SpooledTempFile::new(IN_MEMORY);
+    io::copy(&mut reader, &mut spool).or_cannot(|| format!("read {}", file.display()))?;
+    Ok(spool)
+}
+
+fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let attempt = || format!("restore {} to {}", args.file.display(), args.store);
+    let mut bar = Bar::new();
+    let mut show = |event| follow(&mut bar, event);
+    let mut backup = Backup::open(file, &mut show).or_cannot(attempt)?;
+    let store = open_or_create(&args.store)?;
+    let report = backup.restore(&store, &mut show).or_cannot(attempt)?;
+    let unproved = backup.prove(&opened_anew(store, &args.store)?, &mut show);
+    drop(bar);
+
+    let outcome = Outcome { backup, report, unproved };
+    if out.is_json() {
+        out.json_line(&outcome.as_json())?;
+    } else {
+        for line in outcome.backup.manifest().missing.iter().map(left_out) {
+            out.line(format_args!("not in the backup: {line}"))?;
+        }
+        for problem in outcome.problems() {
+            out.line(problem)?;
+        }
+        out.line(outcome.summary(&args.store))?;
+    }
+    Ok(Exit::done_if(outcome.is_complete()))
+}
+
+/// A handle that knows nothing of what was written. A store that is gone with its last handle has no other.
+fn opened_anew(store: OpenStore, url: &StoreUrl) -> Result<OpenStore, Failure> {
+    let persistent = store.capabilities().has(Capability::Persistent);
+    if persistent { Ok(open(url)?) } else { Ok(store) }
+}
+
+/// What was restored, and the proof.
+struct Outcome<R> {
+    backup: Backup<R>,
+    report: RestoreReport,
+    unproved: Vec<Unproved>,
+}
+
+/// The whole outcome, for programs.
+#[derive(Serialize)]
+struct Json<'a> {
+    complete: bool,
+    segments: usize,
+    entries: usize,
+    trace_entries: usize,
+    pods: usize,
+    entries_written: usize,
+    missing: &'a [Missing],
+    problems: Vec<String>,
+}
+
+impl<R> Outcome<R> {
+    fn is_complete(&self) -> bool {
+        self.report.is_complete() && self.unproved.is_empty()
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &PartRestore> {
+        self.report.parts.iter().filter(|part| matches!(part.part, Part::Log { .. }))
+    }
+
+    fn entries_written(&self) -> usize {
+        self.logs().map(|log| log.written).sum()
+    }
+
+    /// What was not restored or not proved, a sentence each.
+    fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<_> = self.report.gaps.iter().map(Gap::to_string).collect();
+        let mut told = HashSet::new();
+        for PartRestore { part, stopped, .. } in &self.report.parts {
+            if let Some(stop) = stopped {
+                problems.push(format!("{}: {}", in_words(part), chain(stop)));
+                told.insert(in_words(part));
+            }
+        }
+        let unproved =
+            self.unproved.iter().filter(|unproved| !told.contains(&in_words(&unproved.part)));
+        problems.extend(unproved.map(|Unproved { part, found, .. }| {
+            let found = match found {
+                Found::Nothing => "it is not there".to_owned(),
+                Found::Other(total) => format!(
+                    "what is there has {} and is not the same",
+                    plural(total.entries, "entry", "entries"),
+                ),
+                Found::Failed(error) => chain(error),
+            };
+            format!("not proved: {}: {found}", in_words(part))
+        }));
+        problems
+    }
+
+    fn summary(&self, store: &StoreUrl) -> String {
+        let already: usize = self.logs().map(|log| log.already).sum();
+        let written = plural(self.entries_written(), "entry", "entries");
+        let proved = if self.unproved.is_empty() {
+            format!("read back and equal: {}", contents(self.backup.manifest()))
+        } else {
+            let parts = self.backup.manifest().members.len();
+            format!("{} of {parts} logs, traces and pods are not equal", self.unproved.len())
+        };
+        format!("{store}: {written} restored, {already} there already; {proved}")
+    }
+
+    fn as_json(&self) -> Json<'_> {
+        let manifest = self.backup.manifest();
+        Json {
+            complete: self.is_complete(),
+            segments: manifest.segments(),
+            entries: manifest.entries(),
+            trace_entries: manifest.trace_entries(),
+            pods: manifest.pods(),
+            entries_written: self.entries_written(),
+            missing: &manifest.missing,
+            problems: self.problems(),
+        }
+    }
+}

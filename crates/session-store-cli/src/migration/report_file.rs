@@ -1,0 +1,31 @@
+//! The file that `--report` asks for: begun before anything is done, and put in place whole when it is over.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::failure::{Failure, OrCannot};
+use crate::new_file::NewFile;
+
+/// A report to be written, if one was asked for.
+pub(crate) struct ReportFile<'a>(Option<(NewFile<'a>, &'a Path)>);
+
+impl<'a> ReportFile<'a> {
+    /// Makes sure that the file can be written, before hours of work. An older report is replaced.
+    pub(crate) fn begin(path: Option<&'a Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        Ok(Self(Some((NewFile::create(path, true)?, path))))
+    }
+
+    /// Writes the report and gives the file its name.
+    pub(crate) fn finish(self, report: &impl Serialize) -> Result<(), Failure> {
+        let Some((file, path)) = self.0 else { return Ok(()) };
+        let attempt = || format!("write the report {}", path.display());
+        let mut writer = BufWriter::new(file.writer());
+        serde_json::to_writer(&mut writer, report).or_cannot(attempt)?;
+        writer.write_all(b"\n").and_then(|()| writer.flush()).or_cannot(attempt)?;
+        drop(writer);
+        file.put_in_place()
+    }
+}

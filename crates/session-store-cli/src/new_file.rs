@@ -1,0 +1,57 @@
+//! A file that is written beside its place and put there when it is whole.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::failure::{Failure, OrCannot};
+
+/// A file without its name yet. Dropped without it, it is gone; where the process is killed, a hidden file of
+/// that name and some letters stays.
+pub(crate) struct NewFile<'a> {
+    file: NamedTempFile,
+    path: &'a Path,
+    folder: PathBuf,
+    replace: bool,
+}
+
+impl<'a> NewFile<'a> {
+    /// Begins a file that will be at `path`, where nothing may be unless it is to be replaced.
+    pub(crate) fn create(path: &'a Path, replace: bool) -> Result<Self, Failure> {
+        let attempt = || format!("make {}", path.display());
+        require_room(path, replace).map_err(|why| Failure::cannot(attempt(), why))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(&folder);
+        Ok(Self { file: file.or_cannot(attempt)?, path, folder, replace })
+    }
+
+    pub(crate) fn writer(&self) -> impl Write {
+        self.file.as_file()
+    }
+
+    /// Makes the content durable, then its name.
+    pub(crate) fn put_in_place(self) -> Result<(), Failure> {
+        let Self { file, path, folder, replace } = self;
+        let attempt = || format!("make {}", path.display());
+        file.as_file().sync_all().or_cannot(attempt)?;
+        let named = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+        named.map_err(|error| error.error).or_cannot(attempt)?;
+        File::open(folder).and_then(|folder| folder.sync_all()).or_cannot(attempt)
+    }
+}
+
+fn require_room(path: &Path, replace: bool) -> Result<(), &'static str> {
+    match path.metadata() {
+        Ok(there) if !there.is_file() => Err("something that is no file is there"),
+        Ok(_) if !replace => Err("it exists; --force replaces it"),
+        _ if path.file_name().is_none() => Err("it is no name of a file"),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,87 @@
+//! Arguments that say which part of a store, and when: times as people write them.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
+use session_store_migrate::Selection;
+
+use crate::args::SelectionArgs;
+
+impl SelectionArgs {
+    /// What the copy engine calls it.
+    pub(crate) fn selection(&self) -> Selection {
+        let mut selection = Selection::default();
+        selection.sessions =
+            (!self.sessions.is_empty()).then(|| self.sessions.iter().copied().collect());
+        selection.since = self.since;
+        selection.traces = !self.no_traces;
+        selection.pods = !self.no_pods;
+        selection
+    }
+}
+
+/// A time: RFC 3339, a local date or time, or a span before now.
+pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
+    moment_at(text, &Zoned::now()).map(Into::into).ok_or_else(|| {
+        "not a time such as 2026-01-31, 2026-01-31T08:00:00Z or 7d (seven days ago)".to_owned()
+    })
+}
+
+fn moment_at(text: &str, now: &Zoned) -> Option<Timestamp> {
+    let local =
+        |time: DateTime, zone: &TimeZone| Some(time.to_zoned(zone.clone()).ok()?.timestamp());
+    if let Ok(timestamp) = text.parse() {
+        return Some(timestamp);
+    }
+    if let Ok(time) = text.parse::<DateTime>() {
+        return local(time, now.time_zone());
+    }
+    if let Ok(date) = text.parse::<Date>() {
+        return local(date.into(), now.time_zone());
+    }
+    let span: Span = text.parse().ok()?;
+    Some(now.checked_sub(span.abs()).ok()?.timestamp())
+}
+
+/// How long to wait between two looks.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
+    parsed
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "not a time such as 500ms or 2s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("2026-01-31T08:00:00Z", Some("2026-01-31T08:00:00Z"))]
+    #[case("2026-01-31T08:00:00+02:00", Some("2026-01-31T06:00:00Z"))]
+    #[case("2026-01-31", Some("2026-01-30T23:00:00Z"))]
+    #[case("2026-01-31 08:00", Some("2026-01-31T07:00:00Z"))]
+    #[case("7d", Some("2026-02-22T11:00:00Z"))]
+    #[case("1 month", Some("2026-02-01T11:00:00Z"))]
+    #[case("7d ago", Some("2026-02-22T11:00:00Z"))]
+    #[case("yesterday", None)]
+    #[case("", None)]
+    fn a_moment_is_a_time_or_a_span_ago(#[case] text: &str, #[case] expected: Option<&str>) {
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let now: Zoned = "2026-03-01T11:00:00Z".parse::<Timestamp>().unwrap().to_zoned(zone);
+        let found = moment_at(text, &now).map(|time| time.to_string());
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[test]
+    fn an_interval_lasts() {
+        assert_eq!(interval("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(interval("2s"), Ok(Duration::from_secs(2)));
+        for text in ["0s", "-1s", "soon", ""] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `export`: a file that is there when it is whole, and a backup on standard output.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
+
+/// A store with a log, a trace, an empty segment and two pods.
+pub(crate) fn populated(place: &Place, kind: Kind) -> String {
+    let url = place.url(kind, "from");
+    append(&url, "{\"a\": 1.0}\n{\"kind\":\"from_the_future\",\"n\":1e999}\n");
+    run_with(
+        ["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"],
+        "{\"t\":1}\n",
+    )
+    .ok();
+    run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
+    for pod in ["coder", "審査 1"] {
+        run(["pods", "put", &url, pod, "--session", SESSION]).ok();
+    }
+    url
+}
+
+#[rstest]
+fn the_file_is_there_and_nothing_else(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = populated(&place, kind);
+    fs::create_dir(place.path("backups")).unwrap();
+    let file = place.path("backups/a.tar.zst").display().to_string();
+    let printed = run(["export", &url, &file]).ok();
+    assert!(printed.contains("2 segments, 2 entries, 1 trace entry, 2 pods in "), "{printed}");
+    assert_eq!(place.path("backups").read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_there_is_replaced_by_force_only() {
+    let place = Place::new();
+    let url = populated(&place, Kind::Fs);
+    let path = place.path("a.tar.zst");
+    fs::write(&path, "mine").unwrap();
+    let file = path.display().to_string();
+    let message = run(["export", &url, &file]).refused(3);
+    assert!(message.contains("--force"), "{message}");
+    assert_eq!(fs::read(&path).unwrap(), b"mine");
+    run(["export", &url, &file, "--force"]).ok();
+    assert_ne!(fs::read(&path).unwrap(), b"mine");
+    for no_file in [place.path("from"), "/dev/null".into()] {
+        run(["export", &url, &no_file.display().to_string(), "--force"]).refused(3);
+    }
+    assert!(place.path("from").is_dir());
+}
+
+#[test]
+fn an_export_that_fails_leaves_nothing() {
+    let place = Place::new();
+    let url = populated(&place, Kind::Fs);
+    let before = place.listing();
+    let file = place.path("a.tar.zst").display().to_string();
+    run(["export", &place.url(Kind::Sqlite, "nowhere"), &file]).refused(3);
+    run(["export", &url, &file, "--session", NOWHERE]).refused(3);
+    run(["export", &url, &place.path("no/such/folder").display().to_string()]).refused(3);
+    assert_eq!(place.listing(), before);
+}
+
+#[test]
+fn a_corrupt_segment_is_named_and_the_rest_is_there() {
+    let place = Place::new();
+    let url = populated(&place, Kind::Fs);
+    let log = place.path("from").join(SESSION).join(format!("{SEGMENT}.jsonl"));
+    fs::write(&log, "{\"a\": 1.0}\nno entry\n{}\n").unwrap();
+    let file = place.path("a.tar.zst").display().to_string();
+    let ended = run(["export", &url, &file]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(1), ""));
+    let left_out = format!("left out: segment {SEGMENT} of session {SESSION}: ");
+    assert!(ended.stdout.starts_with(&left_out), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("line 2") && ended.stdout.contains("1 segment, 0 entries, 0 trace"),
+        "{}",
+        ended.stdout
+    );
+
+    let to = place.url(Kind::Sqlite, "to");
+    let restored = run(["restore", &file, &to]).ok();
+    assert!(restored.starts_with(&format!("not in the backup: segment {SEGMENT}")), "{restored}");
+    run(["exists", &to, NOWHERE]).ok();
+}
+
+#[test]
+fn parts_can_be_left_out() {
+    let place = Place::new();
+    let url = populated(&place, Kind::Fs);
+    run(["create", &url, "--session", NOWHERE]).ok();
+    let file = place.path("a.tar.zst").display().to_string();
+    let printed =
+        run(["export", &url, &file, "--session", SESSION, "--no-traces", "--no-pods"]).ok();
+    assert!(printed.contains("2 segments, 2 entries, 0 trace entries, 0 pods"), "{printed}");
+}
+
+#[test]
+fn as_json() {
+    let place = Place::new();
+    let url = populated(&place, Kind::Fs);
+    let file = place.path("a.tar.zst").display().to_string();
+    let report: serde_json::Value =
+        serde_json::from_str(&run(["--json", "export", &url, &file]).ok()).unwrap();
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["entries"], 2);
+    assert_eq!(report["bytes"], fs::metadata(&file).unwrap().len());
+}
+
+#[test]
+fn through_a_pipe() {
+    let place = Place::new();
+    let url = populated(&place, Kind::Fs);
+    let output = program(["export", &url, "-"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+    let to = place.url(Kind::Sqlite, "to");
+    run_with(["restore", "-", &to], output.stdout).ok();
+    assert!(run(["verify", &url, &to]).ok().starts_with("equal: "));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    // More than a pipe holds, and nothing that compresses.
+    let words = (0..40_000_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    append(&url, &format!("{{\"text\":\"{}\"}}\n", words.collect::<String>()));
+    let mut child = program(["export", &url, "-"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

@@ -1,0 +1,84 @@
+//! `restore`: everything is there again, and nothing is written from a file that is not whole.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::export::populated;
+use crate::program::{Kind, Place, SEGMENT, SESSION, append, run, run_with};
+
+fn exported(place: &Place) -> (String, String) {
+    let url = populated(place, Kind::Fs);
+    let file = place.path("a.tar.zst").display().to_string();
+    run(["export", &url, &file]).ok();
+    (url, file)
+}
+
+#[rstest]
+fn into_any_kind(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let (from, file) = exported(&place);
+    let to = place.url(kind, "to");
+    let printed = run(["restore", &file, &to]).ok();
+    let proved = "2 entries restored, 0 there already; read back and equal: 2 segments, 2 entries, 1 trace entry, 2 pods";
+    assert!(printed.contains(proved), "{printed}");
+    assert!(run(["verify", &from, &to]).ok().starts_with("equal: "));
+    let again = run(["restore", &file, &to]).ok();
+    assert!(again.contains("0 entries restored, 2 there already"), "{again}");
+}
+
+#[test]
+fn into_memory_to_see_whether_it_would_work() {
+    let place = Place::new();
+    let (_, file) = exported(&place);
+    let printed = run(["restore", &file, "memory:"]).ok();
+    assert!(printed.contains("read back and equal: 2 segments"), "{printed}");
+}
+
+#[test]
+fn a_conflict_is_reported_and_the_rest_done() {
+    let place = Place::new();
+    let (_, file) = exported(&place);
+    let to = place.url(Kind::Sqlite, "to");
+    append(&to, "{\"a\": 2.0}\n");
+    let ended = run(["restore", &file, &to]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(1), ""));
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let conflict = format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs");
+    assert!(lines[0].starts_with(&conflict), "{lines:?}");
+    assert!(lines[1].ends_with("1 of 5 logs, traces and pods are not equal"), "{lines:?}");
+    assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");
+    assert_eq!(run(["pods", "ls", &to]).ok().lines().count(), 2);
+
+    let ended = run(["--json", "restore", &file, &to]);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.status, &report["complete"]), (Some(1), &false.into()));
+    assert_eq!(report["problems"].as_array().unwrap().len(), 1);
+}
+
+/// The store is not even made.
+#[test]
+fn a_damaged_file_is_refused_with_the_place_and_nothing_is_written() {
+    let place = Place::new();
+    let (_, file) = exported(&place);
+    let whole = fs::read(&file).unwrap();
+    let before = place.listing();
+    let to = place.url(Kind::Sqlite, "to");
+    let cut = whole[..whole.len() * 2 / 3].to_vec();
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    for damaged in [cut, changed] {
+        let message = run_with(["restore", "-", &to], damaged).refused(3);
+        assert!(
+            message.contains("the backup is damaged: ") && message.contains(" of the file: "),
+            "{message}"
+        );
+    }
+    for foreign in [b"{}\n".to_vec(), Vec::new()] {
+        let message = run_with(["restore", "-", &to], foreign).refused(3);
+        assert!(message.contains("this is no backup: "), "{message}");
+    }
+    run(["restore", &place.path("nowhere").display().to_string(), &to]).refused(3);
+    assert_eq!(place.listing(), before);
+}

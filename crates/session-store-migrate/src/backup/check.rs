@@ -1,0 +1,216 @@
+//! Reading a whole backup before anything is done with it.
+
+use std::io::{Read, Seek};
+
+use serde::de::DeserializeOwned;
+use session_store_core::{LogEntry, Pod, PodName, StoreError, TraceEntry};
+
+use super::BackupError;
+use super::file::{File, PodFile, PodFolder, SegmentFile};
+use super::manifest::{FORMAT, Heading, Manifest, Member, Missing, Part, format_of, sums};
+use super::progress::{BackupProgress, Meter, Step};
+use super::read::{Archive, Content};
+use super::seal::ZSTD_MAGIC;
+use crate::Digest;
+
+/// A backup that was read from its first byte to its last and found whole: every checksum and hash, every line,
+/// and that the manifest lists what is there.
+#[derive(Debug)]
+pub struct Backup<R> {
+    pub(super) reader: R,
+    pub(super) manifest: Manifest,
+}
+
+impl<R: Read + Seek> Backup<R> {
+    /// Reads a whole backup. Nothing that was cut off, changed or made by something else is one; memory holds a
+    /// line at a time and a few hundred bytes for each log, trace and pod, whatever the file says.
+    ///
+    /// # Errors
+    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], and [`BackupError::Damaged`] with the place;
+    /// [`BackupError::Read`] where the reader fails.
+    pub fn open(
+        mut reader: R,
+        progress: &mut dyn FnMut(BackupProgress),
+    ) -> Result<Self, BackupError> {
+        require_zstd(&mut reader)?;
+        let mut meter = Meter::new(progress);
+        meter.begin(Step::Check, 0);
+        let manifest = check(&mut reader, &mut meter)?;
+        Ok(Self { reader, manifest })
+    }
+}
+
+impl<R> Backup<R> {
+    /// What is in it, and what it lacks.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+fn require_zstd(reader: &mut (impl Read + Seek)) -> Result<(), BackupError> {
+    let mut magic = Vec::new();
+    reader.rewind().map_err(BackupError::Read)?;
+    reader.take(4).read_to_end(&mut magic).map_err(BackupError::Read)?;
+    match &*magic {
+        [] => Err(BackupError::NotABackup { found: "it is empty" }),
+        magic if *magic == ZSTD_MAGIC => Ok(()),
+        _ => Err(BackupError::NotABackup { found: "it is not compressed with zstd" }),
+    }
+}
+
+fn check(reader: impl Read + Seek, meter: &mut Meter<'_>) -> Result<Manifest, BackupError> {
+    let mut archive = Archive::new(reader)?;
+    let readme = open_readme(&mut archive)?;
+    let mut check = Check { meter, members: Vec::new(), name: None };
+    let mut manifest = None;
+    while let Some(content) = archive.next()? {
+        match (&content.file, &manifest) {
+            (File::Manifest, None) => manifest = Some(check.manifest(content)?),
+            (File::Sums, Some((manifest, digest))) => {
+                compare_sums(content, sums(readme, &manifest.members, *digest))?;
+            }
+            (_, None) => check.part(content)?,
+            (_, Some(_)) => return Err(content.misplaced()),
+        }
+    }
+    archive.finish()?;
+    match manifest {
+        Some((manifest, _)) => Ok(manifest),
+        None => Err(BackupError::damaged("manifest.jsonl", "it is missing")),
+    }
+}
+
+/// The first file says what kind of file this is.
+pub(super) fn open_readme<R: Read>(archive: &mut Archive<R>) -> Result<Digest, BackupError> {
+    let foreign = BackupError::NotABackup { found: "something else is compressed in it" };
+    let Some(mut content) = archive.first()? else { return Err(foreign) };
+    match content.line()?.as_deref().and_then(format_of) {
+        None => return Err(foreign),
+        Some(FORMAT) => {}
+        Some(found) => return Err(BackupError::NewerFormat { found, supported: FORMAT }),
+    }
+    Ok(content.finish()?.sha256)
+}
+
+fn compare_sums<R: Read>(
+    mut content: Content<'_, R>,
+    sums: impl Iterator<Item = String>,
+) -> Result<(), BackupError> {
+    for sum in sums {
+        if content.line()?.as_deref() != Some(sum.as_bytes()) {
+            return Err(content.damaged(format!("the backup has {sum}")));
+        }
+    }
+    if content.line()?.is_some() {
+        return Err(content.damaged("there is no such file"));
+    }
+    content.finish().map(drop)
+}
+
+/// What was read so far.
+struct Check<'a, 'b> {
+    meter: &'a mut Meter<'b>,
+    members: Vec<Member>,
+    /// The pod whose name was just read.
+    name: Option<PodName>,
+}
+
+impl Check<'_, '_> {
+    fn part<R: Read>(&mut self, mut content: Content<'_, R>) -> Result<(), BackupError> {
+        let name = self.name.take();
+        let part = match content.file.clone() {
+            File::Segment(session_id, segment_id, SegmentFile::Log) => {
+                self.lines(&mut content, |line| Ok(LogEntry::from_utf8(line)?.as_json().len()))?;
+                Part::Log { session_id, segment_id }
+            }
+            File::Segment(session_id, segment_id, SegmentFile::Trace) => {
+                self.lines(&mut content, |line| Ok(TraceEntry::from_utf8(line)?.as_json().len()))?;
+                Part::Trace { session_id, segment_id }
+            }
+            File::Pod(_, PodFile::Name) => {
+                self.name = Some(name_in(&mut content)?);
+                return content.finish().map(drop);
+            }
+            File::Pod(folder, PodFile::Metadata) => {
+                let pods = self.lines(&mut content, |line| Ok(pod(line)?.as_json().len()))?;
+                if pods != 1 {
+                    return Err(content.damaged("a pod has one line"));
+                }
+                let name =
+                    folder.plain_name().or(name).filter(|name| PodFolder::of(name) == folder);
+                Part::Pod { name: name.ok_or_else(|| content.damaged("it is of no pod"))? }
+            }
+            File::Readme | File::Manifest | File::Sums => return Err(content.misplaced()),
+        };
+        let total = content.finish()?;
+        self.members.push(Member { part, total });
+        self.meter.done();
+        Ok(())
+    }
+
+    /// Reads every line as what it is, and counts them; `parse` returns how much of the line was meant.
+    fn lines<R: Read>(
+        &mut self,
+        content: &mut Content<'_, R>,
+        parse: fn(Vec<u8>) -> Result<usize, StoreError>,
+    ) -> Result<usize, BackupError> {
+        let mut lines = 0;
+        while let Some(line) = content.line()? {
+            let bytes = line.len();
+            self.meter.read(bytes);
+            match parse(line) {
+                Ok(meant) if meant == bytes => {}
+                Ok(_) => return Err(content.damaged("there is white space around the entry")),
+                Err(error) => return Err(content.damaged(error.to_string())),
+            }
+            lines += 1;
+        }
+        Ok(lines)
+    }
+
+    /// Reads the manifest, which must list what was read before it, and gives its hash too.
+    fn manifest<R: Read>(
+        &mut self,
+        mut content: Content<'_, R>,
+    ) -> Result<(Manifest, Digest), BackupError> {
+        let members = std::mem::take(&mut self.members);
+        let first: Heading = parse_json(&mut content)?;
+        let created = first.created().filter(|_| first.fits(members.len()));
+        let Some(created) = created else {
+            return Err(content.damaged(format!("the backup has {} members", members.len())));
+        };
+        for member in &members {
+            if content.line()?.as_deref() != Some(member.line().as_bytes()) {
+                return Err(content.damaged(format!("the backup has {}", member.line())));
+            }
+        }
+        let mut missing = Vec::new();
+        for _ in 0..first.missing {
+            missing.push(parse_json::<_, Missing>(&mut content)?);
+        }
+        if content.line()?.is_some() {
+            return Err(content.damaged("there is a line too many"));
+        }
+        let Heading { version, traces: with_traces, pods: with_pods, .. } = first;
+        let manifest = Manifest { version, created, with_traces, with_pods, members, missing };
+        Ok((manifest, content.finish()?.sha256))
+    }
+}
+
+fn name_in<R: Read>(content: &mut Content<'_, R>) -> Result<PodName, BackupError> {
+    let name = content.text(PodName::MAX_BYTES)?;
+    name.parse().map_err(|error: StoreError| content.damaged(error.to_string()))
+}
+
+/// A pod from its line.
+pub(super) fn pod(line: Vec<u8>) -> Result<Pod, StoreError> {
+    // The same text is an entry exactly if it is an object, which says where it is no UTF-8.
+    Pod::from_json(LogEntry::from_utf8(line)?.as_json())
+}
+
+fn parse_json<R: Read, T: DeserializeOwned>(
+    content: &mut Content<'_, R>,
+) -> Result<T, BackupError> {
+    let line = content.line()?.ok_or_else(|| content.damaged("a line is missing"))?;
+    serde_json::from_slice(&line).map_err(|error| content.damaged(error.to_string()))
+}

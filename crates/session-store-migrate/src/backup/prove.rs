@@ -1,0 +1,101 @@
+//! Reading a store back, to see whether it holds a backup.
+
+use session_store_core::{Pod, Store, StoreError, StoreExt};
+
+use super::check::Backup;
+use super::digest::{Tally, Total};
+use super::manifest::Part;
+use super::progress::{BackupProgress, Meter, Step};
+use crate::text::Text;
+
+/// A log, trace or pod that a store does not hold as the backup has it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unproved {
+    /// Which one.
+    pub part: Part,
+    /// What the store has instead.
+    pub found: Found,
+}
+
+/// What a store has where a backup has something else.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing of that name.
+    Nothing,
+    /// Something of this size and hash.
+    Other(Total),
+    /// It could not be read.
+    Failed(StoreError),
+}
+
+impl<R> Backup<R> {
+    /// Reads back all that the backup has from a store, compares it by its hashes with the manifest, and gives
+    /// what is not the same: nothing, once all was restored and nobody else writes. Best through a handle that
+    /// was opened after the restore.
+    pub fn prove(
+        &self,
+        store: &dyn Store,
+        progress: &mut dyn FnMut(BackupProgress),
+    ) -> Vec<Unproved> {
+        let mut meter = Meter::new(progress);
+        meter.begin(Step::Prove, self.manifest().members.len());
+        let mut unproved = Vec::new();
+        for member in &self.manifest().members {
+            let found = match total(store, &member.part, &mut meter) {
+                Ok(Some(total)) if total == member.total => None,
+                Ok(Some(total)) => Some(Found::Other(total)),
+                Ok(None) => Some(Found::Nothing),
+                Err(error) => Some(Found::Failed(error)),
+            };
+            unproved.extend(found.map(|found| Unproved { part: member.part.clone(), found }));
+            meter.done();
+        }
+        unproved
+    }
+}
+
+/// What the store has of a part; `None` if there is none.
+fn total(
+    store: &dyn Store,
+    part: &Part,
+    meter: &mut Meter<'_>,
+) -> Result<Option<Total>, StoreError> {
+    let total = match part {
+        Part::Log { session_id, segment_id } => {
+            total_of(store.entries(*session_id, *segment_id, 0), meter)
+        }
+        Part::Trace { session_id, segment_id } => {
+            total_of(store.trace_entries(*session_id, *segment_id, 0), meter)
+        }
+        Part::Pod { name } => {
+            let Some(pods) = store.pods() else { return Ok(None) };
+            let Some(pod) = pods.read_pod(name)? else { return Ok(None) };
+            total_of([Ok(pod)], meter)
+        }
+    };
+    match total {
+        Err(StoreError::NotFound(_)) => Ok(None),
+        total => total.map(Some),
+    }
+}
+
+fn total_of<T: Text>(
+    entries: impl IntoIterator<Item = Result<T, StoreError>>,
+    meter: &mut Meter<'_>,
+) -> Result<Total, StoreError> {
+    let mut tally = Tally::default();
+    for entry in entries {
+        let entry = entry?;
+        meter.read(entry.text().len());
+        tally.add(entry.text().as_bytes());
+        tally.add(b"\n");
+    }
+    Ok(tally.total())
+}
+
+impl Text for Pod {
+    fn text(&self) -> &str {
+        self.as_json()
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing a backup into a store.
+
+use std::io::{Read, Seek};
+
+use session_store_core::{
+    Capability, LogEntry, Pod, PodName, PodStore, Store, StoreError, TraceEntry,
+};
+
+use super::BackupError;
+use super::check::{Backup, open_readme, pod};
+use super::file::{File, PodFile};
+use super::manifest::{Member, Part};
+use super::progress::{BackupProgress, Meter, Step};
+use super::read::{Archive, Content};
+use crate::extend::{extend, extend_trace};
+use crate::{Difference, Extension, Gap, MigrateError, Side, Stop};
+
+/// What became of each log, trace and pod of a backup.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RestoreReport {
+    /// All that the backup has, in its order.
+    pub parts: Vec<PartRestore>,
+    /// What the destination cannot keep.
+    pub gaps: Vec<Gap>,
+}
+
+/// What became of one log, trace or pod.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PartRestore {
+    /// Which one.
+    pub part: Part,
+    /// The entries that were there already, equal to the backup's first ones; a pod counts as one.
+    pub already: usize,
+    /// The entries that were written after them.
+    pub written: usize,
+    /// Why it is not the backup's, if it is not.
+    pub stopped: Option<Stop<BackupError>>,
+}
+
+impl RestoreReport {
+    /// Whether all that the backup has is in the destination.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty() && self.parts.iter().all(|part| part.stopped.is_none())
+    }
+}
+
+impl<R: Read + Seek> Backup<R> {
+    /// Writes the backup into a store, as a migration would: what is there already and equal stays and is not
+    /// written again, so a restore that was interrupted is resumed by starting it again; what differs is a
+    /// conflict and stays too. [`prove`](Self::prove) tells whether all is there in the end.
+    ///
+    /// # Errors
+    /// [`BackupError::Store`] if the destination cannot append on condition; nothing was written then.
+    /// [`BackupError::Read`] and [`BackupError::Damaged`] where the backup was changed since it was opened:
+    /// what was written by then stays. What the destination refuses stands in the report.
+    pub fn restore(
+        &mut self,
+        destination: &dyn Store,
+        progress: &mut dyn FnMut(BackupProgress),
+    ) -> Result<RestoreReport, BackupError> {
+        if !destination.capabilities().has(Capability::ConditionalAppend) {
+            return Err(MigrateError::Unconditional.into());
+        }
+        let report = RestoreReport { parts: Vec::new(), gaps: self.gaps(destination) };
+        let mut meter = Meter::new(progress);
+        meter.begin(Step::Restore, self.manifest.members.len());
+        let mut archive = Archive::new(&mut self.reader)?;
+        open_readme(&mut archive)?;
+        let mut members = self.manifest.members.iter();
+        let mut restore = Restore { destination, meter, report };
+        while let Some(content) = archive.next()? {
+            match content.file {
+                File::Segment(..) | File::Pod(_, PodFile::Metadata) => {
+                    let member = members.next().filter(|member| member.part.file() == content.file);
+                    let member = member.ok_or_else(|| content.misplaced())?;
+                    restore.member(member, content)?;
+                }
+                _ => drop(content.finish()?),
+            }
+        }
+        Ok(restore.report)
+    }
+
+    fn gaps(&self, destination: &dyn Store) -> Vec<Gap> {
+        let members = &self.manifest.members;
+        let traces = members.iter().any(|member| matches!(member.part, Part::Trace { .. }))
+            && !destination.capabilities().has(Capability::ReadTraces);
+        let pods = members.iter().any(|member| matches!(member.part, Part::Pod { .. }))
+            && destination.pods().is_none();
+        let gaps = [
+            traces.then_some(Gap::Traces(Side::Destination)),
+            pods.then_some(Gap::Pods(Side::Destination)),
+        ];
+        gaps.into_iter().flatten().collect()
+    }
+}
+
+struct Restore<'a> {
+    destination: &'a dyn Store,
+    meter: Meter<'a>,
+    report: RestoreReport,
+}
+
+impl Restore<'_> {
+    fn member<R: Read>(
+        &mut self,
+        member: &Member,
+        mut content: Content<'_, R>,
+    ) -> Result<(), BackupError> {
+        let part = &member.part;
+        match self.part(part, &mut content) {
+            Some(Done { stopped: Some(Stop::Source(error)), .. }) => return Err(error),
+            Some(Done { already, written, stopped }) => {
+                let part = part.clone();
+                self.report.parts.push(PartRestore { part, already, written, stopped });
+            }
+            None => {}
+        }
+        if content.finish()? != member.total {
+            return Err(BackupError::damaged(part.file().path(), "it was changed just now"));
+        }
+        self.meter.done();
+        Ok(())
+    }
+
+    /// `None` for what the destination cannot keep.
+    fn part<R: Read>(&mut self, part: &Part, content: &mut Content<'_, R>) -> Option<Done> {
+        let Self { destination, meter, report } = self;
+        match part {
+            Part::Log { session_id, segment_id } => {
+                let entries = Entries { content, meter, parse: LogEntry::from_utf8 };
+                Some(extend(*destination, *session_id, *segment_id, entries).into())
+            }
+            Part::Trace { session_id, segment_id } => {
+                let entries = Entries { content, meter, parse: TraceEntry::from_utf8 };
+                let gap = report.gaps.contains(&Gap::Traces(Side::Destination));
+                (!gap).then(|| extend_trace(*destination, *session_id, *segment_id, entries).into())
+            }
+            Part::Pod { name } => {
+                let pods = destination.pods()?;
+                let pod = Entries { content, meter, parse: pod }.next()?;
+                Some(match pod {
+                    Ok(pod) => put(pods, name, &pod),
+                    Err(error) => Done::stopped(Stop::Source(error)),
+                })
+            }
+        }
+    }
+}
+
+/// The lines of a file, as what they are.
+struct Entries<'a, 'b, 'c, R: Read, T> {
+    content: &'a mut Content<'b, R>,
+    meter: &'a mut Meter<'c>,
+    parse: fn(Vec<u8>) -> Result<T, StoreError>,
+}
+
+impl<R: Read, T> Iterator for Entries<'_, '_, '_, R, T> {
+    type Item = Result<T, BackupError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.content.line().transpose()?;
+        Some(line.and_then(|line| {
+            self.meter.read(line.len());
+            (self.parse)(line).map_err(|error| self.content.damaged(error.to_string()))
+        }))
+    }
+}
+
+/// How far a part was restored.
+struct Done {
+    already: usize,
+    written: usize,
+    stopped: Option<Stop<BackupError>>,
+}
+
+impl Done {
+    fn stopped(stop: Stop<BackupError>) -> Self {
+        Self { already: 0, written: 0, stopped: Some(stop) }
+    }
+}
+
+impl From<Extension<BackupError>> for Done {
+    fn from(extension: Extension<BackupError>) -> Self {
+        let Extension { already, appended: written, stopped, .. } = extension;
+        Self { already, written, stopped: stopped.map(|stop| *stop) }
+    }
+}
+
+fn put(pods: &dyn PodStore, name: &PodName, pod: &Pod) -> Done {
+    match pods.read_pod(name) {
+        Ok(None) => match pods.put_pod(name, pod) {
+            Ok(()) => Done { already: 0, written: 1, stopped: None },
+            Err(error) => Done::stopped(Stop::Destination(error)),
+        },
+        Ok(Some(there)) => match Difference::between(1, pod.as_json(), there.as_json()) {
+            None => Done { already: 1, written: 0, stopped: None },
+            Some(difference) => Done::stopped(Stop::Conflict(difference)),
+        },
+        Err(error) => Done::stopped(Stop::Destination(error)),
+    }
+}

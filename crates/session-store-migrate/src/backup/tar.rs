@@ -1,0 +1,98 @@
+//! The middle layer: the blocks of a tar archive. There is one way to write each header, so a header is right
+//! only if it is the one that we would have written: links, folders, foreign names and whatever else an archive
+//! may hold have no way in.
+
+use tar::Header;
+
+use super::file::File;
+
+/// Headers are one block; content is filled up to whole ones with zeros.
+pub(super) const BLOCK: usize = 512;
+
+/// Two such blocks end an archive.
+pub(super) const END: [u8; BLOCK] = [0; BLOCK];
+
+/// What a header says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heading {
+    pub(super) file: File,
+    pub(super) bytes: u64,
+    /// When the backup was made, in seconds since 1970.
+    pub(super) time: u64,
+}
+
+impl Heading {
+    pub(super) fn to_block(&self) -> [u8; BLOCK] {
+        let mut header = Header::new_gnu();
+        header.set_path(self.file.path()).expect("a file of ours has a short, relative path");
+        header.set_size(self.bytes);
+        header.set_mode(0o600);
+        header.set_mtime(self.time);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_cksum();
+        *header.as_bytes()
+    }
+
+    pub(super) fn parse(block: &[u8; BLOCK]) -> Option<Self> {
+        let header = Header::from_byte_slice(block);
+        let path = String::from_utf8(header.path_bytes().into_owned()).ok()?;
+        let heading = Self {
+            file: File::parse(&path)?,
+            bytes: header.entry_size().ok()?,
+            time: header.mtime().ok()?,
+        };
+        (heading.to_block() == *block).then_some(heading)
+    }
+}
+
+/// How many zeros follow content of so many bytes.
+pub(super) const fn padding(bytes: u64) -> usize {
+    (bytes.wrapping_neg() % BLOCK as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heading(bytes: u64) -> Heading {
+        let path =
+            "0190a7c2-0000-7000-8000-0000000000ff/0190a7c2-0000-7000-8000-0000000000ff.jsonl";
+        Heading { file: File::parse(path).unwrap(), bytes, time: 1_790_000_000 }
+    }
+
+    #[test]
+    fn a_heading_is_read_as_it_was_written() {
+        for bytes in [0, 1, 511, 8 << 30, 1 << 40, u64::MAX / 2] {
+            assert_eq!(Heading::parse(&heading(bytes).to_block()), Some(heading(bytes)));
+        }
+    }
+
+    #[test]
+    fn a_block_with_a_bit_changed_is_no_heading() {
+        for (at, bit) in (0..BLOCK).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut block = heading(300).to_block();
+            block[at] ^= 1 << bit;
+            assert_eq!(Heading::parse(&block), None, "bit {bit} of byte {at}");
+        }
+    }
+
+    /// Also where the checksum was made to fit, nothing but path, size and time may be different.
+    #[test]
+    fn a_block_that_says_anything_else_is_no_heading() {
+        let (path, size, time, checksum) = (0..100, 124..136, 136..148, 148..156);
+        let may_differ =
+            |at| [&path, &size, &time, &checksum].iter().any(|field| field.contains(&at));
+        for at in (0..BLOCK).filter(|&at| !may_differ(at)) {
+            let mut header = Header::from_byte_slice(&heading(300).to_block()).clone();
+            header.as_mut_bytes()[at] ^= 1;
+            header.set_cksum();
+            assert_eq!(Heading::parse(header.as_bytes()), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn content_fills_whole_blocks() {
+        assert_eq!([0, 1, 511, 512, 513].map(padding), [0, 511, 1, 0, 511]);
+    }
+}

@@ -1,0 +1,227 @@
+//! What entries are appended to: a log or a trace of the destination, and what may be cut of it.
+
+use session_store_core::{Head, LogEntry, StoreError, TraceEntry};
+
+use crate::OnConflict;
+use crate::entry::Entry;
+use crate::read::{Mark, Place, Reader};
+
+/// How often a call is repeated whose outcome is unknown.
+const REPEATS: usize = 3;
+
+/// A log or trace that is brought up to a source.
+pub(crate) trait Target {
+    type Entry: Entry;
+
+    /// What is there, no further than this target knows.
+    fn present(&self) -> impl Iterator<Item = Result<Self::Entry, StoreError>>;
+
+    /// Appends after the first `at` entries, and fails with [`StoreError::Conflict`] if somebody else has.
+    fn append(&mut self, at: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
+
+    /// Whether what follows the first `keep` entries may go.
+    fn may_cut(&self, keep: usize) -> bool;
+
+    /// Lets everything go that follows the first `keep` entries, and returns how many those were.
+    fn cut(&mut self, keep: usize) -> Result<usize, StoreError>;
+
+    /// Creates what had no entries to create it.
+    fn finish(&mut self) -> Result<(), StoreError>;
+
+    fn batch_bytes(&self) -> usize;
+}
+
+/// A segment's log, every change of it conditional on its head.
+pub(crate) struct Log<'a> {
+    place: Place<'a>,
+    head: Option<Head>,
+    /// The entries from here on were written through this value, and are there as long as the head is.
+    ours_from: usize,
+    rights: Rights,
+}
+
+/// What may be done to a destination.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Rights {
+    pub(crate) on_conflict: OnConflict,
+    /// Changes are thought out and not made.
+    pub(crate) dry: bool,
+}
+
+impl<'a> Log<'a> {
+    /// The log as it is now.
+    pub(crate) fn look(place: Place<'a>, rights: Rights) -> Result<Self, StoreError> {
+        let head = place.store.head(place.key.0, place.key.1)?;
+        Ok(Self { place, head, ours_from: head.map_or(0, |head| head.entries()), rights })
+    }
+
+    /// The log as it was left by a value with this head and these entries of its own.
+    pub(crate) fn left(
+        place: Place<'a>,
+        rights: Rights,
+        head: Option<Head>,
+        ours_from: usize,
+    ) -> Self {
+        Self { place, head, ours_from, rights }
+    }
+
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.head
+    }
+
+    pub(crate) fn ours_from(&self) -> usize {
+        self.ours_from
+    }
+
+    /// Looks again. Where somebody else has written, nothing is ours any more.
+    pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
+        let now = Self::look(self.place, self.rights)?;
+        if now.head != self.head || self.rights.dry {
+            *self = now;
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.head.map_or(0, |head| head.entries())
+    }
+
+    fn append_if(&self, batch: &[LogEntry]) -> Result<Head, StoreError> {
+        let Place { store, key, .. } = self.place;
+        store.append_if(key.0, key.1, self.head, batch)
+    }
+
+    /// The head behind this batch, if it stands where it belongs and nothing follows it.
+    fn landed(&self, batch: &[LogEntry]) -> Result<Option<Head>, StoreError> {
+        let (store, key) = (self.place.store, self.place.key);
+        let bytes = batch.iter().map(|entry| entry.as_json().len()).sum();
+        let page = match store.read_page(key.0, key.1, self.len(), bytes) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            page => page?,
+        };
+        let whole = page.head.entries() == self.len() + batch.len();
+        Ok((whole && page.entries == batch).then_some(page.head))
+    }
+}
+
+impl Target for Log<'_> {
+    type Entry = LogEntry;
+
+    /// No further than the head: what is appended from then on makes the first write a conflict.
+    fn present(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
+        let place = self.place;
+        let entries = self.head.map(|_| Reader::new(place, Mark::START));
+        entries.into_iter().flatten().take(self.len())
+    }
+
+    /// An append whose reply is lost is repeated with the old head, which cannot append twice (H5), until a
+    /// reply says that it is done or that the log has moved; then it is looked for.
+    fn append(&mut self, at: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
+        if self.rights.dry {
+            self.head = Some(Head::new(at + batch.len(), 0));
+            return Ok(());
+        }
+        let mut answer = self.append_if(batch);
+        for _ in 0..REPEATS {
+            if !is_unknown(&answer) {
+                break;
+            }
+            answer = match self.append_if(batch) {
+                Err(error @ StoreError::Conflict { .. }) => self.landed(batch)?.ok_or(error),
+                other => other,
+            };
+        }
+        self.head = Some(answer?);
+        Ok(())
+    }
+
+    fn may_cut(&self, keep: usize) -> bool {
+        keep >= self.ours_from || self.rights.on_conflict == OnConflict::Replace
+    }
+
+    fn cut(&mut self, keep: usize) -> Result<usize, StoreError> {
+        let Some(head) = self.head else { return Ok(0) };
+        let Place { store, key, .. } = self.place;
+        self.head = Some(match self.rights.dry {
+            true => Head::new(keep, 0),
+            false => store.truncate_if(key.0, key.1, head, keep)?,
+        });
+        self.ours_from = self.ours_from.min(keep);
+        Ok(head.entries() - keep)
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        if self.head.is_none() { self.append(0, &[]) } else { Ok(()) }
+    }
+
+    fn batch_bytes(&self) -> usize {
+        self.place.lane.gate().batch_bytes()
+    }
+}
+
+/// A segment's trace. It has no head, so appends to it are not conditional, and it cannot be cut.
+pub(crate) struct Trace<'a> {
+    pub(crate) place: Place<'a>,
+    pub(crate) dry: bool,
+}
+
+impl Trace<'_> {
+    /// A lost reply is followed by a look: what is there is not sent again.
+    fn append_one(&self, at: usize, entry: &TraceEntry) -> Result<(), StoreError> {
+        let Place { store, key, .. } = self.place;
+        let mut answer = store.append_trace(key.0, key.1, entry);
+        for _ in 0..REPEATS {
+            if !is_unknown(&answer) {
+                break;
+            }
+            let there = store.read_trace_page(key.0, key.1, at, 0)?;
+            answer = match there.entries.first() {
+                Some(there) if there == entry => Ok(()),
+                _ => store.append_trace(key.0, key.1, entry),
+            };
+        }
+        answer
+    }
+}
+
+impl Target for Trace<'_> {
+    type Entry = TraceEntry;
+
+    fn present(&self) -> impl Iterator<Item = Result<TraceEntry, StoreError>> {
+        Reader::new(self.place, Mark::START)
+    }
+
+    fn append(&mut self, at: usize, batch: &[TraceEntry]) -> Result<(), StoreError> {
+        if self.dry {
+            return Ok(());
+        }
+        for (appended, entry) in batch.iter().enumerate() {
+            self.append_one(at + appended, entry).map_err(|error| match appended {
+                0 => error,
+                _ => StoreError::Partial { appended, source: Box::new(error) },
+            })?;
+        }
+        Ok(())
+    }
+
+    fn may_cut(&self, _: usize) -> bool {
+        false
+    }
+
+    fn cut(&mut self, _: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn batch_bytes(&self) -> usize {
+        self.place.lane.gate().batch_bytes()
+    }
+}
+
+/// Whether nobody knows what became of the whole call.
+fn is_unknown<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Indeterminate { .. }))
+}

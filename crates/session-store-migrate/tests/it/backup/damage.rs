@@ -1,0 +1,77 @@
+//! Whatever happens to the file of a backup, it is none any more.
+
+use session_store_core::{SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::backup::BackupError;
+
+use super::{backup_of, open, populated};
+use crate::{entries, trace};
+
+fn small() -> Vec<u8> {
+    let store = MemoryStore::new();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    store.create_segment(session, segment, &entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
+    trace(&store, session, segment, &["{}"]);
+    backup_of(&store)
+}
+
+#[test]
+fn any_bit_changed() {
+    let file = small();
+    for (at, bit) in (0..file.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+        let mut changed = file.clone();
+        changed[at] ^= 1 << bit;
+        assert!(open(changed).is_err(), "bit {bit} of byte {at} of {}", file.len());
+    }
+}
+
+#[test]
+fn cut_off_anywhere() {
+    let file = small();
+    for length in 0..file.len() {
+        assert!(open(file[..length].to_vec()).is_err(), "{length} of {} bytes", file.len());
+    }
+}
+
+#[test]
+fn cut_off_in_the_middle_says_where() {
+    let mut file = backup_of(&populated());
+    file.truncate(file.len() / 4);
+    let Err(BackupError::Damaged { place, damage }) = open(file.clone()) else {
+        panic!("accepted")
+    };
+    let position = place.split_whitespace().find_map(|word| word.parse::<usize>().ok());
+    assert!(position.is_some_and(|at| (at..at + 100).contains(&file.len())), "{place}");
+    assert_eq!(damage, "it ends too early");
+}
+
+#[test]
+fn a_byte_too_many() {
+    let mut file = small();
+    file.push(0);
+    assert!(open(file).is_err());
+}
+
+#[test]
+fn two_in_a_row() {
+    let file = small();
+    assert!(open([file.clone(), file].concat()).is_err());
+}
+
+/// Somewhat over two frames, and a byte changed in the first.
+#[test]
+fn damage_is_found_where_it_is() {
+    let store = MemoryStore::new();
+    let digits = |n: u64| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let words: Vec<_> = (0..600_000).map(digits).collect();
+    let texts: Vec<_> =
+        words.chunks(6_000).map(|words| format!("{{\"x\":\"{}\"}}", words.concat())).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    store.create_segment(SessionId::new(), SegmentId::new(), &entries(&texts)).unwrap();
+    let mut file = backup_of(&store);
+    let early = file.len() / 4;
+    file[early] ^= 0x10;
+    let Err(BackupError::Damaged { place, .. }) = open(file) else { panic!("accepted") };
+    let line = place.split_once("line ").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
+    assert!(line.is_some_and(|line| (1..50).contains(&line)), "{place}");
+}

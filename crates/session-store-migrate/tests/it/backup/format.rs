@@ -1,0 +1,318 @@
+//! Backups that are sound as zstd and tar, and that we would not have written: made by hand, or by somebody who
+//! means harm. All are refused, with the place.
+
+use std::io::{Cursor, Read, Write};
+
+use rstest::rstest;
+use session_store_core::{Pod, SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::backup::BackupError;
+use sha2::{Digest, Sha256};
+use tar::{EntryType, Header};
+
+use super::{backup_of, open};
+use crate::{entries, trace};
+
+/// One file of an archive.
+#[derive(Clone)]
+struct Packed {
+    header: Header,
+    content: Vec<u8>,
+}
+
+impl Packed {
+    fn path(&self) -> String {
+        self.header.path().unwrap().display().to_string()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.content.clone()).unwrap()
+    }
+
+    /// Its content changed, and its size to fit.
+    fn with(&self, content: impl Into<Vec<u8>>) -> Self {
+        let content = content.into();
+        let mut header = self.header.clone();
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        Self { header, content }
+    }
+
+    fn headed(&self, change: impl FnOnce(&mut Header)) -> Self {
+        let mut header = self.header.clone();
+        change(&mut header);
+        header.set_cksum();
+        Self { header, content: self.content.clone() }
+    }
+
+    fn typed(&self, kind: EntryType) -> Self {
+        self.headed(|header| header.set_entry_type(kind))
+    }
+
+    fn named(&self, path: &str) -> Self {
+        self.headed(|header| {
+            let name = &mut header.as_mut_bytes()[..100];
+            name.fill(0);
+            name[..path.len()].copy_from_slice(path.as_bytes());
+        })
+    }
+}
+
+fn unpacked(file: &[u8]) -> Vec<Packed> {
+    let mut archive = tar::Archive::new(Cursor::new(zstd::decode_all(file).unwrap()));
+    let entries = archive.entries().unwrap();
+    let packed = entries.map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        Packed { header: entry.header().clone(), content }
+    });
+    packed.collect()
+}
+
+/// The files as an archive, with lists and hashes made to fit.
+fn packed(files: &[Packed]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for Packed { header, content } in files {
+        archive.extend(header.as_bytes());
+        archive.extend(content);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.extend([0; 1024]);
+    sealed(&archive)
+}
+
+fn sealed(archive: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 0).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(archive).unwrap();
+    let mut file = encoder.finish().unwrap();
+    let hash = Sha256::digest(&file);
+    file.extend([0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0]);
+    file.extend(hash);
+    file
+}
+
+/// `SHA256SUMS` made anew, so that only what was changed is wrong.
+fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
+    let Some(sums) = files.pop_if(|file| file.path() == "SHA256SUMS") else { return files };
+    let line = |file: &Packed| {
+        let hash: String =
+            Sha256::digest(&file.content).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{hash}  {}\n", file.path())
+    };
+    let text: String = files.iter().map(line).collect();
+    files.push(sums.with(text));
+    files
+}
+
+/// README, a log of two entries, its trace, an empty log, two pods, one of them with a name beside, and lists.
+fn files() -> Vec<Packed> {
+    let store = MemoryStore::new();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    store.create_segment(session, segment, &entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
+    store.create_segment(session, SegmentId::new(), &[]).unwrap();
+    trace(&store, session, segment, &["{}"]);
+    for name in ["coder", "Coder"] {
+        let pod = Pod::from_json("{}").unwrap();
+        store.pods().unwrap().put_pod(&name.parse().unwrap(), &pod).unwrap();
+    }
+    let files = unpacked(&backup_of(&store));
+    assert_eq!(files.len(), 9);
+    files
+}
+
+const README: usize = 0;
+const LOG: usize = 1;
+const TRACE: usize = 2;
+const POD: usize = 4;
+const NAME: usize = 5;
+const NAMED: usize = 6;
+const MANIFEST: usize = 7;
+const SUMS: usize = 8;
+
+#[test]
+fn what_is_packed_again_unchanged_is_accepted() {
+    open(packed(&files())).unwrap();
+    open(packed(&summed(files()))).unwrap();
+}
+
+/// How the files of a backup are changed.
+type Change = fn(&mut Vec<Packed>);
+
+/// What is changed, how, and what the refusal says.
+const CHANGES: &[(&str, Change, &str)] = &[
+    ("a path upwards", |files| files[LOG] = files[LOG].named("../escaped.jsonl"), "header"),
+    ("an absolute path", |files| files[LOG] = files[LOG].named("/tmp/escaped.jsonl"), "header"),
+    (
+        "a path through another",
+        |files| files[POD] = files[POD].named("pods/../metadata.json"),
+        "header",
+    ),
+    ("a symbolic link", |files| files[LOG] = files[LOG].typed(EntryType::Symlink), "header"),
+    ("a hard link", |files| files[LOG] = files[LOG].typed(EntryType::Link), "header"),
+    ("a device", |files| files[LOG] = files[LOG].typed(EntryType::Char), "header"),
+    ("a folder", |files| files[LOG] = files[LOG].typed(EntryType::Directory), "header"),
+    ("a long name", |files| files[LOG] = files[LOG].typed(EntryType::GNULongName), "header"),
+    ("an extended header", |files| files[LOG] = files[LOG].typed(EntryType::XHeader), "header"),
+    (
+        "another mode",
+        |files| files[LOG] = files[LOG].headed(|header| header.set_mode(0o4755)),
+        "header",
+    ),
+    (
+        "a size past the end",
+        |files| files[LOG] = files[LOG].headed(|header| header.set_size(1 << 62)),
+        "",
+    ),
+    ("a stranger", |files| files.insert(1, files[LOG].named("notes.txt")), "header"),
+    ("twice", |files| files.insert(LOG, files[LOG].clone()), "not in its place"),
+    ("another order", |files| files.swap(LOG, TRACE), "not in its place"),
+    (
+        "a second manifest",
+        |files| files.insert(MANIFEST, files[MANIFEST].clone()),
+        "not in its place",
+    ),
+    ("a log left out", |files| drop(files.remove(LOG)), "has 4 members"),
+    ("no manifest", |files| drop(files.remove(MANIFEST)), "not in its place"),
+    ("no sums", |files| drop(files.remove(SUMS)), "before its last file"),
+    (
+        "a log of other entries",
+        |files| files[LOG] = files[LOG].with("{\"a\":1}\n{\"b\":3}\n"),
+        "manifest.jsonl, line 2",
+    ),
+    (
+        "an entry less",
+        |files| files[LOG] = files[LOG].with("{\"a\":1}\n"),
+        "manifest.jsonl, line 2",
+    ),
+    ("no entry", |files| files[LOG] = files[LOG].with("{\"a\":1}\nno entry\n"), "jsonl, line 2"),
+    ("a blank line", |files| files[LOG] = files[LOG].with("{\"a\":1}\n\n"), "jsonl, line 2"),
+    (
+        "space around",
+        |files| files[LOG] = files[LOG].with("{\"a\":1}\n {\"b\":2}\n"),
+        "white space",
+    ),
+    ("no last newline", |files| files[LOG] = files[LOG].with("{\"a\":1}\n{\"b\":2}"), "no end"),
+    ("no utf8", |files| files[TRACE] = files[TRACE].with(b"{\"\xff\":1}\n"), "UTF-8"),
+    ("a pod that is none", |files| files[POD] = files[POD].with("{\"active\":7}\n"), "pointer"),
+    ("a pod of two lines", |files| files[POD] = files[POD].with("{}\n{}\n"), "one line"),
+    ("a pod of none", |files| files[POD] = files[POD].with(""), "one line"),
+    ("a name left out", |files| drop(files.remove(NAME)), "of no pod"),
+    ("the name of another", |files| files[NAME] = files[NAME].with("CODER"), "of no pod"),
+    ("a name that is none", |files| files[NAME] = files[NAME].with(".."), "not allowed"),
+    ("a name too long", |files| files[NAME] = files[NAME].with("x".repeat(1 << 20)), "too long"),
+    ("a name without a pod", |files| drop(files.remove(NAMED)), "has 4 members"),
+    (
+        "a manifest that lists more",
+        |files| {
+            let text = files[MANIFEST].text();
+            let last = text.lines().last().unwrap().to_owned();
+            files[MANIFEST] = files[MANIFEST].with(text + &last + "\n");
+        },
+        "a line too many",
+    ),
+    (
+        "a manifest that promises what is missing",
+        |files| {
+            let text = files[MANIFEST].text().replacen("\"missing\":0", "\"missing\":99999999", 1);
+            files[MANIFEST] = files[MANIFEST].with(text);
+        },
+        "a line is missing",
+    ),
+    (
+        "a manifest of another format",
+        |files| {
+            let text = files[MANIFEST].text().replacen("\"format\":1", "\"format\":2", 1);
+            files[MANIFEST] = files[MANIFEST].with(text);
+        },
+        "manifest.jsonl, line 1",
+    ),
+];
+
+#[test]
+fn what_was_changed_is_refused() {
+    for (what, change, expected) in CHANGES {
+        let mut files = files();
+        change(&mut files);
+        for files in [files.clone(), summed(files)] {
+            let refused = open(packed(&files));
+            let Err(BackupError::Damaged { place, damage }) = refused else {
+                panic!("{what}: {refused:?}");
+            };
+            let message = format!("{place}: {damage}");
+            assert!(message.contains(expected), "{what}: {message}");
+        }
+    }
+}
+
+#[test]
+fn sums_that_do_not_fit_are_refused() {
+    for change in [
+        (|text: String| text.replacen('a', "b", 1)) as fn(String) -> String,
+        |text| text + "0  more\n",
+        |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect(),
+    ] {
+        let mut files = files();
+        files[SUMS] = files[SUMS].with(change(files[SUMS].text()));
+        let refused = open(packed(&files)).unwrap_err().to_string();
+        assert!(refused.contains("SHA256SUMS, line "), "{refused}");
+    }
+}
+
+#[test]
+fn content_beside_the_files_is_refused() {
+    let archive = zstd::decode_all(&*packed(&files())).unwrap();
+    let end = archive.len();
+    let mut filled = archive.clone();
+    // The README does not fill its last block.
+    let readme = files()[README].content.len();
+    filled[512 + readme] = 1;
+    for changed in [
+        filled,
+        archive[..end - 512].to_vec(),
+        archive[..end - 1024].to_vec(),
+        [archive.clone(), vec![0; 512]].concat(),
+        [archive.clone(), vec![1]].concat(),
+    ] {
+        let refused = open(sealed(&changed));
+        assert!(matches!(refused, Err(BackupError::Damaged { .. })), "{refused:?}");
+    }
+}
+
+#[rstest]
+#[case::newer("A backup of session-store, format 2\n")]
+#[case::much_newer("A backup of session-store, format 99\nand more")]
+fn a_newer_format_is_refused_by_name(#[case] readme: &str) {
+    let mut files = files();
+    files[README] = files[README].with(format!("{readme}{}", "\n"));
+    files.truncate(1);
+    let refused = open(packed(&files));
+    assert!(matches!(refused, Err(BackupError::NewerFormat { supported: 1, .. })), "{refused:?}");
+}
+
+#[test]
+fn what_is_something_else_is_no_backup() {
+    let mut stranger = files();
+    stranger.remove(README);
+    let prose: Vec<_> =
+        (0..5000_u32).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
+    for (other, expected) in [
+        (Vec::new(), "empty"),
+        (b"{\"kind\":\"invoke\"}\n".to_vec(), "not compressed with zstd"),
+        (zstd::encode_all(&prose[..], 0).unwrap(), "something else"),
+        (packed(&stranger), "something else"),
+    ] {
+        let refused = open(other);
+        let Err(BackupError::NotABackup { found }) = refused else { panic!("{refused:?}") };
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+/// Many gigabytes of zeros take some kilobytes to write and no memory to refuse.
+#[test]
+fn a_bomb_is_refused_by_its_first_block() {
+    let zeros = std::io::repeat(0).take(1 << 28);
+    let bomb = zstd::encode_all(zeros, 0).unwrap();
+    assert!(matches!(open(bomb), Err(BackupError::NotABackup { .. })));
+}

@@ -1,0 +1,78 @@
+//! Backups: what goes in comes out, what is damaged is refused, what is in one can be read without us.
+
+mod damage;
+mod format;
+mod live;
+mod restore;
+mod round_trip;
+mod unpacked;
+
+use std::io::Cursor;
+
+use session_store_core::{Pod, PodName, SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::Selection;
+use session_store_migrate::backup::{Backup, BackupError, ExportReport, export as run_export};
+
+use crate::{entries, trace};
+
+/// Texts that a backup could spoil.
+pub(crate) const ODD: [&str; 7] = [
+    r#"{"a": 1.0,"a":2}"#,
+    r#"{"n":1e999,"m":18446744073709551615}"#,
+    r#"{"u":"\u0000\ud800"}"#,
+    "{\"nfd\":\"e\u{301}\",\"nfc\":\"\u{e9}\",\"line\":\"\u{2028}\"}",
+    r#"{"kind":"from_the_future"}"#,
+    "{}",
+    r#"{"deep":[[[[{"x":[]}]]]]}"#,
+];
+
+/// Names that are good for a folder, and names that are not.
+pub(crate) const PODS: [&str; 6] =
+    ["coder", "Coder", "審査 1", "~0190a7c2", "con", "re\u{301}viewer"];
+
+/// Logs, an empty segment, a trace, pods; one segment is longer than a page.
+fn populated() -> MemoryStore {
+    let store = MemoryStore::new();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    store.create_segment(session, segment, &entries(&ODD)).unwrap();
+    trace(&store, session, segment, &ODD[..2]);
+    store.create_segment(session, SegmentId::new(), &[]).unwrap();
+    let long: Vec<_> =
+        (0..700).map(|n| format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(n))).collect();
+    let long: Vec<_> = long.iter().map(String::as_str).collect();
+    store.create_segment(SessionId::new(), segment, &entries(&long)).unwrap();
+    for name in PODS {
+        let pod = Pod::from_json(format!("{{\"owner\":\"{name}\",\"active\":null}}")).unwrap();
+        store.pods().unwrap().put_pod(&name.parse::<PodName>().unwrap(), &pod).unwrap();
+    }
+    store
+}
+
+fn export(source: &dyn Store, selection: &Selection) -> (Vec<u8>, ExportReport) {
+    let mut file = Vec::new();
+    let report = run_export(source, selection, &mut file, &mut |_| {}).unwrap();
+    assert_eq!(report.bytes, file.len() as u64);
+    (file, report)
+}
+
+pub(crate) fn backup_of(source: &dyn Store) -> Vec<u8> {
+    let (file, report) = export(source, &Selection::default());
+    assert!(report.is_complete(), "{report:?}");
+    file
+}
+
+fn open(file: Vec<u8>) -> Result<Backup<Cursor<Vec<u8>>>, BackupError> {
+    Backup::open(Cursor::new(file), &mut |_| {})
+}
+
+/// What a backup restores into an empty store.
+fn restored(file: Vec<u8>) -> MemoryStore {
+    let destination = MemoryStore::new();
+    let mut backup = open(file).unwrap();
+    let report = backup.restore(&destination, &mut |_| {}).unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    let unproved = backup.prove(&destination, &mut |_| {});
+    assert!(unproved.is_empty(), "{unproved:?}");
+    destination
+}

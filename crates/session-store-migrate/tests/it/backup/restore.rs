@@ -1,0 +1,94 @@
+//! Restoring into a store that holds something already.
+
+use session_store_core::{Capability, Pod, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::backup::{BackupError, Found};
+use session_store_migrate::{Gap, MigrateError, Side, Stop};
+
+use super::{backup_of, open, populated, restored};
+use crate::lens::Lens;
+use crate::{entries, log_of, verify};
+
+fn written(destination: &dyn Store, file: Vec<u8>) -> usize {
+    let report = open(file).unwrap().restore(destination, &mut |_| {}).unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    report.parts.iter().map(|part| part.written).sum()
+}
+
+#[test]
+fn a_second_restore_writes_nothing() {
+    let file = backup_of(&populated());
+    let destination = restored(file.clone());
+    assert_eq!(written(&destination, file), 0);
+}
+
+/// As after a restore that was interrupted: some segments whole, one in part, the others not there.
+#[test]
+fn what_is_there_already_is_not_written_again() {
+    let source = populated();
+    let destination = restored(backup_of(&source));
+    let (session, segment) = {
+        let session = source.list_sessions().unwrap()[0];
+        (session, source.list_segments(session).unwrap()[0])
+    };
+    destination.truncate(session, segment, 300).unwrap();
+    destination.pods().unwrap().delete_pod(&"con".parse().unwrap()).unwrap();
+    assert_eq!(written(&destination, backup_of(&source)), 400 + 1);
+    assert!(verify(&source, &destination).is_equal());
+}
+
+#[test]
+fn a_conflict_is_reported_and_nothing_overwritten() {
+    let source = populated();
+    let destination = MemoryStore::new();
+    let session = source.list_sessions().unwrap()[0];
+    let segment = source.list_segments(session).unwrap()[0];
+    destination.create_segment(session, segment, &entries(&["{}"])).unwrap();
+    let pod = Pod::from_json("{}").unwrap();
+    destination.pods().unwrap().put_pod(&"coder".parse().unwrap(), &pod).unwrap();
+
+    let mut backup = open(backup_of(&source)).unwrap();
+    let report = backup.restore(&destination, &mut |_| {}).unwrap();
+    let stopped: Vec<_> = report.parts.iter().filter(|part| part.stopped.is_some()).collect();
+    assert_eq!(stopped.len(), 2, "{stopped:?}");
+    assert!(stopped.iter().all(|part| matches!(part.stopped, Some(Stop::Conflict(_)))));
+    assert_eq!(log_of(&destination, session, segment), ["{}"]);
+    let unproved = backup.prove(&destination, &mut |_| {});
+    assert_eq!(unproved.len(), 2, "{unproved:?}");
+    assert!(unproved.iter().all(|part| matches!(part.found, Found::Other(_))));
+}
+
+#[test]
+fn a_store_that_lost_something_is_found_out() {
+    let source = populated();
+    let mut backup = open(backup_of(&source)).unwrap();
+    let destination = MemoryStore::new();
+    backup.restore(&destination, &mut |_| {}).unwrap();
+    let session = source.list_sessions().unwrap()[0];
+    destination.delete_session(session).unwrap();
+    let unproved = backup.prove(&destination, &mut |_| {});
+    assert!(
+        matches!(unproved[..], [ref only] if matches!(only.found, Found::Nothing)),
+        "{unproved:?}"
+    );
+}
+
+#[test]
+fn a_destination_that_cannot_append_on_condition_is_refused() {
+    let mut destination = Lens::clear(&MemoryStore::new());
+    destination.lacks = Some(Capability::ConditionalAppend);
+    let refused = open(backup_of(&populated())).unwrap().restore(&destination, &mut |_| {});
+    assert!(matches!(refused, Err(BackupError::Store(MigrateError::Unconditional))), "{refused:?}");
+}
+
+#[test]
+fn what_a_destination_cannot_keep_is_a_gap() {
+    let mut destination = Lens::clear(&MemoryStore::new());
+    destination.lacks = Some(Capability::ReadTraces);
+    destination.lacks_pods = true;
+    let mut backup = open(backup_of(&populated())).unwrap();
+    let report = backup.restore(&destination, &mut |_| {}).unwrap();
+    assert_eq!(report.gaps, [Gap::Traces(Side::Destination), Gap::Pods(Side::Destination)]);
+    assert!(!report.is_complete());
+    assert_eq!(report.parts.len(), 3);
+}

@@ -1,0 +1,96 @@
+//! Every backend to every backend: what is in the source is in the destination afterwards, and nothing else.
+
+mod odd;
+mod place;
+#[allow(dead_code, reason = "one kind of server is started here, of the several that there are")]
+#[path = "../../../../session-store-redis/tests/it/servers/mod.rs"]
+mod servers;
+
+use std::io::Cursor;
+
+use rstest::rstest;
+use session_store_core::{LogEntry, Store, StoreExt, TraceEntry};
+use session_store_migrate::backup::Backup;
+
+use crate::backup::backup_of;
+use crate::{entries, migrate};
+use odd::{corpus, populate};
+use place::{Kind, Place};
+
+/// All that can be read of a store.
+fn content(store: &dyn Store) -> Vec<String> {
+    let mut content = Vec::new();
+    for session in store.list_sessions().unwrap() {
+        for segment in store.list_segments(session).unwrap() {
+            content.push(format!("{session} {segment}"));
+            let log = store.read_all(session, segment).unwrap();
+            content.extend(log.iter().map(LogEntry::as_json).map(str::to_owned));
+            let trace: Result<Vec<TraceEntry>, _> =
+                store.trace_entries(session, segment, 0).collect();
+            content.extend(trace.unwrap().iter().map(|entry| format!("trace {}", entry.as_json())));
+        }
+    }
+    let pods = store.pods().unwrap();
+    for name in pods.list_pods().unwrap() {
+        content.push(format!("pod {name} {}", pods.read_pod(&name).unwrap().unwrap().as_json()));
+    }
+    content
+}
+
+/// Equality of what could fill a screen for minutes.
+#[track_caller]
+fn assert_same(source: &dyn Store, destination: &dyn Store) {
+    let (source, destination) = (content(source), content(destination));
+    let differs = source.iter().zip(&destination).position(|(a, b)| a != b);
+    assert_eq!((differs, source.len()), (None, destination.len()));
+}
+
+#[rstest]
+fn a_migration_is_identical(
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+) {
+    let (from, to) = (Place::new(from), Place::new(to));
+    populate(&from.open());
+    let before = content(&from.open());
+    let report = migrate(&from.open(), &to.open());
+    assert!(report.is_complete(), "{report:?}");
+    assert_same(&from.open(), &to.open());
+    assert!(content(&from.open()) == before, "the source is only read");
+
+    assert_eq!(migrate(&from.open(), &to.open()).entries_copied(), 0);
+    let store = from.open();
+    let session = store.list_sessions().unwrap()[1];
+    let segment = store.list_segments(session).unwrap()[0];
+    store.append_all(session, segment, &entries(&["{}", r#"{"late":1}"#])).unwrap();
+    assert_eq!(migrate(&from.open(), &to.open()).entries_copied(), 2);
+    assert_same(&from.open(), &to.open());
+}
+
+#[rstest]
+fn real_logs_are_identical(
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+) {
+    let (from, to) = (Place::new(from), Place::new(to));
+    if corpus(&from.open()) {
+        let report = migrate(&from.open(), &to.open());
+        assert!(report.is_complete(), "{report:?}");
+        assert_same(&from.open(), &to.open());
+    }
+}
+
+#[rstest]
+fn a_backup_is_identical(
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+) {
+    let (from, to) = (Place::new(from), Place::new(to));
+    populate(&from.open());
+    let file = backup_of(&from.open());
+    let mut backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
+    let report = backup.restore(&to.open(), &mut |_| {}).unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(backup.prove(&to.open(), &mut |_| {}).is_empty());
+    assert_same(&from.open(), &to.open());
+}

@@ -1,0 +1,82 @@
+//! What stores have to keep, of the kinds that real logs hold: made here, and read from the corpus if it is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use session_store_core::{LogEntry, Pod, SegmentId, SessionId, Store};
+use uuid::Uuid;
+
+use crate::backup::{ODD, PODS};
+use crate::{entries, trace};
+
+/// Fills a store with odd ids, texts, sizes and names.
+pub(super) fn populate(store: &dyn Store) {
+    let shared = SegmentId::new();
+    for session in [Uuid::nil(), Uuid::from_u128(u128::MAX), Uuid::now_v7(), Uuid::now_v7()] {
+        let session = SessionId::from(session);
+        store.append_all(session, shared, &entries(&ODD)).unwrap();
+        store.create_segment(session, SegmentId::new(), &[]).unwrap();
+    }
+    let session = SessionId::new();
+    trace(store, session, shared, &ODD);
+    store.append_all(session, shared, &sizes()).unwrap();
+    // A log that was emptied, and one that was cut and has grown again.
+    let (emptied, regrown) = (SegmentId::new(), SegmentId::new());
+    for segment in [emptied, regrown] {
+        store.append_all(session, segment, &entries(&ODD)).unwrap();
+        trace(store, session, segment, &ODD[..1]);
+    }
+    store.truncate(session, emptied, 0).unwrap();
+    store.truncate(session, regrown, 2).unwrap();
+    store.append_all(session, regrown, &entries(&ODD[..3])).unwrap();
+    for _ in 0..40 {
+        store.append_all(session, SegmentId::new(), &entries(&ODD[..1])).unwrap();
+    }
+    for name in PODS {
+        let pod = Pod::from_json(format!("{{ \"owner\" : \"{name}\",\"owner\":1.0 }}")).unwrap();
+        store.pods().unwrap().put_pod(&name.parse().unwrap(), &pod).unwrap();
+    }
+    let pointer = Pod::new(session, Some(shared));
+    store.pods().unwrap().put_pod(&"pointer".parse().unwrap(), &pointer).unwrap();
+}
+
+/// Around the sizes at which blocks and pages end, and one larger than a batch.
+fn sizes() -> Vec<LogEntry> {
+    let edges = [255, 4096, 65_536, 256 * 1024];
+    let sizes = edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1]);
+    let entry = |bytes: usize| {
+        let text = format!("{{\"x\":\"{}\"}}", "y".repeat(bytes - 8));
+        LogEntry::from_json(text).unwrap()
+    };
+    let nested = format!("{{\"deep\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    sizes.chain([1_500_000]).map(entry).chain(entries(&[&nested])).collect()
+}
+
+/// Fills a store with real logs, a segment a file, without the lines that are no entries; `false` where the
+/// logs are not at hand.
+pub(super) fn corpus(store: &dyn Store) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let logs = logs_below(&root);
+    if logs.is_empty() {
+        eprintln!("skipped: the corpus of real logs is not in ../shared/corpus");
+        return false;
+    }
+    for log in logs {
+        let bytes = fs::read(log).unwrap();
+        let lines = bytes.split(|&byte| byte == b'\n');
+        let entries: Vec<_> =
+            lines.filter_map(|line| LogEntry::from_utf8(line.to_vec()).ok()).collect();
+        store.create_segment(SessionId::new(), SegmentId::new(), &entries).unwrap();
+    }
+    true
+}
+
+fn logs_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(listing) = folder.read_dir() else { return Vec::new() };
+    let paths = listing.map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| if path.is_dir() { logs_below(&path) } else { vec![path] };
+    paths
+        .flat_map(below)
+        .filter(|path| path.extension().is_some_and(|ext| ext == "jsonl"))
+        .collect()
+}

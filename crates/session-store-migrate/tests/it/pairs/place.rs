@@ -1,0 +1,54 @@
+//! A new storage of each kind, opened as its users open it: by its URL.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use session_store::{OpenStore, open_or_create};
+use tempfile::TempDir;
+
+use super::servers::Server;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Memory,
+    Fs,
+    Sqlite,
+    Redis,
+}
+
+/// Where one store is.
+pub(super) struct Place {
+    url: String,
+    /// What is in memory is there as long as a handle is.
+    first: OpenStore,
+    _folder: TempDir,
+}
+
+impl Place {
+    pub(super) fn new(kind: Kind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let url = match kind {
+            Kind::Memory => "memory:".to_owned(),
+            Kind::Fs => format!("fs:{}", path.display()),
+            Kind::Sqlite => format!("sqlite:{}", path.display()),
+            Kind::Redis => a_prefix_of_its_own(),
+        };
+        Self { first: open_or_create(&url).unwrap(), url, _folder: folder }
+    }
+
+    /// A handle that has seen nothing yet.
+    pub(super) fn open(&self) -> OpenStore {
+        if self.url == "memory:" {
+            return self.first.clone();
+        }
+        session_store::open(&self.url).unwrap()
+    }
+}
+
+/// On one server, which ends with the tests.
+fn a_prefix_of_its_own() -> String {
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("{}?prefix=pair{}", SERVER.url(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
