@@ -172,6 +172,7 @@ fn check(id: &str) -> Option<&'static Check> {
 ///
 /// # Panics
 /// If the store fails it, or it can't run.
+#[track_caller]
 pub fn assert_holds(harness: &dyn Harness, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
     match check.run(harness) {
@@ -208,6 +209,7 @@ pub fn write_report(harness: &dyn Harness, module: &str) {
 ///
 /// # Panics
 /// If one of the checks passes, or something is there; if a name is neither.
+#[track_caller]
 pub fn assert_skips_are_needed(harness: &dyn Harness, skipped: &[&str]) {
     for name in skipped {
         if let Some(check) = check(name) {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use session_store_core::{
     BackendError, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry,
 };
@@ -58,9 +58,7 @@ impl RedbStore {
         change: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         let tried = || {
-            let mut transaction = self.database.begin_write()?;
-            // A crash of the process loses nothing; a power cut may, and no more is promised.
-            transaction.set_durability(Durability::None)?;
+            let transaction = self.database.begin_write()?;
             let result = change(&transaction)?;
             transaction.commit()?;
             Ok(result)

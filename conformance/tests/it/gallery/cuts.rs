@@ -1,5 +1,6 @@
-//! Stores that cut too much, too little or too late.
+//! Stores that cut too much, too little, too late or not for good.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use session_store_core::{LogEntry, PodStore, Store};
@@ -103,4 +104,35 @@ broken! {
         }
     }
     caught by { t6_pods_stay }
+}
+
+broken! {
+    /// What is cut off stays behind the new end, and the next append shows it again.
+    cut_entries_come_back in shared {
+        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
+            let mut behind = self.behind.lock().unwrap();
+            let before = inner.read_all(s, g)?;
+            inner.truncate(s, g, entries_len)?;
+            behind.entry((s, g)).or_default().extend_from_slice(&before[entries_len..]);
+            Ok(())
+        }
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+            self.behind.lock().unwrap().remove(&(s, g));
+            inner.create_segment(s, g, entries)
+        }
+        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
+            let mut behind = self.behind.lock().unwrap();
+            if let Some(entries) = behind.remove(&(s, g)) {
+                inner.append_all(s, g, &entries)?;
+            }
+            inner.append(s, g, given)
+        }
+    }
+    state { behind: Mutex<BTreeMap<Key, Vec<LogEntry>>> }
+    caught by {
+        t4_appends_go_on_after_it
+        t5_an_append_after_it_is_there
+        t5_appends_meet_truncate
+        t5_one_history_of_cuts
+    }
 }

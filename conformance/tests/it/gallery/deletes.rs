@@ -1,6 +1,9 @@
-//! Stores that delete too little, or what is not there.
+//! Stores that delete too little, too often, or what is not there.
 
-use session_store_core::{SegmentId, SessionId, Store};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 
 use super::broken;
 use crate::twist::{Answer, Inner, Key};
@@ -49,4 +52,56 @@ broken! {
         }
     }
     caught by { d1_a_deleted_session_is_gone }
+}
+
+broken! {
+    /// A delete is noted, and the job that makes room comes with every second append behind it.
+    deletes_more_than_once in shared {
+        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
+            self.noted.lock().unwrap().entry((s, g)).or_insert(0);
+            inner.delete_segment(s, g)
+        }
+        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
+            inner.append(s, g, given)?;
+            let mut noted = self.noted.lock().unwrap();
+            let appends = noted.get_mut(&(s, g)).map_or(1, |appends| {
+                *appends += 1;
+                *appends
+            });
+            if appends.is_multiple_of(2) { inner.delete_segment(s, g).map(drop) } else { Ok(()) }
+        }
+    }
+    state { noted: Mutex<BTreeMap<Key, usize>> }
+    caught by {
+        h1_a_recreated_segment_has_a_new_token
+        t5_appends_meet_delete
+        t5_one_history_of_deletes
+    }
+}
+
+broken! {
+    /// A deleted log is hidden, and the next append shows it again.
+    deleting_only_hides in shared {
+        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
+            let mut hidden = self.hidden.lock().unwrap();
+            if let Ok(entries) = inner.read_all(s, g) {
+                hidden.insert((s, g), entries);
+            }
+            inner.delete_segment(s, g)
+        }
+        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
+            let mut hidden = self.hidden.lock().unwrap();
+            if let Some(entries) = hidden.remove(&(s, g)) {
+                inner.append_all(s, g, &entries)?;
+            }
+            inner.append(s, g, given)
+        }
+    }
+    state { hidden: Mutex<BTreeMap<Key, Vec<LogEntry>>> }
+    caught by {
+        d1_an_append_afterwards_makes_it_anew
+        h4_recreated_is_a_conflict
+        t5_appends_meet_delete
+        t5_one_history_of_deletes
+    }
 }

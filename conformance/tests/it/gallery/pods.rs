@@ -1,6 +1,6 @@
 //! Stores that mix up, trim or forget pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use session_store_core::{Pod, PodName, PodStore};
@@ -136,5 +136,41 @@ broken! {
         s1_a_second_handle_sees_the_same
         s2_reopening_finds_everything
         t6_pods_stay
+    }
+}
+
+broken! {
+    /// A handle shows its own pods, and stores them when it closes.
+    handles_keep_pods_until_they_close in for_each_handle {
+        fn put_pod(&self, _: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+            self.own.lock().unwrap().insert(name.clone(), pod.clone());
+            Ok(())
+        }
+        fn read_pod(&self, inner: &Inner, name: &PodName) -> Answer<Option<Pod>> {
+            let own = self.own.lock().unwrap().get(name).cloned();
+            own.map_or_else(|| inner.read_pod(name), |pod| Ok(Some(pod)))
+        }
+        fn list_pods(&self, inner: &Inner) -> Answer<Vec<PodName>> {
+            let own = self.own.lock().unwrap();
+            let names: BTreeSet<_> = inner.list_pods()?.into_iter().chain(own.keys().cloned()).collect();
+            Ok(names.into_iter().collect())
+        }
+        fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
+            let own = self.own.lock().unwrap().remove(name).is_some();
+            Ok(inner.delete_pod(name)? || own)
+        }
+        fn close(&self, inner: &Inner) {
+            for (name, pod) in self.own.lock().unwrap().iter() {
+                inner.put_pod(name, pod).expect("memory takes a pod");
+            }
+        }
+    }
+    state { own: Mutex<BTreeMap<PodName, Pod>> }
+    caught by {
+        p1_put_creates_and_replaces
+        p1_readers_see_the_old_or_the_new
+        p3_names_never_alias
+        s1_a_second_handle_sees_the_same
+        s3_nothing_waits_for_the_close
     }
 }

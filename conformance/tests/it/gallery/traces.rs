@@ -1,8 +1,9 @@
 //! Stores that mix up, forget or overrate traces.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use session_store_core::{SessionId, Store, StoreError, TraceEntry, TracePage};
+use session_store_core::{PageBudget, SessionId, Store, StoreError, TraceEntry, TracePage};
 use uuid::Uuid;
 
 use super::broken;
@@ -87,4 +88,65 @@ broken! {
         x2_deleting_a_segment_deletes_its_trace
         x3_no_trace_is_an_empty_page
     }
+}
+
+broken! {
+    /// Traces go through another encoder.
+    rewrites_the_numbers_of_traces in shared {
+        fn append_trace(&self, inner: &Inner, (s, g): Key, given: &TraceEntry) -> Answer<()> {
+            let rewritten = TraceEntry::from_json(given.as_json().replace("1.0", "1"))?;
+            inner.append_trace(s, g, &rewritten)
+        }
+    }
+    caught by { e1_kept_by_traces }
+}
+
+broken! {
+    /// Two who write at the same time take the same place, and the later one has it.
+    writes_traces_over_each_other in shared {
+        fn append_trace(&self, inner: &Inner, (s, g): Key, given: &TraceEntry) -> Answer<()> {
+            // Only where several write, so that a single writer does not wait.
+            if !given.as_json().starts_with("{\"w\":") {
+                return inner.append_trace(s, g, given);
+            }
+            let place = || Ok::<_, StoreError>(inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len());
+            let before = place()?;
+            inner.let_others_in();
+            if place()? > before { Ok(()) } else { inner.append_trace(s, g, given) }
+        }
+    }
+    caught by { x4_writers_of_one_trace }
+}
+
+broken! {
+    /// The limit is for logs.
+    trace_pages_know_no_limit in shared {
+        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, _: usize) -> Answer<TracePage> {
+            inner.read_trace_page(s, g, start, usize::MAX)
+        }
+    }
+    caught by { x3_traces_by_page }
+}
+
+broken! {
+    /// A handle reads a trace once, and then knows what it has added itself.
+    reads_traces_from_a_cache in for_each_handle {
+        fn append_trace(&self, inner: &Inner, (s, g): Key, given: &TraceEntry) -> Answer<()> {
+            self.read.lock().unwrap().remove(&(s, g));
+            inner.append_trace(s, g, given)
+        }
+        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
+            let now = inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
+            if now.is_empty() {
+                return Ok(TracePage::default());
+            }
+            let mut read = self.read.lock().unwrap();
+            let rest = read.entry((s, g)).or_insert(now).iter().skip(start);
+            let mut budget = PageBudget::new(bytes);
+            let fits = |entry: &&TraceEntry| budget.admits(entry.as_json().len());
+            Ok(TracePage::new(rest.take_while(fits).cloned().collect()))
+        }
+    }
+    state { read: Mutex<BTreeMap<Key, Vec<TraceEntry>>> }
+    caught by { x4_traces_are_seen_at_once }
 }
