@@ -30,7 +30,7 @@ pub(crate) fn race<T: Send>(
 }
 
 /// How often each side of [`during`] acts at least.
-const TIMES: usize = 30;
+const TIMES: usize = 40;
 
 /// How often each side of [`during`] may act for each time that the other does: an odd number, so that a
 /// worker who does two things by turns is not always seen after the same one.

@@ -173,12 +173,13 @@ pub(crate) fn a4_each_writers_order_is_kept(run: &Run<'_>) -> Verdict {
 
 pub(crate) fn a4_first_appends_race(run: &Run<'_>) -> Verdict {
     let handles = run.open_many(WRITERS)?;
-    for _ in 0..15 {
+    let first: Vec<_> = (0..WRITERS).map(|writer| signed(writer, 0, 0)).collect();
+    for _ in 0..40 {
         let log = Log::new(&handles[0]);
-        race(WRITERS, |writer| Ok(log.through(&handles[writer]).append(&signed(writer, 0, 0))?))?;
+        race(WRITERS, |writer| Ok(log.through(&handles[writer]).append(&first[writer])?))?;
         let entries = log.entries()?;
-        for writer in 0..WRITERS {
-            let found = times(&entries, &signed(writer, 0, 0));
+        for (writer, entry) in first.iter().enumerate() {
+            let found = times(&entries, entry);
             ensure!(found == 1, "writer {writer}'s first append is there {found} times");
         }
         same(&log.listed()?, &true, "a segment that several made at once is listed")?;
@@ -190,10 +191,14 @@ pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> Verdict {
     let handles = run.open_many(WRITERS)?;
     let first = Log::new(&handles[0]);
     let logs: Vec<_> = (0..WRITERS).map(|_| first.sibling()).collect();
+    // Few large ones, and small ones that take turns quickly.
+    let small = |writer| (24..100).map(move |n| signed(writer, n, n % 7));
+    let own = |writer: usize| WRITTEN[writer].iter().cloned().chain(small(writer)).collect();
+    let written: Vec<Vec<_>> = (0..WRITERS).map(own).collect();
     race(WRITERS, |writer| {
-        Ok(logs[writer].through(&handles[writer]).append_each(&WRITTEN[writer])?)
+        Ok(logs[writer].through(&handles[writer]).append_each(&written[writer])?)
     })?;
-    for (log, written) in logs.iter().zip(&*WRITTEN) {
+    for (log, written) in logs.iter().zip(&written) {
         same_entries(&log.entries()?, written, "segments written at the same time do not mix")?;
     }
     Ok(())

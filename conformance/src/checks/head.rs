@@ -14,7 +14,8 @@ use crate::threads::race;
 use crate::unsupported::{attempts, must_be_refused};
 
 const WRITERS: usize = 4;
-const ROUNDS: usize = 15;
+/// How often a race is run.
+const ROUNDS: usize = 40;
 
 /// Something that is done to a log.
 pub(super) type Change = fn(&Log<'_>) -> Result<(), StoreError>;
@@ -160,18 +161,19 @@ pub(crate) fn h2_no_entries_only_compare(run: &Run<'_>) -> Verdict {
 /// Lets all handles act on the same head; exactly one may win, and only its entries may be there.
 pub(super) fn one_winner(handles: &[Recorded], start: Change) -> Verdict {
     let writers = handles.len();
+    let batch = |writer| vec![signed(writer, 0, 1_021), signed(writer, 1, 13)];
+    let batches: Vec<_> = (0..writers).map(batch).collect();
     for _ in 0..ROUNDS {
         let log = Log::new(&handles[0]);
         start(&log)?;
         let (head, base) = (log.head()?, log.count().unwrap_or(0));
-        let batch = |writer| vec![signed(writer, 0, 1_021), signed(writer, 1, 13)];
         let told = race(writers, |writer| {
-            Ok(log.through(&handles[writer]).append_if(head, &batch(writer)))
+            Ok(log.through(&handles[writer]).append_if(head, &batches[writer]))
         })?;
         let winners: Vec<_> = (0..writers).filter(|&writer| told[writer].is_ok()).collect();
         ensure!(winners.len() == 1, "of {writers} writers with one head {winners:?} won: {told:?}");
         let appended = log.entries()?.split_off(base);
-        same(&appended, &batch(winners[0]), "only the winner's entries are there")?;
+        same(&appended, &batches[winners[0]], "only the winner's entries are there")?;
         for result in told.into_iter().filter(Result::is_err) {
             conflicts(result, head, log.head()?)?;
         }
@@ -198,19 +200,20 @@ fn race_of_two<T: Send>(round: usize, call: impl Fn(usize) -> T + Sync) -> Resul
 
 pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> Verdict {
     let handles = run.open_many(2)?;
+    let (plain, conditional) = (signed(0, 0, 3), [signed(1, 0, 3)]);
     for round in 0..ROUNDS {
         let log = Log::with(&handles[0], &numbered(0..1))?;
         let head = log.known_head()?;
         let told = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
             match writer {
-                0 => log.append(&signed(0, 0, 3)).map(|()| head),
-                _ => log.append_if(Some(head), &[signed(1, 0, 3)]),
+                0 => log.append(&plain).map(|()| head),
+                _ => log.append_if(Some(head), &conditional),
             }
         })?;
         let entries = log.entries()?;
-        let first = entries.get(1) == Some(&signed(1, 0, 3));
-        let there = entries.contains(&signed(1, 0, 3));
+        let first = entries.get(1) == Some(&conditional[0]);
+        let there = entries.contains(&conditional[0]);
         same(&told[0].is_ok(), &true, "a plain append never conflicts")?;
         same(&told[1].is_ok(), &there, "what was acknowledged is there, what was refused is not")?;
         ensure!(first || !there, "append_if appended behind an entry that its head did not have");
@@ -313,19 +316,20 @@ pub(crate) fn h6_another_entry_is_a_conflict(run: &Run<'_>) -> Verdict {
 
 pub(crate) fn h6_it_never_cuts_anothers(run: &Run<'_>) -> Verdict {
     let handles = run.open_many(2)?;
-    for round in 0..ROUNDS * 2 {
+    let plain = signed(0, 0, 257);
+    for round in 0..ROUNDS {
         let log = Log::with(&handles[0], &numbered(0..4))?;
         let head = log.known_head()?;
         let told = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
             match writer {
-                0 => log.append(&signed(0, 0, 257)).map(|()| head),
+                0 => log.append(&plain).map(|()| head),
                 _ => log.truncate_if(head, 1),
             }
         })?;
         let kept = if told[1].is_ok() { 1 } else { 4 };
         same(&told[0].is_ok(), &true, "a plain append never conflicts")?;
-        let expected = [numbered(0..kept), vec![signed(0, 0, 257)]].concat();
+        let expected = [numbered(0..kept), vec![plain.clone()]].concat();
         log.must_hold(&expected, "a roll-back beside another's append")?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Stores that must pass: the reference backend, a base-level store, and odd ones that the contract allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_store_conformance::{Storage, run_all};
@@ -9,6 +9,7 @@ use session_store_core::{
     TraceEntry,
 };
 use session_store_memory::MemoryStore;
+use uuid::Uuid;
 
 use crate::twist::{Answer, Inner, Key, Twist, for_each_handle, shared};
 
@@ -272,5 +273,137 @@ impl Twist for OneByOne {
 #[test]
 fn a_store_whose_batches_show_by_and_by() {
     let report = run_all(&shared::<OneByOne>, "");
+    assert!(report.is_success(), "{report}");
+}
+
+/// Keeps what is appended to itself until somebody asks for anything that could tell.
+#[derive(Default)]
+struct Deferred(Mutex<Vec<(Key, LogEntry)>>);
+
+impl Deferred {
+    /// Does something with everything stored, and nobody appending meanwhile.
+    fn settled<T>(&self, inner: &Inner, then: impl FnOnce() -> Answer<T>) -> Answer<T> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((s, g), entry) in waiting.drain(..) {
+            inner.append(s, g, &entry)?;
+        }
+        then()
+    }
+}
+
+impl Twist for Deferred {
+    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first entry makes the segment, which listings and lookups tell of.
+        if !inner.exists(s, g)? {
+            return inner.append(s, g, entry);
+        }
+        waiting.push(((s, g), entry.clone()));
+        Ok(())
+    }
+    fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
+        self.settled(inner, || inner.read_all(s, g))
+    }
+    fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        self.settled(inner, || inner.create_segment(s, g, entries))
+    }
+    fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
+        self.settled(inner, || inner.read_entry_count(s, g))
+    }
+    fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
+        self.settled(inner, || inner.truncate(s, g, entries_len))
+    }
+    fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        self.settled(inner, || inner.append_all(s, g, entries))
+    }
+    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+        self.settled(inner, || inner.read_page(s, g, start, bytes))
+    }
+    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
+        self.settled(inner, || inner.head(s, g))
+    }
+    fn append_if(
+        &self,
+        inner: &Inner,
+        (s, g): Key,
+        expected: Option<Head>,
+        entries: &[LogEntry],
+    ) -> Answer<Head> {
+        self.settled(inner, || inner.append_if(s, g, expected, entries))
+    }
+    fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
+        self.settled(inner, || inner.truncate_if(s, g, expected, len))
+    }
+    fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
+        self.settled(inner, || inner.delete_segment(s, g))
+    }
+    fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
+        self.settled(inner, || inner.delete_session(s))
+    }
+    fn close(&self, inner: &Inner) {
+        self.settled(inner, || Ok(())).expect("memory takes an entry");
+    }
+}
+
+#[test]
+fn a_store_that_defers_what_nobody_has_asked_for() {
+    let report = run_all(&shared::<Deferred>, "");
+    assert!(report.is_success(), "{report}");
+}
+
+/// Its tokens are drawn for each state of a log, and say nothing.
+#[derive(Default)]
+struct DrawnTokens(Mutex<HashMap<Head, Head>>);
+
+impl DrawnTokens {
+    fn told(&self, head: Head) -> Head {
+        let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let draw = || Head::new(head.entries(), Uuid::from(SessionId::new()).as_u128());
+        *drawn.entry(head).or_insert_with(draw)
+    }
+
+    /// The head that was told so; one that nobody was told stands for itself.
+    fn meant(&self, told: Head) -> Head {
+        let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drawn.iter().find(|(_, other)| **other == told).map_or(told, |(head, _)| *head)
+    }
+
+    fn answer(&self, answer: Answer<Head>) -> Answer<Head> {
+        let told = |head: Option<Head>| head.map(|head| self.told(head));
+        match answer {
+            Err(StoreError::Conflict { expected, actual }) => {
+                Err(StoreError::Conflict { expected: told(expected), actual: told(actual) })
+            }
+            answer => answer.map(|head| self.told(head)),
+        }
+    }
+}
+
+impl Twist for DrawnTokens {
+    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
+        Ok(inner.head(s, g)?.map(|head| self.told(head)))
+    }
+    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
+        let page = inner.read_page(s, g, start, bytes)?;
+        Ok(Page::new(page.entries, self.told(page.head)))
+    }
+    fn append_if(
+        &self,
+        inner: &Inner,
+        (s, g): Key,
+        expected: Option<Head>,
+        entries: &[LogEntry],
+    ) -> Answer<Head> {
+        let meant = expected.map(|told| self.meant(told));
+        self.answer(inner.append_if(s, g, meant, entries))
+    }
+    fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
+        self.answer(inner.truncate_if(s, g, self.meant(expected), len))
+    }
+}
+
+#[test]
+fn a_store_whose_tokens_are_drawn() {
+    let report = run_all(&shared::<DrawnTokens>, "");
     assert!(report.is_success(), "{report}");
 }
