@@ -1,5 +1,6 @@
 //! Every chore of this workspace as a command: `cargo xtask COMMAND`.
 
+mod bench;
 mod conformance;
 mod lint;
 mod servers;
@@ -22,6 +23,13 @@ enum Chore {
     /// Run every test, documentation examples included. What is given after -- goes to the tests
     Test {
         /// Names of tests, and flags for the test programs
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure each backend against its medium; `cargo xtask bench --help` has the options
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Names of benchmarks, and options of the program
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -56,6 +64,7 @@ fn run(chore: Chore) -> Done {
     shell.change_dir(root());
     match chore {
         Chore::Test { arguments } => test::run(&shell, &arguments),
+        Chore::Bench { arguments } => bench::run(&shell, &arguments),
         Chore::Torture => test::torture(&shell),
         Chore::Lint => lint::run(&shell),
         Chore::Conformance { gallery } => conformance::run(&shell, gallery),

@@ -58,6 +58,41 @@ fn batches_of_many_entries_or_bytes_are_staged_and_nothing_is_left_over() {
 }
 
 #[test]
+fn a_new_log_of_many_bytes_is_staged_at_once_and_nothing_is_left_over() {
+    let server = Server::start_fleeting(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = ids();
+    let (first, second) = (entries("first", 200, 1000), entries("second", 100, 1000));
+    store.append_if(session, segment, None, &first).unwrap();
+    assert!(store.read_all(session, segment).unwrap() == first);
+    store.create_segment(session, segment, &second).unwrap();
+    assert!(store.read_all(session, segment).unwrap() == second);
+
+    assert_eq!(calls(&server, &["multi"]), 2);
+    let staged: Vec<String> =
+        redis::cmd("KEYS").arg("*:staging:*").query(&mut server.connection()).unwrap();
+    assert_eq!(staged, [""; 0]);
+}
+
+#[test]
+fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
+    let server = Server::start_fleeting(&[]);
+    let rules = ["reset", "on", ">secret", "~*", "+@all", "-multi"];
+    redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("user")
+        .arg(&rules)
+        .exec(&mut server.connection())
+        .unwrap();
+    let url = format!("redis://user:secret@127.0.0.1:{}", server.port);
+    let store = RedisStore::open_or_create(&url).unwrap();
+    let (session, segment) = ids();
+    let log = entries("some", 200, 1000);
+    store.create_segment(session, segment, &log).unwrap();
+    assert!(store.read_all(session, segment).unwrap() == log);
+}
+
+#[test]
 fn a_long_read_meets_replacements_and_sees_one_log_or_the_other() {
     let store = store("replaced");
     let (session, segment) = ids();
@@ -115,22 +150,22 @@ fn an_append_to_a_known_segment_is_one_command() {
     let (session, segment) = ids();
     let entry = &entries("one", 1, 10)[0];
     store.append(session, segment, entry).unwrap();
-    let before = commands(&server);
+    const COUNTED: [&str; 3] = ["evalsha", "eval", "info"];
+    let before = calls(&server, &COUNTED);
     for _ in 0..10 {
         store.append(session, segment, entry).unwrap();
     }
     // The question itself is counted by the next one.
-    assert_eq!(commands(&server) - before, 10 + 1);
+    assert_eq!(calls(&server, &COUNTED) - before, 10 + 1);
 }
 
-/// How many commands of clients the server has obeyed.
-fn commands(server: &Server) -> u64 {
+/// How often clients have called these commands.
+fn calls(server: &Server, names: &[&str]) -> u64 {
     let info: String =
         redis::cmd("INFO").arg("commandstats").query(&mut server.connection()).unwrap();
     let calls = |line: &str| {
         let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-        matches!(name, "evalsha" | "eval" | "info")
-            .then(|| rest.split(',').next()?.parse::<u64>().ok())?
+        names.contains(&name).then(|| rest.split(',').next()?.parse::<u64>().ok())?
     };
     info.lines().filter_map(calls).sum()
 }

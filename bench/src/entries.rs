@@ -1,0 +1,95 @@
+//! One log after another, each ten times as long: what is done with the longest must not take longer.
+
+use std::time::Duration;
+
+use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+
+use crate::growth::{Series, tenfold};
+use crate::load::Load;
+use crate::measure::{Side, in_turn, timed};
+use crate::plan::Plan;
+use crate::{Answer, Done};
+
+/// Logs of 10³ to 10⁶ entries of one session, in one store.
+pub(crate) struct Logs<'a> {
+    store: &'a dyn Store,
+    session: SessionId,
+    logs: [SegmentId; 4],
+    sizes: [usize; 4],
+    last: LogEntry,
+}
+
+/// Operations in each round.
+const REPEATS: usize = 50;
+
+impl<'a> Logs<'a> {
+    pub(crate) fn new(plan: &Plan, store: &'a dyn Store) -> Answer<Self> {
+        let load = Load::of_size("entries of 100 B", 100);
+        let sizes = tenfold(plan.amount(1000));
+        let (session, last) = (SessionId::new(), load.entries[0].clone());
+        let logs = Self { store, session, logs: sizes.map(|_| SegmentId::new()), sizes, last };
+        for (log, size) in logs.logs.into_iter().zip(sizes) {
+            logs.fill(log, &load, size)?;
+        }
+        Ok(logs)
+    }
+
+    fn fill(&self, log: SegmentId, load: &Load, size: usize) -> Done {
+        const AT_ONCE: usize = 10_000;
+        let batch = load.batch(AT_ONCE.min(size));
+        for _ in 0..size / batch.len() {
+            self.store.append_all(self.session, log, &batch)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count(&self, plan: &Plan) -> Answer<Series> {
+        let count = |log| Ok(self.store.read_entry_count(self.session, log).map(drop)?);
+        self.measured(plan, "read_entry_count, warm", &|log| repeated(|| count(log)))
+    }
+
+    pub(crate) fn head(&self, plan: &Plan) -> Answer<Series> {
+        let head = |log| Ok(self.store.head(self.session, log).map(drop)?);
+        self.measured(plan, "head, warm", &|log| repeated(|| head(log)))
+    }
+
+    pub(crate) fn lookup(&self, plan: &Plan) -> Answer<Series> {
+        let lookup = |log| Ok(self.store.lookup_session_of(log).map(drop)?);
+        self.measured(plan, "lookup_session_of", &|log| repeated(|| lookup(log)))
+    }
+
+    pub(crate) fn exists(&self, plan: &Plan) -> Answer<Series> {
+        let exists = |log| Ok(self.store.exists(self.session, log).map(drop)?);
+        self.measured(plan, "exists", &|log| repeated(|| exists(log)))
+    }
+
+    pub(crate) fn truncate(&self, plan: &Plan) -> Answer<Series> {
+        self.measured(plan, "truncate by one", &|log| self.truncations(log))
+    }
+
+    fn measured(
+        &self,
+        plan: &Plan,
+        what: &'static str,
+        operation: &dyn Fn(SegmentId) -> Answer<Duration>,
+    ) -> Answer<Series> {
+        let sides = self.logs.map(|log| -> Side<'_> { Box::new(move || operation(log)) });
+        let times = in_turn(plan.rounds(60), sides)?;
+        Ok(Series { what, sizes: self.sizes, operations: REPEATS, times })
+    }
+
+    /// Cuts the last entry, and puts it back off the clock.
+    fn truncations(&self, log: SegmentId) -> Answer<Duration> {
+        let entries = self.store.read_entry_count(self.session, log)?;
+        let mut time = Duration::ZERO;
+        for _ in 0..REPEATS {
+            time += timed(|| Ok(self.store.truncate(self.session, log, entries - 1)?))?;
+            self.store.append(self.session, log, &self.last)?;
+        }
+        Ok(time)
+    }
+}
+
+fn repeated(operation: impl Fn() -> Done) -> Answer<Duration> {
+    timed(|| (0..REPEATS).try_for_each(|_| operation()))
+}

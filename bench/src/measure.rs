@@ -1,0 +1,160 @@
+//! How things are timed: in turn, so that what else the machine does hits all sides alike; and what is made
+//! of the times.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::{Answer, Done};
+
+/// One way of doing what is measured: does a batch of it, and says how long that took, less what it had to
+/// prepare.
+pub(crate) type Side<'a> = Box<dyn FnMut() -> Answer<Duration> + 'a>;
+
+/// Lets the sides take turns, a batch each a round, and returns each side's seconds of every round. Who goes
+/// first changes from round to round; the first round only warms up.
+pub(crate) fn in_turn<const N: usize>(
+    rounds: usize,
+    mut sides: [Side<'_>; N],
+) -> Answer<[Vec<f64>; N]> {
+    let mut seconds = [const { Vec::new() }; N];
+    for round in 0..=rounds {
+        for step in 0..N {
+            let at = (round + step) % N;
+            let time = sides[at]()?;
+            if round > 0 {
+                seconds[at].push(time.as_secs_f64());
+            }
+        }
+    }
+    Ok(seconds)
+}
+
+/// How long the work takes. What it returns is dropped off the clock.
+pub(crate) fn timed<T>(work: impl FnOnce() -> Answer<T>) -> Answer<Duration> {
+    let start = Instant::now();
+    let done = work()?;
+    let time = start.elapsed();
+    drop(done);
+    Ok(time)
+}
+
+/// Lets so many threads do the work at once, each told its number, and returns how long it took from the
+/// first one's begin to the last one's end.
+pub(crate) fn together(threads: usize, work: impl Fn(usize) -> Done + Sync) -> Answer<Duration> {
+    let start = Barrier::new(threads);
+    let one = |thread| {
+        start.wait();
+        let begin = Instant::now();
+        work(thread).map(|()| (begin, Instant::now()))
+    };
+    let one = &one;
+    let spans = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || one(thread))).collect();
+        let joined = running.into_iter().map(|thread| thread.join().expect("no thread panics"));
+        joined.collect::<Answer<Vec<_>>>()
+    })?;
+    let begin = spans.iter().map(|span| span.0).min();
+    let end = spans.iter().map(|span| span.1).max();
+    Ok(begin.zip(end).map_or(Duration::ZERO, |(begin, end)| end - begin))
+}
+
+/// The middle of several values, and the middles of their lower and upper half.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) low: f64,
+    pub(crate) median: f64,
+    pub(crate) high: f64,
+}
+
+impl Spread {
+    /// Of any number of values; of none, not a number.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(&values, share));
+        Self { low, median, high }
+    }
+
+    /// Of one value that needs no repetition.
+    pub(crate) fn exactly(value: f64) -> Self {
+        Self { low: value, median: value, high: value }
+    }
+}
+
+/// Of sorted values, between two of them in proportion.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = share * last as f64;
+    let [below, above] = [place.floor(), place.ceil()].map(|at| sorted[at as usize]);
+    below + (above - below) * place.fract()
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    Spread::of(values.iter().copied()).median
+}
+
+/// Round by round, how often the second value goes into the first.
+pub(crate) fn quotients(dividends: &[f64], divisors: &[f64]) -> Spread {
+    Spread::of(dividends.iter().zip(divisors).map(|(dividend, divisor)| dividend / divisor))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&[3.0], [3.0, 3.0, 3.0])]
+    #[case(&[4.0, 2.0], [2.5, 3.0, 3.5])]
+    #[case(&[5.0, 1.0, 4.0, 2.0, 3.0], [2.0, 3.0, 4.0])]
+    fn a_spread_is_the_quartiles(#[case] values: &[f64], #[case] quartiles: [f64; 3]) {
+        let [low, median, high] = quartiles;
+        assert_eq!(Spread::of(values.iter().copied()), Spread { low, median, high });
+    }
+
+    #[test]
+    fn of_nothing_nothing_is_known() {
+        assert!(Spread::of([]).median.is_nan());
+    }
+
+    #[test]
+    fn quotients_are_of_the_same_round() {
+        assert_eq!(quotients(&[1.0, 20.0, 300.0], &[2.0, 40.0, 300.0]).median, 0.5);
+    }
+
+    #[test]
+    fn sides_take_turns_and_the_first_round_does_not_count() {
+        let calls = &RefCell::new(String::new());
+        let side = |name: char, seconds: u64| -> Side<'_> {
+            Box::new(move || {
+                calls.borrow_mut().push(name);
+                Ok(Duration::from_secs(seconds))
+            })
+        };
+        let times = in_turn(3, [side('a', 1), side('b', 2)]).unwrap();
+        assert_eq!(times, [vec![1.0; 3], vec![2.0; 3]]);
+        assert_eq!(*calls.borrow(), "abbaabba");
+    }
+
+    #[test]
+    fn a_side_that_fails_ends_it() {
+        assert!(in_turn(3, [Box::new(|| Err("no".into())) as Side<'_>]).is_err());
+    }
+
+    #[test]
+    fn threads_work_at_once() {
+        // None gets past the barrier alone.
+        let all = Barrier::new(3);
+        let work = |_| {
+            all.wait();
+            Ok(())
+        };
+        assert!(together(3, work).is_ok());
+    }
+}

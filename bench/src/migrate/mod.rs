@@ -1,0 +1,140 @@
+//! Copying a store into another, against reading, splitting and inserting by hand.
+
+mod by_hand;
+
+use std::time::{Duration, Instant};
+
+use session_store_core::{SegmentId, SessionId, Store};
+use session_store_fs::FsStore;
+use session_store_migrate::{MigrateOptions, Opened, Phase, Progress, migrate};
+use session_store_redis::RedisStore;
+use session_store_sqlite::SqliteStore;
+
+use crate::finding::{Finding, Goal};
+use crate::measure::{Side, in_turn};
+use crate::plan::{Bench, Plan};
+use crate::redis::Server;
+use crate::{Answer, Done};
+
+pub(crate) const BENCHES: [Bench; 3] = [
+    Bench { name: FS_SQLITE, about: ABOUT, run: fs_to_sqlite },
+    Bench { name: SQLITE_FS, about: ABOUT, run: sqlite_to_fs },
+    Bench { name: FS_REDIS, about: ABOUT, run: fs_to_redis },
+];
+
+const FS_SQLITE: &str = "migrate/fs-sqlite";
+const SQLITE_FS: &str = "migrate/sqlite-fs";
+const FS_REDIS: &str = "migrate/fs-redis";
+const ABOUT: &str = "migrate, against reading, checking, splitting and inserting by hand";
+
+/// What the source has: sessions of so many segments with so many entries each. The logs whose sizes were
+/// measured had 513 lines in the mean.
+const SESSIONS: usize = 10;
+const SEGMENTS: usize = 4;
+const ENTRIES: usize = 500;
+
+fn fs_to_sqlite(plan: &Plan) -> Answer<Vec<Finding>> {
+    let source = plan.folder()?;
+    let store = FsStore::open_or_create(&source)?;
+    fill(plan, &store)?;
+    compared(
+        plan,
+        FS_SQLITE,
+        &|| {
+            let into = plan.folder()?.join("store.db");
+            copied(&store, || Ok(SqliteStore::open_or_create(&into)?))
+        },
+        &|| {
+            let into = plan.folder()?;
+            let mut insert = by_hand::into_database(&into.join("store.db"))?;
+            by_hand::timed(&by_hand::Files(&source), &mut insert)
+        },
+    )
+}
+
+fn sqlite_to_fs(plan: &Plan) -> Answer<Vec<Finding>> {
+    let source = plan.folder()?;
+    let path = source.join("store.db");
+    let store = SqliteStore::open_or_create(&path)?;
+    fill(plan, &store)?;
+    compared(
+        plan,
+        SQLITE_FS,
+        &|| {
+            let into = plan.folder()?;
+            copied(&store, || Ok(FsStore::open(&into)?))
+        },
+        &|| {
+            let into = plan.folder()?;
+            by_hand::timed(&by_hand::Database::open(&path)?, &mut by_hand::into_files(&into))
+        },
+    )
+}
+
+fn fs_to_redis(plan: &Plan) -> Answer<Vec<Finding>> {
+    let source = plan.folder()?;
+    let store = FsStore::open_or_create(&source)?;
+    fill(plan, &store)?;
+    compared(
+        plan,
+        FS_REDIS,
+        &|| {
+            let server = Server::start()?;
+            copied(&store, || Ok(RedisStore::open_or_create(&server.url())?))
+        },
+        &|| {
+            let server = Server::start()?;
+            by_hand::timed(&by_hand::Files(&source), &mut by_hand::into_server(&server)?)
+        },
+    )
+}
+
+fn fill(plan: &Plan, store: &dyn Store) -> Done {
+    let entries = plan.loads[1].batch(plan.amount(ENTRIES));
+    for _ in 0..SESSIONS {
+        let session = SessionId::new();
+        for _ in 0..SEGMENTS {
+            store.append_all(session, SegmentId::new(), &entries)?;
+        }
+    }
+    Ok(())
+}
+
+/// How long copying took, and how long all of it, with the proof.
+type Times = (Duration, Duration);
+
+fn copied<B: Store>(source: &dyn Store, destination: impl Fn() -> Opened<B>) -> Answer<Times> {
+    let start = Instant::now();
+    let mut copied = Duration::ZERO;
+    let options = MigrateOptions::default();
+    let report = migrate(|| Ok(source), destination, &options, &mut |event| {
+        if matches!(event, Progress::Begin { phase: Phase::Compare, .. }) {
+            copied = start.elapsed();
+        }
+    })?;
+    if !report.is_complete() {
+        return Err("the migration is not complete".into());
+    }
+    Ok((copied, start.elapsed()))
+}
+
+/// The copying, and the copying with its proof, each against the same done by hand, without a proof.
+fn compared(
+    plan: &Plan,
+    bench: &'static str,
+    ours: &dyn Fn() -> Answer<Times>,
+    floor: &dyn Fn() -> Answer<Duration>,
+) -> Answer<Vec<Finding>> {
+    let copy: Side<'_> = Box::new(|| ours().map(|times| times.0));
+    let whole: Side<'_> = Box::new(|| ours().map(|times| times.1));
+    let [copy, whole, floor] = in_turn(plan.rounds(12), [copy, whole, Box::new(floor)])?;
+    let entries = SESSIONS * SEGMENTS * plan.amount(ENTRIES);
+    let finding = |what, times| {
+        let what = format!("{what}, {entries} {}", plan.loads[1].name);
+        Finding::speed(bench, what, entries, &[times, floor.clone()])
+    };
+    Ok(vec![
+        finding("copying", copy).with_goal(Goal::AtLeast(0.7)),
+        finding("copying and proof", whole),
+    ])
+}

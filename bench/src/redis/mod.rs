@@ -1,0 +1,47 @@
+//! The Redis backend against the same commands on a bare connection.
+
+mod growth;
+pub(crate) mod raw;
+mod read;
+mod server;
+mod threads;
+mod write;
+
+use session_store_core::{SegmentId, SessionId, Store};
+use session_store_redis::RedisStore;
+
+use crate::Answer;
+use crate::crowd;
+use crate::plan::Bench;
+use raw::Raw;
+pub(crate) use server::Server;
+
+pub(crate) const BENCHES: [Bench; 6] =
+    [write::ONE, write::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
+
+/// A server of its own, a fresh store in it, and a segment's name.
+pub(crate) struct Bed {
+    pub(crate) store: RedisStore,
+    pub(crate) session: SessionId,
+    pub(crate) segment: SegmentId,
+    /// Ended after the store's connections.
+    pub(crate) server: Server,
+}
+
+impl Bed {
+    pub(crate) fn new() -> Answer<Self> {
+        let server = Server::start()?;
+        let store = RedisStore::open_or_create(&server.url())?;
+        Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
+    }
+
+    fn floor(&self) -> Answer<Raw> {
+        Raw::connect(&self.server)
+    }
+}
+
+impl crowd::Bed for Bed {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+}

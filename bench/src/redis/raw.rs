@@ -1,0 +1,86 @@
+//! The floor: the same script and the same list, without the backend.
+
+use redis::{Connection, Script};
+use serde_json::value::RawValue;
+use session_store_core::{SegmentId, SessionId};
+use uuid::Uuid;
+
+use super::Server;
+use crate::{Answer, Done};
+
+/// The backend's script that appends, put together as the backend does.
+const APPEND: &str = concat!(
+    "#!lua\n",
+    include_str!("../../../crates/session-store-redis/src/lua/once.lua"),
+    include_str!("../../../crates/session-store-redis/src/lua/head.lua"),
+    include_str!("../../../crates/session-store-redis/src/lua/append.lua"),
+);
+
+/// A connection, and the names of one log's keys.
+pub(crate) struct Raw {
+    connection: Connection,
+    hash: String,
+    keys: [String; 5],
+    ids: [String; 2],
+    stamp: String,
+    sequence: u64,
+}
+
+impl Raw {
+    pub(crate) fn connect(server: &Server) -> Answer<Self> {
+        let mut connection = redis::Client::open(server.url())?.get_connection()?;
+        redis::cmd("SCRIPT").arg("LOAD").arg(APPEND).exec(&mut connection)?;
+        let hash = Script::new(APPEND).get_hash().to_owned();
+        let stamp = Uuid::new_v4().simple().to_string();
+        let (keys, ids) = names(SessionId::new(), SegmentId::new());
+        Ok(Self { connection, hash, keys, ids, stamp, sequence: 0 })
+    }
+
+    /// From now on, it is about this log.
+    pub(crate) fn turn_to(&mut self, session: SessionId, segment: SegmentId) {
+        (self.keys, self.ids) = names(session, segment);
+    }
+
+    /// By the script: in one round trip, as often as it is sent only once.
+    pub(crate) fn append<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
+        self.sequence += 1;
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(self.keys.len()).arg(&self.keys);
+        command.arg(self.sequence).arg("0").arg("900000").arg(&self.ids).arg(&self.stamp);
+        command.arg("append").arg("").arg("1").arg("0");
+        texts.for_each(|text| {
+            command.arg(text);
+        });
+        let _: String = command.query(&mut self.connection)?;
+        Ok(())
+    }
+
+    /// By the command for lists alone, which knows nothing of heads or of what was sent twice.
+    pub(crate) fn push<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
+        let mut command = redis::cmd("RPUSH");
+        command.arg(&self.keys[2]);
+        texts.for_each(|text| {
+            command.arg(text);
+        });
+        let _: u64 = command.query(&mut self.connection)?;
+        Ok(())
+    }
+
+    /// Reads the whole list, and checks each text.
+    pub(crate) fn read(&mut self) -> Answer<Vec<String>> {
+        let mut command = redis::cmd("LRANGE");
+        command.arg(&self.keys[2]).arg(0).arg(-1);
+        let texts: Vec<String> = command.query(&mut self.connection)?;
+        for text in &texts {
+            serde_json::from_str::<&RawValue>(text)?;
+        }
+        Ok(texts)
+    }
+}
+
+/// A log's keys, and its ids as the script takes them.
+fn names(session: SessionId, segment: SegmentId) -> ([String; 5], [String; 2]) {
+    let key = |kind: &str| format!("floor:{{00}}:{kind}:{session}:{segment}");
+    let keys = ["writer", "log", "entries", "segments", "sessions"].map(key);
+    (keys, [session.to_string(), segment.to_string()])
+}

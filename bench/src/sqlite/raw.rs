@@ -1,0 +1,121 @@
+//! The floor: what the backend asks of SQLite, asked without it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::value::RawValue;
+use session_store_core::{SegmentId, SessionId};
+use session_store_sqlite::SqliteStore;
+use uuid::Uuid;
+
+use crate::{Answer, Done};
+
+/// A connection with the backend's pragmas to a file with its tables.
+pub(crate) struct Raw(Connection);
+
+/// A segment's row: its number, and how many entries it has.
+type Log = (i64, i64);
+
+impl Raw {
+    /// Of a new file.
+    pub(crate) fn create(path: &Path) -> Answer<Self> {
+        drop(SqliteStore::open_or_create(path)?);
+        Self::open(path)
+    }
+
+    pub(crate) fn open(path: &Path) -> Answer<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(30))?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(Self(connection))
+    }
+
+    /// Appends in a transaction of its own.
+    pub(crate) fn append<'a>(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Done {
+        self.run("BEGIN IMMEDIATE")?;
+        let (number, before) = match self.find(session, segment)? {
+            Some(log) => log,
+            None => self.insert_log(session, segment)?,
+        };
+        let mut insert = self.0.prepare_cached("INSERT INTO entry (id, text) VALUES (?1, ?2)")?;
+        let mut entries = before;
+        for text in texts {
+            insert.execute((number << 32 | entries, text))?;
+            entries += 1;
+        }
+        self.0
+            .prepare_cached("UPDATE log SET entries = ?2 WHERE number = ?1")?
+            .execute((number, entries))?;
+        self.run("COMMIT")
+    }
+
+    /// Reads a whole log and checks each text: all texts as one, and where each ends.
+    pub(crate) fn read(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+    ) -> Answer<(String, Vec<usize>)> {
+        self.run("BEGIN")?;
+        let (number, entries) = self.find(session, segment)?.ok_or("there is no such log")?;
+        let mut select = self
+            .0
+            .prepare_cached("SELECT id, text FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        let mut rows = select.query((number << 32, number << 32 | entries))?;
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            let entry = row.get_ref(1)?.as_str()?;
+            serde_json::from_str::<&RawValue>(entry)?;
+            text.push_str(entry);
+            ends.push(text.len());
+        }
+        drop(rows);
+        self.run("COMMIT")?;
+        Ok((text, ends))
+    }
+
+    /// The ids of all logs.
+    pub(crate) fn logs(&self) -> Answer<Vec<(SessionId, SegmentId)>> {
+        let mut select =
+            self.0.prepare("SELECT session_id, segment_id FROM log WHERE trace = 0")?;
+        let id = |bytes| Uuid::from_bytes(bytes);
+        let logs = select
+            .query_map((), |row| Ok((id(row.get(0)?).into(), id(row.get(1)?).into())))?
+            .collect::<Result<_, _>>()?;
+        Ok(logs)
+    }
+
+    fn run(&self, statement: &str) -> Done {
+        self.0.prepare_cached(statement)?.execute(())?;
+        Ok(())
+    }
+
+    fn find(&self, session: SessionId, segment: SegmentId) -> Answer<Option<Log>> {
+        let mut select = self.0.prepare_cached(
+            "SELECT number, entries FROM log
+             WHERE session_id = ?1 AND segment_id = ?2 AND trace = 0",
+        )?;
+        let key = (blob(session.into()), blob(segment.into()));
+        Ok(select.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
+    fn insert_log(&self, session: SessionId, segment: SegmentId) -> Answer<Log> {
+        let mut insert = self.0.prepare_cached(
+            "INSERT INTO log (session_id, segment_id, trace, entries, epoch)
+             VALUES (?1, ?2, 0, 0, ?3) RETURNING number, entries",
+        )?;
+        let row = (blob(session.into()), blob(segment.into()), blob(Uuid::nil()));
+        Ok(insert.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+}
+
+fn blob(id: Uuid) -> [u8; 16] {
+    id.into_bytes()
+}

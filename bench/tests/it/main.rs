@@ -1,0 +1,56 @@
+//! The program runs, small: what it measures means nothing, but all of it is measured.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use rstest::rstest;
+use serde_json::Value;
+
+fn bench(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_session-store-bench")).args(args).output().unwrap()
+}
+
+/// The findings of a quick run, as JSON.
+fn findings(filter: &str) -> Vec<Value> {
+    let output = bench(&["--quick", "--json", "-", filter]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["quick"], true);
+    result["findings"].as_array().unwrap().clone()
+}
+
+#[rstest]
+#[case::fs("fs/")]
+#[case::sqlite("sqlite/")]
+#[case::redis("redis/")]
+#[case::memory("memory/")]
+#[case::migrate("migrate/")]
+fn everything_is_measured(#[case] filter: &str) {
+    let listed = String::from_utf8(bench(&["--list", filter]).stdout).unwrap();
+    let findings = findings(filter);
+    for name in listed.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name) {
+        let of_bench: Vec<_> = findings.iter().filter(|finding| finding["bench"] == name).collect();
+        assert!(!of_bench.is_empty(), "{name} has found nothing");
+        let figures = of_bench.iter().map(|finding| finding["figure"]["median"].as_f64());
+        assert!(figures.into_iter().all(|figure| figure > Some(0.0)), "{of_bench:?}");
+    }
+}
+
+#[test]
+fn page_and_chart_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let [page, chart] = ["page.md", "chart.svg"].map(|name| folder.path().join(name));
+    let marks = "<!-- begin of what cargo xtask bench wrote --><!-- end of what cargo xtask bench wrote -->";
+    fs::write(&page, marks).unwrap();
+    let files = ["--markdown", page.to_str().unwrap(), "--chart", chart.to_str().unwrap()];
+    assert!(bench(&[&["--quick", "fs/list_segments"], &files[..]].concat()).status.success());
+    assert!(fs::read_to_string(page).unwrap().contains("| fs/list_segments |"));
+    assert!(fs::read_to_string(chart).unwrap().contains("fs/list_segments"));
+}
+
+#[test]
+fn a_name_that_nothing_has_is_refused() {
+    let output = bench(&["nothing/like/this"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--list"));
+}
