@@ -93,14 +93,16 @@ impl<'a> Log<'a> {
 
     /// The head behind this batch, if it stands where it belongs and nothing follows it.
     fn landed(&self, batch: &[LogEntry]) -> Result<Option<Head>, StoreError> {
-        let (store, key) = (self.place.store, self.place.key);
-        let bytes = batch.iter().map(|entry| entry.as_json().len()).sum();
-        let page = match store.read_page(key.0, key.1, self.len(), bytes) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            page => page?,
-        };
-        let whole = page.head.entries() == self.len() + batch.len();
-        Ok((whole && page.entries == batch).then_some(page.head))
+        let mut there = Reader::<LogEntry>::new(self.place, Mark::after(self.len()));
+        for entry in batch {
+            match there.next().transpose() {
+                Ok(Some(found)) if found == *entry => {}
+                Ok(_) | Err(StoreError::NotFound(_)) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        let head = self.place.store.head(self.place.key.0, self.place.key.1)?;
+        Ok(head.filter(|head| head.entries() == self.len() + batch.len()))
     }
 }
 

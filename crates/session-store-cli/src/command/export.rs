@@ -6,10 +6,10 @@ use std::path::Path;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use session_store::OpenStore;
-use session_store_migrate::Gap;
 use session_store_migrate::backup::{
     self, BackupError, BackupProgress, ExportReport, Manifest, Missing, Part, Step,
 };
+use session_store_migrate::{Gap, Progress};
 
 use crate::args::ExportArgs;
 use crate::exit::Exit;
@@ -100,6 +100,7 @@ pub(super) fn follow(bar: &mut Bar, event: BackupProgress) {
             };
             bar.begin(what, parts);
         }
+        BackupProgress::Started { entries } => bar.follow(&Progress::Started { entries }),
         BackupProgress::Read { entries, bytes } => bar.read(entries, bytes),
         BackupProgress::Done => bar.part_done(),
         _ => {}

@@ -10,8 +10,8 @@ use std::io::{self, BufReader, Read, Take};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use session_store::OpenStore;
-use session_store_migrate::{Extension, Stop, extend};
+use session_store::{LogEntry, OpenStore, TraceEntry};
+use session_store_migrate::{Extension, Stop, extend, extend_trace};
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
@@ -157,7 +157,11 @@ impl Import {
             }
         });
         let Ids { session_id, segment_id } = checked.ids;
-        report(file, checked, extend(store, session_id, segment_id, records))
+        let extension = match file.is_trace {
+            true => extend_trace(store, session_id, segment_id, records.map(traced)),
+            false => extend(store, session_id, segment_id, records),
+        };
+        report(file, checked, extension)
     }
 
     /// The records of a file as far as it was checked.
@@ -172,6 +176,11 @@ impl Import {
     }
 }
 
+fn traced(entry: Result<LogEntry, ReadError>) -> Result<TraceEntry, ReadError> {
+    const WHY: &str = "what is an entry of a log is one of a trace";
+    entry.map(|entry| TraceEntry::from_json(entry.as_json()).expect(WHY))
+}
+
 fn modified(metadata: &Metadata) -> io::Result<u64> {
     let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
@@ -179,10 +188,10 @@ fn modified(metadata: &Metadata) -> io::Result<u64> {
 
 /// Two files that would become one segment are an error before anything is stored.
 fn require_distinct(plans: &[Plan]) -> Result<(), Failure> {
-    let mut taken: HashMap<Ids, &Path> = HashMap::new();
+    let mut taken: HashMap<(Ids, bool), &Path> = HashMap::new();
     for Plan { file, checked } in plans {
         let Ok(Checked { ids, .. }) = checked else { continue };
-        if let Some(other) = taken.insert(*ids, &file.path) {
+        if let Some(other) = taken.insert((*ids, file.is_trace), &file.path) {
             return Err(Failure::cannot(
                 format!("import both {} and {}", other.display(), file.path.display()),
                 format!("both are segment {} of session {}", ids.segment_id, ids.session_id),
@@ -220,6 +229,7 @@ fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> 
     FileReport {
         path: file.path.display().to_string(),
         ids: Some(checked.ids),
+        trace: file.is_trace,
         entries: stored,
         new: extension.appended,
         state,

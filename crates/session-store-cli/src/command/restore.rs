@@ -49,10 +49,10 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
     let mut backup = Backup::open(file, &mut show).or_cannot(attempt)?;
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).or_cannot(attempt)?;
-    let unproved = backup.prove(&opened_anew(store, &args.store)?, &mut show);
+    let proof = opened_anew(store, &args.store).map(|store| backup.prove(&store, &mut show));
     drop(bar);
 
-    let outcome = Outcome { backup, report, unproved };
+    let outcome = Outcome { backup, report, proof };
     if out.is_json() {
         out.json_line(&outcome.as_json())?;
     } else {
@@ -64,7 +64,7 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
         }
         out.line(outcome.summary(&args.store))?;
     }
-    Ok(Exit::done_if(outcome.is_complete()))
+    Ok(outcome.exit())
 }
 
 /// A handle that knows nothing of what was written. A store that is gone with its last handle has no other.
@@ -73,11 +73,11 @@ fn opened_anew(store: OpenStore, url: &StoreUrl) -> Result<OpenStore, Failure> {
     if persistent { Ok(open(url)?) } else { Ok(store) }
 }
 
-/// What was restored, and the proof.
+/// What was restored, and the proof, or why there is none.
 struct Outcome<R> {
     backup: Backup<R>,
     report: RestoreReport,
-    unproved: Vec<Unproved>,
+    proof: Result<Vec<Unproved>, Failure>,
 }
 
 /// The whole outcome, for programs.
@@ -95,7 +95,12 @@ struct Json<'a> {
 
 impl<R> Outcome<R> {
     fn is_complete(&self) -> bool {
-        self.report.is_complete() && self.unproved.is_empty()
+        self.report.is_complete() && self.proof.as_ref().is_ok_and(Vec::is_empty)
+    }
+
+    /// A store that cannot be opened again is an error, whatever was restored before.
+    fn exit(&self) -> Exit {
+        if self.proof.is_err() { Exit::Failed } else { Exit::done_if(self.is_complete()) }
     }
 
     fn logs(&self) -> impl Iterator<Item = &PartRestore> {
@@ -116,30 +121,30 @@ impl<R> Outcome<R> {
                 told.insert(in_words(part));
             }
         }
-        let unproved =
-            self.unproved.iter().filter(|unproved| !told.contains(&in_words(&unproved.part)));
-        problems.extend(unproved.map(|Unproved { part, found, .. }| {
-            let found = match found {
-                Found::Nothing => "it is not there".to_owned(),
-                Found::Other(total) => format!(
-                    "what is there has {} and is not the same",
-                    plural(total.entries, "entry", "entries"),
-                ),
-                Found::Failed(error) => chain(error),
-            };
-            format!("not proved: {}: {found}", in_words(part))
-        }));
+        match &self.proof {
+            Ok(unproved) => {
+                let untold = unproved.iter().filter(|found| !told.contains(&in_words(&found.part)));
+                problems
+                    .extend(untold.map(|found| format!("not proved: {}", found_in_words(found))));
+            }
+            Err(failure) => problems.push(format!("not proved: {}", chain(failure))),
+        }
         problems
     }
 
     fn summary(&self, store: &StoreUrl) -> String {
         let already: usize = self.logs().map(|log| log.already).sum();
         let written = plural(self.entries_written(), "entry", "entries");
-        let proved = if self.unproved.is_empty() {
-            format!("read back and equal: {}", contents(self.backup.manifest()))
-        } else {
-            let parts = self.backup.manifest().members.len();
-            format!("{} of {parts} logs, traces and pods are not equal", self.unproved.len())
+        let manifest = self.backup.manifest();
+        let proved = match &self.proof {
+            Err(_) => "not read back".to_owned(),
+            Ok(unproved) if unproved.is_empty() => {
+                format!("read back and equal: {}", contents(manifest))
+            }
+            Ok(unproved) => {
+                let (unequal, all) = (unproved.len(), manifest.members.len());
+                format!("{unequal} of {all} logs, traces and pods are not equal")
+            }
         };
         format!("{store}: {written} restored, {already} there already; {proved}")
     }
@@ -156,5 +161,18 @@ impl<R> Outcome<R> {
             missing: &manifest.missing,
             problems: self.problems(),
         }
+    }
+}
+
+fn found_in_words(Unproved { part, found, .. }: &Unproved) -> String {
+    let part = in_words(part);
+    match found {
+        Found::Nothing => format!("{part}: it is not there"),
+        Found::Other(total) => {
+            let entries = plural(total.entries, "entry", "entries");
+            format!("{part}: what is there has {entries} and is not the same")
+        }
+        Found::Failed(error) => format!("{part}: {}", chain(error)),
+        Found::GivenUp => format!("{part}: not read, since all before it failed"),
     }
 }

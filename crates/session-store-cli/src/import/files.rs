@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, OrCannot};
+use crate::import::ids;
 use crate::import::records::ReadError;
 
 /// Where a store of ours in files keeps what is no log.
@@ -18,9 +19,16 @@ pub(crate) struct LogFile {
     pub(crate) path: PathBuf,
     /// Its path below the folder that was given; the name of a file that was given by itself.
     pub(crate) relative: PathBuf,
+    /// Whether it is the trace of the log beside it, and no log itself.
+    pub(crate) is_trace: bool,
 }
 
 impl LogFile {
+    fn new(path: PathBuf, relative: PathBuf) -> Self {
+        let is_trace = is_trace(&path);
+        Self { path, relative, is_trace }
+    }
+
     /// Opens it, if it is a regular file: a log is read twice, and a pipe can be only once. To open one would
     /// even wait for its writer.
     pub(crate) fn open(&self) -> Result<File, ReadError> {
@@ -48,7 +56,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
                 return Err(Failure::cannot(attempt(path), advice));
             }
             let relative = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
-            files.push(LogFile { path: path.clone(), relative });
+            files.push(LogFile::new(path.clone(), relative));
             continue;
         }
         let before = files.len();
@@ -81,7 +89,7 @@ fn walk(
             }
         } else if is_log(&path) {
             let relative = path.strip_prefix(root).expect("the walk began at root").to_owned();
-            files.push(LogFile { path, relative });
+            files.push(LogFile::new(path, relative));
         }
     }
     above.pop();
@@ -109,6 +117,14 @@ fn is_folder(entry: &DirEntry) -> io::Result<bool> {
 
 fn is_log(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
+}
+
+/// Whether its name is that of a log beside it, as a store in files names the trace of a segment.
+fn is_trace(path: &Path) -> bool {
+    let Some(log) = path.file_name().and_then(OsStr::to_str) else { return false };
+    let log =
+        log.strip_suffix(".trace.jsonl").map(|stem| path.with_file_name(format!("{stem}.jsonl")));
+    !ids::is_derived(path) && log.is_some_and(|log| log.is_file())
 }
 
 fn sorted(folder: &Path) -> Result<Vec<DirEntry>, Failure> {
@@ -158,6 +174,24 @@ mod tests {
             let message = find(slice::from_ref(&path)).unwrap_err().to_string();
             assert!(message.contains(&path.display().to_string()), "{message}");
         }
+    }
+
+    #[test]
+    fn a_trace_is_known_by_the_log_beside_it() {
+        const ID: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+        const LONE: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
+        let names = [
+            format!("{ID}.jsonl"),
+            format!("{ID}.trace.jsonl"),
+            format!("{LONE}.trace.jsonl"),
+            "run.jsonl".to_owned(),
+            "run.trace.jsonl".to_owned(),
+        ];
+        let root = tree(&names.each_ref().map(String::as_str));
+        let found = find(slice::from_ref(&root.path().to_owned())).unwrap();
+        let traces: Vec<_> = found.iter().filter(|file| file.is_trace).collect();
+        assert_eq!(traces.len(), 1, "{traces:?}");
+        assert_eq!(traces[0].relative.to_str(), Some(&*names[1]));
     }
 
     #[cfg(unix)]

@@ -15,6 +15,8 @@ pub(crate) struct FileReport {
     /// What it is stored as, if it came so far.
     #[serde(flatten)]
     pub(crate) ids: Option<Ids>,
+    /// Whether it is stored as the segment's trace.
+    pub(crate) trace: bool,
     pub(crate) state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -49,6 +51,7 @@ impl FileReport {
         Self {
             path: path.display().to_string(),
             ids: None,
+            trace: false,
             state,
             reason: Some(reason),
             entries: 0,
@@ -82,6 +85,9 @@ impl fmt::Display for FileReport {
             write!(f, ", session {session_id}")?;
             if session_id.to_string() != segment_id.to_string() {
                 write!(f, ", segment {segment_id}")?;
+            }
+            if self.trace {
+                write!(f, ", its trace")?;
             }
         }
         self.salvaged.iter().try_for_each(|finding| write!(f, "\n  {finding}"))

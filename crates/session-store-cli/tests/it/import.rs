@@ -351,6 +351,20 @@ fn a_store_among_the_logs_does_not_stop_them() {
     assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
 }
 
+/// A folder may be one of our stores, in which a trace stands beside its log.
+#[rstest]
+fn a_trace_beside_its_log_is_stored_as_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let logs = Logs::new(kind);
+    logs.put(&format!("{S}.jsonl"), "{\"n\":1}\n");
+    logs.put(&format!("{S}.trace.jsonl"), "{\"t\":1}\n{\"t\":2}\n");
+    let printed = logs.import(&[]).ok();
+    assert!(printed.contains(&format!("session {S}, its trace")), "{printed}");
+    assert!(printed.ends_with("2 files, 3 of 3 entries new\n"), "{printed}");
+    assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"n\":1}\n");
+    assert_eq!(run(["show", &logs.url(), S, "--trace"]).ok(), "{\"t\":1}\n{\"t\":2}\n");
+    assert!(logs.import(&[]).ok().ends_with("2 files, 0 of 3 entries new\n"));
+}
+
 #[test]
 fn as_json() {
     let logs = Logs::new(Kind::Fs);

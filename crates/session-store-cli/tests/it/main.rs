@@ -6,10 +6,13 @@ mod check;
 mod create;
 mod demo;
 mod export;
+#[cfg(unix)]
+mod follow;
 mod import;
 mod kill;
 mod listing;
 mod migrate;
+mod migrate_options;
 mod output;
 mod pods;
 mod program;
@@ -19,4 +22,5 @@ mod rm;
 mod segment;
 mod show;
 #[cfg(unix)]
+mod torture;
 mod verify;

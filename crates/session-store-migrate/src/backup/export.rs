@@ -135,8 +135,11 @@ impl<W: Write> Export<'_, W> {
 
     /// The log as it is at one moment; `None` if it is gone.
     fn log(&mut self, (session_id, segment_id): Key) -> Result<Option<Spool>, Stop> {
-        for _ in 0..TRIES {
+        for n in 0..TRIES {
             let Some(head) = self.source.head(session_id, segment_id)? else { return Ok(None) };
+            if n == 0 {
+                self.meter.started(head.entries());
+            }
             let entries = self.source.entries(session_id, segment_id, 0).take(head.entries());
             match spool(entries, &mut self.meter) {
                 Ok(spool) if spool.lines() == head.entries() => return Ok(Some(spool)),

@@ -11,6 +11,11 @@ pub enum BackupProgress {
         /// How many logs, traces and pods it deals with; 0 where nobody knows yet.
         parts: usize,
     },
+    /// A log, trace or pod begins.
+    Started {
+        /// How many lines it has, as far as is known.
+        entries: usize,
+    },
     /// So much more was read; a long log gives one such event a MiB.
     Read {
         /// Lines since the last event.
@@ -52,6 +57,10 @@ impl<'a> Meter<'a> {
 
     pub(super) fn begin(&mut self, step: Step, parts: usize) {
         self.report(BackupProgress::Begin { step, parts });
+    }
+
+    pub(super) fn started(&mut self, entries: usize) {
+        self.report(BackupProgress::Started { entries });
     }
 
     pub(super) fn read(&mut self, line: usize) {

@@ -4,8 +4,9 @@ use session_store_core::{Pod, Store, StoreError, StoreExt};
 
 use super::check::Backup;
 use super::digest::{Tally, Total};
-use super::manifest::Part;
+use super::manifest::{Member, Part};
 use super::progress::{BackupProgress, Meter, Step};
+use super::restore::patience;
 use crate::text::Text;
 
 /// A log, trace or pod that a store does not hold as the backup has it.
@@ -27,6 +28,8 @@ pub enum Found {
     Other(Total),
     /// It could not be read.
     Failed(StoreError),
+    /// It was not tried: the store had failed on everything before it for too long.
+    GivenUp,
 }
 
 impl<R> Backup<R> {
@@ -40,18 +43,31 @@ impl<R> Backup<R> {
     ) -> Vec<Unproved> {
         let mut meter = Meter::new(progress);
         meter.begin(Step::Prove, self.manifest().members.len());
+        let patience = patience();
         let mut unproved = Vec::new();
         for member in &self.manifest().members {
-            let found = match total(store, &member.part, &mut meter) {
-                Ok(Some(total)) if total == member.total => None,
-                Ok(Some(total)) => Some(Found::Other(total)),
-                Ok(None) => Some(Found::Nothing),
-                Err(error) => Some(Found::Failed(error)),
+            meter.started(member.total.entries);
+            let found = if patience.is_over() {
+                Some(Found::GivenUp)
+            } else {
+                let total = total(store, &member.part, &mut meter);
+                patience.note(total.as_ref().err());
+                found(member, total)
             };
             unproved.extend(found.map(|found| Unproved { part: member.part.clone(), found }));
             meter.done();
         }
         unproved
+    }
+}
+
+/// What the store has instead of a part, if it is not the same.
+fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Found> {
+    match total {
+        Ok(Some(total)) if total == member.total => None,
+        Ok(Some(total)) => Some(Found::Other(total)),
+        Ok(None) => Some(Found::Nothing),
+        Err(error) => Some(Found::Failed(error)),
     }
 }
 

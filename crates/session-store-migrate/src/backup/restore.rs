@@ -13,7 +13,8 @@ use super::manifest::{Member, Part};
 use super::progress::{BackupProgress, Meter, Step};
 use super::read::{Archive, Content};
 use crate::extend::{extend, extend_trace};
-use crate::{Difference, Extension, Gap, MigrateError, Side, Stop};
+use crate::patience::Patience;
+use crate::{Difference, Extension, Gap, MigrateError, MigrateOptions, Side, Stop};
 
 /// What became of each log, trace and pod of a backup.
 #[derive(Debug)]
@@ -50,7 +51,8 @@ impl RestoreReport {
 impl<R: Read + Seek> Backup<R> {
     /// Writes the backup into a store, as a migration would: what is there already and equal stays and is not
     /// written again, so a restore that was interrupted is resumed by starting it again; what differs is a
-    /// conflict and stays too. [`prove`](Self::prove) tells whether all is there in the end.
+    /// conflict and stays too. Where the destination fails on everything for half a minute, the rest is given
+    /// up. [`prove`](Self::prove) tells whether all is there in the end.
     ///
     /// # Errors
     /// [`BackupError::Store`] if the destination cannot append on condition; nothing was written then.
@@ -70,7 +72,8 @@ impl<R: Read + Seek> Backup<R> {
         let mut archive = Archive::new(&mut self.reader)?;
         open_readme(&mut archive)?;
         let mut members = self.manifest.members.iter();
-        let mut restore = Restore { destination, meter, report };
+        let patience = patience();
+        let mut restore = Restore { destination, meter, patience, report };
         while let Some(content) = archive.next()? {
             match content.file {
                 File::Segment(..) | File::Pod(_, PodFile::Metadata) => {
@@ -98,9 +101,15 @@ impl<R: Read + Seek> Backup<R> {
     }
 }
 
+/// As much as a migration has unless it is told otherwise.
+pub(super) fn patience() -> Patience {
+    Patience::new(MigrateOptions::default().patience)
+}
+
 struct Restore<'a> {
     destination: &'a dyn Store,
     meter: Meter<'a>,
+    patience: Patience,
     report: RestoreReport,
 }
 
@@ -111,13 +120,14 @@ impl Restore<'_> {
         mut content: Content<'_, R>,
     ) -> Result<(), BackupError> {
         let part = &member.part;
-        match self.part(part, &mut content) {
-            Some(Done { stopped: Some(Stop::Source(error)), .. }) => return Err(error),
-            Some(Done { already, written, stopped }) => {
-                let part = part.clone();
-                self.report.parts.push(PartRestore { part, already, written, stopped });
-            }
-            None => {}
+        self.meter.started(member.total.entries);
+        let done = if self.patience.is_over() {
+            Some(Done::stopped(Stop::GivenUp))
+        } else {
+            self.part(part, &mut content)
+        };
+        if let Some(done) = done {
+            self.take_note(part, done)?;
         }
         if content.finish()? != member.total {
             return Err(BackupError::damaged(part.file().path(), "it was changed just now"));
@@ -126,9 +136,24 @@ impl Restore<'_> {
         Ok(())
     }
 
+    /// A backup that fails here has been changed since it was opened.
+    fn take_note(&mut self, part: &Part, done: Done) -> Result<(), BackupError> {
+        let Done { already, written, stopped } = done;
+        match &stopped {
+            Some(Stop::Destination(error)) => self.patience.note([error]),
+            Some(Stop::GivenUp) => {}
+            _ => self.patience.note([]),
+        }
+        if let Some(Stop::Source(error)) = stopped {
+            return Err(error);
+        }
+        self.report.parts.push(PartRestore { part: part.clone(), already, written, stopped });
+        Ok(())
+    }
+
     /// `None` for what the destination cannot keep.
     fn part<R: Read>(&mut self, part: &Part, content: &mut Content<'_, R>) -> Option<Done> {
-        let Self { destination, meter, report } = self;
+        let Self { destination, meter, report, .. } = self;
         match part {
             Part::Log { session_id, segment_id } => {
                 let entries = Entries { content, meter, parse: LogEntry::from_utf8 };

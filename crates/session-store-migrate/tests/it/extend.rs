@@ -9,7 +9,7 @@ use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Difference, Extension, Side, Stop, extend};
 
-use crate::lens::Lens;
+use crate::lens::{Call, Lens};
 use crate::{entries, log_of, store_with};
 
 fn extend_to(
@@ -73,8 +73,10 @@ fn overwrites_nothing(
 fn another_writer_is_a_conflict(#[case] there: Option<&[&str]>) {
     let key = (SessionId::new(), SegmentId::new());
     let store = there.map_or_else(MemoryStore::new, |texts| store_with(key.0, key.1, texts));
-    let mut lens = Lens::clear(&store);
-    lens.before_append = Box::new(move |store| store.append(key.0, key.1, &entries(&[C])[0]));
+    let lens = Lens::hooked(&store, move |call, store| match call {
+        Call::AppendIf => store.append(key.0, key.1, &entries(&[C])[0]),
+        _ => Ok(()),
+    });
     let extension = extend_to(&lens, key, &[A, B]);
     assert!(
         matches!(extension.stopped.as_deref(), Some(Stop::Moved { .. })),
@@ -133,10 +135,11 @@ fn a_full_destination_is_resumed_where_it_stopped() {
     let all: Vec<_> = (0..8).map(|n| large(n).unwrap()).collect();
     let source = || all.iter().cloned().map(Ok::<_, Infallible>);
 
-    let mut lens = Lens::clear(&store);
     let calls = AtomicUsize::new(0);
-    lens.before_append = Box::new(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
-        2 => Err(StoreError::Io(io::ErrorKind::StorageFull.into())),
+    let lens = Lens::hooked(&store, move |call, _| match call {
+        Call::AppendIf if calls.fetch_add(1, Ordering::Relaxed) == 2 => {
+            Err(StoreError::Io(io::ErrorKind::StorageFull.into()))
+        }
         _ => Ok(()),
     });
     let stopped = extend(&lens, key.0, key.1, source());

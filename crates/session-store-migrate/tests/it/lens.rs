@@ -1,4 +1,4 @@
-//! A memory store seen through a lens that makes it fail, lie or lack something.
+//! A memory store seen through a lens that makes it fail, lie, lack something, or move at a certain moment.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
@@ -6,14 +6,38 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-type Hook = Box<dyn Fn(&MemoryStore) -> Result<(), StoreError> + Send + Sync>;
+/// The calls that a hook may be put at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    List,
+    Head,
+    ReadPage,
+    ReadTrace,
+    AppendIf,
+    TruncateIf,
+    AppendTrace,
+}
+
+impl Call {
+    /// Whether it may change something.
+    pub(crate) fn is_write(self) -> bool {
+        matches!(self, Self::AppendIf | Self::TruncateIf | Self::AppendTrace)
+    }
+}
+
+/// Sees a call and the store behind the lens; an error is what the caller gets.
+pub(crate) type Hook = Box<dyn Fn(Call, &MemoryStore) -> Done + Send + Sync>;
+
+type Done = Result<(), StoreError>;
 
 pub(crate) struct Lens {
     pub(crate) store: MemoryStore,
     /// The entry, counted from 0, that every log's page fails on.
     pub(crate) bad_entry: usize,
-    /// What happens before an `append_if` reaches the store.
-    pub(crate) before_append: Hook,
+    /// What happens before a call reaches the store.
+    pub(crate) before: Hook,
+    /// What happens before its answer comes back.
+    pub(crate) after: Hook,
     pub(crate) lacks: Option<Capability>,
     pub(crate) lacks_pods: bool,
     /// How many entries it counts too many.
@@ -25,15 +49,33 @@ impl Lens {
         Self {
             store: store.clone(),
             bad_entry: usize::MAX,
-            before_append: Box::new(|_| Ok(())),
+            before: Box::new(|_, _| Ok(())),
+            after: Box::new(|_, _| Ok(())),
             lacks: None,
             lacks_pods: false,
             overcounts: 0,
         }
     }
-}
 
-type Done = Result<(), StoreError>;
+    /// With something that happens before each call.
+    pub(crate) fn hooked(
+        store: &MemoryStore,
+        before: impl Fn(Call, &MemoryStore) -> Done + Send + Sync + 'static,
+    ) -> Self {
+        Self { before: Box::new(before), ..Self::clear(store) }
+    }
+
+    fn call<T>(
+        &self,
+        call: Call,
+        go: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        (self.before)(call, &self.store)?;
+        let answer = go(&self.store)?;
+        (self.after)(call, &self.store)?;
+        Ok(answer)
+    }
+}
 
 impl Store for Lens {
     fn append(&self, session: SessionId, segment: SegmentId, entry: &LogEntry) -> Done {
@@ -47,7 +89,7 @@ impl Store for Lens {
         self.store.read_all(session, segment)
     }
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.store.list_sessions()
+        self.call(Call::List, MemoryStore::list_sessions)
     }
     fn list_segments(&self, session: SessionId) -> Result<Vec<SegmentId>, StoreError> {
         self.store.list_segments(session)
@@ -69,7 +111,7 @@ impl Store for Lens {
         Ok(self.store.read_entry_count(session, segment)? + self.overcounts)
     }
     fn append_trace(&self, session: SessionId, segment: SegmentId, entry: &TraceEntry) -> Done {
-        self.store.append_trace(session, segment, entry)
+        self.call(Call::AppendTrace, |store| store.append_trace(session, segment, entry))
     }
     fn capabilities(&self) -> Capabilities {
         let all = self.store.capabilities();
@@ -79,9 +121,9 @@ impl Store for Lens {
         if self.lacks_pods { None } else { self.store.pods() }
     }
     fn head(&self, session: SessionId, segment: SegmentId) -> Result<Option<Head>, StoreError> {
-        self.store.head(session, segment)
+        self.call(Call::Head, |store| store.head(session, segment))
     }
-    /// Pages of one entry, so that every entry before the bad one is read.
+    /// Pages of one entry, so that every entry before the bad one is read, and much can happen in between.
     fn read_page(
         &self,
         session: SessionId,
@@ -93,7 +135,7 @@ impl Store for Lens {
             let message = format!("segment {segment}: no entry");
             return Err(StoreError::Corrupt { line: start + 1, message });
         }
-        self.store.read_page(session, segment, start, 0)
+        self.call(Call::ReadPage, |store| store.read_page(session, segment, start, 0))
     }
     fn append_if(
         &self,
@@ -102,16 +144,24 @@ impl Store for Lens {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        (self.before_append)(&self.store)?;
-        self.store.append_if(session, segment, expected, entries)
+        self.call(Call::AppendIf, |store| store.append_if(session, segment, expected, entries))
+    }
+    fn truncate_if(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        expected: Head,
+        keep: usize,
+    ) -> Result<Head, StoreError> {
+        self.call(Call::TruncateIf, |store| store.truncate_if(session, segment, expected, keep))
     }
     fn read_trace_page(
         &self,
         session: SessionId,
         segment: SegmentId,
         start: usize,
-        max_bytes: usize,
+        _: usize,
     ) -> Result<TracePage, StoreError> {
-        self.store.read_trace_page(session, segment, start, max_bytes)
+        self.call(Call::ReadTrace, |store| store.read_trace_page(session, segment, start, 0))
     }
 }

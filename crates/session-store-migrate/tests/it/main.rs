@@ -1,11 +1,18 @@
 //! Tests of the copy engine through its public interface.
 
 mod backup;
+mod conflict;
+mod dry;
 mod extend;
+mod faults;
+mod follow;
+mod jobs;
 mod lens;
+mod live;
 mod migrate;
 mod pairs;
 mod pods;
+mod select;
 mod verify;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};

@@ -1,0 +1,166 @@
+//! The options of `migrate`, and the reports that it and `verify` write.
+
+use std::fs;
+
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+
+/// A source and a destination whose segment differs at entry 2.
+fn different(place: &Place) -> (String, String) {
+    let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
+    append(&from, "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+    append(&to, "{\"a\":1}\n{\"b\":3}\n");
+    (from, to)
+}
+
+fn read(place: &Place, name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(place.path(name)).unwrap()).unwrap()
+}
+
+#[rstest]
+#[case("report", 1, "conflict: entry 2 differs from byte 6 on", "{\"a\":1}\n{\"b\":3}\n")]
+#[case("skip", 0, "skipped: conflict: entry 2 differs", "{\"a\":1}\n{\"b\":3}\n")]
+#[case("replace", 0, "1 entry of the destination replaced", "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n")]
+fn on_conflict(#[case] word: &str, #[case] status: i32, #[case] said: &str, #[case] stored: &str) {
+    let place = Place::new();
+    let (from, to) = different(&place);
+    let ended = run(["migrate", &from, &to, "--on-conflict", word]);
+    assert_eq!(ended.status, Some(status), "{ended:?}");
+    assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    assert_eq!(run(["show", &to, SEGMENT]).ok(), stored);
+}
+
+#[test]
+fn a_dry_run_makes_nothing() {
+    let place = Place::new();
+    let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
+    append(&from, "{\"a\":1}\n{\"b\":2}\n");
+    run(["pods", "put", &from, "coder", "--session", SESSION]).ok();
+    let before = place.listing();
+    let printed = run(["migrate", &from, &to, "--dry-run"]).ok();
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines[0], format!("segment {SEGMENT} of session {SESSION}: copy 2 entries"));
+    assert_eq!(lines[1], "pod coder: copy");
+    assert!(lines[2].contains("2 entries (14 bytes) would be copied"), "{printed}");
+    assert_eq!(place.listing(), before);
+}
+
+#[test]
+fn a_dry_run_tells_of_conflicts_and_of_what_is_there() {
+    let place = Place::new();
+    let (from, to) = different(&place);
+    run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
+    let ended = run(["migrate", &from, &to, "--dry-run"]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.contains("conflict: entry 2 differs"), "{}", ended.stdout);
+    let printed = run(["migrate", &from, &to, "--dry-run", "--on-conflict", "replace"]).ok();
+    assert!(printed.contains("cut 1 entry, append 2 entries"), "{printed}");
+    assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\":1}\n{\"b\":3}\n");
+}
+
+#[test]
+fn since_takes_what_is_new() {
+    let place = Place::new();
+    let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
+    // The fixed ids are of 22 February 2022.
+    append(&from, "{\"a\":1}\n");
+    let new = run(["create", &from]).ok();
+    run(["migrate", &from, &to, "--since", "7d"]).ok();
+    let there = run(["ls", &to]).ok();
+    assert!(
+        there.lines().count() == 1 && new.contains(there.split('\t').next().unwrap()),
+        "{there}"
+    );
+    run(["migrate", &from, &to, "--since", "2022-02-22"]).ok();
+    assert_eq!(run(["ls", &to]).ok().lines().count(), 2);
+    run(["migrate", &from, &to, "--since", "soon"]).refused(2);
+}
+
+#[test]
+fn jobs_are_at_least_one() {
+    let place = Place::new();
+    let (from, to) = different(&place);
+    run(["migrate", &from, &to, "--jobs", "0"]).refused(2);
+    run(["migrate", &from, &to, "--jobs", "9", "--on-conflict", "replace"]).ok();
+    run(["verify", &from, &to, "--jobs", "2"]).ok();
+}
+
+/// Opening a store in memory again would make another one.
+#[test]
+fn a_store_in_memory_is_a_destination_too() {
+    let place = Place::new();
+    let from = place.url(Kind::Fs, "from");
+    append(&from, "{\"a\":1}\n");
+    let printed = run(["migrate", &from, "memory:"]).ok();
+    assert!(printed.contains("read back and equal: 1 entry"), "{printed}");
+}
+
+#[test]
+fn a_report_has_every_segment_with_its_hash() {
+    let place = Place::new();
+    let (from, to) = different(&place);
+    run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
+    let file = place.path("report.json");
+    let args = ["migrate", &from, &to, "--report", file.to_str().unwrap()];
+    assert_eq!(run(args).status, Some(1));
+    let report = read(&place, "report.json");
+    assert_eq!((&report["command"], &report["complete"]), (&"migrate".into(), &false.into()));
+    assert_eq!([&report["from"], &report["to"]], [from.as_str(), to.as_str()]);
+    assert_eq!(report["options"]["on_conflict"], "report");
+    assert_eq!(report["segments"][0]["outcome"], "conflict");
+    assert!(report["segments"][0]["log"]["stopped"].as_str().unwrap().contains("entry 2 differs"));
+    assert_eq!(report["segments"][1]["outcome"], "copied");
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(report["segments"][1]["log"]["sha256"], empty);
+    assert_eq!(report["totals"]["conflicts"], 1);
+    assert_eq!(report["problems"].as_array().unwrap().len(), 1);
+
+    // `printf '{"a":1}\n{"b":2}\n{"c":3}\n' | sha256sum`
+    let expected = "ef1c3cd9cd7c0cf0b0b7b745afbc853d1c7eebe134f3ab5b89650ff06c431e37";
+    run([&args[..], &["--on-conflict", "replace"]].concat()).ok();
+    let report = read(&place, "report.json");
+    assert_eq!(report["segments"][0]["outcome"], "replaced");
+    assert_eq!(report["segments"][0]["log"]["sha256"], expected);
+    assert_eq!(report["segments"][0]["log"]["entries"], 3);
+    let named: Vec<_> = place.listing().into_iter().map(|(path, _)| path).collect();
+    let left = |path: &&std::path::PathBuf| path.to_string_lossy().contains("report.json.");
+    assert!(!named.iter().any(|path| left(&path)), "no temporary file is left: {named:?}");
+}
+
+#[test]
+fn a_report_is_written_after_a_failure_too_and_holds_no_password() {
+    let place = Place::new();
+    let (from, to) = (place.url(Kind::Fs, "from"), "redis://:secret@127.0.0.1:1/");
+    append(&from, "{\"a\":1}\n");
+    let file = place.path("report.json");
+    let message = run(["migrate", &from, to, "--report", file.to_str().unwrap()]).refused(3);
+    let report = fs::read_to_string(&file).unwrap();
+    assert!(!report.contains("secret") && !message.contains("secret"), "{report} {message}");
+    let report = read(&place, "report.json");
+    assert_eq!(report["complete"], false);
+    assert!(report["error"].as_str().unwrap().contains("127.0.0.1:1"), "{report}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_before_anything_is_done() {
+    let place = Place::new();
+    let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
+    append(&from, "{\"a\":1}\n");
+    let file = place.path("missing").join("report.json");
+    let message = run(["migrate", &from, &to, "--report", file.to_str().unwrap()]).refused(3);
+    assert!(message.contains("report.json"), "{message}");
+    assert!(!place.path("to").exists());
+}
+
+#[test]
+fn verify_reports_too() {
+    let place = Place::new();
+    let (a, b) = different(&place);
+    let file = place.path("report.json");
+    assert_eq!(run(["verify", &a, &b, "--report", file.to_str().unwrap()]).status, Some(1));
+    let report = read(&place, "report.json");
+    assert_eq!((&report["equal"], &report["a"]), (&false.into(), &a.into()));
+    assert!(report["compared"][0]["log"]["difference"].as_str().unwrap().contains("entry 2"));
+}

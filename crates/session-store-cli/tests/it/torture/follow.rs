@@ -1,0 +1,71 @@
+//! A copy that follows a source to which somebody writes all the time.
+
+use rstest::rstest;
+use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, TraceEntry};
+
+use super::assert_done;
+use super::place::{Backend, Place};
+use super::running::Running;
+use super::stock::{Stock, Watched};
+
+/// How often everything is written to.
+const ROUNDS: usize = 30;
+
+/// Who writes: entries and traces to a log that is there and to new ones, cuts, and pods.
+struct Writer {
+    store: OpenStore,
+    session: SessionId,
+    segment: SegmentId,
+}
+
+impl Writer {
+    fn write(&self, round: usize) {
+        let Self { store, session, segment } = self;
+        let entry = |n: usize| {
+            let text = format!("{{\"round\":{round},\"x\":\"{}\"}}", "y".repeat(n * 997 % 5003));
+            LogEntry::from_json(text).expect("an object")
+        };
+        for n in 0..20 {
+            store.append(*session, *segment, &entry(n)).expect("append");
+        }
+        let trace = TraceEntry::from_json("{\"t\":1}").expect("an object");
+        store.append_trace(*session, *segment, &trace).expect("append to the trace");
+        let (session, segment) = (SessionId::new(), SegmentId::new());
+        store.append_all(session, segment, &[entry(1), entry(2), entry(3)]).expect("append");
+        store.truncate(session, segment, 1).expect("truncate");
+        store.append(session, segment, &entry(4)).expect("append");
+        store.create_segment(session, SegmentId::new(), &[]).expect("make a segment");
+        let name = format!("pod-{}", round % 3).parse().expect("a name");
+        let pods = store.pods().expect("it keeps pods");
+        if round < 3 {
+            pods.put_pod(&name, &Pod::new(session, Some(segment))).expect("put a pod");
+        }
+    }
+}
+
+#[rstest]
+#[case::fs_to_sqlite(Backend::Fs, Backend::Sqlite)]
+#[case::sqlite_to_redis(Backend::Sqlite, Backend::Redis)]
+#[case::redis_to_fs(Backend::Redis, Backend::Fs)]
+fn nothing_is_missing_in_the_end(#[case] from: Backend, #[case] to: Backend) {
+    let place = Place::new();
+    let (source, destination) = (place.url(from), place.url(to));
+    Stock::fill(&source);
+    let store = session_store::open(&source).expect("open the source");
+    let writer = Writer { store, session: SessionId::new(), segment: SegmentId::new() };
+
+    let args = ["migrate", &source, &destination, "--follow", "--interval", "10ms"];
+    let mut follower = Running::start(&args);
+    let mut watched = Watched::new(&destination);
+    for round in 0..ROUNDS {
+        writer.write(round);
+        // Now and then it has caught up, mostly it has not.
+        if round % 10 == 3 {
+            let stock = Stock::open(&source);
+            follower.wait_for(|| stock.arrived(&mut watched) == stock.entries());
+        }
+    }
+    follower.interrupt();
+    assert_done(&follower.ended());
+    Stock::open(&source).assert_whole_in(&destination);
+}

@@ -1,0 +1,137 @@
+//! What is copied, and whether a copy of it is whole, or a part of it.
+
+use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, StoreExt, TraceEntry};
+
+use crate::program::run;
+
+/// Everything in a store.
+#[derive(PartialEq)]
+pub(super) struct Stock {
+    logs: Vec<Log>,
+    pods: Vec<(String, String)>,
+}
+
+#[derive(PartialEq)]
+struct Log {
+    session: SessionId,
+    segment: SegmentId,
+    entries: Vec<LogEntry>,
+    trace: Vec<TraceEntry>,
+}
+
+impl Stock {
+    /// Fills a new store with small segments, some of several batches, traces, and pods.
+    pub(super) fn fill(url: &str) -> Self {
+        let store = session_store::open_or_create(url).expect("make the source");
+        let mut session = SessionId::new();
+        for number in 0..48 {
+            if number % 8 == 0 {
+                session = SessionId::new();
+                let name = format!("pod {number}").parse().expect("a name");
+                let pods = store.pods().expect("it keeps pods");
+                pods.put_pod(&name, &Pod::new(session, None)).expect("put a pod");
+            }
+            fill_segment(&store, session, number);
+        }
+        Self::of(&store)
+    }
+
+    pub(super) fn open(url: &str) -> Self {
+        Self::of(&session_store::open(url).expect("open a store"))
+    }
+
+    fn of(store: &OpenStore) -> Self {
+        let mut logs = Vec::new();
+        for session in store.list_sessions().expect("list the sessions") {
+            for segment in store.list_segments(session).expect("list the segments") {
+                let entries = store.read_all(session, segment).expect("read a log");
+                let trace = store.trace_entries(session, segment, 0);
+                let trace = trace.collect::<Result<_, _>>().expect("read a trace");
+                logs.push(Log { session, segment, entries, trace });
+            }
+        }
+        let pods = store.pods().expect("it keeps pods");
+        let read =
+            |name| pods.read_pod(name).expect("read a pod").map(|pod| pod.as_json().to_owned());
+        let names = pods.list_pods().expect("list the pods");
+        let pods = names.iter().filter_map(|name| Some((name.to_string(), read(name)?))).collect();
+        Self { logs, pods }
+    }
+
+    pub(super) fn entries(&self) -> usize {
+        self.logs.iter().map(|log| log.entries.len()).sum()
+    }
+
+    /// How many of its entries a store holds that may not be there yet.
+    pub(super) fn arrived(&self, store: &mut Watched) -> usize {
+        let count = |store: &OpenStore, log: &Log| store.read_entry_count(log.session, log.segment);
+        let Some(store) = store.opened() else { return 0 };
+        self.logs.iter().filter_map(|log| count(store, log).ok()).sum()
+    }
+
+    /// Whether a store holds nothing else: of each log the first entries, each once and whole.
+    pub(super) fn assert_begun_in(&self, url: &str) {
+        let Ok(store) = session_store::open(url) else { return };
+        for there in &Self::of(&store).logs {
+            let log = self
+                .logs
+                .iter()
+                .find(|log| (log.session, log.segment) == (there.session, there.segment));
+            let log = log.expect("a segment of the source");
+            assert!(log.entries.starts_with(&there.entries), "segment {}", log.segment);
+            assert!(log.trace.starts_with(&there.trace), "the trace of segment {}", log.segment);
+        }
+    }
+
+    pub(super) fn assert_whole_in(&self, url: &str) {
+        assert!(*self == Self::open(url), "{url} is not the same");
+    }
+}
+
+/// Odd sizes, so that what is cut off is not cut off at the end of a page.
+fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
+    let segment = SegmentId::new();
+    let entries = match number % 16 {
+        3 => 0,
+        7 => 600,
+        _ => 25,
+    };
+    let entry = |n: usize| {
+        let text = format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(n * 7919 % 6007));
+        LogEntry::from_json(text).expect("an object")
+    };
+    let log: Vec<_> = (0..entries).map(entry).collect();
+    store.create_segment(session, segment, &log).expect("make a segment");
+    if number % 4 == 1 {
+        for n in 0..20 {
+            let entry = TraceEntry::from_json(format!("{{\"t\":{n}}}")).expect("an object");
+            store.append_trace(session, segment, &entry).expect("append to a trace");
+        }
+    }
+}
+
+/// A store that is looked at while somebody else makes it.
+pub(super) struct Watched {
+    url: String,
+    store: Option<OpenStore>,
+}
+
+impl Watched {
+    pub(super) fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), store: None }
+    }
+
+    fn opened(&mut self) -> Option<&OpenStore> {
+        if self.store.is_none() {
+            self.store = session_store::open(&self.url).ok();
+        }
+        self.store.as_ref()
+    }
+}
+
+/// A backup of a store of files, beside it.
+pub(super) fn backup_of(store: &str) -> String {
+    let backup = format!("{}.tar.zst", store.trim_start_matches("fs:"));
+    run(["export", store, &backup]).ok();
+    backup
+}

@@ -1,0 +1,164 @@
+//! A destination that holds something else: left, skipped or replaced, as the options say.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rstest::rstest;
+use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{Difference, OnConflict, PodOutcome, Side, Stop};
+
+use crate::lens::{Call, Lens};
+use crate::{entries, log_of, migrate_with, store_with, trace};
+
+const A: &str = r#"{"a":1}"#;
+const B: &str = r#"{"b":2}"#;
+const C: &str = r#"{"c":3}"#;
+
+/// Two sessions in the source, of which the destination has the first otherwise.
+struct Case {
+    source: MemoryStore,
+    destination: MemoryStore,
+    differs: (SessionId, SegmentId),
+    absent: (SessionId, SegmentId),
+}
+
+fn case(source: &[&str], destination: &[&str]) -> Case {
+    let [differs, absent] = [0; 2].map(|_| (SessionId::new(), SegmentId::new()));
+    let case = Case {
+        source: store_with(differs.0, differs.1, source),
+        destination: store_with(differs.0, differs.1, destination),
+        differs,
+        absent,
+    };
+    case.source.create_segment(absent.0, absent.1, &entries(&[A])).unwrap();
+    case
+}
+
+#[rstest]
+#[case::differs(&[A, B], &[A, C], Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 7, byte: 3 })]
+#[case::goes_on(&[A], &[A, B], Difference::Ends { side: Side::Source, entries: 1 })]
+fn skipped(
+    #[case] source: &[&str],
+    #[case] destination: &[&str],
+    #[case] expected: Difference,
+    #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
+) {
+    let case = case(source, destination);
+    let report =
+        migrate_with(&case.source, &case.destination, |options| options.on_conflict = on_conflict);
+    assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip, "{report:?}");
+    let copy = &report.segments[0];
+    assert_eq!(report.is_skipped(copy), on_conflict == OnConflict::Skip);
+    assert!(copy.is_conflict() && !copy.is_complete());
+    let stop = copy.log.stopped.as_deref();
+    assert!(matches!(stop, Some(Stop::Conflict(found)) if *found == expected), "{stop:?}");
+    assert_eq!(log_of(&case.destination, case.differs.0, case.differs.1), destination);
+    assert_eq!(log_of(&case.destination, case.absent.0, case.absent.1), [A]);
+}
+
+#[rstest]
+#[case::differs(&[A, B, C], &[A, C], 1, 1)]
+#[case::goes_on(&[A], &[A, B, C], 1, 2)]
+#[case::all_other(&[A], &[B], 0, 1)]
+#[case::emptied(&[], &[B], 0, 1)]
+fn replaced(
+    #[case] source: &[&str],
+    #[case] destination: &[&str],
+    #[case] already: usize,
+    #[case] cut: usize,
+) {
+    let case = case(source, destination);
+    let replace = |options: &mut session_store_migrate::MigrateOptions| {
+        options.on_conflict = OnConflict::Replace;
+    };
+    let report = migrate_with(&case.source, &case.destination, replace);
+    assert!(report.is_complete(), "{report:?}");
+    let log = &report.segments[0].log;
+    assert_eq!((log.already, log.cut), (already, cut));
+    assert_eq!(log.already + log.appended, source.len(), "only what differs is cut");
+    assert_eq!(log_of(&case.destination, case.differs.0, case.differs.1), source);
+    let again = migrate_with(&case.source, &case.destination, replace);
+    assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
+}
+
+/// The head that was compared is the one that is cut from, so that an entry of another writer that nobody has
+/// compared is not cut unseen: the log is compared anew.
+#[test]
+fn replacing_is_conditional() {
+    let case = case(&[A, B], &[A, C]);
+    let key = case.differs;
+    let once = AtomicBool::new(true);
+    let destination = Lens::hooked(&case.destination, move |call, store| match call {
+        Call::TruncateIf if once.swap(false, Ordering::SeqCst) => {
+            store.create_segment(key.0, key.1, &entries(&[A, B]))
+        }
+        Call::TruncateIf => panic!("what is there now is equal"),
+        _ => Ok(()),
+    });
+    let report = migrate_with(&case.source, &destination, |options| {
+        options.on_conflict = OnConflict::Replace
+    });
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(report.segments[0].log.cut, 0);
+    assert_eq!(log_of(&case.destination, key.0, key.1), [A, B]);
+}
+
+/// Who writes to the destination all the time is not fought for ever.
+#[test]
+fn replacing_what_others_write_to_ends() {
+    let case = case(&[A, B], &[A]);
+    let key = case.differs;
+    let destination = Lens::hooked(&case.destination, move |call, store| match call {
+        Call::AppendIf if store.exists(key.0, key.1)? => {
+            store.append(key.0, key.1, &entries(&[C])[0])
+        }
+        _ => Ok(()),
+    });
+    let report = migrate_with(&case.source, &destination, |options| {
+        options.on_conflict = OnConflict::Replace;
+        options.jobs = NonZeroUsize::MIN;
+    });
+    assert!(matches!(report.segments[0].log.stopped.as_deref(), Some(Stop::Moved { .. })));
+    assert!(report.segments[0].is_conflict() && !report.is_complete());
+}
+
+#[test]
+fn a_trace_cannot_be_replaced() {
+    let key = (SessionId::new(), SegmentId::new());
+    let (source, destination) = (store_with(key.0, key.1, &[A, B]), store_with(key.0, key.1, &[C]));
+    trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
+    trace(&destination, key.0, key.1, &[r#"{"t":2}"#]);
+    for (on_conflict, complete) in [(OnConflict::Replace, false), (OnConflict::Skip, true)] {
+        let report =
+            migrate_with(&source, &destination, |options| options.on_conflict = on_conflict);
+        let stop = report.segments[0].trace.as_ref().unwrap().stopped.as_deref();
+        assert!(matches!(stop, Some(Stop::Conflict(_))), "{stop:?}");
+        assert_eq!(report.is_complete(), complete);
+        let page = destination.read_trace_page(key.0, key.1, 0, 1000).unwrap();
+        assert_eq!(page.entries[0].as_json(), r#"{"t":2}"#);
+        assert_eq!(log_of(&destination, key.0, key.1), [A, B], "the log was replaced at first");
+    }
+}
+
+#[rstest]
+#[case(OnConflict::Report, r#"{"x":2}"#, false)]
+#[case(OnConflict::Skip, r#"{"x":2}"#, true)]
+#[case(OnConflict::Replace, r#"{"x":1}"#, true)]
+fn pods(#[case] on_conflict: OnConflict, #[case] expected: &str, #[case] complete: bool) {
+    let name: PodName = "coder".parse().unwrap();
+    let store = |text: &str| {
+        let store = MemoryStore::new();
+        store.put_pod(&name, &Pod::from_json(text).unwrap()).unwrap();
+        store
+    };
+    let (source, destination) = (store(r#"{"x":1}"#), store(r#"{"x":2}"#));
+    let report = migrate_with(&source, &destination, |options| options.on_conflict = on_conflict);
+    assert_eq!(report.is_complete(), complete, "{report:?}");
+    assert_eq!(report.pods[0].is_conflict(), on_conflict != OnConflict::Replace);
+    assert_eq!(
+        matches!(report.pods[0].outcome, PodOutcome::Replaced(_)),
+        on_conflict == OnConflict::Replace
+    );
+    assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), expected);
+}

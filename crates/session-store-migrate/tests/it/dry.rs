@@ -1,0 +1,68 @@
+//! A plan that says what a run would do, and does nothing.
+
+use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{MigrateReport, OnConflict, PodOutcome, Stop};
+
+use crate::lens::Lens;
+use crate::{entries, log_of, migrate_with, store_with, trace};
+
+const A: &str = r#"{"a":1}"#;
+const B: &str = r#"{"b":2}"#;
+const C: &str = r#"{"c":3}"#;
+
+/// What a dry run says, to a destination that must not be written to.
+fn plan(source: &MemoryStore, destination: &MemoryStore, on_conflict: OnConflict) -> MigrateReport {
+    let watched = Lens::hooked(destination, |call, _| {
+        assert!(!call.is_write(), "{call:?}");
+        Ok(())
+    });
+    let before = destination.list_sessions().unwrap();
+    let report = migrate_with(source, &watched, |options| {
+        options.dry_run = true;
+        options.on_conflict = on_conflict;
+    });
+    assert_eq!(destination.list_sessions().unwrap(), before);
+    assert!(report.proof.is_none());
+    report
+}
+
+#[test]
+fn it_says_what_would_be_done() {
+    let [absent, shorter, equal, empty] = [0; 4].map(|_| (SessionId::new(), SegmentId::new()));
+    let (source, destination) = (MemoryStore::new(), MemoryStore::new());
+    for key in [absent, shorter, equal] {
+        source.create_segment(key.0, key.1, &entries(&[A, B])).unwrap();
+    }
+    source.create_segment(empty.0, empty.1, &[]).unwrap();
+    trace(&source, absent.0, absent.1, &[r#"{"t":1}"#]);
+    destination.create_segment(shorter.0, shorter.1, &entries(&[A])).unwrap();
+    destination.create_segment(equal.0, equal.1, &entries(&[A, B])).unwrap();
+    let name: PodName = "coder".parse().unwrap();
+    source.put_pod(&name, &Pod::new(absent.0, None)).unwrap();
+
+    let report = plan(&source, &destination, OnConflict::Report);
+    let logs: Vec<_> = report.segments.iter().map(|copy| &copy.log).collect();
+    let planned: Vec<_> = logs.iter().map(|log| (log.already, log.appended, log.cut)).collect();
+    assert_eq!(planned, [(0, 2, 0), (1, 1, 0), (2, 0, 0), (0, 0, 0)]);
+    assert_eq!(report.segments[0].trace.as_ref().unwrap().appended, 1);
+    assert!(matches!(report.pods[0].outcome, PodOutcome::Copied));
+    assert!(destination.pods().unwrap().list_pods().unwrap().is_empty());
+    assert!(report.is_complete(), "nothing stands against it");
+    assert_eq!(log_of(&destination, shorter.0, shorter.1), [A]);
+}
+
+#[test]
+fn it_says_what_stands_against_it() {
+    let key = (SessionId::new(), SegmentId::new());
+    let (source, destination) =
+        (store_with(key.0, key.1, &[A, B]), store_with(key.0, key.1, &[A, C, C]));
+    let report = plan(&source, &destination, OnConflict::Report);
+    assert!(matches!(report.segments[0].log.stopped.as_deref(), Some(Stop::Conflict(_))));
+    assert!(!report.is_complete());
+
+    let report = plan(&source, &destination, OnConflict::Replace);
+    let log = &report.segments[0].log;
+    assert_eq!((log.already, log.cut, log.appended), (1, 2, 1));
+    assert!(report.is_complete());
+}

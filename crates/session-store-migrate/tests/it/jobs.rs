@@ -1,0 +1,166 @@
+//! Many segments at once: the outcome is that of one at a time, whatever is there before.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use session_store_core::{SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{MigrateOptions, OnConflict, Progress, Stop, migrate as run_migrate};
+use sha2::{Digest as _, Sha256};
+
+use crate::lens::{Call, Lens};
+use crate::{entries, log_of, migrate, migrate_with, verify};
+
+/// What a log may hold: numbers, so that two logs often begin alike.
+fn log() -> impl Strategy<Value = Option<Vec<u8>>> {
+    proptest::option::of(vec(0_u8..3, 0..6))
+}
+
+fn store_of<'a>(logs: impl IntoIterator<Item = (&'a Key, &'a Option<Vec<u8>>)>) -> MemoryStore {
+    let store = MemoryStore::new();
+    for (key, log) in logs {
+        let Some(log) = log else { continue };
+        let texts: Vec<_> = log.iter().map(|number| format!("{{\"n\":{number}}}")).collect();
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        store.create_segment(key.0, key.1, &entries(&texts)).unwrap();
+    }
+    store
+}
+
+type Key = (SessionId, SegmentId);
+
+fn is_prefix(earlier: Option<&Vec<u8>>, log: &[u8]) -> bool {
+    earlier.is_none_or(|earlier| log.starts_with(earlier))
+}
+
+proptest! {
+    #[test]
+    fn any_source_into_any_destination(
+        logs in vec((log(), log()), 1..12),
+        jobs in 1_usize..9,
+        replace in any::<bool>(),
+    ) {
+        let keys: Vec<_> = logs.iter().map(|_| (SessionId::new(), SegmentId::new())).collect();
+        let source = store_of(keys.iter().zip(logs.iter().map(|(source, _)| source)));
+        let destination = store_of(keys.iter().zip(logs.iter().map(|(_, there)| there)));
+        let report = migrate_with(&source, &destination, |options| {
+            options.jobs = NonZeroUsize::new(jobs).unwrap();
+            options.on_conflict = if replace { OnConflict::Replace } else { OnConflict::Report };
+        });
+        for (key, (log, there)) in keys.iter().zip(&logs) {
+            let copy = report.segments.iter().find(|copy| (copy.session_id, copy.segment_id) == *key);
+            prop_assert_eq!(copy.is_some(), log.is_some());
+            let (Some(copy), Some(log)) = (copy, log) else { continue };
+            let arrives = replace || is_prefix(there.as_ref(), log);
+            prop_assert_eq!(copy.is_complete(), arrives);
+            let stored = destination.read_entry_count(key.0, key.1).unwrap();
+            let expected = if arrives { log.len() } else { there.as_ref().map_or(0, Vec::len) };
+            prop_assert_eq!(stored, expected);
+            if arrives {
+                let Extension { already, appended, cut } = Extension::of(&copy.log);
+                prop_assert_eq!(already + appended, log.len());
+                prop_assert_eq!(cut, there.as_ref().map_or(0, Vec::len) - already);
+                prop_assert_eq!(log_of(&source, key.0, key.1), log_of(&destination, key.0, key.1));
+            } else {
+                prop_assert!(matches!(copy.log.stopped.as_deref(), Some(Stop::Conflict(_))));
+            }
+        }
+        prop_assert_eq!(report.is_complete(), report.segments.iter().all(|copy| copy.is_complete()));
+        prop_assert!(report.segments.is_sorted_by_key(|copy| (copy.session_id, copy.segment_id)));
+    }
+}
+
+/// The figures of an extension.
+struct Extension {
+    already: usize,
+    appended: usize,
+    cut: usize,
+}
+
+impl Extension {
+    fn of(extension: &session_store_migrate::Extension) -> Self {
+        let session_store_migrate::Extension { already, appended, cut, .. } = *extension;
+        Self { already, appended, cut }
+    }
+}
+
+fn many() -> MemoryStore {
+    let store = MemoryStore::new();
+    for n in 0..200 {
+        let text = format!("{{\"n\":{n}}}");
+        store.create_segment(SessionId::new(), SegmentId::new(), &entries(&[&text])).unwrap();
+    }
+    store
+}
+
+#[test]
+fn events_come_on_the_callers_thread() {
+    let (caller, source, destination) = (thread::current().id(), many(), MemoryStore::new());
+    let (mut started, mut done) = (0, 0);
+    let mut check = |event: Progress<'_>| {
+        assert_eq!(thread::current().id(), caller);
+        match event {
+            Progress::Started { entries } => started += entries,
+            Progress::Copied(_) | Progress::Compared(_) => done += 1,
+            _ => {}
+        }
+    };
+    let options = MigrateOptions::default();
+    run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut check).unwrap();
+    assert_eq!((started, done), (400, 400));
+}
+
+/// With one job, that is also the order in which they are done.
+#[test]
+fn the_oldest_segments_come_first() {
+    let (store, order) = (many(), Arc::new(Mutex::new(Vec::new())));
+    let seen = Arc::clone(&order);
+    let destination = Lens::hooked(&MemoryStore::new(), move |call, store| {
+        if call == Call::AppendIf {
+            seen.lock().unwrap().push(store.list_sessions()?.first().copied());
+        }
+        Ok(())
+    });
+    migrate_with(&store, &destination, |options| options.jobs = NonZeroUsize::MIN);
+    let order = order.lock().unwrap();
+    assert_eq!(order.len(), 200);
+    assert!(order.is_sorted());
+}
+
+/// Entries larger than a job's share, of more segments than there are jobs.
+#[test]
+fn large_entries_arrive_whatever_the_number_of_jobs() {
+    let store = MemoryStore::new();
+    for n in 0..6 {
+        let large = format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(300_000));
+        let texts = ["{}", &large, "{}", &large];
+        store.create_segment(SessionId::new(), SegmentId::new(), &entries(&texts)).unwrap();
+    }
+    for jobs in [1, 3, 32] {
+        let destination = MemoryStore::new();
+        let report = migrate_with(&store, &destination, |options| {
+            options.jobs = NonZeroUsize::new(jobs).unwrap();
+        });
+        assert!(report.is_complete());
+        assert!(verify(&store, &destination).is_equal());
+    }
+}
+
+/// The hash in the report is that of the lines that `session-store show` prints.
+#[test]
+fn the_hash_is_that_of_the_lines() {
+    let key = (SessionId::new(), SegmentId::new());
+    let source = crate::store_with(key.0, key.1, &[r#"{"a":1.0}"#, "{}"]);
+    crate::trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
+    let report = migrate(&source, &MemoryStore::new());
+    let proof = &report.proof.as_ref().unwrap().segments[0];
+    let hash = |comparison: &session_store_migrate::Comparison| match comparison {
+        session_store_migrate::Comparison::Equal { hash, .. } => *hash.as_bytes(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(hash(&proof.log)[..], Sha256::digest("{\"a\":1.0}\n{}\n")[..]);
+    assert_eq!(hash(proof.trace.as_ref().unwrap())[..], Sha256::digest("{\"t\":1}\n")[..]);
+}

@@ -1,0 +1,224 @@
+//! A source that is written to while it is copied: the destination ends as the source does, and the report
+//! says what moved.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_memory::MemoryStore;
+use session_store_migrate::{
+    Difference, MigrateOptions, MigrateReport, Phase, Progress, Stop, migrate as run_migrate,
+};
+
+use crate::lens::{Call, Lens};
+use crate::{entries, log_of, migrate, store_with};
+
+const A: &str = r#"{"a":1}"#;
+const B: &str = r#"{"b":2}"#;
+const C: &str = r#"{"c":3}"#;
+const D: &str = r#"{"d":4}"#;
+
+type Key = (SessionId, SegmentId);
+
+fn key() -> Key {
+    (SessionId::new(), SegmentId::new())
+}
+
+/// A source to which `happens` before its log's `nth` page is read, counted from 1. Pages have one entry.
+fn moving(
+    store: &MemoryStore,
+    nth: usize,
+    happens: impl Fn(&MemoryStore) -> Result<(), StoreError> + Send + Sync + 'static,
+) -> Lens {
+    let pages = AtomicUsize::new(0);
+    Lens::hooked(store, move |call, store| {
+        let is_due = call == Call::ReadPage && pages.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+        if is_due { happens(store) } else { Ok(()) }
+    })
+}
+
+/// Migrates, and lets something happen between the copying and the proof.
+fn migrate_then(
+    source: &dyn Store,
+    destination: &dyn Store,
+    mut happens: impl FnMut(),
+) -> MigrateReport {
+    let options = MigrateOptions::default();
+    run_migrate(|| Ok(source), || Ok(destination), &options, &mut |event| {
+        if let Progress::Begin { phase: Phase::Compare, .. } = event {
+            happens();
+        }
+    })
+    .unwrap()
+}
+
+#[test]
+fn what_is_appended_meanwhile_arrives() {
+    let key = key();
+    let store = store_with(key.0, key.1, &[A, B]);
+    let source = moving(&store, 2, move |store| store.append_all(key.0, key.1, &entries(&[C, D])));
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, key.0, key.1), [A, B, C, D]);
+    let moved = report.segments[0].moved;
+    assert_eq!((moved.grown, moved.rewritten, moved.since, moved.deleted), (2, 0, 0, false));
+}
+
+/// A segment that moved makes the engine look at all of them again, so that what came to one that was done
+/// before is found.
+#[test]
+fn what_comes_to_a_segment_that_was_done_arrives_too() {
+    let (first, second) = (key(), key());
+    let store = store_with(first.0, first.1, &[A]);
+    store.create_segment(second.0, second.1, &entries(&[A])).unwrap();
+    let source = moving(&store, 2, move |store| {
+        store.append_all(first.0, first.1, &entries(&[B]))?;
+        store.append_all(second.0, second.1, &entries(&[B]))
+    });
+    let destination = MemoryStore::new();
+    let report = crate::migrate_with(&source, &destination, |options| {
+        options.jobs = std::num::NonZeroUsize::MIN;
+    });
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, first.0, first.1), [A, B]);
+    assert_eq!(report.segments.iter().map(|copy| copy.moved.grown).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn what_is_cut_and_written_anew_is_followed() {
+    let key = key();
+    for nth in 1..=4 {
+        let store = store_with(key.0, key.1, &[A, B, C]);
+        let source = moving(&store, nth, move |store| {
+            store.truncate(key.0, key.1, 1)?;
+            store.append_all(key.0, key.1, &entries(&[D, D]))
+        });
+        let destination = MemoryStore::new();
+        let report = migrate(&source, &destination);
+        assert!(report.is_complete(), "before page {nth}: {report:?}");
+        assert_eq!(log_of(&destination, key.0, key.1), [A, D, D], "before page {nth}");
+        let log = &report.segments[0].log;
+        assert_eq!(log.already + log.appended - log.cut, 3, "before page {nth}");
+    }
+}
+
+#[test]
+fn a_log_that_is_cut_is_cut_in_the_destination() {
+    let key = key();
+    // Larger than a batch, so that it is written at once.
+    let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(2 << 20));
+    let store = store_with(key.0, key.1, &[&large, &large, B]);
+    let source = moving(&store, 3, move |store| store.truncate(key.0, key.1, 1));
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, key.0, key.1), [large.as_str()]);
+    let copy = &report.segments[0];
+    assert_eq!((copy.log.appended, copy.log.cut, copy.moved.rewritten), (2, 1, 1));
+}
+
+/// The engine may cut what it wrote itself, and nothing else.
+#[test]
+fn what_was_there_before_is_never_cut() {
+    let key = key();
+    let store = store_with(key.0, key.1, &[A, B, C]);
+    let source = moving(&store, 3, move |store| {
+        store.truncate(key.0, key.1, 0)?;
+        store.append_all(key.0, key.1, &entries(&[D]))
+    });
+    let destination = store_with(key.0, key.1, &[A]);
+    let report = migrate(&source, &destination);
+    assert!(!report.is_complete());
+    let stop = report.segments[0].log.stopped.as_deref();
+    let Some(Stop::Conflict(Difference::Entry { number: 1, .. })) = stop else {
+        panic!("{stop:?}");
+    };
+    assert_eq!(log_of(&destination, key.0, key.1)[0], A);
+}
+
+/// One who rewrites a log faster than it can be read is not followed for ever.
+#[test]
+fn a_log_that_never_stands_still_is_given_up() {
+    let key = key();
+    let store = store_with(key.0, key.1, &[A, B, C]);
+    let count = AtomicUsize::new(0);
+    let source = Lens::hooked(&store, move |call, store| match call {
+        Call::ReadPage => {
+            let text = format!(r#"{{"n":{}}}"#, count.fetch_add(1, Ordering::SeqCst));
+            store.create_segment(key.0, key.1, &entries(&[&text, &text, &text]))
+        }
+        _ => Ok(()),
+    });
+    let report = migrate(&source, &MemoryStore::new());
+    let stop = report.segments[0].log.stopped.as_deref();
+    assert!(matches!(stop, Some(Stop::Source(StoreError::Conflict { .. }))), "{stop:?}");
+    assert!(report.segments[0].moved.rewritten > 1);
+    assert!(!report.is_complete());
+}
+
+#[test]
+fn a_segment_that_is_deleted_meanwhile_is_told() {
+    let key = key();
+    let store = store_with(key.0, key.1, &[A, B]);
+    let source = moving(&store, 2, move |store| store.delete_segment(key.0, key.1).map(drop));
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert!(report.segments[0].moved.deleted);
+    assert_eq!(log_of(&destination, key.0, key.1), [A], "what was copied stays");
+    assert!(report.proof.unwrap().segments.is_empty());
+}
+
+#[test]
+fn what_comes_after_the_copying_is_told() {
+    let key = key();
+    let source = store_with(key.0, key.1, &[A]);
+    let destination = MemoryStore::new();
+    let report = migrate_then(&source, &destination, || {
+        source.append_all(key.0, key.1, &entries(&[B, C])).unwrap();
+    });
+    assert!(report.is_complete(), "what was copied is a true prefix: {report:?}");
+    assert_eq!(report.segments[0].moved.since, 2);
+    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+}
+
+#[test]
+fn what_is_rewritten_after_the_copying_is_followed_by_the_proof() {
+    let key = key();
+    let source = store_with(key.0, key.1, &[A, B]);
+    let destination = MemoryStore::new();
+    let report = migrate_then(&source, &destination, || {
+        source.create_segment(key.0, key.1, &entries(&[C])).unwrap();
+    });
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, key.0, key.1), [C]);
+}
+
+/// What a head cannot tell, the proof does: the log is another one with the same entry at the place where the
+/// copying went on.
+#[test]
+fn a_log_replaced_by_one_that_looks_alike_is_followed_in_the_end() {
+    let key = key();
+    let store = store_with(key.0, key.1, &[A, B, C]);
+    let source =
+        moving(&store, 3, move |store| store.create_segment(key.0, key.1, &entries(&[D, B, C])));
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, key.0, key.1), [D, B, C]);
+}
+
+/// A destination that lost what it had acknowledged is no source that moved: it is not copied again in
+/// silence.
+#[test]
+fn what_the_destination_loses_is_not_copied_again() {
+    let key = key();
+    let source = store_with(key.0, key.1, &[A, B]);
+    let destination = MemoryStore::new();
+    let report = migrate_then(&source, &destination, || {
+        destination.truncate(key.0, key.1, 1).unwrap();
+    });
+    assert!(!report.is_complete());
+    assert!(!report.proof.unwrap().is_equal());
+    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+}

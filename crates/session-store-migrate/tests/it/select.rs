@@ -1,0 +1,91 @@
+//! Parts of a store, chosen by the time in their ids.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
+use session_store_memory::MemoryStore;
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::{entries, migrate_with, store_with};
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn id(seconds: u64) -> Uuid {
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0))
+}
+
+/// The sessions that arrive of those of the source.
+fn since(source: &MemoryStore, seconds: u64) -> Vec<SessionId> {
+    let destination = MemoryStore::new();
+    let report =
+        migrate_with(source, &destination, |options| options.selection.since = Some(at(seconds)));
+    assert!(report.is_complete());
+    destination.list_sessions().unwrap()
+}
+
+#[test]
+fn a_session_is_as_new_as_the_newest_id_in_it() {
+    let (old, grown) = (SessionId::from(id(1000)), SessionId::from(id(1000)));
+    let new = SessionId::from(id(2000));
+    let source = MemoryStore::new();
+    for (session, segment) in [(old, 1000), (grown, 1000), (grown, 2000), (new, 1500)] {
+        source.create_segment(session, SegmentId::from(id(segment)), &entries(&[])).unwrap();
+    }
+    assert_eq!(since(&source, 1000).len(), 3);
+    let mut expected = [new, grown];
+    expected.sort_by(|a, b| b.cmp(a));
+    assert_eq!(since(&source, 1001), expected);
+    assert_eq!(since(&source, 2000), expected);
+    assert!(since(&source, 2001).is_empty());
+}
+
+#[test]
+fn all_segments_of_a_session_come_with_it() {
+    let session = SessionId::from(id(1000));
+    let source = MemoryStore::new();
+    for segment in [1000, 2000] {
+        source.create_segment(session, SegmentId::from(id(segment)), &entries(&[])).unwrap();
+    }
+    let destination = MemoryStore::new();
+    migrate_with(&source, &destination, |options| options.selection.since = Some(at(2000)));
+    assert_eq!(destination.list_segments(session).unwrap().len(), 2);
+}
+
+#[test]
+fn an_id_that_tells_no_time_is_always_taken() {
+    const V4: u128 = 0x0ccf_1a04_1b4c_43b6_8aa5_79e4_1db4_3a68;
+    let (old, untimed) = (id(1000), Uuid::from_u128(V4));
+    for (session, segment) in [(untimed, old), (old, untimed)] {
+        let source = store_with(session.into(), segment.into(), &[]);
+        assert_eq!(since(&source, 2000).len(), 1);
+    }
+}
+
+#[test]
+fn pods_come_with_their_sessions() {
+    let (old, new) = (SessionId::from(id(1000)), SessionId::from(id(2000)));
+    let source = MemoryStore::new();
+    let names: [PodName; 2] = ["new", "old"].map(|name| name.parse().unwrap());
+    for (session, name) in [new, old].into_iter().zip(&names) {
+        source.create_segment(session, SegmentId::from(id(1000)), &entries(&[])).unwrap();
+        source.put_pod(name, &Pod::new(session, None)).unwrap();
+    }
+    let destination = MemoryStore::new();
+    migrate_with(&source, &destination, |options| options.selection.since = Some(at(2000)));
+    assert_eq!(destination.list_pods().unwrap(), names[..1]);
+}
+
+/// One that is there and too old is not unknown.
+#[test]
+fn a_session_asked_for_by_name_may_be_too_old() {
+    let old = SessionId::from(id(1000));
+    let source = store_with(old, SegmentId::from(id(1000)), &[]);
+    let destination = MemoryStore::new();
+    let report = migrate_with(&source, &destination, |options| {
+        options.selection.sessions = Some([old].into());
+        options.selection.since = Some(at(2000));
+    });
+    assert!(report.is_complete() && report.segments.is_empty());
+}
