@@ -3,6 +3,7 @@
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
+use crate::crowd::HasStore;
 use crate::finding::{Detail, Finding, Goal, Unit};
 use crate::fs::Bed as Fs;
 use crate::measure::Spread;
@@ -15,17 +16,17 @@ pub(crate) const BENCHES: [Bench; 3] = [
     Bench {
         name: "fs/allocations",
         about: ABOUT,
-        run: |plan| all(plan, "fs/allocations", &Fs::new(plan)?.store),
+        run: |plan| all(plan, "fs/allocations", Fs::new(plan)?.store()),
     },
     Bench {
         name: "sqlite/allocations",
         about: ABOUT,
-        run: |plan| all(plan, "sqlite/allocations", &Sqlite::new(plan)?.store),
+        run: |plan| all(plan, "sqlite/allocations", Sqlite::new(plan)?.store()),
     },
     Bench {
         name: "redis/allocations",
         about: ABOUT,
-        run: |plan| all(plan, "redis/allocations", &Redis::new()?.store),
+        run: |plan| all(plan, "redis/allocations", Redis::new()?.store()),
     },
 ];
 
@@ -73,7 +74,7 @@ const OPERATIONS: [(&str, Operation); 7] = [
 
 fn all(plan: &Plan, bench: &'static str, store: &dyn Store) -> Answer<Vec<Finding>> {
     let (session, segment) = (SessionId::new(), SegmentId::new());
-    let log = Log { store, session, segment, batch: plan.loads[0].batch(64) };
+    let log = Log { store, session, segment, batch: plan.kilobyte().batch(64) };
     let [short, long] = [1000, 10_000].map(|entries| {
         grow(&log, plan.amount(entries).max(600))?;
         OPERATIONS

@@ -13,8 +13,8 @@ use crate::{Answer, Done};
 /// Operations in each round.
 const REPEATS: usize = 50;
 
-/// What a store stands on.
-pub(crate) trait Bed {
+/// A store, and what it needs to be there.
+pub(crate) trait HasStore {
     fn store(&self) -> &dyn Store;
 }
 
@@ -29,10 +29,10 @@ pub(crate) struct Crowd<B> {
     some: Vec<(SessionId, SegmentId)>,
 }
 
-impl<B: Bed> Crowds<B> {
+impl<B: HasStore> Crowds<B> {
     /// Each store is made by `fresh`.
     pub(crate) fn new(plan: &Plan, fresh: impl Fn() -> Answer<B>) -> Answer<Self> {
-        let entry = &plan.loads[0].entries[0];
+        let entry = &plan.kilobyte().entries[0];
         let crowd = |size| fresh().and_then(|bed| Crowd::new(bed, size, entry));
         let [a, b, c, d] = tenfold(plan.amount(100)).map(crowd);
         Ok(Self([a?, b?, c?, d?]))
@@ -53,7 +53,7 @@ impl<B: Bed> Crowds<B> {
     }
 
     pub(crate) fn truncate(&self, plan: &Plan) -> Answer<Series> {
-        let entry = &plan.loads[0].entries[0];
+        let entry = &plan.kilobyte().entries[0];
         self.measured(plan, "truncate by one", &|crowd| crowd.truncations(entry))
     }
 
@@ -70,7 +70,7 @@ impl<B: Bed> Crowds<B> {
     }
 }
 
-impl<B: Bed> Crowd<B> {
+impl<B: HasStore> Crowd<B> {
     fn new(bed: B, size: usize, entry: &LogEntry) -> Answer<Self> {
         let all: Vec<_> = (0..size).map(|_| (SessionId::new(), SegmentId::new())).collect();
         for &(session, segment) in &all {

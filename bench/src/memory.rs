@@ -16,7 +16,7 @@ pub(crate) const BENCHES: [Bench; 1] = [Bench {
 }];
 
 fn run(plan: &Plan) -> Answer<Vec<Finding>> {
-    let load = &plan.loads[0];
+    let load = plan.kilobyte();
     let entries = load.batch(plan.amount(100_000));
     let store = MemoryStore::new();
     let (session, segment) = (SessionId::new(), SegmentId::new());

@@ -23,6 +23,7 @@ pub(crate) struct Bench {
 pub(crate) struct Plan {
     /// As little as it takes to see that everything runs.
     pub(crate) quick: bool,
+    /// Those of 1 KB, and those of the corpus.
     pub(crate) loads: [Load; 2],
     folder: TempDir,
 }
@@ -33,6 +34,16 @@ impl Plan {
         let parent = parent.map_or_else(env::temp_dir, Path::to_owned);
         let folder = tempfile::Builder::new().prefix("session-store-bench-").tempdir_in(parent)?;
         Ok(Self { quick, loads, folder })
+    }
+
+    /// Entries of 1 KB.
+    pub(crate) fn kilobyte(&self) -> &Load {
+        &self.loads[0]
+    }
+
+    /// Entries of the sizes that real logs have.
+    pub(crate) fn corpus(&self) -> &Load {
+        &self.loads[1]
     }
 
     pub(crate) fn rounds(&self, full: usize) -> usize {

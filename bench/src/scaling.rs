@@ -17,7 +17,7 @@ pub(crate) fn scaling(
     store: &dyn Store,
     appends: usize,
 ) -> Answer<Finding> {
-    let entry = &plan.loads[0].entries[0];
+    let entry = &plan.kilobyte().entries[0];
     let session = SessionId::new();
     let segments: [_; 8] = std::array::from_fn(|_| SegmentId::new());
     let append = |thread: usize| Ok(store.append(session, segments[thread], entry)?);

@@ -23,7 +23,7 @@ const ENTRIES: usize = 20_000;
 
 fn cold(plan: &Plan) -> Answer<Vec<Finding>> {
     let bed = Bed::new(plan)?;
-    let load = &plan.loads[0];
+    let load = plan.kilobyte();
     let entries = load.batch(plan.amount(ENTRIES));
     bed.store.append_all(bed.session, bed.segment, &entries)?;
     let path = bed.log();

@@ -31,7 +31,7 @@ pub(super) fn sessions_of(
 
 fn segments_of(plan: &Plan, size: usize) -> Answer<Finding> {
     let bed = Bed::new(plan)?;
-    let (entry, size) = (&plan.loads[0].entries[0], plan.amount(size));
+    let (entry, size) = (&plan.kilobyte().entries[0], plan.amount(size));
     for _ in 0..size {
         bed.store.append(bed.session, SegmentId::new(), entry)?;
     }

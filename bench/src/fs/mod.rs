@@ -14,7 +14,7 @@ use session_store_core::{SegmentId, SessionId, Store};
 use session_store_fs::FsStore;
 
 use crate::Answer;
-use crate::crowd;
+use crate::crowd::HasStore;
 use crate::plan::{Bench, Plan};
 
 pub(crate) const BENCHES: [Bench; 9] = [
@@ -31,10 +31,10 @@ pub(crate) const BENCHES: [Bench; 9] = [
 
 /// A fresh store, a segment's name in it, and a folder beside it for the floor.
 pub(crate) struct Bed {
-    pub(crate) folder: PathBuf,
-    pub(crate) store: FsStore,
-    pub(crate) session: SessionId,
-    pub(crate) segment: SegmentId,
+    folder: PathBuf,
+    store: FsStore,
+    session: SessionId,
+    segment: SegmentId,
 }
 
 impl Bed {
@@ -56,7 +56,7 @@ impl Bed {
     }
 }
 
-impl crowd::Bed for Bed {
+impl HasStore for Bed {
     fn store(&self) -> &dyn Store {
         &self.store
     }

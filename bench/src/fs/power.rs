@@ -51,7 +51,7 @@ fn compared(
     options.create(true).durability(Durability::Power);
     let store = options.open(folder.join("store"))?;
     let session = SessionId::new();
-    let entry = &plan.loads[0].entries[0];
+    let entry = &plan.kilobyte().entries[0];
     let files = open(&folder, floor_threads)?;
     let line = line(entry);
 

@@ -90,7 +90,7 @@ fn fs_to_redis(plan: &Plan) -> Answer<Vec<Finding>> {
 }
 
 fn fill(plan: &Plan, store: &dyn Store) -> Done {
-    let entries = plan.loads[1].batch(plan.amount(ENTRIES));
+    let entries = plan.corpus().batch(plan.amount(ENTRIES));
     for _ in 0..SESSIONS {
         let session = SessionId::new();
         for _ in 0..SEGMENTS {
@@ -130,7 +130,7 @@ fn compared(
     let [copy, whole, floor] = in_turn(plan.rounds(12), [copy, whole, Box::new(floor)])?;
     let entries = SESSIONS * SEGMENTS * plan.amount(ENTRIES);
     let finding = |what, times| {
-        let what = format!("{what}, {entries} {}", plan.loads[1].name);
+        let what = format!("{what}, {entries} {}", plan.corpus().name);
         Finding::speed(bench, what, entries, &[times, floor.clone()])
     };
     Ok(vec![

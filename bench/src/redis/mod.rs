@@ -11,7 +11,7 @@ use session_store_core::{SegmentId, SessionId, Store};
 use session_store_redis::RedisStore;
 
 use crate::Answer;
-use crate::crowd;
+use crate::crowd::HasStore;
 use crate::plan::Bench;
 use raw::Raw;
 pub(crate) use server::Server;
@@ -21,11 +21,11 @@ pub(crate) const BENCHES: [Bench; 6] =
 
 /// A server of its own, a fresh store in it, and a segment's name.
 pub(crate) struct Bed {
-    pub(crate) store: RedisStore,
-    pub(crate) session: SessionId,
-    pub(crate) segment: SegmentId,
+    store: RedisStore,
+    session: SessionId,
+    segment: SegmentId,
     /// Ended after the store's connections.
-    pub(crate) server: Server,
+    server: Server,
 }
 
 impl Bed {
@@ -40,7 +40,7 @@ impl Bed {
     }
 }
 
-impl crowd::Bed for Bed {
+impl HasStore for Bed {
     fn store(&self) -> &dyn Store {
         &self.store
     }

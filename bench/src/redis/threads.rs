@@ -1,8 +1,9 @@
 //! Appends by several threads through one handle, against as many bare connections.
 
+use std::iter;
 use std::sync::Mutex;
 
-use super::{Bed, Raw};
+use super::Bed;
 use crate::Answer;
 use crate::finding::{Finding, Goal};
 use crate::plan::{Bench, Plan};
@@ -23,12 +24,11 @@ fn run(plan: &Plan) -> Answer<Vec<Finding>> {
     let bed = Bed::new()?;
     let ours = scaling(plan, BENCH.name, &bed.store, APPENDS)?;
 
-    let entry = &plan.loads[0].entries[0];
+    let entry = &plan.kilobyte().entries[0];
     let connections: Vec<_> = (0..8).map(|_| bed.floor().map(Mutex::new)).collect::<Answer<_>>()?;
     let append = |thread: usize| {
-        let mut raw: std::sync::MutexGuard<'_, Raw> =
-            connections[thread].lock().map_err(|_| "a thread panicked")?;
-        raw.append(std::iter::once(entry.as_json()))
+        let mut raw = connections[thread].lock().map_err(|_| "another thread panicked")?;
+        raw.append(iter::once(entry.as_json()))
     };
     let what = "the same script on 8 bare connections by one";
     let allowed = scaled(plan, BENCH.name, what, APPENDS, &append)?;

@@ -36,10 +36,12 @@ fn append(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Answer
     let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
         timed(|| batches.iter().try_for_each(|batch| append(batch)))
     };
-    let ours: Side<'_> = match batch {
-        1 => Box::new(|| each(&|batch| Ok(bed.store.append(session, segment, &batch[0])?))),
-        _ => Box::new(|| each(&|batch| Ok(bed.store.append_all(session, segment, batch)?))),
-    };
+    let ours: Side<'_> = Box::new(|| {
+        each(&|batch| match batch {
+            [entry] => Ok(bed.store.append(session, segment, entry)?),
+            batch => Ok(bed.store.append_all(session, segment, batch)?),
+        })
+    });
     let scripted: Side<'_> = Box::new(|| each(&|batch| script.borrow_mut().append(texts(batch))));
     let pushed: Side<'_> = Box::new(|| each(&|batch| list.borrow_mut().push(texts(batch))));
     let [ours, scripted, pushed] = in_turn(plan.rounds(60), [ours, scripted, pushed])?;

@@ -12,7 +12,7 @@ use session_store_core::{SegmentId, SessionId, Store};
 use session_store_sqlite::SqliteStore;
 
 use crate::Answer;
-use crate::crowd;
+use crate::crowd::HasStore;
 use crate::plan::{Bench, Plan};
 use raw::Raw;
 
@@ -22,9 +22,9 @@ pub(crate) const BENCHES: [Bench; 6] =
 /// A fresh store and a segment's name in it.
 pub(crate) struct Bed {
     folder: PathBuf,
-    pub(crate) store: SqliteStore,
-    pub(crate) session: SessionId,
-    pub(crate) segment: SegmentId,
+    store: SqliteStore,
+    session: SessionId,
+    segment: SegmentId,
 }
 
 impl Bed {
@@ -40,7 +40,7 @@ impl Bed {
     }
 }
 
-impl crowd::Bed for Bed {
+impl HasStore for Bed {
     fn store(&self) -> &dyn Store {
         &self.store
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
 use session_store_core::{SegmentId, SessionId};
 use session_store_sqlite::SqliteStore;
@@ -14,8 +14,8 @@ use crate::{Answer, Done};
 /// A connection with the backend's pragmas to a file with its tables.
 pub(crate) struct Raw(Connection);
 
-/// A segment's row: its number, and how many entries it has.
-type Log = (i64, i64);
+/// A segment's row: its number, how many entries it has, and its epoch.
+type Log = (i64, i64, [u8; 16]);
 
 impl Raw {
     /// Of a new file.
@@ -41,19 +41,18 @@ impl Raw {
         texts: impl Iterator<Item = &'a str>,
     ) -> Done {
         self.run("BEGIN IMMEDIATE")?;
-        let (number, before) = match self.find(session, segment)? {
+        let (number, mut entries, epoch) = match self.find(session, segment)? {
             Some(log) => log,
             None => self.insert_log(session, segment)?,
         };
         let mut insert = self.0.prepare_cached("INSERT INTO entry (id, text) VALUES (?1, ?2)")?;
-        let mut entries = before;
         for text in texts {
             insert.execute((number << 32 | entries, text))?;
             entries += 1;
         }
         self.0
-            .prepare_cached("UPDATE log SET entries = ?2 WHERE number = ?1")?
-            .execute((number, entries))?;
+            .prepare_cached("UPDATE log SET entries = ?2, epoch = ?3 WHERE number = ?1")?
+            .execute((number, entries, epoch))?;
         self.run("COMMIT")
     }
 
@@ -64,7 +63,7 @@ impl Raw {
         segment: SegmentId,
     ) -> Answer<(String, Vec<usize>)> {
         self.run("BEGIN")?;
-        let (number, entries) = self.find(session, segment)?.ok_or("there is no such log")?;
+        let (number, entries, _) = self.find(session, segment)?.ok_or("there is no such log")?;
         let mut select = self
             .0
             .prepare_cached("SELECT id, text FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
@@ -99,21 +98,25 @@ impl Raw {
 
     fn find(&self, session: SessionId, segment: SegmentId) -> Answer<Option<Log>> {
         let mut select = self.0.prepare_cached(
-            "SELECT number, entries FROM log
-             WHERE session_id = ?1 AND segment_id = ?2 AND trace = 0",
+            "SELECT number, entries, epoch FROM log
+             WHERE session_id = ?1 AND segment_id = ?2 AND trace = ?3",
         )?;
-        let key = (blob(session.into()), blob(segment.into()));
-        Ok(select.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        let key = (blob(session.into()), blob(segment.into()), 0);
+        Ok(select.query_row(key, log).optional()?)
     }
 
     fn insert_log(&self, session: SessionId, segment: SegmentId) -> Answer<Log> {
         let mut insert = self.0.prepare_cached(
             "INSERT INTO log (session_id, segment_id, trace, entries, epoch)
-             VALUES (?1, ?2, 0, 0, ?3) RETURNING number, entries",
+             VALUES (?1, ?2, 0, 0, ?3) RETURNING number, entries, epoch",
         )?;
         let row = (blob(session.into()), blob(segment.into()), blob(Uuid::nil()));
-        Ok(insert.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)))?)
+        Ok(insert.query_row(row, log)?)
     }
+}
+
+fn log(row: &Row<'_>) -> rusqlite::Result<Log> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
 fn blob(id: Uuid) -> [u8; 16] {

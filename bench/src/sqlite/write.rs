@@ -3,11 +3,11 @@
 use session_store_core::{LogEntry, Store};
 
 use super::Bed;
-use crate::Answer;
 use crate::finding::{Finding, Goal};
 use crate::load::Load;
 use crate::measure::{Side, in_turn, timed};
 use crate::plan::{Bench, Plan};
+use crate::{Answer, Done};
 
 pub(super) const ONE: Bench = Bench {
     name: "sqlite/append",
@@ -34,13 +34,15 @@ fn append(
     let (session, segment) = (bed.session, bed.segment);
     let entries = load.batch(plan.amount(entries));
     let batches: Vec<_> = entries.chunks(batch).collect();
-    let each = |append: &dyn Fn(&[LogEntry]) -> Answer<()>| {
+    let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
         timed(|| batches.iter().try_for_each(|batch| append(batch)))
     };
-    let ours: Side<'_> = match batch {
-        1 => Box::new(|| each(&|batch| Ok(bed.store.append(session, segment, &batch[0])?))),
-        _ => Box::new(|| each(&|batch| Ok(bed.store.append_all(session, segment, batch)?))),
-    };
+    let ours: Side<'_> = Box::new(|| {
+        each(&|batch| match batch {
+            [entry] => Ok(bed.store.append(session, segment, entry)?),
+            batch => Ok(bed.store.append_all(session, segment, batch)?),
+        })
+    });
     let floor: Side<'_> = Box::new(|| {
         each(&|batch| raw.append(session, segment, batch.iter().map(LogEntry::as_json)))
     });
