@@ -33,7 +33,7 @@ impl Bar {
     /// A bar that shows itself after a second.
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}");
+        let style = ProgressStyle::with_template("{prefix} [{bar:16}] {wide_msg}");
         bar.set_style(style.expect("the template is well-formed").progress_chars("=> "));
         let watched = io::stderr().is_terminal();
         Self { bar, watched, told: Instant::now(), count: Count::of("working", 0) }
@@ -152,22 +152,24 @@ impl Count {
         share.min(1.0)
     }
 
+    /// What matters most comes first: a narrow terminal cuts the end.
     fn line(&self, elapsed: Duration) -> String {
         let Self { parts_done, parts, entries, bytes, .. } = self;
         let seconds = elapsed.as_secs_f64().max(0.001);
-        let mut line = format!(
-            "{parts_done}/{parts}, {} entries, {}, {} entries/s, {}/s",
-            HumanCount(*entries),
-            HumanBytes(*bytes),
-            HumanCount((*entries as f64 / seconds) as u64),
-            HumanBytes((*bytes as f64 / seconds) as u64),
-        );
         let share = self.share();
-        if share > 0.0 {
+        let left = if share > 0.0 {
             let left = Duration::from_secs_f64(seconds * (1.0 - share) / share);
-            line.push_str(&format!(", {} left", HumanDuration(left)));
-        }
-        line
+            format!(", {:#} left", HumanDuration(left))
+        } else {
+            String::new()
+        };
+        format!(
+            "{parts_done}/{parts}{left}, {} entries ({}/s), {} ({}/s)",
+            HumanCount(*entries),
+            HumanCount((*entries as f64 / seconds) as u64),
+            HumanBytes(*bytes),
+            HumanBytes((*bytes as f64 / seconds) as u64),
+        )
     }
 }
 
@@ -182,10 +184,7 @@ mod tests {
         count.started(1000);
         count.started(5000);
         let line = count.line(Duration::from_secs(2));
-        assert_eq!(
-            line,
-            "1/4, 3,000 entries, 4.00 MiB, 1,500 entries/s, 2.00 MiB/s, 6 seconds left"
-        );
+        assert_eq!(line, "1/4, 6s left, 3,000 entries (1,500/s), 4.00 MiB (2.00 MiB/s)");
     }
 
     #[test]

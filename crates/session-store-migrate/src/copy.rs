@@ -189,7 +189,7 @@ impl Copier<'_> {
         }
     }
 
-    /// Adds the time that `work` takes, if it does anything; whether it does.
+    /// Adds the time that `work` takes, except for later looks that find nothing to do; whether it does anything.
     fn timed(&self, copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
         let (began, before) = (Instant::now(), copy.done());
         work(copy);
@@ -215,24 +215,16 @@ impl Copier<'_> {
             copy.moved.deleted = true;
             return Ok(());
         };
-        tally.started(first.entries() - mark.entries.min(first.entries()));
+        tally.started(first.entries().saturating_sub(mark.entries));
         let expected = if mark.entries > 0 { mark.entries } else { first.entries() };
         let Trail { destination, ours_from, .. } = copy.trail;
         let mut target = Log::left(to, self.rights, destination, ours_from);
         let mut rounds = ROUNDS;
         loop {
             rounds -= 1;
-            if mark.entries == 0 {
-                target.refresh().map_err(Stop::Destination)?;
-            }
-            let mut reader = Reader::new(source, mark);
-            let result = bring_up(&mut copy.log, &mut target, &mut reader, mark, tally);
-            copy.trail.destination = target.head();
-            copy.trail.ours_from = target.ours_from();
-            match result {
-                Ok(()) => {
-                    copy.trail.source = reader.mark();
-                    copy.moved.grown += reader.mark().entries.saturating_sub(expected);
+            match round(copy, source, &mut target, mark, tally) {
+                Ok(entries) => {
+                    copy.moved.grown += entries.saturating_sub(expected);
                     return Ok(());
                 }
                 Err(Stop::Source(StoreError::NotFound(_))) => {
@@ -274,6 +266,26 @@ impl Copier<'_> {
     fn may_replace(&self) -> bool {
         self.rights.on_conflict == OnConflict::Replace
     }
+}
+
+/// One reading of a log from the mark to the end, as it is then; how many entries it has.
+fn round<T>(
+    copy: &mut SegmentCopy,
+    source: Place<'_>,
+    target: &mut Log<'_>,
+    mark: Mark,
+    tally: &mut Tally<'_, T>,
+) -> Result<usize, Stop> {
+    if mark.entries == 0 {
+        target.refresh().map_err(Stop::Destination)?;
+    }
+    let mut reader = Reader::new(source, mark);
+    let result = bring_up(&mut copy.log, target, &mut reader, mark, tally);
+    copy.trail.destination = target.head();
+    copy.trail.ours_from = target.ours_from();
+    result?;
+    copy.trail.source = reader.mark();
+    Ok(reader.mark().entries)
 }
 
 /// What the reader gives is all that follows the mark, up to which both sides are equal.

@@ -1,25 +1,42 @@
 //! The copy engine of session-store: moves sessions between any two stores and proves it.
 //!
-//! [`migrate()`] copies entries, empty segments, traces and pods, byte for byte and in order, and then reads
-//! both stores back and compares them; [`verify()`] does the comparing alone. [`extend()`] is the step beneath:
-//! it brings one segment up to a source of entries, wherever they come from.
+//! [`migrate()`] copies entries, empty segments, traces and pods, byte for byte and in order, opens both stores
+//! anew and compares them; [`follow()`] goes on copying until it is told to stop; [`verify()`] does the comparing
+//! alone. [`extend()`] is the step beneath: it brings one segment up to a source of entries, wherever they come
+//! from.
 //!
 //! The rules, for each segment on its own:
 //!
 //! - The source is only read.
 //! - A destination that is equal already is left alone; one that is a prefix of the source gets the rest;
-//!   one that differs is a conflict, reported with the first difference, and nothing of it is overwritten.
-//!   So a copy that was interrupted is resumed by starting it again, and starting it twice changes nothing.
-//! - Every write to a log is conditional on the head that was compared (CONTRACT H2), so nobody else's
-//!   entries are built upon unseen. A destination without [`Capability::ConditionalAppend`] is refused.
+//!   one that differs is a conflict, reported with the first difference, and nothing of it is overwritten
+//!   unless [`OnConflict`] says so. So a copy that was interrupted is resumed by starting it again, and starting
+//!   it twice changes nothing.
+//! - Every write to a log is conditional on the head that was compared (CONTRACT H2, H6), so nobody else's
+//!   entries are built upon or cut unseen. A destination without [`Capability::ConditionalAppend`] is refused.
+//!   A write whose outcome is unknown is settled by looking again (H5).
+//! - A source that is written to is read until a page says that there is no more; one that is cut or replaced
+//!   meanwhile is followed, as far as what the destination has of it was written by this run. [`Moved`] says
+//!   what happened.
 //! - What fails is reported with its segment and side, and the rest is done. What was copied of a segment
-//!   that failed is a prefix of it.
-//! - Memory holds a page of about 1 MiB or the largest entry, not a segment. (A store that keeps the
-//!   provided body of [`read_page`] reads a whole log for each page.)
+//!   that failed is a prefix of it. A store that fails on segment after segment is given up after a while.
+//! - Equal means equal entry by entry. The report has the count, the bytes and the SHA-256 ([`Digest`]) of all
+//!   that was compared.
 //!
-//! Two things lie outside the contract's reach: a trace without a segment is listed nowhere and so not
-//! found, and traces and pods have no head: two copies into one destination at the same moment could write
-//! them twice, which the proof would find.
+//! # Memory
+//!
+//! A run takes less than 64 MiB and four times the largest entry, however long a segment is and however many
+//! are worked on at once: pages and batches are a share of a fixed budget, and an entry larger than a share is
+//! read and held by one job at a time. On top of it comes about half a KiB for the report of each segment, and
+//! what the stores themselves hold. (A store that keeps the provided body of [`read_page`] reads a whole log for
+//! each page.) Before a run has seen the first pages, which tell how large entries are, jobs read one at a time;
+//! so only large entries that come after many small ones, in several segments at once, are in memory together.
+//!
+//! # Beyond the contract's reach
+//!
+//! A trace without a segment is listed nowhere and so not found. Traces and pods have no head: two copies into
+//! one destination at the same moment could write them twice, which the proof would find. A trace cannot be cut,
+//! so one that differs stays a conflict whatever the options say.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};

@@ -75,8 +75,7 @@ impl Prover<'_> {
         }
         let mut compared = self.compare(copy, tally);
         for _ in 0..REPEATS {
-            let may_follow = !compared.is_equal() && self.copier.is_behind(copy);
-            if !may_follow || !self.copier.copy(copy, tally) {
+            if compared.is_equal() || !self.copier.is_behind(copy) || !self.follow(copy, tally) {
                 break;
             }
             if !copy.is_complete() || copy.moved.deleted {
@@ -86,6 +85,14 @@ impl Prover<'_> {
         }
         self.patience.note(compared.failures());
         Some(compared)
+    }
+
+    /// Copies the segment again; whether there was anything to do.
+    fn follow<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) -> bool {
+        let cut = copy.log.cut;
+        let followed = self.copier.copy(copy, tally);
+        copy.moved.rewritten += usize::from(copy.log.cut > cut);
+        followed
     }
 
     /// A source that has grown since is none the worse for it.

@@ -249,7 +249,7 @@ fn outcome(report: &MigrateReport, copy: &SegmentCopy) -> &'static str {
         Some(Stop::GivenUp) => "given_up",
         Some(_) => "failed",
         None if copy.moved.deleted => "deleted",
-        None if cut > 0 => "replaced",
+        None if cut > 0 && copy.moved.rewritten == 0 => "replaced",
         None if already == 0 => "copied",
         None if appended > 0 => "appended",
         None => "equal",

@@ -166,7 +166,7 @@ pub(crate) fn planned_in_all(report: &MigrateReport, to: &str) -> String {
     let bytes: u64 = report.segments.iter().map(|copy| copy.log.bytes).sum();
     let complete = report.segments.iter().filter(|segment| segment.is_complete()).count();
     format!(
-        "{to}: {} ({bytes} bytes) would be copied; nothing stands against {complete} of {}",
+        "{to}: {} ({bytes} bytes) would be copied, and then {complete} of {} be complete",
         entries(report.entries_copied()),
         plural(report.segments.len(), "segment", "segments"),
     )

@@ -97,7 +97,7 @@ fn replacing_is_conditional() {
         _ => Ok(()),
     });
     let report = migrate_with(&case.source, &destination, |options| {
-        options.on_conflict = OnConflict::Replace
+        options.on_conflict = OnConflict::Replace;
     });
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments[0].log.cut, 0);

@@ -112,7 +112,7 @@ fn what_is_deleted_and_made_again_is_followed() {
         &source,
         &destination,
         vec![&mut || assert!(source.delete_segment(key.0, key.1).unwrap()), &mut || {
-            source.create_segment(key.0, key.1, &entries(&[C])).unwrap()
+            source.create_segment(key.0, key.1, &entries(&[C])).unwrap();
         }],
     );
     assert!(report.is_complete(), "{report:?}");

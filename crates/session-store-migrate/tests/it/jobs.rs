@@ -8,7 +8,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{MigrateOptions, OnConflict, Progress, Stop, migrate as run_migrate};
+use session_store_migrate::{
+    MigrateOptions, OnConflict, Progress, SegmentCopy, Stop, migrate as run_migrate,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::lens::{Call, Lens};
@@ -68,7 +70,7 @@ proptest! {
                 prop_assert!(matches!(copy.log.stopped.as_deref(), Some(Stop::Conflict(_))));
             }
         }
-        prop_assert_eq!(report.is_complete(), report.segments.iter().all(|copy| copy.is_complete()));
+        prop_assert_eq!(report.is_complete(), report.segments.iter().all(SegmentCopy::is_complete));
         prop_assert!(report.segments.is_sorted_by_key(|copy| (copy.session_id, copy.segment_id)));
     }
 }

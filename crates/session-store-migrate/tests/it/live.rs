@@ -191,6 +191,7 @@ fn what_is_rewritten_after_the_copying_is_followed_by_the_proof() {
         source.create_segment(key.0, key.1, &entries(&[C])).unwrap();
     });
     assert!(report.is_complete(), "{report:?}");
+    assert_eq!(report.segments[0].moved.rewritten, 1);
     assert_eq!(log_of(&destination, key.0, key.1), [C]);
 }
 
@@ -205,6 +206,7 @@ fn a_log_replaced_by_one_that_looks_alike_is_followed_in_the_end() {
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
+    assert_eq!(report.segments[0].moved.rewritten, 1);
     assert_eq!(log_of(&destination, key.0, key.1), [D, B, C]);
 }
 
