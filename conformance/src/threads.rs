@@ -3,6 +3,7 @@
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Verdict};
 
@@ -36,6 +37,9 @@ const TIMES: usize = 40;
 /// worker who does two things by turns is not always seen after the same one.
 const PACE: usize = 7;
 
+/// How long one side lets itself be held up, then it acts all the same: in some stores the other waits for it.
+const HELD_UP: Duration = Duration::from_millis(5);
+
 /// Runs `work(0)`, `work(1)` and so on in a thread of its own and `watch` here, each again and again, and
 /// `watch` once more after the last work. Neither gets far ahead, so that they meet on one core too, and a
 /// slow watcher has not ever more to look at.
@@ -49,7 +53,7 @@ pub(crate) fn during(
         let worker = scope.spawn(move || {
             let _raised = RaiseAtEnd(worked);
             for round in 0.. {
-                wait_while(|| round > PACE * looks.load(SeqCst) && !failed.load(SeqCst));
+                hold_up_while(|| round > PACE * looks.load(SeqCst) && !failed.load(SeqCst));
                 let enough = round >= TIMES && looks.load(SeqCst) >= TIMES;
                 if enough || failed.load(SeqCst) {
                     break;
@@ -61,7 +65,7 @@ pub(crate) fn during(
         });
         let _stopped = RaiseAtEnd(failed);
         loop {
-            wait_while(|| {
+            hold_up_while(|| {
                 looks.load(SeqCst) > PACE * rounds.load(SeqCst) + PACE && !worked.load(SeqCst)
             });
             let last = worked.load(SeqCst);
@@ -74,6 +78,12 @@ pub(crate) fn during(
             }
         }
     })
+}
+
+/// As [`wait_while`], but not for ever.
+fn hold_up_while(ahead: impl Fn() -> bool) {
+    let since = Instant::now();
+    wait_while(|| ahead() && since.elapsed() < HELD_UP);
 }
 
 /// Lets other threads run while the condition holds.
