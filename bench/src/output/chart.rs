@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::finding::{Finding, Goal, Unit};
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 900.0;
 /// Where the bars begin, and how long one is that is as fast as the floor.
-const ZERO: f64 = 400.0;
+const ZERO: f64 = 430.0;
 const ONE: f64 = 320.0;
 /// A faster one is cut off here.
 const MOST: f64 = 1.25;
@@ -71,11 +71,11 @@ fn bar(picture: &mut String, y: f64, finding: &Finding) {
         picture,
         r##"<text x="{}" y="{}" text-anchor="end" fill="#1f2328">{label}</text>
 <rect x="{ZERO}" y="{}" width="{length:.1}" height="12" fill="{color}"/>
-<text x="{:.1}" y="{}" fill="#1f2328">{}</text>"##,
+<text x="{}" y="{}" fill="#1f2328">{}</text>"##,
         ZERO - 8.0,
         y + 15.0,
         y + 5.0,
-        ZERO + length + 6.0,
+        ZERO + ONE * MOST + 10.0,
         y + 15.0,
         finding.shown(),
     );

@@ -4,6 +4,8 @@
 //! superset: a session is in it before it first holds the segment, and is never taken out. Among those that
 //! do hold it, the answer is the one that came to hold it first, which each segment says itself (L5).
 
+use std::fmt::Arguments;
+
 use redis::{Cmd, Value};
 use session_store_core::{SegmentId, SessionId, StoreError};
 
@@ -14,7 +16,11 @@ use crate::listing::{self, id};
 
 /// Writes down that the session may hold the segment, where lookups look, before it does (L5). Returns the
 /// least time of creation by which it comes after the other sessions that hold the segment now.
-pub(crate) fn make_known(client: &Client, attempt: &str, key: Key) -> Result<String, StoreError> {
+pub(crate) fn make_known(
+    client: &Client,
+    attempt: Arguments<'_>,
+    key: Key,
+) -> Result<String, StoreError> {
     let tag = Tag::of_holders(key.1);
     let together = [(tag, add(client, key)), (tag, members(client, key.1))];
     let replies = client.commands(attempt, &together)?;
@@ -31,7 +37,7 @@ pub(crate) fn session_of(
     client: &Client,
     segment_id: SegmentId,
 ) -> Result<Option<SessionId>, StoreError> {
-    let attempt = &format!("look up segment {segment_id}");
+    let attempt = format_args!("look up segment {segment_id}");
     let tag = Tag::of_holders(segment_id);
     let members = client.command(attempt, tag, &members(client, segment_id))?;
     let candidates = sessions(client, attempt, members)?;
@@ -66,7 +72,11 @@ fn members(client: &Client, segment_id: SegmentId) -> Cmd {
     members
 }
 
-fn sessions(client: &Client, attempt: &str, members: Value) -> Result<Vec<SessionId>, StoreError> {
+fn sessions(
+    client: &Client,
+    attempt: Arguments<'_>,
+    members: Value,
+) -> Result<Vec<SessionId>, StoreError> {
     let members = texts(members).ok_or_else(|| client.unexpected(attempt))?;
     Ok(members.iter().filter_map(|member| id(member)).collect())
 }
@@ -75,7 +85,7 @@ fn sessions(client: &Client, attempt: &str, members: Value) -> Result<Vec<Sessio
 /// microseconds by its server's clock.
 fn held_by(
     client: &Client,
-    attempt: &str,
+    attempt: Arguments<'_>,
     segment_id: SegmentId,
     candidates: &[SessionId],
 ) -> Result<Vec<(u64, SessionId)>, StoreError> {

@@ -78,7 +78,7 @@ impl RedisStore {
 
     fn write(
         &self,
-        attempt: &str,
+        attempt: fmt::Arguments<'_>,
         key: (SessionId, SegmentId),
         (mode, expected): (Mode, Expected),
         entries: &[LogEntry],
@@ -129,9 +129,9 @@ impl Store for RedisStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        let attempt = format!("create segment {segment_id}");
+        let attempt = format_args!("create segment {segment_id}");
         let how = (Mode::Replace, Expected::Any);
-        self.write(&attempt, (session_id, segment_id), how, entries).map(drop)
+        self.write(attempt, (session_id, segment_id), how, entries).map(drop)
     }
 
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
@@ -183,9 +183,9 @@ impl Store for RedisStore {
         if entries.is_empty() {
             return Ok(());
         }
-        let attempt = format!("append to segment {segment_id}");
+        let attempt = format_args!("append to segment {segment_id}");
         let how = (Mode::Append, Expected::Any);
-        self.write(&attempt, (session_id, segment_id), how, entries).map(drop)
+        self.write(attempt, (session_id, segment_id), how, entries).map(drop)
     }
 
     fn read_page(
@@ -213,9 +213,9 @@ impl Store for RedisStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let attempt = format!("append to segment {segment_id}");
+        let attempt = format_args!("append to segment {segment_id}");
         let how = (Mode::Append, Expected::Exactly(expected));
-        self.write(&attempt, (session_id, segment_id), how, entries)
+        self.write(attempt, (session_id, segment_id), how, entries)
     }
 
     fn truncate_if(

@@ -1,6 +1,6 @@
 //! Changes to a log: which script, with which keys, and what its answer means.
 
-use std::fmt::Display;
+use std::fmt::{Arguments, Display};
 
 use redis::Value;
 use session_store_core::{BackendError, Head, LogEntry, SegmentId, SessionId, StoreError};
@@ -72,7 +72,7 @@ pub(crate) struct Write<'a> {
 impl Write<'_> {
     /// Writes all entries in one step, and returns the head after it. A segment that must exist, or most
     /// likely does, is written to at once; any other is made known first.
-    pub(crate) fn run(&self, attempt: &str) -> Result<Head, StoreError> {
+    pub(crate) fn run(&self, attempt: Arguments<'_>) -> Result<Head, StoreError> {
         self.entries.iter().try_for_each(|entry| check_size(entry.as_json()))?;
         let mut staged = self.stage(attempt)?;
         let mut born = None;
@@ -97,7 +97,7 @@ impl Write<'_> {
 
     fn once(
         &self,
-        attempt: &str,
+        attempt: Arguments<'_>,
         staged: Option<&str>,
         born: Option<&str>,
     ) -> Result<Answer, StoreError> {
@@ -130,14 +130,22 @@ impl Write<'_> {
         Chunks(self.entries).nth(1).is_none()
     }
 
-    /// Sends entries that are too many for one call to a list of their own, and returns its key. So are many
-    /// entries for a log that has none: their list becomes the log's.
-    fn stage(&self, attempt: &str) -> Result<Option<String>, StoreError> {
+    /// Whether a list of entries shall become the log's, which it can where the log has none.
+    fn is_worth_staging(&self) -> bool {
+        let bytes = |entry: &LogEntry| entry.as_json().len();
+        self.creates() && self.entries.iter().map(bytes).sum::<usize>() >= MIN_STAGED_BYTES
+    }
+
+    /// Sends entries that are too many for one call, or worth it, to a list of their own, and returns its key.
+    fn stage(&self, attempt: Arguments<'_>) -> Result<Option<String>, StoreError> {
+        let is_one_call = self.is_one_call();
+        if is_one_call && !self.is_worth_staging() {
+            return Ok(None);
+        }
         let tag = Tag::of_session(self.key.0);
         let staging = self.client.keys.staging(tag, &Uuid::new_v4().simple().to_string());
-        if self.is_one_call() {
-            let is_staged = self.creates() && self.stage_at_once(tag, &staging).is_some();
-            return Ok(is_staged.then_some(staging));
+        if is_one_call {
+            return Ok(self.stage_at_once(tag, &staging).map(|()| staging));
         }
         for chunk in Chunks(self.entries) {
             let mut args = vec![STAGED_FOR];
@@ -149,13 +157,9 @@ impl Write<'_> {
         Ok(Some(staging))
     }
 
-    /// `None` where it is not worth it, or did not go well at the first attempt. Then the list, should there be
-    /// one, expires: both commands are obeyed or neither.
+    /// `None` where it did not go well at the first attempt. Then the list, should there be one, expires: both
+    /// commands are obeyed or neither.
     fn stage_at_once(&self, tag: Tag, staging: &str) -> Option<()> {
-        let bytes: usize = self.entries.iter().map(|entry| entry.as_json().len()).sum();
-        if bytes < MIN_STAGED_BYTES {
-            return None;
-        }
         let (mut push, mut expire) = (redis::cmd("RPUSH"), redis::cmd("PEXPIRE"));
         push.arg(staging);
         for entry in self.entries {
