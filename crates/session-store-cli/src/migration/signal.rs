@@ -4,7 +4,7 @@ use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Failure, OrCannot, warn};
 
 /// The exit status of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
@@ -23,6 +23,7 @@ impl StopSignal {
                 process::exit(INTERRUPTED);
             }
             is_told = true;
+            warn("finishing what is begun; interrupt again to end at once");
             // Nobody listens any more only when the program ends anyway.
             let _ = tell.send(());
         })

@@ -142,10 +142,8 @@ impl<W: Write> Export<'_, W> {
             }
             let entries = self.source.entries(session_id, segment_id, 0).take(head.entries());
             match spool(entries, &mut self.meter) {
-                Ok(spool) if spool.lines() == head.entries() => return Ok(Some(spool)),
-                Ok(_)
-                | Err(Stop::Source(StoreError::Conflict { .. } | StoreError::NotFound(_))) => {}
-                Err(stop) => return Err(stop),
+                Err(Stop::Source(StoreError::Conflict { .. } | StoreError::NotFound(_))) => {}
+                read => return read.map(Some),
             }
         }
         Err(Stop::Restless)

@@ -188,6 +188,7 @@ mod tests {
             "pods/Coder/metadata.json".to_owned(),
             "pods/coder/other".to_owned(),
             "pods/con/metadata.json".to_owned(),
+            "pods/lpt1.x/metadata.json".to_owned(),
             "pods//metadata.json".to_owned(),
             format!("pods/~{upper}/name"),
             format!("pods/{}/metadata.json", "x".repeat(65)),

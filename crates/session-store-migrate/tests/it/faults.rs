@@ -4,7 +4,7 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rstest::rstest;
@@ -16,7 +16,7 @@ use session_store_migrate::{
 };
 
 use crate::lens::{Call, Hook, Lens};
-use crate::{entries, migrate, migrate_with, store_with, trace, verify};
+use crate::{entries, log_of, migrate, migrate_with, store_with, trace, verify};
 
 /// So many jobs that a batch is small.
 fn many_jobs() -> MigrateOptions {
@@ -116,6 +116,24 @@ fn every_request_can_be_lost() {
         let report = migrate_with(&store, &destination, |options| *options = many_jobs());
         assert!(report.is_complete(), "request {nth} was lost: {report:?}");
     }
+}
+
+/// What stands where a lost append belongs, as many entries as it has, may be another's.
+#[test]
+fn another_writers_entry_is_not_taken_for_a_lost_one() {
+    let key = (SessionId::new(), SegmentId::new());
+    let (source, copy) = (store_with(key.0, key.1, &[r#"{"a":1}"#]), MemoryStore::new());
+    let once = AtomicBool::new(true);
+    let destination = Lens::hooked(&copy, move |call, store| match call {
+        Call::AppendIf if once.swap(false, Ordering::SeqCst) => {
+            store.append_all(key.0, key.1, &entries(&[r#"{"b":2}"#]))?;
+            Err(lost_reply())
+        }
+        _ => Ok(()),
+    });
+    let report = migrate(&source, &destination);
+    assert!(matches!(report.segments[0].log.stopped.as_deref(), Some(Stop::Moved { .. })));
+    assert_eq!(log_of(&copy, key.0, key.1), [r#"{"b":2}"#]);
 }
 
 /// A server that never answers is not asked for ever.

@@ -202,6 +202,25 @@ fn failures_pass() {
     assert_eq!(log_of(&destination, key.0, key.1), [A, B, B]);
 }
 
+/// A segment that failed is tried again in the next pass.
+#[test]
+fn the_failure_of_a_segment_passes() {
+    let key = (SessionId::new(), SegmentId::new());
+    let store = store_with(key.0, key.1, &[A]);
+    let once = AtomicBool::new(true);
+    let source = Lens::hooked(&store, move |call, _| match call {
+        Call::ReadPage if once.swap(false, Ordering::SeqCst) => {
+            Err(StoreError::Io(std::io::ErrorKind::ConnectionReset.into()))
+        }
+        _ => Ok(()),
+    });
+    let destination = MemoryStore::new();
+    let missing = || assert!(!destination.exists(key.0, key.1).unwrap());
+    let report = follow_through(&source, &destination, vec![&mut || missing()]);
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+}
+
 /// A pass over what stands still reads no page of a log.
 #[test]
 fn looking_is_cheap() {

@@ -137,6 +137,12 @@ fn what_is_packed_again_unchanged_is_accepted() {
     open(packed(&summed(files()))).unwrap();
 }
 
+/// The third bit of a frame's descriptor (RFC 8878, section 3.1.1.1.1).
+#[test]
+fn a_frame_has_a_checksum() {
+    assert_ne!(backup_of(&MemoryStore::new())[4] & 0b100, 0);
+}
+
 /// How the files of a backup are changed.
 type Change = fn(&mut Vec<Packed>);
 
