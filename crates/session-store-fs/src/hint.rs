@@ -106,7 +106,7 @@ impl Layout {
 
     /// The first session, by id, that holds the segment.
     fn search(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        let holders = self.session_folders()?.filter(|&id| self.holds(id, segment_id));
+        let holders = self.session_folders()?.into_iter().filter(|&id| self.holds(id, segment_id));
         Ok(holders.min())
     }
 }

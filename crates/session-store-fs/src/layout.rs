@@ -135,10 +135,11 @@ pub(crate) fn segment_of(name: &OsStr) -> Option<(SegmentId, Kind)> {
     })
 }
 
+/// The id that is spelt as we spell it: with hyphens, which no other spelling has at this length, in lower case.
 fn canonical(text: &str) -> Option<Uuid> {
-    let id = Uuid::try_parse(text).ok()?;
-    let mut spelling = Uuid::encode_buffer();
-    (id.hyphenated().encode_lower(&mut spelling) == text).then_some(id)
+    const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
+    let is_ours = text.len() == LENGTH && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_ours.then(|| Uuid::try_parse(text).ok())?
 }
 
 #[cfg(test)]

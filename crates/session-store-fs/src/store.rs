@@ -316,7 +316,8 @@ impl Store for FsStore {
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
         let mut found = false;
-        let segments: BTreeSet<_> = self.layout.files(session_id)?.map(|(id, _)| id).collect();
+        let files = self.layout.files(session_id)?;
+        let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();
         for segment_id in segments {
             found |= self.delete_segment(session_id, segment_id)?;
         }

@@ -148,9 +148,8 @@ fn sync_file_system(_: &Path) -> io::Result<()> {
 }
 
 /// The syncs of one open file, shared by all who append to it: whoever comes while one is under way waits for
-/// the next, which is one for all who wait. Those whose appends the last one saved are likely to come again at
-/// once; the next one waits for as many of them, for a quarter of the time that a sync takes at most (8 threads
-/// on one segment append nearly twice as fast for it).
+/// the next, which is one for all who wait. Those who waited for the last one are likely to come again at once;
+/// the next one waits until as many have, but for no more than a quarter of the time that a sync takes.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     turn: Mutex<Turn>,
@@ -163,14 +162,14 @@ struct Turn {
     written: u64,
     synced: u64,
     under_way: bool,
-    /// How many appends the last sync saved, and how long it took.
-    group: u64,
+    /// How many appends the last sync saved or held up, and how long it took.
+    writers: u64,
     took: Duration,
 }
 
 impl Turn {
     fn is_gathered(&self) -> bool {
-        self.written - self.synced >= self.group
+        self.written - self.synced >= self.writers
     }
 }
 
@@ -186,20 +185,24 @@ pub(crate) struct Written {
 impl GroupCommit {
     /// Notes a write to the file, of which the lock is held.
     pub(crate) fn written(self: &Arc<Self>, file: &Arc<File>, path: &Arc<Path>) -> Written {
-        let mut turn = self.turn();
-        turn.written += 1;
-        if turn.is_gathered() {
+        let (number, is_gathered) = {
+            let mut turn = self.turn();
+            turn.written += 1;
+            (turn.written, turn.is_gathered())
+        };
+        // Whoever is woken wants what was locked.
+        if is_gathered {
             self.gathered.notify_one();
         }
         let (file, path, commit) = (Arc::clone(file), Arc::clone(path), Arc::clone(self));
-        Written { file, path, commit, number: turn.written }
+        Written { file, path, commit, number }
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a group as large as the last one, but not for long.
+    /// Waits until as many have come as last time, but not for long.
     fn gather<'a>(&'a self, turn: MutexGuard<'a, Turn>) -> MutexGuard<'a, Turn> {
         let patience = turn.took / 4;
         let gathered = self.gathered.wait_timeout_while(turn, patience, |turn| !turn.is_gathered());
@@ -231,10 +234,11 @@ impl Written {
         let mut turn = self.commit.turn();
         turn.under_way = false;
         turn.took = begin.elapsed();
-        turn.group = saved - turn.synced;
+        turn.writers = turn.written - turn.synced;
         if result.is_ok() {
             turn.synced = saved;
         }
+        drop(turn);
         self.commit.over.notify_all();
         result
     }
