@@ -1,6 +1,6 @@
 //! The floor of a migration: each log read whole, split, its lines checked, and inserted at once.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,8 +22,24 @@ pub(super) trait Logs {
     fn each(&self, insert: &mut Insert<'_>) -> Done;
 }
 
-pub(super) fn timed(source: &dyn Logs, insert: &mut Insert<'_>) -> Answer<Duration> {
-    measure::timed(|| source.each(insert))
+/// Copies all logs, and syncs what is in the folder then, as a migration does where it can.
+pub(super) fn timed(
+    source: &dyn Logs,
+    insert: &mut Insert<'_>,
+    into: Option<&Path>,
+) -> Answer<Duration> {
+    measure::timed(|| {
+        source.each(insert)?;
+        into.map_or(Ok(()), sync)
+    })
+}
+
+fn sync(folder: &Path) -> Done {
+    for item in fs::read_dir(folder)? {
+        let path = item?.path();
+        if path.is_dir() { sync(&path)? } else { File::open(&path)?.sync_all()? }
+    }
+    Ok(File::open(folder)?.sync_all()?)
 }
 
 /// A folder with the logs of a store.

@@ -47,7 +47,7 @@ fn fs_to_sqlite(plan: &Plan) -> Answer<Vec<Finding>> {
         &|| {
             let into = plan.folder()?;
             let mut insert = by_hand::into_database(&into.join("store.db"))?;
-            by_hand::timed(&by_hand::Files(&source), &mut insert)
+            by_hand::timed(&by_hand::Files(&source), &mut insert, Some(&into))
         },
     )
 }
@@ -66,7 +66,8 @@ fn sqlite_to_fs(plan: &Plan) -> Answer<Vec<Finding>> {
         },
         &|| {
             let into = plan.folder()?;
-            by_hand::timed(&by_hand::Database::open(&path)?, &mut by_hand::into_files(&into))
+            let mut insert = by_hand::into_files(&into);
+            by_hand::timed(&by_hand::Database::open(&path)?, &mut insert, Some(&into))
         },
     )
 }
@@ -84,7 +85,8 @@ fn fs_to_redis(plan: &Plan) -> Answer<Vec<Finding>> {
         },
         &|| {
             let server = Server::start()?;
-            by_hand::timed(&by_hand::Files(&source), &mut by_hand::into_server(&server)?)
+            let mut insert = by_hand::into_server(&server)?;
+            by_hand::timed(&by_hand::Files(&source), &mut insert, None)
         },
     )
 }

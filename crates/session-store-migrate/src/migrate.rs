@@ -30,7 +30,7 @@ pub struct MigrateReport {
     /// What could not be copied at all.
     pub gaps: Vec<Gap>,
     /// What failed where all that comes after it depends on it: a store could not be listed, or not be opened
-    /// again for the proof.
+    /// again for the proof, or what was written not be synced.
     pub troubles: Vec<Failure>,
     /// What the options said about conflicts.
     pub on_conflict: OnConflict,
@@ -75,7 +75,8 @@ impl MigrateReport {
 ///
 /// Sessions and segments are begun in ascending order of their ids, the oldest first, and pods come last, so
 /// that what is there points to nothing that is not. A source that is written to meanwhile is looked at
-/// again, a few times, until nothing has moved; what has come to it by the end is told in the report.
+/// again, a few times, until nothing has moved; what has come to it by the end is told in the report. What was
+/// written is synced before the proof, where the destination has [`Capability::DurableSync`].
 ///
 /// `source` and `destination` open the stores. Each is called twice: to copy, and, all of that closed again,
 /// for the proof. Stores that are open already are passed by reference, `|| Ok(&store)`.
@@ -149,6 +150,7 @@ fn copy_and_prove<A: Store, B: Store>(
         let mut run = Run::new(pair, options);
         run.first_pass(keys, progress);
         passes(&mut run, progress);
+        run.make_durable();
         run.into_report()
     };
     if options.dry_run {

@@ -9,7 +9,7 @@ use crate::jobs::side_by_side;
 use crate::patience::Patience;
 use crate::pods::{CopiedPods, Pods};
 use crate::progress::Tally;
-use crate::side::Pair;
+use crate::side::{Pair, make_durable};
 use crate::target::Rights;
 use crate::{Failure, Gap, MigrateOptions, MigrateReport, Phase, Progress};
 
@@ -69,6 +69,13 @@ impl<'a> Run<'a> {
                 progress(Progress::Troubled(&failure));
                 self.troubles = vec![failure];
             }
+        }
+    }
+
+    /// After the last pass.
+    pub(crate) fn make_durable(&mut self) {
+        if !self.options.dry_run {
+            self.troubles.extend(make_durable(self.pair.destination).err());
         }
     }
 

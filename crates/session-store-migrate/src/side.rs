@@ -4,6 +4,8 @@ use std::fmt;
 
 use session_store_core::{Capability, Store};
 
+use crate::Failure;
+
 /// One of the two stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -73,4 +75,13 @@ impl<'a> Pair<'a> {
         let blind = |side: &Side| !self.store(*side).capabilities().has(Capability::ReadTraces);
         Side::BOTH.into_iter().filter(blind).map(Gap::Traces).collect()
     }
+}
+
+/// Makes what was written to the destination survive a power cut, where the store can do that. The source may
+/// be deleted once a copy is said to be complete.
+pub(crate) fn make_durable(destination: &dyn Store) -> Result<(), Failure> {
+    if !destination.capabilities().has(Capability::DurableSync) {
+        return Ok(());
+    }
+    destination.sync().map_err(Failure::of(Side::Destination, "sync what was written"))
 }

@@ -14,6 +14,7 @@ use super::progress::{BackupProgress, Meter, Step};
 use super::read::{Archive, Content};
 use crate::extend::{extend, extend_trace};
 use crate::patience::Patience;
+use crate::side::make_durable;
 use crate::{Difference, Extension, Gap, MigrateError, MigrateOptions, Side, Stop};
 
 /// What became of each log, trace and pod of a backup.
@@ -57,7 +58,8 @@ impl<R: Read + Seek> Backup<R> {
     /// # Errors
     /// [`BackupError::Store`] if the destination cannot append on condition; nothing was written then.
     /// [`BackupError::Read`] and [`BackupError::Damaged`] where the backup was changed since it was opened:
-    /// what was written by then stays. What the destination refuses stands in the report.
+    /// what was written by then stays; so it does where the destination fails to sync it
+    /// ([`MigrateError::Failed`]). What else the destination refuses stands in the report.
     pub fn restore(
         &mut self,
         destination: &dyn Store,
@@ -84,6 +86,7 @@ impl<R: Read + Seek> Backup<R> {
                 _ => drop(content.finish()?),
             }
         }
+        make_durable(destination).map_err(MigrateError::Failed)?;
         Ok(restore.report)
     }
 

@@ -16,6 +16,7 @@ pub(crate) enum Call {
     AppendIf,
     TruncateIf,
     AppendTrace,
+    Sync,
 }
 
 impl Call {
@@ -40,6 +41,8 @@ pub(crate) struct Lens {
     pub(crate) after: Hook,
     pub(crate) lacks: Option<Capability>,
     pub(crate) lacks_pods: bool,
+    /// Whether it can sync, which a store in memory cannot.
+    pub(crate) syncs: bool,
     /// How many entries it counts too many.
     pub(crate) overcounts: usize,
 }
@@ -53,6 +56,7 @@ impl Lens {
             after: Box::new(|_, _| Ok(())),
             lacks: None,
             lacks_pods: false,
+            syncs: false,
             overcounts: 0,
         }
     }
@@ -114,7 +118,10 @@ impl Store for Lens {
         self.call(Call::AppendTrace, |store| store.append_trace(session, segment, entry))
     }
     fn capabilities(&self) -> Capabilities {
-        let all = self.store.capabilities();
+        let mut all = self.store.capabilities();
+        if self.syncs {
+            all = all.with(Capability::DurableSync);
+        }
         all.iter().filter(|capability| Some(*capability) != self.lacks).collect()
     }
     fn pods(&self) -> Option<&dyn PodStore> {
@@ -163,5 +170,8 @@ impl Store for Lens {
         _: usize,
     ) -> Result<TracePage, StoreError> {
         self.call(Call::ReadTrace, |store| store.read_trace_page(session, segment, start, 0))
+    }
+    fn sync(&self) -> Done {
+        self.call(Call::Sync, |_| Ok(()))
     }
 }

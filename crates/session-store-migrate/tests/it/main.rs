@@ -3,6 +3,7 @@
 mod backup;
 mod conflict;
 mod dry;
+mod durable;
 mod extend;
 mod faults;
 mod follow;

@@ -1,0 +1,70 @@
+//! A copy that is said to be complete survives a power cut, where the destination can promise that.
+
+use std::io::{self, Cursor};
+use std::sync::{Arc, Mutex};
+
+use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_memory::MemoryStore;
+use session_store_migrate::backup::{Backup, BackupError, export};
+use session_store_migrate::{MigrateError, Selection};
+
+use crate::lens::{Call, Lens};
+use crate::{migrate, migrate_with, store_with};
+
+/// A destination that can sync, and what it was asked to change.
+fn syncing() -> (Lens, Arc<Mutex<Vec<Call>>>) {
+    let calls = Arc::<Mutex<Vec<Call>>>::default();
+    let seen = Arc::clone(&calls);
+    let hook = move |call: Call, _: &MemoryStore| {
+        if call.is_write() || call == Call::Sync {
+            seen.lock().unwrap().push(call);
+        }
+        Ok(())
+    };
+    (Lens { syncs: true, ..Lens::hooked(&MemoryStore::new(), hook) }, calls)
+}
+
+fn failing() -> Lens {
+    let hook = |call: Call, _: &MemoryStore| match call {
+        Call::Sync => Err(StoreError::io("sync", io::Error::other("the disk is gone"))),
+        _ => Ok(()),
+    };
+    Lens { syncs: true, ..Lens::hooked(&MemoryStore::new(), hook) }
+}
+
+fn source() -> MemoryStore {
+    store_with(SessionId::new(), SegmentId::new(), &["{}"])
+}
+
+#[test]
+fn a_copy_is_synced_when_all_is_written() {
+    let (destination, calls) = syncing();
+    assert!(migrate(&source(), &destination).is_complete());
+    assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
+}
+
+#[test]
+fn a_plan_syncs_nothing() {
+    let (destination, calls) = syncing();
+    migrate_with(&source(), &destination, |options| options.dry_run = true);
+    assert_eq!(*calls.lock().unwrap(), []);
+}
+
+#[test]
+fn a_copy_that_was_not_synced_is_not_complete() {
+    let report = migrate(&source(), &failing());
+    assert!(!report.is_complete());
+    assert_eq!(report.troubles[0].to_string(), "the destination: cannot sync what was written");
+}
+
+#[test]
+fn a_restored_backup_is_synced_too() {
+    let mut file = Vec::new();
+    export(&source(), &Selection::default(), &mut file, &mut |_| {}).unwrap();
+    let mut backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
+    let (destination, calls) = syncing();
+    assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
+    assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
+    let error = backup.restore(&failing(), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, BackupError::Store(MigrateError::Failed(_))), "{error:?}");
+}
