@@ -37,7 +37,8 @@ pub(super) const TRUNCATE_OR_REPLACE: Cut = |log, n| match n % 3 {
 
 const DELETE: Cut = |log, _| log.delete();
 
-/// Lets one actor read, another cut if there is a cut, and all others append; one order must explain what all of them were told.
+/// Lets one actor read, another cut if there is a cut, and all others append; one order must explain what all
+/// of them were told.
 pub(super) fn one_history(handles: &[Recorded], cut: Option<Cut>) -> Verdict {
     for _ in 0..ROUNDS {
         let history = History::default();

@@ -163,8 +163,11 @@ impl Count {
         } else {
             String::new()
         };
+        // How many parts a backup has is known when it has been read.
+        let parts =
+            if *parts == 0 { parts_done.to_string() } else { format!("{parts_done}/{parts}") };
         format!(
-            "{parts_done}/{parts}{left}, {} entries ({}/s), {} ({}/s)",
+            "{parts}{left}, {} entries ({}/s), {} ({}/s)",
             HumanCount(*entries),
             HumanCount((*entries as f64 / seconds) as u64),
             HumanBytes(*bytes),
@@ -185,6 +188,13 @@ mod tests {
         count.started(5000);
         let line = count.line(Duration::from_secs(2));
         assert_eq!(line, "1/4, 6s left, 3,000 entries (1,500/s), 4.00 MiB (2.00 MiB/s)");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_told() {
+        let mut count = Count::of("checking", 0);
+        count.parts_done = 3;
+        assert!(count.line(Duration::from_secs(2)).starts_with("3, "));
     }
 
     #[test]

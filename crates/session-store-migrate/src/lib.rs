@@ -3,7 +3,7 @@
 //! [`migrate()`] copies entries, empty segments, traces and pods, byte for byte and in order, opens both stores
 //! anew and compares them; [`follow()`] goes on copying until it is told to stop; [`verify()`] does the comparing
 //! alone. [`extend()`] is the step beneath: it brings one segment up to a source of entries, wherever they come
-//! from.
+//! from. With the feature `backup`, the module of that name writes a store into one file, and back.
 //!
 //! The rules, for each segment on its own:
 //!
@@ -20,6 +20,8 @@
 //!   what happened.
 //! - What fails is reported with its segment and side, and the rest is done. What was copied of a segment
 //!   that failed is a prefix of it. A store that fails on segment after segment is given up after a while.
+//! - What a run wrote is synced before the proof, where the destination can do that; what an earlier run wrote
+//!   that was killed is not.
 //! - Equal means equal entry by entry. The report has the count, the bytes and the SHA-256 ([`Digest`]) of all
 //!   that was compared.
 //!

@@ -30,8 +30,11 @@ pub struct MigrateReport {
     /// What could not be copied at all.
     pub gaps: Vec<Gap>,
     /// What failed where all that comes after it depends on it: a store could not be listed, or not be opened
-    /// again for the proof, or what was written not be synced.
+    /// again for the proof.
     pub troubles: Vec<Failure>,
+    /// Why the destination could not sync what was written to it, if it can sync and failed: a power cut may
+    /// take of it.
+    pub unsynced: Option<Failure>,
     /// What the options said about conflicts.
     pub on_conflict: OnConflict,
     /// Source and destination read back through handles opened anew, and compared: all that was copied or
@@ -46,6 +49,7 @@ impl MigrateReport {
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
             && self.troubles.is_empty()
+            && self.unsynced.is_none()
             && self.segments.iter().all(|copy| copy.is_complete() || self.is_skipped(copy))
             && self.pods.iter().all(|pod| pod.is_complete() || self.is_skipped_pod(pod))
             && self.proof.as_ref().is_none_or(VerifyReport::is_equal)
@@ -150,7 +154,6 @@ fn copy_and_prove<A: Store, B: Store>(
         let mut run = Run::new(pair, options);
         run.first_pass(keys, progress);
         passes(&mut run, progress);
-        run.make_durable();
         run.into_report()
     };
     if options.dry_run {

@@ -9,7 +9,7 @@ use crate::jobs::side_by_side;
 use crate::patience::Patience;
 use crate::pods::{CopiedPods, Pods};
 use crate::progress::Tally;
-use crate::side::{Pair, make_durable};
+use crate::side::{Pair, sync};
 use crate::target::Rights;
 use crate::{Failure, Gap, MigrateOptions, MigrateReport, Phase, Progress};
 
@@ -73,14 +73,10 @@ impl<'a> Run<'a> {
     }
 
     /// After the last pass.
-    pub(crate) fn make_durable(&mut self) {
-        if !self.options.dry_run {
-            self.troubles.extend(make_durable(self.pair.destination).err());
-        }
-    }
-
     pub(crate) fn into_report(self) -> MigrateReport {
+        let synced = if self.options.dry_run { Ok(()) } else { sync(self.pair.destination) };
         MigrateReport {
+            unsynced: synced.err(),
             segments: self.copies,
             pods: self.pods.into_copies(),
             gaps: self.trace_gaps.into_iter().chain(self.pod_gap).collect(),

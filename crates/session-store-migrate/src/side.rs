@@ -79,7 +79,7 @@ impl<'a> Pair<'a> {
 
 /// Makes what was written to the destination survive a power cut, where the store can do that. The source may
 /// be deleted once a copy is said to be complete.
-pub(crate) fn make_durable(destination: &dyn Store) -> Result<(), Failure> {
+pub(crate) fn sync(destination: &dyn Store) -> Result<(), Failure> {
     if !destination.capabilities().has(Capability::DurableSync) {
         return Ok(());
     }

@@ -63,7 +63,8 @@
 //! log that is cut or replaced between two parts is read again from the start. A batch over 4 MiB or 5,000
 //! entries is sent in parts and joined to the log in one step, which on a log that has entries takes the
 //! server about a second a million. Bytes go through Lua where a script decides about them, at about half the
-//! speed of plain lists; a log that is read whole, and one that is created with more than 64 KiB, do not. Listing all sessions asks for 256 sorted sets at once.
+//! speed of plain lists; a log that is read whole, and one that is created with more than 64 KiB, do not.
+//! Listing all sessions asks for 256 sorted sets at once.
 //!
 //! # What can be lost
 //!

@@ -121,6 +121,7 @@ impl<R> Outcome<R> {
                 told.insert(in_words(part));
             }
         }
+        problems.extend(self.report.unsynced.iter().map(|failure| chain(failure)));
         match &self.proof {
             Ok(unproved) => {
                 let untold = unproved.iter().filter(|found| !told.contains(&in_words(&found.part)));

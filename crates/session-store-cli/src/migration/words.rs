@@ -24,7 +24,7 @@ pub(crate) fn problems(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| stops(report, copy));
     let pods = report.pods.iter().filter_map(|pod| pod_problem(report, pod));
     let gaps = report.gaps.iter().map(Gap::to_string);
-    let troubles = report.troubles.iter().map(|trouble| chain(trouble));
+    let troubles = report.troubles.iter().chain(&report.unsynced).map(|trouble| chain(trouble));
     let unproved = report.proof.iter().flat_map(|proof| compared(proof, SIDES));
     segments
         .chain(pods)

@@ -14,8 +14,8 @@ use super::progress::{BackupProgress, Meter, Step};
 use super::read::{Archive, Content};
 use crate::extend::{extend, extend_trace};
 use crate::patience::Patience;
-use crate::side::make_durable;
-use crate::{Difference, Extension, Gap, MigrateError, MigrateOptions, Side, Stop};
+use crate::side::sync;
+use crate::{Difference, Extension, Failure, Gap, MigrateError, MigrateOptions, Side, Stop};
 
 /// What became of each log, trace and pod of a backup.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ pub struct RestoreReport {
     pub parts: Vec<PartRestore>,
     /// What the destination cannot keep.
     pub gaps: Vec<Gap>,
+    /// Why the destination could not sync what was written to it, if it can sync and failed: a power cut may
+    /// take of it.
+    pub unsynced: Option<Failure>,
 }
 
 /// What became of one log, trace or pod.
@@ -45,7 +48,9 @@ impl RestoreReport {
     /// Whether all that the backup has is in the destination.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.gaps.is_empty() && self.parts.iter().all(|part| part.stopped.is_none())
+        self.gaps.is_empty()
+            && self.unsynced.is_none()
+            && self.parts.iter().all(|part| part.stopped.is_none())
     }
 }
 
@@ -58,8 +63,7 @@ impl<R: Read + Seek> Backup<R> {
     /// # Errors
     /// [`BackupError::Store`] if the destination cannot append on condition; nothing was written then.
     /// [`BackupError::Read`] and [`BackupError::Damaged`] where the backup was changed since it was opened:
-    /// what was written by then stays; so it does where the destination fails to sync it
-    /// ([`MigrateError::Failed`]). What else the destination refuses stands in the report.
+    /// what was written by then stays. What the destination refuses stands in the report.
     pub fn restore(
         &mut self,
         destination: &dyn Store,
@@ -68,7 +72,8 @@ impl<R: Read + Seek> Backup<R> {
         if !destination.capabilities().has(Capability::ConditionalAppend) {
             return Err(MigrateError::Unconditional.into());
         }
-        let report = RestoreReport { parts: Vec::new(), gaps: self.gaps(destination) };
+        let report =
+            RestoreReport { parts: Vec::new(), gaps: self.gaps(destination), unsynced: None };
         let mut meter = Meter::new(progress);
         meter.begin(Step::Restore, self.manifest.members.len());
         let mut archive = Archive::new(&mut self.reader)?;
@@ -86,8 +91,8 @@ impl<R: Read + Seek> Backup<R> {
                 _ => drop(content.finish()?),
             }
         }
-        make_durable(destination).map_err(MigrateError::Failed)?;
-        Ok(restore.report)
+        let unsynced = sync(destination).err();
+        Ok(RestoreReport { unsynced, ..restore.report })
     }
 
     fn gaps(&self, destination: &dyn Store) -> Vec<Gap> {
