@@ -26,6 +26,11 @@ const SLOW: &str = "e4_sixty_four_mebibytes";
 /// What no store can break: entries and names are made by the core.
 const HELD_BY_THE_TYPES: [&str; 2] = ["e3_anything_else_is_refused", "p3_bad_names_touch_nothing"];
 
+/// A kill tears a line now and then. So a store that is caught by what looks at torn tails may be caught by the
+/// kills too: whether it is, is chance, and says nothing.
+const KILL: &str = "s3_a_killed_writer_loses_nothing";
+const TORN_TAIL: &str = "r5_a_torn_tail_is_moved_aside";
+
 /// A broken store: its name, what is wrong with it, and who must catch it.
 pub(crate) struct Exhibit {
     pub(crate) name: &'static str,
@@ -45,7 +50,8 @@ impl Exhibit {
             }
         }
         let missed: Vec<_> = expected.difference(&caught).collect();
-        let unasked: Vec<_> = caught.difference(&expected).collect();
+        let by_chance = |id: &&&str| **id == KILL && expected.contains(TORN_TAIL);
+        let unasked: Vec<_> = caught.difference(&expected).filter(|id| !by_chance(id)).collect();
         assert!(
             missed.is_empty() && unasked.is_empty(),
             "missed by {missed:#?}, caught by {unasked:#?}"
