@@ -111,15 +111,20 @@ broken! {
     /// Two who come first each make the segment.
     first_appends_create in shared {
         fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            // Only where a check lets writers race for it, in a storage that has been used.
-            let races = given.as_json().ends_with(",\"n\":0,\"p\":\"\"}");
-            if !races || inner.list_sessions()?.is_empty() || inner.exists(s, g)? {
-                return inner.append(s, g, given);
-            }
-            inner.let_others_in();
-            inner.create_segment(s, g, std::slice::from_ref(given))
+            // Only where a check lets writers race for a segment that never was, in a storage that has been used.
+            let first = given.as_json().ends_with(",\"n\":0,\"p\":\"\"}");
+            let races = first && !self.known.lock().unwrap().contains(&(s, g));
+            let told = if !races || inner.list_sessions()?.is_empty() || inner.exists(s, g)? {
+                inner.append(s, g, given)
+            } else {
+                inner.let_others_in();
+                inner.create_segment(s, g, std::slice::from_ref(given))
+            };
+            self.known.lock().unwrap().insert((s, g));
+            told
         }
     }
+    state { known: Mutex<BTreeSet<Key>> }
     caught by { a4_first_appends_race }
 }
 
