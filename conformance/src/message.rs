@@ -12,11 +12,11 @@ pub(crate) const MARK: &str = "@session-store ";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Open(String),
-    Append(SessionId, SegmentId, String),
-    AppendAll(SessionId, SegmentId, Vec<String>),
-    AppendIf(SessionId, SegmentId, Option<String>, Vec<String>),
+    Append(SessionId, SegmentId, Carried),
+    AppendAll(SessionId, SegmentId, Vec<Carried>),
+    AppendIf(SessionId, SegmentId, Option<String>, Vec<Carried>),
     AppendTrace(SessionId, SegmentId, String),
-    Create(SessionId, SegmentId, Vec<String>),
+    Create(SessionId, SegmentId, Vec<Carried>),
     Truncate(SessionId, SegmentId, usize),
     Delete(SessionId, SegmentId),
     ReadAll(SessionId, SegmentId),
@@ -75,12 +75,32 @@ pub(crate) fn indeterminate(operation: &str, cause: impl Into<String>) -> StoreE
     StoreError::Indeterminate { operation: operation.to_owned(), source }
 }
 
-pub(crate) fn texts(entries: &[LogEntry]) -> Vec<String> {
-    entries.iter().map(|entry| entry.as_json().to_owned()).collect()
+/// An entry on its way. It is parsed as it arrives and not in the call, where in a debug build that would take
+/// most of the time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct Carried(pub(crate) LogEntry);
+
+impl From<Carried> for String {
+    fn from(Carried(entry): Carried) -> Self {
+        entry.as_json().to_owned()
+    }
 }
 
-pub(crate) fn entries(texts: Vec<String>) -> Result<Vec<LogEntry>, StoreError> {
-    texts.into_iter().map(LogEntry::from_json).collect()
+impl TryFrom<String> for Carried {
+    type Error = StoreError;
+
+    fn try_from(text: String) -> Result<Self, StoreError> {
+        LogEntry::from_json(text).map(Self)
+    }
+}
+
+pub(crate) fn carried(entries: &[LogEntry]) -> Vec<Carried> {
+    entries.iter().cloned().map(Carried).collect()
+}
+
+pub(crate) fn entries(carried: Vec<Carried>) -> Vec<LogEntry> {
+    carried.into_iter().map(|Carried(entry)| entry).collect()
 }
 
 /// A head as it is printed, which is all of it.

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -9,7 +10,9 @@ use session_store_core::{
     Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError, TraceEntry,
 };
 
-use crate::message::{Fault, MARK, Request, entries, head, indeterminate, texts, told_head};
+use crate::message::{
+    Carried, Fault, MARK, Request, carried, entries, head, indeterminate, told_head,
+};
 use crate::serve::PROCESS;
 
 type Answer<T> = Result<T, StoreError>;
@@ -18,6 +21,7 @@ type Answer<T> = Result<T, StoreError>;
 pub(crate) struct Remote {
     child: Mutex<Child>,
     pipes: Mutex<Pipes>,
+    begun: AtomicUsize,
 }
 
 struct Pipes {
@@ -34,13 +38,19 @@ impl Remote {
             calls: child.stdin.take().expect("standard input is a pipe"),
             answers: BufReader::new(child.stdout.take().expect("standard output is a pipe")),
         };
-        let remote = Self { child: Mutex::new(child), pipes: Mutex::new(pipes) };
+        let (child, pipes) = (Mutex::new(child), Mutex::new(pipes));
+        let remote = Self { child, pipes, begun: AtomicUsize::new(0) };
         remote.pipes().answer()?;
         Ok(remote)
     }
 
     pub(crate) fn open(&self, address: &str) -> Answer<()> {
         self.ask(&Request::Open(address.to_owned()))
+    }
+
+    /// How many calls the process has said to be about to make, those that open a handle among them.
+    pub(crate) fn calls_begun(&self) -> usize {
+        self.begun.load(SeqCst)
     }
 
     /// Ends the process by SIGKILL, whatever it is at.
@@ -57,7 +67,7 @@ impl Remote {
 
     fn ask<T: DeserializeOwned>(&self, request: &Request) -> Answer<T> {
         let lost = |error: io::Error| indeterminate("a call in another process", error.to_string());
-        let told = self.pipes().call(request).map_err(lost)?;
+        let told = self.pipes().call(request, &self.begun).map_err(lost)?;
         let answer: Result<T, Fault> = serde_json::from_str(&told)?;
         Ok(answer?)
     }
@@ -70,10 +80,13 @@ impl Drop for Remote {
 }
 
 impl Pipes {
-    fn call(&mut self, request: &Request) -> io::Result<String> {
+    fn call(&mut self, request: &Request, begun: &AtomicUsize) -> io::Result<String> {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         self.calls.write_all(line.as_bytes())?;
+        // That the call begins; its own answer follows.
+        self.answer()?;
+        begun.fetch_add(1, SeqCst);
         self.answer()
     }
 
@@ -97,11 +110,11 @@ fn must_be_head(told: &str) -> Answer<Head> {
 
 impl Store for Remote {
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
-        self.ask(&Request::Append(s, g, entry.as_json().to_owned()))
+        self.ask(&Request::Append(s, g, Carried(entry.clone())))
     }
 
     fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
-        self.ask(&Request::ReadAll(s, g)).and_then(entries)
+        self.ask(&Request::ReadAll(s, g)).map(entries)
     }
 
     fn list_sessions(&self) -> Answer<Vec<SessionId>> {
@@ -117,7 +130,7 @@ impl Store for Remote {
     }
 
     fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.ask(&Request::Create(s, g, texts(entries)))
+        self.ask(&Request::Create(s, g, carried(entries)))
     }
 
     fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
@@ -137,13 +150,13 @@ impl Store for Remote {
     }
 
     fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.ask(&Request::AppendAll(s, g, texts(entries)))
+        self.ask(&Request::AppendAll(s, g, carried(entries)))
     }
 
     fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
-        let (texts, told): (Vec<String>, String) =
+        let (page, told): (Vec<Carried>, String) =
             self.ask(&Request::ReadPage(s, g, start, bytes))?;
-        Ok(Page::new(entries(texts)?, must_be_head(&told)?))
+        Ok(Page::new(entries(page), must_be_head(&told)?))
     }
 
     fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
@@ -159,7 +172,7 @@ impl Store for Remote {
         entries: &[LogEntry],
     ) -> Answer<Head> {
         let expected = expected.map(told_head);
-        let told: String = self.ask(&Request::AppendIf(s, g, expected, texts(entries)))?;
+        let told: String = self.ask(&Request::AppendIf(s, g, expected, carried(entries)))?;
         must_be_head(&told)
     }
 

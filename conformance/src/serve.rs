@@ -4,10 +4,10 @@ use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use session_store_core::{LogEntry, Store, StoreError, TraceEntry};
+use session_store_core::{Store, StoreError, TraceEntry};
 
 use crate::harness::Harness;
-use crate::message::{Fault, MARK, Request, entries, head, texts, told_head};
+use crate::message::{Carried, Fault, MARK, Request, carried, entries, head, told_head};
 
 /// Set in the environment of a process that a check has started.
 pub(crate) const PROCESS: &str = "SESSION_STORE_CONFORMANCE_PROCESS";
@@ -26,7 +26,9 @@ pub fn serve(harness: &dyn Harness) -> io::Result<()> {
     let mut handle = None;
     answer("ready")?;
     for line in io::stdin().lock().lines() {
-        let told: Result<Box<RawValue>, Fault> = match serde_json::from_str(&line?)? {
+        let request = serde_json::from_str(&line?)?;
+        answer("begun")?;
+        let told: Result<Box<RawValue>, Fault> = match request {
             Request::Open(address) => harness.open_at(&address).and_then(|store| {
                 handle = Some(store);
                 told(&())
@@ -56,24 +58,22 @@ fn told<T: Serialize>(value: &T) -> Result<Box<RawValue>, StoreError> {
 fn perform(store: &dyn Store, request: Request) -> Result<Box<RawValue>, StoreError> {
     match request {
         Request::Open(_) => told(&()),
-        Request::Append(s, g, text) => told(&store.append(s, g, &LogEntry::from_json(text)?)?),
-        Request::AppendAll(s, g, texts) => told(&store.append_all(s, g, &entries(texts)?)?),
-        Request::AppendIf(s, g, expected, texts) => {
+        Request::Append(s, g, Carried(entry)) => told(&store.append(s, g, &entry)?),
+        Request::AppendAll(s, g, batch) => told(&store.append_all(s, g, &entries(batch))?),
+        Request::AppendIf(s, g, expected, batch) => {
             let expected = expected.as_deref().and_then(head);
-            store
-                .append_if(s, g, expected, &entries(texts)?)
-                .and_then(|head| told(&told_head(head)))
+            told(&told_head(store.append_if(s, g, expected, &entries(batch))?))
         }
         Request::AppendTrace(s, g, text) => {
             told(&store.append_trace(s, g, &TraceEntry::from_json(text)?)?)
         }
-        Request::Create(s, g, texts) => told(&store.create_segment(s, g, &entries(texts)?)?),
+        Request::Create(s, g, log) => told(&store.create_segment(s, g, &entries(log))?),
         Request::Truncate(s, g, entries_len) => told(&store.truncate(s, g, entries_len)?),
         Request::Delete(s, g) => told(&store.delete_segment(s, g)?),
-        Request::ReadAll(s, g) => told(&texts(&store.read_all(s, g)?)),
+        Request::ReadAll(s, g) => told(&carried(&store.read_all(s, g)?)),
         Request::ReadPage(s, g, start, max_bytes) => {
             let page = store.read_page(s, g, start, max_bytes)?;
-            told(&(texts(&page.entries), told_head(page.head)))
+            told(&(carried(&page.entries), told_head(page.head)))
         }
         Request::Count(s, g) => told(&store.read_entry_count(s, g)?),
         Request::Exists(s, g) => told(&store.exists(s, g)?),

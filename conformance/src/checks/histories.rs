@@ -59,7 +59,7 @@ fn alone(log: &Observed<'_>, cut: Option<Cut>) -> Verdict {
     look(log)?;
     log.append(&signed(90, 0, 0));
     look(log)?;
-    let cuts = cut.map_or(0, |_| 4);
+    let cuts = cut.map_or(0, |_| 8);
     for (n, cut) in cut.iter().cycle().enumerate().take(cuts) {
         cut(log, n);
         look(log)?;

@@ -1,7 +1,6 @@
 //! A, C, H, T, S across processes: those that write at the same time, one that is killed, and one that finds
 //! no room.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,10 @@ use crate::threads::{race, wait_while};
 const PROCESSES: usize = 3;
 
 /// How often a writer is killed.
-const KILLS: usize = 16;
+const KILLS: usize = 20;
+
+/// How long after its beginning a call is surely under way, on a busy machine too.
+const LATE: Duration = Duration::from_millis(20);
 
 pub(crate) fn a3_other_processes_see_it(run: &Run<'_>) -> Verdict {
     let (here, there) = (run.open()?, run.open_processes(1)?);
@@ -95,14 +97,14 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> Verdict {
     for round in 0..KILLS {
         let process = run.start_process()?;
         let doomed = run.open_in(&process)?;
-        let begun = AtomicUsize::new(0);
+        let opened = process.calls_begun();
         let (call, moment) = strike(round, &mut random);
         let told = thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let log = Observed::new(Log::known(&doomed, ids), &history);
-                write_until_killed(log, entries, round, &begun)
+                write_until_killed(log, entries, round)
             });
-            wait_while(|| begun.load(SeqCst) <= call && !writer.is_finished());
+            wait_while(|| process.calls_begun() <= opened + call && !writer.is_finished());
             // Where in a call the signal strikes is the point, so this waits without a call of its own.
             let now = Instant::now();
             while now.elapsed() < moment {
@@ -129,28 +131,21 @@ const TRUNCATE: usize = 6;
 const REPLACE: usize = 11;
 
 /// Into which call of a round the signal strikes, and how far: into a cut every other time, which is rare
-/// and short, and must be whole all the same.
+/// and short, and must be whole all the same. Now and then it comes late, for calls that take long.
 fn strike(round: usize, random: &mut Random) -> (usize, Duration) {
     let (call, latest) = match round % 4 {
         0 => (TRUNCATE, 400),
         2 => (REPLACE, 400),
         _ => (random.below(13), 900),
     };
-    (call, Duration::from_micros(random.below(latest) as u64))
+    let at_once = Duration::from_micros(random.below(latest) as u64);
+    (call, if round % 5 == 4 { LATE } else { at_once })
 }
 
 /// Appends to a log of so many entries for the most part, and cuts and replaces now and then; returns what
 /// the last call was told.
-fn write_until_killed(
-    log: Observed<'_>,
-    mut entries: usize,
-    round: usize,
-    begun: &AtomicUsize,
-) -> Told {
+fn write_until_killed(log: Observed<'_>, mut entries: usize, round: usize) -> Told {
     for n in 0.. {
-        // Made before the call is said to begin: in a debug build that takes longer than the call.
-        let large = signed(round, n, odd_padding(n) % 40_961);
-        begun.store(n + 1, SeqCst);
         let told = match n % 13 {
             TRUNCATE if entries > 0 => {
                 entries -= 1;
@@ -162,7 +157,7 @@ fn write_until_killed(
             }
             _ => {
                 entries += 1;
-                log.append(&large)
+                log.append(&signed(round, n, odd_padding(n) % 40_961))
             }
         };
         if told != Told::Done {
