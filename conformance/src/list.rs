@@ -87,6 +87,7 @@ macro_rules! for_each_check {
                 l2_segments_newest_first L2 [] "list_segments has each segment once, by descending bytes";
                 l2_an_unknown_session_has_none L2 [] "an unknown session has no segments";
                 l3_a_trace_is_no_segment L3 [] "a trace alone makes neither session nor segment";
+                l3_a_trace_keeps_no_session L3 [delete] "a session of which only a trace is left is listed by no handle";
                 l3_a_pod_is_no_session L3 [pods] "a pod alone makes neither session nor segment";
                 l4_strays_are_left_alone L4 [folder] "other programs' files are ignored and left alone";
                 l5_the_holder_is_found L5 [] "a segment's session is found right after create, append and truncate to 0";

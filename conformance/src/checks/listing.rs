@@ -86,6 +86,23 @@ pub(crate) fn l3_a_trace_is_no_segment(run: &Run<'_>) -> Verdict {
     )
 }
 
+pub(crate) fn l3_a_trace_keeps_no_session(run: &Run<'_>) -> Verdict {
+    let (store, other) = (run.open()?, run.open()?);
+    let log = Log::new(&store);
+    log.sibling().trace(&trace("{}"))?;
+    for _ in 0..2 {
+        log.through(&other).append(&entry("{}"))?;
+        for store in [&store, &other] {
+            same(&store.list_sessions()?, &vec![log.session_id], "a session with a segment")?;
+        }
+        same(&log.delete()?, &true, "there was a segment")?;
+        for store in [&store, &other] {
+            same(&store.list_sessions()?, &Vec::new(), "only a trace is left of the session")?;
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> Verdict {
     let store = run.open()?;
     let log = Log::new(&store);

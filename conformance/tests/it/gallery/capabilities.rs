@@ -24,6 +24,7 @@ broken! {
         h1_a_recreated_segment_has_a_new_token
         h3_declared_or_refused
         h4_recreated_is_a_conflict
+        l3_a_trace_keeps_no_session
         l5_a_deleted_holder_is_not_named
         l5_others_may_leave
         t5_appends_meet_delete

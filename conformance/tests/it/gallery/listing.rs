@@ -1,5 +1,6 @@
 //! Stores that list something else than is there, or in another order.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError, TraceEntry, TracePage};
@@ -103,7 +104,28 @@ broken! {
         }
     }
     state { traced: Mutex<Vec<Key>> }
-    caught by { l3_a_trace_is_no_segment x1_a_trace_makes_nothing }
+    caught by { l3_a_trace_is_no_segment l3_a_trace_keeps_no_session x1_a_trace_makes_nothing }
+}
+
+broken! {
+    /// What was listed once is listed for as long as its folder is there.
+    trusts_the_folders_it_knows in shared {
+        fn append_trace(&self, inner: &Inner, (s, g): Key, entry: &TraceEntry) -> Answer<()> {
+            self.traced.lock().unwrap().push((s, g));
+            inner.append_trace(s, g, entry)
+        }
+        fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
+            let listed = inner.list_sessions()?;
+            let mut known = self.known.lock().unwrap();
+            known.extend(&listed);
+            let traced = self.traced.lock().unwrap();
+            let has_trace = |(s, g): &Key| inner.read_trace_page(*s, *g, 0, 1).is_ok_and(|page| !page.entries.is_empty());
+            known.retain(|s| listed.contains(s) || traced.iter().any(|key| key.0 == *s && has_trace(key)));
+            Ok(known.iter().rev().copied().collect())
+        }
+    }
+    state { known: Mutex<BTreeSet<SessionId>>, traced: Mutex<Vec<Key>> }
+    caught by { l3_a_trace_keeps_no_session }
 }
 
 broken! {
