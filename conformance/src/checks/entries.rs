@@ -1,6 +1,7 @@
 //! E: entries come back byte for byte, whichever way they went in.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError, StoreExt};
@@ -162,13 +163,17 @@ pub(crate) fn e4_two_hundred_levels(run: &Run<'_>) -> Verdict {
     log.must_hold(&[deep, wide], "200 levels of nesting are stored")
 }
 
+/// An entry of 64 MiB, made once: in a debug build it takes a while.
+static LARGE: LazyLock<LogEntry> =
+    LazyLock::new(|| entry(format!(r#"{{"large":"{}"}}"#, "0123456789abcdef".repeat(4 << 20))));
+
 pub(crate) fn e4_sixty_four_mebibytes(run: &Run<'_>) -> Verdict {
     let store = run.open()?;
     let log = Log::new(&store);
-    let large = entry(format!(r#"{{"large":"{}"}}"#, "0123456789abcdef".repeat(4 << 20)));
-    match log.append(&large) {
+    match log.append(&LARGE) {
         Ok(()) => {
-            same_entries(&log.entries()?, &[large], "a large entry is stored whole")?;
+            let stored = std::slice::from_ref(&*LARGE);
+            same_entries(&log.entries()?, stored, "a large entry is stored whole")?;
             log.append(&entry("{}"))?;
             same(&log.count()?, &2, "a large entry is one entry")
         }

@@ -14,9 +14,7 @@ stores. [`conformance.json`](conformance.json) has the same for programs.
 
 - A row is a check; the beginning of its name is its clause of the [contract](../conformance/CONTRACT.md).
 - *catches* is how many deliberately broken stores fail it; below each table they are named, and at the end
-  told. Each of them fails the checks named for it, and no other but by
-  chance one that races or kills (A4, C5, H2, S3, S6, T5). (`e4_sixty_four_mebibytes`, which takes a
-  second a store, runs only over the one that breaks it.)
+  told. Each of them fails the checks named for it, and no other.
 - A backend has passed, or the check cannot run over it (–), for a reason that is [given below](#what-cannot-run).
 ";
 

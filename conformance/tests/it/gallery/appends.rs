@@ -98,6 +98,7 @@ broken! {
         e1_kept_by_append
         e2_values_become_one_line
         e3_line_breaks_are_dropped
+        e4_sixty_four_mebibytes
         h4_recreated_is_a_conflict
         s6_first_opens_race
         t5_one_history_of_cuts
@@ -122,6 +123,10 @@ broken! {
             };
             self.known.lock().unwrap().insert((s, g));
             told
+        }
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+            self.known.lock().unwrap().insert((s, g));
+            inner.create_segment(s, g, entries)
         }
     }
     state { known: Mutex<BTreeSet<Key>> }

@@ -127,7 +127,7 @@ broken! {
             if fits { inner.append(s, g, given) } else { inner.append(s, g, &entry("{\"cut\":true}".into())) }
         }
     }
-    caught by { a4_every_entry_once_and_whole a4_segments_do_not_mix }
+    caught by { a4_every_entry_once_and_whole a4_segments_do_not_mix e4_sixty_four_mebibytes }
 }
 
 broken! {

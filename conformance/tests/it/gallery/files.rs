@@ -95,6 +95,7 @@ flawed! {
         r5_a_torn_tail_is_moved_aside
         r5_conditions_write_the_owed_newline
         r5_repair_under_other_handles
+        s3_a_killed_writer_loses_nothing
     }
 
     /// Takes the newline for the commit.
@@ -113,6 +114,7 @@ flawed! {
         r5_a_torn_tail_is_not_there
         r5_conditions_write_the_owed_newline
         r5_repair_under_other_handles
+        s3_a_killed_writer_loses_nothing
     }
 
     /// A torn tail is of no use to anybody.
@@ -199,7 +201,7 @@ flawed! {
     /// Whoever comes while another opens is turned away.
     opens_one_at_a_time has OpensOneAtATime caught by { s6_first_opens_race s6_processes_open_at_once }
 
-    /// A line is two writes, and nobody is kept out between them.
+    /// Nobody is kept out while a line is half written.
     locks_nothing has LocksNothing caught by {
         a4_each_writers_order_is_kept
         a4_every_entry_once_and_whole
@@ -263,7 +265,7 @@ flawed! {
     /// After an error something is written all the same.
     repeats_after_an_error has RepeatsAfterAnError caught by { a5_a_full_disk_changes_nothing }
 
-    /// A line is two writes, and the next append does not look.
+    /// What a failed or killed write has left stays, and the next append does not look.
     tears_and_glues has TearsAndGlues caught by {
         a5_a_full_disk_changes_nothing
         r5_a_log_of_nothing_but_a_tail

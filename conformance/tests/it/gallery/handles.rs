@@ -35,6 +35,7 @@ broken! {
     caught by {
         c4_the_count_is_what_is_read
         c5_a_writer_sees_that_it_is_not_alone
+        e4_sixty_four_mebibytes
         e4_the_empty_object
         h1_it_counts
         r6_the_traits_body_agrees

@@ -4,12 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, StoreError};
 
 use super::lines::{Lines, Tail};
-use super::moment::{SHORT, in_another_process};
+use super::moment::stay_half_done;
 use super::{Flaw, JsonlStore, remembered};
 use crate::twist::{Answer, Key};
 
@@ -42,7 +41,7 @@ impl JsonlStore {
         }
     }
 
-    /// Appends to the file in one write, after what its tail needs.
+    /// Appends to the file, after what its tail needs.
     pub(super) fn write(&self, key: Key, entries: &[LogEntry]) -> Answer<()> {
         let path = self.path(key);
         let is_new = !path.exists();
@@ -70,22 +69,12 @@ impl JsonlStore {
         if is_new { self.hold(key) } else { Ok(()) }
     }
 
+    /// Puts the bytes there in two writes, or takes back what there is of them.
     fn put(&self, path: &Path, file: &mut File, bytes: &[u8]) -> Answer<()> {
         let before = file.metadata()?.len();
         let (half, rest) = bytes.split_at(bytes.len() / 2);
-        let written = match self.flaw {
-            Flaw::LocksNothing | Flaw::LocksItsProcessOnly => file
-                .write_all(half)
-                .and_then(|()| self.let_others_in(path))
-                .and_then(|()| file.write_all(rest)),
-            // The moment is for the signal of a check that kills its process.
-            Flaw::TearsAndGlues if in_another_process() => file.write_all(half).and_then(|()| {
-                thread::sleep(SHORT);
-                file.write_all(rest)
-            }),
-            _ => file.write_all(bytes),
-        };
-        match written {
+        let moment = |()| self.hold_half_done(path);
+        match file.write_all(half).and_then(moment).and_then(|()| file.write_all(rest)) {
             Ok(()) => Ok(()),
             Err(_) if self.has(Flaw::SwallowsWriteErrors) => Ok(file.set_len(before)?),
             Err(error) => {
@@ -100,15 +89,25 @@ impl JsonlStore {
         }
     }
 
+    /// Holds the moment between the halves of a line open, for what a flaw has to do with it; the control too.
+    fn hold_half_done(&self, path: &Path) -> io::Result<()> {
+        match self.flaw {
+            Flaw::LocksNothing | Flaw::LocksItsProcessOnly => self.let_others_in(path),
+            Flaw::None | Flaw::TearsAndGlues | Flaw::GluesTornTails | Flaw::TornTailsAreFatal => {
+                stay_half_done(1);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Puts a whole new log in the place of the old one.
     pub(super) fn replace(&self, key: Key, bytes: &[u8]) -> Answer<()> {
         let path = self.path(key);
         fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
         if self.has(Flaw::ReplacesInPlace) {
             let mut file = File::create(&path)?;
-            if in_another_process() {
-                thread::sleep(10 * SHORT);
-            }
+            stay_half_done(10);
             file.write_all(bytes)?;
         } else {
             let new = path.with_extension("new");

@@ -11,12 +11,23 @@ use std::time::{Duration, Instant};
 /// How long it is held open: long enough for whoever wants to come, on a busy machine too.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// How long if somebody was waited for in vain before, and where a signal is to strike.
-pub(super) const SHORT: Duration = Duration::from_millis(1);
+/// How long if somebody was waited for in vain before.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// How long a call stays half done for the signal of a check that kills its process: longer than the rest of
+/// the call takes, so that most signals strike here.
+const HALF_DONE: Duration = Duration::from_millis(3);
 
 /// Whether this is a process that a check has started.
 pub(super) fn in_another_process() -> bool {
     std::env::var_os("SESSION_STORE_CONFORMANCE_PROCESS").is_some()
+}
+
+/// Stays half done where a check may kill the process.
+pub(super) fn stay_half_done(times: u32) {
+    if in_another_process() {
+        thread::sleep(times * HALF_DONE);
+    }
 }
 
 /// Whether nobody else can come: a check's own thread waits for those that it starts.
