@@ -25,9 +25,22 @@ pub(crate) struct Cluster {
 struct Map {
     /// Empty until the first node has been asked.
     owners: Vec<Option<Arc<Node>>>,
-    /// All that were ever named, so that none loses its connections to a new map.
+    /// All that have slots, and who was named since, so that none loses its connections to a new map.
     nodes: HashMap<Host, Arc<Node>>,
     doubted: bool,
+    /// How often nodes were asked for the map.
+    questions: usize,
+}
+
+impl Map {
+    /// The nodes that have slots, each once, in the order of their addresses.
+    fn masters(&self) -> Vec<Arc<Node>> {
+        let mut masters: Vec<_> = self.owners.iter().flatten().cloned().collect();
+        masters.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        masters.sort_by_key(|node| node.address.to_string());
+        masters.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        masters
+    }
 }
 
 impl Cluster {
@@ -46,12 +59,7 @@ impl Cluster {
     }
 
     pub(crate) fn owners(&self, deadline: Instant) -> RedisResult<Vec<Arc<Node>>> {
-        let map = self.known(deadline)?;
-        let mut owners: Vec<_> = map.owners.iter().flatten().cloned().collect();
-        owners.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        owners.sort_by_key(|node| node.address.to_string());
-        owners.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        Ok(owners)
+        Ok(self.known(deadline)?.masters())
     }
 
     pub(crate) fn doubt(&self) {
@@ -90,14 +98,25 @@ impl Cluster {
             let node = self.node(&mut map, host);
             map.owners[usize::from(first)..=usize::from(last)].fill(Some(node));
         }
+        let masters = map.masters();
+        map.nodes.retain(|_, node| masters.iter().any(|master| Arc::ptr_eq(master, node)));
         map
     }
 
-    /// The nodes that are known, then the seeds.
+    /// The nodes that have slots, as far as is known, then the seeds. The nodes take turns at being the
+    /// first, since one that has lost touch with the others goes on giving the same wrong answer.
     fn askable(&self, map: &mut Map) -> Vec<Arc<Node>> {
-        let known: Vec<_> = map.nodes.values().cloned().collect();
-        let seeds = self.seeds.iter().map(|seed| self.node(map, seed.clone()));
-        known.into_iter().chain(seeds).collect()
+        let mut nodes = map.masters();
+        let turn = map.questions % nodes.len().max(1);
+        nodes.rotate_left(turn);
+        map.questions += 1;
+        for seed in &self.seeds {
+            let seed = self.node(map, seed.clone());
+            if !nodes.iter().any(|node| Arc::ptr_eq(node, &seed)) {
+                nodes.push(seed);
+            }
+        }
+        nodes
     }
 
     fn node(&self, map: &mut Map, host: Host) -> Arc<Node> {
@@ -111,16 +130,26 @@ impl Cluster {
     }
 }
 
-/// The answer of the first node that has one.
+/// The answer of the first node that knows who has each slot, or else of the one that knows most: one that
+/// has left the Cluster knows nothing.
 fn ask_any(nodes: &[Arc<Node>], deadline: Instant) -> RedisResult<Vec<Range>> {
-    let mut last = failed(String::from("the Cluster has no nodes"));
+    let mut best = Err(failed(String::from("the Cluster has no nodes")));
     for node in nodes {
-        match ask(node, deadline) {
-            Ok(ranges) => return Ok(ranges),
-            Err(error) => last = error,
+        let answer = ask(node, deadline);
+        if best.is_err() || covered(&best) < covered(&answer) {
+            best = answer;
+        }
+        if covered(&best) == SLOTS || Instant::now() >= deadline {
+            break;
         }
     }
-    Err(last)
+    best
+}
+
+/// For how many slots an answer names a node.
+fn covered(answer: &RedisResult<Vec<Range>>) -> usize {
+    let slots = |range: &Range| usize::from(range.last - range.first) + 1;
+    answer.as_ref().map_or(0, |ranges| ranges.iter().map(slots).sum())
 }
 
 fn ask(node: &Node, deadline: Instant) -> RedisResult<Vec<Range>> {

@@ -1,8 +1,6 @@
 //! A look at the servers when a store is opened: whether they are new enough, and what of their
 //! configuration an operator should know.
 
-use std::time::Instant;
-
 use redis::Connection;
 use session_store_core::StoreError;
 
@@ -10,16 +8,16 @@ use crate::client::Client;
 use crate::options::too_old;
 use crate::verdict::{Verdict, told};
 
-/// What is worth a warning, of all servers. They must all be reached now.
+/// What is worth a warning, of all servers. They must all be reached at the first attempt.
 pub(crate) fn servers(client: &Client) -> Result<Vec<String>, StoreError> {
-    let now = Instant::now();
+    let deadline = client.deadline();
     let failed = |error| {
         let transient = Verdict::of_connecting(&error) != Verdict::Refused;
         told(error, format!("open {}", client.place()), transient)
     };
     let mut warnings = Vec::new();
-    for node in client.topology().owners(now).map_err(failed)? {
-        let mut connection = node.take(now).map_err(failed)?;
+    for node in client.topology().owners(deadline).map_err(failed)? {
+        let mut connection = node.take(deadline).map_err(failed)?;
         let info = redis::cmd("INFO").query::<String>(&mut *connection).map_err(failed)?;
         if let Some(version) = field(&info, "redis_version").filter(|version| !is_new(version)) {
             return Err(too_old(client, version));

@@ -29,9 +29,11 @@ impl Topology {
             Place::Socket(path) => {
                 Self::Server(Arc::new(Node::new(Address::Socket(path.clone()), connector, most)))
             }
-            Place::Sentinel { sentinels, service, tls } => {
+            Place::Sentinel { sentinels, service, login, tls } => {
                 connector.tls = *tls;
-                Self::Sentinel(Sentinel::new(sentinels.clone(), service.clone(), connector, most))
+                let (sentinels, service) = (sentinels.clone(), service.clone());
+                let login = login.clone();
+                Self::Sentinel(Sentinel::new(sentinels, service, login, connector, most))
             }
             Place::Cluster { seeds, tls } => {
                 connector.tls = *tls;

@@ -18,10 +18,15 @@ const SENTINEL_PORT: u16 = 26379;
 ///
 /// `rediss`, `rediss-sentinel` and `rediss-cluster` are the same with TLS. User and password stand before
 /// the hosts as `USER:PASSWORD@` or `:PASSWORD@`; in them `%` and two hexadecimal digits stand for a byte.
-/// They are for the servers that hold the data: Sentinels are asked without a login. The option `?prefix=…`
-/// sets what all keys begin with.
+/// They are for the servers that hold the data.
 ///
-/// `Display` and `Debug` leave the password out.
+/// | option | means |
+/// |---|---|
+/// | `prefix=TEXT` | what all keys begin with |
+/// | `sentinel_password=PASSWORD` | what the Sentinels themselves want; they get no login without it |
+/// | `sentinel_username=USER` | whom to log in as at the Sentinels, if they have users |
+///
+/// `Display` and `Debug` leave passwords out.
 ///
 /// ```
 /// use session_store_redis::RedisUrl;
@@ -43,7 +48,7 @@ pub struct RedisUrl {
 pub(crate) enum Place {
     Server { host: Host, tls: bool },
     Socket(PathBuf),
-    Sentinel { sentinels: Vec<Host>, service: String, tls: bool },
+    Sentinel { sentinels: Vec<Host>, service: String, login: Login, tls: bool },
     Cluster { seeds: Vec<Host>, tls: bool },
 }
 
@@ -114,12 +119,23 @@ impl RedisUrl {
     fn with_options(mut self, query: &str) -> Parsed<Self> {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (option, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match (option, &self.place) {
+            match (option, &mut self.place) {
                 ("prefix", _) => self.prefix = Some(decode(value)?),
                 ("db", Place::Socket(_)) => self.database = database(value)?,
                 ("db", _) => return refuse("the database follows the host: redis://HOST:PORT/DB"),
-                // Not repeated: it could be a part of a password with a question mark in it.
-                _ => return refuse("the only option is prefix; in a password, ? is written %3F"),
+                ("sentinel_username", Place::Sentinel { login, .. }) => {
+                    login.user = Some(decode(value)?).filter(|user| !user.is_empty());
+                }
+                ("sentinel_password", Place::Sentinel { login, .. }) => {
+                    login.password = Some(decode(value)?);
+                }
+                // Not repeated: it could be a part of a password with such a sign in it.
+                _ => {
+                    return refuse(
+                        "the options are prefix, and for Sentinels sentinel_username and \
+                         sentinel_password; in a password, ? is written %3F and & is written %26",
+                    );
+                }
             }
         }
         Ok(self)
@@ -151,8 +167,8 @@ fn sentinel(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
         );
     }
     let service = decode(service)?;
-    let sentinels = self::hosts(hosts, SENTINEL_PORT)?;
-    Ok((Place::Sentinel { sentinels, service, tls }, database(path)?))
+    let (sentinels, login) = (self::hosts(hosts, SENTINEL_PORT)?, Login::default());
+    Ok((Place::Sentinel { sentinels, service, login, tls }, database(path)?))
 }
 
 fn cluster(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
@@ -241,7 +257,7 @@ impl fmt::Display for RedisUrl {
                 let path: Vec<_> = path.to_string_lossy().split('/').map(encode).collect();
                 write!(f, "redis+unix://{login}{}", path.join("/"))?;
             }
-            Place::Sentinel { sentinels, service, tls } => {
+            Place::Sentinel { sentinels, service, tls, .. } => {
                 let (sentinels, service) = (Listed(sentinels), encode(service));
                 write!(f, "redis{}-sentinel://{login}{sentinels}/{service}", s(tls))?;
             }
@@ -256,6 +272,9 @@ impl fmt::Display for RedisUrl {
             _ => write!(f, "/{database}")?,
         }
         options.extend(prefix.as_ref().map(|prefix| format!("prefix={}", encode(prefix))));
+        if let Place::Sentinel { login: Login { user: Some(user), .. }, .. } = place {
+            options.push(format!("sentinel_username={}", encode(user)));
+        }
         if options.is_empty() { Ok(()) } else { write!(f, "?{}", options.join("&")) }
     }
 }
@@ -292,6 +311,10 @@ mod tests {
     #[case("unix:///r.sock?db=2", "redis+unix:///r.sock?db=2")]
     #[case("redis-sentinel://a,b:2/main", "redis-sentinel://a:26379,b:2/main")]
     #[case("rediss-sentinel://a:1/main/3", "rediss-sentinel://a:1/main/3")]
+    #[case(
+        "redis-sentinel://a:1/m?sentinel_username=u",
+        "redis-sentinel://a:1/m?sentinel_username=u"
+    )]
     #[case("redis-cluster://a:1,b:2", "redis-cluster://a:1,b:2")]
     #[case("redis-cluster://u:p@a:1/0", "redis-cluster://u@a:1")]
     fn reads_and_writes(#[case] text: &str, #[case] written: &str) {
@@ -308,6 +331,15 @@ mod tests {
         assert_eq!(url.login.password.as_deref(), Some("p@/:x"));
     }
 
+    #[test]
+    fn sentinels_have_a_login_of_their_own() {
+        let text = "redis-sentinel://u:p@a/main?sentinel_username=w%40&sentinel_password=q=%26";
+        let url: RedisUrl = text.parse().unwrap();
+        let Place::Sentinel { login, .. } = url.place else { panic!("{text}") };
+        assert!(url.login == Login { user: Some("u".into()), password: Some("p".into()) });
+        assert!(login == Login { user: Some("w@".into()), password: Some("q=&".into()) });
+    }
+
     #[rstest]
     #[case("redis:h", "redis://HOST")]
     #[case("http://h", "schemes of Redis")]
@@ -316,7 +348,8 @@ mod tests {
     #[case("redis://h:x", "port is a number")]
     #[case("redis://h/x", "database is a number")]
     #[case("redis://h?db=2", "follows the host")]
-    #[case("redis://h?colour=red", "only option is prefix")]
+    #[case("redis://h?colour=red", "options are prefix")]
+    #[case("redis://h?sentinel_password=x", "for Sentinels")]
     #[case("redis://%zz@h", "%25")]
     #[case("redis://[::1", "ends with ]")]
     #[case("redis+unix://h/r.sock", "absolute path")]
@@ -333,6 +366,10 @@ mod tests {
     #[case("redis://u:hunter2/x@h")]
     #[case("redis://u:x?hunter2@h")]
     #[case("redis+unix://:hunter2@/r.sock?prefix=x")]
+    #[case("redis-sentinel://h/main?sentinel_username=u&sentinel_password=hunter2")]
+    #[case("redis-sentinel://h/main?sentinel_password=x&hunter2")]
+    #[case("redis-sentinel://h/main?sentinel_password=hunter2%")]
+    #[case("redis://h?sentinel_password=hunter2")]
     fn no_password_is_ever_shown(#[case] text: &str) {
         let shown = match text.parse::<RedisUrl>() {
             Ok(url) => format!("{url} {url:?}"),

@@ -1,85 +1,183 @@
 //! A master is lost, and what it had acknowledged may be lost with it: a writer is told, and nothing is
-//! there twice or with a gap.
+//! there twice or with a gap. A master that hands over loses nothing.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+use rstest::rstest;
+use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::{RedisOptions, RedisStore};
 
+use crate::load::{self, RaiseAtEnd, WRITERS, amount};
+use crate::servers::cluster::Cluster;
 use crate::servers::sentinel::Group;
+use crate::servers::{Server, wait_for};
 
-fn open(group: &Group) -> RedisStore {
+fn open(url: &str) -> RedisStore {
     let mut options = RedisOptions::new();
-    options.response_timeout(Duration::from_millis(300)).retry_for(Duration::from_secs(30));
-    options.create(true).open(&group.url()).unwrap()
+    options.response_timeout(Duration::from_millis(300)).retry_for(Duration::from_secs(60));
+    options.create(true).open(url).unwrap()
 }
 
 fn entry(writer: usize, n: usize) -> LogEntry {
     LogEntry::from_json(format!(r#"{{"writer":{writer},"n":{n}}}"#)).unwrap()
 }
 
+/// A log of one entry, and its head.
+struct Log<'a> {
+    store: &'a RedisStore,
+    session: SessionId,
+    segment: SegmentId,
+    kept: Head,
+}
+
+impl<'a> Log<'a> {
+    fn begin(store: &'a RedisStore) -> Self {
+        let (session, segment) = (SessionId::new(), SegmentId::new());
+        let kept = store.append_if(session, segment, None, &[entry(0, 0)]).unwrap();
+        Self { store, session, segment, kept }
+    }
+
+    /// Has one more entry acknowledged by the master, and lost with it.
+    fn lose_an_entry(&self, master: &mut Server, replica: &Server) {
+        let Self { store, session, segment, kept } = *self;
+        wait_for("the replica to be in step", || replica.is_in_step_with(master));
+        replica.signal("STOP");
+        let mut cut = redis::cmd("CLIENT");
+        cut.arg(&["KILL", "TYPE", "replica"]);
+        assert_eq!(cut.query::<i64>(&mut master.connection()).unwrap(), 1);
+        let lost = store.append_if(session, segment, Some(kept), &[entry(0, 1)]).unwrap();
+        master.kill();
+        replica.signal("CONT");
+
+        let append = |head| store.append_if(session, segment, Some(head), &[entry(0, 2)]);
+        let error = append(lost).unwrap_err();
+        assert!(error.is_conflict(), "{error:?}");
+        assert_eq!(store.head(session, segment).unwrap(), Some(kept));
+        assert_eq!(store.read_all(session, segment).unwrap(), [entry(0, 0)]);
+
+        // As many entries as before the loss, but not the same: still a conflict.
+        store.append(session, segment, &entry(1, 0)).unwrap();
+        let error = append(lost).unwrap_err();
+        assert!(error.is_conflict(), "{error:?}");
+    }
+}
+
 #[test]
 fn a_writer_whose_entries_were_lost_gets_a_conflict() {
     let mut group = Group::start();
-    let store = open(&group);
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let kept = store.append_if(session, segment, None, &[entry(0, 0)]).unwrap();
-    let synced: i64 =
-        redis::cmd("WAIT").arg(1).arg(5000).query(&mut group.master.connection()).unwrap();
-    assert_eq!(synced, 1);
+    let store = open(&group.url());
+    Log::begin(&store).lose_an_entry(&mut group.master, &group.replica);
+}
 
-    group.replica.signal("STOP");
-    let cut: i64 = redis::cmd("CLIENT")
-        .arg(&["KILL", "TYPE", "replica"])
-        .query(&mut group.master.connection())
-        .unwrap();
-    assert_eq!(cut, 1);
-    let lost = store.append_if(session, segment, Some(kept), &[entry(0, 1)]).unwrap();
-    group.master.kill();
-    group.replica.signal("CONT");
-
-    let error = store.append_if(session, segment, Some(lost), &[entry(0, 2)]).unwrap_err();
-    assert!(error.is_conflict(), "{error:?}");
-    assert_eq!(store.head(session, segment).unwrap(), Some(kept));
-    assert_eq!(store.read_all(session, segment).unwrap(), [entry(0, 0)]);
-
-    // As many entries as before the loss, but not the same: still a conflict.
-    store.append(session, segment, &entry(1, 0)).unwrap();
-    let error = store.append_if(session, segment, Some(lost), &[entry(0, 2)]).unwrap_err();
-    assert!(error.is_conflict(), "{error:?}");
+#[test]
+fn a_writer_whose_entries_a_cluster_lost_gets_a_conflict() {
+    let mut cluster = Cluster::start_replicated(&[]);
+    let store = open(&cluster.url());
+    let log = Log::begin(&store);
+    let index = cluster.node_with(&format!("*:log:{}:*", log.session));
+    log.lose_an_entry(&mut cluster.nodes[index], &cluster.replicas[index]);
 }
 
 #[test]
 fn a_failover_under_writers_leaves_no_gap_and_nothing_twice() {
     let mut group = Group::start();
-    let store = open(&group);
-    thread::scope(|scope| {
-        let store = &store;
-        let until = Instant::now() + Duration::from_secs(8);
-        let writers: Vec<_> =
-            (0..4).map(|writer| scope.spawn(move || write_until(store, writer, until))).collect();
-        thread::sleep(Duration::from_millis(500));
+    let store = open(&group.url());
+    write_during(&store, |progress| {
+        progress.wait_for_more();
         group.master.kill();
+        wait_for("the replica to take over", || group.replica.is_master());
+        progress.wait_for_more();
+    });
+}
+
+#[rstest]
+#[case::killed(Cluster::lose_master)]
+#[case::stalled(Cluster::stall_master)]
+fn takeovers_in_a_cluster_leave_no_gap_and_nothing_twice(#[case] trouble: fn(&mut Cluster, usize)) {
+    let mut cluster = Cluster::start_replicated(&[]);
+    let store = open(&cluster.url());
+    let takeovers = amount("TAKEOVERS", 2);
+    write_during(&store, |progress| {
+        for takeover in 0..takeovers {
+            progress.wait_for_more();
+            trouble(&mut cluster, takeover % 3);
+        }
+        progress.wait_for_more();
+    });
+}
+
+#[test]
+fn masters_that_hand_over_while_slots_move_lose_and_repeat_nothing() {
+    // Only who is asked to takes over, however slow this machine is.
+    let mut cluster = Cluster::start_replicated(&["--cluster-replica-no-failover", "yes"]);
+    let store = open(&cluster.url());
+    let handovers = amount("HANDOVERS", 3);
+    let mut moves = 0;
+    let record = load::write_during(&store, || {
+        for handover in 0..handovers {
+            cluster.hand_over(handover % 3);
+            for (slot, node) in cluster.used_slots() {
+                cluster.move_slot(slot, node, (node + 1) % 3);
+                moves += 1;
+            }
+        }
+    });
+    let count = record.check(&store);
+    println!("{handovers} masters handed over, {moves} slots moved: {count:?}");
+    assert_eq!((count.unknown, count.refused), (0, 0), "{count:?}");
+    assert!(count.acknowledged > WRITERS, "{count:?}");
+}
+
+/// How many entries each writer has had acknowledged so far.
+struct Progress([AtomicUsize; 4]);
+
+impl Progress {
+    /// Waits until each writer has got on.
+    fn wait_for_more(&self) {
+        let now = || self.0.iter().map(|count| count.load(Ordering::SeqCst));
+        let enough: Vec<_> = now().map(|count| count + 50).collect();
+        wait_for("every writer to get on", || now().zip(&enough).all(|(count, &e)| count >= e));
+    }
+}
+
+/// Lets 4 writers append, each to a log of its own, while `trouble` goes on.
+fn write_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) {
+    let (progress, over) = (Progress(Default::default()), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let over = &over;
+        let raised = RaiseAtEnd(over);
+        let writers = progress.0.iter().enumerate();
+        let writers: Vec<_> = writers
+            .map(|(writer, count)| scope.spawn(move || write_until(over, store, writer, count)))
+            .collect();
+        trouble(&progress);
+        drop(raised);
         let written: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         println!("entries and conflicts of each writer: {written:?}");
-        assert!(written.iter().all(|&(entries, _)| entries > 100), "{written:?}");
     });
 }
 
 /// Appends where nobody else does. A conflict can only mean that entries were lost: those that are left
 /// must be the first ones, in order.
-fn write_until(store: &RedisStore, writer: usize, until: Instant) -> (usize, usize) {
+fn write_until(
+    over: &AtomicBool,
+    store: &RedisStore,
+    writer: usize,
+    acknowledged: &AtomicUsize,
+) -> (usize, usize) {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let (mut head, mut written, mut conflicts) = (None, Vec::new(), 0);
     for n in 0.. {
-        if Instant::now() >= until {
+        if over.load(Ordering::SeqCst) {
             break;
         }
         match store.append_if(session, segment, head, &[entry(writer, n)]) {
             Ok(next) => {
                 head = Some(next);
                 written.push(entry(writer, n));
+                acknowledged.fetch_add(1, Ordering::SeqCst);
             }
             Err(error) => {
                 assert!(error.is_conflict(), "{error:?}");
@@ -88,7 +186,7 @@ fn write_until(store: &RedisStore, writer: usize, until: Instant) -> (usize, usi
                 written.truncate(head.map_or(0, |head| head.entries()));
             }
         }
-        assert_eq!(head.map(|head| head.entries()), Some(written.len()).filter(|_| head.is_some()));
+        assert_eq!(head.map_or(0, |head| head.entries()), written.len());
     }
     assert_eq!(store.read_all(session, segment).unwrap(), written);
     (written.len(), conflicts)

@@ -77,7 +77,7 @@ fn write(
 }
 
 /// Raises its flag when dropped, so that a panic in the trouble ends the writers too.
-struct RaiseAtEnd<'a>(&'a AtomicBool);
+pub(crate) struct RaiseAtEnd<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for RaiseAtEnd<'_> {
     fn drop(&mut self) {

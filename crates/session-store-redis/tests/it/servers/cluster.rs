@@ -1,6 +1,8 @@
-//! Three masters as a Cluster, and what tests do to its slots.
+//! Three masters as a Cluster, with replicas or without, and what tests do to slots and masters.
 
 use std::collections::BTreeMap;
+use std::mem;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Connection, FromRedisValue, RedisResult, ToRedisArgs, Value};
 
@@ -9,8 +11,21 @@ use super::{Server, wait_for};
 /// The hash slots of every Cluster.
 const SLOTS: usize = 16_384;
 
+/// What every node is started with.
+const OWN: [&str; 6] = [
+    "--cluster-enabled",
+    "yes",
+    "--cluster-config-file",
+    "nodes.conf",
+    "--cluster-node-timeout",
+    "2000",
+];
+
 pub(crate) struct Cluster {
+    /// The masters.
     pub(crate) nodes: Vec<Server>,
+    /// A replica of each master, or none of any.
+    pub(crate) replicas: Vec<Server>,
 }
 
 impl Cluster {
@@ -20,36 +35,110 @@ impl Cluster {
     }
 
     pub(crate) fn start_with(options: &[&str]) -> Self {
-        let own = [
-            "--cluster-enabled",
-            "yes",
-            "--cluster-config-file",
-            "nodes.conf",
-            "--cluster-node-timeout",
-            "2000",
-        ];
-        let nodes: Vec<_> = (0..3).map(|_| Server::start(&[&own, options].concat())).collect();
+        let nodes: Vec<_> = (0..3).map(|_| Server::start(&[&OWN, options].concat())).collect();
         for (index, node) in nodes.iter().enumerate() {
             let mut connection = node.connection();
             let (first, last) = (index * SLOTS / 3, (index + 1) * SLOTS / 3 - 1);
-            let mut told = |words: &[String]| cluster::<Value>(&mut connection, words).unwrap();
+            let mut told = |words: &[String]| ask::<Value>(&mut connection, words).unwrap();
             told(&["SET-CONFIG-EPOCH".to_owned(), (index + 1).to_string()]);
             told(&["ADDSLOTSRANGE".to_owned(), first.to_string(), last.to_string()]);
             told(&["MEET".to_owned(), "127.0.0.1".to_owned(), nodes[0].port.to_string()]);
         }
-        let cluster = Self { nodes };
+        let cluster = Self { nodes, replicas: Vec::new() };
         cluster.wait_until_whole();
         cluster
     }
 
+    /// The same, and a replica of each master, which is in step when this returns.
+    pub(crate) fn start_replicated(options: &[&str]) -> Self {
+        let mut cluster = Self::start_with(options);
+        for _ in 0..3 {
+            let replica = cluster.start_node(options);
+            cluster.replicas.push(replica);
+        }
+        cluster.wait_until_whole();
+        for (master, replica) in cluster.nodes.iter().zip(&cluster.replicas) {
+            let id: String = ask(&mut master.connection(), "MYID").unwrap();
+            ask::<Value>(&mut replica.connection(), ("REPLICATE", id)).unwrap();
+        }
+        for index in 0..3 {
+            cluster.wait_until_in_step(index);
+        }
+        cluster
+    }
+
+    /// A node without slots, which has been told of the others.
+    pub(crate) fn start_node(&self, options: &[&str]) -> Server {
+        let node = Server::start(&[&OWN, options].concat());
+        let meet = ("MEET", "127.0.0.1", self.nodes[0].port);
+        ask::<Value>(&mut node.connection(), meet).unwrap();
+        node
+    }
+
     pub(crate) fn wait_until_whole(&self) {
-        wait_for("the Cluster to be whole", || self.nodes.iter().all(is_whole));
+        let nodes = || self.nodes.iter().chain(&self.replicas);
+        let number = nodes().count();
+        wait_for("the Cluster to be whole", || nodes().all(|node| is_whole(node, number)));
+    }
+
+    fn wait_until_in_step(&self, index: usize) {
+        let (master, replica) = (&self.nodes[index], &self.replicas[index]);
+        wait_for("a replica to be in step", || replica.is_in_step_with(master));
+    }
+
+    /// Kills a master, waits until its replica has taken its place, and makes it the replica's replica.
+    pub(crate) fn lose_master(&mut self, index: usize) {
+        self.nodes[index].kill();
+        self.wait_until_taken_over(index);
+        self.replicas[index].restart();
+        self.wait_until_in_step(index);
+        self.wait_until_whole();
+    }
+
+    /// Stalls a master for so long that its replica takes its place.
+    pub(crate) fn stall_master(&mut self, index: usize) {
+        self.nodes[index].signal("STOP");
+        self.wait_until_taken_over(index);
+        self.replicas[index].signal("CONT");
+        self.wait_until_in_step(index);
+        self.wait_until_whole();
+    }
+
+    /// Lets a master hand over to its replica, as an operator does who takes a machine out of service.
+    pub(crate) fn hand_over(&mut self, index: usize) {
+        let mut asked: Option<Instant> = None;
+        wait_for("a replica to be handed the slots", || {
+            let replica = &self.replicas[index];
+            // A master waits for 5 seconds at most, and goes on if it could not hand over by then.
+            if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(6)) {
+                ask::<Value>(&mut replica.connection(), "FAILOVER").unwrap();
+                asked = Some(Instant::now());
+            }
+            replica.is_master()
+        });
+        mem::swap(&mut self.nodes[index], &mut self.replicas[index]);
+        self.wait_until_in_step(index);
+        self.wait_until_whole();
+    }
+
+    fn wait_until_taken_over(&mut self, index: usize) {
+        wait_for("a replica to take over", || self.replicas[index].is_master());
+        mem::swap(&mut self.nodes[index], &mut self.replicas[index]);
     }
 
     pub(crate) fn url(&self) -> String {
         let seeds: Vec<_> =
             self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis-cluster://{}", seeds.join(","))
+    }
+
+    /// Which master has a key that looks like this.
+    pub(crate) fn node_with(&self, pattern: &str) -> usize {
+        let has = |node: &Server| {
+            let mut keys = redis::cmd("KEYS");
+            !keys.arg(pattern).query::<Vec<String>>(&mut node.connection()).unwrap().is_empty()
+        };
+        self.nodes.iter().position(has).expect("a node has the key")
     }
 
     /// The slots that have keys, and the nodes that have the slots.
@@ -59,7 +148,7 @@ impl Cluster {
             let mut connection = node.connection();
             let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
             for key in keys {
-                let slot = cluster(&mut connection, ("KEYSLOT", key)).unwrap();
+                let slot = ask(&mut connection, ("KEYSLOT", key)).unwrap();
                 used.insert(slot, index);
             }
         }
@@ -70,10 +159,10 @@ impl Cluster {
     /// others use it.
     pub(crate) fn move_slot(&self, slot: u16, from: usize, to: usize) {
         let mut connections: Vec<_> = self.nodes.iter().map(Server::connection).collect();
-        let mut id = |index: usize| -> String { cluster(&mut connections[index], "MYID").unwrap() };
+        let mut id = |index: usize| -> String { ask(&mut connections[index], "MYID").unwrap() };
         let (source, target) = (id(from), id(to));
         let set = |connection: &mut Connection, state: &str, id: &str| {
-            cluster::<Value>(connection, ("SETSLOT", slot, state, id)).unwrap();
+            ask::<Value>(connection, ("SETSLOT", slot, state, id)).unwrap();
         };
         set(&mut connections[to], "IMPORTING", &source);
         set(&mut connections[from], "MIGRATING", &target);
@@ -85,7 +174,7 @@ impl Cluster {
 
     /// Moves one key, so that a segment's keys are apart for a while, and says whether there was one.
     fn move_keys(&self, source: &mut Connection, slot: u16, to: usize) -> bool {
-        let keys: Vec<String> = cluster(source, ("GETKEYSINSLOT", slot, 1)).unwrap();
+        let keys: Vec<String> = ask(source, ("GETKEYSINSLOT", slot, 1)).unwrap();
         let Some(key) = keys.first() else { return false };
         let (port, timeout_ms) = (self.nodes[to].port, 5000);
         let mut migrate = redis::cmd("MIGRATE");
@@ -106,16 +195,18 @@ impl Cluster {
     }
 }
 
-fn is_whole(node: &Server) -> bool {
-    let info: RedisResult<String> = redis::cmd("CLUSTER").arg("INFO").query(&mut node.connection());
+/// Whether a node knows of so many, and of one for each slot.
+fn is_whole(node: &Server, number: usize) -> bool {
+    let info: RedisResult<String> = ask(&mut node.connection(), "INFO");
+    let known = format!("cluster_known_nodes:{number}");
     info.is_ok_and(|info| {
-        ["cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_assigned:16384"]
+        ["cluster_state:ok", &known, "cluster_slots_assigned:16384"]
             .iter()
             .all(|line| info.contains(line))
     })
 }
 
-fn cluster<T: FromRedisValue>(
+pub(crate) fn ask<T: FromRedisValue>(
     connection: &mut Connection,
     words: impl ToRedisArgs,
 ) -> RedisResult<T> {

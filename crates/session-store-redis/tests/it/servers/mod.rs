@@ -25,6 +25,8 @@ pub(crate) struct Server {
     guard: Child,
     command: Vec<String>,
     pub(crate) port: u16,
+    /// What the test's own connections need, as it stands in a URL: `:PASSWORD@`, or nothing.
+    pub(crate) login: &'static str,
     folder: TempDir,
 }
 
@@ -59,7 +61,7 @@ impl Server {
             own.into_iter().chain(options.iter().map(|&option| option.to_owned())).collect();
         let child = spawn(&command, folder.path());
         let guard = guard(&child, folder.path());
-        let mut server = Self { child, guard, command, port, folder };
+        let mut server = Self { child, guard, command, port, login: "", folder };
         server.wait_until_up();
         server
     }
@@ -73,7 +75,7 @@ impl Server {
         let command = vec![file.display().to_string(), "--sentinel".to_owned()];
         let child = spawn(&command, folder.path());
         let guard = guard(&child, folder.path());
-        let mut server = Self { child, guard, command, port, folder };
+        let mut server = Self { child, guard, command, port, login: "", folder };
         server.wait_until_up();
         server
     }
@@ -86,9 +88,25 @@ impl Server {
         self.folder.path().join("redis.sock")
     }
 
-    /// A connection of the test's own, without TLS or login.
+    /// A connection of the test's own, without TLS.
     pub(crate) fn connection(&self) -> redis::Connection {
-        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+        let url = format!("redis://{}127.0.0.1:{}", self.login, self.port);
+        redis::Client::open(url).unwrap().get_connection().unwrap()
+    }
+
+    /// What the server says of itself, a section of it.
+    pub(crate) fn info(&self, section: &str) -> String {
+        redis::cmd("INFO").arg(section).query(&mut self.connection()).unwrap()
+    }
+
+    pub(crate) fn is_master(&self) -> bool {
+        self.info("replication").contains("role:master")
+    }
+
+    /// Whether it is a replica that has all that its master had.
+    pub(crate) fn is_in_step_with(&self, master: &Self) -> bool {
+        let (master, own) = (master.info("replication"), self.info("replication"));
+        own.contains("master_link_status:up") && offset(&own) >= offset(&master)
     }
 
     /// Ends the process as a crash would.
@@ -121,6 +139,12 @@ impl Server {
             answers(port).is_ok_and(|answers| answers)
         });
     }
+}
+
+/// How much of the stream of changes a server has made or received.
+fn offset(replication: &str) -> u64 {
+    let offset = |line: &str| line.strip_prefix("master_repl_offset:")?.parse().ok();
+    replication.lines().find_map(offset).expect("every server has an offset")
 }
 
 /// Whether a server obeys commands there, or at least refuses one.
