@@ -9,7 +9,7 @@ use session_store_core::{SegmentId, SessionId, StoreError};
 use uuid::Uuid;
 
 use crate::failure::{Attempt, if_found};
-use crate::layout::{Key, Kind, Layout, session_of};
+use crate::layout::{Key, Layout, session_of};
 
 /// Begins every target, so that none is the name of something that is there.
 const PREFIX: &str = "session:";
@@ -45,7 +45,7 @@ impl Layout {
     /// A session that holds the segment, the same one as long as it does (L5).
     pub(crate) fn lookup(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
         match self.read_hint(segment_id)? {
-            Some(hint) if self.holds(hint.session_id, segment_id) => Ok(Some(hint.session_id)),
+            Some(hint) if self.has_log((hint.session_id, segment_id))? => Ok(Some(hint.session_id)),
             _ => self.search(segment_id),
         }
     }
@@ -55,7 +55,7 @@ impl Layout {
     pub(crate) fn leave_hint(&self, (session_id, segment_id): Key) -> Result<(), StoreError> {
         let found = self.read_hint(segment_id)?;
         let holder = match &found {
-            Some(hint) if self.holds(hint.session_id, segment_id) => Some(hint.session_id),
+            Some(hint) if self.has_log((hint.session_id, segment_id))? => Some(hint.session_id),
             // What a crash left of an earlier creation or deletion.
             Some(hint) if hint.session_id == session_id && !hint.shared => None,
             None if !self.is_adopted()? => None,
@@ -100,13 +100,15 @@ impl Layout {
             .trying("write", &path)
     }
 
-    fn holds(&self, session_id: SessionId, segment_id: SegmentId) -> bool {
-        self.file((session_id, segment_id), Kind::Log).is_file()
-    }
-
     /// The first session, by id, that holds the segment.
     fn search(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        let holders = self.session_folders()?.into_iter().filter(|&id| self.holds(id, segment_id));
-        Ok(holders.min())
+        let mut sessions = self.session_folders()?;
+        sessions.sort_unstable();
+        for session_id in sessions {
+            if self.has_log((session_id, segment_id))? {
+                return Ok(Some(session_id));
+            }
+        }
+        Ok(None)
     }
 }

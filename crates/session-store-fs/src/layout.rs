@@ -76,6 +76,10 @@ impl Layout {
         self.locks().join("deletions")
     }
 
+    pub(crate) fn replacements(&self) -> PathBuf {
+        self.locks().join("replacements")
+    }
+
     pub(crate) fn pod_lock(&self) -> PathBuf {
         self.locks().join("pods")
     }

@@ -10,9 +10,8 @@
 //! A directory in this layout that another program wrote opens as it is, and whatever reads JSONL reads
 //! ours. Everything in `.session-store/` can be lost, while no handle is open, without losing an entry. Files
 //! have mode 0600 and folders 0700. Another program may read alongside, and may write while no handle is
-//! open, but not at the same time. The file system must be a local one: network file systems do not keep
-//! what the protocol needs of `flock(2)` and `O_APPEND`. On tmpfs, listing a folder of thousands of segments
-//! while they are being replaced can miss some of them; ext4 was seen to miss none.
+//! open, but not at the same time. The whole store must be on one local file system: network file systems do
+//! not keep what the protocol needs of `flock(2)` and `O_APPEND`, and a new log is renamed into its folder.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};

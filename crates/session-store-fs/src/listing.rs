@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,7 +13,7 @@ use session_store_core::{SegmentId, SessionId, StoreError};
 use uuid::Uuid;
 
 use crate::failure::{Attempt, if_found};
-use crate::layout::{Kind, Layout, segment_of, session_of};
+use crate::layout::{Key, Kind, Layout, segment_of, session_of};
 use crate::stripe::{Generation, Keep, Stripe};
 
 /// The sessions that were last listed, and the generation of deletions in which their folders were seen to
@@ -29,6 +30,27 @@ impl Listed {
             _ => Arc::default(),
         }
     }
+}
+
+/// How often a listing is tried without a lock before it keeps the lock.
+const TRIES_WITHOUT_LOCK: usize = 2;
+
+/// What `list` finds while no log is replaced: some file systems, btrfs and tmpfs among them, list a file that
+/// is renamed meanwhile neither in its old place nor in its new one. Whoever replaces a log holds the lock of
+/// `replacements` and has moved on its generation.
+pub(crate) fn while_none_is_replaced<T>(
+    replacements: &Stripe<()>,
+    list: impl Fn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    for _ in 0..TRIES_WITHOUT_LOCK {
+        let generation = replacements.existing()?.generation();
+        let listed = list()?;
+        if replacements.still(generation)? {
+            return Ok(listed);
+        }
+    }
+    let _none_at_work = replacements.existing()?;
+    list()
 }
 
 impl Layout {
@@ -79,9 +101,12 @@ impl Layout {
         let logs = self.files(session_id)?.into_iter().filter(|&(_, kind)| kind == Kind::Log);
         let mut ids: Vec<_> = logs.map(|(segment_id, _)| segment_id).collect();
         newest_first(&mut ids);
-        // A file that is replaced while the folder is listed may be met twice.
-        ids.dedup();
         Ok(ids)
+    }
+
+    /// Whether the segment has a log.
+    pub(crate) fn has_log(&self, key: Key) -> Result<bool, StoreError> {
+        is_there(&self.file(key, Kind::Log))
     }
 
     /// The folders named as sessions, whatever they hold.
@@ -109,6 +134,16 @@ impl Layout {
 /// By descending bytes of their ids, which are compared as numbers.
 fn newest_first<I: Copy + Into<Uuid>>(ids: &mut [I]) {
     ids.sort_unstable_by_key(|&id| Reverse(id.into().as_u128()));
+}
+
+/// Whether there is a file at the path. Where nobody can tell, that is an error.
+pub(crate) fn is_there(path: &Path) -> Result<bool, StoreError> {
+    use std::io::ErrorKind::{InvalidFilename, NotADirectory};
+    match fs::metadata(path) {
+        // A stranger's file where the folder would be, or a name that the file system cannot hold.
+        Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(false),
+        result => Ok(if_found(result).trying("look for", path)?.is_some_and(|it| it.is_file())),
+    }
 }
 
 /// Calls back for everything in a folder; for nothing if it is not there, or no folder.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::FsStore;
 use crate::failure::{Attempt, corrupt, if_found};
+use crate::listing::is_there;
 use crate::side::create_folder;
 
 /// What a pod is stored in.
@@ -54,11 +55,11 @@ impl FsStore {
     /// another program may have made it.
     fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
         let hashed = self.hashed_folder(name);
-        if hashed.join(METADATA).is_file() {
+        if is_there(&hashed.join(METADATA))? {
             return Ok(Some(hashed));
         }
         let plain = self.plain_folder(name);
-        let there = plain.join(METADATA).is_file() && self.is_exact(name, &plain)?;
+        let there = is_there(&plain.join(METADATA))? && self.is_exact(name, &plain)?;
         Ok(there.then_some(plain))
     }
 
@@ -110,7 +111,7 @@ impl FsStore {
 
 /// The pod that a folder holds.
 fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
-    if !folder.join(METADATA).is_file() {
+    if !is_there(&folder.join(METADATA))? {
         return Ok(None);
     }
     let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
@@ -160,9 +161,10 @@ impl PodStore for FsStore {
         self.prepare()?;
         let _guard = self.pod_lock().exclusive()?;
         let Some(folder) = self.pod_folder(name)? else { return Ok(false) };
-        for file in [METADATA, NAME] {
-            let path = folder.join(file);
-            if_found(fs::remove_file(&path)).trying("delete", &path)?;
+        let path = folder.join(METADATA);
+        if_found(fs::remove_file(&path)).trying("delete", &path)?;
+        if folder == self.hashed_folder(name) {
+            let _ = fs::remove_file(folder.join(NAME));
         }
         // Another program's files in it are not ours to delete.
         let _ = fs::remove_dir(&folder);

@@ -194,13 +194,24 @@ impl<'a> Segment<'a> {
     }
 
     /// Makes the log exactly what is in `file`, whatever it was (C2).
-    pub(crate) fn replace(&mut self, file: NamedTempFile) -> Result<(), StoreError> {
+    pub(crate) fn replace(
+        &mut self,
+        file: NamedTempFile,
+        replacements: &Stripe<()>,
+    ) -> Result<(), StoreError> {
         let path = self.layout.file(self.key, Kind::Log);
         if !path.try_exists().trying("look for", &path)? {
             return self.place_first(Kind::Log, file).map(drop);
         }
         self.guard.kept().forget((self.key, Kind::Log));
-        self.under_new_epoch(|segment| segment.layout.name_file(file, &path)).map(drop)
+        let epoch = self.under_new_epoch(|segment| {
+            let mut replacing = replacements.exclusive()?;
+            replacing.bump()?;
+            file.persist(&path).map_err(|error| error.error).trying("write", &path)?;
+            drop(replacing);
+            segment.layout.named(&path)
+        });
+        epoch.map(drop)
     }
 
     /// Keeps the first `entries_len` entries, if the head is as expected, and returns the new one.
@@ -306,9 +317,10 @@ impl<'a> Segment<'a> {
         let epoch = self.layout.new_epoch(self.key)?;
         match change(self) {
             Err(error) if !error.is_indeterminate() => {
-                if let Some(token) = former {
-                    let _ = self.layout.write_epoch(self.key, token);
-                }
+                let _ = match former {
+                    Some(token) => self.layout.write_epoch(self.key, token).map(drop),
+                    None => self.layout.forget_epoch(self.key),
+                };
                 Err(error)
             }
             result => result.map(|()| epoch),

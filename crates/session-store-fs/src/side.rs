@@ -19,6 +19,9 @@ use crate::layout::{Key, Layout, session_of};
 /// The version of the layout that this crate writes, and the newest that it reads.
 const VERSION: u64 = 1;
 
+/// How many digits a token on file has.
+const TOKEN: usize = 32;
+
 /// What the file `format` says.
 #[derive(Serialize, Deserialize)]
 struct Format {
@@ -150,7 +153,7 @@ impl Layout {
         let path = self.epoch(key);
         let bytes = if_found(fs::read(&path)).trying("read", &path)?;
         Ok(bytes.and_then(|bytes| {
-            u128::from_str_radix(str::from_utf8(&bytes).ok()?.trim_end(), 16).ok()
+            u128::from_str_radix(str::from_utf8(bytes.get(..TOKEN)?).ok()?, 16).ok()
         }))
     }
 
@@ -163,10 +166,23 @@ impl Layout {
     /// part of one.
     pub(crate) fn write_epoch(&self, key: Key, token: u128) -> Result<Epoch, StoreError> {
         let path = self.epoch(key);
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        file.and_then(|mut file| file.write_all(format!("{token:032x}\n").as_bytes()))
-            .trying("write", &path)?;
+        let write = || -> io::Result<_> {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)?;
+            let is_new = file.metadata()?.len() == 0;
+            file.write_all(format!("{token:0TOKEN$x}\n").as_bytes())?;
+            Ok((file, is_new))
+        };
+        let (file, is_new) = write().trying("write", &path)?;
+        if !is_new {
+            // A power cut could bring the one before back, and with it a head from before. A new one it could
+            // only take, which gives the segment another epoch.
+            self.syncs.file(&path, &file)?;
+        }
         Ok(Epoch { token, written: true })
     }
 
@@ -180,10 +196,16 @@ impl Layout {
         self.name_file(self.temporary_file(|file| file.write_all(torn))?, &path)
     }
 
+    /// Deletes the segment's epoch, for good: one that a power cut brought back could be of an earlier log.
+    pub(crate) fn forget_epoch(&self, key: Key) -> Result<(), StoreError> {
+        let path = self.epoch(key);
+        let found = if_found(fs::remove_file(&path)).trying("delete", &path)?;
+        found.map_or(Ok(()), |()| self.syncs.folder(&self.epochs()))
+    }
+
     /// Deletes what lies beside a segment: its epoch, and torn tails set aside.
     pub(crate) fn forget(&self, key: Key) -> Result<(), StoreError> {
-        let epoch = self.epoch(key);
-        if_found(fs::remove_file(&epoch)).trying("delete", &epoch)?;
+        self.forget_epoch(key)?;
         let folder = self.torn();
         let Some(files) = if_found(fs::read_dir(&folder)).trying("list", &folder)? else {
             return Ok(());

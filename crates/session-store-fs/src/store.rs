@@ -12,7 +12,7 @@ use session_store_core::{
 
 use crate::FsOptions;
 use crate::layout::{Key, Kind, Layout, stripe_of};
-use crate::listing::Listed;
+use crate::listing::{Listed, while_none_is_replaced};
 use crate::log::Log;
 use crate::read::{Entry, Part};
 use crate::segment::{Kept, Segment};
@@ -36,6 +36,7 @@ pub struct FsStore {
     layout: Layout,
     stripes: Stripes<Kept>,
     deletions: Stripe<Listed>,
+    replacements: Stripe<()>,
     pods: Stripe<()>,
     prepared: OnceLock<()>,
 }
@@ -61,8 +62,9 @@ impl FsStore {
     pub(crate) fn over(layout: Layout) -> Self {
         let stripes = Stripes::new(&layout);
         let deletions = Stripe::new(layout.deletions());
+        let replacements = Stripe::new(layout.replacements());
         let pods = Stripe::new(layout.pod_lock());
-        Self { layout, stripes, deletions, pods, prepared: OnceLock::new() }
+        Self { layout, stripes, deletions, replacements, pods, prepared: OnceLock::new() }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -150,6 +152,15 @@ fn part_from(log: &Log, first: usize) -> Part {
     }
 }
 
+/// A session of which some segments are gone is not as it was.
+fn half_deleted(session_id: SessionId, found: bool, error: StoreError) -> StoreError {
+    if !found {
+        return error;
+    }
+    let operation = format!("delete all segments of session {session_id}");
+    StoreError::Indeterminate { operation, source: error.into() }
+}
+
 impl fmt::Debug for FsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FsStore").field("root", &self.layout.root()).finish_non_exhaustive()
@@ -175,11 +186,11 @@ impl Store for FsStore {
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.layout.sessions(&self.deletions)
+        while_none_is_replaced(&self.replacements, || self.layout.sessions(&self.deletions))
     }
 
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        self.layout.segments(session_id)
+        while_none_is_replaced(&self.replacements, || self.layout.segments(session_id))
     }
 
     fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
@@ -194,11 +205,11 @@ impl Store for FsStore {
     ) -> Result<(), StoreError> {
         self.prepare()?;
         let file = self.layout.entries_file(entries.iter().map(LogEntry::as_json))?;
-        self.change((session_id, segment_id))?.replace(file)
+        self.change((session_id, segment_id))?.replace(file, &self.replacements)
     }
 
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-        Ok(self.layout.file((session_id, segment_id), Kind::Log).is_file())
+        self.layout.has_log((session_id, segment_id))
     }
 
     fn read_entry_count(
@@ -319,7 +330,8 @@ impl Store for FsStore {
         let files = self.layout.files(session_id)?;
         let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();
         for segment_id in segments {
-            found |= self.delete_segment(session_id, segment_id)?;
+            let deleted = self.delete_segment(session_id, segment_id);
+            found |= deleted.map_err(|error| half_deleted(session_id, found, error))?;
         }
         Ok(found)
     }

@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
@@ -42,12 +43,14 @@ impl<T: Keep> Stripes<T> {
 
     /// As [`Stripe::exclusive`].
     pub(crate) fn exclusive(&self, number: u8) -> Result<Guard<'_, T>, StoreError> {
-        self.wake(number).exclusive()
+        let stripe = &self.stripes[usize::from(number)];
+        stripe.exclusive().inspect(|_| self.woken(number, stripe))
     }
 
     /// As [`Stripe::existing`].
     pub(crate) fn existing(&self, number: u8) -> Result<Guard<'_, T>, StoreError> {
-        self.wake(number).existing()
+        let stripe = &self.stripes[usize::from(number)];
+        stripe.existing().inspect(|_| self.woken(number, stripe))
     }
 
     /// Whether nothing but appends has happened since a guard of that generation.
@@ -55,22 +58,19 @@ impl<T: Keep> Stripes<T> {
         self.stripes[usize::from(number)].still(generation)
     }
 
-    /// The stripe, with another put to sleep if too many are awake.
-    fn wake(&self, number: u8) -> &Stripe<T> {
-        let stripe = &self.stripes[usize::from(number)];
-        if lock(&stripe.file).is_none() {
-            let mut awake = lock(&self.awake);
-            if !awake.contains(&number) {
-                awake.push_back(number);
-            }
-            if awake.len() > AWAKE
-                && let Some(oldest) = awake.pop_front()
-                && !self.stripes[usize::from(oldest)].sleep()
-            {
-                awake.push_back(oldest);
-            }
+    /// Takes note that the stripe, which is locked, has files open, and puts another to sleep if too many have.
+    fn woken(&self, number: u8, stripe: &Stripe<T>) {
+        if stripe.awake.swap(true, Ordering::Relaxed) {
+            return;
         }
-        stripe
+        let mut awake = lock(&self.awake);
+        awake.push_back(number);
+        if awake.len() > AWAKE
+            && let Some(oldest) = awake.pop_front()
+            && !self.stripes[usize::from(oldest)].sleep()
+        {
+            awake.push_back(oldest);
+        }
     }
 }
 
@@ -79,6 +79,8 @@ pub(crate) struct Stripe<T> {
     path: PathBuf,
     file: Mutex<Option<LockFile>>,
     kept: Mutex<T>,
+    /// Whether it may have files open. Changes, as they do, with `kept` locked.
+    awake: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -90,7 +92,7 @@ struct LockFile {
 
 impl<T: Keep> Stripe<T> {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, file: Mutex::default(), kept: Mutex::default() }
+        Self { path, file: Mutex::default(), kept: Mutex::default(), awake: AtomicBool::default() }
     }
 
     /// Keeps everybody else out, threads, handles and processes, until the guard is dropped.
@@ -113,9 +115,15 @@ impl<T: Keep> Stripe<T> {
         self.locked(file, kept)
     }
 
-    /// Whether the generation is this one still.
+    /// Whether the generation is this one still. That takes no lock, and wakes nobody.
     pub(crate) fn still(&self, generation: Generation) -> Result<bool, StoreError> {
-        let file = self.found().trying("open the lock", &self.path)?;
+        let opened = lock(&self.file).as_ref().map(|opened| Arc::clone(&opened.file));
+        let file = match opened {
+            Some(file) => Some(file),
+            None => {
+                if_found(File::open(&self.path)).trying("open the lock", &self.path)?.map(Arc::new)
+            }
+        };
         Ok(Generation::of(file.as_ref()).trying("read the generation of", &self.path)?
             == generation)
     }
@@ -125,6 +133,7 @@ impl<T: Keep> Stripe<T> {
         let Ok(mut kept) = self.kept.try_lock() else { return false };
         kept.close_files();
         *lock(&self.file) = None;
+        self.awake.store(false, Ordering::Relaxed);
         true
     }
 
@@ -173,7 +182,7 @@ fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A panic under the lock poisons nothing (S5): what was taken out of `kept` is looked at anew.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -250,5 +259,27 @@ impl<T> Drop for Guard<'_, T> {
             // Closing the file, which ends the lock too, is all that could be done about a failure.
             let _ = file.unlock();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_store_core::Durability;
+
+    use super::*;
+
+    #[test]
+    fn no_more_lock_files_stay_open_than_are_awake() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().to_owned(), Durability::Process);
+        layout.prepare().unwrap();
+        let stripes = Stripes::<()>::new(&layout);
+        let generations: Vec<_> =
+            (0..=u8::MAX).map(|number| stripes.exclusive(number).unwrap().generation()).collect();
+        for (number, generation) in (0..=u8::MAX).zip(generations) {
+            assert!(stripes.still(number, generation).unwrap());
+        }
+        let open = stripes.stripes.iter().filter(|stripe| lock(&stripe.file).is_some());
+        assert_eq!(open.count(), AWAKE);
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use session_store_core::{Durability, StoreError};
 
 use crate::failure::if_found;
+use crate::stripe::lock;
 
 /// More changed files and folders than this are not synced one by one, but with all else that their file
 /// system holds: of 10,000 logs on ext4, that took 0.1 s instead of 1.7.
@@ -26,8 +27,10 @@ pub(crate) struct Syncs {
     broken: AtomicBool,
     /// What a handle that promises less has changed since its last `sync`.
     changed: Mutex<Changed>,
-    /// How many times `sync` was called.
+    /// How many times that was taken to be synced. It moves on while `changed` is locked.
     round: AtomicU64,
+    /// Held by the `sync` that is under way.
+    turn: Mutex<()>,
 }
 
 /// Files and folders that wait for a `sync`.
@@ -51,6 +54,7 @@ impl Syncs {
             broken: AtomicBool::default(),
             changed: Mutex::default(),
             round: AtomicU64::default(),
+            turn: Mutex::default(),
         }
     }
 
@@ -79,7 +83,7 @@ impl Syncs {
     /// Names in the folder have changed: syncs it, or remembers to.
     pub(crate) fn folder(&self, path: &Path) -> Result<(), StoreError> {
         if self.is_power() {
-            return self.attempt(path, sync_at(path));
+            return self.at(path);
         }
         self.remember(path);
         Ok(())
@@ -106,44 +110,65 @@ impl Syncs {
 
     /// Syncs all that was remembered. Files come before the folders that name them.
     pub(crate) fn all(&self) -> Result<(), StoreError> {
+        // What this one is to wait for, another may have taken.
+        let _turn = lock(&self.turn);
         self.check()?;
-        // First, so that whoever writes from now on remembers it again.
+        let taken = self.take_changed();
+        let synced = match &taken {
+            Changed::These(paths) => paths.iter().rev().try_for_each(|path| self.at(path)),
+            Changed::TooManyToName => self.file_system(),
+        };
+        synced.inspect_err(|_| self.put_back(taken))
+    }
+
+    /// Whoever writes from now on remembers it again: with the round, what was remembered in it is taken.
+    fn take_changed(&self) -> Changed {
+        let mut changed = self.changed();
         self.round.fetch_add(1, Ordering::AcqRel);
-        match std::mem::take(&mut *self.changed()) {
-            Changed::These(paths) => {
-                paths.iter().rev().try_for_each(|path| self.attempt(path, sync_at(path)))
-            }
-            Changed::TooManyToName => self.attempt(&self.root, sync_file_system(&self.root)),
+        std::mem::take(&mut *changed)
+    }
+
+    fn put_back(&self, taken: Changed) {
+        match taken {
+            Changed::These(paths) => paths.iter().for_each(|path| self.remember(path)),
+            Changed::TooManyToName => *self.changed() = Changed::TooManyToName,
         }
+    }
+
+    /// Syncs a file or folder by its path. One that is gone was deleted, which its folder says. One that cannot
+    /// be opened, for want of a descriptor say, has lost nothing: the next sync may save it.
+    fn at(&self, path: &Path) -> Result<(), StoreError> {
+        let opened = if_found(File::open(path)).map_err(|error| indeterminate(path, error))?;
+        opened.map_or(Ok(()), |file| self.attempt(path, file.sync_all()))
+    }
+
+    /// Syncs everything on the file system that holds the store.
+    fn file_system(&self) -> Result<(), StoreError> {
+        let root = File::open(&self.root).map_err(|error| indeterminate(&self.root, error))?;
+        self.attempt(&self.root, sync_file_system(&root))
     }
 
     /// Takes note if a sync has failed.
     pub(crate) fn attempt(&self, path: &Path, synced: io::Result<()>) -> Result<(), StoreError> {
         synced.map_err(|error| {
             self.broken.store(true, Ordering::Release);
-            let operation = format!("sync {}", path.display());
-            StoreError::Indeterminate { operation, source: error.into() }
+            indeterminate(path, error)
         })
     }
 
     fn changed(&self) -> MutexGuard<'_, Changed> {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.changed)
     }
 }
 
-/// Syncs a file or folder by its path. One that is gone was deleted, which its folder says.
-fn sync_at(path: &Path) -> io::Result<()> {
-    if_found(File::open(path))?.map_or(Ok(()), |file| file.sync_all())
-}
-
-/// Syncs everything on the file system that holds the folder: syncfs(2), which tells of failures since Linux 5.8.
+/// With syncfs(2), which tells of failures since Linux 5.8.
 #[cfg(target_os = "linux")]
-fn sync_file_system(folder: &Path) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+fn sync_file_system(root: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(root)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sync_file_system(_: &Path) -> io::Result<()> {
+fn sync_file_system(_: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -199,7 +224,7 @@ impl GroupCommit {
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.turn)
     }
 
     /// Waits until as many have come as last time, but not for long.
@@ -244,9 +269,64 @@ impl Written {
     }
 }
 
-fn indeterminate(path: &Path, source: StoreError) -> StoreError {
-    StoreError::Indeterminate {
-        operation: format!("sync {}", path.display()),
-        source: source.into(),
+fn indeterminate(
+    path: &Path,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    let operation = format!("sync {}", path.display());
+    StoreError::Indeterminate { operation, source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    fn syncs() -> Syncs {
+        Syncs::new(PathBuf::from("/"), Durability::Process)
+    }
+
+    #[test]
+    fn two_syncs_at_once_both_wait_for_what_was_changed_before() {
+        for _ in 0..300 {
+            let (syncs, barrier) = (syncs(), Barrier::new(2));
+            // A device that cannot be synced: whoever believes that it was has not waited.
+            syncs.remember(Path::new("/dev/null"));
+            let sync = || {
+                barrier.wait();
+                syncs.all().is_err()
+            };
+            let both = thread::scope(|scope| {
+                let other = scope.spawn(sync);
+                [sync(), other.join().unwrap()]
+            });
+            assert_eq!(both, [true, true]);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_in_a_round_waits_for_the_next() {
+        let (syncs, done) = (syncs(), AtomicBool::default());
+        // A file that is changed once more in the round in which it was remembered is not remembered again.
+        let is_kept = |n: u32| {
+            let (path, round) = (PathBuf::from(format!("/nowhere/{}", n % 8)), syncs.round());
+            syncs.remember(&path);
+            let changed = syncs.changed();
+            syncs.round() != round
+                || matches!(&*changed, Changed::These(paths) if paths.contains(&path))
+        };
+        let forgotten = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    syncs.all().unwrap();
+                }
+            });
+            let forgotten = (0..20_000).find(|&n| !is_kept(n));
+            done.store(true, Ordering::Relaxed);
+            forgotten
+        });
+        assert_eq!(forgotten, None);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rstest::rstest;
 use session_store_core::{SegmentId, Store, StoreError, TraceEntry};
 
 use crate::{Fixture, entry, numbered};
@@ -234,14 +235,36 @@ fn a_failed_change_leaves_the_head_as_it_was() {
     store.append_if(session, segment, head, &numbered(3..4)).unwrap();
 }
 
-#[test]
-fn a_lost_epoch_of_any_bytes_is_only_lost() {
+#[rstest]
+#[case::short(b"\xff\xfe")]
+#[case::long(&[b'z'; 100])]
+fn a_lost_epoch_of_any_bytes_is_only_lost(#[case] bytes: &[u8]) {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     fixture.append(&fixture.open(), "{\"n\":0}");
     let epoch = fixture.path(&format!(".session-store/epochs/{session}.{segment}"));
-    fs::write(epoch, b"\xff\xfe").unwrap();
+    fs::write(epoch, bytes).unwrap();
     let store = fixture.open();
     fixture.append(&store, "{\"n\":1}");
     assert_eq!(store.read_all(session, segment).unwrap(), numbered(0..2));
+    assert_eq!(
+        store.head(session, segment).unwrap(),
+        fixture.open().head(session, segment).unwrap()
+    );
+}
+
+#[test]
+fn a_failed_replacement_leaves_the_head_of_another_programs_log() {
+    let fixture = Fixture::holding("{}\n");
+    let (session, segment) = (fixture.session, fixture.segment);
+    let store = fixture.open();
+    let head = store.head(session, segment).unwrap();
+    // What lies in the place of the log for a while can't be replaced.
+    let aside = fixture.path("aside");
+    fs::rename(fixture.log(), &aside).unwrap();
+    fs::create_dir(fixture.log()).unwrap();
+    assert!(store.create_segment(session, segment, &[]).is_err());
+    fs::remove_dir(fixture.log()).unwrap();
+    fs::rename(&aside, fixture.log()).unwrap();
+    assert_eq!(fixture.open().head(session, segment).unwrap(), head);
 }

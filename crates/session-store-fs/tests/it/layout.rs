@@ -1,11 +1,12 @@
 //! The directory: what is written where, what is left alone, and what is refused.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use session_store_core::{Pod, PodStore, SegmentId, SessionId, Store, StoreError, TraceEntry};
 use session_store_fs::FsStore;
+use uuid::Uuid;
 
 use crate::{Fixture, entry, numbered};
 
@@ -165,4 +166,30 @@ fn a_handle_does_not_depend_on_the_working_directory() {
         format!("{store:?}")
             .contains(fixture.folder.path().canonicalize().unwrap().to_str().unwrap())
     );
+}
+
+#[test]
+fn a_segment_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    // A link to itself: looking for what is in it fails.
+    symlink(session.to_string(), fixture.path(&session.to_string())).unwrap();
+    let store = fixture.open();
+    assert!(matches!(store.exists(session, segment).unwrap_err(), StoreError::Io(_)));
+    assert!(matches!(store.lookup_session_of(segment).unwrap_err(), StoreError::Io(_)));
+}
+
+#[test]
+fn a_session_that_is_half_deleted_is_said_to_be() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let store = fixture.open();
+    fixture.append(&store, "{}");
+    // A folder in the place of its log keeps the other segment from being deleted.
+    let stuck = SegmentId::from(Uuid::max());
+    store.append_trace(session, stuck, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    fs::create_dir(fixture.path(&format!("{session}/{stuck}.jsonl"))).unwrap();
+    assert!(store.delete_session(session).unwrap_err().is_indeterminate());
+    assert!(!store.exists(session, segment).unwrap());
+    assert!(!store.delete_session(session).unwrap_err().is_indeterminate());
 }

@@ -1,8 +1,13 @@
 //! Listing sessions again trusts what was seen before, and only that.
 
+use std::env::temp_dir;
 use std::fs;
+use std::path::PathBuf;
+use std::thread;
 
 use session_store_core::{SegmentId, SessionId, Store, TraceEntry};
+use session_store_fs::FsStore;
+use tempfile::TempDir;
 
 use crate::{Fixture, entry};
 
@@ -53,4 +58,23 @@ fn listing_opens_no_folder_that_it_knows() {
     fs::remove_file(fixture.log()).unwrap();
     assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
     assert_eq!(fixture.open().list_sessions().unwrap(), []);
+}
+
+#[test]
+fn what_is_replaced_while_it_is_listed_is_listed_once() {
+    // Where a renamed file is listed in another place, as on tmpfs and btrfs, it is easily missed.
+    let folder = [PathBuf::from("/dev/shm"), temp_dir()].into_iter().find(|path| path.is_dir());
+    let folder = TempDir::new_in(folder.unwrap()).unwrap();
+    let session = SessionId::new();
+    let (one, other) = (FsStore::open(&folder).unwrap(), FsStore::open(&folder).unwrap());
+    let segments: Vec<_> = std::iter::repeat_with(SegmentId::new).take(200).collect();
+    let replace_all =
+        || segments.iter().for_each(|&id| one.create_segment(session, id, &[]).unwrap());
+    replace_all();
+    thread::scope(|scope| {
+        let replacing = scope.spawn(|| (0..20).for_each(|_| replace_all()));
+        while !replacing.is_finished() {
+            assert!(segments.iter().rev().eq(&other.list_segments(session).unwrap()));
+        }
+    });
 }

@@ -1,6 +1,7 @@
 //! Where pods are, and that no name passes for another.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use session_store_core::{Pod, PodName, PodStore, SessionId, StoreError};
 
@@ -91,4 +92,29 @@ fn what_is_no_pod_is_corrupt_and_listed() {
         assert!(message.contains("broken"), "{message}");
     }
     assert_eq!(store.list_pods().unwrap(), [name("broken")]);
+}
+
+#[test]
+fn deleting_a_pod_leaves_its_owners_other_files() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let folder = fixture.path("pods/reviewer");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("metadata.json"), "{}").unwrap();
+    fs::write(folder.join("name"), "not ours").unwrap();
+    assert!(store.delete_pod(&name("reviewer")).unwrap());
+    assert_eq!(fs::read_to_string(folder.join("name")).unwrap(), "not ours");
+    assert_eq!(store.read_pod(&name("reviewer")).unwrap(), None);
+}
+
+#[test]
+fn a_pod_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    fs::create_dir(fixture.path("pods")).unwrap();
+    // A link to itself: looking for what is in it fails.
+    symlink("reviewer", fixture.path("pods/reviewer")).unwrap();
+    assert!(matches!(store.read_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
+    assert!(matches!(store.delete_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
+    assert!(matches!(store.list_pods().unwrap_err(), StoreError::Io(_)));
 }

@@ -1,8 +1,10 @@
 //! Durability (S4): what the writer was told must be there after a power cut; nothing but its last step may
 //! be there besides.
 
+use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use session_store_core::{Durability, SessionId, Store};
@@ -10,7 +12,7 @@ use session_store_fs::{FsOptions, FsStore};
 use uuid::Uuid;
 
 use crate::outage::{self, step};
-use crate::{Fixture, entry};
+use crate::{Fixture, entry, numbered};
 
 /// Where the child finds its store, and how durable it shall be.
 const JOB: &str = "SESSION_STORE_FS_POWER";
@@ -119,6 +121,62 @@ fn sync_saves_what_a_lesser_promise_left_open() {
     (0..40).for_each(|n| step(&store, n));
     store.delete_session(SessionId::from(Uuid::from_u128(0x7000_0000_0000_0000_0000))).unwrap();
     store.sync().unwrap();
+}
+
+#[test]
+fn a_sync_that_could_not_open_a_file_may_come_again() {
+    let fixture = Fixture::new();
+    let (session, aside) = (fixture.path(&fixture.session.to_string()), fixture.path("aside"));
+    let store = fixture.open();
+    fixture.append(&store, "{}");
+    fs::rename(&session, &aside).unwrap();
+    // A link to itself.
+    symlink(&session, &session).unwrap();
+    assert!(store.sync().unwrap_err().is_indeterminate());
+    assert!(store.sync().is_err(), "what was not synced is not forgotten");
+    fs::remove_file(&session).unwrap();
+    fs::rename(&aside, &session).unwrap();
+    store.sync().unwrap();
+    fixture.append(&store, "{}");
+}
+
+#[test]
+#[ignore = "run by the next one"]
+fn child_that_cuts_and_regrows() {
+    let root = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let (session, segment) = (Uuid::max().into(), Uuid::max().into());
+    let store = FsOptions::new().create(true).durability(Durability::Power).open(&root).unwrap();
+    store.create_segment(session, segment, &numbered(0..3)).unwrap();
+    // In time everything is written, even what nobody asked for.
+    assert!(Command::new("sync").arg("-f").arg(&root).status().unwrap().success());
+    let former = store.head(session, segment).unwrap().unwrap();
+    fs::write(former_head(Path::new(&root)), former.to_string()).unwrap();
+    store.truncate(session, segment, 2).unwrap();
+    store.append(session, segment, &entry("{}")).unwrap();
+    println!("acknowledged");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// Outside of the file system whose power is cut.
+fn former_head(root: &Path) -> PathBuf {
+    root.ancestors().nth(2).unwrap().join("former head")
+}
+
+#[test]
+#[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
+fn torture_no_cut_brings_a_former_head_back() {
+    let writer = |root: &Path| {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "power::child_that_cuts_and_regrows", "--ignored", "--nocapture"]);
+        child.env(JOB, root).stdin(Stdio::piped());
+        child
+    };
+    let survived = outage::survives(1, writer, |root, _| {
+        let store = FsStore::open(root).unwrap();
+        let head = store.head(Uuid::max().into(), Uuid::max().into()).unwrap().unwrap();
+        head.entries() == 3 && head.to_string() != fs::read_to_string(former_head(root)).unwrap()
+    });
+    assert!(survived);
 }
 
 #[test]
