@@ -70,7 +70,7 @@ impl Check {
     }
 
     fn report(&self, failure: &str, run: Run<'_>) -> String {
-        format!("{self}\n{failure}\n{}", run.into_story())
+        format!("{self}\n{}", run.into_story(failure))
     }
 }
 

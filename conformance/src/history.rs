@@ -49,8 +49,9 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn into_events(self) -> Vec<Event> {
-        self.events.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// The calls that have returned.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn tick(&self) -> usize {

@@ -86,7 +86,11 @@ pub fn agrees_with_the_model(harness: &dyn Harness) -> Result<(), String> {
     let bytes: Vec<_> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let tried = TestRunner::new_with_rng(config, random)
-        .run(&steps(), |steps| agrees(harness, &steps).map_err(TestCaseError::fail));
+        // The data of a sequence that is yet to be shrunk is of no use to anybody and is not kept.
+        .run(&steps(), |steps| {
+            let failed = |failure: Failure| TestCaseError::fail(failure.to_string());
+            played(&Run::new(harness), &steps).map_err(failed)
+        });
     match tried {
         Ok(()) => Ok(()),
         Err(TestError::Fail(_, steps)) => {
@@ -102,7 +106,7 @@ fn agrees(harness: &dyn Harness, steps: &[Step]) -> Result<(), String> {
     let run = Run::new(harness);
     match played(&run, steps) {
         Ok(()) => Ok(()),
-        Err(failure) => Err(format!("{failure}\n{}", run.into_story())),
+        Err(failure) => Err(run.into_story(&failure.to_string())),
     }
 }
 

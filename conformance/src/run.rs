@@ -99,9 +99,9 @@ impl<'h> Run<'h> {
         Random::new(*self.seed.get_or_init(crate::random::seed))
     }
 
-    /// What is told of a run that failed, whose data is kept where the harness can.
-    pub(crate) fn into_story(mut self) -> String {
-        let mut story = self.trail.to_string();
+    /// What is told of a run that failed like this, whose data is kept where the harness can.
+    pub(crate) fn into_story(mut self, failure: &str) -> String {
+        let mut story = self.trail.story(failure);
         if let Some(seed) = self.seed.get() {
             let _ = write!(story, "\nseed: {}={seed}", crate::random::SEED);
         }

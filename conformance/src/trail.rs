@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// How many operations are kept, the last ones: those that led to the failure.
 const KEPT: usize = 40;
 
+/// How many ids are spelled out; with more of them nobody looks one up.
+const SPELLED: usize = 8;
+
 /// The record of one check. Ids appear as `s1`, `g2`, in the order of their first appearance.
 #[derive(Default)]
 pub(crate) struct Trail(Mutex<Steps>);
@@ -47,6 +50,20 @@ impl Trail {
         let step = format!("#{} {}({}) -> {result}", call.handle, call.name, arguments.join(", "));
         steps.record(step);
     }
+
+    /// What led to the failure, and its message, with ids by their names; and what the names stand for, if
+    /// they are few.
+    pub(crate) fn story(&self, failure: &str) -> String {
+        let steps = self.steps();
+        let mut story = steps.by_names(&format!("{failure}\n{steps}"));
+        if (1..=SPELLED).contains(&steps.names.len()) {
+            let mut ids: Vec<_> = steps.names.iter().map(|(id, name)| (name, id)).collect();
+            ids.sort_by_key(|(name, _)| &name[1..]);
+            let ids: Vec<_> = ids.iter().map(|(name, id)| format!("{name} {id}")).collect();
+            story.push_str(&format!("\nids: {}", ids.join(", ")));
+        }
+        story
+    }
 }
 
 impl Steps {
@@ -62,17 +79,27 @@ impl Steps {
         let next = self.names.len() + 1;
         self.names.entry(id).or_insert_with(|| format!("{letter}{next}")).clone()
     }
+
+    /// The text with the name of each id that has one in its place.
+    fn by_names(&self, text: &str) -> String {
+        let no_part = |c: char| !c.is_ascii_hexdigit() && c != '-';
+        let told = text.split_inclusive(no_part).map(|piece| {
+            let id = piece.trim_end_matches(no_part);
+            let name = Uuid::try_parse(id).ok().and_then(|id| self.names.get(&id));
+            name.map_or_else(|| piece.to_owned(), |name| piece.replacen(id, name, 1))
+        });
+        told.collect()
+    }
 }
 
-impl fmt::Display for Trail {
+impl fmt::Display for Steps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps = self.steps();
-        let first = steps.count - steps.last.len() + 1;
+        let first = self.count - self.last.len() + 1;
         write!(f, "operations that led there")?;
         if first > 1 {
-            write!(f, " (the last {} of {})", steps.last.len(), steps.count)?;
+            write!(f, " (the last {} of {})", self.last.len(), self.count)?;
         }
-        for (step, number) in steps.last.iter().zip(first..) {
+        for (step, number) in self.last.iter().zip(first..) {
             write!(f, "\n  {number:>4}. {step}")?;
         }
         Ok(())

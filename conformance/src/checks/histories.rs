@@ -6,7 +6,7 @@ use std::thread;
 use session_store_core::LogEntry;
 
 use crate::failure::{Failure, Verdict, ensure};
-use crate::history::{Event, History, Observed, Told};
+use crate::history::{History, Observed, Told};
 use crate::linear::explain;
 use crate::log::Log;
 use crate::recorded::Recorded;
@@ -44,12 +44,14 @@ pub(super) fn one_history(handles: &[Recorded], cut: Option<Cut>) -> Verdict {
         let history = History::default();
         let log = Log::new(&handles[0]);
         alone(&Observed::new(log, &history), cut)?;
+        // What is wrong already is better told without a race around it.
+        must_be_explained(&history)?;
         race(ACTORS, |actor| {
             let log = Observed::new(log.through(&handles[actor % handles.len()]), &history);
             (0..STEPS).try_for_each(|n| act(&log, actor, n, cut))
         })?;
         look(&Observed::new(log, &history))?;
-        must_be_explained(&history.into_events())?;
+        must_be_explained(&history)?;
     }
     Ok(())
 }
@@ -94,8 +96,8 @@ fn act(log: &Observed<'_>, actor: usize, n: usize, cut: Option<Cut>) -> Verdict 
     Ok(())
 }
 
-pub(super) fn must_be_explained(events: &[Event]) -> Verdict {
-    explain(events).map_err(|unexplained| Failure::new(unexplained.to_string()))
+pub(super) fn must_be_explained(history: &History) -> Verdict {
+    explain(&history.events()).map_err(|unexplained| Failure::new(unexplained.to_string()))
 }
 
 pub(crate) fn a4_one_history_of_appends(run: &Run<'_>) -> Verdict {

@@ -123,7 +123,7 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> Verdict {
     Observed::new(log, &history).append(&entry("{}"));
     Observed::new(log, &history).read()?;
     same(&log.listed()?, &true, "a segment whose writers were killed is listed")?;
-    must_be_explained(&history.into_events())
+    must_be_explained(&history)
 }
 
 /// The calls of a doomed writer that cut, of each 13.
@@ -191,7 +191,7 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> Verdict {
         freed.read()?;
     }
     freed.count()?;
-    must_be_explained(&history.into_events())?;
+    must_be_explained(&history)?;
     if refused == 0 {
         let place = format!("a process whose files end at {ROOM_KIB} KiB stored more than that");
         return Err(Failure::cannot_run(place));

@@ -28,6 +28,9 @@ const UNSEEN: Id = 0;
 /// A history of this kit's checks needs a few thousand; more means that nobody can tell.
 const MOST_STEPS: usize = 2_000_000;
 
+/// How many calls are told on either side of where a history stops making sense.
+const SHOWN: usize = 6;
+
 /// What the log is at one moment; `None`: there is no segment.
 type State = Option<Vec<Id>>;
 
@@ -52,7 +55,8 @@ pub(crate) fn explain(events: &[Event]) -> Result<(), Unexplained> {
             return Ok(());
         }
         if seen.len() > MOST_STEPS {
-            return Err(Unexplained(format!("undecided after {MOST_STEPS} steps")));
+            let found = format!("that explains what they returned was found in {MOST_STEPS} steps");
+            return Err(calls.stuck_at(&found, &furthest));
         }
         if point.done.count() > furthest.done.count() {
             furthest = point.clone();
@@ -63,7 +67,7 @@ pub(crate) fn explain(events: &[Event]) -> Result<(), Unexplained> {
             }
         }
     }
-    Err(calls.stuck_at(&furthest))
+    Err(calls.stuck_at("explains what they returned", &furthest))
 }
 
 /// A moment of a possible explanation: which calls have taken effect, and what the log is then.
@@ -77,6 +81,7 @@ struct Point {
 struct Calls<'a> {
     all: Vec<Call>,
     events: Vec<&'a Event>,
+    numbers: Numbers<'a>,
     /// For an entry that is appended only once and that reads show: what is before it.
     before: HashMap<Id, Vec<Id>>,
 }
@@ -103,7 +108,7 @@ impl<'a> Calls<'a> {
         let numbers = Numbers::of(&events);
         let all: Vec<_> = events.iter().map(|event| numbers.call(event)).collect();
         let before = places(&all);
-        Self { all, events, before }
+        Self { all, events, numbers, before }
     }
 
     fn all_done(&self, done: &Bits) -> bool {
@@ -147,20 +152,34 @@ impl<'a> Calls<'a> {
         }
     }
 
-    fn stuck_at(&self, furthest: &Point) -> Unexplained {
-        let waiting = (0..self.all.len()).filter(|&at| !furthest.done.has(at));
-        let told: Vec<_> = waiting.take(6).map(|at| described(self.events[at])).collect();
-        let log = match &furthest.state {
-            None => String::from("there is no segment"),
-            Some(log) => format!("the log has {} entries", log.len()),
-        };
+    /// `verdict` says of the orders that there is none, or that none was found.
+    fn stuck_at(&self, verdict: &str, furthest: &Point) -> Unexplained {
+        let (mut done, waiting): (Vec<_>, Vec<_>) =
+            (0..self.all.len()).partition(|&at| furthest.done.has(at));
+        done.sort_by_key(|&at| self.events[at].ended);
+        let fit = done.len();
         Unexplained(format!(
-            "no order of the {} calls explains what they returned; after {} of them {log}, and none of these \
-             can come next:\n    {}",
+            "no order of the {} calls {verdict}; {fit} of them fit together, the last ones of which are, with \
+             when each began and ended:{}\n  {}, and none of these can come next:{}",
             self.all.len(),
-            furthest.done.count(),
-            told.join("\n    ")
+            self.told(&done[fit.saturating_sub(SHOWN)..]),
+            self.state_told(&furthest.state),
+            self.told(&waiting[..waiting.len().min(SHOWN)]),
         ))
+    }
+
+    fn told(&self, calls: &[usize]) -> String {
+        calls.iter().map(|&at| format!("\n    {}", described(self.events[at]))).collect()
+    }
+
+    fn state_told(&self, state: &State) -> String {
+        let Some(log) = state else { return String::from("then there is no segment") };
+        let last = match log.last().map(|&id| self.numbers.entry(id)) {
+            None => String::new(),
+            Some(None) => String::from(", the last one that no read shows"),
+            Some(Some(entry)) => format!(", the last {entry:?}"),
+        };
+        format!("then the log has {} entries{last}", log.len())
     }
 }
 
@@ -185,24 +204,34 @@ fn described(event: &Event) -> String {
 }
 
 /// The numbers of all entries that some read shows.
-struct Numbers<'a>(HashMap<&'a str, Id>);
+struct Numbers<'a> {
+    ids: HashMap<&'a str, Id>,
+    /// The entries by their numbers; the first has 1.
+    entries: Vec<&'a LogEntry>,
+}
 
 impl<'a> Numbers<'a> {
     fn of(events: &[&'a Event]) -> Self {
-        let mut numbers = HashMap::new();
+        let (mut ids, mut shown) = (HashMap::new(), Vec::new());
         for event in events {
             if let Act::Read(Some(entries)) = &event.act {
                 for entry in entries {
-                    let next = Id::try_from(numbers.len() + 1).unwrap_or(Id::MAX);
-                    numbers.entry(entry.as_json()).or_insert(next);
+                    ids.entry(entry.as_json()).or_insert_with(|| {
+                        shown.push(entry);
+                        Id::try_from(shown.len()).unwrap_or(Id::MAX)
+                    });
                 }
             }
         }
-        Self(numbers)
+        Self { ids, entries: shown }
+    }
+
+    fn entry(&self, id: Id) -> Option<&'a LogEntry> {
+        self.entries.get((id as usize).checked_sub(1)?).copied()
     }
 
     fn ids(&self, entries: &[LogEntry]) -> Vec<Id> {
-        let id = |entry: &LogEntry| self.0.get(entry.as_json()).copied().unwrap_or(UNSEEN);
+        let id = |entry: &LogEntry| self.ids.get(entry.as_json()).copied().unwrap_or(UNSEEN);
         entries.iter().map(id).collect()
     }
 

@@ -181,8 +181,9 @@ fn the_story_ends_with_what_does_not_fit() {
     let told = explain(&in_turn([append(1), read(&[1]), read(&[])])).unwrap_err().to_string();
     for part in [
         "no order of the 3 calls",
-        "after 2 of them the log has 1 entries",
-        "[4 to 5] read of 0 entries",
+        "2 of them fit together",
+        "    [0 to 1] append of [LogEntry(7 bytes: {\"n\":1})]\n    [2 to 3] read of 1 entries",
+        "then the log has 1 entries, the last LogEntry(7 bytes: {\"n\":1}), and none of these can come next:\n    [4 to 5] read of 0 entries",
     ] {
         assert!(told.contains(part), "{part} is not in: {told}");
     }

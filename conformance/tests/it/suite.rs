@@ -1,10 +1,13 @@
 //! The macro for third parties, the filter, and what a failure prints.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use session_store_conformance::{
     CHECKS, Outcome, Report, Storage, agrees_with_the_model, assert_holds, assert_skips_are_needed,
     run_all,
 };
-use session_store_core::{LogEntry, Store};
+use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 
 use crate::twist::{Answer, Inner, Key, Twist, shared};
@@ -124,6 +127,25 @@ fn a_failure_tells_clause_operations_expected_and_found() {
     }
 }
 
+/// Finds no segment.
+#[derive(Default)]
+struct Forgets;
+
+impl Twist for Forgets {
+    fn lookup_session_of(&self, _: &Inner, _: SegmentId) -> Answer<Option<SessionId>> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn a_failure_calls_ids_by_their_names_and_says_what_they_are() {
+    let report = run_all(&shared::<Forgets>, "l5_the_holder_is_found");
+    let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
+    assert!(text.contains("\n  expected: (Some(s2), Some(s2))\n"), "{text}");
+    assert!(text.contains("\nids: g1 0"), "{text}");
+    assert!(text.contains(", s2 0"), "{text}");
+}
+
 #[test]
 fn the_reference_backend_agrees_with_the_model() {
     agrees_with_the_model(&memory).unwrap();
@@ -141,6 +163,27 @@ fn what_differs_from_the_model_is_shrunk() {
     }
     // One append that is lost, and the looks that show it, are all that is left.
     assert_eq!(story.matches(" append(").count(), 1, "{story}");
+}
+
+/// Counts how often its data was to be kept.
+struct Kept(Box<dyn Storage>, &'static AtomicUsize);
+
+impl Storage for Kept {
+    fn open(&self) -> Answer<Box<dyn Store>> {
+        self.0.open()
+    }
+
+    fn keep(&mut self) -> Option<PathBuf> {
+        self.1.fetch_add(1, Relaxed);
+        None
+    }
+}
+
+#[test]
+fn only_the_shrunk_sequence_keeps_its_data() {
+    static KEPT: AtomicUsize = AtomicUsize::new(0);
+    agrees_with_the_model(&|| Kept(Box::new(shared::<Loses>()), &KEPT)).unwrap_err();
+    assert_eq!(KEPT.load(Relaxed), 1);
 }
 
 /// Panics where it should answer.
