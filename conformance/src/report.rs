@@ -13,7 +13,7 @@ use crate::list::CHECKS;
 #[must_use]
 pub fn run_all(harness: &dyn Harness, filter: &str) -> Report {
     let chosen = CHECKS.iter().filter(|check| check.id.contains(filter));
-    Report { results: chosen.map(|check| (check, check.run(harness))).collect() }
+    chosen.map(|check| (check, check.run(harness))).collect()
 }
 
 /// What came of the checks that were run. `Display` is a text for people, [`to_json`](Report::to_json) one
@@ -23,6 +23,13 @@ pub fn run_all(harness: &dyn Harness, filter: &str) -> Report {
 pub struct Report {
     /// Each check with its outcome, in the order of [`CHECKS`].
     pub results: Vec<(&'static Check, Outcome)>,
+}
+
+/// For programs that run the checks one by one, to show how far they are or to stop between two.
+impl FromIterator<(&'static Check, Outcome)> for Report {
+    fn from_iter<I: IntoIterator<Item = (&'static Check, Outcome)>>(results: I) -> Self {
+        Self { results: results.into_iter().collect() }
+    }
 }
 
 impl Report {
