@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::failure::{Failure, Verdict};
 use crate::harness::Harness;
-use crate::need::Need;
+use crate::need::{Declared, Need};
 use crate::run::Run;
 use crate::unsupported;
 
@@ -57,11 +57,11 @@ impl Check {
         if !self.needs.is_empty() {
             // Asking what can be done to a storage may do it, so a storage of its own is asked.
             let storage = run.harness().fresh();
-            let store = storage.open()?;
-            if let Some(operation) = self.needs.iter().find_map(|need| need.undeclared(&*store)) {
+            let declared = Declared::by(&*storage.open()?);
+            if let Some(operation) = self.needs.iter().find_map(|need| need.undeclared(declared)) {
                 return unsupported::must_be_refused(run, operation);
             }
-            let missing = |need: &Need| need.missing(run.harness(), &*storage, &*store);
+            let missing = |need: &Need| need.missing(run.harness(), &*storage, declared);
             if let Some(reason) = self.needs.iter().find_map(missing) {
                 return Err(Failure::cannot_run(reason));
             }

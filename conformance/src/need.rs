@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use session_store_core::{Capability, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{Capabilities, Capability, SegmentId, SessionId, Store, StoreError};
 
 use crate::harness::{Harness, Storage};
 
@@ -92,8 +92,8 @@ impl Need {
     /// Whether a fresh storage of `harness` lacks it.
     pub(crate) fn is_missing(self, harness: &dyn Harness) -> Result<bool, StoreError> {
         let storage = harness.fresh();
-        let store = storage.open()?;
-        Ok(self.missing(harness, &*storage, &*store).is_some())
+        let declared = Declared::by(&*storage.open()?);
+        Ok(self.missing(harness, &*storage, declared).is_some())
     }
 
     /// Why a check can't run, if this need is why.
@@ -101,21 +101,21 @@ impl Need {
         self,
         harness: &dyn Harness,
         storage: &dyn Storage,
-        store: &dyn Store,
+        declared: Declared,
     ) -> Option<String> {
         let log_file = || storage.log_file(SessionId::new(), SegmentId::new()).is_some();
         let (met, reason) = match self {
             Self::Operation(_) => return None,
             Self::Guarantee(capability) => {
                 let reason = format!("the store does not declare {capability}");
-                return (!store.capabilities().has(capability)).then_some(reason);
+                return (!declared.capabilities.has(capability)).then_some(reason);
             }
             Self::OwnBatches => {
                 let own = [Capability::ConditionalAppend, Capability::AtomicBatch];
-                let declared = own.iter().any(|&capability| store.capabilities().has(capability));
-                (declared, "the store declares neither conditional_append nor atomic_batch")
+                let has_any = own.iter().any(|&capability| declared.capabilities.has(capability));
+                (has_any, "the store declares neither conditional_append nor atomic_batch")
             }
-            Self::Pods => (store.pods().is_some(), "the store keeps no pods"),
+            Self::Pods => (declared.keeps_pods, "the store keeps no pods"),
             Self::Folder => (storage.folder().is_some(), "the harness names no folder"),
             Self::LogFile => (log_file(), "the harness names no log file"),
             Self::Overwrite => {
@@ -140,13 +140,41 @@ impl Need {
         (!met).then(|| reason.to_owned())
     }
 
+    /// What the author of a harness can implement to meet it.
+    pub(crate) const fn methods(self) -> Option<&'static str> {
+        match self {
+            Self::Folder => Some("Storage::folder"),
+            Self::LogFile => Some("Storage::log_file"),
+            Self::Overwrite => Some("Storage::overwrite or log_file"),
+            Self::RaiseFormat => Some("Storage::raise_format"),
+            Self::OpenMissing => Some("Storage::open_missing"),
+            Self::Process => Some("Storage::address and open_at"),
+            Self::Files => Some("Storage::address, with a path"),
+            _ => None,
+        }
+    }
+
     /// The operation that this need is, if the store does not declare it.
-    pub(crate) fn undeclared(self, store: &dyn Store) -> Option<Capability> {
+    pub(crate) fn undeclared(self, declared: Declared) -> Option<Capability> {
         match self {
             Self::Operation(capability) => {
-                (!store.capabilities().has(capability)).then_some(capability)
+                (!declared.capabilities.has(capability)).then_some(capability)
             }
             _ => None,
         }
+    }
+}
+
+/// What a store says of itself. It is asked before anything is done to its storage, which needs that no
+/// handle is open.
+#[derive(Clone, Copy)]
+pub(crate) struct Declared {
+    capabilities: Capabilities,
+    keeps_pods: bool,
+}
+
+impl Declared {
+    pub(crate) fn by(store: &dyn Store) -> Self {
+        Self { capabilities: store.capabilities(), keeps_pods: store.pods().is_some() }
     }
 }

@@ -179,9 +179,13 @@ pub fn assert_holds(harness: &dyn Harness, id: &str) {
         Outcome::Passed => {}
         Outcome::CannotRun(reason) => {
             let missing = |need: &&Need| need.is_missing(harness).unwrap_or(false);
-            let word = check.needs.iter().find(missing).map(ToString::to_string);
-            let word = word.as_deref().unwrap_or(id);
-            panic!("{check}\ncannot run here: {reason}; list {word} under skip, with the reason")
+            let need = check.needs.iter().find(missing);
+            let word = need.map_or_else(|| id.to_owned(), ToString::to_string);
+            let methods = need.and_then(|need| need.methods());
+            let or = methods.map(|methods| format!("implement {methods}, or ")).unwrap_or_default();
+            panic!(
+                "{check}\ncannot run here: {reason}; {or}list {word} under skip, with the reason"
+            )
         }
         Outcome::Failed(report) => panic!("{report}"),
     }

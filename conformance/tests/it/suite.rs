@@ -1,6 +1,8 @@
 //! The macro for third parties, the filter, and what a failure prints.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use session_store_conformance::{
@@ -50,6 +52,37 @@ fn every_clause_that_the_kit_holds_has_a_check() {
 )]
 fn an_unlisted_check_that_cannot_run_fails() {
     assert_holds(&memory, "s2_appends_continue");
+}
+
+#[test]
+#[should_panic(
+    expected = "cannot run here: the harness cannot raise the format's version; implement Storage::raise_format, \
+                or list raise_format under skip, with the reason"
+)]
+fn what_would_let_a_check_run_is_told() {
+    assert_holds(&memory, "s7_a_newer_format_is_refused");
+}
+
+/// A storage that can only be touched from outside while no handle is open.
+#[derive(Default)]
+struct Exclusive(Arc<MemoryStore>);
+
+impl Storage for Exclusive {
+    fn open(&self) -> Answer<Box<dyn Store>> {
+        Ok(Box::new(Arc::clone(&self.0)))
+    }
+
+    fn raise_format(&self) -> Option<io::Result<()>> {
+        assert_eq!(Arc::strong_count(&self.0), 1, "a handle is open");
+        None
+    }
+}
+
+#[test]
+fn what_can_be_done_to_a_storage_is_asked_while_no_handle_is_open() {
+    let report = run_all(&Exclusive::default, "s7_a_newer_format");
+    assert!(matches!(report.results[..], [(_, Outcome::CannotRun(_))]), "{report}");
+    assert_skips_are_needed(&Exclusive::default, &["raise_format"]);
 }
 
 #[test]
