@@ -54,7 +54,8 @@
 //! logs stay known that were used last.
 //!
 //! A session that was listed once is listed again by the name of its folder alone, until somebody deletes a
-//! segment, which moves on the generation of deletions.
+//! segment, which moves on the generation of deletions. A listing during which a log was replaced is made
+//! again: some file systems show what is just renamed neither in its old place nor in its new one.
 
 mod failure;
 mod hint;

@@ -131,9 +131,11 @@ impl Layout {
     }
 }
 
-/// By descending bytes of their ids, which are compared as numbers.
-fn newest_first<I: Copy + Into<Uuid>>(ids: &mut [I]) {
+/// By descending bytes of their ids, which are compared as numbers. What goes and comes again while it is
+/// listed may be met twice.
+fn newest_first<I: Copy + PartialEq + Into<Uuid>>(ids: &mut Vec<I>) {
     ids.sort_unstable_by_key(|&id| Reverse(id.into().as_u128()));
+    ids.dedup();
 }
 
 /// Whether there is a file at the path. Where nobody can tell, that is an error.

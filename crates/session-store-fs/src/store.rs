@@ -327,7 +327,7 @@ impl Store for FsStore {
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
         let mut found = false;
-        let files = self.layout.files(session_id)?;
+        let files = while_none_is_replaced(&self.replacements, || self.layout.files(session_id))?;
         let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();
         for segment_id in segments {
             let deleted = self.delete_segment(session_id, segment_id);
