@@ -86,6 +86,7 @@ macro_rules! for_each_check {
                 l1_sessions_newest_first L1 [] "list_sessions has each session once, by descending bytes";
                 l2_segments_newest_first L2 [] "list_segments has each segment once, by descending bytes";
                 l2_an_unknown_session_has_none L2 [] "an unknown session has no segments";
+                l2_replacing_hides_nothing L2 [] "segments stay listed, each once, while they are replaced";
                 l3_a_trace_is_no_segment L3 [] "a trace alone makes neither session nor segment";
                 l3_a_trace_keeps_no_session L3 [delete] "a session of which only a trace is left is listed by no handle";
                 l3_a_pod_is_no_session L3 [pods] "a pod alone makes neither session nor segment";

@@ -9,6 +9,7 @@ use crate::failure::{Failure, Verdict, same, same_entries};
 use crate::log::Log;
 use crate::run::Run;
 use crate::sample::{entry, numbered, numbered_traces, trace};
+use crate::threads::during;
 
 /// More than any page, batch or cursor of a backend is likely to hold.
 const MANY: usize = 1_100;
@@ -68,6 +69,29 @@ pub(crate) fn l2_an_unknown_session_has_none(run: &Run<'_>) -> Verdict {
     let misread = SessionId::from(Uuid::from(log.segment_id));
     same(&store.list_segments(misread)?, &Vec::new(), "an unknown session")?;
     same(&store.list_sessions()?, &vec![log.session_id], "asking makes no session")
+}
+
+pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> Verdict {
+    let (writer, reader) = (run.open()?, run.open()?);
+    // Many, so that some are renamed or rewritten while the others are listed; and one that is its session's only.
+    let only = Log::with(&writer, &numbered(0..2))?;
+    let first = Log::with(&writer, &numbered(0..2))?;
+    let mut logs = vec![first];
+    logs.resize_with(40, || first.sibling());
+    logs.iter().try_for_each(|log| log.create(&numbered(0..2)))?;
+    let (sessions, segments) = (reader.list_sessions()?, reader.list_segments(first.session_id)?);
+    same(&segments.len(), &logs.len(), "segments before they are replaced")?;
+    let replace = |round: usize| {
+        only.create(&numbered(0..1))?;
+        Ok(logs[round % logs.len()].create(&numbered(0..1))?)
+    };
+    during(replace, || {
+        let listed = reader.list_segments(first.session_id)?;
+        same(&listed, &segments, "segments that are replaced meanwhile")?;
+        let listed = reader.list_segments(only.session_id)?;
+        same(&listed, &vec![only.segment_id], "a session's only segment")?;
+        same(&reader.list_sessions()?, &sessions, "and their sessions")
+    })
 }
 
 pub(crate) fn l3_a_trace_is_no_segment(run: &Run<'_>) -> Verdict {

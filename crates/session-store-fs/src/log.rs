@@ -19,8 +19,8 @@ use crate::sync::{GroupCommit, Syncs, Written};
 /// About as much as one write gets; larger batches take several.
 const WRITE_BYTES: usize = 1024 * 1024;
 
-/// Another program may replace the file while nobody uses it. A file that has lain still for this long is
-/// therefore opened by its path again.
+/// Another program may replace the file while nobody uses it, and somebody may take it away while it is in use.
+/// A file that was opened this long ago is therefore opened by its path again.
 const TRUST: Duration = Duration::from_secs(1);
 
 /// An open file of entries.
@@ -28,11 +28,10 @@ pub(crate) struct Log {
     path: Arc<Path>,
     file: Arc<File>,
     writable: bool,
+    opened: Instant,
     used: Instant,
     known: Known,
     commit: Arc<GroupCommit>,
-    /// Whether the file's name is known to survive a power cut.
-    settled: bool,
     /// The last round of syncs for which the file is remembered.
     remembered: Option<u64>,
 }
@@ -44,6 +43,8 @@ pub(crate) struct Known {
     /// A trace has none, and no head.
     epoch: Option<Epoch>,
     index: LineIndex,
+    /// Whether the file's name is known to survive a power cut.
+    settled: bool,
 }
 
 impl Log {
@@ -61,27 +62,27 @@ impl Log {
         };
         let Some(file) = if_found(opened).trying("open", path)? else { return Ok(None) };
         let inode = file.metadata().trying("look at", path)?.ino();
-        let known = Known { generation, inode, epoch: epoch(&file)?, index: LineIndex::empty() };
+        let (epoch, index) = (epoch(&file)?, LineIndex::empty());
+        let known = Known { generation, inode, epoch, index, settled: false };
         Ok(Some(Self {
             path: path.into(),
             file: Arc::new(file),
             writable,
+            opened: now,
             used: now,
             known,
             commit: Arc::default(),
-            settled: false,
             remembered: None,
         }))
     }
 
     /// Whether the file and what is known of it can be used as they are: nothing but appends happened, it
-    /// did not lie still, and its epoch does not hang on what another program does to it.
+    /// was opened just now, and its epoch does not hang on what another program does to it.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
-        let settled = self.known.epoch.is_none_or(|epoch| epoch.written);
         self.writable
-            && settled
+            && self.known.epoch.is_none_or(|epoch| epoch.written)
             && self.known.generation == generation
-            && now.duration_since(self.used) < TRUST
+            && now.duration_since(self.opened) < TRUST
     }
 
     /// Takes over the lines that were known before, unless something may have been cut since.
@@ -92,6 +93,7 @@ impl Log {
         if uncut && self.known.inode == before.inode {
             self.known.index = before.index;
             self.known.index.forget_tail();
+            self.known.settled = before.settled;
         }
     }
 
@@ -136,11 +138,11 @@ impl Log {
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        self.settled
+        self.known.settled
     }
 
     pub(crate) fn set_settled(&mut self) {
-        self.settled = true;
+        self.known.settled = true;
     }
 
     /// What was just appended, to be waited for without the lock; or it is only remembered.

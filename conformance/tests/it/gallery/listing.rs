@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use session_store_core::{SegmentId, SessionId, Store, StoreError, TraceEntry, TracePage};
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry, TracePage};
 use uuid::Uuid;
 
 use super::broken;
@@ -126,6 +126,27 @@ broken! {
     }
     state { known: Mutex<BTreeSet<SessionId>>, traced: Mutex<Vec<Key>> }
     caught by { l3_a_trace_keeps_no_session }
+}
+
+broken! {
+    /// A file that is renamed while its folder is listed is met neither in its old place nor in its new one.
+    replacing_hides_for_a_moment in shared {
+        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+            if inner.exists(s, g)? {
+                *self.hidden.lock().unwrap() = Some(g);
+                // A reader that looks in several ways does so in all of them meanwhile.
+                inner.let_others_in_for(8);
+                *self.hidden.lock().unwrap() = None;
+            }
+            inner.create_segment(s, g, entries)
+        }
+        fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
+            let hidden = *self.hidden.lock().unwrap();
+            Ok(inner.list_segments(s)?.into_iter().filter(|&g| Some(g) != hidden).collect())
+        }
+    }
+    state { hidden: Mutex<Option<SegmentId>> }
+    caught by { c2_readers_see_the_old_or_the_new l2_replacing_hides_nothing }
 }
 
 broken! {

@@ -167,10 +167,26 @@ fn a_log_that_another_program_replaced_while_it_lay_still_is_found() {
     let edited = fixture.path("edited");
     fs::write(&edited, "{\"n\":7}\n{\"n\":8}\n").unwrap();
     fs::rename(&edited, fixture.log()).unwrap();
-    // The backend trusts an open file for a second after its last use.
+    // The backend trusts an open file for a second.
     thread::sleep(Duration::from_millis(1_100));
     fixture.append(&store, "{\"n\":9}");
     assert_eq!(store.read_all(fixture.session, fixture.segment).unwrap(), numbered(7..10));
+}
+
+#[test]
+fn a_log_that_was_taken_away_while_in_use_is_not_written_to_for_long() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    fixture.append(&store, "{\"n\":0}");
+    let taken = fixture.path("taken");
+    fs::rename(fixture.log(), &taken).unwrap();
+    // It never lies still. A minute is far more than it takes.
+    let made_anew = (0..6_000).any(|_| {
+        fixture.append(&store, "{}");
+        thread::sleep(Duration::from_millis(10));
+        fixture.log().exists()
+    });
+    assert!(made_anew);
 }
 
 #[test]
