@@ -43,7 +43,10 @@ impl Check {
         let made = panic::catch_unwind(AssertUnwindSafe(|| Run::new(harness)));
         let run = match made {
             Ok(run) => run,
-            Err(cause) => return Outcome::Failed(panic_text(&*cause)),
+            Err(cause) => {
+                let text = panic_text(&*cause);
+                return Outcome::Failed(format!("{self}\nno fresh storage: {text}"));
+            }
         };
         match panic::catch_unwind(AssertUnwindSafe(|| self.verdict(&run))) {
             Ok(Ok(())) => Outcome::Passed,

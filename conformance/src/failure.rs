@@ -90,23 +90,39 @@ pub(crate) fn same<T: PartialEq + fmt::Debug>(found: &T, expected: &T, promise: 
 
 /// As [`same`], for entries: says where the first difference is.
 pub(crate) fn same_entries<T: Text>(found: &[T], expected: &[T], promise: &str) -> Verdict {
+    same_lists(("entry", "entries"), found, expected, Text::text, promise)
+}
+
+/// As [`same_entries`], for many ids, of which nobody wants to see all.
+pub(crate) fn same_ids<T: fmt::Display + PartialEq>(
+    found: &[T],
+    expected: &[T],
+    promise: &str,
+) -> Verdict {
+    same_lists(("id", "ids"), found, expected, |id| id, promise)
+}
+
+fn same_lists<'a, T, P: PartialEq + fmt::Display + ?Sized + 'a>(
+    (one, many): (&str, &str),
+    found: &'a [T],
+    expected: &'a [T],
+    part: impl Fn(&'a T) -> &'a P,
+    promise: &str,
+) -> Verdict {
+    let at = |list: &'a [T], at| list.get(at).map(&part);
     let longest = found.len().max(expected.len());
-    match (0..longest).find(|&at| text(found, at) != text(expected, at)) {
-        None => Ok(()),
-        Some(at) => Err(mismatch(
-            &format!("{promise} (the first difference is entry {at}, counted from 0)"),
-            &described(expected, at),
-            &described(found, at),
-        )),
-    }
-}
-
-fn text<T: Text>(entries: &[T], at: usize) -> Option<&str> {
-    entries.get(at).map(Text::text)
-}
-
-fn described<T: Text>(entries: &[T], at: usize) -> String {
-    format!("{} entries, there {}", entries.len(), text(entries, at).unwrap_or("no more"))
+    let Some(first) = (0..longest).find(|&n| at(found, n) != at(expected, n)) else {
+        return Ok(());
+    };
+    let described = |list: &'a [T]| {
+        let there = at(list, first).map_or_else(|| String::from("no more"), ToString::to_string);
+        format!("{} {many}, there {there}", list.len())
+    };
+    Err(mismatch(
+        &format!("{promise} (the first difference is {one} {first}, counted from 0)"),
+        &described(expected),
+        &described(found),
+    ))
 }
 
 pub(crate) fn mismatch(promise: &str, expected: &str, found: &str) -> Failure {

@@ -10,7 +10,7 @@ use session_store_core::{
 };
 use uuid::Uuid;
 
-use crate::failure::{Failure, Verdict, same, same_entries};
+use crate::failure::{Failure, Verdict, ensure, same, same_entries};
 use crate::harness::Harness;
 use crate::log::Log;
 use crate::random::{SEED, seed};
@@ -331,7 +331,15 @@ impl Model {
             let any = ids.sessions.iter().any(|&s| self.logs.contains_key(&(s, segment_id)));
             let right =
                 holder.map_or(!any, |session| self.logs.contains_key(&(session, segment_id)));
-            same(&right, &true, &format!("the session of {segment_id} is {holder:?}"))?;
+            let wrong = match holder {
+                None => format!("lookup finds no session of {segment_id}, which exists"),
+                Some(session) => {
+                    format!(
+                        "lookup says that session {session} holds {segment_id}, which it does not"
+                    )
+                }
+            };
+            ensure!(right, "{wrong}");
         }
         let mut sessions: Vec<_> = self.logs.keys().rev().map(|key| key.0).collect();
         sessions.dedup();

@@ -36,11 +36,11 @@ impl Report {
     /// The version of the kit, which a result is worth nothing without.
     pub const KIT: &'static str = env!("CARGO_PKG_VERSION");
 
-    /// Whether no check failed. It says that the store was not caught, not that it is right; and nothing
-    /// about the checks that could not run.
+    /// Whether some checks passed and none failed. It says that the store was not caught, not that it is
+    /// right; and nothing about the checks that could not run.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        self.failed().next().is_none()
+        self.passed() > 0 && self.failed().next().is_none()
     }
 
     /// The ids of the checks that failed.

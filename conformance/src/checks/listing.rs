@@ -5,7 +5,7 @@ use std::fs;
 use session_store_core::{Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
-use crate::failure::{Failure, Verdict, same, same_entries};
+use crate::failure::{Failure, Verdict, same, same_entries, same_ids};
 use crate::log::Log;
 use crate::run::Run;
 use crate::sample::{entry, numbered, numbered_traces, trace};
@@ -87,7 +87,7 @@ pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> Verdict {
     };
     during(replace, || {
         let listed = reader.list_segments(first.session_id)?;
-        same(&listed, &segments, "segments that are replaced meanwhile")?;
+        same_ids(&listed, &segments, "segments that are replaced meanwhile")?;
         let listed = reader.list_segments(only.session_id)?;
         same(&listed, &vec![only.segment_id], "a session's only segment")?;
         same(&reader.list_sessions()?, &sessions, "and their sessions")
@@ -271,8 +271,8 @@ pub(crate) fn l6_many_sessions(run: &Run<'_>) -> Verdict {
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
     let mut expected: Vec<_> = logs.iter().map(|log| log.session_id).collect();
     expected.sort_by(|a, b| b.cmp(a));
-    same(&store.list_sessions()?, &expected, "every one of many sessions is listed")?;
-    same(&run.open()?.list_sessions()?, &expected, "to a new handle too")?;
+    same_ids(&store.list_sessions()?, &expected, "every one of many sessions is listed")?;
+    same_ids(&run.open()?.list_sessions()?, &expected, "to a new handle too")?;
     for log in [logs[0], logs[MANY - 1]] {
         same(&log.lookup()?, &Some(log.session_id), "each of many is found")?;
     }
@@ -287,7 +287,7 @@ pub(crate) fn l6_many_segments(run: &Run<'_>) -> Verdict {
     let mut expected: Vec<_> = logs.iter().map(|log| log.segment_id).collect();
     expected.sort_by(|a, b| b.cmp(a));
     let listed = store.list_segments(first.session_id)?;
-    same(&listed, &expected, "every one of many segments is listed")?;
+    same_ids(&listed, &expected, "every one of many segments is listed")?;
     same(&store.list_sessions()?, &vec![first.session_id], "many segments, one session")
 }
 

@@ -122,6 +122,11 @@ fn a_skip_that_names_no_check_fails() {
 }
 
 #[test]
+fn nothing_run_is_no_success() {
+    assert!(!run_all(&memory, "no check has this in its id").is_success());
+}
+
+#[test]
 fn a_filter_chooses() {
     let report = run_all(&memory, "t2_");
     assert_eq!(report.results.len(), 1);
@@ -234,4 +239,29 @@ fn a_panic_is_a_failure() {
     let report = run_all(&shared::<Panics>, "c4_unknown_is_not_found");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
     assert!(text.contains("a panic: the count is gone"), "{text}");
+}
+
+#[test]
+fn a_harness_that_panics_fails_a_check_by_its_name() {
+    let broken = || -> fn() -> MemoryStore { panic!("the server is gone") };
+    let report = run_all(&broken, "t2_").to_string();
+    assert!(report.contains("t2_past_the_end_is_refused [T2]"), "{report}");
+    assert!(report.contains("no fresh storage: a panic: the server is gone"), "{report}");
+}
+
+/// Lists no more than fit on one page.
+#[derive(Default)]
+struct ListsAPage;
+
+impl Twist for ListsAPage {
+    fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
+        Ok(inner.list_sessions()?.into_iter().take(1_000).collect())
+    }
+}
+
+#[test]
+fn of_long_lists_the_first_difference_is_told() {
+    let report = run_all(&shared::<ListsAPage>, "l6_many_sessions").to_string();
+    assert!(report.contains("(the first difference is id 1000, counted from 0)"), "{report}");
+    assert!(report.contains("  found:    1000 ids, there no more\n"), "{report}");
 }
