@@ -98,8 +98,12 @@ pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
 
-fn translate(error: rusqlite::Error, attempt: String, path: &Path) -> StoreError {
+fn translate(error: rusqlite::Error, mut attempt: String, path: &Path) -> StoreError {
     use ErrorCode as Code;
+    if error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DIRECTORY) {
+        // Else a reader is told that it tried to write.
+        attempt.push_str(" (to read a database, too, SQLite must be able to make files beside it)");
+    }
     let kind = match error.sqlite_error_code() {
         Some(Code::NotADatabase) => return not_a_store(path, NO_DATABASE),
         Some(Code::DiskFull) => io::ErrorKind::StorageFull,
@@ -118,6 +122,13 @@ mod tests {
 
     fn sqlite(code: i32) -> rusqlite::Error {
         rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn a_reader_that_may_not_write_beside_the_database_is_told_so() {
+        let error = sqlite(ffi::SQLITE_READONLY_DIRECTORY);
+        let error = translate(error, String::from("open a.db"), Path::new("a.db"));
+        assert!(error.to_string().starts_with("open a.db (to read a database, too, "), "{error}");
     }
 
     #[rstest]
