@@ -27,7 +27,7 @@
 //! |---|---|---|
 //! | `fs` (default) | `fs:PATH` | a directory, one JSONL file per segment |
 //! | `sqlite` | `sqlite:PATH` | one SQLite database file |
-//! | `redis` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
+//! | `redis`, `redis-tls` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
 //! | `memory` | `memory:` | in memory, for tests |
 //!
 //! All keep the same contract, which [`Store`] states method by method. [`open()`] and [`open_or_create()`]
