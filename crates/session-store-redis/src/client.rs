@@ -17,11 +17,16 @@ use crate::topology::Topology;
 use crate::verdict::{Verdict, told};
 use crate::writer::{REMEMBERED, Writers};
 
+/// The longest text that a server takes (`proto-max-bulk-len`), unless it is configured to take less.
+const LONGEST: usize = 512 * 1024 * 1024;
+
 /// The servers of a storage, and who writes to them.
 pub(crate) struct Client {
     pub(crate) keys: Keys,
     /// Names the storage in errors, without a password.
     place: String,
+    /// The longest text that every server takes. One that gets a longer one does not tell, but hangs up.
+    longest: usize,
     delivery: Delivery,
     writers: Writers,
 }
@@ -37,11 +42,22 @@ pub(crate) struct Call<'a> {
 impl Client {
     pub(crate) fn new(keys: Keys, place: String, topology: Topology, retry: Duration) -> Self {
         let delivery = Delivery { topology, retry };
-        Self { keys, place, delivery, writers: Writers::default() }
+        Self { keys, place, longest: LONGEST, delivery, writers: Writers::default() }
     }
 
     pub(crate) fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Minds a limit that the servers have told of.
+    pub(crate) fn take_no_longer_than(&mut self, longest: Option<usize>) {
+        self.longest = longest.map_or(LONGEST, |longest| longest.min(LONGEST));
+    }
+
+    /// Fails for a text that the servers do not take.
+    pub(crate) fn check_size(&self, text: &str) -> Result<(), StoreError> {
+        let (size, limit) = (text.len() as u64, self.longest as u64);
+        if size > limit { Err(StoreError::TooLarge { size, limit }) } else { Ok(()) }
     }
 
     pub(crate) fn topology(&self) -> &Topology {

@@ -8,32 +8,43 @@ use crate::client::Client;
 use crate::options::too_old;
 use crate::verdict::{Verdict, told};
 
-/// What is worth a warning, of all servers. They must all be reached at the first attempt.
-pub(crate) fn servers(client: &Client) -> Result<Vec<String>, StoreError> {
+/// What the servers told of themselves.
+pub(crate) struct Found {
+    /// What an operator should know.
+    pub(crate) warnings: Vec<String>,
+    /// The longest text that all of them take, as far as they told.
+    pub(crate) longest: Option<usize>,
+}
+
+/// Asks all servers, which must be reached at the first attempt.
+pub(crate) fn servers(client: &Client) -> Result<Found, StoreError> {
     let deadline = client.deadline();
     let failed = |error| {
         let transient = Verdict::of_connecting(&error) != Verdict::Refused;
         told(error, format!("open {}", client.place()), transient)
     };
-    let mut warnings = Vec::new();
+    let mut found = Found { warnings: Vec::new(), longest: None };
     for node in client.topology().owners(deadline).map_err(failed)? {
         let mut connection = node.take(deadline).map_err(failed)?;
         let info = redis::cmd("INFO").query::<String>(&mut *connection).map_err(failed)?;
         if let Some(version) = field(&info, "redis_version").filter(|version| !is_new(version)) {
             return Err(too_old(client, version));
         }
-        let fsync = appendfsync(&mut connection);
-        warnings
-            .extend(warn(&info, fsync.as_deref()).map(|text| format!("{}: {text}", node.address)));
+        let fsync = setting(&mut connection, "appendfsync");
+        let warnings = warn(&info, fsync.as_deref());
+        found.warnings.extend(warnings.map(|text| format!("{}: {text}", node.address)));
+        let longest = setting(&mut connection, "proto-max-bulk-len");
+        let longest = longest.and_then(|bytes| bytes.parse().ok());
+        found.longest = found.longest.into_iter().chain(longest).min();
         connection.put_back();
     }
-    Ok(warnings)
+    Ok(found)
 }
 
 /// Services that run Redis for others often refuse to tell.
-fn appendfsync(connection: &mut Connection) -> Option<String> {
+fn setting(connection: &mut Connection, name: &str) -> Option<String> {
     let mut ask = redis::cmd("CONFIG");
-    ask.arg("GET").arg("appendfsync");
+    ask.arg("GET").arg(name);
     let answer: Vec<String> = ask.query(connection).ok()?;
     answer.into_iter().nth(1)
 }

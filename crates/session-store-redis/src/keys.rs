@@ -106,6 +106,13 @@ impl Keys {
         self.key(tag, format_args!("staging:{token}"))
     }
 
+    /// A key that never exists. While a slot is on its way to another node, a script that names it does not
+    /// begin there. One that takes a key away must not: the key would be looked for on the other node from
+    /// then on, and the script would end half-way.
+    pub(crate) fn never(&self, tag: Tag) -> String {
+        self.key(tag, "never")
+    }
+
     /// A sorted set: the sessions of a bucket that have a segment.
     pub(crate) fn sessions(&self, tag: Tag) -> String {
         self.key(tag, "sessions")

@@ -129,11 +129,12 @@ impl RedisOptions {
         }
         let topology = Topology::new(url, self.connector(url), self.connections);
         let keys = Keys::new(prefix.to_owned());
-        let client = Client::new(keys, url.to_string(), topology, self.timeouts.retry);
+        let mut client = Client::new(keys, url.to_string(), topology, self.timeouts.retry);
         // First, since it waits for no server that is not there.
-        let warnings = inspect::servers(&client)?;
+        let found = inspect::servers(&client)?;
+        client.take_no_longer_than(found.longest);
         self.identify(&client)?;
-        Ok(RedisStore::new(client, warnings))
+        Ok(RedisStore::new(client, found.warnings))
     }
 
     fn connector(&self, url: &RedisUrl) -> Connector {

@@ -8,11 +8,10 @@ use crate::answer::{Answer, optional, texts};
 use crate::client::Call;
 use crate::keys::Tag;
 use crate::script::{DELETE_POD, PUT_POD};
-use crate::write::check_size;
 
 impl PodStore for RedisStore {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        check_size(pod.as_json())?;
+        self.client.check_size(pod.as_json())?;
         let args = vec![name.as_str().as_bytes(), pod.as_json().as_bytes()];
         let call =
             Call { tag: Tag::Pods, program: &PUT_POD, keys: vec![self.client.keys.pods()], args };

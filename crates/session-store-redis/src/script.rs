@@ -26,6 +26,8 @@ macro_rules! programs {
 programs! {
     /// Appends to a log, conditionally or not, creates or replaces it.
     APPEND = "", ["lua/once.lua", "lua/head.lua", "lua/append.lua"];
+    /// Begins to collect entries, the rest of which a command for lists adds.
+    BEGIN = "", ["lua/begin.lua"];
     /// Collects entries that are too many for one call.
     STAGE = "", ["lua/once.lua", "lua/stage.lua"];
     /// Cuts a log. A server that is out of memory must still do so.

@@ -10,10 +10,7 @@ use crate::answer::Answer;
 use crate::client::{Call, Client};
 use crate::keys::{Key, Tag};
 use crate::lookup::make_known;
-use crate::script::{APPEND, DELETE, STAGE, TRACE, TRUNCATE};
-
-/// The server's limit for one string (`proto-max-bulk-len`), unless it is configured otherwise.
-const MAX_ENTRY: usize = 512 * 1024 * 1024;
+use crate::script::{APPEND, BEGIN, DELETE, STAGE, TRACE, TRUNCATE};
 
 /// What goes into one call; more is staged first.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -70,24 +67,45 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Writes all entries in one step, and returns the head after it. A segment that must exist, or most
-    /// likely does, is written to at once; any other is made known first.
+    /// Writes all entries in one step, and returns the head after it.
     pub(crate) fn run(&self, attempt: Arguments<'_>) -> Result<Head, StoreError> {
-        self.entries.iter().try_for_each(|entry| check_size(entry.as_json()))?;
-        let mut staged = self.stage(attempt)?;
+        self.entries.iter().try_for_each(|entry| self.client.check_size(entry.as_json()))?;
+        if self.is_one_call() && !self.is_worth_staging() {
+            return self.write(attempt, None);
+        }
+        let tag = Tag::of_session(self.key.0);
+        let staging = self.client.keys.staging(tag, &Uuid::new_v4().simple().to_string());
+        let staged = self.stage(attempt, tag, &staging);
+        let done = staged.and_then(|staged| self.write(attempt, staged.then_some(&staging)));
+        match &done {
+            // Nobody answers now, or a copy that needs it may still arrive.
+            Err(error) if error.is_transient() || error.is_indeterminate() => {}
+            Err(_) => self.discard(tag, &staging),
+            Ok(_) => {}
+        }
+        done
+    }
+
+    /// A segment that must exist, or most likely does, is written to at once; any other is made known first.
+    fn write(
+        &self,
+        attempt: Arguments<'_>,
+        mut staged: Option<&String>,
+    ) -> Result<Head, StoreError> {
         let mut born = None;
         if self.creates() {
             born = Some(make_known(self.client, attempt, self.key)?);
         }
         loop {
-            match self.once(attempt, staged.as_deref(), born.as_deref())? {
+            match self.once(attempt, staged, born.as_deref())? {
                 Answer::Head(head) => return Ok(head),
                 Answer::Conflict(actual) => return Err(self.expected.conflict(actual)),
                 Answer::Absent => born = Some(make_known(self.client, attempt, self.key)?),
                 // What was staged is gone, but is not needed either.
                 Answer::Unstaged if self.is_one_call() => staged = None,
                 Answer::Unstaged => {
-                    let reason = "it took too long: the entries sent first have expired";
+                    let reason =
+                        "the entries sent first are gone: they expired, or a failover lost them";
                     return Err(self.client.unlucky(attempt, reason));
                 }
                 _ => return Err(self.client.unexpected(attempt)),
@@ -98,7 +116,7 @@ impl Write<'_> {
     fn once(
         &self,
         attempt: Arguments<'_>,
-        staged: Option<&str>,
+        staged: Option<&String>,
         born: Option<&str>,
     ) -> Result<Answer, StoreError> {
         let (keys, key) = (&self.client.keys, self.key);
@@ -115,8 +133,11 @@ impl Write<'_> {
         let mut names =
             vec![keys.log(key), keys.entries(key), keys.segments(key.0), keys.sessions(tag)];
         match staged {
-            Some(staging) => names.push(staging.to_owned()),
+            Some(staging) => names.push(staging.clone()),
             None => args.extend(self.entries.iter().map(|entry| entry.as_json().as_bytes())),
+        }
+        if self.mode == Mode::Replace {
+            names.push(keys.never(tag));
         }
         self.client.change(attempt, Call { tag, program: &APPEND, keys: names, args })
     }
@@ -130,22 +151,23 @@ impl Write<'_> {
         Chunks(self.entries).nth(1).is_none()
     }
 
-    /// Whether a list of entries shall become the log's, which it can where the log has none.
+    /// Whether a list of entries shall become the log's, which it can where the log has none. The first one
+    /// goes through a script in any case.
     fn is_worth_staging(&self) -> bool {
         let bytes = |entry: &LogEntry| entry.as_json().len();
-        self.creates() && self.entries.iter().map(bytes).sum::<usize>() >= MIN_STAGED_BYTES
+        self.creates() && self.entries.iter().skip(1).map(bytes).sum::<usize>() >= MIN_STAGED_BYTES
     }
 
-    /// Sends entries that are too many for one call, or worth it, to a list of their own, and returns its key.
-    fn stage(&self, attempt: Arguments<'_>) -> Result<Option<String>, StoreError> {
-        let is_one_call = self.is_one_call();
-        if is_one_call && !self.is_worth_staging() {
-            return Ok(None);
-        }
-        let tag = Tag::of_session(self.key.0);
-        let staging = self.client.keys.staging(tag, &Uuid::new_v4().simple().to_string());
-        if is_one_call {
-            return Ok(self.stage_at_once(tag, &staging).map(|()| staging));
+    /// Sends entries that are too many for one call, or worth it, to a list of their own. Says whether they
+    /// are there; if not, they fit into one call.
+    fn stage(
+        &self,
+        attempt: Arguments<'_>,
+        tag: Tag,
+        staging: &String,
+    ) -> Result<bool, StoreError> {
+        if self.is_one_call() {
+            return Ok(self.stage_at_once(tag, staging));
         }
         for chunk in Chunks(self.entries) {
             let mut args = vec![STAGED_FOR];
@@ -154,23 +176,29 @@ impl Write<'_> {
             let staged = self.client.change(attempt, Call { tag, program: &STAGE, keys, args });
             staged.map_err(unchanged)?;
         }
-        Ok(Some(staging))
+        Ok(true)
     }
 
-    /// `None` where it did not go well at the first attempt. Then the list, should there be one, expires: both
-    /// commands are obeyed or neither.
-    fn stage_at_once(&self, tag: Tag, staging: &str) -> Option<()> {
-        let (mut push, mut expire) = (redis::cmd("RPUSH"), redis::cmd("PEXPIRE"));
+    /// Whether it went well at the first attempt. If not, nothing stays for long: the list expires from its
+    /// first entry on, and the others only join a list that is there.
+    fn stage_at_once(&self, tag: Tag, staging: &String) -> bool {
+        let Some((first, rest)) = self.entries.split_first() else { return false };
+        let keys = std::slice::from_ref(staging);
+        let begin = BEGIN.by_text(keys, &[STAGED_FOR, first.as_json().as_bytes()]);
+        let mut push = redis::cmd("RPUSHX");
         push.arg(staging);
-        for entry in self.entries {
+        for entry in rest {
             push.arg(entry.as_json());
         }
-        expire.arg(staging).arg(STAGED_FOR);
-        let commands = [redis::cmd("MULTI"), push, expire, redis::cmd("EXEC")];
-        let values = self.client.together(&commands.map(|command| (tag, command)))?;
-        let staged = Value::Int(i64::try_from(self.entries.len()).ok()?);
-        matches!(values.last(), Some(Value::Array(done)) if done.first() == Some(&staged))
-            .then_some(())
+        let Some(values) = self.client.together(&[(tag, begin), (tag, push)]) else { return false };
+        matches!(values.last(), Some(&Value::Int(count)) if usize::try_from(count) == Ok(self.entries.len()))
+    }
+
+    /// Frees what was staged in vain. Where that does not go well, it expires.
+    fn discard(&self, tag: Tag, staging: &str) {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(staging);
+        drop(self.client.together(&[(tag, unlink)]));
     }
 }
 
@@ -213,10 +241,11 @@ pub(crate) fn truncate(
     let attempt = format_args!("truncate segment {segment_id}");
     let key = (session_id, segment_id);
     let (stamp, head, kept) = (fresh_stamp(), expected.text(), entries_len.to_string());
+    let (tag, keys) = (Tag::of_session(session_id), &client.keys);
     let call = Call {
-        tag: Tag::of_session(session_id),
+        tag,
         program: &TRUNCATE,
-        keys: vec![client.keys.log(key), client.keys.entries(key)],
+        keys: vec![keys.log(key), keys.entries(key), keys.never(tag)],
         args: vec![stamp.as_bytes(), head.as_bytes(), kept.as_bytes()],
     };
     match client.change(attempt, call)? {
@@ -230,7 +259,7 @@ pub(crate) fn truncate(
 
 /// Appends to a trace.
 pub(crate) fn trace(client: &Client, key: Key, text: &str) -> Result<(), StoreError> {
-    check_size(text)?;
+    client.check_size(text)?;
     let attempt = format_args!("append to the trace of segment {}", key.1);
     let segment = key.1.to_string();
     let call = Call {
@@ -266,18 +295,13 @@ pub(crate) fn delete(
         let key = (session_id, segment_id);
         names.extend([keys.log(key), keys.entries(key), keys.trace(key)]);
     }
+    names.push(keys.never(tag));
     let session = session_id.to_string();
     let segments: Vec<_> = segment_ids.iter().map(SegmentId::to_string).collect();
     let extent: &[u8] = if extent == Extent::Whole { b"whole" } else { b"" };
     let mut args = vec![session.as_bytes(), extent];
     args.extend(segments.iter().map(String::as_bytes));
     client.change(attempt, Call { tag, program: &DELETE, keys: names, args })
-}
-
-/// Fails if the server's limit for strings is below this text.
-pub(crate) fn check_size(text: &str) -> Result<(), StoreError> {
-    let (size, limit) = (text.len() as u64, MAX_ENTRY as u64);
-    if size > limit { Err(StoreError::TooLarge { size, limit }) } else { Ok(()) }
 }
 
 /// The mark of one change, never used before.

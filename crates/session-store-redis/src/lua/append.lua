@@ -1,5 +1,5 @@
 -- Appends to a log, or replaces it; creates it if that is allowed.
--- KEYS: writer, log, entries, segments, sessions, staging
+-- KEYS: writer, log, entries, segments, sessions, staging where there are entries, never where it replaces
 -- ARGV: sequence, sent before, remember for, session, segment, stamp, 'append' or 'replace',
 --       expected head or '', least time of creation or '' (must exist), entries staged, entries...
 local FIRST = 11
@@ -41,6 +41,8 @@ if not exists then
   redis.call('ZADD', KEYS[4], 0, ARGV[5])
   redis.call('ZADD', KEYS[5], 0, ARGV[4])
 end
-if replace or not exists then redis.call('HSET', KEYS[2], 'epoch', ARGV[6]) end
+if replace or not exists then
+  redis.call('HSET', KEYS[2], 'epoch', epoch_of(ARGV[6], redis.call('LLEN', KEYS[3])))
+end
 redis.call('HSET', KEYS[2], 'stamp', ARGV[6])
 return finish('head ' .. head_of(KEYS[2], KEYS[3]), true)

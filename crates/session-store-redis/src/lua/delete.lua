@@ -1,5 +1,5 @@
 -- Deletes segments of a session with their traces; where it is to be the whole session, all or none.
--- KEYS: writer, sessions, segments, traces, then log, entries and trace of each segment
+-- KEYS: writer, sessions, segments, traces, then log, entries and trace of each segment, never
 -- ARGV: sequence, sent before, remember for, session, 'whole' or '', segments...
 local FIRST = 6
 if ARGV[5] == 'whole' then

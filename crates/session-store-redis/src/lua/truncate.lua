@@ -1,5 +1,5 @@
 -- Cuts a log.
--- KEYS: writer, log, entries
+-- KEYS: writer, log, entries, never
 -- ARGV: sequence, sent before, remember for, stamp, expected head or '', entries to keep
 local head, count = head_of(KEYS[2], KEYS[3])
 local kept = tonumber(ARGV[6])
@@ -14,5 +14,5 @@ if kept == 0 then
 else
   redis.call('LTRIM', KEYS[3], 0, kept - 1)
 end
-redis.call('HSET', KEYS[2], 'stamp', ARGV[4], 'epoch', ARGV[4])
+redis.call('HSET', KEYS[2], 'stamp', ARGV[4], 'epoch', epoch_of(ARGV[4], kept))
 return finish('head ' .. head_of(KEYS[2], KEYS[3]), true)

@@ -9,12 +9,12 @@ use rstest::rstest;
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::{RedisOptions, RedisStore};
 
-use crate::load::{self, RaiseAtEnd, WRITERS, amount};
+use crate::load::{self, Progress, RaiseAtEnd, WRITERS, amount};
 use crate::servers::cluster::Cluster;
 use crate::servers::sentinel::Group;
 use crate::servers::{Server, wait_for};
 
-fn open(url: &str) -> RedisStore {
+pub(crate) fn open(url: &str) -> RedisStore {
     let mut options = RedisOptions::new();
     options.response_timeout(Duration::from_millis(300)).retry_for(Duration::from_secs(60));
     options.create(true).open(url).unwrap()
@@ -85,10 +85,10 @@ fn a_failover_under_writers_leaves_no_gap_and_nothing_twice() {
     let mut group = Group::start();
     let store = open(&group.url());
     write_during(&store, |progress| {
-        progress.wait_for_more();
+        progress.wait_for_more(50);
         group.master.kill();
         wait_for("the replica to take over", || group.replica.is_master());
-        progress.wait_for_more();
+        progress.wait_for_more(50);
     });
 }
 
@@ -101,17 +101,18 @@ fn takeovers_in_a_cluster_leave_no_gap_and_nothing_twice(#[case] trouble: fn(&mu
     let takeovers = amount("TAKEOVERS", 2);
     write_during(&store, |progress| {
         for takeover in 0..takeovers {
-            progress.wait_for_more();
+            progress.wait_for_more(50);
             trouble(&mut cluster, takeover % 3);
         }
-        progress.wait_for_more();
+        progress.wait_for_more(50);
     });
 }
 
 #[test]
 fn masters_that_hand_over_while_slots_move_lose_and_repeat_nothing() {
     // Only who is asked to takes over, however slow this machine is.
-    let mut cluster = Cluster::start_replicated(&["--cluster-replica-no-failover", "yes"]);
+    let patient = ["--cluster-replica-no-failover", "yes", "--cluster-node-timeout", "5000"];
+    let mut cluster = Cluster::start_replicated(&patient);
     let store = open(&cluster.url());
     let handovers = amount("HANDOVERS", 3);
     let mut moves = 0;
@@ -130,21 +131,9 @@ fn masters_that_hand_over_while_slots_move_lose_and_repeat_nothing() {
     assert!(count.acknowledged > WRITERS, "{count:?}");
 }
 
-/// How many entries each writer has had acknowledged so far.
-struct Progress([AtomicUsize; 4]);
-
-impl Progress {
-    /// Waits until each writer has got on.
-    fn wait_for_more(&self) {
-        let now = || self.0.iter().map(|count| count.load(Ordering::SeqCst));
-        let enough: Vec<_> = now().map(|count| count + 50).collect();
-        wait_for("every writer to get on", || now().zip(&enough).all(|(count, &e)| count >= e));
-    }
-}
-
 /// Lets 4 writers append, each to a log of its own, while `trouble` goes on.
 fn write_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) {
-    let (progress, over) = (Progress(Default::default()), AtomicBool::new(false));
+    let (progress, over) = (Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         let over = &over;
         let raised = RaiseAtEnd(over);
@@ -157,6 +146,12 @@ fn write_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) {
         let written: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         println!("entries and conflicts of each writer: {written:?}");
     });
+    println!("{} lookups lost", store.rebuild_lookups().unwrap());
+    for session in store.list_sessions().unwrap() {
+        let [segment] = store.list_segments(session).unwrap()[..] else { panic!("{session}") };
+        assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+    }
+    assert_eq!(store.rebuild_lookups().unwrap(), 0);
 }
 
 /// Appends where nobody else does. A conflict can only mean that entries were lost: those that are left

@@ -2,11 +2,13 @@
 //! order (A4, A6).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::RedisStore;
+
+use crate::servers::wait_for;
 
 pub(crate) const WRITERS: usize = 8;
 
@@ -82,6 +84,19 @@ pub(crate) struct RaiseAtEnd<'a>(pub(crate) &'a AtomicBool);
 impl Drop for RaiseAtEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// How many changes each of 4 writers has had acknowledged so far.
+#[derive(Default)]
+pub(crate) struct Progress(pub(crate) [AtomicUsize; 4]);
+
+impl Progress {
+    /// Waits until each writer has got on by so many.
+    pub(crate) fn wait_for_more(&self, more: usize) {
+        let now = || self.0.iter().map(|count| count.load(Ordering::SeqCst));
+        let enough: Vec<_> = now().map(|count| count + more).collect();
+        wait_for("every writer to get on", || now().zip(&enough).all(|(count, &e)| count >= e));
     }
 }
 

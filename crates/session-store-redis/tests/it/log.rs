@@ -1,9 +1,10 @@
 //! Logs that are larger than what one call takes: staged batches, and reads in parts.
 
+use std::io::ErrorKind;
 use std::sync::LazyLock;
 use std::thread;
 
-use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 use session_store_redis::{RedisOptions, RedisStore};
 
 use crate::servers::Server;
@@ -45,13 +46,7 @@ fn batches_of_many_entries_or_bytes_are_staged_and_nothing_is_left_over() {
     store.append_if(session, segment, head, &many).unwrap_err();
     store.create_segment(session, segment, &large).unwrap();
     assert!(store.read_all(session, segment).unwrap() == large);
-    // The batch that met a conflict is not in the way for ever.
-    let staged = keys("staged:*:staging:*");
-    for key in &staged {
-        let left: i64 = redis::cmd("PTTL").arg(key).query(&mut SERVER.connection()).unwrap();
-        assert!(left > 0, "{key} lives {left} ms");
-    }
-    assert_eq!(staged.len(), 1);
+    assert_eq!(keys("staged:*:staging:*"), [""; 0], "also of the batch that met a conflict");
     let log = &keys("staged:*:entries:*")[0];
     let left: i64 = redis::cmd("PTTL").arg(log).query(&mut SERVER.connection()).unwrap();
     assert_eq!(left, -1, "a log never expires");
@@ -68,16 +63,18 @@ fn a_new_log_of_many_bytes_is_staged_at_once_and_nothing_is_left_over() {
     store.create_segment(session, segment, &second).unwrap();
     assert!(store.read_all(session, segment).unwrap() == second);
 
-    assert_eq!(calls(&server, &["multi"]), 2);
-    let staged: Vec<String> =
-        redis::cmd("KEYS").arg("*:staging:*").query(&mut server.connection()).unwrap();
-    assert_eq!(staged, [""; 0]);
+    assert_eq!(calls(&server, &["rpushx"]), 2);
+    assert_eq!(staged(&server), [""; 0]);
+}
+
+fn staged(server: &Server) -> Vec<String> {
+    redis::cmd("KEYS").arg("*:staging:*").query(&mut server.connection()).unwrap()
 }
 
 #[test]
 fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
     let server = Server::start_fleeting(&[]);
-    let rules = ["reset", "on", ">secret", "~*", "+@all", "-multi"];
+    let rules = ["reset", "on", ">secret", "~*", "+@all", "-rpushx"];
     redis::cmd("ACL")
         .arg("SETUSER")
         .arg("user")
@@ -90,6 +87,24 @@ fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
     let log = entries("some", 200, 1000);
     store.create_segment(session, segment, &log).unwrap();
     assert!(store.read_all(session, segment).unwrap() == log);
+    // No more than one entry is left over, and not for long.
+    for key in staged(&server) {
+        let mut raw = server.connection();
+        let length: i64 = redis::cmd("LLEN").arg(&key).query(&mut raw).unwrap();
+        let left: i64 = redis::cmd("PTTL").arg(&key).query(&mut raw).unwrap();
+        assert!(length == 1 && left > 0, "{length} entries live {left} ms");
+    }
+}
+
+#[test]
+fn what_was_staged_for_a_full_server_is_not_in_the_way_of_others() {
+    let server = Server::start_fleeting(&["--maxmemory", "24mb"]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = ids();
+    let error = store.append_all(session, segment, &entries("large", 60, 1_000_000)).unwrap_err();
+    assert!(matches!(&error, StoreError::Io(e) if e.kind() == ErrorKind::StorageFull), "{error:?}");
+    store.append(session, segment, &entries("small", 1, 10)[0]).unwrap();
+    assert_eq!(staged(&server), [""; 0]);
 }
 
 #[test]
@@ -129,6 +144,26 @@ fn a_long_read_meets_appends_and_is_of_the_moment_of_its_head() {
     });
     let page = store.read_page(session, segment, 20, 2_500_000).unwrap();
     assert!(page.entries == [&log[20..], &log[..14]].concat(), "{}", page.entries.len());
+}
+
+#[test]
+fn a_read_never_asks_for_much_at_once() {
+    let server = Server::start_fleeting(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = ids();
+    // What came first says nothing about the sizes of what follows.
+    let log = [entries("small", 30_000, 0), entries("large", 1500, 40_000)].concat();
+    store.create_segment(session, segment, &log).unwrap();
+    let memory = |what: &str| -> u64 {
+        let info = server.info("memory");
+        let value = info.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+        value.and_then(|bytes| bytes.parse().ok()).unwrap()
+    };
+    let before = memory("used_memory");
+    assert!(store.read_all(session, segment).unwrap() == log);
+    let taken = memory("used_memory_peak") - before;
+    println!("a reply took {} MiB of the server's memory", taken >> 20);
+    assert!(taken < 32 << 20, "{taken}");
 }
 
 #[test]

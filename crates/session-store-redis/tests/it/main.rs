@@ -1,12 +1,15 @@
 //! Tests of the Redis backend on real servers, which they start themselves and stop again.
 
+mod changes;
 mod conformance;
 mod failover;
 mod faults;
 mod late;
+mod limits;
 mod load;
 mod log;
 mod open;
 mod reshard;
+mod sentinels;
 mod servers;
 mod tls;

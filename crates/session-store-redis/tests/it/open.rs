@@ -7,17 +7,16 @@ use rstest::rstest;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::{RedisOptions, RedisStore};
 
-use crate::servers::sentinel::Group;
 use crate::servers::{Server, free_port};
 
-fn works(store: &RedisStore) {
+pub(crate) fn works(store: &RedisStore) {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let entry = LogEntry::from_json("{}").unwrap();
     store.append(session, segment, &entry).unwrap();
     assert_eq!(store.read_all(session, segment).unwrap(), [entry]);
 }
 
-fn kind(error: &StoreError) -> Option<ErrorKind> {
+pub(crate) fn kind(error: &StoreError) -> Option<ErrorKind> {
     match error {
         StoreError::Io(error) => Some(error.kind()),
         _ => None,
@@ -25,7 +24,7 @@ fn kind(error: &StoreError) -> Option<ErrorKind> {
 }
 
 /// All that a person or a log may see of an error.
-fn shown(error: &StoreError) -> String {
+pub(crate) fn shown(error: &StoreError) -> String {
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
     causes.map(|cause| format!("{cause} {cause:?}\n")).collect()
 }
@@ -130,38 +129,6 @@ fn what_can_be_lost_is_warned_of() {
 }
 
 #[test]
-fn a_full_server_is_a_definite_error_and_room_can_be_made() {
-    let server = Server::start_fleeting(&["--maxmemory", "8mb"]);
-    let store = RedisStore::open_or_create(&server.url()).unwrap();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let entry = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(100_000))).unwrap();
-    let mut stored = 0;
-    let error = loop {
-        match store.append(session, segment, &entry) {
-            Ok(()) => stored += 1,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(kind(&error), Some(ErrorKind::StorageFull), "{error:?}");
-    assert_eq!(store.read_entry_count(session, segment).unwrap(), stored);
-
-    let set_limit = |limit: &str| {
-        let mut set = redis::cmd("CONFIG");
-        set.arg(("SET", "maxmemory", limit)).exec(&mut server.connection()).unwrap();
-    };
-    set_limit("1mb");
-    let other = SegmentId::new();
-    assert_eq!(
-        kind(&store.append(session, other, &entry).unwrap_err()),
-        Some(ErrorKind::StorageFull)
-    );
-    store.truncate(session, segment, 1).unwrap();
-    assert!(store.delete_session(session).unwrap());
-    set_limit("8mb");
-    store.append(session, segment, &entry).unwrap();
-}
-
-#[test]
 fn a_server_that_comes_back_is_used_again() {
     let mut server = Server::start(&[]);
     let mut options = RedisOptions::new();
@@ -215,45 +182,4 @@ fn a_clock_that_goes_back_does_not_change_who_holds_a_segment() {
     store.delete_session(first).unwrap();
     store.create_segment(first, segment, &[]).unwrap();
     assert_eq!(store.lookup_session_of(segment).unwrap(), Some(second));
-}
-
-#[test]
-fn a_sentinel_that_is_not_there_does_not_matter() {
-    let group = Group::start();
-    let url = format!("redis-sentinel://127.0.0.1:{},{}/main", free_port(), group.hosts());
-    works(&RedisStore::open_or_create(&url).unwrap());
-}
-
-#[test]
-fn a_sentinel_that_names_a_master_that_is_gone_does_not_matter() {
-    let (group, mut gone) = (Group::start(), Server::start(&[]));
-    let watches = format!("sentinel monitor main 127.0.0.1 {} 1\n", gone.port);
-    let strayed = Server::start_sentinel(&watches);
-    let url = format!("redis-sentinel://127.0.0.1:{},{}/main", strayed.port, group.hosts());
-    let store = RedisStore::open_or_create(&url).unwrap();
-    gone.kill();
-    works(&store);
-}
-
-#[test]
-fn sentinels_have_a_login_of_their_own() {
-    let group = Group::start_guarded();
-    let with = |data: &str, watch: &str| {
-        RedisStore::open_or_create(&format!("redis-sentinel://{data}{}/main{watch}", group.hosts()))
-    };
-    let store = with(":data@", "?sentinel_password=watch").unwrap();
-    works(&store);
-    works(&with(":data@", "?sentinel_username=default&sentinel_password=watch").unwrap());
-    assert!(!format!("{store:?}").contains("watch"));
-
-    for watch in ["", "?sentinel_password=hunter2", "?sentinel_username=u&sentinel_password=watch"]
-    {
-        let error = with(":data@", watch).unwrap_err();
-        assert!(!error.is_transient(), "{error:?}");
-        let shown = shown(&error);
-        assert!(shown.contains("a login of its own"), "{shown}");
-        assert!(!shown.contains("hunter2") && !shown.contains("=watch"), "{shown}");
-    }
-    let error = with("", "?sentinel_password=watch").unwrap_err();
-    assert!(!error.is_transient() && !shown(&error).contains("a login of its own"), "{error:?}");
 }

@@ -1,9 +1,10 @@
 //! Slots that move between nodes while writers write to them, and nodes that leave.
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{slice, thread};
 
-use session_store_core::{SegmentId, SessionId, Store};
+use rstest::rstest;
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
 use session_store_redis::{RedisOptions, RedisStore};
 
 use crate::load::{WRITERS, amount, write_during};
@@ -34,6 +35,60 @@ fn slots_move_under_writers_without_harm() {
     for store in [store, RedisStore::open(&cluster.url()).unwrap()] {
         assert_eq!(store.list_sessions().unwrap().len(), 4);
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Replace,
+    ReplaceByNothing,
+    TruncateToNothing,
+    DeleteSegment,
+    DeleteSession,
+}
+
+#[rstest]
+fn a_change_that_takes_keys_away_waits_for_the_slot(
+    #[values(
+        Change::Replace,
+        Change::ReplaceByNothing,
+        Change::TruncateToNothing,
+        Change::DeleteSegment,
+        Change::DeleteSession
+    )]
+    change: Change,
+) {
+    let cluster = Cluster::start();
+    let mut options = RedisOptions::new();
+    let store = options.create(true).retry_for(Duration::from_millis(200)).open(&cluster.url());
+    let (store, session, segment) = (store.unwrap(), SessionId::new(), SegmentId::new());
+    let entry = LogEntry::from_json("{}").unwrap();
+    store.create_segment(session, segment, &[entry.clone(), entry.clone()]).unwrap();
+    store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    let make = || match change {
+        Change::Replace => store.create_segment(session, segment, slice::from_ref(&entry)),
+        Change::ReplaceByNothing => store.create_segment(session, segment, &[]),
+        Change::TruncateToNothing => store.truncate(session, segment, 0),
+        Change::DeleteSegment => store.delete_segment(session, segment).map(drop),
+        Change::DeleteSession => store.delete_session(session).map(drop),
+    };
+
+    let from = cluster.node_with("*:log:*");
+    let slots = cluster.used_slots().into_iter().filter(|&(_, node)| node == from);
+    let slots: Vec<_> = slots.map(|(slot, _)| slot).collect();
+    let to = (from + 1) % 3;
+    slots.iter().for_each(|&slot| cluster.begin_to_move(slot, from, to));
+    let error = make().unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), 2);
+    assert_eq!(store.list_sessions().unwrap(), [session]);
+    // What only adds goes on meanwhile.
+    store.append(session, segment, &entry).unwrap();
+
+    slots.iter().for_each(|&slot| cluster.end_the_move(slot, from, to));
+    make().unwrap();
+    let left = store.list_segments(session).unwrap().len();
+    assert_eq!(left, usize::from(!matches!(change, Change::DeleteSegment | Change::DeleteSession)));
+    assert_eq!(store.list_sessions().unwrap().len(), left);
 }
 
 #[test]

@@ -110,8 +110,9 @@ impl Cluster {
         wait_for("a replica to be handed the slots", || {
             let replica = &self.replicas[index];
             // A master waits for 5 seconds at most, and goes on if it could not hand over by then.
-            if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(6)) {
-                ask::<Value>(&mut replica.connection(), "FAILOVER").unwrap();
+            if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(6))
+                && ask::<Value>(&mut replica.connection(), "FAILOVER").is_ok()
+            {
                 asked = Some(Instant::now());
             }
             replica.is_master()
@@ -158,27 +159,42 @@ impl Cluster {
     /// Moves a slot with its keys from one node to another, as `redis-cli --cluster reshard` does, while
     /// others use it.
     pub(crate) fn move_slot(&self, slot: u16, from: usize, to: usize) {
-        let mut connections: Vec<_> = self.nodes.iter().map(Server::connection).collect();
-        let mut id = |index: usize| -> String { ask(&mut connections[index], "MYID").unwrap() };
-        let (source, target) = (id(from), id(to));
-        let set = |connection: &mut Connection, state: &str, id: &str| {
-            ask::<Value>(connection, ("SETSLOT", slot, state, id)).unwrap();
-        };
-        set(&mut connections[to], "IMPORTING", &source);
-        set(&mut connections[from], "MIGRATING", &target);
-        while self.move_keys(&mut connections[from], slot, to) {}
-        for index in [to, from, 3 - from - to] {
-            set(&mut connections[index], "NODE", &target);
+        self.begin_to_move(slot, from, to);
+        self.end_the_move(slot, from, to);
+    }
+
+    /// Tells both nodes that the slot is on its way.
+    pub(crate) fn begin_to_move(&self, slot: u16, from: usize, to: usize) {
+        // A node that takes a slot counts itself the newest owner, by what it has heard of the others.
+        wait_for("the nodes to agree", || {
+            self.nodes.iter().all(|node| epoch(node) == epoch(&self.nodes[to]))
+        });
+        self.set_slot(from, slot, "MIGRATING", to);
+        self.set_slot(to, slot, "IMPORTING", from);
+    }
+
+    /// Moves the keys, and tells all masters that the slot is where it should be.
+    pub(crate) fn end_the_move(&self, slot: u16, from: usize, to: usize) {
+        while self.move_a_key(slot, from, to) {}
+        for index in [to, (to + 1) % 3, (to + 2) % 3] {
+            self.set_slot(index, slot, "NODE", to);
         }
     }
 
+    fn set_slot(&self, told: usize, slot: u16, state: &str, of: usize) {
+        let id: String = ask(&mut self.nodes[of].connection(), "MYID").unwrap();
+        let state = ("SETSLOT", slot, state, id);
+        ask::<Value>(&mut self.nodes[told].connection(), state).unwrap();
+    }
+
     /// Moves one key, so that a segment's keys are apart for a while, and says whether there was one.
-    fn move_keys(&self, source: &mut Connection, slot: u16, to: usize) -> bool {
-        let keys: Vec<String> = ask(source, ("GETKEYSINSLOT", slot, 1)).unwrap();
+    fn move_a_key(&self, slot: u16, from: usize, to: usize) -> bool {
+        let mut source = self.nodes[from].connection();
+        let keys: Vec<String> = ask(&mut source, ("GETKEYSINSLOT", slot, 1)).unwrap();
         let Some(key) = keys.first() else { return false };
         let (port, timeout_ms) = (self.nodes[to].port, 5000);
         let mut migrate = redis::cmd("MIGRATE");
-        migrate.arg(("127.0.0.1", port, key, 0, timeout_ms)).exec(source).unwrap();
+        migrate.arg(("127.0.0.1", port, key, 0, timeout_ms)).exec(&mut source).unwrap();
         true
     }
 
@@ -204,6 +220,12 @@ fn is_whole(node: &Server, number: usize) -> bool {
             .iter()
             .all(|line| info.contains(line))
     })
+}
+
+/// The newest state of the Cluster that a node has heard of.
+fn epoch(node: &Server) -> Option<String> {
+    let info: String = ask(&mut node.connection(), "INFO").unwrap();
+    info.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:").map(str::to_owned))
 }
 
 pub(crate) fn ask<T: FromRedisValue>(

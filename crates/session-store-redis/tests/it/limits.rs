@@ -1,0 +1,116 @@
+//! Servers that are full, busy or take little, and that have lost something: a definite error each, and
+//! nothing changed.
+
+use std::io::ErrorKind;
+use std::thread;
+
+use rstest::rstest;
+use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
+use session_store_redis::RedisStore;
+
+use crate::open::{kind, shown, works};
+use crate::servers::{Server, wait_for};
+
+#[test]
+fn a_full_server_is_a_definite_error_and_room_can_be_made() {
+    let server = Server::start_fleeting(&["--maxmemory", "8mb"]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let entry = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(100_000))).unwrap();
+    let mut stored = 0;
+    let error = loop {
+        match store.append(session, segment, &entry) {
+            Ok(()) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(kind(&error), Some(ErrorKind::StorageFull), "{error:?}");
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), stored);
+
+    let set_limit = |limit: &str| {
+        let mut set = redis::cmd("CONFIG");
+        set.arg(("SET", "maxmemory", limit)).exec(&mut server.connection()).unwrap();
+    };
+    set_limit("1mb");
+    let other = SegmentId::new();
+    assert_eq!(
+        kind(&store.append(session, other, &entry).unwrap_err()),
+        Some(ErrorKind::StorageFull)
+    );
+    store.truncate(session, segment, 1).unwrap();
+    assert!(store.delete_session(session).unwrap());
+    set_limit("8mb");
+    store.append(session, segment, &entry).unwrap();
+}
+
+#[test]
+fn an_entry_that_the_server_would_not_take_is_too_large() {
+    let server = Server::start_fleeting(&["--proto-max-bulk-len", "1mb"]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let entry = |size: usize| {
+        LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(size - 8))).unwrap()
+    };
+    let limit = 1_usize << 20;
+    store.append(session, segment, &entry(limit)).unwrap();
+    for size in [limit + 1, 20 * limit] {
+        let error = store.append(session, segment, &entry(size)).unwrap_err();
+        let told = matches!(error, StoreError::TooLarge { limit: 1_048_576, .. });
+        assert!(told, "{error:?}");
+    }
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), 1);
+}
+
+#[test]
+fn a_script_of_others_that_runs_too_long_is_waited_for() {
+    let server = Server::start_fleeting(&["--busy-reply-threshold", "20"]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut endless = redis::cmd("EVAL");
+            endless.arg("while true do end").arg(0).exec(&mut server.connection()).unwrap_err();
+        });
+        let mut raw = server.connection();
+        wait_for("the server to be busy", || {
+            redis::cmd("PING").exec(&mut raw).is_err_and(|error| error.code() == Some("BUSY"))
+        });
+        let waiting = scope.spawn(|| works(&store));
+        redis::cmd("SCRIPT").arg("KILL").exec(&mut raw).unwrap();
+        waiting.join().unwrap();
+    });
+}
+
+#[rstest]
+#[case("log")]
+#[case("entries")]
+fn a_log_of_which_a_half_is_lost_is_no_log(#[case] half: &str, #[values(1, 2)] changes: usize) {
+    let server = Server::start_fleeting(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let entry = || LogEntry::from_json("{}").unwrap();
+    for _ in 0..changes {
+        store.append(session, segment, &entry()).unwrap();
+    }
+    let mut raw = server.connection();
+    let keys = |pattern: &str, raw: &mut redis::Connection| -> Vec<String> {
+        redis::cmd("KEYS").arg(pattern).query(raw).unwrap()
+    };
+    let lost = keys(&format!("*:{half}:*"), &mut raw);
+    redis::cmd("DEL").arg(&lost).exec(&mut raw).unwrap();
+    let left = keys("*:*:*:*", &mut raw);
+
+    for error in [
+        store.head(session, segment).unwrap_err(),
+        store.read_all(session, segment).unwrap_err(),
+        store.append(session, segment, &entry()).unwrap_err(),
+        store.create_segment(session, segment, &[entry()]).unwrap_err(),
+        store.truncate(session, segment, 0).unwrap_err(),
+    ] {
+        assert!(!error.is_transient() && shown(&error).contains("APART"), "{}", shown(&error));
+    }
+    assert_eq!(keys("*:*:*:*", &mut raw), left);
+    assert!(store.delete_segment(session, segment).unwrap());
+    works(&store);
+    store.append(session, segment, &entry()).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry()]);
+}

@@ -1,0 +1,48 @@
+//! Sentinels that are gone, that are wrong, and that want a login.
+
+use session_store_redis::RedisStore;
+
+use crate::open::{shown, works};
+use crate::servers::sentinel::Group;
+use crate::servers::{Server, free_port};
+
+#[test]
+fn a_sentinel_that_is_not_there_does_not_matter() {
+    let group = Group::start();
+    let url = format!("redis-sentinel://127.0.0.1:{},{}/main", free_port(), group.hosts());
+    works(&RedisStore::open_or_create(&url).unwrap());
+}
+
+#[test]
+fn a_sentinel_that_names_a_master_that_is_gone_does_not_matter() {
+    let (group, mut gone) = (Group::start(), Server::start(&[]));
+    let watches = format!("sentinel monitor main 127.0.0.1 {} 1\n", gone.port);
+    let strayed = Server::start_sentinel(&watches);
+    let url = format!("redis-sentinel://127.0.0.1:{},{}/main", strayed.port, group.hosts());
+    let store = RedisStore::open_or_create(&url).unwrap();
+    gone.kill();
+    works(&store);
+}
+
+#[test]
+fn sentinels_have_a_login_of_their_own() {
+    let group = Group::start_guarded();
+    let with = |data: &str, watch: &str| {
+        RedisStore::open_or_create(&format!("redis-sentinel://{data}{}/main{watch}", group.hosts()))
+    };
+    let store = with(":data@", "?sentinel_password=watch").unwrap();
+    works(&store);
+    works(&with(":data@", "?sentinel_username=default&sentinel_password=watch").unwrap());
+    assert!(!format!("{store:?}").contains("watch"));
+
+    for watch in ["", "?sentinel_password=hunter2", "?sentinel_username=u&sentinel_password=watch"]
+    {
+        let error = with(":data@", watch).unwrap_err();
+        assert!(!error.is_transient(), "{error:?}");
+        let shown = shown(&error);
+        assert!(shown.contains("a login of its own"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("=watch"), "{shown}");
+    }
+    let error = with("", "?sentinel_password=watch").unwrap_err();
+    assert!(!error.is_transient() && !shown(&error).contains("a login of its own"), "{error:?}");
+}
