@@ -435,6 +435,7 @@ mod tests {
     #[rstest]
     #[case("redis://user:hunter2@host/0")]
     #[case("redis://user:hunter2@host/x")]
+    #[case("redis-sentinel://host/main?sentinel_password=hunter2")]
     #[case("ftp://user:hunter2@host")]
     fn a_password_is_never_shown(#[case] text: &str) {
         let shown = match text.parse::<StoreUrl>() {
