@@ -28,11 +28,10 @@ fn a_pod_of_somebody_elses_is_not_touched() {
     append(&url, "{}\n");
     run(["pods", "put", &url, "reviewer", "--session", crate::program::SESSION]).ok();
     let pod = run(["pods", "show", &url, "reviewer"]).ok();
-    let report = run(["qualify", &url, "p1_put"]).ok();
-    assert!(
-        report.contains("not run  p1_put_creates_and_replaces: a name that it needs is in use"),
-        "{report}"
-    );
+    let report = run(["qualify", &url, "p1_put"]);
+    assert_eq!(report.status, Some(1), "what checked nothing is no success");
+    let not_run = "not run  p1_put_creates_and_replaces: a name that it needs is in use";
+    assert!(report.stdout.contains(not_run), "{report:?}");
     assert_eq!(run(["pods", "show", &url, "reviewer"]).ok(), pod);
 }
 
