@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 use session_store_migrate::DEFAULT_JOBS;
 
@@ -28,6 +29,24 @@ Exit status
   2    wrong usage
   3    an error: a store that is not there, bad input, I/O
   141  standard output was closed by its reader";
+
+const TAIL_EXAMPLES: &str = "\
+Example
+  session-store tail -f sqlite:logs.db SEGMENT | jq .kind";
+
+const SEARCH_EXAMPLES: &str = "\
+Examples
+  session-store search fs:logs 'connection refused'
+  session-store search fs:logs --kind user_input --json | jq -r .entry.text";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Example
+  session-store completions bash > ~/.local/share/bash-completion/completions/session-store";
+
+const MAN_EXAMPLES: &str = "\
+Examples
+  session-store man | man -l -
+  session-store man ~/.local/share/man/man1";
 
 /// Stores of agent session logs: look into them, write to them, move sessions between them.
 ///
@@ -86,8 +105,34 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// List sessions, or the segments of one session
     Ls(LsArgs),
+    /// Draw how the segments of each session come from each other
+    ///
+    /// A segment stands below the one that its first entry names, as a fork or a compaction, and else at the
+    /// top. Only first entries are read; one that cannot be read is named, and the exit status is 1.
+    Tree(TreeArgs),
+    /// Say what is in a store, in figures
+    ///
+    /// Counts sessions, segments, entries, segments with a trace, and pods, and names the largest segments.
+    /// What cannot be counted is a question mark, and the exit status is 1.
+    Stat(StatArgs),
     /// Print a segment's entries exactly as stored, one a line
     Show(ShowArgs),
+    /// Print a segment's last entries, and with -f those that are appended from then on
+    ///
+    /// A log that is cut, replaced or deleted meanwhile is told on standard error and followed on: from where
+    /// it differs, if that is among the last 1000 entries, and else with its last entries again. A line that is
+    /// no entry is named there too and passed over, and the exit status is 3.
+    #[command(after_help = TAIL_EXAMPLES)]
+    Tail(TailArgs),
+    /// Print the entries that contain a text, or are of a kind
+    ///
+    /// Prints SESSION:SEGMENT:NUMBER:ENTRY for each, where NUMBER counts the entries of the segment from 1. The
+    /// text is looked for in the entry as it is stored: as JSON, with its escapes.
+    ///
+    /// Exit status: 0 if there are any; 1 if not; 3 if something could not be read, which is named on standard
+    /// error, while the rest was searched.
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(SearchArgs),
     /// Append the lines of standard input to a segment
     ///
     /// Reads JSONL, and after each line that is stored prints the segment's number of entries, this one
@@ -120,6 +165,12 @@ pub(crate) enum Command {
     /// Work with pods: named agents that point to their session
     #[command(subcommand)]
     Pods(PodsCommand),
+    /// Print a script that completes this command's words in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Print the manual page of this command, or write those of all commands
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 #[derive(clap::Args)]
@@ -282,6 +333,26 @@ pub(crate) struct LsArgs {
     pub(crate) session: Option<SessionId>,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct TreeArgs {
+    /// The store to look in
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// Draw this session only
+    #[arg(value_parser = id::<SessionId>)]
+    pub(crate) session: Option<SessionId>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct StatArgs {
+    /// The store to look in
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// Also read everything, to say how many bytes the entries have, and how many entries the traces
+    #[arg(long)]
+    pub(crate) bytes: bool,
+}
+
 /// Names a segment. Its id is enough, unless several sessions hold it.
 #[derive(clap::Args)]
 pub(crate) struct SegmentArgs {
@@ -303,6 +374,50 @@ pub(crate) struct ShowArgs {
     /// Print the segment's trace
     #[arg(long)]
     pub(crate) trace: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) target: SegmentArgs,
+    /// How many entries
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub(crate) entries: usize,
+    /// Then print what is appended, until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How often to look whether the log has moved
+    #[arg(long, requires = "follow", default_value = "500ms", value_parser = select::interval)]
+    pub(crate) interval: Duration,
+    /// Print the segment's trace
+    #[arg(long)]
+    pub(crate) trace: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct SearchArgs {
+    /// The store to search
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    #[command(flatten)]
+    pub(crate) pattern: PatternArgs,
+    /// Only this session (can be repeated)
+    #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
+    pub(crate) sessions: Vec<SessionId>,
+}
+
+/// What an entry must be like.
+#[derive(clap::Args)]
+pub(crate) struct PatternArgs {
+    /// The text that an entry must contain
+    #[arg(required_unless_present = "kind")]
+    pub(crate) text: Option<String>,
+    /// Only entries of this kind: their field kind, or type where there is no kind
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Take capital and small letters of the text for the same
+    #[arg(short, long)]
+    pub(crate) ignore_case: bool,
 }
 
 #[derive(clap::Args)]
@@ -417,6 +532,18 @@ pub(crate) struct PodsPutArgs {
     /// And to this segment of it
     #[arg(long, requires = "session", value_parser = id::<SegmentId>)]
     pub(crate) segment: Option<SegmentId>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ManArgs {
+    /// Where to write a page for each command; made if it is not there [default: print the main page]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 /// Reads an id; the parser's own message would not say what was expected.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use session_store::OpenError;
+use session_store::{OpenError, StoreError};
 
 use crate::exit::Exit;
 
@@ -36,6 +36,14 @@ impl Failure {
     pub(crate) fn report(&self) {
         if !matches!(self, Self::Unheard) {
             warn(&chain(self));
+        }
+    }
+
+    /// What the store said, if that is the cause.
+    pub(crate) fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Cannot { source, .. } => source.downcast_ref(),
+            _ => None,
         }
     }
 
@@ -78,8 +86,6 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use session_store::StoreError;
-
     use super::*;
 
     #[test]

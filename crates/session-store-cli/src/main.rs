@@ -15,6 +15,7 @@ mod migration;
 mod new_file;
 mod output;
 mod progress;
+mod reader;
 mod select;
 mod store;
 mod table;

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -52,6 +54,31 @@ impl Output {
     /// Hands on what was written so far, for a reader that waits for it.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.stdout.flush().map_err(unwritten)
+    }
+
+    /// Waits so long, unless whoever reads goes away: a command with nothing to write would not notice.
+    pub(crate) fn wait(&self, time: Duration) -> Result<(), Failure> {
+        #[cfg(unix)]
+        let time = watch(self.stdout.get_ref(), time)?;
+        thread::sleep(time);
+        Ok(())
+    }
+}
+
+/// Watches the reader of `stdout` for so long; how much of the time is left where that cannot be done.
+#[cfg(unix)]
+fn watch(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    // What is not asked for is told all the same: that the other end is closed.
+    let mut watched = [PollFd::new(stdout, PollFlags::empty())];
+    let timeout = Timespec::try_from(time).ok();
+    match poll(&mut watched, timeout.as_ref()) {
+        Ok(0) => Ok(Duration::ZERO),
+        Ok(_) if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {
+            Err(Failure::Unheard)
+        }
+        _ => Ok(time),
     }
 }
 

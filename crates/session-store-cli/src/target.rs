@@ -25,6 +25,13 @@ impl SegmentArgs {
     }
 }
 
+impl Target {
+    /// What reading is called in messages: `what` is `segment`, or `the trace of segment`.
+    pub(crate) fn attempt(&self, what: &str) -> String {
+        format!("read {what} {} from {}", self.segment_id, self.store.url())
+    }
+}
+
 /// The session that holds the segment, if there is one.
 pub(crate) fn session_of(
     store: &OpenStore,

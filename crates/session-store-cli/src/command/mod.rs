@@ -2,6 +2,7 @@
 
 mod append;
 mod check;
+mod completions;
 mod count;
 mod create;
 mod demo;
@@ -10,12 +11,17 @@ mod export;
 mod import;
 mod lookup;
 mod ls;
+mod man;
 mod migrate;
 mod pods;
 mod qualify;
 mod restore;
 mod rm;
+mod search;
 mod show;
+mod stat;
+mod tail;
+mod tree;
 mod truncate;
 mod verify;
 
@@ -35,7 +41,11 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Restore(args) => restore::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Ls(args) => ls::run(&args, out),
+        Command::Tree(args) => tree::run(&args, out),
+        Command::Stat(args) => stat::run(&args, out),
         Command::Show(args) => show::run(&args, out),
+        Command::Tail(args) => tail::run(&args, out),
+        Command::Search(args) => search::run(&args, out),
         Command::Append(args) => append::run(&args, out),
         Command::Create(args) => create::run(&args, out),
         Command::Truncate(args) => truncate::run(&args, out),
@@ -45,5 +55,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Qualify(args) => qualify::run(&args, out),
         Command::Rm(args) => rm::run(&args, out),
         Command::Pods(command) => pods::run(&command, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => man::run(&args, out),
     }
 }

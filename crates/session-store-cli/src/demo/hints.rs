@@ -12,8 +12,10 @@ pub(crate) fn hints(program: &str, tree: &Tree, stores: [&StoreUrl; 3]) -> Vec<S
     vec![
         format!("{program} ls {database}"),
         format!("{program} ls {database} {session_id}"),
+        format!("{program} tree {database} {session_id}"),
         format!("{program} show {database} {root}"),
         format!("{program} show {database} {root} --trace"),
+        format!("{program} search {database} changelog"),
         format!("{program} pods show {database} {pod}"),
         format!("{program} verify {files} {files_again}"),
     ]

@@ -9,7 +9,11 @@ use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_wi
 /// Every command that only looks, or changes what must be there already.
 const ON_WHAT_EXISTS: &[&[&str]] = &[
     &["ls", "STORE"],
+    &["tree", "STORE"],
+    &["stat", "STORE"],
     &["show", "STORE", SEGMENT],
+    &["tail", "STORE", SEGMENT, "-f"],
+    &["search", "STORE", "text"],
     &["truncate", "STORE", SEGMENT, "0"],
     &["count", "STORE", SEGMENT],
     &["exists", "STORE", SEGMENT],

@@ -19,8 +19,13 @@ mod program;
 mod qualify;
 mod restore;
 mod rm;
+mod search;
 mod segment;
+mod shell;
 mod show;
+mod stat;
+mod tail;
 #[cfg(unix)]
 mod torture;
+mod tree;
 mod verify;

@@ -1,0 +1,61 @@
+//! `man`: the manual, as pages of roff.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use serde::Serialize;
+
+use crate::args::{Args, ManArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot};
+use crate::output::Output;
+
+/// A page that was written.
+#[derive(Serialize)]
+struct Written {
+    path: PathBuf,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+pub(crate) fn run(args: &ManArgs, out: &mut Output) -> Result<Exit, Failure> {
+    // The manual has no page about how to get help.
+    let mut command = Args::command().disable_help_subcommand(true);
+    command.build();
+    match &args.dir {
+        Some(dir) => {
+            fs::create_dir_all(dir).or_cannot(|| format!("make {}", dir.display()))?;
+            write_pages(&command, dir, out)?;
+        }
+        None => out.line(roff(&page(&command))?.trim_end())?,
+    }
+    Ok(Exit::Done)
+}
+
+fn page(command: &Command) -> Man {
+    let source = concat!("session-store ", env!("CARGO_PKG_VERSION"));
+    Man::new(command.clone()).source(source)
+}
+
+fn roff(page: &Man) -> Result<String, Failure> {
+    let attempt = || "write the manual".to_owned();
+    let mut text = Vec::new();
+    page.render(&mut text).or_cannot(attempt)?;
+    String::from_utf8(text).or_cannot(attempt)
+}
+
+/// A page for the command, and one for each command below it.
+fn write_pages(command: &Command, dir: &Path, out: &mut Output) -> Result<(), Failure> {
+    let page = page(command);
+    let path = dir.join(page.get_filename());
+    fs::write(&path, roff(&page)?).or_cannot(|| format!("write {}", path.display()))?;
+    out.answer(&Written { path })?;
+    command.get_subcommands().try_for_each(|below| write_pages(below, dir, out))
+}

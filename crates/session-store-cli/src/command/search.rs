@@ -1,0 +1,191 @@
+//! `search`: the entries that contain a text, or are of a kind.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store, StoreError};
+
+use crate::args::{PatternArgs, SearchArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, OrCannot};
+use crate::output::Output;
+use crate::progress::Bar;
+use crate::reader::{Entry, Line, Reader};
+use crate::store::open;
+use crate::target::Target;
+
+pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = open(&args.store)?;
+    let sessions = sessions(args, &store)?;
+    let mut bar = Bar::new();
+    bar.begin("searching", sessions.len());
+    let pattern = Pattern::new(&args.pattern);
+    let mut search = Search { pattern, out, bar, has_found: false, has_failed: false };
+    for session_id in sessions {
+        search.session(&store, session_id)?;
+    }
+    Ok(if search.has_failed { Exit::Failed } else { Exit::done_if(search.has_found) })
+}
+
+/// The sessions to search; one that is asked for must be there.
+fn sessions(args: &SearchArgs, store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
+    let listed = store.list_sessions();
+    let listed = listed.or_cannot(|| format!("list the sessions of {}", store.url()))?;
+    if let Some(missing) = args.sessions.iter().find(|session| !listed.contains(session)) {
+        let attempt = format!("search session {missing}");
+        return Err(Failure::cannot(attempt, format!("it is not in {}", store.url())));
+    }
+    let is_asked_for = |id: &SessionId| args.sessions.is_empty() || args.sessions.contains(id);
+    Ok(listed.into_iter().filter(is_asked_for).collect())
+}
+
+struct Search<'a> {
+    pattern: Pattern<'a>,
+    out: &'a mut Output,
+    bar: Bar,
+    has_found: bool,
+    has_failed: bool,
+}
+
+impl Search<'_> {
+    fn session(&mut self, store: &OpenStore, session_id: SessionId) -> Result<(), Failure> {
+        let segments = store.list_segments(session_id);
+        match segments.or_cannot(|| format!("list session {session_id} in {}", store.url())) {
+            Ok(segments) => {
+                for segment_id in segments {
+                    self.segment(&Target { store: store.clone(), session_id, segment_id })?;
+                }
+            }
+            Err(failure) => self.fail(&failure),
+        }
+        self.bar.part_done();
+        Ok(())
+    }
+
+    fn segment(&mut self, target: &Target) -> Result<(), Failure> {
+        let mut lines = Reader::<LogEntry>::new(target, 0);
+        while let Some(line) = lines.next() {
+            match line {
+                Ok(Line::Entry(entry)) => self.entry(target, lines.position(), entry.as_json())?,
+                // Deleted since it was listed.
+                Err(StoreError::NotFound(_)) => {}
+                Ok(Line::Bad(error)) | Err(error) => {
+                    self.fail(&Failure::cannot(target.attempt(LogEntry::WHOLE), error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, target: &Target, number: usize, json: &str) -> Result<(), Failure> {
+        self.bar.read(1, json.len() as u64);
+        if !self.pattern.matches(json) {
+            return Ok(());
+        }
+        self.has_found = true;
+        let Target { session_id, segment_id, .. } = *target;
+        let entry = serde_json::from_str(json).or_cannot(|| target.attempt(LogEntry::WHOLE))?;
+        let found = Found { session_id, segment_id, number, entry };
+        let Self { bar, out, .. } = self;
+        bar.aside(|| out.answer(&found))
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        self.has_failed = true;
+        self.bar.aside(|| failure.report());
+    }
+}
+
+/// An entry, and where it is: its number counts from 1.
+#[derive(Serialize)]
+struct Found<'a> {
+    session_id: SessionId,
+    segment_id: SegmentId,
+    number: usize,
+    entry: &'a RawValue,
+}
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session_id, segment_id, number, entry } = self;
+        write!(f, "{session_id}:{segment_id}:{number}:{entry}")
+    }
+}
+
+/// What an entry must be like.
+struct Pattern<'a> {
+    text: Option<Cow<'a, str>>,
+    ignore_case: bool,
+    kind: Option<&'a str>,
+}
+
+impl<'a> Pattern<'a> {
+    fn new(args: &'a PatternArgs) -> Self {
+        let text = args.text.as_deref().map(|text| match args.ignore_case {
+            true => Cow::Owned(text.to_lowercase()),
+            false => Cow::Borrowed(text),
+        });
+        Self { text, ignore_case: args.ignore_case, kind: args.kind.as_deref() }
+    }
+
+    fn matches(&self, json: &str) -> bool {
+        let has_text = self.text.as_deref().is_none_or(|text| match self.ignore_case {
+            true => json.to_lowercase().contains(text),
+            false => json.contains(text),
+        });
+        has_text && self.kind.is_none_or(|kind| kind_of(json).as_deref() == Some(kind))
+    }
+}
+
+/// What the entry says it is. Other programs call that field `type`.
+fn kind_of(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Peek<'a> {
+        #[serde(borrow)]
+        kind: Option<&'a RawValue>,
+        #[serde(borrow)]
+        r#type: Option<&'a RawValue>,
+    }
+    let Peek { kind, r#type } = serde_json::from_str(json).ok()?;
+    serde_json::from_str(kind.or(r#type)?.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(r#"{"kind":"user_input","type":"x"}"#, Some("user_input"))]
+    #[case(r#"{"type":"assistant","kind":null}"#, Some("assistant"))]
+    #[case(r#"{"n":1e999,"deep":[{"kind":"no"}],"kind":"tu\u0072n_end"}"#, Some("turn_end"))]
+    #[case(r#"{"kind":"a","kind":"b"}"#, None)]
+    #[case(r#"{"kind":1,"type":"a"}"#, None)]
+    #[case("{}", None)]
+    fn a_kind_is_a_field_of_the_entry(#[case] json: &str, #[case] kind: Option<&str>) {
+        assert_eq!(kind_of(json).as_deref(), kind);
+    }
+
+    #[rstest]
+    #[case(Some("Leap"), false, None, true)]
+    #[case(Some("leap"), false, None, false)]
+    #[case(Some("LEAP été"), true, None, true)]
+    #[case(None, false, Some("note"), true)]
+    #[case(Some("Leap"), false, Some("note"), true)]
+    #[case(Some("Leap"), false, Some("not"), false)]
+    #[case(Some("winter"), true, Some("note"), false)]
+    fn text_and_kind_must_both_match(
+        #[case] text: Option<&str>,
+        #[case] ignore_case: bool,
+        #[case] kind: Option<&str>,
+        #[case] expected: bool,
+    ) {
+        let [text, kind] = [text, kind].map(|text| text.map(str::to_owned));
+        let args = PatternArgs { text, kind, ignore_case };
+        let matches = Pattern::new(&args).matches(r#"{"kind":"note","text":"Leap ÉTÉ"}"#);
+        assert_eq!(matches, expected);
+    }
+}

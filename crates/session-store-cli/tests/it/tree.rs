@@ -1,0 +1,103 @@
+//! `tree`: the segments of a session as they come from each other.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+
+fn segment(number: usize) -> String {
+    format!("017f22e2-79b{number:x}-7000-8000-000000000000")
+}
+
+/// Makes a segment whose first entry has these fields, and a second entry.
+fn plant(url: &str, number: usize, first: &str) {
+    let segment = segment(number);
+    let create = ["create", url, "-", "--session", SESSION, "--segment", &segment];
+    run_with(create, format!("{first}\n{{}}\n")).ok();
+}
+
+fn from(how: &str, number: usize) -> String {
+    format!("{{\"{how}\":{{\"segment_id\":\"{}\",\"at_turn_index\":3}}}}", segment(number))
+}
+
+fn planted(kind: Kind) -> (Place, String) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    plant(&url, 1, "{}");
+    plant(&url, 2, &from("forked_from", 1));
+    plant(&url, 3, &from("compacted_from", 2));
+    plant(&url, 4, &from("forked_from", 1));
+    plant(&url, 5, &from("forked_from", 9));
+    (place, url)
+}
+
+#[rstest]
+fn segments_hang_from_what_they_come_from(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let (_place, url) = planted(kind);
+    let [one, two, three, four, five, nine] = [1, 2, 3, 4, 5, 9].map(segment);
+    let drawn = format!(
+        "\
+session {SESSION}
+├── {one}  2 entries
+│   ├── {two}  2 entries, forked at turn 3
+│   │   └── {three}  2 entries, compacted at turn 3
+│   └── {four}  2 entries, forked at turn 3
+└── {five}  2 entries, forked at turn 3 of {nine}
+"
+    );
+    assert_eq!(run(["tree", &url]).ok(), drawn);
+    assert_eq!(run(["tree", &url, SESSION]).ok(), drawn);
+
+    let json = run(["tree", &url, "--json"]).ok();
+    let lines: Vec<_> = json.lines().collect();
+    let session = format!("{{\"session_id\":\"{SESSION}\",\"segment_id\"");
+    let lineage = format!("{{\"segment_id\":\"{two}\",\"at_turn_index\":3}}");
+    assert_eq!(lines[0], format!("{session}:\"{one}\",\"parent\":null,\"entries\":2}}"));
+    assert_eq!(
+        lines[2],
+        format!(
+            "{session}:\"{three}\",\"parent\":\"{two}\",\"entries\":2,\"compacted_from\":{lineage}}}"
+        )
+    );
+}
+
+#[test]
+fn a_bad_first_entry_is_named_in_its_place() {
+    let (place, url) = planted(Kind::Fs);
+    let log = place.path("a").join(SESSION).join(format!("{}.jsonl", segment(2)));
+    fs::write(log, "no entry\n{}\n").unwrap();
+    append(&url, "{}\n");
+
+    let drawn = run(["tree", &url]);
+    assert_eq!((drawn.status, drawn.stderr.as_str()), (Some(1), ""), "{drawn:?}");
+    let line = drawn.stdout.lines().find(|line| line.contains(&segment(2))).unwrap();
+    assert!(line.starts_with("├── ") && line.contains("damaged: line 1"), "{line}");
+    assert_eq!(drawn.stdout.lines().count(), 7, "every segment is drawn");
+
+    let json = run(["tree", &url, SESSION, "--json"]);
+    let line = json.stdout.lines().find(|line| line.contains("\"damage\":")).unwrap();
+    assert!(line.contains(&segment(2)) && line.contains("\"entries\":null"), "{line}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_read_does_not_stop_it() {
+    let (place, url) = planted(Kind::Fs);
+    run(["create", &url, "--session", NOWHERE, "--segment", SEGMENT]).ok();
+    // A file that even root can open and cannot read from its start.
+    let log = place.path("a").join(NOWHERE).join(format!("{NOWHERE}.jsonl"));
+    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+    let drawn = run(["tree", &url]);
+    assert_eq!(drawn.status, Some(1));
+    assert!(drawn.stderr.contains(NOWHERE), "{drawn:?}");
+    assert!(drawn.stdout.contains(&segment(3)), "{drawn:?}");
+}
+
+#[test]
+fn an_unknown_session_is_an_error_and_an_empty_store_is_none() {
+    let (_place, url) = planted(Kind::Fs);
+    let message = run(["tree", &url, NOWHERE]).refused(3);
+    assert!(message.contains(NOWHERE), "{message}");
+    assert_eq!(run(["tree", "memory:"]).ok(), "");
+}
