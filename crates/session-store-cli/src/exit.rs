@@ -7,9 +7,10 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything asked for was done.
     Done,
-    /// The answer is no: nothing found, a difference, something that was refused while the rest was done.
+    /// The answer is no: nothing was found where that was the question, stores differ, a check failed, or
+    /// something was refused while the rest was done.
     No,
-    /// An error: a store that is not there, bad input, I/O.
+    /// An error: a store, or what is asked of it, that is not there; bad input, I/O.
     Failed,
     /// Whoever read standard output closed it; as for a program that SIGPIPE ended.
     Unheard,

@@ -72,20 +72,25 @@ pub(crate) fn warn(message: &str) {
     let _ = writeln!(io::stderr(), "session-store: {message}");
 }
 
-/// The error and all its causes, on one line.
+/// The error and all its causes, on one line. What an engine says twice, in an error and in its cause, is
+/// said once.
 pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+    let mut parts: Vec<String> = Vec::new();
+    let errors = std::iter::successors(Some(error), |&error| error.source());
+    for part in errors.map(ToString::to_string) {
+        match parts.last_mut() {
+            Some(last) if last.ends_with(&part) => {}
+            Some(last) if part.ends_with(last.as_str()) => *last = part,
+            _ => parts.push(part),
+        }
     }
-    text
+    parts.join(": ")
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -93,5 +98,27 @@ mod tests {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         let failure = Failure::cannot("list the store", StoreError::io("read /logs", denied));
         assert_eq!(chain(&failure), "cannot list the store: read /logs: permission denied");
+    }
+
+    #[rstest]
+    #[case::in_the_same_words("refused", "refused", "refused")]
+    #[case::in_more_words("locked", "Error code 5: locked", "Error code 5: locked")]
+    #[case::in_fewer_words("no file: a.db", "a.db", "no file: a.db")]
+    fn what_a_cause_repeats_is_said_once(
+        #[case] said: &'static str,
+        #[case] cause: &'static str,
+        #[case] told: &str,
+    ) {
+        let cause = Box::new(Said { said: cause, source: None });
+        let failure = Failure::cannot("go", Said { said, source: Some(cause) });
+        assert_eq!(chain(&failure), format!("cannot go: {told}"));
+    }
+
+    /// An error with a cause, maybe.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{said}")]
+    struct Said {
+        said: &'static str,
+        source: Option<Box<Said>>,
     }
 }

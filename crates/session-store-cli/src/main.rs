@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod reader;
 mod select;
+mod signal;
 mod store;
 mod table;
 mod target;

@@ -11,10 +11,10 @@ use crate::failure::{Failure, OrCannot, chain, warn};
 use crate::migration::json::{self, Heading};
 use crate::migration::opener::{Missing, Opener};
 use crate::migration::report_file::ReportFile;
-use crate::migration::signal::StopSignal;
 use crate::migration::words;
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::signal::StopSignal;
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);

@@ -11,8 +11,8 @@ use session_store_conformance::{CHECKS, Harness, Outcome, Report, Storage};
 use crate::args::QualifyArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, OrCannot};
-use crate::migration::signal::StopSignal;
 use crate::output::Output;
+use crate::signal::StopSignal;
 use crate::store::open;
 use fence::{Fence, Fenced, IN_USE};
 

@@ -4,5 +4,4 @@
 pub(crate) mod json;
 pub(crate) mod opener;
 pub(crate) mod report_file;
-pub(crate) mod signal;
 pub(crate) mod words;

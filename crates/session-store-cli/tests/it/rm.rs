@@ -51,3 +51,13 @@ fn what_is_not_there_is_an_error() {
     run(["rm", &url, "--yes"]).refused(2);
     assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");
 }
+
+#[test]
+fn what_it_needs_is_told_with_both_ways_to_say_it() {
+    let message = run(["rm", "fs:a"]).refused(2);
+    assert!(
+        message.contains("Usage: session-store rm [OPTIONS] <STORE> <SEGMENT|--session <SESSION>>")
+    );
+    let message = run(["pods", "put", "fs:a", "coder"]).refused(2);
+    assert!(message.contains("  <FILE|--session <SESSION>>\n"), "{message}");
+}
