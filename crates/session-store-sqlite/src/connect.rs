@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,8 +43,10 @@ pub(crate) struct Settings {
     pub(crate) busy_timeout: Duration,
     pub(crate) durability: Durability,
     /// Set when a sync has failed. After that the system takes the lost pages for written: a second sync
-    /// would succeed and save nothing. So there is no second one, and no further change.
+    /// would succeed and save nothing. So none is relied on, and there is no further change.
     pub(crate) sync_failed: Arc<AtomicBool>,
+    /// How long the write-ahead log was after the last change.
+    pub(crate) log_pages: Arc<AtomicI32>,
 }
 
 impl Settings {
@@ -62,7 +64,10 @@ impl Settings {
         let mut connection = self.connect()?;
         schema::admit(&mut connection, &self.path, create)?;
         use_write_ahead_log(&connection, self.busy_timeout)?;
-        connection.wal_hook(Some(sync::checkpoint(Arc::clone(&self.sync_failed))))?;
+        connection.wal_hook(Some(sync::checkpoint(
+            Arc::clone(&self.sync_failed),
+            Arc::clone(&self.log_pages),
+        )))?;
         Ok(connection)
     }
 

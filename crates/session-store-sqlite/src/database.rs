@@ -5,23 +5,36 @@ use std::fmt::Display;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB, ffi};
 use session_store_core::{Durability, StoreError};
 
 use crate::connect::Settings;
-use crate::error::{Failure, is_read_only};
+use crate::error::{Failure, is_failed_sync, is_read_only, may_come_back};
+use crate::file::FileId;
 use crate::{schema, sync};
 
+/// How long the write-ahead log gets before reads must wait for it to be emptied: 64 MiB.
+const LONG_LOG_PAGES: i32 = 16 * 1024;
+
+/// How long other handles' reads are waited for then.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Changes take turns, in this process as in SQLite. A read has a connection to itself, so that it waits
-/// for no change and no other read; there are as many as there ever were reads at once.
+/// for no change and no other read, save to keep the log short; there are as many as there ever were at once.
 pub(crate) struct Database {
     settings: Settings,
+    /// The database file, wherever it is by now.
+    file: FileId,
     /// Closed before the writer, which as the last one to be closed tidies up.
     idle_readers: Mutex<Vec<Connection>>,
+    /// Shared by the reads under way.
+    reading: RwLock<()>,
     writer: Mutex<Writer>,
 }
 
@@ -31,6 +44,8 @@ struct Writer {
     connection: Option<Connection>,
     /// Whether changes were acknowledged that a power cut may take.
     unsynced: bool,
+    /// From how many pages on the write-ahead log shall be shortened.
+    too_long: i32,
 }
 
 impl Database {
@@ -41,8 +56,11 @@ impl Database {
         if is_power {
             sync::folder_of(&settings.path)?;
         }
-        let writer = Writer { connection, unsynced: create && !is_power };
-        Ok(Self { settings, idle_readers: Mutex::default(), writer: Mutex::new(writer) })
+        let unsynced = create && !is_power;
+        let writer = Mutex::new(Writer { connection, unsynced, too_long: LONG_LOG_PAGES });
+        let file = FileId::at(&settings.path)?;
+        let (idle_readers, reading) = Default::default();
+        Ok(Self { settings, file, idle_readers, reading, writer })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -80,6 +98,8 @@ impl Database {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.file.check(&self.settings.path)?;
+        let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
         let idle = lock(&self.idle_readers).pop();
         let mut reader = idle.map_or_else(|| self.settings.reader(), Ok)?;
         let found = look(&*reader.transaction()?);
@@ -96,10 +116,37 @@ impl Database {
         let transaction = self.begin(&mut writer.connection, begin_immediate)?;
         let done = change(&transaction)?;
         let committed = transaction.commit();
+        if committed.is_ok() {
+            self.shorten_log(&mut writer);
+        }
         self.note_syncs(&mut writer.connection, &committed);
         committed?;
         writer.unsynced = self.settings.durability != Durability::Power;
         Ok(done)
+    }
+
+    /// Empties the write-ahead log if it has got long.
+    ///
+    /// While there is always some read under way, the log is written back but never used anew, and grows
+    /// without end. So for once reads wait, for those that have begun. Other handles' reads are waited for
+    /// only a while; if that does not do, this is tried again when the log is twice as long.
+    fn shorten_log(&self, writer: &mut Writer) {
+        let pages = self.settings.log_pages.load(Ordering::Relaxed);
+        if pages < LONG_LOG_PAGES {
+            writer.too_long = LONG_LOG_PAGES;
+        }
+        let wanted = pages >= writer.too_long && !self.settings.sync_failed.load(Ordering::Acquire);
+        let Some(connection) = writer.connection.as_ref().filter(|_| wanted) else { return };
+        writer.too_long = pages.saturating_mul(2);
+        let _no_reads = self.reading.write().unwrap_or_else(PoisonError::into_inner);
+        let emptied = connection
+            .busy_timeout(self.settings.busy_timeout.min(PATIENCE))
+            .and_then(|()| connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE));
+        // This only sets a number. That the log stays long for now is no failure.
+        let _ = connection.busy_timeout(self.settings.busy_timeout);
+        if emptied.is_err_and(|error| is_failed_sync(&error)) {
+            self.settings.sync_failed.store(true, Ordering::Release);
+        }
     }
 
     fn sync_all(&self) -> Result<(), Failure> {
@@ -133,21 +180,23 @@ impl Database {
     /// gives way to a new one, once, since the cause may be gone by now (A5). If that one cannot either,
     /// none is left open, nor any that reads: SQLite shares what it has of a file among all connections.
     fn begin<'a>(
-        &self,
+        &'a self,
         writer: &'a mut Option<Connection>,
         begin: fn(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Transaction<'a>, Failure> {
+        self.file.check(&self.settings.path)?;
         match writer.as_ref().map_or(Ok(()), begin) {
             Err(error) if is_read_only(&error) => *writer = None,
             begun => begun?,
         }
+        let sync_failed = &*self.settings.sync_failed;
         if let Some(connection) = writer {
-            return Ok(Transaction(connection));
+            return Ok(Transaction { connection, sync_failed });
         }
         lock(&self.idle_readers).clear();
         let connection = self.settings.writer(false)?;
         begin(&connection)?;
-        Ok(Transaction(writer.insert(connection)))
+        Ok(Transaction { connection: writer.insert(connection), sync_failed })
     }
 
     /// Fails once a sync has failed.
@@ -180,12 +229,35 @@ impl Database {
 }
 
 /// A change under way: rolled back when it is dropped, unless it was committed (A5, S5).
-struct Transaction<'a>(&'a Connection);
+struct Transaction<'a> {
+    connection: &'a Connection,
+    sync_failed: &'a AtomicBool,
+}
 
 impl Transaction<'_> {
     fn commit(self) -> Result<(), Failure> {
-        let committed = self.execute_batch("COMMIT");
-        committed.map_err(|error| Failure::of_commit(error, self.is_autocommit()))
+        match self.execute_batch("COMMIT") {
+            Err(error) if self.is_autocommit() && may_come_back(&error) => Err(self.settle(error)),
+            committed => Ok(committed?),
+        }
+    }
+
+    /// What a commit that failed half-way left in the write-ahead log, nobody sees, until the log is
+    /// recovered and has it for committed: after it was looked for in vain, and done again (A6). So it is
+    /// written over. Whether it happened is unknown then only to the device.
+    fn settle(&self, error: rusqlite::Error) -> Failure {
+        let failed_sync = is_failed_sync(&error);
+        if failed_sync {
+            // Before the next commit, which must not write back a log that may not be whole.
+            self.sync_failed.store(true, Ordering::Release);
+        }
+        let written_over = begin_immediate(self)
+            .and_then(|()| schema::touch(self))
+            .and_then(|()| self.execute_batch("COMMIT"));
+        match written_over {
+            Ok(()) if !failed_sync => error.into(),
+            _ => Failure::Unknown(error.into()),
+        }
     }
 }
 
@@ -193,7 +265,7 @@ impl Deref for Transaction<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.0
+        self.connection
     }
 }
 

@@ -41,20 +41,6 @@ impl Failure {
             }
         }
     }
-
-    /// A failed COMMIT. SQLite rolls back by itself or leaves that to the caller; either way nothing
-    /// was changed, except where the system failed after the last page was handed to it: then a crash
-    /// before the next commit would bring the change back. A failed write is not that case, since the
-    /// write-ahead log is valid only up to the last page that was written whole.
-    pub(crate) fn of_commit(error: rusqlite::Error, rolled_back_by_sqlite: bool) -> Self {
-        let failed_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
-        let failed_system = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
-        if rolled_back_by_sqlite && failed_system && !failed_write {
-            Self::Unknown(error.into())
-        } else {
-            Self::Sqlite(error)
-        }
-    }
 }
 
 impl From<StoreError> for Failure {
@@ -87,6 +73,16 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
 /// Whether the connection is one that cannot write.
 pub(crate) fn is_read_only(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ReadOnly)
+}
+
+/// Whether a crash before the next commit would bring back what this failed COMMIT, which SQLite has rolled
+/// back, was to change: where the last page had been handed to the system before. A failed write is not that
+/// case, since the write-ahead log is valid only up to the last page that was written whole.
+pub(crate) fn may_come_back(error: &rusqlite::Error) -> bool {
+    use ErrorCode as Code;
+    let failed_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
+    let code = error.sqlite_error_code();
+    matches!(code, Some(Code::SystemIoFailure | Code::OutOfMemory)) && !failed_write
 }
 
 /// Whether the device may not have what it was told to keep.
@@ -132,19 +128,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::still_open(ffi::SQLITE_IOERR_FSYNC, false, false)]
-    #[case::failed_sync(ffi::SQLITE_IOERR_FSYNC, true, true)]
-    #[case::failed_shared_memory(ffi::SQLITE_IOERR_SHMMAP, true, true)]
-    #[case::failed_write(ffi::SQLITE_IOERR_WRITE, true, false)]
-    #[case::full(ffi::SQLITE_FULL, true, false)]
-    #[case::busy(ffi::SQLITE_BUSY, false, false)]
-    fn only_some_failed_commits_are_indeterminate(
-        #[case] code: i32,
-        #[case] rolled_back: bool,
-        #[case] unknown: bool,
-    ) {
-        let told = Failure::of_commit(sqlite(code), rolled_back).during("try", Path::new("/db"));
-        assert_eq!(told.is_indeterminate(), unknown, "{told:?}");
+    #[case::failed_sync(ffi::SQLITE_IOERR_FSYNC, true)]
+    #[case::failed_shared_memory(ffi::SQLITE_IOERR_SHMSIZE, true)]
+    #[case::no_memory(ffi::SQLITE_NOMEM, true)]
+    #[case::failed_write(ffi::SQLITE_IOERR_WRITE, false)]
+    #[case::full(ffi::SQLITE_FULL, false)]
+    #[case::busy(ffi::SQLITE_BUSY, false)]
+    fn only_what_was_written_whole_may_come_back(#[case] code: i32, #[case] expected: bool) {
+        assert_eq!(may_come_back(&sqlite(code)), expected);
     }
 
     #[rstest]

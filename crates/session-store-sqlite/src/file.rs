@@ -2,6 +2,8 @@
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -75,6 +77,32 @@ pub(crate) fn check(path: &Path, adopt: bool) -> Result<(), Failure> {
         }
         // Whatever else is wrong is told, or turns out to be a change half made, once there are locks.
         Err(_) => Ok(()),
+    }
+}
+
+/// Which of all files stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    #[cfg(unix)]
+    device_and_inode: (u64, u64),
+}
+
+impl FileId {
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|_file| Self {
+            // Elsewhere a file that is open stays in its place.
+            #[cfg(unix)]
+            device_and_inode: (_file.dev(), _file.ino()),
+        })
+    }
+
+    /// Fails if the file stands at `path` no more. SQLite would go on with the one that it has open: what is
+    /// acknowledged then is nowhere to be found again.
+    pub(crate) fn check(self, path: &Path) -> io::Result<()> {
+        if Self::at(path)? == self {
+            return Ok(());
+        }
+        Err(io::Error::other("another file is in the place of the database; open the store anew"))
     }
 }
 

@@ -160,14 +160,16 @@ pub(crate) fn session_of(
     segment_id: SegmentId,
 ) -> Result<Option<SessionId>, Failure> {
     let mut select = connection.prepare_cached(
-        "SELECT session_id FROM log WHERE segment_id = ?1 AND trace = 0 ORDER BY number LIMIT 1",
+        "SELECT session_id FROM log WHERE segment_id = ?1 AND trace = 0 AND length(session_id) = 16
+         ORDER BY number LIMIT 1",
     )?;
     Ok(select.query_row([segment(segment_id)], id).optional()?)
 }
 
 pub(crate) fn sessions(connection: &Connection) -> Result<Vec<SessionId>, Failure> {
     let mut select = connection.prepare_cached(
-        "SELECT DISTINCT session_id FROM log WHERE trace = 0 ORDER BY session_id DESC",
+        "SELECT DISTINCT session_id FROM log WHERE trace = 0 AND length(session_id) = 16
+         ORDER BY session_id DESC",
     )?;
     Ok(select.query_map((), id)?.collect::<Result<_, _>>()?)
 }
@@ -177,7 +179,8 @@ pub(crate) fn segments(
     session_id: SessionId,
 ) -> Result<Vec<SegmentId>, Failure> {
     let mut select = connection.prepare_cached(
-        "SELECT segment_id FROM log WHERE session_id = ?1 AND trace = 0 ORDER BY segment_id DESC",
+        "SELECT segment_id FROM log WHERE session_id = ?1 AND trace = 0 AND length(segment_id) = 16
+         ORDER BY segment_id DESC",
     )?;
     Ok(select.query_map([session(session_id)], id)?.collect::<Result<_, _>>()?)
 }
@@ -212,6 +215,7 @@ fn segment(id: SegmentId) -> [u8; 16] {
     Uuid::from(id).into_bytes()
 }
 
+/// What is no id is not ours (L4): rows are chosen by its length.
 fn id<T: From<Uuid>>(row: &Row<'_>) -> rusqlite::Result<T> {
     row.get(0).map(|bytes| Uuid::from_bytes(bytes).into())
 }

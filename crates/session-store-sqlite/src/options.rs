@@ -49,7 +49,8 @@ impl SqliteOptions {
 
     /// How long a call waits while other connections hold the lock it needs, before it fails with an error
     /// that [is transient](StoreError::is_transient); about 24 days at most. Changes wait for each other;
-    /// reads wait for nothing but the first and the last connection's tidying up.
+    /// reads wait for nothing but the first and the last connection's tidying up, and changes and reads for
+    /// each other only where the write-ahead log has got long (64 MiB), to be used anew.
     pub const fn busy_timeout(&mut self, busy_timeout: Duration) -> &mut Self {
         self.busy_timeout = busy_timeout;
         self
@@ -88,8 +89,9 @@ impl SqliteOptions {
         file::check(&path, self.create)?;
         // SQLite takes its milliseconds as a C int.
         let busy_timeout = self.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
-        let (durability, sync_failed) = (self.durability, Arc::default());
-        let settings = Settings { path, busy_timeout, durability, sync_failed };
+        let (durability, sync_failed, log_pages) =
+            (self.durability, Arc::default(), Arc::default());
+        let settings = Settings { path, busy_timeout, durability, sync_failed, log_pages };
         Database::open(settings, self.create)
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
@@ -30,12 +30,16 @@ pub(crate) fn promise(connection: &Connection, durability: Durability) -> rusqli
 }
 
 /// Writes the log back where SQLite would do so by itself, after a commit, but takes note of a failed sync,
-/// which SQLite passes over.
+/// which SQLite passes over, and does not try again after one. `log_pages` is told how long the log is.
 pub(crate) fn checkpoint(
     sync_failed: Arc<AtomicBool>,
+    log_pages: Arc<AtomicI32>,
 ) -> impl FnMut(&mut Wal, c_int) -> rusqlite::Result<()> + Send + 'static {
     move |log, pages| {
-        if pages >= CHECKPOINT_PAGES && log.checkpoint().is_err_and(|error| is_failed_sync(&error))
+        log_pages.store(pages, Ordering::Relaxed);
+        if pages >= CHECKPOINT_PAGES
+            && !sync_failed.load(Ordering::Acquire)
+            && log.checkpoint().is_err_and(|error| is_failed_sync(&error))
         {
             sync_failed.store(true, Ordering::Release);
         }

@@ -100,3 +100,16 @@ fn a_bad_pod_is_told_by_name_and_a_foreign_one_is_ignored() {
     assert_corrupt(store.read_pod(&names[0]), 1, "pod a");
     assert_corrupt(store.read_pod(&names[1]), 1, "utf-8");
 }
+
+#[test]
+fn rows_with_ids_that_are_none_are_not_listed() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    let tampering = "INSERT INTO log SELECT 0, x'00', segment_id, 0, 0, epoch FROM log;
+        INSERT INTO log SELECT 9, session_id, x'00', 0, 0, epoch FROM log WHERE number = 1";
+    Connection::open(&path).unwrap().execute_batch(tampering).unwrap();
+    assert_eq!(store.list_sessions().unwrap(), [session]);
+    assert_eq!(store.list_segments(session).unwrap(), [segment]);
+    assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+}

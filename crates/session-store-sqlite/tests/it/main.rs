@@ -12,6 +12,8 @@ mod corrupt;
 mod full_disk;
 mod limits;
 mod log;
+#[cfg(unix)]
+mod moved;
 mod open;
 #[path = "../../../session-store-fs/tests/it/outage.rs"]
 mod outage;
