@@ -26,8 +26,8 @@ pub struct SegmentCopy {
     pub segment_id: SegmentId,
     /// Its log.
     pub log: Extension,
-    /// Its trace; `None` where there is none, or traces were left out or cannot be copied
-    /// ([`gaps`](crate::MigrateReport::gaps)).
+    /// Its trace; `None` where there is none, where traces were left out or cannot be copied
+    /// ([`gaps`](crate::MigrateReport::gaps)), and where the log is in conflict: it would be another's.
     pub trace: Option<Box<Extension>>,
     /// What the source did meanwhile.
     pub moved: Moved,
@@ -122,11 +122,6 @@ impl SegmentCopy {
         (self.trail.source.entries, self.trail.traced)
     }
 
-    /// Whether the source did anything meanwhile that was noticed.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.moved != Moved::default()
-    }
-
     /// Whether another visit may get further.
     fn is_retried(&self) -> bool {
         self.stops().any(|stop| !stop.is_conflict())
@@ -154,8 +149,8 @@ impl Copier<'_> {
         if is_first || copy.is_retried() {
             return self.copy(copy, tally) || is_first;
         }
-        // A conflict stays one.
-        copy.is_complete() && self.timed(copy, |copy| self.catch_up(copy, tally))
+        // A conflict stays one; that of a trace is none of the log's.
+        copy.log.stopped.is_none() && self.timed(copy, |copy| self.catch_up(copy, tally))
     }
 
     /// Compares a segment from its beginning, and copies what is missing; whether anything was.
@@ -242,7 +237,8 @@ impl Copier<'_> {
     }
 
     fn copy_trace<T>(&self, copy: &mut SegmentCopy, at: usize, tally: &mut Tally<'_, T>) {
-        if !self.with_traces {
+        // A conflict stays one, and beside another log the trace would tell lies.
+        if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
         }
         let lane = Lane::new(self.gate);

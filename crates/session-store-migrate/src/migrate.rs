@@ -13,7 +13,7 @@ use crate::{
     VerifyReport,
 };
 
-/// How often a source that is written to is looked at again before what comes then is left to another run.
+/// How often a source that is written to is looked at before what comes then is left to another run.
 const PASSES: usize = 8;
 
 /// A store just opened, or why it was not.
@@ -78,9 +78,10 @@ impl MigrateReport {
 /// [crate's documentation](crate) has the rules.
 ///
 /// Sessions and segments are begun in ascending order of their ids, the oldest first, and pods come last, so
-/// that what is there points to nothing that is not. A source that is written to meanwhile is looked at
-/// again, a few times, until nothing has moved; what has come to it by the end is told in the report. What was
-/// written is synced before the proof, where the destination has [`Capability::DurableSync`].
+/// that what is there points to nothing that is not. The source is looked at again until nothing has moved, a
+/// few times at most: for what was written to it meanwhile, sessions that began, and what failed. What has come
+/// to the segments by the end is told in the report. What was written is synced, where the destination has
+/// [`Capability::DurableSync`].
 ///
 /// `source` and `destination` open the stores. Each is called twice: to copy, and, all of that closed again,
 /// for the proof. Stores that are open already are passed by reference, `|| Ok(&store)`.
@@ -98,7 +99,7 @@ pub fn migrate<A: Store, B: Store>(
 ) -> Result<MigrateReport, MigrateError> {
     let catch_up = |run: &mut Run<'_>, progress: &mut dyn FnMut(Progress<'_>)| {
         let mut passes = 1;
-        while run.has_moved() && passes < PASSES && !options.dry_run {
+        while !options.dry_run && passes < PASSES && run.has_moved() && !run.has_given_up() {
             run.pass(progress);
             passes += 1;
         }

@@ -96,30 +96,36 @@ impl CopiedPods {
 
     fn drop_absent(&mut self, names: &BTreeSet<PodName>) {
         let absent = self.0.iter_mut().filter(|(name, _)| !names.contains(name));
-        absent.for_each(|(_, known)| *known = (PodOutcome::Deleted, None));
+        absent.for_each(|(_, known)| known.0 = PodOutcome::Deleted);
     }
 }
 
 impl Pods<'_> {
-    /// Copies the pods of the source; a destination that keeps none is a gap if there are any.
+    /// Copies the pods of the source, and says whether there were any to copy; a destination that keeps none
+    /// is a gap if there are any at all.
     pub(crate) fn copy(
         &self,
         rights: Rights,
         copied: &mut CopiedPods,
-    ) -> Result<Option<Gap>, Failure> {
+    ) -> Result<(bool, Option<Gap>), Failure> {
         let names = self.names(Side::Source)?;
         let Some(to) = self.pair.destination.pods() else {
-            return Ok((!names.is_empty()).then_some(Gap::Pods(Side::Destination)));
+            return Ok((false, (!names.is_empty()).then_some(Gap::Pods(Side::Destination))));
         };
         copied.drop_absent(&names);
+        let mut moved = false;
         for name in names {
-            match self.copy_one(&name, to, rights, copied.shared(&name)) {
-                Ok(Some((outcome, shared))) => copied.set(name, outcome, shared),
+            let shared = copied.shared(&name);
+            match self.copy_one(&name, to, rights, shared) {
+                Ok(Some((outcome, shared))) => {
+                    moved |= matches!(outcome, PodOutcome::Copied | PodOutcome::Replaced(_));
+                    copied.set(name, outcome, shared);
+                }
                 Ok(None) => {}
-                Err(failure) => copied.set(name, PodOutcome::Failed(failure), None),
+                Err(failure) => copied.set(name, PodOutcome::Failed(failure), shared),
             }
         }
-        Ok(None)
+        Ok((moved, None))
     }
 
     /// `None` for a pod that was deleted since it was listed; else the outcome, and the hash of what both

@@ -1,12 +1,14 @@
 //! The proof of a copy: both sides read back and compared, and what has moved since copied on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::copy::{Copier, SegmentCopy};
 use crate::gate::Gate;
 use crate::jobs::side_by_side;
 use crate::patience::Patience;
 use crate::pods::Pods;
 use crate::progress::Tally;
-use crate::side::Pair;
+use crate::side::{Pair, sync};
 use crate::target::Rights;
 use crate::verify::Comparer;
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
 const REPEATS: usize = 3;
 
 /// Compares what was copied, and all that was there already; what else the destination holds is no business of
-/// a copy. What was not copied is told already.
+/// a copy. What was not copied is told already. What is copied on is synced.
 pub(crate) fn prove(
     pair: Pair<'_>,
     options: &MigrateOptions,
@@ -27,6 +29,7 @@ pub(crate) fn prove(
 ) {
     let gate = Gate::new(options.jobs.get());
     let with_traces = options.selection.traces && report.gaps.iter().all(|gap| !gap.is_traces());
+    let has_written = AtomicBool::new(false);
     let prover = Prover {
         comparer: Comparer { pair, gate: &gate, with_traces },
         copier: Copier {
@@ -36,8 +39,9 @@ pub(crate) fn prove(
             with_traces,
         },
         patience: Patience::new(options.patience),
+        has_written: &has_written,
     };
-    let is_copied = |copy: &&mut SegmentCopy| copy.is_complete() && !copy.moved.deleted;
+    let is_copied = |copy: &&mut SegmentCopy| copy.log.stopped.is_none() && !copy.moved.deleted;
     let copies: Vec<_> = report.segments.iter_mut().filter(is_copied).collect();
     progress(Progress::Begin { phase: Phase::Compare, segments: copies.len() });
     let mut segments = Vec::with_capacity(copies.len());
@@ -54,12 +58,16 @@ pub(crate) fn prove(
     let names = report.pods.iter().filter(is_copied).map(|pod| pod.name.clone());
     let pods = Pods { pair, of_sessions: None }.compare_all(names);
     report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new() });
+    if has_written.into_inner() && report.unsynced.is_none() {
+        report.unsynced = sync(pair.destination).err();
+    }
 }
 
 struct Prover<'a> {
     comparer: Comparer<'a>,
     copier: Copier<'a>,
     patience: Patience,
+    has_written: &'a AtomicBool,
 }
 
 impl Prover<'_> {
@@ -78,7 +86,7 @@ impl Prover<'_> {
             if compared.is_equal() || !self.copier.is_behind(copy) || !self.follow(copy, tally) {
                 break;
             }
-            if !copy.is_complete() || copy.moved.deleted {
+            if copy.log.stopped.is_some() || copy.moved.deleted {
                 return None;
             }
             compared = self.compare(copy, tally);
@@ -91,11 +99,12 @@ impl Prover<'_> {
     fn follow<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) -> bool {
         let cut = copy.log.cut;
         let followed = self.copier.copy(copy, tally);
+        self.has_written.fetch_or(followed, Ordering::Relaxed);
         copy.moved.rewritten += usize::from(copy.log.cut > cut);
         followed
     }
 
-    /// A source that has grown since is none the worse for it.
+    /// A source that has grown since is none the worse for it. A trace that was not copied is told already.
     fn compare<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) -> SegmentComparison {
         let key = copy.key();
         let (entries, traced) = copy.copied();
@@ -108,7 +117,8 @@ impl Prover<'_> {
             }
             Side::Destination => counted == read,
         });
-        let trace = self.comparer.trace(key, traced, tally);
+        let is_traced = copy.is_complete();
+        let trace = is_traced.then(|| self.comparer.trace(key, traced, tally)).flatten();
         SegmentComparison { trace, ..SegmentComparison::new(key, log) }
     }
 }

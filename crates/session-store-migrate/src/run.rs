@@ -11,7 +11,7 @@ use crate::pods::{CopiedPods, Pods};
 use crate::progress::Tally;
 use crate::side::{Pair, sync};
 use crate::target::Rights;
-use crate::{Failure, Gap, MigrateOptions, MigrateReport, Phase, Progress};
+use crate::{Failure, Gap, MigrateOptions, MigrateReport, Phase, Progress, Stop};
 
 type Report<'r> = &'r mut dyn FnMut(Progress<'_>);
 
@@ -48,16 +48,21 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether the source was found to move in the last pass.
+    /// Whether the last pass found anything to do. After the first one, which had all to do, only another
+    /// look tells whether the source has moved: sessions begin without anything else changing.
     pub(crate) fn has_moved(&self) -> bool {
         self.moved
+    }
+
+    /// Whether a store failed for so long that segments were left untried.
+    pub(crate) fn has_given_up(&self) -> bool {
+        let is_given_up = |stop: &Stop| matches!(stop, Stop::GivenUp);
+        self.copies.iter().flat_map(SegmentCopy::stops).any(is_given_up)
     }
 
     /// Copies all that was listed, and the pods.
     pub(crate) fn first_pass(&mut self, keys: BTreeMap<Key, Presence>, progress: Report<'_>) {
         self.visit(keys, Phase::Copy, progress);
-        // What was copied says nothing; only what came while it was.
-        self.moved = self.copies.iter().any(SegmentCopy::has_moved);
     }
 
     /// Looks at everything again, and copies what has moved and what is new.
@@ -94,7 +99,11 @@ impl<'a> Run<'a> {
         if self.options.selection.pods {
             let pods = Pods { pair: self.pair, of_sessions };
             match pods.copy(self.rights(), &mut self.pods) {
-                Ok(gap) => self.pod_gap = gap,
+                // A pod may point to a session that began after the sessions were listed.
+                Ok((moved, gap)) => {
+                    self.moved |= moved;
+                    self.pod_gap = gap;
+                }
                 Err(failure) => {
                     progress(Progress::Troubled(&failure));
                     self.troubles.push(failure);

@@ -1,7 +1,7 @@
 //! Which part of a store is copied or compared.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use session_store_core::{Pod, SessionId};
 use uuid::Uuid;
@@ -55,9 +55,10 @@ pub(crate) fn points_to(pod: &Pod, sessions: &BTreeSet<SessionId>) -> bool {
     pod.active().is_some_and(|active| sessions.contains(&active.session_id))
 }
 
-/// Whether the id was made at that time or later, or does not tell.
+/// Whether the id may have been made at that time or later: it tells the millisecond, or nothing.
 fn is_since(since: SystemTime, id: Uuid) -> bool {
     const V7: usize = 7;
+    const TICK: Duration = Duration::from_millis(1);
     let time = id.get_timestamp().filter(|_| id.get_version_num() == V7);
-    time.is_none_or(|time| SystemTime::from(time) >= since)
+    time.is_none_or(|time| SystemTime::from(time) + TICK > since)
 }

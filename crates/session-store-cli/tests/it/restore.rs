@@ -44,17 +44,19 @@ fn a_conflict_is_reported_and_the_rest_done() {
     let ended = run(["restore", &file, &to]);
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(1), ""));
     let lines: Vec<_> = ended.stdout.lines().collect();
-    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
     let conflict = format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs");
     assert!(lines[0].starts_with(&conflict), "{lines:?}");
-    assert!(lines[1].ends_with("1 of 5 logs, traces and pods are not equal"), "{lines:?}");
+    let no_trace = format!("not proved: the trace of segment {SEGMENT} of session {SESSION}");
+    assert!(lines[1].starts_with(&no_trace), "a trace is not put beside another log: {lines:?}");
+    assert!(lines[2].ends_with("2 of 5 logs, traces and pods are not equal"), "{lines:?}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");
     assert_eq!(run(["pods", "ls", &to]).ok().lines().count(), 2);
 
     let ended = run(["--json", "restore", &file, &to]);
     let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((ended.status, &report["complete"]), (Some(1), &false.into()));
-    assert_eq!(report["problems"].as_array().unwrap().len(), 1);
+    assert_eq!(report["problems"].as_array().unwrap().len(), 2);
 }
 
 /// The store is not even made.

@@ -39,6 +39,11 @@ impl Tally {
         self.hash.update(bytes);
     }
 
+    pub(super) fn add_line(&mut self, text: &str) {
+        self.add(text.as_bytes());
+        self.add(b"\n");
+    }
+
     pub(super) const fn entries(&self) -> usize {
         self.entries
     }

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use session_store_core::{Capability, PodName, SessionId, Store, StoreError, StoreExt};
+use session_store_core::{Capability, Head, PodName, SessionId, Store, StoreError, StoreExt};
 
 use super::BackupError;
-use super::digest::Total;
+use super::digest::{Tally, Total};
 use super::file::{File, PodFolder};
 use super::manifest::{self, Manifest, Member, Missing, Part, named_beside};
 use super::progress::{BackupProgress, Meter, Step};
@@ -134,19 +134,42 @@ impl<W: Write> Export<'_, W> {
     }
 
     /// The log as it is at one moment; `None` if it is gone.
-    fn log(&mut self, (session_id, segment_id): Key) -> Result<Option<Spool>, Stop> {
+    fn log(&mut self, key: Key) -> Result<Option<Spool>, Stop> {
+        let (session_id, segment_id) = key;
         for n in 0..TRIES {
             let Some(head) = self.source.head(session_id, segment_id)? else { return Ok(None) };
             if n == 0 {
                 self.meter.started(head.entries());
             }
             let entries = self.source.entries(session_id, segment_id, 0).take(head.entries());
-            match spool(entries, &mut self.meter) {
+            let read = spool(entries, &mut self.meter).and_then(|spool| {
+                self.require_same(key, head, spool.total())?;
+                Ok(Some(spool))
+            });
+            match read {
                 Err(Stop::Source(StoreError::Conflict { .. } | StoreError::NotFound(_))) => {}
-                read => return read.map(Some),
+                read => return read,
             }
         }
         Err(Stop::Restless)
+    }
+
+    /// That the log was not replaced, half-read, by one with the same entry at the seam: its head is the
+    /// same, or else, since entries may only have come, its beginning.
+    fn require_same(&self, key: Key, before: Head, read: Total) -> Result<(), StoreError> {
+        let (session_id, segment_id) = key;
+        let now = self.source.head(session_id, segment_id)?;
+        if now == Some(before) {
+            return Ok(());
+        }
+        let mut again = Tally::default();
+        for entry in self.source.entries(session_id, segment_id, 0).take(before.entries()) {
+            again.add_line(entry?.as_json());
+        }
+        match again.total() == read {
+            true => Ok(()),
+            false => Err(StoreError::Conflict { expected: Some(before), actual: now }),
+        }
     }
 
     /// The trace; `None` if there is none.

@@ -104,8 +104,7 @@ fn total_of<T: Text>(
     for entry in entries {
         let entry = entry?;
         meter.read(entry.text().len());
-        tally.add(entry.text().as_bytes());
-        tally.add(b"\n");
+        tally.add_line(entry.text());
     }
     Ok(tally.total())
 }

@@ -21,7 +21,8 @@ use crate::{Difference, Extension, Failure, Gap, MigrateError, MigrateOptions, S
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RestoreReport {
-    /// All that the backup has, in its order.
+    /// All that the backup has, in its order, without what the gaps tell and the traces of logs that are in
+    /// conflict: beside another log they would tell lies.
     pub parts: Vec<PartRestore>,
     /// What the destination cannot keep.
     pub gaps: Vec<Gap>,
@@ -51,6 +52,12 @@ impl RestoreReport {
         self.gaps.is_empty()
             && self.unsynced.is_none()
             && self.parts.iter().all(|part| part.stopped.is_none())
+    }
+
+    /// Whether that is what was restored last, and the destination has something else.
+    fn is_in_conflict(&self, part: &Part) -> bool {
+        let last = self.parts.last().filter(|last| last.part == *part);
+        last.and_then(|last| last.stopped.as_ref()).is_some_and(Stop::is_conflict)
     }
 }
 
@@ -159,7 +166,7 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// `None` for what the destination cannot keep.
+    /// `None` for what the destination cannot keep, and for the trace of a log that it has otherwise.
     fn part<R: Read>(&mut self, part: &Part, content: &mut Content<'_, R>) -> Option<Done> {
         let Self { destination, meter, report, .. } = self;
         match part {
@@ -170,7 +177,9 @@ impl Restore<'_> {
             Part::Trace { session_id, segment_id } => {
                 let entries = Entries { content, meter, parse: TraceEntry::from_utf8 };
                 let gap = report.gaps.contains(&Gap::Traces(Side::Destination));
-                (!gap).then(|| extend_trace(*destination, *session_id, *segment_id, entries).into())
+                let log = Part::Log { session_id: *session_id, segment_id: *segment_id };
+                let kept = !gap && !report.is_in_conflict(&log);
+                kept.then(|| extend_trace(*destination, *session_id, *segment_id, entries).into())
             }
             Part::Pod { name } => {
                 let pods = destination.pods()?;

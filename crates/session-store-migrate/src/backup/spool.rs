@@ -34,6 +34,11 @@ impl Spool {
         self.tally.entries()
     }
 
+    /// What was written so far.
+    pub(super) fn total(&self) -> Total {
+        self.tally.clone().total()
+    }
+
     /// What was written, to be read from its beginning.
     pub(super) fn finish(self) -> io::Result<(Total, impl Read)> {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;

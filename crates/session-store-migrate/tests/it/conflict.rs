@@ -162,3 +162,15 @@ fn pods(#[case] on_conflict: OnConflict, #[case] expected: &str, #[case] complet
     );
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), expected);
 }
+
+/// A trace tells of its log; beside another log it would tell lies.
+#[rstest]
+fn the_trace_of_another_log_is_not_copied(
+    #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
+) {
+    let Case { source, destination, differs, .. } = case(&[A], &[B]);
+    trace(&source, differs.0, differs.1, &[r#"{"t":1}"#]);
+    migrate_with(&source, &destination, |options| options.on_conflict = on_conflict);
+    let there = destination.read_trace_page(differs.0, differs.1, 0, usize::MAX).unwrap();
+    assert!(there.entries.is_empty(), "{there:?}");
+}

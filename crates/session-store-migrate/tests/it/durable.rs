@@ -3,13 +3,13 @@
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
 
-use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
-use session_store_migrate::Selection;
 use session_store_migrate::backup::{Backup, export};
+use session_store_migrate::{MigrateOptions, Phase, Progress, Selection, migrate as run_migrate};
 
 use crate::lens::{Call, Lens};
-use crate::{migrate, migrate_with, store_with};
+use crate::{entries, migrate, migrate_with, store_with};
 
 /// A destination that can sync, and what it was asked to change.
 fn syncing() -> (Lens, Arc<Mutex<Vec<Call>>>) {
@@ -41,6 +41,23 @@ fn a_copy_is_synced_when_all_is_written() {
     let (destination, calls) = syncing();
     assert!(migrate(&source(), &destination).is_complete());
     assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
+}
+
+/// A source that is replaced at the last moment is followed by the proof, which writes too.
+#[test]
+fn what_the_proof_copies_is_synced_as_well() {
+    let (destination, calls) = syncing();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let source = store_with(session, segment, &["{}"]);
+    let options = MigrateOptions::default();
+    let report = run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut |event| {
+        if let Progress::Begin { phase: Phase::Compare, .. } = event {
+            source.create_segment(session, segment, &entries(&[r#"{"a":1}"#])).unwrap();
+        }
+    });
+    assert!(report.unwrap().is_complete());
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls[calls.len() - 2..], [Call::AppendIf, Call::Sync]);
 }
 
 #[test]

@@ -4,9 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rstest::rstest;
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{MigrateOptions, MigrateReport, PodOutcome, Progress, follow};
+use session_store_migrate::{
+    MigrateOptions, MigrateReport, OnConflict, PodOutcome, Progress, follow,
+};
 
 use crate::lens::{Call, Lens};
 use crate::{entries, log_of, store_with, trace, verify};
@@ -241,4 +244,93 @@ fn looking_is_cheap() {
         vec![&mut || copied.set(pages.load(Ordering::SeqCst)), &mut || check(), &mut || check()],
     );
     assert!(report.is_complete());
+}
+
+/// A trace cannot be cut, so such a conflict lasts; the log goes on without it, and is proved.
+#[rstest]
+fn a_log_whose_trace_is_in_conflict(
+    #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
+) {
+    let key = (SessionId::new(), SegmentId::new());
+    let (source, destination) = (store_with(key.0, key.1, &[A]), MemoryStore::new());
+    trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
+    trace(&destination, key.0, key.1, &[r#"{"t":2}"#]);
+    let mut options = MigrateOptions::default();
+    options.on_conflict = on_conflict;
+    let mut pause = || {
+        source.append_all(key.0, key.1, &entries(&[B])).unwrap();
+        false
+    };
+    let report =
+        follow(|| Ok(&source), || Ok(&destination), &options, &mut pause, &mut |_| {}).unwrap();
+    assert_eq!(log_of(&destination, key.0, key.1), [A, B]);
+    assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip);
+    assert!(report.segments[0].is_conflict());
+    assert_eq!(report.proof.unwrap().equal_entries(), 2);
+}
+
+/// What could not be put or read for a while is no conflict when it can be again.
+#[rstest]
+fn a_pod_that_failed_for_a_while(#[values(Call::ReadPod, Call::PutPod)] fails: Call) {
+    let name: PodName = "coder".parse().unwrap();
+    let source = MemoryStore::new();
+    let put = |text| source.put_pod(&name, &Pod::from_json(text).unwrap()).unwrap();
+    put(r#"{"x":1}"#);
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let store = MemoryStore::new();
+    let destination =
+        Lens::hooked(&store, move |call, _| match call == fails && down.load(Ordering::SeqCst) {
+            true => Err(StoreError::Io(std::io::ErrorKind::ConnectionRefused.into())),
+            false => Ok(()),
+        });
+    let report = follow_through(
+        &source,
+        &destination,
+        vec![
+            &mut || {
+                put(r#"{"x":2}"#);
+                is_down.store(true, Ordering::SeqCst);
+            },
+            &mut || is_down.store(false, Ordering::SeqCst),
+        ],
+    );
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(store.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
+}
+
+#[test]
+fn a_pod_that_is_deleted_and_put_again_is_followed() {
+    let name: PodName = "coder".parse().unwrap();
+    let (source, destination) = (MemoryStore::new(), MemoryStore::new());
+    let put = |text| source.put_pod(&name, &Pod::from_json(text).unwrap()).unwrap();
+    put(r#"{"x":1}"#);
+    let report = follow_through(
+        &source,
+        &destination,
+        vec![&mut || assert!(source.delete_pod(&name).unwrap()), &mut || put(r#"{"x":2}"#)],
+    );
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
+}
+
+/// Of a trace only its entries tell that it is another one; what follows in it would make a mixture.
+#[test]
+fn the_trace_of_a_segment_that_was_made_again_is_not_mixed_with_the_old_one() {
+    let key = (SessionId::new(), SegmentId::new());
+    let (source, destination) = (store_with(key.0, key.1, &[A]), MemoryStore::new());
+    trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
+    let report = follow_through(
+        &source,
+        &destination,
+        vec![&mut || {
+            source.delete_segment(key.0, key.1).unwrap();
+            source.create_segment(key.0, key.1, &entries(&[B])).unwrap();
+            trace(&source, key.0, key.1, &[r#"{"t":2}"#, r#"{"t":3}"#]);
+        }],
+    );
+    assert!(report.segments[0].is_conflict() && !report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, key.0, key.1), [B]);
+    let there = destination.read_trace_page(key.0, key.1, 0, usize::MAX).unwrap();
+    assert_eq!(there.entries.len(), 1);
 }

@@ -1,8 +1,8 @@
 //! A memory store seen through a lens that makes it fail, lie, lack something, or move at a certain moment.
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
+    Store, StoreError, TraceEntry, TracePage,
 };
 use session_store_memory::MemoryStore;
 
@@ -17,12 +17,14 @@ pub(crate) enum Call {
     TruncateIf,
     AppendTrace,
     Sync,
+    ReadPod,
+    PutPod,
 }
 
 impl Call {
     /// Whether it may change something.
     pub(crate) fn is_write(self) -> bool {
-        matches!(self, Self::AppendIf | Self::TruncateIf | Self::AppendTrace)
+        matches!(self, Self::AppendIf | Self::TruncateIf | Self::AppendTrace | Self::PutPod)
     }
 }
 
@@ -125,7 +127,7 @@ impl Store for Lens {
         all.iter().filter(|capability| Some(*capability) != self.lacks).collect()
     }
     fn pods(&self) -> Option<&dyn PodStore> {
-        if self.lacks_pods { None } else { self.store.pods() }
+        if self.lacks_pods { None } else { Some(self) }
     }
     fn head(&self, session: SessionId, segment: SegmentId) -> Result<Option<Head>, StoreError> {
         self.call(Call::Head, |store| store.head(session, segment))
@@ -173,5 +175,20 @@ impl Store for Lens {
     }
     fn sync(&self) -> Done {
         self.call(Call::Sync, |_| Ok(()))
+    }
+}
+
+impl PodStore for Lens {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Done {
+        self.call(Call::PutPod, |store| store.put_pod(name, pod))
+    }
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
+        self.call(Call::ReadPod, |store| store.read_pod(name))
+    }
+    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
+        self.store.list_pods()
+    }
+    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
+        self.store.delete_pod(name)
     }
 }

@@ -3,14 +3,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
     Difference, MigrateOptions, MigrateReport, Phase, Progress, Stop, migrate as run_migrate,
 };
 
 use crate::lens::{Call, Lens};
-use crate::{entries, log_of, migrate, store_with};
+use crate::{entries, log_of, migrate, store_with, verify};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
@@ -82,6 +82,42 @@ fn what_comes_to_a_segment_that_was_done_arrives_too() {
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(log_of(&destination, first.0, first.1), [A, B]);
     assert_eq!(report.segments.iter().map(|copy| copy.moved.grown).collect::<Vec<_>>(), [1, 1]);
+}
+
+/// Conversations begin while others are copied, and nothing about those tells.
+#[test]
+fn a_session_that_begins_meanwhile_arrives() {
+    let (first, second) = (key(), key());
+    let store = store_with(first.0, first.1, &[A]);
+    let source =
+        moving(&store, 1, move |store| store.create_segment(second.0, second.1, &entries(&[B])));
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, second.0, second.1), [B]);
+    assert_eq!(report.segments.len(), 2);
+}
+
+/// A pod is read after the sessions were listed, and may point to one that began since.
+#[test]
+fn what_a_pod_points_to_arrives_with_it() {
+    let (first, second) = (key(), key());
+    let store = store_with(first.0, first.1, &[A]);
+    let name: PodName = "coder".parse().unwrap();
+    store.put_pod(&name, &Pod::new(first.0, Some(first.1))).unwrap();
+    let reads = AtomicUsize::new(0);
+    let source = Lens::hooked(&store, move |call, store| {
+        if call != Call::ReadPod || reads.fetch_add(1, Ordering::SeqCst) != 1 {
+            return Ok(());
+        }
+        store.create_segment(second.0, second.1, &entries(&[B]))?;
+        store.put_pod(&name, &Pod::new(second.0, Some(second.1)))
+    });
+    let destination = MemoryStore::new();
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(log_of(&destination, second.0, second.1), [B]);
+    assert!(verify(&store, &destination).is_equal());
 }
 
 #[test]

@@ -201,6 +201,6 @@ fn progress_adds_up() {
     let destination = MemoryStore::new();
     let options = MigrateOptions::default();
     run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut count).unwrap();
-    assert_eq!(phases, [(Phase::Copy, 6), (Phase::Compare, 6)]);
+    assert_eq!(phases, [(Phase::Copy, 6), (Phase::CatchUp, 6), (Phase::Compare, 6)]);
     assert_eq!((read, done), (24, 12));
 }

@@ -89,3 +89,16 @@ fn a_session_asked_for_by_name_may_be_too_old() {
     });
     assert!(report.is_complete() && report.segments.is_empty());
 }
+
+/// Ids tell milliseconds: one that was made at that very time is not before it.
+#[test]
+fn a_time_between_two_milliseconds_misses_nothing() {
+    let source = MemoryStore::new();
+    source.create_segment(id(1000).into(), id(1000).into(), &entries(&[])).unwrap();
+    let destination = MemoryStore::new();
+    for (later, sessions) in [(1_000_000, 0), (999_999, 1)] {
+        let since = at(1000) + Duration::from_nanos(later);
+        migrate_with(&source, &destination, |options| options.selection.since = Some(since));
+        assert_eq!(destination.list_sessions().unwrap().len(), sessions, "{later} ns later");
+    }
+}

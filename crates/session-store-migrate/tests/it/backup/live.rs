@@ -74,6 +74,19 @@ fn a_log_that_is_replaced_by_a_longer_one_is_read_again() {
     assert_eq!(only_log(file), ["{}"; 20]);
 }
 
+/// The entry at the seam is the same in both logs, which are not.
+#[test]
+fn a_log_replaced_by_one_that_looks_alike_is_read_again() {
+    let other = [r#"{"m":0}"#, r#"{"n":1}"#, r#"{"m":2}"#, r#"{"m":3}"#];
+    let (file, missing) = exported(|store, session, segment, page| {
+        if page == 2 {
+            store.create_segment(session, segment, &entries(&other)).unwrap();
+        }
+    });
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(only_log(file), other);
+}
+
 #[test]
 fn a_log_that_never_rests_is_missing() {
     let (file, missing) = exported(|store, session, segment, page| {

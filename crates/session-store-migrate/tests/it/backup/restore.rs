@@ -1,13 +1,13 @@
 //! Restoring into a store that holds something already.
 
-use session_store_core::{Capability, Pod, Store};
+use session_store_core::{Capability, Pod, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::{BackupError, Found};
 use session_store_migrate::{Gap, MigrateError, Side, Stop};
 
 use super::{backup_of, open, populated, restored};
 use crate::lens::Lens;
-use crate::{entries, log_of, verify};
+use crate::{entries, log_of, store_with, trace, verify};
 
 fn written(destination: &dyn Store, file: Vec<u8>) -> usize {
     let report = open(file).unwrap().restore(destination, &mut |_| {}).unwrap();
@@ -91,4 +91,19 @@ fn what_a_destination_cannot_keep_is_a_gap() {
     assert_eq!(report.gaps, [Gap::Traces(Side::Destination), Gap::Pods(Side::Destination)]);
     assert!(!report.is_complete());
     assert_eq!(report.parts.len(), 3);
+}
+
+/// A trace tells of its log; beside another log it would tell lies.
+#[test]
+fn the_trace_of_another_log_is_not_restored() {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let source = store_with(session, segment, &[r#"{"a":1}"#]);
+    trace(&source, session, segment, &[r#"{"t":1}"#]);
+    let destination = store_with(session, segment, &[r#"{"b":2}"#]);
+    let mut backup = open(backup_of(&source)).unwrap();
+    let report = backup.restore(&destination, &mut |_| {}).unwrap();
+    assert!(!report.is_complete());
+    let there = destination.read_trace_page(session, segment, 0, usize::MAX).unwrap();
+    assert!(there.entries.is_empty(), "{there:?}");
+    assert_eq!(backup.prove(&destination, &mut |_| {}).len(), 2);
 }
