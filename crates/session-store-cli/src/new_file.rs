@@ -1,16 +1,21 @@
 //! A file that is written beside its place and put there when it is whole.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, OrCannot};
 
-/// A file without its name yet. Dropped without it, it is gone; where the process is killed, a hidden file of
-/// that name and some letters stays.
+/// The exit status of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+/// A file without its name yet. Dropped without it, it is gone; where the process is killed, or ended by a
+/// signal without [`remove_on_signal`](Self::remove_on_signal), a hidden file of that name and some letters
+/// stays.
 pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
@@ -30,6 +35,18 @@ impl<'a> NewFile<'a> {
         prefix.push(".");
         let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(&folder);
         Ok(Self { file: file.or_cannot(attempt)?, path, folder, replace })
+    }
+
+    /// From now on SIGINT, SIGTERM and SIGHUP remove the file and end the program. One file of a program can
+    /// have that, if nothing else there waits for signals. Where one is ignored, as under nohup, all stay as
+    /// they are.
+    pub(crate) fn remove_on_signal(&self) {
+        let beside = self.file.path().to_owned();
+        let _ = ctrlc::try_set_handler(move || {
+            // It may be in its place already.
+            let _ = fs::remove_file(&beside);
+            process::exit(INTERRUPTED);
+        });
     }
 
     pub(crate) fn writer(&self) -> impl Write {

@@ -1,6 +1,6 @@
 //! From a URL to an opened store: which backend, and whether it may create anything.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +78,18 @@ impl StoreUrl {
     pub fn open_or_create(&self) -> Result<OpenStore, OpenError> {
         open_place(self, Missing::IsCreated)
     }
+
+    /// Whether both name one storage, as far as that can be told without opening it: paths are followed to
+    /// what is there, through links too, but a Redis storage under another name passes for another one. Each
+    /// `memory:` is a storage of its own.
+    #[must_use]
+    pub fn is_same_storage(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            #[cfg(feature = "redis")]
+            (Place::Redis(a), Place::Redis(b)) => a == b,
+            (a, b) => real_path(a).is_some_and(|path| real_path(b) == Some(path)),
+        }
+    }
 }
 
 fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> {
@@ -93,6 +105,16 @@ fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> 
         Place::Redis(place) => return open_redis(url.clone(), place, missing),
     }?;
     Ok(OpenStore::new(store, url))
+}
+
+/// What a path leads to, if the place is one and something is there.
+fn real_path(place: &Place) -> Option<PathBuf> {
+    match place {
+        Place::Bare(path) | Place::Fs { path, .. } | Place::Sqlite { path, .. } => {
+            path.canonicalize().ok()
+        }
+        _ => None,
+    }
 }
 
 fn refused(url: &StoreUrl, source: StoreError) -> OpenError {
@@ -208,6 +230,36 @@ mod tests {
         assert_eq!(*opened.url(), StoreUrl::sqlite(&database));
         let opened = open_or_create(files.to_str().unwrap()).unwrap();
         assert_eq!(*opened.url(), StoreUrl::fs(&files));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_storage_has_many_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let [logs, others, link] = ["logs", "others", "link"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&logs).unwrap();
+        std::fs::create_dir(&others).unwrap();
+        std::os::unix::fs::symlink(&logs, &link).unwrap();
+        let url = |path: &Path| path.to_str().unwrap().parse::<StoreUrl>().unwrap();
+        for same in [url(&logs), url(&link), StoreUrl::fs(others.join("../logs"))] {
+            assert!(StoreUrl::fs(&logs).is_same_storage(&same), "{same}");
+        }
+        let nowhere = StoreUrl::fs(folder.path().join("nowhere"));
+        for other in [&StoreUrl::fs(&others), &StoreUrl::memory(), &nowhere] {
+            assert!(!StoreUrl::fs(&logs).is_same_storage(other), "{other}");
+        }
+        assert!(!nowhere.is_same_storage(&nowhere), "nothing is there");
+        assert!(!StoreUrl::memory().is_same_storage(&StoreUrl::memory()));
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_redis_storage_is_known_by_its_url() {
+        let url = |text: &str| text.parse::<StoreUrl>().unwrap();
+        assert!(url("redis://db").is_same_storage(&url("redis://db:6379/0")));
+        for other in ["redis://db/1", "redis://db?prefix=a", "redis://other", "fs:db"] {
+            assert!(!url("redis://db").is_same_storage(&url(other)), "{other}");
+        }
     }
 
     #[cfg(all(feature = "fs", feature = "sqlite"))]

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &ExportArgs, out: &mut Output) -> Result<Exit, Failure> 
         return to_standard_output(args, &store);
     }
     let file = NewFile::create(&args.file, args.force)?;
+    file.remove_on_signal();
     let report = write(args, &store, file.writer())?;
     file.put_in_place()?;
     if out.is_json() {

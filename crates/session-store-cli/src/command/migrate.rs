@@ -59,6 +59,10 @@ fn copy(args: &MigrateArgs, options: &MigrateOptions) -> Result<MigrateReport, F
     let missing = if options.dry_run { Missing::IsEmpty } else { Missing::IsCreated };
     let (from, to) = (Opener::new(&args.from, Missing::Fails), Opener::new(&args.to, missing));
     let attempt = || format!("migrate {} to {}", args.from, args.to);
+    // All would be equal, and whoever mistyped would believe that there are two of it.
+    if args.from.is_same_storage(&args.to) {
+        return Err(Failure::cannot(attempt(), "both are the same store"));
+    }
     let mut bar = Bar::new();
     if !args.follow {
         let mut show = |event: Progress<'_>| bar.follow(&event);

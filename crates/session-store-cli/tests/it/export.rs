@@ -1,6 +1,10 @@
 //! `export`: a file that is there when it is whole, and a backup on standard output.
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
 
 use rstest::rstest;
 
@@ -61,6 +65,47 @@ fn an_export_that_fails_leaves_nothing() {
     run(["export", &url, &file, "--session", NOWHERE]).refused(3);
     run(["export", &url, &place.path("no/such/folder").display().to_string()]).refused(3);
     assert_eq!(place.listing(), before);
+}
+
+/// It waits for the lock of the second segment, with the first one, larger than what is kept back to be
+/// compressed, in the file.
+#[rstest]
+fn an_export_that_is_interrupted_leaves_nothing(#[values("INT", "TERM", "HUP")] word: &str) {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "from");
+    append(&url, &format!("{{\"noise\":\"{}\"}}\n", noise(1 << 20)));
+    let locks = || -> HashSet<PathBuf> {
+        let locks = place.path("from/.session-store/locks").read_dir().unwrap();
+        locks.map(|lock| lock.unwrap().path()).collect()
+    };
+    let before_second = locks();
+    run_with(["append", &url, "--session", SESSION, "--segment", NOWHERE], "{}\n").ok();
+    let of_second: Vec<_> = locks().difference(&before_second).cloned().collect();
+    let held: Vec<_> = of_second.iter().map(|lock| File::open(lock).unwrap()).collect();
+    held.iter().for_each(|lock| lock.lock().unwrap());
+    let before = place.listing();
+
+    let file = place.path("a.tar.zst").display().to_string();
+    let mut child = program(["export", &url, &file]).spawn().expect("start the program");
+    let has_begun = || place.listing().iter().any(|found| !before.contains(found) && found.1 > 0);
+    while !has_begun() {
+        assert!(child.try_wait().expect("look at it").is_none(), "it ended before it was seen");
+        thread::yield_now();
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", word, &id]).status().expect("run kill").success());
+    assert_eq!(child.wait().expect("wait for it").code(), Some(130));
+    assert_eq!(place.listing(), before);
+}
+
+/// Digits that hardly compress.
+fn noise(digits: usize) -> String {
+    let mut state = 1_u64;
+    let mut digit = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from_digit((state >> 60) as u32, 16).unwrap()
+    };
+    (0..digits).map(|_| digit()).collect()
 }
 
 #[test]

@@ -108,3 +108,15 @@ fn as_json() {
     assert_eq!(report["segments"][0]["trace"]["appended"], 1);
     assert_eq!(report["pods"][0]["outcome"], "copied");
 }
+
+#[rstest]
+fn a_store_is_not_copied_into_itself(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let from = populated(&place, kind);
+    let other_name = place.path("x/../from").display().to_string();
+    std::fs::create_dir(place.path("x")).unwrap();
+    for to in [from.as_str(), &other_name] {
+        let message = run(["migrate", &from, to]).refused(3);
+        assert!(message.contains("both are the same store"), "{message}");
+    }
+}
