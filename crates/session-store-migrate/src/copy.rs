@@ -56,7 +56,7 @@ struct Trail {
     source: Mark,
     destination: Option<Head>,
     ours_from: usize,
-    traced: usize,
+    traced: Mark,
     visited: bool,
 }
 
@@ -73,7 +73,7 @@ impl SegmentCopy {
                 source: Mark::START,
                 destination: None,
                 ours_from: 0,
-                traced: 0,
+                traced: Mark::START,
                 visited: false,
             },
         }
@@ -119,7 +119,7 @@ impl SegmentCopy {
 
     /// How many entries, and how many of the trace, both sides had when they were left.
     pub(crate) fn copied(&self) -> (usize, usize) {
-        (self.trail.source.entries, self.trail.traced)
+        (self.trail.source.entries, self.trail.traced.entries)
     }
 
     /// Whether another visit may get further.
@@ -158,7 +158,7 @@ impl Copier<'_> {
         self.timed(copy, |copy| {
             copy.trail.visited = true;
             copy.log.stopped = self.copy_log(copy, Mark::START, tally).err().map(Box::new);
-            self.copy_trace(copy, 0, tally);
+            self.copy_trace(copy, Mark::START, tally);
         })
     }
 
@@ -236,22 +236,25 @@ impl Copier<'_> {
         }
     }
 
-    fn copy_trace<T>(&self, copy: &mut SegmentCopy, at: usize, tally: &mut Tally<'_, T>) {
+    fn copy_trace<T>(&self, copy: &mut SegmentCopy, mark: Mark, tally: &mut Tally<'_, T>) {
         // A conflict stays one, and beside another log the trace would tell lies.
         if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
         }
         let lane = Lane::new(self.gate);
         let [source, to] = Side::BOTH.map(|side| self.place(side, copy.key(), &lane));
-        let mark = Mark::after(at);
-        let mut reader = Reader::<TraceEntry>::new(source, mark);
         let mut target = Trace { place: to, dry: self.rights.dry };
         let mut trace = copy.trace.take().unwrap_or_else(|| Box::new(Extension::new()));
-        let result = bring_up(&mut trace, &mut target, &mut reader, mark, tally);
-        if result.is_ok() {
-            copy.trail.traced = reader.mark().entries;
-        }
-        trace.stopped = result.err().map(Box::new);
+        let mut bring_up_from = |mark| {
+            let mut reader = Reader::<TraceEntry>::new(source, mark);
+            bring_up(&mut trace, &mut target, &mut reader, mark, tally).map(|()| reader.mark())
+        };
+        let result = match bring_up_from(mark) {
+            // It is another trace by now, which is compared from its beginning.
+            Err(Stop::Source(StoreError::Conflict { .. })) => bring_up_from(Mark::START),
+            result => result,
+        };
+        trace.stopped = result.map(|mark| copy.trail.traced = mark).err().map(Box::new);
         copy.trace = (!trace.is_nothing()).then_some(trace);
     }
 

@@ -9,9 +9,9 @@
 //!
 //! - The source is only read.
 //! - A destination that is equal already is left alone; one that is a prefix of the source gets the rest;
-//!   one that differs is a conflict, reported with the first difference, and nothing of it is overwritten
-//!   unless [`OnConflict`] says so. So a copy that was interrupted is resumed by starting it again, and starting
-//!   it twice changes nothing.
+//!   one that differs is a conflict, reported with the first difference, and nothing of it is overwritten, nor
+//!   the trace of the source's put beside it, unless [`OnConflict`] says so. So a copy that was interrupted is
+//!   resumed by starting it again, and starting it twice changes nothing.
 //! - Every write to a log is conditional on the head that was compared (CONTRACT H2, H6), so nobody else's
 //!   entries are built upon or cut unseen. A destination without [`Capability::ConditionalAppend`] is refused.
 //!   A write whose outcome is unknown is settled by looking again (H5).
@@ -20,8 +20,8 @@
 //!   what happened.
 //! - What fails is reported with its segment and side, and the rest is done. What was copied of a segment
 //!   that failed is a prefix of it. A store that fails on segment after segment is given up after a while.
-//! - What a run wrote is synced before the proof, where the destination can do that; what an earlier run wrote
-//!   that was killed is not.
+//! - What a run wrote is synced, before the proof and again if the proof wrote, where the destination can do
+//!   that; what an earlier run wrote that was killed is not.
 //! - Equal means equal entry by entry. The report has the count, the bytes and the SHA-256 ([`Digest`]) of all
 //!   that was compared.
 //!

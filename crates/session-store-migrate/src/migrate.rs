@@ -114,7 +114,7 @@ pub fn migrate<A: Store, B: Store>(
 /// one more pass, for what came during the pause, and the proof. A pass over a source that stands still asks
 /// for the head of each segment and the end of each trace.
 ///
-/// A failure is tried again in the next pass; a conflict is not.
+/// A failure is tried again in the next pass; a conflict is not, but that of a trace does not stop its log.
 ///
 /// # Errors
 /// As [`migrate()`].

@@ -83,9 +83,10 @@ impl Prover<'_> {
         }
         let mut compared = self.compare(copy, tally);
         for _ in 0..REPEATS {
-            if compared.is_equal() || !self.copier.is_behind(copy) || !self.follow(copy, tally) {
+            if compared.is_equal() || !self.copier.is_behind(copy) {
                 break;
             }
+            self.follow(copy, tally);
             if copy.log.stopped.is_some() || copy.moved.deleted {
                 return None;
             }
@@ -95,13 +96,12 @@ impl Prover<'_> {
         Some(compared)
     }
 
-    /// Copies the segment again; whether there was anything to do.
-    fn follow<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) -> bool {
+    /// Copies the segment again. That may find nothing to do: the source is as it was before.
+    fn follow<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) {
         let cut = copy.log.cut;
         let followed = self.copier.copy(copy, tally);
         self.has_written.fetch_or(followed, Ordering::Relaxed);
         copy.moved.rewritten += usize::from(copy.log.cut > cut);
-        followed
     }
 
     /// A source that has grown since is none the worse for it. A trace that was not copied is told already.

@@ -47,6 +47,8 @@ pub(crate) struct Reader<'a, T> {
     pass: Option<Pass<'a>>,
     /// Where the page in hand ends.
     mark: Mark,
+    /// Whether it began at a mark of before, and nothing was read since.
+    resumed: bool,
     max_bytes: usize,
     state: State,
 }
@@ -61,7 +63,8 @@ impl<'a, T: Entry> Reader<'a, T> {
     pub(crate) fn new(place: Place<'a>, mark: Mark) -> Self {
         let max_bytes = place.lane.gate().page_bytes();
         let page = Vec::new().into_iter();
-        Self { place, page, pass: None, mark, max_bytes, state: State::Reading }
+        let resumed = mark.last.is_some();
+        Self { place, page, pass: None, mark, resumed, max_bytes, state: State::Reading }
     }
 
     /// How far everything was read, once the iterator has ended without an error.
@@ -86,7 +89,8 @@ impl<'a, T: Entry> Reader<'a, T> {
         let read = || T::read_page(store, key, self.mark.entries, self.max_bytes);
         let (page, pass) = lane.read(read, size);
         let (page, head) = page?;
-        self.expect_same_log(head)?;
+        self.expect_same_log(head, !page.is_empty())?;
+        self.resumed = false;
         self.pass = pass;
         self.mark.entries += page.len();
         self.mark.head = head;
@@ -101,16 +105,21 @@ impl<'a, T: Entry> Reader<'a, T> {
     }
 
     /// An equal head says that nothing has changed. Another one may say no more than that entries were
-    /// appended; then the last entry read must still be where it was.
-    fn expect_same_log(&self, head: Option<Head>) -> Result<(), StoreError> {
-        let (Some(before), Some(now)) = (self.mark.head, head) else { return Ok(()) };
-        let Some(last) = self.mark.last.filter(|_| now != before) else { return Ok(()) };
+    /// appended; then the last entry read must still be where it was. So must that of a trace, which has no
+    /// head, when more has come to it since it was left.
+    fn expect_same_log(&self, head: Option<Head>, has_more: bool) -> Result<(), StoreError> {
+        let is_same = match (self.mark.head, head) {
+            (Some(before), Some(now)) => before == now,
+            (None, None) => !self.resumed || !has_more,
+            _ => true,
+        };
+        let Some(last) = self.mark.last.filter(|_| !is_same) else { return Ok(()) };
         let Place { store, key, .. } = self.place;
         let (there, _) = T::read_page(store, key, self.mark.entries - 1, 0)?;
         if there.first().map(|entry| Digest::of(entry.text().as_bytes())) == Some(last) {
             return Ok(());
         }
-        Err(StoreError::Conflict { expected: Some(before), actual: Some(now) })
+        Err(StoreError::Conflict { expected: self.mark.head, actual: head })
     }
 }
 

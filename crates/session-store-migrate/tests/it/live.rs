@@ -1,6 +1,7 @@
 //! A source that is written to while it is copied: the destination ends as the source does, and the report
 //! says what moved.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
@@ -229,6 +230,28 @@ fn what_is_rewritten_after_the_copying_is_followed_by_the_proof() {
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments[0].moved.rewritten, 1);
     assert_eq!(log_of(&destination, key.0, key.1), [C]);
+}
+
+/// A log that is cut and is as it was before when it is looked at again is no difference.
+#[test]
+fn what_is_cut_and_written_again_during_the_proof_is_compared_again() {
+    let key = key();
+    let store = store_with(key.0, key.1, &[A]);
+    let step = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&step);
+    let source = Lens::hooked(&store, move |call, store| {
+        match (call, at.load(Ordering::SeqCst)) {
+            (Call::ReadPage, 1) => store.truncate(key.0, key.1, 0)?,
+            (Call::Head, 2) => store.append_all(key.0, key.1, &entries(&[A]))?,
+            _ => return Ok(()),
+        }
+        at.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    let destination = MemoryStore::new();
+    let report = migrate_then(&source, &destination, || step.store(1, Ordering::SeqCst));
+    assert_eq!(step.load(Ordering::SeqCst), 3);
+    assert!(report.is_complete(), "{report:?}");
 }
 
 /// What a head cannot tell, the proof does: the log is another one with the same entry at the place where the
