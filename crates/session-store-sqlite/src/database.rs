@@ -26,7 +26,8 @@ const LONG_LOG_PAGES: i32 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Changes take turns, in this process as in SQLite. A read has a connection to itself, so that it waits
-/// for no change and no other read, save to keep the log short; there are as many as there ever were at once.
+/// for no change and no other read, save to keep the log short; there are as many as there ever were reads
+/// at once.
 pub(crate) struct Database {
     settings: Settings,
     /// The database file, wherever it is by now.

@@ -20,14 +20,16 @@
 //! # The file
 //!
 //! While it is open, and after a crash, a `-wal` and a `-shm` file beside the database belong to it; move
-//! or copy a database only when it is closed. All are made for their owner only (0600). SQLite makes them to
+//! or copy a database only when it is closed. A handle refuses to go on while its file is not in its place,
+//! or another one is. All are made for their owner only (0600). SQLite makes them to
 //! read, too, so who may not write into the folder cannot open the store. Local file systems only: the
 //! processes share memory. A process must not open and close the file by other means while it has the store
 //! open, since that drops SQLite's locks (POSIX), nor use a store that it had open before a fork.
 //!
 //! Any program that reads SQLite reads ours: the table `log` has a row for each log and each trace, and
 //! `entry` their texts under the ids `log.number << 32 | position`. The space of what was deleted is used
-//! again, but the file does not shrink.
+//! again, but the file does not shrink. The write-ahead log is emptied whenever it has got longer than
+//! 64 MiB, unless another program reads for longer than a handle waits for it.
 //!
 //! # Limits
 //!
