@@ -20,6 +20,10 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
     let heading = Heading::new("migrate", [&from, &to]);
     let file = ReportFile::begin(args.report.file.as_deref())?;
+    if !args.follow {
+        // Else a signal is the word to finish.
+        file.remove_on_signal();
+    }
     let options = options(args);
     let report = match copy(args, &options) {
         Ok(report) => report,

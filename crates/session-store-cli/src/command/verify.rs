@@ -17,6 +17,7 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
     let [a, b] = [&args.a, &args.b].map(StoreUrl::to_string);
     let heading = Heading::new("verify", [&a, &b]);
     let file = ReportFile::begin(args.report.file.as_deref())?;
+    file.remove_on_signal();
     let report = compare(args).or_cannot(|| format!("compare {a} with {b}"))?;
     let whole = Verification { heading: &heading, report: &report };
     file.finish(&whole)?;

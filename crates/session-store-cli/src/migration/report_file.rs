@@ -18,6 +18,11 @@ impl<'a> ReportFile<'a> {
         Ok(Self(Some((NewFile::create(path, true)?, path))))
     }
 
+    /// As [`NewFile::remove_on_signal`].
+    pub(crate) fn remove_on_signal(&self) {
+        self.0.iter().for_each(|(file, _)| file.remove_on_signal());
+    }
+
     /// Writes the report and gives the file its name.
     pub(crate) fn finish(self, report: &impl Serialize) -> Result<(), Failure> {
         let Some((file, path)) = self.0 else { return Ok(()) };

@@ -8,7 +8,9 @@ use std::thread;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
+use crate::program::{
+    Kind, NOWHERE, Place, SEGMENT, SESSION, append, has_signal, program, run, run_with,
+};
 
 /// A store with a log, a trace, an empty segment and two pods.
 pub(crate) fn populated(place: &Place, kind: Kind) -> String {
@@ -71,7 +73,7 @@ fn an_export_that_fails_leaves_nothing() {
 /// compressed, in the file.
 #[rstest]
 fn an_export_that_is_interrupted_leaves_nothing(#[values("INT", "TERM", "HUP")] word: &str) {
-    if ignores_a_signal() {
+    if has_signal("SigIgn", "self") {
         eprintln!("skipped: a signal is ignored here, as under nohup, and so by the program");
         return;
     }
@@ -100,16 +102,6 @@ fn an_export_that_is_interrupted_leaves_nothing(#[values("INT", "TERM", "HUP")] 
     assert!(Command::new("kill").args(["-s", word, &id]).status().expect("run kill").success());
     assert_eq!(child.wait().expect("wait for it").code(), Some(130));
     assert_eq!(place.listing(), before);
-}
-
-/// Whether SIGHUP, SIGINT or SIGTERM is ignored by this process, and so by what it starts; as far as the system
-/// tells.
-fn ignores_a_signal() -> bool {
-    const THREE: u64 = 1 | 1 << 1 | 1 << 14;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    ignored.unwrap_or_default() & THREE != 0
 }
 
 /// Digits that hardly compress.

@@ -1,8 +1,14 @@
 //! `migrate`: everything arrives, nothing is overwritten, and the exit status tells.
 
+use std::fs::File;
+use std::process::Command;
+use std::thread;
+
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{
+    Kind, NOWHERE, Place, SEGMENT, SESSION, append, has_signal, program, run, run_with,
+};
 
 /// A store with a log, a trace, an empty segment and a pod.
 fn populated(place: &Place, kind: Kind) -> String {
@@ -119,4 +125,31 @@ fn a_store_is_not_copied_into_itself(#[values(Kind::Fs, Kind::Sqlite)] kind: Kin
         let message = run(["migrate", &from, to]).refused(3);
         assert!(message.contains("both are the same store"), "{message}");
     }
+}
+
+#[rstest]
+fn a_report_that_is_interrupted_leaves_no_file(#[values("migrate", "verify")] command: &str) {
+    if has_signal("SigIgn", "self") {
+        eprintln!("skipped: a signal is ignored here, as under nohup, and so by the program");
+        return;
+    }
+    let place = Place::new();
+    let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
+    run(["migrate", &from, &to]).ok();
+    // It waits for these.
+    let locks = place.path("from/.session-store/locks").read_dir().unwrap();
+    let held: Vec<_> = locks.map(|lock| File::open(lock.unwrap().path()).unwrap()).collect();
+    held.iter().for_each(|lock| lock.lock().unwrap());
+    let file = place.path("report.json");
+    let arguments = [command, &from, &to, "--report", &file.display().to_string()];
+    let mut child = program(arguments).spawn().expect("start the program");
+    let id = child.id().to_string();
+    while !has_signal("SigCgt", &id) {
+        assert!(child.try_wait().expect("look at it").is_none(), "it ended before it was seen");
+        thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("run kill").success());
+    assert_eq!(child.wait().expect("wait for it").code(), Some(130));
+    let mut left = place.listing().into_iter();
+    assert!(left.all(|(path, _)| !path.to_string_lossy().contains("report.json")));
 }

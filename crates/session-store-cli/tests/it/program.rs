@@ -1,6 +1,8 @@
 //! Runs the program and looks at how it ended; places for stores that go away with the test.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -121,4 +123,14 @@ pub(crate) const NOWHERE: &str = "017f22e2-79b2-7cc3-98c4-dc0c0c07398f";
 #[track_caller]
 pub(crate) fn append(url: &str, lines: &str) -> String {
     run_with(["append", url, "--session", SESSION, "--segment", SEGMENT], lines).ok()
+}
+
+/// Whether SIGHUP, SIGINT or SIGTERM is in a set of a process, as far as the system tells: `SigIgn` are those
+/// that it ignores, and so does what it starts; `SigCgt` those that it handles.
+pub(crate) fn has_signal(set: &str, process: impl Display) -> bool {
+    const THREE: u64 = 1 | 1 << 1 | 1 << 14;
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(':'));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or_default() & THREE != 0
 }
