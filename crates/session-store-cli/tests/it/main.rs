@@ -17,6 +17,7 @@ mod output;
 mod pods;
 mod program;
 mod qualify;
+mod report_json;
 mod restore;
 mod rm;
 mod search;
