@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+/// The exit status of a program that SIGINT ended.
+pub(crate) const INTERRUPTED: i32 = 130;
+
 /// How a command ended. Wrong usage is found by the argument parser and ends with 2 before a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -13,7 +16,7 @@ pub(crate) enum Exit {
     /// An error: a store, or what is asked of it, that is not there; bad input, I/O.
     Failed,
     /// Whoever read standard output closed it; as for a program that SIGPIPE ended.
-    Unheard,
+    BrokenPipe,
 }
 
 impl Exit {
@@ -29,7 +32,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::No => 1,
             Exit::Failed => 3,
-            Exit::Unheard => 141,
+            Exit::BrokenPipe => 141,
         })
     }
 }

@@ -11,8 +11,8 @@ use crate::exit::Exit;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// What could not be done, and the cause.
-    #[error("cannot {attempt}")]
-    Cannot { attempt: String, source: Box<dyn Error + Send + Sync> },
+    #[error("cannot {operation}")]
+    Cannot { operation: String, source: Box<dyn Error + Send + Sync> },
 
     /// A store that was not opened.
     #[error(transparent)]
@@ -20,21 +20,21 @@ pub(crate) enum Failure {
 
     /// Whoever read standard output closed it, which needs no message.
     #[error("standard output was closed")]
-    Unheard,
+    BrokenPipe,
 }
 
 impl Failure {
-    /// `cannot {attempt}: {cause}`; the cause is an error or a text.
+    /// `cannot {operation}: {cause}`; the cause is an error or a text.
     pub(crate) fn cannot(
-        attempt: impl Into<String>,
+        operation: impl Into<String>,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self::Cannot { attempt: attempt.into(), source: cause.into() }
+        Self::Cannot { operation: operation.into(), source: cause.into() }
     }
 
     /// Tells the user on standard error.
     pub(crate) fn report(&self) {
-        if !matches!(self, Self::Unheard) {
+        if !matches!(self, Self::BrokenPipe) {
             warn(&chain(self));
         }
     }
@@ -49,21 +49,21 @@ impl Failure {
 
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Unheard => Exit::Unheard,
+            Self::BrokenPipe => Exit::BrokenPipe,
             _ => Exit::Failed,
         }
     }
 }
 
 /// Adds to an error what could not be done.
-pub(crate) trait OrCannot<T> {
-    /// The attempt in the infinitive: `open the file a`.
-    fn or_cannot(self, attempt: impl FnOnce() -> String) -> Result<T, Failure>;
+pub(crate) trait Context<T> {
+    /// The operation in the infinitive: `open the file a`.
+    fn context(self, operation: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
-impl<T, E: Error + Send + Sync + 'static> OrCannot<T> for Result<T, E> {
-    fn or_cannot(self, attempt: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| Failure::cannot(attempt(), error))
+impl<T, E: Error + Send + Sync + 'static> Context<T> for Result<T, E> {
+    fn context(self, operation: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::cannot(operation(), error))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use session_store::StoreError;
 
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 
 /// A file or standard input, and what messages call it.
 pub(crate) struct Source {
@@ -25,7 +25,7 @@ impl Source {
             return Ok(Self::stdin());
         }
         let name = path.display().to_string();
-        let file = File::open(path).or_cannot(|| format!("open {name}"))?;
+        let file = File::open(path).context(|| format!("open {name}"))?;
         Ok(Self { reader: Box::new(BufReader::new(file)), name })
     }
 }
@@ -61,7 +61,7 @@ impl Lines {
             let mut line = Vec::new();
             self.number += 1;
             let read = self.source.reader.read_until(b'\n', &mut line);
-            if read.or_cannot(|| format!("read {}", self.source.name))? == 0 {
+            if read.context(|| format!("read {}", self.source.name))? == 0 {
                 return Ok(None);
             }
             // Without its line break, a line that ends too early ends on line 1 for the parser too.

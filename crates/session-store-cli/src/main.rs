@@ -3,10 +3,10 @@
 //! Here the arguments are parsed and the outcome becomes an exit code; each command is one function in one
 //! file of `command/`.
 
-mod answer;
 mod args;
 mod command;
 mod demo;
+mod entry_count;
 mod exit;
 mod failure;
 mod import;
@@ -16,7 +16,6 @@ mod new_file;
 mod output;
 mod progress;
 mod reader;
-mod select;
 mod signal;
 mod store;
 mod table;

@@ -8,10 +8,8 @@ use std::process;
 
 use tempfile::NamedTempFile;
 
-use crate::failure::{Failure, OrCannot};
-
-/// The exit status of a program that SIGINT ended.
-const INTERRUPTED: i32 = 130;
+use crate::exit::INTERRUPTED;
+use crate::failure::{Context, Failure};
 
 /// A file without its name yet. Dropped without it, it is gone; where the process is killed, or ended by a
 /// signal without [`remove_on_signal`](Self::remove_on_signal), a hidden file of that name and some letters
@@ -26,15 +24,15 @@ pub(crate) struct NewFile<'a> {
 impl<'a> NewFile<'a> {
     /// Begins a file that will be at `path`, where nothing may be unless it is to be replaced.
     pub(crate) fn create(path: &'a Path, replace: bool) -> Result<Self, Failure> {
-        let attempt = || format!("make {}", path.display());
-        require_room(path, replace).map_err(|why| Failure::cannot(attempt(), why))?;
+        let operation = || format!("make {}", path.display());
+        require_room(path, replace).map_err(|why| Failure::cannot(operation(), why))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
         let mut prefix = OsString::from(".");
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
         let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(&folder);
-        Ok(Self { file: file.or_cannot(attempt)?, path, folder, replace })
+        Ok(Self { file: file.context(operation)?, path, folder, replace })
     }
 
     /// From now on SIGINT, SIGTERM and SIGHUP remove the file and end the program. One file of a program can
@@ -56,11 +54,11 @@ impl<'a> NewFile<'a> {
     /// Makes the content durable, then its name.
     pub(crate) fn put_in_place(self) -> Result<(), Failure> {
         let Self { file, path, folder, replace } = self;
-        let attempt = || format!("make {}", path.display());
-        file.as_file().sync_all().or_cannot(attempt)?;
+        let operation = || format!("make {}", path.display());
+        file.as_file().sync_all().context(operation)?;
         let named = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-        named.map_err(|error| error.error).or_cannot(attempt)?;
-        File::open(folder).and_then(|folder| folder.sync_all()).or_cannot(attempt)
+        named.map_err(|error| error.error).context(operation)?;
+        File::open(folder).and_then(|folder| folder.sync_all()).context(operation)
     }
 }
 

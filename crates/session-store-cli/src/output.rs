@@ -76,7 +76,7 @@ fn watch(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
     match poll(&mut watched, timeout.as_ref()) {
         Ok(0) => Ok(Duration::ZERO),
         Ok(_) if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {
-            Err(Failure::Unheard)
+            Err(Failure::BrokenPipe)
         }
         _ => Ok(time),
     }
@@ -84,7 +84,7 @@ fn watch(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
 
 fn unwritten(error: io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::Unheard,
+        io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
         _ => Failure::cannot("write to standard output", error),
     }
 }

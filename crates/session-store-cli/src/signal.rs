@@ -4,10 +4,8 @@ use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::failure::{Failure, OrCannot, warn};
-
-/// The exit status of a program that SIGINT ended.
-const INTERRUPTED: i32 = 130;
+use crate::exit::INTERRUPTED;
+use crate::failure::{Context, Failure, warn};
 
 /// The word to stop, from the user or the system.
 pub(crate) struct StopSignal(Receiver<()>);
@@ -27,7 +25,7 @@ impl StopSignal {
             // Nobody listens any more only when the program ends anyway.
             let _ = tell.send(());
         })
-        .or_cannot(|| "wait for signals".to_owned())?;
+        .context(|| "wait for signals".to_owned())?;
         Ok(Self(told))
     }
 

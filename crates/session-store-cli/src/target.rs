@@ -3,7 +3,7 @@
 use session_store::{OpenStore, SegmentId, SessionId, Store};
 
 use crate::args::SegmentArgs;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::store::open;
 
 /// A segment in an opened store.
@@ -27,7 +27,7 @@ impl SegmentArgs {
 
 impl Target {
     /// What reading is called in messages: `what` is `segment`, or `the trace of segment`.
-    pub(crate) fn attempt(&self, what: &str) -> String {
+    pub(crate) fn operation(&self, what: &str) -> String {
         format!("read {what} {} from {}", self.segment_id, self.store.url())
     }
 }
@@ -38,13 +38,13 @@ pub(crate) fn session_of(
     segment_id: SegmentId,
 ) -> Result<Option<SessionId>, Failure> {
     let found = store.lookup_session_of(segment_id);
-    found.or_cannot(|| format!("look up segment {segment_id} in {}", store.url()))
+    found.context(|| format!("look up segment {segment_id} in {}", store.url()))
 }
 
 /// The session that holds the segment; that there is none is a failure.
 pub(crate) fn holder_of(store: &OpenStore, segment_id: SegmentId) -> Result<SessionId, Failure> {
     session_of(store, segment_id)?.ok_or_else(|| {
-        let attempt = format!("find segment {segment_id} in {}", store.url());
-        Failure::cannot(attempt, "no session holds it")
+        let operation = format!("find segment {segment_id} in {}", store.url());
+        Failure::cannot(operation, "no session holds it")
     })
 }

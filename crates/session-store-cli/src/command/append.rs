@@ -2,10 +2,10 @@
 
 use session_store::{Head, LogEntry, OpenStore, Store, StoreError, TraceEntry};
 
-use crate::answer::EntryCount;
 use crate::args::AppendArgs;
+use crate::entry_count::EntryCount;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::input::{Lines, Source};
 use crate::output::Output;
 use crate::store::open_or_create;
@@ -45,7 +45,7 @@ fn append_lines<T>(
     let store = open_or_create(&args.store)?;
     while let Some(entry) = next {
         let entries = append(&store, &entry)
-            .or_cannot(|| format!("append to segment {} in {}", args.segment, store.url()))?;
+            .context(|| format!("append to segment {} in {}", args.segment, store.url()))?;
         out.answer(&EntryCount { entries })?;
         out.flush()?;
         next = lines.next(parse)?;

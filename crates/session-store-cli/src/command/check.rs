@@ -7,7 +7,7 @@ use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError, StoreExt
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, chain};
+use crate::failure::{Context, Failure, chain};
 use crate::output::Output;
 use crate::store::open;
 
@@ -49,12 +49,12 @@ pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut checked = Checked::default();
     if args.repair {
         let rebuilt = store.rebuild_lookups();
-        let rebuilt = rebuilt.or_cannot(|| format!("rebuild the lookups of {}", store.url()))?;
+        let rebuilt = rebuilt.context(|| format!("rebuild the lookups of {}", store.url()))?;
         checked.lookups_rebuilt = Some(rebuilt);
     }
-    let attempt = || format!("list the sessions of {}", store.url());
-    for session_id in store.list_sessions().or_cannot(attempt)? {
-        for segment_id in store.list_segments(session_id).or_cannot(attempt)? {
+    let operation = || format!("list the sessions of {}", store.url());
+    for session_id in store.list_sessions().context(operation)? {
+        for segment_id in store.list_segments(session_id).context(operation)? {
             checked.segments += 1;
             for fault in checked.faults_of(&store, session_id, segment_id) {
                 checked.faults += 1;

@@ -2,10 +2,10 @@
 
 use session_store::Store;
 
-use crate::answer::EntryCount;
 use crate::args::SegmentArgs;
+use crate::entry_count::EntryCount;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 
 pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -13,7 +13,7 @@ pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure>
     let entries = target
         .store
         .read_entry_count(target.session_id, target.segment_id)
-        .or_cannot(|| format!("count the entries in {}", target.store.url()))?;
+        .context(|| format!("count the entries in {}", target.store.url()))?;
     out.answer(&EntryCount { entries })?;
     Ok(Exit::Done)
 }

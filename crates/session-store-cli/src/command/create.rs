@@ -65,13 +65,13 @@ fn store_entries(
 }
 
 fn refusal(args: &CreateArgs, segment_id: SegmentId, error: StoreError) -> Failure {
-    let attempt = format!("create segment {segment_id} in {}", args.store);
+    let operation = format!("create segment {segment_id} in {}", args.store);
     match error {
         StoreError::Conflict { actual: Some(head), .. } => {
             let entries = head.entries();
             let cause = format!("it exists and has {entries} entries; --replace would drop them");
-            Failure::cannot(attempt, cause)
+            Failure::cannot(operation, cause)
         }
-        error => Failure::cannot(attempt, error),
+        error => Failure::cannot(operation, error),
     }
 }

@@ -12,7 +12,7 @@ use session_store_migrate::{MigrateOptions, VerifyOptions, migrate, verify};
 use crate::args::DemoArgs;
 use crate::demo::{Size, hints, plant};
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::{open, open_or_create};
 
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (from, via) = (StoreUrl::fs(&files), StoreUrl::sqlite(&database));
     let to = StoreUrl::fs(&files_again);
 
-    let tree = plant(&open_or_create(&from)?).or_cannot(|| format!("write to {from}"))?;
+    let tree = plant(&open_or_create(&from)?).context(|| format!("write to {from}"))?;
     report(out, tree.to_string(), &from, &files)?;
     copy(&from, &via)?;
     report(out, "Copied them into SQLite, and read both back to compare".into(), &via, &database)?;
@@ -72,37 +72,37 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
 fn prepare(dir: Option<&Path>) -> Result<PathBuf, Failure> {
     let Some(dir) = dir else {
         let made = tempfile::Builder::new().prefix("session-store-demo-").tempdir();
-        return Ok(made.or_cannot(|| "make a temporary directory".to_owned())?.keep());
+        return Ok(made.context(|| "make a temporary directory".to_owned())?.keep());
     };
-    let attempt = || format!("make the demo in {}", dir.display());
-    fs::create_dir_all(dir).or_cannot(attempt)?;
-    if fs::read_dir(dir).or_cannot(attempt)?.next().is_some() {
-        return Err(Failure::cannot(attempt(), "it is not empty"));
+    let operation = || format!("make the demo in {}", dir.display());
+    fs::create_dir_all(dir).context(operation)?;
+    if fs::read_dir(dir).context(operation)?.next().is_some() {
+        return Err(Failure::cannot(operation(), "it is not empty"));
     }
     Ok(dir.to_owned())
 }
 
 fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
-    let attempt = || format!("copy {from} to {to}");
+    let operation = || format!("copy {from} to {to}");
     let report = migrate(
         || Ok(open(from)?),
         || Ok(open_or_create(to)?),
         &MigrateOptions::default(),
         &mut |_| {},
     );
-    if report.or_cannot(attempt)?.is_complete() {
+    if report.context(operation)?.is_complete() {
         Ok(())
     } else {
-        Err(Failure::cannot(attempt(), "the copy differs from its source"))
+        Err(Failure::cannot(operation(), "the copy differs from its source"))
     }
 }
 
 fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Same, Failure> {
-    let attempt = || format!("verify {a} against {b}");
+    let operation = || format!("verify {a} against {b}");
     let report = verify(&open(a)?, &open(b)?, &VerifyOptions::default(), &mut |_| {});
-    let report = report.or_cannot(attempt)?;
+    let report = report.context(operation)?;
     if !report.is_equal() {
-        return Err(Failure::cannot(attempt(), "they differ"));
+        return Err(Failure::cannot(operation(), "they differ"));
     }
     Ok(Same {
         equal_entries: report.equal_entries(),
@@ -111,7 +111,7 @@ fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Same, Failure> {
 }
 
 fn report(out: &mut Output, did: String, url: &StoreUrl, path: &Path) -> Result<(), Failure> {
-    let size = Size::of(path).or_cannot(|| format!("look at {}", path.display()))?;
+    let size = Size::of(path).context(|| format!("look at {}", path.display()))?;
     out.answer(&Step { did, url: url.to_string(), size })
 }
 

@@ -7,7 +7,7 @@ use session_store::Store;
 
 use crate::args::SegmentArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::open;
 use crate::target::session_of;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure>
     let exists = match args.session {
         Some(session_id) => store
             .exists(session_id, args.segment)
-            .or_cannot(|| format!("look for segment {} in {}", args.segment, store.url()))?,
+            .context(|| format!("look for segment {} in {}", args.segment, store.url()))?,
         None => session_of(&store, args.segment)?.is_some(),
     };
     out.answer(&Existence { exists })?;

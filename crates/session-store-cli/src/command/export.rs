@@ -13,8 +13,8 @@ use session_store_migrate::{Gap, Progress};
 
 use crate::args::ExportArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, warn};
-use crate::migration::words::plural;
+use crate::failure::{Context, Failure, warn};
+use crate::migration::text::plural;
 use crate::new_file::NewFile;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -59,9 +59,9 @@ fn write(args: &ExportArgs, store: &OpenStore, file: impl Write) -> Result<Expor
     drop(bar);
     match report {
         Err(BackupError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            Err(Failure::Unheard)
+            Err(Failure::BrokenPipe)
         }
-        report => report.or_cannot(|| format!("export {} to {}", store.url(), args.file.display())),
+        report => report.context(|| format!("export {} to {}", store.url(), args.file.display())),
     }
 }
 

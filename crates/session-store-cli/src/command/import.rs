@@ -20,7 +20,7 @@ use crate::import::files::{self, LogFile};
 use crate::import::ids::{self, Ids};
 use crate::import::records::{Finding, ReadError, Records};
 use crate::import::report::{FileReport, State, Summary};
-use crate::import::settle::Settler;
+use crate::import::stored_ids::StoredIds;
 use crate::import::time;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -116,7 +116,7 @@ impl Import {
     /// Gives each file the ids under which an earlier import stored it.
     fn settle_all(&self, plans: &mut [Plan], store: &OpenStore) -> Result<(), Failure> {
         let taken = plans.iter().filter_map(|plan| Some(plan.checked.as_ref().ok()?.ids)).collect();
-        let mut settler = Settler::new(store, taken);
+        let mut settler = StoredIds::new(store, taken);
         for Plan { file, checked } in plans {
             if let Ok(checked) = checked {
                 let records = || self.read_again(file, checked);

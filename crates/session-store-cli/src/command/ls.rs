@@ -5,7 +5,7 @@ use session_store::{OpenStore, SegmentId, SessionId, Store};
 
 use crate::args::LsArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::open;
 use crate::table::{Row, Table, cell, cell_or_dash, created};
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 fn list_sessions(store: &OpenStore, out: &mut Output) -> Result<Exit, Failure> {
     let sessions =
-        store.list_sessions().or_cannot(|| format!("list the sessions of {}", store.url()))?;
+        store.list_sessions().context(|| format!("list the sessions of {}", store.url()))?;
     let mut table = Table::new(out);
     for session_id in sessions {
         table.row(&session_row(store, session_id))?;
@@ -94,8 +94,8 @@ fn list_segments(
 ) -> Result<Exit, Failure> {
     let segments = segments_of(store, session_id)?;
     if segments.is_empty() {
-        let attempt = format!("list session {session_id}");
-        return Err(Failure::cannot(attempt, format!("it is not in {}", store.url())));
+        let operation = format!("list session {session_id}");
+        return Err(Failure::cannot(operation, format!("it is not in {}", store.url())));
     }
     let mut table = Table::new(out);
     for segment_id in segments {
@@ -107,7 +107,7 @@ fn list_segments(
 
 fn segments_of(store: &OpenStore, session_id: SessionId) -> Result<Vec<SegmentId>, Failure> {
     let listed = store.list_segments(session_id);
-    listed.or_cannot(|| format!("list session {session_id} in {}", store.url()))
+    listed.context(|| format!("list session {session_id} in {}", store.url()))
 }
 
 fn count(
@@ -116,7 +116,7 @@ fn count(
     segment_id: SegmentId,
 ) -> Result<usize, Failure> {
     let counted = store.read_entry_count(session_id, segment_id);
-    counted.or_cannot(|| format!("count segment {segment_id} of session {session_id}"))
+    counted.context(|| format!("count segment {segment_id} of session {session_id}"))
 }
 
 /// What cannot be found out is told on standard error and does not stop the listing.

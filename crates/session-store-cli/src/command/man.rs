@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::{Args, ManArgs};
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 
 /// A page that was written.
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ManArgs, out: &mut Output) -> Result<Exit, Failure> {
     command.build();
     match &args.dir {
         Some(dir) => {
-            fs::create_dir_all(dir).or_cannot(|| format!("make {}", dir.display()))?;
+            fs::create_dir_all(dir).context(|| format!("make {}", dir.display()))?;
             write_pages(&command, dir, out)?;
         }
         None => out.line(roff(&page(&command))?.trim_end())?,
@@ -45,17 +45,17 @@ fn page(command: &Command) -> Man {
 }
 
 fn roff(page: &Man) -> Result<String, Failure> {
-    let attempt = || "write the manual".to_owned();
+    let operation = || "write the manual".to_owned();
     let mut text = Vec::new();
-    page.render(&mut text).or_cannot(attempt)?;
-    String::from_utf8(text).or_cannot(attempt)
+    page.render(&mut text).context(operation)?;
+    String::from_utf8(text).context(operation)
 }
 
 /// A page for the command, and one for each command below it.
 fn write_pages(command: &Command, dir: &Path, out: &mut Output) -> Result<(), Failure> {
     let page = page(command);
     let path = dir.join(page.get_filename());
-    fs::write(&path, roff(&page)?).or_cannot(|| format!("write {}", path.display()))?;
+    fs::write(&path, roff(&page)?).context(|| format!("write {}", path.display()))?;
     out.answer(&Written { path })?;
     command.get_subcommands().try_for_each(|below| write_pages(below, dir, out))
 }

@@ -7,11 +7,11 @@ use session_store_migrate::{
 
 use crate::args::{ConflictArg, MigrateArgs};
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, chain, warn};
+use crate::failure::{Context, Failure, chain, warn};
 use crate::migration::json::{self, Heading};
 use crate::migration::opener::{Missing, Opener};
 use crate::migration::report_file::ReportFile;
-use crate::migration::words;
+use crate::migration::text;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::signal::StopSignal;
@@ -62,15 +62,15 @@ fn options(args: &MigrateArgs) -> MigrateOptions {
 fn copy(args: &MigrateArgs, options: &MigrateOptions) -> Result<MigrateReport, Failure> {
     let missing = if options.dry_run { Missing::IsEmpty } else { Missing::IsCreated };
     let (from, to) = (Opener::new(&args.from, Missing::Fails), Opener::new(&args.to, missing));
-    let attempt = || format!("migrate {} to {}", args.from, args.to);
+    let operation = || format!("migrate {} to {}", args.from, args.to);
     // All would be equal, and whoever mistyped would believe that there are two of it.
     if args.from.is_same_storage(&args.to) {
-        return Err(Failure::cannot(attempt(), "both are the same store"));
+        return Err(Failure::cannot(operation(), "both are the same store"));
     }
     let mut bar = Bar::new();
     if !args.follow {
         let mut show = |event: Progress<'_>| bar.follow(&event);
-        return migrate(|| from.open(), || to.open(), options, &mut show).or_cannot(attempt);
+        return migrate(|| from.open(), || to.open(), options, &mut show).context(operation);
     }
     let stop = StopSignal::listen()?;
     let mut in_step = false;
@@ -89,7 +89,7 @@ fn copy(args: &MigrateArgs, options: &MigrateOptions) -> Result<MigrateReport, F
             _ => bar.follow(&event),
         }
     })
-    .or_cannot(attempt)
+    .context(operation)
 }
 
 fn tell(
@@ -99,12 +99,12 @@ fn tell(
     out: &mut Output,
 ) -> Result<(), Failure> {
     if options.dry_run {
-        words::plan(report).try_for_each(|line| out.line(line))?;
-        return out.line(words::planned_in_all(report, to));
+        text::plan(report).try_for_each(|line| out.line(line))?;
+        return out.line(text::planned_in_all(report, to));
     }
-    words::notes(report).try_for_each(|line| out.line(line))?;
-    words::problems(report).try_for_each(|line| out.line(line))?;
-    out.line(words::copied(report, to))
+    text::notes(report).try_for_each(|line| out.line(line))?;
+    text::problems(report).try_for_each(|line| out.line(line))?;
+    out.line(text::copied(report, to))
 }
 
 /// A store that fails as a whole is an error, whatever was copied before.

@@ -10,7 +10,7 @@ use session_store::{
 
 use crate::args::{PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs};
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::input;
 use crate::output::Output;
 use crate::store::{open, open_or_create};
@@ -59,10 +59,10 @@ impl Row for PodRow {
 fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     let pods = pods_of(&store)?;
-    let names = pods.list_pods().or_cannot(|| format!("list the pods of {}", store.url()))?;
+    let names = pods.list_pods().context(|| format!("list the pods of {}", store.url()))?;
     let mut table = Table::new(out);
     for name in names {
-        match pods.read_pod(&name).or_cannot(|| format!("read pod {name}")) {
+        match pods.read_pod(&name).context(|| format!("read pod {name}")) {
             // Deleted since it was listed.
             Ok(None) => {}
             Ok(Some(pod)) => table.row(&PodRow::new(&name, pod.active(), true))?,
@@ -77,10 +77,10 @@ fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let attempt = || format!("read pod {} from {}", args.name, store.url());
-    match pods_of(&store)?.read_pod(&args.name).or_cannot(attempt)? {
+    let operation = || format!("read pod {} from {}", args.name, store.url());
+    match pods_of(&store)?.read_pod(&args.name).context(operation)? {
         Some(pod) => out.line(pod.as_json())?,
-        None => return Err(Failure::cannot(attempt(), "it is not there")),
+        None => return Err(Failure::cannot(operation(), "it is not there")),
     }
     Ok(Exit::Done)
 }
@@ -92,24 +92,24 @@ fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
     };
     let store = open_or_create(&args.store)?;
     let stored = pods_of(&store)?.put_pod(&args.name, &pod);
-    stored.or_cannot(|| format!("put pod {} into {}", args.name, store.url()))?;
+    stored.context(|| format!("put pod {} into {}", args.name, store.url()))?;
     Ok(Exit::Done)
 }
 
 fn read_pod(file: &Path) -> Result<Pod, Failure> {
     let mut text = String::new();
     let mut source = input::Source::open(file)?;
-    source.reader.read_to_string(&mut text).or_cannot(|| format!("read {}", source.name))?;
-    Pod::from_json(text).or_cannot(|| format!("take {} as a pod", source.name))
+    source.reader.read_to_string(&mut text).context(|| format!("read {}", source.name))?;
+    Pod::from_json(text).context(|| format!("take {} as a pod", source.name))
 }
 
 fn remove(args: &PodArgs) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let attempt = || format!("delete pod {} from {}", args.name, store.url());
-    if pods_of(&store)?.delete_pod(&args.name).or_cannot(attempt)? {
+    let operation = || format!("delete pod {} from {}", args.name, store.url());
+    if pods_of(&store)?.delete_pod(&args.name).context(operation)? {
         Ok(Exit::Done)
     } else {
-        Err(Failure::cannot(attempt(), "it is not there"))
+        Err(Failure::cannot(operation(), "it is not there"))
     }
 }
 

@@ -16,8 +16,8 @@ use tempfile::SpooledTempFile;
 use crate::args::RestoreArgs;
 use crate::command::export::{contents, follow, in_words, left_out};
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, chain};
-use crate::migration::words::plural;
+use crate::failure::{Context, Failure, chain};
+use crate::migration::text::plural;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::store::{open, open_or_create};
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure>
     if args.file == Path::new("-") {
         return restore(spooled(io::stdin(), &args.file)?, args, out);
     }
-    let file = File::open(&args.file).or_cannot(|| format!("open {}", args.file.display()))?;
+    let file = File::open(&args.file).context(|| format!("open {}", args.file.display()))?;
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => restore(file, args, out),
         _ => restore(spooled(file, &args.file)?, args, out),
@@ -38,17 +38,17 @@ pub(crate) fn run(args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure>
 
 fn spooled(mut reader: impl Read, file: &Path) -> Result<SpooledTempFile, Failure> {
     let mut spool = SpooledTempFile::new(IN_MEMORY);
-    io::copy(&mut reader, &mut spool).or_cannot(|| format!("read {}", file.display()))?;
+    io::copy(&mut reader, &mut spool).context(|| format!("read {}", file.display()))?;
     Ok(spool)
 }
 
 fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let attempt = || format!("restore {} to {}", args.file.display(), args.store);
+    let operation = || format!("restore {} to {}", args.file.display(), args.store);
     let mut bar = Bar::new();
     let mut show = |event| follow(&mut bar, event);
-    let mut backup = Backup::open(file, &mut show).or_cannot(attempt)?;
+    let mut backup = Backup::open(file, &mut show).context(operation)?;
     let store = open_or_create(&args.store)?;
-    let report = backup.restore(&store, &mut show).or_cannot(attempt)?;
+    let report = backup.restore(&store, &mut show).context(operation)?;
     let proof = opened_anew(store, &args.store).map(|store| backup.prove(&store, &mut show));
     drop(bar);
 

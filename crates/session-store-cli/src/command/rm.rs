@@ -8,7 +8,7 @@ use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError};
 
 use crate::args::RmArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::open;
 use crate::target::holder_of;
@@ -39,9 +39,9 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     if !args.yes && !confirmed(&doomed, &store)? {
         return Ok(Exit::No);
     }
-    let attempt = || format!("delete {doomed} from {}", store.url());
-    if !delete(&store, &doomed).or_cannot(attempt)? {
-        return Err(Failure::cannot(attempt(), "it is not there"));
+    let operation = || format!("delete {doomed} from {}", store.url());
+    if !delete(&store, &doomed).context(operation)? {
+        return Err(Failure::cannot(operation(), "it is not there"));
     }
     if out.is_json() {
         out.json_line(&doomed)?;
@@ -63,7 +63,7 @@ fn choose(args: &RmArgs, store: &OpenStore) -> Result<Doomed, Failure> {
         (None, session) => {
             let session_id = session.expect("the parser wants one of the two");
             let listed = store.list_segments(session_id);
-            let segments = listed.or_cannot(|| format!("list session {session_id}"))?.len();
+            let segments = listed.context(|| format!("list session {session_id}"))?.len();
             Ok(Doomed { session_id, segment_id: None, segments })
         }
     }
@@ -78,13 +78,13 @@ fn delete(store: &OpenStore, doomed: &Doomed) -> Result<bool, StoreError> {
 
 /// Asks a person; a script has to say `--yes`.
 fn confirmed(doomed: &Doomed, store: &OpenStore) -> Result<bool, Failure> {
-    let attempt = || format!("delete {doomed} from {}", store.url());
+    let operation = || format!("delete {doomed} from {}", store.url());
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::cannot(attempt(), "there is nobody to ask; say so with --yes"));
+        return Err(Failure::cannot(operation(), "there is nobody to ask; say so with --yes"));
     }
     let mut answer = String::new();
     write!(io::stderr(), "Delete {doomed} from {} for good? [y/N] ", store.url())
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .or_cannot(attempt)?;
+        .context(operation)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

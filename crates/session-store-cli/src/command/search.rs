@@ -9,7 +9,7 @@ use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store, StoreError
 
 use crate::args::{PatternArgs, SearchArgs};
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::reader::{Entry, Line, Reader};
@@ -32,10 +32,10 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
 /// The sessions to search; one that is asked for must be there.
 fn sessions(args: &SearchArgs, store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
     let listed = store.list_sessions();
-    let listed = listed.or_cannot(|| format!("list the sessions of {}", store.url()))?;
+    let listed = listed.context(|| format!("list the sessions of {}", store.url()))?;
     if let Some(missing) = args.sessions.iter().find(|session| !listed.contains(session)) {
-        let attempt = format!("search session {missing}");
-        return Err(Failure::cannot(attempt, format!("it is not in {}", store.url())));
+        let operation = format!("search session {missing}");
+        return Err(Failure::cannot(operation, format!("it is not in {}", store.url())));
     }
     let is_asked_for = |id: &SessionId| args.sessions.is_empty() || args.sessions.contains(id);
     Ok(listed.into_iter().filter(is_asked_for).collect())
@@ -52,7 +52,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn session(&mut self, store: &OpenStore, session_id: SessionId) -> Result<(), Failure> {
         let segments = store.list_segments(session_id);
-        match segments.or_cannot(|| format!("list session {session_id} in {}", store.url())) {
+        match segments.context(|| format!("list session {session_id} in {}", store.url())) {
             Ok(segments) => {
                 for segment_id in segments {
                     self.segment(&Target { store: store.clone(), session_id, segment_id })?;
@@ -72,7 +72,7 @@ impl Search<'_> {
                 // Deleted since it was listed.
                 Err(StoreError::NotFound(_)) => {}
                 Ok(Line::Bad(error)) | Err(error) => {
-                    self.fail(&Failure::cannot(target.attempt(LogEntry::WHOLE), error));
+                    self.fail(&Failure::cannot(target.operation(LogEntry::WHOLE), error));
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Search<'_> {
         }
         self.has_found = true;
         let Target { session_id, segment_id, .. } = *target;
-        let entry = serde_json::from_str(json).or_cannot(|| target.attempt(LogEntry::WHOLE))?;
+        let entry = serde_json::from_str(json).context(|| target.operation(LogEntry::WHOLE))?;
         let found = Found { session_id, segment_id, number, entry };
         let Self { bar, out, .. } = self;
         bar.aside(|| out.answer(&found))

@@ -10,7 +10,7 @@ use session_store_migrate::Progress;
 
 use crate::args::StatArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::reader::{Entry, Line, Reader};
@@ -24,7 +24,7 @@ const NAMED: usize = 5;
 pub(crate) fn run(args: &StatArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     let sessions =
-        store.list_sessions().or_cannot(|| format!("list the sessions of {}", store.url()))?;
+        store.list_sessions().context(|| format!("list the sessions of {}", store.url()))?;
     let mut survey = Survey::begin(&store, sessions.len(), args.bytes)?;
     for session_id in sessions {
         survey.session(session_id);
@@ -137,8 +137,8 @@ struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     fn begin(store: &'a OpenStore, sessions: usize, with_bytes: bool) -> Result<Self, Failure> {
-        let attempt = || format!("list the pods of {}", store.url());
-        let pods = store.pods().map_or(Ok(Vec::new()), |pods| pods.list_pods().or_cannot(attempt));
+        let operation = || format!("list the pods of {}", store.url());
+        let pods = store.pods().map_or(Ok(Vec::new()), |pods| pods.list_pods().context(operation));
         let figures = Figures {
             sessions,
             segments: Sum::ZERO,
@@ -155,8 +155,8 @@ impl<'a> Survey<'a> {
 
     fn session(&mut self, session_id: SessionId) {
         let store = self.store;
-        let attempt = || format!("list session {session_id} in {}", store.url());
-        let segments = self.known(store.list_segments(session_id).or_cannot(attempt));
+        let operation = || format!("list session {session_id} in {}", store.url());
+        let segments = self.known(store.list_segments(session_id).context(operation));
         self.figures.segments += Sum::of(segments.as_ref().map(Vec::len));
         let Some(segments) = segments else {
             // They may have entries and traces.
@@ -175,11 +175,11 @@ impl<'a> Survey<'a> {
     /// What is known without reading the log: how long it is, and whether there is a trace.
     fn count(&mut self, target: &Target) -> Option<usize> {
         let &Target { session_id, segment_id, .. } = target;
-        let count = LogEntry::count(target).or_cannot(|| target.attempt(LogEntry::WHOLE));
+        let count = LogEntry::count(target).context(|| target.operation(LogEntry::WHOLE));
         let entries = self.known(count);
         self.figures.entries += Sum::of(entries);
         // A page always holds the first entry, however small it is asked to be.
-        let trace = TraceEntry::page(target, 0, 0).or_cannot(|| target.attempt(TraceEntry::WHOLE));
+        let trace = TraceEntry::page(target, 0, 0).context(|| target.operation(TraceEntry::WHOLE));
         let trace = self.known(trace).map(|(page, _)| page.len());
         self.figures.traces += Sum::of(trace);
         if let Some(entries) = entries {
@@ -207,7 +207,7 @@ impl<'a> Survey<'a> {
                 Ok(Line::Entry(entry)) => Ok(entry.as_json().len()),
                 Ok(Line::Bad(error)) | Err(error) => Err(error),
             };
-            let bytes = self.known(entry.or_cannot(|| target.attempt(T::WHOLE)));
+            let bytes = self.known(entry.context(|| target.operation(T::WHOLE)));
             self.bar.read(1, bytes.unwrap_or_default() as u64);
             sums[0] += Sum::of(bytes.map(|_| 1));
             sums[1] += Sum::of(bytes);

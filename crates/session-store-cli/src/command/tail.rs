@@ -8,7 +8,7 @@ use session_store::{Head, LogEntry, StoreError, TraceEntry};
 
 use crate::args::TailArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, warn};
+use crate::failure::{Context, Failure, warn};
 use crate::output::Output;
 use crate::reader::{Entry, Line, Reader};
 use crate::target::Target;
@@ -57,7 +57,7 @@ impl Tail<'_> {
 
     /// Prints the last entries. To follow the log, it is good to know more of it.
     fn begin<T: Entry>(&mut self) -> Result<(), Failure> {
-        let count = T::count(self.target).or_cannot(|| self.attempt::<T>())?;
+        let count = T::count(self.target).context(|| self.operation::<T>())?;
         let first = count.saturating_sub(self.args.entries);
         let known = if self.args.follow { count.saturating_sub(REMEMBERED) } else { first };
         (self.position, self.head) = (first.min(known), None);
@@ -69,7 +69,7 @@ impl Tail<'_> {
     fn print<T: Entry>(&mut self, first: usize) -> Result<(), Failure> {
         let mut lines = Reader::<T>::new(self.target, self.position);
         while let Some(line) = lines.next() {
-            let line = line.or_cannot(|| self.attempt::<T>())?;
+            let line = line.context(|| self.operation::<T>())?;
             self.remember(digest(&line));
             self.position = lines.position();
             if self.position > first {
@@ -84,7 +84,7 @@ impl Tail<'_> {
             Line::Entry(entry) => self.out.line(entry.as_json()),
             Line::Bad(error) => {
                 self.is_sound = false;
-                Failure::cannot(self.attempt::<T>(), error).report();
+                Failure::cannot(self.operation::<T>(), error).report();
                 Ok(())
             }
         }
@@ -122,7 +122,7 @@ impl Tail<'_> {
 
     /// Prints what is new, wherever the log is another one.
     fn look<T: Entry>(&mut self) -> Result<(), Failure> {
-        let head = T::head(self.target).or_cannot(|| self.attempt::<T>())?;
+        let head = T::head(self.target).context(|| self.operation::<T>())?;
         if head.is_some() && head == self.head {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl Tail<'_> {
             self.note::<T>("is there again");
             self.is_gone = false;
         }
-        let kept = self.kept::<T>(head).or_cannot(|| self.attempt::<T>())?;
+        let kept = self.kept::<T>(head).context(|| self.operation::<T>())?;
         match kept {
             Some(kept) if kept == self.position => {}
             Some(kept) => {
@@ -190,8 +190,8 @@ impl Tail<'_> {
         warn(&format!("{} {segment_id} of {} {what}", T::WHOLE, store.url()));
     }
 
-    fn attempt<T: Entry>(&self) -> String {
-        self.target.attempt(T::WHOLE)
+    fn operation<T: Entry>(&self) -> String {
+        self.target.operation(T::WHOLE)
     }
 }
 

@@ -8,7 +8,7 @@ use session_store_agent::{Lineage, SegmentNode, SessionTree};
 
 use crate::args::TreeArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot, chain};
+use crate::failure::{Context, Failure, chain};
 use crate::output::Output;
 use crate::store::open;
 
@@ -17,13 +17,13 @@ pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(session_id) = args.session {
         let tree = read(&store, session_id)?;
         if tree.nodes().next().is_none() {
-            let attempt = format!("draw session {session_id}");
-            return Err(Failure::cannot(attempt, format!("it is not in {}", store.url())));
+            let operation = format!("draw session {session_id}");
+            return Err(Failure::cannot(operation, format!("it is not in {}", store.url())));
         }
         return Ok(Exit::done_if(show(&tree, out)?));
     }
     let sessions =
-        store.list_sessions().or_cannot(|| format!("list the sessions of {}", store.url()))?;
+        store.list_sessions().context(|| format!("list the sessions of {}", store.url()))?;
     let mut is_whole = true;
     for session_id in sessions {
         match read(&store, session_id) {
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 fn read(store: &OpenStore, session_id: SessionId) -> Result<SessionTree, Failure> {
     let tree = SessionTree::read(store, session_id);
-    tree.or_cannot(|| format!("read the tree of session {session_id} in {}", store.url()))
+    tree.context(|| format!("read the tree of session {session_id} in {}", store.url()))
 }
 
 /// Whether every first entry could be read.

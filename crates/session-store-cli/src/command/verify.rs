@@ -5,10 +5,10 @@ use session_store_migrate::{VerifyOptions, VerifyReport};
 
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::migration::json::{Heading, Verification};
 use crate::migration::report_file::ReportFile;
-use crate::migration::words;
+use crate::migration::text;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::store::open;
@@ -18,14 +18,14 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
     let heading = Heading::new("verify", [&a, &b]);
     let file = ReportFile::begin(args.report.file.as_deref())?;
     file.remove_on_signal();
-    let report = compare(args).or_cannot(|| format!("compare {a} with {b}"))?;
+    let report = compare(args).context(|| format!("compare {a} with {b}"))?;
     let whole = Verification { heading: &heading, report: &report };
     file.finish(&whole)?;
     if out.is_json() {
         out.json_line(&whole)?;
     } else {
-        words::compared(&report, [&a, &b]).try_for_each(|line| out.line(line))?;
-        out.line(words::verified(&report))?;
+        text::compared(&report, [&a, &b]).try_for_each(|line| out.line(line))?;
+        out.line(text::verified(&report))?;
     }
     Ok(Exit::done_if(report.is_equal()))
 }
@@ -36,5 +36,5 @@ fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
     session_store_migrate::verify(&a, &b, &options, &mut |event| bar.follow(&event))
-        .or_cannot(|| "read both".to_owned())
+        .context(|| "read both".to_owned())
 }

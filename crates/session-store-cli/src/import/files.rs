@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::import::ids;
 use crate::import::records::ReadError;
 
@@ -48,12 +48,12 @@ impl LogFile {
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
-        let metadata = fs::metadata(path).or_cannot(|| attempt(path))?;
+        let metadata = fs::metadata(path).context(|| operation(path))?;
         if !metadata.is_dir() {
             if !metadata.is_file() {
                 let advice =
                     "it is not a regular file, and a log is read twice; save it to a file first";
-                return Err(Failure::cannot(attempt(path), advice));
+                return Err(Failure::cannot(operation(path), advice));
             }
             let relative = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
             files.push(LogFile::new(path.clone(), relative));
@@ -62,7 +62,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
         let before = files.len();
         walk(path, path, &mut Vec::new(), &mut files)?;
         if files.len() == before {
-            return Err(Failure::cannot(attempt(path), "no *.jsonl file is in it"));
+            return Err(Failure::cannot(operation(path), "no *.jsonl file is in it"));
         }
     }
     Ok(files)
@@ -76,14 +76,14 @@ fn walk(
     above: &mut Vec<PathBuf>,
     files: &mut Vec<LogFile>,
 ) -> Result<(), Failure> {
-    let real = folder.canonicalize().or_cannot(|| attempt(folder))?;
+    let real = folder.canonicalize().context(|| operation(folder))?;
     if above.contains(&real) {
         return Ok(());
     }
     above.push(real);
     for entry in sorted(folder)? {
         let path = entry.path();
-        if is_folder(&entry).or_cannot(|| attempt(&path))? {
+        if is_folder(&entry).context(|| operation(&path))? {
             if entry.file_name() != STORE_FOLDER {
                 walk(root, &path, above, files)?;
             }
@@ -128,13 +128,13 @@ fn is_trace(path: &Path) -> bool {
 }
 
 fn sorted(folder: &Path) -> Result<Vec<DirEntry>, Failure> {
-    let entries = fs::read_dir(folder).or_cannot(|| attempt(folder))?;
-    let mut entries = entries.collect::<io::Result<Vec<_>>>().or_cannot(|| attempt(folder))?;
+    let entries = fs::read_dir(folder).context(|| operation(folder))?;
+    let mut entries = entries.collect::<io::Result<Vec<_>>>().context(|| operation(folder))?;
     entries.sort_by_key(DirEntry::file_name);
     Ok(entries)
 }
 
-fn attempt(path: &Path) -> String {
+fn operation(path: &Path) -> String {
     format!("import {}", path.display())
 }
 

@@ -6,5 +6,5 @@ pub(crate) mod ids;
 pub(crate) mod pieces;
 pub(crate) mod records;
 pub(crate) mod report;
-pub(crate) mod settle;
+pub(crate) mod stored_ids;
 pub(crate) mod time;

@@ -13,7 +13,7 @@ use session_store_migrate::{
 };
 
 use crate::failure::{Failure, chain};
-use crate::migration::words;
+use crate::migration::text;
 
 /// What every report begins with.
 pub(crate) struct Heading<'a> {
@@ -119,7 +119,7 @@ impl Serialize for Migration<'_> {
         fields.serialize_field("segments", &Each(segments))?;
         let pods = || report.pods.iter().map(|copy| pod(report, copy));
         fields.serialize_field("pods", &Each(pods))?;
-        fields.serialize_field("problems", &Each(|| words::problems(report)))?;
+        fields.serialize_field("problems", &Each(|| text::problems(report)))?;
         fields.end()
     }
 }
@@ -264,7 +264,7 @@ impl Part {
             appended: extension.appended,
             appended_bytes: extension.bytes,
             stopped: extension.stopped.as_deref().map(|stop| chain(stop)),
-            proof: proof.map(|proof| Proof::of(proof, words::SIDES)),
+            proof: proof.map(|proof| Proof::of(proof, text::SIDES)),
         }
     }
 }
@@ -276,7 +276,7 @@ impl Proof {
                 Self::Equal { entries: *entries, bytes: *bytes, sha256: hash.to_string() }
             }
             other => {
-                let difference = words::sentence(other, names).unwrap_or_default();
+                let difference = text::sentence(other, names).unwrap_or_default();
                 Self::Differs { difference }
             }
         }
@@ -301,7 +301,7 @@ fn pod<'a>(report: &MigrateReport, pod: &'a PodCopy) -> JsonPod<'a> {
         PodOutcome::Deleted => "deleted",
         _ => "failed",
     };
-    JsonPod { name: pod.name.as_str(), outcome, problem: words::pod_problem(report, pod) }
+    JsonPod { name: pod.name.as_str(), outcome, problem: text::pod_problem(report, pod) }
 }
 
 /// How two stores compare.
@@ -321,7 +321,7 @@ impl Serialize for Verification<'_> {
         fields.serialize_field("pods", &report.pods.len())?;
         fields.serialize_field("equal_entries", &report.equal_entries())?;
         fields.serialize_field("equal_trace_entries", &report.equal_trace_entries())?;
-        fields.serialize_field("differences", &Each(|| words::compared(report, names)))?;
+        fields.serialize_field("differences", &Each(|| text::compared(report, names)))?;
         let compared = || report.segments.iter().map(|segment| Compared::of(segment, names));
         fields.serialize_field("compared", &Each(compared))?;
         fields.end()

@@ -4,4 +4,4 @@
 pub(crate) mod json;
 pub(crate) mod opener;
 pub(crate) mod report_file;
-pub(crate) mod words;
+pub(crate) mod text;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::new_file::NewFile;
 
 /// A report to be written, if one was asked for.
@@ -26,10 +26,10 @@ impl<'a> ReportFile<'a> {
     /// Writes the report and gives the file its name.
     pub(crate) fn finish(self, report: &impl Serialize) -> Result<(), Failure> {
         let Some((file, path)) = self.0 else { return Ok(()) };
-        let attempt = || format!("write the report {}", path.display());
+        let operation = || format!("write the report {}", path.display());
         let mut writer = BufWriter::new(file.writer());
-        serde_json::to_writer(&mut writer, report).or_cannot(attempt)?;
-        writer.write_all(b"\n").and_then(|()| writer.flush()).or_cannot(attempt)?;
+        serde_json::to_writer(&mut writer, report).context(operation)?;
+        writer.write_all(b"\n").and_then(|()| writer.flush()).context(operation)?;
         drop(writer);
         file.put_in_place()
     }

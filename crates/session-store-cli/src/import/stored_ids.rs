@@ -7,13 +7,13 @@ use std::path::Path;
 use session_store::{LogEntry, OpenStore, Store, StoreError, StoreExt};
 use uuid::Uuid;
 
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::import::ids::{self, Ids};
 use crate::import::records::ReadError;
 use crate::import::time;
 
 /// Finds what earlier imports stored. Lists of the store what it needs, and that once.
-pub(crate) struct Settler<'a> {
+pub(crate) struct StoredIds<'a> {
     store: &'a OpenStore,
     /// The stored ids by their path bits, below each session that was listed; `None` has the sessions.
     listed: HashMap<Option<Uuid>, HashMap<u128, Vec<Uuid>>>,
@@ -21,7 +21,7 @@ pub(crate) struct Settler<'a> {
     taken: HashSet<Ids>,
 }
 
-impl<'a> Settler<'a> {
+impl<'a> StoredIds<'a> {
     pub(crate) fn new(store: &'a OpenStore, taken: HashSet<Ids>) -> Self {
         Self { store, listed: HashMap::new(), taken }
     }
@@ -56,7 +56,7 @@ impl<'a> Settler<'a> {
     fn is_stored(&self, Ids { session_id, segment_id }: Ids) -> Result<bool, Failure> {
         self.store
             .exists(session_id, segment_id)
-            .or_cannot(|| format!("look for segment {segment_id} in {}", self.store.url()))
+            .context(|| format!("look for segment {segment_id} in {}", self.store.url()))
     }
 
     /// What was derived from this path at whatever time, and is no other file's.
@@ -64,7 +64,7 @@ impl<'a> Settler<'a> {
         let owner = ids::owner_of(relative);
         if !self.listed.contains_key(&owner) {
             let stored = list(self.store, owner)
-                .or_cannot(|| format!("list what is in {}", self.store.url()))?;
+                .context(|| format!("list what is in {}", self.store.url()))?;
             self.listed.insert(owner, by_path(stored));
         }
         let path = ids::path_bits(ids::derived(relative, 0));

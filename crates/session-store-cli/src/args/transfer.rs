@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
 use session_store::{SessionId, StoreUrl};
-use session_store_migrate::DEFAULT_JOBS;
+use session_store_migrate::{DEFAULT_JOBS, Selection};
 
+use super::time;
 use super::value::{UrlParser, id};
-use crate::select;
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
@@ -46,7 +46,7 @@ pub(crate) struct MigrateArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) follow: bool,
     /// How often to look whether FROM has moved
-    #[arg(long, requires = "follow", default_value = "500ms", value_parser = select::interval)]
+    #[arg(long, requires = "follow", default_value = "500ms", value_parser = time::interval)]
     pub(crate) interval: Duration,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
@@ -60,7 +60,7 @@ pub(crate) struct SelectionArgs {
     pub(crate) sessions: Vec<SessionId>,
     /// Only sessions that were made, or got a segment, at this time or later: a date, a time, or a span such
     /// as 7d. Ids that tell no time (all but UUID v7) are always taken
-    #[arg(long, value_name = "WHEN", value_parser = select::moment)]
+    #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     pub(crate) since: Option<SystemTime>,
     /// Leave the traces out
     #[arg(long)]
@@ -68,6 +68,19 @@ pub(crate) struct SelectionArgs {
     /// Leave the pods out
     #[arg(long)]
     pub(crate) no_pods: bool,
+}
+
+impl SelectionArgs {
+    /// Returns the selection as the migrate crate has it.
+    pub(crate) fn selection(&self) -> Selection {
+        let mut selection = Selection::default();
+        selection.sessions =
+            (!self.sessions.is_empty()).then(|| self.sessions.iter().copied().collect());
+        selection.since = self.since;
+        selection.traces = !self.no_traces;
+        selection.pods = !self.no_pods;
+        selection
+    }
 }
 
 /// How many at once.

@@ -10,7 +10,7 @@ use session_store_conformance::{CHECKS, Harness, Outcome, Report, Storage};
 
 use crate::args::QualifyArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, OrCannot};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::signal::StopSignal;
 use crate::store::open;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &QualifyArgs, out: &mut Output) -> Result<Exit, Failure>
     set_aside_what_is_in_use(&mut report);
     if out.is_json() {
         let told: serde_json::Value = serde_json::from_str(&report.to_json())
-            .or_cannot(|| String::from("write the report as JSON"))?;
+            .context(|| String::from("write the report as JSON"))?;
         out.json_line(&told)?;
     } else {
         out.line(report.to_string().trim_end())?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Subcommand};
 use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 
-use super::looking::SegmentArgs;
+use super::read::SegmentArgs;
 use super::value::{UrlParser, id};
 
 #[derive(clap::Args)]

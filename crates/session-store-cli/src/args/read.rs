@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use session_store::{SegmentId, SessionId, StoreUrl};
 
+use super::time;
 use super::value::{UrlParser, id};
-use crate::select;
 
 #[derive(clap::Args)]
 pub(crate) struct QualifyArgs {
@@ -91,7 +91,7 @@ pub(crate) struct TailArgs {
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// How often to look whether the log has moved
-    #[arg(long, requires = "follow", default_value = "500ms", value_parser = select::interval)]
+    #[arg(long, requires = "follow", default_value = "500ms", value_parser = time::interval)]
     pub(crate) interval: Duration,
     /// Print the segment's trace
     #[arg(long)]

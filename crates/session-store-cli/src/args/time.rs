@@ -1,29 +1,13 @@
-//! Arguments that say which part of a store, and when: times as people write them.
+//! Parsers of times and of durations.
 
 use std::time::{Duration, SystemTime};
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
-use session_store_migrate::Selection;
 
-use crate::args::SelectionArgs;
-
-impl SelectionArgs {
-    /// What the copy engine calls it.
-    pub(crate) fn selection(&self) -> Selection {
-        let mut selection = Selection::default();
-        selection.sessions =
-            (!self.sessions.is_empty()).then(|| self.sessions.iter().copied().collect());
-        selection.since = self.since;
-        selection.traces = !self.no_traces;
-        selection.pods = !self.no_pods;
-        selection
-    }
-}
-
-/// A time: RFC 3339, a local date or time, or a span before now.
-pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
+/// Parses a time: RFC 3339, a local date or time, or a span before now.
+pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
     moment_at(text, &Zoned::now()).map(Into::into).ok_or_else(|| {
         "not a time such as 2026-01-31, 2026-01-31T08:00:00Z or 7d (seven days ago)".to_owned()
     })
@@ -45,8 +29,8 @@ fn moment_at(text: &str, now: &Zoned) -> Option<Timestamp> {
     Some(now.checked_sub(span.abs()).ok()?.timestamp())
 }
 
-/// How long to wait between two looks.
-pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+/// Parses the pause between two polls: a positive duration.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
     parsed
         .and_then(|duration| Duration::try_from(duration).ok())

@@ -1,23 +1,24 @@
 //! The arguments of every command, and the help that they print.
 
-mod looking;
-mod moving;
+mod read;
+mod time;
+mod transfer;
 mod value;
-mod writing;
+mod write;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use self::looking::{
+pub(crate) use self::read::{
     CheckArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs, ShowArgs,
     StatArgs, TailArgs, TreeArgs,
 };
-pub(crate) use self::moving::{
-    ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, SelectionArgs, VerifyArgs,
+pub(crate) use self::transfer::{
+    ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, VerifyArgs,
 };
-pub(crate) use self::writing::{
+pub(crate) use self::write::{
     AppendArgs, CreateArgs, PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, RmArgs, TruncateArgs,
 };
 
