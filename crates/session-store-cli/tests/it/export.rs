@@ -1,16 +1,11 @@
 //! `export`: a file that is there when it is whole, and a backup on standard output.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::Command;
-use std::thread;
+use std::fs;
 
 use rstest::rstest;
+use test_deadlines::Process;
 
-use crate::program::{
-    Kind, NOWHERE, Place, SEGMENT, SESSION, append, has_signal, program, run, run_with,
-};
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
 
 /// A store with a log, a trace, an empty segment and two pods.
 pub(crate) fn populated(place: &Place, kind: Kind) -> String {
@@ -71,12 +66,20 @@ fn an_export_that_fails_leaves_nothing() {
 
 /// It waits for the lock of the second segment, with the first one, larger than what is kept back to be
 /// compressed, in the file.
+#[cfg(target_os = "linux")]
 #[rstest]
-fn an_export_that_is_interrupted_leaves_nothing(#[values("INT", "TERM", "HUP")] word: &str) {
-    if has_signal("SigIgn", "self") {
-        eprintln!("skipped: a signal is ignored here, as under nohup, and so by the program");
-        return;
-    }
+#[case::sigint(rustix::process::Signal::INT)]
+#[case::sigterm(rustix::process::Signal::TERM)]
+#[case::sighup(rustix::process::Signal::HUP)]
+fn an_export_that_is_interrupted_leaves_nothing(#[case] signal: rustix::process::Signal) {
+    use std::collections::HashSet;
+    use std::fs::File;
+    use std::path::PathBuf;
+
+    use test_deadlines::wait_until;
+
+    use crate::program::program_with_signals;
+
     let place = Place::new();
     let url = place.url(Kind::Fs, "from");
     append(&url, &format!("{{\"noise\":\"{}\"}}\n", noise(1 << 20)));
@@ -92,15 +95,13 @@ fn an_export_that_is_interrupted_leaves_nothing(#[values("INT", "TERM", "HUP")] 
     let before = place.listing();
 
     let file = place.path("a.tar.zst").display().to_string();
-    let mut child = program(["export", &url, &file]).spawn().expect("start the program");
-    let has_begun = || place.listing().iter().any(|found| !before.contains(found) && found.1 > 0);
-    while !has_begun() {
-        assert!(child.try_wait().expect("look at it").is_none(), "it ended before it was seen");
-        thread::yield_now();
-    }
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", word, &id]).status().expect("run kill").success());
-    assert_eq!(child.wait().expect("wait for it").code(), Some(130));
+    let child = Process::start(&mut program_with_signals(["export", &url, &file]));
+    wait_until("the first bytes of the backup", || {
+        assert!(child.is_running(), "it ended too early");
+        place.listing().iter().any(|found| !before.contains(found) && found.1 > 0)
+    });
+    child.signal(signal);
+    assert_eq!(child.wait().code(), Some(130));
     assert_eq!(place.listing(), before);
 }
 
@@ -164,7 +165,7 @@ fn as_json() {
 fn through_a_pipe() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
-    let output = program(["export", &url, "-"]).output().unwrap();
+    let output = Process::start(&mut program(["export", &url, "-"])).wait_with_output();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
     let to = place.url(Kind::Sqlite, "to");
     run_with(["restore", "-", &to], output.stdout).ok();
@@ -178,9 +179,9 @@ fn a_reader_that_goes_away_is_no_error() {
     // More than a pipe holds, and nothing that compresses.
     let words = (0..40_000_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     append(&url, &format!("{{\"text\":\"{}\"}}\n", words.collect::<String>()));
-    let mut child = program(["export", &url, "-"]).spawn().unwrap();
+    let mut child = Process::start(&mut program(["export", &url, "-"]));
     drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output();
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

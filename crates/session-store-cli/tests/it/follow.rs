@@ -1,16 +1,17 @@
 //! `migrate --follow`: in step until it is told to stop, and compared in the end.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command};
 
 use rstest::rstest;
+use rustix::process::Signal;
+use test_deadlines::Process;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run};
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program_with_signals, run};
 
 /// A follower that has copied everything there was.
-fn follower(from: &str, to: &str) -> Child {
+fn follower(from: &str, to: &str) -> Process {
     let args = ["migrate", from, to, "--follow", "--interval", "10ms"];
-    let mut child = program(args).spawn().expect("start the program");
+    let mut child = Process::start(&mut program_with_signals(args));
     let stderr = child.stderr.as_mut().expect("its messages are a pipe");
     let mut said = String::new();
     BufReader::new(stderr).read_line(&mut said).expect("read its messages");
@@ -18,24 +19,18 @@ fn follower(from: &str, to: &str) -> Child {
     child
 }
 
-fn signal(child: &Child, signal: &str) {
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("run kill");
-    assert!(sent.success());
-}
-
 /// What it printed, and its exit status.
-fn ended(mut child: Child) -> (String, Option<i32>) {
+fn ended(mut child: Process) -> (String, Option<i32>) {
     let mut printed = String::new();
     let mut stdout = child.stdout.take().expect("its output is a pipe");
     stdout.read_to_string(&mut printed).expect("read its output");
-    (printed, child.wait().expect("wait for it").code())
+    (printed, child.wait().code())
 }
 
 #[rstest]
 fn what_comes_before_the_signal_is_there_after_it(
     #[values(Kind::Fs, Kind::Sqlite)] to: Kind,
-    #[values("INT", "TERM")] word: &str,
+    #[values(Signal::INT, Signal::TERM)] signal: Signal,
 ) {
     let place = Place::new();
     let (from, to) = (place.url(Kind::Fs, "from"), place.url(to, "to"));
@@ -46,7 +41,7 @@ fn what_comes_before_the_signal_is_there_after_it(
     }
     run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
     run(["pods", "put", &from, "coder", "--session", SESSION]).ok();
-    signal(&child, word);
+    child.signal(signal);
     let (printed, status) = ended(child);
     assert_eq!(status, Some(0), "{printed}");
     assert!(printed.contains("21 entries copied (20 of them came meanwhile)"), "{printed}");
@@ -61,7 +56,7 @@ fn a_source_that_is_cut_is_followed_and_told() {
     let child = follower(&from, &to);
     run(["truncate", &from, SEGMENT, "1"]).ok();
     append(&from, "{\"d\":4}\n");
-    signal(&child, "TERM");
+    child.terminate();
     let (printed, status) = ended(child);
     assert_eq!(status, Some(0), "{printed}");
     assert!(printed.contains("the source was cut or replaced meanwhile"), "{printed}");

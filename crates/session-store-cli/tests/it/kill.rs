@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin};
+use std::process::ChildStdin;
 use std::thread::{self, JoinHandle};
 
 use rstest::rstest;
+use test_deadlines::Process;
 
 use crate::program::{Kind, Place, SEGMENT, SESSION, append, program, run};
 
@@ -17,10 +18,8 @@ fn entry(writer: usize, number: usize) -> String {
     format!("{{\"writer\":{writer},\"number\":{number},\"padding\":\"{padding}\"}}\n")
 }
 
-fn spawn(url: &str) -> Child {
-    program(["append", url, "--session", SESSION, "--segment", SEGMENT])
-        .spawn()
-        .expect("start the program")
+fn spawn(url: &str) -> Process {
+    Process::start(&mut program(["append", url, "--session", SESSION, "--segment", SEGMENT]))
 }
 
 /// Writes entries until the reader is gone, so that the program is always in the midst of one.
@@ -33,7 +32,7 @@ fn feed(mut stdin: ChildStdin, writer: usize) -> JoinHandle<()> {
     })
 }
 
-fn kill_after(child: &mut Child, printed_bytes: usize, busy: usize) -> Vec<usize> {
+fn kill_after(child: &mut Process, printed_bytes: usize, busy: usize) -> Vec<usize> {
     let mut stdout = child.stdout.take().expect("its output is a pipe");
     let mut printed = vec![0; printed_bytes];
     stdout.read_exact(&mut printed).expect("read its counts");
@@ -41,8 +40,7 @@ fn kill_after(child: &mut Child, printed_bytes: usize, busy: usize) -> Vec<usize
     for _ in 0..busy {
         std::hint::spin_loop();
     }
-    child.kill().expect("kill the program");
-    child.wait().expect("wait for the program");
+    child.kill();
     stdout.read_to_end(&mut printed).expect("read its last counts");
     let text = String::from_utf8(printed).expect("counts are UTF-8");
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -97,7 +95,7 @@ fn several_at_once(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         .collect();
     let mut counts = vec![Vec::new(); WRITERS];
     for (child, counts) in children.into_iter().zip(&mut counts) {
-        let output = child.wait_with_output().expect("wait for the program");
+        let output = child.wait_with_output();
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).expect("counts are UTF-8");
         counts.extend(text.lines().map(|count| count.parse::<usize>().expect("a count")));

@@ -1,14 +1,8 @@
 //! `migrate`: everything arrives, nothing is overwritten, and the exit status tells.
 
-use std::fs::File;
-use std::process::Command;
-use std::thread;
-
 use rstest::rstest;
 
-use crate::program::{
-    Kind, NOWHERE, Place, SEGMENT, SESSION, append, has_signal, program, run, run_with,
-};
+use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
 
 /// A store with a log, a trace, an empty segment and a pod.
 fn populated(place: &Place, kind: Kind) -> String {
@@ -127,12 +121,16 @@ fn a_store_is_not_copied_into_itself(#[values(Kind::Fs, Kind::Sqlite)] kind: Kin
     }
 }
 
+#[cfg(target_os = "linux")]
 #[rstest]
 fn a_report_that_is_interrupted_leaves_no_file(#[values("migrate", "verify")] command: &str) {
-    if has_signal("SigIgn", "self") {
-        eprintln!("skipped: a signal is ignored here, as under nohup, and so by the program");
-        return;
-    }
+    use std::fs::File;
+
+    use rustix::process::Signal;
+    use test_deadlines::{Process, wait_until};
+
+    use crate::program::{handles_signals, program_with_signals};
+
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     run(["migrate", &from, &to]).ok();
@@ -142,14 +140,13 @@ fn a_report_that_is_interrupted_leaves_no_file(#[values("migrate", "verify")] co
     held.iter().for_each(|lock| lock.lock().unwrap());
     let file = place.path("report.json");
     let arguments = [command, &from, &to, "--report", &file.display().to_string()];
-    let mut child = program(arguments).spawn().expect("start the program");
-    let id = child.id().to_string();
-    while !has_signal("SigCgt", &id) {
-        assert!(child.try_wait().expect("look at it").is_none(), "it ended before it was seen");
-        thread::yield_now();
-    }
-    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("run kill").success());
-    assert_eq!(child.wait().expect("wait for it").code(), Some(130));
+    let child = Process::start(&mut program_with_signals(arguments));
+    wait_until("the program to handle signals", || {
+        assert!(child.is_running(), "it ended too early");
+        handles_signals(child.id())
+    });
+    child.signal(Signal::INT);
+    assert_eq!(child.wait().code(), Some(130));
     let mut left = place.listing().into_iter();
     assert!(left.all(|(path, _)| !path.to_string_lossy().contains("report.json")));
 }

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 
+use test_deadlines::Process;
+
 use crate::program::{Kind, Place, SEGMENT, SESSION, program, run, run_with};
 
 #[test]
@@ -11,11 +13,11 @@ fn a_reader_that_goes_away_is_no_error() {
     let log = format!("{{\"text\":\"{}\"}}\n", "x".repeat(1_000)).repeat(1_000);
     run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], &log).ok();
 
-    let mut child = program(["show", &url, SEGMENT]).spawn().unwrap();
+    let mut child = Process::start(&mut program(["show", &url, SEGMENT]));
     let mut stdout = child.stdout.take().unwrap();
     stdout.read_exact(&mut [0; 10]).unwrap();
     drop(stdout);
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output();
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
@@ -24,12 +26,12 @@ fn a_reader_that_goes_away_is_no_error() {
 fn append_stops_where_nobody_hears_its_counts() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
-    let mut child =
-        program(["append", &url, "--session", SESSION, "--segment", SEGMENT]).spawn().unwrap();
+    let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT];
+    let mut child = Process::start(&mut program(args));
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"{}\n").unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(141), "it does not wait for more input");
+    assert_eq!(child.wait().code(), Some(141), "it does not wait for more input");
     assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");
 }
 

@@ -1,13 +1,14 @@
 //! Runs the program and looks at how it ended; places for stores that go away with the test.
 
 use std::ffi::OsStr;
-use std::fmt::Display;
+#[cfg(target_os = "linux")]
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+use test_deadlines::Process;
 
 /// What a run of the program left: its two outputs and its exit status.
 #[derive(Debug)]
@@ -41,6 +42,18 @@ pub(crate) fn program<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Com
     command
 }
 
+/// The program with its arguments, ready to run where no signal is ignored.
+///
+/// A shell starts its background jobs with SIGINT ignored, `nohup` ignores SIGHUP, and the processes of a test
+/// inherit both. The program leaves an ignored signal ignored, so a test of a signal resets it first.
+#[cfg(target_os = "linux")]
+pub(crate) fn program_with_signals<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_session-store")]);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// Runs the program with nothing on standard input.
 #[track_caller]
 pub(crate) fn run<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Ended {
@@ -53,16 +66,20 @@ pub(crate) fn run_with<I: AsRef<OsStr>>(
     args: impl IntoIterator<Item = I>,
     input: impl AsRef<[u8]>,
 ) -> Ended {
-    let mut child = program(args).spawn().expect("start the program");
-    let mut stdin = child.stdin.take().expect("its input is a pipe");
+    let mut child = Process::start(&mut program(args));
+    let stdin = child.stdin.as_mut().expect("its input is a pipe");
     // A program that ends early leaves input unread, which is its right.
     let _ = stdin.write_all(input.as_ref());
-    drop(stdin);
-    let output = child.wait_with_output().expect("wait for the program");
-    Ended {
-        stdout: String::from_utf8(output.stdout).expect("its output is UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("its messages are UTF-8"),
-        status: output.status.code(),
+    child.wait_with_output().into()
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: String::from_utf8(output.stdout).expect("its output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("its messages are UTF-8"),
+            status: output.status.code(),
+        }
     }
 }
 
@@ -125,12 +142,12 @@ pub(crate) fn append(url: &str, lines: &str) -> String {
     run_with(["append", url, "--session", SESSION, "--segment", SEGMENT], lines).ok()
 }
 
-/// Whether SIGHUP, SIGINT or SIGTERM is in a set of a process, as far as the system tells: `SigIgn` are those
-/// that it ignores, and so does what it starts; `SigCgt` those that it handles.
-pub(crate) fn has_signal(set: &str, process: impl Display) -> bool {
+/// Whether a process handles SIGHUP, SIGINT or SIGTERM, by `/proc`.
+#[cfg(target_os = "linux")]
+pub(crate) fn handles_signals(process: u32) -> bool {
     const THREE: u64 = 1 | 1 << 1 | 1 << 14;
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(':'));
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.unwrap_or_default() & THREE != 0
 }

@@ -1,11 +1,8 @@
 //! `qualify`: what it finds, and that it leaves a live store as it was.
 
-use std::process::Command;
-use std::thread;
-
 use rstest::rstest;
 
-use crate::program::{Kind, Place, append, program, run};
+use crate::program::{Kind, Place, append, run};
 
 #[rstest]
 fn a_live_store_passes_and_stays_as_it_was(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
@@ -55,21 +52,25 @@ fn a_filter_that_no_check_has_is_refused() {
     assert!(message.contains("no check has \"t99_\" in its id"), "{message}");
 }
 
+#[cfg(unix)]
 #[test]
 fn interrupted_it_leaves_a_live_store_as_it_was() {
+    use test_deadlines::{Process, wait_until};
+
+    use crate::program::program;
+
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{\"ours\":1}\n");
     let before = run(["ls", &url]).ok();
-    let mut child = program(["qualify", &url]).spawn().expect("start the program");
-    // A check is at work when a session is there that was not.
-    while run(["ls", &url]).stdout == before {
-        assert!(child.try_wait().expect("look at it").is_none(), "it ended before it was seen");
-        thread::yield_now();
-    }
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("run kill").success());
-    let ended = child.wait_with_output().expect("wait for it");
+    let child = Process::start(&mut program(["qualify", &url]));
+    // A new session is the work of a check.
+    wait_until("a check to begin", || {
+        assert!(child.is_running(), "it ended too early");
+        run(["ls", &url]).stdout != before
+    });
+    child.terminate();
+    let ended = child.wait_with_output();
     let message = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(3), "{message}");
     assert!(message.contains("it was interrupted after "), "{message}");

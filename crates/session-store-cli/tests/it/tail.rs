@@ -63,14 +63,16 @@ fn a_bad_line_is_named_and_passed_over_and_a_torn_end_is_no_line() {
 mod follow {
     use std::io::{BufRead, BufReader, Lines};
     use std::os::unix::process::ExitStatusExt;
-    use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
+    use std::process::{ChildStderr, ChildStdout, ExitStatus};
+
+    use test_deadlines::Process;
 
     use super::*;
     use crate::program::program;
 
     /// The program following a log. What it does is waited for by what it says.
     struct Follower {
-        child: Child,
+        child: Process,
         stdout: Option<Lines<BufReader<ChildStdout>>>,
         stderr: Lines<BufReader<ChildStderr>>,
     }
@@ -78,7 +80,7 @@ mod follow {
     impl Follower {
         fn start(url: &str, more: &[&str]) -> Self {
             let args = ["tail", url, SEGMENT, "-f", "--interval", "10ms"];
-            let mut child = program(args.iter().chain(more)).spawn().expect("start the program");
+            let mut child = Process::start(&mut program(args.iter().chain(more)));
             let stdout = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
             let stderr = child.stderr.take().expect("its messages are a pipe");
             Self { child, stdout, stderr: BufReader::new(stderr).lines() }
@@ -101,26 +103,12 @@ mod follow {
             assert!(message.contains(expected) && message.contains(SEGMENT), "{message}");
         }
 
-        fn signal(&self, signal: &str) {
-            let process = self.child.id().to_string();
-            let sent = Command::new("kill").args(["-s", signal, &process]).status();
-            assert!(sent.expect("send a signal").success());
-        }
-
-        /// Interrupts it, when it has printed and said no more than was read.
+        /// Terminates it. It must not have printed or reported more than was read.
         fn end(mut self) -> ExitStatus {
-            self.signal("INT");
+            self.child.terminate();
             assert!(self.stdout.as_mut().expect("it was not closed").next().is_none());
             assert!(self.stderr.next().is_none());
-            self.child.wait().expect("wait for the program")
-        }
-    }
-
-    impl Drop for Follower {
-        fn drop(&mut self) {
-            // One that has ended is gone either way.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            self.child.wait()
         }
     }
 
@@ -144,7 +132,7 @@ mod follow {
     }
 
     #[rstest]
-    fn what_is_appended_is_printed_until_it_is_interrupted(
+    fn what_is_appended_is_printed_until_it_is_terminated(
         #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
     ) {
         let (_place, url, mut follower) = followed(kind, 3, &["-n", "2"]);
@@ -153,7 +141,7 @@ mod follow {
         follower.prints(&log([4]));
         append(&url, &log(5..=40));
         follower.prints(&log(5..=40));
-        assert_eq!(follower.end().signal(), Some(2), "as any program that does not care");
+        assert_eq!(follower.end().signal(), Some(15), "it leaves the signal's default as it is");
     }
 
     #[rstest]
@@ -256,7 +244,7 @@ mod follow {
         let (_place, _url, mut follower) = followed(Kind::Fs, 1, &[]);
         follower.prints(&log([1]));
         drop(follower.stdout.take());
-        assert_eq!(follower.child.wait().unwrap().code(), Some(141));
+        assert_eq!(follower.child.wait().code(), Some(141));
         assert!(follower.stderr.next().is_none());
     }
 }

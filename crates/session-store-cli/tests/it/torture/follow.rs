@@ -55,7 +55,7 @@ fn nothing_is_missing_in_the_end(#[case] from: Backend, #[case] to: Backend) {
     let writer = Writer { store, session: SessionId::new(), segment: SegmentId::new() };
 
     let args = ["migrate", &source, &destination, "--follow", "--interval", "10ms"];
-    let mut follower = Running::start(&args);
+    let follower = Running::start(&args);
     let mut watched = Watched::new(&destination);
     for round in 0..ROUNDS {
         writer.write(round);
@@ -65,7 +65,7 @@ fn nothing_is_missing_in_the_end(#[case] from: Backend, #[case] to: Backend) {
             follower.wait_for(|| stock.arrived(&mut watched) == stock.entries());
         }
     }
-    follower.interrupt();
+    follower.terminate();
     assert_done(&follower.ended());
     Stock::open(&source).assert_whole_in(&destination);
 }

@@ -1,5 +1,7 @@
 //! A server that is killed in the middle of a copy, and comes back with what it acknowledged.
 
+use std::time::Duration;
+
 use rstest::rstest;
 
 use super::assert_done;
@@ -24,7 +26,7 @@ fn a_copy_whose_server_is_gone_is_resumed(#[case] how: &str, #[case] server_is_s
     let source = if how == "restore" { backup_of(&store) } else { store };
     let args = [how, &source, &destination];
 
-    let mut copy = Running::start(&args);
+    let copy = Running::start_for(&args, Duration::from_secs(1200));
     let mut watched = Watched::new(&destination);
     copy.wait_for(|| stock.arrived(&mut watched) >= stock.entries() / 3);
     server.kill();

@@ -49,7 +49,7 @@ fn kill_and_resume(
 }
 
 /// Kills the program some moments after so many entries have arrived, and says whether it was still at work.
-fn killed_at(mut copy: Running, aim: usize, moments: usize, stock: &Stock, url: &str) -> bool {
+fn killed_at(copy: Running, aim: usize, moments: usize, stock: &Stock, url: &str) -> bool {
     let mut watched = Watched::new(url);
     copy.wait_for(|| stock.arrived(&mut watched) >= aim);
     for _ in 0..moments % 300_000 {
@@ -114,7 +114,7 @@ fn a_killed_export_leaves_no_part_of_its_file() {
     let folder = tempfile::tempdir().expect("make a temporary directory");
     let file = folder.path().join("backup");
     let name = file.display().to_string();
-    let mut export = Running::start(&["export", &source, &name]);
+    let export = Running::start(&["export", &source, &name]);
     let begun = || folder.path().read_dir().expect("list a directory").count() > 0;
     export.wait_for(begun);
     export.kill();

@@ -1,54 +1,39 @@
-//! The program at work, which ends with the test whatever happens.
+//! The running program, which ends at its deadline or with the test.
 
-use std::io::Read;
-use std::process::{Child, Command, ExitStatus};
-use std::thread;
+use std::process::ExitStatus;
 use std::time::Duration;
+
+use test_deadlines::{Process, wait_until};
 
 use crate::program::{Ended, program};
 
-pub(super) struct Running(Child);
+pub(super) struct Running(Process);
 
 impl Running {
     pub(super) fn start<S: AsRef<str>>(args: &[S]) -> Self {
-        Self(program(args.iter().map(AsRef::as_ref)).spawn().expect("start the program"))
+        Self(Process::start(&mut program(args.iter().map(AsRef::as_ref))))
+    }
+
+    /// Starts a program that may run for the time `deadline`.
+    pub(super) fn start_for<S: AsRef<str>>(args: &[S], deadline: Duration) -> Self {
+        Self(Process::start_for(&mut program(args.iter().map(AsRef::as_ref)), deadline))
     }
 
     /// Waits for something that the program brings about, or for its end.
-    pub(super) fn wait_for(&mut self, mut reached: impl FnMut() -> bool) {
-        while self.0.try_wait().expect("look at the program").is_none() && !reached() {
-            thread::sleep(Duration::from_micros(300));
-        }
+    pub(super) fn wait_for(&self, mut reached: impl FnMut() -> bool) {
+        wait_until("the program's work", || !self.0.is_running() || reached());
     }
 
-    /// As Ctrl-C does.
-    pub(super) fn interrupt(&self) {
-        let process = self.0.id().to_string();
-        let sent = Command::new("kill").args(["-s", "INT", &process]).status();
-        assert!(sent.expect("send a signal").success());
+    pub(super) fn terminate(&self) {
+        self.0.terminate();
     }
 
-    pub(super) fn kill(mut self) -> ExitStatus {
-        self.0.kill().expect("kill the program");
-        self.0.wait().expect("wait for the program")
+    pub(super) fn kill(self) -> ExitStatus {
+        self.0.kill()
     }
 
     /// Waits for its end.
-    pub(super) fn ended(mut self) -> Ended {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        let outputs = (self.0.stdout.take(), self.0.stderr.take());
-        let (mut out, mut err) = (outputs.0.expect("a pipe"), outputs.1.expect("a pipe"));
-        out.read_to_string(&mut stdout).expect("its output is UTF-8");
-        err.read_to_string(&mut stderr).expect("its messages are UTF-8");
-        let status = self.0.wait().expect("wait for the program").code();
-        Ended { stdout, stderr, status }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // One that has ended is gone either way.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    pub(super) fn ended(self) -> Ended {
+        self.0.wait_with_output().into()
     }
 }
