@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use session_store_core::{SegmentId, SessionId};
+use test_servers::RedisServer;
 
 use crate::measure;
-use crate::redis::Server;
 use crate::redis::raw::Raw as Connection;
 use crate::sqlite::raw::Raw;
 use crate::{Answer, Done};
@@ -111,7 +111,7 @@ pub(super) fn into_files(root: &Path) -> Box<Insert<'_>> {
 }
 
 /// Pushes each log in one command.
-pub(super) fn into_server(server: &Server) -> Answer<Box<Insert<'static>>> {
+pub(super) fn into_server(server: &RedisServer) -> Answer<Box<Insert<'static>>> {
     let mut connection = Connection::connect(server)?;
     Ok(Box::new(move |session, segment, lines| {
         connection.turn_to(session, segment);

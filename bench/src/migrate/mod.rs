@@ -9,11 +9,11 @@ use session_store_fs::FsStore;
 use session_store_migrate::{MigrateOptions, Opened, Phase, Progress, migrate};
 use session_store_redis::RedisStore;
 use session_store_sqlite::SqliteStore;
+use test_servers::RedisServer;
 
 use crate::finding::{Finding, Goal};
 use crate::measure::{Side, in_turn};
 use crate::plan::{Bench, Plan};
-use crate::redis::Server;
 use crate::{Answer, Done};
 
 pub(crate) const BENCHES: [Bench; 3] = [
@@ -80,11 +80,11 @@ fn fs_to_redis(plan: &Plan) -> Answer<Vec<Finding>> {
         plan,
         FS_REDIS,
         &|| {
-            let server = Server::start()?;
+            let server = RedisServer::start_in_memory(&[]);
             copied(&store, || Ok(RedisStore::open_or_create(&server.url())?))
         },
         &|| {
-            let server = Server::start()?;
+            let server = RedisServer::start_in_memory(&[]);
             let mut insert = by_hand::into_server(&server)?;
             by_hand::timed(&by_hand::Files(&source), &mut insert, None)
         },

@@ -3,18 +3,17 @@
 mod growth;
 pub(crate) mod raw;
 mod read;
-mod server;
 mod threads;
 mod write;
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_redis::RedisStore;
+use test_servers::RedisServer;
 
 use crate::Answer;
 use crate::crowd::HasStore;
 use crate::plan::Bench;
 use raw::Raw;
-pub(crate) use server::Server;
 
 pub(crate) const BENCHES: [Bench; 6] =
     [write::ONE, write::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
@@ -25,12 +24,12 @@ pub(crate) struct Bed {
     session: SessionId,
     segment: SegmentId,
     /// Ended after the store's connections.
-    server: Server,
+    server: RedisServer,
 }
 
 impl Bed {
     pub(crate) fn new() -> Answer<Self> {
-        let server = Server::start()?;
+        let server = RedisServer::start_in_memory(&[]);
         let store = RedisStore::open_or_create(&server.url())?;
         Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
     }

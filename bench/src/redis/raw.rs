@@ -3,9 +3,9 @@
 use redis::{Connection, Script};
 use serde_json::value::RawValue;
 use session_store_core::{SegmentId, SessionId};
+use test_servers::RedisServer;
 use uuid::Uuid;
 
-use super::Server;
 use crate::{Answer, Done};
 
 /// The backend's script that appends, put together as the backend does.
@@ -27,7 +27,7 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) fn connect(server: &Server) -> Answer<Self> {
+    pub(crate) fn connect(server: &RedisServer) -> Answer<Self> {
         let mut connection = redis::Client::open(server.url())?.get_connection()?;
         redis::cmd("SCRIPT").arg("LOAD").arg(APPEND).exec(&mut connection)?;
         let hash = Script::new(APPEND).get_hash().to_owned();

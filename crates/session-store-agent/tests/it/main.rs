@@ -1,7 +1,6 @@
 //! Tests of the agent layer through its public interface, over stores that fail, race and forget.
 
 mod branch;
-mod example;
 mod flaky;
 mod interleave;
 mod lost;

@@ -55,7 +55,7 @@ impl Track {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
-#[case::redis("redis+unix")]
+#[case::redis("redis")]
 fn one_wins_each_round(#[case] scheme: &str) {
     let start = entry("{\"kind\":\"segment_start\"}");
     let mut track = Track::new(scheme, &start);
@@ -73,7 +73,7 @@ fn one_wins_each_round(#[case] scheme: &str) {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
-#[case::redis("redis+unix")]
+#[case::redis("redis")]
 fn who_loses_forks_and_no_entry_is_lost_or_doubled(#[case] scheme: &str) {
     const FORKING_ROUNDS: usize = 4;
     let mut track = Track::new(scheme, &entry("{\"kind\":\"segment_start\"}"));
@@ -100,7 +100,7 @@ fn who_loses_forks_and_no_entry_is_lost_or_doubled(#[case] scheme: &str) {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
-#[case::redis("redis+unix")]
+#[case::redis("redis")]
 fn nobody_wins_a_log_that_was_cut_and_has_grown_back(#[case] scheme: &str) {
     let log = [entry("{\"n\":0}"), entry("{\"n\":1}")];
     let mut track = Track::new(scheme, &log[0]);
@@ -116,7 +116,7 @@ fn nobody_wins_a_log_that_was_cut_and_has_grown_back(#[case] scheme: &str) {
 #[rstest]
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
-#[case::redis("redis+unix")]
+#[case::redis("redis")]
 fn all_who_open_a_new_pod_end_in_one_session(#[case] scheme: &str) {
     let mut track = Track::new(scheme, &entry("{}"));
     let before = track.store.list_sessions().unwrap().len();

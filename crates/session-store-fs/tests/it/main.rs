@@ -7,7 +7,6 @@ mod layout;
 mod limits;
 mod listing;
 mod lookup;
-mod outage;
 mod pages;
 mod pods;
 mod power;

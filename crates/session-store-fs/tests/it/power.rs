@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 
 use session_store_core::{Durability, SessionId, Store};
 use session_store_fs::{FsOptions, FsStore};
+use test_servers::power_cut::{self, step};
 use uuid::Uuid;
 
-use crate::outage::{self, step};
 use crate::{Fixture, entry, numbered};
 
 /// Where the child finds its store, and how durable it shall be.
@@ -28,7 +28,7 @@ fn survives(durability: Durability, patience: usize) -> bool {
         child.env(JOB, format!("{durability} {}", root.display()));
         child
     };
-    outage::survives(patience, writer, |root, steps| {
+    power_cut::survives(patience, writer, |root, steps| {
         let folder = tempfile::tempdir().unwrap();
         let number = std::cell::Cell::new(0);
         let fresh = || -> Box<dyn Store> {
@@ -36,7 +36,7 @@ fn survives(durability: Durability, patience: usize) -> bool {
             let root = folder.path().join(number.get().to_string());
             Box::new(FsStore::open_or_create(root).unwrap())
         };
-        FsStore::open(root).is_ok_and(|store| outage::holds(&store, steps, fresh))
+        FsStore::open(root).is_ok_and(|store| power_cut::holds(&store, steps, fresh))
     })
 }
 
@@ -70,11 +70,11 @@ fn torture_sync_saves_more_than_it_can_name() {
         child.env(JOB, root).stdin(Stdio::piped());
         child
     };
-    let survived = outage::survives(1, writer, |root, _| {
+    let survived = power_cut::survives(1, writer, |root, _| {
         let fixture = Fixture::new();
         let expected = fixture.open();
         fill(&expected);
-        outage::content(&FsStore::open(root).unwrap()) == outage::content(&expected)
+        power_cut::content(&FsStore::open(root).unwrap()) == power_cut::content(&expected)
     });
     assert!(survived);
 }
@@ -171,7 +171,7 @@ fn torture_no_cut_brings_a_former_head_back() {
         child.env(JOB, root).stdin(Stdio::piped());
         child
     };
-    let survived = outage::survives(1, writer, |root, _| {
+    let survived = power_cut::survives(1, writer, |root, _| {
         let store = FsStore::open(root).unwrap();
         let head = store.head(Uuid::max().into(), Uuid::max().into()).unwrap().unwrap();
         head.entries() == 3 && head.to_string() != fs::read_to_string(former_head(root)).unwrap()

@@ -6,15 +6,14 @@ use std::thread;
 
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::RedisStore;
+use test_servers::{RedisCluster, RedisServer};
 
 use crate::failover::open;
 use crate::load::{Progress, RaiseAtEnd, amount};
-use crate::servers::Server;
-use crate::servers::cluster::Cluster;
 
 #[test]
 fn connections_that_are_killed_break_no_large_change() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = open(&server.url());
     let kills = amount("KILLS", 100);
     let lost = change_during(&store, |progress| {
@@ -32,7 +31,7 @@ fn connections_that_are_killed_break_no_large_change() {
 
 #[test]
 fn crashes_break_no_large_change() {
-    let mut server = Server::start(&[]);
+    let mut server = RedisServer::start_durable(&[]);
     let store = open(&server.url());
     let crashes = amount("CRASHES", 4);
     let lost = change_during(&store, |progress| {
@@ -48,7 +47,7 @@ fn crashes_break_no_large_change() {
 
 #[test]
 fn slots_that_move_break_no_large_change() {
-    let cluster = Cluster::start();
+    let cluster = RedisCluster::start_in_memory();
     let store = open(&cluster.url());
     let rounds = amount("ROUNDS", 3);
     let lost = change_during(&store, |progress| {
@@ -64,13 +63,13 @@ fn slots_that_move_break_no_large_change() {
 
 #[test]
 fn takeovers_break_no_large_change() {
-    let mut cluster = Cluster::start_replicated(&[]);
+    let mut cluster = RedisCluster::start_replicated(&[]);
     let store = open(&cluster.url());
     let takeovers = amount("TAKEOVERS", 2);
     change_during(&store, |progress| {
         for takeover in 0..takeovers {
             progress.wait_for_more(3);
-            cluster.lose_master(takeover % 3);
+            cluster.fail_over_killed_master(takeover % 3);
         }
         progress.wait_for_more(3);
     });

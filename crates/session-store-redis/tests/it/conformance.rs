@@ -7,10 +7,8 @@ use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use session_store_conformance::{Storage, conformance_tests};
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_redis::{RedisOptions, RedisStore};
+use test_servers::{RedisCluster, RedisServer};
 use uuid::Uuid;
-
-use crate::servers::Server;
-use crate::servers::cluster::Cluster;
 
 /// A storage: a prefix that nobody else has, on servers that the tests of this process share.
 struct Prefixed {
@@ -84,7 +82,7 @@ fn prefix() -> String {
 mod server {
     use super::*;
 
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+    static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
 
     fn storage() -> Prefixed {
         let command = |command: &Cmd| command.query(&mut SERVER.connection());
@@ -104,7 +102,7 @@ mod server {
 mod cluster {
     use super::*;
 
-    static CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::start);
+    static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(RedisCluster::start_in_memory);
 
     fn storage() -> Prefixed {
         Prefixed {

@@ -8,11 +8,10 @@ use std::time::Duration;
 use rstest::rstest;
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::{RedisOptions, RedisStore};
+use test_deadlines::wait_until;
+use test_servers::{RedisCluster, RedisServer, SentinelGroup};
 
 use crate::load::{self, Progress, RaiseAtEnd, WRITERS, amount};
-use crate::servers::cluster::Cluster;
-use crate::servers::sentinel::Group;
-use crate::servers::{Server, wait_for};
 
 pub(crate) fn open(url: &str) -> RedisStore {
     let mut options = RedisOptions::new();
@@ -40,16 +39,16 @@ impl<'a> Log<'a> {
     }
 
     /// Has one more entry acknowledged by the master, and lost with it.
-    fn lose_an_entry(&self, master: &mut Server, replica: &Server) {
+    fn lose_an_entry(&self, master: &mut RedisServer, replica: &RedisServer) {
         let Self { store, session, segment, kept } = *self;
-        wait_for("the replica to be in step", || replica.is_in_step_with(master));
-        replica.signal("STOP");
+        wait_until("the replica to be in step", || replica.is_in_step_with(master));
+        replica.pause();
         let mut cut = redis::cmd("CLIENT");
         cut.arg(&["KILL", "TYPE", "replica"]);
         assert_eq!(cut.query::<i64>(&mut master.connection()).unwrap(), 1);
         let lost = store.append_if(session, segment, Some(kept), &[entry(0, 1)]).unwrap();
         master.kill();
-        replica.signal("CONT");
+        replica.resume();
 
         let append = |head| store.append_if(session, segment, Some(head), &[entry(0, 2)]);
         let error = append(lost).unwrap_err();
@@ -66,37 +65,39 @@ impl<'a> Log<'a> {
 
 #[test]
 fn a_writer_whose_entries_were_lost_gets_a_conflict() {
-    let mut group = Group::start();
+    let mut group = SentinelGroup::start();
     let store = open(&group.url());
     Log::begin(&store).lose_an_entry(&mut group.master, &group.replica);
 }
 
 #[test]
 fn a_writer_whose_entries_a_cluster_lost_gets_a_conflict() {
-    let mut cluster = Cluster::start_replicated(&[]);
+    let mut cluster = RedisCluster::start_replicated(&[]);
     let store = open(&cluster.url());
     let log = Log::begin(&store);
-    let index = cluster.node_with(&format!("*:log:{}:*", log.session));
-    log.lose_an_entry(&mut cluster.nodes[index], &cluster.replicas[index]);
+    let index = cluster.master_with_key(&format!("*:log:{}:*", log.session));
+    log.lose_an_entry(&mut cluster.masters[index], &cluster.replicas[index]);
 }
 
 #[test]
 fn a_failover_under_writers_leaves_no_gap_and_nothing_twice() {
-    let mut group = Group::start();
+    let mut group = SentinelGroup::start();
     let store = open(&group.url());
     write_during(&store, |progress| {
         progress.wait_for_more(50);
         group.master.kill();
-        wait_for("the replica to take over", || group.replica.is_master());
+        wait_until("the replica to take over", || group.replica.is_master());
         progress.wait_for_more(50);
     });
 }
 
 #[rstest]
-#[case::killed(Cluster::lose_master)]
-#[case::stalled(Cluster::stall_master)]
-fn takeovers_in_a_cluster_leave_no_gap_and_nothing_twice(#[case] trouble: fn(&mut Cluster, usize)) {
-    let mut cluster = Cluster::start_replicated(&[]);
+#[case::killed(RedisCluster::fail_over_killed_master)]
+#[case::stalled(RedisCluster::fail_over_paused_master)]
+fn takeovers_in_a_cluster_leave_no_gap_and_nothing_twice(
+    #[case] trouble: fn(&mut RedisCluster, usize),
+) {
+    let mut cluster = RedisCluster::start_replicated(&[]);
     let store = open(&cluster.url());
     let takeovers = amount("TAKEOVERS", 2);
     write_during(&store, |progress| {
@@ -112,7 +113,7 @@ fn takeovers_in_a_cluster_leave_no_gap_and_nothing_twice(#[case] trouble: fn(&mu
 fn masters_that_hand_over_while_slots_move_lose_and_repeat_nothing() {
     // Only who is asked to takes over, however slow this machine is.
     let patient = ["--cluster-replica-no-failover", "yes", "--cluster-node-timeout", "5000"];
-    let mut cluster = Cluster::start_replicated(&patient);
+    let mut cluster = RedisCluster::start_replicated(&patient);
     let store = open(&cluster.url());
     let handovers = amount("HANDOVERS", 3);
     let mut moves = 0;

@@ -7,36 +7,35 @@ use std::time::Duration;
 use redis::RedisResult;
 use rstest::rstest;
 use session_store_redis::{RedisOptions, RedisStore};
+use test_servers::{RedisCluster, RedisServer};
 
 use crate::load::{WRITERS, amount, write_during};
-use crate::servers::Server;
-use crate::servers::cluster::Cluster;
 
 /// The servers of a test: one, or a Cluster.
 enum Servers {
-    One(Server),
-    Cluster(Cluster),
+    One(RedisServer),
+    Cluster(RedisCluster),
 }
 
 impl Servers {
     fn one() -> Self {
-        Self::One(Server::start(&[]))
+        Self::One(RedisServer::start_durable(&[]))
     }
 
     fn cluster() -> Self {
-        Self::Cluster(Cluster::start_with(&[]))
+        Self::Cluster(RedisCluster::start_durable())
     }
 
-    fn nodes(&mut self) -> &mut [Server] {
+    fn nodes(&mut self) -> &mut [RedisServer] {
         match self {
             Self::One(server) => std::slice::from_mut(server),
-            Self::Cluster(cluster) => &mut cluster.nodes,
+            Self::Cluster(cluster) => &mut cluster.masters,
         }
     }
 
-    fn wait_until_whole(&self) {
+    fn wait_until_complete(&self) {
         if let Self::Cluster(cluster) = self {
-            cluster.wait_until_whole();
+            cluster.wait_until_complete();
         }
     }
 
@@ -59,7 +58,7 @@ fn killed_connections_lose_and_repeat_nothing(#[case] mut servers: Servers) {
     let kills = amount("KILLS", 500);
     let mut killed = 0;
     let record = write_during(&store, || {
-        let mut connections: Vec<_> = servers.nodes().iter().map(Server::connection).collect();
+        let mut connections: Vec<_> = servers.nodes().iter().map(RedisServer::connection).collect();
         while killed < kills {
             for connection in &mut connections {
                 killed += kill_all(connection).unwrap();
@@ -89,9 +88,9 @@ fn stalls_lose_and_repeat_nothing(#[case] mut servers: Servers) {
         for stall in 0..stalls {
             let nodes = servers.nodes();
             let node = &nodes[stall % nodes.len()];
-            node.signal("STOP");
+            node.pause();
             thread::sleep(Duration::from_millis(700));
-            node.signal("CONT");
+            node.resume();
             thread::sleep(Duration::from_millis(200));
         }
     });
@@ -113,7 +112,7 @@ fn crashes_lose_and_repeat_nothing(#[case] mut servers: Servers) {
             let index = crash % nodes.len();
             nodes[index].kill();
             nodes[index].restart();
-            servers.wait_until_whole();
+            servers.wait_until_complete();
             thread::sleep(Duration::from_millis(300));
         }
     });

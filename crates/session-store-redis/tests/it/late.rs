@@ -5,14 +5,12 @@ use session_store_core::{
     Head, LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, TraceEntry,
 };
 use session_store_redis::RedisStore;
-
-use crate::servers::Server;
-use crate::servers::proxy::Proxy;
+use test_servers::{LossyProxy, RedisServer};
 
 /// A server, the network before it, a store that uses the network, and one that does not.
 struct Setting {
-    _server: Server,
-    proxy: Proxy,
+    _server: RedisServer,
+    proxy: LossyProxy,
     far: RedisStore,
     near: RedisStore,
     session: SessionId,
@@ -25,10 +23,10 @@ type State = (Vec<LogEntry>, Option<Head>, Vec<TraceEntry>, Vec<PodName>, Vec<Se
 impl Setting {
     /// With a segment of three entries, a trace and a pod.
     fn new() -> Self {
-        let server = Server::start_fleeting(&[]);
-        let proxy = Proxy::before(&server);
+        let server = RedisServer::start_in_memory(&[]);
+        let proxy = LossyProxy::start(&server);
         let near = RedisStore::open_or_create(&server.url()).unwrap();
-        let far = RedisStore::open(&format!("redis://127.0.0.1:{}", proxy.port)).unwrap();
+        let far = RedisStore::open(&proxy.url()).unwrap();
         let (session, segment) = (SessionId::new(), SegmentId::new());
         far.create_segment(session, segment, &entries(3)).unwrap();
         far.append(session, segment, &entries(1)[0]).unwrap();
@@ -132,31 +130,31 @@ fn a_change_whose_reply_is_lost_is_done_once(
         change.make(&other);
         other.state()
     };
-    at.proxy.lose_a_reply();
+    at.proxy.lose_next_reply();
     change.make(&at);
-    assert!(at.proxy.has_lost_it());
+    assert!(at.proxy.has_lost_reply());
     let after = at.state();
     assert_ne!(after, before);
     assert_eq!((&after.0, &after.2, &after.3), (&expected.0, &expected.2, &expected.3));
     assert_eq!(after.4.len(), expected.4.len());
-    at.proxy.send_again();
+    at.proxy.resend_requests();
     assert_eq!(at.state(), after, "copies that arrive late change nothing");
 }
 
 #[test]
 fn a_late_copy_does_not_undo_what_others_did_since() {
     let at = Setting::new();
-    at.proxy.lose_a_reply();
+    at.proxy.lose_next_reply();
     at.far.put_pod(&name("old"), &Pod::new(SessionId::new(), None)).unwrap();
     let newer = Pod::new(at.session, Some(at.segment));
     at.near.put_pod(&name("old"), &newer).unwrap();
-    at.proxy.send_again();
+    at.proxy.resend_requests();
     assert_eq!(at.near.read_pod(&name("old")).unwrap(), Some(newer));
 
-    at.proxy.lose_a_reply();
+    at.proxy.lose_next_reply();
     at.far.append(at.session, at.segment, &entries(1)[0]).unwrap();
     at.near.delete_session(at.session).unwrap();
-    at.proxy.send_again();
+    at.proxy.resend_requests();
     assert!(at.near.list_sessions().unwrap().is_empty());
 }
 
@@ -164,16 +162,16 @@ fn a_late_copy_does_not_undo_what_others_did_since() {
 fn what_was_refused_is_not_done_later() {
     let at = Setting::new();
     let segment = SegmentId::new();
-    at.proxy.lose_a_reply();
+    at.proxy.lose_next_reply();
     let error = at.far.truncate(at.session, segment, 0).unwrap_err();
     assert!(error.is_not_found(), "{error:?}");
     at.near.create_segment(at.session, segment, &entries(2)).unwrap();
-    at.proxy.send_again();
+    at.proxy.resend_requests();
     assert_eq!(at.near.read_entry_count(at.session, segment).unwrap(), 2);
 
-    at.proxy.lose_a_reply();
+    at.proxy.lose_next_reply();
     assert!(!at.far.delete_pod(&name("new")).unwrap());
     at.near.put_pod(&name("new"), &Pod::new(at.session, None)).unwrap();
-    at.proxy.send_again();
+    at.proxy.resend_requests();
     assert!(at.near.read_pod(&name("new")).unwrap().is_some());
 }

@@ -7,13 +7,14 @@ use std::thread;
 use rstest::rstest;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::RedisStore;
+use test_deadlines::wait_until;
+use test_servers::RedisServer;
 
 use crate::open::{kind, shown, works};
-use crate::servers::{Server, wait_for};
 
 #[test]
 fn a_full_server_is_a_definite_error_and_room_can_be_made() {
-    let server = Server::start_fleeting(&["--maxmemory", "8mb"]);
+    let server = RedisServer::start_in_memory(&["--maxmemory", "8mb"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let entry = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(100_000))).unwrap();
@@ -45,7 +46,7 @@ fn a_full_server_is_a_definite_error_and_room_can_be_made() {
 
 #[test]
 fn an_entry_that_the_server_would_not_take_is_too_large() {
-    let server = Server::start_fleeting(&["--proto-max-bulk-len", "1mb"]);
+    let server = RedisServer::start_in_memory(&["--proto-max-bulk-len", "1mb"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let entry = |size: usize| {
@@ -63,7 +64,7 @@ fn an_entry_that_the_server_would_not_take_is_too_large() {
 
 #[test]
 fn a_script_of_others_that_runs_too_long_is_waited_for() {
-    let server = Server::start_fleeting(&["--busy-reply-threshold", "20"]);
+    let server = RedisServer::start_in_memory(&["--busy-reply-threshold", "20"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -71,7 +72,7 @@ fn a_script_of_others_that_runs_too_long_is_waited_for() {
             endless.arg("while true do end").arg(0).exec(&mut server.connection()).unwrap_err();
         });
         let mut raw = server.connection();
-        wait_for("the server to be busy", || {
+        wait_until("the server to be busy", || {
             redis::cmd("PING").exec(&mut raw).is_err_and(|error| error.code() == Some("BUSY"))
         });
         let waiting = scope.spawn(|| works(&store));
@@ -84,7 +85,7 @@ fn a_script_of_others_that_runs_too_long_is_waited_for() {
 #[case("log")]
 #[case("entries")]
 fn a_log_of_which_a_half_is_lost_is_no_log(#[case] half: &str, #[values(1, 2)] changes: usize) {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let entry = || LogEntry::from_json("{}").unwrap();

@@ -7,8 +7,7 @@ use std::thread;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::RedisStore;
-
-use crate::servers::wait_for;
+use test_deadlines::wait_until;
 
 pub(crate) const WRITERS: usize = 8;
 
@@ -96,7 +95,7 @@ impl Progress {
     pub(crate) fn wait_for_more(&self, more: usize) {
         let now = || self.0.iter().map(|count| count.load(Ordering::SeqCst));
         let enough: Vec<_> = now().map(|count| count + more).collect();
-        wait_for("every writer to get on", || now().zip(&enough).all(|(count, &e)| count >= e));
+        wait_until("every writer to get on", || now().zip(&enough).all(|(count, &e)| count >= e));
     }
 }
 

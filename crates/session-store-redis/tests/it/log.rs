@@ -6,10 +6,9 @@ use std::thread;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 use session_store_redis::{RedisOptions, RedisStore};
+use test_servers::RedisServer;
 
-use crate::servers::Server;
-
-static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
 
 fn store(prefix: &str) -> RedisStore {
     RedisOptions::new().create(true).prefix(prefix).open(&SERVER.url()).unwrap()
@@ -54,7 +53,7 @@ fn batches_of_many_entries_or_bytes_are_staged_and_nothing_is_left_over() {
 
 #[test]
 fn a_new_log_of_many_bytes_is_staged_at_once_and_nothing_is_left_over() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
     let (first, second) = (entries("first", 200, 1000), entries("second", 100, 1000));
@@ -67,13 +66,13 @@ fn a_new_log_of_many_bytes_is_staged_at_once_and_nothing_is_left_over() {
     assert_eq!(staged(&server), [""; 0]);
 }
 
-fn staged(server: &Server) -> Vec<String> {
+fn staged(server: &RedisServer) -> Vec<String> {
     redis::cmd("KEYS").arg("*:staging:*").query(&mut server.connection()).unwrap()
 }
 
 #[test]
 fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let rules = ["reset", "on", ">secret", "~*", "+@all", "-rpushx"];
     redis::cmd("ACL")
         .arg("SETUSER")
@@ -81,7 +80,7 @@ fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
         .arg(&rules)
         .exec(&mut server.connection())
         .unwrap();
-    let url = format!("redis://user:secret@127.0.0.1:{}", server.port);
+    let url = format!("redis://user:secret@127.0.0.1:{}", server.port());
     let store = RedisStore::open_or_create(&url).unwrap();
     let (session, segment) = ids();
     let log = entries("some", 200, 1000);
@@ -98,7 +97,7 @@ fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
 
 #[test]
 fn what_was_staged_for_a_full_server_is_not_in_the_way_of_others() {
-    let server = Server::start_fleeting(&["--maxmemory", "24mb"]);
+    let server = RedisServer::start_in_memory(&["--maxmemory", "24mb"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
     let error = store.append_all(session, segment, &entries("large", 60, 1_000_000)).unwrap_err();
@@ -148,7 +147,7 @@ fn a_long_read_meets_appends_and_is_of_the_moment_of_its_head() {
 
 #[test]
 fn a_read_never_asks_for_much_at_once() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
     // What came first says nothing about the sizes of what follows.
@@ -180,7 +179,7 @@ fn a_long_trace_is_read_in_parts() {
 
 #[test]
 fn an_append_to_a_known_segment_is_one_command() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
     let entry = &entries("one", 1, 10)[0];
@@ -195,7 +194,7 @@ fn an_append_to_a_known_segment_is_one_command() {
 }
 
 /// How often clients have called these commands.
-fn calls(server: &Server, names: &[&str]) -> u64 {
+fn calls(server: &RedisServer, names: &[&str]) -> u64 {
     let info: String =
         redis::cmd("INFO").arg("commandstats").query(&mut server.connection()).unwrap();
     let calls = |line: &str| {

@@ -11,5 +11,4 @@ mod log;
 mod open;
 mod reshard;
 mod sentinels;
-mod servers;
 mod tls;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::{RedisOptions, RedisStore};
-
-use crate::servers::{Server, free_port};
+use test_servers::{RedisServer, free_port};
 
 pub(crate) fn works(store: &RedisStore) {
     let (session, segment) = (SessionId::new(), SegmentId::new());
@@ -45,7 +44,7 @@ fn a_server_that_is_not_there_is_named(#[case] scheme: &str) {
 
 #[test]
 fn a_store_that_is_not_there_is_not_created() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let error = RedisStore::open(&server.url()).unwrap_err();
     assert_eq!(kind(&error), Some(ErrorKind::NotFound), "{error:?}");
     let keys: usize = redis::cmd("DBSIZE").query(&mut server.connection()).unwrap();
@@ -57,7 +56,7 @@ fn a_store_that_is_not_there_is_not_created() {
 
 #[test]
 fn what_is_no_store_is_refused() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let set = |version: &str| {
         let mut set = redis::cmd("SET");
         let key = "session-store:{format}:version";
@@ -78,8 +77,8 @@ fn what_is_no_store_is_refused() {
 
 #[test]
 fn a_login_is_needed_and_never_shown() {
-    let server = Server::start_fleeting(&["--requirepass", "hunter2"]);
-    let with = |login: &str| format!("redis://{login}127.0.0.1:{}", server.port);
+    let server = RedisServer::start_in_memory(&["--requirepass", "hunter2"]);
+    let with = |login: &str| format!("redis://{login}127.0.0.1:{}", server.port());
     let store = RedisStore::open_or_create(&with(":hunter2@")).unwrap();
     works(&store);
     works(&RedisStore::open(&with("default:hunter2@")).unwrap());
@@ -93,7 +92,7 @@ fn a_login_is_needed_and_never_shown() {
 
 #[test]
 fn a_socket_is_a_place_too() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let url = format!("redis+unix://{}?db=2", server.socket().display());
     works(&RedisStore::open_or_create(&url).unwrap());
     works(&RedisStore::open(&format!("{}/2", server.url())).unwrap());
@@ -101,7 +100,7 @@ fn a_socket_is_a_place_too() {
 
 #[test]
 fn other_keys_are_left_alone() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let mut raw = server.connection();
     let strays = ["stray", "session-store", "session-store:{00}:stray", "session-store:x"];
     for stray in strays {
@@ -120,9 +119,9 @@ fn other_keys_are_left_alone() {
 
 #[test]
 fn what_can_be_lost_is_warned_of() {
-    let safe = Server::start(&[]);
+    let safe = RedisServer::start_durable(&[]);
     assert!(RedisStore::open_or_create(&safe.url()).unwrap().warnings().is_empty());
-    let unsafe_ = Server::start_fleeting(&["--maxmemory-policy", "allkeys-lru"]);
+    let unsafe_ = RedisServer::start_in_memory(&["--maxmemory-policy", "allkeys-lru"]);
     let store = RedisStore::open_or_create(&unsafe_.url()).unwrap();
     let warnings = store.warnings().join("\n");
     assert!(warnings.contains("allkeys-lru") && warnings.contains("appendonly no"), "{warnings}");
@@ -130,7 +129,7 @@ fn what_can_be_lost_is_warned_of() {
 
 #[test]
 fn a_server_that_comes_back_is_used_again() {
-    let mut server = Server::start(&[]);
+    let mut server = RedisServer::start_durable(&[]);
     let mut options = RedisOptions::new();
     let store =
         options.create(true).retry_for(Duration::from_millis(100)).open(&server.url()).unwrap();
@@ -150,7 +149,7 @@ fn a_server_that_comes_back_is_used_again() {
 
 #[test]
 fn lookups_that_were_lost_are_rebuilt() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segments) = (SessionId::new(), [SegmentId::new(), SegmentId::new()]);
     for segment in segments {
@@ -169,7 +168,7 @@ fn lookups_that_were_lost_are_rebuilt() {
 
 #[test]
 fn a_clock_that_goes_back_does_not_change_who_holds_a_segment() {
-    let server = Server::start_fleeting(&[]);
+    let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (first, second, segment) = (SessionId::new(), SessionId::new(), SegmentId::new());
     store.create_segment(first, segment, &[]).unwrap();

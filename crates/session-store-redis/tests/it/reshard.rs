@@ -6,14 +6,13 @@ use std::{slice, thread};
 use rstest::rstest;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
 use session_store_redis::{RedisOptions, RedisStore};
+use test_servers::{RedisCluster, RedisServer};
 
 use crate::load::{WRITERS, amount, write_during};
-use crate::servers::Server;
-use crate::servers::cluster::Cluster;
 
 #[test]
 fn slots_move_under_writers_without_harm() {
-    let cluster = Cluster::start();
+    let cluster = RedisCluster::start_in_memory();
     let store = RedisOptions::new().create(true).open(&cluster.url()).unwrap();
     let seconds = amount("RESHARD_SECONDS", 3);
     let mut moves = 0;
@@ -57,7 +56,7 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
     )]
     change: Change,
 ) {
-    let cluster = Cluster::start();
+    let cluster = RedisCluster::start_in_memory();
     let mut options = RedisOptions::new();
     let store = options.create(true).retry_for(Duration::from_millis(200)).open(&cluster.url());
     let (store, session, segment) = (store.unwrap(), SessionId::new(), SegmentId::new());
@@ -72,11 +71,11 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
         Change::DeleteSession => store.delete_session(session).map(drop),
     };
 
-    let from = cluster.node_with("*:log:*");
+    let from = cluster.master_with_key("*:log:*");
     let slots = cluster.used_slots().into_iter().filter(|&(_, node)| node == from);
     let slots: Vec<_> = slots.map(|(slot, _)| slot).collect();
     let to = (from + 1) % 3;
-    slots.iter().for_each(|&slot| cluster.begin_to_move(slot, from, to));
+    slots.iter().for_each(|&slot| cluster.start_slot_migration(slot, from, to));
     let error = make().unwrap_err();
     assert!(error.is_transient(), "{error:?}");
     assert_eq!(store.read_entry_count(session, segment).unwrap(), 2);
@@ -84,7 +83,7 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
     // What only adds goes on meanwhile.
     store.append(session, segment, &entry).unwrap();
 
-    slots.iter().for_each(|&slot| cluster.end_the_move(slot, from, to));
+    slots.iter().for_each(|&slot| cluster.finish_slot_migration(slot, from, to));
     make().unwrap();
     let left = store.list_segments(session).unwrap().len();
     assert_eq!(left, usize::from(!matches!(change, Change::DeleteSegment | Change::DeleteSession)));
@@ -93,11 +92,11 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
 
 #[test]
 fn a_node_that_is_not_in_the_cluster_any_more_is_not_believed() {
-    let cluster = Cluster::start();
-    let alone = Server::start_fleeting(&["--cluster-enabled", "yes"]);
+    let cluster = RedisCluster::start_in_memory();
+    let alone = RedisServer::start_in_memory(&["--cluster-enabled", "yes"]);
     let members = cluster.url();
     let members = members.trim_start_matches("redis-cluster://");
-    let url = format!("redis-cluster://127.0.0.1:{},{members}", alone.port);
+    let url = format!("redis-cluster://127.0.0.1:{},{members}", alone.port());
     // Whom a handle asks was chance once.
     for _ in 0..10 {
         let mut options = RedisOptions::new();

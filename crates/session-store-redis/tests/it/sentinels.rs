@@ -1,24 +1,23 @@
 //! Sentinels that are gone, that are wrong, and that want a login.
 
 use session_store_redis::RedisStore;
+use test_servers::{RedisServer, SentinelGroup, free_port};
 
 use crate::open::{shown, works};
-use crate::servers::sentinel::Group;
-use crate::servers::{Server, free_port};
 
 #[test]
 fn a_sentinel_that_is_not_there_does_not_matter() {
-    let group = Group::start();
+    let group = SentinelGroup::start();
     let url = format!("redis-sentinel://127.0.0.1:{},{}/main", free_port(), group.hosts());
     works(&RedisStore::open_or_create(&url).unwrap());
 }
 
 #[test]
 fn a_sentinel_that_names_a_master_that_is_gone_does_not_matter() {
-    let (group, mut gone) = (Group::start(), Server::start(&[]));
-    let watches = format!("sentinel monitor main 127.0.0.1 {} 1\n", gone.port);
-    let strayed = Server::start_sentinel(&watches);
-    let url = format!("redis-sentinel://127.0.0.1:{},{}/main", strayed.port, group.hosts());
+    let (group, mut gone) = (SentinelGroup::start(), RedisServer::start_durable(&[]));
+    let watches = format!("sentinel monitor main 127.0.0.1 {} 1\n", gone.port());
+    let strayed = RedisServer::start_sentinel(&watches);
+    let url = format!("redis-sentinel://127.0.0.1:{},{}/main", strayed.port(), group.hosts());
     let store = RedisStore::open_or_create(&url).unwrap();
     gone.kill();
     works(&store);
@@ -26,7 +25,7 @@ fn a_sentinel_that_names_a_master_that_is_gone_does_not_matter() {
 
 #[test]
 fn sentinels_have_a_login_of_their_own() {
-    let group = Group::start_guarded();
+    let group = SentinelGroup::start_with_passwords();
     let with = |data: &str, watch: &str| {
         RedisStore::open_or_create(&format!("redis-sentinel://{data}{}/main{watch}", group.hosts()))
     };

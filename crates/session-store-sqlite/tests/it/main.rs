@@ -15,8 +15,6 @@ mod log;
 #[cfg(unix)]
 mod moved;
 mod open;
-#[path = "../../../session-store-fs/tests/it/outage.rs"]
-mod outage;
 mod power;
 #[cfg(unix)]
 mod read_only;

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use session_store_core::{Durability, LogEntry, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
+use test_servers::power_cut::{self, content, step};
 
-use crate::outage::{self, content, step};
 use crate::{entry, fresh, ids};
 
 /// Where the child finds its store, and how durable it shall be.
@@ -71,7 +71,7 @@ fn survives(keeper: Keeper, patience: usize) -> bool {
         let program = Command::new(std::env::current_exe().unwrap());
         child(program, "child_that_steps_until_killed", &format!("{keeper:?} {}", path.display()))
     };
-    outage::survives(patience, writer, |path, steps| {
+    power_cut::survives(patience, writer, |path, steps| {
         let folder = tempfile::tempdir().unwrap();
         let number = std::cell::Cell::new(0);
         let fresh = || -> Box<dyn Store> {
@@ -79,7 +79,7 @@ fn survives(keeper: Keeper, patience: usize) -> bool {
             let path = folder.path().join(number.get().to_string());
             Box::new(SqliteStore::open_or_create(path).unwrap())
         };
-        SqliteStore::open(path).is_ok_and(|store| outage::holds(&store, steps, fresh))
+        SqliteStore::open(path).is_ok_and(|store| power_cut::holds(&store, steps, fresh))
     })
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use test_servers::RedisServer;
 
 use super::assert_done;
 use super::place::{Backend, Place};
 use super::running::Running;
-use super::servers::Server;
 use super::stock::{Stock, Watched, backup_of};
 use crate::program::run;
 
@@ -18,7 +18,7 @@ use crate::program::run;
 #[ignore = "waits some minutes for a server that is gone: cargo xtask torture"]
 fn a_copy_whose_server_is_gone_is_resumed(#[case] how: &str, #[case] server_is_source: bool) {
     let place = Place::new();
-    let mut server = Server::start(&[]);
+    let mut server = RedisServer::start_durable(&[]);
     let other = place.url(Backend::Fs);
     let (store, destination) =
         if server_is_source { (server.url(), other) } else { (other, server.url()) };

@@ -8,9 +8,6 @@ mod gone;
 mod killed;
 mod place;
 mod running;
-#[allow(dead_code, reason = "one kind of server is started here, of the several that there are")]
-#[path = "../../../../session-store-redis/tests/it/servers/mod.rs"]
-mod servers;
 mod stock;
 
 use crate::program::Ended;

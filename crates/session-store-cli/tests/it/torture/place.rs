@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
-
-use super::servers::Server;
+use test_servers::RedisServer;
 
 /// The persistent backends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl Place {
     /// The URL of a store that nobody has made yet.
     pub(super) fn url(&self, backend: Backend) -> String {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+        static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = self.0.path().join(number.to_string());
         match backend {

@@ -2,9 +2,6 @@
 
 mod odd;
 mod place;
-#[allow(dead_code, reason = "one kind of server is started here, of the several that there are")]
-#[path = "../../../../session-store-redis/tests/it/servers/mod.rs"]
-mod servers;
 
 use std::io::Cursor;
 

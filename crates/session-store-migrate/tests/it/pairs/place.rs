@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use session_store::{OpenStore, open_or_create};
 use tempfile::TempDir;
-
-use super::servers::Server;
+use test_servers::RedisServer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -48,7 +47,7 @@ impl Place {
 
 /// On one server, which ends with the tests.
 fn a_prefix_of_its_own() -> String {
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start_fleeting(&[]));
+    static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{}?prefix=pair{}", SERVER.url(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -2,9 +2,12 @@
 //! middle of a tool call, resumes, is joined by a second writer, forks, compacts, and prints its tree.
 //!
 //! ```text
-//! cargo run --example agent_loop --features sqlite -- sqlite:agent.db
-//! cargo run --example agent_loop -- fs:agent-logs
+//! cargo run -p session-store-agent --example agent_loop sqlite:agent.db
+//! cargo run -p session-store-agent --example agent_loop fs:agent-logs
 //! ```
+
+#[cfg(test)]
+mod tests;
 
 use std::env;
 use std::error::Error;
@@ -36,7 +39,7 @@ fn main() -> Done {
 }
 
 /// Everything, told to `out`. `child` is a process that lives the first life in the same store.
-pub(crate) fn story(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
+fn story(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
     if store.capabilities().has(Capability::MultiProcess) {
         killed(child)?;
         writeln!(out, "1. a process ran, and was killed in a tool call")?;
@@ -74,14 +77,14 @@ pub(crate) fn story(store: &dyn Store, child: Command, out: &mut dyn Write) -> D
 }
 
 /// Lives until a tool is called that waits. `wait` is that tool.
-pub(crate) fn first_life(store: &dyn Store, wait: impl Fn() -> Done<Value>) -> Done {
+fn first_life(store: &dyn Store, wait: impl Fn() -> Done<Value>) -> Done {
     let mut agent = Agent::open(store)?;
     agent.run("What is 2 + 3?", &wait)?;
     agent.run("Wait for me.", &wait)
 }
 
 /// A tool that never answers: its process is killed meanwhile.
-pub(crate) fn wait_for_the_end() -> Done<Value> {
+fn wait_for_the_end() -> Done<Value> {
     println!("{WAITING}");
     io::stdin().read_to_end(&mut Vec::new())?;
     Err("nobody killed this process".into())

@@ -1,53 +1,54 @@
-//! The example of the facade, told on every backend.
+//! The example, run on every backend.
 
 use std::process::Command;
 
-use rstest::rstest;
-use session_store::OpenStore;
 use session_store_agent::{Lineage, RestoredState, SessionTree, claims_session, restore};
 use session_store_core::{SegmentId, Store};
+use test_servers::RedisServer;
 
-use crate::place::Place;
-
-#[path = "../../../session-store/examples/agent_loop.rs"]
-#[expect(dead_code, reason = "its main is for the command line")]
-mod agent_loop;
-
-/// Where the child finds its store.
-const JOB: &str = "SESSION_STORE_AGENT_FIRST_LIFE";
+/// The environment variable in which the child process finds the URL of its store.
+const URL: &str = "SESSION_STORE_AGENT_FIRST_LIFE";
 
 #[test]
-#[ignore = "run by the tests of this module, which kill it"]
+#[ignore = "a child process of the other tests, which kill it"]
 fn child_that_waits_to_be_killed() {
-    let url = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let url = std::env::var(URL).expect("only another test runs this one");
     let store = session_store::open_or_create(&url).unwrap();
-    agent_loop::first_life(&store, agent_loop::wait_for_the_end).unwrap();
+    super::first_life(&store, super::wait_for_the_end).unwrap();
 }
 
-fn told(url: &str) -> (OpenStore, String) {
+/// Runs the example on the store, and checks what the example prints and stores.
+fn check_story(url: &str) {
     let store = session_store::open_or_create(url).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    let name = "example::child_that_waits_to_be_killed";
-    child.args(["--exact", name, "--include-ignored", "--nocapture"]).env(JOB, url);
+    let name = "tests::child_that_waits_to_be_killed";
+    child.args(["--exact", name, "--include-ignored", "--nocapture"]).env(URL, url);
     let mut out = Vec::new();
-    agent_loop::story(&store, child, &mut out).unwrap();
-    (store, String::from_utf8(out).unwrap())
+    super::story(&store, child, &mut out).unwrap();
+    check(&store, &String::from_utf8(out).unwrap());
 }
 
 #[test]
 fn in_memory() {
-    let (store, story) = told("memory:");
-    check(&store, &story);
+    check_story("memory:");
 }
 
-#[rstest]
-#[case::files("fs")]
-#[case::sqlite("sqlite")]
-#[case::redis("redis+unix")]
-fn in_a_place_that_outlives_the_process(#[case] scheme: &str) {
-    let place = Place::new(scheme);
-    let (store, story) = told(place.url());
-    check(&store, &story);
+#[test]
+fn in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    check_story(&format!("fs:{}", folder.path().join("logs").display()));
+}
+
+#[test]
+fn in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    check_story(&format!("sqlite:{}", folder.path().join("logs.db").display()));
+}
+
+#[test]
+fn in_redis() {
+    let server = RedisServer::start_in_memory(&[]);
+    check_story(&server.url());
 }
 
 /// The tree that the story must leave behind, whatever the backend.

@@ -1,19 +1,25 @@
-//! Power cuts: a file system in a file, whose cached pages are thrown away while a writer is at work, and
-//! the writer's steps. The tests of other backends take this file in by its path.
+//! Power cuts: a file system in a file that loses its unsynced pages while a program writes to a store on it,
+//! and the steps of that program.
+//!
+//! Needs root, loop devices, `mkfs.ext4` and `python3`.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, PipeWriter};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
+use std::iter;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 
 use session_store_core::{
     LogEntry, Pod, PodName, SegmentId, SessionId, Store, StoreExt, TraceEntry,
 };
 use tempfile::TempDir;
+use test_deadlines::DEADLINE;
 use uuid::Uuid;
 
-/// A file system of its own, mounted.
+/// A mounted file system whose blocks are in one file.
 struct Disk {
     folder: TempDir,
 }
@@ -23,7 +29,7 @@ impl Disk {
         let folder = TempDir::new().unwrap();
         let disk = Self { folder };
         File::create(disk.image()).unwrap().set_len(96 << 20).unwrap();
-        std::fs::create_dir(disk.root()).unwrap();
+        fs::create_dir(disk.root()).unwrap();
         run(Command::new("mkfs.ext4").arg("-q").arg(disk.image()));
         disk.mount();
         disk
@@ -45,8 +51,8 @@ impl Disk {
         run(Command::new("umount").arg(self.root()));
     }
 
-    /// Drops everything that was not synced: the ioctl `FS_IOC_SHUTDOWN`, without flushing the log. Says so
-    /// just before.
+    /// Drops everything that was not synced, by the ioctl `FS_IOC_SHUTDOWN` without flushing the journal.
+    /// Writes the line `cut` to `announcement` just before.
     fn cut_power(&self, announcement: PipeWriter) {
         let script = "import fcntl, os, struct, sys\n\
                       root = os.open(sys.argv[1], os.O_RDONLY)\n\
@@ -59,28 +65,27 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: a process that another test is just starting may hold copies of what was open here.
+        // Lazily, since a process that another test is starting may hold copies of files that were open here.
         let _ = Command::new("umount").arg("-l").arg(self.root()).stderr(Stdio::null()).status();
     }
 }
 
 fn run(command: &mut Command) {
     let status = command.status();
-    assert!(
-        status.as_ref().is_ok_and(std::process::ExitStatus::success),
-        "{command:?}: {status:?}"
-    );
+    assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
 }
 
-/// Cuts the power after so many acknowledged steps or some more, and says whether all of them are there: the
-/// path of the storage and the numbers of steps that it may hold are `is_intact`'s to judge. `writer` is the
-/// program that takes the steps on that path, and prints a line `acknowledged …` after each.
+/// Cuts the power after the writer has taken at least `steps` steps, and returns whether every acknowledged
+/// step survived.
 ///
-/// The writer prints into the pipe into which the cut is announced, so that is known which lines came before.
-/// One that came after promises nothing: a sync that is under way when ext4 is shut down can succeed and save
-/// nothing, whereas a power cut would have ended who asked for it.
-pub(crate) fn survives(
-    patience: usize,
+/// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
+/// `acknowledged …` after each. After the cut, `is_intact` gets the path and the numbers of steps that the
+/// storage may contain, and decides.
+///
+/// # Panics
+/// If the writer does not print a line within [`DEADLINE`], or a command of the system fails.
+pub fn survives(
+    steps: usize,
     writer: impl FnOnce(&Path) -> Command,
     is_intact: impl FnOnce(&Path, RangeInclusive<usize>) -> bool,
 ) -> bool {
@@ -92,9 +97,13 @@ pub(crate) fn survives(
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut reports = BufReader::new(reports).lines().map_while(Result::ok);
+    let reports = lines_of(reports);
+    let mut reports = iter::from_fn(|| next_line(&reports));
     let is_step = |line: &String| line.starts_with("acknowledged");
-    let mut acknowledged = reports.by_ref().filter(is_step).take(patience).count();
+    let mut acknowledged = reports.by_ref().filter(is_step).take(steps).count();
+    // The writer and the cut report through one pipe, so the order of the lines is the order of the events.
+    // A step that is reported after the cut promises nothing: a sync that is under way when ext4 is shut
+    // down can succeed without saving anything. A real power cut would have ended its caller.
     disk.cut_power(reporter);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -105,28 +114,50 @@ pub(crate) fn survives(
     is_intact(&storage, acknowledged..=at_most)
 }
 
-/// Whether the store holds what it held after one of these numbers of steps; `fresh` is an empty one.
-/// Whatever a cut has left, the next changes must work.
-pub(crate) fn holds(
+/// Reads lines in a thread of their own, so that waiting for one can have a deadline.
+fn lines_of(pipe: PipeReader) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// The next line; `None` after the last one.
+fn next_line(lines: &Receiver<String>) -> Option<String> {
+    match lines.recv_timeout(DEADLINE) {
+        Ok(line) => Some(line),
+        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Timeout) => panic!("waited too long for a step of the writer"),
+    }
+}
+
+/// Whether the store contains what one of these numbers of [`step`]s leaves in an empty store, which `fresh`
+/// opens. If so, also takes some more steps, since they must work whatever the cut left behind.
+pub fn holds(
     store: &dyn Store,
     mut steps: RangeInclusive<usize>,
     fresh: impl Fn() -> Box<dyn Store>,
 ) -> bool {
     let found = content(store);
-    let after = |steps: usize| {
+    let content_after = |steps: usize| {
         let store = fresh();
         (0..steps).for_each(|n| step(&*store, n));
         content(&*store)
     };
-    let intact = steps.any(|steps| found == after(steps));
-    if intact {
+    let is_intact = steps.any(|steps| found == content_after(steps));
+    if is_intact {
         (0..11).for_each(|n| step(store, n));
     }
-    intact
+    is_intact
 }
 
-/// The `n`th of a writer's steps: every kind of change, on a few segments.
-pub(crate) fn step(store: &dyn Store, n: usize) {
+/// Takes the step number `n`. Eleven steps in a row make every kind of change, on a few segments.
+pub fn step(store: &dyn Store, n: usize) {
     let id = |n: usize| Uuid::from_u128(0x7000_0000_0000_0000_0000 + n as u128);
     let (session, segment) = (SessionId::from(id(n % 2)), SegmentId::from(id(n % 5)));
     let entry = |bytes: usize| {
@@ -141,18 +172,19 @@ pub(crate) fn step(store: &dyn Store, n: usize) {
         5 => drop(store.delete_segment(session, segment).unwrap()),
         6 => store.append_all(session, segment, &[entry(1), entry(2), entry(3)]).unwrap(),
         7 => store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap(),
-        8 => pods.put_pod(&name(n), &Pod::new(session, Some(segment))).unwrap(),
-        9 => drop(pods.delete_pod(&name(n + 5)).unwrap()),
+        8 => pods.put_pod(&pod_name(n), &Pod::new(session, Some(segment))).unwrap(),
+        9 => drop(pods.delete_pod(&pod_name(n + 5)).unwrap()),
         _ => store.append(session, segment, &long).unwrap(),
     }
 }
 
-fn name(n: usize) -> PodName {
+fn pod_name(n: usize) -> PodName {
     ["plain", "Ünplain", "third"][n % 3].parse().unwrap()
 }
 
-/// All that can be read of a store.
-pub(crate) fn content(store: &dyn Store) -> Vec<String> {
+/// The logs and pods of a store, and the number of entries in each trace, as text.
+#[must_use]
+pub fn content(store: &dyn Store) -> Vec<String> {
     let mut content = Vec::new();
     for session in store.list_sessions().unwrap() {
         for segment in store.list_segments(session).unwrap() {

@@ -1,0 +1,36 @@
+//! Real servers for the tests of this workspace, and a disk whose power can be cut. Not published.
+//!
+//! Every server is a child process with a temporary folder and a free port on 127.0.0.1. Its constructor
+//! returns when the server answers, and dropping its value ends the process and deletes the folder. That
+//! also happens when a test panics, when its process is killed, and for servers in a `static`.
+//!
+//! | type | servers |
+//! |---|---|
+//! | [`RedisServer`] | one Redis server, in memory or durable |
+//! | [`TlsRedisServer`] | one Redis server that accepts TLS connections |
+//! | [`SentinelGroup`] | a master, a replica and three Sentinels |
+//! | [`RedisCluster`] | three masters, each with or without a replica |
+//! | [`LossyProxy`] | a proxy in front of a Redis server that loses replies |
+//!
+//! ```no_run
+//! use test_servers::RedisServer;
+//!
+//! let server = RedisServer::start_in_memory(&[]);
+//! println!("{}", server.url()); // redis://127.0.0.1:PORT
+//! ```
+//!
+//! All functions panic where they fail, since their callers are tests. The Redis servers need `redis-server`
+//! (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs root and `mkfs.ext4`.
+
+pub mod power_cut;
+
+mod port;
+mod process;
+mod redis;
+
+pub use port::free_port;
+pub use redis::cluster::RedisCluster;
+pub use redis::proxy::LossyProxy;
+pub use redis::sentinel::SentinelGroup;
+pub use redis::server::RedisServer;
+pub use redis::tls::TlsRedisServer;

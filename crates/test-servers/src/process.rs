@@ -1,0 +1,133 @@
+//! One server process: started in a temporary folder, ended when its value is dropped.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use test_deadlines::wait_until;
+
+/// A program that runs as a server.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The names under which the program is installed. The first one that is found is used.
+    pub(crate) names: &'static [&'static str],
+    /// How to install the program.
+    pub(crate) install: &'static str,
+}
+
+/// A running server process and its temporary folder.
+pub(crate) struct ServerProcess {
+    program: &'static Program,
+    arguments: Vec<String>,
+    child: Child,
+    watchdog: Child,
+    folder: TempDir,
+}
+
+impl ServerProcess {
+    /// Starts the program. Its output goes to the file `log` in `folder`.
+    pub(crate) fn start(
+        program: &'static Program,
+        arguments: Vec<String>,
+        folder: TempDir,
+    ) -> Self {
+        let child = program.spawn(&arguments, folder.path());
+        let watchdog = spawn_watchdog(&child, folder.path());
+        Self { program, arguments, child, watchdog, folder }
+    }
+
+    /// The temporary folder, which is deleted with this value.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits until `is_ready` returns true. Panics with the server's output if the process ends before.
+    pub(crate) fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool) {
+        let (child, folder) = (&mut self.child, &self.folder);
+        wait_until("a server to answer", || {
+            if let Some(status) = child.try_wait().expect("the status of a child can be read") {
+                let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+                panic!("the server ended with {status}: {log}");
+            }
+            is_ready()
+        });
+    }
+
+    /// Kills the process, as a crash does. The folder remains.
+    pub(crate) fn kill(&mut self) {
+        // First the watchdog: once the process is reaped, its id can belong to another process.
+        end(&mut self.watchdog);
+        end(&mut self.child);
+    }
+
+    /// Starts the program again after [`kill`](Self::kill), with the same arguments and folder.
+    pub(crate) fn restart(&mut self) {
+        self.child = self.program.spawn(&self.arguments, self.folder.path());
+        self.watchdog = spawn_watchdog(&self.child, self.folder.path());
+    }
+
+    /// Sends the process a signal, by the name that `kill -s` accepts.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(status.is_ok_and(|status| status.success()), "cannot send {name} to process {id}");
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl fmt::Debug for ServerProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, folder) = (self.child.id(), self.folder.path());
+        f.debug_struct("ServerProcess").field("id", &id).field("folder", &folder).finish()
+    }
+}
+
+impl Program {
+    fn spawn(&self, arguments: &[String], folder: &Path) -> Child {
+        let log = File::options().create(true).append(true).open(folder.join("log"));
+        let log = log.expect("a file can be created in a temporary folder");
+        let output = || log.try_clone().expect("an open file can be duplicated");
+        for name in self.names {
+            let mut command = Command::new(name);
+            command.args(arguments).current_dir(folder);
+            command.stdin(Stdio::null()).stdout(output()).stderr(output());
+            match command.spawn() {
+                Ok(child) => return child,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => panic!("cannot start {name}: {error}"),
+            }
+        }
+        panic!("cannot start {}: not installed; {}", self.names[0], self.install)
+    }
+}
+
+/// Starts a process that waits for the end of this one, then kills the server and deletes its folder.
+///
+/// `Drop` does not run for a server in a `static`, nor when the test process is killed. In both cases the
+/// kernel closes the watchdog's standard input, `cat` returns, and the rest of the script runs.
+fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
+    let script = r#"cat; kill -9 "$1"; rm -rf "$2""#;
+    Command::new("sh")
+        .args(["-c", script, "watchdog", &server.id().to_string()])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh can be started")
+}
+
+/// Kills a process and waits for its end.
+fn end(child: &mut Child) {
+    // Both fail only for a process that was reaped already.
+    let _ = child.kill();
+    let _ = child.wait();
+}

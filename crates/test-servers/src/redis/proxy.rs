@@ -1,0 +1,109 @@
+//! A proxy in front of a Redis server that loses replies, and can send requests a second time.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use test_deadlines::wait_until;
+
+use super::server::RedisServer;
+
+/// A TCP proxy in front of a Redis server. It runs until the test process ends.
+#[derive(Debug)]
+pub struct LossyProxy {
+    port: u16,
+    server_port: u16,
+    traffic: Arc<Traffic>,
+}
+
+/// What the connections of a proxy share.
+#[derive(Debug, Default)]
+struct Traffic {
+    loses_next_reply: AtomicBool,
+    requests: Mutex<Vec<u8>>,
+}
+
+impl LossyProxy {
+    /// Starts a proxy that forwards everything until [`lose_next_reply`](Self::lose_next_reply).
+    #[must_use]
+    pub fn start(server: &RedisServer) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let (port, server_port) = (listener.local_addr().unwrap().port(), server.port());
+        let traffic = Arc::<Traffic>::default();
+        let shared = Arc::clone(&traffic);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
+                forward(client.unwrap(), server, &shared);
+            }
+        });
+        Self { port, server_port, traffic }
+    }
+
+    /// The URL under which clients reach the server through the proxy.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Drops the next reply and closes its connection. Also clears the recorded requests.
+    pub fn lose_next_reply(&self) {
+        self.traffic.requests.lock().unwrap().clear();
+        self.traffic.loses_next_reply.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a reply was lost since [`lose_next_reply`](Self::lose_next_reply).
+    #[must_use]
+    pub fn has_lost_reply(&self) -> bool {
+        !self.traffic.loses_next_reply.load(Ordering::SeqCst)
+    }
+
+    /// Sends the server all requests since [`lose_next_reply`](Self::lose_next_reply) a second time, as a
+    /// delayed copy in the network would arrive. Returns when the server has executed them.
+    pub fn resend_requests(&self) {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        connection.write_all(&self.traffic.requests.lock().unwrap()).unwrap();
+        connection.write_all(b"*2\r\n$4\r\nECHO\r\n$7\r\nthe end\r\n").unwrap();
+        let (mut replies, mut buffer) = (Vec::new(), [0; 4096]);
+        wait_until("the last reply", || {
+            let length = connection.read(&mut buffer).unwrap();
+            replies.extend_from_slice(&buffer[..length]);
+            replies.ends_with(b"the end\r\n")
+        });
+    }
+}
+
+/// Starts the two threads that copy one connection, a thread for each direction.
+fn forward(client: TcpStream, server: TcpStream, traffic: &Arc<Traffic>) {
+    let (mut from_client, mut to_server) =
+        (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let shared = Arc::clone(traffic);
+    thread::spawn(move || {
+        copy(&mut from_client, &mut to_server, |bytes| {
+            shared.requests.lock().unwrap().extend_from_slice(bytes);
+            true
+        });
+    });
+    let (mut from_server, mut to_client, shared) = (server, client, Arc::clone(traffic));
+    thread::spawn(move || {
+        copy(&mut from_server, &mut to_client, |_| {
+            !shared.loses_next_reply.swap(false, Ordering::SeqCst)
+        });
+    });
+}
+
+/// Copies bytes until a connection closes or `accepts` returns false, and then closes both connections.
+fn copy(from: &mut TcpStream, to: &mut TcpStream, accepts: impl Fn(&[u8]) -> bool) {
+    let mut buffer = [0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if !accepts(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
