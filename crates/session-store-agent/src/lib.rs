@@ -96,7 +96,7 @@ pub use branch::{compact, fork_at, fork_session_at};
 pub use error::AgentError;
 pub use json::Json;
 pub use lineage::{Lineage, Origin};
-pub use pod::{claims_session, open_pod, point_pod};
+pub use pod::{claims_session, is_claims_session, open_pod, point_pod};
 pub use record::{Kind, Record};
 pub use replay::{ReplayError, replay};
 pub use restore::{restore, restore_from};

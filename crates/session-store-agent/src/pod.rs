@@ -64,6 +64,14 @@ pub fn claims_session() -> SessionId {
     SessionId::from(CLAIMS)
 }
 
+/// Returns whether a session is the one in which the first use of each pod's name was decided.
+///
+/// It contains no conversation, so a program that shows sessions to people leaves it out.
+#[must_use]
+pub fn is_claims_session(session_id: SessionId) -> bool {
+    session_id == claims_session()
+}
+
 /// A UUID version 8, whose end spells "claims".
 const CLAIMS: Uuid = Uuid::from_u128(0x0000_0000_0000_8000_8000_636c_6169_6d73);
 
