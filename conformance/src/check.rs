@@ -16,7 +16,7 @@ use crate::unsupported;
 pub struct Check {
     /// Its one identifier: name of the test, of the function, and what filters match. It never changes.
     pub id: &'static str,
-    /// The clause of CONTRACT.md.
+    /// The clause of the [contract](session_store_core::contract).
     pub clause: &'static str,
     /// What the store promises, in a sentence.
     pub promise: &'static str,

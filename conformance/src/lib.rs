@@ -1,6 +1,6 @@
 //! The conformance kit of session-store: finds where a store breaks the contract, yours too.
 //!
-//! CONTRACT.md says, clause by clause, what a [`Store`](session_store_core::Store) must do. This crate has at
+//! The [contract](session_store_core::contract) says, clause by clause, what a [`Store`](session_store_core::Store) must do. This crate has at
 //! least one check for every clause that can be checked from outside, [`CHECKS`] names them all, and each is
 //! run on a fresh storage with several handles and threads. A store that passes was not caught; no kit can
 //! prove that it is right.

@@ -44,7 +44,8 @@ pub(crate) fn run(shell: &Shell, gallery_only: bool) -> Done {
     }
     let reports = reports(shell)?;
     let rows = rows(&gallery, &reports)?;
-    let contract = fs::read_to_string(shell.current_dir().join("conformance/CONTRACT.md"))?;
+    let contract =
+        fs::read_to_string(shell.current_dir().join("crates/session-store-core/src/contract.rs"))?;
     let docs = shell.current_dir().join("docs");
     fs::create_dir_all(&docs)?;
     fs::write(docs.join("conformance.md"), page::markdown(&rows, &gallery, &contract))?;

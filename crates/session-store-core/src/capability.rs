@@ -1,10 +1,10 @@
-//! What a store can do beyond the base level, by name.
+//! `Capability`: what a store can do beyond the base level, by name.
 
 use std::fmt;
 
 macro_rules! capabilities {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// One thing that a store may declare beyond the base level of the contract.
+        /// A promise that a store can declare beyond the base level of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Capability {
@@ -12,10 +12,10 @@ macro_rules! capabilities {
         }
 
         impl Capability {
-            /// Every capability there is.
+            /// All capabilities.
             pub const ALL: &'static [Capability] = &[$(Capability::$variant,)*];
 
-            /// The name that CONTRACT.md uses.
+            /// Returns the name that the [contract](crate::contract) uses.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -27,22 +27,28 @@ macro_rules! capabilities {
 }
 
 capabilities! {
-    /// `append_if` and `truncate_if` work (H2, H6).
+    /// `append_if` and `truncate_if` work ([H2](crate::contract#h2), [H6](crate::contract#h6)).
     ConditionalAppend = "conditional_append",
-    /// `read_trace_page` works (X3).
+    /// `read_trace_page` works ([X3](crate::contract#x3)).
     ReadTraces = "read_traces",
-    /// `delete_segment` and `delete_session` work (D1).
+    /// `delete_segment` and `delete_session` work ([D1](crate::contract#d1)).
     Delete = "delete",
-    /// `sync` works, and durability through a power cut can be asked for (S4).
+    /// `sync` works, and a store can be opened with [`Durability::Power`](crate::Durability::Power)
+    /// ([S4](crate::contract#s4)).
     DurableSync = "durable_sync",
-    /// A head's token tells truncate-and-regrow, replace and recreate apart (H1, H4).
+    /// The token of a head changes when entries are cut, replaced or recreated
+    /// ([H1](crate::contract#h1), [H4](crate::contract#h4)).
     Epoch = "epoch",
-    /// `append_all` and `append_if` store all entries or none, under a crash too (A7).
+    /// `append_all` and `append_if` store all entries or none, even if the process is killed
+    /// ([A7](crate::contract#a7)).
     AtomicBatch = "atomic_batch",
-    /// What is stored outlives the last handle (S2, S3).
+    /// The data outlives the last handle ([S2](crate::contract#s2), [S3](crate::contract#s3)).
     Persistent = "persistent",
-    /// Several processes may open the same storage (A3, A4, S6).
+    /// Several processes can open the same storage ([A4](crate::contract#a4),
+    /// [S6](crate::contract#s6)).
     MultiProcess = "multi_process",
+    /// `put_pod_if` works ([P4](crate::contract#p4)).
+    ConditionalPut = "conditional_put",
 }
 
 impl fmt::Display for Capability {
@@ -65,22 +71,22 @@ impl fmt::Display for Capability {
 pub struct Capabilities(u32);
 
 impl Capabilities {
-    /// The base level: none.
+    /// The base level: no capability.
     pub const NONE: Self = Self(0);
 
-    /// This set and one more.
+    /// Returns this set with one more capability.
     #[must_use]
     pub const fn with(self, capability: Capability) -> Self {
         Self(self.0 | 1 << capability as u32)
     }
 
-    /// Whether `capability` is in the set.
+    /// Returns whether `capability` is in the set.
     #[must_use]
     pub const fn has(self, capability: Capability) -> bool {
         self.0 & 1 << capability as u32 != 0
     }
 
-    /// The capabilities in the set, in a fixed order.
+    /// Returns the capabilities in the set, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL.iter().copied().filter(move |&capability| self.has(capability))
     }

@@ -1,9 +1,9 @@
-//! What an acknowledged change survives: an option of opening a store that others can read too.
+//! `Durability`: which failures an acknowledged change survives. An option for opening a store.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What a change that was acknowledged survives, beyond the contract's S3.
+/// The failures that an acknowledged change survives, beyond [S3](crate::contract#s3).
 ///
 /// ```
 /// use session_store_core::Durability;
@@ -13,11 +13,12 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Durability {
-    /// The end of the process, however sudden. A power cut, or a crash of the operating system, can take the
-    /// latest changes.
+    /// The end of the process, even by SIGKILL. A power cut, or a crash of the operating system, can
+    /// lose the latest changes.
     #[default]
     Process,
-    /// A power cut too (S4), if the device keeps what it says that it has written.
+    /// A power cut too ([S4](crate::contract#s4)), if the device keeps the data that it reports as
+    /// written.
     Power,
 }
 
@@ -38,7 +39,7 @@ impl fmt::Display for Durability {
     }
 }
 
-/// The text was neither `process` nor `power`.
+/// The error of parsing a [`Durability`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("durability is process or power")]
 pub struct UnknownDurability;

@@ -1,145 +1,177 @@
-//! What can go wrong in a store: one enum that answers questions, and the context it carries.
+//! `StoreError`: why a call on a store failed.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 
-use crate::{Capability, Head, SegmentId};
+use crate::{Capability, Head, PodName, SegmentId};
 
-/// Why a call on a store failed.
+/// The reason why a call on a store failed.
 ///
-/// Unless it says [`Indeterminate`](Self::Indeterminate) or [`Partial`](Self::Partial), an error means that
-/// nothing was changed (A5). `Display` says what was tried and where; the cause is in
-/// [`source`](Error::source) and not repeated.
+/// Every variant except [`Indeterminate`](Self::Indeterminate) and [`Partial`](Self::Partial) means
+/// that the call changed nothing ([A5](crate::contract#a5)). The text of an error contains the text
+/// of its cause, so printing the error alone is enough. [`error_chain`](crate::error_chain) prints an
+/// error of another type together with its causes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The operating system refused. [`StoreError::io`] puts operation and place inside; `kind()` stays.
-    #[error(transparent)]
+    /// The operating system returned an error. [`StoreError::io`] adds the operation and its place.
+    #[error("I/O error: {0}")]
     Io(#[from] io::Error),
 
-    /// A text is not one JSON object, a value does not serialise to one, or an entry does not decode.
-    #[error(transparent)]
+    /// A text is not a single JSON object, a value does not serialize to one, or an entry does not
+    /// decode as the requested type.
+    #[error("serialization error: {0}")]
     Serde(#[from] serde_json::Error),
 
     /// The segment does not exist.
-    #[error("segment {0} does not exist")]
+    #[error("segment not found: {0}")]
     NotFound(SegmentId),
 
-    /// Stored bytes are no entry (R4), with their physical line, counted from 1; or a truncate asked for
-    /// more entries than there are (T2), with the number asked for as the line.
-    #[error("{}", Located { line: *line, message })]
+    /// Stored bytes are not an entry ([R4](crate::contract#r4)), or a truncate requested more entries
+    /// than the log has ([T2](crate::contract#t2)).
+    #[error("log corrupted at line {line}: {message}")]
     Corrupt {
-        /// The physical line, or the entries asked for.
+        /// The physical line, counted from 1, or the number of entries that the truncate requested.
         line: usize,
-        /// Names the segment and what was found.
+        /// The segment and the bytes that were found.
         message: String,
     },
 
-    /// The text can be no pod's name (P3).
-    #[error(
-        "pod name {0:?} is not allowed: a name has 1 to 255 bytes, is not \".\" or \"..\", and holds no \
-         \"/\", \"\\\" or control character"
-    )]
+    /// The text cannot be the name of a pod ([P3](crate::contract#p3)). [`PodName::RULE`] says which
+    /// names are allowed.
+    #[error("invalid pod name: {0}")]
     InvalidPodName(String),
 
-    /// The segment's head was not the expected one: somebody else has written (H2).
-    #[error("expected {}, found {}", Described(expected), Described(actual))]
+    /// The head of the segment is not the expected one, because another writer changed the log
+    /// ([H2](crate::contract#h2)).
+    #[error("head conflict: expected {}, found {}", describe(*expected), describe(*actual))]
     Conflict {
-        /// What the caller expected; `None`: that the segment does not exist.
+        /// The head that the caller expected. `None` means that the segment does not exist.
         expected: Option<Head>,
-        /// What is there; `None`: the segment does not exist.
+        /// The head that the store found. `None` means that the segment does not exist.
         actual: Option<Head>,
     },
 
-    /// Nobody can know whether the change happened: it did once or not at all (A6). Look before repeating.
-    #[error("{operation}: the outcome is unknown; it happened once or not at all")]
+    /// The stored pod is not the expected one, because another writer changed it
+    /// ([P4](crate::contract#p4)).
+    #[error("pod conflict: another writer changed the pod {name}")]
+    PodConflict {
+        /// The pod.
+        name: PodName,
+    },
+
+    /// The store cannot determine whether the change happened. It happened once or not at all
+    /// ([A6](crate::contract#a6)).
+    #[error(
+        "outcome unknown: {operation}: {source}; the change happened once or not at all, \
+         so read before you retry"
+    )]
     Indeterminate {
-        /// What was tried, and where.
+        /// The operation and its place.
         operation: String,
-        /// What got in the way.
+        /// The failure that hides the outcome.
         source: Box<dyn Error + Send + Sync>,
     },
 
-    /// Some of several entries were stored, and stay (A7).
-    #[error("only the first {appended} entries were appended")]
+    /// A batch was stored in part. The stored entries remain ([A7](crate::contract#a7)).
+    #[error("only the first {appended} entries were appended: {source}")]
     Partial {
-        /// How many entries from the start of the slice are stored for certain.
+        /// The number of entries from the start of the batch that are certainly stored.
         appended: usize,
-        /// Why the next one was not.
+        /// The reason why the next entry was not stored.
         source: Box<StoreError>,
     },
 
-    /// An entry is larger than the backend can hold (E4).
+    /// An entry is larger than the backend can hold ([E4](crate::contract#e4)).
     #[error("an entry of {size} bytes is over the limit of {limit} bytes")]
     TooLarge {
-        /// The entry's size in bytes.
+        /// The size of the entry in bytes.
         size: u64,
-        /// The most that fits.
+        /// The largest size that the backend can hold.
         limit: u64,
     },
 
-    /// The storage was written by a newer version of its format (S7).
-    #[error("{place} has format version {found}; this program knows versions up to {supported}")]
+    /// A newer version of the format wrote the storage ([S7](crate::contract#s7)).
+    #[error(
+        "cannot open {place}: it has format version {found}, and this program reads versions up to \
+         {supported}; use a newer release of session-store"
+    )]
     NewerFormat {
-        /// Path or address of the storage.
+        /// The path or address of the storage.
         place: String,
-        /// The version found.
+        /// The version of the storage.
         found: u64,
-        /// The newest version that can be read.
+        /// The newest version that this program reads.
         supported: u64,
     },
 
-    /// The place holds something that is not a store of this kind (L4).
-    #[error("{place} is no session store: {found}")]
+    /// The place holds something that is not a store of this kind ([L4](crate::contract#l4)).
+    #[error("cannot open {place}: it is not a session store: {found}")]
     NotAStore {
-        /// Path or address of the storage.
+        /// The path or address of the storage.
         place: String,
-        /// What is there instead.
+        /// The content that was found.
         found: String,
     },
 
-    /// The store lacks the capability that the call needs (H3).
+    /// The store does not have the capability that the call needs ([H3](crate::contract#h3)).
     #[error("{operation} needs the capability {capability}, which this store does not have")]
     Unsupported {
-        /// The method called.
+        /// The method.
         operation: &'static str,
-        /// What the store would have to declare.
+        /// The missing capability.
         capability: Capability,
     },
 
-    /// The engine behind the store failed.
+    /// The database or server behind the store returned an error.
     #[error(transparent)]
     Backend(Box<BackendError>),
 }
 
 impl StoreError {
-    /// An I/O error that says what was tried and where; its kind stays.
-    pub fn io(attempt: impl Into<String>, source: io::Error) -> Self {
+    /// Returns an I/O error that names the operation and its place. The error kind is kept.
+    ///
+    /// `operation` is an infinitive phrase such as `append to /logs/a.jsonl`. The text of the error
+    /// becomes `I/O error: cannot append to /logs/a.jsonl: …`.
+    pub fn io(operation: impl Into<String>, source: io::Error) -> Self {
         let kind = source.kind();
-        Self::Io(io::Error::new(kind, Attempt { attempt: attempt.into(), source }))
+        Self::Io(io::Error::new(kind, FailedOperation { operation: operation.into(), source }))
     }
 
-    /// What a truncate past the end answers (T2): `asked` entries of a segment that has `entries`.
+    /// Returns the error of a truncate that requests more entries than the segment has
+    /// ([T2](crate::contract#t2)).
     #[must_use]
-    pub fn past_the_end(segment_id: SegmentId, asked: usize, entries: usize) -> Self {
-        let message = format!("cannot keep {asked} entries: segment {segment_id} has {entries}");
-        Self::Corrupt { line: asked, message }
+    pub fn past_the_end(segment_id: SegmentId, requested: usize, stored: usize) -> Self {
+        let message = format!(
+            "cannot truncate segment {segment_id} to {requested} entries; \
+             only {stored} entries stored"
+        );
+        Self::Corrupt { line: requested, message }
     }
 
-    /// Whether the segment does not exist.
+    /// Returns an error that reports an unknown outcome of `operation`, caused by `source`. An error
+    /// that is [`Indeterminate`](Self::Indeterminate) already is returned unchanged.
+    #[must_use]
+    pub fn indeterminate(operation: impl Into<String>, source: Self) -> Self {
+        match source {
+            Self::Indeterminate { .. } => source,
+            _ => Self::Indeterminate { operation: operation.into(), source: Box::new(source) },
+        }
+    }
+
+    /// Returns whether the segment does not exist.
     #[must_use]
     pub const fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound(_))
     }
 
-    /// Whether somebody else has written.
+    /// Returns whether another writer changed the log since the caller read its head.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
     }
 
-    /// Whether the change may or may not have happened.
+    /// Returns whether the outcome of the change is unknown.
     #[must_use]
     pub fn is_indeterminate(&self) -> bool {
         match self {
@@ -149,8 +181,8 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later although nobody repairs anything: the engine was busy, a
-    /// connection was lost, a time ran out. Never true where the outcome is unknown.
+    /// Returns whether the same call can succeed later without a repair: the database was busy, a
+    /// connection was lost, a time limit passed. It is never true where the outcome is unknown.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -178,23 +210,26 @@ fn is_transient(kind: io::ErrorKind) -> bool {
     )
 }
 
-/// The failure of an engine (a database, a server): what was tried, and the engine's own error.
+/// An error of a database or server, with the operation that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{attempt}")]
+#[error("cannot {operation}: {source}")]
 pub struct BackendError {
-    attempt: String,
+    operation: String,
     transient: bool,
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl BackendError {
-    /// `attempt` says what was tried and where; `transient` feeds [`StoreError::is_transient`].
+    /// Returns an error for a failed operation.
+    ///
+    /// `operation` is an infinitive phrase that names the place, such as `append to sessions.db`.
+    /// `transient` is the answer of [`StoreError::is_transient`].
     pub fn new(
-        attempt: impl Into<String>,
+        operation: impl Into<String>,
         transient: bool,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { attempt: attempt.into(), transient, source: source.into() }
+        Self { operation: operation.into(), transient, source: source.into() }
     }
 }
 
@@ -204,38 +239,14 @@ impl From<BackendError> for StoreError {
     }
 }
 
-/// What an I/O error carries inside: `Display` is the attempt, the operating system's word is the source.
+/// The content of an I/O error made by [`StoreError::io`].
 #[derive(Debug, thiserror::Error)]
-#[error("{attempt}")]
-struct Attempt {
-    attempt: String,
+#[error("cannot {operation}: {source}")]
+struct FailedOperation {
+    operation: String,
     source: io::Error,
 }
 
-/// A message about a line, which is named once, whether or not the message does.
-struct Located<'a> {
-    line: usize,
-    message: &'a str,
-}
-
-impl fmt::Display for Located<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, message } = self;
-        if message.split_whitespace().any(|word| word.parse() == Ok(*line)) {
-            f.write_str(message)
-        } else {
-            write!(f, "line {line}: {message}")
-        }
-    }
-}
-
-struct Described<'a>(&'a Option<Head>);
-
-impl fmt::Display for Described<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(head) => write!(f, "the head {head}"),
-            None => f.write_str("no such segment"),
-        }
-    }
+fn describe(head: Option<Head>) -> String {
+    head.map_or_else(|| "no such segment".to_owned(), |head| format!("the head {head}"))
 }

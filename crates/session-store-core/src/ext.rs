@@ -1,18 +1,28 @@
-//! Conveniences over any store: typed appends and reads, and iterators over pages.
+//! `StoreExt`: conveniences over any store. Typed appends and reads, and iterators over pages.
 
+use std::fmt;
 use std::ops::Range;
-use std::vec;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError, TraceEntry};
+use crate::{
+    Entry, LogEntry, Pages, SegmentId, SegmentKey, SegmentRef, SessionId, Store, StoreError,
+    TraceEntry,
+};
 
-/// How many bytes of entries the iterators ask for at a time.
-const PAGE_BYTES: usize = 256 * 1024;
-
-/// Conveniences for every store; import the trait to have them.
+/// Conveniences for every store. Import the trait to use them.
 pub trait StoreExt: Store {
+    /// Returns a handle on one segment, which need not exist.
+    fn segment(&self, session_id: SessionId, segment_id: SegmentId) -> SegmentRef<'_, Self> {
+        self.at(SegmentKey::new(session_id, segment_id))
+    }
+
+    /// Returns a handle on the segment of this key, which need not exist.
+    fn at(&self, key: SegmentKey) -> SegmentRef<'_, Self> {
+        SegmentRef::new(self, key)
+    }
+
     /// Appends a Rust value as an entry.
     ///
     /// # Errors
@@ -23,14 +33,14 @@ pub trait StoreExt: Store {
         segment_id: SegmentId,
         value: &T,
     ) -> Result<(), StoreError> {
-        self.append(session_id, segment_id, &LogEntry::encode(value)?)
+        self.segment(session_id, segment_id).append_value(value)
     }
 
     /// Reads the whole log as values of one type.
     ///
     /// # Errors
-    /// As [`Store::read_all`], and [`StoreError::Corrupt`] with the entry's number, from 1, where one does
-    /// not decode.
+    /// As [`Store::read_all`]. [`StoreError::Corrupt`] with the number of the entry, counted from 1, if
+    /// an entry does not decode.
     fn read_values<T: DeserializeOwned>(
         &self,
         session_id: SessionId,
@@ -48,7 +58,7 @@ pub trait StoreExt: Store {
         self.read_all(session_id, segment_id)?.into_iter().enumerate().map(decode).collect()
     }
 
-    /// The entries at the positions of `range`, fewer where the log ends.
+    /// Reads the entries at the positions of `range`. Returns fewer where the log ends before.
     ///
     /// # Errors
     /// As [`Store::read_page`].
@@ -58,144 +68,81 @@ pub trait StoreExt: Store {
         segment_id: SegmentId,
         range: Range<usize>,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        self.entries(session_id, segment_id, range.start).take(range.len()).collect()
+        let pages = Pages::new(range.start).end_at(range.end);
+        self.segment(session_id, segment_id).iterate(pages).collect()
     }
 
-    /// An iterator over the entries from position `start` on, a page of 256 KiB in memory at a time. It ends
-    /// at the log's end as it finds it then, or after the first error; the good entries before a bad line
-    /// come first. A log that is cut or replaced meanwhile ends it with [`StoreError::Conflict`], so that
-    /// what it gave is no mix (C2).
+    /// Returns an iterator over the log from the position `start` on.
+    ///
+    /// It holds one page of 256 KiB in memory. It ends where the log ends at the moment when the last
+    /// page is read, or after the first error. The good entries before a bad line come first. A log
+    /// that is cut or replaced during the iteration ends it with [`StoreError::Conflict`], so that the
+    /// entries never are a mix of two logs ([C2](crate::contract#c2)).
     fn entries(
         &self,
         session_id: SessionId,
         segment_id: SegmentId,
         start: usize,
     ) -> Entries<'_, Self> {
-        Entries { store: self, session_id, segment_id, pages: Pages::from(start), last: None }
+        self.segment(session_id, segment_id).entries(start)
     }
 
-    /// The same over the segment's trace.
+    /// Returns an iterator over the segment's trace from the position `start` on, like
+    /// [`entries`](Self::entries).
     fn trace_entries(
         &self,
         session_id: SessionId,
         segment_id: SegmentId,
         start: usize,
     ) -> TraceEntries<'_, Self> {
-        TraceEntries { store: self, session_id, segment_id, pages: Pages::from(start) }
+        self.segment(session_id, segment_id).trace_entries(start)
     }
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
-/// Iterator over a log, made by [`StoreExt::entries`].
-pub struct Entries<'a, S: ?Sized> {
-    store: &'a S,
-    session_id: SessionId,
-    segment_id: SegmentId,
-    pages: Pages<LogEntry>,
-    /// The head of the last page, and its last entry.
-    last: Option<(Head, LogEntry)>,
+/// An iterator over a log or a trace, made by [`StoreExt::entries`],
+/// [`StoreExt::trace_entries`] or [`SegmentRef::iterate`].
+pub struct Entries<'a, S: ?Sized, E = LogEntry> {
+    segment: SegmentRef<'a, S>,
+    pages: Pages<E>,
 }
 
-impl<S: Store + ?Sized> Entries<'_, S> {
-    fn read(&mut self, start: usize, max_bytes: usize) -> Result<Vec<LogEntry>, StoreError> {
-        let Page { entries, head } =
-            self.store.read_page(self.session_id, self.segment_id, start, max_bytes)?;
-        self.expect_same_log(start, head)?;
-        if let Some(last) = entries.last() {
-            self.last = Some((head, last.clone()));
-        }
-        Ok(entries)
+/// An iterator over a trace.
+pub type TraceEntries<'a, S> = Entries<'a, S, TraceEntry>;
+
+impl<'a, S: ?Sized, E> Entries<'a, S, E> {
+    pub(crate) fn new(segment: SegmentRef<'a, S>, pages: Pages<E>) -> Self {
+        Self { segment, pages }
     }
 
-    /// An equal token says that the log has only grown. Another one may say so too, in a store whose
-    /// appends change it; then the entry before the page must still be the one that was given.
-    fn expect_same_log(&self, start: usize, head: Head) -> Result<(), StoreError> {
-        let Some((before, last)) = &self.last else { return Ok(()) };
-        if head.token() == before.token() && head.entries() >= before.entries() {
-            return Ok(());
-        }
-        let place = start.saturating_sub(1);
-        let there = self.store.read_page(self.session_id, self.segment_id, place, 0)?;
-        if there.entries.first() == Some(last) {
-            return Ok(());
-        }
-        Err(StoreError::Conflict { expected: Some(*before), actual: Some(head) })
+    /// Returns the state of the reading: its position and its checkpoint.
+    #[must_use]
+    pub const fn pages(&self) -> &Pages<E> {
+        &self.pages
     }
 }
 
-impl<S: Store + ?Sized> Iterator for Entries<'_, S> {
-    type Item = Result<LogEntry, StoreError>;
+impl<S: Store + ?Sized, E: Entry> Iterator for Entries<'_, S, E> {
+    type Item = Result<E, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some((start, max_bytes)) = self.pages.wanted() {
-            let page = self.read(start, max_bytes);
-            self.pages.turn(page);
-        }
-        self.pages.next()
-    }
-}
-
-/// Iterator over a trace, made by [`StoreExt::trace_entries`].
-pub struct TraceEntries<'a, S: ?Sized> {
-    store: &'a S,
-    session_id: SessionId,
-    segment_id: SegmentId,
-    pages: Pages<TraceEntry>,
-}
-
-impl<S: Store + ?Sized> Iterator for TraceEntries<'_, S> {
-    type Item = Result<TraceEntry, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while let Some((start, max_bytes)) = self.pages.wanted() {
-            let Self { store, session_id, segment_id, .. } = self;
-            let page = store.read_trace_page(*session_id, *segment_id, start, max_bytes);
-            self.pages.turn(page.map(|page| page.entries));
-        }
-        self.pages.next()
-    }
-}
-
-/// The state that both iterators share: the page in hand, and how the next one is read.
-struct Pages<T> {
-    page: vec::IntoIter<T>,
-    start: usize,
-    max_bytes: usize,
-    done: bool,
-    failed: Option<StoreError>,
-}
-
-impl<T> Pages<T> {
-    fn from(start: usize) -> Self {
-        let page = Vec::new().into_iter();
-        Self { page, start, max_bytes: PAGE_BYTES, done: false, failed: None }
-    }
-
-    /// Where the next page begins and how large it may be, if it is time for one.
-    fn wanted(&self) -> Option<(usize, usize)> {
-        let empty = self.page.as_slice().is_empty();
-        (empty && !self.done).then_some((self.start, self.max_bytes))
-    }
-
-    /// Takes the page that was wanted.
-    fn turn(&mut self, page: Result<Vec<T>, StoreError>) {
-        match page {
-            Ok(entries) => {
-                self.start += entries.len();
-                self.done = entries.is_empty();
-                self.page = entries.into_iter();
+        loop {
+            if let Some(entry) = self.pages.next_entry() {
+                return Some(entry);
             }
-            // One bad line fails a whole page: the entries before it are read one by one.
-            Err(StoreError::Corrupt { .. }) if self.max_bytes > 0 => self.max_bytes = 0,
-            Err(error) => {
-                self.done = true;
-                self.failed = Some(error);
-            }
+            let request = self.pages.next_request()?;
+            let (store, key) = (self.segment.store(), self.segment.key());
+            self.pages.supply(E::read_page(store, key, request.start, request.max_bytes));
         }
     }
+}
 
-    fn next(&mut self) -> Option<Result<T, StoreError>> {
-        self.page.next().map(Ok).or_else(|| self.failed.take().map(Err))
+impl<S: ?Sized, E: fmt::Debug> fmt::Debug for Entries<'_, S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entries")
+            .field("segment", &self.segment)
+            .field("pages", &self.pages)
+            .finish()
     }
 }

@@ -1,97 +1,253 @@
-//! References and smart pointers to a store are stores: every method goes to the store itself, so that no
-//! wrapper falls back to a provided body that its store has replaced.
-#![deny(clippy::missing_trait_methods)]
+//! The macros that forward methods of a store to another value, and the stores that are pointers.
 
 use std::sync::Arc;
 
-use crate::{
-    Capabilities, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
-};
+use crate::{PodStore, Store};
 
-macro_rules! forward {
+/// Forwards methods of [`Store`](crate::Store) to another value.
+///
+/// The list of methods is always written out. A wrapper that denies `clippy::missing_trait_methods`
+/// therefore fails to build when the trait gains a method, until its author has decided about it.
+/// Without that lint, a wrapper would silently use the provided body of a method that its store
+/// overrides.
+///
+/// ```
+/// use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, forward_store};
+///
+/// /// Refuses to append entries of more than 1 KiB.
+/// struct SmallEntries<S>(S);
+///
+/// #[deny(clippy::missing_trait_methods)]
+/// impl<S: Store> Store for SmallEntries<S> {
+///     fn append(
+///         &self,
+///         session_id: SessionId,
+///         segment_id: SegmentId,
+///         entry: &LogEntry,
+///     ) -> Result<(), StoreError> {
+///         match entry.as_json().len() as u64 {
+///             size @ 1025.. => Err(StoreError::TooLarge { size, limit: 1024 }),
+///             _ => self.0.append(session_id, segment_id, entry),
+///         }
+///     }
+///
+///     forward_store! { self => self.0;
+///         read_all list_sessions list_segments lookup_session_of create_segment exists
+///         read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
+///         head segment_info list_infos append_if truncate_if read_trace_page delete_segment
+///         delete_session sync
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! forward_store {
+    ($self:ident => $to:expr; $($method:ident)*) => {
+        $($crate::forward_store! { @ $method $self ($to) })*
+    };
+    (@ append $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) append(entry: &$crate::LogEntry) -> () }
+    };
+    (@ read_all $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) read_all() -> ::std::vec::Vec<$crate::LogEntry> }
+    };
+    (@ list_sessions $self:ident ($to:expr)) => {
+        fn list_sessions(
+            &$self,
+        ) -> ::std::result::Result<::std::vec::Vec<$crate::SessionId>, $crate::StoreError> {
+            $crate::Store::list_sessions(&$to)
+        }
+    };
+    (@ list_segments $self:ident ($to:expr)) => {
+        fn list_segments(
+            &$self,
+            session_id: $crate::SessionId,
+        ) -> ::std::result::Result<::std::vec::Vec<$crate::SegmentId>, $crate::StoreError> {
+            $crate::Store::list_segments(&$to, session_id)
+        }
+    };
+    (@ lookup_session_of $self:ident ($to:expr)) => {
+        fn lookup_session_of(
+            &$self,
+            segment_id: $crate::SegmentId,
+        ) -> ::std::result::Result<::std::option::Option<$crate::SessionId>, $crate::StoreError> {
+            $crate::Store::lookup_session_of(&$to, segment_id)
+        }
+    };
+    (@ create_segment $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) create_segment(entries: &[$crate::LogEntry]) -> () }
+    };
+    (@ exists $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) exists() -> bool }
+    };
+    (@ read_entry_count $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) read_entry_count() -> usize }
+    };
+    (@ append_trace $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) append_trace(entry: &$crate::TraceEntry) -> () }
+    };
+    (@ truncate $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) truncate(entries_len: usize) -> () }
+    };
+    (@ capabilities $self:ident ($to:expr)) => {
+        fn capabilities(&$self) -> $crate::Capabilities {
+            $crate::Store::capabilities(&$to)
+        }
+    };
+    (@ pods $self:ident ($to:expr)) => {
+        fn pods(&$self) -> ::std::option::Option<&dyn $crate::PodStore> {
+            $crate::Store::pods(&$to)
+        }
+    };
+    (@ maintenance $self:ident ($to:expr)) => {
+        fn maintenance(&$self) -> ::std::option::Option<&dyn $crate::Maintenance> {
+            $crate::Store::maintenance(&$to)
+        }
+    };
+    (@ append_all $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) append_all(entries: &[$crate::LogEntry]) -> () }
+    };
+    (@ read_page $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) read_page(start: usize, max_bytes: usize) -> $crate::Page
+        }
+    };
+    (@ head $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) head() -> ::std::option::Option<$crate::Head> }
+    };
+    (@ segment_info $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) segment_info() -> ::std::option::Option<$crate::SegmentInfo>
+        }
+    };
+    (@ list_infos $self:ident ($to:expr)) => {
+        fn list_infos(
+            &$self,
+            options: &$crate::ListOptions,
+        ) -> ::std::result::Result<
+            ::std::vec::Vec<($crate::SegmentKey, $crate::SegmentInfo)>,
+            $crate::StoreError,
+        > {
+            $crate::Store::list_infos(&$to, options)
+        }
+    };
+    (@ append_if $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) append_if(
+                expected: ::std::option::Option<$crate::Head>,
+                entries: &[$crate::LogEntry]
+            ) -> $crate::Head
+        }
+    };
+    (@ truncate_if $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) truncate_if(expected: $crate::Head, entries_len: usize) -> $crate::Head
+        }
+    };
+    (@ read_trace_page $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) read_trace_page(start: usize, max_bytes: usize) -> $crate::TracePage
+        }
+    };
+    (@ delete_segment $self:ident ($to:expr)) => {
+        $crate::forward_store! { @@ $self ($to) delete_segment() -> bool }
+    };
+    (@ delete_session $self:ident ($to:expr)) => {
+        fn delete_session(
+            &$self,
+            session_id: $crate::SessionId,
+        ) -> ::std::result::Result<bool, $crate::StoreError> {
+            $crate::Store::delete_session(&$to, session_id)
+        }
+    };
+    (@ sync $self:ident ($to:expr)) => {
+        fn sync(&$self) -> ::std::result::Result<(), $crate::StoreError> {
+            $crate::Store::sync(&$to)
+        }
+    };
+    // A method whose first two arguments name a segment.
+    (@@ $self:ident ($to:expr) $method:ident($($arg:ident: $type:ty),*) -> $ok:ty) => {
+        fn $method(
+            &$self,
+            session_id: $crate::SessionId,
+            segment_id: $crate::SegmentId,
+            $($arg: $type),*
+        ) -> ::std::result::Result<$ok, $crate::StoreError> {
+            $crate::Store::$method(&$to, session_id, segment_id, $($arg),*)
+        }
+    };
+}
+
+/// Forwards methods of [`PodStore`](crate::PodStore) to another value, like
+/// [`forward_store!`](crate::forward_store!).
+#[macro_export]
+macro_rules! forward_pod_store {
+    ($self:ident => $to:expr; $($method:ident)*) => {
+        $($crate::forward_pod_store! { @ $method $self ($to) })*
+    };
+    (@ put_pod $self:ident ($to:expr)) => {
+        fn put_pod(
+            &$self,
+            name: &$crate::PodName,
+            pod: &$crate::Pod,
+        ) -> ::std::result::Result<(), $crate::StoreError> {
+            $crate::PodStore::put_pod(&$to, name, pod)
+        }
+    };
+    (@ read_pod $self:ident ($to:expr)) => {
+        fn read_pod(
+            &$self,
+            name: &$crate::PodName,
+        ) -> ::std::result::Result<::std::option::Option<$crate::Pod>, $crate::StoreError> {
+            $crate::PodStore::read_pod(&$to, name)
+        }
+    };
+    (@ list_pods $self:ident ($to:expr)) => {
+        fn list_pods(
+            &$self,
+        ) -> ::std::result::Result<::std::vec::Vec<$crate::PodName>, $crate::StoreError> {
+            $crate::PodStore::list_pods(&$to)
+        }
+    };
+    (@ delete_pod $self:ident ($to:expr)) => {
+        fn delete_pod(
+            &$self,
+            name: &$crate::PodName,
+        ) -> ::std::result::Result<bool, $crate::StoreError> {
+            $crate::PodStore::delete_pod(&$to, name)
+        }
+    };
+    (@ put_pod_if $self:ident ($to:expr)) => {
+        fn put_pod_if(
+            &$self,
+            name: &$crate::PodName,
+            expected: ::std::option::Option<&$crate::Pod>,
+            pod: &$crate::Pod,
+        ) -> ::std::result::Result<(), $crate::StoreError> {
+            $crate::PodStore::put_pod_if(&$to, name, expected, pod)
+        }
+    };
+}
+
+/// A reference or smart pointer to a store is a store.
+macro_rules! forward_pointers {
     ($($pointer:ty),*) => { $(
+        #[deny(clippy::missing_trait_methods)]
         impl<S: Store + ?Sized> Store for $pointer {
-            fn append(&self, session_id: SessionId, segment_id: SegmentId, entry: &LogEntry) -> Result<(), StoreError> {
-                (**self).append(session_id, segment_id, entry)
-            }
-            fn read_all(&self, session_id: SessionId, segment_id: SegmentId) -> Result<Vec<LogEntry>, StoreError> {
-                (**self).read_all(session_id, segment_id)
-            }
-            fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-                (**self).list_sessions()
-            }
-            fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-                (**self).list_segments(session_id)
-            }
-            fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-                (**self).lookup_session_of(segment_id)
-            }
-            fn create_segment(&self, session_id: SessionId, segment_id: SegmentId, entries: &[LogEntry]) -> Result<(), StoreError> {
-                (**self).create_segment(session_id, segment_id, entries)
-            }
-            fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-                (**self).exists(session_id, segment_id)
-            }
-            fn read_entry_count(&self, session_id: SessionId, segment_id: SegmentId) -> Result<usize, StoreError> {
-                (**self).read_entry_count(session_id, segment_id)
-            }
-            fn append_trace(&self, session_id: SessionId, segment_id: SegmentId, entry: &TraceEntry) -> Result<(), StoreError> {
-                (**self).append_trace(session_id, segment_id, entry)
-            }
-            fn truncate(&self, session_id: SessionId, segment_id: SegmentId, entries_len: usize) -> Result<(), StoreError> {
-                (**self).truncate(session_id, segment_id, entries_len)
-            }
-            fn capabilities(&self) -> Capabilities {
-                (**self).capabilities()
-            }
-            fn pods(&self) -> Option<&dyn PodStore> {
-                (**self).pods()
-            }
-            fn append_all(&self, session_id: SessionId, segment_id: SegmentId, entries: &[LogEntry]) -> Result<(), StoreError> {
-                (**self).append_all(session_id, segment_id, entries)
-            }
-            fn read_page(&self, session_id: SessionId, segment_id: SegmentId, start: usize, max_bytes: usize) -> Result<Page, StoreError> {
-                (**self).read_page(session_id, segment_id, start, max_bytes)
-            }
-            fn head(&self, session_id: SessionId, segment_id: SegmentId) -> Result<Option<Head>, StoreError> {
-                (**self).head(session_id, segment_id)
-            }
-            fn append_if(&self, session_id: SessionId, segment_id: SegmentId, expected: Option<Head>, entries: &[LogEntry]) -> Result<Head, StoreError> {
-                (**self).append_if(session_id, segment_id, expected, entries)
-            }
-            fn truncate_if(&self, session_id: SessionId, segment_id: SegmentId, expected: Head, entries_len: usize) -> Result<Head, StoreError> {
-                (**self).truncate_if(session_id, segment_id, expected, entries_len)
-            }
-            fn read_trace_page(&self, session_id: SessionId, segment_id: SegmentId, start: usize, max_bytes: usize) -> Result<TracePage, StoreError> {
-                (**self).read_trace_page(session_id, segment_id, start, max_bytes)
-            }
-            fn delete_segment(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-                (**self).delete_segment(session_id, segment_id)
-            }
-            fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-                (**self).delete_session(session_id)
-            }
-            fn sync(&self) -> Result<(), StoreError> {
-                (**self).sync()
+            forward_store! { self => **self;
+                append read_all list_sessions list_segments lookup_session_of create_segment exists
+                read_entry_count append_trace truncate capabilities pods maintenance append_all
+                read_page head segment_info list_infos append_if truncate_if read_trace_page
+                delete_segment delete_session sync
             }
         }
 
+        #[deny(clippy::missing_trait_methods)]
         impl<S: PodStore + ?Sized> PodStore for $pointer {
-            fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-                (**self).put_pod(name, pod)
-            }
-            fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
-                (**self).read_pod(name)
-            }
-            fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
-                (**self).list_pods()
-            }
-            fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
-                (**self).delete_pod(name)
+            forward_pod_store! { self => **self;
+                put_pod read_pod list_pods delete_pod put_pod_if
             }
         }
     )* };
 }
 
-forward!(&S, Box<S>, Arc<S>);
+forward_pointers!(&S, Box<S>, Arc<S>);

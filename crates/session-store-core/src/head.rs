@@ -1,12 +1,21 @@
-//! Where a segment's log ends: the position that conditional writes compare.
+//! `Head`: the end of a segment's log, which conditional writes compare.
 
 use std::fmt;
+use std::str::FromStr;
 
-/// The end of a segment's log at one moment: the number of its entries and an opaque token (H1).
+/// The end of a segment's log at one moment: the number of its entries and an opaque token.
 ///
-/// Heads are compared whole. A head has no order: of two unequal ones, nothing says which is newer. With
-/// [`Capability::Epoch`](crate::Capability::Epoch) the token changes whenever entries were cut, replaced or
-/// recreated, so an equal head means an unchanged log.
+/// Heads are compared as a whole ([H1](crate::contract#h1)). They have no order: of two unequal heads,
+/// either can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch), the token changes
+/// whenever entries are cut, replaced or recreated, so an equal head means an unchanged log.
+///
+/// ```
+/// use session_store_core::Head;
+///
+/// let head = Head::new(3, 0xab);
+/// assert_eq!(head.to_string(), "3@000000000000000000000000000000ab");
+/// assert_eq!(head.to_string().parse(), Ok(head));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Head {
     entries: usize,
@@ -14,18 +23,16 @@ pub struct Head {
 }
 
 impl Head {
-    /// For implementors of a store: `token` is random enough never to come again, or constant (0) in a
-    /// store without [`Capability::Epoch`](crate::Capability::Epoch).
+    /// Returns a head, for implementors of a store.
+    ///
+    /// `token` is random, so that it is never used twice. A store without
+    /// [`Capability::Epoch`](crate::Capability::Epoch) uses the constant 0.
     #[must_use]
     pub const fn new(entries: usize, token: u128) -> Self {
         Self { entries, token }
     }
 
-    pub(crate) const fn token(&self) -> u128 {
-        self.token
-    }
-
-    /// How many entries the log holds.
+    /// Returns the number of entries in the log.
     #[must_use]
     pub const fn entries(&self) -> usize {
         self.entries
@@ -41,5 +48,43 @@ impl fmt::Display for Head {
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Head({self})")
+    }
+}
+
+/// The error of parsing a [`Head`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a head is a number of entries, @, and 32 hexadecimal digits")]
+pub struct InvalidHead;
+
+impl FromStr for Head {
+    type Err = InvalidHead;
+
+    /// Parses the text that `Display` writes.
+    fn from_str(text: &str) -> Result<Self, InvalidHead> {
+        let (entries, token) = text.split_once('@').ok_or(InvalidHead)?;
+        let entries = entries.parse().map_err(|_| InvalidHead)?;
+        let head =
+            Self { entries, token: u128::from_str_radix(token, 16).map_err(|_| InvalidHead)? };
+        // One spelling only: no sign, no leading zero, no upper case.
+        if head.to_string() == text { Ok(head) } else { Err(InvalidHead) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("")]
+    #[case("3")]
+    #[case("3@ab")]
+    #[case("03@000000000000000000000000000000ab")]
+    #[case("+3@000000000000000000000000000000ab")]
+    #[case("3@000000000000000000000000000000AB")]
+    #[case("3@000000000000000000000000000000ab ")]
+    fn other_texts_do_not_parse(#[case] text: &str) {
+        assert_eq!(text.parse::<Head>(), Err(InvalidHead));
     }
 }

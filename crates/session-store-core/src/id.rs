@@ -1,4 +1,4 @@
-//! The ids of sessions and segments: newtypes over a UUID.
+//! `SessionId` and `SegmentId`: newtypes over a UUID.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,22 +10,41 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Ids order by their bytes. `new()` makes a UUID version 7 (RFC 9562), whose bytes begin with
-        /// the time in milliseconds, so for ids made that way the order is the order of creation.
+        /// Ids order by their bytes. `new()` returns a UUID of version 7 (RFC 9562), whose bytes begin
+        /// with the time in milliseconds. Ids made by `new()` therefore sort in order of creation.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
         impl $name {
-            /// A fresh id: a UUID version 7 of this moment.
+            /// Returns a fresh id: a UUID of version 7 with the current time.
             #[must_use]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
+
+            /// Returns the id that is derived from a name: a UUID of version 5 (RFC 9562). The same
+            /// namespace and name always give the same id.
+            #[must_use]
+            pub fn new_v5(namespace: &Uuid, name: &[u8]) -> Self {
+                Self(Uuid::new_v5(namespace, name))
+            }
+
+            /// Returns the id of these 16 bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// Returns the 16 bytes of the id.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
         }
 
         impl Default for $name {
-            /// A fresh id, as [`Self::new`].
+            /// Returns a fresh id, as [`Self::new`].
             fn default() -> Self {
                 Self::new()
             }
@@ -46,7 +65,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = uuid::Error;
 
-            /// Any spelling of a UUID that the `uuid` crate reads; `Display` writes the hyphenated one.
+            /// Parses every spelling that the `uuid` crate reads. `Display` writes the hyphenated one.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 text.parse().map(Self)
             }
@@ -67,12 +86,12 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a session: one conversation, a fork tree of segments.
+    /// The name of a session: one conversation, a fork tree of segments.
     SessionId
 }
 
 id! {
-    /// Names a segment: one append-only log of entries within a session.
+    /// The name of a segment: one append-only log of entries within a session.
     SegmentId
 }
 
@@ -90,12 +109,13 @@ mod tests {
     fn display_and_parse_are_inverse() {
         let id = SegmentId::new();
         assert_eq!(id.to_string().parse::<SegmentId>().unwrap(), id);
+        assert_eq!(SegmentId::from_bytes(*id.as_bytes()), id);
         assert_eq!(format!("{id:?}"), id.to_string());
         assert!("not-a-uuid".parse::<SegmentId>().is_err());
     }
 
     #[test]
-    fn serialises_as_a_plain_string() {
+    fn an_id_serializes_as_a_plain_string() {
         let id = SessionId::from(Uuid::nil());
         assert_eq!(
             serde_json::to_string(&id).unwrap(),

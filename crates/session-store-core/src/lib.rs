@@ -1,22 +1,25 @@
-//! The contract of session-store: what a store of agent session logs is, whoever implements it.
+//! The contract of session-store: what a store of agent session logs must do.
 //!
-//! An agent runtime writes every step of a conversation to an append-only log and rebuilds its state by
-//! reading the log back. This crate says what such a log is made of ([`LogEntry`]: one JSON object on one
-//! line, kept byte for byte), how it is named ([`SessionId`], [`SegmentId`]), and what a store must do
-//! ([`Store`], [`PodStore`], [`StoreError`]). It does no I/O and names no driver; backends are crates of
-//! their own, and the crate `session-store` opens any of them by a URL.
+//! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its state
+//! by reading the log back. This crate defines the parts of such a log ([`LogEntry`]: one JSON object on
+//! one line, kept byte for byte), the names ([`SessionId`], [`SegmentId`], [`SegmentKey`]), and the
+//! traits ([`Store`], [`PodStore`], [`Maintenance`]) with their error ([`StoreError`]). The module
+//! [`contract`] has the clauses that every store keeps.
+//!
+//! The crate does no I/O and depends on no driver. Each backend is a crate of its own. The crate
+//! `session-store` opens any of them by a URL.
 //!
 //! # Why entries are opaque
 //!
-//! The narrow waist of the system is a line of JSON. A store that moves bytes cannot get serialisation
-//! wrong: numbers, key order, duplicate keys and unknown fields come back as they were written, a
-//! migration is lossless by construction, and every runtime keeps its own types through
+//! Backends move bytes: they never parse the content of an entry, and never write it again in their
+//! own form. Numbers, key order, duplicate keys and unknown fields therefore come back exactly as they
+//! were written, and a migration loses nothing. Each runtime keeps its own types and converts with
 //! [`LogEntry::encode`] and [`LogEntry::decode`].
 //!
 //! # Write your own store
 //!
-//! Nine methods make a complete store; everything else has a body. The crate `session-store-conformance`
-//! tells whether they keep the contract.
+//! Nine methods make a complete store. All other methods have provided bodies. The crate
+//! `session-store-conformance` checks whether a store keeps the contract.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -27,7 +30,7 @@
 //! #[derive(Default)]
 //! struct Logs {
 //!     entries: BTreeMap<(SessionId, SegmentId), Vec<LogEntry>>,
-//!     // Which session a segment id belongs to: the first that used it, whoever comes later (L5).
+//!     // The session that a segment id belongs to: the first session that used it (L5).
 //!     owner: BTreeMap<SegmentId, SessionId>,
 //! }
 //!
@@ -35,7 +38,7 @@
 //! struct MapStore(Mutex<Logs>);
 //!
 //! impl MapStore {
-//!     // Another thread's panic poisons nothing (S5).
+//!     // A panic in another thread must not make the store unusable (S5).
 //!     fn lock(&self) -> MutexGuard<'_, Logs> {
 //!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
 //!     }
@@ -90,7 +93,7 @@
 //!     }
 //!
 //!     fn append_trace(&self, _: SessionId, _: SegmentId, _: &TraceEntry) -> Result<(), StoreError> {
-//!         Ok(()) // Without the capability `read_traces` nobody can ask for it back.
+//!         Ok(()) // A store without the capability `read_traces` can discard traces.
 //!     }
 //! }
 //!
@@ -105,27 +108,58 @@
 //! assert_eq!(log.len(), 1);
 //! # Ok::<(), StoreError>(())
 //! ```
+//!
+//! # Write a wrapper
+//!
+//! A wrapper is a store around another store: it adds metrics, a cache or a limit. It must forward every
+//! method that it does not change, also those with provided bodies. Otherwise the provided body replaces
+//! what the inner store does. [`forward_store!`] and [`forward_pod_store!`] forward the methods that are
+//! listed, and `clippy::missing_trait_methods` finds those that are missing.
 
+pub mod contract;
+pub mod event_trace;
+pub mod segment_log;
+
+mod append_attempt;
 mod capability;
 mod durability;
 mod entry;
 mod error;
+mod error_chain;
 mod ext;
 mod forward;
 mod head;
 mod id;
+mod info;
+mod key;
 mod line;
+mod maintenance;
 mod page;
+mod pages;
 mod pod;
+mod pod_name;
+mod pod_store;
+mod segment_ref;
 mod store;
 
+pub use append_attempt::{AppendAttempt, Resolution};
 pub use capability::{Capabilities, Capability};
 pub use durability::{Durability, UnknownDurability};
-pub use entry::{LogEntry, TraceEntry};
+pub use entry::Entry;
 pub use error::{BackendError, StoreError};
+pub use error_chain::error_chain;
+pub use event_trace::TraceEntry;
 pub use ext::{Entries, StoreExt, TraceEntries};
-pub use head::Head;
+pub use head::{Head, InvalidHead};
 pub use id::{SegmentId, SessionId};
+pub use info::{ListOptions, SegmentInfo};
+pub use key::SegmentKey;
+pub use maintenance::{Finding, Maintenance, Severity};
 pub use page::{Page, PageBudget, TracePage};
-pub use pod::{ActiveSegment, Pod, PodName, PodStore};
+pub use pages::{Checkpoint, PageRequest, Pages};
+pub use pod::{ActiveSegment, Pod};
+pub use pod_name::{PodFolder, PodName};
+pub use pod_store::{PodStore, PodStoreExt};
+pub use segment_log::LogEntry;
+pub use segment_ref::SegmentRef;
 pub use store::Store;

@@ -1,5 +1,5 @@
-//! One JSON object on one line, kept byte for byte: what log entries, trace entries and pods are made of.
-//! What the text means is its owner's business; nothing here looks past the outermost braces.
+//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods contain
+//! one. Only the outermost braces are looked at.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::StoreError;
 
-/// A range of a shared text. Many lines of one read share one allocation, and a clone copies no bytes.
+/// A range of a shared text. The lines of one read share one allocation, and a clone copies no bytes.
 #[derive(Clone)]
 pub(crate) struct Line {
     block: Arc<String>,
@@ -37,7 +37,7 @@ impl Line {
         Self::in_block(&Arc::new(text), whole)
     }
 
-    /// The object that `range` of `block` holds, sharing the block's memory.
+    /// Returns the object in `range` of `block`. It shares the memory of the block.
     pub(crate) fn in_block(block: &Arc<String>, range: Range<usize>) -> Result<Self, StoreError> {
         let text = &block[range.clone()];
         let object = object_in(text)?;
@@ -62,7 +62,7 @@ impl Line {
         &self.block[start..start + self.len as usize]
     }
 
-    /// As `Debug`, under the name of the type that wraps the line: its size and its beginning only.
+    /// Formats the size and the beginning of the line, under the name of the type that wraps it.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 32;
         let text = self.as_str();
@@ -86,20 +86,20 @@ impl Hash for Line {
     }
 }
 
-/// The one object in `text`, less the JSON white space around it.
+/// Returns the single object in `text`, without the JSON white space around it.
 fn object_in(text: &str) -> Result<&str, serde_json::Error> {
-    // A RawValue is checked without recursion and without interpreting numbers or escapes, so deep
-    // nesting, 1e999 and a lone \ud800 pass as they are.
+    // A RawValue is validated without recursion, and its numbers and escapes are not interpreted. Deep
+    // nesting, 1e999 and a lone \ud800 are therefore accepted unchanged.
     let value = serde_json::from_str::<&RawValue>(text)?.get();
     if value.starts_with('{') {
         return Ok(value);
     }
-    // Asked for a map, the parser words the refusal itself, with the place.
+    // The parser reports the place of a value that is not a map.
     serde_json::from_str::<AnyObject>(text)?;
     Err(serde_json::Error::custom("expected a JSON object"))
 }
 
-/// Deserializes from any object, to get the parser's own error for anything else.
+/// Deserializes from any object. For another value the parser returns its own error.
 struct AnyObject;
 
 impl<'de> Deserialize<'de> for AnyObject {
@@ -119,12 +119,12 @@ impl<'de> Deserialize<'de> for AnyObject {
     }
 }
 
-/// Drops the runs of white space between tokens that hold a line break, and nothing else.
+/// Removes the runs of white space between tokens that contain a line break.
 fn without_line_breaks(object: &str) -> String {
     let mut kept = String::with_capacity(object.len());
     let mut rest = object;
     while let Some(at) = rest.find(['\n', '\r']) {
-        // Valid JSON has line breaks between tokens only, so the run around one can be cut out whole.
+        // Valid JSON has line breaks between tokens only, so the whole run around one can be removed.
         kept.push_str(rest[..at].trim_end_matches(is_json_space));
         rest = rest[at..].trim_start_matches(is_json_space);
     }
@@ -136,8 +136,10 @@ fn invalid_utf8(at: usize) -> StoreError {
     serde_json::Error::custom(format_args!("invalid UTF-8 at byte {at}")).into()
 }
 
-/// Looks at all bytes of a chunk, which the compiler does at once, and is 15 times as fast as stopping at the
-/// first line break.
+/// Returns whether the text contains a line break.
+///
+/// The loop looks at all bytes of a chunk, so the compiler vectorizes it. It is 15 times as fast as a
+/// loop that stops at the first line break.
 fn has_line_break(text: &str) -> bool {
     let (chunks, rest) = text.as_bytes().as_chunks::<32>();
     let or = |found, &byte: &u8| found | is_line_break(byte);
@@ -148,7 +150,7 @@ fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// White space as RFC 8259 has it; a no-break space or a byte-order mark is none.
+/// Returns whether `c` is white space in JSON (RFC 8259). A no-break space or a byte-order mark is not.
 fn is_json_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }

@@ -1,42 +1,42 @@
-//! What a paged read returns, and the rule by which a page is cut.
+//! `Page` and `TracePage`: the results of a paged read. `PageBudget`: the rule for the size of a page.
 
 use crate::{Head, LogEntry, TraceEntry};
 
-/// A part of a segment's log, and the head of the same moment (R6).
+/// A part of a segment's log, with the head of the same moment ([R6](crate::contract#r6)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page {
-    /// The entries from the start asked for; empty past the end.
+    /// The entries from the requested start on. Empty if the start is at or past the end.
     pub entries: Vec<LogEntry>,
-    /// The log's head at the moment the page was read.
+    /// The head of the log at the moment when the page was read.
     pub head: Head,
 }
 
 impl Page {
-    /// For implementors of a store.
+    /// Returns a page, for implementors of a store.
     #[must_use]
     pub const fn new(entries: Vec<LogEntry>, head: Head) -> Self {
         Self { entries, head }
     }
 }
 
-/// A part of a segment's trace (X3). An empty page is the end.
+/// A part of a segment's trace ([X3](crate::contract#x3)). An empty page is the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TracePage {
-    /// The entries from the start asked for; empty past the end.
+    /// The entries from the requested start on. Empty if the start is at or past the end.
     pub entries: Vec<TraceEntry>,
 }
 
 impl TracePage {
-    /// For implementors of a store.
+    /// Returns a page, for implementors of a store.
     #[must_use]
     pub const fn new(entries: Vec<TraceEntry>) -> Self {
         Self { entries }
     }
 }
 
-/// Decides how many entries fit a page of `max_bytes`: as many as their texts' bytes allow, at least one.
+/// Decides which entries fit a page of `max_bytes`. The first entry always fits.
 ///
 /// ```
 /// use session_store_core::PageBudget;
@@ -52,19 +52,19 @@ pub struct PageBudget {
 }
 
 impl PageBudget {
-    /// A page with nothing in it yet.
+    /// Returns the budget of an empty page.
     #[must_use]
     pub const fn new(max_bytes: usize) -> Self {
         Self { left: max_bytes, empty: true }
     }
 
-    /// How many bytes are left; the first entry may be larger.
+    /// Returns the number of bytes that are left. The first entry can be larger.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.left
     }
 
-    /// Whether an entry of `bytes` still fits; if so, it is counted in.
+    /// Returns whether an entry of `bytes` bytes fits, and counts it if it does.
     pub fn admits(&mut self, bytes: usize) -> bool {
         let fits = self.empty || bytes <= self.left;
         if fits {

@@ -1,35 +1,40 @@
-//! The `Store` trait: the contract of every backend, method by method. The letters and numbers in
-//! brackets are the clauses of CONTRACT.md, which the conformance kit checks.
+//! The `Store` trait: the contract of every backend, method by method.
 
 use crate::{
-    Capabilities, Capability, Head, LogEntry, Page, PageBudget, PodStore, SegmentId, SessionId,
-    StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageBudget, PodStore,
+    SegmentId, SegmentInfo, SegmentKey, SessionId, StoreError, TraceEntry, TracePage,
 };
 
 /// A store of agent session logs.
 ///
 /// A *session* is one conversation: a fork tree of *segments*. A *segment* is an append-only log of
-/// entries. A *handle* is one value of a type that implements this trait; any number of handles, threads
-/// and, with [`Capability::MultiProcess`], processes may use the same storage at once (A4). A call that
-/// returned `Ok` is *acknowledged*: every handle sees its effect from then on (A3).
+/// entries. A *handle* is one value of a type that implements this trait. Any number of handles and
+/// threads can use the same storage at once ([A4](crate::contract#a4)), and with
+/// [`Capability::MultiProcess`] any number of processes. A call that returned `Ok` is *acknowledged*:
+/// every handle sees its effect from then on ([A3](crate::contract#a3)).
 ///
-/// The nine methods without a body are the base level. The others have bodies that are right for any
-/// store, slowly, or that answer [`StoreError::Unsupported`]; a backend replaces those that it can do
-/// better, and declares in [`capabilities`](Self::capabilities) what it promises beyond the base level.
+/// The nine methods without a body are the base level. The other methods have provided bodies. Those
+/// are correct for every store, but slow, or return [`StoreError::Unsupported`]. A backend overrides
+/// the methods that it can do better, and declares in [`capabilities`](Self::capabilities) what it
+/// promises beyond the base level. The [`contract`](crate::contract) has the full text of each promise.
 ///
-/// The trait is synchronous on purpose: an append is one small write. Asynchronous callers wrap calls in
+/// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls in
 /// their runtime's `spawn_blocking`.
 pub trait Store: Send + Sync {
-    /// Appends one entry to the end of the segment's log, creating segment and session with it (A2).
+    /// Appends one entry to the end of the segment's log.
     ///
-    /// The entry is visible to every handle once the call returns (A3), after all entries that were
-    /// acknowledged before the call, and in the writer's own order (A1, A4). It is stored whole or not at
-    /// all, and never glued to the remains of another (A5).
+    /// The call creates the segment and its session if they do not exist ([A2](crate::contract#a2)).
+    /// Every handle sees the entry once the call returns ([A3](crate::contract#a3)). It follows all
+    /// entries that were acknowledged before the call, and entries of one writer keep their order
+    /// ([A1](crate::contract#a1), [A4](crate::contract#a4)). The entry is stored as a whole or not at
+    /// all, and is never joined to the remains of another entry ([A5](crate::contract#a5)).
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`], [`StoreError::Io`], [`StoreError::Backend`]: nothing was changed, and the
-    /// next call works once the cause is gone (A5). [`StoreError::Indeterminate`]: the entry is there once
-    /// or not at all (A6). No implementation resends by itself where that could append twice.
+    /// - [`StoreError::TooLarge`], [`StoreError::Io`], [`StoreError::Backend`]: nothing is changed, and
+    ///   the next call works once the cause is gone ([A5](crate::contract#a5)).
+    /// - [`StoreError::Indeterminate`]: the entry is stored once or not at all
+    ///   ([A6](crate::contract#a6)). An implementation never resends an append that could then be
+    ///   stored twice.
     fn append(
         &self,
         session_id: SessionId,
@@ -37,46 +42,57 @@ pub trait Store: Send + Sync {
         entry: &LogEntry,
     ) -> Result<(), StoreError>;
 
-    /// All entries of the segment's log, in order, byte for byte (A1, E1). An empty segment gives an empty
-    /// list (R1). Reading changes nothing (R2), and what it returns is a prefix of what later reads
-    /// return, whatever writers do meanwhile, truncate, replace and delete aside (R3).
+    /// Reads all entries of the segment's log, in order and byte for byte.
+    ///
+    /// An empty segment gives an empty list ([R1](crate::contract#r1)). Reading changes nothing
+    /// ([R2](crate::contract#r2)). While other writers append, the result is a prefix of what later
+    /// reads return ([R3](crate::contract#r3)).
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for an unknown segment; [`StoreError::Corrupt`] with the line where stored
-    /// bytes are no entry (R4). Nothing is skipped in silence.
+    /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the line of stored
+    /// bytes that are not an entry ([R4](crate::contract#r4)). No line is skipped silently.
     fn read_all(
         &self,
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Vec<LogEntry>, StoreError>;
 
-    /// The ids of all sessions with at least one segment, each once, in descending order of their bytes,
-    /// so that the newest comes first (L1). Traces and pods make no session (L3).
+    /// Returns the ids of all sessions that have at least one segment.
+    ///
+    /// Each id occurs once, in descending order of its bytes, so the newest session comes first
+    /// ([L1](crate::contract#l1)). A trace or a pod alone does not make a session
+    /// ([L3](crate::contract#l3)).
     ///
     /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::Backend`]. A broken log does not make listing fail (R4).
+    /// [`StoreError::Io`] or [`StoreError::Backend`]. A corrupt log does not make a listing fail
+    /// ([R4](crate::contract#r4)).
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError>;
 
-    /// The ids of the session's segments, in the order of [`list_sessions`](Self::list_sessions); none for
-    /// an unknown session (L2).
+    /// Returns the ids of the session's segments, in the order of
+    /// [`list_sessions`](Self::list_sessions).
+    ///
+    /// An unknown session has no segments ([L2](crate::contract#l2)).
     ///
     /// # Errors
     /// As [`list_sessions`](Self::list_sessions).
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError>;
 
-    /// A session that holds the segment now, or `None`. While that session holds it, the answer stays the
-    /// same (L5), also where other sessions have a segment of the same id (A8).
+    /// Returns a session that holds the segment now, or `None`.
+    ///
+    /// If several sessions have a segment of this id, the answer stays the same while that session
+    /// holds it ([L5](crate::contract#l5), [A8](crate::contract#a8)).
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
     fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError>;
 
-    /// Makes a segment whose log is exactly `entries`; with none, an empty segment that exists and is
-    /// listed (C1).
+    /// Creates a segment whose log is exactly `entries`, and **overwrites** an existing log.
     ///
-    /// **It overwrites.** On a segment that exists, the whole log is replaced and its former entries are
-    /// gone. Readers, and a crash, see the old log or the new one, never a mix (C2); its traces stay. To
-    /// create only where nothing is, use [`append_if`](Self::append_if) with `None`.
+    /// Without entries, the segment is empty, exists and is listed ([C1](crate::contract#c1)). If the
+    /// segment exists, its whole log is replaced and its former entries are lost. Readers, and a
+    /// process that starts after a crash, see the old log or the new one, never a mix
+    /// ([C2](crate::contract#c2)). The trace is kept. To create a segment only if it does not exist,
+    /// use [`append_if`](Self::append_if) with `None`.
     ///
     /// # Errors
     /// As [`append`](Self::append).
@@ -87,16 +103,19 @@ pub trait Store: Send + Sync {
         entries: &[LogEntry],
     ) -> Result<(), StoreError>;
 
-    /// Whether the segment exists: from its first create or append on, empty or not. Never creates
-    /// anything (C3).
+    /// Returns whether the segment exists, whether or not it has entries. Creates nothing.
+    ///
+    /// A segment exists from its first create or append on ([C3](crate::contract#c3)).
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError>;
 
-    /// The number of entries in the segment's log. It includes every acknowledged append of any writer
-    /// (C5), so a writer learns from it that it is not alone; it counts lines and does not check them (C4),
-    /// and its cost does not grow with the log (C6).
+    /// Returns the number of entries in the segment's log.
+    ///
+    /// The number includes every acknowledged append of any writer, so a writer can notice that others
+    /// write to the segment ([C5](crate::contract#c5)). Lines are counted, not validated
+    /// ([C4](crate::contract#c4)). The cost does not grow with the log ([C6](crate::contract#c6)).
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown segment.
@@ -106,9 +125,11 @@ pub trait Store: Send + Sync {
         segment_id: SegmentId,
     ) -> Result<usize, StoreError>;
 
-    /// Appends one entry to the segment's debug trace, which is separate from its log: log, count,
-    /// existence and listing stay as they are, even if this call fails (X1). The segment need not exist
-    /// (X2). Order, visibility and wholeness are as for [`append`](Self::append) (X4).
+    /// Appends one entry to the segment's debug trace, which is separate from its log.
+    ///
+    /// The log, its count, and the listings do not change, even if the call fails
+    /// ([X1](crate::contract#x1)). The segment need not exist ([X2](crate::contract#x2)). Order,
+    /// visibility and atomicity are those of [`append`](Self::append) ([X4](crate::contract#x4)).
     ///
     /// # Errors
     /// As [`append`](Self::append).
@@ -119,17 +140,21 @@ pub trait Store: Send + Sync {
         entry: &TraceEntry,
     ) -> Result<(), StoreError>;
 
-    /// Keeps the first `entries_len` entries of the log and drops the rest for good (T1, T4). With 0 an
-    /// empty segment remains. An append that begins after this call returned is kept; one that overlaps it
-    /// is kept or cut, whole (T5). Traces stay (T6).
+    /// Truncates the segment's log to its first `entries_len` entries.
     ///
-    /// The body given here reads the log and creates the segment anew. It is right for a store that has
-    /// no better way (T7), except that appends which overlap it may be lost.
+    /// All later entries are deleted permanently ([T1](crate::contract#t1),
+    /// [T4](crate::contract#t4)). Truncating to 0 leaves an empty segment. An append that starts after
+    /// this call returns is kept. An append that runs concurrently is kept or deleted as a whole
+    /// ([T5](crate::contract#t5)). The segment's trace is not changed ([T6](crate::contract#t6)).
+    ///
+    /// The provided body reads the whole log and replaces it with
+    /// [`create_segment`](Self::create_segment), so appends that run concurrently can be lost. A
+    /// backend with concurrent writers must override it ([T7](crate::contract#t7)).
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for an unknown segment, which is not created (T3);
-    /// [`StoreError::Corrupt`] with `line` = `entries_len` if there are fewer entries, and nothing is
-    /// changed (T2).
+    /// [`StoreError::NotFound`] for an unknown segment, which is not created
+    /// ([T3](crate::contract#t3)). [`StoreError::Corrupt`] with `line` = `entries_len` if the log has
+    /// fewer entries, and nothing is changed ([T2](crate::contract#t2)).
     fn truncate(
         &self,
         session_id: SessionId,
@@ -144,25 +169,32 @@ pub trait Store: Send + Sync {
         }
     }
 
-    /// What the store promises beyond the base level: nothing, unless it says otherwise.
+    /// Returns the promises of the store beyond the base level. The provided body declares none.
     fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
     }
 
-    /// The pods of the same storage, if the store keeps any.
+    /// Returns the pods of the same storage, if the store keeps pods.
     fn pods(&self) -> Option<&dyn PodStore> {
         None
     }
 
-    /// Appends the entries in order and contiguously (A7). An empty slice does nothing and creates
-    /// nothing. With [`Capability::AtomicBatch`] all entries are stored or none, under a crash too.
+    /// Returns the checks and repairs of the storage, if the store has any of its own.
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        None
+    }
+
+    /// Appends the entries in order and without entries of others between them.
     ///
-    /// The body given here appends one by one; a store must replace it to be contiguous under concurrent
+    /// An empty slice changes nothing and creates nothing ([A7](crate::contract#a7)). With
+    /// [`Capability::AtomicBatch`] all entries are stored or none, even if the process is killed.
+    ///
+    /// The provided body appends one by one. A store must override it to be contiguous under concurrent
     /// writers.
     ///
     /// # Errors
-    /// As [`append`](Self::append), if nothing was stored; [`StoreError::Partial`] says how many were, and
-    /// stay.
+    /// As [`append`](Self::append) if nothing was stored. [`StoreError::Partial`] with the number of
+    /// entries that were stored and remain.
     fn append_all(
         &self,
         session_id: SessionId,
@@ -178,11 +210,13 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// The entries from position `start` on whose texts fit in `max_bytes`, at least one if any is there,
-    /// and the head of the same moment (R6). Past the end the page is empty. Pages in sequence equal
+    /// Reads the entries from the position `start` on whose texts fit in `max_bytes`.
+    ///
+    /// The page has at least one entry unless `start` is at or past the end of the log, and the head of
+    /// the same moment ([R6](crate::contract#r6)). Pages in sequence equal
     /// [`read_all`](Self::read_all).
     ///
-    /// The body given here reads the whole log for each page.
+    /// The provided body reads the whole log for each page.
     ///
     /// # Errors
     /// As [`read_all`](Self::read_all), but [`StoreError::Corrupt`] only for a bad line inside the page.
@@ -200,9 +234,9 @@ pub trait Store: Send + Sync {
         Ok(Page::new(all.into_iter().skip(start).take_while(fits).collect(), head))
     }
 
-    /// The segment's head, or `None` for an unknown segment (H1).
+    /// Returns the segment's head, or `None` for an unknown segment ([H1](crate::contract#h1)).
     ///
-    /// The body given here has no epoch: its token is constant.
+    /// The provided body does not have an epoch: its token is constant.
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
@@ -218,14 +252,57 @@ pub trait Store: Send + Sync {
         }
     }
 
-    /// Appends the entries if the segment's head still is `expected`, and returns the new head. `None`
-    /// expects that the segment does not exist, and creates it, with no entries too. Comparison and append
-    /// are one step: of any number of writers that hold the same head, exactly one wins (H2). After a lost
-    /// reply the call may be repeated with the old head; it cannot append twice (H5).
+    /// Returns facts about the segment without reading its log, or `None` for an unknown segment.
+    ///
+    /// The facts are of one moment ([L7](crate::contract#l7)). The provided body knows the head only.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with both heads, and nothing is changed; [`StoreError::Unsupported`]
-    /// without [`Capability::ConditionalAppend`] (H3); else as [`append_all`](Self::append_all).
+    /// As [`head`](Self::head).
+    fn segment_info(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+    ) -> Result<Option<SegmentInfo>, StoreError> {
+        Ok(self.head(session_id, segment_id)?.map(SegmentInfo::new))
+    }
+
+    /// Returns facts about the segments of all sessions, or of the part that `options` select.
+    ///
+    /// The order is that of [`list_sessions`](Self::list_sessions) and
+    /// [`list_segments`](Self::list_segments). To page through a large store, pass the last session of
+    /// a page to [`ListOptions::after`] ([L8](crate::contract#l8)).
+    ///
+    /// The provided body calls [`segment_info`](Self::segment_info) for each segment.
+    ///
+    /// # Errors
+    /// As [`list_sessions`](Self::list_sessions) and [`head`](Self::head).
+    fn list_infos(
+        &self,
+        options: &ListOptions,
+    ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
+        let mut infos = Vec::new();
+        for session_id in options.select(self.list_sessions()?) {
+            for segment_id in self.list_segments(session_id)? {
+                // A segment that is deleted after it was listed is left out.
+                if let Some(info) = self.segment_info(session_id, segment_id)? {
+                    infos.push((SegmentKey { session_id, segment_id }, info));
+                }
+            }
+        }
+        Ok(infos)
+    }
+
+    /// Appends the entries if the segment's head equals `expected`, and returns the new head.
+    ///
+    /// `None` expects that the segment does not exist, and creates it, even without entries. The
+    /// comparison and the append are one step: of several writers that hold the same head, exactly one
+    /// succeeds ([H2](crate::contract#h2)). After a lost reply the call can be repeated with the old
+    /// head; it cannot append twice ([H5](crate::contract#h5)).
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with both heads, and nothing is changed. [`StoreError::Unsupported`]
+    /// without [`Capability::ConditionalAppend`] ([H3](crate::contract#h3)). Otherwise as
+    /// [`append_all`](Self::append_all).
     fn append_if(
         &self,
         _session_id: SessionId,
@@ -236,12 +313,14 @@ pub trait Store: Send + Sync {
         unsupported("append_if", Capability::ConditionalAppend)
     }
 
-    /// Truncates if the segment's head still is `expected`, and returns the new head: a writer can roll
-    /// back its own entries without cutting another's (H6).
+    /// Truncates the log if the segment's head equals `expected`, and returns the new head.
+    ///
+    /// A writer can take back its own entries this way without deleting those of another writer
+    /// ([H6](crate::contract#h6)).
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with both heads, for an unknown segment too, and nothing is changed;
-    /// [`StoreError::Unsupported`] without [`Capability::ConditionalAppend`]; else as
+    /// [`StoreError::Conflict`] with both heads, also for an unknown segment, and nothing is changed.
+    /// [`StoreError::Unsupported`] without [`Capability::ConditionalAppend`]. Otherwise as
     /// [`truncate`](Self::truncate).
     fn truncate_if(
         &self,
@@ -253,11 +332,14 @@ pub trait Store: Send + Sync {
         unsupported("truncate_if", Capability::ConditionalAppend)
     }
 
-    /// The trace entries from position `start` on whose texts fit in `max_bytes`, at least one if any is
-    /// there (X3). An empty page is the end; a segment without a trace has an empty first page.
+    /// Reads the entries of the segment's trace from the position `start` on whose texts fit in
+    /// `max_bytes`.
+    ///
+    /// The page has at least one entry unless `start` is at or past the end of the trace. An empty page
+    /// is the end. A segment without a trace has an empty first page ([X3](crate::contract#x3)).
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] for a bad line inside the page; [`StoreError::Unsupported`] without
+    /// [`StoreError::Corrupt`] for a bad line inside the page. [`StoreError::Unsupported`] without
     /// [`Capability::ReadTraces`].
     fn read_trace_page(
         &self,
@@ -269,8 +351,10 @@ pub trait Store: Send + Sync {
         unsupported("read_trace_page", Capability::ReadTraces)
     }
 
-    /// Deletes the segment's log and trace, and says whether there was either (D1). Listing, lookup and
-    /// `exists` agree at once. An append that begins afterwards makes a new segment.
+    /// Deletes the segment's log and trace. Returns whether either of them existed.
+    ///
+    /// Listings, lookup and `exists` agree at once. An append that starts after this call returns
+    /// creates a new segment ([D1](crate::contract#d1)).
     ///
     /// # Errors
     /// [`StoreError::Unsupported`] without [`Capability::Delete`].
@@ -282,20 +366,22 @@ pub trait Store: Send + Sync {
         unsupported("delete_segment", Capability::Delete)
     }
 
-    /// Deletes all segments of the session with their traces, and says whether there was anything (D1).
+    /// Deletes all segments of the session with their traces. Returns whether any existed.
     ///
     /// # Errors
-    /// [`StoreError::Unsupported`] without [`Capability::Delete`]. After another error some segments may
-    /// be deleted already; the call can be repeated.
+    /// [`StoreError::Unsupported`] without [`Capability::Delete`]. After another error, some segments
+    /// can be deleted already. The call can be repeated ([D1](crate::contract#d1)).
     fn delete_session(&self, _session_id: SessionId) -> Result<bool, StoreError> {
         unsupported("delete_session", Capability::Delete)
     }
 
-    /// Makes everything durable, through a power cut, that this handle acknowledged before the call (S4).
+    /// Makes every change durable that this handle acknowledged before the call.
+    ///
+    /// A durable change survives a power cut ([S4](crate::contract#s4)).
     ///
     /// # Errors
-    /// [`StoreError::Unsupported`] without [`Capability::DurableSync`]; [`StoreError::Indeterminate`] if a
-    /// sync failed: it cannot be repeated, so the handle refuses further changes.
+    /// [`StoreError::Unsupported`] without [`Capability::DurableSync`]. [`StoreError::Indeterminate`] if
+    /// a sync failed. A failed sync cannot be repeated, so the handle refuses further changes.
     fn sync(&self) -> Result<(), StoreError> {
         unsupported("sync", Capability::DurableSync)
     }

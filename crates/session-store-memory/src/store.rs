@@ -15,7 +15,8 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ReadTraces)
     .with(Capability::Delete)
     .with(Capability::Epoch)
-    .with(Capability::AtomicBatch);
+    .with(Capability::AtomicBatch)
+    .with(Capability::ConditionalPut);
 
 /// A store in memory. A clone is another handle on the same storage; [`MemoryStore::new`] makes a storage
 /// of its own.
@@ -237,6 +238,20 @@ impl PodStore for MemoryStore {
 
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
         Ok(self.write().pods.remove(name).is_some())
+    }
+
+    fn put_pod_if(
+        &self,
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        let mut state = self.write();
+        if state.pods.get(name) != expected {
+            return Err(StoreError::PodConflict { name: name.clone() });
+        }
+        state.pods.insert(name.clone(), pod.clone());
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@
 //!   one that differs is a conflict, reported with the first difference, and nothing of it is overwritten, nor
 //!   the trace of the source's put beside it, unless [`OnConflict`] says so. So a copy that was interrupted is
 //!   resumed by starting it again, and starting it twice changes nothing.
-//! - Every write to a log is conditional on the head that was compared (CONTRACT H2, H6), so nobody else's
+//! - Every write to a log is conditional on the head that was compared ([H2](session_store_core::contract#h2), [H6](session_store_core::contract#h6)), so nobody else's
 //!   entries are built upon or cut unseen. A destination without [`Capability::ConditionalAppend`] is refused.
 //!   A write whose outcome is unknown is settled by looking again (H5).
 //! - A source that is written to is read until a page says that there is no more; one that is cut or replaced

@@ -12,7 +12,7 @@ const HEAD: &str = "\
 Made by `cargo xtask conformance`, which ran every check over each of our backends and over the gallery of broken
 stores. [`conformance.json`](conformance.json) has the same for programs.
 
-- A row is a check; the beginning of its name is its clause of the [contract](../conformance/CONTRACT.md).
+- A row is a check; the beginning of its name is its clause of the [contract](../crates/session-store-core/src/contract.rs).
 - *catches* is how many deliberately broken stores fail it; below each table they are named, and at the end
   told. Each of them fails the checks named for it, and no other.
 - A backend has passed, or the check cannot run over it (–), for a reason that is [given below](#what-cannot-run).
@@ -33,10 +33,10 @@ pub(super) fn markdown(rows: &[Row<'_>], gallery: &Gallery, contract: &str) -> S
     page
 }
 
-/// The letter and the title of each part of the contract, from `## Entries (E) kit`.
+/// The letter and the title of each part of the contract, from `//! # Entries (E): kit`.
 fn letters(contract: &str) -> impl Iterator<Item = (char, &str)> {
     contract.lines().filter_map(|line| {
-        let (title, rest) = line.strip_prefix("## ")?.split_once(" (")?;
+        let (title, rest) = line.strip_prefix("//! # ")?.split_once(" (")?;
         Some((rest.chars().next()?, title))
     })
 }

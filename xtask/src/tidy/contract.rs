@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Fault, File};
 
-const CONTRACT: &str = "conformance/CONTRACT.md";
+const CONTRACT: &str = "crates/session-store-core/src/contract.rs";
 const LIST: &str = "conformance/src/list.rs";
 
 pub(super) fn faults(files: &[File]) -> Vec<Fault> {
@@ -36,19 +36,19 @@ struct Clause<'a> {
     by_kit: bool,
 }
 
-/// The clauses `- A1  text`, under headings that say who holds them, unless the clause says so itself or
-/// is about costs.
+/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. The end of its heading
+/// says whether the kit verifies it, unless the clause says so itself or is about costs.
 fn clauses(contract: &str) -> Vec<Clause<'_>> {
     let mut heading = "";
     let mut clauses = Vec::new();
-    for line in contract.lines() {
-        if line.starts_with("## ") {
+    for line in contract.lines().filter_map(|line| line.strip_prefix("//! ")) {
+        if line.starts_with("# ") {
             heading = line;
-        } else if let Some((id, text)) =
-            line.strip_prefix("- ").and_then(|rest| rest.split_once("  "))
+        } else if let Some((_, item)) = line.split_once("\"></a>**")
+            && let Some((id, text)) = item.split_once("** ")
         {
-            let holder = if heading.ends_with(" kit") { heading } else { text };
-            let by_kit = holder.contains("kit") && !text.contains("(bench");
+            let verifier = if heading.ends_with(": kit") { heading } else { text };
+            let by_kit = verifier.contains("kit") && !text.contains("(bench");
             clauses.push(Clause { id, by_kit });
         }
     }
@@ -73,12 +73,14 @@ mod tests {
 
     #[test]
     fn every_clause_of_the_kit_has_a_check() {
-        let contract = "## Append (A) kit\n- A1  Order.\n## Durability (S)\n- S1  kit  Two.\n- S4  torture  Power.\n";
+        let contract = "//! # Append (A): kit\n//! - <a id=\"a1\"></a>**A1** Order.\n\
+                        //! # Durability (S)\n//! - <a id=\"s1\"></a>**S1** (kit) Two.\n\
+                        //! - <a id=\"s4\"></a>**S4** (torture) Power.\n";
         let list = "  a1_order A1 [] \"keeps order\";\n  s1_two S1 [] \"two\";\n";
         assert!(faults_of(contract, list).is_empty());
         assert_eq!(faults_of(contract, "  a1_order A1 [] \"x\";\n"), ["no check for clause S1"]);
         assert_eq!(
-            faults_of("## A (A) kit\n- A1  x\n", list),
+            faults_of("//! # A (A): kit\n//! - <a id=\"a1\"></a>**A1** x\n", list),
             ["a check for S1, which is no clause"]
         );
     }

@@ -1,4 +1,4 @@
-//! Entries: what is accepted, and that nothing else about the text changes (E1 to E5).
+//! Entries: which texts are accepted, and that the text is kept (E1 to E5).
 
 use std::sync::Arc;
 
@@ -50,25 +50,25 @@ fn line_breaks_between_tokens_are_dropped(#[case] text: &str, #[case] line: &str
 #[case::no_break_space("\u{a0}{}", "line 1 column 1")]
 #[case::raw_line_break_in_a_string("{\"a\":\"\n\"}", "line 1 column 6")]
 #[case::nul("{\"a\":1}\0", "line 1 column 8")]
-fn anything_else_is_an_error_that_says_where(#[case] text: &str, #[case] place: &str) {
+fn any_other_text_is_an_error_that_names_the_place(#[case] text: &str, #[case] place: &str) {
     let error = LogEntry::from_json(text).unwrap_err();
     assert!(matches!(error, StoreError::Serde(_)), "{error:?}");
     assert!(error.to_string().contains(place), "{error}");
 }
 
 #[test]
-fn invalid_utf8_is_an_error_that_says_where() {
+fn invalid_utf8_is_an_error_that_names_the_place() {
     let error = LogEntry::from_utf8(b"{\"a\":\"\xff\"}".into()).unwrap_err();
-    assert_eq!(error.to_string(), "invalid UTF-8 at byte 6");
+    assert_eq!(error.to_string(), "serialization error: invalid UTF-8 at byte 6");
 }
 
 #[test]
-fn values_must_serialise_to_an_object() {
+fn values_must_serialize_to_an_object() {
     assert_eq!(LogEntry::encode(&serde_json::json!({"a": 1})).unwrap().as_json(), r#"{"a":1}"#);
     assert!(matches!(LogEntry::encode(&[1, 2]), Err(StoreError::Serde(_))));
     assert!(matches!(LogEntry::encode("text"), Err(StoreError::Serde(_))));
-    let keys_that_are_no_strings = std::collections::BTreeMap::from([((1, 2), 3)]);
-    assert!(matches!(LogEntry::encode(&keys_that_are_no_strings), Err(StoreError::Serde(_))));
+    let keys_other_than_strings = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert!(matches!(LogEntry::encode(&keys_other_than_strings), Err(StoreError::Serde(_))));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn raw_json_with_line_breaks_is_put_on_one_line() {
 }
 
 #[test]
-fn deep_nesting_can_be_stored_though_not_decoded() {
+fn deep_nesting_can_be_stored_but_not_decoded() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
     let entry = LogEntry::from_json(deep.clone()).unwrap();
     assert_eq!(entry.as_json(), deep);

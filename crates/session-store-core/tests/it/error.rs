@@ -1,28 +1,35 @@
-//! Errors: the questions they answer, and that the cause is told once.
+//! Errors: their texts, and the questions they answer.
 
-use std::error::Error;
 use std::io;
 
-use session_store_core::{BackendError, Capability, Head, SegmentId, StoreError};
+use rstest::rstest;
+use session_store_core::{
+    BackendError, Capability, Head, SegmentId, StoreError, error_chain, event_trace, segment_log,
+};
 
 #[test]
-fn an_io_error_says_what_was_tried_and_keeps_kind_and_cause() {
+fn an_io_error_names_the_operation_and_keeps_kind_and_cause() {
     let full = io::Error::from_raw_os_error(28);
     let (kind, cause) = (full.kind(), full.to_string());
     let error = StoreError::io("append to /logs/a.jsonl", full);
-    assert_eq!(error.to_string(), "append to /logs/a.jsonl");
-    assert_eq!(error.source().unwrap().to_string(), cause);
+    let text = format!("I/O error: cannot append to /logs/a.jsonl: {cause}");
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error_chain(&error), text, "the chain has each cause once");
     let StoreError::Io(inner) = error else { panic!("not an I/O error") };
     assert_eq!(inner.kind(), kind);
 }
 
 #[test]
-fn questions_look_through_a_partial_append() {
+fn a_partial_append_answers_with_its_cause() {
     let lost =
         StoreError::Indeterminate { operation: "append".into(), source: "reply lost".into() };
     let partial = StoreError::Partial { appended: 3, source: Box::new(lost) };
     assert!(partial.is_indeterminate() && !partial.is_transient());
-    assert_eq!(partial.to_string(), "only the first 3 entries were appended");
+    assert_eq!(
+        partial.to_string(),
+        "only the first 3 entries were appended: outcome unknown: append: reply lost; the change \
+         happened once or not at all, so read before you retry"
+    );
 
     let busy =
         StoreError::from(BackendError::new("append to table entry", true, "database is locked"));
@@ -31,25 +38,51 @@ fn questions_look_through_a_partial_append() {
 }
 
 #[test]
-fn only_what_passes_by_itself_is_transient() {
+fn only_errors_that_need_no_repair_are_transient() {
     let io = |kind: io::ErrorKind| StoreError::from(io::Error::from(kind));
     assert!(io(io::ErrorKind::TimedOut).is_transient());
     assert!(!io(io::ErrorKind::StorageFull).is_transient());
     assert!(!StoreError::NotFound(SegmentId::new()).is_transient());
 }
 
+/// Programs match these texts, so they stay as they are to the letter.
 #[test]
-fn messages_name_the_thing() {
-    let segment = SegmentId::new();
+fn the_five_variants_of_the_original_trait_have_their_original_texts() {
+    let segment: SegmentId = "0190a7c2-0000-7000-8000-0000000000ff".parse().unwrap();
+    let io = StoreError::from(io::Error::other("disk on fire"));
+    assert_eq!(io.to_string(), "I/O error: disk on fire");
+    let serde = StoreError::from(serde_json::from_str::<u8>("x").unwrap_err());
+    assert_eq!(serde.to_string(), "serialization error: expected value at line 1 column 1");
     assert_eq!(
         StoreError::NotFound(segment).to_string(),
-        format!("segment {segment} does not exist")
+        "segment not found: 0190a7c2-0000-7000-8000-0000000000ff"
     );
+    let corrupt = StoreError::Corrupt { line: 2, message: "not an entry".into() };
+    assert_eq!(corrupt.to_string(), "log corrupted at line 2: not an entry");
+    let name = StoreError::InvalidPodName("a/b".into());
+    assert_eq!(name.to_string(), "invalid pod name: a/b");
+    assert_eq!(
+        StoreError::past_the_end(segment, 5, 3).to_string(),
+        "log corrupted at line 5: cannot truncate segment 0190a7c2-0000-7000-8000-0000000000ff \
+         to 5 entries; only 3 entries stored"
+    );
+}
+
+#[test]
+fn the_original_paths_exist() {
+    let entry = segment_log::LogEntry::from_json("{}").unwrap();
+    let trace = event_trace::TraceEntry::from_json("{}").unwrap();
+    assert_eq!(entry.as_json(), trace.as_json());
+}
+
+#[test]
+fn other_errors_name_the_thing() {
     let conflict = StoreError::Conflict { expected: None, actual: Some(Head::new(3, 0xab)) };
     assert!(conflict.is_conflict());
     assert_eq!(
         conflict.to_string(),
-        "expected no such segment, found the head 3@000000000000000000000000000000ab"
+        "head conflict: expected no such segment, found the head \
+         3@000000000000000000000000000000ab"
     );
     let unsupported =
         StoreError::Unsupported { operation: "sync", capability: Capability::DurableSync };
@@ -57,14 +90,34 @@ fn messages_name_the_thing() {
         unsupported.to_string(),
         "sync needs the capability durable_sync, which this store does not have"
     );
-    let past = StoreError::past_the_end(segment, usize::MAX, 3).to_string();
-    assert!(past.contains("18446744073709551615") && past.contains("has 3"), "{past}");
 }
 
 #[test]
-fn a_bad_line_is_named_once() {
-    let corrupt =
-        |message: &str| StoreError::Corrupt { line: 2, message: message.into() }.to_string();
-    assert_eq!(corrupt("line 2 of a.jsonl is no entry"), "line 2 of a.jsonl is no entry");
-    assert_eq!(corrupt("a12b is no entry"), "line 2: a12b is no entry");
+fn an_unknown_outcome_is_wrapped_once() {
+    let busy = || StoreError::from(BackendError::new("append", true, "database is locked"));
+    let unknown = StoreError::indeterminate("append to segment S", busy());
+    assert!(unknown.is_indeterminate());
+    let text = unknown.to_string();
+    assert_eq!(StoreError::indeterminate("another operation", unknown).to_string(), text);
+}
+
+#[rstest]
+#[case::same_text("refused", "refused", "refused")]
+#[case::cause_with_more_text("locked", "Error code 5: locked", "Error code 5: locked")]
+#[case::cause_inside_the_text("no file: a.db", "a.db", "no file: a.db")]
+#[case::another_cause("cannot go", "locked", "cannot go: locked")]
+fn a_chain_has_each_cause_once(
+    #[case] text: &'static str,
+    #[case] cause: &'static str,
+    #[case] chain: &str,
+) {
+    let cause = Box::new(WithCause { text: cause, source: None });
+    assert_eq!(error_chain(&WithCause { text, source: Some(cause) }), chain);
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct WithCause {
+    text: &'static str,
+    source: Option<Box<WithCause>>,
 }

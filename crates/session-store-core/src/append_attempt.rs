@@ -1,0 +1,179 @@
+//! `AppendAttempt`: a conditional append that finds out what happened when a reply is lost.
+
+use crate::{Head, LogEntry, SegmentRef, Store, StoreError};
+
+/// The number of times that an append is sent again after a lost reply. Sending it again is safe
+/// ([`H5`](crate::contract#h5)). Waiting for a store that is down is left to the caller.
+const RESENDS: usize = 3;
+
+/// Entries to append to a log that has a known head.
+///
+/// Where a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries are
+/// stored: it sends the append again with the same head, which cannot append twice
+/// ([H5](crate::contract#h5)), and on a conflict reads the place where the entries belong. Only if that
+/// fails too does it return `Indeterminate`.
+///
+/// Two writers that append the same bytes at the same position cannot be distinguished. Entries should
+/// therefore contain something unique to their writer, such as a time or an id.
+#[derive(Debug)]
+pub struct AppendAttempt<'a, S: ?Sized> {
+    segment: SegmentRef<'a, S>,
+    expected: Option<Head>,
+    position: usize,
+    entries: &'a [LogEntry],
+}
+
+/// The outcome of an [`AppendAttempt`].
+#[derive(Debug)]
+#[must_use = "the result can be an error"]
+pub struct Resolution {
+    /// The number of entries that are certainly stored at their place.
+    pub appended: usize,
+    /// The head to expect at the next append. If others have appended after the entries, it is the head
+    /// of before. That head cannot return, so the next append is a conflict.
+    pub head: Option<Head>,
+    /// The error, if not all entries are stored.
+    pub result: Result<(), StoreError>,
+}
+
+/// The content of the log at the place of the entries.
+struct Found {
+    /// The number of the entries that are there.
+    stored: usize,
+    /// The head, if the log ends after those.
+    head: Option<Head>,
+}
+
+impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
+    /// Returns an attempt to append `entries` if the head of the segment is `expected`.
+    ///
+    /// `position` is the place of the first entry. It is the number of entries in `expected`, unless
+    /// the caller knows of more entries.
+    pub const fn new(
+        segment: SegmentRef<'a, S>,
+        expected: Option<Head>,
+        position: usize,
+        entries: &'a [LogEntry],
+    ) -> Self {
+        Self { segment, expected, position, entries }
+    }
+
+    /// Appends the entries.
+    pub fn append(&self) -> Resolution {
+        self.run(false)
+    }
+
+    /// Appends the entries after an earlier attempt with an unknown outcome, which can have stored them.
+    pub fn retry(&self) -> Resolution {
+        self.run(true)
+    }
+
+    /// Finds out whether an earlier attempt stored the entries, and sends nothing.
+    ///
+    /// # Errors
+    /// As [`Store::read_page`].
+    pub fn find(&self) -> Result<Resolution, StoreError> {
+        let Found { stored, head } = self.read()?;
+        let head = if stored == 0 { self.expected } else { head.or(self.expected) };
+        Ok(Resolution { appended: stored, head, result: Ok(()) })
+    }
+
+    fn run(&self, sent_before: bool) -> Resolution {
+        let mut maybe_stored = sent_before;
+        let mut resends = RESENDS;
+        loop {
+            let error = match self.segment.append_if(self.expected, self.entries) {
+                Ok(head) => return self.complete(self.head_after_entries(head)),
+                Err(error) => error,
+            };
+            maybe_stored |= error.is_indeterminate();
+            match error {
+                conflict @ StoreError::Conflict { .. } if maybe_stored => {
+                    return self.resolve(conflict);
+                }
+                error if !maybe_stored => return self.fail(error),
+                // A definite error of a resend says nothing about the attempt before it. Returning it
+                // would claim that nothing was stored (A5).
+                error if resends == 0 => return self.nothing(self.unknown(error)),
+                _ => resends -= 1,
+            }
+        }
+    }
+
+    /// Finds out whether the conflict is with the entries themselves or with another writer.
+    fn resolve(&self, conflict: StoreError) -> Resolution {
+        if self.entries.is_empty() && self.expected.is_some() {
+            return self.nothing(conflict);
+        }
+        match self.read() {
+            Ok(Found { stored, head }) if stored == self.entries.len() => {
+                self.complete(head.or(self.expected))
+            }
+            Ok(Found { stored: 0, .. }) => self.nothing(conflict),
+            Ok(Found { stored, head: Some(head) }) => self.append_rest(stored, head),
+            Ok(Found { stored, head: None }) => self.part(stored, self.expected, conflict),
+            Err(error) => self.nothing(self.unknown(error)),
+        }
+    }
+
+    /// Appends the rest of a batch of which a part is stored at the end of the log.
+    fn append_rest(&self, stored: usize, head: Head) -> Resolution {
+        let rest =
+            Self::new(self.segment, Some(head), self.position + stored, &self.entries[stored..]);
+        let Resolution { appended, head, result } = rest.append();
+        match result {
+            Ok(()) => self.complete(head),
+            Err(StoreError::Partial { source, .. }) => self.part(stored + appended, head, *source),
+            Err(error) => self.part(stored, head, error),
+        }
+    }
+
+    /// A definite error. After a partial append only the new head is unknown.
+    fn fail(&self, error: StoreError) -> Resolution {
+        let StoreError::Partial { appended, .. } = error else { return self.nothing(error) };
+        let found = self.read().ok().filter(|found| found.stored == appended);
+        let head = found.and_then(|found| found.head).or(self.expected);
+        Resolution { appended, head, result: Err(error) }
+    }
+
+    fn unknown(&self, error: StoreError) -> StoreError {
+        StoreError::indeterminate(format!("append to {}", self.segment.key()), error)
+    }
+
+    /// Returns the head to expect if `head` is the reply to the append. A store that only checks and
+    /// then appends can reply with the head after another writer's entries.
+    fn head_after_entries(&self, head: Head) -> Option<Head> {
+        if head.entries() == self.position + self.entries.len() {
+            Some(head)
+        } else {
+            self.expected
+        }
+    }
+
+    fn read(&self) -> Result<Found, StoreError> {
+        let bytes = self.entries.iter().map(|entry| entry.as_json().len()).sum();
+        match self.segment.read_page(self.position, bytes) {
+            Ok(page) => {
+                let pairs = self.entries.iter().zip(&page.entries);
+                let stored = pairs.take_while(|(sent, found)| sent == found).count();
+                let ends_there = page.head.entries() == self.position + stored;
+                Ok(Found { stored, head: ends_there.then_some(page.head) })
+            }
+            Err(error) if error.is_not_found() => Ok(Found { stored: 0, head: None }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn complete(&self, head: Option<Head>) -> Resolution {
+        Resolution { appended: self.entries.len(), head, result: Ok(()) }
+    }
+
+    fn part(&self, appended: usize, head: Option<Head>, source: StoreError) -> Resolution {
+        let result = Err(StoreError::Partial { appended, source: Box::new(source) });
+        Resolution { appended, head, result }
+    }
+
+    fn nothing(&self, error: StoreError) -> Resolution {
+        Resolution { appended: 0, head: self.expected, result: Err(error) }
+    }
+}

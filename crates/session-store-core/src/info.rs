@@ -1,0 +1,93 @@
+//! `SegmentInfo` and `ListOptions`: facts about segments without reading their logs.
+
+use std::time::SystemTime;
+
+use crate::{Head, SessionId};
+
+/// Facts about a segment that a store knows without reading the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SegmentInfo {
+    /// The head of the log.
+    pub head: Head,
+    /// The size of the log: the bytes of each entry's text and one newline. A file backend gives the
+    /// readable length of the file. `None` where the store does not know the size.
+    pub bytes: Option<u64>,
+    /// The time of the last change to the log, by the clock of the storage. `None` where the store does
+    /// not know the time.
+    pub modified: Option<SystemTime>,
+}
+
+impl SegmentInfo {
+    /// Returns the facts of a segment of which only the head is known.
+    #[must_use]
+    pub const fn new(head: Head) -> Self {
+        Self { head, bytes: None, modified: None }
+    }
+
+    /// Sets the size of the log in bytes.
+    #[must_use]
+    pub const fn with_bytes(self, bytes: Option<u64>) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// Sets the time of the last change.
+    #[must_use]
+    pub const fn with_modified(self, modified: Option<SystemTime>) -> Self {
+        Self { modified, ..self }
+    }
+}
+
+/// The part of a listing that [`Store::list_infos`](crate::Store::list_infos) returns.
+///
+/// ```
+/// use session_store_core::{ListOptions, SessionId};
+///
+/// let last_of_this_page = SessionId::new();
+/// let next_page = ListOptions::new().after(last_of_this_page).limit(100);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    after: Option<SessionId>,
+    limit: Option<usize>,
+}
+
+impl ListOptions {
+    /// Returns options that list everything.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { after: None, limit: None }
+    }
+
+    /// Starts after this session. Sessions are listed in descending order, so the listing has the
+    /// sessions with smaller ids only. The session itself need not exist.
+    #[must_use]
+    pub const fn after(self, session_id: SessionId) -> Self {
+        Self { after: Some(session_id), ..self }
+    }
+
+    /// Ends after `limit` sessions. A session is always listed with all its segments.
+    #[must_use]
+    pub const fn limit(self, limit: usize) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// Returns the sessions that the options select from a full listing in descending order.
+    pub fn select(self, sessions: impl IntoIterator<Item = SessionId>) -> Vec<SessionId> {
+        let is_after = |id: &SessionId| self.after.is_none_or(|after| *id < after);
+        let limit = self.limit.unwrap_or(usize::MAX);
+        sessions.into_iter().filter(is_after).take(limit).collect()
+    }
+
+    /// Returns the session of [`after`](Self::after).
+    #[must_use]
+    pub const fn start_after(self) -> Option<SessionId> {
+        self.after
+    }
+
+    /// Returns the number of [`limit`](Self::limit).
+    #[must_use]
+    pub const fn max_sessions(self) -> Option<usize> {
+        self.limit
+    }
+}

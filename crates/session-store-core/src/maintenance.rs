@@ -1,0 +1,80 @@
+//! `Maintenance`: what a storage can check and repair of itself.
+
+use std::fmt;
+
+use crate::StoreError;
+
+/// Checks and repairs that need more than the methods of a store: a database's own integrity check, or
+/// an index that other methods read through.
+///
+/// [`Store::maintenance`](crate::Store::maintenance) returns it where a backend has one. Reading every
+/// log is not part of it, since any caller can do that through the store.
+pub trait Maintenance: Send + Sync {
+    /// Checks the storage and reports each finding when it is found. Changes nothing
+    /// ([M1](crate::contract#m1)).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Backend`] if the check cannot continue. A finding is not an
+    /// error.
+    fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
+
+    /// Repairs what can be repaired without losing an entry, and reports each repair
+    /// ([M2](crate::contract#m2)). The call can be repeated.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Worth knowing. No data is missing or wrong.
+    Note,
+    /// Data is missing, wrong or cannot be found.
+    Fault,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Note => "note",
+            Self::Fault => "fault",
+        })
+    }
+}
+
+/// One result of a check or a repair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The place: a path, a key, a table or a segment.
+    pub place: String,
+    /// What was found there, or what was repaired.
+    pub cause: String,
+    /// What the operator can do about it. `None` if nothing needs to be done.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    /// Returns a finding without a remedy.
+    pub fn new(severity: Severity, place: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { severity, place: place.into(), cause: cause.into(), remedy: None }
+    }
+
+    /// Sets what the operator can do.
+    #[must_use]
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.cause)?;
+        self.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+    }
+}

@@ -1,0 +1,374 @@
+//! `Pages`: the state of reading a log or a trace page by page. It does no I/O itself.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::{mem, vec};
+
+use crate::{BackendError, Entry, Head, StoreError};
+
+/// The size of a page unless the caller chooses another one.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// A page that [`Pages`] needs next. The fields are the arguments of
+/// [`Store::read_page`](crate::Store::read_page).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The position of the first entry.
+    pub start: usize,
+    /// The size of the page, in bytes of entries' texts.
+    pub max_bytes: usize,
+}
+
+/// The place up to which a log or a trace was read.
+///
+/// Reading can resume there later, and notices if the entries before it were cut or replaced.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint {
+    entries: usize,
+    head: Option<Head>,
+    last: Option<EntryHash>,
+}
+
+impl Checkpoint {
+    /// The start of a log or a trace.
+    pub const START: Self = Self::after(0);
+
+    /// Returns the place after the first `entries` entries. Nothing is known about those entries, so
+    /// replacing them is not noticed.
+    #[must_use]
+    pub const fn after(entries: usize) -> Self {
+        Self { entries, head: None, last: None }
+    }
+
+    /// Returns the number of entries before this place.
+    #[must_use]
+    pub const fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// Returns the head of the moment when the last page was read. A trace does not have one.
+    #[must_use]
+    pub const fn head(&self) -> Option<Head> {
+        self.head
+    }
+}
+
+/// Reads a log or a trace page by page, as one consistent log.
+///
+/// The caller does the I/O: while [`next_entry`](Self::next_entry) returns `None`, read the page of
+/// [`next_request`](Self::next_request) and pass the result to [`supply`](Self::supply).
+/// [`Entries`](crate::Entries) does so for a store.
+///
+/// - Reading ends at the end of the log at the moment when the last page was read, or at
+///   [`end_at`](Self::end_at).
+/// - A log that is cut or replaced during the reading ends it with [`StoreError::Conflict`], so that
+///   the entries never are a mix of two logs ([C2](crate::contract#c2)).
+/// - A bad line ends the reading with [`StoreError::Corrupt`] after the good entries before it, unless
+///   [`skip_bad_lines`](Self::skip_bad_lines) is set.
+#[derive(Debug)]
+pub struct Pages<E> {
+    page: vec::IntoIter<E>,
+    error: Option<StoreError>,
+    /// The end of `page`.
+    checkpoint: Checkpoint,
+    end: usize,
+    page_bytes: usize,
+    skip_bad_lines: bool,
+    /// The last bad line, as the storage numbers it.
+    bad_line: usize,
+    /// Whether no page was read since the reading resumed at a checkpoint.
+    resumed: bool,
+    state: State<E>,
+}
+
+#[derive(Debug)]
+enum State<E> {
+    /// The next page follows the checkpoint.
+    Reading,
+    /// The next page contains a bad line. The entries before it are read one by one.
+    ReadingOneByOne,
+    /// A page was read whose head shows a change. The last entry before it is read again and must be
+    /// the same as before.
+    Verifying(Vec<E>, Option<Head>),
+    Done,
+}
+
+impl<E: Entry> Pages<E> {
+    /// Starts at the position `start`.
+    #[must_use]
+    pub fn new(start: usize) -> Self {
+        Self::resume(Checkpoint::after(start))
+    }
+
+    /// Resumes at a checkpoint.
+    #[must_use]
+    pub fn resume(checkpoint: Checkpoint) -> Self {
+        Self {
+            page: Vec::new().into_iter(),
+            error: None,
+            checkpoint,
+            end: usize::MAX,
+            page_bytes: PAGE_BYTES,
+            skip_bad_lines: false,
+            bad_line: 0,
+            resumed: checkpoint.last.is_some(),
+            state: State::Reading,
+        }
+    }
+
+    /// Sets the size of a page in bytes. The default is 256 KiB.
+    #[must_use]
+    pub fn page_bytes(self, page_bytes: usize) -> Self {
+        Self { page_bytes, ..self }
+    }
+
+    /// Ends the reading before the position `entries`, even if the log is longer.
+    #[must_use]
+    pub fn end_at(self, entries: usize) -> Self {
+        let state = match self.checkpoint.entries < entries {
+            true => self.state,
+            false => State::Done,
+        };
+        Self { end: entries, state, ..self }
+    }
+
+    /// Continues after a bad line. Its [`StoreError::Corrupt`] is returned in the place of the entry.
+    /// Every other error still ends the reading.
+    #[must_use]
+    pub fn skip_bad_lines(self) -> Self {
+        Self { skip_bad_lines: true, ..self }
+    }
+
+    /// Returns the next entry of the page at hand, or the error in its place. `None` means that the
+    /// next page is needed or that the reading has ended.
+    pub fn next_entry(&mut self) -> Option<Result<E, StoreError>> {
+        self.page.next().map(Ok).or_else(|| self.error.take().map(Err))
+    }
+
+    /// Returns the page that is needed next. `None` means that the page at hand has more entries or
+    /// that the reading has ended.
+    #[must_use]
+    pub fn next_request(&self) -> Option<PageRequest> {
+        if !self.page.as_slice().is_empty() || self.error.is_some() {
+            return None;
+        }
+        let next = self.checkpoint.entries;
+        match self.state {
+            State::Reading => Some(PageRequest { start: next, max_bytes: self.page_bytes }),
+            State::ReadingOneByOne => Some(PageRequest { start: next, max_bytes: 0 }),
+            State::Verifying(..) => {
+                Some(PageRequest { start: next.saturating_sub(1), max_bytes: 0 })
+            }
+            State::Done => None,
+        }
+    }
+
+    /// Takes the result of reading the page of [`next_request`](Self::next_request).
+    pub fn supply(&mut self, page: Result<(Vec<E>, Option<Head>), StoreError>) {
+        let state = mem::replace(&mut self.state, State::Done);
+        match (page, state) {
+            (Ok((entries, head)), State::Reading | State::ReadingOneByOne) => {
+                if self.is_same_log(head, !entries.is_empty()) {
+                    self.accept(entries, head);
+                } else {
+                    self.state = State::Verifying(entries, head);
+                }
+            }
+            (Ok((found, _)), State::Verifying(entries, head)) => {
+                if found.first().map(EntryHash::of) == self.checkpoint.last {
+                    self.accept(entries, head);
+                } else {
+                    let expected = self.checkpoint.head;
+                    self.error = Some(StoreError::Conflict { expected, actual: head });
+                }
+            }
+            // One bad line fails a whole page.
+            (Err(StoreError::Corrupt { .. }), State::Reading) => {
+                self.state = State::ReadingOneByOne;
+            }
+            (Err(error), State::ReadingOneByOne) if self.skip_bad_lines => self.skip(error),
+            (Err(error), _) => self.error = Some(error),
+            (Ok(_), State::Done) => {}
+        }
+    }
+
+    /// Returns the position after the last entry that [`next_entry`](Self::next_entry) returned. A bad
+    /// line counts as an entry.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.checkpoint.entries - self.page.as_slice().len()
+    }
+
+    /// Returns the place up to which pages were read. Once the reading has ended without an error, that
+    /// is the place after the last entry.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint
+    }
+
+    /// Returns whether the log is certainly the one that was read before.
+    ///
+    /// An equal head means that nothing has changed. A different head can also mean that the log has
+    /// only grown, so the caller verifies the last entry. A trace does not have a head. It is verified
+    /// when reading resumes and the trace has more entries than before.
+    fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
+        let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
+        match (before, head) {
+            (Some(before), Some(now)) => before == now,
+            (None, None) => !self.resumed || !has_more,
+            _ => true,
+        }
+    }
+
+    fn accept(&mut self, mut entries: Vec<E>, head: Option<Head>) {
+        entries.truncate(self.end - self.checkpoint.entries);
+        self.resumed = false;
+        self.checkpoint = Checkpoint {
+            entries: self.checkpoint.entries + entries.len(),
+            head,
+            last: entries.last().map(EntryHash::of).or(self.checkpoint.last),
+        };
+        // The head is of the same moment as the page. For a trace, only an empty page shows the end.
+        let end = head.map_or(self.end, |head| self.end.min(head.entries()));
+        if !entries.is_empty() && self.checkpoint.entries < end {
+            self.state = State::Reading;
+        } else if head.is_some() && self.checkpoint.entries < end {
+            // A page before the end always has an entry (R6). A store that returns an empty one would
+            // be read without end, so the reading ends here.
+            self.state = State::Done;
+        }
+        self.page = entries.into_iter();
+    }
+
+    /// Steps over one bad line.
+    fn skip(&mut self, error: StoreError) {
+        match error {
+            StoreError::Corrupt { line, .. } if line > self.bad_line => {
+                self.bad_line = line;
+                // The bad line cannot be compared later, so the next page is not verified.
+                let entries = self.checkpoint.entries + 1;
+                self.checkpoint = Checkpoint { entries, last: None, ..self.checkpoint };
+                if entries < self.end {
+                    self.state = State::Reading;
+                }
+                self.error = Some(error);
+            }
+            // The store reports the same line at every position, so nothing after it can be read.
+            StoreError::Corrupt { line, .. } => {
+                let operation = format!("read past line {line}");
+                self.error = Some(BackendError::new(operation, false, error).into());
+            }
+            other => self.error = Some(other),
+        }
+    }
+}
+
+/// A hash of an entry's text under a key of this process. A checkpoint holds it instead of the entry,
+/// so that many checkpoints need little memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EntryHash(u64);
+
+impl EntryHash {
+    fn of<E: Entry>(entry: &E) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self(KEY.hash_one(entry.as_json()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LogEntry;
+
+    fn entries(numbers: std::ops::Range<usize>) -> Vec<LogEntry> {
+        numbers.map(|n| LogEntry::from_json(format!("{{\"n\":{n}}}")).unwrap()).collect()
+    }
+
+    fn corrupt(line: usize) -> StoreError {
+        StoreError::Corrupt { line, message: "bad".into() }
+    }
+
+    fn drain(pages: &mut Pages<LogEntry>) -> Vec<LogEntry> {
+        std::iter::from_fn(|| pages.next_entry()).map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn reading_ends_at_the_head() {
+        let mut pages = Pages::new(1);
+        assert_eq!(pages.next_request(), Some(PageRequest { start: 1, max_bytes: PAGE_BYTES }));
+        pages.supply(Ok((entries(1..3), Some(Head::new(3, 7)))));
+        assert_eq!(pages.next_request(), None, "the page is not used up");
+        assert_eq!(drain(&mut pages), entries(1..3));
+        assert_eq!(pages.next_request(), None, "the log ends here");
+        assert_eq!(pages.checkpoint().entries(), 3);
+    }
+
+    #[test]
+    fn reading_ends_before_the_requested_end() {
+        let mut pages = Pages::new(0).end_at(2);
+        pages.supply(Ok((entries(0..5), Some(Head::new(9, 7)))));
+        assert_eq!(drain(&mut pages), entries(0..2));
+        assert_eq!(pages.next_request(), None);
+        assert_eq!(Pages::<LogEntry>::new(2).end_at(2).next_request(), None);
+    }
+
+    #[test]
+    fn a_new_head_makes_the_last_entry_be_read_again() {
+        let first_page = || {
+            let mut pages = Pages::new(0);
+            pages.supply(Ok((entries(0..2), Some(Head::new(4, 7)))));
+            drain(&mut pages);
+            pages.supply(Ok((entries(2..5), Some(Head::new(5, 8)))));
+            assert_eq!(pages.next_request(), Some(PageRequest { start: 1, max_bytes: 0 }));
+            pages
+        };
+        let mut grown = first_page();
+        grown.supply(Ok((entries(1..2), Some(Head::new(5, 8)))));
+        assert_eq!(drain(&mut grown), entries(2..5));
+
+        let mut replaced = first_page();
+        replaced.supply(Ok((entries(7..8), Some(Head::new(5, 8)))));
+        assert!(replaced.next_entry().unwrap().unwrap_err().is_conflict());
+        assert_eq!(replaced.next_request(), None);
+    }
+
+    #[test]
+    fn a_bad_line_ends_the_reading_after_the_good_entries_before_it() {
+        let mut pages = Pages::new(0);
+        pages.supply(Err(corrupt(2)));
+        assert_eq!(pages.next_request(), Some(PageRequest { start: 0, max_bytes: 0 }));
+        pages.supply(Ok((entries(0..1), Some(Head::new(3, 7)))));
+        assert_eq!(drain(&mut pages), entries(0..1));
+        pages.supply(Err(corrupt(2)));
+        pages.supply(Err(corrupt(2)));
+        assert!(matches!(pages.next_entry(), Some(Err(StoreError::Corrupt { line: 2, .. }))));
+        assert_eq!(pages.next_request(), None);
+    }
+
+    #[test]
+    fn bad_lines_can_be_skipped() {
+        let mut pages = Pages::new(0).skip_bad_lines();
+        pages.supply(Err(corrupt(1)));
+        pages.supply(Err(corrupt(1)));
+        assert!(matches!(pages.next_entry(), Some(Err(StoreError::Corrupt { line: 1, .. }))));
+        assert_eq!(pages.position(), 1);
+        assert_eq!(pages.next_request().map(|request| request.start), Some(1));
+        pages.supply(Ok((entries(1..2), Some(Head::new(2, 7)))));
+        assert_eq!(drain(&mut pages), entries(1..2));
+        assert_eq!(pages.next_request(), None);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_passed_ends_the_reading() {
+        let mut pages = Pages::<LogEntry>::new(0).skip_bad_lines();
+        for _ in 0..2 {
+            pages.supply(Err(corrupt(5)));
+        }
+        assert!(matches!(pages.next_entry(), Some(Err(StoreError::Corrupt { .. }))));
+        for _ in 0..2 {
+            pages.supply(Err(corrupt(5)));
+        }
+        assert!(matches!(pages.next_entry(), Some(Err(StoreError::Backend(_)))));
+        assert_eq!(pages.next_request(), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! `PodStore`: pods by name, and the loop that updates one of them.
+
+use crate::{Capability, Pod, PodName, StoreError};
+
+/// Pods by name, in the same storage as the sessions.
+///
+/// A pod does not create a session, and a session does not create a pod ([L3](crate::contract#l3)).
+/// Deleting a session keeps the pods that point to it.
+pub trait PodStore: Send + Sync {
+    /// Creates the pod or replaces it as a whole.
+    ///
+    /// Readers, and a process that starts after a crash, see the old pod or the new one
+    /// ([P1](crate::contract#p1)).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Backend`], and nothing is changed.
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError>;
+
+    /// Returns the pod of that name, or `None`.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the name in its message if the stored text is not a pod.
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError>;
+
+    /// Returns the names of all pods, sorted by their bytes ([P2](crate::contract#p2)).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Backend`].
+    fn list_pods(&self) -> Result<Vec<PodName>, StoreError>;
+
+    /// Deletes the pod of that name. Returns whether it existed.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Backend`], and nothing is changed.
+    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError>;
+
+    /// Puts the pod if the stored one equals `expected` byte for byte.
+    ///
+    /// `None` expects that the pod does not exist. The comparison and the put are one step: of several
+    /// writers that expect the same pod, exactly one succeeds ([P4](crate::contract#p4)).
+    ///
+    /// # Errors
+    /// [`StoreError::PodConflict`] if the stored pod is another one, and nothing is changed.
+    /// [`StoreError::Unsupported`] without [`Capability::ConditionalPut`]. Otherwise as
+    /// [`put_pod`](Self::put_pod).
+    fn put_pod_if(
+        &self,
+        _name: &PodName,
+        _expected: Option<&Pod>,
+        _pod: &Pod,
+    ) -> Result<(), StoreError> {
+        let (operation, capability) = ("put_pod_if", Capability::ConditionalPut);
+        Err(StoreError::Unsupported { operation, capability })
+    }
+}
+
+/// Conveniences for every pod store. Import the trait to use them.
+pub trait PodStoreExt: PodStore {
+    /// Replaces the pod by the result of `update`, and returns it.
+    ///
+    /// `update` receives the stored pod. If another writer changes the pod before the put, the pod is
+    /// read again and `update` is called again. Fields that `update` keeps are therefore never
+    /// overwritten with an older value. A result that equals the stored pod is not written.
+    ///
+    /// # Errors
+    /// Those of `update`, of [`PodStore::read_pod`] and of [`PodStore::put_pod_if`], except
+    /// [`StoreError::PodConflict`].
+    fn update_pod<E: From<StoreError>>(
+        &self,
+        name: &PodName,
+        mut update: impl FnMut(Option<&Pod>) -> Result<Pod, E>,
+    ) -> Result<Pod, E> {
+        // Every conflict means that another writer has made progress, so the loop needs no limit.
+        loop {
+            let stored = self.read_pod(name)?;
+            let updated = update(stored.as_ref())?;
+            if stored.as_ref() == Some(&updated) {
+                return Ok(updated);
+            }
+            match self.put_pod_if(name, stored.as_ref(), &updated) {
+                Ok(()) => return Ok(updated),
+                Err(StoreError::PodConflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl<P: PodStore + ?Sized> PodStoreExt for P {}

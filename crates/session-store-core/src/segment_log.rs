@@ -1,0 +1,8 @@
+//! `LogEntry`: one entry of a segment's log.
+
+use crate::entry::entry;
+
+entry! {
+    /// One entry of a segment's log: one JSON object on one line, kept byte for byte.
+    LogEntry
+}
