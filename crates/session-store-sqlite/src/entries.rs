@@ -1,4 +1,4 @@
-//! Stored rows to entries: a log's texts, checked, in blocks of memory that they share.
+//! Pages of entries: the stored texts of a log, checked and put into shared blocks of memory.
 
 use std::fmt::Display;
 use std::mem;
@@ -7,37 +7,30 @@ use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
-use session_store_core::{PageBudget, SegmentId, StoreError};
+use session_store_core::{PageBudget, StoreError};
 
-use crate::error::Failure;
-use crate::log::{Log, Part};
+use crate::error::DatabaseError;
+use crate::log_row::LogRow;
 use crate::rowid;
 
-/// How many bytes of texts share an allocation. Larger blocks save little and are held as long as any of
-/// their entries is.
+/// The size of a block whose texts share one allocation. A block stays in memory as long as one of
+/// its entries does, and larger blocks save little time.
 const BLOCK_BYTES: usize = 256 * 1024;
 
 const MISSING: &str = "the row is missing";
 
-/// How an entry is made of its part of a block.
+/// A function that makes an entry of a part of a block.
 type Build<E> = fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
 
-/// Whose entries are read, for the errors that name it.
-#[derive(Clone, Copy)]
-pub(crate) struct Origin {
-    pub(crate) segment_id: SegmentId,
-    pub(crate) part: Part,
-}
-
-/// The entries from position `start` on that fit in `max_bytes`, at least one if any is there (R6).
-pub(crate) fn read<E>(
+/// Reads the entries from position `start` on that fit in `max_bytes`, and at least one if the log
+/// has one there (R6).
+pub(crate) fn read_page<E>(
     connection: &Connection,
-    log: &Log,
-    origin: Origin,
+    log: &LogRow,
     build: Build<E>,
     start: usize,
     max_bytes: usize,
-) -> Result<Vec<E>, Failure> {
+) -> Result<Vec<E>, DatabaseError> {
     let Some(start) = u32::try_from(start).ok().filter(|&start| start < log.entries) else {
         return Ok(Vec::new());
     };
@@ -46,23 +39,23 @@ pub(crate) fn read<E>(
     let (first, last) = rowid::from_position(log.number, start).into_inner();
     let mut rows = select.query((first, last))?;
     let mut budget = PageBudget::new(max_bytes);
-    let mut blocks = Blocks::new(origin, build, start);
+    let mut blocks = Blocks::new(log, build, start);
     for position in start..log.entries {
         let stored = stored_at(rows.next()?, rowid::pack(log.number, position))?;
-        // What is no entry takes room like the shortest, so that a page that is full ends before it.
+        // A bad row counts as the shortest entry, so that a full page ends before it and succeeds.
         let bytes = stored.map_or(0, <[u8]>::len).max("{}".len());
         if !budget.admits(bytes) {
             break;
         }
         match stored.and_then(|bytes| str::from_utf8(bytes).map_err(|_| "invalid UTF-8")) {
             Ok(text) => blocks.push(text)?,
-            Err(found) => return Err(blocks.end_at(found)),
+            Err(found) => return Err(blocks.fail_with(found).into()),
         }
     }
-    blocks.finish()
+    Ok(blocks.finish()?)
 }
 
-/// The bytes of the text that stands at `rowid`, where the row must be, or what is wrong with it.
+/// Returns the bytes of the text that must be stored at `rowid`, or what is wrong with that row.
 fn stored_at<'a>(
     row: Option<&'a Row<'_>>,
     rowid: i64,
@@ -73,13 +66,13 @@ fn stored_at<'a>(
     }
     Ok(match row.get_ref(1)? {
         ValueRef::Text(bytes) => Ok(bytes),
-        _ => Err("a value that is no text"),
+        _ => Err("a value that is not a text"),
     })
 }
 
-/// Collects texts into a block, and makes entries of them when the block is full.
-struct Blocks<E> {
-    origin: Origin,
+/// A builder that collects texts in a block and makes entries of them when the block is full.
+struct Blocks<'a, E> {
+    log: &'a LogRow,
     build: Build<E>,
     start: u32,
     block: String,
@@ -87,10 +80,10 @@ struct Blocks<E> {
     entries: Vec<E>,
 }
 
-impl<E> Blocks<E> {
-    fn new(origin: Origin, build: Build<E>, start: u32) -> Self {
+impl<'a, E> Blocks<'a, E> {
+    fn new(log: &'a LogRow, build: Build<E>, start: u32) -> Self {
         let (block, ends, entries) = Default::default();
-        Self { origin, build, start, block, ends, entries }
+        Self { log, build, start, block, ends, entries }
     }
 
     fn push(&mut self, text: &str) -> Result<(), StoreError> {
@@ -115,23 +108,23 @@ impl<E> Blocks<E> {
         Ok(())
     }
 
-    /// The error for what follows the texts so far, or for an earlier one that is no entry.
-    fn end_at(mut self, found: &str) -> Failure {
+    /// Returns the error for the row after the collected texts, or for an earlier bad text.
+    fn fail_with(mut self, found: &str) -> StoreError {
         let earlier = self.build_entries().err();
-        earlier.unwrap_or_else(|| self.corrupt(&found)).into()
+        earlier.unwrap_or_else(|| self.corrupt(&found))
     }
 
-    fn finish(mut self) -> Result<Vec<E>, Failure> {
+    fn finish(mut self) -> Result<Vec<E>, StoreError> {
         self.build_entries()?;
         Ok(self.entries)
     }
 
-    /// The error for the entry after those that are built (R4).
+    /// Returns the error for the row after the last entry that was built (R4).
     fn corrupt(&self, found: &dyn Display) -> StoreError {
-        let Origin { segment_id, part } = self.origin;
+        let LogRow { segment_id, kind, .. } = self.log;
         let line = self.start as usize + self.entries.len() + 1;
         let message =
-            format!("row {line} of the {part} of segment {segment_id} is no entry: {found}");
+            format!("row {line} of the {kind} of segment {segment_id} is not an entry: {found}");
         StoreError::Corrupt { line, message }
     }
 }

@@ -1,4 +1,4 @@
-//! From what SQLite answers to what a caller is told.
+//! Errors of SQLite and of the operating system, and how they become a [`StoreError`].
 
 use std::error::Error;
 use std::fmt::Display;
@@ -8,60 +8,62 @@ use std::path::Path;
 use rusqlite::{ErrorCode, ffi};
 use session_store_core::{BackendError, StoreError};
 
-/// What is found where a database should be.
-pub(crate) const NO_DATABASE: &str = "a file that is no SQLite database";
+/// The description of a file that is not a database.
+pub(crate) const NOT_A_DATABASE: &str = "a file that is not a SQLite database";
 
-/// Why a piece of work on the database failed, before anybody has said what it was part of.
+/// Why work on the database failed, before the operation and the place are added.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// In the contract's words already.
-    Told(StoreError),
-    /// In SQLite's words. Nothing was changed: the transaction is rolled back.
+pub(crate) enum DatabaseError {
+    /// A complete error of the contract.
+    Store(StoreError),
+    /// An error of SQLite. The transaction was rolled back, so nothing has changed.
     Sqlite(rusqlite::Error),
-    /// In the operating system's words.
+    /// An error of the operating system.
     Io(io::Error),
-    /// What was asked for cannot be had from this library, file system or format, for the reason given.
+    /// The SQLite library, the file system, or the format cannot do this, for the given reason.
     Impossible(String),
-    /// A commit or a sync failed in a way that leaves open whether it happened.
-    Unknown(Box<dyn Error + Send + Sync>),
+    /// A commit or a sync failed, and whether it took effect is unknown.
+    Indeterminate(Box<dyn Error + Send + Sync>),
 }
 
-impl Failure {
-    /// What the caller is told; `attempt` says what was tried and where.
-    pub(crate) fn during(self, attempt: impl Display, path: &Path) -> StoreError {
+impl DatabaseError {
+    /// Returns the error for a log or a database that has reached its limit.
+    pub(crate) fn full(what: &str, limit: &str) -> Self {
+        Self::Impossible(format!("the {what} is full: it has reached its limit of {limit}"))
+    }
+
+    /// Adds the operation that failed. `path` is the place of the database.
+    pub(crate) fn during(self, operation: impl Display, path: &Path) -> StoreError {
+        let operation = operation.to_string();
         match self {
-            Self::Told(error) => error,
-            Self::Sqlite(error) => translate(error, attempt.to_string(), path),
-            Self::Io(error) => StoreError::io(attempt.to_string(), error),
-            Self::Impossible(reason) => {
-                BackendError::new(attempt.to_string(), false, reason).into()
-            }
-            Self::Unknown(source) => {
-                StoreError::Indeterminate { operation: attempt.to_string(), source }
-            }
+            Self::Store(error) => error,
+            Self::Sqlite(error) => translate(error, operation, path),
+            Self::Io(error) => StoreError::io(operation, error),
+            Self::Impossible(reason) => BackendError::new(operation, false, reason).into(),
+            Self::Indeterminate(source) => StoreError::Indeterminate { operation, source },
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for DatabaseError {
     fn from(error: StoreError) -> Self {
-        Self::Told(error)
+        Self::Store(error)
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for DatabaseError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-/// Whether another connection was in the way, so that the same call may succeed later.
+/// Returns whether another connection held a lock, so that the same call may succeed later.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     use ErrorCode as Code;
     matches!(
@@ -70,22 +72,24 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Whether the connection is one that cannot write.
+/// Returns whether the connection cannot write.
 pub(crate) fn is_read_only(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ReadOnly)
 }
 
-/// Whether a crash before the next commit would bring back what this failed COMMIT, which SQLite has rolled
-/// back, was to change: where the last page had been handed to the system before. A failed write is not that
-/// case, since the write-ahead log is valid only up to the last page that was written whole.
-pub(crate) fn may_come_back(error: &rusqlite::Error) -> bool {
+/// Returns whether a crash could bring back the changes of this failed COMMIT.
+///
+/// SQLite has rolled the transaction back, but its last page may already be in the WAL. WAL
+/// recovery would then replay the whole transaction. A failed write is excluded: a WAL is valid
+/// only up to the last page that was written completely, so the commit record is missing.
+pub(crate) fn can_reappear(error: &rusqlite::Error) -> bool {
     use ErrorCode as Code;
     let failed_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
     let code = error.sqlite_error_code();
     matches!(code, Some(Code::SystemIoFailure | Code::OutOfMemory)) && !failed_write
 }
 
-/// Whether the device may not have what it was told to keep.
+/// Returns whether a sync failed, so that the device may have lost acknowledged changes.
 pub(crate) fn is_failed_sync(error: &rusqlite::Error) -> bool {
     error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_FSYNC)
 }
@@ -94,20 +98,20 @@ pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
 
-fn translate(error: rusqlite::Error, mut attempt: String, path: &Path) -> StoreError {
+fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> StoreError {
     use ErrorCode as Code;
     if error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DIRECTORY) {
-        // Else a reader is told that it tried to write.
-        attempt.push_str(" (to read a database, too, SQLite must be able to make files beside it)");
+        // SQLite's own text says "attempt to write", which confuses a caller that only reads.
+        operation.push_str(" (SQLite must be able to create files beside a database to read it)");
     }
     let kind = match error.sqlite_error_code() {
-        Some(Code::NotADatabase) => return not_a_store(path, NO_DATABASE),
+        Some(Code::NotADatabase) => return not_a_store(path, NOT_A_DATABASE),
         Some(Code::DiskFull) => io::ErrorKind::StorageFull,
         Some(Code::ReadOnly | Code::PermissionDenied) => io::ErrorKind::PermissionDenied,
         Some(Code::CannotOpen | Code::SystemIoFailure) => io::ErrorKind::Other,
-        _ => return BackendError::new(attempt, is_busy(&error), error).into(),
+        _ => return BackendError::new(operation, is_busy(&error), error).into(),
     };
-    StoreError::io(attempt, io::Error::new(kind, error))
+    StoreError::io(operation, io::Error::new(kind, error))
 }
 
 #[cfg(test)]
@@ -120,11 +124,16 @@ mod tests {
         rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
     }
 
+    fn during_append(code: i32) -> StoreError {
+        DatabaseError::from(sqlite(code)).during("append in /db", Path::new("/db"))
+    }
+
     #[test]
-    fn a_reader_that_may_not_write_beside_the_database_is_told_so() {
+    fn the_error_of_a_read_explains_why_sqlite_needs_a_writable_folder() {
         let error = sqlite(ffi::SQLITE_READONLY_DIRECTORY);
         let error = translate(error, String::from("open a.db"), Path::new("a.db"));
-        assert!(error.to_string().starts_with("open a.db (to read a database, too, "), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("open a.db (SQLite must be able to create files"), "{text}");
     }
 
     #[rstest]
@@ -134,8 +143,11 @@ mod tests {
     #[case::failed_write(ffi::SQLITE_IOERR_WRITE, false)]
     #[case::full(ffi::SQLITE_FULL, false)]
     #[case::busy(ffi::SQLITE_BUSY, false)]
-    fn only_what_was_written_whole_may_come_back(#[case] code: i32, #[case] expected: bool) {
-        assert_eq!(may_come_back(&sqlite(code)), expected);
+    fn only_a_commit_that_was_written_completely_can_reappear(
+        #[case] code: i32,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(can_reappear(&sqlite(code)), expected);
     }
 
     #[rstest]
@@ -143,10 +155,13 @@ mod tests {
     #[case(ffi::SQLITE_READONLY_DBMOVED, io::ErrorKind::PermissionDenied)]
     #[case(ffi::SQLITE_CANTOPEN, io::ErrorKind::Other)]
     #[case(ffi::SQLITE_IOERR_READ, io::ErrorKind::Other)]
-    fn what_the_system_refused_is_io(#[case] code: i32, #[case] kind: io::ErrorKind) {
-        let told = Failure::from(sqlite(code)).during("append in /db", Path::new("/db"));
-        assert!(matches!(&told, StoreError::Io(error) if error.kind() == kind), "{told:?}");
-        assert_eq!(told.to_string(), "append in /db");
+    fn a_refusal_by_the_operating_system_is_an_io_error(
+        #[case] code: i32,
+        #[case] kind: io::ErrorKind,
+    ) {
+        let error = during_append(code);
+        assert!(matches!(&error, StoreError::Io(error) if error.kind() == kind), "{error:?}");
+        assert!(error.to_string().contains("append in /db"), "{error}");
     }
 
     #[rstest]
@@ -154,10 +169,10 @@ mod tests {
     #[case(ffi::SQLITE_BUSY_RECOVERY, true)]
     #[case(ffi::SQLITE_LOCKED, true)]
     #[case(ffi::SQLITE_CORRUPT, false)]
-    fn the_rest_is_the_engines(#[case] code: i32, #[case] transient: bool) {
-        let told = Failure::from(sqlite(code)).during("append in /db", Path::new("/db"));
-        assert!(matches!(told, StoreError::Backend(_)), "{told:?}");
-        assert_eq!(told.is_transient(), transient);
-        assert!(told.source().is_some());
+    fn any_other_error_of_sqlite_is_a_backend_error(#[case] code: i32, #[case] transient: bool) {
+        let error = during_append(code);
+        assert!(matches!(error, StoreError::Backend(_)), "{error:?}");
+        assert_eq!(error.is_transient(), transient);
+        assert!(error.source().is_some());
     }
 }

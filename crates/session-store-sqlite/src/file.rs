@@ -1,4 +1,4 @@
-//! The database as a file: made for its owner's eyes only, and looked at before SQLite may touch it.
+//! The database as a file: private creation, checks before SQLite opens it, and its identity.
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::io;
@@ -9,44 +9,50 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::ErrorCode;
 
-use crate::connect;
-use crate::error::{Failure, NO_DATABASE, not_a_store};
+use crate::connection;
+use crate::error::{DatabaseError, NOT_A_DATABASE, not_a_store};
 use crate::schema::Identity;
 
-/// What a database begins with. A shorter file is none, but SQLite takes one of a single byte for empty.
+/// The size of a database's header. A shorter file is not a database, but SQLite takes a file of
+/// one byte for an empty database.
 const HEADER_BYTES: u64 = 100;
 
-/// Whether the file at `path` is a SQLite database, anybody's. An empty file is none, nor is a folder.
+/// Returns whether the file at `path` is a SQLite database, of any program.
 ///
-/// The file is left as it is. It is safe to ask while stores of this process have the database open; to
-/// open and close such a file by other means is not, since that drops SQLite's locks on it (POSIX).
+/// An empty file is not a database. The file is not changed. The call is safe while stores of this
+/// process have the database open. Opening and closing such a file by other means is not safe,
+/// because that drops SQLite's locks on it (POSIX).
 ///
 /// # Errors
-/// That of the operating system if there is nothing at `path`, or it cannot be read.
+/// The error of the operating system if nothing is at `path` or it cannot be read.
 pub fn is_sqlite_file(path: &Path) -> io::Result<bool> {
     let path = std::path::absolute(path)?;
     let file = fs::metadata(&path)?;
     if !file.is_file() || file.len() < HEADER_BYTES {
         return Ok(false);
     }
-    match peek(&path) {
+    match read_identity(&path) {
         Ok(_) => Ok(true),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Ok(false),
-            // A database, seen in the middle of somebody's change.
+            // The header is that of a database. The rest can look corrupt while another connection
+            // writes, since this read takes no lock.
             Some(ErrorCode::DatabaseCorrupt) => Ok(true),
             _ => Err(io::Error::other(error)),
         },
     }
 }
 
-/// Makes an empty file that only its owner can read and write (0600), unless something is there already.
-/// SQLite gives the files that it puts beside a database the mode of the database.
+/// Creates an empty file that only its owner can read and write (0600), unless `path` exists.
+///
+/// SQLite gives the files that it creates beside a database the mode of the database.
 pub(crate) fn create(path: &Path) -> io::Result<()> {
-    // Closing the new file would drop the locks that another thread's connection took on it in the
-    // meantime (POSIX). Nobody takes any before having been here, and here is one at a time.
-    static CREATING: Mutex<()> = Mutex::new(());
-    let _alone = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Closing the new file drops all locks that this process holds on it (POSIX). Another thread
+    // could have opened the file with SQLite and locked it between the creation and the close. All
+    // threads pass through this function before they open the file with SQLite, and the mutex
+    // admits one at a time. So no connection to the new file exists when it is closed.
+    static CREATE: Mutex<()> = Mutex::new(());
+    let _guard = CREATE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -57,30 +63,31 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fails if the file is no store and, with `adopt`, no empty database either, as far as can be seen without
-/// touching it: another program's database stays as it is, byte for byte.
-pub(crate) fn check(path: &Path, adopt: bool) -> Result<(), Failure> {
+/// Fails if the file is not a store and, with `adopt`, not an empty database either.
+///
+/// The check does not touch the file, so that another program's database stays as it is byte for
+/// byte. It cannot see everything: `schema::check_or_create` repeats it under locks.
+pub(crate) fn check(path: &Path, adopt: bool) -> Result<(), DatabaseError> {
     let file = fs::metadata(path)?;
     if !file.is_file() {
-        return Err(not_a_store(path, "a folder or another thing that is no file").into());
+        return Err(not_a_store(path, "a folder or another thing that is not a file").into());
     }
     if (1..HEADER_BYTES).contains(&file.len()) {
-        return Err(not_a_store(path, NO_DATABASE).into());
+        return Err(not_a_store(path, NOT_A_DATABASE).into());
     }
-    match peek(path) {
-        Ok(identity) if identity.is_empty() && (adopt || has_write_ahead_log(path, &file)) => {
-            Ok(())
-        }
+    match read_identity(path) {
+        Ok(identity) if identity.is_empty() && (adopt || has_wal(path, &file)) => Ok(()),
         Ok(identity) => Ok(identity.check(path)?),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-            Err(not_a_store(path, NO_DATABASE).into())
+            Err(not_a_store(path, NOT_A_DATABASE).into())
         }
-        // Whatever else is wrong is told, or turns out to be a change half made, once there are locks.
+        // This read takes no lock, so any other error may come from a change in progress. If it
+        // does not, the check under locks reports it.
         Err(_) => Ok(()),
     }
 }
 
-/// Which of all files stands at a path.
+/// The identity of a file, independent of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     #[cfg(unix)]
@@ -90,30 +97,33 @@ pub(crate) struct FileId {
 impl FileId {
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|_file| Self {
-            // Elsewhere a file that is open stays in its place.
+            // Other systems do not let an open file be moved or replaced.
             #[cfg(unix)]
             device_and_inode: (_file.dev(), _file.ino()),
         })
     }
 
-    /// Fails if the file stands at `path` no more. SQLite would go on with the one that it has open: what is
-    /// acknowledged then is nowhere to be found again.
+    /// Fails if another file is at `path`, or none.
+    ///
+    /// SQLite would go on writing to the file that it has open. Its acknowledged changes would then
+    /// be in a file that cannot be found at `path`.
     pub(crate) fn check(self, path: &Path) -> io::Result<()> {
         if Self::at(path)? == self {
             return Ok(());
         }
-        Err(io::Error::other("another file is in the place of the database; open the store anew"))
+        Err(io::Error::other("another file has replaced the database; reopen the store"))
     }
 }
 
-fn peek(path: &Path) -> rusqlite::Result<Identity> {
-    Identity::of(&connect::as_it_is(path)?)
+fn read_identity(path: &Path) -> rusqlite::Result<Identity> {
+    Identity::of(&connection::open_immutable(path)?)
 }
 
-/// Whether what is in the database may stand in a write-ahead log beside it, where a look at the file
-/// does not show it. What lies beside a file of no bytes is the remains of another.
-fn has_write_ahead_log(path: &Path, file: &Metadata) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    file.len() > 0 && fs::metadata(log).is_ok_and(|log| log.len() > 0)
+/// Returns whether the database has a WAL, which may hold tables that the file itself lacks.
+///
+/// A WAL beside a file of no bytes is a remnant of another database and does not count.
+fn has_wal(path: &Path, file: &Metadata) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    file.len() > 0 && fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
 }

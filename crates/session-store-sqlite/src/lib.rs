@@ -1,8 +1,8 @@
-//! session-store in one SQLite database file.
+//! A session store in one SQLite database file.
 //!
-//! [`SqliteStore`] keeps every clause of the contract. A crash of the process loses nothing that was
-//! acknowledged. A power cut can take the latest changes, but leaves the database whole; with
-//! [`Durability::Power`](session_store_core::Durability::Power) it takes nothing either.
+//! [`SqliteStore`] keeps every clause of the contract. A crash of the process loses no acknowledged
+//! change. A power cut can lose the latest changes, but leaves the database intact. With
+//! [`Durability::Power`](session_store_core::Durability::Power) a power cut loses nothing either.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -17,46 +17,57 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The file
+//! # Files
 //!
-//! While it is open, and after a crash, a `-wal` and a `-shm` file beside the database belong to it; move
-//! or copy a database only when it is closed. A handle refuses to go on while its file is not in its place,
-//! or another one is. All are made for their owner only (0600). SQLite makes them to
-//! read, too, so who may not write into the folder cannot open the store. Local file systems only: the
-//! processes share memory. A process must not open and close the file by other means while it has the store
-//! open, since that drops SQLite's locks (POSIX), nor use a store that it had open before a fork.
+//! A `-wal` and a `-shm` file beside the database belong to it while it is open and after a crash.
+//! Move or copy a database only while it is closed. If the file is moved or replaced, open handles
+//! refuse to go on until it is back.
 //!
-//! Any program that reads SQLite reads ours: the table `log` has a row for each log and each trace, and
-//! `entry` their texts under the ids `log.number << 32 | position`. The space of what was deleted is used
-//! again, but the file does not shrink. The write-ahead log is emptied whenever it has got longer than
-//! 64 MiB, unless another program reads for longer than a handle waits for it.
+//! All files are created for their owner only (0600). SQLite creates the two extra files for reads
+//! too, so opening a store needs write permission on its folder.
+//!
+//! The database must be on a local file system, because its processes share memory. Two rules of
+//! SQLite apply to a process that has a store open. It must not open and close the file by other
+//! means, since POSIX then drops SQLite's locks. It must not use the store after a fork.
+//!
+//! # Format
+//!
+//! Any program that reads SQLite can read the database. The table `log` has a row for each log and
+//! each trace. The table `entry` has their texts under the ids `log.number << 32 | position`.
+//!
+//! Space of deleted entries is reused, but the file does not shrink. The write-ahead log is
+//! truncated when it exceeds 64 MiB. Another program can prevent that with a read that takes longer
+//! than a handle waits.
 //!
 //! # Limits
 //!
-//! An entry may have some 10^9 bytes (SQLite's limit for a row, as the library was built), a log
-//! 2^32 - 1 entries, a database 2^31 - 1 logs and traces.
+//! An entry can have about 10^9 bytes, SQLite's default limit for a row. A log can have 2^32 - 1
+//! entries, and a database 2^31 - 1 logs and traces.
 //!
-//! # Which SQLite
+//! # SQLite version
 //!
-//! The feature `bundled` (default) compiles SQLite in. Without it the system's library is linked, which must
-//! be 3.51.3 or newer: an older one can corrupt a database in use, and `open` refuses it.
+//! The feature `bundled` (default) compiles SQLite in. Without it the system's library is linked,
+//! which must be 3.51.3 or newer. An older library can corrupt a database in use, and `open` refuses
+//! it.
 //!
-//! A program can hold one version of `libsqlite3-sys` only, since that links a native library. Here it is
-//! 0.39, by way of rusqlite 0.41. Another dependency on rusqlite must agree with that; sqlx 0.9.0 does not
-//! (it takes 0.30.1 up to 0.37), so a program that has both does not build.
+//! A program can link only one version of `libsqlite3-sys`, because it links a native library. This
+//! crate uses 0.39 through rusqlite 0.41, and other dependencies must use the same version. sqlx
+//! 0.9.0 needs 0.30.1 to 0.37, so a program that uses both does not build.
 
-mod connect;
+mod connection;
 mod database;
 mod entries;
 mod error;
 mod file;
-mod log;
+mod listing;
+mod log_row;
 mod options;
 mod pod;
 mod rowid;
 mod schema;
 mod store;
 mod sync;
+mod transaction;
 
 pub use file::is_sqlite_file;
 pub use options::SqliteOptions;

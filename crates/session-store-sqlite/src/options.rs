@@ -1,4 +1,4 @@
-//! How a database is opened: what the caller chooses, and the steps from a path to a store.
+//! The options to open a store with, and the steps from a path to a store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use session_store_core::{Durability, StoreError};
 
-use crate::connect::{self, Settings};
+use crate::connection::{self, ConnectionSettings};
 use crate::database::Database;
-use crate::error::Failure;
-use crate::{SqliteStore, file};
+use crate::error::DatabaseError;
+use crate::file;
+use crate::store::SqliteStore;
 
-/// How to open a [`SqliteStore`].
+/// The options to open a [`SqliteStore`] with.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,9 +21,8 @@ use crate::{SqliteStore, file};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("sessions.db");
-/// let mut options = SqliteOptions::new();
-/// options.busy_timeout(Duration::from_secs(5));
-/// assert!(options.open(&path).is_err(), "nothing is created unasked");
+/// let options = SqliteOptions::new().busy_timeout(Duration::from_secs(5));
+/// assert!(options.open(&path).is_err(), "a missing file is not created by default");
 /// options.create(true).open(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -34,64 +34,77 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// Opens what exists, waits 30 seconds for locks, and promises [`Durability::Process`].
+    /// Returns the default options: open an existing store, wait up to 30 seconds for a lock, and
+    /// provide [`Durability::Process`].
     #[must_use]
     pub const fn new() -> Self {
         let busy_timeout = Duration::from_secs(30);
         Self { create: false, busy_timeout, durability: Durability::Process }
     }
 
-    /// Whether a store is made where there is no file, an empty one, or a database without tables.
-    pub const fn create(&mut self, create: bool) -> &mut Self {
+    /// Sets whether to create a store if there is no file, an empty file, or a database without
+    /// tables.
+    #[must_use]
+    pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// How long a call waits while other connections hold the lock it needs, before it fails with an error
-    /// that [is transient](StoreError::is_transient); about 24 days at most. Changes wait for each other;
-    /// reads wait for nothing but the first and the last connection's tidying up, and changes and reads for
-    /// each other only where the write-ahead log has got long (64 MiB), to be used anew.
-    pub const fn busy_timeout(&mut self, busy_timeout: Duration) -> &mut Self {
+    /// Sets how long a call waits for a lock that another connection holds.
+    ///
+    /// After that time the call fails with an error that [is
+    /// transient](StoreError::is_transient). The longest possible timeout is about 24 days.
+    ///
+    /// Changes wait for each other. Reads wait only while the first connection opens the database or
+    /// the last one closes it. Changes and reads wait for each other only when the write-ahead log
+    /// has become long (64 MiB) and is truncated.
+    #[must_use]
+    pub const fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
         self
     }
 
-    /// What an acknowledged change survives. With [`Durability::Power`] every change waits until the device
-    /// has it (`synchronous = FULL`), and with [`Durability::Process`] none does (`NORMAL`). Handles that
-    /// promise different things can share a database. After a failed sync a handle makes no further change.
-    pub const fn durability(&mut self, durability: Durability) -> &mut Self {
+    /// Sets what an acknowledged change survives.
+    ///
+    /// With [`Durability::Power`] every change waits until the device has stored it (`synchronous =
+    /// FULL`). With [`Durability::Process`] changes do not wait (`NORMAL`). Handles with different
+    /// durability can share a database. After a failed sync a handle refuses all further changes.
+    #[must_use]
+    pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Opens the database file at `path`. Any number of threads and processes may do so at the same moment,
-    /// to create it too (S6).
+    /// Opens the database file at `path`.
+    ///
+    /// Any number of threads and processes can open or create the same file at the same moment (S6).
     ///
     /// # Errors
-    /// [`StoreError::Io`] with the kind `NotFound` if nothing is there and nothing shall be created (S7), or
-    /// its folder is missing; [`StoreError::NotAStore`] for a file that is no database, another program's
-    /// database (L4), or, unless it shall be created, an empty one, all left untouched;
-    /// [`StoreError::NewerFormat`]; [`StoreError::Backend`] if the SQLite library is too old, the file system
-    /// knows no shared memory, or a lock was not to be had in time.
+    /// - [`StoreError::Io`] of the kind `NotFound` if the file is missing and is not to be created,
+    ///   or if its folder is missing (S7).
+    /// - [`StoreError::NotAStore`] if the file is not a database, is the database of another program
+    ///   (L4), or is empty and is not to be created. The file is not changed.
+    /// - [`StoreError::NewerFormat`] if a newer version of this library wrote the file.
+    /// - [`StoreError::Backend`] if the SQLite library is too old, the file system does not support
+    ///   shared memory, or a lock was not free in time.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         let path = path.as_ref();
-        self.prepare(path)
+        self.open_database(path)
             .map(SqliteStore::new)
-            .map_err(|failure| failure.during(format_args!("open {}", path.display()), path))
+            .map_err(|error| error.during(format_args!("open {}", path.display()), path))
     }
 
-    fn prepare(&self, path: &Path) -> Result<Database, Failure> {
-        connect::check_library(rusqlite::version_number())?;
+    fn open_database(&self, path: &Path) -> Result<Database, DatabaseError> {
+        connection::check_library(rusqlite::version_number())?;
         let path = std::path::absolute(path)?;
         if self.create {
             file::create(&path)?;
         }
         file::check(&path, self.create)?;
-        // SQLite takes its milliseconds as a C int.
+        // SQLite takes the timeout in milliseconds as a C int.
         let busy_timeout = self.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
-        let (durability, sync_failed, log_pages) =
-            (self.durability, Arc::default(), Arc::default());
-        let settings = Settings { path, busy_timeout, durability, sync_failed, log_pages };
+        let (durability, wal) = (self.durability, Arc::default());
+        let settings = ConnectionSettings { path, busy_timeout, durability, wal };
         Database::open(settings, self.create)
     }
 }
@@ -99,5 +112,25 @@ impl SqliteOptions {
 impl Default for SqliteOptions {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, which must exist.
+    ///
+    /// A mistyped path is an error and creates nothing (S7).
+    ///
+    /// # Errors
+    /// The errors of [`SqliteOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteOptions::new().open(path)
+    }
+
+    /// Opens the store at `path`, and creates it if it is missing. Its folder must exist.
+    ///
+    /// # Errors
+    /// The errors of [`SqliteOptions::open`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteOptions::new().create(true).open(path)
     }
 }

@@ -1,29 +1,22 @@
-//! Pods: a table of names and texts.
+//! The `PodStore` trait over the table `pod`, which maps names to texts.
+
+use std::fmt::Display;
 
 use rusqlite::{Connection, OptionalExtension};
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 
-use crate::SqliteStore;
-use crate::error::Failure;
-use crate::log::check_size;
+use crate::error::DatabaseError;
+use crate::schema::check_size;
+use crate::store::SqliteStore;
 
 impl PodStore for SqliteStore {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        self.database.write(format_args!("put pod {name}"), |connection| {
-            check_size(connection, pod.as_json())?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO pod (name, text) VALUES (?1, ?2)
-                     ON CONFLICT DO UPDATE SET text = excluded.text",
-                )?
-                .execute((name.as_str(), pod.as_json()))?;
-            Ok(())
-        })
+        self.database.write(format_args!("put pod {name}"), |connection| put(connection, name, pod))
     }
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
         self.database.read(format_args!("read pod {name}"), |connection| {
-            stored(connection, name)?.map(|bytes| pod_of(name, bytes)).transpose()
+            Ok(stored_text(connection, name)?.map(|bytes| parse(name, bytes)).transpose()?)
         })
     }
 
@@ -33,10 +26,11 @@ impl PodStore for SqliteStore {
             let mut rows = select.query(())?;
             let mut names = Vec::new();
             while let Some(row) = rows.next()? {
-                // A name that no pod can have is not ours (L4).
+                // A name that a pod cannot have was not written by a store (L4).
                 names.extend(row.get_ref(0)?.as_str().ok().and_then(|name| name.parse().ok()));
             }
-            // Not left to SQLite, which orders by the bytes of the database's encoding.
+            // SQLite compares names in the encoding of the database. In a UTF-16 database that
+            // order differs from the order of UTF-8 bytes.
             names.sort();
             Ok(names)
         })
@@ -50,17 +44,28 @@ impl PodStore for SqliteStore {
     }
 }
 
-fn stored(connection: &Connection, name: &PodName) -> Result<Option<Vec<u8>>, Failure> {
+fn put(connection: &Connection, name: &PodName, pod: &Pod) -> Result<(), DatabaseError> {
+    check_size(connection, pod.as_json())?;
+    connection
+        .prepare_cached(
+            "INSERT INTO pod (name, text) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET text = excluded.text",
+        )?
+        .execute((name.as_str(), pod.as_json()))?;
+    Ok(())
+}
+
+fn stored_text(connection: &Connection, name: &PodName) -> Result<Option<Vec<u8>>, DatabaseError> {
     let mut select = connection.prepare_cached("SELECT text FROM pod WHERE name = ?1")?;
     let bytes = select.query_row([name.as_str()], |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()));
     Ok(bytes.optional()?)
 }
 
-fn pod_of(name: &PodName, bytes: Vec<u8>) -> Result<Pod, Failure> {
-    let corrupt = |found: &dyn std::fmt::Display| StoreError::Corrupt {
+fn parse(name: &PodName, bytes: Vec<u8>) -> Result<Pod, StoreError> {
+    let corrupt = |found: &dyn Display| StoreError::Corrupt {
         line: 1,
-        message: format!("what is stored as pod {name} is none: {found}"),
+        message: format!("the stored text of pod {name} is not a pod: {found}"),
     };
     let text = String::from_utf8(bytes).map_err(|error| corrupt(&error))?;
-    Ok(Pod::from_json(text).map_err(|error| corrupt(&error))?)
+    Pod::from_json(text).map_err(|error| corrupt(&error))
 }

@@ -1,22 +1,25 @@
-//! The tables, and the two numbers in a database's header that say whose they are.
+//! The tables, and the two numbers in the database's header that identify a store.
 
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, TransactionBehavior};
 use session_store_core::StoreError;
 
-use crate::error::{Failure, not_a_store};
+use crate::error::{DatabaseError, not_a_store};
 
-/// Marks a database as a session store, in SQLite's header field for that purpose.
+/// The mark of a session store in the header field `application_id`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SeSt");
 
-/// The version of the tables below, in the header's `user_version`.
+/// The version of the tables below, in the header field `user_version`.
 const VERSION: i32 = 1;
 
-/// One row of `log` is a segment's log (`trace` = 0) or its trace (`trace` = 1), whose entries have the
-/// rowids `number << 32 | position`. Numbers ascend, so they also tell which session came to hold a
-/// segment id first.
+/// The tables of a store.
+///
+/// A row of `log` is the log of a segment (`trace` = 0) or its trace (`trace` = 1). The entries of
+/// a row have the rowids `number << 32 | position`. Numbers ascend, so the lowest number among the
+/// logs of a segment id belongs to the session that has held that segment the longest.
 const TABLES: &str = "
     CREATE TABLE log (
         number INTEGER PRIMARY KEY,
@@ -32,7 +35,7 @@ const TABLES: &str = "
     CREATE TABLE pod (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// What a database says about itself.
+/// The fields of a database that tell which program it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     application_id: i32,
@@ -41,8 +44,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// One statement, so that it never sees one number from before another's change and one from after.
     pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        // One statement reads one snapshot, so all fields are of the same moment.
         let select = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
                       FROM pragma_application_id, pragma_user_version";
         connection.query_row(select, (), |row| {
@@ -50,7 +53,7 @@ impl Identity {
         })
     }
 
-    /// Whether the database is nobody's yet.
+    /// Returns whether the database is empty and belongs to no program yet.
     pub(crate) fn is_empty(self) -> bool {
         self == Self { application_id: 0, user_version: 0, tables: 0 }
     }
@@ -73,30 +76,49 @@ impl Identity {
     }
 }
 
-/// Fails unless the database is a store of this version; with `make`, an empty one becomes one first. This
-/// sees what `file::check` could not: what stands in the write-ahead log, and, with locks, no half of a
-/// change.
-pub(crate) fn admit(connection: &mut Connection, path: &Path, make: bool) -> Result<(), Failure> {
-    // Should it be another program's, its write-ahead log is not for us to write back and remove.
+/// Fails unless the database is a store of this version. With `create`, an empty database becomes
+/// one first.
+///
+/// `file::check` has looked at the file before, without its WAL and without locks. This check reads
+/// the WAL too and never sees a half-finished change.
+pub(crate) fn check_or_create(
+    connection: &mut Connection,
+    path: &Path,
+    create: bool,
+) -> Result<(), DatabaseError> {
+    // If the database belongs to another program, closing it must not checkpoint its WAL.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let mut identity = Identity::of(connection)?;
-    if make && identity.is_empty() {
-        identity = create(connection)?;
+    if create && identity.is_empty() {
+        identity = create_tables(connection)?;
     }
     identity.check(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(())
 }
 
-/// Writes a number in the header once more, as it stands in each version of the format: a change for who
-/// needs one that changes nothing.
-pub(crate) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+/// Rewrites `application_id` with its own value: a no-op write that still dirties a page.
+///
+/// A transaction without a dirty page writes nothing to the WAL. The value is the same in every
+/// version of the format.
+pub(crate) fn dirty_a_page(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-/// Makes the tables, unless somebody has made some since the caller looked, and says whose they are.
-fn create(connection: &mut Connection) -> rusqlite::Result<Identity> {
+/// Fails if a row with this text exceeds SQLite's limit for the size of a row.
+pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<(), DatabaseError> {
+    // A row also has a header of at most 11 bytes, and a pod has a name of at most 255.
+    const ROW_OVERHEAD: u64 = 512;
+    let row_limit = connection.limit(Limit::SQLITE_LIMIT_LENGTH)?;
+    let limit = u64::from(row_limit.unsigned_abs()).saturating_sub(ROW_OVERHEAD);
+    let size = text.len() as u64;
+    if size > limit { Err(StoreError::TooLarge { size, limit }.into()) } else { Ok(()) }
+}
+
+/// Creates the tables and returns the identity that the database then has.
+fn create_tables(connection: &mut Connection) -> rusqlite::Result<Identity> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another connection may have created tables before this one got the lock.
     if Identity::of(&transaction)?.is_empty() {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -140,14 +162,14 @@ mod tests {
         "/db is no session store: a database of another program (application id 0x47504b47)"
     )]
     #[case::empty(0, 0, 0, "/db is no session store: an empty file")]
-    fn only_ours_of_this_version_passes(
+    fn only_a_store_of_this_version_is_accepted(
         #[case] application_id: i32,
         #[case] user_version: i32,
         #[case] tables: u32,
         #[case] refusal: &str,
     ) {
         let identity = Identity { application_id, user_version, tables };
-        let told = identity.check(Path::new("/db")).err().map(|error| error.to_string());
-        assert_eq!(told.unwrap_or_default(), refusal);
+        let refused = identity.check(Path::new("/db")).err().map(|error| error.to_string());
+        assert_eq!(refused.unwrap_or_default(), refusal);
     }
 }

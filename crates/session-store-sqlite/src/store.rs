@@ -1,7 +1,6 @@
 //! The `Store` trait over the database: each method is one transaction.
 
 use std::fmt;
-use std::path::Path;
 use std::slice;
 
 use session_store_core::{
@@ -9,10 +8,10 @@ use session_store_core::{
     StoreError, TraceEntry, TracePage,
 };
 
-use crate::SqliteOptions;
 use crate::database::Database;
-use crate::entries::{self, Origin};
-use crate::log::{self, Log, Part};
+use crate::entries;
+use crate::listing;
+use crate::log_row::{self, LogKind, LogRow};
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
@@ -26,9 +25,9 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A store in one SQLite database file.
 ///
-/// Every method is one transaction, so also a batch, a replaced segment and a deleted session are there
-/// whole or not at all (A7, C2). A handle is made for many threads: reads wait for nothing, changes for
-/// other changes.
+/// Every method is one transaction, so a batch, a replaced segment, or a deleted session is visible
+/// completely or not at all (A7, C2). One handle serves many threads: reads do not wait, and changes
+/// wait only for other changes.
 pub struct SqliteStore {
     pub(crate) database: Database,
 }
@@ -36,23 +35,6 @@ pub struct SqliteStore {
 impl SqliteStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
-    }
-
-    /// Opens the store at `path`, which must exist; a mistyped path is an error, and nothing is created
-    /// (S7).
-    ///
-    /// # Errors
-    /// As [`SqliteOptions::open`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        SqliteOptions::new().open(path)
-    }
-
-    /// Opens the store at `path`, and makes it first if nothing is there. Its folder must exist.
-    ///
-    /// # Errors
-    /// As [`SqliteOptions::open`].
-    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        SqliteOptions::new().create(true).open(path)
     }
 }
 
@@ -81,17 +63,17 @@ impl Store for SqliteStore {
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.database.read("list sessions", log::sessions)
+        self.database.read("list sessions", listing::sessions)
     }
 
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        let attempt = format_args!("list segments of session {session_id}");
-        self.database.read(attempt, |connection| log::segments(connection, session_id))
+        let operation = format_args!("list segments of session {session_id}");
+        self.database.read(operation, |connection| listing::segments(connection, session_id))
     }
 
     fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        let attempt = format_args!("look up segment {segment_id}");
-        self.database.read(attempt, |connection| log::session_of(connection, segment_id))
+        let operation = format_args!("look up segment {segment_id}");
+        self.database.read(operation, |connection| listing::session_of(connection, segment_id))
     }
 
     fn create_segment(
@@ -101,7 +83,8 @@ impl Store for SqliteStore {
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
         self.database.write(format_args!("create segment {segment_id}"), |connection| {
-            let mut log = log::find_or_create(connection, (session_id, segment_id), Part::Log)?;
+            let key = (session_id, segment_id);
+            let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
             log.cut(connection, 0)?;
             log.append(connection, entries.iter().map(LogEntry::as_json))
         })
@@ -126,11 +109,14 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        let attempt = format_args!("append to the trace of segment {segment_id}");
-        self.database.write(attempt, |connection| {
-            let mut trace = log::find_or_create(connection, (session_id, segment_id), Part::Trace)?;
-            trace.append(connection, [entry.as_json()].into_iter())
-        })
+        self.database.write(
+            format_args!("append to the trace of segment {segment_id}"),
+            |connection| {
+                let key = (session_id, segment_id);
+                let mut trace = LogRow::find_or_create(connection, key, LogKind::Trace)?;
+                trace.append(connection, [entry.as_json()].into_iter())
+            },
+        )
     }
 
     fn truncate(
@@ -140,8 +126,8 @@ impl Store for SqliteStore {
         entries_len: usize,
     ) -> Result<(), StoreError> {
         self.database.write(format_args!("truncate segment {segment_id}"), |connection| {
-            let mut log = log::known(connection, (session_id, segment_id))?;
-            log.truncate(connection, segment_id, entries_len)
+            let mut log = LogRow::find_log(connection, (session_id, segment_id))?;
+            log.truncate(connection, entries_len)
         })
     }
 
@@ -163,7 +149,8 @@ impl Store for SqliteStore {
             return Ok(());
         }
         self.database.write(format_args!("append to segment {segment_id}"), |connection| {
-            let mut log = log::find_or_create(connection, (session_id, segment_id), Part::Log)?;
+            let key = (session_id, segment_id);
+            let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
             log.append(connection, entries.iter().map(LogEntry::as_json))
         })
     }
@@ -176,10 +163,9 @@ impl Store for SqliteStore {
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         self.database.read(format_args!("read segment {segment_id}"), |connection| {
-            let log = log::known(connection, (session_id, segment_id))?;
-            let origin = Origin { segment_id, part: Part::Log };
+            let log = LogRow::find_log(connection, (session_id, segment_id))?;
             let build = LogEntry::from_block;
-            let entries = entries::read(connection, &log, origin, build, start, max_bytes)?;
+            let entries = entries::read_page(connection, &log, build, start, max_bytes)?;
             Ok(Page::new(entries, log.head()))
         })
     }
@@ -189,9 +175,10 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        self.database.read(format_args!("look at segment {segment_id}"), |connection| {
-            let log = log::find(connection, (session_id, segment_id), Part::Log)?;
-            Ok(log.as_ref().map(Log::head))
+        let operation = format_args!("read the head of segment {segment_id}");
+        self.database.read(operation, |connection| {
+            let log = LogRow::find(connection, (session_id, segment_id), LogKind::Log)?;
+            Ok(log.as_ref().map(LogRow::head))
         })
     }
 
@@ -202,10 +189,10 @@ impl Store for SqliteStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let key = (session_id, segment_id);
         self.database.write(format_args!("append to segment {segment_id}"), |connection| {
-            expect(log::find(connection, key, Part::Log)?.as_ref(), expected)?;
-            let mut log = log::find_or_create(connection, key, Part::Log)?;
+            let key = (session_id, segment_id);
+            LogRow::check_head(connection, key, expected)?;
+            let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
             log.append(connection, entries.iter().map(LogEntry::as_json))?;
             Ok(log.head())
         })
@@ -218,11 +205,11 @@ impl Store for SqliteStore {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        let key = (session_id, segment_id);
         self.database.write(format_args!("truncate segment {segment_id}"), |connection| {
-            expect(log::find(connection, key, Part::Log)?.as_ref(), Some(expected))?;
-            let mut log = log::known(connection, key)?;
-            log.truncate(connection, segment_id, entries_len)?;
+            let key = (session_id, segment_id);
+            LogRow::check_head(connection, key, Some(expected))?;
+            let mut log = LogRow::find_log(connection, key)?;
+            log.truncate(connection, entries_len)?;
             Ok(log.head())
         })
     }
@@ -234,14 +221,14 @@ impl Store for SqliteStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
-        let attempt = format_args!("read the trace of segment {segment_id}");
-        self.database.read(attempt, |connection| {
-            let Some(trace) = log::find(connection, (session_id, segment_id), Part::Trace)? else {
+        let operation = format_args!("read the trace of segment {segment_id}");
+        self.database.read(operation, |connection| {
+            let key = (session_id, segment_id);
+            let Some(trace) = LogRow::find(connection, key, LogKind::Trace)? else {
                 return Ok(TracePage::default());
             };
-            let origin = Origin { segment_id, part: Part::Trace };
             let build = TraceEntry::from_block;
-            let entries = entries::read(connection, &trace, origin, build, start, max_bytes)?;
+            let entries = entries::read_page(connection, &trace, build, start, max_bytes)?;
             Ok(TracePage::new(entries))
         })
     }
@@ -251,14 +238,14 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        let attempt = format_args!("delete segment {segment_id}");
-        self.database
-            .write(attempt, |connection| log::delete(connection, session_id, Some(segment_id)))
+        self.database.write(format_args!("delete segment {segment_id}"), |connection| {
+            log_row::delete(connection, session_id, Some(segment_id))
+        })
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        let attempt = format_args!("delete session {session_id}");
-        self.database.write(attempt, |connection| log::delete(connection, session_id, None))
+        let operation = format_args!("delete session {session_id}");
+        self.database.write(operation, |connection| log_row::delete(connection, session_id, None))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -266,8 +253,83 @@ impl Store for SqliteStore {
     }
 }
 
-/// Fails unless the head of `log` is `expected` (H2).
-fn expect(log: Option<&Log>, expected: Option<Head>) -> Result<(), StoreError> {
-    let actual = log.map(Log::head);
-    if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use rusqlite::limits::Limit;
+
+    use crate::error::DatabaseError;
+
+    use super::*;
+
+    fn fresh() -> (tempfile::TempDir, SqliteStore, SessionId, SegmentId) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open_or_create(folder.path().join("sessions.db")).unwrap();
+        (folder, store, SessionId::new(), SegmentId::new())
+    }
+
+    fn entry(size: usize) -> LogEntry {
+        LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(size - 8))).unwrap()
+    }
+
+    #[test]
+    fn a_panic_during_a_change_rolls_it_back() {
+        let (_folder, store, session, segment) = fresh();
+        let change = AssertUnwindSafe(|| {
+            store.database.write("panic", |connection| -> Result<(), DatabaseError> {
+                connection.execute("INSERT INTO pod VALUES ('half', '{}')", ())?;
+                panic!("during the change");
+            })
+        });
+        assert!(catch_unwind(change).is_err());
+        let query = AssertUnwindSafe(|| {
+            store
+                .database
+                .read("panic", |_| -> Result<(), DatabaseError> { panic!("during the query") })
+        });
+        assert!(catch_unwind(query).is_err());
+        store.append(session, segment, &entry(8)).unwrap();
+        assert_eq!(store.read_entry_count(session, segment).unwrap(), 1);
+        assert!(store.pods().unwrap().list_pods().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_entry_over_the_limit_is_too_large_and_nothing_is_stored() {
+        let (_folder, store, session, segment) = fresh();
+        let limited = store.database.write("limit", |connection| {
+            Ok(connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, 10_512)?)
+        });
+        limited.unwrap();
+        let log = [entry(10_000), entry(10_001)];
+        let error = store.append_all(session, segment, &log).unwrap_err();
+        assert!(matches!(error, StoreError::TooLarge { size: 10_001, limit: 10_000 }), "{error:?}");
+        assert!(!store.exists(session, segment).unwrap());
+        store.append(session, segment, &log[0]).unwrap();
+    }
+
+    #[test]
+    fn a_database_that_cannot_grow_is_a_full_disk() {
+        let (_folder, store, session, segment) = fresh();
+        store.append(session, segment, &entry(8)).unwrap();
+        let limit_pages = |pages: u32| {
+            let pragma = format!("PRAGMA max_page_count = {pages}");
+            let limited = store
+                .database
+                .write("limit", |connection| Ok(connection.query_row(&pragma, (), |_| Ok(()))?));
+            limited.unwrap();
+        };
+        limit_pages(20);
+        let batch = vec![entry(5_000); 50];
+        let error = store.append_all(session, segment, &batch).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::StorageFull),
+            "{error:?}"
+        );
+        assert_eq!(store.read_all(session, segment).unwrap(), [entry(8)]);
+        limit_pages(1000);
+        store.append_all(session, segment, &batch).unwrap();
+        assert_eq!(store.read_entry_count(session, segment).unwrap(), 51);
+    }
 }

@@ -169,10 +169,11 @@ fn open_sqlite(
     durability: Durability,
     missing: Missing,
 ) -> Opened {
-    let mut options = crate::sqlite::SqliteOptions::new();
-    options.create(matches!(missing, Missing::IsCreated)).durability(durability);
+    let mut options = crate::sqlite::SqliteOptions::new()
+        .create(matches!(missing, Missing::IsCreated))
+        .durability(durability);
     if let Some(timeout) = busy_timeout {
-        options.busy_timeout(timeout);
+        options = options.busy_timeout(timeout);
     }
     Ok(Arc::new(options.open(path).map_err(|error| refused(url, error))?))
 }

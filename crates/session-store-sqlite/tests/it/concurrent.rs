@@ -1,4 +1,4 @@
-//! Threads and handles at work on one file at once.
+//! Threads and handles that use one file at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,13 +19,13 @@ fn entry_of(writer: usize, n: usize) -> LogEntry {
 }
 
 #[test]
-fn every_append_of_every_thread_and_handle_is_there_once_and_in_order() {
+fn every_append_of_every_thread_and_handle_is_stored_once_and_in_order() {
     let (_folder, path, store) = fresh();
     let handles = [&store, &SqliteStore::open(&path).unwrap()];
     let (session, segment) = ids();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch_it_grow(&store, session, segment, &done));
+        let watcher = scope.spawn(|| assert_reads_are_prefixes(&store, session, segment, &done));
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 scope.spawn(move || {
@@ -42,16 +42,22 @@ fn every_append_of_every_thread_and_handle_is_there_once_and_in_order() {
     });
     let log = store.read_all(session, segment).unwrap();
     assert_eq!(log.len(), WRITERS * EACH);
-    let place: BTreeMap<_, _> =
+    let positions: BTreeMap<_, _> =
         log.iter().enumerate().map(|(at, entry)| (entry.as_json(), at)).collect();
     for writer in 0..WRITERS {
-        let places = (0..EACH).map(|n| place[entry_of(writer, n).as_json()]);
-        assert!(places.is_sorted(), "writer {writer}");
+        let positions = (0..EACH).map(|n| positions[entry_of(writer, n).as_json()]);
+        assert!(positions.is_sorted(), "writer {writer}");
     }
 }
 
-/// Each read must be a prefix of the next, and its head of the same moment (R3, R6).
-fn watch_it_grow(store: &SqliteStore, session: SessionId, segment: SegmentId, done: &AtomicBool) {
+/// Reads the log until `done`. Each read must be a prefix of the next one, and its head must be of
+/// the same moment (R3, R6).
+fn assert_reads_are_prefixes(
+    store: &SqliteStore,
+    session: SessionId,
+    segment: SegmentId,
+    done: &AtomicBool,
+) {
     let mut seen = Vec::new();
     while !done.load(Ordering::SeqCst) {
         let Ok(page) = store.read_page(session, segment, 0, usize::MAX) else { continue };
@@ -62,7 +68,7 @@ fn watch_it_grow(store: &SqliteStore, session: SessionId, segment: SegmentId, do
 }
 
 #[test]
-fn a_read_sees_the_old_log_or_the_new_one() {
+fn a_read_returns_the_old_log_or_the_new_one() {
     let (_folder, _, store) = fresh();
     let (session, segment) = ids();
     let versions = [entries(0..40), entries(100..120)];
@@ -82,7 +88,7 @@ fn a_read_sees_the_old_log_or_the_new_one() {
 }
 
 #[test]
-fn of_many_that_hold_the_same_head_one_wins() {
+fn exactly_one_of_several_appends_with_the_same_head_succeeds() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     let mut head: Option<Head> = None;
@@ -114,7 +120,7 @@ fn of_many_that_hold_the_same_head_one_wins() {
 }
 
 #[test]
-fn a_locked_database_is_a_transient_error_and_reads_go_on() {
+fn a_locked_database_is_a_transient_error_and_reads_still_work() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
@@ -131,7 +137,7 @@ fn a_locked_database_is_a_transient_error_and_reads_go_on() {
 }
 
 #[test]
-fn a_read_waits_for_no_change_of_its_own_handle() {
+fn a_read_does_not_wait_for_a_change_of_its_own_handle() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
@@ -149,9 +155,10 @@ fn a_read_waits_for_no_change_of_its_own_handle() {
     assert_eq!(store.read_entry_count(session, segment).unwrap(), 2);
 }
 
-/// Reads without pause would else have the log grow for ever: it is used anew only when none is under way.
+/// SQLite starts the WAL over only at a moment without reads. Reads that always overlap would make
+/// it grow without limit.
 #[test]
-fn a_long_write_ahead_log_is_emptied_however_many_read() {
+fn a_long_wal_is_truncated_although_reads_always_overlap() {
     let (_folder, path, store) = fresh();
     let ((session, segment), other) = (ids(), SegmentId::new());
     store.append_all(session, segment, &entries(0..10_000)).unwrap();

@@ -1,4 +1,5 @@
-//! Stored bytes that are no entry, put there by another program: told by line, and nothing else suffers.
+//! Stored bytes that are not an entry, written by another program. They are reported by line, and
+//! all other data stays readable.
 
 use rstest::rstest;
 use rusqlite::Connection;
@@ -7,7 +8,7 @@ use session_store_sqlite::SqliteStore;
 
 use crate::{entries, entry, fresh, ids};
 
-/// Lets a column hold values of any type, as in a database that was tampered with.
+/// Removes the types of the columns, so that the tests can store values of any type.
 const LOOSEN: &str = "PRAGMA writable_schema = ON;
     UPDATE sqlite_schema SET sql = replace(replace(sql, 'STRICT', ''), ') ,', ')');
     UPDATE sqlite_schema SET sql = replace(sql, 'TEXT NOT NULL', 'BLOB');
@@ -27,11 +28,11 @@ fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, at: usize, 
 #[case::torn("UPDATE entry SET text = '{\"n\":2' WHERE text LIKE '%:2}'", "EOF")]
 #[case::welded("UPDATE entry SET text = text || text WHERE text LIKE '%:2}'", "trailing")]
 #[case::bytes("UPDATE entry SET text = CAST(x'7bff7d' AS TEXT) WHERE text LIKE '%:2}'", "UTF-8")]
-#[case::blob("UPDATE entry SET text = x'7b7d' WHERE text LIKE '%:2}'", "no text")]
-#[case::null("UPDATE entry SET text = NULL WHERE text LIKE '%:2}'", "no text")]
-#[case::number("UPDATE entry SET text = 5 WHERE text LIKE '%:2}'", "no text")]
+#[case::blob("UPDATE entry SET text = x'7b7d' WHERE text LIKE '%:2}'", "not a text")]
+#[case::null("UPDATE entry SET text = NULL WHERE text LIKE '%:2}'", "not a text")]
+#[case::number("UPDATE entry SET text = 5 WHERE text LIKE '%:2}'", "not a text")]
 #[case::missing("DELETE FROM entry WHERE text LIKE '%:2}'", "missing")]
-fn a_bad_entry_is_told_by_line(#[case] tampering: &str, #[case] found: &str) {
+fn a_bad_entry_is_reported_by_line(#[case] tampering: &str, #[case] found: &str) {
     let (_folder, path, store) = fresh();
     let ((session, segment), (other_session, other)) = (ids(), ids());
     store.append_all(session, segment, &entries(0..4)).unwrap();
@@ -45,9 +46,9 @@ fn a_bad_entry_is_told_by_line(#[case] tampering: &str, #[case] found: &str) {
     assert_corrupt(store.read_all(session, segment), 3, &segment.to_string());
     assert_corrupt(store.read_page(session, segment, 1, 100), 3, found);
     let before = store.read_page(session, segment, 0, 14).unwrap();
-    assert_eq!(before.entries, entries(0..2), "a page that ends before it");
-    let behind = store.read_page(session, segment, 3, 100).unwrap();
-    assert_eq!(behind.entries, entries(3..4), "a page that begins after it");
+    assert_eq!(before.entries, entries(0..2), "a page that ends before the bad entry");
+    let after = store.read_page(session, segment, 3, 100).unwrap();
+    assert_eq!(after.entries, entries(3..4), "a page that starts after the bad entry");
 
     assert_eq!(store.read_all(other_session, other).unwrap(), [entry(9)]);
     assert_eq!(store.list_segments(session).unwrap(), [segment]);
@@ -58,11 +59,12 @@ fn a_bad_entry_is_told_by_line(#[case] tampering: &str, #[case] found: &str) {
 }
 
 #[test]
-fn the_first_bad_entry_is_the_one_told() {
+fn the_first_bad_entry_is_reported() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append_all(session, segment, &entries(0..4)).unwrap();
-    let tampering = "UPDATE entry SET text = 'x' WHERE text LIKE '%:1}'; DELETE FROM entry WHERE text LIKE '%:3}'";
+    let tampering = "UPDATE entry SET text = 'x' WHERE text LIKE '%:1}';
+        DELETE FROM entry WHERE text LIKE '%:3}'";
     Connection::open(&path).unwrap().execute_batch(tampering).unwrap();
     assert_corrupt(store.read_all(session, segment), 2, "expected value");
 }
@@ -78,7 +80,7 @@ fn white_space_around_an_entry_is_not_part_of_it() {
 }
 
 #[test]
-fn a_bad_trace_entry_is_told_by_line_and_leaves_the_log_alone() {
+fn a_bad_trace_entry_is_reported_by_line_and_does_not_affect_the_log() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
@@ -91,7 +93,7 @@ fn a_bad_trace_entry_is_told_by_line_and_leaves_the_log_alone() {
 }
 
 #[test]
-fn a_bad_pod_is_told_by_name_and_a_foreign_one_is_ignored() {
+fn a_bad_pod_is_reported_by_name_and_a_row_with_an_invalid_name_is_ignored() {
     let (_folder, path, store) = fresh();
     let tampering = "INSERT INTO pod VALUES ('a', 'x'), ('b', CAST(x'ff' AS TEXT)), ('../c', '{}')";
     Connection::open(&path).unwrap().execute_batch(tampering).unwrap();
@@ -102,7 +104,7 @@ fn a_bad_pod_is_told_by_name_and_a_foreign_one_is_ignored() {
 }
 
 #[test]
-fn rows_with_ids_that_are_none_are_not_listed() {
+fn rows_with_malformed_ids_are_not_listed() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();

@@ -1,4 +1,4 @@
-//! The ends of what the packed rowids can hold: an error there, never an entry in another's place.
+//! The limits of packed rowids. At the limit a call fails and never overwrites another entry.
 
 use rusqlite::Connection;
 use session_store_core::{Store, StoreError};
@@ -6,7 +6,7 @@ use session_store_core::{Store, StoreError};
 use crate::{entry, fresh, ids};
 
 #[test]
-fn a_full_log_takes_no_more() {
+fn a_full_log_accepts_no_entry() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
@@ -24,7 +24,7 @@ fn a_full_log_takes_no_more() {
 }
 
 #[test]
-fn a_full_database_takes_no_more_logs() {
+fn a_full_database_accepts_no_log() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     let last =

@@ -1,4 +1,4 @@
-//! Logs, traces, heads, lookup and pods: what the contract asks, where SQLite could get it wrong.
+//! Logs, traces, heads, lookup and pods: the clauses of the contract that SQLite puts at risk.
 
 use session_store_core::{
     Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError,
@@ -59,7 +59,7 @@ fn large_and_many_entries_come_back_by_pages_and_whole() {
 }
 
 #[test]
-fn an_entry_of_64_mib_is_kept() {
+fn an_entry_of_64_mib_is_stored() {
     let (_folder, _, store) = fresh();
     let (session, segment) = ids();
     let huge = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(64 << 20))).unwrap();
@@ -92,13 +92,13 @@ fn lists_are_in_descending_order_of_bytes() {
 }
 
 #[test]
-fn lookup_answers_the_session_that_holds_the_segment_longest() {
+fn lookup_returns_the_session_that_has_held_the_segment_the_longest() {
     let (_folder, path, store) = fresh();
     let segment = SegmentId::new();
     let [a, b, c] = std::array::from_fn(|_| SessionId::new());
     assert_eq!(store.lookup_session_of(segment).unwrap(), None);
     store.append_trace(c, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
-    assert_eq!(store.lookup_session_of(segment).unwrap(), None, "a trace holds nothing");
+    assert_eq!(store.lookup_session_of(segment).unwrap(), None, "a trace does not hold a segment");
     store.append(b, segment, &entry(0)).unwrap();
     store.append(c, segment, &entry(0)).unwrap();
     store.append(a, segment, &entry(0)).unwrap();
@@ -114,7 +114,7 @@ fn lookup_answers_the_session_that_holds_the_segment_longest() {
     assert_eq!(
         store.lookup_session_of(segment).unwrap(),
         Some(c),
-        "b holds it anew, after c and a"
+        "b holds the segment again, after c and a"
     );
     store.delete_session(c).unwrap();
     assert_eq!(store.lookup_session_of(segment).unwrap(), Some(a));
@@ -124,7 +124,7 @@ fn lookup_answers_the_session_that_holds_the_segment_longest() {
 }
 
 #[test]
-fn neighbours_never_touch() {
+fn a_change_of_one_log_does_not_affect_its_neighbors() {
     let (_folder, _, store) = fresh();
     let segment = SegmentId::new();
     let [a, b, c] = std::array::from_fn(|_| SessionId::new());
@@ -145,7 +145,7 @@ fn neighbours_never_touch() {
 }
 
 #[test]
-fn truncate_keeps_the_first_entries_and_refuses_more_than_there_are() {
+fn truncate_keeps_the_first_entries_and_refuses_to_extend_the_log() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     assert!(store.truncate(session, segment, 0).unwrap_err().is_not_found());
@@ -169,7 +169,7 @@ fn truncate_keeps_the_first_entries_and_refuses_more_than_there_are() {
 }
 
 #[test]
-fn every_cut_and_rebirth_gives_a_head_never_seen_before() {
+fn every_cut_and_every_new_log_gives_a_head_that_was_never_used() {
     let (_folder, _, store) = fresh();
     let (session, segment) = ids();
     let mut heads = vec![store.append_if(session, segment, None, &entries(0..2)).unwrap()];
@@ -222,7 +222,7 @@ fn conditional_writes_compare_the_whole_head() {
 }
 
 #[test]
-fn a_trace_makes_no_segment_and_is_deleted_with_it() {
+fn a_trace_does_not_create_its_segment_and_is_deleted_with_it() {
     let (_folder, _, store) = fresh();
     let (session, segment) = ids();
     let trace = [r#"{"t":0}"#, r#"{"t":1}"#].map(|text| TraceEntry::from_json(text).unwrap());
@@ -247,7 +247,7 @@ fn a_trace_makes_no_segment_and_is_deleted_with_it() {
 }
 
 #[test]
-fn pods_are_kept_byte_for_byte_and_sorted_by_the_bytes_of_their_names() {
+fn pods_are_stored_byte_for_byte_and_listed_by_the_bytes_of_their_names() {
     let (_folder, path, store) = fresh();
     let mut names = ["b", "B", "é", "e\u{301}", "\u{ff5e}", "\u{1f600}", "b%_"]
         .map(|name| name.parse::<PodName>().unwrap());
@@ -271,7 +271,7 @@ fn pods_are_kept_byte_for_byte_and_sorted_by_the_bytes_of_their_names() {
 }
 
 #[test]
-fn declares_what_it_keeps() {
+fn the_store_declares_every_capability() {
     let (_folder, path, store) = fresh();
     for capability in Capability::ALL {
         assert!(store.capabilities().has(*capability), "{capability}");

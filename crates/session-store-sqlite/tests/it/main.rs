@@ -16,7 +16,7 @@ mod log;
 mod moved;
 mod open;
 mod power;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod read_only;
 mod refused;
 

@@ -1,4 +1,5 @@
-//! The database's file moved, removed or replaced under a handle: what could be found by nobody is not acknowledged.
+//! The database file is moved, removed or replaced while a handle is open. The handle must not
+//! acknowledge a change that cannot be found at its path.
 
 use std::fs;
 use std::io;
@@ -9,20 +10,22 @@ use session_store_sqlite::SqliteStore;
 use crate::{entries, entry, fresh, ids};
 
 #[test]
-fn a_handle_whose_file_is_moved_waits_for_it_to_come_back() {
+fn a_handle_fails_while_its_file_is_moved_and_works_once_it_is_back() {
     let (folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
     let elsewhere = folder.path().join("elsewhere.db");
     fs::rename(&path, &elsewhere).unwrap();
-    let missing = |error: &StoreError| matches!(error, StoreError::Io(io) if io.kind() == io::ErrorKind::NotFound);
     for refused in [
         store.append(session, segment, &entry(1)),
         store.read_all(session, segment).map(drop),
         store.sync(),
     ] {
         let error = refused.unwrap_err();
-        assert!(missing(&error), "{error:?}");
+        assert!(
+            matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::NotFound),
+            "{error:?}"
+        );
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
     fs::rename(&elsewhere, &path).unwrap();
@@ -31,7 +34,7 @@ fn a_handle_whose_file_is_moved_waits_for_it_to_come_back() {
 }
 
 #[test]
-fn a_handle_does_not_go_on_beside_the_database_that_is_in_its_files_place() {
+fn a_handle_whose_file_was_replaced_by_another_database_fails() {
     let (folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();

@@ -1,4 +1,4 @@
-//! Opening: what is created and what is not, and by how many at once.
+//! Opening a store: what is created, and concurrent openers.
 
 use std::fs;
 use std::io;
@@ -27,7 +27,7 @@ fn a_mistyped_path_is_an_error_and_creates_nothing() {
 }
 
 #[test]
-fn everything_is_there_after_reopening() {
+fn a_reopened_store_has_all_its_data() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
@@ -45,7 +45,7 @@ fn everything_is_there_after_reopening() {
 #[case::uri("file:a.db?mode=memory")]
 #[case::memory(":memory:")]
 #[case::spaces("a b%20c?d#e.db")]
-fn a_name_is_only_a_name(#[case] name: &str) {
+fn a_file_name_has_no_special_meaning(#[case] name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     SqliteStore::open_or_create(&path).unwrap();
@@ -57,9 +57,9 @@ fn a_name_is_only_a_name(#[case] name: &str) {
 #[rstest]
 #[case::no_bytes(None)]
 #[case::no_tables(Some("PRAGMA journal_mode = wal"))]
-#[case::no_tables_any_more(Some("CREATE TABLE t (x); DROP TABLE t"))]
+#[case::tables_were_dropped(Some("CREATE TABLE t (x); DROP TABLE t"))]
 #[case::other_encoding(Some("PRAGMA encoding = 'UTF-16'; CREATE TABLE t (x); DROP TABLE t"))]
-fn an_empty_database_is_adopted_by_who_creates(#[case] made_by: Option<&str>) {
+fn an_empty_database_is_adopted_with_the_option_create(#[case] made_by: Option<&str>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
     match made_by {
@@ -78,7 +78,7 @@ fn an_empty_database_is_adopted_by_who_creates(#[case] made_by: Option<&str>) {
     for name in names.iter().rev() {
         store.put_pod(name, &Pod::new(session, None)).unwrap();
     }
-    assert_eq!(store.list_pods().unwrap(), names, "sorted by UTF-8 whatever the encoding is");
+    assert_eq!(store.list_pods().unwrap(), names, "sorted by UTF-8 bytes in every encoding");
 
     let crashed = folder.path().join("crashed.db");
     fs::copy(&path, &crashed).unwrap();
@@ -90,12 +90,12 @@ fn an_empty_database_is_adopted_by_who_creates(#[case] made_by: Option<&str>) {
     }
     drop(store);
     assert_eq!(SqliteStore::open(&path).unwrap().read_all(session, segment).unwrap(), [entry(0)]);
-    assert!(!folder.path().join("empty.db-wal").exists(), "the last to close tidies up");
+    assert!(!folder.path().join("empty.db-wal").exists(), "the last connection removes the WAL");
 }
 
 #[cfg(unix)]
 #[test]
-fn files_are_for_their_owner_only() {
+fn all_files_are_private_to_their_owner() {
     use std::os::unix::fs::PermissionsExt;
 
     let (folder, _, store) = fresh();
@@ -115,18 +115,18 @@ fn files_are_for_their_owner_only() {
 }
 
 #[test]
-fn a_store_is_in_write_ahead_mode_and_checks_out() {
+fn a_store_is_in_wal_mode_and_passes_the_integrity_check() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
     let connection = Connection::open(&path).unwrap();
-    let ask = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, String>(0)).unwrap();
-    assert_eq!(ask("PRAGMA journal_mode"), "wal");
-    assert_eq!(ask("PRAGMA integrity_check"), "ok");
+    let query = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(query("PRAGMA journal_mode"), "wal");
+    assert_eq!(query("PRAGMA integrity_check"), "ok");
 }
 
 #[test]
-fn the_switch_to_write_ahead_mode_waits_for_who_reads() {
+fn the_switch_to_wal_mode_waits_for_readers() {
     let (_folder, path, store) = fresh();
     drop(store);
     let reader = Connection::open(&path).unwrap();
@@ -145,7 +145,7 @@ fn the_switch_to_write_ahead_mode_waits_for_who_reads() {
 }
 
 #[test]
-fn many_create_the_same_store_at_the_same_moment() {
+fn threads_that_create_the_same_store_at_the_same_moment_all_succeed() {
     const OPENERS: usize = 6;
     let folder = tempfile::tempdir().unwrap();
     let (session, segment) = ids();
@@ -168,7 +168,7 @@ fn many_create_the_same_store_at_the_same_moment() {
 }
 
 #[test]
-fn only_a_database_is_a_sqlite_file() {
+fn only_a_database_counts_as_a_sqlite_file() {
     let (folder, path, _store) = fresh();
     assert!(is_sqlite_file(&path).unwrap());
     assert!(!is_sqlite_file(folder.path()).unwrap());

@@ -1,5 +1,5 @@
-//! Durability (S4): what the writer was told must be there after a power cut; nothing but its last step may
-//! be there besides. And syncs that fail, one at a time, after each of which a handle must change nothing more.
+//! Durability (S4). After a power cut every acknowledged step must be stored, and at most the step
+//! in progress besides. After a failed sync a handle must refuse all further changes.
 
 use std::error::Error;
 use std::io::Write;
@@ -14,47 +14,47 @@ use test_servers::power_cut::{self, content, step};
 
 use crate::{entry, fresh, ids};
 
-/// Where the child finds its store, and how durable it shall be.
+/// The environment variable that gives a child its store and its durability.
 const JOB: &str = "SESSION_STORE_SQLITE_POWER";
 
 const CUTS: usize = 20;
 
-/// Who sees to it that a step outlives a power cut before it is reported.
+/// How a step is made durable before it is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeper {
-    Nobody,
+enum SyncPolicy {
+    Never,
     EachChange,
     Sync,
 }
 
-impl Keeper {
-    const ALL: [Self; 3] = [Self::Nobody, Self::EachChange, Self::Sync];
+impl SyncPolicy {
+    const ALL: [Self; 3] = [Self::Never, Self::EachChange, Self::Sync];
 
     fn durability(self) -> Durability {
         if self == Self::EachChange { Durability::Power } else { Durability::Process }
     }
 
     fn open_or_create(self, path: &Path) -> SqliteStore {
-        let mut options = SqliteOptions::new();
-        options.create(true).durability(self.durability()).open(path).unwrap()
+        let options = SqliteOptions::new().create(true).durability(self.durability());
+        options.open(path).unwrap()
     }
 
-    fn keep(self, store: &SqliteStore) {
+    fn sync(self, store: &SqliteStore) {
         if self == Self::Sync {
             store.sync().unwrap();
         }
     }
 }
 
-impl FromStr for Keeper {
+impl FromStr for SyncPolicy {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|keeper| format!("{keeper:?}") == text).ok_or(())
+        Self::ALL.into_iter().find(|policy| format!("{policy:?}") == text).ok_or(())
     }
 }
 
-/// This program, to run one of the ignored tests below.
+/// Returns a command that runs one of the ignored tests below in a child process.
 fn child(mut program: Command, test: &str, job: &str) -> Command {
     program.args(["--exact", &format!("power::{test}"), "--include-ignored", "--nocapture"]);
     program.env(JOB, job);
@@ -65,11 +65,11 @@ fn job() -> String {
     std::env::var(JOB).expect("only another test runs this one, with a job to do")
 }
 
-/// Cuts the power after so many acknowledged steps, and says whether all of them are there.
-fn survives(keeper: Keeper, patience: usize) -> bool {
+/// Cuts the power after `patience` acknowledged steps and returns whether all of them survive.
+fn survives(policy: SyncPolicy, patience: usize) -> bool {
     let writer = |path: &Path| {
         let program = Command::new(std::env::current_exe().unwrap());
-        child(program, "child_that_steps_until_killed", &format!("{keeper:?} {}", path.display()))
+        child(program, "child_that_steps_until_killed", &format!("{policy:?} {}", path.display()))
     };
     power_cut::survives(patience, writer, |path, steps| {
         let folder = tempfile::tempdir().unwrap();
@@ -84,16 +84,16 @@ fn survives(keeper: Keeper, patience: usize) -> bool {
 }
 
 #[test]
-#[ignore = "run by the three below"]
+#[ignore = "runs in a child process of the three tests below"]
 fn child_that_steps_until_killed() {
     let job = job();
-    let (keeper, path) = job.split_once(' ').unwrap();
-    let keeper: Keeper = keeper.parse().unwrap();
-    let store = keeper.open_or_create(Path::new(path));
+    let (policy, path) = job.split_once(' ').unwrap();
+    let policy: SyncPolicy = policy.parse().unwrap();
+    let store = policy.open_or_create(Path::new(path));
     let mut out = std::io::stdout();
     for n in 0.. {
         step(&store, n);
-        keeper.keep(&store);
+        policy.sync(&store);
         writeln!(out, "acknowledged {n}").unwrap();
         out.flush().unwrap();
     }
@@ -101,45 +101,49 @@ fn child_that_steps_until_killed() {
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_power_keeps_what_was_acknowledged() {
+fn torture_durability_power_keeps_every_acknowledged_step() {
     for cut in 0..CUTS {
-        assert!(survives(Keeper::EachChange, 1 + cut * 7), "after cut {cut}");
+        assert!(survives(SyncPolicy::EachChange, 1 + cut * 7), "after cut {cut}");
     }
 }
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_sync_keeps_what_was_acknowledged_before() {
+fn torture_sync_keeps_every_step_acknowledged_before_it() {
     for cut in 0..CUTS {
-        assert!(survives(Keeper::Sync, 1 + cut * 7), "after cut {cut}");
+        assert!(survives(SyncPolicy::Sync, 1 + cut * 7), "after cut {cut}");
     }
 }
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_without_it_something_is_lost() {
-    assert!((0..5).any(|cut| !survives(Keeper::Nobody, 20 + cut * 10)), "the cut cuts nothing");
+fn torture_a_power_cut_without_syncs_loses_steps() {
+    assert!(
+        (0..5).any(|cut| !survives(SyncPolicy::Never, 20 + cut * 10)),
+        "no power cut has lost a step"
+    );
 }
 
-/// Enough that the write-ahead log is written back after each.
+/// Returns an entry so large that a checkpoint follows its append.
 fn large() -> LogEntry {
     LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(5 << 20))).unwrap()
 }
 
-/// Opens, changes, and syncs, while one of the syncs fails: everything before works, and nothing after.
+/// Opens, changes, and syncs a store while one of the syncs fails. Every call before that must
+/// succeed and every call after it must fail.
 #[test]
-#[ignore = "run by the one below"]
+#[ignore = "runs in a child process of another test"]
 fn child_whose_sync_fails() {
     let job = job();
-    let (keeper, path) = job.split_once(' ').unwrap();
-    let mut options = SqliteOptions::new();
-    options.create(true).durability(keeper.parse::<Keeper>().unwrap().durability());
+    let (policy, path) = job.split_once(' ').unwrap();
+    let durability = policy.parse::<SyncPolicy>().unwrap().durability();
+    let options = SqliteOptions::new().create(true).durability(durability);
     let Ok(store) = options.open(path) else { return println!("outcome: not opened") };
     let (session, segment) = ids();
     let changes = (0..3).map(|n| if n == 1 { large() } else { entry(n) });
     let mut acknowledged = Vec::new();
     let failure = changes.into_iter().find_map(|entry| {
-        // Leaves a connection open, which keeps the next from a look into the log as a crash left it.
+        // This leaves a read connection open, so that the next connection does not run recovery.
         store.list_sessions().unwrap();
         let result = store.append(session, segment, &entry).and_then(|()| {
             acknowledged.push(entry);
@@ -147,8 +151,8 @@ fn child_whose_sync_fails() {
         });
         result.err()
     });
-    let Some(failure) = failure else { return println!("outcome: all is well") };
-    // What was committed already when the log was written back has not failed; what follows does.
+    let Some(failure) = failure else { return println!("outcome: no failure") };
+    // If the sync of a checkpoint fails, the commit before it has succeeded and the next call fails.
     assert!(failure.is_indeterminate() || is_refusal(&failure), "{failure:?}");
     for refused in [store.append(session, segment, &entry(9)), store.sync()] {
         let refused = refused.unwrap_err();
@@ -157,15 +161,16 @@ fn child_whose_sync_fails() {
     let found = store.read_all(session, segment).unwrap_or_default();
     assert!(found.starts_with(&acknowledged) && found.len() <= acknowledged.len() + 1);
     drop(store);
-    let found_anew =
-        SqliteStore::open(path).unwrap().read_all(session, segment).unwrap_or_default();
-    assert_eq!(found_anew, found, "what was not there is there again");
+    let reopened = SqliteStore::open(path).unwrap();
+    let found_again = reopened.read_all(session, segment).unwrap_or_default();
+    assert_eq!(found_again, found, "a failed change must not reappear");
     println!("outcome: stopped");
 }
 
-/// Changes until the write-ahead log's index cannot grow for lack of space. By then the change is in the log.
+/// Appends until the index of the WAL cannot grow because the disk is full. At that point the WAL
+/// holds the failed change.
 #[test]
-#[ignore = "run by the one below"]
+#[ignore = "runs in a child process of another test"]
 fn child_whose_index_cannot_grow() {
     let job = job();
     let path = Path::new(&job);
@@ -180,25 +185,26 @@ fn child_whose_index_cannot_grow() {
     let crashed = path.with_file_name("crashed.db");
     for suffix in ["", "-wal"] {
         let name = |path: &Path| format!("{}{suffix}", path.display());
-        // Not by this process: that would drop SQLite's locks.
+        // Another process copies the file, since closing it in this one would drop SQLite's locks.
         let copied = Command::new("cp").args([name(path), name(&crashed)]).status().unwrap();
         assert!(copied.success());
     }
     let crashed = SqliteStore::open(crashed).unwrap();
-    assert_eq!(crashed.read_entry_count(session, segment).unwrap(), stored, "in the crashed one");
+    assert_eq!(crashed.read_entry_count(session, segment).unwrap(), stored, "after the crash");
     store.append(session, segment, &entry(stored)).unwrap();
     assert_eq!(store.read_entry_count(session, segment).unwrap(), stored + 1);
 }
 
 #[test]
 #[ignore = "needs strace: cargo xtask torture"]
-fn torture_a_change_that_failed_does_not_come_back() {
+fn torture_a_failed_change_does_not_reappear_after_a_crash() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().canonicalize().unwrap().join("sessions.db");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qqq", "-o"]).arg(folder.path().join("calls"));
     strace.arg("-P").arg(format!("{}-shm", path.display()));
-    // A part of the index is 8 pages, each of which SQLite writes to once; the second is for page 4063 on.
+    // SQLite grows the index by 8 pages and writes to each once. The second part is needed from
+    // frame 4063 on, so its first page is the ninth write.
     strace.args(["--trace=pwrite64", "--inject=pwrite64:error=ENOSPC:when=9"]);
     strace.arg(std::env::current_exe().unwrap());
     let job = path.display().to_string();
@@ -210,8 +216,8 @@ fn is_refusal(error: &StoreError) -> bool {
     error.source().is_some_and(|source| source.to_string().contains("an earlier sync failed"))
 }
 
-/// What becomes of a child for which the `n`th sync of the file fails, and only that.
-fn outcome(keeper: Keeper, suffix: &str, n: usize) -> String {
+/// Returns the outcome of a child for which only the `n`th sync of the file fails.
+fn outcome(policy: SyncPolicy, suffix: &str, n: usize) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().canonicalize().unwrap().join("sessions.db");
     let mut strace = Command::new("strace");
@@ -220,29 +226,29 @@ fn outcome(keeper: Keeper, suffix: &str, n: usize) -> String {
     strace.arg("--trace=fsync,fdatasync");
     strace.arg(format!("--inject=fsync,fdatasync:error=EIO:when={n}"));
     strace.arg(std::env::current_exe().unwrap());
-    let job = format!("{keeper:?} {}", path.display());
+    let job = format!("{policy:?} {}", path.display());
     let output = child(strace, "child_whose_sync_fails", &job).output().unwrap();
     assert!(output.status.success(), "sync {n}: {}", String::from_utf8_lossy(&output.stdout));
     let lines = String::from_utf8(output.stdout).unwrap();
-    let told = lines.lines().find_map(|line| line.split_once("outcome: "));
-    told.unwrap_or_else(|| panic!("{lines}")).1.to_owned()
+    let outcome = lines.lines().find_map(|line| line.split_once("outcome: "));
+    outcome.unwrap_or_else(|| panic!("{lines}")).1.to_owned()
 }
 
 #[test]
 #[ignore = "needs strace: cargo xtask torture"]
-fn torture_after_a_failed_sync_nothing_is_changed() {
-    for keeper in [Keeper::EachChange, Keeper::Sync] {
+fn torture_a_handle_refuses_changes_after_a_failed_sync() {
+    for policy in [SyncPolicy::EachChange, SyncPolicy::Sync] {
         for suffix in ["", "-wal"] {
-            let outcomes = (1..).map(|n| outcome(keeper, suffix, n));
-            let failed: Vec<_> = outcomes.take_while(|outcome| outcome != "all is well").collect();
-            eprintln!("{keeper:?} {suffix}: {failed:?}");
-            assert!(failed.contains(&"stopped".to_owned()), "{keeper:?} {suffix}: {failed:?}");
+            let outcomes = (1..).map(|n| outcome(policy, suffix, n));
+            let failed: Vec<_> = outcomes.take_while(|outcome| outcome != "no failure").collect();
+            eprintln!("{policy:?} {suffix}: {failed:?}");
+            assert!(failed.contains(&"stopped".to_owned()), "{policy:?} {suffix}: {failed:?}");
         }
     }
 }
 
 #[test]
-fn handles_that_promise_different_things_share_a_database() {
+fn handles_with_different_durability_share_a_database() {
     let (_folder, path, store) = fresh();
     store.sync().unwrap();
     let durable = SqliteOptions::new().durability(Durability::Power).open(&path).unwrap();

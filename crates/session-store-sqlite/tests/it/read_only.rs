@@ -1,90 +1,106 @@
-//! Files that may not be written when a handle opens them, and may be later (A5).
+//! Database files that cannot be written when a handle opens them, and can be written later (A5).
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::thread;
 
 use rstest::rstest;
+use rustix::process::geteuid;
+use rustix::thread::{Uid, set_thread_uid};
 use session_store_core::{Store, StoreError};
 use session_store_sqlite::SqliteStore;
 
 use crate::{entries, entry, fresh, ids};
 
-/// Files that nobody may write, until this is dropped. Root needs a file system that knows `chattr +i`.
+/// The user `nobody`.
+const UNPRIVILEGED: u32 = 65_534;
+
+/// Runs the test in a thread without root's privilege to write any file.
+///
+/// On Linux a thread can change its own user with a system call. The other threads keep theirs.
+fn unprivileged(test: impl FnOnce() + Send) {
+    let body = || {
+        if geteuid().is_root() {
+            set_thread_uid(Uid::from_raw(UNPRIVILEGED)).unwrap();
+        }
+        test();
+    };
+    let result = thread::scope(|scope| scope.spawn(body).join());
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+/// Files that cannot be written until this is dropped.
 struct Frozen(Vec<PathBuf>);
 
 impl Frozen {
-    fn new(files: Vec<PathBuf>) -> Option<Self> {
+    fn new(files: Vec<PathBuf>) -> Self {
         let frozen = Self(files);
         for file in &frozen.0 {
-            fs::set_permissions(file, Permissions::from_mode(0o400)).unwrap();
-            let may_write = || OpenOptions::new().append(true).open(file).is_ok();
-            if may_write() && !chattr("+i", file) | may_write() {
-                eprintln!("skipped: root may write {}, and chattr does not help", file.display());
-                return None;
-            }
+            set_mode(file, 0o400);
+            let error = OpenOptions::new().append(true).open(file).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{}", file.display());
         }
-        Some(frozen)
+        frozen
     }
 }
 
 impl Drop for Frozen {
     fn drop(&mut self) {
         for file in &self.0 {
-            chattr("-i", file);
-            fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+            set_mode(file, 0o600);
         }
     }
 }
 
-fn chattr(change: &str, file: &Path) -> bool {
-    let done = Command::new("chattr").arg(change).arg(file).output();
-    done.is_ok_and(|output| output.status.success())
+fn set_mode(file: &Path, mode: u32) {
+    fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What the crash of a writer leaves, in a folder of its own.
-fn crashed(path: &Path) -> PathBuf {
+/// Copies the files of an open database into another folder, as a crash of the writer leaves them.
+fn copy_as_crashed(path: &Path) -> PathBuf {
     let folder = path.with_file_name("crashed");
     fs::create_dir(&folder).unwrap();
-    for file in beside(path) {
+    for file in files_of(path) {
         fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
     }
     folder.join(path.file_name().unwrap())
 }
 
-/// The database, its write-ahead log, and the index of that.
-fn beside(path: &Path) -> Vec<PathBuf> {
+/// Returns the database, its write-ahead log, and the index of that log.
+fn files_of(path: &Path) -> Vec<PathBuf> {
     ["", "-wal", "-shm"].map(|suffix| format!("{}{suffix}", path.display()).into()).into()
 }
 
 #[rstest]
 #[case::the_database(1)]
 #[case::all_three_as_on_a_read_only_file_system(3)]
-fn a_handle_writes_as_soon_as_it_may(#[case] files: usize) {
-    let (_folder, path, store) = fresh();
-    let (session, segment) = ids();
-    store.append_all(session, segment, &entries(0..2)).unwrap();
-    let path = crashed(&path);
-    let Some(frozen) = Frozen::new(beside(&path)[..files].to_vec()) else { return };
+fn a_handle_can_write_as_soon_as_the_files_can_be_written(#[case] files: usize) {
+    unprivileged(|| {
+        let (_folder, path, store) = fresh();
+        let (session, segment) = ids();
+        store.append_all(session, segment, &entries(0..2)).unwrap();
+        let path = copy_as_crashed(&path);
+        let frozen = Frozen::new(files_of(&path)[..files].to_vec());
 
-    let store = SqliteStore::open(&path).unwrap();
-    let reading = store.read_all(session, segment).unwrap();
-    assert_eq!(reading, entries(0..2));
-    for _ in 0..2 {
-        let error = store.append(session, segment, &entry(2)).unwrap_err();
-        assert!(
-            matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::PermissionDenied),
-            "{error:?}"
-        );
-        assert_eq!(store.read_all(session, segment).unwrap(), reading);
-    }
+        let store = SqliteStore::open(&path).unwrap();
+        let before = store.read_all(session, segment).unwrap();
+        assert_eq!(before, entries(0..2));
+        for _ in 0..2 {
+            let error = store.append(session, segment, &entry(2)).unwrap_err();
+            assert!(
+                matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::PermissionDenied),
+                "{error:?}"
+            );
+            assert_eq!(store.read_all(session, segment).unwrap(), before);
+        }
 
-    drop(frozen);
-    store.append(session, segment, &entry(2)).unwrap();
-    store.append(session, segment, &entry(3)).unwrap();
-    assert_eq!(store.read_all(session, segment).unwrap(), entries(0..4));
-    let other = SqliteStore::open(&path).unwrap();
-    assert_eq!(other.read_all(session, segment).unwrap(), entries(0..4));
+        drop(frozen);
+        store.append(session, segment, &entry(2)).unwrap();
+        store.append(session, segment, &entry(3)).unwrap();
+        assert_eq!(store.read_all(session, segment).unwrap(), entries(0..4));
+        let other = SqliteStore::open(&path).unwrap();
+        assert_eq!(other.read_all(session, segment).unwrap(), entries(0..4));
+    });
 }

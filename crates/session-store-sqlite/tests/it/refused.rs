@@ -1,4 +1,4 @@
-//! What is no store of ours, or none that this version understands, is refused and left untouched.
+//! Files that are not stores, and stores of a newer format, are refused and not changed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,7 +12,8 @@ use session_store_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::fresh;
 
-/// Every file in the folder with its content, less the scratch file that connections to a database share.
+/// Returns every file in the folder with its content, except the `-shm` files. Those are shared
+/// memory, which every connection changes.
 fn content(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
     let files = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let files = files.filter(|file| !file.path().to_string_lossy().ends_with("-shm"));
@@ -29,7 +30,7 @@ fn assert_refused(path: &Path, create: bool) {
 }
 
 #[rstest]
-fn what_is_no_database(
+fn a_file_that_is_not_a_database(
     #[values("x", "{\"n\":1}\n", "SQLite format 3\0 and then nothing")] content: &str,
     #[values(1, 5000)] times: usize,
     #[values(false, true)] create: bool,
@@ -67,12 +68,12 @@ fn another_programs_database_in_use(#[values(false, true)] create: bool) {
 }
 
 #[rstest]
-fn what_another_programs_crash_left(#[values(false, true)] create: bool) {
+fn another_programs_database_after_a_crash(#[values(false, true)] create: bool) {
     let folder = tempfile::tempdir().unwrap();
     let alive = folder.path().join("alive.db");
     let other = Connection::open(&alive).unwrap();
     other.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x)").unwrap();
-    // The table is in the write-ahead log alone; opening the copy the usual way would write it back.
+    // Only the write-ahead log has the table. Opening the copy the usual way would checkpoint it.
     let crashed = folder.path().join("crashed");
     fs::create_dir(&crashed).unwrap();
     for suffix in ["", "-wal"] {

@@ -1,0 +1,175 @@
+//! Connections to a database file: the version of the library, the settings, and a way to look at a
+//! file without changing it. The tables are defined elsewhere.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use session_store_core::Durability;
+
+use crate::error::{DatabaseError, is_busy};
+use crate::schema;
+use crate::sync::{self, WalState};
+
+/// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
+/// reset the WAL while another connection reads it, which corrupts the database.
+const OLDEST_LIBRARY: i32 = 3_051_003;
+
+/// The journal mode in which readers and a writer do not block each other.
+const WAL_MODE: &str = "wal";
+
+/// The pause between two attempts where SQLite itself does not wait for a lock.
+const RETRY_PAUSE: Duration = Duration::from_millis(1);
+
+/// Fails if the linked SQLite library is too old. `version` is its number.
+pub(crate) fn check_library(version: i32) -> Result<(), DatabaseError> {
+    if version >= OLDEST_LIBRARY {
+        return Ok(());
+    }
+    let [found, oldest] = [version, OLDEST_LIBRARY]
+        .map(|number| format!("{}.{}.{}", number / 1_000_000, number / 1000 % 1000, number % 1000));
+    Err(DatabaseError::Impossible(format!(
+        "the linked SQLite {found} can corrupt a database in use; link SQLite {oldest} or newer, \
+         or build with the feature \"bundled\""
+    )))
+}
+
+/// The settings that all connections of a handle share.
+pub(crate) struct ConnectionSettings {
+    /// The absolute path of the database file. SQLite gives `:memory:`, `file:…` and the empty path
+    /// a special meaning, which an absolute path cannot have.
+    pub(crate) path: PathBuf,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) durability: Durability,
+    pub(crate) wal: Arc<WalState>,
+}
+
+impl ConnectionSettings {
+    /// Opens a connection for reads.
+    ///
+    /// It never checkpoints the WAL, not even when it is the last connection to be closed.
+    pub(crate) fn open_reader(&self) -> rusqlite::Result<Connection> {
+        let connection = self.open()?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(connection)
+    }
+
+    /// Opens the connection for changes.
+    ///
+    /// The database must be a store. With `create`, an empty database becomes a store first.
+    pub(crate) fn open_writer(&self, create: bool) -> Result<Connection, DatabaseError> {
+        let mut connection = self.open()?;
+        schema::check_or_create(&mut connection, &self.path, create)?;
+        use_wal_mode(&connection, self.busy_timeout)?;
+        connection.wal_hook(Some(sync::checkpoint_hook(Arc::clone(&self.wal))))?;
+        Ok(connection)
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        // The timeout comes first because every later statement can meet a lock.
+        connection.busy_timeout(self.busy_timeout)?;
+        sync::set_durability(&connection, self.durability)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    }
+}
+
+/// Opens an existing file without locks, without its WAL, and without creating a file beside it.
+///
+/// A query can see a half-finished change of another connection.
+///
+/// The file is opened by SQLite and not by [`std::fs::File`]. POSIX drops all locks of a process on
+/// a file when the process closes any descriptor of that file. SQLite knows which of its
+/// connections hold locks and delays the close. `File` would drop them silently.
+pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(immutable_uri(path), flags)
+}
+
+/// Formats the path as a URI. Characters with a meaning in URIs are percent-encoded.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:///");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(byte.into());
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Switches the database to WAL mode, unless it is in that mode.
+///
+/// The switch needs an exclusive lock, and SQLite does not wait for that one: it ignores the busy
+/// timeout and fails at once. When 600 processes opened a new file at the same moment, 91 of them
+/// failed with "database is locked". So this function retries for the length of the busy timeout.
+fn use_wal_mode(connection: &Connection, busy_timeout: Duration) -> Result<(), DatabaseError> {
+    let start = Instant::now();
+    loop {
+        match switch_to_wal_mode(connection) {
+            Ok(mode) if mode == WAL_MODE => return Ok(()),
+            Ok(mode) => {
+                return Err(DatabaseError::Impossible(format!(
+                    "the file system does not support a write-ahead log: the journal mode stays \
+                     {mode}"
+                )));
+            }
+            Err(error) if is_busy(&error) && start.elapsed() < busy_timeout => {
+                thread::sleep(RETRY_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Tries the switch once and returns the mode that the database is in afterwards.
+fn switch_to_wal_mode(connection: &Connection) -> rusqlite::Result<String> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode == WAL_MODE {
+        return Ok(mode);
+    }
+    // SQLite returns the row with the new mode before it commits the switch. The commit can fail,
+    // so the statement has to be run to its end.
+    let mut switch = connection.prepare(&format!("PRAGMA journal_mode = {WAL_MODE}"))?;
+    let modes =
+        switch.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(modes.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(3_040_001, Some("the linked SQLite 3.40.1 can corrupt"))]
+    #[case(3_051_002, Some("the linked SQLite 3.51.2 can corrupt"))]
+    #[case(3_051_003, None)]
+    #[case(4_000_000, None)]
+    fn an_old_library_is_refused(#[case] version: i32, #[case] refusal: Option<&str>) {
+        match (check_library(version), refusal) {
+            (Err(DatabaseError::Impossible(reason)), Some(start)) => {
+                assert!(reason.starts_with(start), "{reason}");
+            }
+            (result, refusal) => assert_eq!(result.is_ok(), refusal.is_none()),
+        }
+    }
+
+    #[rstest]
+    #[case("/a/b.db", "file:////a/b.db?immutable=1")]
+    #[case("/a b?c#d%e&f", "file:////a%20b%3Fc%23d%25e%26f?immutable=1")]
+    #[case("/é", "file:////%C3%A9?immutable=1")]
+    fn a_path_is_encoded_as_a_uri(#[case] path: &str, #[case] uri: &str) {
+        assert_eq!(immutable_uri(Path::new(path)), uri);
+    }
+}

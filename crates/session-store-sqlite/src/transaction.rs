@@ -1,0 +1,89 @@
+//! One write transaction: how it begins, and what happens if its COMMIT fails.
+
+use std::ops::Deref;
+
+use rusqlite::{Connection, MAIN_DB, ffi};
+use session_store_core::Durability;
+
+use crate::error::{DatabaseError, can_reappear};
+use crate::schema;
+use crate::sync::{self, WalState};
+
+/// A write transaction. Dropping it without [`commit`](Self::commit) rolls it back (A5, S5).
+pub(crate) struct Transaction<'a> {
+    connection: &'a Connection,
+    wal: &'a WalState,
+}
+
+impl<'a> Transaction<'a> {
+    /// Wraps a transaction that was begun on `connection`.
+    pub(crate) fn new(connection: &'a Connection, wal: &'a WalState) -> Self {
+        Self { connection, wal }
+    }
+
+    pub(crate) fn commit(self) -> Result<(), DatabaseError> {
+        match self.execute_batch("COMMIT") {
+            Err(error) if self.is_autocommit() && can_reappear(&error) => {
+                Err(self.overwrite_failed_commit(error))
+            }
+            committed => Ok(committed?),
+        }
+    }
+
+    /// Makes sure that a failed COMMIT cannot take effect later, and returns its error.
+    ///
+    /// A failed COMMIT may have left complete frames in the WAL. Readers do not see them now, but
+    /// WAL recovery would replay them, perhaps after the caller has looked, found nothing, and
+    /// retried (A6). So this function commits a no-op transaction. SQLite writes it after the last
+    /// committed frame, which is over the first of the failed frames. Recovery then stops there,
+    /// because the checksum of a frame covers all frames before it. The outcome stays unknown only
+    /// if this commit fails too, or if a sync failed: the device may then still hold the old frames.
+    fn overwrite_failed_commit(&self, error: rusqlite::Error) -> DatabaseError {
+        // A failed sync is recorded before the next commit, so that the checkpoint hook does not
+        // copy pages from a WAL that may be incomplete on the device.
+        let failed_sync = self.wal.record(&error);
+        let overwritten = begin_immediate(self)
+            .and_then(|()| schema::dirty_a_page(self))
+            .and_then(|()| self.execute_batch("COMMIT"));
+        match overwritten {
+            Ok(()) if !failed_sync => error.into(),
+            _ => DatabaseError::Indeterminate(error.into()),
+        }
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.is_autocommit() {
+            // ROLLBACK only fails where SQLite has already rolled back.
+            let _ = self.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Begins a transaction that holds the write lock from the start.
+///
+/// A deferred transaction takes the write lock at its first write. If another connection has
+/// committed since its first read, that fails at once, whatever the busy timeout is.
+pub(crate) fn begin_immediate(connection: &Connection) -> rusqlite::Result<()> {
+    // On a connection that cannot write, BEGIN IMMEDIATE succeeds and the first write fails.
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None));
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")
+}
+
+/// Begins a transaction whose commit syncs the WAL, whatever durability the handle has.
+pub(crate) fn begin_durable(connection: &Connection) -> rusqlite::Result<()> {
+    // SQLite does not allow this change inside a transaction.
+    sync::set_durability(connection, Durability::Power)?;
+    begin_immediate(connection)
+}
