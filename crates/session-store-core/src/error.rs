@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use crate::{Capability, Head, PodName, SegmentId};
+use crate::{Capability, Head, SegmentId};
 
 /// The reason why a call on a store failed.
 ///
@@ -37,7 +37,7 @@ pub enum StoreError {
         message: String,
     },
 
-    /// The text cannot be the name of a pod ([P3](crate::contract#p3)). [`PodName::RULE`] says which
+    /// The text cannot be the name of a pod ([P3](crate::contract#p3)). [`PodName::RULE`](crate::PodName::RULE) says which
     /// names are allowed.
     #[error("invalid pod name: {0}")]
     InvalidPodName(String),
@@ -56,8 +56,8 @@ pub enum StoreError {
     /// ([P4](crate::contract#p4)).
     #[error("pod conflict: another writer changed the pod {name}")]
     PodConflict {
-        /// The pod.
-        name: PodName,
+        /// The name of the pod.
+        name: String,
     },
 
     /// The store cannot determine whether the change happened. It happened once or not at all

@@ -1,6 +1,6 @@
 //! `TraceEntry`: one entry of a segment's debug trace.
 
-use crate::entry::entry;
+use crate::line::entry;
 
 entry! {
     /// One entry of a segment's debug trace. It is built like a [`LogEntry`](crate::LogEntry), but is

@@ -1,14 +1,13 @@
-//! `StoreExt`: conveniences over any store. Typed appends and reads, and iterators over pages.
+//! `StoreExt`: conveniences over any store. Typed appends and reads, and iterators over logs.
 
-use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Entry, LogEntry, Pages, SegmentId, SegmentKey, SegmentRef, SessionId, Store, StoreError,
-    TraceEntry,
+    Entries, LogEntry, Pages, SegmentId, SegmentKey, SegmentRef, SessionId, Store, StoreError,
+    TraceEntries,
 };
 
 /// Conveniences for every store. Import the trait to use them.
@@ -100,49 +99,3 @@ pub trait StoreExt: Store {
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
-
-/// An iterator over a log or a trace, made by [`StoreExt::entries`],
-/// [`StoreExt::trace_entries`] or [`SegmentRef::iterate`].
-pub struct Entries<'a, S: ?Sized, E = LogEntry> {
-    segment: SegmentRef<'a, S>,
-    pages: Pages<E>,
-}
-
-/// An iterator over a trace.
-pub type TraceEntries<'a, S> = Entries<'a, S, TraceEntry>;
-
-impl<'a, S: ?Sized, E> Entries<'a, S, E> {
-    pub(crate) fn new(segment: SegmentRef<'a, S>, pages: Pages<E>) -> Self {
-        Self { segment, pages }
-    }
-
-    /// Returns the state of the reading: its position and its checkpoint.
-    #[must_use]
-    pub const fn pages(&self) -> &Pages<E> {
-        &self.pages
-    }
-}
-
-impl<S: Store + ?Sized, E: Entry> Iterator for Entries<'_, S, E> {
-    type Item = Result<E, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(entry) = self.pages.next_entry() {
-                return Some(entry);
-            }
-            let request = self.pages.next_request()?;
-            let (store, key) = (self.segment.store(), self.segment.key());
-            self.pages.supply(E::read_page(store, key, request.start, request.max_bytes));
-        }
-    }
-}
-
-impl<S: ?Sized, E: fmt::Debug> fmt::Debug for Entries<'_, S, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entries")
-            .field("segment", &self.segment)
-            .field("pages", &self.pages)
-            .finish()
-    }
-}

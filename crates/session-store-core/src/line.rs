@@ -1,4 +1,4 @@
-//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods contain
+//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods wrap
 //! one. Only the outermost braces are looked at.
 
 use std::fmt;
@@ -85,6 +85,98 @@ impl Hash for Line {
         self.as_str().hash(state);
     }
 }
+
+/// Defines an entry type: a newtype over [`Line`].
+macro_rules! entry {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// The text never changes after the entry is built, and clones share it. Two entries are equal
+        /// if their texts are equal byte for byte. `Debug` shows the size and the first 32 characters
+        /// only, because logs can hold secrets.
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $name($crate::line::Line);
+
+        impl $name {
+            /// Builds an entry from a Rust value.
+            ///
+            /// # Errors
+            /// [`StoreError::Serde`](crate::StoreError::Serde) if the value does not serialize to an
+            /// object ([E2](crate::contract#e2)).
+            pub fn encode<T: serde::Serialize + ?Sized>(
+                value: &T,
+            ) -> Result<Self, $crate::StoreError> {
+                $crate::line::Line::encode(value).map(Self)
+            }
+
+            /// Builds an entry from the text of a single JSON object.
+            ///
+            /// White space around the object is removed. A run of white space between tokens is removed
+            /// if it contains a line break (LF or CR). Nothing else changes.
+            ///
+            /// # Errors
+            /// [`StoreError::Serde`](crate::StoreError::Serde) with line and column for any other text
+            /// ([E3](crate::contract#e3)). [`StoreError::TooLarge`](crate::StoreError::TooLarge) for a
+            /// text of 4 GiB or more.
+            pub fn from_json(text: impl Into<String>) -> Result<Self, $crate::StoreError> {
+                $crate::line::Line::from_text(text.into()).map(Self)
+            }
+
+            /// Builds an entry from the bytes of a single JSON object, like
+            /// [`from_json`](Self::from_json).
+            ///
+            /// # Errors
+            /// As [`from_json`](Self::from_json). Invalid UTF-8 is
+            /// [`StoreError::Serde`](crate::StoreError::Serde) with the position of the byte.
+            pub fn from_utf8(bytes: Vec<u8>) -> Result<Self, $crate::StoreError> {
+                $crate::line::Line::from_utf8(bytes).map(Self)
+            }
+
+            /// Builds an entry from a part of a text that many entries share, like
+            /// [`from_json`](Self::from_json).
+            ///
+            /// No bytes are copied, except where line breaks must be removed. The block is freed with
+            /// the last of its entries, so a backend should keep blocks at a few hundred KiB.
+            ///
+            /// # Errors
+            /// As [`from_json`](Self::from_json).
+            ///
+            /// # Panics
+            /// If `range` is out of bounds or not on a character boundary, as in slicing.
+            pub fn from_block(
+                block: &std::sync::Arc<String>,
+                range: std::ops::Range<usize>,
+            ) -> Result<Self, $crate::StoreError> {
+                $crate::line::Line::in_block(block, range).map(Self)
+            }
+
+            /// Returns the JSON text exactly as stored: one line, without a line break.
+            #[must_use]
+            pub fn as_json(&self) -> &str {
+                self.0.as_str()
+            }
+
+            /// Decodes the entry as a type of the caller.
+            ///
+            /// # Errors
+            /// [`StoreError::Serde`](crate::StoreError::Serde) if the object does not fit the type. The
+            /// limits of `serde_json` apply: at most 128 levels of nesting, and a number must fit the
+            /// requested type.
+            pub fn decode<'a, T: serde::Deserialize<'a>>(
+                &'a self,
+            ) -> Result<T, $crate::StoreError> {
+                Ok(serde_json::from_str(self.as_json())?)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.debug(stringify!($name), f)
+            }
+        }
+    };
+}
+pub(crate) use entry;
 
 /// Returns the single object in `text`, without the JSON white space around it.
 fn object_in(text: &str) -> Result<&str, serde_json::Error> {

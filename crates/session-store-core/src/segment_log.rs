@@ -1,6 +1,6 @@
 //! `LogEntry`: one entry of a segment's log.
 
-use crate::entry::entry;
+use crate::line::entry;
 
 entry! {
     /// One entry of a segment's log: one JSON object on one line, kept byte for byte.

@@ -160,6 +160,6 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
     /// and ends, and what it does at a bad line.
     #[must_use]
     pub fn iterate<E: Entry>(self, pages: Pages<E>) -> Entries<'a, S, E> {
-        Entries::new(self, pages)
+        Entries::new(self.store, self.key, pages)
     }
 }

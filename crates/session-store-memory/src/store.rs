@@ -248,7 +248,7 @@ impl PodStore for MemoryStore {
     ) -> Result<(), StoreError> {
         let mut state = self.write();
         if state.pods.get(name) != expected {
-            return Err(StoreError::PodConflict { name: name.clone() });
+            return Err(StoreError::PodConflict { name: name.to_string() });
         }
         state.pods.insert(name.clone(), pod.clone());
         Ok(())
