@@ -42,6 +42,21 @@ impl PodStore for SqliteStore {
             Ok(delete.execute([name.as_str()])? > 0)
         })
     }
+
+    fn put_pod_if(
+        &self,
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        self.database.write(format_args!("put pod {name}"), |connection| {
+            let stored = stored_text(connection, name)?;
+            if stored.as_deref() != expected.map(|pod| pod.as_json().as_bytes()) {
+                return Err(StoreError::PodConflict { name: name.clone() }.into());
+            }
+            put(connection, name, pod)
+        })
+    }
 }
 
 fn put(connection: &Connection, name: &PodName, pod: &Pod) -> Result<(), DatabaseError> {

@@ -141,27 +141,28 @@ mod tests {
         APPLICATION_ID,
         VERSION + 1,
         5,
-        "/db has format version 2; this program knows versions up to 1"
+        "cannot open /db: it has format version 2, and this program reads versions up to 1; \
+         use a newer release of session-store"
     )]
     #[case::unversioned(
         APPLICATION_ID,
         0,
         5,
-        "/db is no session store: a database of another program (application id 0x53655374)"
+        "cannot open /db: it is not a session store: a database of another program (application id 0x53655374)"
     )]
     #[case::foreign(
         0,
         0,
         1,
-        "/db is no session store: a database of another program (application id 0x00000000)"
+        "cannot open /db: it is not a session store: a database of another program (application id 0x00000000)"
     )]
     #[case::foreign_and_marked(
         0x4750_4b47,
         1,
         0,
-        "/db is no session store: a database of another program (application id 0x47504b47)"
+        "cannot open /db: it is not a session store: a database of another program (application id 0x47504b47)"
     )]
-    #[case::empty(0, 0, 0, "/db is no session store: an empty file")]
+    #[case::empty(0, 0, 0, "cannot open /db: it is not a session store: an empty file")]
     fn only_a_store_of_this_version_is_accepted(
         #[case] application_id: i32,
         #[case] user_version: i32,

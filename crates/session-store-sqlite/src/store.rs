@@ -21,7 +21,8 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::Epoch)
     .with(Capability::AtomicBatch)
     .with(Capability::Persistent)
-    .with(Capability::MultiProcess);
+    .with(Capability::MultiProcess)
+    .with(Capability::ConditionalPut);
 
 /// A store in one SQLite database file.
 ///

@@ -271,6 +271,24 @@ fn pods_are_stored_byte_for_byte_and_listed_by_the_bytes_of_their_names() {
 }
 
 #[test]
+fn a_conditional_put_compares_the_stored_pod_byte_for_byte() {
+    let (_folder, path, store) = fresh();
+    let name: PodName = "agent".parse().unwrap();
+    let pod = |text: &str| Pod::from_json(text).unwrap();
+    let conflict =
+        |result| matches!(result, Err(StoreError::PodConflict { name: at }) if at == name);
+    assert!(conflict(store.put_pod_if(&name, Some(&pod("{}")), &pod(r#"{"n":0}"#))));
+    assert_eq!(store.read_pod(&name).unwrap(), None);
+    store.put_pod_if(&name, None, &pod(r#"{"n":1}"#)).unwrap();
+    assert!(conflict(store.put_pod_if(&name, None, &pod(r#"{"n":2}"#))));
+    assert!(conflict(store.put_pod_if(&name, Some(&pod(r#"{"n": 1}"#)), &pod("{}"))));
+    let other = SqliteStore::open(&path).unwrap();
+    other.put_pod_if(&name, Some(&pod(r#"{"n":1}"#)), &pod(r#"{"n":3}"#)).unwrap();
+    assert!(conflict(store.put_pod_if(&name, Some(&pod(r#"{"n":1}"#)), &pod("{}"))));
+    assert_eq!(store.read_pod(&name).unwrap(), Some(pod(r#"{"n":3}"#)));
+}
+
+#[test]
 fn the_store_declares_every_capability() {
     let (_folder, path, store) = fresh();
     for capability in Capability::ALL {
