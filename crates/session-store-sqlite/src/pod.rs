@@ -52,7 +52,7 @@ impl PodStore for SqliteStore {
         self.database.write(format_args!("put pod {name}"), |connection| {
             let stored = stored_text(connection, name)?;
             if stored.as_deref() != expected.map(|pod| pod.as_json().as_bytes()) {
-                return Err(StoreError::PodConflict { name: name.clone() }.into());
+                return Err(StoreError::PodConflict { name: name.to_string() }.into());
             }
             put(connection, name, pod)
         })

@@ -276,7 +276,7 @@ fn a_conditional_put_compares_the_stored_pod_byte_for_byte() {
     let name: PodName = "agent".parse().unwrap();
     let pod = |text: &str| Pod::from_json(text).unwrap();
     let conflict =
-        |result| matches!(result, Err(StoreError::PodConflict { name: at }) if at == name);
+        |result| matches!(result, Err(StoreError::PodConflict { name: at }) if at == name.as_str());
     assert!(conflict(store.put_pod_if(&name, Some(&pod("{}")), &pod(r#"{"n":0}"#))));
     assert_eq!(store.read_pod(&name).unwrap(), None);
     store.put_pod_if(&name, None, &pod(r#"{"n":1}"#)).unwrap();
