@@ -12,6 +12,7 @@ const URL: &str = "SESSION_STORE_AGENT_FIRST_LIFE";
 #[test]
 #[ignore = "a child process of the other tests, which kill it"]
 fn child_that_waits_to_be_killed() {
+    test_deadlines::exit_at_deadline();
     let url = std::env::var(URL).expect("only another test runs this one");
     let store = session_store::open_or_create(&url).unwrap();
     super::first_life(&store, super::wait_for_the_end).unwrap();

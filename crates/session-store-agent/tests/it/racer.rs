@@ -1,11 +1,12 @@
 //! Processes that do as they are told, all at the same moment.
 
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use session_store::OpenStore;
 use session_store_agent::{Course, RestoredState, SegmentWriter, open_pod};
 use session_store_core::{LogEntry, SegmentId, SessionId};
+use test_deadlines::Process;
 
 use crate::{bare_fork, entry};
 
@@ -70,22 +71,23 @@ fn first_use(store: &OpenStore, name: &str) -> String {
 }
 
 pub(crate) struct Racer {
-    child: Child,
+    child: Process,
     orders: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl Racer {
     pub(crate) fn start(url: &str, session: SessionId, segment: SegmentId, number: usize) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["--exact", "racer::child_that_obeys", "--include-ignored", "--nocapture"])
             .env(JOB, format!("{url} {session} {segment} {number}"))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::piped());
+        let mut child = Process::start(&mut command);
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { orders: child.stdin.take(), child, answers }
+        let orders = child.stdin.take();
+        Self { child, orders, answers }
     }
 
     fn order(&mut self, order: &str) {
@@ -102,15 +104,7 @@ impl Racer {
 
     pub(crate) fn finish(mut self) {
         drop(self.orders.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Racer {
-    fn drop(&mut self) {
-        // A test that failed leaves no process behind; one that has ended can't be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        assert!(self.child.wait().success());
     }
 }
 

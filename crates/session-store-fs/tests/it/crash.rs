@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use session_store_core::{Store, StoreExt};
 use session_store_fs::FsStore;
+use test_deadlines::Process;
 
 use crate::{Fixture, entry};
 
@@ -23,8 +24,9 @@ struct Numbered {
 }
 
 /// A writer that reports each acknowledged entry on its standard output.
-fn writer(fixture: &Fixture, name: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+fn writer(fixture: &Fixture, name: &str) -> Process {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args([
             "--exact",
             "crash::child_that_appends_until_killed",
@@ -40,9 +42,8 @@ fn writer(fixture: &Fixture, name: &str) -> Child {
                 fixture.segment
             ),
         )
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stdout(Stdio::piped());
+    Process::start(&mut command)
 }
 
 #[test]
@@ -86,12 +87,11 @@ fn killed_writers_lose_nothing() {
 }
 
 /// Kills the writer once it has reported so many entries, and counts all that it reported.
-fn killed_after(mut child: Child, patience: usize) -> usize {
+fn killed_after(mut child: Process, patience: usize) -> usize {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut reports = lines.map_while(Result::ok).filter(|line| line.starts_with("acknowledged"));
     let before = reports.by_ref().take(patience).count();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
     before + reports.count()
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use session_store_core::{SegmentId, Store, StoreError, TraceEntry};
+use test_deadlines::RaiseAtEnd;
 
 use crate::{Fixture, entry, numbered};
 
@@ -223,8 +224,8 @@ fn a_writer_gets_its_turn_among_readers_without_a_pause() {
                 }
             });
         }
+        let _raised = RaiseAtEnd(&done);
         (0..200).for_each(|_| fixture.append(&store, "{}"));
-        done.store(true, Ordering::Relaxed);
     });
     assert_eq!(fixture.count(&store), 201);
 }

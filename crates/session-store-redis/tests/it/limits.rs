@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::thread;
+use std::time::Duration;
 
 use rstest::rstest;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
@@ -69,7 +70,10 @@ fn a_script_of_others_that_runs_too_long_is_waited_for() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut endless = redis::cmd("EVAL");
-            endless.arg("while true do end").arg(0).exec(&mut server.connection()).unwrap_err();
+            let mut connection = server.connection();
+            // If the wait below panics, nothing kills the script.
+            connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            endless.arg("while true do end").arg(0).exec(&mut connection).unwrap_err();
         });
         let mut raw = server.connection();
         wait_until("the server to be busy", || {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
+use test_deadlines::RaiseAtEnd;
 
 use crate::{entries, entry, fresh, ids};
 
@@ -172,10 +173,9 @@ fn a_long_wal_is_truncated_although_reads_always_overlap() {
                 }
             });
         }
+        let _raised = RaiseAtEnd(&done);
         store.append_all(session, other, &vec![large; 70]).unwrap();
-        let length = std::fs::metadata(format!("{}-wal", path.display())).unwrap().len();
-        done.store(true, Ordering::SeqCst);
-        length
+        std::fs::metadata(format!("{}-wal", path.display())).unwrap().len()
     });
     assert_eq!(length, 0);
 }

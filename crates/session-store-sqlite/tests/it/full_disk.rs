@@ -29,8 +29,8 @@ impl Drop for SmallDisk<'_> {
 }
 
 #[test]
-#[ignore = "needs root on Linux to mount a tmpfs: cargo xtask torture"]
-fn torture_a_full_disk_loses_nothing() {
+#[ignore = "needs the right to mount a tmpfs: cargo xtask test runs it as root"]
+fn mount_a_full_disk_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(folder.path());
     let (session, segment) = ids();
