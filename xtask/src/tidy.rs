@@ -3,6 +3,7 @@
 
 mod contract;
 mod manifest;
+mod modules;
 mod text;
 
 use std::fs;
@@ -41,6 +42,7 @@ pub(crate) fn run(shell: &Shell) -> Done {
     let mut faults: Vec<Fault> = files.iter().flat_map(text::faults).collect();
     faults.extend(files.iter().flat_map(manifest::faults));
     faults.extend(contract::faults(&files));
+    faults.extend(modules::faults(&files));
     for Fault { path, what } in &faults {
         eprintln!("{path}: {what}");
     }

@@ -140,8 +140,7 @@ mod tests {
     fn the_page_has_a_section_for_each_letter_that_has_checks() {
         let (gallery, reports) = (tests::some_gallery(), tests::some_reports());
         let rows = rows(&gallery, &reports).unwrap();
-        let page =
-            markdown(&rows, &gallery, "## Entries (E) kit\n## Append (A) kit\n- A1  it holds\n");
+        let page = markdown(&rows, &gallery, "//! # Entries (E): kit\n//! # Append (A): kit\n");
         for told in [
             "2 checks, 1 broken stores.",
             "| memory | 1 | 1 | 0 |",
