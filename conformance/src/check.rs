@@ -1,12 +1,12 @@
-//! A check: one promise of one clause, and what it takes to run it.
+//! A check: one promise of one clause, and what it requires to run.
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::failure::{Failure, Verdict};
+use crate::check_result::{CheckError, CheckResult};
 use crate::harness::Harness;
-use crate::need::{Declared, Need};
+use crate::requirement::{Declared, Requirement};
 use crate::run::Run;
 use crate::unsupported;
 
@@ -14,25 +14,25 @@ use crate::unsupported;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// Its one identifier: name of the test, of the function, and what filters match. It never changes.
+    /// The identifier. Tests and functions are named after it, and filters match it. It never changes.
     pub id: &'static str,
     /// The clause of the [contract](session_store_core::contract).
     pub clause: &'static str,
-    /// What the store promises, in a sentence.
+    /// What the store promises, in one sentence.
     pub promise: &'static str,
-    /// What the check can't do without.
-    pub needs: &'static [Need],
-    pub(crate) body: fn(&Run<'_>) -> Verdict,
+    /// What the check requires of the store and of the harness.
+    pub requires: &'static [Requirement],
+    pub(crate) body: fn(&Run<'_>) -> CheckResult,
 }
 
-/// What a check comes to.
+/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The store was not caught breaking the promise.
+    /// The check found no violation of the promise.
     Passed,
-    /// The check says nothing about this store, and why.
+    /// The check does not apply to this store or harness, for this reason.
     CannotRun(String),
-    /// The store broke the promise: what was expected and found, and the operations that led there.
+    /// The store broke the promise. The text has what was expected and found, and the calls before it.
     Failed(String),
 }
 
@@ -40,40 +40,43 @@ impl Check {
     /// Runs the check on a fresh storage. A panic is a failure.
     #[must_use]
     pub fn run(&self, harness: &dyn Harness) -> Outcome {
-        let made = panic::catch_unwind(AssertUnwindSafe(|| Run::new(harness)));
-        let run = match made {
+        let created = panic::catch_unwind(AssertUnwindSafe(|| Run::new(harness)));
+        let run = match created {
             Ok(run) => run,
             Err(cause) => {
                 let text = panic_text(&*cause);
-                return Outcome::Failed(format!("{self}\nno fresh storage: {text}"));
+                return Outcome::Failed(format!("{self}\ncannot create a fresh storage: {text}"));
             }
         };
-        match panic::catch_unwind(AssertUnwindSafe(|| self.verdict(&run))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| self.result(&run))) {
             Ok(Ok(())) => Outcome::Passed,
-            Ok(Err(Failure::CannotRun(reason))) => Outcome::CannotRun(reason),
-            Ok(Err(failure)) => Outcome::Failed(self.report(&failure.to_string(), run)),
+            Ok(Err(CheckError::CannotRun(reason))) => Outcome::CannotRun(reason),
+            Ok(Err(error)) => Outcome::Failed(self.report(&error.to_string(), run)),
             Err(cause) => Outcome::Failed(self.report(&panic_text(&*cause), run)),
         }
     }
 
-    fn verdict(&self, run: &Run<'_>) -> Verdict {
-        if !self.needs.is_empty() {
-            // Asking what can be done to a storage may do it, so a storage of its own is asked.
+    fn result(&self, run: &Run<'_>) -> CheckResult {
+        if !self.requires.is_empty() {
+            // To find out whether a harness can damage a storage is to damage one, so use a second
+            // storage that the check never opens.
             let storage = run.harness().fresh();
             let declared = Declared::by(&*storage.open()?);
-            if let Some(operation) = self.needs.iter().find_map(|need| need.undeclared(declared)) {
-                return unsupported::must_be_refused(run, operation);
+            let undeclared = |requirement: &Requirement| requirement.undeclared(declared);
+            if let Some(operation) = self.requires.iter().find_map(undeclared) {
+                return unsupported::must_be_unsupported(run, operation);
             }
-            let missing = |need: &Need| need.missing(run.harness(), &*storage, declared);
-            if let Some(reason) = self.needs.iter().find_map(missing) {
-                return Err(Failure::cannot_run(reason));
+            let missing =
+                |requirement: &Requirement| requirement.missing(run.harness(), &*storage, declared);
+            if let Some(reason) = self.requires.iter().find_map(missing) {
+                return Err(CheckError::cannot_run(reason));
             }
         }
         (self.body)(run)
     }
 
-    fn report(&self, failure: &str, run: Run<'_>) -> String {
-        format!("{self}\n{}", run.into_story(failure))
+    fn report(&self, message: &str, run: Run<'_>) -> String {
+        format!("{self}\n{}", run.into_failure_report(message))
     }
 }
 
@@ -86,5 +89,5 @@ impl fmt::Display for Check {
 fn panic_text(cause: &(dyn Any + Send)) -> String {
     let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| cause.downcast_ref::<String>().cloned());
-    format!("a panic: {}", text.unwrap_or_else(|| String::from("without words")))
+    format!("panicked: {}", text.unwrap_or_else(|| String::from("without a message")))
 }

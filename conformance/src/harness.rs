@@ -1,5 +1,5 @@
-//! What the kit must know about a backend: how to make a storage, how to open it, and what else can be
-//! done to it from outside.
+//! What the kit must know about a backend: how to create a storage, how to open it, and what else can
+//! be done to the storage from outside.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,22 +7,25 @@ use std::process::Command;
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 
-/// Makes storages, one for each check. Any closure that returns a [`Storage`] is a harness.
+/// A source of storages, one for each check. Any closure that returns a [`Storage`] is a harness.
 pub trait Harness: Sync {
-    /// A fresh, empty storage that shares nothing with any other (S1).
+    /// Creates a fresh, empty storage that shares nothing with any other storage.
     fn fresh(&self) -> Box<dyn Storage>;
 
-    /// Opens a storage of this kind by its [address](Storage::address), in another process than the one
-    /// that made it.
+    /// Opens a storage of this kind by its [address](Storage::address), in another process than the
+    /// one that created it.
     ///
     /// # Errors
-    /// Whatever the backend's own `open` answers; unless implemented, that it is not.
+    /// The errors of the backend's own `open`. The provided implementation returns an error of kind
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
     fn open_at(&self, _address: &str) -> Result<Box<dyn Store>, StoreError> {
         Err(no_open_at())
     }
 
-    /// A command that starts a process which calls [`serve`](crate::serve) with this harness, and prints
-    /// nothing that could be taken for its answers. In a test program `conformance_tests!` sees to it.
+    /// Returns a command that starts a process which calls [`serve`](crate::serve) with this harness.
+    ///
+    /// Lines that the process prints itself must not start with the prefix of `serve`'s replies.
+    /// `conformance_tests!` implements this method for a test program.
     fn helper(&self) -> Option<Command> {
         None
     }
@@ -46,10 +49,12 @@ where
     }
 }
 
-/// One storage: a directory, a database, a piece of memory. What must outlive its handles (a temporary
-/// directory, a server) belongs into the value, which is dropped after them.
+/// One storage: a directory, a database, or a piece of memory.
 ///
-/// Any closure that returns a store is a storage that can be opened, and nothing else:
+/// The value owns what must outlive the handles, such as a temporary directory or a server. The kit
+/// drops it after them.
+///
+/// Any closure that returns a store is a storage that can only be opened:
 ///
 /// ```
 /// use session_store_conformance::run_all;
@@ -62,23 +67,26 @@ where
 /// assert!(run_all(&harness, "a1_").is_success());
 /// ```
 ///
-/// The other methods say what can be done to the storage behind the store's back. They answer `None`
-/// unless implemented, and the checks that need them are then reported as not run. They are called while
-/// no handle is open.
+/// The other methods change the storage without the store. The provided implementations return
+/// `None`, and the checks that need them are then reported as not run. The kit calls them while no
+/// handle is open.
 pub trait Storage: Send + Sync {
-    /// Opens a handle, creating what a new storage needs. It is called from several threads, any number of
-    /// times, while other handles are open and after all were dropped.
+    /// Opens a handle, and creates what a new storage needs.
+    ///
+    /// The kit calls it from several threads, any number of times, while other handles are open and
+    /// after all handles were dropped.
     ///
     /// # Errors
-    /// Whatever the backend's own `open` answers.
+    /// The errors of the backend's own `open`.
     fn open(&self) -> Result<Box<dyn Store>, StoreError>;
 
-    /// What another process needs to know to open this storage: a path, a URL. It goes with `open_at`.
+    /// Returns what another process needs to open this storage: a path or a URL. Implement it together
+    /// with [`open_at`](Self::open_at).
     fn address(&self) -> Option<String> {
         None
     }
 
-    /// Opens a handle on the storage of that address, as [`open`](Self::open) does; in another process.
+    /// Opens a handle on the storage with that address, in another process.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -89,25 +97,28 @@ pub trait Storage: Send + Sync {
         Err(no_open_at())
     }
 
-    /// Leaves the data where it is when the storage is dropped, and says where: a check has failed on it.
+    /// Keeps the data when the storage is dropped, and returns its path. The kit calls it after a check
+    /// failed.
     fn keep(&mut self) -> Option<PathBuf> {
         None
     }
 
-    /// The folder that holds the whole storage, where it is one: other programs' files are put beside its
-    /// own (L4).
+    /// Returns the folder that holds the whole storage, if there is one. L4 checks put files of other
+    /// programs into it.
     fn folder(&self) -> Option<PathBuf> {
         None
     }
 
-    /// The file that is the segment's log, an entry a line, whether it exists or not: it is written as
-    /// another program, or a crash, would leave it (R4, R5).
+    /// Returns the path of the file that is the segment's log with one entry on each line, whether the
+    /// file exists or not.
+    ///
+    /// R4 and R5 checks write the file as another program or a crash would leave it.
     fn log_file(&self, _session_id: SessionId, _segment_id: SegmentId) -> Option<PathBuf> {
         None
     }
 
-    /// Puts `bytes` in the place of the segment's entry number `index`, counted from 0, as damage to the
-    /// storage would (R4).
+    /// Replaces the stored bytes of the segment's entry number `index`, counted from 0, by `bytes`. R4
+    /// checks damage an entry this way.
     fn overwrite(
         &self,
         _session_id: SessionId,
@@ -118,12 +129,12 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Marks the storage as written by a newer version of its format (S7).
+    /// Marks the storage as written by a newer version of its format. S7 checks use it.
     fn raise_format(&self) -> Option<io::Result<()>> {
         None
     }
 
-    /// Opens, as a reader would, a place where no storage is (S7).
+    /// Opens for reading a place where no storage is. S7 checks use it.
     fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
         None
     }

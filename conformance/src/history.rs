@@ -1,43 +1,53 @@
-//! What several writers and readers did to one segment at the same time: each call, when it began and
-//! ended, and what its caller was told. [`crate::linear`] decides whether any log could have answered so.
+//! The history of one segment under concurrent calls: each call, when it started and ended, and whether
+//! it took effect. [`crate::linearizability`] decides whether a correct log can have such a history.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
 use session_store_core::{LogEntry, StoreError};
 
-use crate::log::Log;
+use crate::test_log::TestLog;
 
-/// A call on the segment, or what it returned where it only looks.
+/// A call on the segment with its arguments, or with its result if it only reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Operation {
     Append(Vec<LogEntry>),
     Truncate(usize),
     Replace(Vec<LogEntry>),
     Delete,
-    /// The entries that were read; `None`: there was no segment.
+    /// The entries that were read, or `None` if the segment did not exist.
     Read(Option<Vec<LogEntry>>),
-    /// The entries that were counted; `None`: there was no segment.
+    /// The entries that were counted, or `None` if the segment did not exist.
     Count(Option<usize>),
 }
 
-/// What is known about whether a call took effect.
+/// Whether a call took effect, as far as its result shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It did, between its beginning and its end.
-    Done,
-    /// It did or did not, at any time after its beginning.
+pub(crate) enum Effect {
+    /// The call took effect between its start and its end.
+    Applied,
+    /// The call may have taken effect at any time after its start, or never.
     Unknown,
-    /// It did not.
+    /// The call did not take effect.
     Refused,
 }
 
-/// One call. Times are ticks of a clock that all writers share.
+impl Effect {
+    pub(crate) fn of<T>(result: &Result<T, StoreError>) -> Self {
+        match result {
+            Ok(_) => Self::Applied,
+            Err(error) if error.is_indeterminate() => Self::Unknown,
+            Err(_) => Self::Refused,
+        }
+    }
+}
+
+/// One call. Times are ticks of a clock that all threads share.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
-    pub(crate) act: Act,
-    pub(crate) told: Told,
-    pub(crate) begun: usize,
+    pub(crate) operation: Operation,
+    pub(crate) effect: Effect,
+    pub(crate) started: usize,
     pub(crate) ended: usize,
 }
 
@@ -49,7 +59,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The calls that have returned.
+    /// Returns the calls that have returned.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -58,72 +68,72 @@ impl History {
         self.clock.fetch_add(1, SeqCst)
     }
 
-    fn record(&self, act: Act, told: Told, begun: usize) {
+    fn record(&self, operation: Operation, effect: Effect, started: usize) {
         let ended = self.tick();
-        let event = Event { act, told, begun, ended };
+        let event = Event { operation, effect, started, ended };
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
-    fn change<T>(&self, act: Act, call: impl FnOnce() -> Result<T, StoreError>) -> Told {
-        let begun = self.tick();
-        let told = match call() {
-            Ok(_) => Told::Done,
-            Err(error) if error.is_indeterminate() => Told::Unknown,
-            Err(_) => Told::Refused,
-        };
-        self.record(act, told, begun);
-        told
+    fn write<T>(
+        &self,
+        operation: Operation,
+        call: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Effect {
+        let started = self.tick();
+        let effect = Effect::of(&call());
+        self.record(operation, effect, started);
+        effect
     }
 
-    /// `NotFound` is an answer here: that there is no segment.
-    fn look<T>(
+    /// Records a read. `NotFound` is a result here: the segment does not exist.
+    fn read<T>(
         &self,
         call: impl FnOnce() -> Result<T, StoreError>,
-        act: impl FnOnce(Option<&T>) -> Act,
+        operation: impl FnOnce(Option<&T>) -> Operation,
     ) -> Result<Option<T>, StoreError> {
-        let begun = self.tick();
-        let seen = match call() {
+        let started = self.tick();
+        let found = match call() {
             Err(StoreError::NotFound(_)) => None,
             result => Some(result?),
         };
-        self.record(act(seen.as_ref()), Told::Done, begun);
-        Ok(seen)
+        self.record(operation(found.as_ref()), Effect::Applied, started);
+        Ok(found)
     }
 }
 
-/// A segment through one handle, whose calls go into the history.
+/// A segment through one handle, with its calls recorded in a history.
 #[derive(Clone, Copy)]
-pub(crate) struct Observed<'a> {
-    log: Log<'a>,
+pub(crate) struct ObservedLog<'a> {
+    log: TestLog<'a>,
     history: &'a History,
 }
 
-impl<'a> Observed<'a> {
-    pub(crate) fn new(log: Log<'a>, history: &'a History) -> Self {
+impl<'a> ObservedLog<'a> {
+    pub(crate) fn new(log: TestLog<'a>, history: &'a History) -> Self {
         Self { log, history }
     }
 
-    pub(crate) fn append(&self, entry: &LogEntry) -> Told {
-        self.history.change(Act::Append(vec![entry.clone()]), || self.log.append(entry))
+    pub(crate) fn append(&self, entry: &LogEntry) -> Effect {
+        self.history.write(Operation::Append(vec![entry.clone()]), || self.log.append(entry))
     }
 
-    pub(crate) fn truncate(&self, entries_len: usize) -> Told {
-        self.history.change(Act::Truncate(entries_len), || self.log.truncate(entries_len))
+    pub(crate) fn truncate(&self, entries_len: usize) -> Effect {
+        self.history.write(Operation::Truncate(entries_len), || self.log.truncate(entries_len))
     }
 
-    pub(crate) fn replace(&self, entries: &[LogEntry]) -> Told {
-        self.history.change(Act::Replace(entries.to_vec()), || self.log.create(entries))
+    pub(crate) fn replace(&self, entries: &[LogEntry]) -> Effect {
+        self.history.write(Operation::Replace(entries.to_vec()), || self.log.create(entries))
     }
 
-    pub(crate) fn delete(&self) -> Told {
-        self.history.change(Act::Delete, || self.log.delete())
+    pub(crate) fn delete(&self) -> Effect {
+        self.history.write(Operation::Delete, || self.log.delete())
     }
 
     pub(crate) fn read(&self) -> Result<Option<Vec<LogEntry>>, StoreError> {
-        self.history.look(|| self.log.entries(), |seen| Act::Read(seen.cloned()))
+        self.history.read(|| self.log.entries(), |found| Operation::Read(found.cloned()))
     }
 
     pub(crate) fn count(&self) -> Result<Option<usize>, StoreError> {
-        self.history.look(|| self.log.count(), |seen| Act::Count(seen.copied()))
+        self.history.read(|| self.log.count(), |found| Operation::Count(found.copied()))
     }
 }

@@ -1,12 +1,13 @@
-//! The conformance kit of session-store: finds where a store breaks the contract, yours too.
+//! The conformance kit of session-store: finds clauses of the contract that a store breaks.
 //!
-//! The [contract](session_store_core::contract) says, clause by clause, what a [`Store`](session_store_core::Store) must do. This crate has at
-//! least one check for every clause that can be checked from outside, [`CHECKS`] names them all, and each is
-//! run on a fresh storage with several handles and threads. A store that passes was not caught; no kit can
-//! prove that it is right.
+//! The [contract](session_store_core::contract) defines, clause by clause, what a
+//! [`Store`](session_store_core::Store) must do. This crate has at least one check for every clause
+//! that can be checked from outside. [`CHECKS`] lists them. Each check runs on a fresh storage with
+//! several handles and threads. A check that passes found no violation; no kit can prove that a store
+//! is correct.
 //!
-//! For a store that lives in one process the tests are three lines: a harness is a closure that makes a
-//! storage, and a storage is a closure that opens handles.
+//! For a store that lives in one process the tests are three lines. A harness is a closure that
+//! creates a storage, and a storage is a closure that opens handles.
 //!
 //! ```
 //! mod conformance {
@@ -17,42 +18,44 @@
 //! }
 //! ```
 //!
-//! A store that can be reopened, damaged or misplaced says so by implementing [`Storage`]; more checks can
-//! then run. What a store can do beyond the base level the kit learns from its
-//! [`capabilities`](session_store_core::Store::capabilities): an operation that is not declared must answer
-//! `Unsupported` and change nothing. A check that can't run is never a pass: it, or what it needs and you
-//! lack, must be listed under `skip` with a reason, and it shows as ignored. [`run_all`] does the same outside of a test binary.
+//! A harness implements [`Storage`] if its storage can be reopened, damaged or misplaced; more
+//! checks can then run. The kit reads the store's optional abilities from its
+//! [`capabilities`](session_store_core::Store::capabilities). An operation that is not declared must
+//! return `Unsupported` and change nothing. A check that cannot run never counts as passed: list the
+//! check, or the requirement that is missing, under `skip` with a reason, and the test is shown as
+//! ignored. [`run_all`] runs the same checks outside of a test binary.
 //!
 //! # Where things are
 //!
-//! `list.rs` is the list of checks, `checks/` their bodies, a module for each letter of the contract. A body
-//! gets a `Run`: it opens handles there, and each handle writes its calls to the trail that a failure
-//! prints.
+//! - `list.rs` is the list of checks; `checks/` holds their bodies, one module for each area of the
+//!   contract. A body gets a `Run`, through which it opens handles.
+//! - `requirement.rs` defines what a check can require of a store or of a harness.
+//! - `recording.rs` wraps each handle and writes its calls to the call log that a failure prints.
+//! - `history.rs` records concurrent calls, and `linearizability/` decides whether they are correct.
+//! - `process/` runs handles in other processes.
 
+mod base_level;
+mod call_log;
 mod check;
+mod check_result;
 mod checks;
-mod failure;
 mod harness;
 mod history;
-mod linear;
+mod linearizability;
 mod list;
-mod log;
-mod message;
 #[cfg(feature = "model")]
 mod model;
-mod need;
-mod provided;
+mod process;
 mod random;
-mod recorded;
-mod remote;
+mod recording;
 mod report;
+mod requirement;
 mod run;
 mod sample;
-mod serve;
 mod snapshot;
 mod suite;
+mod test_log;
 mod threads;
-mod trail;
 mod unsupported;
 
 pub use check::{Check, Outcome};
@@ -60,8 +63,8 @@ pub use harness::{Harness, Storage};
 pub use list::CHECKS;
 #[cfg(feature = "model")]
 pub use model::{SEQUENCES, agrees_with_the_model};
-pub use need::Need;
+pub use process::serve;
 pub use report::{Report, run_all};
-pub use serve::serve;
+pub use requirement::Requirement;
 #[doc(hidden)]
-pub use suite::{InTests, assert_holds, assert_skips_are_needed, write_report};
+pub use suite::{TestHarness, assert_holds, assert_skips_are_needed, write_report};

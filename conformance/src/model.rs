@@ -1,40 +1,39 @@
-//! Random sequences of all operations over several handles, against a model that does one thing at a time;
-//! what fails is shrunk to the least that fails. It looks for what nobody thought of.
+//! Random sequences of all operations over several handles, compared with a sequential model. A
+//! sequence that fails is shrunk to a shortest one. The sequences cover combinations for which no check
+//! was written.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use session_store_core::{
-    Capability, Head, LogEntry, PageBudget, SegmentId, SessionId, Store, StoreError,
-};
+use session_store_core::{Capability, Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 use uuid::Uuid;
 
-use crate::failure::{Failure, Verdict, ensure, same, same_entries};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_same, ensure_same_entries};
 use crate::harness::Harness;
-use crate::log::Log;
 use crate::random::{SEED, seed};
-use crate::recorded::Recorded;
+use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{numbered, numbered_traces, oddities};
+use crate::sample::{numbered, numbered_traces, odd_entries, page_of};
+use crate::test_log::TestLog;
 
 const HANDLES: usize = 3;
-const LONGEST: usize = 40;
+const MOST_STEPS: usize = 40;
 
-/// How many sequences are tried.
+/// How many sequences are run.
 pub const SEQUENCES: u32 = 60;
 
-/// One step: who does what to which of a few segments.
+/// One step of a sequence: an action on one of a few segments through one of the handles.
 #[derive(Clone, Debug)]
 struct Step {
     handle: usize,
     session: usize,
     segment: usize,
-    act: Act,
+    action: Action,
 }
 
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Append(usize),
     AppendAll(usize, usize),
     Create(usize, usize),
@@ -49,73 +48,72 @@ enum Act {
     Reopen,
 }
 
-fn acts() -> impl Strategy<Value = Act> {
+fn actions() -> impl Strategy<Value = Action> {
     prop_oneof![
-        6 => (0..14usize).prop_map(Act::Append),
-        3 => (0..14usize, 0..6usize).prop_map(|(first, len)| Act::AppendAll(first, len)),
-        2 => (0..14usize, 0..6usize).prop_map(|(first, len)| Act::Create(first, len)),
-        3 => (0..9usize).prop_map(Act::Truncate),
+        6 => (0..14usize).prop_map(Action::Append),
+        3 => (0..14usize, 0..6usize).prop_map(|(first, len)| Action::AppendAll(first, len)),
+        2 => (0..14usize, 0..6usize).prop_map(|(first, len)| Action::Create(first, len)),
+        3 => (0..9usize).prop_map(Action::Truncate),
         3 => (any::<bool>(), 0..4usize)
-            .prop_map(|(stale, entries)| Act::AppendIf { stale, entries }),
+            .prop_map(|(stale, entries)| Action::AppendIf { stale, entries }),
         2 => (any::<bool>(), 0..6usize)
-            .prop_map(|(stale, entries)| Act::TruncateIf { stale, entries }),
-        1 => (0..9usize).prop_map(Act::Trace),
-        1 => Just(Act::Delete),
-        1 => Just(Act::DeleteSession),
-        2 => (0..9usize, 0..90usize).prop_map(|(start, bytes)| Act::Page(start, bytes)),
-        2 => Just(Act::Look),
-        1 => Just(Act::Reopen),
+            .prop_map(|(stale, entries)| Action::TruncateIf { stale, entries }),
+        1 => (0..9usize).prop_map(Action::Trace),
+        1 => Just(Action::Delete),
+        1 => Just(Action::DeleteSession),
+        2 => (0..9usize, 0..90usize).prop_map(|(start, bytes)| Action::Page(start, bytes)),
+        2 => Just(Action::Look),
+        1 => Just(Action::Reopen),
     ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..HANDLES, 0..2usize, 0..3usize, acts());
-    let step =
-        step.prop_map(|(handle, session, segment, act)| Step { handle, session, segment, act });
-    prop::collection::vec(step, 1..LONGEST)
+    let step = (0..HANDLES, 0..2usize, 0..3usize, actions());
+    let step = step.prop_map(|(handle, session, segment, action)| Step {
+        handle,
+        session,
+        segment,
+        action,
+    });
+    prop::collection::vec(step, 1..MOST_STEPS)
 }
 
-/// Tries [`SEQUENCES`] random sequences on a fresh storage each.
+/// Runs [`SEQUENCES`] random sequences, each on a fresh storage.
 ///
 /// # Errors
-/// The shortest sequence found that the store and the model answer differently, with the seed that makes
-/// it again.
+/// The report of a shortest sequence for which the store and the model differ, with the seed that
+/// repeats it.
 pub fn agrees_with_the_model(harness: &dyn Harness) -> Result<(), String> {
     let seed = seed();
     let config = Config { cases: SEQUENCES, failure_persistence: None, ..Config::default() };
     let bytes: Vec<_> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let tried = TestRunner::new_with_rng(config, random)
-        // The data of a sequence that is yet to be shrunk is of no use to anybody and is not kept.
+    let result = TestRunner::new_with_rng(config, random)
+        // Do not keep the data here: proptest still shrinks a sequence that fails.
         .run(&steps(), |steps| {
-            let failed = |failure: Failure| TestCaseError::fail(failure.to_string());
-            played(&Run::new(harness), &steps).map_err(failed)
+            let failed = |error: CheckError| TestCaseError::fail(error.to_string());
+            play(&Run::new(harness), &steps).map_err(failed)
         });
-    match tried {
+    match result {
         Ok(()) => Ok(()),
         Err(TestError::Fail(_, steps)) => {
-            // Only the shrunk sequence's own run tells what it was about.
-            let story = agrees(harness, &steps).err().unwrap_or_default();
-            Err(format!("the store and the model differ\n{story}\nseed: {SEED}={seed}"))
+            // Run the shrunk sequence once more, for its report and its data.
+            let run = Run::new(harness);
+            let error = play(&run, &steps).err();
+            let report = error.map(|error| run.into_failure_report(&error.to_string()));
+            let report = report.unwrap_or_default();
+            Err(format!("the store and the model differ\n{report}\nseed: {SEED}={seed}"))
         }
-        Err(TestError::Abort(reason)) => Err(format!("the model gave up: {reason}")),
+        Err(TestError::Abort(reason)) => Err(format!("proptest stopped: {reason}")),
     }
 }
 
-fn agrees(harness: &dyn Harness, steps: &[Step]) -> Result<(), String> {
-    let run = Run::new(harness);
-    match played(&run, steps) {
-        Ok(()) => Ok(()),
-        Err(failure) => Err(run.into_story(&failure.to_string())),
-    }
-}
-
-fn played(run: &Run<'_>, steps: &[Step]) -> Verdict {
+fn play(run: &Run<'_>, steps: &[Step]) -> CheckResult {
     let mut handles = run.open_many(HANDLES)?;
     let mut model = Model::default();
     let ids = Ids::new();
     for step in steps {
-        if matches!(step.act, Act::Reopen) {
+        if matches!(step.action, Action::Reopen) {
             handles[step.handle] = run.open()?;
             continue;
         }
@@ -124,7 +122,7 @@ fn played(run: &Run<'_>, steps: &[Step]) -> Verdict {
     handles.iter().try_for_each(|store| model.must_be_all_of(store, &ids))
 }
 
-/// The few names that all steps share, so that they meet.
+/// The ids that all steps share. They are few, so that steps act on the same segments.
 struct Ids {
     sessions: [SessionId; 2],
     segments: [SegmentId; 3],
@@ -142,17 +140,17 @@ impl Ids {
 
 type Key = (SessionId, SegmentId);
 
-/// What the store should hold.
+/// The expected contents of the store.
 #[derive(Default)]
 struct Model {
     logs: BTreeMap<Key, Vec<LogEntry>>,
     traced: BTreeMap<Key, usize>,
-    /// A head that was true once, and whether it still is.
+    /// A head that each log had at some time, and whether it is still the current one.
     heads: BTreeMap<Key, (Head, bool)>,
 }
 
 fn entries(first: usize, len: usize) -> Vec<LogEntry> {
-    oddities().into_iter().cycle().skip(first).take(len).collect()
+    odd_entries().into_iter().cycle().skip(first).take(len).collect()
 }
 
 fn unsupported<T>(result: &Result<T, StoreError>) -> bool {
@@ -160,35 +158,35 @@ fn unsupported<T>(result: &Result<T, StoreError>) -> bool {
 }
 
 impl Model {
-    fn step(&mut self, store: &Recorded, ids: &Ids, step: &Step) -> Verdict {
+    fn step(&mut self, store: &RecordingStore, ids: &Ids, step: &Step) -> CheckResult {
         let key = (ids.sessions[step.session], ids.segments[step.segment]);
-        let log = Log::known(store, key);
-        match step.act {
-            Act::Append(n) => {
+        let log = TestLog::known(store, key);
+        match step.action {
+            Action::Append(n) => {
                 let entry = &entries(n, 1)[0];
                 log.append(entry)?;
                 self.add(key, std::slice::from_ref(entry));
             }
-            Act::AppendAll(first, len) => {
+            Action::AppendAll(first, len) => {
                 log.append_all(&entries(first, len))?;
                 self.add(key, &entries(first, len));
             }
-            Act::Create(first, len) => {
+            Action::Create(first, len) => {
                 log.create(&entries(first, len))?;
                 self.logs.insert(key, entries(first, len));
                 self.outdate(key);
             }
-            Act::Truncate(len) => self.truncate(&log, len)?,
-            Act::AppendIf { stale, entries } => self.append_if(&log, stale, entries)?,
-            Act::TruncateIf { stale, entries } => self.truncate_if(&log, stale, entries)?,
-            Act::Trace(n) => {
+            Action::Truncate(len) => self.truncate(&log, len)?,
+            Action::AppendIf { stale, entries } => self.append_if(&log, stale, entries)?,
+            Action::TruncateIf { stale, entries } => self.truncate_if(&log, stale, entries)?,
+            Action::Trace(n) => {
                 log.trace(&numbered_traces(n..n + 1)[0])?;
                 *self.traced.entry(key).or_default() += 1;
             }
-            Act::Delete => self.delete(&log)?,
-            Act::DeleteSession => self.delete_session(store, key.0)?,
-            Act::Page(start, bytes) => self.page(&log, start, bytes)?,
-            Act::Look | Act::Reopen => {}
+            Action::Delete => self.delete(&log)?,
+            Action::DeleteSession => self.delete_session(store, key.0)?,
+            Action::Page(start, bytes) => self.page(&log, start, bytes)?,
+            Action::Look | Action::Reopen => {}
         }
         self.must_be(&log)
     }
@@ -200,19 +198,19 @@ impl Model {
         }
     }
 
-    /// The log has changed, so a head from before is not its head any more.
+    /// Notes that the log has changed: a head from before is not the current one.
     fn outdate(&mut self, key: Key) {
         if let Some((_, current)) = self.heads.get_mut(&key) {
             *current = false;
         }
     }
 
-    fn truncate(&mut self, log: &Log<'_>, len: usize) -> Verdict {
+    fn truncate(&mut self, log: &TestLog<'_>, len: usize) -> CheckResult {
         let result = log.truncate(len);
         match self.logs.get_mut(&log.ids()) {
-            None => same(&kind(&result), &"NotFound", "truncating what is not there"),
+            None => ensure_same(&kind(&result), &"NotFound", "truncate of an unknown segment"),
             Some(entries) if len > entries.len() => {
-                same(&kind(&result), &"Corrupt", "truncating past the end")
+                ensure_same(&kind(&result), &"Corrupt", "truncate past the end")
             }
             Some(entries) => {
                 let changed = len < entries.len();
@@ -220,13 +218,18 @@ impl Model {
                 if changed {
                     self.outdate(log.ids());
                 }
-                same(&kind(&result), &"Ok", "truncating")
+                ensure_same(&kind(&result), &"Ok", "truncate")
             }
         }
     }
 
-    /// The head to expect: the present one, or one that was true before and may not be any more.
-    fn expected(&mut self, log: &Log<'_>, stale: bool) -> Result<(Option<Head>, bool), Failure> {
+    /// Returns the head to pass as the expected one, and whether it is current. If `stale` is set, it is
+    /// a head from before.
+    fn expected(
+        &mut self,
+        log: &TestLog<'_>,
+        stale: bool,
+    ) -> Result<(Option<Head>, bool), CheckError> {
         let epochs = log.store.capabilities().has(Capability::Epoch);
         let known = self.heads.get(&log.ids()).copied();
         if let (true, true, Some((head, current))) = (stale, epochs, known) {
@@ -239,14 +242,14 @@ impl Model {
         Ok((head, true))
     }
 
-    fn append_if(&mut self, log: &Log<'_>, stale: bool, len: usize) -> Verdict {
+    fn append_if(&mut self, log: &TestLog<'_>, stale: bool, len: usize) -> CheckResult {
         let (head, current) = self.expected(log, stale)?;
         let result = log.append_if(head, &numbered(0..len));
         if unsupported(&result) {
             return Ok(());
         }
         if !current {
-            return same(&kind(&result), &"Conflict", "append_if with an old head");
+            return ensure_same(&kind(&result), &"Conflict", "append_if with an old head");
         }
         let new = result?;
         let key = log.ids();
@@ -258,25 +261,25 @@ impl Model {
         Ok(())
     }
 
-    fn truncate_if(&mut self, log: &Log<'_>, stale: bool, len: usize) -> Verdict {
+    fn truncate_if(&mut self, log: &TestLog<'_>, stale: bool, len: usize) -> CheckResult {
         let (Some(head), current) = self.expected(log, stale)? else { return Ok(()) };
         let result = log.truncate_if(head, len);
         if unsupported(&result) {
             return Ok(());
         }
         if !current {
-            return same(&kind(&result), &"Conflict", "truncate_if with an old head");
+            return ensure_same(&kind(&result), &"Conflict", "truncate_if with an old head");
         }
         let entries = self.logs.entry(log.ids()).or_default();
         if len > entries.len() {
-            return same(&kind(&result), &"Corrupt", "truncate_if past the end");
+            return ensure_same(&kind(&result), &"Corrupt", "truncate_if past the end");
         }
         entries.truncate(len);
         self.heads.insert(log.ids(), (result?, true));
         Ok(())
     }
 
-    fn delete(&mut self, log: &Log<'_>) -> Verdict {
+    fn delete(&mut self, log: &TestLog<'_>) -> CheckResult {
         let result = log.delete();
         if unsupported(&result) {
             return Ok(());
@@ -284,10 +287,10 @@ impl Model {
         let key = log.ids();
         self.outdate(key);
         let (log, traced) = (self.logs.remove(&key), self.traced.remove(&key));
-        same(&result?, &(log.is_some() || traced.is_some()), "whether there was anything to delete")
+        ensure_same(&result?, &(log.is_some() || traced.is_some()), "whether anything was deleted")
     }
 
-    fn delete_session(&mut self, store: &Recorded, session_id: SessionId) -> Verdict {
+    fn delete_session(&mut self, store: &RecordingStore, session_id: SessionId) -> CheckResult {
         let result = store.delete_session(session_id);
         if unsupported(&result) {
             return Ok(());
@@ -298,56 +301,50 @@ impl Model {
         let own = self.heads.iter_mut().filter(|(key, _)| key.0 == session_id);
         own.for_each(|(_, (_, current))| *current = false);
         let there = self.logs.len() + self.traced.len() < before;
-        same(&result?, &there, "whether there was anything to delete")
+        ensure_same(&result?, &there, "whether anything was deleted")
     }
 
-    fn page(&self, log: &Log<'_>, start: usize, bytes: usize) -> Verdict {
+    fn page(&self, log: &TestLog<'_>, start: usize, bytes: usize) -> CheckResult {
         let page = log.page(start, bytes);
         let Some(all) = self.logs.get(&log.ids()) else {
-            return same(&kind(&page), &"NotFound", "a page of what is not there");
+            return ensure_same(&kind(&page), &"NotFound", "a page of an unknown segment");
         };
-        let mut budget = PageBudget::new(bytes);
-        let fits = |entry: &&LogEntry| budget.admits(entry.as_json().len());
-        let expected: Vec<_> = all.iter().skip(start).take_while(fits).cloned().collect();
-        same_entries(&page?.entries, &expected, "a page")
+        let expected = page_of(all, start, bytes);
+        ensure_same_entries(&page?.entries, &expected, "a page")
     }
 
-    fn must_be(&self, log: &Log<'_>) -> Verdict {
+    fn must_be(&self, log: &TestLog<'_>) -> CheckResult {
         match self.logs.get(&log.ids()) {
             Some(entries) => log.must_hold(entries, "the model's log"),
             None => log.must_be_absent("the model has no such segment"),
         }
     }
 
-    /// Everything that can be asked, of every name that a step may have used.
-    fn must_be_all_of(&self, store: &Recorded, ids: &Ids) -> Verdict {
+    /// Compares everything that can be read, for every id that a step may have used.
+    fn must_be_all_of(&self, store: &RecordingStore, ids: &Ids) -> CheckResult {
         for session_id in ids.sessions {
             for segment_id in ids.segments {
-                self.must_be(&Log::known(store, (session_id, segment_id)))?;
+                self.must_be(&TestLog::known(store, (session_id, segment_id)))?;
             }
         }
         for segment_id in ids.segments {
             let holder = store.lookup_session_of(segment_id)?;
-            let any = ids.sessions.iter().any(|&s| self.logs.contains_key(&(s, segment_id)));
-            let right =
-                holder.map_or(!any, |session| self.logs.contains_key(&(session, segment_id)));
-            let wrong = match holder {
-                None => format!("lookup finds no session of {segment_id}, which exists"),
-                Some(session) => {
-                    format!(
-                        "lookup says that session {session} holds {segment_id}, which it does not"
-                    )
-                }
-            };
-            ensure!(right, "{wrong}");
+            let exists = ids.sessions.iter().any(|&s| self.logs.contains_key(&(s, segment_id)));
+            match holder {
+                None => ensure!(!exists, "lookup finds no session of {segment_id}, which exists"),
+                Some(session) => ensure!(
+                    self.logs.contains_key(&(session, segment_id)),
+                    "lookup returns session {session}, which does not hold {segment_id}"
+                ),
+            }
         }
         let mut sessions: Vec<_> = self.logs.keys().rev().map(|key| key.0).collect();
         sessions.dedup();
-        same(&store.list_sessions()?, &sessions, "the model's sessions")
+        ensure_same(&store.list_sessions()?, &sessions, "the model's sessions")
     }
 }
 
-/// The result's kind, as far as the model knows it.
+/// Returns the kind of a result, as far as the model predicts it.
 fn kind<T>(result: &Result<T, StoreError>) -> &'static str {
     match result {
         Ok(_) => "Ok",

@@ -1,19 +1,19 @@
-//! Numbers for what is done at random points: from a seed that a failure tells, so that it can be repeated.
+//! Random numbers from a seed. A failure prints the seed, so that its run can be repeated.
 
 use std::collections::hash_map::RandomState;
 use std::env;
 use std::hash::{BuildHasher, Hasher};
 
-/// The environment variable that gives the seed.
+/// The environment variable that sets the seed.
 pub(crate) const SEED: &str = "SESSION_STORE_CONFORMANCE_SEED";
 
-/// The seed that was asked for, else any.
+/// Returns the seed from the environment, else a random one.
 pub(crate) fn seed() -> u64 {
     let given = env::var(SEED).ok().and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| RandomState::new().build_hasher().finish())
 }
 
-/// Marsaglia's xorshift: enough to choose where to strike.
+/// Marsaglia's xorshift, which is random enough to choose the moment of a kill.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -21,7 +21,7 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,5 +1,5 @@
-//! All checks in one go, and what came of each: for programs that try a store outside of a test binary, and
-//! for those who publish the result.
+//! All checks in one run and their outcomes, for programs that test a store outside of a test binary
+//! and for programs that publish the result.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use crate::check::{Check, Outcome};
 use crate::harness::Harness;
 use crate::list::CHECKS;
 
-/// Runs every check whose id contains `filter`, each on a fresh storage; with an empty filter, all.
-#[must_use]
+/// Runs every check whose id contains `filter`, each on a fresh storage. An empty filter selects all.
 pub fn run_all(harness: &dyn Harness, filter: &str) -> Report {
     let chosen = CHECKS.iter().filter(|check| check.id.contains(filter));
     chosen.map(|check| (check, check.run(harness))).collect()
 }
 
-/// What came of the checks that were run. `Display` is a text for people, [`to_json`](Report::to_json) one
-/// for programs.
+/// The outcomes of the checks that were run. `Display` prints a text for people, and
+/// [`to_json`](Report::to_json) returns one for programs.
+#[must_use]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -25,7 +25,7 @@ pub struct Report {
     pub results: Vec<(&'static Check, Outcome)>,
 }
 
-/// For programs that run the checks one by one, to show how far they are or to stop between two.
+/// For programs that run the checks one by one, to show their progress or to stop between two checks.
 impl FromIterator<(&'static Check, Outcome)> for Report {
     fn from_iter<I: IntoIterator<Item = (&'static Check, Outcome)>>(results: I) -> Self {
         Self { results: results.into_iter().collect() }
@@ -33,22 +33,23 @@ impl FromIterator<(&'static Check, Outcome)> for Report {
 }
 
 impl Report {
-    /// The version of the kit, which a result is worth nothing without.
+    /// The version of the kit. A result holds only for one version of the checks.
     pub const KIT: &'static str = env!("CARGO_PKG_VERSION");
 
-    /// Whether some checks passed and none failed. It says that the store was not caught, not that it is
-    /// right; and nothing about the checks that could not run.
+    /// Returns whether at least one check passed and none failed.
+    ///
+    /// This does not prove that the store is correct, and it ignores the checks that could not run.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.passed() > 0 && self.failed().next().is_none()
     }
 
-    /// The ids of the checks that failed.
+    /// Returns the ids of the checks that failed.
     pub fn failed(&self) -> impl Iterator<Item = &'static str> {
         self.ids(|outcome| matches!(outcome, Outcome::Failed(_)))
     }
 
-    /// The ids of the checks that could not run.
+    /// Returns the ids of the checks that could not run.
     pub fn not_run(&self) -> impl Iterator<Item = &'static str> {
         self.ids(|outcome| matches!(outcome, Outcome::CannotRun(_)))
     }
@@ -61,13 +62,15 @@ impl Report {
         self.ids(|outcome| *outcome == Outcome::Passed).count()
     }
 
-    /// The report as one JSON object: `kit`, the version; `passed`, `failed` and `not_run`, counts; and
-    /// `checks`, a list of objects with `id`, `clause`, `promise`, `outcome` (`passed`, `failed` or
-    /// `not_run`) and, where it did not pass, `message`.
+    /// Returns the report as one JSON object.
+    ///
+    /// Its fields are `kit`, the version; `passed`, `failed` and `not_run`, counts; and `checks`, a list
+    /// of objects with `id`, `clause`, `promise`, `outcome` (`passed`, `failed` or `not_run`) and, if
+    /// the check did not pass, `message`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let checks: Vec<_> =
-            self.results.iter().map(|(check, outcome)| told(check, outcome)).collect();
+            self.results.iter().map(|(check, outcome)| to_value(check, outcome)).collect();
         let report = json!({
             "kit": Self::KIT,
             "passed": self.passed(),
@@ -79,19 +82,19 @@ impl Report {
     }
 }
 
-fn told(check: &Check, outcome: &Outcome) -> Value {
+fn to_value(check: &Check, outcome: &Outcome) -> Value {
     let (outcome, message) = match outcome {
         Outcome::Passed => ("passed", None),
         Outcome::CannotRun(reason) => ("not_run", Some(reason)),
         Outcome::Failed(report) => ("failed", Some(report)),
     };
-    let mut told = json!({
+    let mut value = json!({
         "id": check.id, "clause": check.clause, "promise": check.promise, "outcome": outcome,
     });
     if let Some(message) = message {
-        told["message"] = json!(message);
+        value["message"] = json!(message);
     }
-    told
+    value
 }
 
 impl fmt::Display for Report {

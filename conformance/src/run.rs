@@ -1,114 +1,140 @@
-//! What a check is given: a fresh storage, handles on it, and the trail that they write.
+//! The environment of one check: a fresh storage, handles on it, and the call log that they write.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use crate::failure::{Failure, ensure};
+use session_store_core::{SegmentId, SessionId};
+
+use crate::call_log::CallLog;
+use crate::check_result::{CheckError, ensure};
 use crate::harness::{Harness, Storage};
-use crate::log::Ids;
-use crate::random::Random;
-use crate::recorded::Recorded;
-use crate::remote::Remote;
-use crate::trail::Trail;
+use crate::process::RemoteStore;
+use crate::random::{self, Random};
+use crate::recording::RecordingStore;
 
 /// One run of one check.
 pub(crate) struct Run<'h> {
     harness: &'h dyn Harness,
     storage: Box<dyn Storage>,
-    trail: Arc<Trail>,
+    call_log: Arc<CallLog>,
     seed: OnceLock<u64>,
 }
 
 impl<'h> Run<'h> {
     pub(crate) fn new(harness: &'h dyn Harness) -> Self {
-        Self { harness, storage: harness.fresh(), trail: Arc::default(), seed: OnceLock::new() }
+        Self::with_call_log(harness, Arc::default())
     }
 
-    /// A second storage, which has nothing to do with the first; its operations go to the same trail.
-    pub(crate) fn elsewhere(&self) -> Self {
-        self.trail.record(String::from("a second, fresh storage"));
-        Self {
-            harness: self.harness,
-            storage: self.harness.fresh(),
-            trail: Arc::clone(&self.trail),
-            seed: OnceLock::new(),
-        }
+    fn with_call_log(harness: &'h dyn Harness, call_log: Arc<CallLog>) -> Self {
+        Self { harness, storage: harness.fresh(), call_log, seed: OnceLock::new() }
     }
 
-    /// A new handle on the storage.
-    pub(crate) fn open(&self) -> Result<Recorded, Failure> {
-        Ok(Recorded::new(self.storage.open()?, Arc::clone(&self.trail)))
+    /// Creates a second, independent storage. Its calls go to the same call log.
+    pub(crate) fn second_storage(&self) -> Self {
+        self.call_log.record(String::from("a second, fresh storage"));
+        Self::with_call_log(self.harness, Arc::clone(&self.call_log))
     }
 
-    /// So many handles on the storage.
-    pub(crate) fn open_many(&self, handles: usize) -> Result<Vec<Recorded>, Failure> {
+    /// Opens a new handle on the storage.
+    pub(crate) fn open(&self) -> Result<RecordingStore, CheckError> {
+        Ok(RecordingStore::new(self.storage.open()?, Arc::clone(&self.call_log)))
+    }
+
+    /// Opens several handles on the storage.
+    pub(crate) fn open_many(&self, handles: usize) -> Result<Vec<RecordingStore>, CheckError> {
         (0..handles).map(|_| self.open()).collect()
     }
 
-    /// A process of its own, which has nothing open yet.
-    pub(crate) fn start_process(&self) -> Result<Arc<Remote>, Failure> {
+    /// Starts a process that can open a handle.
+    pub(crate) fn start_process(&self) -> Result<Arc<RemoteStore>, CheckError> {
         self.start(self.helper()?)
     }
 
-    /// A process that can't make a file longer than so many KiB.
-    pub(crate) fn start_confined_process(&self, file_kib: usize) -> Result<Arc<Remote>, Failure> {
+    /// Starts a process that cannot write files longer than `file_kib` KiB.
+    ///
+    /// Its writes past that size fail with `EFBIG`, like writes to a full disk fail with `ENOSPC`.
+    pub(crate) fn start_process_with_file_limit(
+        &self,
+        file_kib: usize,
+    ) -> Result<Arc<RemoteStore>, CheckError> {
         let helper = self.helper()?;
-        let mut confined = Command::new("sh");
-        // The unit of `ulimit -f` is 512 bytes. An ignored signal stays ignored in the program.
+        let mut limited = Command::new("sh");
+        // The unit of `ulimit -f` is 512 bytes. SIGXFSZ would kill the process, so ignore it; an
+        // ignored signal stays ignored after `exec`.
         let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * file_kib);
-        confined.arg("-c").arg(script).arg(helper.get_program()).args(helper.get_args());
+        limited.arg("-c").arg(script).arg(helper.get_program()).args(helper.get_args());
         for (name, value) in helper.get_envs() {
-            value.map(|value| confined.env(name, value));
+            value.map(|value| limited.env(name, value));
         }
-        self.start(confined)
+        self.start(limited)
     }
 
-    fn helper(&self) -> Result<Command, Failure> {
-        self.harness.helper().ok_or_else(|| Failure::new("the harness starts no process"))
+    fn helper(&self) -> Result<Command, CheckError> {
+        self.harness.helper().ok_or_else(|| CheckError::new("the harness has no helper process"))
     }
 
-    fn start(&self, helper: Command) -> Result<Arc<Remote>, Failure> {
-        self.trail.record(format!("another process: {helper:?}"));
-        let started = Remote::start(helper);
-        let lost = |error: io::Error| {
-            Failure::new(format!("the process that a check needs did not come up: {error}"))
-        };
-        started.map(Arc::new).map_err(lost)
+    fn start(&self, helper: Command) -> Result<Arc<RemoteStore>, CheckError> {
+        self.call_log.record(format!("another process: {helper:?}"));
+        let started = RemoteStore::start(helper);
+        let failed =
+            |error: io::Error| CheckError::new(format!("cannot start the helper process: {error}"));
+        started.map(Arc::new).map_err(failed)
     }
 
-    /// The handle that `process` opens on the storage.
-    pub(crate) fn open_in(&self, process: &Arc<Remote>) -> Result<Recorded, Failure> {
+    /// Opens a handle on the storage in `process`.
+    pub(crate) fn open_in(&self, process: &Arc<RemoteStore>) -> Result<RecordingStore, CheckError> {
         process.open(&self.address()?)?;
-        Ok(Recorded::new(Box::new(Arc::clone(process)), Arc::clone(&self.trail)))
+        Ok(RecordingStore::new(Box::new(Arc::clone(process)), Arc::clone(&self.call_log)))
     }
 
-    /// So many handles on the storage, each in a process of its own.
-    pub(crate) fn open_processes(&self, processes: usize) -> Result<Vec<Recorded>, Failure> {
+    /// Opens several handles on the storage, each in its own process.
+    pub(crate) fn open_processes(
+        &self,
+        processes: usize,
+    ) -> Result<Vec<RecordingStore>, CheckError> {
         (0..processes).map(|_| self.open_in(&self.start_process()?)).collect()
     }
 
-    pub(crate) fn address(&self) -> Result<String, Failure> {
-        self.storage.address().ok_or_else(|| Failure::new("the harness names no address"))
+    fn address(&self) -> Result<String, CheckError> {
+        self.storage.address().ok_or_else(|| CheckError::new("the harness has no address"))
     }
 
-    /// Numbers that differ from run to run, unless the seed is given; a failure tells it.
+    /// Returns the folder of the storage.
+    pub(crate) fn folder(&self) -> Result<PathBuf, CheckError> {
+        self.storage.folder().ok_or_else(|| CheckError::new("the harness has no folder"))
+    }
+
+    /// Returns the path of the segment's log.
+    pub(crate) fn log_file(
+        &self,
+        (session_id, segment_id): (SessionId, SegmentId),
+    ) -> Result<PathBuf, CheckError> {
+        let path = self.storage.log_file(session_id, segment_id);
+        path.ok_or_else(|| CheckError::new("the harness has no log file"))
+    }
+
+    /// Returns random numbers. They differ from run to run unless the seed is given; a failure prints
+    /// the seed.
     pub(crate) fn random(&self) -> Random {
-        Random::new(*self.seed.get_or_init(crate::random::seed))
+        Random::new(*self.seed.get_or_init(random::seed))
     }
 
-    /// What is told of a run that failed like this, whose data is kept where the harness can.
-    pub(crate) fn into_story(mut self, failure: &str) -> String {
-        let mut story = self.trail.story(failure);
+    /// Ends a run that failed with `message`: returns the report, and keeps the data if the harness
+    /// can.
+    pub(crate) fn into_failure_report(mut self, message: &str) -> String {
+        let mut report = self.call_log.failure_report(message);
         if let Some(seed) = self.seed.get() {
-            let _ = write!(story, "\nseed: {}={seed}", crate::random::SEED);
+            let _ = write!(report, "\nseed: {}={seed}", random::SEED);
         }
         if let Some(path) = self.storage.keep() {
-            let _ = write!(story, "\ndata: {}", path.display());
+            let _ = write!(report, "\ndata: {}", path.display());
         }
-        story
+        report
     }
 
     pub(crate) fn harness(&self) -> &'h dyn Harness {
@@ -119,28 +145,27 @@ impl<'h> Run<'h> {
         &*self.storage
     }
 
-    pub(crate) fn trail(&self) -> &Trail {
-        &self.trail
+    pub(crate) fn call_log(&self) -> &CallLog {
+        &self.call_log
     }
 
-    /// Damages a stored entry, in the log's file where there is one. No handle may be open.
+    /// Overwrites a stored entry, in the log's file if there is one. No handle may be open.
     pub(crate) fn overwrite(
         &self,
-        (session_id, segment_id): Ids,
+        key: (SessionId, SegmentId),
         index: usize,
         bytes: &[u8],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CheckError> {
         let shown = String::from_utf8_lossy(bytes);
-        self.trail.record(format!("entry {index} overwritten from outside with {shown:?}"));
-        if let Some(done) = self.storage.overwrite(session_id, segment_id, index, bytes) {
+        self.call_log.record(format!("entry {index} overwritten from outside with {shown:?}"));
+        if let Some(done) = self.storage.overwrite(key.0, key.1, index, bytes) {
             return Ok(done?);
         }
-        let path = self.storage.log_file(session_id, segment_id);
-        let path = path.ok_or_else(|| Failure::new("the harness cannot overwrite an entry"))?;
-        let log = std::fs::read(&path)?;
+        let path = self.log_file(key)?;
+        let log = fs::read(&path)?;
         let mut lines: Vec<_> = log.split(|&byte| byte == b'\n').collect();
         ensure!(index < lines.len(), "{} has no line {index}", path.display());
         lines[index] = bytes;
-        Ok(std::fs::write(&path, lines.join(&b'\n'))?)
+        Ok(fs::write(&path, lines.join(&b'\n'))?)
     }
 }

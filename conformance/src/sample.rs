@@ -1,9 +1,9 @@
-//! What the checks store: numbered entries, entries of any size, and every oddity that JSON allows.
+//! Entries that the checks store: numbered ones, ones of any size, and unusual JSON texts.
 
-use session_store_core::{LogEntry, TraceEntry};
+use session_store_core::{LogEntry, PageBudget, TraceEntry};
 
-/// Texts that a careless store changes on the way (E1).
-const ODDITIES: &[&str] = &[
+/// Texts that a store changes if it parses, normalizes or quotes them (E1).
+const ODD_TEXTS: &[&str] = &[
     "{}",
     r#"{"b":1,"a":2,"B":3}"#,
     r#"{"n":[1.0,1e999,-1e-999,9007199254740993,18446744073709551615,-0.0,0,1E+2,1e2,100]}"#,
@@ -20,12 +20,14 @@ const ODDITIES: &[&str] = &[
     r#"{"deep":[[[[[[[[[[{"a":{"b":{"c":[{}]}}}]]]]]]]]]]}"#,
 ];
 
-pub(crate) fn oddities() -> Vec<LogEntry> {
-    ODDITIES.iter().map(|&text| entry(text)).collect()
+/// Returns one log entry for each odd text.
+pub(crate) fn odd_entries() -> Vec<LogEntry> {
+    ODD_TEXTS.iter().map(|&text| entry(text)).collect()
 }
 
+/// Returns one trace entry for each odd text.
 pub(crate) fn odd_traces() -> Vec<TraceEntry> {
-    ODDITIES.iter().map(|&text| trace(text)).collect()
+    ODD_TEXTS.iter().map(|&text| trace(text)).collect()
 }
 
 pub(crate) fn entry(text: impl Into<String>) -> LogEntry {
@@ -36,22 +38,33 @@ pub(crate) fn trace(text: impl Into<String>) -> TraceEntry {
     TraceEntry::from_json(text).expect("a sample is one JSON object")
 }
 
-/// `{"n":from}` and so on.
+/// Returns the entries `{"n":0}`, `{"n":1}` and so on for the given numbers.
 pub(crate) fn numbered(numbers: std::ops::Range<usize>) -> Vec<LogEntry> {
     numbers.map(|n| entry(format!(r#"{{"n":{n}}}"#))).collect()
 }
 
+/// Returns the trace entries `{"t":0}`, `{"t":1}` and so on for the given numbers.
 pub(crate) fn numbered_traces(numbers: std::ops::Range<usize>) -> Vec<TraceEntry> {
     numbers.map(|n| trace(format!(r#"{{"t":{n}}}"#))).collect()
 }
 
-/// The entry number `n` of a writer, padded by `padding` bytes.
+/// Returns entry number `n` of a writer, with `padding` bytes of text.
 pub(crate) fn signed(writer: usize, n: usize, padding: usize) -> LogEntry {
     entry(format!(r#"{{"w":{writer},"n":{n},"p":"{}"}}"#, "x".repeat(padding)))
 }
 
-/// Paddings up to 64 KiB, mostly small, none a multiple of a page: aligned ones hide torn entries.
+/// Returns a padding of up to 64 KiB, mostly a small one.
+///
+/// No padding is a multiple of a page, because writes that end at a page boundary can hide a torn
+/// entry.
 pub(crate) fn odd_padding(n: usize) -> usize {
     const PADDINGS: [usize; 8] = [1, 13, 4_093, 0, 257, 16_381, 31, 65_521];
     PADDINGS[n % PADDINGS.len()]
+}
+
+/// Returns what a page of `max_bytes` from entry `start` on must hold.
+pub(crate) fn page_of(entries: &[LogEntry], start: usize, max_bytes: usize) -> Vec<LogEntry> {
+    let mut budget = PageBudget::new(max_bytes);
+    let fits = |entry: &&LogEntry| budget.admits(entry.as_json().len());
+    entries.iter().skip(start).take_while(fits).cloned().collect()
 }

@@ -1,13 +1,13 @@
-//! Everything that can be asked of a storage, to be compared with what it answers later.
+//! Everything that a storage returns when it is read, for comparison before and after a call.
 
 use session_store_core::{
     Capability, Head, LogEntry, Pod, PodName, SegmentId, SessionId, Store, StoreError, TraceEntry,
 };
 
-use crate::failure::{Verdict, same};
-use crate::log::Log;
+use crate::check_result::{CheckResult, ensure_same};
+use crate::test_log::TestLog;
 
-/// What a storage holds, as one handle sees it.
+/// The contents of a storage, read through one handle.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Snapshot {
     sessions: Vec<SessionId>,
@@ -30,18 +30,18 @@ impl Snapshot {
         let mut segments = Vec::new();
         for &session_id in &sessions {
             for segment_id in store.list_segments(session_id)? {
-                segments.push(Segment::of(Log { store, session_id, segment_id })?);
+                segments.push(Segment::of(TestLog { store, session_id, segment_id })?);
             }
         }
         Ok(Self { sessions, segments, pods: pods_of(store)? })
     }
 
-    /// Fails unless `store` still shows the same.
-    pub(crate) fn must_be_what(&self, store: &dyn Store, promise: &str) -> Verdict {
-        same(&Self::of(store)?, self, promise)
+    /// Fails unless `store` still has the same contents.
+    pub(crate) fn must_be_unchanged_in(&self, store: &dyn Store, context: &str) -> CheckResult {
+        ensure_same(&Self::of(store)?, self, context)
     }
 
-    /// The same without heads, whose tokens a backend may renew when it is opened again.
+    /// Removes the heads, because a backend may renew their tokens when the storage is reopened.
     pub(crate) fn without_heads(mut self) -> Self {
         self.segments.iter_mut().for_each(|segment| segment.head = None);
         self
@@ -49,7 +49,7 @@ impl Snapshot {
 }
 
 impl Segment {
-    fn of(log: Log<'_>) -> Result<Self, StoreError> {
+    fn of(log: TestLog<'_>) -> Result<Self, StoreError> {
         let readable = log.store.capabilities().has(Capability::ReadTraces);
         Ok(Self {
             id: log.segment_id,

@@ -1,4 +1,4 @@
-//! The checks as tests: `conformance_tests!`, and what its expansion calls.
+//! The checks as tests: `conformance_tests!` and the functions that its expansion calls.
 
 use std::env;
 use std::path::Path;
@@ -9,23 +9,25 @@ use session_store_core::{Store, StoreError};
 use crate::check::{Check, Outcome};
 use crate::harness::{Harness, Storage};
 use crate::list::CHECKS;
-use crate::need::Need;
 use crate::report::run_all;
+use crate::requirement::Requirement;
 
-/// Makes one `#[test]` of each check of the kit.
+/// Defines one `#[test]` for each check of the kit.
 ///
-/// `harness` is an expression that gives a [`Harness`](crate::Harness): a closure, most often. `skip` names
-/// what is missing here, so that the checks that need it can't run, or a single check, each with the reason;
-/// those checks are reported as ignored. A check that can't run and is not listed fails, and so does the test
-/// `every_skip_is_needed` when something that is listed is there, or a check that is listed would pass.
+/// `harness` is an expression of a type that implements [`Harness`](crate::Harness), usually a closure.
+/// `skip` lists requirements that the store or the harness does not meet, and single checks, each with a
+/// reason. The tests of those checks are ignored with that reason. A check that cannot run and is not
+/// listed fails. The test `every_skip_is_needed` fails if a listed requirement is met or a listed check
+/// passes.
 ///
-/// What can be missing, by the [`Need`](crate::Need) that it is:
+/// These are the names of the [`Requirement`](crate::Requirement)s:
 ///
-/// - what a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`; `own_batches` for one of
-///   `atomic_batch` and `conditional_append`; and that it keeps `pods`. An operation that is not declared is
-///   nothing to skip: its checks demand `Unsupported`;
-/// - what a [`Storage`](crate::Storage) implements: `folder`, `log_file`, `overwrite`, `raise_format`,
-///   `open_missing`; `process` for an address that another process can open, `files` if that is a path.
+/// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
+///   `own_batches` is met by `atomic_batch` or `conditional_append`, and `pods` by a store that keeps
+///   pods. Operations cannot be skipped: if one is not declared, its checks require `Unsupported`.
+/// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `raise_format`,
+///   `open_missing`. `process` is met by an address that another process can open, and `files` by an
+///   address that is a path.
 ///
 /// ```
 /// mod conformance {
@@ -38,7 +40,7 @@ use crate::report::run_all;
 ///         },
 ///         skip: {
 ///             persistent: "a store in memory ends with its last handle",
-///             // and so on: the tests that fail say what belongs here
+///             // and so on: the tests that fail name the requirements to list here
 ///         },
 ///     }
 /// }
@@ -48,42 +50,44 @@ macro_rules! conformance_tests {
     (harness: $harness:expr $(, skip: { $($skip:ident: $reason:literal),* $(,)? })? $(,)?) => {
         $crate::conformance_tests! { @tests ($) $harness, { $($($skip: $reason),*)? } }
     };
-    // A macro that is made here can't name its own fragments with a `$` of this one, so it gets a `$` as a token.
+    // The inner macro needs `$` for its own fragments, but this macro would expand a `$` that is written
+    // here. So pass a `$` as a token, and write it as `$d`.
     (@tests ($d:tt) $harness:expr, { $($skip:ident: $reason:literal),* }) => {
-        macro_rules! in_tests {
+        macro_rules! test_harness {
             () => {
-                $crate::InTests::new($harness, concat!(module_path!(), "::in_another_process"))
+                $crate::TestHarness::new($harness, concat!(module_path!(), "::in_another_process"))
             };
         }
 
-        // A check by its name and what it needs: skipped as that, or for the first need that is; else a test.
+        // Takes the id of a check and its requirements. The test is ignored if the id or one of the
+        // requirements is listed under `skip`. The rules try the requirements one after another.
         macro_rules! conformance_test {
-            $((@ $skip [$d($d need:ident)*]) => {
+            $((@ $skip [$d($d requirement:ident)*]) => {
                 conformance_test! { @ignored $skip $reason }
             };)*
-            $((@ $d check:ident [$skip $d($d need:ident)*]) => {
+            $((@ $d check:ident [$skip $d($d requirement:ident)*]) => {
                 conformance_test! { @ignored $d check $reason }
             };)*
-            (@ $d check:ident [$d need:ident $d($d needs:ident)*]) => {
-                conformance_test! { @ $d check [$d($d needs)*] }
+            (@ $d check:ident [$d requirement:ident $d($d others:ident)*]) => {
+                conformance_test! { @ $d check [$d($d others)*] }
             };
             (@ $d check:ident []) => {
                 #[test]
                 fn $d check() {
-                    $crate::assert_holds(&in_tests!(), stringify!($d check));
+                    $crate::assert_holds(&test_harness!(), stringify!($d check));
                 }
             };
             (@ignored $d check:ident $d reason:literal) => {
                 #[test]
                 #[ignore = $d reason]
                 fn $d check() {
-                    $crate::assert_holds(&in_tests!(), stringify!($d check));
+                    $crate::assert_holds(&test_harness!(), stringify!($d check));
                 }
             };
             ($d($d module:ident {
-                $d($d check:ident $d clause:ident [$d($d need:ident),*] $d promise:literal;)*
+                $d($d check:ident $d clause:ident [$d($d requirement:ident),*] $d promise:literal;)*
             })*) => {
-                $d($d(conformance_test! { @ $d check [$d($d need)*] })*)*
+                $d($d(conformance_test! { @ $d check [$d($d requirement)*] })*)*
             };
         }
 
@@ -91,26 +95,26 @@ macro_rules! conformance_tests {
 
         #[test]
         fn every_skip_is_needed() {
-            $crate::assert_skips_are_needed(&in_tests!(), &[$(stringify!($skip)),*]);
+            $crate::assert_skips_are_needed(&test_harness!(), &[$(stringify!($skip)),*]);
         }
 
         $crate::model_test! { $harness }
 
         #[test]
-        #[ignore = "the report, on request: cargo test -- --ignored --nocapture report"]
+        #[ignore = "prints the whole report: cargo test -- --ignored --nocapture report"]
         fn report() {
-            $crate::write_report(&in_tests!(), module_path!());
+            $crate::write_report(&test_harness!(), module_path!());
         }
 
         #[test]
-        #[ignore = "what checks run in processes of their own"]
+        #[ignore = "a helper process that the checks start"]
         fn in_another_process() {
-            $crate::serve(&$harness).expect("the process that started this one listens");
+            $crate::serve(&$harness).expect("the process that started this one reads its replies");
         }
     };
 }
 
-/// The test of the model, where the kit has one.
+/// Defines the test against the model.
 #[cfg(feature = "model")]
 #[doc(hidden)]
 #[macro_export]
@@ -118,14 +122,14 @@ macro_rules! model_test {
     ($harness:expr) => {
         #[test]
         fn agrees_with_the_model() {
-            if let Err(story) = $crate::agrees_with_the_model(&$harness) {
-                panic!("{story}");
+            if let Err(report) = $crate::agrees_with_the_model(&$harness) {
+                panic!("{report}");
             }
         }
     };
 }
 
-/// The test of the model, where the kit has one.
+/// Defines nothing, because the kit was built without the model.
 #[cfg(not(feature = "model"))]
 #[doc(hidden)]
 #[macro_export]
@@ -133,21 +137,22 @@ macro_rules! model_test {
     ($harness:expr) => {};
 }
 
-/// A harness in a test program, whose processes are started anew as one of its tests.
+/// A harness in a test program. Its helper process is the same program, and runs one ignored test.
 #[derive(Debug)]
-pub struct InTests<H> {
+pub struct TestHarness<H> {
     harness: H,
     test: &'static str,
 }
 
-impl<H: Harness> InTests<H> {
-    /// `test` is the path, crate included, of a test that calls [`serve`](crate::serve).
+impl<H: Harness> TestHarness<H> {
+    /// Creates the harness. `test` is the path of a test that calls [`serve`](crate::serve), with the
+    /// name of the crate.
     pub fn new(harness: H, test: &'static str) -> Self {
         Self { harness, test }
     }
 }
 
-impl<H: Harness> Harness for InTests<H> {
+impl<H: Harness> Harness for TestHarness<H> {
     fn fresh(&self) -> Box<dyn Storage> {
         self.harness.fresh()
     }
@@ -168,65 +173,62 @@ fn check(id: &str) -> Option<&'static Check> {
     CHECKS.iter().find(|check| check.id == id)
 }
 
-/// Runs the check of that id.
+/// Runs the check with that id.
 ///
 /// # Panics
-/// If the store fails it, or it can't run.
+/// If the check fails or cannot run.
 #[track_caller]
 pub fn assert_holds(harness: &dyn Harness, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
     match check.run(harness) {
         Outcome::Passed => {}
         Outcome::CannotRun(reason) => {
-            let missing = |need: &&Need| need.is_missing(harness).unwrap_or(false);
-            let need = check.needs.iter().find(missing);
-            let word = need.map_or_else(|| id.to_owned(), ToString::to_string);
-            let methods = need.and_then(|need| need.methods());
+            let missing = |required: &&Requirement| required.is_missing(harness).unwrap_or(false);
+            let requirement = check.requires.iter().find(missing);
+            let name = requirement.map_or_else(|| id.to_owned(), ToString::to_string);
+            let methods = requirement.and_then(|requirement| requirement.methods());
             let or = methods.map(|methods| format!("implement {methods}, or ")).unwrap_or_default();
-            panic!(
-                "{check}\ncannot run here: {reason}; {or}list {word} under skip, with the reason"
-            )
+            panic!("{check}\ncannot run: {reason}; {or}list {name} under skip with a reason")
         }
         Outcome::Failed(report) => panic!("{report}"),
     }
 }
 
-/// The environment variable that names a folder for reports.
+/// The environment variable for the folder of reports.
 const REPORTS: &str = "SESSION_STORE_CONFORMANCE_REPORTS";
 
-/// Runs all checks and prints the report; writes it as JSON too, named after the test's module, into the
-/// folder that `SESSION_STORE_CONFORMANCE_REPORTS` names.
+/// Runs all checks and prints the report. If `SESSION_STORE_CONFORMANCE_REPORTS` is set, the function
+/// also writes the report as JSON to that folder, in a file with the name of the test's module.
 ///
 /// # Panics
-/// If that folder can't be written.
+/// If the file cannot be written.
 pub fn write_report(harness: &dyn Harness, module: &str) {
     let report = run_all(harness, "");
     println!("{report}");
     if let Some(folder) = env::var_os(REPORTS) {
         let file = Path::new(&folder).join(format!("{}.json", module.replace("::", "-")));
         std::fs::write(&file, report.to_json())
-            .unwrap_or_else(|error| panic!("{} can't be written: {error}", file.display()));
+            .unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
     }
 }
 
-/// Looks whether what a test module skips, checks or what they need, must be skipped.
+/// Checks that each name in a `skip` list must be there.
 ///
 /// # Panics
-/// If one of the checks passes, or something is there; if a name is neither.
+/// If a listed check passes, a listed requirement is met, or a name is neither.
 #[track_caller]
 pub fn assert_skips_are_needed(harness: &dyn Harness, skipped: &[&str]) {
     for name in skipped {
         if let Some(check) = check(name) {
             let passes = check.run(harness) == Outcome::Passed;
-            assert!(!passes, "skip names {name}, which passes: take it off the list");
-        } else if let Some(need) = Need::named(name) {
-            let missing = need.is_missing(harness);
-            let missing = missing.unwrap_or_else(|error| panic!("a fresh storage: {error}"));
-            assert!(missing, "skip names {name}, which is not missing: take it off the list");
+            assert!(!passes, "skip lists {name}, which passes: remove it from the list");
+        } else if let Some(requirement) = Requirement::named(name) {
+            let missing = requirement.is_missing(harness);
+            let missing =
+                missing.unwrap_or_else(|error| panic!("cannot open a fresh storage: {error}"));
+            assert!(missing, "skip lists {name}, which is met: remove it from the list");
         } else {
-            panic!(
-                "skip names {name}, which is no check of the kit and nothing that a check needs"
-            );
+            panic!("skip lists {name}, which is neither a check nor a requirement of the kit");
         }
     }
 }

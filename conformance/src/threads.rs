@@ -1,24 +1,25 @@
-//! Forced races: threads that start together, and a watcher beside a worker.
+//! Concurrent threads: several that start at the same moment, and a writer beside a reader.
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::failure::{Failure, Verdict};
+use crate::check_result::{CheckError, CheckResult};
 
-/// Runs `job(0)` to `job(threads - 1)` at the same moment, and returns what they return, in that order.
+/// Runs `job(0)` to `job(threads - 1)` at the same moment and returns their results in that order.
 pub(crate) fn race<T: Send>(
     threads: usize,
-    job: impl Fn(usize) -> Result<T, Failure> + Sync,
-) -> Result<Vec<T>, Failure> {
+    job: impl Fn(usize) -> Result<T, CheckError> + Sync,
+) -> Result<Vec<T>, CheckError> {
     let (ready, job) = (&AtomicUsize::new(0), &job);
     thread::scope(|scope| {
         let started = |index| {
             scope.spawn(move || {
                 ready.fetch_add(1, SeqCst);
-                // A thread that sleeps wakes up when a short call of the others is long over.
-                wait_while(|| ready.load(SeqCst) < threads);
+                // Spin instead of blocking on a barrier. To wake a blocked thread takes longer than a
+                // short call, so the calls of the threads would not overlap.
+                yield_while(|| ready.load(SeqCst) < threads);
                 job(index)
             })
         };
@@ -30,73 +31,80 @@ pub(crate) fn race<T: Send>(
     })
 }
 
-/// How often each side of [`during`] acts at least.
+/// How many times the writer writes and the reader reads in [`write_while_reading`] at least.
 const TIMES: usize = 40;
 
-/// How often each side of [`during`] may act for each time that the other does: an odd number, so that a
-/// worker who does two things by turns is not always seen after the same one.
+/// How many rounds one side may be ahead for each round of the other side.
+///
+/// The number is odd. A writer that alternates between two states is then read in both of them, even
+/// if the scheduler always runs as many rounds as allowed.
 const PACE: usize = 7;
 
-/// How long one side lets itself be held up, then it acts all the same: in some stores the other waits for it.
-const HELD_UP: Duration = Duration::from_millis(5);
+/// How long one side waits for the other side to catch up. Some stores let a call of one side wait for
+/// a call of the other, so the wait must end.
+const CATCH_UP: Duration = Duration::from_millis(5);
 
-/// Runs `work(0)`, `work(1)` and so on in a thread of its own and `watch` here, each again and again, and
-/// `watch` once more after the last work. Neither gets far ahead, so that they meet on one core too, and a
-/// slow watcher has not ever more to look at.
-pub(crate) fn during(
-    mut work: impl FnMut(usize) -> Verdict + Send,
-    mut watch: impl FnMut() -> Verdict,
-) -> Verdict {
-    let (rounds, looks) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
-    let (worked, failed) = (&AtomicBool::new(false), &AtomicBool::new(false));
+/// Runs `write(0)`, `write(1)` and so on in a second thread, and `read` in this thread, repeatedly.
+/// `read` also runs once after the last write.
+///
+/// Neither side gets far ahead. The calls therefore overlap on a single core too, and the log does not
+/// grow faster than a slow reader can read it.
+pub(crate) fn write_while_reading(
+    mut write: impl FnMut(usize) -> CheckResult + Send,
+    mut read: impl FnMut() -> CheckResult,
+) -> CheckResult {
+    let (writes, reads) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+    let (write_ended, read_ended) = (&AtomicBool::new(false), &AtomicBool::new(false));
     thread::scope(|scope| {
-        let worker = scope.spawn(move || {
-            let _raised = RaiseAtEnd(worked);
+        let writer = scope.spawn(move || {
+            let _flag = SetOnDrop(write_ended);
             for round in 0.. {
-                hold_up_while(|| round > PACE * looks.load(SeqCst) && !failed.load(SeqCst));
-                let enough = round >= TIMES && looks.load(SeqCst) >= TIMES;
-                if enough || failed.load(SeqCst) {
+                catch_up_while(|| round > PACE * reads.load(SeqCst) && !read_ended.load(SeqCst));
+                let enough = round >= TIMES && reads.load(SeqCst) >= TIMES;
+                if enough || read_ended.load(SeqCst) {
                     break;
                 }
-                work(round)?;
-                rounds.store(round + 1, SeqCst);
+                write(round)?;
+                writes.store(round + 1, SeqCst);
             }
             Ok(())
         });
-        let _stopped = RaiseAtEnd(failed);
+        let _flag = SetOnDrop(read_ended);
         loop {
-            hold_up_while(|| {
-                looks.load(SeqCst) > PACE * rounds.load(SeqCst) + PACE && !worked.load(SeqCst)
+            catch_up_while(|| {
+                let most = PACE * writes.load(SeqCst) + PACE;
+                reads.load(SeqCst) > most && !write_ended.load(SeqCst)
             });
-            let last = worked.load(SeqCst);
-            // Counted before it begins, so that the worker goes on while the watcher looks.
-            looks.fetch_add(1, SeqCst);
-            watch()?;
+            let last = write_ended.load(SeqCst);
+            // Count the read before it begins, so that the writer writes while the reader reads.
+            reads.fetch_add(1, SeqCst);
+            read()?;
             thread::yield_now();
             if last {
-                return worker.join().unwrap_or_else(|cause| panic::resume_unwind(cause));
+                return writer.join().unwrap_or_else(|cause| panic::resume_unwind(cause));
             }
         }
     })
 }
 
-/// As [`wait_while`], but not for ever.
-fn hold_up_while(ahead: impl Fn() -> bool) {
+/// Runs other threads while the condition holds, for at most [`CATCH_UP`].
+fn catch_up_while(condition: impl Fn() -> bool) {
     let since = Instant::now();
-    wait_while(|| ahead() && since.elapsed() < HELD_UP);
+    yield_while(|| condition() && since.elapsed() < CATCH_UP);
 }
 
-/// Lets other threads run while the condition holds.
-pub(crate) fn wait_while(ahead: impl Fn() -> bool) {
-    while ahead() {
+/// Runs other threads while the condition holds.
+pub(crate) fn yield_while(condition: impl Fn() -> bool) {
+    while condition() {
         thread::yield_now();
     }
 }
 
-/// Raises its flag when dropped, so that a failure or a panic of one side ends the other too.
-pub(crate) struct RaiseAtEnd<'a>(pub(crate) &'a AtomicBool);
+/// A guard that sets its flag when it is dropped. An error or a panic of one thread then ends the
+/// other threads too.
+pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
-impl Drop for RaiseAtEnd<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, SeqCst);
     }

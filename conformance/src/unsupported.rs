@@ -1,18 +1,18 @@
-//! What a check of an operation becomes where the store does not declare it: the operation answers
-//! `Unsupported`, and nothing changes.
+//! The test of an operation that a store does not declare: the operation must return `Unsupported` and
+//! change nothing.
 
 use session_store_core::{Capability, Head, StoreError};
 
-use crate::failure::{Verdict, mismatch};
-use crate::log::Log;
+use crate::check_result::{CheckResult, mismatch};
 use crate::run::Run;
 use crate::sample::{numbered, trace};
 use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
 
-type Attempt = (&'static str, fn(&Log<'_>, Head) -> Result<(), StoreError>);
+type NamedCall = (&'static str, fn(&TestLog<'_>, Head) -> Result<(), StoreError>);
 
-/// The calls that `operation` covers; none for a guarantee.
-pub(crate) fn attempts(operation: Capability) -> &'static [Attempt] {
+/// Returns the calls that belong to `operation`. A guarantee has none.
+pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
     match operation {
         Capability::ConditionalAppend => &[
             ("append_if", |log, head| log.append_if(Some(head), &numbered(9..10)).map(drop)),
@@ -29,21 +29,22 @@ pub(crate) fn attempts(operation: Capability) -> &'static [Attempt] {
     }
 }
 
-/// Fails unless every call of `operation` is refused for want of that capability, without effect.
-pub(crate) fn must_be_refused(run: &Run<'_>, operation: Capability) -> Verdict {
+/// Fails unless every call of `operation` returns `Unsupported` for that capability and changes
+/// nothing.
+pub(crate) fn must_be_unsupported(run: &Run<'_>, operation: Capability) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     log.trace(&trace(r#"{"t":0}"#))?;
     let (head, before) = (log.known_head()?, Snapshot::of(&store)?);
-    for (name, attempt) in attempts(operation) {
-        match attempt(&log, head) {
+    for (name, call) in calls_of(operation) {
+        match call(&log, head) {
             Err(StoreError::Unsupported { capability, .. }) if capability == operation => {}
             other => {
-                let promise = format!("{name} without the capability {operation}");
-                let expected = format!("Unsupported for want of {operation}");
-                return Err(mismatch(&promise, &expected, &format!("{other:?}")));
+                let context = format!("{name} without the capability {operation}");
+                let expected = format!("Unsupported for the capability {operation}");
+                return Err(mismatch(&context, &expected, &format!("{other:?}")));
             }
         }
     }
-    before.must_be_what(&store, "an unsupported operation changes nothing")
+    before.must_be_unchanged_in(&store, "an unsupported operation changes nothing")
 }

@@ -1,273 +1,274 @@
-//! A: appends are ordered, seen at once, whole, and stay apart.
+//! A: appends are ordered, whole and visible immediately, and segments do not mix.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use session_store_core::{LogEntry, Store, StoreError};
 
-use crate::failure::{Failure, Verdict, ensure, ensure_err, same, same_entries};
-use crate::log::Log;
+use crate::check_result::{
+    CheckError, CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries,
+};
+use crate::history::Effect;
 use crate::run::Run;
 use crate::sample::{entry, numbered, numbered_traces, odd_padding, signed};
 use crate::snapshot::Snapshot;
-use crate::threads::{during, race};
+use crate::test_log::TestLog;
+use crate::threads::{race, write_while_reading};
 
 const WRITERS: usize = 4;
 
-pub(crate) fn a1_order_of_one_writer(run: &Run<'_>) -> Verdict {
+pub(crate) fn a1_order_of_one_writer(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     log.append_each(&numbered(0..300))?;
-    log.must_hold(&numbered(0..300), "entries come back in the order of their appends")
+    log.must_hold(&numbered(0..300), "the entries in the order of their appends")
 }
 
-pub(crate) fn a1_order_over_two_handles(run: &Run<'_>) -> Verdict {
+pub(crate) fn a1_order_over_two_handles(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
-    let log = Log::new(&handles[0]);
+    let log = TestLog::new(&handles[0]);
     for (n, entry) in numbered(0..40).iter().enumerate() {
         log.through(&handles[n % 2]).append(entry)?;
     }
     for handle in &handles {
-        same_entries(&log.through(handle).entries()?, &numbered(0..40), "two handles, one writer")?;
+        ensure_same_entries(
+            &log.through(handle).entries()?,
+            &numbered(0..40),
+            "one writer on two handles",
+        )?;
     }
     Ok(())
 }
 
-pub(crate) fn a1_equal_entries_are_all_kept(run: &Run<'_>) -> Verdict {
+pub(crate) fn a1_equal_entries_are_all_kept(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let same = vec![entry(r#"{"kind":"turn_end"}"#); 5];
     log.append_each(&same)?;
     log.append_all(&same)?;
-    log.must_hold(&[same.clone(), same].concat(), "an equal entry is another entry")
+    log.must_hold(&[same.clone(), same].concat(), "equal entries are all stored")
 }
 
-pub(crate) fn a2_first_append_creates(run: &Run<'_>) -> Verdict {
+pub(crate) fn a2_first_append_creates(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     log.must_be_absent("before the first append")?;
     log.append(&numbered(0..1)[0])?;
     log.must_hold(&numbered(0..1), "the first append creates the segment")?;
-    same(&log.lookup()?, &Some(log.session_id), "the first append creates the session")?;
+    ensure_same(&log.lookup()?, &Some(log.session_id), "the first append creates the session")?;
     let batch = log.sibling();
     batch.append_all(&numbered(0..2))?;
     batch.must_hold(&numbered(0..2), "the first batch creates the segment")
 }
 
-pub(crate) fn a3_append_is_seen_at_once(run: &Run<'_>) -> Verdict {
+pub(crate) fn a3_append_is_seen_at_once(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
-    let log = Log::new(&writer);
+    let log = TestLog::new(&writer);
     let seen = log.through(&reader);
     seen.must_be_absent("before the first append")?;
     for n in 0..10 {
         log.append(&numbered(n..n + 1)[0])?;
-        seen.must_hold(&numbered(0..n + 1), "another handle sees an acknowledged append")?;
+        seen.must_hold(&numbered(0..n + 1), "another handle reads an acknowledged append")?;
     }
     log.append_all(&numbered(10..15))?;
-    seen.must_hold(&numbered(0..15), "another handle sees an acknowledged batch")?;
-    same(&seen.lookup()?, &Some(log.session_id), "another handle finds the session")
+    seen.must_hold(&numbered(0..15), "another handle reads an acknowledged batch")?;
+    ensure_same(&seen.lookup()?, &Some(log.session_id), "another handle finds the session")
 }
 
-pub(crate) fn a3_changes_are_seen_at_once(run: &Run<'_>) -> Verdict {
+pub(crate) fn a3_changes_are_seen_at_once(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
-    let log = Log::with(&writer, &numbered(0..5))?;
+    let log = TestLog::with(&writer, &numbered(0..5))?;
     let seen = log.through(&reader);
     seen.must_hold(&numbered(0..5), "before the changes")?;
     log.truncate(3)?;
-    seen.must_hold(&numbered(0..3), "another handle sees a truncate")?;
+    seen.must_hold(&numbered(0..3), "another handle reads a truncate")?;
     log.create(&numbered(20..24))?;
-    seen.must_hold(&numbered(20..24), "another handle sees a replaced log")?;
+    seen.must_hold(&numbered(20..24), "another handle reads a replaced log")?;
     log.create(&[])?;
-    seen.must_hold(&[], "another handle sees an emptied log")?;
+    seen.must_hold(&[], "another handle reads an emptied log")?;
     let created = log.sibling();
     created.create(&numbered(0..2))?;
-    created.through(&reader).must_hold(&numbered(0..2), "another handle sees a created log")
+    created.through(&reader).must_hold(&numbered(0..2), "another handle reads a created log")
 }
 
-pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> Verdict {
+pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
-    let log = Log::new(&writer);
+    let log = TestLog::new(&writer);
     let acknowledged = AtomicUsize::new(0);
     let write = |n| {
         log.append(&numbered(n..n + 1)[0])?;
         acknowledged.store(n + 1, SeqCst);
         Ok(())
     };
-    during(write, || {
+    write_while_reading(write, || {
         let least = acknowledged.load(SeqCst);
         if least == 0 {
             return Ok(());
         }
         let found = log.through(&reader).entries()?.len();
-        ensure!(found >= least, "{least} appends were acknowledged, a reader then found {found}");
+        ensure!(
+            found >= least,
+            "{least} appends were acknowledged, but a later read returned {found} entries"
+        );
         Ok(())
     })
 }
 
-/// What each of two threads for each writer appends. It is made once, since in a debug build making it takes
-/// longer than storing it.
-static WRITTEN: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
+/// The entries that each thread appends, two threads for each handle. They are built once, because in
+/// a debug build this takes longer than to store them.
+static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
     let own = |writer| (0..24).map(|n| signed(writer, n, odd_padding(n + writer))).collect();
     (0..WRITERS * 2).map(own).collect()
 });
 
-/// What a writer knows of one of its appends.
-enum Told {
-    Acknowledged,
-    Refused,
-    Unknown,
-}
+/// The entries of concurrent appends, each with the effect that its result shows.
+type Appends = Vec<(LogEntry, Effect)>;
 
-/// Each append, and what its caller was told of it.
-type Tally = Vec<(LogEntry, Told)>;
-
-/// Several writers on one new segment at the same time, and what is there after them.
-fn tally(run: &Run<'_>) -> Result<(Vec<LogEntry>, Tally), Failure> {
+/// Lets several writers append to one new segment at the same time. Returns the log after them, and the
+/// appends.
+fn append_concurrently(run: &Run<'_>) -> Result<(Vec<LogEntry>, Appends), CheckError> {
     let handles = run.open_many(WRITERS)?;
-    let log = Log::new(&handles[0]);
-    let told = race(WRITERS * 2, |writer| {
-        // Two threads to a handle, so that both kinds of neighbours race.
+    let log = TestLog::new(&handles[0]);
+    let effects = race(WRITERS * 2, |writer| {
+        // Two threads share a handle, so appends race within a handle and between handles.
         let log = log.through(&handles[writer % WRITERS]);
-        let append = |entry| match log.append(entry) {
-            Ok(()) => Told::Acknowledged,
-            Err(error) if error.is_indeterminate() => Told::Unknown,
-            Err(_) => Told::Refused,
-        };
-        Ok(WRITTEN[writer].iter().map(append).collect::<Vec<_>>())
+        let append = |entry| Effect::of(&log.append(entry));
+        Ok(ENTRIES[writer].iter().map(append).collect::<Vec<_>>())
     })?;
-    let written = WRITTEN.iter().flatten().cloned();
-    Ok((log.entries()?, written.zip(told.into_iter().flatten()).collect()))
+    let written = ENTRIES.iter().flatten().cloned();
+    Ok((log.entries()?, written.zip(effects.into_iter().flatten()).collect()))
 }
 
 fn times(entries: &[LogEntry], entry: &LogEntry) -> usize {
     entries.iter().filter(|other| *other == entry).count()
 }
 
-pub(crate) fn a4_every_entry_once_and_whole(run: &Run<'_>) -> Verdict {
-    let (entries, told) = tally(run)?;
-    for (entry, told) in &told {
-        let found = times(&entries, entry);
-        if matches!(told, Told::Acknowledged) {
-            ensure!(found == 1, "{entry:?} was acknowledged and is there {found} times");
+pub(crate) fn a4_every_entry_once_and_whole(run: &Run<'_>) -> CheckResult {
+    let (log, appends) = append_concurrently(run)?;
+    for (entry, effect) in &appends {
+        let found = times(&log, entry);
+        if *effect == Effect::Applied {
+            ensure!(found == 1, "{entry:?} was acknowledged and is stored {found} times");
         }
     }
-    let foreign = entries.iter().find(|entry| told.iter().all(|(known, _)| known != *entry));
-    ensure!(foreign.is_none(), "an entry that nobody wrote: {foreign:?}");
-    let refused = told.iter().any(|(_, told)| !matches!(told, Told::Acknowledged));
-    ensure!(!refused, "an append failed although nothing but other writers was in its way");
+    let foreign = log.iter().find(|entry| appends.iter().all(|(known, _)| known != *entry));
+    ensure!(foreign.is_none(), "an entry that no writer appended: {foreign:?}");
+    let failed = appends.iter().any(|(_, effect)| *effect != Effect::Applied);
+    ensure!(!failed, "an append failed although there were only other writers");
     Ok(())
 }
 
-pub(crate) fn a4_each_writers_order_is_kept(run: &Run<'_>) -> Verdict {
-    let (entries, told) = tally(run)?;
+pub(crate) fn a4_each_writers_order_is_kept(run: &Run<'_>) -> CheckResult {
+    let (log, appends) = append_concurrently(run)?;
     for writer in 0..WRITERS * 2 {
         let own = format!(r#"{{"w":{writer},"#);
         let is_own = |entry: &&LogEntry| entry.as_json().starts_with(&own);
-        let found: Vec<_> = entries.iter().filter(is_own).cloned().collect();
-        let written = told.iter().map(|(entry, _)| entry).filter(is_own);
+        let found: Vec<_> = log.iter().filter(is_own).cloned().collect();
+        let written = appends.iter().map(|(entry, _)| entry).filter(is_own);
         let expected: Vec<_> = written.filter(|entry| found.contains(entry)).cloned().collect();
-        same_entries(&found, &expected, &format!("writer {writer}'s own order"))?;
+        ensure_same_entries(&found, &expected, &format!("the order of writer {writer}"))?;
     }
     Ok(())
 }
 
-pub(crate) fn a4_first_appends_race(run: &Run<'_>) -> Verdict {
+pub(crate) fn a4_first_appends_race(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(WRITERS)?;
     let first: Vec<_> = (0..WRITERS).map(|writer| signed(writer, 0, 0)).collect();
     for _ in 0..40 {
-        let log = Log::new(&handles[0]);
+        let log = TestLog::new(&handles[0]);
         race(WRITERS, |writer| Ok(log.through(&handles[writer]).append(&first[writer])?))?;
         let entries = log.entries()?;
         for (writer, entry) in first.iter().enumerate() {
             let found = times(&entries, entry);
-            ensure!(found == 1, "writer {writer}'s first append is there {found} times");
+            ensure!(found == 1, "the first append of writer {writer} is stored {found} times");
         }
-        same(&log.listed()?, &true, "a segment that several made at once is listed")?;
+        ensure_same(&log.listed()?, &true, "a segment that several writers created is listed")?;
     }
     Ok(())
 }
 
-pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> Verdict {
+pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(WRITERS)?;
-    let first = Log::new(&handles[0]);
+    let first = TestLog::new(&handles[0]);
     let logs: Vec<_> = (0..WRITERS).map(|_| first.sibling()).collect();
-    // Few large ones, and small ones that take turns quickly.
+    // A few large entries, then many small ones, because short appends alternate more often.
     let small = |writer| (24..100).map(move |n| signed(writer, n, n % 7));
-    let own = |writer: usize| WRITTEN[writer].iter().cloned().chain(small(writer)).collect();
+    let own = |writer: usize| ENTRIES[writer].iter().cloned().chain(small(writer)).collect();
     let written: Vec<Vec<_>> = (0..WRITERS).map(own).collect();
     race(WRITERS, |writer| {
         Ok(logs[writer].through(&handles[writer]).append_each(&written[writer])?)
     })?;
     for (log, written) in logs.iter().zip(&written) {
-        same_entries(&log.entries()?, written, "segments written at the same time do not mix")?;
+        ensure_same_entries(&log.entries()?, written, "a segment that was written beside others")?;
     }
     Ok(())
 }
 
-pub(crate) fn a5_refusals_change_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn a5_refusals_change_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let before = Snapshot::of(&store)?;
     ensure_err!(log.truncate(4), StoreError::Corrupt { .. });
     ensure_err!(log.sibling().truncate(0), StoreError::NotFound(_));
-    before.must_be_what(&store, "a definite error changes nothing")?;
+    before.must_be_unchanged_in(&store, "a definite error changes nothing")?;
     log.append(&numbered(3..4)[0])?;
     log.must_hold(&numbered(0..4), "the append after a refusal works")
 }
 
-pub(crate) fn a5_refused_conditions_change_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn a5_refused_conditions_change_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let (old, _) = (log.known_head()?, log.append(&numbered(3..4)[0])?);
     let before = Snapshot::of(&store)?;
     ensure_err!(log.append_if(Some(old), &numbered(9..12)), StoreError::Conflict { .. });
     ensure_err!(log.append_if(None, &numbered(9..12)), StoreError::Conflict { .. });
     ensure_err!(log.truncate_if(old, 0), StoreError::Conflict { .. });
-    before.must_be_what(&store, "a conflict changes nothing")?;
+    before.must_be_unchanged_in(&store, "a conflict changes nothing")?;
     log.append_if(Some(log.known_head()?), &numbered(4..5))?;
     log.must_hold(&numbered(0..5), "the append after a conflict works")
 }
 
-pub(crate) fn a5_a_definite_error_stored_nothing(run: &Run<'_>) -> Verdict {
-    let (entries, told) = tally(run)?;
-    for (entry, _) in told.iter().filter(|(_, told)| matches!(told, Told::Refused)) {
-        let found = times(&entries, entry);
-        ensure!(found == 0, "the append of {entry:?} failed, and it is there {found} times");
+pub(crate) fn a5_a_definite_error_stored_nothing(run: &Run<'_>) -> CheckResult {
+    let (log, appends) = append_concurrently(run)?;
+    for (entry, _) in appends.iter().filter(|(_, effect)| *effect == Effect::Refused) {
+        let found = times(&log, entry);
+        ensure!(found == 0, "the append of {entry:?} failed, and it is stored {found} times");
     }
     Ok(())
 }
 
-pub(crate) fn a6_never_twice(run: &Run<'_>) -> Verdict {
-    let (entries, told) = tally(run)?;
-    for (entry, _) in &told {
-        let found = times(&entries, entry);
-        ensure!(found <= 1, "{entry:?} was appended by one call and is there {found} times");
+pub(crate) fn a6_never_twice(run: &Run<'_>) -> CheckResult {
+    let (log, appends) = append_concurrently(run)?;
+    for (entry, _) in &appends {
+        let found = times(&log, entry);
+        ensure!(found <= 1, "{entry:?} was appended by one call and is stored {found} times");
     }
     Ok(())
 }
 
-pub(crate) fn a7_batches_are_in_order(run: &Run<'_>) -> Verdict {
+pub(crate) fn a7_batches_are_in_order(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     log.append_all(&numbered(0..100))?;
     log.append_all(&numbered(100..101))?;
     log.append_all(&numbered(101..300))?;
     log.must_hold(&numbered(0..300), "batches come back in order")
 }
 
-pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     log.append_all(&[])?;
     log.must_be_absent("an empty batch creates nothing")?;
-    same(&store.list_sessions()?, &Vec::new(), "an empty batch makes no session")?;
+    ensure_same(&store.list_sessions()?, &Vec::new(), "an empty batch creates no session")?;
     log.append_all(&numbered(0..2))?;
     let before = Snapshot::of(&store)?;
     log.append_all(&[])?;
-    before.must_be_what(&store, "an empty batch changes nothing")
+    before.must_be_unchanged_in(&store, "an empty batch changes nothing")
 }
 
-/// Long enough that no scheduler runs one writer's loop of appends without another's in between.
+/// The entries of one batch. If a store implements a batch as a loop of appends, the loop of so many
+/// appends is interrupted by another writer, whatever the scheduler does.
 const BATCH: usize = 600;
 
 static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
@@ -275,72 +276,79 @@ static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
     (0..WRITERS).map(batch).collect()
 });
 
-pub(crate) fn a7_batches_stay_contiguous(run: &Run<'_>) -> Verdict {
+pub(crate) fn a7_batches_stay_contiguous(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(WRITERS)?;
     for _ in 0..8 {
-        let log = Log::new(&handles[0]);
+        let log = TestLog::new(&handles[0]);
         race(WRITERS, |writer| Ok(log.through(&handles[writer]).append_all(&BATCHES[writer])?))?;
         let entries = log.entries()?;
-        same(&entries.len(), &(WRITERS * BATCH), "every batch is there")?;
+        ensure_same(&entries.len(), &(WRITERS * BATCH), "the entries of all batches")?;
         for found in entries.chunks(BATCH) {
             let Some(batch) = BATCHES.iter().find(|batch| batch[0] == found[0]) else {
-                return Err(Failure::new(format!(
-                    "a batch does not begin where one ended: {:?}",
+                return Err(CheckError::new(format!(
+                    "no batch starts with the entry after a batch: {:?}",
                     found[0]
                 )));
             };
-            same_entries(found, batch, "a batch is contiguous while others write")?;
+            ensure_same_entries(found, batch, "a batch is contiguous while others write")?;
         }
     }
     Ok(())
 }
 
-pub(crate) fn a7_batches_show_whole(run: &Run<'_>) -> Verdict {
+pub(crate) fn a7_batches_show_whole(run: &Run<'_>) -> CheckResult {
     const SMALL: usize = 25;
     let (writer, reader) = (run.open()?, run.open()?);
-    let log = Log::new(&writer);
+    let log = TestLog::new(&writer);
     log.create(&[])?;
     let write = |_| Ok(log.append_all(&numbered(0..SMALL))?);
-    during(write, || {
+    write_while_reading(write, || {
         let found = log.through(&reader).entries()?.len();
-        ensure!(found % SMALL == 0, "a reader found {found} entries of batches of {SMALL}");
+        ensure!(found % SMALL == 0, "a read returned {found} entries of batches of {SMALL}");
         Ok(())
     })
 }
 
-pub(crate) fn a8_one_segment_id_in_two_sessions(run: &Run<'_>) -> Verdict {
+pub(crate) fn a8_one_segment_id_in_two_sessions(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let ours = Log::with(&store, &numbered(0..4))?;
+    let ours = TestLog::with(&store, &numbered(0..4))?;
     let theirs = ours.namesake();
-    theirs.must_be_absent("a segment of another session")?;
+    theirs.must_be_absent("the segment in another session")?;
     theirs.append(&numbered(50..51)[0])?;
     ours.append(&numbered(4..5)[0])?;
-    theirs.must_hold(&numbered(50..51), "two sessions, one segment id")?;
+    theirs.must_hold(&numbered(50..51), "the log in the other session")?;
     theirs.create(&numbered(60..63))?;
-    ours.must_hold(&numbered(0..5), "replacing the one leaves the other")?;
+    ours.must_hold(&numbered(0..5), "the log in the first session after the other was replaced")?;
     ours.truncate(1)?;
-    theirs.must_hold(&numbered(60..63), "truncating the one leaves the other")?;
-    ours.must_hold(&numbered(0..1), "each has its own log")
+    theirs.must_hold(
+        &numbered(60..63),
+        "the log in the other session after the first was truncated",
+    )?;
+    ours.must_hold(&numbered(0..1), "the log in the first session")
 }
 
-pub(crate) fn a8_traces_of_two_sessions(run: &Run<'_>) -> Verdict {
+pub(crate) fn a8_traces_of_two_sessions(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let ours = Log::new(&store);
+    let ours = TestLog::new(&store);
     ours.trace_each(&numbered_traces(0..3))?;
     let theirs = ours.namesake();
-    same_entries(&theirs.traces()?, &[], "another session's trace")?;
+    ensure_same_entries(&theirs.traces()?, &[], "the trace in another session")?;
     theirs.trace_each(&numbered_traces(7..9))?;
-    same_entries(&ours.traces()?, &numbered_traces(0..3), "each session has its own trace")?;
-    same_entries(&theirs.traces()?, &numbered_traces(7..9), "each session has its own trace")
+    ensure_same_entries(&ours.traces()?, &numbered_traces(0..3), "the trace in the first session")?;
+    ensure_same_entries(&theirs.traces()?, &numbered_traces(7..9), "the trace in the other session")
 }
 
-pub(crate) fn a8_deleting_one_leaves_the_other(run: &Run<'_>) -> Verdict {
+pub(crate) fn a8_deleting_one_leaves_the_other(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let ours = Log::with(&store, &numbered(0..4))?;
+    let ours = TestLog::with(&store, &numbered(0..4))?;
     let theirs = ours.namesake();
     theirs.append_all(&numbered(10..12))?;
-    same(&ours.delete()?, &true, "there was something to delete")?;
+    ensure_same(&ours.delete()?, &true, "deleting a segment returns true")?;
     ours.must_be_absent("a deleted segment")?;
-    theirs.must_hold(&numbered(10..12), "deleting the one leaves the other")?;
-    same(&theirs.lookup()?, &Some(theirs.session_id), "the other still holds the segment")
+    theirs.must_hold(&numbered(10..12), "the log in the other session after the delete")?;
+    ensure_same(
+        &theirs.lookup()?,
+        &Some(theirs.session_id),
+        "the session that still holds the segment",
+    )
 }

@@ -1,115 +1,137 @@
-//! D: deleting, and that everything agrees about it at once.
+//! D: deleting, and what all other methods return afterwards.
 
 use session_store_core::{SessionId, Store};
 
-use crate::failure::{Verdict, same, same_entries};
-use crate::log::Log;
+use crate::check_result::{CheckResult, ensure_same, ensure_same_entries};
 use crate::run::Run;
 use crate::sample::{numbered, trace};
 use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
 
-pub(crate) fn d1_a_deleted_segment_is_gone(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_a_deleted_segment_is_gone(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let (sibling, empty) = (log.sibling(), log.sibling());
     sibling.append_all(&numbered(5..7))?;
     empty.create(&[])?;
     for gone in [log, empty] {
         gone.through(&other).must_exist("before it is deleted")?;
-        same(&gone.delete()?, &true, "there was a segment")?;
+        ensure_same(&gone.delete()?, &true, "deleting a segment returns true")?;
         for store in [&store, &other] {
-            gone.through(store).must_be_absent("a deleted segment, at once")?;
-            same(&gone.through(store).lookup()?, &None, "a deleted segment is not found")?;
+            gone.through(store).must_be_absent("a deleted segment")?;
+            ensure_same(&gone.through(store).lookup()?, &None, "the session of a deleted segment")?;
         }
-        same(&gone.delete()?, &false, "there is nothing left to delete")?;
+        ensure_same(&gone.delete()?, &false, "deleting it again returns false")?;
     }
-    sibling.must_hold(&numbered(5..7), "its sibling stays as it is")
+    sibling.must_hold(&numbered(5..7), "another segment of the session")
 }
 
-pub(crate) fn d1_the_last_segment_takes_its_session(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_the_last_segment_takes_its_session(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let (log, stays) = (Log::with(&store, &numbered(0..1))?, Log::with(&store, &numbered(0..1))?);
+    let (log, stays) =
+        (TestLog::with(&store, &numbered(0..1))?, TestLog::with(&store, &numbered(0..1))?);
     let sibling = log.sibling();
     sibling.append(&numbered(0..1)[0])?;
     log.delete()?;
-    same(&other.list_sessions()?.contains(&log.session_id), &true, "one segment is left")?;
+    ensure_same(
+        &other.list_sessions()?.contains(&log.session_id),
+        &true,
+        "the session with one segment left is listed",
+    )?;
     sibling.delete()?;
     for store in [&store, &other] {
         let sessions = store.list_sessions()?;
-        same(&sessions, &vec![stays.session_id], "a session without a segment is not listed")?;
-        same(&store.list_segments(log.session_id)?, &Vec::new(), "nor are its segments")?;
+        ensure_same(
+            &sessions,
+            &vec![stays.session_id],
+            "the sessions after the last segment was deleted",
+        )?;
+        ensure_same(
+            &store.list_segments(log.session_id)?,
+            &Vec::new(),
+            "the segments of the deleted session",
+        )?;
     }
     Ok(())
 }
 
-pub(crate) fn d1_a_deleted_session_is_gone(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_a_deleted_session_is_gone(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..2))?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
     let gone = [log, log.sibling(), log.sibling()];
     gone[1].create(&[])?;
     gone[2].append_all(&numbered(0..9))?;
     let stays = log.namesake();
     stays.append_all(&numbered(3..5))?;
-    same(&store.delete_session(log.session_id)?, &true, "there was a session")?;
+    ensure_same(&store.delete_session(log.session_id)?, &true, "deleting a session returns true")?;
     for store in [&store, &other] {
-        same(&store.list_sessions()?, &vec![stays.session_id], "a deleted session, at once")?;
+        ensure_same(
+            &store.list_sessions()?,
+            &vec![stays.session_id],
+            "the sessions after the delete",
+        )?;
         for gone in gone {
             gone.through(store).must_be_absent("a segment of a deleted session")?;
         }
     }
-    same(&store.delete_session(log.session_id)?, &false, "there is nothing left to delete")?;
-    stays.must_hold(&numbered(3..5), "other sessions stay as they are")
+    ensure_same(&store.delete_session(log.session_id)?, &false, "deleting it again returns false")?;
+    stays.must_hold(&numbered(3..5), "a segment of another session")
 }
 
-pub(crate) fn d1_a_trace_alone_counts(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_a_trace_alone_counts(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (log, other) = (Log::new(&store), Log::new(&store));
+    let (log, other) = (TestLog::new(&store), TestLog::new(&store));
     for log in [log, other] {
         log.trace(&trace("{}"))?;
     }
-    same(&log.delete()?, &true, "a trace alone is something")?;
-    same(&log.delete()?, &false, "and then it is gone")?;
-    same(&store.delete_session(other.session_id)?, &true, "a trace alone is something")?;
-    same(&store.delete_session(other.session_id)?, &false, "and then it is gone")
+    ensure_same(&log.delete()?, &true, "deleting a trace returns true")?;
+    ensure_same(&log.delete()?, &false, "deleting it again returns false")?;
+    ensure_same(&store.delete_session(other.session_id)?, &true, "deleting a trace returns true")?;
+    ensure_same(&store.delete_session(other.session_id)?, &false, "deleting it again returns false")
 }
 
-pub(crate) fn d1_deleting_nothing_is_false(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_deleting_nothing_is_false(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..2))?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
     let before = Snapshot::of(&store)?;
-    for unknown in [Log::new(&store), log.sibling(), log.namesake()] {
-        same(&unknown.delete()?, &false, "deleting an unknown segment")?;
+    for unknown in log.unknown_segments() {
+        ensure_same(&unknown.delete()?, &false, "deleting an unknown segment")?;
     }
-    same(&store.delete_session(SessionId::new())?, &false, "deleting an unknown session")?;
-    before.must_be_what(&store, "deleting what is not there changes nothing")
+    ensure_same(&store.delete_session(SessionId::new())?, &false, "deleting an unknown session")?;
+    before.must_be_unchanged_in(&store, "deleting nothing changes nothing")
 }
 
-pub(crate) fn d1_an_append_afterwards_makes_it_anew(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_an_append_afterwards_makes_it_anew(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..5))?;
+    let log = TestLog::with(&store, &numbered(0..5))?;
     let writer = log.through(&other);
     writer.must_hold(&numbered(0..5), "before it is deleted")?;
     log.delete()?;
     writer.append(&numbered(80..81)[0])?;
     for store in [&store, &other] {
         let log = log.through(store);
-        log.must_hold(&numbered(80..81), "an append after a delete makes a new segment")?;
-        same(&log.lookup()?, &Some(log.session_id), "and it is found")?;
+        log.must_hold(&numbered(80..81), "an append after a delete")?;
+        ensure_same(&log.lookup()?, &Some(log.session_id), "the session of the new segment")?;
     }
     other.delete_session(log.session_id)?;
     log.create(&[])?;
-    writer.must_hold(&[], "a create after a delete makes a new segment")
+    writer.must_hold(&[], "a create after a delete")
 }
 
-pub(crate) fn d1_deleted_stays_deleted(run: &Run<'_>) -> Verdict {
+pub(crate) fn d1_deleted_stays_deleted(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (log, stays) = (Log::with(&store, &numbered(0..5))?, Log::with(&store, &numbered(0..2))?);
+    let (log, stays) =
+        (TestLog::with(&store, &numbered(0..5))?, TestLog::with(&store, &numbered(0..2))?);
     log.must_hold(&numbered(0..5), "before it is deleted")?;
     log.delete()?;
     let (gone, stays) = (log.ids(), stays.ids());
     drop(store);
     let reopened = run.open()?;
-    Log::known(&reopened, gone).must_be_absent("a deleted segment after reopening")?;
-    same(&reopened.list_sessions()?, &vec![stays.0], "a deleted session after reopening")?;
-    same_entries(&Log::known(&reopened, stays).entries()?, &numbered(0..2), "the other one stays")
+    TestLog::known(&reopened, gone).must_be_absent("a deleted segment after reopening")?;
+    ensure_same(&reopened.list_sessions()?, &vec![stays.0], "the sessions after reopening")?;
+    ensure_same_entries(
+        &TestLog::known(&reopened, stays).entries()?,
+        &numbered(0..2),
+        "the segment that was not deleted",
+    )
 }

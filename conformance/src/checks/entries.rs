@@ -1,4 +1,4 @@
-//! E: entries come back byte for byte, whichever way they went in.
+//! E: entries are returned byte for byte, whichever method stored them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -6,106 +6,106 @@ use std::sync::LazyLock;
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError, StoreExt};
 
-use crate::failure::{Verdict, ensure, ensure_err, same, same_entries};
-use crate::log::Log;
+use crate::check_result::{CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries};
 use crate::run::Run;
-use crate::sample::{entry, numbered, odd_traces, oddities};
+use crate::sample::{entry, numbered, odd_entries, odd_traces};
+use crate::test_log::TestLog;
 
-pub(crate) fn e1_kept_by_append(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_append(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
-    log.append_each(&oddities())?;
-    same_entries(&log.entries()?, &oddities(), "append changed an entry")
+    let log = TestLog::new(&store);
+    log.append_each(&odd_entries())?;
+    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after append")
 }
 
-pub(crate) fn e1_kept_by_append_all(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_append_all(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &oddities())?;
-    same_entries(&log.entries()?, &oddities(), "append_all changed an entry")
+    let log = TestLog::with(&store, &odd_entries())?;
+    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after append_all")
 }
 
-pub(crate) fn e1_kept_by_create(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_create(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
-    log.create(&oddities())?;
-    same_entries(&log.entries()?, &oddities(), "create_segment changed an entry")?;
-    log.create(&oddities()[1..])?;
-    same_entries(&log.entries()?, &oddities()[1..], "replacing changed an entry")
+    let log = TestLog::new(&store);
+    log.create(&odd_entries())?;
+    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after create_segment")?;
+    log.create(&odd_entries()[1..])?;
+    ensure_same_entries(&log.entries()?, &odd_entries()[1..], "the entries of a replaced log")
 }
 
-pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let mut head = None;
-    for odd in oddities() {
+    for odd in odd_entries() {
         head = Some(log.append_if(head, &[odd])?);
     }
-    log.append_if(head, &oddities())?;
-    let twice = [oddities(), oddities()].concat();
-    same_entries(&log.entries()?, &twice, "append_if changed an entry")
+    log.append_if(head, &odd_entries())?;
+    let twice = [odd_entries(), odd_entries()].concat();
+    ensure_same_entries(&log.entries()?, &twice, "the entries after append_if")
 }
 
-pub(crate) fn e1_kept_by_truncate(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_truncate(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &[oddities(), numbered(0..3)].concat())?;
-    log.truncate(oddities().len())?;
-    same_entries(&log.entries()?, &oddities(), "truncate changed an entry that it kept")
+    let log = TestLog::with(&store, &[odd_entries(), numbered(0..3)].concat())?;
+    log.truncate(odd_entries().len())?;
+    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries that truncate kept")
 }
 
-pub(crate) fn e1_kept_by_pages(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_pages(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &oddities())?;
+    let log = TestLog::with(&store, &odd_entries())?;
     let paged: Result<Vec<_>, _> = store.entries(log.session_id, log.segment_id, 0).collect();
-    same_entries(&paged?, &oddities(), "read_page changed an entry")?;
-    for (start, odd) in oddities().into_iter().enumerate() {
-        same_entries(&log.page(start, 0)?.entries, &[odd], "a page of one changed the entry")?;
+    ensure_same_entries(&paged?, &odd_entries(), "the entries of all pages")?;
+    for (start, odd) in odd_entries().into_iter().enumerate() {
+        ensure_same_entries(&log.page(start, 0)?.entries, &[odd], "a page of one entry")?;
     }
     Ok(())
 }
 
-pub(crate) fn e1_kept_by_traces(run: &Run<'_>) -> Verdict {
+pub(crate) fn e1_kept_by_traces(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     log.trace_each(&odd_traces())?;
-    same_entries(&log.traces()?, &odd_traces(), "a trace entry was changed")
+    ensure_same_entries(&log.traces()?, &odd_traces(), "the trace entries")
 }
 
-pub(crate) fn e1_kept_by_reopening(run: &Run<'_>) -> Verdict {
-    let ids = Log::with(&run.open()?, &oddities())?.ids();
+pub(crate) fn e1_kept_by_reopening(run: &Run<'_>) -> CheckResult {
+    let ids = TestLog::with(&run.open()?, &odd_entries())?.ids();
     let reopened = run.open()?;
-    let log = Log::known(&reopened, ids);
-    same_entries(&log.entries()?, &oddities(), "an entry changed while no handle was open")
+    let log = TestLog::known(&reopened, ids);
+    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after reopening")
 }
 
-pub(crate) fn e2_values_become_one_line(run: &Run<'_>) -> Verdict {
+pub(crate) fn e2_values_become_one_line(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let raw = RawValue::from_string(String::from("{\n \"x\" :\r\n[1,\n2]\n}"))
         .expect("a sample is valid JSON");
     store.append_value(log.session_id, log.segment_id, &BTreeMap::from([("raw", raw)]))?;
     store.append_value(log.session_id, log.segment_id, &BTreeMap::from([("n", 1)]))?;
     let expected = [entry(r#"{"raw":{"x" :[1,2]}}"#), entry(r#"{"n":1}"#)];
-    log.must_hold(&expected, "a value with line breaks in it is one entry on one line")
+    log.must_hold(&expected, "values with line breaks")
 }
 
-pub(crate) fn e2_only_objects_are_stored(run: &Run<'_>) -> Verdict {
+pub(crate) fn e2_only_objects_are_stored(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
-    let keys_that_are_no_strings = BTreeMap::from([((1, 2), 3)]);
+    let log = TestLog::new(&store);
+    let tuples_as_keys = BTreeMap::from([((1, 2), 3)]);
     let append =
         |value: &serde_json::Value| store.append_value(log.session_id, log.segment_id, value);
     for value in ["[1]", "\"text\"", "1", "true", "null", "[{}]"] {
         let value = value.parse().expect("a sample is valid JSON");
         ensure_err!(append(&value), StoreError::Serde(_));
     }
-    let result = store.append_value(log.session_id, log.segment_id, &keys_that_are_no_strings);
+    let result = store.append_value(log.session_id, log.segment_id, &tuples_as_keys);
     ensure_err!(result, StoreError::Serde(_));
-    log.must_be_absent("a value that is refused stores nothing")
+    log.must_be_absent("after values were refused")
 }
 
-pub(crate) fn e3_line_breaks_are_dropped(run: &Run<'_>) -> Verdict {
+pub(crate) fn e3_line_breaks_are_dropped(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let texts = [
         (" \t\r\n{\"a\":1}\r\n", r#"{"a":1}"#),
         ("{\n  \"a\": [\n    1,\r\n    2\n  ]\n}\n", r#"{"a": [1,2]}"#),
@@ -116,12 +116,12 @@ pub(crate) fn e3_line_breaks_are_dropped(run: &Run<'_>) -> Verdict {
         log.append(&LogEntry::from_json(text)?)?;
     }
     for (stored, (_, line)) in log.entries()?.iter().zip(texts) {
-        same(&stored.as_json(), &line, "a text over several lines is one line, else unchanged")?;
+        ensure_same(&stored.as_json(), &line, "a text without its line breaks")?;
     }
-    same(&log.count()?, &texts.len(), "each text is one entry")
+    ensure_same(&log.count()?, &texts.len(), "the count of the texts")
 }
 
-pub(crate) fn e3_anything_else_is_refused(_run: &Run<'_>) -> Verdict {
+pub(crate) fn e3_anything_else_is_refused(_run: &Run<'_>) -> CheckResult {
     let refused: [&[u8]; 14] = [
         b"",
         b" \n",
@@ -142,49 +142,47 @@ pub(crate) fn e3_anything_else_is_refused(_run: &Run<'_>) -> Verdict {
         let result = LogEntry::from_utf8(bytes.to_vec());
         ensure_err!(result, StoreError::Serde(_));
         let message = result.map_or_else(|error| error.to_string(), |_| String::new());
-        let says_where = message.contains("line") || message.contains("byte");
-        ensure!(says_where, "the refusal of {bytes:?} does not say where: {message}");
+        let has_position = message.contains("line") || message.contains("byte");
+        ensure!(has_position, "the error for {bytes:?} has no position: {message}");
     }
     Ok(())
 }
 
-pub(crate) fn e4_the_empty_object(run: &Run<'_>) -> Verdict {
+pub(crate) fn e4_the_empty_object(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &[entry("{}")])?;
+    let log = TestLog::with(&store, &[entry("{}")])?;
     log.append(&entry("{}"))?;
-    log.must_hold(&[entry("{}"), entry("{}")], "{} is an entry")
+    log.must_hold(&[entry("{}"), entry("{}")], "two empty objects")
 }
 
-pub(crate) fn e4_two_hundred_levels(run: &Run<'_>) -> Verdict {
+pub(crate) fn e4_two_hundred_levels(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let deep = entry(format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200)));
     let wide = entry(format!("{{\"a\":{}{}}}", "[".repeat(199), "]".repeat(199)));
-    let log = Log::with(&store, &[deep.clone(), wide.clone()])?;
-    log.must_hold(&[deep, wide], "200 levels of nesting are stored")
+    let log = TestLog::with(&store, &[deep.clone(), wide.clone()])?;
+    log.must_hold(&[deep, wide], "entries with 200 levels of nesting")
 }
 
-/// An entry of 64 MiB, made once: in a debug build it takes a while.
+/// An entry of 64 MiB. It is built once, because this takes seconds in a debug build.
 static LARGE: LazyLock<LogEntry> =
     LazyLock::new(|| entry(format!(r#"{{"large":"{}"}}"#, "0123456789abcdef".repeat(4 << 20))));
 
-pub(crate) fn e4_sixty_four_mebibytes(run: &Run<'_>) -> Verdict {
+pub(crate) fn e4_sixty_four_mebibytes(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     match log.append(&LARGE) {
         Ok(()) => {
             let stored = std::slice::from_ref(&*LARGE);
-            same_entries(&log.entries()?, stored, "a large entry is stored whole")?;
+            ensure_same_entries(&log.entries()?, stored, "a large entry")?;
             log.append(&entry("{}"))?;
-            same(&log.count()?, &2, "a large entry is one entry")
+            ensure_same(&log.count()?, &2, "the count after a large entry")
         }
-        Err(StoreError::TooLarge { .. }) => {
-            log.must_be_absent("an entry that is too large stores nothing")
-        }
+        Err(StoreError::TooLarge { .. }) => log.must_be_absent("after an entry was too large"),
         Err(error) => Err(error.into()),
     }
 }
 
-pub(crate) fn e5_unknown_kinds_are_data(run: &Run<'_>) -> Verdict {
+pub(crate) fn e5_unknown_kinds_are_data(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let strange: Vec<_> = [
         r#"{"kind":"from_the_future","v":{"x":[{}]}}"#,
@@ -196,8 +194,8 @@ pub(crate) fn e5_unknown_kinds_are_data(run: &Run<'_>) -> Verdict {
     ]
     .map(entry)
     .into();
-    let log = Log::with(&store, &strange)?;
+    let log = TestLog::with(&store, &strange)?;
     log.sibling().create(&strange)?;
     log.truncate(strange.len())?;
-    log.must_hold(&strange, "unknown kinds and fields are data like any other")
+    log.must_hold(&strange, "entries of unknown kinds")
 }

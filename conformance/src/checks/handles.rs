@@ -1,4 +1,4 @@
-//! S: storages are isolated, handles share, and what was acknowledged outlives them.
+//! S: storages are isolated, handles share their storage, and acknowledged changes outlive the handles.
 
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
@@ -6,20 +6,20 @@ use std::thread;
 
 use session_store_core::{Capability, Pod, Store, StoreError};
 
-use crate::failure::{Failure, Verdict, ensure, ensure_err, same};
-use crate::log::Log;
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_err, ensure_same};
 use crate::run::Run;
-use crate::sample::{entry, numbered, numbered_traces, oddities, signed};
+use crate::sample::{entry, numbered, numbered_traces, odd_entries, signed};
 use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
 use crate::threads::race;
 
-/// Some of everything that the store keeps.
+/// Stores some of everything: entries, traces, an empty segment, a truncated one, and a pod.
 fn fill(store: &dyn Store) -> Result<(), StoreError> {
-    let log = Log::with(store, &oddities())?;
+    let log = TestLog::with(store, &odd_entries())?;
     log.trace_each(&numbered_traces(0..3))?;
     log.sibling().create(&[])?;
     log.namesake().append_each(&numbered(0..5))?;
-    let cut = Log::with(store, &numbered(0..9))?;
+    let cut = TestLog::with(store, &numbered(0..9))?;
     cut.truncate(4)?;
     if let Some(pods) = store.pods() {
         pods.put_pod(&"reviewer".parse()?, &Pod::new(log.session_id, Some(log.segment_id)))?;
@@ -27,145 +27,146 @@ fn fill(store: &dyn Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(crate) fn s1_fresh_storages_are_isolated(run: &Run<'_>) -> Verdict {
-    let elsewhere = run.elsewhere();
+pub(crate) fn s1_fresh_storages_are_isolated(run: &Run<'_>) -> CheckResult {
+    let elsewhere = run.second_storage();
     let (here, there) = (run.open()?, elsewhere.open()?);
     let nothing = Snapshot::of(&there)?;
     fill(&here)?;
-    nothing.must_be_what(&there, "what is stored here does not show there")?;
+    nothing.must_be_unchanged_in(&there, "the second storage after changes in the first")?;
     let something = Snapshot::of(&here)?;
     fill(&there)?;
-    something.must_be_what(&here, "what is stored there does not show here")
+    something.must_be_unchanged_in(&here, "the first storage after changes in the second")
 }
 
-pub(crate) fn s1_a_second_handle_sees_the_same(run: &Run<'_>) -> Verdict {
+pub(crate) fn s1_a_second_handle_sees_the_same(run: &Run<'_>) -> CheckResult {
     let (first, early) = (run.open()?, run.open()?);
     fill(&first)?;
     let held = Snapshot::of(&first)?;
-    held.must_be_what(&early, "a handle that was there before")?;
-    held.must_be_what(&run.open()?, "a handle that is opened now")?;
+    held.must_be_unchanged_in(&early, "a handle that was opened before the changes")?;
+    held.must_be_unchanged_in(&run.open()?, "a handle that was opened after the changes")?;
     drop(first);
-    held.must_be_what(&early, "when the first handle is gone")
+    held.must_be_unchanged_in(&early, "the other handle after the first was dropped")
 }
 
-pub(crate) fn s2_reopening_finds_everything(run: &Run<'_>) -> Verdict {
+pub(crate) fn s2_reopening_finds_everything(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     fill(&store)?;
     let held = Snapshot::of(&store)?.without_heads();
     drop(store);
     for _ in 0..2 {
         let now = Snapshot::of(&run.open()?)?.without_heads();
-        same(&now, &held, "opened again after every handle was dropped")?;
+        ensure_same(&now, &held, "the storage after reopening")?;
     }
     Ok(())
 }
 
-pub(crate) fn s2_appends_continue(run: &Run<'_>) -> Verdict {
-    let ids = Log::with(&run.open()?, &numbered(0..1))?.ids();
+pub(crate) fn s2_appends_continue(run: &Run<'_>) -> CheckResult {
+    let ids = TestLog::with(&run.open()?, &numbered(0..1))?.ids();
     for n in 1..6 {
         let store = run.open()?;
-        let log = Log::known(&store, ids);
+        let log = TestLog::known(&store, ids);
         log.append(&numbered(n..n + 1)[0])?;
-        log.must_hold(&numbered(0..n + 1), "appends continue after reopening")?;
+        log.must_hold(&numbered(0..n + 1), "appends after reopening")?;
     }
     Ok(())
 }
 
-pub(crate) fn s3_nothing_waits_for_the_close(run: &Run<'_>) -> Verdict {
+pub(crate) fn s3_nothing_waits_for_the_close(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     fill(&store)?;
     let held = Snapshot::of(&store)?.without_heads();
-    // A killed process closes nothing; a handle that is never dropped is the nearest thing in one process.
+    // A killed process never runs `drop`. A forgotten handle comes closest to that in one process.
     mem::forget(store);
     let next = run.open()?;
-    same(
+    ensure_same(
         &Snapshot::of(&next)?.without_heads(),
         &held,
-        "what a handle that never closed had stored",
+        "the changes of a handle that was never closed",
     )?;
-    let log = Log::with(&next, &numbered(0..2))?;
-    log.must_hold(&numbered(0..2), "storing goes on")
+    let log = TestLog::with(&next, &numbered(0..2))?;
+    log.must_hold(&numbered(0..2), "appends through the next handle")
 }
 
-pub(crate) fn s4_sync_is_answered(run: &Run<'_>) -> Verdict {
+pub(crate) fn s4_sync_is_answered(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     store.sync()?;
     fill(&store)?;
     let held = Snapshot::of(&store)?;
     store.sync()?;
-    held.must_be_what(&store, "sync changes nothing")
+    held.must_be_unchanged_in(&store, "the storage after sync")
 }
 
-pub(crate) fn s5_a_panic_poisons_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn s5_a_panic_poisons_nothing(run: &Run<'_>) -> CheckResult {
     let (shared, other) = (run.open()?, run.open()?);
-    let log = Log::with(&shared, &numbered(0..1))?;
-    let doomed = |writer: usize| {
+    let log = TestLog::with(&shared, &numbered(0..1))?;
+    let panicking = |writer: usize| {
         let log = log.through(&shared);
-        // `resume_unwind` is a panic without the message on standard error.
+        // `resume_unwind` panics without a message on standard error.
         let cause = panic::catch_unwind(AssertUnwindSafe(|| {
-            let _at_the_end = AppendWhenDropped(log, writer);
+            let _guard = AppendOnDrop(log, writer);
             panic::resume_unwind(Box::new("a writer panics"));
         }));
         cause.is_err()
     };
     let panicked = thread::scope(|scope| {
-        let threads: Vec<_> = (0..3).map(|writer| scope.spawn(move || doomed(writer))).collect();
+        let threads: Vec<_> = (0..3).map(|writer| scope.spawn(move || panicking(writer))).collect();
         threads.into_iter().all(|thread| thread.join().unwrap_or(false))
     });
-    ensure!(panicked, "the writers were to panic");
+    ensure!(panicked, "the writers did not panic");
     for store in [&shared, &other] {
         let log = log.through(store);
         log.append(&entry("{}"))?;
-        ensure!(log.count()? >= 2, "a handle is of use after another thread's panic");
+        ensure!(log.count()? >= 2, "an append after a panic in another thread is lost");
         fill(store)?;
     }
     Ok(())
 }
 
-/// Calls the store while its thread unwinds, when a lock that it takes would be poisoned.
-struct AppendWhenDropped<'a>(Log<'a>, usize);
+/// A guard that appends when it is dropped. The thread unwinds at that moment, so a mutex that the store
+/// locks for the append becomes poisoned.
+struct AppendOnDrop<'a>(TestLog<'a>, usize);
 
-impl Drop for AppendWhenDropped<'_> {
+impl Drop for AppendOnDrop<'_> {
     fn drop(&mut self) {
-        // Whether this append succeeds is not the question.
+        // This append may fail. The check is about the calls after it.
         let _ = self.0.append(&signed(self.1, 0, 0));
     }
 }
 
-pub(crate) fn s6_first_opens_race(run: &Run<'_>) -> Verdict {
+pub(crate) fn s6_first_opens_race(run: &Run<'_>) -> CheckResult {
     const OPENERS: usize = 6;
     for _ in 0..5 {
-        let storage = run.elsewhere();
-        let log = Log::new(&run.open()?).ids();
+        let storage = run.second_storage();
+        let log = TestLog::new(&run.open()?).ids();
         race(OPENERS, |opener| {
             let store = storage.open()?;
-            Ok(Log::known(&store, log).append(&signed(opener, 0, 0))?)
+            Ok(TestLog::known(&store, log).append(&signed(opener, 0, 0))?)
         })?;
         let store = storage.open()?;
-        let entries = Log::known(&store, log).entries()?;
+        let entries = TestLog::known(&store, log).entries()?;
         for opener in 0..OPENERS {
             let found = entries.contains(&signed(opener, 0, 0));
-            same(&found, &true, &format!("opener {opener} of {OPENERS} stored its entry"))?;
+            ensure_same(&found, &true, &format!("the entry of opener {opener} of {OPENERS}"))?;
         }
     }
     Ok(())
 }
 
-pub(crate) fn s7_a_newer_format_is_refused(run: &Run<'_>) -> Verdict {
-    Log::with(&run.open()?, &numbered(0..1))?;
+pub(crate) fn s7_a_newer_format_is_refused(run: &Run<'_>) -> CheckResult {
+    TestLog::with(&run.open()?, &numbered(0..1))?;
     let raised = run.storage().raise_format();
-    raised.ok_or_else(|| Failure::new("the harness cannot raise the format's version"))??;
+    raised.ok_or_else(|| CheckError::new("the harness cannot raise the format version"))??;
     let opened = run.storage().open().map(|store| store.capabilities().has(Capability::Delete));
     ensure_err!(opened, StoreError::NewerFormat { .. });
     Ok(())
 }
 
-pub(crate) fn s7_a_missing_place_is_an_error(run: &Run<'_>) -> Verdict {
-    // Asked twice: an open that creates what it did not find would succeed the second time.
+pub(crate) fn s7_a_missing_place_is_an_error(run: &Run<'_>) -> CheckResult {
+    // Open it twice: if the first call creates the storage, the second one succeeds.
     for _ in 0..2 {
         let opened = run.storage().open_missing().map(|opened| opened.map(drop));
         let refused = matches!(opened, Some(Err(_)));
-        ensure!(refused, "a place where nothing is was opened: {opened:?}");
+        ensure!(refused, "a missing storage was opened: {opened:?}");
     }
     Ok(())
 }

@@ -1,39 +1,39 @@
-//! H: heads tell what changed, and conditional writes act on them in one step.
+//! H: heads change with the log, and conditional writes compare and write atomically.
 
 use std::collections::HashSet;
 
 use session_store_core::{Capability, Head, LogEntry, Store, StoreError};
 
-use crate::failure::{Failure, Verdict, ensure, ensure_err, same};
-use crate::log::Log;
-use crate::recorded::Recorded;
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_err, ensure_same};
+use crate::recording::RecordingStore;
 use crate::run::Run;
 use crate::sample::{entry, numbered, signed, trace};
 use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
 use crate::threads::race;
-use crate::unsupported::{attempts, must_be_refused};
+use crate::unsupported::{calls_of, must_be_unsupported};
 
 const WRITERS: usize = 4;
-/// How often a race is run.
+/// How many times each race is run.
 const ROUNDS: usize = 40;
 
-/// Something that is done to a log.
-pub(super) type Change = fn(&Log<'_>) -> Result<(), StoreError>;
+/// A change of a log.
+pub(super) type Change = fn(&TestLog<'_>) -> Result<(), StoreError>;
 
-pub(crate) fn h1_unknown_has_none(run: &Run<'_>) -> Verdict {
+pub(crate) fn h1_unknown_has_none(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..1))?;
-    for unknown in [Log::new(&store), log.sibling(), log.namesake()] {
-        same(&unknown.head()?, &None, "an unknown segment has no head")?;
-        unknown.must_be_absent("after asking for its head")?;
+    let log = TestLog::with(&store, &numbered(0..1))?;
+    for unknown in log.unknown_segments() {
+        ensure_same(&unknown.head()?, &None, "an unknown segment has no head")?;
+        unknown.must_be_absent("after head was called")?;
     }
     Ok(())
 }
 
-pub(crate) fn h1_it_counts(run: &Run<'_>) -> Verdict {
+pub(crate) fn h1_it_counts(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
-    let counts = |n: usize| same(&log.known_head()?.entries(), &n, "the head counts the entries");
+    let log = TestLog::new(&store);
+    let counts = |n: usize| ensure_same(&log.known_head()?.entries(), &n, "the count in the head");
     log.create(&[])?;
     counts(0)?;
     log.append(&entry("{}"))?;
@@ -46,165 +46,176 @@ pub(crate) fn h1_it_counts(run: &Run<'_>) -> Verdict {
     counts(7)
 }
 
-pub(crate) fn h1_it_stays_while_nothing_changes(run: &Run<'_>) -> Verdict {
+pub(crate) fn h1_it_stays_while_nothing_changes(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let head = log.head()?;
-    let stays = |promise: &str| {
-        same(&log.head()?, &head, promise)?;
-        same(&log.through(&other).head()?, &head, promise)
+    let stays = |context: &str| {
+        ensure_same(&log.head()?, &head, context)?;
+        ensure_same(&log.through(&other).head()?, &head, context)
     };
-    stays("asking again")?;
+    stays("the head again")?;
     let _read = (log.entries()?, log.count()?, log.page(0, 10)?);
-    stays("reading leaves the head")?;
+    stays("the head after reads")?;
     log.trace(&trace("{}"))?;
     log.append_all(&[])?;
     log.truncate(3)?;
-    stays("what changes nothing leaves the head")?;
+    stays("the head after a trace, an empty batch and a truncate to the same length")?;
     log.sibling().append(&entry("{}"))?;
     log.namesake().create(&[])?;
-    stays("other segments leave the head")
+    stays("the head after changes of other segments")
 }
 
-/// Adds the log's head to those seen before, which must not hold it yet.
-fn fresh(seen: &mut HashSet<Head>, log: &Log<'_>, after: &str) -> Verdict {
+/// Fails if the log's head is one of those seen before, and adds it to them.
+fn must_be_new(seen: &mut HashSet<Head>, log: &TestLog<'_>, after: &str) -> CheckResult {
     let head = log.known_head()?;
-    ensure!(seen.insert(head), "after {after} the head {head} was used before: {seen:?}");
+    ensure!(seen.insert(head), "the head {head} after {after} was used before: {seen:?}");
     Ok(())
 }
 
-pub(crate) fn h1_a_cut_gives_a_new_token(run: &Run<'_>) -> Verdict {
+pub(crate) fn h1_a_cut_gives_a_new_token(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let mut seen = HashSet::from([log.known_head()?]);
     for _ in 0..5 {
         log.truncate(2)?;
         log.append(&numbered(2..3)[0])?;
-        fresh(&mut seen, &log, "truncate and regrow")?;
+        must_be_new(&mut seen, &log, "truncate and regrow")?;
         log.create(&numbered(0..3))?;
-        fresh(&mut seen, &log, "replacing a log by an equal one")?;
+        must_be_new(&mut seen, &log, "replacing a log with an equal one")?;
     }
     Ok(())
 }
 
-pub(crate) fn h1_a_recreated_segment_has_a_new_token(run: &Run<'_>) -> Verdict {
+pub(crate) fn h1_a_recreated_segment_has_a_new_token(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..1))?;
+    let log = TestLog::with(&store, &numbered(0..1))?;
     let mut seen = HashSet::from([log.known_head()?]);
     for _ in 0..5 {
         log.delete()?;
         log.append(&numbered(0..1)[0])?;
-        fresh(&mut seen, &log, "deleting and appending")?;
+        must_be_new(&mut seen, &log, "delete and append")?;
         log.store.delete_session(log.session_id)?;
         log.create(&numbered(0..1))?;
-        fresh(&mut seen, &log, "deleting the session and creating")?;
+        must_be_new(&mut seen, &log, "delete of the session and create")?;
     }
     Ok(())
 }
 
-pub(crate) fn h2_it_appends_if_nothing_changed(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_it_appends_if_nothing_changed(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let first = log.append_if(None, &numbered(0..1))?;
-    same(&log.head()?, &Some(first), "append_if returns the new head")?;
+    ensure_same(&log.head()?, &Some(first), "the head that append_if returned")?;
     let second = log.through(&other).append_if(Some(first), &numbered(1..4))?;
-    same(&log.head()?, &Some(second), "append_if returns the new head")?;
+    ensure_same(&log.head()?, &Some(second), "the head that append_if returned")?;
     log.append_if(Some(second), &numbered(4..5))?;
     log.append(&numbered(5..6)[0])?;
     log.through(&other).append_if(log.head()?, &numbered(6..8))?;
-    log.must_hold(&numbered(0..8), "conditional appends are appends")?;
-    same(&log.lookup()?, &Some(log.session_id), "one that creates makes the session")
+    log.must_hold(&numbered(0..8), "the entries of conditional and plain appends")?;
+    ensure_same(
+        &log.lookup()?,
+        &Some(log.session_id),
+        "the session of a segment that append_if created",
+    )
 }
 
-/// Fails unless the result is a conflict of exactly these heads.
-fn conflicts(
+/// Fails unless the result is a conflict with exactly these heads.
+fn must_conflict(
     result: Result<Head, StoreError>,
     expected: Option<Head>,
     actual: Option<Head>,
-) -> Verdict {
+) -> CheckResult {
     match result {
-        Err(StoreError::Conflict { expected: told, actual: found }) => {
-            same(&(told, found), &(expected, actual), "the heads that a conflict names")
+        Err(StoreError::Conflict { expected: reported, actual: found }) => {
+            ensure_same(&(reported, found), &(expected, actual), "the heads in a conflict")
         }
-        other => Err(Failure::new(format!("expected a conflict, found {other:?}"))),
+        other => Err(CheckError::new(format!("expected a conflict, found {other:?}"))),
     }
 }
 
-pub(crate) fn h2_a_conflict_names_both_heads(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_a_conflict_names_both_heads(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..2))?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
     let old = log.known_head()?;
     log.through(&other).append(&numbered(2..3)[0])?;
     let before = Snapshot::of(&store)?;
-    conflicts(log.append_if(Some(old), &numbered(9..11)), Some(old), log.head()?)?;
-    conflicts(log.append_if(None, &numbered(9..11)), None, log.head()?)?;
-    conflicts(log.append_if(None, &[]), None, log.head()?)?;
+    must_conflict(log.append_if(Some(old), &numbered(9..11)), Some(old), log.head()?)?;
+    must_conflict(log.append_if(None, &numbered(9..11)), None, log.head()?)?;
+    must_conflict(log.append_if(None, &[]), None, log.head()?)?;
     let unknown = log.sibling();
-    conflicts(unknown.append_if(Some(old), &numbered(9..11)), Some(old), None)?;
-    before.must_be_what(&store, "a conflict changes nothing")
+    must_conflict(unknown.append_if(Some(old), &numbered(9..11)), Some(old), None)?;
+    before.must_be_unchanged_in(&store, "the storage after conflicts")
 }
 
-pub(crate) fn h2_no_entries_only_compare(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_no_entries_only_compare(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let made = log.append_if(None, &[])?;
-    log.must_hold(&[], "None and no entries make an empty segment")?;
-    same(&log.head()?, &Some(made), "the head of the empty segment")?;
+    log.must_hold(&[], "append_if with None and no entries")?;
+    ensure_same(&log.head()?, &Some(made), "the head of the empty segment")?;
     log.append_all(&numbered(0..2))?;
     let head = log.known_head()?;
     let before = Snapshot::of(&store)?;
-    same(&log.append_if(Some(head), &[])?, &head, "a head and no entries return that head")?;
-    conflicts(log.append_if(Some(made), &[]), Some(made), Some(head))?;
-    before.must_be_what(&store, "a comparison changes nothing")
+    ensure_same(&log.append_if(Some(head), &[])?, &head, "append_if with a head and no entries")?;
+    must_conflict(log.append_if(Some(made), &[]), Some(made), Some(head))?;
+    before.must_be_unchanged_in(&store, "the storage after comparisons")
 }
 
-/// Lets all handles act on the same head; exactly one may win, and only its entries may be there.
-pub(super) fn one_winner(handles: &[Recorded], start: Change) -> Verdict {
+/// Lets all handles append with the same expected head. Fails unless exactly one appends.
+pub(super) fn one_winner(handles: &[RecordingStore], start: Change) -> CheckResult {
     let writers = handles.len();
     let batch = |writer| vec![signed(writer, 0, 1_021), signed(writer, 1, 13)];
     let batches: Vec<_> = (0..writers).map(batch).collect();
     for _ in 0..ROUNDS {
-        let log = Log::new(&handles[0]);
+        let log = TestLog::new(&handles[0]);
         start(&log)?;
         let (head, base) = (log.head()?, log.count().unwrap_or(0));
-        let told = race(writers, |writer| {
+        let results = race(writers, |writer| {
             Ok(log.through(&handles[writer]).append_if(head, &batches[writer]))
         })?;
-        let winners: Vec<_> = (0..writers).filter(|&writer| told[writer].is_ok()).collect();
-        ensure!(winners.len() == 1, "of {writers} writers with one head {winners:?} won: {told:?}");
+        let winners: Vec<_> = (0..writers).filter(|&writer| results[writer].is_ok()).collect();
+        ensure!(
+            winners.len() == 1,
+            "of {writers} writers with one head, {winners:?} appended: {results:?}"
+        );
         let appended = log.entries()?.split_off(base);
-        same(&appended, &batches[winners[0]], "only the winner's entries are there")?;
-        for result in told.into_iter().filter(Result::is_err) {
-            conflicts(result, head, log.head()?)?;
+        ensure_same(&appended, &batches[winners[0]], "the appended entries")?;
+        for result in results.into_iter().filter(Result::is_err) {
+            must_conflict(result, head, log.head()?)?;
         }
     }
     Ok(())
 }
 
-pub(crate) fn h2_one_writer_wins(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_one_writer_wins(run: &Run<'_>) -> CheckResult {
     one_winner(&run.open_many(WRITERS)?, |log| log.append_all(&numbered(0..2)))
 }
 
-pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> CheckResult {
     one_winner(&run.open_many(WRITERS)?, |_| Ok(()))
 }
 
-/// What two different calls at the same moment return. Who is started first changes from round to round,
-/// so that no scheduler always prefers the same one.
-fn race_of_two<T: Send>(round: usize, call: impl Fn(usize) -> T + Sync) -> Result<[T; 2], Failure> {
-    let told = race(2, |thread| Ok(call((thread + round) % 2)))?;
-    let mut told: [T; 2] = told.try_into().map_err(|_| Failure::new("two threads were started"))?;
-    told.rotate_left(round % 2);
-    Ok(told)
+/// Runs two different calls at the same moment and returns their results. The thread that starts first
+/// alternates from round to round, because a scheduler may always run it first.
+fn race_of_two<T: Send>(
+    round: usize,
+    call: impl Fn(usize) -> T + Sync,
+) -> Result<[T; 2], CheckError> {
+    let results = race(2, |thread| Ok(call((thread + round) % 2)))?;
+    let mut results: [T; 2] =
+        results.try_into().map_err(|_| CheckError::new("two threads were started"))?;
+    results.rotate_left(round % 2);
+    Ok(results)
 }
 
-pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
     let (plain, conditional) = (signed(0, 0, 3), [signed(1, 0, 3)]);
     for round in 0..ROUNDS {
-        let log = Log::with(&handles[0], &numbered(0..1))?;
+        let log = TestLog::with(&handles[0], &numbered(0..1))?;
         let head = log.known_head()?;
-        let told = race_of_two(round, |writer| {
+        let [plain_result, conditional_result] = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
             match writer {
                 0 => log.append(&plain).map(|()| head),
@@ -214,38 +225,44 @@ pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> Verdict {
         let entries = log.entries()?;
         let first = entries.get(1) == Some(&conditional[0]);
         let there = entries.contains(&conditional[0]);
-        same(&told[0].is_ok(), &true, "a plain append never conflicts")?;
-        let (won, what) = (&told[1], &conditional[0]);
+        ensure_same(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;
+        let (result, entry) = (&conditional_result, &conditional[0]);
         ensure!(
-            there || won.is_err(),
-            "append_if of {what:?} was acknowledged, and it is not there"
+            there || result.is_err(),
+            "append_if of {entry:?} was acknowledged, but the entry is not stored"
         );
-        ensure!(won.is_ok() || !there, "append_if of {what:?} answered {won:?}, and it is there");
-        ensure!(first || !there, "append_if appended behind an entry that its head did not have");
+        ensure!(
+            result.is_ok() || !there,
+            "append_if of {entry:?} returned {result:?}, but the entry is stored"
+        );
+        ensure!(
+            first || !there,
+            "append_if appended after an entry that its expected head does not include"
+        );
     }
     Ok(())
 }
 
-pub(crate) fn h3_declared_or_refused(run: &Run<'_>) -> Verdict {
+pub(crate) fn h3_declared_or_refused(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     for &operation in Capability::ALL {
         if !store.capabilities().has(operation) {
-            must_be_refused(run, operation)?;
+            must_be_unsupported(run, operation)?;
             continue;
         }
-        for (name, attempt) in attempts(operation) {
-            let log = Log::with(&store, &numbered(0..2))?;
-            let result = attempt(&log, log.known_head()?);
-            let refused = matches!(result, Err(StoreError::Unsupported { .. }));
-            ensure!(!refused, "{operation} is declared, and {name} answers Unsupported");
+        for (name, call) in calls_of(operation) {
+            let log = TestLog::with(&store, &numbered(0..2))?;
+            let result = call(&log, log.known_head()?);
+            let unsupported = matches!(result, Err(StoreError::Unsupported { .. }));
+            ensure!(!unsupported, "{operation} is declared, but {name} returns Unsupported");
         }
     }
     Ok(())
 }
 
-pub(crate) fn h4_regrown_is_a_conflict(run: &Run<'_>) -> Verdict {
+pub(crate) fn h4_regrown_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let changes: [Change; 3] = [
         |log| log.truncate(2).and_then(|()| log.append(&numbered(2..3)[0])),
         |log| log.truncate(0).and_then(|()| log.append_all(&numbered(0..3))),
@@ -255,87 +272,87 @@ pub(crate) fn h4_regrown_is_a_conflict(run: &Run<'_>) -> Verdict {
         let old = log.known_head()?;
         change(&log.through(&other))?;
         let before = Snapshot::of(&store)?;
-        conflicts(log.append_if(Some(old), &numbered(9..10)), Some(old), log.head()?)?;
-        conflicts(log.truncate_if(old, 0), Some(old), log.head()?)?;
-        before.must_be_what(&store, "a log that was cut and regrown is another log")?;
+        must_conflict(log.append_if(Some(old), &numbered(9..10)), Some(old), log.head()?)?;
+        must_conflict(log.truncate_if(old, 0), Some(old), log.head()?)?;
+        before.must_be_unchanged_in(&store, "the storage after conflicts")?;
     }
     Ok(())
 }
 
-pub(crate) fn h4_recreated_is_a_conflict(run: &Run<'_>) -> Verdict {
+pub(crate) fn h4_recreated_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..1))?;
+    let log = TestLog::with(&store, &numbered(0..1))?;
     let old = log.known_head()?;
     log.through(&other).delete()?;
-    conflicts(log.append_if(Some(old), &numbered(1..2)), Some(old), None)?;
+    must_conflict(log.append_if(Some(old), &numbered(1..2)), Some(old), None)?;
     log.through(&other).append(&numbered(0..1)[0])?;
-    conflicts(log.append_if(Some(old), &numbered(1..2)), Some(old), log.head()?)?;
-    log.must_hold(&numbered(0..1), "a segment that was deleted and made again is another segment")
+    must_conflict(log.append_if(Some(old), &numbered(1..2)), Some(old), log.head()?)?;
+    log.must_hold(&numbered(0..1), "the recreated segment after a conflict")
 }
 
-pub(crate) fn h5_repeating_cannot_append_twice(run: &Run<'_>) -> Verdict {
+pub(crate) fn h5_repeating_cannot_append_twice(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::new(&store);
+    let log = TestLog::new(&store);
     let mut expected: Option<Head> = None;
     let mut held: Vec<LogEntry> = Vec::new();
     for batch in [numbered(0..1), numbered(1..4), vec![entry("{}")], vec![entry("{}")]] {
         let head = log.append_if(expected, &batch)?;
         held.extend(batch.iter().cloned());
         for repeated in [&log, &log.through(&other)] {
-            conflicts(repeated.append_if(expected, &batch), expected, Some(head))?;
+            must_conflict(repeated.append_if(expected, &batch), expected, Some(head))?;
         }
-        log.must_hold(&held, "a repeated append_if with the old head appends nothing")?;
+        log.must_hold(&held, "the log after append_if was repeated")?;
         expected = Some(head);
     }
     Ok(())
 }
 
-pub(crate) fn h6_a_writer_rolls_back_its_own(run: &Run<'_>) -> Verdict {
+pub(crate) fn h6_a_writer_rolls_back_its_own(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..2))?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
     let head = log.append_if(log.head()?, &numbered(2..5))?;
     let back = log.truncate_if(head, 2)?;
-    same(&log.head()?, &Some(back), "truncate_if returns the new head")?;
-    log.must_hold(&numbered(0..2), "the turn is rolled back")?;
+    ensure_same(&log.head()?, &Some(back), "the head that truncate_if returned")?;
+    log.must_hold(&numbered(0..2), "the log after truncate_if")?;
     let same_length = log.truncate_if(back, 2)?;
-    same(&log.head()?, &Some(same_length), "to its own length")?;
+    ensure_same(&log.head()?, &Some(same_length), "the head after truncate_if to the same length")?;
     ensure_err!(log.truncate_if(same_length, 3), StoreError::Corrupt { line: 3, .. });
-    log.must_hold(&numbered(0..2), "past the end changes nothing")?;
+    log.must_hold(&numbered(0..2), "the log after truncate_if past the end")?;
     log.truncate_if(log.known_head()?, 0)?;
-    log.must_hold(&[], "to nothing")
+    log.must_hold(&[], "the log after truncate_if to 0")
 }
 
-pub(crate) fn h6_another_entry_is_a_conflict(run: &Run<'_>) -> Verdict {
+pub(crate) fn h6_another_entry_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..2))?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
     let head = log.known_head()?;
     log.through(&other).append(&numbered(2..3)[0])?;
     let before = Snapshot::of(&store)?;
-    conflicts(log.truncate_if(head, 1), Some(head), log.head()?)?;
-    conflicts(log.truncate_if(head, usize::MAX), Some(head), log.head()?)?;
+    must_conflict(log.truncate_if(head, 1), Some(head), log.head()?)?;
+    must_conflict(log.truncate_if(head, usize::MAX), Some(head), log.head()?)?;
     let unknown = log.sibling();
-    conflicts(unknown.truncate_if(head, 0), Some(head), None)?;
-    unknown.must_be_absent("truncate_if creates nothing")?;
-    before.must_be_what(&store, "a conflict changes nothing")
+    must_conflict(unknown.truncate_if(head, 0), Some(head), None)?;
+    unknown.must_be_absent("an unknown segment after truncate_if")?;
+    before.must_be_unchanged_in(&store, "the storage after conflicts")
 }
 
-pub(crate) fn h6_it_never_cuts_anothers(run: &Run<'_>) -> Verdict {
+pub(crate) fn h6_it_never_cuts_anothers(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
     let plain = signed(0, 0, 257);
     for round in 0..ROUNDS {
-        let log = Log::with(&handles[0], &numbered(0..4))?;
+        let log = TestLog::with(&handles[0], &numbered(0..4))?;
         let head = log.known_head()?;
-        let told = race_of_two(round, |writer| {
+        let [plain_result, conditional_result] = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
             match writer {
                 0 => log.append(&plain).map(|()| head),
                 _ => log.truncate_if(head, 1),
             }
         })?;
-        let kept = if told[1].is_ok() { 1 } else { 4 };
-        same(&told[0].is_ok(), &true, "a plain append never conflicts")?;
+        let kept = if conditional_result.is_ok() { 1 } else { 4 };
+        ensure_same(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;
         let expected = [numbered(0..kept), vec![plain.clone()]].concat();
-        log.must_hold(&expected, "a roll-back beside another's append")?;
+        log.must_hold(&expected, "the log after truncate_if beside a plain append")?;
     }
     Ok(())
 }

@@ -1,33 +1,33 @@
-//! A4 and T5 as a whole: many write, cut and read at the same time, and one order must explain it all.
+//! A4 and T5 as a whole: the results of concurrent writes, truncates and reads must be linearizable.
 
 use std::sync::LazyLock;
 use std::thread;
 
 use session_store_core::LogEntry;
 
-use crate::failure::{Failure, Verdict, ensure};
-use crate::history::{History, Observed, Told};
-use crate::linear::explain;
-use crate::log::Log;
-use crate::recorded::Recorded;
+use crate::check_result::{CheckError, CheckResult, ensure};
+use crate::history::{Effect, History, ObservedLog};
+use crate::linearizability::linearize;
+use crate::recording::RecordingStore;
 use crate::run::Run;
 use crate::sample::{numbered, odd_padding, signed};
+use crate::test_log::TestLog;
 use crate::threads::race;
 
 const ROUNDS: usize = 3;
 const STEPS: usize = 12;
 
-/// Two to each of three handles.
-const ACTORS: usize = 6;
+/// The threads, two for each of three handles.
+const THREADS: usize = 6;
 
-/// What each actor appends, made before it counts.
-static WRITTEN: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
-    let entry = |actor, n| signed(actor, n, odd_padding(n + actor) % 40_961);
-    (0..ACTORS).map(|actor| (0..STEPS).map(|n| entry(actor, n)).collect()).collect()
+/// The entries that each thread appends. They are built before the race, so that its calls overlap.
+static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
+    let entry = |thread, n| signed(thread, n, odd_padding(n + thread) % 40_961);
+    (0..THREADS).map(|thread| (0..STEPS).map(|n| entry(thread, n)).collect()).collect()
 });
 
-/// What somebody does in one step, beside the writers.
-pub(super) type Cut = fn(&Observed<'_>, usize) -> Told;
+/// A change other than an append, for step number `n` of one thread.
+pub(super) type Cut = fn(&ObservedLog<'_>, usize) -> Effect;
 
 pub(super) const TRUNCATE_OR_REPLACE: Cut = |log, n| match n % 3 {
     0 => log.truncate(n % 5),
@@ -37,77 +37,77 @@ pub(super) const TRUNCATE_OR_REPLACE: Cut = |log, n| match n % 3 {
 
 const DELETE: Cut = |log, _| log.delete();
 
-/// Lets one actor read, another cut if there is a cut, and all others append; one order must explain what all
-/// of them were told.
-pub(super) fn one_history(handles: &[Recorded], cut: Option<Cut>) -> Verdict {
+/// Lets one thread read, one thread run `cut` if there is one, and all other threads append. Fails
+/// unless the results of all calls are linearizable.
+pub(super) fn must_be_linearizable(handles: &[RecordingStore], cut: Option<Cut>) -> CheckResult {
     for _ in 0..ROUNDS {
         let history = History::default();
-        let log = Log::new(&handles[0]);
-        alone(&Observed::new(log, &history), cut)?;
-        // What is wrong already is better told without a race around it.
-        must_be_explained(&history)?;
-        race(ACTORS, |actor| {
-            let log = Observed::new(log.through(&handles[actor % handles.len()]), &history);
-            (0..STEPS).try_for_each(|n| act(&log, actor, n, cut))
+        let log = TestLog::new(&handles[0]);
+        run_alone(&ObservedLog::new(log, &history), cut)?;
+        // If the results are wrong without concurrency, fail before the race: the report is shorter.
+        check_history(&history)?;
+        race(THREADS, |thread| {
+            let log = ObservedLog::new(log.through(&handles[thread % handles.len()]), &history);
+            (0..STEPS).try_for_each(|n| step(&log, thread, n, cut))
         })?;
-        look(&Observed::new(log, &history))?;
-        must_be_explained(&history)?;
+        read_and_count(&ObservedLog::new(log, &history))?;
+        check_history(&history)?;
     }
     Ok(())
 }
 
-/// The history's beginning, with nobody else there: it needs no luck.
-fn alone(log: &Observed<'_>, cut: Option<Cut>) -> Verdict {
-    look(log)?;
+/// Runs the first calls of the history in one thread. Errors that need no race are then always found.
+fn run_alone(log: &ObservedLog<'_>, cut: Option<Cut>) -> CheckResult {
+    read_and_count(log)?;
     log.append(&signed(90, 0, 0));
-    look(log)?;
+    read_and_count(log)?;
     let cuts = cut.map_or(0, |_| 8);
     for (n, cut) in cut.iter().cycle().enumerate().take(cuts) {
         cut(log, n);
-        look(log)?;
+        read_and_count(log)?;
         log.append(&signed(91, n, 0));
-        look(log)?;
+        read_and_count(log)?;
     }
     Ok(())
 }
 
-fn look(log: &Observed<'_>) -> Verdict {
+fn read_and_count(log: &ObservedLog<'_>) -> CheckResult {
     log.read()?;
     log.count()?;
     Ok(())
 }
 
-fn act(log: &Observed<'_>, actor: usize, n: usize, cut: Option<Cut>) -> Verdict {
+fn step(log: &ObservedLog<'_>, thread: usize, n: usize, cut: Option<Cut>) -> CheckResult {
     thread::yield_now();
-    match (actor, cut) {
-        // A read costs as much as the log is long, so most looks are counts.
-        (0, _) if n.is_multiple_of(3) => look(log)?,
+    match (thread, cut) {
+        // A read takes longer the longer the log is, so most steps only count.
+        (0, _) if n.is_multiple_of(3) => read_and_count(log)?,
         (0, _) => _ = log.count()?,
-        // A truncate past the end is refused, which is right and changes nothing.
+        // The truncate may be past the end. It is then refused and changes nothing.
         (1, Some(cut)) => _ = cut(log, n),
         _ => {
-            let told = log.append(&WRITTEN[actor][n]);
+            let effect = log.append(&ENTRIES[thread][n]);
             ensure!(
-                told != Told::Refused,
-                "an append failed although nothing but other writers was in its way"
+                effect != Effect::Refused,
+                "an append failed although there were only other writers"
             );
         }
     }
     Ok(())
 }
 
-pub(super) fn must_be_explained(history: &History) -> Verdict {
-    explain(&history.events()).map_err(|unexplained| Failure::new(unexplained.to_string()))
+pub(super) fn check_history(history: &History) -> CheckResult {
+    linearize(&history.events()).map_err(|error| CheckError::new(error.to_string()))
 }
 
-pub(crate) fn a4_one_history_of_appends(run: &Run<'_>) -> Verdict {
-    one_history(&run.open_many(3)?, None)
+pub(crate) fn a4_one_history_of_appends(run: &Run<'_>) -> CheckResult {
+    must_be_linearizable(&run.open_many(3)?, None)
 }
 
-pub(crate) fn t5_one_history_of_cuts(run: &Run<'_>) -> Verdict {
-    one_history(&run.open_many(3)?, Some(TRUNCATE_OR_REPLACE))
+pub(crate) fn t5_one_history_of_cuts(run: &Run<'_>) -> CheckResult {
+    must_be_linearizable(&run.open_many(3)?, Some(TRUNCATE_OR_REPLACE))
 }
 
-pub(crate) fn t5_one_history_of_deletes(run: &Run<'_>) -> Verdict {
-    one_history(&run.open_many(3)?, Some(DELETE))
+pub(crate) fn t5_one_history_of_deletes(run: &Run<'_>) -> CheckResult {
+    must_be_linearizable(&run.open_many(3)?, Some(DELETE))
 }

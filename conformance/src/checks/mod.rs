@@ -1,4 +1,4 @@
-//! The checks, a module for each letter of the contract; the list of them is in `list.rs`.
+//! The bodies of the checks, one module for each area of the contract. `list.rs` lists them.
 
 pub(crate) mod append;
 pub(crate) mod create;

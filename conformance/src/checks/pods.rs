@@ -1,29 +1,29 @@
-//! P: pods keep their owner's fields, are replaced whole, and never pass for each other.
+//! P: pods keep all their fields, are replaced whole, and have distinct names.
 
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, StoreError};
 
-use crate::failure::{Failure, Verdict, ensure, ensure_err, same};
-use crate::recorded::Recorded;
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_err, ensure_same};
 use crate::run::Run;
 use crate::snapshot::Snapshot;
-use crate::threads::during;
-
-fn pods(store: &Recorded) -> &dyn PodStore {
-    store.pods().expect("the check needs pods")
-}
+use crate::threads::write_while_reading;
 
 fn pod(text: impl Into<String>) -> Pod {
     Pod::from_json(text).expect("a sample is a pod")
 }
 
-/// Fails unless the pod of that name is exactly `expected`, and `None` means that there is none.
-fn must_be(pods: &dyn PodStore, name: &PodName, expected: Option<&Pod>, promise: &str) -> Verdict {
+/// Fails unless the pod with that name is exactly `expected`, or absent if that is `None`.
+fn must_be(
+    pods: &dyn PodStore,
+    name: &PodName,
+    expected: Option<&Pod>,
+    context: &str,
+) -> CheckResult {
     let found = pods.read_pod(name)?;
     let texts = (found.as_ref().map(Pod::as_json), expected.map(Pod::as_json));
-    same(&texts.0, &texts.1, &format!("{promise}: pod {name:?}"))
+    ensure_same(&texts.0, &texts.1, &format!("{context}: pod {name:?}"))
 }
 
-pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> Verdict {
+pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let name = "reviewer".parse()?;
     let (session_id, segment_id) = (SessionId::new(), SegmentId::new());
@@ -34,14 +34,18 @@ pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> Verdict {
         pod("{}"),
     ];
     for version in &versions {
-        pods(&store).put_pod(&name, version)?;
-        must_be(pods(&store), &name, Some(version), "put replaces the pod whole")?;
-        must_be(pods(&other), &name, Some(version), "another handle sees it at once")?;
+        store.required_pods().put_pod(&name, version)?;
+        must_be(store.required_pods(), &name, Some(version), "the pod after put_pod")?;
+        must_be(other.required_pods(), &name, Some(version), "the pod through another handle")?;
     }
-    same(&pods(&store).list_pods()?, &vec![name], "one name, one pod")
+    ensure_same(
+        &store.required_pods().list_pods()?,
+        &vec![name],
+        "the pods after one name was put four times",
+    )
 }
 
-pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> Verdict {
+pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (session_id, segment_id) = (SessionId::new(), SegmentId::new());
     let texts = [
@@ -56,61 +60,66 @@ pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> Verdict {
     ];
     for (n, text) in texts.iter().enumerate() {
         let name = format!("pod {n}").parse()?;
-        pods(&store).put_pod(&name, &pod(text.as_str()))?;
-        must_be(pods(&store), &name, Some(&pod(text.as_str())), "byte for byte")?;
+        store.required_pods().put_pod(&name, &pod(text.as_str()))?;
+        must_be(store.required_pods(), &name, Some(&pod(text.as_str())), "the stored text")?;
     }
     Ok(())
 }
 
-pub(crate) fn p1_the_pointer_is_read(run: &Run<'_>) -> Verdict {
+pub(crate) fn p1_the_pointer_is_read(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (session_id, segment_id) = (SessionId::new(), SegmentId::new());
     for segment_id in [Some(segment_id), None] {
         let name = "pointing".parse()?;
-        pods(&store).put_pod(&name, &Pod::new(session_id, segment_id))?;
-        let active = pods(&store).read_pod(&name)?.and_then(|pod| pod.active());
+        store.required_pods().put_pod(&name, &Pod::new(session_id, segment_id))?;
+        let active = store.required_pods().read_pod(&name)?.and_then(|pod| pod.active());
         let found = active.map(|active| (active.session_id, active.segment_id));
-        same(&found, &Some((session_id, segment_id)), "where the pod points")?;
+        ensure_same(&found, &Some((session_id, segment_id)), "the pointer of the pod")?;
     }
     Ok(())
 }
 
-pub(crate) fn p1_readers_see_the_old_or_the_new(run: &Run<'_>) -> Verdict {
+pub(crate) fn p1_readers_see_the_old_or_the_new(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
     let name = "busy".parse()?;
     let old = pod(r#"{"v":"old"}"#);
     let new = pod(format!(r#"{{"v":"new","p":"{}"}}"#, "x".repeat(20_011)));
-    pods(&writer).put_pod(&name, &old)?;
-    let replace =
-        |round| Ok(pods(&writer).put_pod(&name, if round % 2 == 0 { &new } else { &old })?);
-    during(replace, || {
-        let Some(found) = pods(&reader).read_pod(&name)? else {
-            return Err(Failure::new("the pod vanished while it was replaced"));
+    writer.required_pods().put_pod(&name, &old)?;
+    let replace = |round| {
+        Ok(writer.required_pods().put_pod(&name, if round % 2 == 0 { &new } else { &old })?)
+    };
+    write_while_reading(replace, || {
+        let Some(found) = reader.required_pods().read_pod(&name)? else {
+            return Err(CheckError::new("the pod does not exist while it is replaced"));
         };
-        ensure!(found == old || found == new, "a pod that nobody put: {found:?}");
-        same(&pods(&reader).list_pods()?.len(), &1, "the pod is listed while it is replaced")
+        ensure!(found == old || found == new, "a pod that was never put: {found:?}");
+        ensure_same(
+            &reader.required_pods().list_pods()?.len(),
+            &1,
+            "the number of pods while the pod is replaced",
+        )
     })
 }
 
-pub(crate) fn p2_absent_is_none(run: &Run<'_>) -> Verdict {
+pub(crate) fn p2_absent_is_none(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let (name, near) = ("reviewer".parse()?, "reviewer2".parse()?);
-    same(&pods(&store).list_pods()?, &Vec::new(), "a fresh storage has no pod")?;
-    must_be(pods(&store), &name, None, "one that is not there")?;
-    same(&pods(&store).delete_pod(&name)?, &false, "deleting what is not there")?;
-    pods(&store).put_pod(&near, &pod("{}"))?;
-    must_be(pods(&store), &name, None, "one beside another of a like name")?;
-    same(&pods(&store).delete_pod(&name)?, &false, "deleting what is not there")?;
-    same(&pods(&store).delete_pod(&near)?, &true, "deleting what is there")?;
+    ensure_same(&store.required_pods().list_pods()?, &Vec::new(), "the pods of a fresh storage")?;
+    must_be(store.required_pods(), &name, None, "an absent pod")?;
+    ensure_same(&store.required_pods().delete_pod(&name)?, &false, "deleting an absent pod")?;
+    store.required_pods().put_pod(&near, &pod("{}"))?;
+    must_be(store.required_pods(), &name, None, "an absent pod with the prefix of another's name")?;
+    ensure_same(&store.required_pods().delete_pod(&name)?, &false, "deleting an absent pod")?;
+    ensure_same(&store.required_pods().delete_pod(&near)?, &true, "deleting a pod")?;
     for store in [&store, &other] {
-        must_be(pods(store), &near, None, "a deleted pod")?;
-        same(&pods(store).list_pods()?, &Vec::new(), "a deleted pod is not listed")?;
+        must_be(store.required_pods(), &near, None, "a deleted pod")?;
+        ensure_same(&store.required_pods().list_pods()?, &Vec::new(), "the pods after the delete")?;
     }
-    same(&pods(&store).delete_pod(&near)?, &false, "deleting twice")
+    ensure_same(&store.required_pods().delete_pod(&near)?, &false, "deleting the pod again")
 }
 
-/// Names that a file system, a collation or a key syntax may confuse, refuse or hide.
-fn odd_names() -> Vec<String> {
+/// Returns names that a file system, a collation or a key syntax may confuse, refuse or hide.
+fn odd_names() -> Vec<PodName> {
     let mut names: Vec<String> = [
         "reviewer",
         "Reviewer",
@@ -162,47 +171,54 @@ fn odd_names() -> Vec<String> {
     .map(String::from)
     .into();
     names.extend(["x".repeat(255), format!("{}y", "x".repeat(254)), "é".repeat(127)]);
-    names
+    names.iter().map(|name| name.parse().expect("a sample is a valid name")).collect()
 }
 
-pub(crate) fn p3_names_never_alias(run: &Run<'_>) -> Verdict {
+pub(crate) fn p3_names_never_alias(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let names: Result<Vec<PodName>, _> = odd_names().iter().map(|name| name.parse()).collect();
-    let names = names?;
+    let names = odd_names();
     let value = |n: usize| pod(format!(r#"{{"value":{n}}}"#));
     for (n, name) in names.iter().enumerate() {
-        must_be(pods(&store), name, None, "before it was put")?;
-        pods(&store).put_pod(name, &value(n))?;
+        must_be(store.required_pods(), name, None, "a name before put_pod")?;
+        store.required_pods().put_pod(name, &value(n))?;
     }
     for (n, name) in names.iter().enumerate() {
-        must_be(pods(&other), name, Some(&value(n)), "each name is its own")?;
+        must_be(other.required_pods(), name, Some(&value(n)), "each name after all were put")?;
     }
     for (n, name) in names.iter().enumerate() {
-        same(&pods(&store).delete_pod(name)?, &true, &format!("deleting {name:?}"))?;
+        ensure_same(
+            &store.required_pods().delete_pod(name)?,
+            &true,
+            &format!("deleting {name:?}"),
+        )?;
         if let Some(next) = names.get(n + 1) {
-            must_be(pods(&store), next, Some(&value(n + 1)), "deleting one leaves the next")?;
+            must_be(
+                store.required_pods(),
+                next,
+                Some(&value(n + 1)),
+                "the next name after a delete",
+            )?;
         }
     }
-    same(&pods(&other).list_pods()?, &Vec::new(), "every pod was deleted")
+    ensure_same(&other.required_pods().list_pods()?, &Vec::new(), "the pods after all were deleted")
 }
 
-pub(crate) fn p2_names_are_sorted(run: &Run<'_>) -> Verdict {
+pub(crate) fn p2_names_are_sorted(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let names: Result<Vec<PodName>, _> = odd_names().iter().map(|name| name.parse()).collect();
-    let mut names = names?;
+    let mut names = odd_names();
     for name in &names {
-        pods(&store).put_pod(name, &pod("{}"))?;
+        store.required_pods().put_pod(name, &pod("{}"))?;
     }
     names.sort();
-    same(&pods(&store).list_pods()?, &names, "every name, sorted by its bytes")
+    ensure_same(&store.required_pods().list_pods()?, &names, "every name, in byte order")
 }
 
-pub(crate) fn p3_bad_names_touch_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn p3_bad_names_touch_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    pods(&store).put_pod(&"kept".parse()?, &pod("{}"))?;
+    store.required_pods().put_pod(&"kept".parse()?, &pod("{}"))?;
     let before = Snapshot::of(&store)?;
     let (long, wide) = ("x".repeat(256), "é".repeat(128));
-    let refused = [
+    let forbidden = [
         "",
         ".",
         "..",
@@ -217,9 +233,9 @@ pub(crate) fn p3_bad_names_touch_nothing(run: &Run<'_>) -> Verdict {
         &long,
         &wide,
     ];
-    for name in refused {
+    for name in forbidden {
         let parsed = name.parse::<PodName>();
-        ensure_err!(parsed, StoreError::InvalidPodName(told) if told == name);
+        ensure_err!(parsed, StoreError::InvalidPodName(refused) if refused == name);
     }
-    before.must_be_what(&store, "a refused name touches no storage")
+    before.must_be_unchanged_in(&store, "the storage after names were refused")
 }

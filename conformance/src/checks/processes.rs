@@ -1,152 +1,147 @@
-//! A, C, H, T, S across processes: those that write at the same time, one that is killed, and one that finds
-//! no room.
+//! A, C, H, T and S across processes: processes that write at the same time, a process that is killed,
+//! and a process that cannot write more.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use session_store_core::Store;
 
+use super::create::counts_appends_of_another;
 use super::head::one_winner;
-use super::histories::{TRUNCATE_OR_REPLACE, must_be_explained, one_history};
-use crate::failure::{Failure, Verdict, ensure, same};
-use crate::history::{History, Observed, Told};
-use crate::log::Log;
+use super::histories::{TRUNCATE_OR_REPLACE, check_history, must_be_linearizable};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_same};
+use crate::history::{Effect, History, ObservedLog};
 use crate::random::Random;
 use crate::run::Run;
 use crate::sample::{entry, numbered, odd_padding, signed};
-use crate::threads::{race, wait_while};
+use crate::test_log::TestLog;
+use crate::threads::{race, yield_while};
 
 const PROCESSES: usize = 3;
 
-/// How often a writer is killed.
+/// How many times a writer is killed.
 const KILLS: usize = 20;
 
-/// How long after its beginning a call is surely under way, on a busy machine too.
+/// A time after the start of a call at which the call is running for certain, on a busy machine too.
 const LATE: Duration = Duration::from_millis(20);
 
-pub(crate) fn a3_other_processes_see_it(run: &Run<'_>) -> Verdict {
+pub(crate) fn a3_other_processes_see_it(run: &Run<'_>) -> CheckResult {
     let (here, there) = (run.open()?, run.open_processes(1)?);
-    let (ours, theirs) = (Log::new(&here), Log::new(&there[0]));
+    let (ours, theirs) = (TestLog::new(&here), TestLog::new(&there[0]));
     for (log, reader) in [(ours, &there[0] as &dyn Store), (theirs, &here)] {
         let seen = log.through(reader);
-        same(&seen.exists()?, &false, "before the first append")?;
+        ensure_same(&seen.exists()?, &false, "before the first append")?;
         log.append(&numbered(0..1)[0])?;
-        seen.must_hold(&numbered(0..1), "another process sees an acknowledged append")?;
+        seen.must_hold(&numbered(0..1), "another process reads an acknowledged append")?;
         log.append_all(&numbered(1..7))?;
-        seen.must_hold(&numbered(0..7), "another process sees an acknowledged batch")?;
+        seen.must_hold(&numbered(0..7), "another process reads an acknowledged batch")?;
         log.truncate(2)?;
-        seen.must_hold(&numbered(0..2), "another process sees a truncate")?;
+        seen.must_hold(&numbered(0..2), "another process reads a truncate")?;
         log.create(&numbered(9..12))?;
-        seen.must_hold(&numbered(9..12), "another process sees a replaced log")?;
-        same(&seen.lookup()?, &Some(log.session_id), "another process finds the session")?;
+        seen.must_hold(&numbered(9..12), "another process reads a replaced log")?;
+        ensure_same(&seen.lookup()?, &Some(log.session_id), "the session through another process")?;
     }
     Ok(())
 }
 
-pub(crate) fn a4_one_history_of_processes(run: &Run<'_>) -> Verdict {
-    one_history(&run.open_processes(PROCESSES)?, None)
+pub(crate) fn a4_one_history_of_processes(run: &Run<'_>) -> CheckResult {
+    must_be_linearizable(&run.open_processes(PROCESSES)?, None)
 }
 
-pub(crate) fn t5_one_history_of_cutting_processes(run: &Run<'_>) -> Verdict {
-    one_history(&run.open_processes(PROCESSES)?, Some(TRUNCATE_OR_REPLACE))
+pub(crate) fn t5_one_history_of_cutting_processes(run: &Run<'_>) -> CheckResult {
+    must_be_linearizable(&run.open_processes(PROCESSES)?, Some(TRUNCATE_OR_REPLACE))
 }
 
-pub(crate) fn c5_other_processes_are_counted(run: &Run<'_>) -> Verdict {
-    let (ours, theirs) = (run.open()?, run.open_processes(1)?);
-    let log = Log::new(&ours);
-    log.append(&entry("{}"))?;
-    for n in 1..20 {
-        same(&log.count()?, &n, "the count before another process's append")?;
-        log.through(&theirs[0]).append(&entry("{}"))?;
-        same(&log.count()?, &(n + 1), "the count right after it")?;
-        same(&log.known_head()?.entries(), &(n + 1), "the head right after it")?;
-    }
-    Ok(())
+pub(crate) fn c5_other_processes_are_counted(run: &Run<'_>) -> CheckResult {
+    counts_appends_of_another(&run.open()?, &run.open_processes(1)?[0])
 }
 
-pub(crate) fn h2_one_process_wins(run: &Run<'_>) -> Verdict {
+pub(crate) fn h2_one_process_wins(run: &Run<'_>) -> CheckResult {
     let processes = run.open_processes(PROCESSES)?;
     one_winner(&processes, |log| log.append_all(&numbered(0..2)))?;
     one_winner(&processes, |_| Ok(()))
 }
 
-pub(crate) fn s6_processes_open_at_once(run: &Run<'_>) -> Verdict {
+pub(crate) fn s6_processes_open_at_once(run: &Run<'_>) -> CheckResult {
     for _ in 0..3 {
-        let storage = run.elsewhere();
+        let storage = run.second_storage();
         let started: Result<Vec<_>, _> = (0..PROCESSES).map(|_| storage.start_process()).collect();
-        let (started, log) = (started?, Log::new(&run.open()?).ids());
+        let (started, log) = (started?, TestLog::new(&run.open()?).ids());
         race(PROCESSES, |opener| {
             let store = storage.open_in(&started[opener])?;
-            Ok(Log::known(&store, log).append(&signed(opener, 0, 0))?)
+            Ok(TestLog::known(&store, log).append(&signed(opener, 0, 0))?)
         })?;
         let store = storage.open()?;
-        let entries = Log::known(&store, log).entries()?;
+        let entries = TestLog::known(&store, log).entries()?;
         for opener in 0..PROCESSES {
             let found = entries.contains(&signed(opener, 0, 0));
-            same(&found, &true, &format!("process {opener} of {PROCESSES} stored its entry"))?;
+            ensure_same(&found, &true, &format!("the entry of process {opener} of {PROCESSES}"))?;
         }
     }
     Ok(())
 }
 
-pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
     let mut random = run.random();
     let history = History::default();
-    let ids = Log::new(&run.open()?).ids();
+    let ids = TestLog::new(&run.open()?).ids();
     let mut entries = 0;
     for round in 0..KILLS {
         let process = run.start_process()?;
-        let doomed = run.open_in(&process)?;
-        let opened = process.calls_begun();
-        let (call, moment) = strike(round, &mut random);
-        let told = thread::scope(|scope| {
+        let killed = run.open_in(&process)?;
+        let opened = process.calls_started();
+        let (call, delay) = kill_point(round, &mut random);
+        let effect = thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                let log = Observed::new(Log::known(&doomed, ids), &history);
+                let log = ObservedLog::new(TestLog::known(&killed, ids), &history);
                 write_until_killed(log, entries, round)
             });
-            wait_while(|| process.calls_begun() <= opened + call && !writer.is_finished());
-            // Where in a call the signal strikes is the point, so this waits without a call of its own.
-            let now = Instant::now();
-            while now.elapsed() < moment {
+            yield_while(|| process.calls_started() <= opened + call && !writer.is_finished());
+            // Spin: `sleep` is too coarse to kill the process at a given moment of a short call.
+            let started = Instant::now();
+            while started.elapsed() < delay {
                 std::hint::spin_loop();
             }
             process.kill();
-            writer.join().map_err(|_| Failure::new("the writer panicked"))
+            writer.join().map_err(|_| CheckError::new("the writer panicked"))
         })?;
-        ensure!(told == Told::Unknown, "a call was refused although nothing was in its way");
-        let survivor = run.open()?;
-        let left = Observed::new(Log::known(&survivor, ids), &history).read()?;
-        entries = left.map_or(0, |left| left.len());
+        ensure!(effect == Effect::Unknown, "a call failed before the process was killed");
+        let reader = run.open()?;
+        let log = ObservedLog::new(TestLog::known(&reader, ids), &history).read()?;
+        entries = log.map_or(0, |log| log.len());
     }
     let store = run.open()?;
-    let log = Log::known(&store, ids);
-    Observed::new(log, &history).append(&entry("{}"));
-    Observed::new(log, &history).read()?;
-    same(&log.listed()?, &true, "a segment whose writers were killed is listed")?;
-    must_be_explained(&history)
+    let log = TestLog::known(&store, ids);
+    ObservedLog::new(log, &history).append(&entry("{}"));
+    ObservedLog::new(log, &history).read()?;
+    ensure_same(&log.listed()?, &true, "whether a segment with killed writers is listed")?;
+    check_history(&history)
 }
 
-/// The calls of a doomed writer that cut, of each 13.
+/// The calls of a writer repeat after 13. Two of them are a truncate and a replace, at these positions.
 const TRUNCATE: usize = 6;
 const REPLACE: usize = 11;
 
-/// Into which call of a round the signal strikes, and how far: into a cut every other time, which is rare
-/// and short, and must be whole all the same. Now and then it comes late, for calls that take long.
-fn strike(round: usize, random: &mut Random) -> (usize, Duration) {
+/// Returns the call of a round in which the process is killed, and the time after the start of that
+/// call.
+///
+/// Every second round kills the process in a truncate or a replace: these are rare and short, so a
+/// random moment would seldom hit one. Every fifth round waits longer, for stores with slow calls.
+fn kill_point(round: usize, random: &mut Random) -> (usize, Duration) {
     let (call, latest) = match round % 4 {
         0 => (TRUNCATE, 400),
         2 => (REPLACE, 400),
         _ => (random.below(13), 900),
     };
-    let at_once = Duration::from_micros(random.below(latest) as u64);
-    (call, if round % 5 == 4 { LATE } else { at_once })
+    let soon = Duration::from_micros(random.below(latest) as u64);
+    (call, if round % 5 == 4 { LATE } else { soon })
 }
 
-/// Appends to a log of so many entries for the most part, and cuts and replaces now and then; returns what
-/// the last call was told.
-fn write_until_killed(log: Observed<'_>, mut entries: usize, round: usize) -> Told {
+/// Writes to a log of `entries` entries until a call is not acknowledged: mostly appends, with a truncate
+/// and a replace in each 13 calls. Returns the effect of the last call.
+fn write_until_killed(log: ObservedLog<'_>, mut entries: usize, round: usize) -> Effect {
     for n in 0.. {
-        let told = match n % 13 {
+        let effect = match n % 13 {
             TRUNCATE if entries > 0 => {
                 entries -= 1;
                 log.truncate(entries)
@@ -160,41 +155,41 @@ fn write_until_killed(log: Observed<'_>, mut entries: usize, round: usize) -> To
                 log.append(&signed(round, n, odd_padding(n) % 40_961))
             }
         };
-        if told != Told::Done {
-            return told;
+        if effect != Effect::Applied {
+            return effect;
         }
     }
-    Told::Done
+    Effect::Applied
 }
 
-pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> Verdict {
-    const ROOM_KIB: usize = 512;
-    let roomy = run.open()?;
-    let process = run.start_confined_process(ROOM_KIB)?;
-    let confined = run.open_in(&process)?;
-    let (history, log) = (History::default(), Log::new(&confined));
-    let writer = Observed::new(log, &history);
+pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
+    const LIMIT_KIB: usize = 512;
+    let unlimited = run.open()?;
+    let process = run.start_process_with_file_limit(LIMIT_KIB)?;
+    let limited = run.open_in(&process)?;
+    let (history, log) = (History::default(), TestLog::new(&limited));
+    let writer = ObservedLog::new(log, &history);
     let mut refused = 0;
     for n in 0..400 {
-        // Large ones find no room first; then small ones come until nothing fits.
+        // Large entries fail first. Then append small ones, until these fail too.
         let padding = if refused < 3 { odd_padding(n) % 20_011 } else { n % 300 };
-        refused += usize::from(writer.append(&signed(0, n, padding)) != Told::Done);
+        refused += usize::from(writer.append(&signed(0, n, padding)) != Effect::Applied);
         if refused == 6 {
             break;
         }
     }
     writer.read()?;
-    let freed = Observed::new(log.through(&roomy), &history);
+    let after = ObservedLog::new(log.through(&unlimited), &history);
     for n in 400..403 {
-        let told = freed.append(&signed(0, n, odd_padding(n) % 20_011));
-        ensure!(told == Told::Done, "an append failed although there is room again");
-        freed.read()?;
+        let effect = after.append(&signed(0, n, odd_padding(n) % 20_011));
+        ensure!(effect == Effect::Applied, "an append failed although the disk has room");
+        after.read()?;
     }
-    freed.count()?;
-    must_be_explained(&history)?;
+    after.count()?;
+    check_history(&history)?;
     if refused == 0 {
-        let place = format!("a process whose files end at {ROOM_KIB} KiB stored more than that");
-        return Err(Failure::cannot_run(place));
+        let reason = format!("the store does not keep to a file limit of {LIMIT_KIB} KiB");
+        return Err(CheckError::cannot_run(reason));
     }
     Ok(())
 }

@@ -1,42 +1,42 @@
-//! X: the debug trace stands beside the log and never touches it.
+//! X: traces are stored beside the log and never change it.
 
 use session_store_core::{Store, TraceEntry};
 
-use crate::failure::{Verdict, ensure, same, same_entries};
-use crate::log::Log;
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_same, ensure_same_entries};
 use crate::run::Run;
 use crate::sample::{numbered, numbered_traces, odd_padding, trace};
 use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
 use crate::threads::race;
 
-pub(crate) fn x1_a_trace_leaves_the_log(run: &Run<'_>) -> Verdict {
+pub(crate) fn x1_a_trace_leaves_the_log(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     let head = log.head()?;
     log.trace_each(&numbered_traces(0..3))?;
-    log.must_hold(&numbered(0..3), "a trace leaves the log")?;
-    same(&log.head()?, &head, "a trace leaves the head")?;
+    log.must_hold(&numbered(0..3), "the log after a trace")?;
+    ensure_same(&log.head()?, &head, "the head after a trace")?;
     let segments = store.list_segments(log.session_id)?;
-    same(&segments, &vec![log.segment_id], "a trace leaves the listing")?;
+    ensure_same(&segments, &vec![log.segment_id], "the segments after a trace")?;
     log.append(&numbered(3..4)[0])?;
     log.trace(&trace("{}"))?;
     log.truncate(2)?;
-    log.must_hold(&numbered(0..2), "log and trace take turns")
+    log.must_hold(&numbered(0..2), "the log after alternating writes")
 }
 
-pub(crate) fn x1_a_trace_makes_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn x1_a_trace_makes_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    Log::with(&store, &numbered(0..3))?;
+    TestLog::with(&store, &numbered(0..3))?;
     let before = Snapshot::of(&store)?;
-    let traced = Log::new(&store);
+    let traced = TestLog::new(&store);
     traced.trace_each(&numbered_traces(0..3))?;
     traced.must_be_absent("a trace alone")?;
-    before.must_be_what(&store, "a trace without a segment leaves everything else")
+    before.must_be_unchanged_in(&store, "the storage after a trace without a segment")
 }
 
-pub(crate) fn x2_a_trace_may_come_first(run: &Run<'_>) -> Verdict {
+pub(crate) fn x2_a_trace_may_come_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (appended, created) = (Log::new(&store), Log::new(&store));
+    let (appended, created) = (TestLog::new(&store), TestLog::new(&store));
     for log in [appended, created] {
         log.trace_each(&numbered_traces(0..2))?;
     }
@@ -44,89 +44,100 @@ pub(crate) fn x2_a_trace_may_come_first(run: &Run<'_>) -> Verdict {
     created.create(&numbered(0..1))?;
     for log in [appended, created] {
         log.trace(&numbered_traces(2..3)[0])?;
-        log.must_hold(&numbered(0..1), "a segment that a trace came before")?;
-        same_entries(&log.traces()?, &numbered_traces(0..3), "the trace that came first")?;
+        log.must_hold(&numbered(0..1), "a segment with an earlier trace")?;
+        ensure_same_entries(&log.traces()?, &numbered_traces(0..3), "the trace of the segment")?;
     }
     Ok(())
 }
 
-pub(crate) fn x2_deleting_a_segment_deletes_its_trace(run: &Run<'_>) -> Verdict {
+pub(crate) fn x2_deleting_a_segment_deletes_its_trace(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..1))?;
+    let log = TestLog::with(&store, &numbered(0..1))?;
     let sibling = log.sibling();
     for log in [log, sibling] {
         log.trace_each(&numbered_traces(0..3))?;
     }
     log.delete()?;
     for store in [&store, &other] {
-        same_entries(&log.through(store).traces()?, &[], "a deleted segment's trace")?;
+        ensure_same_entries(&log.through(store).traces()?, &[], "the trace of a deleted segment")?;
     }
-    same_entries(&sibling.traces()?, &numbered_traces(0..3), "its sibling's trace stays")?;
+    ensure_same_entries(
+        &sibling.traces()?,
+        &numbered_traces(0..3),
+        "the trace of another segment",
+    )?;
     log.append(&numbered(0..1)[0])?;
-    same_entries(&log.traces()?, &[], "a recreated segment has no old trace")?;
+    ensure_same_entries(&log.traces()?, &[], "the trace of a recreated segment")?;
     store.delete_session(log.session_id)?;
-    same_entries(&sibling.traces()?, &[], "a deleted session's trace")
+    ensure_same_entries(&sibling.traces()?, &[], "a trace of a deleted session")
 }
 
-pub(crate) fn x3_traces_by_page(run: &Run<'_>) -> Verdict {
+pub(crate) fn x3_traces_by_page(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..2))?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
     let all = numbered_traces(0..30);
     log.trace_each(&all)?;
     let each = all[0].as_json().len();
-    let page = |start, max_bytes| {
-        Ok::<_, crate::failure::Failure>(log.trace_page(start, max_bytes)?.entries)
-    };
-    same_entries(&page(0, usize::MAX)?, &all, "a page of everything")?;
-    same_entries(&page(0, 3 * each + 1)?, &all[..3], "a page of what fits")?;
-    same_entries(&page(7, 0)?, &all[7..8], "at least one")?;
-    same_entries(&page(29, usize::MAX)?, &all[29..], "the last page")?;
-    same_entries(&page(30, 100)?, &[], "past the end")?;
-    same_entries(&page(usize::MAX, usize::MAX)?, &[], "far past the end")
+    let page = |start, max_bytes| Ok::<_, CheckError>(log.trace_page(start, max_bytes)?.entries);
+    ensure_same_entries(&page(0, usize::MAX)?, &all, "a page without a limit")?;
+    ensure_same_entries(&page(0, 3 * each + 1)?, &all[..3], "a page of three entries")?;
+    ensure_same_entries(&page(7, 0)?, &all[7..8], "a page of at least one entry")?;
+    ensure_same_entries(&page(29, usize::MAX)?, &all[29..], "the last page")?;
+    ensure_same_entries(&page(30, 100)?, &[], "a page past the end")?;
+    ensure_same_entries(&page(usize::MAX, usize::MAX)?, &[], "a page far past the end")
 }
 
-pub(crate) fn x3_no_trace_is_an_empty_page(run: &Run<'_>) -> Verdict {
+pub(crate) fn x3_no_trace_is_an_empty_page(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..2))?;
-    for log in [log, log.sibling(), Log::new(&store)] {
-        same_entries(&log.trace_page(0, 100)?.entries, &[], "a segment without a trace")?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
+    for log in [log, log.sibling(), TestLog::new(&store)] {
+        ensure_same_entries(&log.trace_page(0, 100)?.entries, &[], "a page of no trace")?;
     }
     Ok(())
 }
 
-pub(crate) fn x4_traces_are_seen_at_once(run: &Run<'_>) -> Verdict {
+pub(crate) fn x4_traces_are_seen_at_once(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
-    let log = Log::new(&handles[0]);
+    let log = TestLog::new(&handles[0]);
     for n in 0..20 {
         log.through(&handles[n % 2]).trace(&numbered_traces(n..n + 1)[0])?;
         for handle in &handles {
             let found = log.through(handle).traces()?;
-            same_entries(&found, &numbered_traces(0..n + 1), "every handle sees a trace at once")?;
+            ensure_same_entries(
+                &found,
+                &numbered_traces(0..n + 1),
+                "the trace through every handle",
+            )?;
         }
     }
     Ok(())
 }
 
-/// The trace entry number `n` of a writer.
+/// Returns trace entry number `n` of a writer.
 fn signed(writer: usize, n: usize) -> TraceEntry {
     trace(format!(r#"{{"w":{writer},"n":{n},"p":"{}"}}"#, "x".repeat(odd_padding(n) % 20_011)))
 }
 
-pub(crate) fn x4_writers_of_one_trace(run: &Run<'_>) -> Verdict {
+pub(crate) fn x4_writers_of_one_trace(run: &Run<'_>) -> CheckResult {
     const WRITERS: usize = 4;
     const EACH: usize = 40;
     let handles = run.open_many(WRITERS)?;
-    let log = Log::new(&handles[0]);
+    let log = TestLog::new(&handles[0]);
     let own = |writer| (0..EACH).map(|n| signed(writer, n)).collect::<Vec<_>>();
     let written: Vec<_> = (0..WRITERS).map(own).collect();
     race(WRITERS, |writer| Ok(log.through(&handles[writer]).trace_each(&written[writer])?))?;
     let all = log.traces()?;
-    ensure!(all.len() == WRITERS * EACH, "{} trace entries of {}", all.len(), WRITERS * EACH);
+    ensure!(
+        all.len() == WRITERS * EACH,
+        "{} of {} trace entries are stored",
+        all.len(),
+        WRITERS * EACH
+    );
     for (writer, written) in written.iter().enumerate() {
         let own = format!(r#"{{"w":{writer},"#);
         let own = all.iter().filter(|entry| entry.as_json().starts_with(&own));
         let found: Vec<_> = own.cloned().collect();
-        same_entries(&found, written, "each writer's traces, once and in order")?;
+        ensure_same_entries(&found, written, "the trace entries of one writer")?;
     }
     Ok(())
 }

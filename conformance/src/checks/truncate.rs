@@ -1,49 +1,51 @@
-//! T: truncating, and what appends that meet it may expect.
+//! T: truncating, and concurrent appends.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use session_store_core::{LogEntry, Pod, Store, StoreError};
 
-use crate::failure::{Failure, Verdict, ensure, ensure_err, same, same_entries};
-use crate::log::Log;
-use crate::provided::Provided;
+use crate::base_level::BaseLevel;
+use crate::check_result::{
+    CheckError, CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries,
+};
 use crate::run::Run;
-use crate::sample::{numbered, numbered_traces, odd_padding, oddities, signed};
+use crate::sample::{numbered, numbered_traces, odd_entries, odd_padding, signed};
 use crate::snapshot::Snapshot;
-use crate::threads::{RaiseAtEnd, race, wait_while};
+use crate::test_log::TestLog;
+use crate::threads::{SetOnDrop, race, yield_while};
 
-pub(crate) fn t1_it_keeps_the_first(run: &Run<'_>) -> Verdict {
+pub(crate) fn t1_it_keeps_the_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let all = oddities();
+    let all = odd_entries();
     for n in 0..=all.len() {
-        let log = Log::with(&store, &all)?;
+        let log = TestLog::with(&store, &all)?;
         log.truncate(n)?;
-        log.must_hold(&all[..n], "truncate keeps the first n, byte for byte")?;
+        log.must_hold(&all[..n], "the first n entries")?;
     }
     Ok(())
 }
 
-pub(crate) fn t1_its_own_length_changes_nothing(run: &Run<'_>) -> Verdict {
+pub(crate) fn t1_its_own_length_changes_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (log, empty) = (Log::with(&store, &numbered(0..3))?, Log::new(&store));
+    let (log, empty) = (TestLog::with(&store, &numbered(0..3))?, TestLog::new(&store));
     empty.create(&[])?;
     let before = Snapshot::of(&store)?;
     log.truncate(3)?;
     empty.truncate(0)?;
-    before.must_be_what(&store, "truncating to the present length changes nothing")
+    before.must_be_unchanged_in(&store, "the storage after truncates to the same length")
 }
 
-pub(crate) fn t1_nothing_left_still_exists(run: &Run<'_>) -> Verdict {
+pub(crate) fn t1_nothing_left_still_exists(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..3))?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
     log.truncate(0)?;
-    log.must_hold(&[], "a segment truncated to nothing exists, empty")?;
-    same(&log.lookup()?, &Some(log.session_id), "and its session is found")
+    log.must_hold(&[], "a segment after truncate to 0")?;
+    ensure_same(&log.lookup()?, &Some(log.session_id), "the session after truncate to 0")
 }
 
-pub(crate) fn t2_past_the_end_is_refused(run: &Run<'_>) -> Verdict {
+pub(crate) fn t2_past_the_end_is_refused(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (log, empty) = (Log::with(&store, &numbered(0..321))?, Log::new(&store));
+    let (log, empty) = (TestLog::with(&store, &numbered(0..321))?, TestLog::new(&store));
     empty.create(&[])?;
     let before = Snapshot::of(&store)?;
     for n in [322, 1_000, i64::MAX as usize, usize::MAX] {
@@ -54,44 +56,45 @@ pub(crate) fn t2_past_the_end_is_refused(run: &Run<'_>) -> Verdict {
         );
         ensure_err!(empty.truncate(n), StoreError::Corrupt { line, .. } if *line == n);
     }
-    before.must_be_what(&store, "a truncate past the end changes nothing")
+    before.must_be_unchanged_in(&store, "the storage after truncates past the end")
 }
 
-pub(crate) fn t3_unknown_is_not_found(run: &Run<'_>) -> Verdict {
+pub(crate) fn t3_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..1))?;
-    for unknown in [Log::new(&store), log.sibling(), log.namesake()] {
+    let log = TestLog::with(&store, &numbered(0..1))?;
+    for unknown in log.unknown_segments() {
         let id = unknown.segment_id;
         for n in [0, 1, usize::MAX] {
             ensure_err!(unknown.truncate(n), StoreError::NotFound(segment) if *segment == id);
         }
-        unknown.must_be_absent("truncate creates nothing")?;
+        unknown.must_be_absent("an unknown segment after truncate")?;
     }
-    same(&store.list_sessions()?, &vec![log.session_id], "truncate makes no session")
+    ensure_same(&store.list_sessions()?, &vec![log.session_id], "truncate creates no session")
 }
 
-pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> Verdict {
+pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    let log = Log::with(&store, &numbered(0..5))?;
+    let log = TestLog::with(&store, &numbered(0..5))?;
     log.through(&other).must_hold(&numbered(0..5), "before the truncate")?;
     log.truncate(2)?;
     log.append(&numbered(90..91)[0])?;
     let mut expected = [numbered(0..2), numbered(90..91)].concat();
-    log.must_hold(&expected, "an append goes on at n")?;
+    log.must_hold(&expected, "an append after a truncate")?;
     log.through(&other).append(&numbered(91..92)[0])?;
     expected.extend(numbered(91..92));
-    log.must_hold(&expected, "another handle's append goes on behind it")?;
+    log.must_hold(&expected, "an append of another handle")?;
     log.truncate(0)?;
     log.through(&other).append_all(&numbered(0..2))?;
-    log.must_hold(&numbered(0..2), "appends after a truncate to nothing")
+    log.must_hold(&numbered(0..2), "appends after a truncate to 0")
 }
 
-pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> Verdict {
+pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (shorter, regrown) = (Log::with(&store, &oddities())?, Log::with(&store, &oddities())?);
+    let (shorter, regrown) =
+        (TestLog::with(&store, &odd_entries())?, TestLog::with(&store, &odd_entries())?);
     for log in [shorter, regrown] {
-        // A handle that has read them is the one that could bring them back.
-        log.must_hold(&oddities(), "before the cut")?;
+        // Read the entries first: a handle that caches them could write them back.
+        log.must_hold(&odd_entries(), "a log before the truncate")?;
     }
     shorter.truncate(1)?;
     regrown.truncate(2)?;
@@ -99,14 +102,16 @@ pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> Verdict {
     let (shorter, regrown) = (shorter.ids(), regrown.ids());
     drop(store);
     let reopened = run.open()?;
-    Log::known(&reopened, shorter).must_hold(&oddities()[..1], "cut entries after reopening")?;
-    let expected = [&oddities()[..2], &numbered(0..2)].concat();
-    Log::known(&reopened, regrown).must_hold(&expected, "a regrown log after reopening")
+    TestLog::known(&reopened, shorter)
+        .must_hold(&odd_entries()[..1], "a truncated log after reopening")?;
+    let expected = [&odd_entries()[..2], &numbered(0..2)].concat();
+    TestLog::known(&reopened, regrown)
+        .must_hold(&expected, "a truncated and regrown log after reopening")
 }
 
-pub(crate) fn t5_an_append_after_it_is_there(run: &Run<'_>) -> Verdict {
+pub(crate) fn t5_an_append_after_it_is_there(run: &Run<'_>) -> CheckResult {
     let (cutter, writer) = (run.open()?, run.open()?);
-    let log = Log::with(&cutter, &numbered(0..2))?;
+    let log = TestLog::with(&cutter, &numbered(0..2))?;
     for n in 0..20 {
         let mark = &numbered(100 + n..101 + n)[0];
         log.through(&writer).append(mark)?;
@@ -116,173 +121,176 @@ pub(crate) fn t5_an_append_after_it_is_there(run: &Run<'_>) -> Verdict {
         }
         log.through(&writer).append(mark)?;
         let expected = [&numbered(0..2), std::slice::from_ref(mark)].concat();
-        same_entries(&log.entries()?, &expected, "an append begun after it returned")?;
+        ensure_same_entries(&log.entries()?, &expected, "an append that starts after the change")?;
         log.truncate(2)?;
     }
     Ok(())
 }
 
-type Change = fn(&Log<'_>) -> Result<(), StoreError>;
+type Change = fn(&TestLog<'_>) -> Result<(), StoreError>;
 
 const BASE: usize = 3;
 
-/// How often the log is set back.
+/// How many times the log is changed back to its first entries.
 const CHANGES: usize = 30;
 
-/// An append, and when it was made: acknowledged before the last change began, begun after it returned.
-struct Mark {
+/// An append. `before` is set if it was acknowledged before the last change started, and `after` if it
+/// started after the last change returned.
+struct Appended {
     entry: LogEntry,
     before: bool,
     after: bool,
 }
 
-/// How far those are who append, and the one who sets the log back.
+/// The progress of the threads that append and of the thread that changes the log back.
 #[derive(Default)]
-struct Meeting {
-    appended: AtomicUsize,
-    last_begun: AtomicBool,
-    last_done: AtomicBool,
-    changer_gone: AtomicBool,
-    writer_gone: AtomicBool,
+struct Progress {
+    appends: AtomicUsize,
+    last_change_started: AtomicBool,
+    last_change_ended: AtomicBool,
+    changer_ended: AtomicBool,
+    writer_ended: AtomicBool,
 }
 
-impl Meeting {
-    /// Sets the log back again and again, never further than others have appended meanwhile.
-    fn change(&self, log: &Log<'_>, change: Change) -> Verdict {
-        let _raised = RaiseAtEnd(&self.changer_gone);
+impl Progress {
+    /// Changes the log back repeatedly. Each change waits for two appends, so that appends overlap changes.
+    fn change(&self, log: &TestLog<'_>, change: Change) -> CheckResult {
+        let _flag = SetOnDrop(&self.changer_ended);
         for changes in 0..=CHANGES {
-            let ahead = || self.appended.load(SeqCst) <= 2 * changes;
-            wait_while(|| ahead() && !self.writer_gone.load(SeqCst));
-            self.last_begun.store(changes == CHANGES, SeqCst);
+            let too_early = || self.appends.load(SeqCst) <= 2 * changes;
+            yield_while(|| too_early() && !self.writer_ended.load(SeqCst));
+            self.last_change_started.store(changes == CHANGES, SeqCst);
             change(log)?;
         }
-        self.last_done.store(true, SeqCst);
+        self.last_change_ended.store(true, SeqCst);
         Ok(())
     }
 
-    /// Appends until some entries were begun after the last change.
-    fn append(&self, log: &Log<'_>, writer: usize) -> Result<Vec<Mark>, Failure> {
-        let _raised = RaiseAtEnd(&self.writer_gone);
-        let deserted = || self.changer_gone.load(SeqCst) && !self.last_done.load(SeqCst);
-        let mut marks = Vec::new();
+    /// Appends until ten appends have started after the last change.
+    fn append(&self, log: &TestLog<'_>, writer: usize) -> Result<Vec<Appended>, CheckError> {
+        let _flag = SetOnDrop(&self.writer_ended);
+        let changer_failed =
+            || self.changer_ended.load(SeqCst) && !self.last_change_ended.load(SeqCst);
+        let mut appended = Vec::new();
         let mut left = 10;
-        while left > 0 && !deserted() {
-            let entry = signed(writer, marks.len(), odd_padding(marks.len()) % 300);
-            let after = self.last_done.load(SeqCst);
+        while left > 0 && !changer_failed() {
+            let entry = signed(writer, appended.len(), odd_padding(appended.len()) % 300);
+            let after = self.last_change_ended.load(SeqCst);
             log.append(&entry)?;
-            let before = !self.last_begun.load(SeqCst);
-            marks.push(Mark { entry, before, after });
+            let before = !self.last_change_started.load(SeqCst);
+            appended.push(Appended { entry, before, after });
             left -= usize::from(after);
-            self.appended.fetch_add(1, SeqCst);
+            self.appends.fetch_add(1, SeqCst);
         }
-        Ok(marks)
+        Ok(appended)
     }
 }
 
-/// Lets `change` set the log back to its first `base` entries again and again while others append. An
-/// append that overlaps one is kept or cut, whole; one begun after the last is there, one acknowledged
-/// before the last began is not.
-fn appends_meet(run: &Run<'_>, base: usize, change: Change) -> Verdict {
+/// Lets `change` set the log back to its first `base` entries repeatedly while two threads append.
+///
+/// An append that overlaps a change is kept or deleted as a whole. An append that started after the last
+/// change is stored, and one that was acknowledged before the last change started is not.
+fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> CheckResult {
     let handles = run.open_many(3)?;
-    let log = Log::with(&handles[0], &numbered(0..base))?;
-    let meeting = Meeting::default();
-    let marks = race(3, |thread| {
+    let log = TestLog::with(&handles[0], &numbered(0..base))?;
+    let progress = Progress::default();
+    let appends = race(3, |thread| {
         let log = log.through(&handles[thread]);
         match thread {
-            0 => meeting.change(&log, change).map(|()| Vec::new()),
-            writer => meeting.append(&log, writer),
+            0 => progress.change(&log, change).map(|()| Vec::new()),
+            writer => progress.append(&log, writer),
         }
     })?;
     let entries = log.entries()?;
-    ensure!(entries.len() >= base, "{} entries are left of {base}", entries.len());
-    let (kept, appended) = entries.split_at(base);
-    same_entries(kept, &numbered(0..base), "the entries before the cut")?;
-    marks.iter().try_for_each(|marks| must_be_kept_or_cut(appended, marks))?;
-    let known = |entry: &&LogEntry| marks.iter().flatten().any(|mark| mark.entry == **entry);
-    let foreign = appended.iter().find(|entry| !known(entry));
-    ensure!(foreign.is_none(), "an entry that nobody wrote whole: {foreign:?}");
+    ensure!(entries.len() >= base, "{} entries are left, fewer than {base}", entries.len());
+    let (kept, found) = entries.split_at(base);
+    ensure_same_entries(kept, &numbered(0..base), "the first entries")?;
+    appends.iter().try_for_each(|appended| check_appends_of_one(appended, found))?;
+    let known = |entry: &&LogEntry| appends.iter().flatten().any(|other| other.entry == **entry);
+    let foreign = found.iter().find(|entry| !known(entry));
+    ensure!(foreign.is_none(), "an entry that no thread appended: {foreign:?}");
     Ok(())
 }
 
-/// What is left of one writer's entries is right, and in order.
-fn must_be_kept_or_cut(appended: &[LogEntry], marks: &[Mark]) -> Verdict {
-    let mut rest = marks.iter();
-    for entry in appended.iter().filter(|entry| marks.iter().any(|mark| mark.entry == **entry)) {
-        let next = rest.any(|mark| mark.entry == *entry);
-        ensure!(next, "{entry:?} is out of order or there twice");
+/// Fails unless the entries of one thread that are in the log are the expected ones, in their order.
+fn check_appends_of_one(appended: &[Appended], log: &[LogEntry]) -> CheckResult {
+    let mut rest = appended.iter();
+    for entry in log.iter().filter(|entry| appended.iter().any(|own| own.entry == **entry)) {
+        let next = rest.any(|own| own.entry == *entry);
+        ensure!(next, "{entry:?} is out of order or stored twice");
     }
-    for Mark { entry, before, after } in marks {
-        let there = appended.contains(entry);
-        ensure!(there || !after, "{entry:?} was appended after the change and is not there");
-        ensure!(!there || !before, "{entry:?} was acknowledged before the change and is there");
+    for Appended { entry, before, after } in appended {
+        let stored = log.contains(entry);
+        ensure!(stored || !after, "{entry:?} was appended after the change, but is not stored");
+        ensure!(!stored || !before, "{entry:?} was acknowledged before the change, but is stored");
     }
     Ok(())
 }
 
-pub(crate) fn t5_appends_meet_truncate(run: &Run<'_>) -> Verdict {
-    appends_meet(run, BASE, |log| log.truncate(BASE))
+pub(crate) fn t5_appends_meet_truncate(run: &Run<'_>) -> CheckResult {
+    check_concurrent_appends(run, BASE, |log| log.truncate(BASE))
 }
 
-pub(crate) fn t5_appends_meet_replace(run: &Run<'_>) -> Verdict {
-    appends_meet(run, BASE, |log| log.create(&numbered(0..BASE)))
+pub(crate) fn t5_appends_meet_replace(run: &Run<'_>) -> CheckResult {
+    check_concurrent_appends(run, BASE, |log| log.create(&numbered(0..BASE)))
 }
 
-pub(crate) fn t5_appends_meet_delete(run: &Run<'_>) -> Verdict {
-    appends_meet(run, 0, |log| log.delete().map(drop))
+pub(crate) fn t5_appends_meet_delete(run: &Run<'_>) -> CheckResult {
+    check_concurrent_appends(run, 0, |log| log.delete().map(drop))
 }
 
-pub(crate) fn t6_siblings_stay(run: &Run<'_>) -> Verdict {
+pub(crate) fn t6_siblings_stay(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..5))?;
-    let (sibling, stranger) = (log.sibling(), Log::new(&store));
+    let log = TestLog::with(&store, &numbered(0..5))?;
+    let (sibling, stranger) = (log.sibling(), TestLog::new(&store));
     for other in [sibling, stranger, log.namesake()] {
-        other.append_all(&oddities())?;
+        other.append_all(&odd_entries())?;
         log.truncate(4)?;
         log.truncate(0)?;
-        other.must_hold(&oddities(), "other segments stay as they are")?;
+        other.must_hold(&odd_entries(), "another segment after truncates")?;
         log.append_all(&numbered(0..5))?;
     }
     Ok(())
 }
 
-pub(crate) fn t6_traces_stay(run: &Run<'_>) -> Verdict {
+pub(crate) fn t6_traces_stay(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..5))?;
+    let log = TestLog::with(&store, &numbered(0..5))?;
     log.trace_each(&numbered_traces(0..5))?;
     for n in [3, 0] {
         log.truncate(n)?;
-        same_entries(&log.traces()?, &numbered_traces(0..5), "truncate leaves the trace")?;
+        ensure_same_entries(&log.traces()?, &numbered_traces(0..5), "the trace after a truncate")?;
     }
     Ok(())
 }
 
-pub(crate) fn t6_pods_stay(run: &Run<'_>) -> Verdict {
+pub(crate) fn t6_pods_stay(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = Log::with(&store, &numbered(0..5))?;
-    let pods = store.pods().expect("the check needs pods");
+    let log = TestLog::with(&store, &numbered(0..5))?;
+    let pods = store.required_pods();
     let (name, pod) = ("reviewer".parse()?, Pod::new(log.session_id, Some(log.segment_id)));
     pods.put_pod(&name, &pod)?;
     log.truncate(0)?;
-    same(&pods.read_pod(&name)?, &Some(pod), "truncate leaves the pods")
+    ensure_same(&pods.read_pod(&name)?, &Some(pod), "the pod after a truncate")
 }
 
-pub(crate) fn t7_the_traits_body_is_right(run: &Run<'_>) -> Verdict {
+pub(crate) fn t7_the_traits_body_is_right(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let base = Provided(&store);
-    let log = Log::with(&base, &oddities())?;
-    let len = oddities().len();
+    let base = BaseLevel(&store);
+    let log = TestLog::with(&base, &odd_entries())?;
+    let len = odd_entries().len();
     log.truncate(len)?;
-    log.must_hold(&oddities(), "its own length changes nothing")?;
+    log.must_hold(&odd_entries(), "the log after a truncate to its length")?;
     ensure_err!(log.truncate(len + 1), StoreError::Corrupt { line, .. } if *line == len + 1);
     ensure_err!(log.truncate(usize::MAX), StoreError::Corrupt { line: usize::MAX, .. });
-    log.must_hold(&oddities(), "past the end changes nothing")?;
+    log.must_hold(&odd_entries(), "the log after truncates past the end")?;
     log.truncate(3)?;
-    log.through(&store).must_hold(&oddities()[..3], "the first n are kept")?;
+    log.through(&store).must_hold(&odd_entries()[..3], "the first n entries")?;
     log.append(&numbered(0..1)[0])?;
-    let expected = [&oddities()[..3], &numbered(0..1)].concat();
-    log.through(&store).must_hold(&expected, "appends go on at n")?;
+    let expected = [&odd_entries()[..3], &numbered(0..1)].concat();
+    log.through(&store).must_hold(&expected, "an append after a truncate")?;
     log.truncate(0)?;
-    log.must_hold(&[], "nothing left still exists")?;
+    log.must_hold(&[], "the log after truncate to 0")?;
     ensure_err!(log.sibling().truncate(0), StoreError::NotFound(_));
-    log.sibling().must_be_absent("an unknown segment is not created")
+    log.sibling().must_be_absent("an unknown segment after truncate")
 }

@@ -1,8 +1,8 @@
 //! Tests of the kit itself: stores that must pass, stores that must be caught, and the macro.
 
-mod calls;
+mod allowed;
+mod call_tracker;
 mod gallery;
 mod jsonl;
-mod legal;
 mod suite;
-mod twist;
+mod variant;

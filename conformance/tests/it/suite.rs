@@ -12,7 +12,7 @@ use session_store_conformance::{
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 
-use crate::twist::{Answer, Inner, Key, Twist, shared};
+use crate::variant::{Answer, Inner, Key, Variant, shared};
 
 fn memory() -> impl Storage {
     let store = MemoryStore::new();
@@ -50,7 +50,7 @@ fn every_clause_that_the_kit_holds_has_a_check() {
 
 #[test]
 #[should_panic(
-    expected = "cannot run here: the store does not declare persistent; list persistent under skip, with the reason"
+    expected = "cannot run: the store does not declare persistent; list persistent under skip with a reason"
 )]
 fn an_unlisted_check_that_cannot_run_fails() {
     assert_holds(&memory, "s2_appends_continue");
@@ -58,8 +58,8 @@ fn an_unlisted_check_that_cannot_run_fails() {
 
 #[test]
 #[should_panic(
-    expected = "cannot run here: the harness cannot raise the format's version; implement Storage::raise_format, \
-                or list raise_format under skip, with the reason"
+    expected = "cannot run: the harness cannot raise the format version; implement Storage::raise_format, \
+                or list raise_format under skip with a reason"
 )]
 fn what_would_let_a_check_run_is_told() {
     assert_holds(&memory, "s7_a_newer_format_is_refused");
@@ -93,7 +93,7 @@ fn a_skip_that_is_needed_is_fine() {
 }
 
 #[test]
-#[should_panic(expected = "skip names a1_order_of_one_writer, which passes")]
+#[should_panic(expected = "skip lists a1_order_of_one_writer, which passes")]
 fn a_skip_that_is_no_longer_needed_fails() {
     assert_skips_are_needed(&memory, &["s2_appends_continue", "a1_order_of_one_writer"]);
 }
@@ -104,20 +104,20 @@ fn what_is_missing_may_be_skipped() {
 }
 
 #[test]
-#[should_panic(expected = "skip names pods, which is not missing")]
+#[should_panic(expected = "skip lists pods, which is met")]
 fn what_is_there_may_not_be_skipped() {
     assert_skips_are_needed(&memory, &["persistent", "pods"]);
 }
 
 #[test]
-#[should_panic(expected = "skip names conditional_append, which is not missing")]
+#[should_panic(expected = "skip lists conditional_append, which is met")]
 fn an_operation_is_nothing_to_skip() {
     assert_skips_are_needed(&memory, &["conditional_append"]);
 }
 
 #[test]
 #[should_panic(
-    expected = "skip names a1_misspelt, which is no check of the kit and nothing that a check needs"
+    expected = "skip lists a1_misspelt, which is neither a check nor a requirement of the kit"
 )]
 fn a_skip_that_names_no_check_fails() {
     assert_skips_are_needed(&memory, &["a1_misspelt"]);
@@ -145,7 +145,7 @@ fn a_filter_chooses() {
 #[derive(Default)]
 struct Loses;
 
-impl Twist for Loses {
+impl Variant for Loses {
     fn append(&self, inner: &Inner, (s, g): Key, _: &LogEntry) -> Answer<()> {
         inner.create_segment(s, g, &[])
     }
@@ -156,9 +156,9 @@ fn a_failure_tells_clause_operations_expected_and_found() {
     let report = run_all(&shared::<Loses>, "a1_order_of_one_writer");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
     for told in [
-        "a1_order_of_one_writer [A1]: entries come back in the order of one writer's appends",
-        "expected: 300 entries, there {\"n\":0}",
-        "found:    0 entries, there no more",
+        "a1_order_of_one_writer [A1]: entries are read in the order in which one writer appended them",
+        "expected: 300 entries, number 0 is {\"n\":0}",
+        "found:    0 entries, number 0 is nothing",
         "(the last 40 of 303)",
         "300. #1 append(s1, g2, LogEntry(9 bytes: {\"n\":298})) -> ok",
         "302. #1 read_all(s1, g2) -> 0 in the list",
@@ -171,7 +171,7 @@ fn a_failure_tells_clause_operations_expected_and_found() {
 #[derive(Default)]
 struct Forgets;
 
-impl Twist for Forgets {
+impl Variant for Forgets {
     fn lookup_session_of(&self, _: &Inner, _: SegmentId) -> Answer<Option<SessionId>> {
         Ok(None)
     }
@@ -230,7 +230,7 @@ fn only_the_shrunk_sequence_keeps_its_data() {
 #[derive(Default)]
 struct Panics;
 
-impl Twist for Panics {
+impl Variant for Panics {
     fn count(&self, _: &Inner, _: Key) -> Answer<usize> {
         panic!("the count is gone");
     }
@@ -240,7 +240,7 @@ impl Twist for Panics {
 fn a_panic_is_a_failure() {
     let report = run_all(&shared::<Panics>, "c4_unknown_is_not_found");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
-    assert!(text.contains("a panic: the count is gone"), "{text}");
+    assert!(text.contains("panicked: the count is gone"), "{text}");
 }
 
 #[test]
@@ -248,14 +248,17 @@ fn a_harness_that_panics_fails_a_check_by_its_name() {
     let broken = || -> fn() -> MemoryStore { panic!("the server is gone") };
     let report = run_all(&broken, "t2_").to_string();
     assert!(report.contains("t2_past_the_end_is_refused [T2]"), "{report}");
-    assert!(report.contains("no fresh storage: a panic: the server is gone"), "{report}");
+    assert!(
+        report.contains("cannot create a fresh storage: panicked: the server is gone"),
+        "{report}"
+    );
 }
 
 /// Lists no more than fit on one page.
 #[derive(Default)]
 struct ListsAPage;
 
-impl Twist for ListsAPage {
+impl Variant for ListsAPage {
     fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
         Ok(inner.list_sessions()?.into_iter().take(1_000).collect())
     }
@@ -264,6 +267,6 @@ impl Twist for ListsAPage {
 #[test]
 fn of_long_lists_the_first_difference_is_told() {
     let report = run_all(&shared::<ListsAPage>, "l6_many_sessions").to_string();
-    assert!(report.contains("(the first difference is id 1000, counted from 0)"), "{report}");
-    assert!(report.contains("  found:    1000 ids, there no more\n"), "{report}");
+    assert!(report.contains("(first difference at id 1000, counted from 0)"), "{report}");
+    assert!(report.contains("  found:    1000 ids, number 1000 is nothing\n"), "{report}");
 }

@@ -55,10 +55,11 @@ fn clauses(contract: &str) -> Vec<Clause<'_>> {
     clauses
 }
 
-/// The clauses named in the list, whose lines are `identifier CLAUSE [needs] "promise";`.
+/// The clauses named in the list, where a check is `identifier CLAUSE [requirements] "promise";`.
 fn checked(list: &str) -> BTreeSet<&str> {
-    let lines = list.lines().filter(|line| line.trim_end().ends_with("\";"));
-    lines.filter_map(|line| line.split_whitespace().nth(1)).collect()
+    let checks = list.lines().filter_map(|line| line.split_once(" ["));
+    let clauses = checks.filter_map(|(check, _)| check.split_whitespace().nth(1));
+    clauses.filter(|clause| clause.len() == 2).collect()
 }
 
 #[cfg(test)]

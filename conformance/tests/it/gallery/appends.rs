@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use session_store_core::{LogEntry, Store, StoreError};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 fn entry(text: String) -> LogEntry {
     LogEntry::from_json(text).expect("what is made of an entry is an entry")

@@ -3,7 +3,7 @@
 use session_store_core::{LogEntry, Store};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// A batch is a loop of appends: the trait's own body.

@@ -3,7 +3,7 @@
 use session_store_core::{Capabilities, Capability, Head, LogEntry, StoreError};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// Works without saying so.

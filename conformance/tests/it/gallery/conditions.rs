@@ -3,7 +3,7 @@
 use session_store_core::{Head, LogEntry, Store, StoreError};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// Compares, and then appends.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use session_store_core::{LogEntry, Store};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// A handle counts what went through it, and looks only once.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use session_store_conformance::{InTests, Storage, serve};
+use session_store_conformance::{TestHarness, Storage, serve};
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use tempfile::TempDir;
 
@@ -74,7 +74,7 @@ macro_rules! flawed {
         #[test]
         fn $test() {
             let test = concat!(module_path!(), "::in_another_process");
-            let harness = InTests::new(|| Folder::with(Flaw::$flaw), test);
+            let harness = TestHarness::new(|| Folder::with(Flaw::$flaw), test);
             let exhibit = Exhibit {
                 name: stringify!($test),
                 flaw: $doc.trim_ascii(),

@@ -8,7 +8,7 @@ use std::thread;
 use session_store_core::{LogEntry, Store, StoreError};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 fn refused() -> StoreError {
     io::Error::from(io::ErrorKind::Other).into()

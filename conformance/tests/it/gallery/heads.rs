@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use session_store_core::{Head, LogEntry, Page, Store, StoreError, TraceEntry};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 /// A head without its epoch.
 fn counted(head: Head) -> Head {

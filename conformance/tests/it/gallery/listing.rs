@@ -7,7 +7,7 @@ use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, Trac
 use uuid::Uuid;
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// The order of an index, not of the contract.

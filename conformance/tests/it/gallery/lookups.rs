@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// Whoever came last is taken for the holder.

@@ -75,14 +75,14 @@ macro_rules! broken {
             #[derive(Default)]
             struct Broken { $($($field: $type),*)? }
 
-            impl $crate::twist::Twist for Broken { $($body)* }
+            impl $crate::variant::Variant for Broken { $($body)* }
 
             let exhibit = $crate::gallery::Exhibit {
                 name: stringify!($test),
                 flaw: $flaw.trim_ascii(),
                 caught_by: &[$(stringify!($id)),*],
             };
-            exhibit.must_be_caught(&$crate::twist::$reach::<Broken>);
+            exhibit.must_be_caught(&$crate::variant::$reach::<Broken>);
         }
     };
 }

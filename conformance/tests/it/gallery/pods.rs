@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use session_store_core::{Pod, PodName, PodStore};
 
 use super::broken;
-use crate::twist::{Answer, Inner};
+use crate::variant::{Answer, Inner};
 
 fn folded(name: &PodName) -> PodName {
     name.as_str().to_ascii_lowercase().parse().expect("a name stays one in lower case")

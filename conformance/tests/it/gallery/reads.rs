@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use session_store_core::{LogEntry, Page, Store, StoreError};
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// An unknown segment reads as an empty one.

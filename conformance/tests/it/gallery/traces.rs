@@ -7,7 +7,7 @@ use session_store_core::{PageBudget, SessionId, Store, StoreError, TraceEntry, T
 use uuid::Uuid;
 
 use super::broken;
-use crate::twist::{Answer, Inner, Key};
+use crate::variant::{Answer, Inner, Key};
 
 broken! {
     /// The session is not part of the key.

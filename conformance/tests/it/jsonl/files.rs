@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use session_store_core::{LogEntry, SegmentId, SessionId, StoreError};
 
 use super::lines::{Lines, Tail};
-use super::moment::stay_half_done;
-use super::{Flaw, JsonlStore, remembered};
-use crate::twist::{Answer, Key};
+use super::pause::stay_half_done;
+use super::{Flaw, JsonlStore, process_cache};
+use crate::variant::{Answer, Key};
 
 impl JsonlStore {
     pub(crate) fn log(root: &Path, (s, g): Key) -> PathBuf {
@@ -124,7 +124,7 @@ impl JsonlStore {
     /// Notes the session as the segment's holder, unless another is that already.
     pub(super) fn hold(&self, (s, g): Key) -> Answer<()> {
         if self.has(Flaw::FindsInItsProcess) {
-            remembered::hold(&self.root, (s, g));
+            process_cache::hold(&self.root, (s, g));
         }
         match symlink(s.to_string(), self.holder(g)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
@@ -134,7 +134,7 @@ impl JsonlStore {
 
     pub(super) fn held(&self, g: SegmentId) -> Option<SessionId> {
         let session = if self.has(Flaw::FindsInItsProcess) {
-            remembered::holder(&self.root, g)?
+            process_cache::holder(&self.root, g)?
         } else {
             fs::read_link(self.holder(g)).ok()?.to_str()?.parse().ok()?
         };

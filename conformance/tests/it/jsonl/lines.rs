@@ -6,7 +6,7 @@ use std::ops::Range;
 use session_store_core::{LogEntry, PageBudget, SegmentId, StoreError};
 
 use super::Flaw;
-use crate::twist::Answer;
+use crate::variant::Answer;
 
 /// The bytes of a log's file.
 pub(crate) struct Lines {

@@ -4,8 +4,8 @@
 mod files;
 mod flaw;
 mod lines;
-mod moment;
-mod remembered;
+mod pause;
+mod process_cache;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -21,8 +21,8 @@ use session_store_core::{
 
 pub(crate) use self::flaw::Flaw;
 use self::lines::{Lines, Tail};
-use self::moment::{Moments, in_another_process};
-use crate::twist::{Answer, Key};
+use self::pause::{Moments, in_another_process};
+use crate::variant::{Answer, Key};
 
 /// Guards against the other handles of this process, where a flaw leaves out the others.
 static PROCESS: Mutex<()> = Mutex::new(());
@@ -187,7 +187,7 @@ impl Store for JsonlStore {
 
     fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
         if self.has(Flaw::CountsInItsProcess)
-            && let Some(count) = remembered::count(&self.root, (s, g))
+            && let Some(count) = process_cache::count(&self.root, (s, g))
         {
             return Ok(count);
         }
@@ -209,7 +209,7 @@ impl Store for JsonlStore {
         let _lock = self.lock()?;
         self.cut((s, g), entries_len)?;
         if self.has(Flaw::CountsInItsProcess) {
-            remembered::set_count(&self.root, (s, g), entries_len);
+            process_cache::set_count(&self.root, (s, g), entries_len);
         }
         Ok(())
     }
@@ -230,8 +230,8 @@ impl Store for JsonlStore {
         }
         self.write((s, g), entries)?;
         if self.has(Flaw::CountsInItsProcess) {
-            let before = remembered::count(&self.root, (s, g)).unwrap_or(0);
-            remembered::set_count(&self.root, (s, g), before + entries.len());
+            let before = process_cache::count(&self.root, (s, g)).unwrap_or(0);
+            process_cache::set_count(&self.root, (s, g), before + entries.len());
         }
         Ok(())
     }

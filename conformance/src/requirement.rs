@@ -1,4 +1,4 @@
-//! What a check needs of the store or of the harness, and the word for it, which a skip may name.
+//! What a check requires of the store or of the harness, and the name that a `skip` list uses for it.
 
 use std::fmt;
 use std::path::Path;
@@ -7,18 +7,18 @@ use session_store_core::{Capabilities, Capability, SegmentId, SessionId, Store, 
 
 use crate::harness::{Harness, Storage};
 
-/// What a check needs of the store or of the harness. `Display` is the word that stands for it in
+/// A requirement of a check. `Display` prints its name in the `skip` list of
 /// [`conformance_tests!`](crate::conformance_tests).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Need {
-    /// A method beyond the base level. Where the store does not declare it, the check demands that it
-    /// answers `Unsupported` and changes nothing.
+pub enum Requirement {
+    /// An operation beyond the base level. If the store does not declare it, the check requires that
+    /// the operation returns `Unsupported` and changes nothing.
     Operation(Capability),
-    /// A promise that the store must declare, or the check says nothing about it.
+    /// A guarantee. If the store does not declare it, the check does not apply.
     Guarantee(Capability),
-    /// A store that declares `conditional_append` or `atomic_batch`, and so has an `append_all` of its own
-    /// (A7).
+    /// A store that declares `conditional_append` or `atomic_batch`, and so implements `append_all`
+    /// itself.
     OwnBatches,
     /// A store that keeps pods.
     Pods,
@@ -38,65 +38,66 @@ pub enum Need {
     Files,
 }
 
-macro_rules! needs {
-    ($($word:ident = $need:expr;)*) => {
-        /// The words as constants, so that the list of checks can name them.
-        #[allow(non_upper_case_globals, reason = "they are the words of a list, not names in code")]
-        pub(crate) mod words {
+macro_rules! requirements {
+    ($($name:ident = $requirement:expr;)*) => {
+        /// The names as constants, for the list of checks.
+        #[allow(non_upper_case_globals, reason = "the list of checks reads them as its own words")]
+        pub(crate) mod names {
             use session_store_core::Capability;
 
-            use super::Need;
+            use super::Requirement;
 
-            $(pub(crate) const $word: Need = $need;)*
+            $(pub(crate) const $name: Requirement = $requirement;)*
         }
 
-        impl Need {
-            const ALL: &'static [(&'static str, Self)] = &[$((stringify!($word), words::$word),)*];
+        impl Requirement {
+            const ALL: &'static [(&'static str, Self)] =
+                &[$((stringify!($name), names::$name),)*];
         }
     };
 }
 
-needs! {
-    conditional_append = Need::Operation(Capability::ConditionalAppend);
-    read_traces = Need::Operation(Capability::ReadTraces);
-    delete = Need::Operation(Capability::Delete);
-    durable_sync = Need::Operation(Capability::DurableSync);
-    epoch = Need::Guarantee(Capability::Epoch);
-    atomic_batch = Need::Guarantee(Capability::AtomicBatch);
-    persistent = Need::Guarantee(Capability::Persistent);
-    multi_process = Need::Guarantee(Capability::MultiProcess);
-    own_batches = Need::OwnBatches;
-    pods = Need::Pods;
-    folder = Need::Folder;
-    log_file = Need::LogFile;
-    overwrite = Need::Overwrite;
-    raise_format = Need::RaiseFormat;
-    open_missing = Need::OpenMissing;
-    process = Need::Process;
-    files = Need::Files;
+requirements! {
+    conditional_append = Requirement::Operation(Capability::ConditionalAppend);
+    read_traces = Requirement::Operation(Capability::ReadTraces);
+    delete = Requirement::Operation(Capability::Delete);
+    durable_sync = Requirement::Operation(Capability::DurableSync);
+    epoch = Requirement::Guarantee(Capability::Epoch);
+    atomic_batch = Requirement::Guarantee(Capability::AtomicBatch);
+    persistent = Requirement::Guarantee(Capability::Persistent);
+    multi_process = Requirement::Guarantee(Capability::MultiProcess);
+    own_batches = Requirement::OwnBatches;
+    pods = Requirement::Pods;
+    folder = Requirement::Folder;
+    log_file = Requirement::LogFile;
+    overwrite = Requirement::Overwrite;
+    raise_format = Requirement::RaiseFormat;
+    open_missing = Requirement::OpenMissing;
+    process = Requirement::Process;
+    files = Requirement::Files;
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::ALL.iter().find(|(_, need)| need == self).map(|(word, _)| *word);
-        f.write_str(word.unwrap_or("something without a word"))
+        let named = Self::ALL.iter().find(|(_, requirement)| requirement == self);
+        f.write_str(named.map_or("an unnamed requirement", |(name, _)| name))
     }
 }
 
-impl Need {
-    /// The need that `word` stands for.
-    pub(crate) fn named(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(other, _)| *other == word).map(|(_, need)| *need)
+impl Requirement {
+    /// Returns the requirement with that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(other, _)| *other == name).map(|(_, requirement)| *requirement)
     }
 
-    /// Whether a fresh storage of `harness` lacks it.
+    /// Returns whether a fresh storage of `harness` does not meet the requirement.
     pub(crate) fn is_missing(self, harness: &dyn Harness) -> Result<bool, StoreError> {
         let storage = harness.fresh();
         let declared = Declared::by(&*storage.open()?);
         Ok(self.missing(harness, &*storage, declared).is_some())
     }
 
-    /// Why a check can't run, if this need is why.
+    /// Returns why a check with this requirement cannot run, or `None` if the requirement is met.
     pub(crate) fn missing(
         self,
         harness: &dyn Harness,
@@ -116,31 +117,31 @@ impl Need {
                 (has_any, "the store declares neither conditional_append nor atomic_batch")
             }
             Self::Pods => (declared.keeps_pods, "the store keeps no pods"),
-            Self::Folder => (storage.folder().is_some(), "the harness names no folder"),
-            Self::LogFile => (log_file(), "the harness names no log file"),
+            Self::Folder => (storage.folder().is_some(), "the harness has no folder"),
+            Self::LogFile => (log_file(), "the harness has no log file"),
             Self::Overwrite => {
-                let able = storage.overwrite(SessionId::new(), SegmentId::new(), 0, b"");
-                (able.is_some() || log_file(), "the harness cannot overwrite an entry")
+                let done = storage.overwrite(SessionId::new(), SegmentId::new(), 0, b"");
+                (done.is_some() || log_file(), "the harness cannot overwrite an entry")
             }
             Self::RaiseFormat => {
-                (storage.raise_format().is_some(), "the harness cannot raise the format's version")
+                (storage.raise_format().is_some(), "the harness cannot raise the format version")
             }
             Self::OpenMissing => {
-                (storage.open_missing().is_some(), "the harness has no place without a storage")
+                (storage.open_missing().is_some(), "the harness cannot open a missing storage")
             }
             Self::Process => {
                 let able = storage.address().is_some() && harness.helper().is_some();
-                (able, "the harness cannot open it in another process")
+                (able, "the harness cannot open the storage in another process")
             }
             Self::Files => {
                 let files = storage.address().is_some_and(|address| Path::new(&address).exists());
-                (files, "the harness names no path of files")
+                (files, "the address of the storage is not a path of files")
             }
         };
         (!met).then(|| reason.to_owned())
     }
 
-    /// What the author of a harness can implement to meet it.
+    /// Returns the methods to implement in order to meet the requirement.
     pub(crate) const fn methods(self) -> Option<&'static str> {
         match self {
             Self::Folder => Some("Storage::folder"),
@@ -154,7 +155,7 @@ impl Need {
         }
     }
 
-    /// The operation that this need is, if the store does not declare it.
+    /// Returns the required operation if the store does not declare it.
     pub(crate) fn undeclared(self, declared: Declared) -> Option<Capability> {
         match self {
             Self::Operation(capability) => {
@@ -165,8 +166,8 @@ impl Need {
     }
 }
 
-/// What a store says of itself. It is asked before anything is done to its storage, which needs that no
-/// handle is open.
+/// What a store declares. It is read before the harness changes the storage, because the harness may
+/// do so only while no handle is open.
 #[derive(Clone, Copy)]
 pub(crate) struct Declared {
     capabilities: Capabilities,

@@ -1,38 +1,38 @@
-//! One segment through one handle: what most checks talk about.
+//! A segment's log through one handle: the subject of most checks.
 
 use session_store_core::{
     Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError, StoreExt, TraceEntry, TracePage,
 };
 
-use crate::failure::{Verdict, same, same_entries};
+use crate::check_result::{CheckResult, ensure_same, ensure_same_entries};
 
 type Answer<T> = Result<T, StoreError>;
 
-/// A segment's full name, which outlives the handles.
+/// The ids of a segment, which outlive the handles.
 pub(crate) type Ids = (SessionId, SegmentId);
 
-/// A segment of a store; it need not exist.
+/// A segment of a store. The segment need not exist.
 #[derive(Clone, Copy)]
-pub(crate) struct Log<'a> {
+pub(crate) struct TestLog<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) session_id: SessionId,
     pub(crate) segment_id: SegmentId,
 }
 
-impl<'a> Log<'a> {
-    /// A segment of fresh ids.
+impl<'a> TestLog<'a> {
+    /// Returns a segment with new ids.
     pub(crate) fn new(store: &'a dyn Store) -> Self {
         Self { store, session_id: SessionId::new(), segment_id: SegmentId::new() }
     }
 
-    /// A segment of fresh ids that holds the entries.
+    /// Returns a segment with new ids that holds the entries.
     pub(crate) fn with(store: &'a dyn Store, entries: &[LogEntry]) -> Answer<Self> {
         let log = Self::new(store);
         log.append_all(entries)?;
         Ok(log)
     }
 
-    /// The segment of these ids.
+    /// Returns the segment with these ids.
     pub(crate) fn known(store: &'a dyn Store, (session_id, segment_id): Ids) -> Self {
         Self { store, session_id, segment_id }
     }
@@ -41,30 +41,36 @@ impl<'a> Log<'a> {
         (self.session_id, self.segment_id)
     }
 
-    /// Another segment of the same session.
+    /// Returns another segment of the same session, with a new id.
     pub(crate) fn sibling(self) -> Self {
         Self { segment_id: SegmentId::new(), ..self }
     }
 
-    /// The segment of the same id in another session.
+    /// Returns the segment with the same id in another session.
     pub(crate) fn namesake(self) -> Self {
         Self { session_id: SessionId::new(), ..self }
     }
 
+    /// Returns segments that do not exist, although something about each of them may be known.
+    pub(crate) fn unknown_segments(self) -> [Self; 3] {
+        [Self::new(self.store), self.sibling(), self.namesake()]
+    }
+
+    /// Returns the segment with the same id in that session.
     pub(crate) fn in_session(self, session_id: SessionId) -> Self {
         Self { session_id, ..self }
     }
 
-    /// The same segment through another handle.
-    pub(crate) fn through(self, store: &dyn Store) -> Log<'_> {
-        Log { store, session_id: self.session_id, segment_id: self.segment_id }
+    /// Returns the same segment through another handle.
+    pub(crate) fn through(self, store: &dyn Store) -> TestLog<'_> {
+        TestLog { store, session_id: self.session_id, segment_id: self.segment_id }
     }
 
     pub(crate) fn append(&self, entry: &LogEntry) -> Answer<()> {
         self.store.append(self.session_id, self.segment_id, entry)
     }
 
-    /// Appends one by one.
+    /// Appends the entries one by one.
     pub(crate) fn append_each(&self, entries: &[LogEntry]) -> Answer<()> {
         entries.iter().try_for_each(|entry| self.append(entry))
     }
@@ -113,7 +119,7 @@ impl<'a> Log<'a> {
         self.store.head(self.session_id, self.segment_id)
     }
 
-    /// The head of a segment that exists.
+    /// Returns the head of a segment that exists.
     pub(crate) fn known_head(&self) -> Answer<Head> {
         self.head()?.ok_or(StoreError::NotFound(self.segment_id))
     }
@@ -134,38 +140,39 @@ impl<'a> Log<'a> {
         self.store.read_trace_page(self.session_id, self.segment_id, start, max_bytes)
     }
 
-    /// The whole trace, page by page.
+    /// Reads the whole trace, page by page.
     pub(crate) fn traces(&self) -> Answer<Vec<TraceEntry>> {
         self.store.trace_entries(self.session_id, self.segment_id, 0).collect()
     }
 
-    /// Whether both listings name the segment.
+    /// Returns whether both listings contain the segment.
     pub(crate) fn listed(&self) -> Answer<bool> {
         Ok(self.store.list_sessions()?.contains(&self.session_id)
             && self.store.list_segments(self.session_id)?.contains(&self.segment_id))
     }
 
-    /// The log is exactly `expected`, whichever way one asks.
-    pub(crate) fn must_hold(&self, expected: &[LogEntry], promise: &str) -> Verdict {
-        same_entries(&self.entries()?, expected, promise)?;
-        same(&self.count()?, &expected.len(), &format!("{promise}: read_entry_count"))?;
+    /// Fails unless every way to read the log returns exactly `expected`.
+    pub(crate) fn must_hold(&self, expected: &[LogEntry], context: &str) -> CheckResult {
+        ensure_same_entries(&self.entries()?, expected, context)?;
+        ensure_same(&self.count()?, &expected.len(), &format!("{context}: read_entry_count"))?;
         let page = self.page(0, usize::MAX)?;
-        same_entries(&page.entries, expected, &format!("{promise}: read_page"))?;
-        same(&page.head.entries(), &expected.len(), &format!("{promise}: the page's head"))?;
-        same(&self.head()?, &Some(page.head), &format!("{promise}: head"))?;
-        self.must_exist(promise)
+        ensure_same_entries(&page.entries, expected, &format!("{context}: read_page"))?;
+        ensure_same(&page.head.entries(), &expected.len(), &format!("{context}: the page's head"))?;
+        ensure_same(&self.head()?, &Some(page.head), &format!("{context}: head"))?;
+        self.must_exist(context)
     }
 
-    pub(crate) fn must_exist(&self, promise: &str) -> Verdict {
-        same(&self.exists()?, &true, &format!("{promise}: exists"))?;
-        same(&self.listed()?, &true, &format!("{promise}: the segment is listed"))
+    pub(crate) fn must_exist(&self, context: &str) -> CheckResult {
+        ensure_same(&self.exists()?, &true, &format!("{context}: exists"))?;
+        ensure_same(&self.listed()?, &true, &format!("{context}: the segment is listed"))
     }
 
-    /// The segment is not there, by listing, head and `exists`. Its session may go on with other segments.
-    pub(crate) fn must_be_absent(&self, promise: &str) -> Verdict {
+    /// Fails unless the segment does not exist according to its listing, its head and `exists`. Its
+    /// session may hold other segments.
+    pub(crate) fn must_be_absent(&self, context: &str) -> CheckResult {
         let listed = self.store.list_segments(self.session_id)?.contains(&self.segment_id);
-        same(&listed, &false, &format!("{promise}: the segment is listed"))?;
-        same(&self.head()?, &None, &format!("{promise}: head"))?;
-        same(&self.exists()?, &false, &format!("{promise}: exists"))
+        ensure_same(&listed, &false, &format!("{context}: the segment is listed"))?;
+        ensure_same(&self.head()?, &None, &format!("{context}: head"))?;
+        ensure_same(&self.exists()?, &false, &format!("{context}: exists"))
     }
 }

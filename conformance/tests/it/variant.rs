@@ -10,7 +10,7 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-use crate::calls::Calls;
+use crate::call_tracker::Calls;
 
 pub(crate) type Answer<T> = Result<T, StoreError>;
 pub(crate) type Key = (SessionId, SegmentId);
@@ -49,7 +49,7 @@ impl Deref for Inner {
 }
 
 /// Each method does what the memory store does, unless replaced.
-pub(crate) trait Twist: Default + Send + Sync + 'static {
+pub(crate) trait Variant: Default + Send + Sync + 'static {
     fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
         inner.append(s, g, entry)
     }
@@ -142,24 +142,24 @@ pub(crate) trait Twist: Default + Send + Sync + 'static {
 }
 
 /// A handle. What the twist remembers is the storage's, or the handle's own.
-pub(crate) struct Twisted<T: Twist> {
+pub(crate) struct VariantStore<T: Variant> {
     inner: Arc<Inner>,
     twist: Arc<T>,
 }
 
 /// A storage whose handles share one twist.
-pub(crate) fn shared<T: Twist>() -> impl Storage {
+pub(crate) fn shared<T: Variant>() -> impl Storage {
     let (inner, twist) = (Arc::<Inner>::default(), Arc::new(T::default()));
-    move || Twisted { inner: Arc::clone(&inner), twist: Arc::clone(&twist) }
+    move || VariantStore { inner: Arc::clone(&inner), twist: Arc::clone(&twist) }
 }
 
 /// A storage in which each handle has a twist of its own: a cache, a buffer.
-pub(crate) fn for_each_handle<T: Twist>() -> impl Storage {
+pub(crate) fn for_each_handle<T: Variant>() -> impl Storage {
     let inner = Arc::<Inner>::default();
-    move || Twisted { inner: Arc::clone(&inner), twist: Arc::new(T::default()) }
+    move || VariantStore { inner: Arc::clone(&inner), twist: Arc::new(T::default()) }
 }
 
-impl<T: Twist> Drop for Twisted<T> {
+impl<T: Variant> Drop for VariantStore<T> {
     fn drop(&mut self) {
         if Arc::strong_count(&self.twist) == 1 {
             self.twist.close(&self.inner);
@@ -167,13 +167,13 @@ impl<T: Twist> Drop for Twisted<T> {
     }
 }
 
-impl<T: Twist> Twisted<T> {
+impl<T: Variant> VariantStore<T> {
     fn call<A>(&self, call: impl FnOnce() -> A) -> A {
         self.inner.calls.make(call)
     }
 }
 
-impl<T: Twist> Store for Twisted<T> {
+impl<T: Variant> Store for VariantStore<T> {
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
         self.call(|| self.twist.append(&self.inner, (s, g), entry))
     }
@@ -251,7 +251,7 @@ impl<T: Twist> Store for Twisted<T> {
     }
 }
 
-impl<T: Twist> PodStore for Twisted<T> {
+impl<T: Variant> PodStore for VariantStore<T> {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Answer<()> {
         self.call(|| self.twist.put_pod(&self.inner, name, pod))
     }

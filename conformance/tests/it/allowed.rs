@@ -11,7 +11,7 @@ use session_store_core::{
 use session_store_memory::MemoryStore;
 use uuid::Uuid;
 
-use crate::twist::{Answer, Inner, Key, Twist, for_each_handle, shared};
+use crate::variant::{Answer, Inner, Key, Variant, for_each_handle, shared};
 
 fn memory() -> impl Storage {
     let store = MemoryStore::new();
@@ -107,7 +107,7 @@ impl HeadsOfTheLastEntry {
     }
 }
 
-impl Twist for HeadsOfTheLastEntry {
+impl Variant for HeadsOfTheLastEntry {
     fn capabilities(&self, _: &Inner) -> Capabilities {
         Capabilities::NONE.with(Capability::ReadTraces).with(Capability::Persistent)
     }
@@ -156,7 +156,7 @@ impl Small {
     }
 }
 
-impl Twist for Small {
+impl Variant for Small {
     fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
         Self::check(std::slice::from_ref(entry))?;
         inner.append(s, g, entry)
@@ -181,7 +181,7 @@ fn a_store_with_a_limit_and_without_pods() {
 #[derive(Default)]
 struct Slow;
 
-impl Twist for Slow {
+impl Variant for Slow {
     fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
         inner.let_others_in();
         inner.append(s, g, entry)
@@ -207,7 +207,7 @@ fn a_slow_store() {
 #[derive(Default)]
 struct AlwaysDurable;
 
-impl Twist for AlwaysDurable {
+impl Variant for AlwaysDurable {
     fn capabilities(&self, inner: &Inner) -> Capabilities {
         inner.capabilities().with(Capability::DurableSync)
     }
@@ -226,7 +226,7 @@ fn a_store_that_is_always_durable() {
 #[derive(Default)]
 struct ValidatedCache(Mutex<Option<(Key, Head, Vec<LogEntry>)>>);
 
-impl Twist for ValidatedCache {
+impl Variant for ValidatedCache {
     fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
         let mut cached = self.0.lock().unwrap();
         let head = inner.head(s, g)?.ok_or(StoreError::NotFound(g))?;
@@ -252,7 +252,7 @@ fn a_store_with_a_cache_that_asks() {
 #[derive(Default)]
 struct OneByOne(Mutex<()>);
 
-impl Twist for OneByOne {
+impl Variant for OneByOne {
     fn capabilities(&self, _: &Inner) -> Capabilities {
         Capabilities::NONE
             .with(Capability::ConditionalAppend)
@@ -291,7 +291,7 @@ impl Deferred {
     }
 }
 
-impl Twist for Deferred {
+impl Variant for Deferred {
     fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The first entry makes the segment, which listings and lookups tell of.
@@ -379,7 +379,7 @@ impl DrawnTokens {
     }
 }
 
-impl Twist for DrawnTokens {
+impl Variant for DrawnTokens {
     fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
         Ok(inner.head(s, g)?.map(|head| self.told(head)))
     }

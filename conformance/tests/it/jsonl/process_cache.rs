@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use session_store_core::{SegmentId, SessionId};
 
-use crate::twist::Key;
+use crate::variant::Key;
 
 /// The count of each log that was appended to or truncated, by its storage's root.
 static COUNTS: Mutex<Option<HashMap<(PathBuf, Key), usize>>> = Mutex::new(None);

@@ -1,13 +1,13 @@
-//! A store stripped to its nine required methods, so that the trait's own bodies are what runs.
+//! A store reduced to its nine required methods, so that checks test the provided methods of the trait.
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 
-/// The base level of `S`.
-pub(crate) struct Provided<S>(pub(crate) S);
+/// The base level of `S`. All other methods are those that the trait provides.
+pub(crate) struct BaseLevel<S>(pub(crate) S);
 
 type Answer<T> = Result<T, StoreError>;
 
-impl<S: Store> Store for Provided<S> {
+impl<S: Store> Store for BaseLevel<S> {
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
         self.0.append(s, g, entry)
     }

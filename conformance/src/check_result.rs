@@ -1,23 +1,23 @@
-//! Why a check failed, and the comparisons by which checks find out.
+//! The result of a check, and the comparisons that produce it.
 
 use std::error::Error;
 use std::fmt;
 
 use session_store_core::{LogEntry, StoreError, TraceEntry};
 
-/// What a check comes to.
-pub(crate) type Verdict = Result<(), Failure>;
+/// The result of a check's body.
+pub(crate) type CheckResult = Result<(), CheckError>;
 
-/// Why a check did not pass, in words.
+/// Why a check did not pass.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// A broken promise.
+pub(crate) enum CheckError {
+    /// The store broke the promise.
     Broken(String),
-    /// The check found out on its way that it says nothing about this store.
+    /// The check found out while it ran that it does not apply to this store.
     CannotRun(String),
 }
 
-impl Failure {
+impl CheckError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self::Broken(message.into())
     }
@@ -27,23 +27,23 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Broken(message) | Self::CannotRun(message)) = self;
         f.write_str(message)
     }
 }
 
-/// A call that had to succeed did not; the trail says which.
-impl From<StoreError> for Failure {
+/// A call that must succeed failed. The call log names the call.
+impl From<StoreError> for CheckError {
     fn from(error: StoreError) -> Self {
         Self::new(format!("a call that must succeed failed: {}", with_causes(&error)))
     }
 }
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for CheckError {
     fn from(error: std::io::Error) -> Self {
-        Self::new(format!("the harness cannot do its part: {}", with_causes(&error)))
+        Self::new(format!("the harness failed: {}", with_causes(&error)))
     }
 }
 
@@ -56,20 +56,20 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
-            return Err($crate::failure::Failure::new(format!($($message)+)));
+            return Err($crate::check_result::CheckError::new(format!($($message)+)));
         }
     };
 }
 
-/// Fails unless the result is an error of the given pattern.
+/// Fails unless the result is an error that matches the pattern.
 macro_rules! ensure_err {
     ($result:expr, $pattern:pat $(if $guard:expr)?) => {
         match &$result {
             Err($pattern) $(if $guard)? => {}
             other => {
                 let expected = concat!(stringify!($pattern), $(" if ", stringify!($guard))?);
-                return Err($crate::failure::mismatch(
-                    "the wrong answer",
+                return Err($crate::check_result::mismatch(
+                    "the call returned something else",
                     &format!("Err({expected})"),
                     &format!("{other:?}"),
                 ));
@@ -80,57 +80,65 @@ macro_rules! ensure_err {
 
 pub(crate) use {ensure, ensure_err};
 
-/// Fails unless the two are equal; `promise` says what a difference means.
-pub(crate) fn same<T: PartialEq + fmt::Debug>(found: &T, expected: &T, promise: &str) -> Verdict {
+/// Fails unless the two values are equal. `context` names what was compared.
+pub(crate) fn ensure_same<T: PartialEq + fmt::Debug>(
+    found: &T,
+    expected: &T,
+    context: &str,
+) -> CheckResult {
     if found == expected {
         return Ok(());
     }
-    Err(mismatch(promise, &format!("{expected:?}"), &format!("{found:?}")))
+    Err(mismatch(context, &format!("{expected:?}"), &format!("{found:?}")))
 }
 
-/// As [`same`], for entries: says where the first difference is.
-pub(crate) fn same_entries<T: Text>(found: &[T], expected: &[T], promise: &str) -> Verdict {
-    same_lists(("entry", "entries"), found, expected, Text::text, promise)
-}
-
-/// As [`same_entries`], for many ids, of which nobody wants to see all.
-pub(crate) fn same_ids<T: fmt::Display + PartialEq>(
+/// Fails unless the two lists of entries are equal, and reports the first difference.
+pub(crate) fn ensure_same_entries<T: EntryText>(
     found: &[T],
     expected: &[T],
-    promise: &str,
-) -> Verdict {
-    same_lists(("id", "ids"), found, expected, |id| id, promise)
+    context: &str,
+) -> CheckResult {
+    ensure_same_lists(("entry", "entries"), found, expected, EntryText::text, context)
 }
 
-fn same_lists<'a, T, P: PartialEq + fmt::Display + ?Sized + 'a>(
+/// Fails unless the two lists of ids are equal, and reports the first difference.
+pub(crate) fn ensure_same_ids<T: fmt::Display + PartialEq>(
+    found: &[T],
+    expected: &[T],
+    context: &str,
+) -> CheckResult {
+    ensure_same_lists(("id", "ids"), found, expected, |id| id, context)
+}
+
+fn ensure_same_lists<'a, T, P: PartialEq + fmt::Display + ?Sized + 'a>(
     (one, many): (&str, &str),
     found: &'a [T],
     expected: &'a [T],
     part: impl Fn(&'a T) -> &'a P,
-    promise: &str,
-) -> Verdict {
-    let at = |list: &'a [T], at| list.get(at).map(&part);
+    context: &str,
+) -> CheckResult {
+    let at = |list: &'a [T], index| list.get(index).map(&part);
     let longest = found.len().max(expected.len());
     let Some(first) = (0..longest).find(|&n| at(found, n) != at(expected, n)) else {
         return Ok(());
     };
     let described = |list: &'a [T]| {
-        let there = at(list, first).map_or_else(|| String::from("no more"), ToString::to_string);
-        format!("{} {many}, there {there}", list.len())
+        let item = at(list, first).map_or_else(|| String::from("nothing"), ToString::to_string);
+        format!("{} {many}, number {first} is {item}", list.len())
     };
     Err(mismatch(
-        &format!("{promise} (the first difference is {one} {first}, counted from 0)"),
+        &format!("{context} (first difference at {one} {first}, counted from 0)"),
         &described(expected),
         &described(found),
     ))
 }
 
-pub(crate) fn mismatch(promise: &str, expected: &str, found: &str) -> Failure {
+pub(crate) fn mismatch(context: &str, expected: &str, found: &str) -> CheckError {
     let (expected, found) = (shortened(expected), shortened(found));
-    Failure::new(format!("{promise}\n  expected: {expected}\n  found:    {found}"))
+    CheckError::new(format!("{context}\n  expected: {expected}\n  found:    {found}"))
 }
 
-/// At most a few hundred characters of a text.
+/// Returns at most a few hundred characters of a text.
 fn shortened(text: &str) -> String {
     const SHOWN: usize = 400;
     match text.char_indices().nth(SHOWN) {
@@ -139,18 +147,18 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// What log and trace entries have in common.
-pub(crate) trait Text {
+/// An entry of a log or of a trace, compared by its text.
+pub(crate) trait EntryText {
     fn text(&self) -> &str;
 }
 
-impl Text for LogEntry {
+impl EntryText for LogEntry {
     fn text(&self) -> &str {
         self.as_json()
     }
 }
 
-impl Text for TraceEntry {
+impl EntryText for TraceEntry {
     fn text(&self) -> &str {
         self.as_json()
     }

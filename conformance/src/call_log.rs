@@ -1,0 +1,117 @@
+//! The call log: the last calls before a failure, in the order in which they returned.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+/// How many calls are kept. The last ones are those that led to the failure.
+const KEPT: usize = 40;
+
+/// How many ids are printed in full at most. A longer list would only hide the calls.
+const IDS_SHOWN: usize = 8;
+
+/// The calls of one check. Ids appear as `s1`, `g2`, numbered by their first appearance.
+#[derive(Default)]
+pub(crate) struct CallLog(Mutex<Lines>);
+
+#[derive(Default)]
+struct Lines {
+    last: VecDeque<String>,
+    count: usize,
+    handles: usize,
+    names: HashMap<Uuid, String>,
+}
+
+impl CallLog {
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the number of a newly opened handle.
+    pub(crate) fn next_handle(&self) -> usize {
+        let mut lines = self.lines();
+        lines.handles += 1;
+        lines.handles
+    }
+
+    pub(crate) fn record(&self, line: String) {
+        self.lines().record(line);
+    }
+
+    /// Records a call and its result, with short names for the ids.
+    pub(crate) fn record_call(&self, call: &Call<'_>, result: &str) {
+        let mut lines = self.lines();
+        let session = call.session.map(|id| lines.name("s", id));
+        let segment = call.segment.map(|id| lines.name("g", id));
+        let arguments = [session, segment, call.arguments.clone()];
+        let arguments: Vec<_> = arguments.into_iter().flatten().collect();
+        let line = format!("#{} {}({}) -> {result}", call.handle, call.name, arguments.join(", "));
+        lines.record(line);
+    }
+
+    /// Returns the message of a failure followed by the calls, with short names for the ids. If there
+    /// are few ids, a last line lists them in full.
+    pub(crate) fn failure_report(&self, message: &str) -> String {
+        let lines = self.lines();
+        let mut report = lines.with_short_names(&format!("{message}\n{lines}"));
+        if (1..=IDS_SHOWN).contains(&lines.names.len()) {
+            let mut ids: Vec<_> = lines.names.iter().map(|(id, name)| (name, id)).collect();
+            ids.sort_by_key(|(name, _)| &name[1..]);
+            let ids: Vec<_> = ids.iter().map(|(name, id)| format!("{name} {id}")).collect();
+            let _ = write!(report, "\nids: {}", ids.join(", "));
+        }
+        report
+    }
+}
+
+impl Lines {
+    fn record(&mut self, line: String) {
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+        self.count += 1;
+    }
+
+    fn name(&mut self, letter: &str, id: Uuid) -> String {
+        let next = self.names.len() + 1;
+        self.names.entry(id).or_insert_with(|| format!("{letter}{next}")).clone()
+    }
+
+    /// Replaces each id in the text by its short name.
+    fn with_short_names(&self, text: &str) -> String {
+        let separates = |c: char| !c.is_ascii_hexdigit() && c != '-';
+        let replaced = text.split_inclusive(separates).map(|piece| {
+            let id = piece.trim_end_matches(separates);
+            let name = Uuid::try_parse(id).ok().and_then(|id| self.names.get(&id));
+            name.map_or_else(|| piece.to_owned(), |name| piece.replacen(id, name, 1))
+        });
+        replaced.collect()
+    }
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.count - self.last.len() + 1;
+        write!(f, "calls before the failure")?;
+        if first > 1 {
+            write!(f, " (the last {} of {})", self.last.len(), self.count)?;
+        }
+        for (line, number) in self.last.iter().zip(first..) {
+            write!(f, "\n  {number:>4}. {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A call on a handle, without its result.
+pub(crate) struct Call<'a> {
+    pub(crate) handle: usize,
+    pub(crate) name: &'a str,
+    pub(crate) session: Option<Uuid>,
+    pub(crate) segment: Option<Uuid>,
+    pub(crate) arguments: Option<String>,
+}

@@ -1,0 +1,309 @@
+//! Decides whether a history is linearizable: whether there is an order of its calls that respects
+//! their times and in which a sequential log returns the same results.
+//!
+//! This covers A3, A4, A5, A6, C5, R3 and T5 at once. Acknowledged entries are stored once, refused
+//! ones never, and unknown ones once or never. Each writer's order is kept, and so is the order of two
+//! calls if one ended before the other started. A read sees the log of one moment. A truncated entry
+//! is kept or deleted as a whole.
+//!
+//! The search walks over the sets of calls that have taken effect. It is fast because entries never
+//! move: if a read shows an entry that only one append wrote, the append took effect exactly when the
+//! log was what the read shows before that entry. Entries that no read shows are all alike.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use session_store_core::LogEntry;
+
+use crate::history::{Effect, Event, Operation};
+
+/// The number of an entry. Equal texts have the same number.
+type EntryNumber = u32;
+
+/// The number of every entry that no read shows.
+const UNSEEN: EntryNumber = 0;
+
+/// The most states that the search visits. The histories of this kit need a few thousand. The search
+/// can take exponential time, so a longer one ends without a decision.
+const MOST_STATES: usize = 2_000_000;
+
+/// How many calls a failure prints before and after the point where no further call is possible.
+const CALLS_SHOWN: usize = 6;
+
+/// The log at one moment, or `None` if the segment does not exist.
+type LogState = Option<Vec<EntryNumber>>;
+
+/// Why a history was not found to be linearizable.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotLinearizable(String);
+
+impl fmt::Display for NotLinearizable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Finds an order of the calls on a segment that did not exist before them.
+pub(crate) fn linearize(events: &[Event]) -> Result<(), NotLinearizable> {
+    let calls = Calls::of(events);
+    let mut visited = HashSet::new();
+    let mut open = vec![State { applied: CallSet::new(calls.all.len()), log: None }];
+    let mut furthest = open[0].clone();
+    while let Some(state) = open.pop() {
+        if calls.all_certain_applied(&state.applied) {
+            return Ok(());
+        }
+        if visited.len() > MOST_STATES {
+            let found = format!("was found in {MOST_STATES} states of the search");
+            return Err(calls.no_order(&found, &furthest));
+        }
+        if state.applied.count() > furthest.applied.count() {
+            furthest = state.clone();
+        }
+        for next in calls.next_states(&state) {
+            if visited.insert(next.clone()) {
+                open.push(next);
+            }
+        }
+    }
+    Err(calls.no_order("exists", &furthest))
+}
+
+/// A state of the search: the calls that have taken effect, and the log after them.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct State {
+    applied: CallSet,
+    log: LogState,
+}
+
+/// The calls that may have taken effect, with numbers instead of entries.
+struct Calls<'a> {
+    all: Vec<Call>,
+    events: Vec<&'a Event>,
+    numbers: EntryNumbers<'a>,
+    /// For each entry that one append wrote and a read shows: the log before the entry.
+    before: HashMap<EntryNumber, Vec<EntryNumber>>,
+}
+
+struct Call {
+    transition: Transition,
+    certain: bool,
+    started: usize,
+    ended: usize,
+}
+
+/// What a call does to the log, or what it found there.
+enum Transition {
+    Append(Vec<EntryNumber>),
+    Truncate(usize),
+    Replace(Vec<EntryNumber>),
+    Delete,
+    Read(LogState),
+    Count(Option<usize>),
+}
+
+impl<'a> Calls<'a> {
+    fn of(events: &'a [Event]) -> Self {
+        let events: Vec<_> =
+            events.iter().filter(|event| event.effect != Effect::Refused).collect();
+        let numbers = EntryNumbers::of(&events);
+        let all: Vec<_> = events.iter().map(|event| numbers.call(event)).collect();
+        let before = logs_before(&all);
+        Self { all, events, numbers, before }
+    }
+
+    fn all_certain_applied(&self, applied: &CallSet) -> bool {
+        (0..self.all.len()).all(|at| applied.has(at) || !self.all[at].certain)
+    }
+
+    /// Returns every state that can come next. A call can take effect next if it started before every
+    /// call that has not taken effect yet ended.
+    fn next_states(&self, state: &State) -> Vec<State> {
+        let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
+        let certain = waiting().filter(|&at| self.all[at].certain);
+        let first_end = certain.map(|at| self.all[at].ended).min().unwrap_or(usize::MAX);
+        let ready = waiting().filter(|&at| self.all[at].started < first_end);
+        let next = |at: usize| {
+            let log = self.apply(&self.all[at].transition, &state.log)?;
+            Some(State { applied: state.applied.with(at), log })
+        };
+        ready.filter_map(next).collect()
+    }
+
+    /// Returns the log after the transition, or `None` if the transition is not possible on this log.
+    fn apply(&self, transition: &Transition, log: &LogState) -> Option<LogState> {
+        match (transition, log) {
+            (Transition::Append(entries), _) => {
+                let mut log = log.clone().unwrap_or_default();
+                for entry in entries {
+                    if self.before.get(entry).is_some_and(|before| *before != log) {
+                        return None;
+                    }
+                    log.push(*entry);
+                }
+                Some(Some(log))
+            }
+            (Transition::Truncate(len), Some(log)) => {
+                log.get(..*len).map(|kept| Some(kept.to_vec()))
+            }
+            (Transition::Truncate(_), None) => None,
+            (Transition::Replace(entries), _) => Some(Some(entries.clone())),
+            (Transition::Delete, _) => Some(None),
+            (Transition::Read(found), log) => (found == log).then(|| log.clone()),
+            (Transition::Count(found), log) => {
+                (*found == log.as_ref().map(Vec::len)).then(|| log.clone())
+            }
+        }
+    }
+
+    /// Returns the error with the calls around the furthest state. `found` completes the sentence "no
+    /// order that explains the results …".
+    fn no_order(&self, found: &str, furthest: &State) -> NotLinearizable {
+        let (mut applied, waiting): (Vec<_>, Vec<_>) =
+            (0..self.all.len()).partition(|&at| furthest.applied.has(at));
+        applied.sort_by_key(|&at| self.events[at].ended);
+        let fit = applied.len();
+        NotLinearizable(format!(
+            "no order of the {} calls that explains their results {found}\n  at most {fit} calls \
+             can be ordered; the last of them, each with its start and end:{}\n  then {}, and none \
+             of these calls can follow:{}",
+            self.all.len(),
+            self.describe_calls(&applied[fit.saturating_sub(CALLS_SHOWN)..]),
+            self.describe_log(&furthest.log),
+            self.describe_calls(&waiting[..waiting.len().min(CALLS_SHOWN)]),
+        ))
+    }
+
+    fn describe_calls(&self, calls: &[usize]) -> String {
+        calls.iter().map(|&at| format!("\n    {}", describe_event(self.events[at]))).collect()
+    }
+
+    fn describe_log(&self, log: &LogState) -> String {
+        let Some(log) = log else { return String::from("the segment does not exist") };
+        let last = match log.last().map(|&number| self.numbers.entry(number)) {
+            None => String::new(),
+            Some(None) => String::from(", the last of which no read shows"),
+            Some(Some(entry)) => format!(", the last {entry:?}"),
+        };
+        format!("the log has {} entries{last}", log.len())
+    }
+}
+
+fn describe_event(event: &Event) -> String {
+    let operation = match &event.operation {
+        Operation::Append(entries) => format!("append of {entries:?}"),
+        Operation::Truncate(len) => format!("truncate to {len}"),
+        Operation::Replace(entries) => format!("replace by {} entries", entries.len()),
+        Operation::Delete => String::from("delete"),
+        Operation::Read(None) => String::from("read: NotFound"),
+        Operation::Read(Some(entries)) => {
+            format!("read of {} entries, the last {:?}", entries.len(), entries.last())
+        }
+        Operation::Count(found) => format!("count: {found:?}"),
+    };
+    let times = format!("{} to {}", event.started, event.ended);
+    if event.effect == Effect::Applied {
+        format!("[{times}] {operation}")
+    } else {
+        format!("[{times}, outcome unknown] {operation}")
+    }
+}
+
+/// The numbers of all entries that at least one read shows.
+struct EntryNumbers<'a> {
+    by_text: HashMap<&'a str, EntryNumber>,
+    /// The entries by their numbers. The first entry has number 1.
+    entries: Vec<&'a LogEntry>,
+}
+
+impl<'a> EntryNumbers<'a> {
+    fn of(events: &[&'a Event]) -> Self {
+        let (mut by_text, mut shown) = (HashMap::new(), Vec::new());
+        for event in events {
+            if let Operation::Read(Some(entries)) = &event.operation {
+                for entry in entries {
+                    by_text.entry(entry.as_json()).or_insert_with(|| {
+                        shown.push(entry);
+                        EntryNumber::try_from(shown.len()).unwrap_or(EntryNumber::MAX)
+                    });
+                }
+            }
+        }
+        Self { by_text, entries: shown }
+    }
+
+    fn entry(&self, number: EntryNumber) -> Option<&'a LogEntry> {
+        self.entries.get((number as usize).checked_sub(1)?).copied()
+    }
+
+    fn of_entries(&self, entries: &[LogEntry]) -> Vec<EntryNumber> {
+        let number =
+            |entry: &LogEntry| self.by_text.get(entry.as_json()).copied().unwrap_or(UNSEEN);
+        entries.iter().map(number).collect()
+    }
+
+    fn call(&self, event: &Event) -> Call {
+        let transition = match &event.operation {
+            Operation::Append(entries) => Transition::Append(self.of_entries(entries)),
+            Operation::Truncate(len) => Transition::Truncate(*len),
+            Operation::Replace(entries) => Transition::Replace(self.of_entries(entries)),
+            Operation::Delete => Transition::Delete,
+            Operation::Read(found) => {
+                Transition::Read(found.as_deref().map(|entries| self.of_entries(entries)))
+            }
+            Operation::Count(found) => Transition::Count(*found),
+        };
+        let certain = event.effect == Effect::Applied;
+        // A call with an unknown outcome can take effect at any time after its start.
+        let ended = if certain { event.ended } else { usize::MAX };
+        Call { transition, certain, started: event.started, ended }
+    }
+}
+
+/// Returns, for each entry that only one call wrote, the log that reads show before the entry.
+fn logs_before(calls: &[Call]) -> HashMap<EntryNumber, Vec<EntryNumber>> {
+    let mut writers: HashMap<EntryNumber, usize> = HashMap::new();
+    for call in calls {
+        if let Transition::Append(entries) | Transition::Replace(entries) = &call.transition {
+            entries.iter().for_each(|entry| *writers.entry(*entry).or_default() += 1);
+        }
+    }
+    let mut before = HashMap::new();
+    for call in calls {
+        if let Transition::Read(Some(entries)) = &call.transition {
+            for (at, entry) in entries.iter().enumerate() {
+                if writers.get(entry) == Some(&1) {
+                    before.entry(*entry).or_insert_with(|| entries[..at].to_vec());
+                }
+            }
+        }
+    }
+    before
+}
+
+/// A set of calls, one bit for each call.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct CallSet(Vec<u64>);
+
+impl CallSet {
+    fn new(len: usize) -> Self {
+        Self(vec![0; len.div_ceil(64)])
+    }
+
+    fn has(&self, at: usize) -> bool {
+        self.0[at / 64] & 1 << (at % 64) != 0
+    }
+
+    fn with(&self, at: usize) -> Self {
+        let mut more = self.clone();
+        more.0[at / 64] |= 1 << (at % 64);
+        more
+    }
+
+    fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+}
