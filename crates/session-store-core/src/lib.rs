@@ -118,6 +118,7 @@
 
 pub mod contract;
 pub mod event_trace;
+pub mod percent;
 pub mod segment_log;
 
 mod append_attempt;

@@ -23,19 +23,20 @@
 //!
 //! # Backends
 //!
-//! | feature | URL | what it is |
+//! | feature | URL | what a store is |
 //! |---|---|---|
 //! | `fs` (default) | `fs:PATH` | a directory, one JSONL file per segment |
 //! | `sqlite` | `sqlite:PATH` | one SQLite database file |
 //! | `redis`, `redis-tls` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
 //! | `memory` | `memory:` | in memory, for tests |
 //!
-//! All keep the same contract, which [`Store`] states method by method. [`open()`] and [`open_or_create()`]
-//! take any of the URLs, [`StoreUrl`] says exactly how they read, and each backend is here as a module for
-//! who needs its own options. A URL whose feature is off is an error that names the feature.
+//! All backends keep the same [contract], which [`Store`] states method by method. [`open()`] and
+//! [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their syntax. Each backend is
+//! also a module of this crate, for callers that need its own options. Opening a URL whose feature is off is
+//! an error that names the feature.
 
+mod backend;
 mod open;
-mod percent;
 mod store;
 mod url;
 
@@ -50,6 +51,7 @@ pub use session_store_redis as redis;
 #[cfg(feature = "sqlite")]
 pub use session_store_sqlite as sqlite;
 
+pub use backend::{Backend, backends};
 pub use open::{OpenError, open, open_or_create};
 pub use store::OpenStore;
 pub use url::{StoreUrl, UrlError};

@@ -1,208 +1,112 @@
-//! From a URL to an opened store: which backend, and whether it may create anything.
+//! From a URL to an opened store.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::Path;
 
+use crate::StoreError;
+use crate::backend::location_of_path;
 use crate::store::OpenStore;
-use crate::url::{Place, StoreUrl, UrlError};
-use crate::{Durability, Store, StoreError};
+use crate::url::{StoreUrl, Target, UrlError};
 
-/// Opens the store at a URL; see [`StoreUrl`] for what it may look like. Nothing is created: a mistyped
-/// place is an error and leaves nothing behind (S7). A store in memory is always new.
+/// Opens the store at a URL, which [`StoreUrl`] describes.
+///
+/// Nothing is created: if there is no store, the result is an error
+/// ([S7](session_store_core::contract#s7)). A store in memory is always a new one.
 ///
 /// # Errors
-/// As [`OpenError`] lists them.
+/// [`OpenError`]
 pub fn open(url: &str) -> Result<OpenStore, OpenError> {
     url.parse::<StoreUrl>()?.open()
 }
 
-/// Opens the store at a URL, and creates an empty one where there is none. Several processes may do so at
-/// the same moment.
+/// Opens the store at a URL, and creates an empty one if there is none.
+///
+/// Any number of processes can do so at the same time ([S6](session_store_core::contract#s6)).
 ///
 /// # Errors
-/// As [`OpenError`] lists them.
+/// [`OpenError`]
 pub fn open_or_create(url: &str) -> Result<OpenStore, OpenError> {
     url.parse::<StoreUrl>()?.open_or_create()
 }
 
-/// Why a store was not opened.
+/// The reason why a store was not opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The text is no URL of a store.
+    /// The text is not the URL of a store.
     #[error(transparent)]
     Url(#[from] UrlError),
 
-    /// The URL is right, but this program was built without the backend that it needs.
+    /// This program was built without the backend of the URL.
     #[error(
         "cannot open {url}: this program was built without the feature \"{feature}\" of session-store"
     )]
     FeatureOff {
-        /// What was to be opened.
+        /// The URL.
         url: StoreUrl,
-        /// The cargo feature to switch on.
+        /// The cargo feature that the backend needs.
         feature: &'static str,
     },
 
-    /// The backend refused.
-    #[error("cannot open {url}")]
+    /// The backend returned an error.
+    #[error("cannot open {url}: {source}")]
     Store {
-        /// What was to be opened.
+        /// The URL.
         url: StoreUrl,
-        /// What the backend says.
+        /// The error of the backend.
         source: Box<StoreError>,
     },
 }
 
-/// Whether a store that is not there is an error or is made.
-#[derive(Clone, Copy)]
-enum Missing {
-    Fails,
-    IsCreated,
-}
-
 impl StoreUrl {
-    /// As [`open()`].
+    /// Opens the store like [`open()`].
     ///
     /// # Errors
     /// [`OpenError::FeatureOff`] and [`OpenError::Store`].
     pub fn open(&self) -> Result<OpenStore, OpenError> {
-        open_place(self, Missing::Fails)
+        self.open_with(false)
     }
 
-    /// As [`open_or_create()`].
+    /// Opens or creates the store like [`open_or_create()`].
     ///
     /// # Errors
     /// [`OpenError::FeatureOff`] and [`OpenError::Store`].
     pub fn open_or_create(&self) -> Result<OpenStore, OpenError> {
-        open_place(self, Missing::IsCreated)
+        self.open_with(true)
     }
 
-    /// Whether both name one storage, as far as that can be told without opening it: paths are followed to
-    /// what is there, through links too, but a Redis storage under another name passes for another one. Each
-    /// `memory:` is a storage of its own.
+    /// Returns whether both URLs certainly name the same storage.
+    ///
+    /// Paths are compared by the file or folder to which they lead, also through links. Other URLs are
+    /// compared as text, so a Redis storage that has several names is not recognized. Every `memory:` is a
+    /// storage of its own.
     #[must_use]
     pub fn is_same_storage(&self, other: &Self) -> bool {
+        let real_path = |path: &Path| path.canonicalize().ok();
         match (&self.0, &other.0) {
-            #[cfg(feature = "redis")]
-            (Place::Redis(a), Place::Redis(b)) => a == b,
-            (a, b) => real_path(a).is_some_and(|path| real_path(b) == Some(path)),
+            (Target::Location(a), Target::Location(b)) if a.is_same_storage(b) => true,
+            _ => {
+                let path = self.path().and_then(real_path);
+                path.is_some() && path == other.path().and_then(real_path)
+            }
         }
     }
-}
 
-fn open_place(url: &StoreUrl, missing: Missing) -> Result<OpenStore, OpenError> {
-    let url = settle(url)?;
-    let store = match &url.0 {
-        Place::Bare(path) => open_fs(&url, path, Durability::default(), missing),
-        Place::Fs { path, durability } => open_fs(&url, path, *durability, missing),
-        Place::Sqlite { path, busy_timeout, durability } => {
-            open_sqlite(&url, path, *busy_timeout, *durability, missing)
+    fn open_with(&self, create: bool) -> Result<OpenStore, OpenError> {
+        let failed = |url, source| OpenError::Store { url, source: Box::new(source) };
+        let location = match &self.0 {
+            Target::Location(location) => location.clone(),
+            Target::BarePath(path) => {
+                location_of_path(path).map_err(|source| failed(self.clone(), source))?
+            }
+        };
+        let (opened, feature) = (location.open(create), location.feature());
+        let url = Self::from(location);
+        match opened {
+            Some(Ok(opened)) => Ok(OpenStore::new(opened, url)),
+            Some(Err(source)) => Err(failed(url, source)),
+            None => Err(OpenError::FeatureOff { url, feature }),
         }
-        Place::Memory => open_memory(&url),
-        #[cfg(feature = "redis")]
-        Place::Redis(place) => return open_redis(url.clone(), place, missing),
-    }?;
-    Ok(OpenStore::new(store, url))
-}
-
-/// What a path leads to, if the place is one and something is there.
-fn real_path(place: &Place) -> Option<PathBuf> {
-    match place {
-        Place::Bare(path) | Place::Fs { path, .. } | Place::Sqlite { path, .. } => {
-            path.canonicalize().ok()
-        }
-        _ => None,
     }
-}
-
-fn refused(url: &StoreUrl, source: StoreError) -> OpenError {
-    OpenError::Store { url: url.clone(), source: Box::new(source) }
-}
-
-/// Gives a bare path its scheme, by what is there now.
-fn settle(url: &StoreUrl) -> Result<StoreUrl, OpenError> {
-    let Place::Bare(path) = &url.0 else {
-        return Ok(url.clone());
-    };
-    match is_sqlite_file(path) {
-        Ok(true) => Ok(StoreUrl::sqlite(path)),
-        Ok(false) => Ok(StoreUrl::fs(path)),
-        Err(source) => Err(refused(url, source)),
-    }
-}
-
-#[cfg(feature = "sqlite")]
-fn is_sqlite_file(path: &Path) -> Result<bool, StoreError> {
-    if !path.is_file() {
-        return Ok(false);
-    }
-    crate::sqlite::is_sqlite_file(path)
-        .map_err(|error| StoreError::io(format!("read {}", path.display()), error))
-}
-
-#[cfg(not(feature = "sqlite"))]
-fn is_sqlite_file(_: &Path) -> Result<bool, StoreError> {
-    Ok(false)
-}
-
-type Opened = Result<Arc<dyn Store>, OpenError>;
-
-#[cfg(feature = "fs")]
-fn open_fs(url: &StoreUrl, path: &Path, durability: Durability, missing: Missing) -> Opened {
-    let mut options = crate::fs::FsOptions::new();
-    options.create(matches!(missing, Missing::IsCreated)).durability(durability);
-    Ok(Arc::new(options.open(path).map_err(|error| refused(url, error))?))
-}
-
-#[cfg(not(feature = "fs"))]
-fn open_fs(url: &StoreUrl, _: &Path, _: Durability, _: Missing) -> Opened {
-    Err(OpenError::FeatureOff { url: url.clone(), feature: "fs" })
-}
-
-#[cfg(feature = "sqlite")]
-fn open_sqlite(
-    url: &StoreUrl,
-    path: &Path,
-    busy_timeout: Option<Duration>,
-    durability: Durability,
-    missing: Missing,
-) -> Opened {
-    let mut options = crate::sqlite::SqliteOptions::new()
-        .create(matches!(missing, Missing::IsCreated))
-        .durability(durability);
-    if let Some(timeout) = busy_timeout {
-        options = options.busy_timeout(timeout);
-    }
-    Ok(Arc::new(options.open(path).map_err(|error| refused(url, error))?))
-}
-
-#[cfg(not(feature = "sqlite"))]
-fn open_sqlite(url: &StoreUrl, _: &Path, _: Option<Duration>, _: Durability, _: Missing) -> Opened {
-    Err(OpenError::FeatureOff { url: url.clone(), feature: "sqlite" })
-}
-
-#[cfg(feature = "memory")]
-fn open_memory(_: &StoreUrl) -> Opened {
-    Ok(Arc::new(crate::memory::MemoryStore::new()))
-}
-
-#[cfg(not(feature = "memory"))]
-fn open_memory(url: &StoreUrl) -> Opened {
-    Err(OpenError::FeatureOff { url: url.clone(), feature: "memory" })
-}
-
-#[cfg(feature = "redis")]
-fn open_redis(
-    url: StoreUrl,
-    place: &crate::redis::RedisUrl,
-    missing: Missing,
-) -> Result<OpenStore, OpenError> {
-    let mut options = crate::redis::RedisOptions::new();
-    options.create(matches!(missing, Missing::IsCreated));
-    let store = options.open_url(place).map_err(|error| refused(&url, error))?;
-    Ok(OpenStore::redis(store, url))
 }
 
 #[cfg(test)]
@@ -211,8 +115,8 @@ mod tests {
 
     #[cfg(feature = "memory")]
     #[test]
-    fn each_open_in_memory_is_a_store_of_its_own() {
-        use crate::{SegmentId, SessionId};
+    fn every_open_in_memory_creates_a_new_store() {
+        use crate::{SegmentId, SessionId, Store};
 
         let (a, b) = (open("memory:").unwrap(), open("memory:").unwrap());
         a.create_segment(SessionId::new(), SegmentId::new(), &[]).unwrap();
@@ -223,7 +127,7 @@ mod tests {
 
     #[cfg(all(feature = "fs", feature = "sqlite"))]
     #[test]
-    fn a_bare_path_becomes_what_is_there() {
+    fn a_bare_path_opens_the_existing_storage() {
         let folder = tempfile::tempdir().unwrap();
         let (files, database) = (folder.path().join("files"), folder.path().join("a.db"));
         StoreUrl::sqlite(&database).open_or_create().unwrap();
@@ -235,7 +139,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn one_storage_has_many_names() {
+    fn paths_to_the_same_folder_are_the_same_storage() {
         let folder = tempfile::tempdir().unwrap();
         let [logs, others, link] = ["logs", "others", "link"].map(|name| folder.path().join(name));
         std::fs::create_dir(&logs).unwrap();
@@ -249,13 +153,13 @@ mod tests {
         for other in [&StoreUrl::fs(&others), &StoreUrl::memory(), &nowhere] {
             assert!(!StoreUrl::fs(&logs).is_same_storage(other), "{other}");
         }
-        assert!(!nowhere.is_same_storage(&nowhere), "nothing is there");
+        assert!(!nowhere.is_same_storage(&nowhere), "no storage exists");
         assert!(!StoreUrl::memory().is_same_storage(&StoreUrl::memory()));
     }
 
     #[cfg(feature = "redis")]
     #[test]
-    fn a_redis_storage_is_known_by_its_url() {
+    fn equal_urls_of_redis_are_the_same_storage() {
         let url = |text: &str| text.parse::<StoreUrl>().unwrap();
         assert!(url("redis://db").is_same_storage(&url("redis://db:6379/0")));
         for other in ["redis://db/1", "redis://db?prefix=a", "redis://other", "fs:db"] {
@@ -265,21 +169,21 @@ mod tests {
 
     #[cfg(all(feature = "fs", feature = "sqlite"))]
     #[test]
-    fn open_creates_nothing_and_says_where_and_why() {
+    fn open_creates_nothing_and_its_error_has_place_and_cause() {
         let folder = tempfile::tempdir().unwrap();
         for url in
             [StoreUrl::fs(folder.path().join("a")), StoreUrl::sqlite(folder.path().join("a"))]
         {
             let error = url.open().unwrap_err();
-            assert_eq!(error.to_string(), format!("cannot open {url}"));
-            assert!(std::error::Error::source(&error).is_some());
+            let cause = std::error::Error::source(&error).unwrap();
+            assert_eq!(error.to_string(), format!("cannot open {url}: {cause}"));
             assert_eq!(folder.path().read_dir().unwrap().count(), 0);
         }
     }
 
     #[cfg(not(feature = "sqlite"))]
     #[test]
-    fn a_backend_that_is_switched_off_names_its_feature() {
+    fn the_error_for_a_disabled_backend_names_the_feature() {
         let error = open("sqlite:a.db").unwrap_err();
         assert!(matches!(error, OpenError::FeatureOff { feature: "sqlite", .. }), "{error:?}");
         assert!(error.to_string().contains("the feature \"sqlite\""), "{error}");

@@ -1,67 +1,53 @@
-//! `OpenStore`: a store of whatever backend, together with the URL that it was opened from.
-#![deny(clippy::missing_trait_methods)]
+//! `OpenStore`: an opened store of any backend, with its URL.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{
-    Capabilities, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store, StoreError,
-    StoreUrl, TraceEntry, TracePage,
-};
+use session_store_core::forward_store;
 
-/// An opened store, made by [`open`](crate::open()) and [`open_or_create`](crate::open_or_create()). Every
-/// method goes to the backend itself. A clone is the same handle, shared.
+use crate::backend::Opened;
+use crate::{Store, StoreError, StoreUrl};
+
+/// An opened store of any backend, made by [`open`](crate::open()) and
+/// [`open_or_create`](crate::open_or_create()).
+///
+/// Every method calls the method of the backend. A clone shares the backend's handle.
 #[derive(Clone)]
 pub struct OpenStore {
     store: Arc<dyn Store>,
     url: StoreUrl,
     warnings: Arc<[String]>,
-    #[cfg(feature = "redis")]
-    redis: Option<Arc<crate::redis::RedisStore>>,
 }
 
 impl OpenStore {
-    pub(crate) fn new(store: Arc<dyn Store>, url: StoreUrl) -> Self {
-        Self {
-            store,
-            url,
-            warnings: Arc::default(),
-            #[cfg(feature = "redis")]
-            redis: None,
-        }
+    pub(crate) fn new(opened: Opened, url: StoreUrl) -> Self {
+        let Opened { store, warnings } = opened;
+        Self { store, url, warnings: warnings.into() }
     }
 
-    #[cfg(feature = "redis")]
-    pub(crate) fn redis(store: crate::redis::RedisStore, url: StoreUrl) -> Self {
-        let (warnings, store) = (store.warnings().into(), Arc::new(store));
-        Self { warnings, redis: Some(Arc::clone(&store)), ..Self::new(store, url) }
-    }
-
-    /// Where the store is; a bare path has become the URL of what was found there.
+    /// Returns the URL of the store. A bare path has become the URL of the storage that was found there.
     #[must_use]
     pub const fn url(&self) -> &StoreUrl {
         &self.url
     }
 
-    /// What an operator should know about the storage, as it was when the store was opened: that a Redis
-    /// server may evict entries, for one. Nothing, if all is well.
+    /// Returns what an operator should know about the storage, for example that a Redis server can evict
+    /// entries. Each text is a sentence about the storage at the moment when it was opened.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Writes down again which session holds each segment, where a backend keeps that apart from the
-    /// sessions and can lose it, as Redis does; returns how many were missing. Elsewhere there is nothing
-    /// to lose, since a lookup searches.
+    /// Repairs what the backend can repair of itself, and returns the number of repairs.
     ///
     /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::Backend`]; the call can be repeated.
+    /// As [`Maintenance::repair`](crate::Maintenance::repair). The call can be repeated.
     pub fn rebuild_lookups(&self) -> Result<usize, StoreError> {
-        #[cfg(feature = "redis")]
-        if let Some(store) = &self.redis {
-            return store.rebuild_lookups();
+        let mut repairs = 0;
+        if let Some(maintenance) = self.maintenance() {
+            maintenance.repair(&mut |_| repairs += 1)?;
         }
-        Ok(0)
+        Ok(repairs)
     }
 }
 
@@ -71,153 +57,12 @@ impl fmt::Debug for OpenStore {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for OpenStore {
-    fn append(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entry: &LogEntry,
-    ) -> Result<(), StoreError> {
-        self.store.append(session_id, segment_id, entry)
-    }
-
-    fn read_all(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<Vec<LogEntry>, StoreError> {
-        self.store.read_all(session_id, segment_id)
-    }
-
-    fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.store.list_sessions()
-    }
-
-    fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        self.store.list_segments(session_id)
-    }
-
-    fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        self.store.lookup_session_of(segment_id)
-    }
-
-    fn create_segment(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entries: &[LogEntry],
-    ) -> Result<(), StoreError> {
-        self.store.create_segment(session_id, segment_id, entries)
-    }
-
-    fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-        self.store.exists(session_id, segment_id)
-    }
-
-    fn read_entry_count(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<usize, StoreError> {
-        self.store.read_entry_count(session_id, segment_id)
-    }
-
-    fn append_trace(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entry: &TraceEntry,
-    ) -> Result<(), StoreError> {
-        self.store.append_trace(session_id, segment_id, entry)
-    }
-
-    fn truncate(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entries_len: usize,
-    ) -> Result<(), StoreError> {
-        self.store.truncate(session_id, segment_id, entries_len)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    fn pods(&self) -> Option<&dyn PodStore> {
-        self.store.pods()
-    }
-
-    fn append_all(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entries: &[LogEntry],
-    ) -> Result<(), StoreError> {
-        self.store.append_all(session_id, segment_id, entries)
-    }
-
-    fn read_page(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        start: usize,
-        max_bytes: usize,
-    ) -> Result<Page, StoreError> {
-        self.store.read_page(session_id, segment_id, start, max_bytes)
-    }
-
-    fn head(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<Option<Head>, StoreError> {
-        self.store.head(session_id, segment_id)
-    }
-
-    fn append_if(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        expected: Option<Head>,
-        entries: &[LogEntry],
-    ) -> Result<Head, StoreError> {
-        self.store.append_if(session_id, segment_id, expected, entries)
-    }
-
-    fn truncate_if(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        expected: Head,
-        entries_len: usize,
-    ) -> Result<Head, StoreError> {
-        self.store.truncate_if(session_id, segment_id, expected, entries_len)
-    }
-
-    fn read_trace_page(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        start: usize,
-        max_bytes: usize,
-    ) -> Result<TracePage, StoreError> {
-        self.store.read_trace_page(session_id, segment_id, start, max_bytes)
-    }
-
-    fn delete_segment(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<bool, StoreError> {
-        self.store.delete_segment(session_id, segment_id)
-    }
-
-    fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        self.store.delete_session(session_id)
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        self.store.sync()
+    forward_store! { self => self.store;
+        append read_all list_sessions list_segments lookup_session_of create_segment exists
+        read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
+        head segment_info list_infos append_if truncate_if read_trace_page delete_segment
+        delete_session sync
     }
 }

@@ -1,0 +1,226 @@
+//! The table of backends: the schemes of their URLs, their features, and how each opens a store.
+//!
+//! A backend is one row of the table and one file in this folder. URLs, errors and docs come from the table.
+
+mod fs;
+mod memory;
+mod redis;
+mod sqlite;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) use fs::FsLocation;
+pub(crate) use memory::MemoryLocation;
+use redis::RedisLocation;
+pub(crate) use sqlite::SqliteLocation;
+
+use crate::url::{SplitUrl, UrlError};
+use crate::{Store, StoreError};
+
+/// A backend that this crate can open by URL.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Backend {
+    /// The schemes of the backend's URLs.
+    pub schemes: &'static [&'static str],
+    /// The cargo feature that the backend needs.
+    pub feature: &'static str,
+    /// Whether this program was built with the feature.
+    pub is_enabled: bool,
+    /// A URL with placeholders.
+    pub example: &'static str,
+    /// What a store of the backend is.
+    pub description: &'static str,
+    pub(crate) parse: fn(&SplitUrl<'_>) -> Result<Location, UrlError>,
+}
+
+/// The URL of one backend, in its parts. `Display` writes it from the parts and never from the text that was
+/// parsed, so a location that contains a password can leave it out.
+trait BackendLocation: fmt::Display + Eq + Sized {
+    fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
+
+    /// The path of the storage, if it is a file or a folder.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Whether two locations without a path certainly name the same storage.
+    fn is_same_storage(&self, _other: &Self) -> bool {
+        false
+    }
+}
+
+/// A store, and what its backend reported when it opened the store.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) warnings: Vec<String>,
+}
+
+macro_rules! backends {
+    ($(
+        $name:ident($location:ident) {
+            schemes: [$($scheme:literal),+],
+            feature: $feature:literal,
+            example: $example:literal,
+            description: $description:literal,
+        }
+    )+) => {
+        /// Returns the backends that this crate knows, also those whose feature is off.
+        ///
+        /// | feature | URL | what a store is |
+        /// |---|---|---|
+        $(#[doc = concat!("| `", $feature, "` | `", $example, "` | ", $description, " |")])+
+        #[must_use]
+        pub const fn backends() -> &'static [Backend] {
+            BACKENDS
+        }
+
+        const BACKENDS: &[Backend] = &[$(Backend {
+            schemes: &[$($scheme),+],
+            feature: $feature,
+            is_enabled: cfg!(feature = $feature),
+            example: $example,
+            description: $description,
+            parse: |url| $location::parse(url).map(Location::$name),
+        },)+];
+
+        /// The location of a store.
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub(crate) enum Location {
+            $($name($location),)+
+        }
+
+        impl Location {
+            /// Opens the store. With `create`, also creates one that does not exist. Returns `None` if
+            /// the feature of the backend is off.
+            pub(crate) fn open(&self, create: bool) -> Option<Result<Opened, StoreError>> {
+                match self {$(
+                    #[cfg(feature = $feature)]
+                    Self::$name(location) => Some(location.open(create)),
+                    #[cfg(not(feature = $feature))]
+                    Self::$name(_) => {
+                        let _unused = create;
+                        None
+                    }
+                )+}
+            }
+
+            /// The cargo feature of the backend.
+            pub(crate) const fn feature(&self) -> &'static str {
+                match self {$(Self::$name(_) => $feature,)+}
+            }
+
+            /// The path of the storage, if it is a file or a folder.
+            pub(crate) fn path(&self) -> Option<&Path> {
+                match self {$(Self::$name(location) => location.path(),)+}
+            }
+
+            /// Whether two locations without a path certainly name the same storage.
+            pub(crate) fn is_same_storage(&self, other: &Self) -> bool {
+                match (self, other) {
+                    $((Self::$name(a), Self::$name(b)) => a.is_same_storage(b),)+
+                    _ => false,
+                }
+            }
+        }
+
+        impl fmt::Display for Location {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {$(Self::$name(location) => location.fmt(f),)+}
+            }
+        }
+    };
+}
+
+backends! {
+    Fs(FsLocation) {
+        schemes: ["fs"],
+        feature: "fs",
+        example: "fs:PATH",
+        description: "a directory, one JSONL file per segment",
+    }
+    Sqlite(SqliteLocation) {
+        schemes: ["sqlite"],
+        feature: "sqlite",
+        example: "sqlite:PATH",
+        description: "one SQLite database file",
+    }
+    Redis(RedisLocation) {
+        schemes: [
+            "redis", "rediss", "redis+unix", "unix", "redis-sentinel", "rediss-sentinel",
+            "redis-cluster", "rediss-cluster"
+        ],
+        feature: "redis",
+        example: "redis://HOST",
+        description: "one server, a Sentinel group or a Cluster",
+    }
+    Memory(MemoryLocation) {
+        schemes: ["memory"],
+        feature: "memory",
+        example: "memory:",
+        description: "in memory, for tests",
+    }
+}
+
+/// The backend whose URLs have this scheme, in lower case.
+pub(crate) fn backend_of(scheme: &str) -> Option<&'static Backend> {
+    backends().iter().find(|backend| backend.schemes.contains(&scheme))
+}
+
+/// Reads the storage at a bare path to find its backend: SQLite if the file is a database, else files.
+pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
+    let path_buf = path.to_path_buf();
+    Ok(if sqlite::is_sqlite_file(path)? {
+        Location::Sqlite(SqliteLocation::new(path_buf))
+    } else {
+        Location::Fs(FsLocation::new(path_buf))
+    })
+}
+
+/// The examples of all backends, for messages: `fs:PATH, sqlite:PATH, redis://HOST and memory:`.
+pub(crate) struct Examples {
+    /// The word before the last example.
+    pub(crate) conjunction: &'static str,
+}
+
+impl fmt::Display for Examples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let examples: Vec<_> = backends().iter().map(|backend| backend.example).collect();
+        match examples.split_last() {
+            Some((last, [])) => f.write_str(last),
+            Some((last, others)) => {
+                write!(f, "{} {} {last}", others.join(", "), self.conjunction)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scheme_belongs_to_one_backend() {
+        let mut schemes: Vec<_> = backends().iter().flat_map(|backend| backend.schemes).collect();
+        let count = schemes.len();
+        schemes.sort();
+        schemes.dedup();
+        assert_eq!(schemes.len(), count);
+    }
+
+    #[test]
+    fn the_docs_have_a_row_for_every_backend() {
+        let docs = [include_str!("../lib.rs"), include_str!("../../README.md")];
+        for Backend { feature, example, description, .. } in backends() {
+            let cells =
+                [format!("`{feature}`"), format!("`{example}`"), format!("| {description} |")];
+            for text in docs {
+                let has_row = text.lines().any(|line| cells.iter().all(|cell| line.contains(cell)));
+                assert!(has_row, "no row has {cells:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The SQLite backend: `sqlite:PATH`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::BackendLocation;
+use crate::Durability;
+use crate::url::{
+    BUSY_TIMEOUT, DURABILITY, SplitUrl, UrlError, durability_option, parse_durability,
+    parse_duration, path_text, query_text,
+};
+
+/// A database file.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SqliteLocation {
+    path: PathBuf,
+    busy_timeout: Option<Duration>,
+    durability: Durability,
+}
+
+impl SqliteLocation {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, busy_timeout: None, durability: Durability::default() }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn open(&self, create: bool) -> Result<super::Opened, crate::StoreError> {
+        let mut options =
+            crate::sqlite::SqliteOptions::new().create(create).durability(self.durability);
+        if let Some(timeout) = self.busy_timeout {
+            options = options.busy_timeout(timeout);
+        }
+        let store = std::sync::Arc::new(options.open(&self.path)?);
+        Ok(super::Opened { store, warnings: Vec::new() })
+    }
+}
+
+impl BackendLocation for SqliteLocation {
+    fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
+        let mut location = Self::new(url.path()?);
+        for (option, value) in url.options(&[BUSY_TIMEOUT, DURABILITY])? {
+            match option {
+                BUSY_TIMEOUT => location.busy_timeout = Some(parse_duration(option, &value)?),
+                _ => location.durability = parse_durability(&value)?,
+            }
+        }
+        Ok(location)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+}
+
+impl fmt::Display for SqliteLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let busy_timeout = self.busy_timeout.map(|timeout| timeout.as_millis());
+        let busy_timeout = busy_timeout.map(|ms| format!("{BUSY_TIMEOUT}={ms}ms"));
+        let query = query_text([busy_timeout, durability_option(self.durability)]);
+        write!(f, "sqlite:{}{query}", path_text(&self.path))
+    }
+}
+
+/// Whether a path leads to an SQLite database.
+#[cfg(feature = "sqlite")]
+pub(super) fn is_sqlite_file(path: &Path) -> Result<bool, crate::StoreError> {
+    if !path.is_file() {
+        return Ok(false);
+    }
+    crate::sqlite::is_sqlite_file(path)
+        .map_err(|error| crate::StoreError::io(format!("read {}", path.display()), error))
+}
+
+/// Without the feature, no database can be opened, so no file counts as one.
+#[cfg(not(feature = "sqlite"))]
+pub(super) fn is_sqlite_file(_: &Path) -> Result<bool, crate::StoreError> {
+    Ok(false)
+}

@@ -1,0 +1,92 @@
+//! `UrlError`: the reason why a text is not the URL of a store.
+
+use std::fmt;
+
+use crate::backend::Examples;
+
+/// The reason why a text is not the URL of a store.
+///
+/// The message says what would be correct. It never repeats a part of the text that can be a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// The text is empty.
+    #[error("the URL of a store is missing; write {}", Examples { conjunction: "or" })]
+    Empty,
+
+    /// No backend has this scheme.
+    #[error(
+        "no store has the scheme {0:?}; there are {examples} (a path that contains a colon is written ./PATH)",
+        examples = Examples { conjunction: "and" }
+    )]
+    UnknownScheme(String),
+
+    /// The scheme needs a path, and there is none.
+    #[error("a path must follow {0}:")]
+    NoPath(String),
+
+    /// The scheme is followed by two slashes and a host, but the backend stores in local files.
+    #[error("{0}:// must be followed by an absolute path: write {0}:///PATH or {0}:PATH")]
+    Host(String),
+
+    /// `memory:` is followed by a path. A store in memory cannot be opened a second time.
+    #[error("memory: takes no path; every open creates a new store")]
+    MemoryPath,
+
+    /// The scheme needs a backend that this program was built without.
+    #[error("this program was built without the feature {feature:?} of session-store")]
+    FeatureOff {
+        /// The cargo feature that the backend needs.
+        feature: &'static str,
+    },
+
+    /// A URL of Redis is malformed. The text contains no password.
+    #[error("{0}")]
+    Redis(String),
+
+    /// A `%` is not followed by two hexadecimal digits, or the decoded bytes are not UTF-8.
+    #[error(
+        "in {0}, % must be followed by two hexadecimal digits, and the decoded bytes must be UTF-8; write %25 \
+         for a % itself"
+    )]
+    Percent(&'static str),
+
+    /// The scheme does not have this option.
+    #[error("{scheme}: has no option {option:?}; {}", Known(known))]
+    UnknownOption {
+        /// The scheme of the URL.
+        scheme: String,
+        /// The option in the URL.
+        option: String,
+        /// The options of the scheme.
+        known: &'static [&'static str],
+    },
+
+    /// The value of an option is not a duration.
+    #[error("the option {option} cannot be {value:?}; it is a time such as 5s or 250ms")]
+    BadDuration {
+        /// The name of the option.
+        option: &'static str,
+        /// The value in the URL.
+        value: String,
+    },
+
+    /// The value of the option `durability` is unknown.
+    #[error("the option durability cannot be {value:?}; it is process or power")]
+    BadDurability {
+        /// The value in the URL.
+        value: String,
+    },
+}
+
+/// The end of a message that names the options of a scheme.
+struct Known<'a>(&'a [&'a str]);
+
+impl fmt::Display for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("it has none"),
+            known => write!(f, "it has {}", known.join(", ")),
+        }
+    }
+}

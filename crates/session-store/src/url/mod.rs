@@ -1,0 +1,248 @@
+//! `StoreUrl`: where a store is, as text. Parsing reads the text only; `open.rs` reads the storage.
+
+mod error;
+mod syntax;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+pub use error::UrlError;
+pub(crate) use syntax::{
+    BUSY_TIMEOUT, DURABILITY, SplitUrl, durability_option, parse_durability, parse_duration,
+    path_text, query_text,
+};
+
+use crate::backend::{FsLocation, Location, MemoryLocation, SqliteLocation, backend_of};
+
+/// The place of a store: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
+///
+/// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is relative or
+///   absolute; `fs:///var/logs` is the same as `fs:/var/logs`. In the path `%` and two hexadecimal digits
+///   stand for a byte, so a path can contain a `?` (`%3F`) or a `%` (`%25`). All other characters stand for
+///   themselves, also spaces and `#`.
+/// - Options follow a `?`, for example `sqlite:logs.db?busy_timeout=10s&durability=power`.
+///   `busy_timeout`, of `sqlite:`, is the time to wait for another writer (`5s`, `250ms`).
+///   `durability`, of `fs:` and `sqlite:`, is what an acknowledged change survives: the end of the process
+///   (`process`, the default) or also a power cut (`power`).
+/// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers. The same
+///   schemes with `rediss` use TLS. The type `redis::RedisUrl` of the feature `redis` describes them.
+/// - `memory:` is a new store in memory each time it is opened.
+/// - A text without a scheme is a bare path, which is not decoded. When it is opened, it is an SQLite
+///   database if the file is one, and otherwise a directory. A path whose first part contains a colon is
+///   written `./a:b`.
+///
+/// `Display` and `Debug` write the URL from its parts, without passwords. Parsing the text of a URL that has
+/// no password returns an equal URL.
+///
+/// ```
+/// use session_store::StoreUrl;
+///
+/// let url: StoreUrl = "sqlite:///var/lib/agent/sessions.db".parse()?;
+/// assert_eq!(url, StoreUrl::sqlite("/var/lib/agent/sessions.db"));
+/// assert_eq!(url.to_string(), "sqlite:/var/lib/agent/sessions.db");
+/// # Ok::<(), session_store::UrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct StoreUrl(pub(crate) Target);
+
+/// What a URL names.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    /// A path without a scheme. Its backend is known once the storage is read.
+    BarePath(PathBuf),
+    Location(Location),
+}
+
+impl StoreUrl {
+    /// Returns the URL of a directory of JSONL files.
+    #[must_use]
+    pub fn fs(path: impl Into<PathBuf>) -> Self {
+        Location::Fs(FsLocation::new(path.into())).into()
+    }
+
+    /// Returns the URL of an SQLite database file.
+    #[must_use]
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Location::Sqlite(SqliteLocation::new(path.into())).into()
+    }
+
+    /// Returns the URL of a store in memory, which is a new one each time it is opened.
+    #[must_use]
+    pub const fn memory() -> Self {
+        Self(Target::Location(Location::Memory(MemoryLocation)))
+    }
+
+    /// The path of the storage, if it is a file or a folder.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Target::BarePath(path) => Some(path),
+            Target::Location(location) => location.path(),
+        }
+    }
+}
+
+impl From<Location> for StoreUrl {
+    fn from(location: Location) -> Self {
+        Self(Target::Location(location))
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = UrlError;
+
+    /// # Errors
+    /// [`UrlError`]
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        if text.is_empty() {
+            return Err(UrlError::Empty);
+        }
+        let Some(url) = SplitUrl::split(text) else {
+            return Ok(Self(Target::BarePath(text.into())));
+        };
+        match backend_of(&url.scheme) {
+            Some(backend) => (backend.parse)(&url).map(Self::from),
+            None => Err(UrlError::UnknownScheme(url.scheme)),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Target::BarePath(path) => write!(f, "{}", path.display()),
+            Target::Location(location) => location.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("fs:logs", StoreUrl::fs("logs"))]
+    #[case("FS:logs", StoreUrl::fs("logs"))]
+    #[case("fs:./a/b", StoreUrl::fs("./a/b"))]
+    #[case("fs:/var/logs", StoreUrl::fs("/var/logs"))]
+    #[case("fs:///var/logs", StoreUrl::fs("/var/logs"))]
+    #[case("fs:////logs", StoreUrl::fs("//logs"))]
+    #[case("fs:a:b", StoreUrl::fs("a:b"))]
+    #[case("fs:my logs#1", StoreUrl::fs("my logs#1"))]
+    #[case("fs:100%25%3F%20%C3%A9", StoreUrl::fs("100%? é"))]
+    #[case("fs:logs?", StoreUrl::fs("logs"))]
+    #[case("sqlite:a.db", StoreUrl::sqlite("a.db"))]
+    #[case("sqlite:///a.db", StoreUrl::sqlite("/a.db"))]
+    #[case("memory:", StoreUrl::memory())]
+    #[case("memory://", StoreUrl::memory())]
+    fn a_url_is_read_and_written(#[case] text: &str, #[case] url: StoreUrl) {
+        assert_eq!(text.parse(), Ok(url.clone()));
+        assert_eq!(url.to_string().parse(), Ok(url));
+    }
+
+    #[rstest]
+    #[case("logs")]
+    #[case("./a:b")]
+    #[case("/var/a:b")]
+    #[case("my logs/100%?x=1")]
+    #[case("1:2")]
+    #[case(":")]
+    fn a_bare_path_is_not_decoded(#[case] text: &str) {
+        assert_eq!(text.parse(), Ok(StoreUrl(Target::BarePath(text.into()))));
+        assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), text);
+    }
+
+    #[rstest]
+    #[case("5s", Duration::from_secs(5))]
+    #[case("250ms", Duration::from_millis(250))]
+    #[case("0s", Duration::ZERO)]
+    fn a_busy_timeout_is_read(#[case] text: &str, #[case] timeout: Duration) {
+        let url: StoreUrl = format!("sqlite:a.db?busy_timeout={text}").parse().unwrap();
+        let milliseconds = timeout.as_millis();
+        assert_eq!(url.to_string(), format!("sqlite:a.db?busy_timeout={milliseconds}ms"));
+        assert_eq!(url.to_string().parse(), Ok(url));
+    }
+
+    #[rstest]
+    #[case("fs:a?durability=power", "fs:a?durability=power")]
+    #[case("fs:a?durability=process", "fs:a")]
+    #[case("fs:a", "fs:a")]
+    #[case("sqlite:a?durability=power", "sqlite:a?durability=power")]
+    #[case(
+        "sqlite:a?durability=power&busy_timeout=5s",
+        "sqlite:a?busy_timeout=5000ms&durability=power"
+    )]
+    #[case("sqlite:a?durability=process", "sqlite:a")]
+    fn a_durability_is_read(#[case] text: &str, #[case] written: &str) {
+        let url: StoreUrl = text.parse().unwrap();
+        assert_eq!(url.to_string(), written);
+        assert_eq!(written.parse(), Ok(url));
+    }
+
+    #[rstest]
+    #[case("", "is missing; write fs:PATH, sqlite:PATH, redis://HOST or memory:")]
+    #[case("fs:", "path must follow fs:")]
+    #[case("fs:?", "path must follow fs:")]
+    #[case("sqlite://host/a.db", "sqlite:///PATH")]
+    #[case("fs://", "fs:///PATH")]
+    #[case("memory:name", "takes no path")]
+    #[case("ftp:a", "\"ftp\"; there are fs:PATH, sqlite:PATH, redis://HOST and memory:")]
+    #[case("fs:50%", "%25")]
+    #[case("fs:%zz", "%25")]
+    #[case("fs:%ff", "UTF-8")]
+    #[case("memory:?colour=red", "\"colour\"; it has none")]
+    #[case("fs:a?colour=red", "\"colour\"; it has durability")]
+    #[case("fs:a?busy_timeout=5s", "\"busy_timeout\"; it has durability")]
+    #[case("sqlite:a?colour=red", "\"colour\"; it has busy_timeout, durability")]
+    #[case("fs:a?durability=", "process or power")]
+    #[case("sqlite:a?durability=full", "\"full\"; it is process or power")]
+    #[case("sqlite:a?busy_timeout=5", "5s or 250ms")]
+    #[case("sqlite:a?busy_timeout=-1s", "5s or 250ms")]
+    #[case("sqlite:a?busy_timeout=", "5s or 250ms")]
+    fn a_malformed_url_is_refused(#[case] text: &str, #[case] reason: &str) {
+        let error = text.parse::<StoreUrl>().unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[rstest]
+    #[case("redis://user:hunter2@host/0")]
+    #[case("redis://user:hunter2@host/x")]
+    #[case("redis-sentinel://host/main?sentinel_password=hunter2")]
+    #[case("ftp://user:hunter2@host")]
+    fn no_message_contains_a_password(#[case] text: &str) {
+        let shown = match text.parse::<StoreUrl>() {
+            Ok(url) => format!("{url} {url:?}"),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[cfg(feature = "redis")]
+    #[rstest]
+    #[case("redis://host:1/2?prefix=a")]
+    #[case("REDISS://host:1")]
+    #[case("redis+unix:///run/redis.sock")]
+    #[case("redis-sentinel://a:1,b:2/main")]
+    #[case("rediss-cluster://a:1,b:2")]
+    fn a_url_of_redis_is_read(#[case] text: &str) {
+        let url: StoreUrl = text.parse().unwrap();
+        assert_eq!(url.to_string(), text.to_lowercase());
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[test]
+    fn the_error_for_a_disabled_scheme_names_the_feature() {
+        let error = "rediss://host".parse::<StoreUrl>().unwrap_err();
+        assert!(error.to_string().contains("the feature \"redis\""), "{error}");
+    }
+}
