@@ -1,106 +1,124 @@
-//! What the rest of the crate asks of the servers: commands, scripts that read, and scripts that change
-//! something, once. How they get there is elsewhere.
+//! `Client`: the requests that the rest of the crate makes to the servers of one storage.
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Connection, RedisResult, Value};
-use session_store_core::{BackendError, StoreError};
+use session_store_core::StoreError;
 
-use crate::answer::Answer;
-use crate::delivery::{Delivery, Failure, Sent};
+use crate::delivery::{Delivery, SendError, Transmission, Transmit};
+use crate::disposition::Disposition;
+use crate::error::RequestError;
 use crate::keys::{Keys, Tag};
-use crate::pool::Node;
-use crate::script::Program;
+use crate::reply::ChangeReply;
+use crate::script::Call;
 use crate::topology::Topology;
-use crate::verdict::{Verdict, told};
-use crate::writer::{REMEMBERED, Writers};
+use crate::topology::pool::Node;
+use crate::writer::{RECORDED, Writers};
 
-/// The longest text that a server takes (`proto-max-bulk-len`), unless it is configured to take less.
-const LONGEST: usize = 512 * 1024 * 1024;
+/// The default of `proto-max-bulk-len`: the longest text that a server accepts.
+const MAX_TEXT_BYTES: usize = 512 * 1024 * 1024;
 
-/// The servers of a storage, and who writes to them.
+/// The servers of a storage, and the writers of this handle.
 pub(crate) struct Client {
     pub(crate) keys: Keys,
-    /// Names the storage in errors, without a password.
+    /// The URL without passwords, for messages.
     place: String,
-    /// The longest text that every server takes. One that gets a longer one does not tell, but hangs up.
-    longest: usize,
+    /// The longest text that every server accepts. A server that gets a longer one closes the
+    /// connection without a reply, so the limit is checked here.
+    max_text_bytes: usize,
     delivery: Delivery,
     writers: Writers,
-}
-
-/// A script with what it is about, but for the writer.
-pub(crate) struct Call<'a> {
-    pub(crate) tag: Tag,
-    pub(crate) program: &'static Program,
-    pub(crate) keys: Vec<String>,
-    pub(crate) args: Vec<&'a [u8]>,
 }
 
 impl Client {
     pub(crate) fn new(keys: Keys, place: String, topology: Topology, retry: Duration) -> Self {
         let delivery = Delivery { topology, retry };
-        Self { keys, place, longest: LONGEST, delivery, writers: Writers::default() }
+        let writers = Writers::default();
+        Self { keys, place, max_text_bytes: MAX_TEXT_BYTES, delivery, writers }
     }
 
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
-    /// Minds a limit that the servers have told of.
-    pub(crate) fn take_no_longer_than(&mut self, longest: Option<usize>) {
-        self.longest = longest.map_or(LONGEST, |longest| longest.min(LONGEST));
-    }
-
-    /// Fails for a text that the servers do not take.
-    pub(crate) fn check_size(&self, text: &str) -> Result<(), StoreError> {
-        let (size, limit) = (text.len() as u64, self.longest as u64);
-        if size > limit { Err(StoreError::TooLarge { size, limit }) } else { Ok(()) }
+    /// Sets the longest text that the servers accept, as far as they report it.
+    pub(crate) fn limit_texts(&mut self, max_bytes: Option<usize>) {
+        self.max_text_bytes = max_bytes.map_or(MAX_TEXT_BYTES, |max| max.min(MAX_TEXT_BYTES));
     }
 
     pub(crate) fn topology(&self) -> &Topology {
         &self.delivery.topology
     }
 
-    /// A moment after which nothing is sent again.
+    /// Returns the time after which a request that starts now is not sent again.
     pub(crate) fn deadline(&self) -> Instant {
         self.delivery.deadline()
     }
 
-    /// Sends a command that may be obeyed any number of times.
-    pub(crate) fn command(
+    /// Performs an operation of the store. An error gets the operation and the place here, and
+    /// nowhere else.
+    pub(crate) fn perform<T>(
         &self,
-        attempt: impl Display,
-        tag: Tag,
-        command: &Cmd,
-    ) -> Result<Value, StoreError> {
-        let send = |connection: &mut Connection, sent: Sent| query(command, sent, connection);
-        let done = self.delivery.send(tag.slot(), self.deadline(), &send);
-        done.map_err(|failure| self.told(failure.not_obeyed(), attempt))
+        operation: impl Display,
+        work: impl FnOnce(&Self) -> Result<T, RequestError>,
+    ) -> Result<T, StoreError> {
+        work(self).map_err(|error| error.during(format_args!("{operation} in {}", self.place)))
     }
 
-    /// Sends many commands that may be obeyed any number of times, together as far as one server is asked.
-    pub(crate) fn commands(
+    /// Repeats work of several steps as long as it must start again, until the deadline.
+    pub(crate) fn repeat<T>(
         &self,
-        attempt: impl Display,
-        commands: &[(Tag, Cmd)],
-    ) -> Result<Vec<Value>, StoreError> {
-        let mut together = self.pipelined(commands).into_iter();
-        let each = commands.iter().map(|(tag, command)| match together.next().flatten() {
+        mut work: impl FnMut() -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let deadline = self.deadline();
+        loop {
+            match work() {
+                Err(RequestError::StartAgain(_)) if Instant::now() < deadline => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Fails for a text that the servers do not accept.
+    pub(crate) fn check_size(&self, text: &str) -> Result<(), RequestError> {
+        let (size, limit) = (text.len() as u64, self.max_text_bytes as u64);
+        if size > limit { Err(StoreError::TooLarge { size, limit }.into()) } else { Ok(()) }
+    }
+
+    /// Sends a command whose repetition is harmless.
+    pub(crate) fn command(&self, tag: Tag, command: &Cmd) -> Result<Value, RequestError> {
+        self.read_with(tag, &|connection, transmission| query(command, transmission, connection))
+    }
+
+    /// Runs a script that changes nothing.
+    pub(crate) fn read(&self, call: &Call<'_>) -> Result<Value, RequestError> {
+        self.read_with(call.tag, &|connection, transmission| run(call, transmission, connection))
+    }
+
+    fn read_with(&self, tag: Tag, transmit: Transmit<'_>) -> Result<Value, RequestError> {
+        let sent = self.delivery.send(tag.slot(), self.deadline(), transmit);
+        sent.map_err(SendError::of_read)
+    }
+
+    /// Sends commands whose repetition is harmless, in one pipeline for each server.
+    pub(crate) fn commands(&self, commands: &[(Tag, Cmd)]) -> Result<Vec<Value>, RequestError> {
+        let replies = self.pipelined(commands).into_iter();
+        let each = replies.zip(commands).map(|(reply, (tag, command))| match reply {
             Some(value) => Ok(value),
-            None => self.command(&attempt, *tag, command),
+            None => self.command(*tag, command),
         });
         each.collect()
     }
 
-    /// The replies to commands of one slot, obeyed one after the other, if all were at the first attempt.
+    /// Sends commands of one slot in one pipeline, and returns the replies if the first attempt got
+    /// them all.
     pub(crate) fn together(&self, commands: &[(Tag, Cmd)]) -> Option<Vec<Value>> {
         self.pipelined(commands).into_iter().collect()
     }
 
-    /// The replies to as many of the commands as had one at the first attempt.
+    /// Sends commands in one pipeline for each server, once, and returns the replies that arrived.
     fn pipelined(&self, commands: &[(Tag, Cmd)]) -> Vec<Option<Value>> {
         let deadline = self.deadline();
         let mut nodes: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
@@ -113,82 +131,49 @@ impl Client {
         }
         let mut values = vec![None; commands.len()];
         for (node, indices) in nodes {
-            let asked = indices.iter().map(|&index| &commands[index].1);
-            for (&index, value) in indices.iter().zip(pipeline(&node, asked, deadline)) {
+            let of_node = indices.iter().map(|&index| &commands[index].1);
+            for (&index, value) in indices.iter().zip(pipeline(&node, of_node, deadline)) {
                 values[index] = value.ok();
             }
         }
         values
     }
 
-    /// Runs a script that changes nothing.
-    pub(crate) fn read(&self, attempt: impl Display, call: &Call<'_>) -> Result<Value, StoreError> {
-        let send = |connection: &mut Connection, sent: Sent| {
-            run(call.program, &call.keys, &call.args, sent, connection)
-        };
-        let done = self.delivery.send(call.tag.slot(), self.deadline(), &send);
-        done.map_err(|failure| self.told(failure.not_obeyed(), attempt))
-    }
-
-    /// Runs a script that changes something, once, whatever becomes of the connections meanwhile (A6).
+    /// Runs a script that changes something. The change is done once, even if connections are lost.
+    ///
+    /// The call is signed with the writer's token and number, and states whether it is a repeat.
+    /// The script records the reply to a change. It also records the refusal of a repeat, because
+    /// an earlier copy may still arrive, and must not be executed after the caller has got an
+    /// error.
     ///
     /// # Errors
-    /// `Indeterminate` if no reply came in time to any copy that was sent; else nothing was changed.
-    pub(crate) fn change(
-        &self,
-        attempt: impl Display,
-        call: Call<'_>,
-    ) -> Result<Answer, StoreError> {
+    /// `NoReply` if no copy got a reply in time. After any other error nothing was changed.
+    pub(crate) fn change(&self, call: Call<'_>) -> Result<ChangeReply, RequestError> {
         let mut writer = self.writers.take();
-        let sequence = writer.next();
-        let remembered = REMEMBERED.as_millis().to_string();
-        let mut keys = vec![self.keys.writer(call.tag, &writer.token)];
-        keys.extend(call.keys);
-        let send = |connection: &mut Connection, sent: Sent| {
-            let again: &[u8] = if sent.before { b"1" } else { b"0" };
-            let mut args = vec![sequence.as_bytes(), again, remembered.as_bytes()];
-            args.extend(&call.args);
-            run(call.program, &keys, &args, sent, connection)
-        };
-        let value = match self.delivery.send(call.tag.slot(), self.deadline(), &send) {
-            Ok(value) => value,
-            Err(failure) => {
-                if !failure.maybe_obeyed {
-                    self.writers.put_back(writer);
-                }
-                return Err(self.told(failure, attempt));
+        let signature = [writer.next(), String::from("0"), RECORDED.as_millis().to_string()];
+        let signed = Call::new(call.program, call.tag)
+            .keys([self.keys.writer(call.tag, &writer.token)])
+            .keys(call.keys)
+            .args(signature)
+            .args(call.args);
+        let transmit = |connection: &mut Connection, transmission: Transmission| {
+            if !transmission.is_repeat {
+                return run(&signed, transmission, connection);
             }
+            let mut repeat = signed.clone();
+            repeat.args[1] = "1".into();
+            run(&repeat, transmission, connection)
         };
-        self.writers.put_back(writer);
-        Answer::parse(&value).ok_or_else(|| self.unexpected(attempt))
-    }
-
-    /// The error for an answer that no script of ours, or no command, gives.
-    pub(crate) fn unexpected(&self, attempt: impl Display) -> StoreError {
-        let reason = "the server gave an answer that this version does not know";
-        BackendError::new(self.attempt(attempt), false, reason).into()
-    }
-
-    /// The error for what cannot be had now, but maybe later.
-    pub(crate) fn unlucky(&self, attempt: impl Display, reason: &'static str) -> StoreError {
-        BackendError::new(self.attempt(attempt), true, reason).into()
-    }
-
-    fn attempt(&self, attempt: impl Display) -> String {
-        format!("{attempt} in {}", self.place)
-    }
-
-    fn told(&self, failure: Failure, attempt: impl Display) -> StoreError {
-        let attempt = self.attempt(attempt);
-        if failure.maybe_obeyed {
-            let source = Box::new(failure.error);
-            return StoreError::Indeterminate { operation: attempt, source };
+        let sent = self.delivery.send(call.tag.slot(), self.deadline(), &transmit);
+        // A writer whose last change may still be executed is dropped, and makes no further change.
+        if !sent.as_ref().is_err_and(|failure| failure.maybe_executed) {
+            self.writers.put_back(writer);
         }
-        told(failure.error, attempt, failure.verdict != Verdict::Refused)
+        ChangeReply::parse(&sent.map_err(SendError::of_change)?)
     }
 }
 
-/// Sends the commands at once. Without a reply to all there is none.
+/// Sends the commands in one pipeline. If any reply is missing, it returns none.
 fn pipeline<'a>(
     node: &Node,
     commands: impl Iterator<Item = &'a Cmd>,
@@ -200,29 +185,31 @@ fn pipeline<'a>(
     }
     let Ok(mut connection) = node.take(deadline) else { return Vec::new() };
     let Ok(replies) = pipe.ignore_errors().query(&mut *connection) else { return Vec::new() };
-    connection.put_back();
+    connection.release();
     replies
 }
 
-/// By its hash; a server that does not know the script is sent the text.
+/// Runs a script by its hash, and by its text if the server has not cached it.
 fn run(
-    program: &Program,
-    keys: &[String],
-    args: &[&[u8]],
-    sent: Sent,
+    call: &Call<'_>,
+    transmission: Transmission,
     connection: &mut Connection,
 ) -> RedisResult<Value> {
-    let done = query(&program.by_hash(keys, args), sent, connection);
-    match &done {
-        Err(error) if Verdict::of_reply(error) == Verdict::UnknownScript => {
-            query(&program.by_text(keys, args), sent, connection)
+    let result = query(&call.by_hash(), transmission, connection);
+    match &result {
+        Err(error) if Disposition::of_reply(error) == Disposition::UnknownScript => {
+            query(&call.by_text(), transmission, connection)
         }
-        _ => done,
+        _ => result,
     }
 }
 
-fn query(command: &Cmd, sent: Sent, connection: &mut Connection) -> RedisResult<Value> {
-    if sent.asking {
+fn query(
+    command: &Cmd,
+    transmission: Transmission,
+    connection: &mut Connection,
+) -> RedisResult<Value> {
+    if transmission.asking {
         redis::cmd("ASKING").exec(connection)?;
     }
     command.query(connection)

@@ -1,4 +1,4 @@
-//! Getting a command to the right server: again where that is harmless, and never longer than allowed.
+//! `Delivery`: sends a command to the node that owns its slot, and retries it until the deadline.
 
 use std::sync::Arc;
 use std::thread;
@@ -6,124 +6,137 @@ use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisError, RedisResult, Value};
 
+use crate::disposition::Disposition;
+use crate::error::RequestError;
 use crate::keys::Slot;
-use crate::pool::Node;
 use crate::topology::Topology;
-use crate::verdict::Verdict;
+use crate::topology::pool::Node;
 
-/// The first pause before a command is sent again; each further one is twice as long.
+/// The first pause before a command is sent again. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How many redirections are followed in a row before a pause.
+/// The number of redirections that are followed without a pause. While nodes disagree about an
+/// owner, they can redirect a command in a circle.
 const REDIRECTIONS: u32 = 8;
 
-/// The way to the servers. It sends what it is given any number of times, so that must be harmless.
+/// The path to the servers. It may execute a command several times, so its callers pass only
+/// commands for which that is harmless.
 pub(crate) struct Delivery {
     pub(crate) topology: Topology,
     pub(crate) retry: Duration,
 }
 
-/// Puts a command on a connection and waits for the reply.
-pub(crate) type Transmit<'a> = &'a dyn Fn(&mut Connection, Sent) -> RedisResult<Value>;
+/// Sends a command on a connection and waits for the reply.
+pub(crate) type Transmit<'a> = &'a dyn Fn(&mut Connection, Transmission) -> RedisResult<Value>;
 
 impl Delivery {
-    /// A moment after which nothing is sent again.
+    /// Returns the time after which a command that is sent now is not sent again.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.retry
     }
 
-    /// Sends until there is a reply, or a refusal of a command of which no earlier copy can have been
-    /// obeyed, or the time is up.
+    /// Sends a command until a server replies or the deadline passes.
+    ///
+    /// A refusal ends the retries only while no earlier copy can have been executed. After a lost
+    /// reply the outcome is unknown, and a refusal of the second copy does not tell the fate of the
+    /// first. Another copy may still be answered from the record of the first one.
     pub(crate) fn send(
         &self,
         slot: Slot,
         deadline: Instant,
         transmit: Transmit<'_>,
-    ) -> Result<Value, Failure> {
-        let mut sent = Sent::default();
+    ) -> Result<Value, SendError> {
+        let mut transmission = Transmission::default();
         let mut pauses = Pauses::new();
         let mut redirected = None;
         loop {
-            let done = self.once(slot, redirected.take(), deadline, sent, transmit);
-            let (node, verdict, error) = match done {
+            let result = self.send_once(slot, redirected.take(), deadline, transmission, transmit);
+            let (node, disposition, error) = match result {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            sent = Sent { before: sent.before || verdict == Verdict::Lost, asking: false };
-            let failure = Failure { error, verdict, maybe_obeyed: sent.before };
-            if verdict == Verdict::Refused && !sent.before {
+            transmission.is_repeat |= disposition == Disposition::ReplyLost;
+            transmission.asking = disposition == Disposition::Ask;
+            let maybe_executed = transmission.is_repeat;
+            let failure = SendError { error, disposition, maybe_executed };
+            if disposition == Disposition::Refused && !maybe_executed {
                 return Err(failure);
             }
-            if verdict != Verdict::Ask {
-                self.topology.doubt();
+            if disposition != Disposition::Ask {
+                self.topology.mark_stale();
             }
             redirected = node.and_then(|node| {
                 let (address, _) = failure.error.redirect_node()?;
                 self.topology.redirected(&node, address)
             });
-            sent.asking = verdict == Verdict::Ask;
-            if !pauses.pause(verdict, deadline) {
+            if !pauses.pause(disposition, deadline) {
                 return Err(failure);
             }
         }
     }
 
-    /// One attempt: on the node given, or else on the one that is thought to have the slot.
-    fn once(
+    /// Makes one attempt, on the given node or else on the known owner of the slot.
+    fn send_once(
         &self,
         slot: Slot,
         node: Option<Arc<Node>>,
         deadline: Instant,
-        sent: Sent,
+        transmission: Transmission,
         transmit: Transmit<'_>,
-    ) -> Result<Value, (Option<Arc<Node>>, Verdict, RedisError)> {
-        let unsent = |error: RedisError| (None, Verdict::of_connecting(&error), error);
+    ) -> Result<Value, (Option<Arc<Node>>, Disposition, RedisError)> {
+        let unsent = |error: RedisError| (None, Disposition::of_connecting(&error), error);
         let node = node.map_or_else(|| self.topology.owner(slot, deadline), Ok).map_err(unsent)?;
         let mut connection = node.take(deadline).map_err(unsent)?;
-        match transmit(&mut connection, sent) {
+        match transmit(&mut connection, transmission) {
             Ok(value) => {
-                connection.put_back();
+                connection.release();
                 Ok(value)
             }
             Err(error) => {
-                let verdict = Verdict::of_reply(&error);
-                if verdict == Verdict::Lost {
+                let disposition = Disposition::of_reply(&error);
+                if disposition == Disposition::ReplyLost {
                     drop(connection);
-                    node.drop_idle();
+                    node.close_idle();
                 } else {
-                    connection.put_back();
+                    connection.release();
                 }
-                Err((Some(node), verdict, error))
+                Err((Some(node), disposition, error))
             }
         }
     }
 }
 
-/// What is known of a command when it is sent.
+/// The circumstances of one attempt to send a command.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sent {
-    /// An earlier copy may have been obeyed, or may be yet.
-    pub(crate) before: bool,
-    /// The node is told that the slot is on its way to it.
+pub(crate) struct Transmission {
+    /// Whether an earlier copy may have been executed, or may still be.
+    pub(crate) is_repeat: bool,
+    /// Whether to precede the command with `ASKING`: the slot is moving to this node.
     pub(crate) asking: bool,
 }
 
-/// Why a command has no reply.
-pub(crate) struct Failure {
-    pub(crate) error: RedisError,
-    pub(crate) verdict: Verdict,
-    pub(crate) maybe_obeyed: bool,
+/// The failure of the last attempt to send a command.
+pub(crate) struct SendError {
+    error: RedisError,
+    disposition: Disposition,
+    pub(crate) maybe_executed: bool,
 }
 
-impl Failure {
-    /// Of a command that changes nothing.
-    pub(crate) fn not_obeyed(self) -> Self {
-        Self { maybe_obeyed: false, ..self }
+impl SendError {
+    /// Returns the error of a command that changes nothing, or whose repetition is harmless.
+    pub(crate) fn of_read(self) -> RequestError {
+        let transient = self.disposition != Disposition::Refused;
+        RequestError::Server { error: self.error, transient }
+    }
+
+    /// Returns the error of a change.
+    pub(crate) fn of_change(self) -> RequestError {
+        if self.maybe_executed { RequestError::NoReply(self.error) } else { self.of_read() }
     }
 }
 
-/// The time between attempts.
+/// The pauses between attempts.
 struct Pauses {
     next: Duration,
     redirections: u32,
@@ -135,15 +148,15 @@ impl Pauses {
         Self { next: FIRST_PAUSE, redirections: 0, lost: false }
     }
 
-    /// Waits as long as the verdict wants, and says whether there is time for another attempt.
-    fn pause(&mut self, verdict: Verdict, deadline: Instant) -> bool {
-        let at_once = match verdict {
-            Verdict::Moved | Verdict::Ask => {
+    /// Waits before the next attempt. Returns whether there is time for one.
+    fn pause(&mut self, disposition: Disposition, deadline: Instant) -> bool {
+        let at_once = match disposition {
+            Disposition::Moved | Disposition::Ask => {
                 self.redirections += 1;
                 !self.redirections.is_multiple_of(REDIRECTIONS)
             }
-            // Most likely the server has closed a connection that idled.
-            Verdict::Lost => !std::mem::replace(&mut self.lost, true),
+            // The first lost connection was most likely idle and closed by the server.
+            Disposition::ReplyLost => !std::mem::replace(&mut self.lost, true),
             _ => false,
         };
         let left = deadline.saturating_duration_since(Instant::now());

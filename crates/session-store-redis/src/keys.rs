@@ -1,42 +1,41 @@
-//! Where everything is: the names of all keys, their hash tags, and the slots that these fall into.
+//! The names of all keys, their hash tags, and the slots that the tags fall into.
 
 use std::fmt;
 
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::{SegmentId, SegmentKey, SessionId};
 use uuid::Uuid;
 
-/// A segment's full name.
-pub(crate) type Key = (SessionId, SegmentId);
-
-/// A hash slot of a Cluster; a server alone has them all.
+/// A hash slot of a Cluster. A single server owns all of them.
 pub(crate) type Slot = u16;
 
 /// The number of hash slots.
 pub(crate) const SLOTS: usize = 16_384;
 
-/// The part of a key between braces. Keys of one tag are in one slot, so that one script may change them.
+/// A hash tag: the part of a key between braces.
+///
+/// Keys with the same tag are in the same slot, so one script can change them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tag {
-    /// A 256th of all sessions, or of all lookups.
+    /// One of 256 parts of all sessions and of all lookups.
     Bucket(u8),
-    /// All pods.
+    /// The pods.
     Pods,
-    /// The version of the format.
+    /// The format version.
     Format,
 }
 
 impl Tag {
-    /// The tag of a session and of all its segments.
+    /// Returns the tag of a session and all its segments.
     pub(crate) fn of_session(session_id: SessionId) -> Self {
-        Self::Bucket(spread(session_id.into()))
+        Self::Bucket(bucket(session_id.into()))
     }
 
-    /// The tag of what says which sessions may hold a segment.
+    /// Returns the tag of the set of sessions that may hold a segment.
     pub(crate) fn of_holders(segment_id: SegmentId) -> Self {
-        Self::Bucket(spread(segment_id.into()))
+        Self::Bucket(bucket(segment_id.into()))
     }
 
-    /// The tags of all sessions.
+    /// Returns the tags of all sessions.
     pub(crate) fn buckets() -> impl Iterator<Item = Self> {
         (0..=u8::MAX).map(Self::Bucket)
     }
@@ -56,13 +55,13 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Which bucket an id falls into. All bytes count, since those that are random stand at different places
-/// in the versions of UUIDs.
-fn spread(id: Uuid) -> u8 {
+/// Returns the bucket of an id. It depends on all bytes, because each version of UUIDs has its
+/// random bytes at other positions.
+fn bucket(id: Uuid) -> u8 {
     crc16(id.as_bytes()).to_le_bytes()[0]
 }
 
-/// The checksum by which Redis spreads keys over slots: CRC-16/XMODEM.
+/// Computes CRC-16/XMODEM, the checksum by which Redis assigns keys to slots.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |sum, &byte| {
         (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| {
@@ -72,6 +71,9 @@ fn crc16(bytes: &[u8]) -> u16 {
 }
 
 /// The keys under one prefix.
+///
+/// Other versions of this crate use the same storage at the same time. A name or type of a key
+/// therefore changes only together with the format version.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     prefix: String,
@@ -86,7 +88,7 @@ impl Keys {
         format!("{}:{{{tag}}}:{rest}", self.prefix)
     }
 
-    /// A string: the version of the format.
+    /// A string: the format version.
     pub(crate) fn format(&self) -> String {
         self.key(Tag::Format, "version")
     }
@@ -96,19 +98,25 @@ impl Keys {
         self.key(Tag::Pods, "pods")
     }
 
-    /// A string that expires: what a writer did last.
+    /// A string that expires: the last change of a writer.
     pub(crate) fn writer(&self, tag: Tag, token: &str) -> String {
         self.key(tag, format_args!("writer:{token}"))
     }
 
-    /// A list that expires: entries on their way into a log.
+    /// A list that expires: staged entries, which are to become part of a log.
     pub(crate) fn staging(&self, tag: Tag, token: &str) -> String {
         self.key(tag, format_args!("staging:{token}"))
     }
 
-    /// A key that never exists. While a slot is on its way to another node, a script that names it does not
-    /// begin there. One that takes a key away must not: the key would be looked for on the other node from
-    /// then on, and the script would end half-way.
+    /// A key that is never set.
+    ///
+    /// While a slot moves to another node, its keys are on either node. A node then refuses to
+    /// start a script that declares a key which it does not have, so declaring this one delays the
+    /// script until the move is over.
+    ///
+    /// Scripts that delete keys must wait in this way. Once such a script has deleted a key, the
+    /// node looks for that key on the other node, refuses the script's next access to it, and the
+    /// script ends half-way.
     pub(crate) fn never(&self, tag: Tag) -> String {
         self.key(tag, "never")
     }
@@ -118,36 +126,37 @@ impl Keys {
         self.key(tag, "sessions")
     }
 
-    /// A sorted set: the session's segments.
+    /// A sorted set: the segments of a session.
     pub(crate) fn segments(&self, session_id: SessionId) -> String {
         self.key(Tag::of_session(session_id), format_args!("segments:{session_id}"))
     }
 
-    /// A sorted set: the segments of the session that have a trace.
+    /// A sorted set: the segments of a session that have a trace.
     pub(crate) fn traces(&self, session_id: SessionId) -> String {
         self.key(Tag::of_session(session_id), format_args!("traces:{session_id}"))
     }
 
-    /// A hash: that the log exists, and what is known of it beside its entries.
-    pub(crate) fn log(&self, key: Key) -> String {
+    /// A hash: the log's metadata. The log exists if the hash does.
+    pub(crate) fn log(&self, key: SegmentKey) -> String {
         self.of_segment("log", key)
     }
 
     /// A list: the log's entries.
-    pub(crate) fn entries(&self, key: Key) -> String {
+    pub(crate) fn entries(&self, key: SegmentKey) -> String {
         self.of_segment("entries", key)
     }
 
     /// A list: the segment's trace.
-    pub(crate) fn trace(&self, key: Key) -> String {
+    pub(crate) fn trace(&self, key: SegmentKey) -> String {
         self.of_segment("trace", key)
     }
 
-    fn of_segment(&self, kind: &str, (session_id, segment_id): Key) -> String {
+    fn of_segment(&self, kind: &str, key: SegmentKey) -> String {
+        let SegmentKey { session_id, segment_id } = key;
         self.key(Tag::of_session(session_id), format_args!("{kind}:{session_id}:{segment_id}"))
     }
 
-    /// A set: the sessions that may hold the segment, and all that do.
+    /// A set: the sessions that may hold the segment, including all that do.
     pub(crate) fn holders(&self, segment_id: SegmentId) -> String {
         self.key(Tag::of_holders(segment_id), format_args!("holders:{segment_id}"))
     }
@@ -161,29 +170,29 @@ mod tests {
 
     use super::*;
 
-    // What `CLUSTER KEYSLOT` answers.
+    // The expected slots are the replies of `CLUSTER KEYSLOT`.
     #[rstest]
     #[case(Tag::Bucket(0x00), 13_254)]
     #[case(Tag::Bucket(0xff), 11_756)]
     #[case(Tag::Pods, 15_413)]
     #[case(Tag::Format, 7_923)]
-    fn slots_are_those_of_the_server(#[case] tag: Tag, #[case] slot: Slot) {
+    fn a_tag_has_the_slot_that_the_server_computes(#[case] tag: Tag, #[case] slot: Slot) {
         assert_eq!(tag.slot(), slot);
     }
 
     #[test]
-    fn ids_of_one_moment_spread_over_the_buckets() {
+    fn ids_of_one_moment_fall_into_most_buckets() {
         let buckets: HashSet<_> =
             (0..4096).map(|_| Tag::of_session(SessionId::new()).slot()).collect();
         assert!(buckets.len() > 250, "{}", buckets.len());
     }
 
     #[test]
-    fn a_sessions_keys_share_its_tag() {
+    fn keys_of_one_session_have_the_same_tag() {
         let keys = Keys::new(String::from("logs"));
         let (session, segment) = (Uuid::nil().into(), Uuid::max().into());
         assert_eq!(
-            keys.entries((session, segment)),
+            keys.entries(SegmentKey { session_id: session, segment_id: segment }),
             "logs:{00}:entries:00000000-0000-0000-0000-000000000000:ffffffff-ffff-ffff-ffff-ffffffffffff"
         );
         assert_eq!(keys.sessions(Tag::of_session(session)), "logs:{00}:sessions");

@@ -1,9 +1,10 @@
-//! session-store in Redis: one server, a Sentinel group, or a Cluster.
+//! A store in Redis: one server, a Sentinel group, or a Cluster.
 //!
-//! [`RedisStore`] keeps every clause of the contract but `durable_sync`, which no client of Redis can
-//! promise: what a crash or a failover can lose is the servers' configuration, see the
-//! [table](#what-can-be-lost). It needs Redis 7.0 or newer, or Valkey (tested: Redis 7.0 and 8.2, Valkey 9.1);
-//! no modules.
+//! [`RedisStore`] implements every clause of the [contract](session_store_core::contract) except
+//! those of `durable_sync`. A client of Redis cannot guarantee durability: the configuration of the
+//! servers determines which changes a crash or a failover can lose, see the
+//! [table](#what-can-be-lost). The servers must be Redis 7.0 or newer, or Valkey (tested: Redis 7.0
+//! and 8.2, Valkey 9.1), without modules.
 //!
 //! ```no_run
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -19,58 +20,68 @@
 //! # Ok::<(), session_store_core::StoreError>(())
 //! ```
 //!
-//! [`RedisUrl`] has the URLs. TLS (`rediss://`) needs the feature `tls`.
+//! [`RedisUrl`] documents the URLs. TLS (`rediss://`) needs the feature `tls`.
 //!
 //! # A change is done once
 //!
-//! The client library never sends anything again by itself; this crate does, and knows when it may. A
-//! change carries the token of its writer and a sequence number, and the script that does it remembers both
-//! beside the data, in the same step, for 15 minutes. A copy that arrives again, or late, is answered
-//! from there. So a lost reply is no mystery: the same change is sent again until there is an answer.
-//! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that none came within
-//! [`RedisOptions::retry_for`]: the change was done once or not at all, and may still be done when a server
-//! that stalls goes on.
+//! The client library never resends a command. This crate resends commands, but only where that is
+//! harmless.
+//!
+//! Every change carries the token of its writer and a sequence number. The script that executes the
+//! change records both beside the data, in the same atomic step, for 15 minutes. If another copy of
+//! the change arrives, the script returns the recorded reply and changes nothing. A change whose
+//! reply was lost is therefore sent again until there is a reply.
+//!
+//! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
+//! [`RedisOptions::retry_for`]. The change was done once or not at all. It may still be done when a
+//! stalled server continues.
 //!
 //! # The keys
 //!
-//! All begin with the prefix and have a hash tag, so that a script finds all it changes in one slot. There
-//! are 256 tags for sessions, `{00}` to `{ff}`, by a checksum of the session's id.
+//! All keys begin with the prefix and have a hash tag, so that every script finds all its keys in
+//! one slot. There are 256 tags for sessions, `{00}` to `{ff}`, selected by a checksum of the
+//! session id.
 //!
-//! | key | type | holds |
+//! | key | type | contents |
 //! |---|---|---|
-//! | `P:{format}:version` | string | the version of the format |
-//! | `P:{xx}:sessions` | sorted set | the bucket's sessions that have a segment |
-//! | `P:{xx}:segments:SESSION` | sorted set | the session's segments |
-//! | `P:{xx}:log:SESSION:SEGMENT` | hash | that the log exists, when it was created, its epoch, the stamp of its last change |
-//! | `P:{xx}:entries:SESSION:SEGMENT` | list | the log's entries |
-//! | `P:{xx}:trace:SESSION:SEGMENT` | list | the segment's trace |
-//! | `P:{xx}:traces:SESSION` | sorted set | the segments that have a trace |
-//! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment, and all that do |
-//! | `P:{xx}:writer:TOKEN` | string | what a writer did last; expires |
-//! | `P:{xx}:staging:TOKEN` | list | entries of a batch that is too large for one call; expires |
+//! | `P:{format}:version` | string | the format version |
+//! | `P:{xx}:sessions` | sorted set | the sessions of the bucket that have a segment |
+//! | `P:{xx}:segments:SESSION` | sorted set | the segments of the session |
+//! | `P:{xx}:log:SESSION:SEGMENT` | hash | the metadata of the log: `created`, `epoch`, `stamp` |
+//! | `P:{xx}:entries:SESSION:SEGMENT` | list | the entries of the log |
+//! | `P:{xx}:trace:SESSION:SEGMENT` | list | the trace of the segment |
+//! | `P:{xx}:traces:SESSION` | sorted set | the segments of the session that have a trace |
+//! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment, including all that do |
+//! | `P:{xx}:writer:TOKEN` | string | the last change of a writer; expires |
+//! | `P:{xx}:staging:TOKEN` | list | the entries of a batch that is too large for one call; expires |
 //! | `P:{pods}:pods` | hash | the pods by name |
 //!
-//! A session is listed by the same step that makes its first segment, and leaves the list with its last one:
-//! nothing acknowledged is unlisted, nothing listed is missing. Only `holders` is in another slot. A session
-//! is put there before it first holds the segment and never taken out; a lookup asks each whether it still
-//! holds it, and takes the one that came to hold it first. That is told by the servers' clocks only between
-//! sessions that create the same segment id at the same moment on two nodes of a Cluster. Should a failover
-//! lose an entry of `holders`, [`RedisStore::rebuild_lookups`] brings it back.
+//! One step creates the first segment of a session and lists the session, and one step deletes the
+//! last segment and the listing. Listings are therefore always complete and exact.
 //!
-//! # What it costs
+//! Only `holders` is in another slot than the segment. A session is added to it before it first
+//! holds the segment, and never removed. A lookup queries each of these sessions, and returns the
+//! one that has held the segment for the longest time. The clocks of the servers decide only
+//! between sessions that create the same segment id at the same moment on two nodes of a Cluster. A
+//! failover can lose an entry of `holders`; [`RedisStore::rebuild_lookups`] adds it again.
 //!
-//! An append to a segment that exists is one round trip, the first one three. Counts and heads do not read
-//! entries. Reads take about 1 MiB at a time, so that a long log does not keep the server from others; a
-//! log that is cut or replaced between two parts is read again from the start. A batch over 4 MiB or 5,000
-//! entries is sent in parts and joined to the log in one step, which on a log that has entries takes the
-//! server about a second a million. Bytes go through Lua where a script decides about them, at about half the
-//! speed of plain lists; a log that is read whole, and one that is created with more than 64 KiB, do not.
-//! Listing all sessions asks for 256 sorted sets at once.
+//! # Costs
+//!
+//! - An append to an existing segment takes one round trip. The first append takes three.
+//! - Counts and heads do not read entries.
+//! - A read takes about 1 MiB at a time, so that a long log does not block the server. If the log
+//!   is truncated or replaced between two parts, the read starts again.
+//! - A batch over 4 MiB or 5,000 entries is sent in parts, and one step adds them to the log. If
+//!   the log already has entries, that step takes the server about one second per million entries.
+//! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
+//!   whole log, and the creation of a log of more than 64 KiB, use plain list commands.
+//! - Listing all sessions reads 256 sorted sets in one round trip to each server.
 //!
 //! # What can be lost
 //!
-//! An acknowledged change is in the memory of the server that has its slot. What happens to it then is
-//! configured there, and [`RedisStore::warnings`] says what was found when the store was opened.
+//! An acknowledged change is in the memory of the server that owns its slot. The configuration of
+//! that server determines what happens to it next. [`RedisStore::warnings`] reports the settings
+//! that can lose changes.
 //!
 //! | setting | the server is killed | power cut | failover to a replica |
 //! |---|---|---|---|
@@ -78,32 +89,41 @@
 //! | `appendonly yes`, `appendfsync everysec` | nothing | about the last second | what the replica had not received |
 //! | `appendonly yes`, `appendfsync no` | nothing | about the last 30 seconds | what the replica had not received |
 //! | `appendonly no` | all since the last snapshot | all since the last snapshot | what the replica had not received |
-//! | `maxmemory-policy` not `noeviction` | | anything, when memory is short | |
+//! | `maxmemory-policy` not `noeviction` | | any key, when memory is short | |
 //!
-//! Replication is asynchronous, so a failover can lose the last acknowledged changes;
-//! `min-replicas-to-write 1` bounds that to `min-replicas-max-lag` where a master is cut off. A loss is
-//! never silent to a writer that uses `append_if`: a head names the last change, so a head from before the
-//! loss is a conflict, even when the log has grown to the same length again (H1). A plain append compares
-//! nothing. A master that hands over (`CLUSTER FAILOVER`) loses nothing.
+//! Replication is asynchronous, so a failover can lose the last acknowledged changes. The setting
+//! `min-replicas-to-write 1` limits the loss to `min-replicas-max-lag` for a master that is cut
+//! off. A master that hands over (`CLUSTER FAILOVER`) loses nothing.
 //!
-//! What was evicted, or deleted by other hands, is gone, but not unnoticed: a log that has lost the list of its
-//! entries, or a list without its log, is an error with the word `APART`, and deleting the segment clears it
-//! away. So is a log whose slot was on its way to another node when its own failed over, on Redis, which does
-//! not tell replicas of such moves as Valkey does; there `redis-cli --cluster fix` brings both together again.
+//! A writer that uses `append_if` always notices a loss. A head names the last change, so a head
+//! from before the loss is a conflict, even if the log has grown to the same length again
+//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
+//! does not notice.
+//!
+//! A log that has lost its list of entries is an error with the code `APART`, and so is a list that
+//! has lost its log. The cause is an eviction, or another program that deleted the key. On Redis
+//! the cause can also be a slot that was moving to another node when that node failed over, because
+//! Redis does not report such moves to replicas as Valkey does. `redis-cli --cluster fix` then
+//! reunites the keys. Deleting the segment clears the error.
 //!
 //! # Limits
 //!
-//! An entry has 512 MiB at most, or what the servers' `proto-max-bulk-len` says; a log has 2^32 - 1 entries, and
-//! fits in the memory of one node. A session is in one slot, so a Cluster spreads sessions, not the segments of
-//! one. While a slot moves to another node, its keys are apart for a time; what needs several of them waits,
-//! and so does what takes keys away: to replace, to cut, to delete. A prefix holds no braces. The login must be
-//! allowed scripts and the commands in them, `INFO`, and on a Cluster `CLUSTER SLOTS`; `CONFIG GET`, `RPUSHX`
-//! and, behind Sentinels, `ROLE` are used where they are allowed.
+//! - An entry has at most 512 MiB, or the servers' `proto-max-bulk-len`.
+//! - A log has at most 2^32 - 1 entries, and must fit in the memory of one node.
+//! - A session is in one slot. A Cluster spreads sessions over its nodes, but not the segments of
+//!   one session.
+//! - While a slot moves to another node, its keys are on both nodes. A call that needs several
+//!   keys, or that deletes keys (replace, truncate, delete), waits until the move is over.
+//! - A prefix cannot contain braces.
+//! - The login needs permission for scripts and the commands in them, for `INFO`, and on a Cluster
+//!   for `CLUSTER SLOTS`. `CONFIG GET`, `RPUSHX` and, behind Sentinels, `ROLE` are used if they are
+//!   permitted.
 //!
 //! # Measured
 //!
-//! On a 2-core virtual machine, by `cargo test -p session-store-redis faults` and the number in the
-//! environment variable: 8 writers on 4 segments through one handle, servers with `appendfsync always`.
+//! The measurements are from a 2-core virtual machine, by `cargo test -p session-store-redis
+//! faults` with the number in the environment variable: 8 writers on 4 segments through one handle,
+//! servers with `appendfsync always`.
 //!
 //! | fault | one server | Cluster of three |
 //! |---|---|---|
@@ -113,29 +133,29 @@
 //! | `RESHARD_SECONDS=30` of moving the slots in use (test `reshard`, in memory) | | 92,450 acknowledged, 292 moves |
 //! | `HANDOVERS=20` to a replica (`CLUSTER FAILOVER`; test `failover`), while 180 slots moved | | 59,743 acknowledged |
 //!
-//! In all of them: 0 lost, 0 twice, each writer's order kept, 0 answers `Indeterminate`. With `TAKEOVERS=12` by
-//! replicas, after a `SIGKILL` or a stall of their masters (test `failover`, 4 writers by `append_if`): each
-//! loss was told by a conflict, and no log had a gap or anything twice.
+//! In all of them no entry was lost or stored twice, the entries of each writer kept their order,
+//! and no call returned `Indeterminate`. With `FAILOVERS=12` to a replica, after a `SIGKILL` or a
+//! stall of the master (test `failover`, 4 writers that use `append_if`), every loss was reported
+//! by a conflict, and no log had a gap or a duplicate.
 
-mod answer;
 mod client;
-mod cluster;
-mod connect;
 mod delivery;
+mod disposition;
+mod error;
 mod inspect;
 mod keys;
 mod listing;
 mod lookup;
 mod options;
 mod pod;
-mod pool;
 mod read;
+mod remove;
+mod reply;
 mod script;
-mod sentinel;
+mod staging;
 mod store;
 mod topology;
 mod url;
-mod verdict;
 mod write;
 mod writer;
 

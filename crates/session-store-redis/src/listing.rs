@@ -1,87 +1,80 @@
-//! Listing sessions and segments: sorted sets, read a page at a time.
+//! Listings of sessions and segments: sorted sets, read a page at a time.
+
+use std::str::FromStr;
 
 use redis::Cmd;
-use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_core::{SegmentId, SessionId};
 
-use crate::answer::texts;
 use crate::client::Client;
+use crate::error::RequestError;
 use crate::keys::Tag;
+use crate::reply::byte_strings;
 
-/// How many ids one command takes from the server.
+/// The most ids that one command reads.
 const PAGE: usize = 1000;
 
-/// The ids of all sessions, newest first (L1).
-pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, StoreError> {
-    let attempt = "list sessions";
-    let firsts: Vec<_> =
-        Tag::buckets().map(|tag| (tag, page(&client.keys.sessions(tag), None))).collect();
-    let mut ids = Vec::new();
-    for ((tag, _), value) in firsts.iter().zip(client.commands(attempt, &firsts)?) {
-        let mut members = texts(value).ok_or_else(|| client.unexpected(attempt))?;
-        if members.len() == PAGE {
-            let key = client.keys.sessions(*tag);
-            members.extend(rest(client, attempt, *tag, &key, members.last().cloned())?);
-        }
-        ids.extend(members.iter().filter_map(|member| id::<SessionId>(member)));
-    }
+/// Returns the ids of all sessions, newest first.
+pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
+    let sets: Vec<_> = Tag::buckets().map(|tag| (tag, client.keys.sessions(tag))).collect();
+    let mut ids: Vec<SessionId> = members(client, &sets)?.concat();
     ids.sort_unstable_by(|a, b| b.cmp(a));
     Ok(ids)
 }
 
-/// The ids of the session's segments, newest first (L2).
+/// Returns the ids of the segments of each session, newest first.
 pub(crate) fn segments(
     client: &Client,
-    session_id: SessionId,
-) -> Result<Vec<SegmentId>, StoreError> {
-    let attempt = format!("list segments of session {session_id}");
-    all(client, &attempt, session_id, &client.keys.segments(session_id))
+    session_ids: &[SessionId],
+) -> Result<Vec<Vec<SegmentId>>, RequestError> {
+    let set = |&id: &SessionId| (Tag::of_session(id), client.keys.segments(id));
+    members(client, &session_ids.iter().map(set).collect::<Vec<_>>())
 }
 
-/// The ids of the session's segments that have a trace, newest first.
-pub(crate) fn traces(client: &Client, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-    let attempt = format!("list traces of session {session_id}");
-    all(client, &attempt, session_id, &client.keys.traces(session_id))
-}
-
-fn all(
+/// Returns the ids of the session's segments that have a log or a trace.
+pub(crate) fn segments_and_traces(
     client: &Client,
-    attempt: &str,
     session_id: SessionId,
-    key: &str,
-) -> Result<Vec<SegmentId>, StoreError> {
-    let members = rest(client, attempt, Tag::of_session(session_id), key, None)?;
-    Ok(members.iter().filter_map(|member| id(member)).collect())
+) -> Result<Vec<SegmentId>, RequestError> {
+    let tag = Tag::of_session(session_id);
+    let (segments, traces) = (client.keys.segments(session_id), client.keys.traces(session_id));
+    let mut ids = members(client, &[(tag, segments), (tag, traces)])?.concat();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
 }
 
-/// The members of a sorted set below one of them, or all, in descending order of their bytes.
-fn rest(
+/// Returns the ids in each sorted set, in descending order of their bytes.
+///
+/// The first pages of all sets are read together, the others one by one. Most sets have one page.
+fn members<T: FromStr>(
     client: &Client,
-    attempt: &str,
-    tag: Tag,
-    key: &str,
-    mut below: Option<Vec<u8>>,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut members = Vec::new();
-    loop {
-        let value = client.command(attempt, tag, &page(key, below.as_deref()))?;
-        let found = texts(value).ok_or_else(|| client.unexpected(attempt))?;
-        let full = found.len() == PAGE;
-        members.extend(found);
-        if !full {
-            return Ok(members);
+    sets: &[(Tag, String)],
+) -> Result<Vec<Vec<T>>, RequestError> {
+    let firsts: Vec<_> = sets.iter().map(|(tag, key)| (*tag, page(key, None))).collect();
+    let firsts = client.commands(&firsts)?;
+    let all = sets.iter().zip(firsts).map(|((tag, key), first)| {
+        let mut members = byte_strings(first)?;
+        let mut is_full = members.len() == PAGE;
+        while is_full {
+            let next = client.command(*tag, &page(key, members.last()))?;
+            let next = byte_strings(next)?;
+            is_full = next.len() == PAGE;
+            members.extend(next);
         }
-        below = members.last().cloned();
-    }
+        Ok(members.iter().filter_map(|member| id(member)).collect())
+    });
+    all.collect()
 }
 
-fn page(key: &str, below: Option<&[u8]>) -> Cmd {
-    let highest = below.map_or_else(|| b"+".to_vec(), |member| [b"(", member].concat());
+fn page(key: &str, below: Option<&Vec<u8>>) -> Cmd {
+    let highest = below.map_or_else(|| b"+".to_vec(), |member| [b"(", &member[..]].concat());
     let mut command = redis::cmd("ZRANGE");
     command.arg(key).arg(highest).arg("-").arg("BYLEX").arg("REV").arg("LIMIT").arg(0).arg(PAGE);
     command
 }
 
-/// An id as the scripts write it; what is none is not ours (L4).
-pub(crate) fn id<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+/// Parses an id as the scripts write it. Any other member was stored by another program and is
+/// ignored ([L4](session_store_core::contract#l4)).
+pub(crate) fn id<T: FromStr>(bytes: &[u8]) -> Option<T> {
     str::from_utf8(bytes).ok()?.parse().ok()
 }

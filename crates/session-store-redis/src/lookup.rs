@@ -1,106 +1,98 @@
-//! Which session holds a segment: a set of those that may, and a look at each whether it does.
+//! Lookups: for each segment id, a set of the sessions that may hold it.
 //!
-//! The set is in another slot than the sessions, so it cannot be changed in one step with them. It is a
-//! superset: a session is in it before it first holds the segment, and is never taken out. Among those that
-//! do hold it, the answer is the one that came to hold it first, which each segment says itself (L5).
-
-use std::fmt::Arguments;
+//! The set is in another slot than the sessions, so one atomic step cannot change both. It is
+//! therefore a superset: a session is added before it first holds the segment, and never removed. A
+//! lookup queries each member for whether it holds the segment now, and for how long. It returns
+//! the session that has held the segment for the longest time
+//! ([L5](session_store_core::contract#l5)).
 
 use redis::{Cmd, Value};
-use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_core::{SegmentId, SegmentKey, SessionId};
 
-use crate::answer::{optional, texts};
 use crate::client::Client;
-use crate::keys::{Key, Tag};
+use crate::error::RequestError;
+use crate::keys::Tag;
 use crate::listing::{self, id};
+use crate::reply::{byte_string_or_nil, byte_strings, number};
 
-/// Writes down that the session may hold the segment, where lookups look, before it does (L5). Returns the
-/// least time of creation by which it comes after the other sessions that hold the segment now.
-pub(crate) fn make_known(
-    client: &Client,
-    attempt: Arguments<'_>,
-    key: Key,
-) -> Result<String, StoreError> {
-    let tag = Tag::of_holders(key.1);
-    let together = [(tag, add(client, key)), (tag, members(client, key.1))];
-    let replies = client.commands(attempt, &together)?;
-    let [_, members] = <[Value; 2]>::try_from(replies).map_err(|_| client.unexpected(attempt))?;
-    let mut others = sessions(client, attempt, members)?;
-    others.retain(|&session_id| session_id != key.0);
-    let holders = held_by(client, attempt, key.1, &others)?;
-    let last = holders.into_iter().map(|(born, _)| born).max();
-    Ok(last.map_or(0, |born| born + 1).to_string())
+/// Adds the session to the segment's holders, which must happen before the session holds the
+/// segment.
+///
+/// Returns the earliest creation time that the new log may have. It is later than that of every log
+/// which other sessions hold under this id. A lookup then keeps returning the same session, even if
+/// the server's clock goes back or the servers' clocks differ.
+pub(crate) fn register(client: &Client, key: SegmentKey) -> Result<String, RequestError> {
+    let tag = Tag::of_holders(key.segment_id);
+    let add_and_list =
+        [(tag, on_holders(client, "SADD", key)), (tag, list(client, key.segment_id))];
+    let replies = client.commands(&add_and_list)?;
+    let mut others = session_ids(replies.into_iter().nth(1).unwrap_or(Value::Nil))?;
+    others.retain(|&session_id| session_id != key.session_id);
+    let holders = current_holders(client, key.segment_id, &others)?;
+    let newest = holders.into_iter().map(|(created, _)| created).max();
+    Ok(newest.map_or(0, |created| created + 1).to_string())
 }
 
-/// The session that holds the segment now and came to hold it first.
+/// Returns the session that has held the segment for the longest time.
 pub(crate) fn session_of(
     client: &Client,
     segment_id: SegmentId,
-) -> Result<Option<SessionId>, StoreError> {
-    let attempt = format_args!("look up segment {segment_id}");
-    let tag = Tag::of_holders(segment_id);
-    let members = client.command(attempt, tag, &members(client, segment_id))?;
-    let candidates = sessions(client, attempt, members)?;
-    let holders = held_by(client, attempt, segment_id, &candidates)?;
+) -> Result<Option<SessionId>, RequestError> {
+    let members = client.command(Tag::of_holders(segment_id), &list(client, segment_id))?;
+    let holders = current_holders(client, segment_id, &session_ids(members)?)?;
     Ok(holders.into_iter().min().map(|(_, session_id)| session_id))
 }
 
-/// Writes down again what lookups need, of all segments, and returns how many were missing.
-pub(crate) fn rebuild(client: &Client) -> Result<usize, StoreError> {
-    let attempt = "rebuild the lookups";
+/// Adds every missing holder again, and returns how many were missing.
+pub(crate) fn rebuild(client: &Client) -> Result<usize, RequestError> {
     let mut missing = 0;
     for session_id in listing::sessions(client)? {
-        let segment_ids = listing::segments(client, session_id)?.into_iter();
-        let adds: Vec<_> = segment_ids
-            .map(|segment_id| (Tag::of_holders(segment_id), add(client, (session_id, segment_id))))
-            .collect();
-        let added = client.commands(attempt, &adds)?;
+        let segment_ids = listing::segments(client, &[session_id])?.concat();
+        let add = |segment_id| {
+            let key = SegmentKey { session_id, segment_id };
+            (Tag::of_holders(segment_id), on_holders(client, "SADD", key))
+        };
+        let added = client.commands(&segment_ids.into_iter().map(add).collect::<Vec<_>>())?;
         missing += added.iter().filter(|&reply| *reply == Value::Int(1)).count();
     }
     Ok(missing)
 }
 
-fn add(client: &Client, key: Key) -> Cmd {
-    let mut add = redis::cmd("SADD");
-    add.arg(client.keys.holders(key.1)).arg(key.0.to_string());
-    add
+/// Returns a command about one session in the set of holders.
+fn on_holders(client: &Client, name: &str, key: SegmentKey) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(client.keys.holders(key.segment_id)).arg(key.session_id.to_string());
+    command
 }
 
-fn members(client: &Client, segment_id: SegmentId) -> Cmd {
+fn list(client: &Client, segment_id: SegmentId) -> Cmd {
     let mut members = redis::cmd("SMEMBERS");
     members.arg(client.keys.holders(segment_id));
     members
 }
 
-fn sessions(
-    client: &Client,
-    attempt: Arguments<'_>,
-    members: Value,
-) -> Result<Vec<SessionId>, StoreError> {
-    let members = texts(members).ok_or_else(|| client.unexpected(attempt))?;
-    Ok(members.iter().filter_map(|member| id(member)).collect())
+fn session_ids(members: Value) -> Result<Vec<SessionId>, RequestError> {
+    Ok(byte_strings(members)?.iter().filter_map(|member| id(member)).collect())
 }
 
-/// Those of the sessions that hold the segment now, each with the time since which it does, in
-/// microseconds by its server's clock.
-fn held_by(
+/// Returns those sessions that hold the segment now, each with the creation time of its log, in
+/// microseconds by the clock of its server.
+fn current_holders(
     client: &Client,
-    attempt: Arguments<'_>,
     segment_id: SegmentId,
     candidates: &[SessionId],
-) -> Result<Vec<(u64, SessionId)>, StoreError> {
-    let question = |&session_id: &SessionId| {
-        let mut born = redis::cmd("HGET");
-        born.arg(client.keys.log((session_id, segment_id))).arg("created");
-        (Tag::of_session(session_id), born)
+) -> Result<Vec<(u64, SessionId)>, RequestError> {
+    let query = |&session_id: &SessionId| {
+        let mut created = redis::cmd("HGET");
+        created.arg(client.keys.log(SegmentKey { session_id, segment_id })).arg("created");
+        (Tag::of_session(session_id), created)
     };
-    let questions: Vec<_> = candidates.iter().map(question).collect();
+    let replies = client.commands(&candidates.iter().map(query).collect::<Vec<_>>())?;
     let mut holders = Vec::new();
-    for (&session_id, answer) in candidates.iter().zip(client.commands(attempt, &questions)?) {
-        let text = optional(answer).ok_or_else(|| client.unexpected(attempt))?;
-        if let Some(text) = text {
-            let born = str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
-            holders.push((born.ok_or_else(|| client.unexpected(attempt))?, session_id));
+    for (&session_id, reply) in candidates.iter().zip(replies) {
+        if let Some(created) = byte_string_or_nil(reply)? {
+            let created = String::from_utf8_lossy(&created);
+            holders.push((number(&created)?, session_id));
         }
     }
     Ok(holders)

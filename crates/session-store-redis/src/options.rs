@@ -1,38 +1,39 @@
-//! How a store is opened: what the caller chooses, and the steps from a URL to a store.
+//! Opening a store: the options, and the steps from a URL to a handle.
 
 use std::io;
 use std::time::Duration;
 
-use session_store_core::{BackendError, StoreError};
+use session_store_core::StoreError;
 
-use crate::RedisStore;
-use crate::answer::optional;
 use crate::client::Client;
-use crate::connect::{Connector, Timeouts};
+use crate::error::RequestError;
 use crate::inspect;
 use crate::keys::{Keys, Tag};
+use crate::reply::byte_string_or_nil;
+use crate::store::RedisStore;
 use crate::topology::Topology;
+use crate::topology::connect::{Connector, Timeouts};
 use crate::url::RedisUrl;
 
-/// The version of the format that this program reads and writes.
+/// The format version that this crate reads and writes.
 const FORMAT: u64 = 1;
 
-/// What the keys begin with, unless another prefix is asked for.
+/// The default prefix of all keys.
 const PREFIX: &str = "session-store";
 
-/// How to open a [`RedisStore`].
+/// The options for opening a [`RedisStore`].
 ///
 /// ```no_run
 /// use std::time::Duration;
 ///
 /// use session_store_redis::RedisOptions;
 ///
-/// let mut options = RedisOptions::new();
-/// options.prefix("team-a").retry_for(Duration::from_secs(30));
+/// let options = RedisOptions::new().prefix("team-a").retry_for(Duration::from_secs(30));
 /// let store = options.create(true).open("redis://localhost")?;
 /// # Ok::<(), session_store_core::StoreError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct RedisOptions {
     create: bool,
     prefix: Option<String>,
@@ -42,9 +43,10 @@ pub struct RedisOptions {
 }
 
 impl RedisOptions {
-    /// Opens what exists, with 8 connections to a server at most, 5 seconds to connect and for a reply, and
-    /// 15 seconds to get a command done.
-    #[must_use]
+    /// Returns the default options.
+    ///
+    /// They open an existing store, with at most 8 connections to a server. The connect and
+    /// response timeouts are 5 seconds each, and commands are retried for 15 seconds.
     pub const fn new() -> Self {
         let timeouts = Timeouts {
             connect: Duration::from_secs(5),
@@ -54,61 +56,71 @@ impl RedisOptions {
         Self { create: false, prefix: None, connections: 8, timeouts, root_certificates: None }
     }
 
-    /// Whether a store is made where there is none under the prefix.
-    pub const fn create(&mut self, create: bool) -> &mut Self {
+    /// Sets whether to create the store if none exists under the prefix.
+    pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// What the names of all keys begin with, `session-store` by default; the URL's own `?prefix=` counts
-    /// more. Storages of different prefixes have nothing in common.
-    pub fn prefix(&mut self, prefix: impl Into<String>) -> &mut Self {
+    /// Sets the prefix of all keys, which is `session-store` by default.
+    ///
+    /// The option `prefix` of a URL takes precedence. Storages with different prefixes are
+    /// independent.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// How many connections to each server there are at most. A thread that finds none free waits.
-    pub const fn connections(&mut self, connections: usize) -> &mut Self {
+    /// Sets the maximum number of connections to each server. A thread waits if all of them are in
+    /// use.
+    pub const fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// How long a connection may take to be made; a minute at most, and not nothing.
-    pub fn connect_timeout(&mut self, timeout: Duration) -> &mut Self {
+    /// Sets how long opening a connection may take: from one millisecond to one minute.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = bounded(timeout, Duration::from_secs(60));
         self
     }
 
-    /// How long a server may be silent while a reply is awaited, before the connection is given up; a
-    /// minute at most, and not nothing.
-    pub fn response_timeout(&mut self, timeout: Duration) -> &mut Self {
+    /// Sets how long to wait for a reply before the connection is closed: from one millisecond to
+    /// one minute.
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.response = bounded(timeout, Duration::from_secs(60));
         self
     }
 
-    /// How long a call goes on sending a command that gets no reply, or that the servers can't obey now
-    /// (one is down, a failover is under way, a slot moves), before it fails with an error that [is
-    /// transient](StoreError::is_transient) or [indeterminate](StoreError::is_indeterminate); five minutes
-    /// at most. The last attempt may take its connect and response timeouts longer.
-    pub fn retry_for(&mut self, time: Duration) -> &mut Self {
+    /// Sets how long a call retries a command, up to five minutes.
+    ///
+    /// A command is retried if it gets no reply, or if the servers cannot execute it now: a server
+    /// is down, a failover is in progress, or a slot moves. After that time the call fails with an
+    /// error that [is transient](StoreError::is_transient) or
+    /// [indeterminate](StoreError::is_indeterminate). The last attempt can add its connect and
+    /// response timeouts to that time.
+    pub fn retry_for(mut self, time: Duration) -> Self {
         self.timeouts.retry = bounded(time, Duration::from_secs(300));
         self
     }
 
-    /// Trusts servers by these root certificates (PEM) instead of the system's, over TLS.
-    pub fn root_certificates(&mut self, pem: impl Into<Vec<u8>>) -> &mut Self {
+    /// Sets the root certificates (PEM) that verify the servers over TLS, instead of the system's.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates = Some(pem.into());
         self
     }
 
-    /// Opens the store at a URL, as [`RedisUrl`] has them. Any number of threads and processes may do so at
-    /// the same moment, to create it too (S6).
+    /// Opens the store at a URL, in one of the forms of [`RedisUrl`].
+    ///
+    /// Any number of threads and processes can open, and create, the same store at the same time
+    /// ([S6](session_store_core::contract#s6)).
     ///
     /// # Errors
-    /// [`StoreError::Io`] of the kind `InvalidInput` for a text that is no such URL, of the kind `NotFound`
-    /// if there is no store under the prefix and none shall be created (S7), and of another kind if no
-    /// server can be reached; [`StoreError::NewerFormat`]; [`StoreError::NotAStore`] if the prefix is in
-    /// use by something else; [`StoreError::Backend`] for a server that is too old or refuses the login.
+    /// - [`StoreError::Io`] of the kind `InvalidInput` if the URL or the prefix is malformed, of
+    ///   the kind `NotFound` if there is no store under the prefix and none is to be created
+    ///   ([S7](session_store_core::contract#s7)), and of other kinds if a server cannot be reached.
+    /// - [`StoreError::NewerFormat`] if a newer version wrote the store.
+    /// - [`StoreError::NotAStore`] if another program uses the prefix.
+    /// - [`StoreError::Backend`] if a server is too old or refuses the login.
     pub fn open(&self, url: &str) -> Result<RedisStore, StoreError> {
         let url = url.parse::<RedisUrl>().map_err(|error| {
             StoreError::io("open a Redis store", io::Error::new(io::ErrorKind::InvalidInput, error))
@@ -116,55 +128,60 @@ impl RedisOptions {
         self.open_url(&url)
     }
 
-    /// As [`open`](Self::open), with a URL that is parsed already.
+    /// Opens the store at a parsed URL.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The same as of [`open`](Self::open).
     pub fn open_url(&self, url: &RedisUrl) -> Result<RedisStore, StoreError> {
+        self.connect(url).map_err(|error| error.during(format_args!("open {url}")))
+    }
+
+    fn connect(&self, url: &RedisUrl) -> Result<RedisStore, RequestError> {
         let prefix = url.prefix.as_ref().or(self.prefix.as_ref()).map_or(PREFIX, String::as_str);
         if prefix.contains(['{', '}']) {
-            let reason = "a prefix holds no braces: they would say to which slot a key belongs";
-            let error = io::Error::new(io::ErrorKind::InvalidInput, reason);
-            return Err(StoreError::io(format!("open {url}"), error));
+            let reason = "the prefix contains a brace, which would change the slots of the keys";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason).into());
         }
-        let topology = Topology::new(url, self.connector(url), self.connections);
+        let topology = Topology::new(url, self.connector(url));
         let keys = Keys::new(prefix.to_owned());
         let mut client = Client::new(keys, url.to_string(), topology, self.timeouts.retry);
-        // First, since it waits for no server that is not there.
-        let found = inspect::servers(&client)?;
-        client.take_no_longer_than(found.longest);
-        self.identify(&client)?;
-        Ok(RedisStore::new(client, found.warnings))
+        // The inspection makes one attempt, so a wrong address fails at once, and not after the
+        // retries.
+        let inspection = inspect::servers(&client)?;
+        client.limit_texts(inspection.max_text_bytes);
+        self.check_format(&client)?;
+        Ok(RedisStore::new(client, inspection.warnings))
     }
 
     fn connector(&self, url: &RedisUrl) -> Connector {
         Connector {
             login: url.login.clone(),
             database: url.database,
-            tls: false,
+            tls: url.tls,
             root_certificates: self.root_certificates.clone(),
             timeouts: self.timeouts,
+            connections: self.connections,
             masters_only: false,
         }
     }
 
-    /// Reads the version of the format, and writes it where there is none and it may.
-    fn identify(&self, client: &Client) -> Result<(), StoreError> {
-        let mut ask = redis::cmd(if self.create { "SET" } else { "GET" });
-        ask.arg(client.keys.format());
+    /// Checks the format version, after writing it if there is none and the store is to be created.
+    ///
+    /// One command reads the version and sets a missing one, so handles that create the store at
+    /// the same time cannot overwrite each other's version.
+    fn check_format(&self, client: &Client) -> Result<(), RequestError> {
+        let mut command = redis::cmd(if self.create { "SET" } else { "GET" });
+        command.arg(client.keys.format());
         if self.create {
-            ask.arg(FORMAT).arg("NX").arg("GET");
+            command.arg(FORMAT).arg("NX").arg("GET");
         }
-        let answer = client.command("open the store", Tag::Format, &ask)?;
-        match optional(answer) {
-            Some(Some(version)) => check_format(client, &version),
-            Some(None) if self.create => Ok(()),
-            Some(None) => {
+        match byte_string_or_nil(client.command(Tag::Format, &command)?)? {
+            Some(version) => check_version(client, &version),
+            None if self.create => Ok(()),
+            None => {
                 let reason = "there is no session store under this prefix";
-                let error = io::Error::new(io::ErrorKind::NotFound, reason);
-                Err(StoreError::io(format!("open {}", client.place()), error))
+                Err(io::Error::new(io::ErrorKind::NotFound, reason).into())
             }
-            None => Err(client.unexpected("open the store")),
         }
     }
 }
@@ -175,26 +192,41 @@ impl Default for RedisOptions {
     }
 }
 
-fn bounded(time: Duration, most: Duration) -> Duration {
-    time.clamp(Duration::from_millis(1), most)
+impl RedisStore {
+    /// Opens an existing store at a URL, in one of the forms of [`RedisUrl`].
+    ///
+    /// A mistyped prefix or database is an error, and nothing is created
+    /// ([S7](session_store_core::contract#s7)).
+    ///
+    /// # Errors
+    /// The same as of [`RedisOptions::open`].
+    pub fn open(url: &str) -> Result<Self, StoreError> {
+        RedisOptions::new().open(url)
+    }
+
+    /// Opens the store at a URL, and creates it if it does not exist.
+    ///
+    /// # Errors
+    /// The same as of [`RedisOptions::open`].
+    pub fn open_or_create(url: &str) -> Result<Self, StoreError> {
+        RedisOptions::new().create(true).open(url)
+    }
 }
 
-fn check_format(client: &Client, version: &[u8]) -> Result<(), StoreError> {
+fn bounded(time: Duration, max: Duration) -> Duration {
+    time.clamp(Duration::from_millis(1), max)
+}
+
+fn check_version(client: &Client, version: &[u8]) -> Result<(), RequestError> {
     let place = client.place().to_owned();
     match str::from_utf8(version).ok().and_then(|text| text.parse::<u64>().ok()) {
         Some(FORMAT) => Ok(()),
         Some(found) if found > FORMAT => {
-            Err(StoreError::NewerFormat { place, found, supported: FORMAT })
+            Err(StoreError::NewerFormat { place, found, supported: FORMAT }.into())
         }
         _ => {
-            let found = String::from("a version of the format that is no number from 1 on");
-            Err(StoreError::NotAStore { place, found })
+            let found = String::from("a format version that is not a positive number");
+            Err(StoreError::NotAStore { place, found }.into())
         }
     }
-}
-
-/// The error for a server that lacks what the scripts need.
-pub(crate) fn too_old(client: &Client, version: &str) -> StoreError {
-    let reason = format!("the server is Redis {version}; 7.0 or newer is needed");
-    BackendError::new(format!("open {}", client.place()), false, reason).into()
 }

@@ -1,242 +1,241 @@
-//! Reading logs and traces: in parts that keep the server for a short time only, put together to what was
-//! there at one moment.
+//! Reads of logs and traces.
+//!
+//! A read takes many small parts, so that a long log does not block the server. The parts make up
+//! the log of one moment.
 
 use std::fmt::Display;
-use std::time::Instant;
+use std::sync::LazyLock;
 
-use session_store_core::{Head, LogEntry, Page, PageBudget, SegmentId, StoreError, TraceEntry};
+use session_store_core::{Head, LogEntry, Page, PageBudget, SegmentKey, StoreError, TraceEntry};
 
-use crate::answer::{Part, head_or_none, optional, texts};
-use crate::client::{Call, Client};
-use crate::keys::{Key, Tag};
-use crate::script::{READ, READ_HEAD, READ_TRACE};
+use crate::client::Client;
+use crate::error::RequestError;
+use crate::keys::Tag;
+use crate::reply::{LogPart, byte_string_or_nil, byte_strings, head_or_none, text};
+use crate::script::{Call, Program, READ, READ_HEAD, READ_TRACE};
 
-/// How many bytes of entries one call takes from the server, about.
+/// About how many bytes of entries one call reads.
 const PART_BYTES: usize = 1024 * 1024;
 
-/// How many of them the first call takes where a log is wanted whole. What a script returns goes through Lua,
-/// and takes six times as long as from the command for lists (measured: 1.9 and 0.3 ms a MiB).
-const FIRST_BYTES: usize = 64 * 1024;
+/// About how many bytes the first call of a long read takes. A script's reply is copied through
+/// Lua, which takes six times as long as a plain list command (measured by reading 1 MiB parts: 1.9
+/// and 0.3 ms a MiB).
+const FIRST_PART_BYTES: usize = 64 * 1024;
 
-/// How many entries the command for lists takes at most: it does not look at their sizes, and small ones may
-/// be followed by large ones, which the server would hold twice (measured: no slower than 4096 at once).
+/// The most entries that a plain list command reads. The command does not limit its reply by bytes,
+/// and large entries may follow small ones. The server would hold all of them twice (measured: 4096
+/// entries are no faster).
 const RANGE_ENTRIES: usize = 512;
 
-/// The most entries that a list of the server can have, and a number that Lua holds exactly.
-const MOST_ENTRIES: usize = u32::MAX as usize;
+/// The most entries that a list can have on the server. Lua holds this number exactly.
+const MAX_ENTRIES: usize = u32::MAX as usize;
 
-/// The entries of a log from `start` on that fit in `max_bytes`, at least one if any is there, and the head
-/// of the same moment (R6).
+/// Returns the head of a log, if the log exists.
+pub(crate) fn head(client: &Client, key: SegmentKey) -> Result<Option<Head>, RequestError> {
+    let call = Call::new(&READ_HEAD, Tag::of_session(key.session_id))
+        .keys([client.keys.log(key), client.keys.entries(key)]);
+    head_or_none(text(&client.read(&call)?)?)
+}
+
+/// Returns the entries of a log from `start` on that fit in `max_bytes`, and the head of the same
+/// moment.
 pub(crate) fn page(
     client: &Client,
-    key: Key,
+    key: SegmentKey,
     start: usize,
     max_bytes: usize,
-) -> Result<Page, StoreError> {
-    let attempt = format!("read segment {}", key.1);
-    let deadline = client.deadline();
-    loop {
-        if let Some(page) = unbroken_page(client, &attempt, key, start, max_bytes)? {
-            return Ok(page);
+) -> Result<Page, RequestError> {
+    client.repeat(|| {
+        let mut walk = LogWalk::begin(client, key, start, max_bytes)?;
+        while walk.page.wants_more() {
+            walk.advance()?;
         }
-        if Instant::now() >= deadline {
-            return Err(client.unlucky(attempt, "it was cut or replaced again and again meanwhile"));
-        }
-    }
+        Ok(Page::new(walk.page.entries, walk.head))
+    })
 }
 
-/// `None` if entries were cut or replaced between two parts.
-fn unbroken_page(
-    client: &Client,
-    attempt: &str,
-    key: Key,
-    start: usize,
-    max_bytes: usize,
-) -> Result<Option<Page>, StoreError> {
-    let missing = || StoreError::NotFound(key.1);
-    let mut building = Building::new(key.1, "log", LogEntry::from_utf8, start, max_bytes);
-    let first_bytes = if max_bytes > PART_BYTES { FIRST_BYTES } else { max_bytes };
-    let first = part(client, attempt, key, start, first_bytes)?.ok_or_else(missing)?;
-    // What is appended from now on is not of this moment.
-    building.end = first.head.entries();
-    building.take(first.texts)?;
-    while building.wants_more() {
-        if building.room() > PART_BYTES
-            && let Some(texts) = range(client, key, &first.epoch, &building)
-        {
-            building.take(texts)?;
-            continue;
-        }
-        match part(client, attempt, key, building.position(), building.room())? {
-            Some(next) if next.epoch == first.epoch => building.take(next.texts)?,
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(Page::new(building.entries, first.head)))
-}
-
-/// The next entries of a log, about as many as one call takes, if it still has this epoch and the server
-/// answers at the first attempt.
-///
-/// The two commands are not one step. But the epoch is read last, and an old one never comes back: if it is
-/// the same, nothing was cut or replaced before, and what was appended lies behind.
-fn range(
-    client: &Client,
-    key: Key,
-    epoch: &[u8],
-    building: &Building<LogEntry>,
-) -> Option<Vec<Vec<u8>>> {
-    let (from, to) = (building.position(), building.end);
-    let to = to.min(from + building.entries_in(PART_BYTES).min(RANGE_ENTRIES));
-    let (mut entries, mut ask) = (redis::cmd("LRANGE"), redis::cmd("HGET"));
-    entries.arg(client.keys.entries(key)).arg(from).arg(to - 1);
-    ask.arg(client.keys.log(key)).arg("epoch");
-    let tag = Tag::of_session(key.0);
-    let values = client.together(&[(tag, entries), (tag, ask)])?;
-    let [entries, last] = <[_; 2]>::try_from(values).ok()?;
-    let texts = texts(entries)?;
-    let is_whole = texts.len() == to - from && optional(last)?.as_deref() == Some(epoch);
-    is_whole.then_some(texts)
-}
-
-fn part(
-    client: &Client,
-    attempt: &str,
-    key: Key,
-    start: usize,
-    max_bytes: usize,
-) -> Result<Option<Part>, StoreError> {
-    let (start, max_bytes) = bounds(start, max_bytes);
-    let value = client.read(
-        attempt,
-        &Call {
-            tag: Tag::of_session(key.0),
-            program: &READ,
-            keys: vec![client.keys.log(key), client.keys.entries(key)],
-            args: vec![start.as_bytes(), max_bytes.as_bytes()],
-        },
-    )?;
-    Part::parse(value).ok_or_else(|| client.unexpected(attempt))
-}
-
-/// The entries of a trace from `start` on that fit in `max_bytes`, at least one if any is there (X3).
+/// Returns the entries of a trace from `start` on that fit in `max_bytes`.
 pub(crate) fn trace_page(
     client: &Client,
-    key: Key,
+    key: SegmentKey,
     start: usize,
     max_bytes: usize,
-) -> Result<Vec<TraceEntry>, StoreError> {
-    let attempt = format!("read the trace of segment {}", key.1);
-    let mut building = Building::new(key.1, "trace", TraceEntry::from_utf8, start, max_bytes);
-    while building.wants_more() {
-        let (start, max_bytes) = bounds(building.position(), building.room());
-        let value = client.read(
-            &attempt,
-            &Call {
-                tag: Tag::of_session(key.0),
-                program: &READ_TRACE,
-                keys: vec![client.keys.trace(key)],
-                args: vec![start.as_bytes(), max_bytes.as_bytes()],
-            },
-        )?;
-        building.take(texts(value).ok_or_else(|| client.unexpected(&attempt))?)?;
+) -> Result<Vec<TraceEntry>, RequestError> {
+    let mut page = PageBuilder::new(key, "trace", TraceEntry::from_utf8, start, max_bytes);
+    while page.wants_more() {
+        let call = part(&READ_TRACE, key, [client.keys.trace(key)], page.position(), page.room());
+        page.add(byte_strings(client.read(&call)?)?)?;
     }
-    Ok(building.entries)
+    Ok(page.entries)
 }
 
-/// What is asked of the server at once.
-fn bounds(start: usize, max_bytes: usize) -> (String, String) {
-    (start.min(MOST_ENTRIES).to_string(), max_bytes.min(PART_BYTES).to_string())
+/// A read of a log in parts.
+///
+/// All parts belong to the moment of the first one. Entries that are appended later are beyond
+/// `page.end`. If entries are cut or replaced between two parts, the log has a new epoch, and the
+/// read starts again.
+struct LogWalk<'a> {
+    client: &'a Client,
+    key: SegmentKey,
+    head: Head,
+    epoch: Vec<u8>,
+    page: PageBuilder<LogEntry>,
 }
 
-/// Entries in order, as far as they fit.
-struct Building<E> {
-    segment_id: SegmentId,
-    what: &'static str,
-    build: fn(Vec<u8>) -> Result<E, StoreError>,
+impl<'a> LogWalk<'a> {
+    /// Reads the first part.
+    fn begin(
+        client: &'a Client,
+        key: SegmentKey,
+        start: usize,
+        max_bytes: usize,
+    ) -> Result<Self, RequestError> {
+        let first_bytes = if max_bytes > PART_BYTES { FIRST_PART_BYTES } else { max_bytes };
+        let first = log_part(client, key, start, first_bytes)?;
+        let LogPart { head, epoch, texts } = first.ok_or(StoreError::NotFound(key.segment_id))?;
+        let mut page = PageBuilder::new(key, "log", LogEntry::from_utf8, start, max_bytes);
+        page.end = head.entries();
+        page.add(texts)?;
+        Ok(Self { client, key, head, epoch, page })
+    }
+
+    /// Reads the next part.
+    fn advance(&mut self) -> Result<(), RequestError> {
+        let is_long = self.page.room() > PART_BYTES;
+        let texts = is_long.then(|| self.range()).flatten().map_or_else(|| self.part(), Ok)?;
+        self.page.add(texts)
+    }
+
+    /// Reads the next entries by a plain list command, as many as are likely to make up one part.
+    ///
+    /// Returns `None` if the epoch has changed, or if the server did not reply at the first
+    /// attempt. The list command and the query for the epoch are two steps, and others may change
+    /// the log in between. But the epoch is read last, and an old epoch never comes back. So an
+    /// equal epoch proves that nothing was cut or replaced before the entries were read, and what
+    /// was appended is behind them.
+    fn range(&self) -> Option<Vec<Vec<u8>>> {
+        let (from, end) = (self.page.position(), self.page.end);
+        let to = end.min(from + self.page.entries_in(PART_BYTES).min(RANGE_ENTRIES));
+        let (mut entries, mut epoch) = (redis::cmd("LRANGE"), redis::cmd("HGET"));
+        entries.arg(self.client.keys.entries(self.key)).arg(from).arg(to - 1);
+        epoch.arg(self.client.keys.log(self.key)).arg("epoch");
+        let tag = Tag::of_session(self.key.session_id);
+        let replies = self.client.together(&[(tag, entries), (tag, epoch)])?;
+        let [entries, epoch] = <[_; 2]>::try_from(replies).ok()?;
+        let (texts, epoch) = (byte_strings(entries).ok()?, byte_string_or_nil(epoch).ok()?);
+        (texts.len() == to - from && epoch.as_ref() == Some(&self.epoch)).then_some(texts)
+    }
+
+    /// Reads the next entries by a script.
+    fn part(&self) -> Result<Vec<Vec<u8>>, RequestError> {
+        let part = log_part(self.client, self.key, self.page.position(), self.page.room())?;
+        let same_log = part.filter(|part| part.epoch == self.epoch);
+        same_log.map(|part| part.texts).ok_or(RequestError::StartAgain(
+            "other writers truncated or replaced the log during each attempt to read it",
+        ))
+    }
+}
+
+fn log_part(
+    client: &Client,
+    key: SegmentKey,
     start: usize,
-    /// Where the log ended at the moment of the first part.
+    max_bytes: usize,
+) -> Result<Option<LogPart>, RequestError> {
+    let keys = [client.keys.log(key), client.keys.entries(key)];
+    LogPart::parse(client.read(&part(&READ, key, keys, start, max_bytes))?)
+}
+
+/// Returns the call that reads entries from `start` on.
+fn part<const N: usize>(
+    program: &'static LazyLock<Program>,
+    key: SegmentKey,
+    keys: [String; N],
+    start: usize,
+    max_bytes: usize,
+) -> Call<'static> {
+    Call::new(program, Tag::of_session(key.session_id))
+        .keys(keys)
+        .arg(start.min(MAX_ENTRIES).to_string())
+        .arg(max_bytes.min(PART_BYTES).to_string())
+}
+
+/// Collects the entries of a page, in order.
+struct PageBuilder<E> {
+    key: SegmentKey,
+    /// `log` or `trace`, for messages.
+    kind: &'static str,
+    parse: fn(Vec<u8>) -> Result<E, StoreError>,
+    start: usize,
+    /// The number of entries at the moment of the first part, if it is known.
     end: usize,
     budget: PageBudget,
-    max_bytes: usize,
-    taken: usize,
-    /// The mean size of the entries that came last.
-    usual: usize,
-    full: bool,
+    /// The mean size of the entries in the last part.
+    mean_bytes: usize,
+    is_full: bool,
     entries: Vec<E>,
 }
 
-impl<E> Building<E> {
+impl<E> PageBuilder<E> {
     fn new(
-        segment_id: SegmentId,
-        what: &'static str,
-        build: fn(Vec<u8>) -> Result<E, StoreError>,
+        key: SegmentKey,
+        kind: &'static str,
+        parse: fn(Vec<u8>) -> Result<E, StoreError>,
         start: usize,
         max_bytes: usize,
     ) -> Self {
-        let budget = PageBudget::new(max_bytes);
-        let (end, taken, usual, full, entries) = (usize::MAX, 0, 0, false, Vec::new());
-        Self { segment_id, what, build, start, end, budget, max_bytes, taken, usual, full, entries }
+        let (budget, entries) = (PageBudget::new(max_bytes), Vec::new());
+        let (end, mean_bytes, is_full) = (usize::MAX, 0, false);
+        Self { key, kind, parse, start, end, budget, mean_bytes, is_full, entries }
     }
 
+    /// Returns the index of the next entry.
     fn position(&self) -> usize {
         self.start.saturating_add(self.entries.len())
     }
 
+    /// Returns how many bytes the page can still hold.
     fn room(&self) -> usize {
-        self.max_bytes.saturating_sub(self.taken)
+        self.budget.left()
     }
 
-    /// How many entries are in so many bytes, about, if they are like those that came last; at least one.
+    /// Estimates how many of the next entries have this many bytes, at least one.
     fn entries_in(&self, bytes: usize) -> usize {
-        (bytes / self.usual.max(1)).max(1)
+        (bytes / self.mean_bytes.max(1)).max(1)
     }
 
     fn wants_more(&self) -> bool {
-        !self.full && self.position() < self.end
+        !self.is_full && self.position() < self.end
     }
 
-    /// Adds the next entries. None at all is the end.
-    fn take(&mut self, texts: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        self.full |= texts.is_empty();
-        let before = (self.taken, self.entries.len());
+    /// Adds the next entries. An empty part is the end of the list.
+    fn add(&mut self, texts: Vec<Vec<u8>>) -> Result<(), RequestError> {
+        self.is_full |= texts.is_empty();
+        let (mut added, mut added_bytes) = (0, 0);
         for text in texts {
-            // What is no entry takes room like the shortest, so that a page that is full ends before it.
+            // Stored bytes that are not an entry count like the shortest entry. A page that is full
+            // therefore ends before them, and does not fail because of them.
             let bytes = text.len().max("{}".len());
             if self.position() >= self.end || !self.budget.admits(bytes) {
-                self.full = true;
+                self.is_full = true;
                 break;
             }
-            self.taken += bytes;
-            let entry = (self.build)(text).map_err(|error| self.corrupt(&error))?;
+            let entry = (self.parse)(text).map_err(|error| self.corrupt(&error))?;
             self.entries.push(entry);
+            (added, added_bytes) = (added + 1, added_bytes + bytes);
         }
-        self.usual = (self.taken - before.0) / (self.entries.len() - before.1).max(1);
-        self.full |= self.room() == 0;
+        self.mean_bytes = added_bytes / added.max(1);
+        self.is_full |= self.room() == 0;
         Ok(())
     }
 
-    /// The error for the next entry (R4).
-    fn corrupt(&self, found: &dyn Display) -> StoreError {
-        let Self { segment_id, what, .. } = self;
+    /// Returns the error for the next entry.
+    fn corrupt(&self, cause: &dyn Display) -> StoreError {
+        let Self { key, kind, .. } = self;
+        let line = self.position() + 1;
         StoreError::Corrupt {
-            line: self.position() + 1,
-            message: format!("the {what} of segment {segment_id} has no entry there: {found}"),
+            line,
+            message: format!("the {kind} of {key} has no entry there: {cause}"),
         }
     }
-}
-
-/// The head of a log, if it exists.
-pub(crate) fn head(client: &Client, key: Key) -> Result<Option<Head>, StoreError> {
-    let attempt = format_args!("look at segment {}", key.1);
-    let value = client.read(
-        attempt,
-        &Call {
-            tag: Tag::of_session(key.0),
-            program: &READ_HEAD,
-            keys: vec![client.keys.log(key), client.keys.entries(key)],
-            args: Vec::new(),
-        },
-    )?;
-    head_or_none(&value).ok_or_else(|| client.unexpected(attempt))
 }

@@ -1,12 +1,16 @@
-//! The Lua scripts: each is one atomic step on the server, and names all its keys.
+//! The Lua scripts. Each is one atomic step on the server, and declares all its keys.
 //!
-//! Redis does not roll back, so a script checks everything before it writes anything.
+//! Redis does not roll back a script that fails half-way. So each script checks everything before
+//! its first write.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use redis::{Cmd, Script};
 
-/// The program, and its hash, by which the server knows it once it has run.
+use crate::keys::Tag;
+
+/// A script: its text, and the hash under which a server caches it.
 pub(crate) struct Program {
     text: &'static str,
     script: Script,
@@ -17,28 +21,29 @@ macro_rules! programs {
         $(
             $(#[$doc])*
             pub(crate) static $name: LazyLock<Program> = LazyLock::new(|| {
-                Program::new(concat!("#!lua", $flags, "\n", $(include_str!($file)),+))
+                let text = concat!("#!lua", $flags, "\n", $(include_str!($file)),+);
+                Program { text, script: Script::new(text) }
             });
         )*
     };
 }
 
 programs! {
-    /// Appends to a log, conditionally or not, creates or replaces it.
+    /// Appends to a log, conditionally or not, creates it or replaces it.
     APPEND = "", ["lua/once.lua", "lua/head.lua", "lua/append.lua"];
-    /// Begins to collect entries, the rest of which a command for lists adds.
+    /// Starts a list of staged entries. A plain list command adds the rest.
     BEGIN = "", ["lua/begin.lua"];
-    /// Collects entries that are too many for one call.
+    /// Stages entries that are too many for one call.
     STAGE = "", ["lua/once.lua", "lua/stage.lua"];
-    /// Cuts a log. A server that is out of memory must still do so.
+    /// Truncates a log. It must also run on a server that is out of memory, since it frees some.
     TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/truncate.lua"];
-    /// Deletes segments. A server that is out of memory must still do so.
+    /// Deletes segments. It must also run on a server that is out of memory.
     DELETE = " flags=allow-oom", ["lua/once.lua", "lua/delete.lua"];
     /// Appends to a trace.
     TRACE = "", ["lua/once.lua", "lua/trace.lua"];
     /// Puts a pod.
     PUT_POD = "", ["lua/once.lua", "lua/put_pod.lua"];
-    /// Deletes a pod. A server that is out of memory must still do so.
+    /// Deletes a pod. It must also run on a server that is out of memory.
     DELETE_POD = " flags=allow-oom", ["lua/once.lua", "lua/delete_pod.lua"];
     /// Reads the head of a log.
     READ_HEAD = " flags=no-writes", ["lua/head.lua", "lua/read_head.lua"];
@@ -48,24 +53,53 @@ programs! {
     READ_TRACE = " flags=no-writes", ["lua/page.lua", "lua/read_trace.lua"];
 }
 
-impl Program {
-    fn new(text: &'static str) -> Self {
-        Self { text, script: Script::new(text) }
-    }
-
-    /// The command that runs the program by its hash; a server that does not know it answers NOSCRIPT.
-    pub(crate) fn by_hash(&self, keys: &[String], args: &[&[u8]]) -> Cmd {
-        run("EVALSHA", self.script.get_hash(), keys, args)
-    }
-
-    /// The command that runs the program by its text, which the server then knows.
-    pub(crate) fn by_text(&self, keys: &[String], args: &[&[u8]]) -> Cmd {
-        run("EVAL", self.text, keys, args)
-    }
+/// A call of a script.
+#[derive(Clone)]
+pub(crate) struct Call<'a> {
+    /// The tag that all keys have, so that they are in one slot.
+    pub(crate) tag: Tag,
+    pub(crate) program: &'static Program,
+    pub(crate) keys: Vec<String>,
+    pub(crate) args: Vec<Cow<'a, str>>,
 }
 
-fn run(command: &str, program: &str, keys: &[String], args: &[&[u8]]) -> Cmd {
-    let mut command = redis::cmd(command);
-    command.arg(program).arg(keys.len()).arg(keys).arg(args);
-    command
+impl<'a> Call<'a> {
+    pub(crate) fn new(program: &'static Program, tag: Tag) -> Self {
+        Self { tag, program, keys: Vec::new(), args: Vec::new() }
+    }
+
+    pub(crate) fn keys(mut self, keys: impl IntoIterator<Item = String>) -> Self {
+        self.keys.extend(keys);
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: impl Into<Cow<'a, str>>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(crate) fn args<T: Into<Cow<'a, str>>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Returns the command that runs the script by its hash. A server that has not cached the
+    /// script replies `NOSCRIPT`.
+    pub(crate) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", self.program.script.get_hash())
+    }
+
+    /// Returns the command that runs the script by its text, and makes the server cache it.
+    pub(crate) fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.program.text)
+    }
+
+    fn command(&self, name: &str, program: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(program).arg(self.keys.len()).arg(&self.keys);
+        for arg in &self.args {
+            command.arg(arg.as_bytes());
+        }
+        command
+    }
 }

@@ -1,19 +1,17 @@
-//! The `Store` trait over the client: what each method asks of the server.
+//! `RedisStore`, and its `Store` trait: each method names its operation and calls the module that
+//! performs it.
 
 use std::fmt;
 use std::slice;
-use std::time::Instant;
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SegmentKey, SessionId,
+    Store, StoreError, TraceEntry, TracePage,
 };
 
-use crate::RedisOptions;
-use crate::answer::Answer;
 use crate::client::Client;
-use crate::write::{Expected, Extent, Mode, Write};
-use crate::{listing, lookup, read, write};
+use crate::write::{Expected, Mode, Write};
+use crate::{listing, lookup, read, remove, write};
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
@@ -26,10 +24,11 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A store in Redis: one server, a master behind Sentinels, or a Cluster.
 ///
-/// Every change is one script, so also a batch, a replaced segment and a deleted session are there whole or
-/// not at all (A7, C2). A handle is made for many threads, which share a few connections to each server.
-/// A connection that is lost is replaced, and what was under way is sent again; a change that arrives twice
-/// is done once (A6).
+/// Every change is one script. A batch, a replaced segment or a deleted session is therefore stored
+/// as a whole or not at all ([A7](session_store_core::contract#a7),
+/// [C2](session_store_core::contract#c2)). Threads can share a handle: it has a few connections to
+/// each server. It replaces a lost connection and sends the command again. A change that arrives
+/// twice is done once ([A6](session_store_core::contract#a6)).
 pub struct RedisStore {
     pub(crate) client: Client,
     warnings: Vec<String>,
@@ -40,50 +39,48 @@ impl RedisStore {
         Self { client, warnings }
     }
 
-    /// Opens the store at a URL, as [`RedisUrl`](crate::RedisUrl) has them, which must exist; a mistyped
-    /// prefix or database is an error, and nothing is created (S7).
+    /// Returns the server settings that can lose data, as they were when the store was opened.
     ///
-    /// # Errors
-    /// As [`RedisOptions::open`].
-    pub fn open(url: &str) -> Result<Self, StoreError> {
-        RedisOptions::new().open(url)
-    }
-
-    /// Opens the store at a URL, and makes it first if nothing is there.
-    ///
-    /// # Errors
-    /// As [`RedisOptions::open`].
-    pub fn open_or_create(url: &str) -> Result<Self, StoreError> {
-        RedisOptions::new().create(true).open(url)
-    }
-
-    /// What an operator should know about the servers' configuration, as it was when the store was opened:
-    /// whether they may evict what is stored, and what a power cut can lose. Nothing, if all is well.
+    /// The warnings name servers that may evict stored data, and servers that can lose acknowledged
+    /// changes in a crash or a power cut.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Writes down again, for every segment, which session holds it, and returns how many were missing.
-    /// Nothing else is changed, and others may use the store meanwhile.
+    /// Adds missing lookup entries for all segments, and returns how many were missing.
     ///
-    /// Lookups need this after a failover of one node of a Cluster has lost what it had been told last,
-    /// while the segments, on other nodes, were kept.
+    /// It is needed after a failover of one node of a Cluster has lost the latest lookup entries,
+    /// while other nodes kept the segments. Nothing else is changed, and the store can be used
+    /// meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::Backend`]; the call can be repeated.
+    /// [`StoreError::Io`] or [`StoreError::Backend`]. The call can be repeated.
     pub fn rebuild_lookups(&self) -> Result<usize, StoreError> {
-        lookup::rebuild(&self.client)
+        self.client.perform("rebuild the lookups", lookup::rebuild)
     }
 
     fn write(
         &self,
-        attempt: fmt::Arguments<'_>,
-        key: (SessionId, SegmentId),
+        operation: &str,
+        key: SegmentKey,
         (mode, expected): (Mode, Expected),
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        Write { client: &self.client, key, mode, expected, entries }.run(attempt)
+        self.client.perform(format_args!("{operation} {key}"), |client| {
+            Write { client, key, mode, expected, entries }.run()
+        })
+    }
+
+    fn truncate_to(
+        &self,
+        key: SegmentKey,
+        expected: Expected,
+        entries_len: usize,
+    ) -> Result<Head, StoreError> {
+        self.client.perform(format_args!("truncate {key}"), |client| {
+            remove::truncate(client, key, expected, entries_len)
+        })
     }
 }
 
@@ -112,15 +109,20 @@ impl Store for RedisStore {
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        listing::sessions(&self.client)
+        self.client.perform("list sessions", listing::sessions)
     }
 
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        listing::segments(&self.client, session_id)
+        let operation = format_args!("list the segments of session {session_id}");
+        let listed =
+            self.client.perform(operation, |client| listing::segments(client, &[session_id]));
+        listed.map(|segments| segments.concat())
     }
 
     fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        lookup::session_of(&self.client, segment_id)
+        self.client.perform(format_args!("look up segment {segment_id}"), |client| {
+            lookup::session_of(client, segment_id)
+        })
     }
 
     fn create_segment(
@@ -129,9 +131,8 @@ impl Store for RedisStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        let attempt = format_args!("create segment {segment_id}");
-        let how = (Mode::Replace, Expected::Any);
-        self.write(attempt, (session_id, segment_id), how, entries).map(drop)
+        let (key, how) = ((session_id, segment_id).into(), (Mode::Replace, Expected::Any));
+        self.write("create", key, how, entries).map(drop)
     }
 
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
@@ -153,7 +154,10 @@ impl Store for RedisStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        write::trace(&self.client, (session_id, segment_id), entry.as_json())
+        let key = SegmentKey { session_id, segment_id };
+        self.client.perform(format_args!("append to the trace of {key}"), |client| {
+            write::trace(client, key, entry)
+        })
     }
 
     fn truncate(
@@ -162,8 +166,7 @@ impl Store for RedisStore {
         segment_id: SegmentId,
         entries_len: usize,
     ) -> Result<(), StoreError> {
-        let key = (session_id, segment_id);
-        write::truncate(&self.client, key, Expected::Any, entries_len).map(drop)
+        self.truncate_to((session_id, segment_id).into(), Expected::Any, entries_len).map(drop)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -183,9 +186,8 @@ impl Store for RedisStore {
         if entries.is_empty() {
             return Ok(());
         }
-        let attempt = format_args!("append to segment {segment_id}");
-        let how = (Mode::Append, Expected::Any);
-        self.write(attempt, (session_id, segment_id), how, entries).map(drop)
+        let (key, how) = ((session_id, segment_id).into(), (Mode::Append, Expected::Any));
+        self.write("append to", key, how, entries).map(drop)
     }
 
     fn read_page(
@@ -195,7 +197,9 @@ impl Store for RedisStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
-        read::page(&self.client, (session_id, segment_id), start, max_bytes)
+        let key = SegmentKey { session_id, segment_id };
+        self.client
+            .perform(format_args!("read {key}"), |client| read::page(client, key, start, max_bytes))
     }
 
     fn head(
@@ -203,7 +207,9 @@ impl Store for RedisStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        read::head(&self.client, (session_id, segment_id))
+        let key = SegmentKey { session_id, segment_id };
+        self.client
+            .perform(format_args!("read the head of {key}"), |client| read::head(client, key))
     }
 
     fn append_if(
@@ -213,9 +219,8 @@ impl Store for RedisStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let attempt = format_args!("append to segment {segment_id}");
         let how = (Mode::Append, Expected::Exactly(expected));
-        self.write(attempt, (session_id, segment_id), how, entries)
+        self.write("append to", (session_id, segment_id).into(), how, entries)
     }
 
     fn truncate_if(
@@ -226,7 +231,7 @@ impl Store for RedisStore {
         entries_len: usize,
     ) -> Result<Head, StoreError> {
         let expected = Expected::Exactly(Some(expected));
-        write::truncate(&self.client, (session_id, segment_id), expected, entries_len)
+        self.truncate_to((session_id, segment_id).into(), expected, entries_len)
     }
 
     fn read_trace_page(
@@ -236,8 +241,10 @@ impl Store for RedisStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
-        let key = (session_id, segment_id);
-        read::trace_page(&self.client, key, start, max_bytes).map(TracePage::new)
+        let key = SegmentKey { session_id, segment_id };
+        self.client.perform(format_args!("read the trace of {key}"), |client| {
+            read::trace_page(client, key, start, max_bytes).map(TracePage::new)
+        })
     }
 
     fn delete_segment(
@@ -245,27 +252,13 @@ impl Store for RedisStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        let attempt = format_args!("delete segment {segment_id}");
-        let answer = write::delete(&self.client, attempt, session_id, Extent::Part, &[segment_id])?;
-        Ok(answer == Answer::Done)
+        let key = SegmentKey { session_id, segment_id };
+        self.client.perform(format_args!("delete {key}"), |client| remove::segment(client, key))
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        let attempt = format_args!("delete session {session_id}");
-        let deadline = self.client.deadline();
-        loop {
-            let mut all = listing::segments(&self.client, session_id)?;
-            all.extend(listing::traces(&self.client, session_id)?);
-            all.sort_unstable();
-            all.dedup();
-            match write::delete(&self.client, attempt, session_id, Extent::Whole, &all)? {
-                Answer::Grown if Instant::now() < deadline => {}
-                Answer::Grown => {
-                    let reason = "it got new segments again and again meanwhile";
-                    return Err(self.client.unlucky(attempt, reason));
-                }
-                answer => return Ok(answer == Answer::Done),
-            }
-        }
+        self.client.perform(format_args!("delete session {session_id}"), |client| {
+            remove::session(client, session_id)
+        })
     }
 }

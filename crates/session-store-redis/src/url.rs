@@ -1,32 +1,38 @@
-//! The URLs that name a Redis storage: pure text to parts and back.
+//! The URLs that name a Redis storage: parsing and display, without I/O.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
-/// Where a Redis storage is.
+/// The bytes that are percent-encoded: all that could be read as another part of the URL.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The URL of a Redis storage.
 ///
-/// | URL | means |
+/// | URL | names |
 /// |---|---|
-/// | `redis://HOST:PORT/DB` | one server; port 6379 and database 0 where they are missing |
+/// | `redis://HOST:PORT/DB` | one server; the defaults are port 6379 and database 0 |
 /// | `redis+unix:///PATH?db=DB` | one server, by its Unix socket |
-/// | `redis-sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` | the master that the Sentinels name; port 26379 |
+/// | `redis-sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` | the master that the Sentinels name; the default port is 26379 |
 /// | `redis-cluster://HOST:PORT,HOST:PORT` | a Cluster, by some of its nodes |
 ///
-/// `rediss`, `rediss-sentinel` and `rediss-cluster` are the same with TLS. User and password stand before
-/// the hosts as `USER:PASSWORD@` or `:PASSWORD@`; in them `%` and two hexadecimal digits stand for a byte.
-/// They are for the servers that hold the data.
+/// `rediss`, `rediss-sentinel` and `rediss-cluster` are the same with TLS.
 ///
-/// | option | means |
+/// User and password precede the hosts as `USER:PASSWORD@` or `:PASSWORD@`. They are
+/// percent-encoded, and they are for the servers that hold the data.
+///
+/// | option | value |
 /// |---|---|
-/// | `prefix=TEXT` | what all keys begin with |
-/// | `sentinel_password=PASSWORD` | what the Sentinels themselves want; they get no login without it |
-/// | `sentinel_username=USER` | whom to log in as at the Sentinels, if they have users |
+/// | `prefix=TEXT` | the prefix of all keys |
+/// | `sentinel_password=PASSWORD` | the password for the Sentinels, which get no login without it |
+/// | `sentinel_username=USER` | the user for the Sentinels |
 ///
-/// `Display` and `Debug` leave passwords out.
+/// `Display` and `Debug` omit passwords.
 ///
 /// ```
 /// use session_store_redis::RedisUrl;
@@ -38,35 +44,38 @@ const SENTINEL_PORT: u16 = 26379;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RedisUrl {
     pub(crate) place: Place,
+    pub(crate) tls: bool,
     pub(crate) login: Login,
     pub(crate) database: u32,
     pub(crate) prefix: Option<String>,
 }
 
-/// What stands at the place.
+/// The servers that a URL names.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
-    Server { host: Host, tls: bool },
+    Server(Host),
     Socket(PathBuf),
-    Sentinel { sentinels: Vec<Host>, service: String, login: Login, tls: bool },
-    Cluster { seeds: Vec<Host>, tls: bool },
+    Sentinel { sentinels: Vec<Host>, service: String, login: Login },
+    Cluster(Vec<Host>),
 }
 
-/// A host's name or address, and a port.
+/// A host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) port: u16,
 }
 
-/// Whom to log in as; nobody, if both are missing.
+/// A user and a password. Without either there is no login.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Login {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
 }
 
-/// Why a text is no URL of a Redis storage. It repeats nothing that could be a password.
+/// The reason why a text is not the URL of a Redis storage.
+///
+/// It repeats no part of the text that could be a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisUrlError(String);
 
@@ -88,10 +97,10 @@ impl FromStr for RedisUrl {
     type Err = RedisUrlError;
 
     /// # Errors
-    /// [`RedisUrlError`], which says what would be right.
+    /// [`RedisUrlError`], which describes the form that is expected.
     fn from_str(text: &str) -> Parsed<Self> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return refuse("a Redis storage is named by a URL such as redis://HOST:PORT/DB");
+            return refuse("the URL of a Redis storage has a form such as redis://HOST:PORT/DB");
         };
         let (target, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (login, target) = match target.rsplit_once('@') {
@@ -99,19 +108,18 @@ impl FromStr for RedisUrl {
             None => (Login::default(), target),
         };
         let (hosts, path) = target.split_once('/').unwrap_or((target, ""));
-        let (place, database) = match scheme.to_ascii_lowercase().as_str() {
-            "redis" => server(hosts, path, false),
-            "rediss" => server(hosts, path, true),
+        let scheme = scheme.to_ascii_lowercase();
+        let (place, database) = match scheme.as_str() {
+            "redis" | "rediss" => server(hosts, path),
             "redis+unix" | "unix" => socket(hosts, path),
-            "redis-sentinel" => sentinel(hosts, path, false),
-            "rediss-sentinel" => sentinel(hosts, path, true),
-            "redis-cluster" => cluster(hosts, path, false),
-            "rediss-cluster" => cluster(hosts, path, true),
+            "redis-sentinel" | "rediss-sentinel" => sentinel(hosts, path),
+            "redis-cluster" | "rediss-cluster" => cluster(hosts, path),
             _ => refuse(
                 "the schemes of Redis are redis, rediss, redis+unix, redis-sentinel and redis-cluster",
             ),
         }?;
-        Self { place, login, database, prefix: None }.with_options(query)
+        let tls = scheme.starts_with("rediss");
+        Self { place, tls, login, database, prefix: None }.with_options(query)
     }
 }
 
@@ -129,7 +137,8 @@ impl RedisUrl {
                 ("sentinel_password", Place::Sentinel { login, .. }) => {
                     login.password = Some(decode(value)?);
                 }
-                // Not repeated: it could be a part of a password with such a sign in it.
+                // The message does not repeat the option, which can be part of a password that
+                // holds an unencoded "?" or "&".
                 _ => {
                     return refuse(
                         "the options are prefix, and for Sentinels sentinel_username and \
@@ -148,8 +157,8 @@ fn login(text: &str) -> Parsed<Login> {
     Ok(Login { user, password: password.map(decode).transpose()? })
 }
 
-fn server(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
-    Ok((Place::Server { host: host(hosts, PORT)?, tls }, database(path)?))
+fn server(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
+    Ok((Place::Server(host(hosts, PORT)?), database(path)?))
 }
 
 fn socket(host: &str, path: &str) -> Parsed<(Place, u32)> {
@@ -159,7 +168,7 @@ fn socket(host: &str, path: &str) -> Parsed<(Place, u32)> {
     Ok((Place::Socket(format!("/{}", decode(path)?).into()), 0))
 }
 
-fn sentinel(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
+fn sentinel(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
     let (service, path) = path.split_once('/').unwrap_or((path, ""));
     if service.is_empty() {
         return refuse(
@@ -168,14 +177,14 @@ fn sentinel(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
     }
     let service = decode(service)?;
     let (sentinels, login) = (self::hosts(hosts, SENTINEL_PORT)?, Login::default());
-    Ok((Place::Sentinel { sentinels, service, login, tls }, database(path)?))
+    Ok((Place::Sentinel { sentinels, service, login }, database(path)?))
 }
 
-fn cluster(hosts: &str, path: &str, tls: bool) -> Parsed<(Place, u32)> {
+fn cluster(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
     if database(path)? != 0 {
         return refuse("a Cluster has database 0 only");
     }
-    Ok((Place::Cluster { seeds: self::hosts(hosts, PORT)?, tls }, 0))
+    Ok((Place::Cluster(self::hosts(hosts, PORT)?), 0))
 }
 
 fn database(path: &str) -> Parsed<u32> {
@@ -191,7 +200,7 @@ fn hosts(text: &str, port: u16) -> Parsed<Vec<Host>> {
     text.split(',').map(|text| host(text, port)).collect()
 }
 
-/// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+/// Parses `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
 fn host(text: &str, default_port: u16) -> Parsed<Host> {
     let (name, rest) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(Some((name, rest))) => (name, rest),
@@ -211,27 +220,20 @@ fn host(text: &str, default_port: u16) -> Parsed<Host> {
     }
 }
 
+/// Decodes percent-encoded UTF-8. The crate copies a `%` without two digits as it is; a URL with
+/// one is refused, since its writer most likely forgot to encode a password.
 fn decode(text: &str) -> Parsed<String> {
-    let wrong =
-        || refuse("% and two hexadecimal digits stand for a byte of UTF-8; write %25 for a %");
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
-            return wrong();
-        };
-        bytes.push(byte);
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    let is_byte = |part: &str| {
+        part.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    match percent_decode_str(text).decode_utf8() {
+        Ok(decoded) if text.split('%').skip(1).all(is_byte) => Ok(decoded.into_owned()),
+        _ => refuse("% must be followed by two hexadecimal digits of UTF-8; write %25 for a %"),
     }
-    String::from_utf8(bytes).or_else(|_| wrong())
 }
 
-/// The inverse of [`decode`], for what would be read as another part of the URL.
 fn encode(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encoded = |byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") };
-    text.bytes().map(encoded).collect()
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 impl fmt::Display for Host {
@@ -249,21 +251,19 @@ impl fmt::Display for Login {
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, login, database, prefix } = self;
-        let s = |tls: &bool| if *tls { "s" } else { "" };
+        let Self { place, tls, login, database, prefix } = self;
+        let redis = if *tls { "rediss" } else { "redis" };
         match place {
-            Place::Server { host, tls } => write!(f, "redis{}://{login}{host}", s(tls))?,
+            Place::Server(host) => write!(f, "{redis}://{login}{host}")?,
             Place::Socket(path) => {
                 let path: Vec<_> = path.to_string_lossy().split('/').map(encode).collect();
-                write!(f, "redis+unix://{login}{}", path.join("/"))?;
+                write!(f, "{redis}+unix://{login}{}", path.join("/"))?;
             }
-            Place::Sentinel { sentinels, service, tls, .. } => {
-                let (sentinels, service) = (Listed(sentinels), encode(service));
-                write!(f, "redis{}-sentinel://{login}{sentinels}/{service}", s(tls))?;
+            Place::Sentinel { sentinels, service, .. } => {
+                let (sentinels, service) = (join(sentinels), encode(service));
+                write!(f, "{redis}-sentinel://{login}{sentinels}/{service}")?;
             }
-            Place::Cluster { seeds, tls } => {
-                write!(f, "redis{}-cluster://{login}{}", s(tls), Listed(seeds))?;
-            }
+            Place::Cluster(seeds) => write!(f, "{redis}-cluster://{login}{}", join(seeds))?,
         }
         let mut options = Vec::new();
         match (place, database) {
@@ -285,13 +285,8 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-struct Listed<'a>(&'a [Host]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts: Vec<_> = self.0.iter().map(Host::to_string).collect();
-        f.write_str(&hosts.join(","))
-    }
+fn join(hosts: &[Host]) -> String {
+    hosts.iter().map(Host::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -317,7 +312,7 @@ mod tests {
     )]
     #[case("redis-cluster://a:1,b:2", "redis-cluster://a:1,b:2")]
     #[case("redis-cluster://u:p@a:1/0", "redis-cluster://u@a:1")]
-    fn reads_and_writes(#[case] text: &str, #[case] written: &str) {
+    fn a_url_is_parsed_and_displayed(#[case] text: &str, #[case] written: &str) {
         let url: RedisUrl = text.parse().unwrap();
         assert_eq!(url.to_string(), written);
         let again: RedisUrl = written.parse().unwrap();
@@ -332,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn sentinels_have_a_login_of_their_own() {
+    fn the_sentinels_login_is_an_option() {
         let text = "redis-sentinel://u:p@a/main?sentinel_username=w%40&sentinel_password=q=%26";
         let url: RedisUrl = text.parse().unwrap();
         let Place::Sentinel { login, .. } = url.place else { panic!("{text}") };
@@ -348,14 +343,14 @@ mod tests {
     #[case("redis://h:x", "port is a number")]
     #[case("redis://h/x", "database is a number")]
     #[case("redis://h?db=2", "follows the host")]
-    #[case("redis://h?colour=red", "options are prefix")]
+    #[case("redis://h?color=red", "options are prefix")]
     #[case("redis://h?sentinel_password=x", "for Sentinels")]
     #[case("redis://%zz@h", "%25")]
     #[case("redis://[::1", "ends with ]")]
     #[case("redis+unix://h/r.sock", "absolute path")]
     #[case("redis-sentinel://a:1", "service's name")]
     #[case("redis-cluster://a:1/3", "database 0 only")]
-    fn refuses(#[case] text: &str, #[case] reason: &str) {
+    fn a_malformed_url_is_refused(#[case] text: &str, #[case] reason: &str) {
         let error = text.parse::<RedisUrl>().unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
@@ -370,7 +365,7 @@ mod tests {
     #[case("redis-sentinel://h/main?sentinel_password=x&hunter2")]
     #[case("redis-sentinel://h/main?sentinel_password=hunter2%")]
     #[case("redis://h?sentinel_password=hunter2")]
-    fn no_password_is_ever_shown(#[case] text: &str) {
+    fn a_password_is_never_displayed(#[case] text: &str) {
         let shown = match text.parse::<RedisUrl>() {
             Ok(url) => format!("{url} {url:?}"),
             Err(error) => format!("{error} {error:?}"),

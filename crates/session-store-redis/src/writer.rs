@@ -1,18 +1,20 @@
-//! Writers: what makes it harmless to send a change again.
+//! Writers: the tokens that make it harmless to send a change again.
 //!
-//! A writer has a random token and counts its changes. A change carries both, and the script that does it
-//! remembers the writer's last one with its reply, in the same slot and the same step: should the change
-//! arrive again, it is answered from there and not done again. A writer therefore has one change at a time
-//! under way, and begins the next only when it knows the outcome of the last.
+//! A writer has a random token and numbers its changes. Each change carries both. The script that
+//! executes a change records the writer's last number and reply, in the same slot and the same
+//! atomic step. If the same change arrives again, the script returns the recorded reply and changes
+//! nothing. The record holds one change, so a writer has one change in flight, and starts the next
+//! only when the outcome of the last is known.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-/// How long a bucket remembers a writer after its last change there. Nothing is sent again that late, and
-/// no copy that was under way can be.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+/// How long a slot records a writer after the writer's last change there. It is longer than the
+/// longest retry time plus timeouts, so no copy of a change can arrive after its record has
+/// expired.
+pub(crate) const RECORDED: Duration = Duration::from_secs(15 * 60);
 
 /// One writer, used by one thread at a time.
 pub(crate) struct Writer {
@@ -25,14 +27,14 @@ impl Writer {
         Self { token: Uuid::new_v4().simple().to_string(), sequence: 0 }
     }
 
-    /// The number of a new change.
+    /// Returns the number of the next change.
     pub(crate) fn next(&mut self) -> String {
         self.sequence += 1;
         self.sequence.to_string()
     }
 }
 
-/// The writers that have nothing under way; there are as many as there ever were changes at once.
+/// The idle writers of a handle. There are as many as there were concurrent changes at most.
 #[derive(Default)]
 pub(crate) struct Writers(Mutex<Vec<Writer>>);
 
@@ -41,8 +43,10 @@ impl Writers {
         self.lock().pop().unwrap_or_else(Writer::new)
     }
 
-    /// Only for a writer that knows the outcome of its last change; any other is dropped, and with it the
-    /// last reason to send a change of its again.
+    /// Returns a writer whose last change has a known outcome.
+    ///
+    /// Any other writer must be dropped. A new change under its token would overwrite the record
+    /// that a late copy of the last change needs, or be mistaken for that change.
     pub(crate) fn put_back(&self, writer: Writer) {
         self.lock().push(writer);
     }

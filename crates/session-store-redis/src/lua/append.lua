@@ -1,7 +1,9 @@
--- Appends to a log, or replaces it; creates it if that is allowed.
--- KEYS: writer, log, entries, segments, sessions, staging where there are entries, never where it replaces
--- ARGV: sequence, sent before, remember for, session, segment, stamp, 'append' or 'replace',
---       expected head or '', least time of creation or '' (must exist), entries staged, entries...
+-- Appends to a log or replaces it. Creates the log if that is allowed.
+-- KEYS: writer, log, entries, segments, sessions, staging if entries are staged, never if it
+--       replaces
+-- ARGV: sequence, is repeat, keep record for, session, segment, stamp, 'append' or 'replace',
+--       expected head or '', earliest creation time or '' (the log must exist), number of staged
+--       entries, entries...
 local FIRST = 11
 local head, count = head_of(KEYS[2], KEYS[3])
 local exists, replace, staged = head ~= 'none', ARGV[7] == 'replace', tonumber(ARGV[10])
@@ -17,9 +19,11 @@ if replace or not exists then
 end
 if staged > 0 and count == 0 then
   redis.call('RENAME', KEYS[6], KEYS[3])
+  -- The staging list expires. The log must not.
   redis.call('PERSIST', KEYS[3])
 else
-  -- Few at a time, by the size that they had so far, since Lua holds them meanwhile.
+  -- Lua holds the entries of a batch in memory. So a batch has about 1 MB, by the mean size of the
+  -- entries so far.
   local moved, bytes, batch = 0, 0, 1
   while moved < staged do
     local entries = redis.call('LPOP', KEYS[6], batch)
@@ -29,7 +33,7 @@ else
     batch = math.max(1, math.min(500, math.floor(1000000 * moved / bytes)))
   end
 end
--- Lua's stack takes some 8,000 values at once.
+-- Lua's stack holds about 8,000 values, so a call has at most 1,000 of them.
 for first = FIRST, #ARGV, 1000 do
   redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end

@@ -1,6 +1,6 @@
--- Begins a list that is no log yet, and vanishes unless it becomes one in time.
+-- Starts a list of staged entries, which expires unless a log takes it.
 -- KEYS: staging
--- ARGV: milliseconds to live, entry
+-- ARGV: lifetime in milliseconds, entry
 redis.call('RPUSH', KEYS[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1

@@ -1,8 +1,10 @@
--- Deletes segments of a session with their traces; where it is to be the whole session, all or none.
+-- Deletes segments of a session with their traces. A whole session is deleted or nothing of it.
 -- KEYS: writer, sessions, segments, traces, then log, entries and trace of each segment, never
--- ARGV: sequence, sent before, remember for, session, 'whole' or '', segments...
+-- ARGV: sequence, is repeat, keep record for, session, 'whole' or '', segments...
 local FIRST = 6
 if ARGV[5] == 'whole' then
+  -- A script may only use keys that it declares. So a segment that the call does not name cannot be
+  -- deleted, and the caller must list the segments again.
   local named = {}
   for i = FIRST, #ARGV do named[ARGV[i]] = true end
   for index = 3, 4 do

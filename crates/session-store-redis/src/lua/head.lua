@@ -1,13 +1,15 @@
--- The head of a log: 'none', or its count of entries an at sign and the stamp of its last change. Beside it the
--- count and the epoch.
+-- The head of a log: "none", or the number of entries, an at sign, and the stamp of the last
+-- change.
 --
--- A log is two keys, of which one can be lost: evicted, deleted by hand, or left on another node by the move of
--- a slot that was cut short. What is left must not pass for a log, or be written over by a new one. An empty
--- log has no list of entries, so its epoch tells that it is empty: only then it is the stamp.
+-- A log has two keys, and one of them can be lost: evicted, deleted by another program, or left on
+-- another node when the move of a slot was interrupted. The remaining key must not be taken for a
+-- log, and must not be overwritten by a new log. An empty log has no list of entries, since Redis
+-- does not store empty lists. So its epoch marks it as empty: only then epoch and stamp are equal.
 local function epoch_of(stamp, count)
   return count > 0 and stamp .. '+' or stamp
 end
 
+-- Returns the head, the number of entries and the epoch.
 local function head_of(log, entries)
   local stamp, epoch = unpack(redis.call('HMGET', log, 'stamp', 'epoch'))
   local count = redis.call('LLEN', entries)

@@ -1,5 +1,5 @@
--- Adds to a reply the entries of a list from a position on, about as many as there are bytes for, at least
--- one.
+-- Adds to a reply the entries of a list from a position on: about as many as fit in max_bytes, at
+-- least one.
 local function add_page(reply, key, start, max_bytes)
   local bytes, entries, batch = 0, 0, 1
   repeat
@@ -10,7 +10,8 @@ local function add_page(reply, key, start, max_bytes)
     end
     entries = entries + #found
     local ended = #found < batch
-    -- Of the size that the entries had so far; few at once, since the next ones may be large.
+    -- The next batch is estimated from the mean size so far. It is small, since the next entries
+    -- may be much larger.
     batch = math.max(1, math.min(64, math.floor((max_bytes - bytes) * entries / math.max(bytes, 1))))
   until ended or bytes >= max_bytes
   return reply

@@ -1,6 +1,6 @@
--- A part of a log: its head, its epoch, entries...
+-- Reads a part of a log: head, epoch, entries...
 -- KEYS: log, entries
--- ARGV: start, most bytes
+-- ARGV: start, max bytes
 local head, _, epoch = head_of(KEYS[1], KEYS[2])
 if head == 'none' then return {} end
 return add_page({ head, epoch }, KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2]))

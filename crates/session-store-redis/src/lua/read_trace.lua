@@ -1,4 +1,4 @@
--- A part of a trace.
+-- Reads a part of a trace.
 -- KEYS: trace
--- ARGV: start, most bytes
+-- ARGV: start, max bytes
 return add_page({}, KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))

@@ -1,6 +1,6 @@
--- Adds to a list that is no log yet, and vanishes unless it becomes one or part of one in time.
+-- Adds to a list of staged entries, which expires unless a log takes them.
 -- KEYS: writer, staging
--- ARGV: sequence, sent before, remember for, milliseconds to live, entries...
+-- ARGV: sequence, is repeat, keep record for, lifetime in milliseconds, entries...
 for first = 5, #ARGV, 1000 do
   redis.call('RPUSH', KEYS[2], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end

@@ -1,6 +1,6 @@
--- Cuts a log.
+-- Truncates a log.
 -- KEYS: writer, log, entries, never
--- ARGV: sequence, sent before, remember for, stamp, expected head or '', entries to keep
+-- ARGV: sequence, is repeat, keep record for, stamp, expected head or '', number of entries to keep
 local head, count = head_of(KEYS[2], KEYS[3])
 local kept = tonumber(ARGV[6])
 

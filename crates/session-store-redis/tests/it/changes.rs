@@ -1,5 +1,8 @@
-//! Large changes in trouble: batches that are staged, logs that are replaced and cut. Each is there whole or
-//! not at all (A7, C2, T6), and nothing that was acknowledged is undone but by a takeover, in order.
+//! Large changes during faults: staged batches, replaced logs and truncated logs.
+//!
+//! Each change is stored as a whole or not at all ([A7](session_store_core::contract#a7),
+//! [C2](session_store_core::contract#c2), [T6](session_store_core::contract#t6)). Only a failover
+//! may undo acknowledged changes, the latest first.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,7 +15,7 @@ use crate::failover::open;
 use crate::load::{Progress, RaiseAtEnd, amount};
 
 #[test]
-fn connections_that_are_killed_break_no_large_change() {
+fn killed_connections_leave_large_changes_whole() {
     let server = RedisServer::start_in_memory(&[]);
     let store = open(&server.url());
     let kills = amount("KILLS", 100);
@@ -30,7 +33,7 @@ fn connections_that_are_killed_break_no_large_change() {
 }
 
 #[test]
-fn crashes_break_no_large_change() {
+fn crashes_leave_large_changes_whole() {
     let mut server = RedisServer::start_durable(&[]);
     let store = open(&server.url());
     let crashes = amount("CRASHES", 4);
@@ -46,7 +49,7 @@ fn crashes_break_no_large_change() {
 }
 
 #[test]
-fn slots_that_move_break_no_large_change() {
+fn moving_slots_leave_large_changes_whole() {
     let cluster = RedisCluster::start_in_memory();
     let store = open(&cluster.url());
     let rounds = amount("ROUNDS", 3);
@@ -62,22 +65,22 @@ fn slots_that_move_break_no_large_change() {
 }
 
 #[test]
-fn takeovers_break_no_large_change() {
+fn failovers_leave_large_changes_whole() {
     let mut cluster = RedisCluster::start_replicated(&[]);
     let store = open(&cluster.url());
-    let takeovers = amount("TAKEOVERS", 2);
+    let failovers = amount("FAILOVERS", 2);
     change_during(&store, |progress| {
-        for takeover in 0..takeovers {
+        for failover in 0..failovers {
             progress.wait_for_more(3);
-            cluster.fail_over_killed_master(takeover % 3);
+            cluster.fail_over_killed_master(failover % 3);
         }
         progress.wait_for_more(3);
     });
 }
 
-/// Lets 4 writers change a log each while `trouble` goes on, and returns how many changes were undone after
-/// they had been acknowledged, or refused.
-fn change_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) -> usize {
+/// Runs 4 writers that change a log each while `fault` runs. Returns how many acknowledged changes
+/// were undone, and how many changes failed.
+fn change_during(store: &RedisStore, fault: impl FnOnce(&Progress)) -> usize {
     let (progress, over) = (Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         let over = &over;
@@ -90,10 +93,10 @@ fn change_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) -> usize {
             })
         });
         let writers: Vec<_> = writers.collect();
-        trouble(&progress);
+        fault(&progress);
         drop(raised);
         let lost = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
-        println!("changes of each writer: {:?}, {lost} undone or refused", progress.0);
+        println!("changes of each writer: {:?}, {lost} undone or failed", progress.0);
         lost
     })
 }
@@ -103,10 +106,10 @@ struct Log<'a> {
     store: &'a RedisStore,
     session: SessionId,
     segment: SegmentId,
-    /// All that it held so far, of what was not undone.
+    /// The contents after each change that was not undone.
     states: Vec<Vec<LogEntry>>,
     head: Option<Head>,
-    /// How many changes were undone or refused.
+    /// The number of changes that were undone or failed.
     lost: usize,
 }
 
@@ -126,20 +129,20 @@ impl<'a> Log<'a> {
                 Ok(state) => {
                     self.states.push(state);
                     acknowledged.fetch_add(1, Ordering::SeqCst);
-                    self.look();
+                    self.check();
                 }
                 Err(error) => {
                     assert!(error.is_conflict() || error.is_transient(), "{error:?}");
-                    // What was staged for it can be lost in a takeover too.
+                    // A failover can also lose the entries that were staged for the change.
                     self.lost += usize::from(error.is_transient());
-                    self.look();
-                    assert!(self.lost > lost, "{error:?}, although nothing is lost");
+                    self.check();
+                    assert!(self.lost > lost, "the change failed, but nothing is lost: {error:?}");
                 }
             }
         }
     }
 
-    /// Makes a change, and returns what the log should hold then.
+    /// Makes a change, and returns the expected contents of the log.
     fn change(&self, n: usize) -> Result<Vec<LogEntry>, StoreError> {
         let Self { store, session, segment, .. } = *self;
         let last = self.states.last().expect("there is a first state");
@@ -161,8 +164,8 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Reads the log, which must be as the last change left it, or an earlier one.
-    fn look(&mut self) {
+    /// Reads the log, which must have the contents after the last change or after an earlier one.
+    fn check(&mut self) {
         let found = match self.store.read_page(self.session, self.segment, 0, usize::MAX) {
             Ok(page) => {
                 self.head = Some(page.head);
@@ -175,7 +178,9 @@ impl<'a> Log<'a> {
             }
         };
         let known = self.states.iter().rposition(|state| *state == found);
-        let Some(known) = known else { panic!("{} entries that never were", found.len()) };
+        let Some(known) = known else {
+            panic!("{} entries that no change has written", found.len())
+        };
         self.lost += self.states.len() - 1 - known;
         self.states.truncate(known + 1);
     }

@@ -1,4 +1,4 @@
-//! Every check of the conformance kit, over one server and over a Cluster.
+//! The conformance kit on one server and on a Cluster.
 
 use std::io;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use session_store_redis::{RedisOptions, RedisStore};
 use test_servers::{RedisCluster, RedisServer};
 use uuid::Uuid;
 
-/// A storage: a prefix that nobody else has, on servers that the tests of this process share.
+/// A storage: a unique prefix on servers that the tests of this process share.
 struct Prefixed {
     url: String,
     prefix: String,
@@ -19,12 +19,10 @@ struct Prefixed {
 
 impl Prefixed {
     fn options(&self, prefix: &str) -> RedisOptions {
-        let mut options = RedisOptions::new();
-        options.prefix(prefix);
-        options
+        RedisOptions::new().prefix(prefix)
     }
 
-    /// Does one thing behind the store's back, and says how it ended.
+    /// Sends a command to the servers directly, without a store.
     fn change<T: FromRedisValue>(&self, command: &Cmd) -> io::Result<T> {
         let value = (self.command)(command).map_err(io::Error::other)?;
         redis::from_redis_value(value).map_err(io::Error::other)
@@ -52,7 +50,7 @@ impl Storage for Prefixed {
         bytes: &[u8],
     ) -> Option<io::Result<()>> {
         let (store, end) = (&self.prefix, format!(":entries:{session_id}:{segment_id}"));
-        // The bucket is the store's own affair: the key is found by its end.
+        // The bucket is an internal detail of the store, so try all of them.
         let keys = (0..=255).map(|bucket| format!("{store}:{{{bucket:02x}}}{end}"));
         for key in keys {
             let exists = self.change::<bool>(redis::cmd("EXISTS").arg(&key));

@@ -1,5 +1,7 @@
-//! A master is lost, and what it had acknowledged may be lost with it: a writer is told, and nothing is
-//! there twice or with a gap. A master that hands over loses nothing.
+//! Failovers: a replica takes over from a lost master, or a master hands over to its replica.
+//!
+//! A lost master may take acknowledged entries with it. A writer then gets a conflict, and no entry
+//! is stored twice or after a gap. A master that hands over loses nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -14,49 +16,49 @@ use test_servers::{RedisCluster, RedisServer, SentinelGroup};
 use crate::load::{self, Progress, RaiseAtEnd, WRITERS, amount};
 
 pub(crate) fn open(url: &str) -> RedisStore {
-    let mut options = RedisOptions::new();
-    options.response_timeout(Duration::from_millis(300)).retry_for(Duration::from_secs(60));
-    options.create(true).open(url).unwrap()
+    let options = RedisOptions::new().response_timeout(Duration::from_millis(300));
+    options.retry_for(Duration::from_secs(60)).create(true).open(url).unwrap()
 }
 
 fn entry(writer: usize, n: usize) -> LogEntry {
     LogEntry::from_json(format!(r#"{{"writer":{writer},"n":{n}}}"#)).unwrap()
 }
 
-/// A log of one entry, and its head.
+/// A log with one entry, and the head after it.
 struct Log<'a> {
     store: &'a RedisStore,
     session: SessionId,
     segment: SegmentId,
-    kept: Head,
+    first: Head,
 }
 
 impl<'a> Log<'a> {
     fn begin(store: &'a RedisStore) -> Self {
         let (session, segment) = (SessionId::new(), SegmentId::new());
-        let kept = store.append_if(session, segment, None, &[entry(0, 0)]).unwrap();
-        Self { store, session, segment, kept }
+        let first = store.append_if(session, segment, None, &[entry(0, 0)]).unwrap();
+        Self { store, session, segment, first }
     }
 
-    /// Has one more entry acknowledged by the master, and lost with it.
+    /// Appends an entry that only the master has, kills the master, and checks that the writer
+    /// notices.
     fn lose_an_entry(&self, master: &mut RedisServer, replica: &RedisServer) {
-        let Self { store, session, segment, kept } = *self;
+        let Self { store, session, segment, first } = *self;
         wait_until("the replica to be in step", || replica.is_in_step_with(master));
         replica.pause();
         let mut cut = redis::cmd("CLIENT");
         cut.arg(&["KILL", "TYPE", "replica"]);
         assert_eq!(cut.query::<i64>(&mut master.connection()).unwrap(), 1);
-        let lost = store.append_if(session, segment, Some(kept), &[entry(0, 1)]).unwrap();
+        let lost = store.append_if(session, segment, Some(first), &[entry(0, 1)]).unwrap();
         master.kill();
         replica.resume();
 
         let append = |head| store.append_if(session, segment, Some(head), &[entry(0, 2)]);
         let error = append(lost).unwrap_err();
         assert!(error.is_conflict(), "{error:?}");
-        assert_eq!(store.head(session, segment).unwrap(), Some(kept));
+        assert_eq!(store.head(session, segment).unwrap(), Some(first));
         assert_eq!(store.read_all(session, segment).unwrap(), [entry(0, 0)]);
 
-        // As many entries as before the loss, but not the same: still a conflict.
+        // The log has the same number of entries again, but another last entry.
         store.append(session, segment, &entry(1, 0)).unwrap();
         let error = append(lost).unwrap_err();
         assert!(error.is_conflict(), "{error:?}");
@@ -64,14 +66,14 @@ impl<'a> Log<'a> {
 }
 
 #[test]
-fn a_writer_whose_entries_were_lost_gets_a_conflict() {
+fn a_writer_gets_a_conflict_after_sentinels_lost_its_entry() {
     let mut group = SentinelGroup::start();
     let store = open(&group.url());
     Log::begin(&store).lose_an_entry(&mut group.master, &group.replica);
 }
 
 #[test]
-fn a_writer_whose_entries_a_cluster_lost_gets_a_conflict() {
+fn a_writer_gets_a_conflict_after_a_cluster_lost_its_entry() {
     let mut cluster = RedisCluster::start_replicated(&[]);
     let store = open(&cluster.url());
     let log = Log::begin(&store);
@@ -80,7 +82,7 @@ fn a_writer_whose_entries_a_cluster_lost_gets_a_conflict() {
 }
 
 #[test]
-fn a_failover_under_writers_leaves_no_gap_and_nothing_twice() {
+fn a_sentinel_failover_leaves_no_gap_and_no_duplicate() {
     let mut group = SentinelGroup::start();
     let store = open(&group.url());
     write_during(&store, |progress| {
@@ -94,26 +96,26 @@ fn a_failover_under_writers_leaves_no_gap_and_nothing_twice() {
 #[rstest]
 #[case::killed(RedisCluster::fail_over_killed_master)]
 #[case::stalled(RedisCluster::fail_over_paused_master)]
-fn takeovers_in_a_cluster_leave_no_gap_and_nothing_twice(
-    #[case] trouble: fn(&mut RedisCluster, usize),
+fn cluster_failovers_leave_no_gap_and_no_duplicate(
+    #[case] fail_over: fn(&mut RedisCluster, usize),
 ) {
     let mut cluster = RedisCluster::start_replicated(&[]);
     let store = open(&cluster.url());
-    let takeovers = amount("TAKEOVERS", 2);
+    let failovers = amount("FAILOVERS", 2);
     write_during(&store, |progress| {
-        for takeover in 0..takeovers {
+        for failover in 0..failovers {
             progress.wait_for_more(50);
-            trouble(&mut cluster, takeover % 3);
+            fail_over(&mut cluster, failover % 3);
         }
         progress.wait_for_more(50);
     });
 }
 
 #[test]
-fn masters_that_hand_over_while_slots_move_lose_and_repeat_nothing() {
-    // Only who is asked to takes over, however slow this machine is.
-    let patient = ["--cluster-replica-no-failover", "yes", "--cluster-node-timeout", "5000"];
-    let mut cluster = RedisCluster::start_replicated(&patient);
+fn handovers_while_slots_move_lose_and_repeat_nothing() {
+    // On a slow machine a replica could take over by itself.
+    let options = ["--cluster-replica-no-failover", "yes", "--cluster-node-timeout", "5000"];
+    let mut cluster = RedisCluster::start_replicated(&options);
     let store = open(&cluster.url());
     let handovers = amount("HANDOVERS", 3);
     let mut moves = 0;
@@ -132,8 +134,8 @@ fn masters_that_hand_over_while_slots_move_lose_and_repeat_nothing() {
     assert!(count.acknowledged > WRITERS, "{count:?}");
 }
 
-/// Lets 4 writers append, each to a log of its own, while `trouble` goes on.
-fn write_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) {
+/// Runs 4 writers that append to a log each while `fault` runs.
+fn write_during(store: &RedisStore, fault: impl FnOnce(&Progress)) {
     let (progress, over) = (Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         let over = &over;
@@ -142,7 +144,7 @@ fn write_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) {
         let writers: Vec<_> = writers
             .map(|(writer, count)| scope.spawn(move || write_until(over, store, writer, count)))
             .collect();
-        trouble(&progress);
+        fault(&progress);
         drop(raised);
         let written: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         println!("entries and conflicts of each writer: {written:?}");
@@ -155,8 +157,8 @@ fn write_during(store: &RedisStore, trouble: impl FnOnce(&Progress)) {
     assert_eq!(store.rebuild_lookups().unwrap(), 0);
 }
 
-/// Appends where nobody else does. A conflict can only mean that entries were lost: those that are left
-/// must be the first ones, in order.
+/// Appends to a log of its own. A conflict then means that entries were lost. The remaining entries
+/// must be a prefix of those that were acknowledged.
 fn write_until(
     over: &AtomicBool,
     store: &RedisStore,

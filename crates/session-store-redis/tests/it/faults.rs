@@ -1,5 +1,5 @@
-//! Connections that are killed, servers that stall, servers that crash: 8 writers lose nothing, and nothing
-//! is there twice.
+//! Faults under 8 writers: killed connections, paused servers, crashed servers. Nothing is lost or
+//! stored twice.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use test_servers::{RedisCluster, RedisServer};
 
 use crate::load::{WRITERS, amount, write_during};
 
-/// The servers of a test: one, or a Cluster.
+/// The servers of a test.
 enum Servers {
     One(RedisServer),
     Cluster(RedisCluster),
@@ -44,9 +44,8 @@ impl Servers {
             Self::One(server) => server.url(),
             Self::Cluster(cluster) => cluster.url(),
         };
-        let mut options = RedisOptions::new();
-        options.response_timeout(Duration::from_millis(300)).retry_for(Duration::from_secs(20));
-        options.create(true).open(&url).unwrap()
+        let options = RedisOptions::new().response_timeout(Duration::from_millis(300));
+        options.retry_for(Duration::from_secs(20)).create(true).open(&url).unwrap()
     }
 }
 
@@ -63,7 +62,7 @@ fn killed_connections_lose_and_repeat_nothing(#[case] mut servers: Servers) {
             for connection in &mut connections {
                 killed += kill_all(connection).unwrap();
             }
-            // Some commands must get through, or nothing is ever acknowledged.
+            // Without a pause no command would ever get a reply.
             thread::sleep(Duration::from_millis(2));
         }
     });
@@ -73,7 +72,7 @@ fn killed_connections_lose_and_repeat_nothing(#[case] mut servers: Servers) {
     assert!(count.acknowledged > WRITERS, "{count:?}");
 }
 
-/// Kills all connections but the one that says so.
+/// Kills all connections but the one that sends the command.
 fn kill_all(connection: &mut redis::Connection) -> RedisResult<usize> {
     redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal"]).query(connection)
 }

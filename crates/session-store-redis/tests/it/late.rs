@@ -1,4 +1,4 @@
-//! Replies that are lost, and copies of commands that arrive late: each change is done once (A6, H5).
+//! Lost replies and late copies of commands: each change is done once.
 
 use rstest::rstest;
 use session_store_core::{
@@ -7,47 +7,48 @@ use session_store_core::{
 use session_store_redis::RedisStore;
 use test_servers::{LossyProxy, RedisServer};
 
-/// A server, the network before it, a store that uses the network, and one that does not.
-struct Setting {
+/// A server, a proxy that can lose replies, a store behind the proxy, and a store with a direct
+/// connection.
+struct Setup {
     _server: RedisServer,
     proxy: LossyProxy,
-    far: RedisStore,
-    near: RedisStore,
+    behind_proxy: RedisStore,
+    direct: RedisStore,
     session: SessionId,
     segment: SegmentId,
 }
 
-/// All that there is to see.
+/// Everything that a reader sees.
 type State = (Vec<LogEntry>, Option<Head>, Vec<TraceEntry>, Vec<PodName>, Vec<SegmentId>);
 
-impl Setting {
-    /// With a segment of three entries, a trace and a pod.
+impl Setup {
+    /// Creates a segment of three entries, a trace and a pod.
     fn new() -> Self {
         let server = RedisServer::start_in_memory(&[]);
         let proxy = LossyProxy::start(&server);
-        let near = RedisStore::open_or_create(&server.url()).unwrap();
-        let far = RedisStore::open(&proxy.url()).unwrap();
+        let direct = RedisStore::open_or_create(&server.url()).unwrap();
+        let behind_proxy = RedisStore::open(&proxy.url()).unwrap();
         let (session, segment) = (SessionId::new(), SegmentId::new());
-        far.create_segment(session, segment, &entries(3)).unwrap();
-        far.append(session, segment, &entries(1)[0]).unwrap();
-        far.truncate(session, segment, 3).unwrap();
-        far.append_trace(session, segment, &trace()).unwrap();
-        far.put_pod(&name("old"), &Pod::new(session, None)).unwrap();
-        Self { _server: server, proxy, far, near, session, segment }
+        behind_proxy.create_segment(session, segment, &entries(3)).unwrap();
+        behind_proxy.append(session, segment, &entries(1)[0]).unwrap();
+        behind_proxy.truncate(session, segment, 3).unwrap();
+        behind_proxy.append_trace(session, segment, &trace()).unwrap();
+        behind_proxy.put_pod(&name("old"), &Pod::new(session, None)).unwrap();
+        Self { _server: server, proxy, behind_proxy, direct, session, segment }
     }
 
     fn head(&self) -> Option<Head> {
-        self.near.head(self.session, self.segment).unwrap()
+        self.direct.head(self.session, self.segment).unwrap()
     }
 
     fn state(&self) -> State {
-        let Self { near, session, segment, .. } = self;
+        let Self { direct, session, segment, .. } = self;
         (
-            near.read_all(*session, *segment).unwrap_or_default(),
+            direct.read_all(*session, *segment).unwrap_or_default(),
             self.head(),
-            near.read_trace_page(*session, *segment, 0, usize::MAX).unwrap().entries,
-            near.list_pods().unwrap(),
-            near.list_segments(*session).unwrap(),
+            direct.read_trace_page(*session, *segment, 0, usize::MAX).unwrap().entries,
+            direct.list_pods().unwrap(),
+            direct.list_segments(*session).unwrap(),
         )
     }
 }
@@ -81,26 +82,31 @@ enum Change {
 }
 
 impl Change {
-    /// Makes the change across the network, and expects to be told that it was made.
-    fn make(self, at: &Setting) {
-        let Setting { far, session, segment, .. } = at;
+    /// Makes the change through the proxy. The call must succeed.
+    fn make(self, at: &Setup) {
+        let Setup { behind_proxy, session, segment, .. } = at;
         let (session, segment) = (*session, *segment);
         match self {
-            Self::Append => far.append(session, segment, &entries(1)[0]).unwrap(),
-            Self::FirstAppend => far.append(session, SegmentId::new(), &entries(1)[0]).unwrap(),
-            Self::AppendAll => far.append_all(session, segment, &entries(5)).unwrap(),
-            Self::AppendStaged => far.append_all(session, segment, &entries(6000)).unwrap(),
+            Self::Append => behind_proxy.append(session, segment, &entries(1)[0]).unwrap(),
+            Self::FirstAppend => {
+                behind_proxy.append(session, SegmentId::new(), &entries(1)[0]).unwrap();
+            }
+            Self::AppendAll => behind_proxy.append_all(session, segment, &entries(5)).unwrap(),
+            Self::AppendStaged => {
+                behind_proxy.append_all(session, segment, &entries(6000)).unwrap();
+            }
             Self::AppendIf => {
-                let head = far.append_if(session, segment, at.head(), &entries(2)).unwrap();
+                let head =
+                    behind_proxy.append_if(session, segment, at.head(), &entries(2)).unwrap();
                 assert_eq!(Some(head), at.head());
             }
-            Self::Create => far.create_segment(session, segment, &entries(1)).unwrap(),
-            Self::Truncate => far.truncate(session, segment, 1).unwrap(),
-            Self::AppendTrace => far.append_trace(session, segment, &trace()).unwrap(),
-            Self::DeleteSegment => assert!(far.delete_segment(session, segment).unwrap()),
-            Self::DeleteSession => assert!(far.delete_session(session).unwrap()),
-            Self::PutPod => far.put_pod(&name("new"), &Pod::new(session, None)).unwrap(),
-            Self::DeletePod => assert!(far.delete_pod(&name("old")).unwrap()),
+            Self::Create => behind_proxy.create_segment(session, segment, &entries(1)).unwrap(),
+            Self::Truncate => behind_proxy.truncate(session, segment, 1).unwrap(),
+            Self::AppendTrace => behind_proxy.append_trace(session, segment, &trace()).unwrap(),
+            Self::DeleteSegment => assert!(behind_proxy.delete_segment(session, segment).unwrap()),
+            Self::DeleteSession => assert!(behind_proxy.delete_session(session).unwrap()),
+            Self::PutPod => behind_proxy.put_pod(&name("new"), &Pod::new(session, None)).unwrap(),
+            Self::DeletePod => assert!(behind_proxy.delete_pod(&name("old")).unwrap()),
         }
     }
 }
@@ -123,10 +129,10 @@ fn a_change_whose_reply_is_lost_is_done_once(
     )]
     change: Change,
 ) {
-    let at = Setting::new();
+    let at = Setup::new();
     let before = at.state();
     let expected = {
-        let other = Setting::new();
+        let other = Setup::new();
         change.make(&other);
         other.state()
     };
@@ -138,40 +144,40 @@ fn a_change_whose_reply_is_lost_is_done_once(
     assert_eq!((&after.0, &after.2, &after.3), (&expected.0, &expected.2, &expected.3));
     assert_eq!(after.4.len(), expected.4.len());
     at.proxy.resend_requests();
-    assert_eq!(at.state(), after, "copies that arrive late change nothing");
+    assert_eq!(at.state(), after, "a late copy has changed the store");
 }
 
 #[test]
-fn a_late_copy_does_not_undo_what_others_did_since() {
-    let at = Setting::new();
+fn a_late_copy_does_not_undo_later_changes() {
+    let at = Setup::new();
     at.proxy.lose_next_reply();
-    at.far.put_pod(&name("old"), &Pod::new(SessionId::new(), None)).unwrap();
+    at.behind_proxy.put_pod(&name("old"), &Pod::new(SessionId::new(), None)).unwrap();
     let newer = Pod::new(at.session, Some(at.segment));
-    at.near.put_pod(&name("old"), &newer).unwrap();
+    at.direct.put_pod(&name("old"), &newer).unwrap();
     at.proxy.resend_requests();
-    assert_eq!(at.near.read_pod(&name("old")).unwrap(), Some(newer));
+    assert_eq!(at.direct.read_pod(&name("old")).unwrap(), Some(newer));
 
     at.proxy.lose_next_reply();
-    at.far.append(at.session, at.segment, &entries(1)[0]).unwrap();
-    at.near.delete_session(at.session).unwrap();
+    at.behind_proxy.append(at.session, at.segment, &entries(1)[0]).unwrap();
+    at.direct.delete_session(at.session).unwrap();
     at.proxy.resend_requests();
-    assert!(at.near.list_sessions().unwrap().is_empty());
+    assert!(at.direct.list_sessions().unwrap().is_empty());
 }
 
 #[test]
-fn what_was_refused_is_not_done_later() {
-    let at = Setting::new();
+fn a_refused_change_is_not_done_by_a_late_copy() {
+    let at = Setup::new();
     let segment = SegmentId::new();
     at.proxy.lose_next_reply();
-    let error = at.far.truncate(at.session, segment, 0).unwrap_err();
+    let error = at.behind_proxy.truncate(at.session, segment, 0).unwrap_err();
     assert!(error.is_not_found(), "{error:?}");
-    at.near.create_segment(at.session, segment, &entries(2)).unwrap();
+    at.direct.create_segment(at.session, segment, &entries(2)).unwrap();
     at.proxy.resend_requests();
-    assert_eq!(at.near.read_entry_count(at.session, segment).unwrap(), 2);
+    assert_eq!(at.direct.read_entry_count(at.session, segment).unwrap(), 2);
 
     at.proxy.lose_next_reply();
-    assert!(!at.far.delete_pod(&name("new")).unwrap());
-    at.near.put_pod(&name("new"), &Pod::new(at.session, None)).unwrap();
+    assert!(!at.behind_proxy.delete_pod(&name("new")).unwrap());
+    at.direct.put_pod(&name("new"), &Pod::new(at.session, None)).unwrap();
     at.proxy.resend_requests();
-    assert!(at.near.read_pod(&name("new")).unwrap().is_some());
+    assert!(at.direct.read_pod(&name("new")).unwrap().is_some());
 }

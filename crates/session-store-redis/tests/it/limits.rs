@@ -1,5 +1,5 @@
-//! Servers that are full, busy or take little, and that have lost something: a definite error each, and
-//! nothing changed.
+//! Servers that are full, busy, or have a low limit, and logs that are partly lost. Each gives a
+//! definite error and changes nothing.
 
 use std::io::ErrorKind;
 use std::thread;
@@ -14,7 +14,7 @@ use test_servers::RedisServer;
 use crate::open::{kind, shown, works};
 
 #[test]
-fn a_full_server_is_a_definite_error_and_room_can_be_made() {
+fn a_full_server_gives_a_definite_error_and_can_be_freed() {
     let server = RedisServer::start_in_memory(&["--maxmemory", "8mb"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
@@ -46,7 +46,7 @@ fn a_full_server_is_a_definite_error_and_room_can_be_made() {
 }
 
 #[test]
-fn an_entry_that_the_server_would_not_take_is_too_large() {
+fn an_entry_over_the_limit_of_the_server_is_too_large() {
     let server = RedisServer::start_in_memory(&["--proto-max-bulk-len", "1mb"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
@@ -57,14 +57,14 @@ fn an_entry_that_the_server_would_not_take_is_too_large() {
     store.append(session, segment, &entry(limit)).unwrap();
     for size in [limit + 1, 20 * limit] {
         let error = store.append(session, segment, &entry(size)).unwrap_err();
-        let told = matches!(error, StoreError::TooLarge { limit: 1_048_576, .. });
-        assert!(told, "{error:?}");
+        let is_too_large = matches!(error, StoreError::TooLarge { limit: 1_048_576, .. });
+        assert!(is_too_large, "{error:?}");
     }
     assert_eq!(store.read_entry_count(session, segment).unwrap(), 1);
 }
 
 #[test]
-fn a_script_of_others_that_runs_too_long_is_waited_for() {
+fn a_call_waits_while_a_foreign_script_blocks_the_server() {
     let server = RedisServer::start_in_memory(&["--busy-reply-threshold", "20"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     thread::scope(|scope| {
@@ -88,7 +88,10 @@ fn a_script_of_others_that_runs_too_long_is_waited_for() {
 #[rstest]
 #[case("log")]
 #[case("entries")]
-fn a_log_of_which_a_half_is_lost_is_no_log(#[case] half: &str, #[values(1, 2)] changes: usize) {
+fn a_log_that_has_lost_a_key_is_an_error_until_it_is_deleted(
+    #[case] half: &str,
+    #[values(1, 2)] changes: usize,
+) {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());

@@ -1,5 +1,5 @@
-//! Writers under load, and the judgement of what they left: nothing lost, nothing twice, nothing out of
-//! order (A4, A6).
+//! Writers that run during a fault, and the check of their logs: nothing is lost, stored twice or
+//! out of order ([A4](session_store_core::contract#a4), [A6](session_store_core::contract#a6)).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,21 +11,21 @@ use test_deadlines::wait_until;
 
 pub(crate) const WRITERS: usize = 8;
 
-/// What a writer was told of an entry.
+/// The result of appending an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Outcome {
     Acknowledged,
     Unknown,
     Refused,
 }
 
-/// What all writers were told, writer by writer, entry by entry.
+/// The results of all writers: by writer, then by entry.
 pub(crate) struct Record {
     segments: Vec<(SessionId, SegmentId)>,
-    told: Vec<Vec<Told>>,
+    outcomes: Vec<Vec<Outcome>>,
 }
 
-/// How many numbered entries there are of each kind.
+/// The number of entries with each outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub(crate) acknowledged: usize,
@@ -34,26 +34,26 @@ pub(crate) struct Count {
 }
 
 fn entry(writer: usize, n: usize) -> LogEntry {
-    // Odd sizes, the largest beyond what one packet holds.
+    // The sizes vary, and the largest entries do not fit into one packet.
     let filling = "x".repeat(n * 37 % 3001);
     LogEntry::from_json(format!(r#"{{"writer":{writer},"n":{n},"filling":"{filling}"}}"#)).unwrap()
 }
 
-/// Lets 8 writers append, each pair of them to a segment of its own, while `trouble` goes on.
-pub(crate) fn write_during(store: &RedisStore, trouble: impl FnOnce()) -> Record {
+/// Runs 8 writers while `fault` runs. Each pair of writers appends to one segment.
+pub(crate) fn write_during(store: &RedisStore, fault: impl FnOnce()) -> Record {
     let segments: Vec<_> = (0..WRITERS / 2).map(|_| (SessionId::new(), SegmentId::new())).collect();
     let over = AtomicBool::new(false);
-    let told = thread::scope(|scope| {
+    let outcomes = thread::scope(|scope| {
         let (segments, over) = (&segments, &over);
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| scope.spawn(move || write(store, segments[writer / 2], writer, over)))
             .collect();
         let raised = RaiseAtEnd(over);
-        trouble();
+        fault();
         drop(raised);
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
-    Record { segments, told }
+    Record { segments, outcomes }
 }
 
 fn write(
@@ -61,23 +61,23 @@ fn write(
     (session, segment): (SessionId, SegmentId),
     writer: usize,
     over: &AtomicBool,
-) -> Vec<Told> {
-    let mut told = Vec::new();
+) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
     while !over.load(Ordering::SeqCst) {
-        let answer = store.append(session, segment, &entry(writer, told.len()));
-        told.push(match answer {
-            Ok(()) => Told::Acknowledged,
-            Err(error) if error.is_indeterminate() => Told::Unknown,
+        let result = store.append(session, segment, &entry(writer, outcomes.len()));
+        outcomes.push(match result {
+            Ok(()) => Outcome::Acknowledged,
+            Err(error) if error.is_indeterminate() => Outcome::Unknown,
             Err(error) => {
                 assert!(error.is_transient(), "{error:?}");
-                Told::Refused
+                Outcome::Refused
             }
         });
     }
-    told
+    outcomes
 }
 
-/// Raises its flag when dropped, so that a panic in the trouble ends the writers too.
+/// Sets its flag when dropped, so that the writers also end if the fault panics.
 pub(crate) struct RaiseAtEnd<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for RaiseAtEnd<'_> {
@@ -86,64 +86,66 @@ impl Drop for RaiseAtEnd<'_> {
     }
 }
 
-/// How many changes each of 4 writers has had acknowledged so far.
+/// The number of acknowledged changes of each of 4 writers.
 #[derive(Default)]
 pub(crate) struct Progress(pub(crate) [AtomicUsize; 4]);
 
 impl Progress {
-    /// Waits until each writer has got on by so many.
+    /// Waits until `more` changes of each writer are acknowledged.
     pub(crate) fn wait_for_more(&self, more: usize) {
         let now = || self.0.iter().map(|count| count.load(Ordering::SeqCst));
         let enough: Vec<_> = now().map(|count| count + more).collect();
-        wait_until("every writer to get on", || now().zip(&enough).all(|(count, &e)| count >= e));
+        wait_until("every writer to make progress", || {
+            now().zip(&enough).all(|(count, &e)| count >= e)
+        });
     }
 }
 
 impl Record {
-    /// Compares what is stored with what the writers were told.
+    /// Compares the logs with the results of the writers.
     pub(crate) fn check(&self, store: &RedisStore) -> Count {
         for (index, &(session, segment)) in self.segments.iter().enumerate() {
             let log = store.read_all(session, segment).unwrap();
-            let mut places = HashMap::<_, Vec<usize>>::new();
-            for (place, stored) in log.iter().enumerate() {
-                places.entry(stored.as_json()).or_default().push(place);
+            let mut positions = HashMap::<_, Vec<usize>>::new();
+            for (position, stored) in log.iter().enumerate() {
+                positions.entry(stored.as_json()).or_default().push(position);
             }
             for writer in [2 * index, 2 * index + 1] {
-                self.check_writer(writer, &places);
+                self.check_writer(writer, &positions);
             }
         }
         self.count()
     }
 
-    fn check_writer(&self, writer: usize, places: &HashMap<&str, Vec<usize>>) {
+    fn check_writer(&self, writer: usize, positions: &HashMap<&str, Vec<usize>>) {
         let mut order = Vec::new();
-        for (n, &told) in self.told[writer].iter().enumerate() {
-            let found = places.get(entry(writer, n).as_json()).map_or(&[][..], Vec::as_slice);
-            let right = match told {
-                Told::Acknowledged => found.len() == 1,
-                Told::Unknown => found.len() <= 1,
-                Told::Refused => found.is_empty(),
+        for (n, &outcome) in self.outcomes[writer].iter().enumerate() {
+            let found = positions.get(entry(writer, n).as_json()).map_or(&[][..], Vec::as_slice);
+            let right = match outcome {
+                Outcome::Acknowledged => found.len() == 1,
+                Outcome::Unknown => found.len() <= 1,
+                Outcome::Refused => found.is_empty(),
             };
-            assert!(right, "entry {n} of writer {writer}, {told:?}, is at {found:?}");
+            assert!(right, "entry {n} of writer {writer}, {outcome:?}, is at {found:?}");
             order.extend_from_slice(found);
         }
-        assert!(order.is_sorted(), "the order of writer {writer}");
+        assert!(order.is_sorted(), "the entries of writer {writer} are out of order");
     }
 
     pub(crate) fn count(&self) -> Count {
-        let of = |kind| self.told.iter().flatten().filter(|&&told| told == kind).count();
+        let of = |kind| self.outcomes.iter().flatten().filter(|&&outcome| outcome == kind).count();
         Count {
-            acknowledged: of(Told::Acknowledged),
-            unknown: of(Told::Unknown),
-            refused: of(Told::Refused),
+            acknowledged: of(Outcome::Acknowledged),
+            unknown: of(Outcome::Unknown),
+            refused: of(Outcome::Refused),
         }
     }
 }
 
-/// How much a test does of its worst: the number in an environment variable, or a little.
-pub(crate) fn amount(variable: &str, little: usize) -> usize {
+/// Returns how many faults a test causes: the number in an environment variable, or the default.
+pub(crate) fn amount(variable: &str, default: usize) -> usize {
     let amount = std::env::var(variable)
-        .map_or(little, |number| number.parse().expect("the variable holds a number"));
+        .map_or(default, |number| number.parse().expect("the variable must be a number"));
     println!("{variable}={amount}");
     amount
 }

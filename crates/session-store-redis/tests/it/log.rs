@@ -1,4 +1,4 @@
-//! Logs that are larger than what one call takes: staged batches, and reads in parts.
+//! Logs that are larger than one call: staged batches, and reads in parts.
 
 use std::io::ErrorKind;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ fn ids() -> (SessionId, SegmentId) {
     (SessionId::new(), SegmentId::new())
 }
 
-/// Entries of a kind, each of about so many bytes.
+/// Returns entries of a kind, each of about this many bytes.
 fn entries(kind: &str, count: usize, bytes: usize) -> Vec<LogEntry> {
     let filling = "x".repeat(bytes);
     let text = |n| format!(r#"{{"kind":"{kind}","n":{n},"filling":"{filling}"}}"#);
@@ -30,7 +30,7 @@ fn entries(kind: &str, count: usize, bytes: usize) -> Vec<LogEntry> {
 }
 
 #[test]
-fn batches_of_many_entries_or_bytes_are_staged_and_nothing_is_left_over() {
+fn a_large_batch_is_staged_and_leaves_nothing_behind() {
     let store = store("staged");
     let (session, segment) = ids();
     let (many, large) = (entries("many", 12_000, 0), entries("large", 9, 1_000_000));
@@ -45,14 +45,18 @@ fn batches_of_many_entries_or_bytes_are_staged_and_nothing_is_left_over() {
     store.append_if(session, segment, head, &many).unwrap_err();
     store.create_segment(session, segment, &large).unwrap();
     assert!(store.read_all(session, segment).unwrap() == large);
-    assert_eq!(keys("staged:*:staging:*"), [""; 0], "also of the batch that met a conflict");
+    assert_eq!(
+        keys("staged:*:staging:*"),
+        [""; 0],
+        "the batch of the failed append is still staged"
+    );
     let log = &keys("staged:*:entries:*")[0];
     let left: i64 = redis::cmd("PTTL").arg(log).query(&mut SERVER.connection()).unwrap();
     assert_eq!(left, -1, "a log never expires");
 }
 
 #[test]
-fn a_new_log_of_many_bytes_is_staged_at_once_and_nothing_is_left_over() {
+fn a_new_log_is_staged_by_a_list_command_and_leaves_nothing_behind() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
@@ -71,7 +75,7 @@ fn staged(server: &RedisServer) -> Vec<String> {
 }
 
 #[test]
-fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
+fn a_login_without_the_list_command_can_create_a_log() {
     let server = RedisServer::start_in_memory(&[]);
     let rules = ["reset", "on", ">secret", "~*", "+@all", "-rpushx"];
     redis::cmd("ACL")
@@ -86,17 +90,17 @@ fn who_may_not_stage_at_once_creates_a_log_all_the_same() {
     let log = entries("some", 200, 1000);
     store.create_segment(session, segment, &log).unwrap();
     assert!(store.read_all(session, segment).unwrap() == log);
-    // No more than one entry is left over, and not for long.
+    // At most one entry remains, and it expires.
     for key in staged(&server) {
         let mut raw = server.connection();
         let length: i64 = redis::cmd("LLEN").arg(&key).query(&mut raw).unwrap();
         let left: i64 = redis::cmd("PTTL").arg(&key).query(&mut raw).unwrap();
-        assert!(length == 1 && left > 0, "{length} entries live {left} ms");
+        assert!(length == 1 && left > 0, "{length} entries expire in {left} ms");
     }
 }
 
 #[test]
-fn what_was_staged_for_a_full_server_is_not_in_the_way_of_others() {
+fn entries_staged_on_a_full_server_are_freed() {
     let server = RedisServer::start_in_memory(&["--maxmemory", "24mb"]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
@@ -107,7 +111,7 @@ fn what_was_staged_for_a_full_server_is_not_in_the_way_of_others() {
 }
 
 #[test]
-fn a_long_read_meets_replacements_and_sees_one_log_or_the_other() {
+fn a_long_read_during_replacements_returns_one_whole_log() {
     let store = store("replaced");
     let (session, segment) = ids();
     let logs = [entries("old", 30, 100_000), entries("new", 40, 100_000)];
@@ -127,7 +131,7 @@ fn a_long_read_meets_replacements_and_sees_one_log_or_the_other() {
 }
 
 #[test]
-fn a_long_read_meets_appends_and_is_of_the_moment_of_its_head() {
+fn a_long_read_during_appends_returns_the_log_of_its_head() {
     let store = store("appended");
     let (session, segment) = ids();
     let log = entries("some", 30, 100_000);
@@ -146,11 +150,11 @@ fn a_long_read_meets_appends_and_is_of_the_moment_of_its_head() {
 }
 
 #[test]
-fn a_read_never_asks_for_much_at_once() {
+fn a_read_takes_little_memory_of_the_server() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
-    // What came first says nothing about the sizes of what follows.
+    // The mean size of the first entries is a bad estimate for those that follow.
     let log = [entries("small", 30_000, 0), entries("large", 1500, 40_000)].concat();
     store.create_segment(session, segment, &log).unwrap();
     let memory = |what: &str| -> u64 {
@@ -161,7 +165,7 @@ fn a_read_never_asks_for_much_at_once() {
     let before = memory("used_memory");
     assert!(store.read_all(session, segment).unwrap() == log);
     let taken = memory("used_memory_peak") - before;
-    println!("a reply took {} MiB of the server's memory", taken >> 20);
+    println!("the read took {} MiB of the server's memory", taken >> 20);
     assert!(taken < 32 << 20, "{taken}");
 }
 
@@ -178,7 +182,7 @@ fn a_long_trace_is_read_in_parts() {
 }
 
 #[test]
-fn an_append_to_a_known_segment_is_one_command() {
+fn an_append_to_an_existing_segment_is_one_command() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
@@ -189,11 +193,11 @@ fn an_append_to_a_known_segment_is_one_command() {
     for _ in 0..10 {
         store.append(session, segment, entry).unwrap();
     }
-    // The question itself is counted by the next one.
+    // The first INFO is counted too, since a server counts a command after its reply.
     assert_eq!(calls(&server, &COUNTED) - before, 10 + 1);
 }
 
-/// How often clients have called these commands.
+/// Returns how often clients have called these commands.
 fn calls(server: &RedisServer, names: &[&str]) -> u64 {
     let info: String =
         redis::cmd("INFO").arg("commandstats").query(&mut server.connection()).unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the Redis backend on real servers, which they start themselves and stop again.
+//! Tests of the Redis backend on real servers, which the tests start and stop.
 
 mod changes;
 mod conformance;

@@ -1,4 +1,4 @@
-//! Opening: what is told of a server that is not there, not ours, or not safe; logins, sockets, TLS.
+//! Opening a store: unreachable, foreign and unsafe servers; logins and sockets; lookups.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) fn kind(error: &StoreError) -> Option<ErrorKind> {
     }
 }
 
-/// All that a person or a log may see of an error.
+/// Returns every text of an error that a person or a log may see.
 pub(crate) fn shown(error: &StoreError) -> String {
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
     causes.map(|cause| format!("{cause} {cause:?}\n")).collect()
@@ -32,7 +32,7 @@ pub(crate) fn shown(error: &StoreError) -> String {
 #[case("redis")]
 #[case("redis-cluster")]
 #[case("redis-sentinel")]
-fn a_server_that_is_not_there_is_named(#[case] scheme: &str) {
+fn the_error_names_an_unreachable_server(#[case] scheme: &str) {
     let port = free_port();
     let url = format!("{scheme}://user:hunter2@127.0.0.1:{port}/main");
     let url = if scheme == "redis-sentinel" { url } else { url.replace("/main", "") };
@@ -43,7 +43,7 @@ fn a_server_that_is_not_there_is_named(#[case] scheme: &str) {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_not_created() {
+fn opening_to_read_does_not_create_a_store() {
     let server = RedisServer::start_in_memory(&[]);
     let error = RedisStore::open(&server.url()).unwrap_err();
     assert_eq!(kind(&error), Some(ErrorKind::NotFound), "{error:?}");
@@ -55,15 +55,15 @@ fn a_store_that_is_not_there_is_not_created() {
 }
 
 #[test]
-fn what_is_no_store_is_refused() {
+fn a_foreign_or_newer_format_is_refused() {
     let server = RedisServer::start_in_memory(&[]);
     let set = |version: &str| {
         let mut set = redis::cmd("SET");
         let key = "session-store:{format}:version";
         set.arg((key, version)).exec(&mut server.connection()).unwrap();
     };
-    for nonsense in ["", "0", "one"] {
-        set(nonsense);
+    for version in ["", "0", "one"] {
+        set(version);
         let error = RedisStore::open_or_create(&server.url()).unwrap_err();
         assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
     }
@@ -76,7 +76,7 @@ fn what_is_no_store_is_refused() {
 }
 
 #[test]
-fn a_login_is_needed_and_never_shown() {
+fn a_password_is_checked_and_never_displayed() {
     let server = RedisServer::start_in_memory(&["--requirepass", "hunter2"]);
     let with = |login: &str| format!("redis://{login}127.0.0.1:{}", server.port());
     let store = RedisStore::open_or_create(&with(":hunter2@")).unwrap();
@@ -91,7 +91,7 @@ fn a_login_is_needed_and_never_shown() {
 }
 
 #[test]
-fn a_socket_is_a_place_too() {
+fn a_store_can_be_opened_by_its_socket() {
     let server = RedisServer::start_in_memory(&[]);
     let url = format!("redis+unix://{}?db=2", server.socket().display());
     works(&RedisStore::open_or_create(&url).unwrap());
@@ -99,7 +99,7 @@ fn a_socket_is_a_place_too() {
 }
 
 #[test]
-fn other_keys_are_left_alone() {
+fn foreign_keys_are_ignored_and_kept() {
     let server = RedisServer::start_in_memory(&[]);
     let mut raw = server.connection();
     let strays = ["stray", "session-store", "session-store:{00}:stray", "session-store:x"];
@@ -109,7 +109,9 @@ fn other_keys_are_left_alone() {
     redis::cmd("ZADD").arg(&["session-store:{00}:sessions", "0", "stray"]).exec(&mut raw).unwrap();
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     works(&store);
-    let [session] = store.list_sessions().unwrap()[..] else { panic!("a stray is no session") };
+    let [session] = store.list_sessions().unwrap()[..] else {
+        panic!("a foreign member is listed")
+    };
     assert!(store.delete_session(session).unwrap());
     for stray in strays {
         let kept: String = redis::cmd("GET").arg(stray).query(&mut raw).unwrap();
@@ -118,7 +120,7 @@ fn other_keys_are_left_alone() {
 }
 
 #[test]
-fn what_can_be_lost_is_warned_of() {
+fn a_setting_that_can_lose_data_gives_a_warning() {
     let safe = RedisServer::start_durable(&[]);
     assert!(RedisStore::open_or_create(&safe.url()).unwrap().warnings().is_empty());
     let unsafe_ = RedisServer::start_in_memory(&["--maxmemory-policy", "allkeys-lru"]);
@@ -128,9 +130,9 @@ fn what_can_be_lost_is_warned_of() {
 }
 
 #[test]
-fn a_server_that_comes_back_is_used_again() {
+fn a_restarted_server_is_used_again() {
     let mut server = RedisServer::start_durable(&[]);
-    let mut options = RedisOptions::new();
+    let options = RedisOptions::new();
     let store =
         options.create(true).retry_for(Duration::from_millis(100)).open(&server.url()).unwrap();
     works(&store);
@@ -139,7 +141,7 @@ fn a_server_that_comes_back_is_used_again() {
         let entry = LogEntry::from_json("{}").unwrap();
         store.append(SessionId::new(), SegmentId::new(), &entry).unwrap_err()
     };
-    // The first one is sent on a connection that was lost, so nobody can know.
+    // The first append is sent on the lost connection, so its outcome is unknown.
     assert!(append().is_indeterminate());
     let error = append();
     assert!(error.is_transient() && !error.is_indeterminate(), "{error:?}");
@@ -148,7 +150,7 @@ fn a_server_that_comes_back_is_used_again() {
 }
 
 #[test]
-fn lookups_that_were_lost_are_rebuilt() {
+fn lost_lookups_are_rebuilt() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segments) = (SessionId::new(), [SegmentId::new(), SegmentId::new()]);
@@ -167,7 +169,7 @@ fn lookups_that_were_lost_are_rebuilt() {
 }
 
 #[test]
-fn a_clock_that_goes_back_does_not_change_who_holds_a_segment() {
+fn a_clock_that_goes_back_does_not_change_a_lookup() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (first, second, segment) = (SessionId::new(), SessionId::new(), SegmentId::new());

@@ -1,4 +1,4 @@
-//! Slots that move between nodes while writers write to them, and nodes that leave.
+//! Slots that move between nodes during writes, and nodes that have left the Cluster.
 
 use std::time::{Duration, Instant};
 use std::{slice, thread};
@@ -11,7 +11,7 @@ use test_servers::{RedisCluster, RedisServer};
 use crate::load::{WRITERS, amount, write_during};
 
 #[test]
-fn slots_move_under_writers_without_harm() {
+fn moving_slots_lose_and_repeat_nothing() {
     let cluster = RedisCluster::start_in_memory();
     let store = RedisOptions::new().create(true).open(&cluster.url()).unwrap();
     let seconds = amount("RESHARD_SECONDS", 3);
@@ -30,7 +30,7 @@ fn slots_move_under_writers_without_harm() {
     println!("{moves} moves of slots in use: {count:?}");
     assert_eq!((count.unknown, count.refused), (0, 0), "{count:?}");
     assert!(count.acknowledged > WRITERS && moves >= 3, "{count:?}");
-    // A handle that knows the old places only, and one that knows none.
+    // The old handle knows the old owners of the slots. The new handle knows none.
     for store in [store, RedisStore::open(&cluster.url()).unwrap()] {
         assert_eq!(store.list_sessions().unwrap().len(), 4);
     }
@@ -46,7 +46,7 @@ enum Change {
 }
 
 #[rstest]
-fn a_change_that_takes_keys_away_waits_for_the_slot(
+fn a_change_that_deletes_keys_waits_for_a_moving_slot(
     #[values(
         Change::Replace,
         Change::ReplaceByNothing,
@@ -57,7 +57,7 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
     change: Change,
 ) {
     let cluster = RedisCluster::start_in_memory();
-    let mut options = RedisOptions::new();
+    let options = RedisOptions::new();
     let store = options.create(true).retry_for(Duration::from_millis(200)).open(&cluster.url());
     let (store, session, segment) = (store.unwrap(), SessionId::new(), SegmentId::new());
     let entry = LogEntry::from_json("{}").unwrap();
@@ -80,7 +80,7 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
     assert!(error.is_transient(), "{error:?}");
     assert_eq!(store.read_entry_count(session, segment).unwrap(), 2);
     assert_eq!(store.list_sessions().unwrap(), [session]);
-    // What only adds goes on meanwhile.
+    // An append deletes no keys, so it works during the move.
     store.append(session, segment, &entry).unwrap();
 
     slots.iter().for_each(|&slot| cluster.finish_slot_migration(slot, from, to));
@@ -91,15 +91,15 @@ fn a_change_that_takes_keys_away_waits_for_the_slot(
 }
 
 #[test]
-fn a_node_that_is_not_in_the_cluster_any_more_is_not_believed() {
+fn a_node_that_has_left_the_cluster_is_not_trusted() {
     let cluster = RedisCluster::start_in_memory();
     let alone = RedisServer::start_in_memory(&["--cluster-enabled", "yes"]);
     let members = cluster.url();
     let members = members.trim_start_matches("redis-cluster://");
     let url = format!("redis-cluster://127.0.0.1:{},{members}", alone.port());
-    // Whom a handle asks was chance once.
+    // The node that a handle queries first may depend on chance.
     for _ in 0..10 {
-        let mut options = RedisOptions::new();
+        let options = RedisOptions::new();
         let store = options.create(true).retry_for(Duration::from_secs(1)).open(&url).unwrap();
         store.create_segment(SessionId::new(), SegmentId::new(), &[]).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Sentinels that are gone, that are wrong, and that want a login.
+//! Sentinels that are unreachable, outdated, or need a login.
 
 use session_store_redis::RedisStore;
 use test_servers::{RedisServer, SentinelGroup, free_port};
@@ -6,14 +6,14 @@ use test_servers::{RedisServer, SentinelGroup, free_port};
 use crate::open::{shown, works};
 
 #[test]
-fn a_sentinel_that_is_not_there_does_not_matter() {
+fn an_unreachable_sentinel_is_skipped() {
     let group = SentinelGroup::start();
     let url = format!("redis-sentinel://127.0.0.1:{},{}/main", free_port(), group.hosts());
     works(&RedisStore::open_or_create(&url).unwrap());
 }
 
 #[test]
-fn a_sentinel_that_names_a_master_that_is_gone_does_not_matter() {
+fn a_sentinel_that_names_a_lost_master_is_skipped() {
     let (group, mut gone) = (SentinelGroup::start(), RedisServer::start_durable(&[]));
     let watches = format!("sentinel monitor main 127.0.0.1 {} 1\n", gone.port());
     let strayed = RedisServer::start_sentinel(&watches);

@@ -1,4 +1,4 @@
-//! TLS: a server whose certificate is known, one whose certificate is not, and a program without TLS.
+//! TLS: known and unknown certificates, and a program that is built without TLS.
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_redis::{RedisOptions, RedisStore};
@@ -10,8 +10,7 @@ fn a_server_is_trusted_by_its_certificate() {
     let error = RedisStore::open_or_create(&server.url()).unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
     if cfg!(feature = "tls") {
-        let mut options = RedisOptions::new();
-        options.root_certificates(server.certificate());
+        let options = RedisOptions::new().root_certificates(server.certificate());
         let store = options.create(true).open(&server.url()).unwrap();
         store.create_segment(SessionId::new(), SegmentId::new(), &[]).unwrap();
         assert_eq!(store.list_sessions().unwrap().len(), 1);

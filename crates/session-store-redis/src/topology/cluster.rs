@@ -1,4 +1,4 @@
-//! A Cluster: which node has which slot, as far as is known.
+//! A Cluster: the map from slots to nodes, and refreshing it.
 
 use std::collections::HashMap;
 use std::io;
@@ -7,35 +7,38 @@ use std::time::Instant;
 
 use redis::{RedisError, RedisResult, Value};
 
-use crate::connect::{Address, Connector};
 use crate::keys::{SLOTS, Slot};
-use crate::pool::Node;
+use crate::topology::connect::{Address, Connector};
+use crate::topology::pool::Node;
 use crate::url::Host;
 
-/// The nodes of a Cluster. Redirections are followed by whoever sends a command, never here: only the
-/// sender knows whether a command may be sent again.
+/// The nodes of a Cluster.
+///
+/// Redirections are not followed here: only the sender of a command knows whether the command may
+/// be sent again.
 pub(crate) struct Cluster {
     seeds: Vec<Host>,
     connector: Connector,
-    most: usize,
     map: Mutex<Map>,
 }
 
 #[derive(Default)]
 struct Map {
-    /// Empty until the first node has been asked.
+    /// The owner of each slot. Empty until the first query.
     owners: Vec<Option<Arc<Node>>>,
-    /// All that have slots, and who was named since, so that none loses its connections to a new map.
+    /// The owners, and the nodes that redirections and seeds have named since the last query. A
+    /// node that stays in a new map keeps its connections.
     nodes: HashMap<Host, Arc<Node>>,
-    doubted: bool,
-    /// How often nodes were asked for the map.
-    questions: usize,
+    stale: bool,
+    /// The number of queries so far. It selects the node that is queried first.
+    queries: usize,
 }
 
 impl Map {
-    /// The nodes that have slots, each once, in the order of their addresses.
+    /// Returns the nodes that own slots, each once, in the order of their addresses.
     fn masters(&self) -> Vec<Arc<Node>> {
         let mut masters: Vec<_> = self.owners.iter().flatten().cloned().collect();
+        // The first pass is an optimization: it leaves few of the 16,384 owners to sort.
         masters.dedup_by(|a, b| Arc::ptr_eq(a, b));
         masters.sort_by_key(|node| node.address.to_string());
         masters.dedup_by(|a, b| Arc::ptr_eq(a, b));
@@ -44,48 +47,51 @@ impl Map {
 }
 
 impl Cluster {
-    pub(crate) fn new(seeds: Vec<Host>, connector: Connector, most: usize) -> Self {
-        Self { seeds, connector, most, map: Mutex::default() }
+    pub(crate) fn new(seeds: Vec<Host>, connector: Connector) -> Self {
+        Self { seeds, connector, map: Mutex::default() }
     }
 
     pub(crate) fn owner(&self, slot: Slot, deadline: Instant) -> RedisResult<Arc<Node>> {
-        let map = self.known(deadline)?;
+        let map = self.current(deadline)?;
         let owner = map.owners.get(usize::from(slot)).cloned().flatten();
         owner.ok_or_else(|| {
             drop(map);
-            self.doubt();
-            failed(format!("no node of the Cluster has slot {slot}"))
+            self.mark_stale();
+            other(format!("no node of the Cluster owns slot {slot}"))
         })
     }
 
     pub(crate) fn owners(&self, deadline: Instant) -> RedisResult<Vec<Arc<Node>>> {
-        Ok(self.known(deadline)?.masters())
+        Ok(self.current(deadline)?.masters())
     }
 
-    pub(crate) fn doubt(&self) {
-        self.lock().doubted = true;
+    pub(crate) fn mark_stale(&self) {
+        self.lock().stale = true;
     }
 
-    /// The node at an address as redirections write it; without a host it is the sender's.
+    /// Returns the node at an address as redirections write it. An address without a host means the
+    /// sender's host.
     pub(crate) fn node_named(&self, from: &Node, address: &str) -> Option<Arc<Node>> {
         let (name, port) = address.rsplit_once(':')?;
-        let host = named(name, port.parse().ok()?, &from.address)?;
+        let host = resolve(name, port.parse().ok()?, &from.address)?;
         Some(self.node(&mut self.lock(), host))
     }
 
-    /// The map, brought up to date if it is doubted. One thread does so; the others go on with the old map
-    /// meanwhile, since the nodes that they need may be well.
-    fn known(&self, deadline: Instant) -> RedisResult<MutexGuard<'_, Map>> {
+    /// Returns the map, refreshed if it is stale.
+    ///
+    /// The thread that finds the map stale clears the mark and refreshes the map without the lock.
+    /// Other threads use the old map meanwhile, since the nodes that they need may be well.
+    fn current(&self, deadline: Instant) -> RedisResult<MutexGuard<'_, Map>> {
         let mut map = self.lock();
-        if !std::mem::take(&mut map.doubted) && !map.owners.is_empty() {
+        if !std::mem::take(&mut map.stale) && !map.owners.is_empty() {
             return Ok(map);
         }
-        let nodes = self.askable(&mut map);
+        let nodes = self.candidates(&mut map);
         drop(map);
-        match ask_any(&nodes, deadline) {
+        match query_any(&nodes, deadline) {
             Ok(ranges) => Ok(self.install(ranges)),
             Err(error) => {
-                self.doubt();
+                self.mark_stale();
                 Err(error)
             }
         }
@@ -103,13 +109,15 @@ impl Cluster {
         map
     }
 
-    /// The nodes that have slots, as far as is known, then the seeds. The nodes take turns at being the
-    /// first, since one that has lost touch with the others goes on giving the same wrong answer.
-    fn askable(&self, map: &mut Map) -> Vec<Arc<Node>> {
+    /// Returns the nodes to query for the map: the known masters, then the seeds.
+    ///
+    /// The masters take turns at being the first. One that is cut off from the others keeps giving
+    /// the same outdated answer.
+    fn candidates(&self, map: &mut Map) -> Vec<Arc<Node>> {
         let mut nodes = map.masters();
-        let turn = map.questions % nodes.len().max(1);
+        let turn = map.queries % nodes.len().max(1);
         nodes.rotate_left(turn);
-        map.questions += 1;
+        map.queries += 1;
         for seed in &self.seeds {
             let seed = self.node(map, seed.clone());
             if !nodes.iter().any(|node| Arc::ptr_eq(node, &seed)) {
@@ -121,7 +129,7 @@ impl Cluster {
 
     fn node(&self, map: &mut Map, host: Host) -> Arc<Node> {
         let address = Address::Host(host.clone());
-        let fresh = || Arc::new(Node::new(address, self.connector.clone(), self.most));
+        let fresh = || Arc::new(Node::new(address, self.connector.clone()));
         Arc::clone(map.nodes.entry(host).or_insert_with(fresh))
     }
 
@@ -130,12 +138,14 @@ impl Cluster {
     }
 }
 
-/// The answer of the first node that knows who has each slot, or else of the one that knows most: one that
-/// has left the Cluster knows nothing.
-fn ask_any(nodes: &[Arc<Node>], deadline: Instant) -> RedisResult<Vec<Range>> {
-    let mut best = Err(failed(String::from("the Cluster has no nodes")));
+/// Returns the first answer that names an owner for every slot, or else the one that covers most
+/// slots.
+///
+/// A node that has left the Cluster answers too, but names no owners.
+fn query_any(nodes: &[Arc<Node>], deadline: Instant) -> RedisResult<Vec<Range>> {
+    let mut best = Err(other(String::from("the Cluster has no nodes")));
     for node in nodes {
-        let answer = ask(node, deadline);
+        let answer = query(node, deadline);
         if best.is_err() || covered(&best) < covered(&answer) {
             best = answer;
         }
@@ -146,20 +156,20 @@ fn ask_any(nodes: &[Arc<Node>], deadline: Instant) -> RedisResult<Vec<Range>> {
     best
 }
 
-/// For how many slots an answer names a node.
+/// Returns the number of slots for which an answer names an owner.
 fn covered(answer: &RedisResult<Vec<Range>>) -> usize {
     let slots = |range: &Range| usize::from(range.last - range.first) + 1;
     answer.as_ref().map_or(0, |ranges| ranges.iter().map(slots).sum())
 }
 
-fn ask(node: &Node, deadline: Instant) -> RedisResult<Vec<Range>> {
+fn query(node: &Node, deadline: Instant) -> RedisResult<Vec<Range>> {
     let mut connection = node.take(deadline)?;
     let ranges = redis::cmd("CLUSTER").arg("SLOTS").query(&mut *connection)?;
-    connection.put_back();
+    connection.release();
     parse(&ranges, &node.address)
 }
 
-/// Slots in a row, and who has them.
+/// A range of slots with one owner.
 #[derive(Debug, PartialEq, Eq)]
 struct Range {
     first: Slot,
@@ -167,14 +177,15 @@ struct Range {
     host: Host,
 }
 
-/// What `CLUSTER SLOTS` answers: first, last, master, replicas; of a node, its host and port come first.
+/// Parses the reply to `CLUSTER SLOTS`. Each item is the first slot, the last slot, the master and
+/// the replicas; a node begins with its host and port.
 fn parse(ranges: &Value, from: &Address) -> RedisResult<Vec<Range>> {
-    let wrong = || failed(format!("{from} answers CLUSTER SLOTS with {ranges:?}"));
-    let Value::Array(items) = ranges else { return Err(wrong()) };
-    items.iter().map(|item| range(item, from).ok_or_else(wrong)).collect()
+    let unexpected = || other(format!("unexpected reply of {from} to CLUSTER SLOTS: {ranges:?}"));
+    let Value::Array(items) = ranges else { return Err(unexpected()) };
+    items.iter().map(|item| parse_range(item, from).ok_or_else(unexpected)).collect()
 }
 
-fn range(item: &Value, from: &Address) -> Option<Range> {
+fn parse_range(item: &Value, from: &Address) -> Option<Range> {
     let Value::Array(parts) = item else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = &parts[..] else {
         return None;
@@ -186,12 +197,13 @@ fn range(item: &Value, from: &Address) -> Option<Range> {
     let Value::Int(port) = master.get(1)? else { return None };
     let slot = |number: i64| Slot::try_from(number).ok().filter(|&s| usize::from(s) < SLOTS);
     let (first, last) = (slot(*first)?, slot(*last)?);
-    let host = named(name, u16::try_from(*port).ok()?, from)?;
+    let host = resolve(name, u16::try_from(*port).ok()?, from)?;
     (first <= last).then_some(Range { first, last, host })
 }
 
-/// A node that does not know its own name, or keeps it to itself, is where it was asked.
-fn named(name: &str, port: u16, from: &Address) -> Option<Host> {
+/// Returns the host that `from` has named. A node that does not know its own name writes none, or
+/// `?`. It is reached under the name by which it was queried.
+fn resolve(name: &str, port: u16, from: &Address) -> Option<Host> {
     if !matches!(name, "" | "?") {
         return Some(Host { name: name.to_owned(), port });
     }
@@ -201,7 +213,7 @@ fn named(name: &str, port: u16, from: &Address) -> Option<Host> {
     }
 }
 
-fn failed(reason: String) -> RedisError {
+fn other(reason: String) -> RedisError {
     io::Error::other(reason).into()
 }
 
@@ -213,34 +225,34 @@ mod tests {
         Value::Array(vec![Value::BulkString(name.into()), Value::Int(port)])
     }
 
-    fn answer(first: i64, last: i64, master: Value) -> Value {
+    fn reply(first: i64, last: i64, master: Value) -> Value {
         let replica = node("replica", 9);
         Value::Array(vec![Value::Array(vec![Value::Int(first), Value::Int(last), master, replica])])
     }
 
-    fn asked() -> Address {
-        Address::Host(Host { name: String::from("asked"), port: 1 })
+    fn queried() -> Address {
+        Address::Host(Host { name: String::from("queried"), port: 1 })
     }
 
     #[test]
-    fn ranges_name_their_master() {
-        for (name, meant) in [("10.0.0.1", "10.0.0.1"), ("", "asked"), ("?", "asked")] {
-            let ranges = parse(&answer(5, 7, node(name, 2)), &asked()).unwrap();
-            let host = Host { name: meant.to_owned(), port: 2 };
+    fn a_range_names_its_master() {
+        for (name, expected) in [("10.0.0.1", "10.0.0.1"), ("", "queried"), ("?", "queried")] {
+            let ranges = parse(&reply(5, 7, node(name, 2)), &queried()).unwrap();
+            let host = Host { name: expected.to_owned(), port: 2 };
             assert_eq!(ranges, [Range { first: 5, last: 7, host }]);
         }
     }
 
     #[test]
-    fn nonsense_is_an_error() {
-        for nonsense in [
+    fn an_unexpected_reply_is_an_error() {
+        for unexpected in [
             Value::Nil,
-            answer(7, 5, node("a", 2)),
-            answer(0, 16_384, node("a", 2)),
-            answer(0, 1, node("a", 70_000)),
-            answer(0, 1, Value::Array(Vec::new())),
+            reply(7, 5, node("a", 2)),
+            reply(0, 16_384, node("a", 2)),
+            reply(0, 1, node("a", 70_000)),
+            reply(0, 1, Value::Array(Vec::new())),
         ] {
-            assert!(parse(&nonsense, &asked()).is_err(), "{nonsense:?}");
+            assert!(parse(&unexpected, &queried()).is_err(), "{unexpected:?}");
         }
     }
 }

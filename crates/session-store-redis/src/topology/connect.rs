@@ -1,4 +1,4 @@
-//! From an address to a connection that is logged in and never waits without end.
+//! Opening a connection: TCP, TLS or a Unix socket, the login, and the timeouts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use redis::{
 
 use crate::url::{Host, Login};
 
-/// Where one server listens.
+/// The address of one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Address {
     Host(Host),
@@ -27,7 +27,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// How long to wait for what.
+/// The longest waits of a handle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
     pub(crate) connect: Duration,
@@ -35,7 +35,7 @@ pub(crate) struct Timeouts {
     pub(crate) retry: Duration,
 }
 
-/// How every server of a storage is connected to.
+/// The settings of every connection to the servers of one storage.
 #[derive(Clone)]
 pub(crate) struct Connector {
     pub(crate) login: Login,
@@ -43,11 +43,15 @@ pub(crate) struct Connector {
     pub(crate) tls: bool,
     pub(crate) root_certificates: Option<Vec<u8>>,
     pub(crate) timeouts: Timeouts,
-    /// Whether a server that calls itself a replica is refused.
+    /// The maximum number of connections to one server.
+    pub(crate) connections: usize,
+    /// Whether to refuse a server that reports itself as a replica.
     pub(crate) masters_only: bool,
 }
 
 impl Connector {
+    /// Opens a connection and logs in.
+    ///
     /// # Errors
     /// Nothing was sent but the login.
     pub(crate) fn connect(&self, address: &Address) -> RedisResult<Connection> {
@@ -79,7 +83,7 @@ impl Connector {
     fn settings(&self) -> RedisConnectionInfo {
         let mut settings = RedisConnectionInfo::default()
             .set_db(self.database.into())
-            // It would be a round trip of its own.
+            // Setting the library name costs a round trip of its own.
             .set_skip_set_lib_name();
         if let Some(user) = &self.login.user {
             settings = settings.set_username(user);
@@ -92,7 +96,8 @@ impl Connector {
 
     fn tcp(&self) -> TcpSettings {
         let settings = TcpSettings::default().set_nodelay(true);
-        // A command whose sender has given it up must not arrive long after.
+        // The kernel must not deliver a command long after the response timeout, when the caller
+        // has already given it up.
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         let settings = settings.set_user_timeout(self.timeouts.response);
         settings
@@ -104,7 +109,8 @@ impl Connector {
             return Client::open(info);
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // An error would say that another thread has just installed one.
+            // This fails only if another thread has installed a provider in the meantime, which
+            // serves too.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let root_cert = self.root_certificates.clone();
@@ -123,17 +129,20 @@ impl Connector {
     }
 }
 
-/// A server that was a master may have become a replica, which would answer reads with the past.
+/// Fails if the server reports itself as a replica.
+///
+/// A former master can return as a replica on the same address. It would answer reads with stale
+/// data.
 fn refuse_replica(connection: &mut Connection) -> RedisResult<()> {
     let role: Value = match redis::cmd("ROLE").query(connection) {
         Ok(role) => role,
-        // Not everyone may ask; a replica still refuses changes.
+        // The login may lack the permission for ROLE. A replica still refuses changes.
         Err(error) if error.code() == Some("NOPERM") => return Ok(()),
         Err(error) => return Err(error),
     };
     match role {
         Value::Array(role) if role.first() != Some(&Value::BulkString(b"master".to_vec())) => {
-            let reason = "the server is a replica and waits to be told who is the master";
+            let reason = "the server is a replica; the Sentinels have not yet named a new master";
             Err(io::Error::new(io::ErrorKind::ConnectionRefused, reason).into())
         }
         _ => Ok(()),

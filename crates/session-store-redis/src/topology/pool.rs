@@ -1,4 +1,4 @@
-//! The connections to one server: a few, shared by all threads.
+//! The connection pool of one server, shared by all threads of a handle.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -7,15 +7,14 @@ use std::time::Instant;
 
 use redis::{Connection, RedisResult};
 
-use crate::connect::{Address, Connector};
+use crate::topology::connect::{Address, Connector};
 
-/// One server and the connections to it. They are made when they are needed.
+/// One server and its connections, which are opened on demand.
 pub(crate) struct Node {
     pub(crate) address: Address,
     connector: Connector,
-    most: usize,
     connections: Mutex<Connections>,
-    one_less: Condvar,
+    released: Condvar,
 }
 
 #[derive(Default)]
@@ -25,32 +24,35 @@ struct Connections {
 }
 
 impl Node {
-    /// `most` is how many connections there may be at once.
-    pub(crate) fn new(address: Address, connector: Connector, most: usize) -> Self {
-        let (connections, one_less) = Default::default();
-        Self { address, connector, most: most.max(1), connections, one_less }
+    pub(crate) fn new(address: Address, connector: Connector) -> Self {
+        let (connections, released) = Default::default();
+        Self { address, connector, connections, released }
     }
 
-    /// A connection for the caller alone, one that idles or a new one. It waits for another thread to be
-    /// done where there may be no more.
+    /// Takes an idle connection, or opens one.
+    ///
+    /// If the maximum number of connections is in use, it waits until another thread releases one.
     ///
     /// # Errors
-    /// None could be made, or none became free until `deadline`. Nothing was sent but the login.
+    /// The server cannot be reached, or no connection was released before `deadline`. Nothing was
+    /// sent but the login.
     pub(crate) fn take(&self, deadline: Instant) -> RedisResult<Lease<'_>> {
         let mut connections = self.lock();
-        while connections.in_use >= self.most {
+        let limit = self.connector.connections.max(1);
+        while connections.in_use >= limit {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let reason =
-                    format!("all {} connections to {} are in use", self.most, self.address);
+                let reason = format!("all {limit} connections to {} are in use", self.address);
                 return Err(io::Error::new(io::ErrorKind::TimedOut, reason).into());
             }
-            let waited = self.one_less.wait_timeout(connections, left);
+            let waited = self.released.wait_timeout(connections, left);
             connections = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         connections.in_use += 1;
         let idle = connections.idle.pop();
         drop(connections);
+        // The lease exists before the connection is opened, so that a failure to open it releases
+        // its place.
         let mut lease = Lease { node: self, connection: idle };
         if lease.connection.is_none() {
             lease.connection = Some(self.connector.connect(&self.address)?);
@@ -58,9 +60,11 @@ impl Node {
         Ok(lease)
     }
 
-    /// Closes the connections that idle: where one was lost, they most likely were too.
-    pub(crate) fn drop_idle(&self) {
+    /// Closes the idle connections. If one connection was lost, the others most likely were lost
+    /// too.
+    pub(crate) fn close_idle(&self) {
         let idle = std::mem::take(&mut self.lock().idle);
+        // Close them after the lock is released: closing is a system call for each.
         drop(idle);
     }
 
@@ -69,15 +73,18 @@ impl Node {
     }
 }
 
-/// A connection taken from its node. Dropped, it is closed, since nobody knows what still comes on it.
+/// A connection that one thread uses.
+///
+/// Dropping the lease closes the connection, since a late reply to an earlier command may still
+/// arrive on it. Only [`Lease::release`] returns it to the pool.
 pub(crate) struct Lease<'a> {
     node: &'a Node,
     connection: Option<Connection>,
 }
 
 impl Lease<'_> {
-    /// Puts the connection back, for the next one who needs it. Every reply must have been read.
-    pub(crate) fn put_back(mut self) {
+    /// Returns the connection to the pool. Every reply must have been read.
+    pub(crate) fn release(mut self) {
         let connection = self.connection.take();
         self.node.lock().idle.extend(connection);
     }
@@ -86,22 +93,22 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.node.lock().in_use -= 1;
-        self.node.one_less.notify_one();
+        self.node.released.notify_one();
     }
 }
 
-const TAKEN: &str = "a lease has its connection until it is put back";
+const HELD: &str = "a lease holds its connection until it is released";
 
 impl Deref for Lease<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect(TAKEN)
+        self.connection.as_ref().expect(HELD)
     }
 }
 
 impl DerefMut for Lease<'_> {
     fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect(TAKEN)
+        self.connection.as_mut().expect(HELD)
     }
 }

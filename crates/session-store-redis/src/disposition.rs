@@ -1,0 +1,121 @@
+//! `Disposition`: what a failed command may have done, and what to do next.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// The consequence of a failed attempt to execute a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Not executed, because another node owns the slot. Send it there.
+    Moved,
+    /// Not executed, because the slot is moving to another node. Send it there this once, after
+    /// `ASKING`.
+    Ask,
+    /// Not executed, because the server does not know the script. Send its text.
+    UnknownScript,
+    /// Not executed for a reason that passes. Send it later, perhaps to another node.
+    Later,
+    /// Not executed, and refused for good.
+    Refused,
+    /// Perhaps executed: the connection was lost before the reply.
+    ReplyLost,
+}
+
+impl Disposition {
+    /// Returns the disposition of a command that was sent.
+    pub(crate) fn of_reply(error: &RedisError) -> Self {
+        use ServerErrorKind as Kind;
+        match error.kind() {
+            ErrorKind::Server(Kind::Moved) => Self::Moved,
+            ErrorKind::Server(Kind::Ask) => Self::Ask,
+            ErrorKind::Server(Kind::NoScript) => Self::UnknownScript,
+            ErrorKind::Server(
+                Kind::BusyLoading
+                | Kind::TryAgain
+                | Kind::ClusterDown
+                | Kind::MasterDown
+                | Kind::ReadOnly,
+            ) => Self::Later,
+            ErrorKind::Extension if is_passing(error) => Self::Later,
+            ErrorKind::Server(_) | ErrorKind::Extension => Self::Refused,
+            _ => Self::ReplyLost,
+        }
+    }
+
+    /// Returns the disposition of a command that was not sent, because there was no connection.
+    pub(crate) fn of_connecting(error: &RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => Self::Refused,
+            ErrorKind::Io if is_certificate(error) => Self::Refused,
+            ErrorKind::Io => Self::Later,
+            _ => match Self::of_reply(error) {
+                Self::ReplyLost => Self::Later,
+                disposition => disposition,
+            },
+        }
+    }
+}
+
+/// Returns whether a script runs too long or too few replicas are connected.
+fn is_passing(error: &RedisError) -> bool {
+    matches!(error.code(), Some("BUSY" | "NOREPLICAS"))
+}
+
+/// Returns whether the server's certificate was refused. The client library reports that as an I/O
+/// error.
+fn is_certificate(error: &RedisError) -> bool {
+    let text = error.to_string();
+    text.contains("certificate") || text.contains("InvalidDNSName")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn server(kind: ServerErrorKind) -> RedisError {
+        RedisError::from((ErrorKind::Server(kind), "a server error"))
+    }
+
+    fn coded(code: &str) -> RedisError {
+        redis::make_extension_error(code.to_owned(), Some(String::from("a server error")))
+    }
+
+    fn io(kind: io::ErrorKind) -> RedisError {
+        io::Error::from(kind).into()
+    }
+
+    #[rstest]
+    #[case(server(ServerErrorKind::Moved), Disposition::Moved)]
+    #[case(server(ServerErrorKind::Ask), Disposition::Ask)]
+    #[case(server(ServerErrorKind::NoScript), Disposition::UnknownScript)]
+    #[case(server(ServerErrorKind::TryAgain), Disposition::Later)]
+    #[case(server(ServerErrorKind::ReadOnly), Disposition::Later)]
+    #[case(server(ServerErrorKind::BusyLoading), Disposition::Later)]
+    #[case(server(ServerErrorKind::ResponseError), Disposition::Refused)]
+    #[case(server(ServerErrorKind::NoPerm), Disposition::Refused)]
+    #[case(coded("NOREPLICAS"), Disposition::Later)]
+    #[case(coded("OOM"), Disposition::Refused)]
+    #[case(coded("MISCONF"), Disposition::Refused)]
+    #[case(io(io::ErrorKind::TimedOut), Disposition::ReplyLost)]
+    #[case(io(io::ErrorKind::ConnectionRefused), Disposition::ReplyLost)]
+    #[case(RedisError::from((ErrorKind::Parse, "half a reply")), Disposition::ReplyLost)]
+    fn an_error_reply_has_a_disposition(#[case] error: RedisError, #[case] expected: Disposition) {
+        assert_eq!(Disposition::of_reply(&error), expected);
+    }
+
+    #[rstest]
+    #[case(io(io::ErrorKind::ConnectionRefused), Disposition::Later)]
+    #[case(io::Error::other("invalid peer certificate: UnknownIssuer").into(), Disposition::Refused)]
+    #[case(RedisError::from((ErrorKind::AuthenticationFailed, "no")), Disposition::Refused)]
+    #[case(coded("NOAUTH"), Disposition::Refused)]
+    #[case(server(ServerErrorKind::BusyLoading), Disposition::Later)]
+    fn a_failed_connection_has_a_disposition(
+        #[case] error: RedisError,
+        #[case] expected: Disposition,
+    ) {
+        assert_eq!(Disposition::of_connecting(&error), expected);
+    }
+}

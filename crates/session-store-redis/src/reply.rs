@@ -1,0 +1,159 @@
+//! Parsing what the servers send: the replies of the scripts, and those of plain commands.
+
+use std::str::FromStr;
+
+use redis::Value;
+use session_store_core::Head;
+
+use crate::error::RequestError;
+
+type Parsed<T> = Result<T, RequestError>;
+
+/// The reply of a script that changes something.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ChangeReply {
+    /// The change is done, and this is the log's head after it.
+    Head(Head),
+    /// The change is done.
+    Done,
+    /// There was nothing to change.
+    Nothing,
+    /// The head differs from the expected one.
+    Conflict(Option<Head>),
+    /// The segment does not exist, and the call may not create it.
+    Absent,
+    /// The log has fewer entries than the call is to keep.
+    Past(usize),
+    /// The session has segments that the call did not name.
+    Grown,
+    /// The staged entries are gone.
+    Unstaged,
+}
+
+impl ChangeReply {
+    pub(crate) fn parse(value: &Value) -> Parsed<Self> {
+        let text = text(value)?;
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        Ok(match word {
+            "head" => Self::Head(head(rest)?),
+            "conflict" => Self::Conflict(head_or_none(rest)?),
+            "past" => Self::Past(number(rest)?),
+            "absent" => Self::Absent,
+            "grown" => Self::Grown,
+            "unstaged" => Self::Unstaged,
+            "staged" | "traced" | "put" | "deleted" => Self::Done,
+            "nothing" => Self::Nothing,
+            _ => return Err(RequestError::UnexpectedReply),
+        })
+    }
+}
+
+/// Parses a head, which a script writes as `Head` displays itself.
+///
+/// The token is the stamp of the log's last change. Every change has its own stamp, so a head also
+/// covers the last append. After a failover that lost acknowledged entries, an old head therefore
+/// never matches ([H1](session_store_core::contract#h1)).
+pub(crate) fn head(text: &str) -> Parsed<Head> {
+    number(text)
+}
+
+/// Parses a head, or `none`.
+pub(crate) fn head_or_none(text: &str) -> Parsed<Option<Head>> {
+    if text == "none" { Ok(None) } else { head(text).map(Some) }
+}
+
+/// A part of a log at one moment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LogPart {
+    pub(crate) head: Head,
+    /// The epoch, which changes when entries are cut or replaced, and only then.
+    pub(crate) epoch: Vec<u8>,
+    pub(crate) texts: Vec<Vec<u8>>,
+}
+
+impl LogPart {
+    /// Parses head, epoch and entries. An empty list stands for a log that does not exist.
+    pub(crate) fn parse(value: Value) -> Parsed<Option<Self>> {
+        let mut items = byte_strings(value)?.into_iter();
+        let Some(first) = items.next() else { return Ok(None) };
+        let first = str::from_utf8(&first).map_err(|_| RequestError::UnexpectedReply)?;
+        let head = head(first)?;
+        let epoch = items.next().ok_or(RequestError::UnexpectedReply)?;
+        Ok(Some(Self { head, epoch, texts: items.collect() }))
+    }
+}
+
+/// Returns the items of a list of byte strings.
+pub(crate) fn byte_strings(value: Value) -> Parsed<Vec<Vec<u8>>> {
+    let (Value::Array(items) | Value::Set(items)) = value else {
+        return Err(RequestError::UnexpectedReply);
+    };
+    let bytes = items.into_iter().map(|item| match item {
+        Value::BulkString(bytes) => Ok(bytes),
+        _ => Err(RequestError::UnexpectedReply),
+    });
+    bytes.collect()
+}
+
+/// Returns a byte string, or `None` for nil.
+pub(crate) fn byte_string_or_nil(value: Value) -> Parsed<Option<Vec<u8>>> {
+    match value {
+        Value::Nil => Ok(None),
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        _ => Err(RequestError::UnexpectedReply),
+    }
+}
+
+/// Returns a byte string as text.
+pub(crate) fn text(value: &Value) -> Parsed<&str> {
+    match value {
+        Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
+        _ => None,
+    }
+    .ok_or(RequestError::UnexpectedReply)
+}
+
+/// Parses a number.
+pub(crate) fn number<T: FromStr>(text: &str) -> Parsed<T> {
+    text.parse().map_err(|_| RequestError::UnexpectedReply)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const HEAD: Head = Head::new(3, 0xa);
+
+    #[rstest]
+    #[case("head 3@0000000000000000000000000000000a", Some(ChangeReply::Head(HEAD)))]
+    #[case("conflict 3@0000000000000000000000000000000a", Some(ChangeReply::Conflict(Some(HEAD))))]
+    #[case("conflict none", Some(ChangeReply::Conflict(None)))]
+    #[case("past 7", Some(ChangeReply::Past(7)))]
+    #[case("absent", Some(ChangeReply::Absent))]
+    #[case("nothing", Some(ChangeReply::Nothing))]
+    #[case("deleted", Some(ChangeReply::Done))]
+    #[case("head", None)]
+    #[case("head 3@", None)]
+    #[case("superseded", None)]
+    fn a_reply_to_a_change_is_parsed(#[case] text: &str, #[case] expected: Option<ChangeReply>) {
+        assert_eq!(ChangeReply::parse(&Value::BulkString(text.into())).ok(), expected);
+    }
+
+    #[test]
+    fn a_displayed_head_is_parsed_back() {
+        assert_eq!(head(&HEAD.to_string()).unwrap(), HEAD);
+    }
+
+    #[test]
+    fn a_part_of_a_log_is_parsed() {
+        let value = |items: &[&str]| {
+            Value::Array(items.iter().map(|item| Value::BulkString((*item).into())).collect())
+        };
+        let part = LogPart { head: HEAD, epoch: b"e".to_vec(), texts: vec![b"{}".to_vec()] };
+        assert_eq!(LogPart::parse(value(&[&HEAD.to_string(), "e", "{}"])).unwrap(), Some(part));
+        assert_eq!(LogPart::parse(value(&[])).unwrap(), None);
+        assert!(LogPart::parse(value(&[&HEAD.to_string()])).is_err());
+    }
+}

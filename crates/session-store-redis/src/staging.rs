@@ -1,0 +1,108 @@
+//! Staging: sending many entries to a list of their own, which one script then adds to a log.
+
+use redis::Value;
+use session_store_core::LogEntry;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::error::RequestError;
+use crate::keys::Tag;
+use crate::script::{BEGIN, Call, STAGE};
+
+/// The most that one call carries. More entries are staged first.
+const MAX_CALL_BYTES: usize = 4 * 1024 * 1024;
+const MAX_CALL_ENTRIES: usize = 5_000;
+
+/// The size from which on the entries of a new log are staged by a plain list command. It takes
+/// half the time of a script, which copies every entry twice.
+const MIN_STAGED_BYTES: usize = 64 * 1024;
+
+/// How long staged entries exist, in milliseconds, if no log takes them.
+const LIFETIME_MS: &str = "900000";
+
+/// Returns whether the entries fit into one call.
+pub(crate) fn is_one_call(entries: &[LogEntry]) -> bool {
+    Chunks(entries).nth(1).is_none()
+}
+
+/// A list of staged entries. It is in the slot of the log that it is for, and expires.
+pub(crate) struct Staging<'a> {
+    client: &'a Client,
+    tag: Tag,
+    pub(crate) key: String,
+}
+
+impl<'a> Staging<'a> {
+    /// Names a list that does not exist yet.
+    pub(crate) fn new(client: &'a Client, tag: Tag) -> Self {
+        let key = client.keys.staging(tag, &Uuid::new_v4().simple().to_string());
+        Self { client, tag, key }
+    }
+
+    /// Stages entries that are too many for one call.
+    pub(crate) fn stage(&self, entries: &[LogEntry]) -> Result<(), RequestError> {
+        for chunk in Chunks(entries) {
+            let call = Call::new(&STAGE, self.tag)
+                .keys([self.key.clone()])
+                .arg(LIFETIME_MS)
+                .args(chunk.iter().map(LogEntry::as_json));
+            self.client.change(call).map_err(RequestError::before_the_change)?;
+        }
+        Ok(())
+    }
+
+    /// Stages the entries of a new log if that is faster than sending them to the script. Returns
+    /// whether they are staged.
+    ///
+    /// There is one attempt. If it fails, the caller sends the entries to the script instead, and
+    /// nothing is left for long. A script creates the list from the first entry and makes it
+    /// expire. `RPUSHX` adds the rest only to a list that exists, so it cannot create one that
+    /// never expires.
+    pub(crate) fn stage_if_faster(&self, entries: &[LogEntry]) -> bool {
+        let Some((first, rest)) = entries.split_first() else { return false };
+        let rest_bytes: usize = rest.iter().map(|entry| entry.as_json().len()).sum();
+        if rest_bytes < MIN_STAGED_BYTES {
+            return false;
+        }
+        let begin = Call::new(&BEGIN, self.tag)
+            .keys([self.key.clone()])
+            .arg(LIFETIME_MS)
+            .arg(first.as_json())
+            .by_text();
+        let mut push = redis::cmd("RPUSHX");
+        push.arg(&self.key);
+        for entry in rest {
+            push.arg(entry.as_json());
+        }
+        let replies = self.client.together(&[(self.tag, begin), (self.tag, push)]);
+        replies.and_then(|replies| replies.into_iter().last())
+            == Some(Value::Int(entries.len() as i64))
+    }
+
+    /// Frees staged entries that no log will take. If this fails, they expire.
+    pub(crate) fn discard(&self) {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(&self.key);
+        drop(self.client.together(&[(self.tag, unlink)]));
+    }
+}
+
+/// Divides entries into slices that each fit into one call.
+struct Chunks<'a>(&'a [LogEntry]);
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = &'a [LogEntry];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = 0;
+        let fits = |entry: &&LogEntry| {
+            bytes += entry.as_json().len();
+            bytes <= MAX_CALL_BYTES
+        };
+        let fitting = self.0.iter().take(MAX_CALL_ENTRIES).take_while(fits).count();
+        // An entry that is larger than a call has a call of its own.
+        let (chunk, rest) = self.0.split_at(fitting.max(1).min(self.0.len()));
+        self.0 = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    }
+}
