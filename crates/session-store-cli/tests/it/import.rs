@@ -12,17 +12,17 @@ const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
 
 /// Puts files into the folder `logs` of a place, and imports them.
-struct Logs {
+pub(crate) struct Logs {
     place: Place,
     kind: Kind,
 }
 
 impl Logs {
-    fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self { place: Place::new(), kind }
     }
 
-    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.place.path("logs").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
@@ -33,13 +33,13 @@ impl Logs {
         self.place.url(self.kind, "store")
     }
 
-    fn import(&self, options: &[&str]) -> Ended {
+    pub(crate) fn import(&self, options: &[&str]) -> Ended {
         let logs = self.place.path("logs").display().to_string();
         run(["import"].into_iter().chain(options.iter().copied()).chain([&*logs, &*self.url()]))
     }
 
     /// The lines of the segment that the only file became.
-    fn stored(&self) -> String {
+    pub(crate) fn stored(&self) -> String {
         let json = run(["--json", "ls", &self.url()]).ok();
         let session = field(&json, "session_id");
         let segments = run(["--json", "ls", &self.url(), &session]).ok();
@@ -48,7 +48,7 @@ impl Logs {
 }
 
 /// The text of the first field of that name.
-fn field(json: &str, name: &str) -> String {
+pub(crate) fn field(json: &str, name: &str) -> String {
     let (_, rest) = json.split_once(&format!("\"{name}\":\"")).expect(json);
     rest.split('"').next().unwrap().to_owned()
 }
@@ -382,80 +382,4 @@ fn as_json() {
         }])
     );
     assert_eq!(lines[1]["new"], 3);
-}
-
-/// The real logs beside the workspace; `None`, and a word about it, where they are not.
-fn corpus(part: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus").join(part);
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-#[rstest]
-fn real_logs_come_back_line_for_line(
-    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
-    #[values("claude-code", "codex")] part: &str,
-) {
-    let Some(folder) = corpus(part) else { return };
-    let place = Place::new();
-    let url = place.url(kind, "store");
-    let printed = run(["--json", "import", &*folder.to_string_lossy(), &url]).ok();
-    let files = printed.lines().filter(|line| line.contains("\"path\""));
-    for file in files {
-        let source = fs::read_to_string(field(file, "path")).unwrap();
-        let (session, segment) = (field(file, "session_id"), field(file, "segment_id"));
-        let shown = run(["show", &url, &segment, "--session", &session]).ok();
-        assert!(shown.lines().eq(source.lines()), "{file}");
-    }
-}
-
-#[rstest]
-#[case("claude-code-odd/welded-lines-a.jsonl", 128, 171)]
-#[case("claude-code-odd/welded-lines-b.jsonl", 115, 242)]
-#[case("pi/session-welded-line-440.jsonl", 440, 464)]
-#[case("claude-code-odd/comment-header-1.2MB-line.jsonl", 1, 2)]
-#[case("claude-code-odd/no-final-newline.jsonl", 0, 175)]
-fn real_oddities(#[case] file: &str, #[case] bad_line: usize, #[case] salvaged: usize) {
-    let Some(path) = corpus(file) else { return };
-    let path = path.to_string_lossy();
-    let place = Place::new();
-    let url = place.url(Kind::Fs, "store");
-    if bad_line > 0 {
-        let refused = run(["import", &*path, &url]);
-        assert_eq!(refused.status, Some(1));
-        assert!(refused.stdout.contains(&format!("refused: line {bad_line}: ")), "{refused:?}");
-    }
-    let printed = run(["import", "--salvage", &*path, &url]).ok();
-    assert!(printed.contains(&format!("{salvaged} of {salvaged} entries new")), "{printed}");
-    assert_eq!(printed.contains(&format!("\n  line {bad_line}: ")), bad_line > 0, "{printed}");
-    if bad_line == 115 {
-        assert!(
-            printed.contains("record 1 also stands on line 116 with another text"),
-            "{printed}"
-        );
-    }
-}
-
-#[test]
-fn a_real_log_at_four_moments_is_extended_each_time() {
-    let Some(folder) = corpus("claude-code-odd/prefix-chain") else { return };
-    let mut moments: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    moments.sort();
-    let logs = Logs::new(Kind::Sqlite);
-    let mut stored = 0;
-    for moment in moments {
-        let content = fs::read_to_string(moment).unwrap();
-        let entries = content.lines().count();
-        logs.put("session.jsonl", &content);
-        let printed = logs.import(&[]).ok();
-        let expected = format!("{} of {entries} entries new", entries - stored);
-        assert!(printed.contains(&expected), "{printed}");
-        assert!(logs.stored().lines().eq(content.lines()));
-        stored = entries;
-    }
-    assert!(stored > 0);
 }

@@ -9,6 +9,7 @@ mod export;
 #[cfg(unix)]
 mod follow;
 mod import;
+mod import_logs;
 mod kill;
 mod listing;
 mod migrate;

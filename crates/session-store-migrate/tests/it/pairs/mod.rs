@@ -4,6 +4,7 @@ mod odd;
 mod place;
 
 use std::io::Cursor;
+use std::path::Path;
 
 use rstest::rstest;
 use session_store_core::{LogEntry, Store, StoreExt, TraceEntry};
@@ -11,7 +12,7 @@ use session_store_migrate::backup::Backup;
 
 use crate::backup::backup_of;
 use crate::{entries, migrate};
-use odd::{corpus, populate};
+use odd::{populate, populate_from_logs};
 use place::{Kind, Place};
 
 /// All that can be read of a store.
@@ -65,16 +66,31 @@ fn a_migration_is_identical(
 }
 
 #[rstest]
-fn real_logs_are_identical(
+fn logs_are_identical(
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
 ) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/logs");
+    assert_logs_are_identical(from, to, &fixtures);
+}
+
+#[rstest]
+#[ignore = "needs real logs: cargo xtask test --corpus DIR"]
+fn corpus_is_identical(
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+) {
+    let folder = std::env::var_os("SESSION_STORE_CORPUS");
+    let folder = folder.expect("SESSION_STORE_CORPUS must name the folder of real logs");
+    assert_logs_are_identical(from, to, Path::new(&folder));
+}
+
+fn assert_logs_are_identical(from: Kind, to: Kind, folder: &Path) {
     let (from, to) = (Place::new(from), Place::new(to));
-    if corpus(&from.open()) {
-        let report = migrate(&from.open(), &to.open());
-        assert!(report.is_complete(), "{report:?}");
-        assert_same(&from.open(), &to.open());
-    }
+    populate_from_logs(&from.open(), folder);
+    let report = migrate(&from.open(), &to.open());
+    assert!(report.is_complete(), "{report:?}");
+    assert_same(&from.open(), &to.open());
 }
 
 #[rstest]

@@ -1,4 +1,4 @@
-//! What stores have to keep, of the kinds that real logs hold: made here, and read from the corpus if it is there.
+//! Contents that stores have to keep: odd ids, texts, sizes and names, and logs from a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,15 +52,11 @@ fn sizes() -> Vec<LogEntry> {
     sizes.chain([1_500_000]).map(entry).chain(entries(&[&nested])).collect()
 }
 
-/// Fills a store with real logs, a segment a file, without the lines that are no entries; `false` where the
-/// logs are not at hand.
-pub(super) fn corpus(store: &dyn Store) -> bool {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let logs = logs_below(&root);
-    if logs.is_empty() {
-        eprintln!("skipped: the corpus of real logs is not in ../shared/corpus");
-        return false;
-    }
+/// Fills a store with the logs at and below a folder, a segment for each file, without the lines that are
+/// not entries.
+pub(super) fn populate_from_logs(store: &dyn Store, folder: &Path) {
+    let logs = logs_below(folder);
+    assert!(!logs.is_empty(), "{} has no files *.jsonl", folder.display());
     for log in logs {
         let bytes = fs::read(log).unwrap();
         let lines = bytes.split(|&byte| byte == b'\n');
@@ -68,12 +64,10 @@ pub(super) fn corpus(store: &dyn Store) -> bool {
             lines.filter_map(|line| LogEntry::from_utf8(line.to_vec()).ok()).collect();
         store.create_segment(SessionId::new(), SegmentId::new(), &entries).unwrap();
     }
-    true
 }
 
 fn logs_below(folder: &Path) -> Vec<PathBuf> {
-    let Ok(listing) = folder.read_dir() else { return Vec::new() };
-    let paths = listing.map(|entry| entry.unwrap().path());
+    let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let below = |path: PathBuf| if path.is_dir() { logs_below(&path) } else { vec![path] };
     paths
         .flat_map(below)
