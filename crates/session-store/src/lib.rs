@@ -36,8 +36,10 @@
 //! an error that names the feature.
 
 mod backend;
+mod error;
 mod open;
 mod store;
+mod syntax;
 mod url;
 
 pub use session_store_core::*;
@@ -52,6 +54,7 @@ pub use session_store_redis as redis;
 pub use session_store_sqlite as sqlite;
 
 pub use backend::{Backend, backends};
+pub use error::UrlError;
 pub use open::{OpenError, open, open_or_create};
 pub use store::OpenStore;
-pub use url::{StoreUrl, UrlError};
+pub use url::StoreUrl;

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::StoreError;
+use session_store_core::StoreError;
+
 use crate::backend::location_of_path;
+use crate::error::UrlError;
 use crate::store::OpenStore;
-use crate::url::{StoreUrl, Target, UrlError};
+use crate::url::{StoreUrl, Target};
 
 /// Opens the store at a URL, which [`StoreUrl`] describes.
 ///

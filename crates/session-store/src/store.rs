@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use session_store_core::forward_store;
+use session_store_core::{Store, StoreError, forward_store};
 
 use crate::backend::Opened;
-use crate::{Store, StoreError, StoreUrl};
+use crate::url::StoreUrl;
 
 /// An opened store of any backend, made by [`open`](crate::open()) and
 /// [`open_or_create`](crate::open_or_create()).

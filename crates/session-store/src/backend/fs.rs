@@ -3,10 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use session_store_core::Durability;
+
 use super::BackendLocation;
-use crate::Durability;
-use crate::url::{
-    DURABILITY, SplitUrl, UrlError, durability_option, parse_durability, path_text, query_text,
+use crate::error::UrlError;
+use crate::syntax::{
+    DURABILITY, SplitUrl, durability_option, parse_durability, path_text, query_text,
 };
 
 /// A directory of JSONL files.
@@ -22,7 +24,10 @@ impl FsLocation {
     }
 
     #[cfg(feature = "fs")]
-    pub(super) fn open(&self, create: bool) -> Result<super::Opened, crate::StoreError> {
+    pub(super) fn open(
+        &self,
+        create: bool,
+    ) -> Result<super::Opened, session_store_core::StoreError> {
         let store = crate::fs::FsOptions::new()
             .create(create)
             .durability(self.durability)

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::BackendLocation;
-use crate::url::{SplitUrl, UrlError};
+use crate::error::UrlError;
+use crate::syntax::SplitUrl;
 
 /// No location: every open creates a new store.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -11,7 +12,10 @@ pub(crate) struct MemoryLocation;
 
 impl MemoryLocation {
     #[cfg(feature = "memory")]
-    pub(super) fn open(&self, _create: bool) -> Result<super::Opened, crate::StoreError> {
+    pub(super) fn open(
+        &self,
+        _create: bool,
+    ) -> Result<super::Opened, session_store_core::StoreError> {
         let store = std::sync::Arc::new(crate::memory::MemoryStore::new());
         Ok(super::Opened { store, warnings: Vec::new() })
     }

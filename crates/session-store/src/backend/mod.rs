@@ -16,8 +16,10 @@ pub(crate) use memory::MemoryLocation;
 use redis::RedisLocation;
 pub(crate) use sqlite::SqliteLocation;
 
-use crate::url::{SplitUrl, UrlError};
-use crate::{Store, StoreError};
+use session_store_core::{Store, StoreError};
+
+use crate::error::UrlError;
+use crate::syntax::SplitUrl;
 
 /// A backend that this crate can open by URL.
 #[derive(Debug)]
@@ -179,23 +181,11 @@ pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
     })
 }
 
-/// The examples of all backends, for messages: `fs:PATH, sqlite:PATH, redis://HOST and memory:`.
-pub(crate) struct Examples {
-    /// The word before the last example.
-    pub(crate) conjunction: &'static str,
-}
-
-impl fmt::Display for Examples {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let examples: Vec<_> = backends().iter().map(|backend| backend.example).collect();
-        match examples.split_last() {
-            Some((last, [])) => f.write_str(last),
-            Some((last, others)) => {
-                write!(f, "{} {} {last}", others.join(", "), self.conjunction)
-            }
-            None => Ok(()),
-        }
-    }
+/// Lists an example of each backend's URLs: `fs:PATH, sqlite:PATH, redis://HOST and memory:`.
+pub(crate) fn list_of_examples() -> String {
+    let examples: Vec<_> = backends().iter().map(|backend| backend.example).collect();
+    let (last, others) = examples.split_last().expect("there are backends");
+    format!("{} and {last}", others.join(", "))
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::BackendLocation;
+use crate::error::UrlError;
 #[cfg(feature = "redis")]
 use crate::redis::RedisUrl;
-use crate::url::{SplitUrl, UrlError};
+use crate::syntax::SplitUrl;
 
 /// Without the feature there is no URL of Redis, and parsing one is an error.
 #[cfg(not(feature = "redis"))]
@@ -17,7 +18,10 @@ pub(crate) struct RedisLocation(Box<RedisUrl>);
 
 #[cfg(feature = "redis")]
 impl RedisLocation {
-    pub(super) fn open(&self, create: bool) -> Result<super::Opened, crate::StoreError> {
+    pub(super) fn open(
+        &self,
+        create: bool,
+    ) -> Result<super::Opened, session_store_core::StoreError> {
         let store = crate::redis::RedisOptions::new().create(create).open_url(&self.0)?;
         let warnings = store.warnings().to_vec();
         Ok(super::Opened { store: std::sync::Arc::new(store), warnings })

@@ -4,11 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use session_store_core::Durability;
+
 use super::BackendLocation;
-use crate::Durability;
-use crate::url::{
-    BUSY_TIMEOUT, DURABILITY, SplitUrl, UrlError, durability_option, parse_durability,
-    parse_duration, path_text, query_text,
+use crate::error::UrlError;
+use crate::syntax::{
+    BUSY_TIMEOUT, DURABILITY, SplitUrl, durability_option, parse_durability, parse_duration,
+    path_text, query_text,
 };
 
 /// A database file.
@@ -25,7 +27,10 @@ impl SqliteLocation {
     }
 
     #[cfg(feature = "sqlite")]
-    pub(super) fn open(&self, create: bool) -> Result<super::Opened, crate::StoreError> {
+    pub(super) fn open(
+        &self,
+        create: bool,
+    ) -> Result<super::Opened, session_store_core::StoreError> {
         let mut options =
             crate::sqlite::SqliteOptions::new().create(create).durability(self.durability);
         if let Some(timeout) = self.busy_timeout {
@@ -64,16 +69,17 @@ impl fmt::Display for SqliteLocation {
 
 /// Whether a path leads to an SQLite database.
 #[cfg(feature = "sqlite")]
-pub(super) fn is_sqlite_file(path: &Path) -> Result<bool, crate::StoreError> {
+pub(super) fn is_sqlite_file(path: &Path) -> Result<bool, session_store_core::StoreError> {
     if !path.is_file() {
         return Ok(false);
     }
-    crate::sqlite::is_sqlite_file(path)
-        .map_err(|error| crate::StoreError::io(format!("read {}", path.display()), error))
+    crate::sqlite::is_sqlite_file(path).map_err(|error| {
+        session_store_core::StoreError::io(format!("read {}", path.display()), error)
+    })
 }
 
 /// Without the feature, no database can be opened, so no file counts as one.
 #[cfg(not(feature = "sqlite"))]
-pub(super) fn is_sqlite_file(_: &Path) -> Result<bool, crate::StoreError> {
+pub(super) fn is_sqlite_file(_: &Path) -> Result<bool, session_store_core::StoreError> {
     Ok(false)
 }

@@ -1,19 +1,14 @@
 //! `StoreUrl`: where a store is, as text. Parsing reads the text only; `open.rs` reads the storage.
 
-mod error;
-mod syntax;
-
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub use error::UrlError;
-pub(crate) use syntax::{
-    BUSY_TIMEOUT, DURABILITY, SplitUrl, durability_option, parse_durability, parse_duration,
-    path_text, query_text,
+use crate::backend::{
+    FsLocation, Location, MemoryLocation, SqliteLocation, backend_of, list_of_examples,
 };
-
-use crate::backend::{FsLocation, Location, MemoryLocation, SqliteLocation, backend_of};
+use crate::error::UrlError;
+use crate::syntax::SplitUrl;
 
 /// The place of a store: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
 ///
@@ -95,14 +90,14 @@ impl FromStr for StoreUrl {
     /// [`UrlError`]
     fn from_str(text: &str) -> Result<Self, UrlError> {
         if text.is_empty() {
-            return Err(UrlError::Empty);
+            return Err(UrlError::Empty { known: list_of_examples() });
         }
         let Some(url) = SplitUrl::split(text) else {
             return Ok(Self(Target::BarePath(text.into())));
         };
         match backend_of(&url.scheme) {
             Some(backend) => (backend.parse)(&url).map(Self::from),
-            None => Err(UrlError::UnknownScheme(url.scheme)),
+            None => Err(UrlError::UnknownScheme { scheme: url.scheme, known: list_of_examples() }),
         }
     }
 }
@@ -190,7 +185,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", "is missing; write fs:PATH, sqlite:PATH, redis://HOST or memory:")]
+    #[case("", "is missing; there are fs:PATH, sqlite:PATH, redis://HOST and memory:")]
     #[case("fs:", "path must follow fs:")]
     #[case("fs:?", "path must follow fs:")]
     #[case("sqlite://host/a.db", "sqlite:///PATH")]

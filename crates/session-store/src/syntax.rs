@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::UrlError;
-use crate::{Durability, percent};
+use session_store_core::{Durability, percent};
+
+use crate::error::UrlError;
 
 /// The option for the time to wait for another writer.
 pub(crate) const BUSY_TIMEOUT: &str = "busy_timeout";

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::backend::Examples;
-
 /// The reason why a text is not the URL of a store.
 ///
 /// The message says what would be correct. It never repeats a part of the text that can be a password.
@@ -11,15 +9,22 @@ use crate::backend::Examples;
 #[non_exhaustive]
 pub enum UrlError {
     /// The text is empty.
-    #[error("the URL of a store is missing; write {}", Examples { conjunction: "or" })]
-    Empty,
+    #[error("the URL of a store is missing; there are {known}")]
+    Empty {
+        /// An example of each backend's URLs.
+        known: String,
+    },
 
     /// No backend has this scheme.
     #[error(
-        "no store has the scheme {0:?}; there are {examples} (a path that contains a colon is written ./PATH)",
-        examples = Examples { conjunction: "and" }
+        "no store has the scheme {scheme:?}; there are {known} (a path that contains a colon is written ./PATH)"
     )]
-    UnknownScheme(String),
+    UnknownScheme {
+        /// The scheme in the text.
+        scheme: String,
+        /// An example of each backend's URLs.
+        known: String,
+    },
 
     /// The scheme needs a path, and there is none.
     #[error("a path must follow {0}:")]
