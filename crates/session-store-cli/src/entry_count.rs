@@ -1,10 +1,10 @@
-//! Answers that several commands give.
+//! The result of the commands that change or count the entries of a segment.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How many entries there are now.
+/// The number of entries in a segment.
 #[derive(Serialize)]
 pub(crate) struct EntryCount {
     pub(crate) entries: usize,

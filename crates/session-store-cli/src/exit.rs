@@ -1,26 +1,26 @@
-//! The exit codes of the command, documented in its help.
+//! The exit statuses of the command. Its help documents them.
 
 use std::process::ExitCode;
 
 /// The exit status of a program that SIGINT ended.
 pub(crate) const INTERRUPTED: i32 = 130;
 
-/// How a command ended. Wrong usage is found by the argument parser and ends with 2 before a command runs.
+/// How a command ended. The argument parser itself ends the program with 2 on invalid usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything asked for was done.
+    /// Success.
     Done,
-    /// The answer is no: nothing was found where that was the question, stores differ, a check failed, or
-    /// something was refused while the rest was done.
+    /// A negative answer: no match was found, stores differ, a check failed, or one part was refused
+    /// while the rest was done.
     No,
-    /// An error: a store, or what is asked of it, that is not there; bad input, I/O.
+    /// An error: a missing store, session, segment or pod, invalid input, or an I/O error.
     Failed,
-    /// Whoever read standard output closed it; as for a program that SIGPIPE ended.
+    /// The reader of standard output closed it. The status is that of a program that SIGPIPE ended.
     BrokenPipe,
 }
 
 impl Exit {
-    /// [`Exit::Done`] if so, else [`Exit::No`].
+    /// Returns [`Exit::Done`] if `done`, else [`Exit::No`].
     pub(crate) const fn done_if(done: bool) -> Self {
         if done { Self::Done } else { Self::No }
     }

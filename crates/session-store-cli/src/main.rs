@@ -1,9 +1,10 @@
-//! The command session-store: look into, import, move, verify and repair stores of agent session logs.
+//! The command `session-store`: inspect, import, copy, verify and repair stores of agent session logs.
 //!
-//! Here the arguments are parsed and the outcome becomes an exit code; each command is one function in one
-//! file of `command/`.
+//! This file parses the arguments and turns the result into an exit status. Each command is one function in
+//! one file of `command/`.
 
 mod args;
+mod backup;
 mod command;
 mod demo;
 mod entry_count;
@@ -20,6 +21,7 @@ mod signal;
 mod store;
 mod table;
 mod target;
+mod text;
 
 use std::process::ExitCode;
 
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let mut out = Output::new(args.json);
     let outcome = command::run(args.command, &mut out);
-    // What was written before a failure is shown before its message.
+    // The results that were printed before an error appear before its message.
     let flushed = out.flush();
     let exit = outcome.and_then(|exit| flushed.map(|()| exit)).unwrap_or_else(|failure| {
         failure.report();

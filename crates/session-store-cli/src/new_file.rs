@@ -1,4 +1,4 @@
-//! A file that is written beside its place and put there when it is whole.
+//! A file that gets its name only when it is complete.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -11,9 +11,10 @@ use tempfile::NamedTempFile;
 use crate::exit::INTERRUPTED;
 use crate::failure::{Context, Failure};
 
-/// A file without its name yet. Dropped without it, it is gone; where the process is killed, or ended by a
-/// signal without [`remove_on_signal`](Self::remove_on_signal), a hidden file of that name and some letters
-/// stays.
+/// A file that is written under a temporary name in its folder.
+///
+/// Dropping it deletes it. A killed process leaves it behind, as a hidden file `.NAME.XXXXXX`. So does a
+/// process that a signal ends without [`remove_on_signal`](Self::remove_on_signal).
 pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
@@ -22,10 +23,10 @@ pub(crate) struct NewFile<'a> {
 }
 
 impl<'a> NewFile<'a> {
-    /// Begins a file that will be at `path`, where nothing may be unless it is to be replaced.
+    /// Starts a file that will be named `path`. An existing file is an error unless `replace` is set.
     pub(crate) fn create(path: &'a Path, replace: bool) -> Result<Self, Failure> {
-        let operation = || format!("make {}", path.display());
-        require_room(path, replace).map_err(|why| Failure::cannot(operation(), why))?;
+        let operation = || format!("create {}", path.display());
+        check_path(path, replace).map_err(|cause| Failure::cannot(operation(), cause))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
         let mut prefix = OsString::from(".");
@@ -35,14 +36,15 @@ impl<'a> NewFile<'a> {
         Ok(Self { file: file.context(operation)?, path, folder, replace })
     }
 
-    /// From now on SIGINT, SIGTERM and SIGHUP remove the file and end the program. One file of a program can
-    /// have that, if nothing else there waits for signals. Where one is ignored, as under nohup, all stay as
-    /// they are.
+    /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
+    ///
+    /// A program can do this for one file, and only if it does not handle these signals otherwise. If one
+    /// of them is ignored, as under `nohup`, this changes nothing.
     pub(crate) fn remove_on_signal(&self) {
-        let beside = self.file.path().to_owned();
+        let temporary = self.file.path().to_owned();
         let _ = ctrlc::try_set_handler(move || {
-            // It may be in its place already.
-            let _ = fs::remove_file(&beside);
+            // Deleting fails if the file already has its final name.
+            let _ = fs::remove_file(&temporary);
             process::exit(INTERRUPTED);
         });
     }
@@ -51,22 +53,23 @@ impl<'a> NewFile<'a> {
         self.file.as_file()
     }
 
-    /// Makes the content durable, then its name.
-    pub(crate) fn put_in_place(self) -> Result<(), Failure> {
+    /// Gives the file its name. The content is synced before the rename, and the folder after it, so that
+    /// a power cut leaves the complete file or none.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
         let Self { file, path, folder, replace } = self;
-        let operation = || format!("make {}", path.display());
+        let operation = || format!("create {}", path.display());
         file.as_file().sync_all().context(operation)?;
-        let named = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-        named.map_err(|error| error.error).context(operation)?;
+        let renamed = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+        renamed.map_err(|error| error.error).context(operation)?;
         File::open(folder).and_then(|folder| folder.sync_all()).context(operation)
     }
 }
 
-fn require_room(path: &Path, replace: bool) -> Result<(), &'static str> {
+fn check_path(path: &Path, replace: bool) -> Result<(), &'static str> {
     match path.metadata() {
-        Ok(there) if !there.is_file() => Err("something that is no file is there"),
-        Ok(_) if !replace => Err("it exists; --force replaces it"),
-        _ if path.file_name().is_none() => Err("it is no name of a file"),
+        Ok(found) if !found.is_file() => Err("the path exists and is not a regular file"),
+        Ok(_) if !replace => Err("the file exists; use --force to replace it"),
+        _ if path.file_name().is_none() => Err("the path does not end in a file name"),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Standard output: answers as text or as JSON, and a closed pipe that is no error.
+//! Standard output: results as text or as JSON. A closed pipe is not an error.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Where the answers go. Nothing else is written to standard output.
+/// Standard output. Only results are written to it.
 pub(crate) struct Output {
     stdout: BufWriter<StdoutLock<'static>>,
     json: bool,
@@ -23,54 +23,68 @@ impl Output {
         Self { stdout: BufWriter::new(stdout), json, terminal }
     }
 
-    /// Whether the user asked for JSON.
+    /// Returns whether the user requested JSON.
     pub(crate) const fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether a person is reading: tables are drawn only for people.
+    /// Returns whether standard output is a terminal. Tables are only drawn on a terminal.
     pub(crate) const fn is_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// One answer, on a line of its own: as its text, or as JSON where that was asked for.
+    /// Prints a result: its JSON if the user requested JSON, else its text.
     pub(crate) fn answer<T: Display + Serialize>(&mut self, answer: &T) -> Result<(), Failure> {
         if self.json { self.json_line(answer) } else { self.line(answer) }
     }
 
-    /// One line of text, whatever was asked for.
+    /// Prints a report: its JSON on one line if the user requested JSON, else its lines of text.
+    pub(crate) fn report<L: Display>(
+        &mut self,
+        json: &impl Serialize,
+        lines: impl IntoIterator<Item = L>,
+    ) -> Result<(), Failure> {
+        if self.json {
+            return self.json_line(json);
+        }
+        lines.into_iter().try_for_each(|line| self.line(line))
+    }
+
+    /// Prints one line of text.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<(), Failure> {
-        writeln!(self.stdout, "{line}").map_err(unwritten)?;
+        writeln!(self.stdout, "{line}").map_err(write_error)?;
         if self.terminal { self.flush() } else { Ok(()) }
     }
 
-    /// One value as JSON on a line, whatever was asked for.
-    pub(crate) fn json_line<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+    /// Prints a value as JSON on one line.
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value)
-            .map_err(|error| Failure::cannot("write the answer as JSON", error))?;
+            .map_err(|error| Failure::cannot("write the result as JSON", error))?;
         self.line(text)
     }
 
-    /// Hands on what was written so far, for a reader that waits for it.
+    /// Flushes the buffer. A reader of the pipe then sees everything that was printed.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.stdout.flush().map_err(unwritten)
+        self.stdout.flush().map_err(write_error)
     }
 
-    /// Waits so long, unless whoever reads goes away: a command with nothing to write would not notice.
+    /// Waits for `time`, but only as long as standard output is open. A command that has nothing to print
+    /// would not notice otherwise that its reader is gone.
     pub(crate) fn wait(&self, time: Duration) -> Result<(), Failure> {
         #[cfg(unix)]
-        let time = watch(self.stdout.get_ref(), time)?;
+        let time = wait_for_close(self.stdout.get_ref(), time)?;
         thread::sleep(time);
         Ok(())
     }
 }
 
-/// Watches the reader of `stdout` for so long; how much of the time is left where that cannot be done.
+/// Waits until the reader of `stdout` closes it, at most for `time`. Returns the time that is left to wait
+/// if the system cannot watch `stdout`.
 #[cfg(unix)]
-fn watch(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
+fn wait_for_close(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    // What is not asked for is told all the same: that the other end is closed.
+    // ERR and HUP are reported even though no event is requested.
     let mut watched = [PollFd::new(stdout, PollFlags::empty())];
     let timeout = Timespec::try_from(time).ok();
     match poll(&mut watched, timeout.as_ref()) {
@@ -82,7 +96,7 @@ fn watch(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
     }
 }
 
-fn unwritten(error: io::Error) -> Failure {
+fn write_error(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
         _ => Failure::cannot("write to standard output", error),

@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! Signals that ask a command to finish its work.
 
 use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -7,29 +7,29 @@ use std::time::Duration;
 use crate::exit::INTERRUPTED;
 use crate::failure::{Context, Failure, warn};
 
-/// The word to stop, from the user or the system.
+/// Receives the first SIGINT, SIGTERM or SIGHUP.
 pub(crate) struct StopSignal(Receiver<()>);
 
 impl StopSignal {
-    /// Takes the first SIGINT, SIGTERM or SIGHUP as a word to finish what is begun. A second one ends the
-    /// program at once, as the first would have.
+    /// Starts to handle signals. The first one asks the command to finish its work. A second one ends the
+    /// program immediately.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let (tell, told) = channel();
-        let mut is_told = false;
+        let (sender, receiver) = channel();
+        let mut is_interrupted = false;
         ctrlc::set_handler(move || {
-            if is_told {
+            if is_interrupted {
                 process::exit(INTERRUPTED);
             }
-            is_told = true;
-            warn("finishing what is begun; interrupt again to end at once");
-            // Nobody listens any more only when the program ends anyway.
-            let _ = tell.send(());
+            is_interrupted = true;
+            warn("interrupted: finishing the current work; interrupt again to stop immediately");
+            // The receiver is only dropped when the command ends, and then the signal is not needed.
+            let _ = sender.send(());
         })
-        .context(|| "wait for signals".to_owned())?;
-        Ok(Self(told))
+        .context(|| "install a signal handler".to_owned())?;
+        Ok(Self(receiver))
     }
 
-    /// Waits so long, and less if told to stop; whether to go on.
+    /// Waits for `time` or for the signal. Returns whether to go on.
     pub(crate) fn pause(&self, time: Duration) -> bool {
         matches!(self.0.recv_timeout(time), Err(RecvTimeoutError::Timeout))
     }

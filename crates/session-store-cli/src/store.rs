@@ -1,21 +1,48 @@
-//! Opening the stores that the arguments name, and passing on what their backends warn of.
+//! Opening stores, and the operations on a whole store that several commands need.
 
-use session_store::{OpenError, OpenStore, StoreUrl};
+use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
 
-use crate::failure::warn;
+use crate::failure::{Context, Failure, warn};
 
-/// Opens a store that must exist.
+/// Opens an existing store, and prints the warnings of its backend.
 pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, OpenError> {
-    url.open().inspect(pass_on_warnings)
+    url.open().inspect(print_warnings)
 }
 
-/// Opens a store that is written to, and makes it if it is not there.
+/// Opens a store to write to, and prints the warnings of its backend. A missing store is created.
 pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, OpenError> {
-    url.open_or_create().inspect(pass_on_warnings)
+    url.open_or_create().inspect(print_warnings)
 }
 
-fn pass_on_warnings(store: &OpenStore) {
+fn print_warnings(store: &OpenStore) {
     for warning in store.warnings() {
         warn(&format!("{}: warning: {warning}", store.url()));
     }
+}
+
+/// Opens the store again. A new handle has cached nothing, so it reads what is stored. A store in memory
+/// ends with its last handle, so its only handle is returned.
+pub(crate) fn reopen(store: OpenStore) -> Result<OpenStore, OpenError> {
+    let persistent = store.capabilities().has(Capability::Persistent);
+    if persistent { store.url().open() } else { Ok(store) }
+}
+
+/// Returns the ids of all sessions.
+pub(crate) fn list_sessions(store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
+    store.list_sessions().context(|| format!("list the sessions of {}", store.url()))
+}
+
+/// Returns the ids of the segments of a session.
+pub(crate) fn list_segments(
+    store: &OpenStore,
+    session_id: SessionId,
+) -> Result<Vec<SegmentId>, Failure> {
+    let listed = store.list_segments(session_id);
+    listed.context(|| format!("list the segments of session {session_id} in {}", store.url()))
+}
+
+/// Creates the error for a session that the store does not contain.
+pub(crate) fn unknown_session(store: &OpenStore, session_id: SessionId) -> Failure {
+    let operation = format!("find session {session_id} in {}", store.url());
+    Failure::cannot(operation, "the store does not contain it")
 }

@@ -1,4 +1,4 @@
-//! Rows of a listing: a table for people, cells between tabs for scripts, JSON for who asks.
+//! Rows of a listing: a table on a terminal, cells separated by tabs in a pipe, or JSON.
 
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
@@ -9,18 +9,19 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// One row; its JSON is what it serialises to.
+/// One row of a listing. Its JSON is its serialized form.
 pub(crate) trait Row: Serialize {
-    /// What stands above the columns where people read.
+    /// The headings of the columns, printed on a terminal.
     const HEADER: &'static [&'static str];
 
     fn cells(&self) -> Vec<String>;
 
-    /// Whether all that belongs in the row could be found out.
+    /// Returns whether every cell of the row is known.
     fn is_known(&self) -> bool;
 }
 
-/// Where rows go. A table has to see all rows to know its widths; else a row is written as it comes.
+/// Prints rows. A table on a terminal needs all rows to compute its widths, so it is printed at the end.
+/// Other rows are printed at once.
 pub(crate) struct Table<'a> {
     out: &'a mut Output,
     drawn: Option<comfy_table::Table>,
@@ -45,7 +46,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Draws the table, and answers no if something in it is unknown.
+    /// Prints the table. Returns [`Exit::No`] if a cell is unknown.
     pub(crate) fn finish(self) -> Result<Exit, Failure> {
         if let Some(mut table) = self.drawn.filter(|table| !table.is_empty()) {
             for column in table.column_iter_mut() {
@@ -57,21 +58,21 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A cell, or a question mark for what is unknown.
+/// Returns a cell. An unknown value is a question mark.
 pub(crate) fn cell<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "?".to_owned(), |value| value.to_string())
 }
 
-/// A cell, or a dash where there is nothing.
+/// Returns a cell. An absent value is a dash.
 pub(crate) fn cell_or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// When an id was made, to the second and in UTC, if its kind of UUID tells.
+/// Returns the creation time of an id in UTC, to the second, if its kind of UUID contains it.
 pub(crate) fn created(id: Uuid) -> Option<String> {
     let (seconds, _) = id.get_timestamp()?.to_unix();
-    let moment = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
-    Some(moment.to_string())
+    let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    Some(time.to_string())
 }
 
 #[cfg(test)]
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_v7_id_tells_its_time_and_a_v4_one_does_not() {
+    fn a_v7_id_contains_its_time_and_a_v4_id_does_not() {
         let v7 = uuid!("017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
         assert_eq!(created(v7).as_deref(), Some("2022-02-22T19:22:22Z"));
         assert_eq!(created(uuid!("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68")), None);

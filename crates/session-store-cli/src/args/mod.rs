@@ -1,4 +1,4 @@
-//! The arguments of every command, and the help that they print.
+//! The arguments of every command, and the texts of the help.
 
 mod read;
 mod time;
@@ -24,19 +24,19 @@ pub(crate) use self::write::{
 
 const AFTER_HELP: &str = "\
 STORE is one of
-  fs:PATH       a directory, one JSONL file per segment
-  sqlite:PATH   one SQLite database file
+  fs:PATH       a directory with one JSONL file per segment
+  sqlite:PATH   an SQLite database file
   redis://HOST  a Redis server; also redis-sentinel://, redis-cluster://, and rediss:// with TLS
-  memory:       in memory, gone when the command ends
-  PATH          what is there: a directory, or an SQLite file
+  memory:       in memory; deleted when the command ends
+  PATH          an existing directory or SQLite database file
 
 Exit status
-  0    done
-  1    the answer is no: exists or lookup finds nothing, stores differ, a check fails, or something
-       was refused while the rest was done
-  2    wrong usage
-  3    an error: a store, session, segment or pod that is not there, bad input, I/O
-  141  standard output was closed by its reader";
+  0    success
+  1    a negative answer: no match was found, stores differ, a check failed, or one part was
+       refused while the rest was done
+  2    invalid usage
+  3    an error: a missing store, session, segment or pod, invalid input, or an I/O error
+  141  the reader of standard output closed it";
 
 const TAIL_EXAMPLES: &str = "\
 Example
@@ -56,14 +56,14 @@ Examples
   session-store man | man -l -
   session-store man ~/.local/share/man/man1";
 
-/// Stores of agent session logs: look into them, write to them, move sessions between them.
+/// Inspect, write, copy and verify stores of agent session logs.
 ///
-/// A session is one conversation, a tree of segments. A segment is an append-only log of entries, each one
-/// JSON object on one line. A pod is a named agent with a pointer to its session.
+/// A session is one conversation: a tree of segments. A segment is an append-only log of entries. An entry
+/// is one JSON object on one line. A pod is a named agent with a pointer to its session.
 #[derive(Parser)]
 #[command(name = "session-store", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Print answers as JSON, one object a line
+    /// Print results as JSON, one object per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -73,134 +73,146 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Try it out: make sessions, move them from files to SQLite and back, and verify
+    /// Create sample sessions, copy them from files to SQLite and back, and verify the copies
     Demo(DemoArgs),
-    /// Take in existing agent logs (JSONL files)
+    /// Import existing agent logs (JSONL files)
     ///
-    /// A file becomes a segment. Its ids come from its name where that holds a UUID, and else from its path
-    /// below PATH and first time stamp, so that a second import finds them again and appends only what is
-    /// new. Give the same PATH each time: from a folder above or below, such a file is another segment.
+    /// Each file becomes one segment. If the file's name contains a UUID, that is the segment's id. Else the
+    /// id is derived from the file's path below PATH and from its first timestamp. A later import finds the
+    /// segment by this id and appends only the new entries. Give the same PATH each time: below another
+    /// directory, the same file has another id.
     Import(ImportArgs),
-    /// Copy sessions from one store to another, and prove the copy
+    /// Copy sessions from one store to another, and verify the copy
     ///
-    /// Copies entries, traces and pods byte for byte, opens both stores again and compares them. What is there
-    /// already is left alone, so a copy that was interrupted is resumed by starting it again. What differs is
-    /// named and not overwritten, unless --on-conflict says so.
+    /// Copies entries, traces and pods byte for byte. Then opens both stores again and compares them. Data
+    /// that is already in TO is not copied again, so an interrupted copy is resumed by running the command
+    /// again. A segment or pod that differs is reported and not overwritten, unless --on-conflict is given.
+    /// Other programs can write to FROM during the copy.
     ///
-    /// Exit status: 0 if all of it is in TO; 1 if not, while the rest is; 3 if a store could not be opened,
-    /// listed, or opened again to compare. FROM may be written to meanwhile.
+    /// Exit status: 0 if everything was copied; 1 if a part was not, while the rest was; 3 if a store cannot
+    /// be opened, listed, or opened again for the comparison.
     Migrate(MigrateArgs),
-    /// Compare two stores, entry by entry
+    /// Compare two stores entry by entry
     ///
-    /// Names the first difference of each segment. The exit status is 1 if there is one.
+    /// Prints the first difference of each segment. The exit status is 1 if the stores differ.
     Verify(VerifyArgs),
-    /// Write a store into one compressed file
+    /// Write a store to one compressed backup file
     ///
-    /// The file holds all entries, traces and pods byte for byte, with hashes, and is readable without this
-    /// program: it is a tar archive of JSONL in zstd. The store may be written to meanwhile; each log is in the
-    /// file as it was at one moment. What cannot be read is left out and named, and the exit status is 1. FILE
-    /// appears only when it is whole.
+    /// The file contains all entries, traces and pods byte for byte, with their hashes. It is a tar archive
+    /// of JSONL files, compressed with zstd, so it is readable without this program. Other programs can
+    /// write to the store during the export; each log is saved as it was at one moment. Data that cannot be
+    /// read is left out and reported, and the exit status is 1. FILE appears only when it is complete.
     Export(ExportArgs),
-    /// Write what `export` made into a store, and prove that it is there
+    /// Write a backup file of `export` to a store, and verify the result
     ///
-    /// First reads all of FILE, and refuses one that is damaged, cut off or something else before anything is
-    /// written. What the store has already is left alone; what differs is reported and never overwritten, with
-    /// exit status 1. A restore that was interrupted is resumed by starting it again.
+    /// Reads all of FILE first. A file that is damaged, truncated or not a backup is refused before anything
+    /// is written. Data that is already in the store is not written again, so an interrupted restore is
+    /// resumed by running the command again. Data that differs is reported and never overwritten, and the
+    /// exit status is 1.
     Restore(RestoreArgs),
-    /// Read a whole store and name what is wrong in it
+    /// Read a whole store and report every problem
     ///
-    /// Reads every log and trace to its end, and looks every segment up. The exit status is 1 if something
-    /// is wrong. Torn ends of files are no fault: the next append moves them aside.
+    /// Reads every log and trace to its end, and looks up every segment by its id. The exit status is 1 if
+    /// there is a problem. An incomplete last line of a file is not a problem: readers ignore it, and the
+    /// next append moves it to another file.
     Check(CheckArgs),
-    /// List sessions, or the segments of one session
+    /// List the sessions of a store, or the segments of one session
     ///
-    /// A line has the id, the time of its making where the id tells it (UUID v7), for a session the number of
-    /// its segments, and the number of entries, or ? where they cannot be counted. Newest first.
+    /// A line contains the id, the creation time if the id contains it (UUID v7), the number of segments of
+    /// a session, and the number of entries. A number that cannot be read is printed as ?. The newest is
+    /// listed first.
     Ls(LsArgs),
-    /// Draw how the segments of each session come from each other
+    /// Print the segments of each session as a tree
     ///
-    /// A segment stands below the one that its first entry names, as a fork or a compaction, and else at the
-    /// top. Only first entries are read; one that cannot be read is named, and the exit status is 1.
+    /// A segment is printed below the segment that its first entry names as its origin: a fork or a
+    /// compaction. Other segments are at the top. Only first entries are read. A first entry that cannot be
+    /// read is reported, and the exit status is 1.
     Tree(TreeArgs),
-    /// Say what is in a store, in figures
+    /// Count the sessions, segments, entries, traces and pods of a store
     ///
-    /// Counts sessions, segments, entries, segments with a trace, and pods, and names the largest segments.
-    /// What cannot be counted is a question mark, and the exit status is 1.
+    /// Also prints the largest segments. A number that cannot be read is printed as ?, and the exit status
+    /// is 1.
     Stat(StatArgs),
-    /// Print a segment's entries exactly as stored, one a line
+    /// Print the entries of a segment exactly as stored, one per line
     Show(ShowArgs),
-    /// Print a segment's last entries, and with -f those that are appended from then on
+    /// Print the last entries of a segment, and with -f every new entry
     ///
-    /// A log that is cut, replaced or deleted meanwhile is told on standard error and followed on: from where
-    /// it differs, if that is among the last 1000 entries, and else with its last entries again. A line that is
-    /// no entry is named there too and passed over, and the exit status is 3.
+    /// If the log is truncated, replaced or deleted, a message is printed on standard error. Following
+    /// continues from the first entry that differs, if it is among the last 1000 entries. Else it continues
+    /// with the last entries of the new log. A line that is not an entry is reported on standard error and
+    /// skipped, and the exit status is 3.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
-    /// Print the entries that contain a text, or are of a kind
+    /// Print the entries that contain a text or are of a kind
     ///
-    /// Prints SESSION:SEGMENT:NUMBER:ENTRY for each, where NUMBER counts the entries of the segment from 1. The
-    /// text is looked for in the entry as it is stored: as JSON, with its escapes.
+    /// Prints SESSION:SEGMENT:NUMBER:ENTRY for each match. NUMBER counts the entries of the segment from 1.
+    /// TEXT is compared with the entry as stored, which is JSON with escape sequences.
     ///
-    /// Exit status: 0 if there are any; 1 if not; 3 if something could not be read, which is named on standard
-    /// error, while the rest was searched.
+    /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be read. That
+    /// part is reported on standard error, and the rest is searched.
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
     /// Append the lines of standard input to a segment
     ///
-    /// Reads JSONL, and after each line that is stored prints the segment's number of entries, this one
-    /// included: once you have read a count, its entry is safe. Others may append to the segment at the same
-    /// time. Blank lines are no entries. The first line that is not one JSON object ends the command; the
-    /// lines before it stay.
+    /// Reads JSONL. After each line that is stored, prints the number of entries in the segment, including
+    /// this one. A printed number means that the entry is stored. Other programs can append to the segment
+    /// at the same time. Blank lines are skipped. The first line that is not one JSON object ends the
+    /// command; the lines before it stay stored.
     Append(AppendArgs),
-    /// Make a segment
+    /// Create a segment
     ///
     /// Prints the ids of the session and the segment. All entries are stored in one step.
     Create(CreateArgs),
-    /// Keep a segment's first entries and drop the rest for good
+    /// Keep the first entries of a segment and delete the rest permanently
     Truncate(TruncateArgs),
-    /// Print the number of a segment's entries
+    /// Print the number of entries in a segment
     Count(SegmentArgs),
-    /// Say whether a segment exists
+    /// Test whether a segment exists
+    ///
+    /// Prints yes or no. The exit status is 1 if the segment does not exist.
     Exists(SegmentArgs),
-    /// Print the session that holds a segment
+    /// Print the session that contains a segment
+    ///
+    /// The exit status is 1 if there is none.
     Lookup(LookupArgs),
     /// Delete a segment, or a session with all its segments
     ///
-    /// With SEGMENT, deletes that segment and its trace; with --session alone, the session with all its
-    /// segments. Pods that point there stay. Asks first, unless --yes is given.
+    /// With SEGMENT, deletes that segment and its trace. With --session alone, deletes the session with all
+    /// its segments. Pods that point to them are not changed. Asks for a confirmation unless --yes is given.
     #[command(override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT|--session <SESSION>>")]
     Rm(RmArgs),
-    /// Check that a live store keeps the contract
+    /// Test whether a live store keeps the storage contract
     ///
-    /// Runs the checks of the conformance kit among what is stored there, in sessions and pods of its own,
-    /// and deletes them. A check that would touch what is somebody else's is not run.
+    /// Runs the checks of the conformance kit beside the existing data of the store. Each check creates
+    /// sessions and pods of its own and deletes them at its end. A check that needs the name of an existing
+    /// session or pod is not run.
     Qualify(QualifyArgs),
-    /// Work with pods: named agents that point to their session
+    /// List, print, write and delete pods: named agents that point to a session
     #[command(subcommand)]
     Pods(PodsCommand),
-    /// Print a script that completes this command's words in a shell
+    /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
-    /// Print the manual page of this command, or write those of all commands
+    /// Print the manual page of this command, or write the pages of all commands
     #[command(after_help = MAN_EXAMPLES)]
     Man(ManArgs),
 }
 
 #[derive(clap::Args)]
 pub(crate) struct DemoArgs {
-    /// Where to make the demo's files; must be empty or absent [default: a new temporary directory]
+    /// The directory for the sample stores; must be empty or missing [default: a new temporary directory]
     pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct CompletionsArgs {
-    /// Which shell
+    /// The shell
     pub(crate) shell: Shell,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct ManArgs {
-    /// Where to write a page for each command; made if it is not there [default: print the main page]
+    /// The directory for the pages; created if missing [default: print the main page]
     pub(crate) dir: Option<PathBuf>,
 }
 

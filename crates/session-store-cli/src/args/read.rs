@@ -1,4 +1,4 @@
-//! What looks at a store and leaves it as it is.
+//! The arguments of the commands that read one store.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::value::{UrlParser, id};
 
 #[derive(clap::Args)]
 pub(crate) struct QualifyArgs {
-    /// The store to check; it must be able to delete
+    /// The store to test; must support deleting
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// Run only the checks whose id contains this text, such as t2_
@@ -21,8 +21,8 @@ pub(crate) struct CheckArgs {
     /// The store to check
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// First write down again what is kept apart from the logs and can be lost: in Redis, which session
-    /// holds each segment. Logs are left as they are
+    /// First rebuild the lookup table, which maps each segment to its session (Redis only). Logs are not
+    /// changed
     #[arg(long)]
     pub(crate) repair: bool,
 }
@@ -39,34 +39,34 @@ pub(crate) struct LsArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct TreeArgs {
-    /// The store to look in
+    /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// Draw this session only
+    /// Print only this session
     #[arg(value_parser = id::<SessionId>)]
     pub(crate) session: Option<SessionId>,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct StatArgs {
-    /// The store to look in
+    /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// Also read everything, to say how many bytes the entries have, and how many entries the traces
+    /// Also read all data and print the bytes of all entries and the entries of all traces
     #[arg(long)]
     pub(crate) bytes: bool,
 }
 
-/// Names a segment. Its id is enough, unless several sessions hold it.
+/// The arguments that name a segment. The session is only needed if several sessions contain the segment.
 #[derive(clap::Args)]
 pub(crate) struct SegmentArgs {
-    /// The store to look in
+    /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// The segment's id
     #[arg(value_parser = id::<SegmentId>)]
     pub(crate) segment: SegmentId,
-    /// The session that holds it [default: looked up]
+    /// The session that contains the segment [default: looked up by the segment's id]
     #[arg(long, value_parser = id::<SessionId>)]
     pub(crate) session: Option<SessionId>,
 }
@@ -75,7 +75,7 @@ pub(crate) struct SegmentArgs {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) target: SegmentArgs,
-    /// Print the segment's trace
+    /// Print the trace of the segment instead of its log
     #[arg(long)]
     pub(crate) trace: bool,
 }
@@ -84,16 +84,16 @@ pub(crate) struct ShowArgs {
 pub(crate) struct TailArgs {
     #[command(flatten)]
     pub(crate) target: SegmentArgs,
-    /// How many entries
+    /// The number of entries to print first
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
     pub(crate) entries: usize,
-    /// Then print what is appended, until interrupted
+    /// Then print new entries until interrupted
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// How often to look whether the log has moved
-    #[arg(long, requires = "follow", default_value = "500ms", value_parser = time::interval)]
+    /// The time between two checks for new entries
+    #[arg(long, requires = "follow", default_value = "500ms", value_parser = time::parse_interval)]
     pub(crate) interval: Duration,
-    /// Print the segment's trace
+    /// Print the trace of the segment instead of its log
     #[arg(long)]
     pub(crate) trace: bool,
 }
@@ -105,28 +105,28 @@ pub(crate) struct SearchArgs {
     pub(crate) store: StoreUrl,
     #[command(flatten)]
     pub(crate) pattern: PatternArgs,
-    /// Only this session (can be repeated)
+    /// Search only this session (can be repeated)
     #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
     pub(crate) sessions: Vec<SessionId>,
 }
 
-/// What an entry must be like.
+/// The conditions that an entry must meet.
 #[derive(clap::Args)]
 pub(crate) struct PatternArgs {
     /// The text that an entry must contain
     #[arg(required_unless_present = "kind")]
     pub(crate) text: Option<String>,
-    /// Only entries of this kind: their field kind, or type where there is no kind
+    /// Print only entries of this kind: the value of their field kind, or of type if there is no kind
     #[arg(long)]
     pub(crate) kind: Option<String>,
-    /// Take capital and small letters of the text for the same
+    /// Ignore the difference between upper and lower case
     #[arg(short, long)]
     pub(crate) ignore_case: bool,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct LookupArgs {
-    /// The store to look in
+    /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// The segment's id

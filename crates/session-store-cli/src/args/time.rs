@@ -7,13 +7,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
 /// Parses a time: RFC 3339, a local date or time, or a span before now.
-pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
-    moment_at(text, &Zoned::now()).map(Into::into).ok_or_else(|| {
+pub(super) fn parse_time(text: &str) -> Result<SystemTime, String> {
+    parse_time_at(text, &Zoned::now()).map(Into::into).ok_or_else(|| {
         "not a time such as 2026-01-31, 2026-01-31T08:00:00Z or 7d (seven days ago)".to_owned()
     })
 }
 
-fn moment_at(text: &str, now: &Zoned) -> Option<Timestamp> {
+fn parse_time_at(text: &str, now: &Zoned) -> Option<Timestamp> {
     let local =
         |time: DateTime, zone: &TimeZone| Some(time.to_zoned(zone.clone()).ok()?.timestamp());
     if let Ok(timestamp) = text.parse() {
@@ -30,7 +30,7 @@ fn moment_at(text: &str, now: &Zoned) -> Option<Timestamp> {
 }
 
 /// Parses the pause between two polls: a positive duration.
-pub(super) fn interval(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
     parsed
         .and_then(|duration| Duration::try_from(duration).ok())
@@ -53,19 +53,22 @@ mod tests {
     #[case("7d ago", Some("2026-02-22T11:00:00Z"))]
     #[case("yesterday", None)]
     #[case("", None)]
-    fn a_moment_is_a_time_or_a_span_ago(#[case] text: &str, #[case] expected: Option<&str>) {
+    fn a_time_is_a_date_a_time_or_a_span_before_now(
+        #[case] text: &str,
+        #[case] expected: Option<&str>,
+    ) {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let now: Zoned = "2026-03-01T11:00:00Z".parse::<Timestamp>().unwrap().to_zoned(zone);
-        let found = moment_at(text, &now).map(|time| time.to_string());
+        let found = parse_time_at(text, &now).map(|time| time.to_string());
         assert_eq!(found.as_deref(), expected);
     }
 
     #[test]
-    fn an_interval_lasts() {
-        assert_eq!(interval("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(interval("2s"), Ok(Duration::from_secs(2)));
+    fn an_interval_is_positive() {
+        assert_eq!(parse_interval("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_interval("2s"), Ok(Duration::from_secs(2)));
         for text in ["0s", "-1s", "soon", ""] {
-            assert!(interval(text).is_err(), "{text}");
+            assert!(parse_interval(text).is_err(), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What moves sessions: import, migrate and verify, export and restore.
+//! The arguments of the commands that copy or compare whole stores and files.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,59 +13,59 @@ use super::value::{UrlParser, id};
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
-    /// Log files, or directories to search for *.jsonl
+    /// Log files, or directories that are searched for *.jsonl files
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// The store to import into; made if it is not there
+    /// The store to import into; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// Take what is whole from a broken file, and list each line that was split or left out
+    /// Import the valid records of a broken file, and print each line that was split or skipped
     #[arg(long)]
     pub(crate) salvage: bool,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct MigrateArgs {
-    /// The store to copy from; only read
+    /// The store to copy from; not changed
     #[arg(value_parser = UrlParser)]
     pub(crate) from: StoreUrl,
-    /// The store to copy to; made if it is not there
+    /// The store to copy to; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) to: StoreUrl,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) jobs: JobsArgs,
-    /// What to do about a segment or pod of TO that differs from that of FROM and is no earlier state of it
+    /// How to treat a segment or pod of TO that differs from FROM and is not an earlier state of it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) on_conflict: ConflictArg,
-    /// Say what would be copied, and write nothing
+    /// Print what would be copied, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Then keep TO in step with FROM until interrupted (SIGINT or SIGTERM), and compare at the end
+    /// Then copy new data until interrupted (SIGINT or SIGTERM), and compare at the end
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) follow: bool,
-    /// How often to look whether FROM has moved
-    #[arg(long, requires = "follow", default_value = "500ms", value_parser = time::interval)]
+    /// The time between two checks for new data
+    #[arg(long, requires = "follow", default_value = "500ms", value_parser = time::parse_interval)]
     pub(crate) interval: Duration,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
 }
 
-/// Which part of a store.
+/// The part of a store to copy.
 #[derive(clap::Args)]
 pub(crate) struct SelectionArgs {
-    /// Only this session (can be repeated)
+    /// Copy only this session (can be repeated)
     #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
     pub(crate) sessions: Vec<SessionId>,
-    /// Only sessions that were made, or got a segment, at this time or later: a date, a time, or a span such
-    /// as 7d. Ids that tell no time (all but UUID v7) are always taken
-    #[arg(long, value_name = "WHEN", value_parser = time::moment)]
+    /// Copy only sessions that were created, or got a segment, at this time or later: a date, a time, or a
+    /// span such as 7d. A session is always copied if its ids contain no time (only UUID v7 does)
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
     pub(crate) since: Option<SystemTime>,
-    /// Leave the traces out
+    /// Do not copy traces
     #[arg(long)]
     pub(crate) no_traces: bool,
-    /// Leave the pods out
+    /// Do not copy pods
     #[arg(long)]
     pub(crate) no_pods: bool,
 }
@@ -83,40 +83,40 @@ impl SelectionArgs {
     }
 }
 
-/// How many at once.
+/// The number of parallel jobs.
 #[derive(clap::Args)]
 pub(crate) struct JobsArgs {
-    /// How many segments to work on at once
+    /// The number of segments to process in parallel
     #[arg(long = "jobs", value_name = "N", default_value_t = DEFAULT_JOBS)]
     pub(crate) at_once: NonZeroUsize,
 }
 
-/// Where a report goes beside the answer.
+/// The file for a report.
 #[derive(clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Write the whole report as JSON into this file, after a failure too
+    /// Write the full report as JSON to this file, also after an error
     #[arg(long = "report", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
-/// What to do about what differs.
+/// How to treat a conflict.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub(crate) enum ConflictArg {
-    /// Leave it as it is, name it, and end with status 1
+    /// Keep it, report it, and end with status 1
     #[default]
     Report,
-    /// Leave it as it is and name it
+    /// Keep it and report it
     Skip,
-    /// Make it what FROM has, which loses what is different in TO; not possible for a trace
+    /// Replace it with that of FROM, which deletes the different data of TO; not possible for a trace
     Replace,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct VerifyArgs {
-    /// One store
+    /// The first store
     #[arg(value_parser = UrlParser)]
     pub(crate) a: StoreUrl,
-    /// The other store
+    /// The second store
     #[arg(value_parser = UrlParser)]
     pub(crate) b: StoreUrl,
     #[command(flatten)]
@@ -127,10 +127,10 @@ pub(crate) struct VerifyArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct ExportArgs {
-    /// The store to read; nothing in it is changed
+    /// The store to read; not changed
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The file to make; - for standard output
+    /// The file to create; - for standard output
     pub(crate) file: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]
@@ -141,9 +141,9 @@ pub(crate) struct ExportArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// The file that export made; - for standard input
+    /// The backup file; - for standard input
     pub(crate) file: PathBuf,
-    /// The store to write to; made if it is not there
+    /// The store to write to; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
 }

@@ -1,4 +1,4 @@
-//! Reading ids and URLs.
+//! Parsers of ids, names and URLs.
 
 use std::ffi::OsStr;
 use std::str::FromStr;
@@ -6,14 +6,19 @@ use std::str::FromStr;
 use clap::Arg;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use session_store::StoreUrl;
+use session_store::{PodName, StoreUrl};
 
-/// Reads an id; the parser's own message would not say what was expected.
+/// Parses an id. The message of the parser itself does not name the expected format.
 pub(super) fn id<T: FromStr<Err = uuid::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| format!("not a UUID ({error})"))
 }
 
-/// Reads a URL. Clap's own parser would repeat a wrong one in its message, password and all.
+/// Parses the name of a pod. The message contains the rule for names.
+pub(super) fn pod_name(text: &str) -> Result<PodName, &'static str> {
+    text.parse().map_err(|_| PodName::RULE)
+}
+
+/// Parses a URL. The messages of clap's own parser would contain an invalid URL with its password.
 #[derive(Clone)]
 pub(super) struct UrlParser;
 

@@ -1,4 +1,4 @@
-//! What writes to a store by hand.
+//! The arguments of the commands that change one store.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,30 @@ use clap::{ArgGroup, Subcommand};
 use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 
 use super::read::SegmentArgs;
-use super::value::{UrlParser, id};
+use super::value::{UrlParser, id, pod_name};
 
 #[derive(clap::Args)]
 pub(crate) struct AppendArgs {
-    /// The store to write to; made with its first entry
+    /// The store to write to; created with its first entry
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The session; made with its first entry
+    /// The session; created with its first entry
     #[arg(long, value_parser = id::<SessionId>)]
     pub(crate) session: SessionId,
-    /// The segment; made with its first entry
+    /// The segment; created with its first entry
     #[arg(long, value_parser = id::<SegmentId>)]
     pub(crate) segment: SegmentId,
-    /// Append to the segment's trace, and print how many lines this command has appended
+    /// Append to the trace of the segment, and print the number of lines appended by this command
     #[arg(long)]
     pub(crate) trace: bool,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct CreateArgs {
-    /// The store to write to; made if it is not there
+    /// The store to write to; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The entries, as JSONL; - for standard input [default: none]
+    /// A JSONL file with the entries; - for standard input [default: no entries]
     pub(crate) file: Option<PathBuf>,
     /// The session [default: a new one]
     #[arg(long, value_parser = id::<SessionId>)]
@@ -37,7 +37,7 @@ pub(crate) struct CreateArgs {
     /// The segment [default: a new one]
     #[arg(long, value_parser = id::<SegmentId>)]
     pub(crate) segment: Option<SegmentId>,
-    /// Replace the segment if it exists; its former entries are gone
+    /// Replace the segment if it exists; its old entries are deleted
     #[arg(long)]
     pub(crate) replace: bool,
 }
@@ -46,7 +46,7 @@ pub(crate) struct CreateArgs {
 pub(crate) struct TruncateArgs {
     #[command(flatten)]
     pub(crate) target: SegmentArgs,
-    /// How many entries to keep
+    /// The number of entries to keep
     pub(crate) entries: usize,
 }
 
@@ -59,26 +59,26 @@ pub(crate) struct RmArgs {
     /// The segment to delete
     #[arg(value_parser = id::<SegmentId>)]
     pub(crate) segment: Option<SegmentId>,
-    /// The session that holds the segment, or, without SEGMENT, the session to delete
+    /// The session that contains the segment; without SEGMENT, the session to delete
     #[arg(long, value_parser = id::<SessionId>)]
     pub(crate) session: Option<SessionId>,
-    /// Do not ask
+    /// Delete without a confirmation
     #[arg(short, long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum PodsCommand {
-    /// List the pods and where they point
+    /// List the pods and their sessions and segments
     Ls(PodsLsArgs),
     /// Print a pod exactly as stored
     Show(PodArgs),
-    /// Make a pod or replace it whole
+    /// Create or replace a pod
     #[command(
         override_usage = "session-store pods put [OPTIONS] <STORE> <NAME> <FILE|--session <SESSION>>"
     )]
     Put(PodsPutArgs),
-    /// Delete a pod; its session stays
+    /// Delete a pod; its session is kept
     Rm(PodArgs),
 }
 
@@ -91,28 +91,30 @@ pub(crate) struct PodsLsArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct PodArgs {
-    /// The store that holds the pod
+    /// The store that contains the pod
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// The pod's name
+    #[arg(value_parser = pod_name)]
     pub(crate) name: PodName,
 }
 
 #[derive(clap::Args)]
 #[command(group(ArgGroup::new("what").args(["file", "session"]).required(true)))]
 pub(crate) struct PodsPutArgs {
-    /// The store to write to; made if it is not there
+    /// The store to write to; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// The pod's name
+    #[arg(value_parser = pod_name)]
     pub(crate) name: PodName,
-    /// The pod as one JSON object; - for standard input
+    /// A file with the pod as one JSON object; - for standard input
     #[arg(conflicts_with = "segment")]
     pub(crate) file: Option<PathBuf>,
-    /// Instead of FILE: a pod that points to this session
+    /// Instead of FILE, write a pod that points to this session
     #[arg(long, value_parser = id::<SessionId>)]
     pub(crate) session: Option<SessionId>,
-    /// And to this segment of it
+    /// Also point to this segment of the session
     #[arg(long, requires = "session", value_parser = id::<SegmentId>)]
     pub(crate) segment: Option<SegmentId>,
 }

@@ -1,4 +1,4 @@
-//! `append`: lines of standard input to the end of a segment, a count for each one that is stored.
+//! `append`: appends the lines of standard input to a segment, and prints a count after each.
 
 use session_store::{Head, LogEntry, OpenStore, Store, StoreError, TraceEntry};
 
@@ -28,8 +28,8 @@ pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> 
     }
 }
 
-/// Appends line by line and prints after each what `append` counts, at once: a reader on the pipe relies on
-/// every count that it has seen.
+/// Appends line by line, and prints the count that `append` returns. Output is flushed after each count,
+/// because a reader of the pipe takes a printed count as proof that the entry is stored.
 fn append_lines<T>(
     args: &AppendArgs,
     out: &mut Output,
@@ -41,7 +41,7 @@ fn append_lines<T>(
     if next.is_none() {
         return Ok(Exit::Done);
     }
-    // Opened no sooner than there is an entry for it: bad input alone makes no store.
+    // The store is opened after the first line was parsed, so that invalid input does not create one.
     let store = open_or_create(&args.store)?;
     while let Some(entry) = next {
         let entries = append(&store, &entry)
@@ -53,9 +53,11 @@ fn append_lines<T>(
     Ok(Exit::Done)
 }
 
-/// Appends at the head, wherever other writers have moved it meanwhile: only a conditional append tells the
-/// count that the segment has right after this entry. A conflict has stored nothing, so trying again cannot
-/// store twice; any other error ends the command.
+/// Appends at the current head and returns the new head.
+///
+/// Only a conditional append returns the number of entries right after this one, because other programs
+/// may append at the same time. A conflict means that nothing was stored, so a retry at the actual head
+/// cannot store the entry twice. After any other error the entry may be stored, so the error is returned.
 fn append_at(
     store: &OpenStore,
     args: &AppendArgs,

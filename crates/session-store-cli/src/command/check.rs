@@ -3,13 +3,13 @@
 use std::fmt;
 
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError, StoreExt};
+use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError, StoreExt, error_chain};
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, chain};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::store::open;
+use crate::store::{list_segments, list_sessions, open};
 
 /// Something that is wrong with a segment.
 #[derive(Serialize)]
@@ -52,9 +52,8 @@ pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
         let rebuilt = rebuilt.context(|| format!("rebuild the lookups of {}", store.url()))?;
         checked.lookups_rebuilt = Some(rebuilt);
     }
-    let operation = || format!("list the sessions of {}", store.url());
-    for session_id in store.list_sessions().context(operation)? {
-        for segment_id in store.list_segments(session_id).context(operation)? {
+    for session_id in list_sessions(&store)? {
+        for segment_id in list_segments(&store, session_id)? {
             checked.segments += 1;
             for fault in checked.faults_of(&store, session_id, segment_id) {
                 checked.faults += 1;
@@ -78,7 +77,7 @@ impl Checked {
         let lookup = match store.lookup_session_of(segment) {
             Ok(Some(_)) => None,
             Ok(None) => Some("it is not found by its id alone; --repair mends that".to_owned()),
-            Err(error) => Some(chain(&error)),
+            Err(error) => Some(error_chain(&error)),
         };
         [log, trace, lookup].into_iter().flatten().collect()
     }
@@ -90,5 +89,5 @@ fn read<T>(
     count: &mut usize,
 ) -> Option<String> {
     let error = entries.find_map(|entry| entry.inspect(|_| *count += 1).err());
-    error.map(|error| chain(&error))
+    error.map(|error| error_chain(&error))
 }

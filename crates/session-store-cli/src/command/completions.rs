@@ -1,4 +1,4 @@
-//! `completions`: a script that teaches a shell the command's words.
+//! `completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 
@@ -10,7 +10,7 @@ use crate::output::Output;
 pub(crate) fn run(args: &CompletionsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "session-store", &mut script);
-    let script = String::from_utf8(script).context(|| "write the completions".to_owned())?;
+    let script = String::from_utf8(script).context(|| "write the completion script".to_owned())?;
     out.line(script.trim_end())?;
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `create`: a segment with the entries of a file, or with none.
+//! `create`: creates a segment, empty or with the entries of a file.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::input::{Lines, Source};
 use crate::output::Output;
 use crate::store::open_or_create;
+use crate::text::entries;
 
 #[derive(Serialize)]
 struct Created {
@@ -26,7 +27,7 @@ impl fmt::Display for Created {
 }
 
 pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> {
-    // Read whole before the store is touched: bad input changes nothing.
+    // The whole input is read before the store is opened, so that invalid input changes nothing.
     let entries = read_entries(args)?;
     let created = Created {
         session_id: args.session.unwrap_or_default(),
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> 
     };
     let store = open_or_create(&args.store)?;
     store_entries(&store, args.replace, &created, &entries)
-        .map_err(|error| refusal(args, created.segment_id, error))?;
+        .map_err(|error| create_failure(args, created.segment_id, error))?;
     out.answer(&created)?;
     Ok(Exit::Done)
 }
@@ -64,12 +65,12 @@ fn store_entries(
     }
 }
 
-fn refusal(args: &CreateArgs, segment_id: SegmentId, error: StoreError) -> Failure {
+fn create_failure(args: &CreateArgs, segment_id: SegmentId, error: StoreError) -> Failure {
     let operation = format!("create segment {segment_id} in {}", args.store);
     match error {
         StoreError::Conflict { actual: Some(head), .. } => {
-            let entries = head.entries();
-            let cause = format!("it exists and has {entries} entries; --replace would drop them");
+            let entries = entries(head.entries());
+            let cause = format!("it exists and has {entries}; use --replace to delete them");
             Failure::cannot(operation, cause)
         }
         error => Failure::cannot(operation, error),

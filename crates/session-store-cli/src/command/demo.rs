@@ -1,4 +1,4 @@
-//! `demo`: a small session tree, moved from files to SQLite and back, compared, and left to play with.
+//! `demo`: creates sample sessions, copies them from files to SQLite and back, and verifies the copies.
 
 use std::env;
 use std::fmt;
@@ -10,13 +10,13 @@ use session_store::StoreUrl;
 use session_store_migrate::{MigrateOptions, VerifyOptions, migrate, verify};
 
 use crate::args::DemoArgs;
-use crate::demo::{Size, hints, plant};
+use crate::demo::{Size, create_sessions, hints};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::{open, open_or_create};
 
-/// One thing that the demo did.
+/// A step of the demo that is done.
 #[derive(Serialize)]
 struct Step {
     did: String,
@@ -30,21 +30,18 @@ impl fmt::Display for Step {
     }
 }
 
-/// What the comparison of the first store and the last one came to.
+/// The result of comparing the first store with the last one.
 #[derive(Serialize)]
-struct Same {
+struct Equal {
     equal_entries: usize,
     equal_trace_entries: usize,
 }
 
-impl fmt::Display for Same {
+impl fmt::Display for Equal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { equal_entries: entries, equal_trace_entries: traced } = self;
-        write!(
-            f,
-            "The first store and the last hold the same, byte for byte: {entries} entries, "
-        )?;
-        write!(f, "{traced} trace entries, the pod")
+        write!(f, "The first and the last store are equal byte for byte: {entries} entries, ")?;
+        write!(f, "{traced} trace entries and the pod")
     }
 }
 
@@ -55,29 +52,35 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (from, via) = (StoreUrl::fs(&files), StoreUrl::sqlite(&database));
     let to = StoreUrl::fs(&files_again);
 
-    let tree = plant(&open_or_create(&from)?).context(|| format!("write to {from}"))?;
-    report(out, tree.to_string(), &from, &files)?;
+    let sessions =
+        create_sessions(&open_or_create(&from)?).context(|| format!("write to {from}"))?;
+    report(out, sessions.to_string(), &from, &files)?;
     copy(&from, &via)?;
-    report(out, "Copied them into SQLite, and read both back to compare".into(), &via, &database)?;
+    report(out, "Copied the sessions to SQLite and verified the copy".into(), &via, &database)?;
     copy(&via, &to)?;
-    report(out, "Copied those back into files, and compared".into(), &to, &files_again)?;
+    report(
+        out,
+        "Copied the sessions back to files and verified the copy".into(),
+        &to,
+        &files_again,
+    )?;
     out.answer(&compare(&from, &to)?)?;
     if !out.is_json() {
-        suggest(out, &hints(&program(), &tree, [&from, &via, &to]))?;
+        suggest(out, &hints(&program(), &sessions, [&from, &via, &to]))?;
     }
     Ok(Exit::Done)
 }
 
-/// A directory with nothing in it: the one asked for, or a fresh one that stays.
+/// Returns an empty directory: the given one, or a new temporary one that is kept.
 fn prepare(dir: Option<&Path>) -> Result<PathBuf, Failure> {
     let Some(dir) = dir else {
         let made = tempfile::Builder::new().prefix("session-store-demo-").tempdir();
-        return Ok(made.context(|| "make a temporary directory".to_owned())?.keep());
+        return Ok(made.context(|| "create a temporary directory".to_owned())?.keep());
     };
-    let operation = || format!("make the demo in {}", dir.display());
+    let operation = || format!("create the sample stores in {}", dir.display());
     fs::create_dir_all(dir).context(operation)?;
     if fs::read_dir(dir).context(operation)?.next().is_some() {
-        return Err(Failure::cannot(operation(), "it is not empty"));
+        return Err(Failure::cannot(operation(), "the directory is not empty"));
     }
     Ok(dir.to_owned())
 }
@@ -97,21 +100,21 @@ fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
     }
 }
 
-fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Same, Failure> {
+fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Equal, Failure> {
     let operation = || format!("verify {a} against {b}");
     let report = verify(&open(a)?, &open(b)?, &VerifyOptions::default(), &mut |_| {});
     let report = report.context(operation)?;
     if !report.is_equal() {
         return Err(Failure::cannot(operation(), "they differ"));
     }
-    Ok(Same {
+    Ok(Equal {
         equal_entries: report.equal_entries(),
         equal_trace_entries: report.equal_trace_entries(),
     })
 }
 
 fn report(out: &mut Output, did: String, url: &StoreUrl, path: &Path) -> Result<(), Failure> {
-    let size = Size::of(path).context(|| format!("look at {}", path.display()))?;
+    let size = Size::of(path).context(|| format!("read the size of {}", path.display()))?;
     out.answer(&Step { did, url: url.to_string(), size })
 }
 
@@ -123,7 +126,7 @@ fn suggest(out: &mut Output, hints: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// This program as the user called it, so that a hint works where it is pasted.
+/// Returns the name of this program as the user typed it, so that the hints can be pasted into a shell.
 fn program() -> String {
     let called = env::args_os().next();
     called.map_or_else(|| "session-store".to_owned(), |name| name.to_string_lossy().into_owned())

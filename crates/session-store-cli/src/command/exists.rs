@@ -1,4 +1,4 @@
-//! `exists`: whether there is such a segment, as the exit status and as a word.
+//! `exists`: tests whether a segment exists. The answer is a word and the exit status.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure>
     let exists = match args.session {
         Some(session_id) => store
             .exists(session_id, args.segment)
-            .context(|| format!("look for segment {} in {}", args.segment, store.url()))?,
+            .context(|| format!("find segment {} in {}", args.segment, store.url()))?,
         None => session_of(&store, args.segment)?.is_some(),
     };
     out.answer(&Existence { exists })?;

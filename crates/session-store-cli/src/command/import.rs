@@ -1,8 +1,8 @@
-//! `import`: takes existing agent logs into a store, a segment for each file.
+//! `import`: stores existing agent logs. Each file becomes one segment.
 //!
-//! Each file is read twice. The first reading checks every line and finds the file's time; only when all
-//! files have their ids does the second one store. So nothing of a bad file is stored, and a file that
-//! grows meanwhile is taken as far as it was checked.
+//! Each file is read twice. The first pass checks every line and finds the first time of the file. The second
+//! pass begins when all files have their ids, and stores the entries. Nothing of an invalid file is
+//! therefore stored, and a file that grows meanwhile is stored up to the size that was checked.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -10,15 +10,15 @@ use std::io::{self, BufReader, Read, Take};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use session_store::{LogEntry, OpenStore, TraceEntry};
+use session_store::{LogEntry, OpenStore, TraceEntry, error_chain};
 use session_store_migrate::{Extension, Stop, extend, extend_trace};
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, chain, warn};
+use crate::failure::{Failure, warn};
 use crate::import::files::{self, LogFile};
 use crate::import::ids::{self, Ids};
-use crate::import::records::{Finding, ReadError, Records};
+use crate::import::records::{ReadError, Records, SalvagedLine};
 use crate::import::report::{FileReport, State, Summary};
 use crate::import::stored_ids::StoredIds;
 use crate::import::time;
@@ -37,66 +37,67 @@ struct Import {
     summary: Summary,
 }
 
-/// A file after its first reading.
-struct Plan {
+/// A file after the first pass.
+struct CheckedFile {
     file: LogFile,
-    checked: Result<Checked, ReadError>,
+    result: Result<Checked, ReadError>,
 }
 
-/// What the first reading found in a sound file.
+/// What the first pass found in a valid file.
 struct Checked {
     ids: Ids,
-    /// How far the file was checked.
+    /// The number of bytes that were checked.
     bytes: u64,
     entries: usize,
-    findings: Vec<Finding>,
-    /// The time of the first entry that has one; where none has, the ids hold the file's own.
+    salvaged: Vec<SalvagedLine>,
+    /// The time of the first entry that has one.
     millis: Option<u64>,
 }
 
-impl Plan {
-    /// Whether the file is refused for what is in it, which salvaging could take apart.
-    const fn has_bad_line(&self) -> bool {
-        matches!(self.checked, Err(ReadError::Line { .. }))
+impl CheckedFile {
+    /// Returns whether the file has an invalid line, so that `--salvage` would help.
+    const fn has_invalid_line(&self) -> bool {
+        matches!(self.result, Err(ReadError::Line { .. }))
     }
 }
 
+/// The records of the checked part of a file.
 type CheckedRecords = Records<BufReader<Take<File>>>;
 
 impl Import {
     fn run(mut self, args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
-        let mut plans = self.check_all(files::find(&args.paths)?);
-        require_distinct(&plans)?;
-        let bad_lines = plans.iter().any(Plan::has_bad_line);
-        // Where no file is sound, no store is made.
-        if plans.iter().any(|plan| plan.checked.is_ok()) {
+        let mut files = self.check_all(files::find(&args.paths)?);
+        require_distinct_ids(&files)?;
+        let has_invalid_line = files.iter().any(CheckedFile::has_invalid_line);
+        // The store is only created if there is a valid file.
+        if files.iter().any(|file| file.result.is_ok()) {
             let store = open_or_create(&args.store)?;
-            self.settle_all(&mut plans, &store)?;
-            self.store_all(plans, &store, out)?;
+            self.resolve_ids(&mut files, &store)?;
+            self.store_all(files, &store, out)?;
         } else {
-            for Plan { file, checked } in plans {
-                checked.err().map_or(Ok(()), |error| self.print(&refused(&file, &error), out))?;
+            for CheckedFile { file, result } in files {
+                result.err().map_or(Ok(()), |error| self.print(&refusal(&file, &error), out))?;
             }
         }
         drop(self.bar);
         out.answer(&self.summary)?;
-        if bad_lines && !args.salvage {
-            warn("nothing of a refused file was stored; --salvage takes what is whole in it");
+        if has_invalid_line && !args.salvage {
+            warn("nothing of a refused file was stored; use --salvage to import its valid records");
         }
         Ok(Exit::done_if(self.summary.is_clean()))
     }
 
-    fn check_all(&mut self, files: Vec<LogFile>) -> Vec<Plan> {
+    fn check_all(&mut self, files: Vec<LogFile>) -> Vec<CheckedFile> {
         self.bar.begin("checking", files.len());
         let check = |file: LogFile| {
-            let checked = self.check(&file);
+            let result = self.check(&file);
             self.bar.part_done();
-            Plan { file, checked }
+            CheckedFile { file, result }
         };
         files.into_iter().map(check).collect()
     }
 
-    /// The first reading.
+    /// Reads a file in the first pass.
     fn check(&mut self, file: &LogFile) -> Result<Checked, ReadError> {
         let opened = file.open()?;
         let metadata = opened.metadata()?;
@@ -109,19 +110,19 @@ impl Import {
             self.bar.read(1, entry.as_json().len() as u64);
         }
         let ids = ids::ids_of(&file.relative, millis.map_or_else(|| modified(&metadata), Ok)?);
-        let findings = records.into_findings();
-        Ok(Checked { ids, bytes: metadata.len(), entries, findings, millis })
+        let salvaged = records.into_salvaged();
+        Ok(Checked { ids, bytes: metadata.len(), entries, salvaged, millis })
     }
 
-    /// Gives each file the ids under which an earlier import stored it.
-    fn settle_all(&self, plans: &mut [Plan], store: &OpenStore) -> Result<(), Failure> {
-        let taken = plans.iter().filter_map(|plan| Some(plan.checked.as_ref().ok()?.ids)).collect();
-        let mut settler = StoredIds::new(store, taken);
-        for Plan { file, checked } in plans {
-            if let Ok(checked) = checked {
-                let records = || self.read_again(file, checked);
+    /// Gives each file the ids that an earlier import stored it under.
+    fn resolve_ids(&self, files: &mut [CheckedFile], store: &OpenStore) -> Result<(), Failure> {
+        let taken = files.iter().filter_map(|file| Some(file.result.as_ref().ok()?.ids)).collect();
+        let mut stored_ids = StoredIds::new(store, taken);
+        for CheckedFile { file, result } in files {
+            if let Ok(checked) = result {
+                let records = || self.read_checked(file, checked);
                 checked.ids =
-                    settler.settle(&file.relative, checked.ids, checked.millis, records)?;
+                    stored_ids.resolve(&file.relative, checked.ids, checked.millis, records)?;
             }
         }
         Ok(())
@@ -129,15 +130,15 @@ impl Import {
 
     fn store_all(
         &mut self,
-        plans: Vec<Plan>,
+        files: Vec<CheckedFile>,
         store: &OpenStore,
         out: &mut Output,
     ) -> Result<(), Failure> {
-        self.bar.begin("storing", plans.len());
-        for Plan { file, checked } in plans {
-            let report = match checked {
+        self.bar.begin("storing", files.len());
+        for CheckedFile { file, result } in files {
+            let report = match result {
                 Ok(checked) => self.store(&file, checked, store),
-                Err(error) => refused(&file, &error),
+                Err(error) => refusal(&file, &error),
             };
             self.print(&report, out)?;
             self.bar.part_done();
@@ -145,11 +146,13 @@ impl Import {
         Ok(())
     }
 
-    /// The second reading.
+    /// Stores a file in the second pass.
     fn store(&mut self, file: &LogFile, checked: Checked, store: &OpenStore) -> FileReport {
-        let records = match self.read_again(file, &checked) {
+        let records = match self.read_checked(file, &checked) {
             Ok(records) => records,
-            Err(error) => return FileReport::without_ids(&file.path, State::Failed, chain(&error)),
+            Err(error) => {
+                return FileReport::without_ids(&file.path, State::Failed, error_chain(&error));
+            }
         };
         let records = records.inspect(|entry| {
             if let Ok(entry) = entry {
@@ -158,27 +161,27 @@ impl Import {
         });
         let Ids { session_id, segment_id } = checked.ids;
         let extension = match file.is_trace {
-            true => extend_trace(store, session_id, segment_id, records.map(traced)),
+            true => extend_trace(store, session_id, segment_id, records.map(trace_entry)),
             false => extend(store, session_id, segment_id, records),
         };
         report(file, checked, extension)
     }
 
-    /// The records of a file as far as it was checked.
-    fn read_again(&self, file: &LogFile, checked: &Checked) -> Result<CheckedRecords, ReadError> {
+    /// Reads the checked part of a file again.
+    fn read_checked(&self, file: &LogFile, checked: &Checked) -> Result<CheckedRecords, ReadError> {
         let opened = file.open()?.take(checked.bytes);
         Ok(Records::new(BufReader::new(opened), self.salvage))
     }
 
     fn print(&mut self, report: &FileReport, out: &mut Output) -> Result<(), Failure> {
         self.summary.count(report);
-        self.bar.aside(|| out.answer(report))
+        self.bar.suspend(|| out.answer(report))
     }
 }
 
-fn traced(entry: Result<LogEntry, ReadError>) -> Result<TraceEntry, ReadError> {
-    const WHY: &str = "what is an entry of a log is one of a trace";
-    entry.map(|entry| TraceEntry::from_json(entry.as_json()).expect(WHY))
+fn trace_entry(entry: Result<LogEntry, ReadError>) -> Result<TraceEntry, ReadError> {
+    const REASON: &str = "log entries and trace entries have the same format";
+    entry.map(|entry| TraceEntry::from_json(entry.as_json()).expect(REASON))
 }
 
 fn modified(metadata: &Metadata) -> io::Result<u64> {
@@ -186,32 +189,32 @@ fn modified(metadata: &Metadata) -> io::Result<u64> {
     Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Two files that would become one segment are an error before anything is stored.
-fn require_distinct(plans: &[Plan]) -> Result<(), Failure> {
+/// Returns an error if two files have the same ids. Nothing is stored then.
+fn require_distinct_ids(files: &[CheckedFile]) -> Result<(), Failure> {
     let mut taken: HashMap<(Ids, bool), &Path> = HashMap::new();
-    for Plan { file, checked } in plans {
-        let Ok(Checked { ids, .. }) = checked else { continue };
+    for CheckedFile { file, result } in files {
+        let Ok(Checked { ids, .. }) = result else { continue };
         if let Some(other) = taken.insert((*ids, file.is_trace), &file.path) {
             return Err(Failure::cannot(
                 format!("import both {} and {}", other.display(), file.path.display()),
-                format!("both are segment {} of session {}", ids.segment_id, ids.session_id),
+                format!("both would be segment {} of session {}", ids.segment_id, ids.session_id),
             ));
         }
     }
     Ok(())
 }
 
-fn refused(file: &LogFile, error: &ReadError) -> FileReport {
+fn refusal(file: &LogFile, error: &ReadError) -> FileReport {
     let state = match error {
         ReadError::Line { .. } | ReadError::Dangling | ReadError::NotRegular => State::Refused,
         ReadError::Io(_) => State::Failed,
     };
-    FileReport::without_ids(&file.path, state, chain(error))
+    FileReport::without_ids(&file.path, state, error_chain(error))
 }
 
-/// What became of a file that was sound.
+/// Creates the report of a valid file.
 fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> FileReport {
-    const CHANGED: &str = "it was changed while it was read";
+    const CHANGED: &str = "the file changed during the import";
     let stored = extension.already + extension.appended;
     let (state, reason) = match extension.stopped.map(|stop| *stop) {
         None if stored != checked.entries => (State::Failed, Some(CHANGED.to_owned())),
@@ -220,11 +223,15 @@ fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> 
         None => (State::Extended, None),
         Some(Stop::Conflict(difference)) => (
             State::Conflict,
-            Some(format!("the file does not extend what is stored: {difference}")),
+            Some(format!("the file does not extend the stored segment: {difference}")),
         ),
-        Some(stop @ Stop::Moved { .. }) => (State::Conflict, Some(chain(&stop))),
-        Some(Stop::Source(error)) => (State::Failed, Some(format!("{CHANGED}: {}", chain(&error)))),
-        Some(stop @ (Stop::Destination(_) | Stop::GivenUp)) => (State::Failed, Some(chain(&stop))),
+        Some(stop @ Stop::Moved { .. }) => (State::Conflict, Some(error_chain(&stop))),
+        Some(Stop::Source(error)) => {
+            (State::Failed, Some(format!("{CHANGED}: {}", error_chain(&error))))
+        }
+        Some(stop @ (Stop::Destination(_) | Stop::GivenUp)) => {
+            (State::Failed, Some(error_chain(&stop)))
+        }
     };
     FileReport {
         path: file.path.display().to_string(),
@@ -234,6 +241,6 @@ fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> 
         new: extension.appended,
         state,
         reason,
-        salvaged: checked.findings,
+        salvaged: checked.salvaged,
     }
 }

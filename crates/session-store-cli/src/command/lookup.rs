@@ -1,4 +1,5 @@
-//! `lookup`: the session that holds a segment; nothing and status 1 where none does.
+//! `lookup`: prints the session that contains a segment. If there is none, it prints nothing and ends
+//! with status 1.
 
 use serde::Serialize;
 use session_store::SessionId;

@@ -7,7 +7,7 @@ use crate::args::LsArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::store::open;
+use crate::store::{list_segments, list_sessions, open, unknown_session};
 use crate::table::{Row, Table, cell, cell_or_dash, created};
 
 /// A session. Its entries are unknown as soon as one of its segments cannot be counted.
@@ -58,23 +58,21 @@ impl Row for SegmentRow {
 pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     match args.session {
-        Some(session_id) => list_segments(&store, session_id, out),
-        None => list_sessions(&store, out),
+        Some(session_id) => print_segments(&store, session_id, out),
+        None => print_sessions(&store, out),
     }
 }
 
-fn list_sessions(store: &OpenStore, out: &mut Output) -> Result<Exit, Failure> {
-    let sessions =
-        store.list_sessions().context(|| format!("list the sessions of {}", store.url()))?;
+fn print_sessions(store: &OpenStore, out: &mut Output) -> Result<Exit, Failure> {
     let mut table = Table::new(out);
-    for session_id in sessions {
+    for session_id in list_sessions(store)? {
         table.row(&session_row(store, session_id))?;
     }
     table.finish()
 }
 
 fn session_row(store: &OpenStore, session_id: SessionId) -> SessionRow {
-    let segments = known(segments_of(store, session_id));
+    let segments = known(list_segments(store, session_id));
     // All are counted before the sum gives up, so that each broken one is named.
     let counts = segments.as_ref().map(|segments| -> Vec<_> {
         segments.iter().map(|&segment_id| known(count(store, session_id, segment_id))).collect()
@@ -87,15 +85,14 @@ fn session_row(store: &OpenStore, session_id: SessionId) -> SessionRow {
     }
 }
 
-fn list_segments(
+fn print_segments(
     store: &OpenStore,
     session_id: SessionId,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let segments = segments_of(store, session_id)?;
+    let segments = list_segments(store, session_id)?;
     if segments.is_empty() {
-        let operation = format!("list session {session_id}");
-        return Err(Failure::cannot(operation, format!("it is not in {}", store.url())));
+        return Err(unknown_session(store, session_id));
     }
     let mut table = Table::new(out);
     for segment_id in segments {
@@ -103,11 +100,6 @@ fn list_segments(
         table.row(&SegmentRow { segment_id, created: created(segment_id.into()), entries })?;
     }
     table.finish()
-}
-
-fn segments_of(store: &OpenStore, session_id: SessionId) -> Result<Vec<SegmentId>, Failure> {
-    let listed = store.list_segments(session_id);
-    listed.context(|| format!("list session {session_id} in {}", store.url()))
 }
 
 fn count(

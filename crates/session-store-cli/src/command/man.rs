@@ -1,4 +1,4 @@
-//! `man`: the manual, as pages of roff.
+//! `man`: prints the manual page, or writes the pages of all commands.
 
 use std::fmt;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 
-/// A page that was written.
+/// A manual page that was written.
 #[derive(Serialize)]
 struct Written {
     path: PathBuf,
@@ -26,12 +26,12 @@ impl fmt::Display for Written {
 }
 
 pub(crate) fn run(args: &ManArgs, out: &mut Output) -> Result<Exit, Failure> {
-    // The manual has no page about how to get help.
+    // The command `help` does not need a page of its own.
     let mut command = Args::command().disable_help_subcommand(true);
     command.build();
     match &args.dir {
         Some(dir) => {
-            fs::create_dir_all(dir).context(|| format!("make {}", dir.display()))?;
+            fs::create_dir_all(dir).context(|| format!("create {}", dir.display()))?;
             write_pages(&command, dir, out)?;
         }
         None => out.line(roff(&page(&command))?.trim_end())?,
@@ -45,13 +45,13 @@ fn page(command: &Command) -> Man {
 }
 
 fn roff(page: &Man) -> Result<String, Failure> {
-    let operation = || "write the manual".to_owned();
+    let operation = || "render the manual page".to_owned();
     let mut text = Vec::new();
     page.render(&mut text).context(operation)?;
     String::from_utf8(text).context(operation)
 }
 
-/// A page for the command, and one for each command below it.
+/// Writes a page for the command and for each of its subcommands.
 fn write_pages(command: &Command, dir: &Path, out: &mut Output) -> Result<(), Failure> {
     let page = page(command);
     let path = dir.join(page.get_filename());

@@ -1,13 +1,13 @@
 //! `migrate`: copies one store into another, proves the copy, and goes on copying if asked to.
 
-use session_store::StoreUrl;
+use session_store::{StoreUrl, error_chain};
 use session_store_migrate::{
     MigrateOptions, MigrateReport, OnConflict, Phase, Progress, follow, migrate,
 };
 
 use crate::args::{ConflictArg, MigrateArgs};
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, chain, warn};
+use crate::failure::{Context, Failure, warn};
 use crate::migration::json::{self, Heading};
 use crate::migration::opener::{Missing, Opener};
 use crate::migration::report_file::ReportFile;
@@ -19,7 +19,7 @@ use crate::signal::StopSignal;
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
     let heading = Heading::new("migrate", [&from, &to]);
-    let file = ReportFile::begin(args.report.file.as_deref())?;
+    let file = ReportFile::create(args.report.file.as_deref())?;
     if !args.follow {
         // Else a signal is the word to finish.
         file.remove_on_signal();
@@ -69,7 +69,7 @@ fn copy(args: &MigrateArgs, options: &MigrateOptions) -> Result<MigrateReport, F
     }
     let mut bar = Bar::new();
     if !args.follow {
-        let mut show = |event: Progress<'_>| bar.follow(&event);
+        let mut show = |event: Progress<'_>| bar.show_migration(&event);
         return migrate(|| from.open(), || to.open(), options, &mut show).context(operation);
     }
     let stop = StopSignal::listen()?;
@@ -84,9 +84,9 @@ fn copy(args: &MigrateArgs, options: &MigrateOptions) -> Result<MigrateReport, F
     follow(|| from.open(), || to.open(), options, &mut pause, &mut |event| {
         match &event {
             // A look every now and then is no progress to show.
-            Progress::Begin { phase: Phase::CatchUp, .. } => bar.rest(),
-            Progress::Troubled(failure) => bar.aside(|| warn(&chain(failure))),
-            _ => bar.follow(&event),
+            Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
+            Progress::Troubled(failure) => bar.suspend(|| warn(&error_chain(failure))),
+            _ => bar.show_migration(&event),
         }
     })
     .context(operation)

@@ -1,4 +1,4 @@
-//! The commands: one function in one file each. Here is the way from the parsed arguments to them.
+//! The commands. Each one is a function `run` in a file of its own.
 
 mod append;
 mod check;
@@ -30,7 +30,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Runs one command to its end.
+/// Runs a command.
 pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args, out),

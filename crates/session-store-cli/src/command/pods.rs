@@ -1,4 +1,4 @@
-//! `pods`: list, show, put and delete named agents.
+//! `pods`: lists, prints, writes and deletes pods.
 
 use std::io::Read;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failu
     }
 }
 
-/// A pod, and where it points. What is stored under its name may be no pod.
+/// A pod and its pointer. The pointer is unknown if the stored pod cannot be read.
 #[derive(Serialize)]
 struct PodRow {
     name: String,
@@ -62,8 +62,8 @@ fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let names = pods.list_pods().context(|| format!("list the pods of {}", store.url()))?;
     let mut table = Table::new(out);
     for name in names {
-        match pods.read_pod(&name).context(|| format!("read pod {name}")) {
-            // Deleted since it was listed.
+        match pods.read_pod(&name).context(|| format!("read pod {name} from {}", store.url())) {
+            // The pod was deleted after the listing.
             Ok(None) => {}
             Ok(Some(pod)) => table.row(&PodRow::new(&name, pod.active(), true))?,
             Err(failure) => {
@@ -80,7 +80,7 @@ fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
     let operation = || format!("read pod {} from {}", args.name, store.url());
     match pods_of(&store)?.read_pod(&args.name).context(operation)? {
         Some(pod) => out.line(pod.as_json())?,
-        None => return Err(Failure::cannot(operation(), "it is not there")),
+        None => return Err(Failure::cannot(operation(), "the store does not contain it")),
     }
     Ok(Exit::Done)
 }
@@ -88,11 +88,13 @@ fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
 fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
     let pod = match &args.file {
         Some(file) => read_pod(file)?,
-        None => Pod::new(args.session.expect("the parser wants one of the two"), args.segment),
+        None => {
+            Pod::new(args.session.expect("the parser requires FILE or --session"), args.segment)
+        }
     };
     let store = open_or_create(&args.store)?;
     let stored = pods_of(&store)?.put_pod(&args.name, &pod);
-    stored.context(|| format!("put pod {} into {}", args.name, store.url()))?;
+    stored.context(|| format!("write pod {} to {}", args.name, store.url()))?;
     Ok(Exit::Done)
 }
 
@@ -100,7 +102,7 @@ fn read_pod(file: &Path) -> Result<Pod, Failure> {
     let mut text = String::new();
     let mut source = input::Source::open(file)?;
     source.reader.read_to_string(&mut text).context(|| format!("read {}", source.name))?;
-    Pod::from_json(text).context(|| format!("take {} as a pod", source.name))
+    Pod::from_json(text).context(|| format!("read {} as a pod", source.name))
 }
 
 fn remove(args: &PodArgs) -> Result<Exit, Failure> {
@@ -109,12 +111,15 @@ fn remove(args: &PodArgs) -> Result<Exit, Failure> {
     if pods_of(&store)?.delete_pod(&args.name).context(operation)? {
         Ok(Exit::Done)
     } else {
-        Err(Failure::cannot(operation(), "it is not there"))
+        Err(Failure::cannot(operation(), "the store does not contain it"))
     }
 }
 
 fn pods_of(store: &OpenStore) -> Result<&dyn PodStore, Failure> {
     store.pods().ok_or_else(|| {
-        Failure::cannot(format!("find pods in {}", store.url()), "this store keeps none")
+        Failure::cannot(
+            format!("use the pods of {}", store.url()),
+            "this backend does not store pods",
+        )
     })
 }

@@ -1,4 +1,4 @@
-//! `restore`: writes a backup into a store, and proves that it is there.
+//! `restore`: writes a backup to a store, then reads it back and compares.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use serde::Serialize;
-use session_store::{Capability, OpenStore, Store, StoreUrl};
+use session_store::{StoreUrl, error_chain};
 use session_store_migrate::Gap;
 use session_store_migrate::backup::{
     Backup, Found, Missing, Part, PartRestore, RestoreReport, Unproved,
@@ -14,15 +14,15 @@ use session_store_migrate::backup::{
 use tempfile::SpooledTempFile;
 
 use crate::args::RestoreArgs;
-use crate::command::export::{contents, follow, in_words, left_out};
+use crate::backup::{Contents, missing_part, part_name};
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, chain};
-use crate::migration::text::plural;
+use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::store::{open, open_or_create};
+use crate::store::{open_or_create, reopen};
+use crate::text::entries;
 
-/// What cannot be read twice is kept in memory up to this size, and then in a temporary file.
+/// Input that cannot be read twice is held in memory up to this size, and in a temporary file beyond it.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 pub(crate) fn run(args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -45,52 +45,39 @@ fn spooled(mut reader: impl Read, file: &Path) -> Result<SpooledTempFile, Failur
 fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
     let operation = || format!("restore {} to {}", args.file.display(), args.store);
     let mut bar = Bar::new();
-    let mut show = |event| follow(&mut bar, event);
+    let mut show = |event| bar.show_backup(&event);
     let mut backup = Backup::open(file, &mut show).context(operation)?;
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).context(operation)?;
-    let proof = opened_anew(store, &args.store).map(|store| backup.prove(&store, &mut show));
+    let proof = reopen(store).map(|store| backup.prove(&store, &mut show)).map_err(Failure::from);
     drop(bar);
 
     let outcome = Outcome { backup, report, proof };
-    if out.is_json() {
-        out.json_line(&outcome.as_json())?;
-    } else {
-        for line in outcome.backup.manifest().missing.iter().map(left_out) {
-            out.line(format_args!("not in the backup: {line}"))?;
-        }
-        for problem in outcome.problems() {
-            out.line(problem)?;
-        }
-        out.line(outcome.summary(&args.store))?;
-    }
+    let problems = outcome.problems();
+    let missing = outcome.backup.manifest().missing.iter().map(missing_part);
+    let lines = missing.map(|part| format!("not in the backup: {part}"));
+    let lines = lines.chain(problems.iter().cloned()).chain([outcome.summary(&args.store)]);
+    out.report(&outcome.json(&problems), lines)?;
     Ok(outcome.exit())
 }
 
-/// A handle that knows nothing of what was written. A store that is gone with its last handle has no other.
-fn opened_anew(store: OpenStore, url: &StoreUrl) -> Result<OpenStore, Failure> {
-    let persistent = store.capabilities().has(Capability::Persistent);
-    if persistent { Ok(open(url)?) } else { Ok(store) }
-}
-
-/// What was restored, and the proof, or why there is none.
+/// The restored parts, and the result of reading them back.
 struct Outcome<R> {
     backup: Backup<R>,
     report: RestoreReport,
+    /// The parts that differ, or why the store cannot be opened again.
     proof: Result<Vec<Unproved>, Failure>,
 }
 
-/// The whole outcome, for programs.
+/// The JSON of the report.
 #[derive(Serialize)]
-struct Json<'a> {
+struct ReportJson<'a> {
     complete: bool,
-    segments: usize,
-    entries: usize,
-    trace_entries: usize,
-    pods: usize,
+    #[serde(flatten)]
+    contents: Contents,
     entries_written: usize,
     missing: &'a [Missing],
-    problems: Vec<String>,
+    problems: &'a [String],
 }
 
 impl<R> Outcome<R> {
@@ -98,7 +85,7 @@ impl<R> Outcome<R> {
         self.report.is_complete() && self.proof.as_ref().is_ok_and(Vec::is_empty)
     }
 
-    /// A store that cannot be opened again is an error, whatever was restored before.
+    /// A store that cannot be opened again is an error, even if every part was restored.
     fn exit(&self) -> Exit {
         if self.proof.is_err() { Exit::Failed } else { Exit::done_if(self.is_complete()) }
     }
@@ -111,69 +98,66 @@ impl<R> Outcome<R> {
         self.logs().map(|log| log.written).sum()
     }
 
-    /// What was not restored or not proved, a sentence each.
+    /// Returns a sentence for each part that was not restored or not verified.
     fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = self.report.gaps.iter().map(Gap::to_string).collect();
-        let mut told = HashSet::new();
+        let mut stopped_parts = HashSet::new();
         for PartRestore { part, stopped, .. } in &self.report.parts {
             if let Some(stop) = stopped {
-                problems.push(format!("{}: {}", in_words(part), chain(stop)));
-                told.insert(in_words(part));
+                problems.push(format!("{}: {}", part_name(part), error_chain(stop)));
+                stopped_parts.insert(part_name(part));
             }
         }
-        problems.extend(self.report.unsynced.iter().map(|failure| chain(failure)));
-        match &self.proof {
-            Ok(unproved) => {
-                let untold = unproved.iter().filter(|found| !told.contains(&in_words(&found.part)));
-                problems
-                    .extend(untold.map(|found| format!("not proved: {}", found_in_words(found))));
-            }
-            Err(failure) => problems.push(format!("not proved: {}", chain(failure))),
-        }
+        problems.extend(self.report.unsynced.iter().map(|failure| error_chain(failure)));
+        let unproved = match &self.proof {
+            Ok(unproved) => unproved
+                .iter()
+                .filter(|unproved| !stopped_parts.contains(&part_name(&unproved.part)))
+                .map(unproved_text)
+                .collect(),
+            Err(failure) => vec![error_chain(failure)],
+        };
+        problems.extend(unproved.iter().map(|sentence| format!("not verified: {sentence}")));
         problems
     }
 
     fn summary(&self, store: &StoreUrl) -> String {
         let already: usize = self.logs().map(|log| log.already).sum();
-        let written = plural(self.entries_written(), "entry", "entries");
+        let written = entries(self.entries_written());
         let manifest = self.backup.manifest();
         let proved = match &self.proof {
             Err(_) => "not read back".to_owned(),
             Ok(unproved) if unproved.is_empty() => {
-                format!("read back and equal: {}", contents(manifest))
+                format!("read back and equal: {}", Contents::of(manifest))
             }
             Ok(unproved) => {
                 let (unequal, all) = (unproved.len(), manifest.members.len());
                 format!("{unequal} of {all} logs, traces and pods are not equal")
             }
         };
-        format!("{store}: {written} restored, {already} there already; {proved}")
+        format!("{store}: {written} restored, {already} already present; {proved}")
     }
 
-    fn as_json(&self) -> Json<'_> {
+    fn json<'a>(&'a self, problems: &'a [String]) -> ReportJson<'a> {
         let manifest = self.backup.manifest();
-        Json {
+        ReportJson {
             complete: self.is_complete(),
-            segments: manifest.segments(),
-            entries: manifest.entries(),
-            trace_entries: manifest.trace_entries(),
-            pods: manifest.pods(),
+            contents: Contents::of(manifest),
             entries_written: self.entries_written(),
             missing: &manifest.missing,
-            problems: self.problems(),
+            problems,
         }
     }
 }
 
-fn found_in_words(Unproved { part, found, .. }: &Unproved) -> String {
-    let part = in_words(part);
+fn unproved_text(Unproved { part, found, .. }: &Unproved) -> String {
+    let part = part_name(part);
     match found {
-        Found::Nothing => format!("{part}: it is not there"),
+        Found::Nothing => format!("{part}: not in the store"),
         Found::Other(total) => {
-            let entries = plural(total.entries, "entry", "entries");
-            format!("{part}: what is there has {entries} and is not the same")
+            format!("{part}: the store has other content ({})", entries(total.entries))
         }
-        Found::Failed(error) => format!("{part}: {}", chain(error)),
-        Found::GivenUp => format!("{part}: not read, since all before it failed"),
+        Found::Failed(error) => format!("{part}: {}", error_chain(error)),
+        Found::GivenUp => format!("{part}: not read, because every read before it failed"),
     }
 }

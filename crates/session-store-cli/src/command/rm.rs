@@ -1,4 +1,4 @@
-//! `rm`: delete a segment or a whole session, after asking.
+//! `rm`: deletes a segment or a whole session, after a confirmation.
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -10,80 +10,83 @@ use crate::args::RmArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::store::open;
+use crate::store::{list_segments, open};
 use crate::target::holder_of;
+use crate::text::plural;
 
-/// What is to be deleted; also the answer, once it is.
+/// The segment or session to delete. It is printed after the deletion.
 #[derive(Serialize)]
-struct Doomed {
+struct Deletion {
     session_id: SessionId,
     #[serde(skip_serializing_if = "Option::is_none")]
     segment_id: Option<SegmentId>,
     segments: usize,
 }
 
-impl fmt::Display for Doomed {
+impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { session_id, segment_id, segments } = self;
         match (segment_id, segments) {
             (Some(segment_id), _) => write!(f, "segment {segment_id} of session {session_id}"),
-            (None, 1) => write!(f, "session {session_id} with 1 segment"),
-            (None, _) => write!(f, "session {session_id} with {segments} segments"),
+            (None, count) => {
+                let segments = plural(*count, "segment", "segments");
+                write!(f, "session {session_id} with {segments}")
+            }
         }
     }
 }
 
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let doomed = choose(args, &store)?;
-    if !args.yes && !confirmed(&doomed, &store)? {
+    let deletion = choose(args, &store)?;
+    if !args.yes && !confirmed(&deletion, &store)? {
         return Ok(Exit::No);
     }
-    let operation = || format!("delete {doomed} from {}", store.url());
-    if !delete(&store, &doomed).context(operation)? {
-        return Err(Failure::cannot(operation(), "it is not there"));
+    let operation = || format!("delete {deletion} from {}", store.url());
+    if !delete(&store, &deletion).context(operation)? {
+        return Err(Failure::cannot(operation(), "it does not exist"));
     }
     if out.is_json() {
-        out.json_line(&doomed)?;
+        out.json_line(&deletion)?;
     } else {
-        out.line(format_args!("deleted {doomed}"))?;
+        out.line(format_args!("deleted {deletion}"))?;
     }
     Ok(Exit::Done)
 }
 
-fn choose(args: &RmArgs, store: &OpenStore) -> Result<Doomed, Failure> {
+fn choose(args: &RmArgs, store: &OpenStore) -> Result<Deletion, Failure> {
     match (args.segment, args.session) {
         (Some(segment_id), session) => {
             let session_id = match session {
                 Some(session_id) => session_id,
                 None => holder_of(store, segment_id)?,
             };
-            Ok(Doomed { session_id, segment_id: Some(segment_id), segments: 1 })
+            Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 })
         }
         (None, session) => {
-            let session_id = session.expect("the parser wants one of the two");
-            let listed = store.list_segments(session_id);
-            let segments = listed.context(|| format!("list session {session_id}"))?.len();
-            Ok(Doomed { session_id, segment_id: None, segments })
+            let session_id = session.expect("the parser requires SEGMENT or --session");
+            let segments = list_segments(store, session_id)?.len();
+            Ok(Deletion { session_id, segment_id: None, segments })
         }
     }
 }
 
-fn delete(store: &OpenStore, doomed: &Doomed) -> Result<bool, StoreError> {
-    match doomed.segment_id {
-        Some(segment_id) => store.delete_segment(doomed.session_id, segment_id),
-        None => store.delete_session(doomed.session_id),
+fn delete(store: &OpenStore, deletion: &Deletion) -> Result<bool, StoreError> {
+    match deletion.segment_id {
+        Some(segment_id) => store.delete_segment(deletion.session_id, segment_id),
+        None => store.delete_session(deletion.session_id),
     }
 }
 
-/// Asks a person; a script has to say `--yes`.
-fn confirmed(doomed: &Doomed, store: &OpenStore) -> Result<bool, Failure> {
-    let operation = || format!("delete {doomed} from {}", store.url());
+/// Asks the user for a confirmation. A script must use `--yes`.
+fn confirmed(deletion: &Deletion, store: &OpenStore) -> Result<bool, Failure> {
+    let operation = || format!("delete {deletion} from {}", store.url());
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::cannot(operation(), "there is nobody to ask; say so with --yes"));
+        let cause = "a confirmation needs a terminal; use --yes to delete without one";
+        return Err(Failure::cannot(operation(), cause));
     }
     let mut answer = String::new();
-    write!(io::stderr(), "Delete {doomed} from {} for good? [y/N] ", store.url())
+    write!(io::stderr(), "Delete {deletion} from {} permanently? [y/N] ", store.url())
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
         .context(operation)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store, StoreError};
+use session_store::{LogEntry, OpenStore, SegmentId, SessionId, StoreError};
 
 use crate::args::{PatternArgs, SearchArgs};
 use crate::exit::Exit;
@@ -13,7 +13,7 @@ use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::reader::{Entry, Line, Reader};
-use crate::store::open;
+use crate::store::{list_segments, list_sessions, open, unknown_session};
 use crate::target::Target;
 
 pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -31,11 +31,9 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
 
 /// The sessions to search; one that is asked for must be there.
 fn sessions(args: &SearchArgs, store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
-    let listed = store.list_sessions();
-    let listed = listed.context(|| format!("list the sessions of {}", store.url()))?;
+    let listed = list_sessions(store)?;
     if let Some(missing) = args.sessions.iter().find(|session| !listed.contains(session)) {
-        let operation = format!("search session {missing}");
-        return Err(Failure::cannot(operation, format!("it is not in {}", store.url())));
+        return Err(unknown_session(store, *missing));
     }
     let is_asked_for = |id: &SessionId| args.sessions.is_empty() || args.sessions.contains(id);
     Ok(listed.into_iter().filter(is_asked_for).collect())
@@ -51,8 +49,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn session(&mut self, store: &OpenStore, session_id: SessionId) -> Result<(), Failure> {
-        let segments = store.list_segments(session_id);
-        match segments.context(|| format!("list session {session_id} in {}", store.url())) {
+        match list_segments(store, session_id) {
             Ok(segments) => {
                 for segment_id in segments {
                     self.segment(&Target { store: store.clone(), session_id, segment_id })?;
@@ -89,12 +86,12 @@ impl Search<'_> {
         let entry = serde_json::from_str(json).context(|| target.operation(LogEntry::WHOLE))?;
         let found = Found { session_id, segment_id, number, entry };
         let Self { bar, out, .. } = self;
-        bar.aside(|| out.answer(&found))
+        bar.suspend(|| out.answer(&found))
     }
 
     fn fail(&mut self, failure: &Failure) {
         self.has_failed = true;
-        self.bar.aside(|| failure.report());
+        self.bar.suspend(|| failure.report());
     }
 }
 

@@ -6,7 +6,6 @@ use std::ops::AddAssign;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store, TraceEntry};
-use session_store_migrate::Progress;
 
 use crate::args::StatArgs;
 use crate::exit::Exit;
@@ -14,7 +13,7 @@ use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::reader::{Entry, Line, Reader};
-use crate::store::open;
+use crate::store::{list_segments, list_sessions, open};
 use crate::table::cell;
 use crate::target::Target;
 
@@ -23,8 +22,7 @@ const NAMED: usize = 5;
 
 pub(crate) fn run(args: &StatArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let sessions =
-        store.list_sessions().context(|| format!("list the sessions of {}", store.url()))?;
+    let sessions = list_sessions(&store)?;
     let mut survey = Survey::begin(&store, sessions.len(), args.bytes)?;
     for session_id in sessions {
         survey.session(session_id);
@@ -155,8 +153,7 @@ impl<'a> Survey<'a> {
 
     fn session(&mut self, session_id: SessionId) {
         let store = self.store;
-        let operation = || format!("list session {session_id} in {}", store.url());
-        let segments = self.known(store.list_segments(session_id).context(operation));
+        let segments = self.known(list_segments(store, session_id));
         self.figures.segments += Sum::of(segments.as_ref().map(Vec::len));
         let Some(segments) = segments else {
             // They may have entries and traces.
@@ -167,7 +164,7 @@ impl<'a> Survey<'a> {
         let targets: Vec<_> = segments.into_iter().map(target).collect();
         let entries = targets.iter().filter_map(|target| self.count(target)).sum();
         if self.figures.volume.is_some() {
-            self.bar.follow(&Progress::Started { entries });
+            self.bar.part_started(entries);
             targets.iter().for_each(|target| self.read(target));
         }
     }
@@ -216,6 +213,6 @@ impl<'a> Survey<'a> {
     }
 
     fn known<T>(&self, found: Result<T, Failure>) -> Option<T> {
-        found.inspect_err(|failure| self.bar.aside(|| failure.report())).ok()
+        found.inspect_err(|failure| self.bar.suspend(|| failure.report())).ok()
     }
 }

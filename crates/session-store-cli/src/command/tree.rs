@@ -1,40 +1,37 @@
-//! `tree`: how the segments of a session come from each other, read from their first entries alone.
+//! `tree`: prints the segments of each session as a tree. Only first entries are read.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId, Store};
+use session_store::{OpenStore, SegmentId, SessionId, error_chain};
 use session_store_agent::{Lineage, SegmentNode, SessionTree};
 
 use crate::args::TreeArgs;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, chain};
+use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::store::open;
+use crate::store::{list_sessions, open, unknown_session};
 
 pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     if let Some(session_id) = args.session {
         let tree = read(&store, session_id)?;
         if tree.nodes().next().is_none() {
-            let operation = format!("draw session {session_id}");
-            return Err(Failure::cannot(operation, format!("it is not in {}", store.url())));
+            return Err(unknown_session(&store, session_id));
         }
         return Ok(Exit::done_if(show(&tree, out)?));
     }
-    let sessions =
-        store.list_sessions().context(|| format!("list the sessions of {}", store.url()))?;
-    let mut is_whole = true;
-    for session_id in sessions {
+    let mut is_sound = true;
+    for session_id in list_sessions(&store)? {
         match read(&store, session_id) {
-            Ok(tree) => is_whole &= show(&tree, out)?,
+            Ok(tree) => is_sound &= show(&tree, out)?,
             Err(failure) => {
                 failure.report();
-                is_whole = false;
+                is_sound = false;
             }
         }
     }
-    Ok(Exit::done_if(is_whole))
+    Ok(Exit::done_if(is_sound))
 }
 
 fn read(store: &OpenStore, session_id: SessionId) -> Result<SessionTree, Failure> {
@@ -42,25 +39,25 @@ fn read(store: &OpenStore, session_id: SessionId) -> Result<SessionTree, Failure
     tree.context(|| format!("read the tree of session {session_id} in {}", store.url()))
 }
 
-/// Whether every first entry could be read.
+/// Prints a tree. Returns whether every first entry was readable.
 fn show(tree: &SessionTree, out: &mut Output) -> Result<bool, Failure> {
-    // A session without segments was deleted since it was listed.
+    // A session without segments was deleted after the listing.
     if !out.is_json() && tree.nodes().next().is_some() {
         out.line(format_args!("session {}", tree.session_id()))?;
     }
-    let mut is_whole = true;
+    let mut is_sound = true;
     for branch in Walk::through(tree) {
-        is_whole &= branch.node.damage.is_none();
+        is_sound &= branch.node.damage.is_none();
         if out.is_json() {
             out.json_line(&Node::of(tree, branch.node))?;
         } else {
             out.line(branch.line())?;
         }
     }
-    Ok(is_whole)
+    Ok(is_sound)
 }
 
-/// A segment, for programs. Its lineage is the field that its first entry has.
+/// The JSON of a segment. Its lineage is the field of its first entry.
 #[derive(Serialize)]
 struct Node {
     session_id: SessionId,
@@ -81,12 +78,12 @@ impl Node {
             parent: node.parent,
             entries: node.entries,
             lineage: node.lineage,
-            damage: node.damage.as_ref().map(|damage| chain(damage)),
+            damage: node.damage.as_ref().map(|damage| error_chain(damage)),
         }
     }
 }
 
-/// A segment, and where its line begins.
+/// A segment, and the indentation of its line.
 struct Branch<'a> {
     node: &'a SegmentNode,
     indent: String,
@@ -96,9 +93,9 @@ struct Branch<'a> {
 impl Branch<'_> {
     fn line(&self) -> String {
         let Self { node, indent, is_last } = self;
-        let elbow = if *is_last { "└── " } else { "├── " };
-        let damage = node.damage.as_ref().map(|damage| format!(": {}", chain(damage)));
-        format!("{indent}{elbow}{node}{}", damage.unwrap_or_default())
+        let branch = if *is_last { "└── " } else { "├── " };
+        let damage = node.damage.as_ref().map(|damage| format!(": {}", error_chain(damage)));
+        format!("{indent}{branch}{node}{}", damage.unwrap_or_default())
     }
 
     fn indent_below(&self) -> String {
@@ -107,27 +104,29 @@ impl Branch<'_> {
     }
 }
 
-/// Iterator over a tree, each segment before those that come from it. It keeps a stack of its own: a chain of
-/// forks may be longer than the call stack is deep.
+/// Iterates over a tree. A segment comes before its children.
+///
+/// The iterator has a stack of its own instead of recursion, because a chain of forks can be longer than
+/// the call stack is deep.
 struct Walk<'a> {
-    hanging: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
+    children: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
     open: Vec<Branch<'a>>,
 }
 
 impl<'a> Walk<'a> {
     fn through(tree: &'a SessionTree) -> Self {
-        let mut hanging = BTreeMap::<_, Vec<_>>::new();
+        let mut children = BTreeMap::<_, Vec<_>>::new();
         for node in tree.nodes() {
-            hanging.entry(node.parent).or_default().push(node);
+            children.entry(node.parent).or_default().push(node);
         }
-        let mut walk = Self { hanging, open: Vec::new() };
+        let mut walk = Self { children, open: Vec::new() };
         walk.open_below(None, "");
         walk
     }
 
     fn open_below(&mut self, parent: Option<SegmentId>, indent: &str) {
-        let hanging = self.hanging.remove(&parent).unwrap_or_default();
-        let branches = hanging.into_iter().rev().enumerate().map(|(after, node)| Branch {
+        let children = self.children.remove(&parent).unwrap_or_default();
+        let branches = children.into_iter().rev().enumerate().map(|(after, node)| Branch {
             node,
             indent: indent.to_owned(),
             is_last: after == 0,

@@ -1,4 +1,4 @@
-//! `truncate`: keep a segment's first entries.
+//! `truncate`: keeps the first entries of a segment and deletes the rest.
 
 use session_store::Store;
 

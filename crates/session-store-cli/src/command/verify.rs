@@ -16,7 +16,7 @@ use crate::store::open;
 pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [a, b] = [&args.a, &args.b].map(StoreUrl::to_string);
     let heading = Heading::new("verify", [&a, &b]);
-    let file = ReportFile::begin(args.report.file.as_deref())?;
+    let file = ReportFile::create(args.report.file.as_deref())?;
     file.remove_on_signal();
     let report = compare(args).context(|| format!("compare {a} with {b}"))?;
     let whole = Verification { heading: &heading, report: &report };
@@ -35,6 +35,6 @@ fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
     options.jobs = args.jobs.at_once;
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
-    session_store_migrate::verify(&a, &b, &options, &mut |event| bar.follow(&event))
+    session_store_migrate::verify(&a, &b, &options, &mut |event| bar.show_migration(&event))
         .context(|| "read both".to_owned())
 }

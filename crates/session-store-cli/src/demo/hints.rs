@@ -2,11 +2,11 @@
 
 use session_store::StoreUrl;
 
-use crate::demo::Tree;
+use crate::demo::Sessions;
 
-/// Command lines that work on the demo's stores: the first files, the database, the last files.
-pub(crate) fn hints(program: &str, tree: &Tree, stores: [&StoreUrl; 3]) -> Vec<String> {
-    let Tree { session_id, root, pod, .. } = tree;
+/// Returns command lines for the stores of the demo: the first files, the database, and the last files.
+pub(crate) fn hints(program: &str, sessions: &Sessions, stores: [&StoreUrl; 3]) -> Vec<String> {
+    let Sessions { session_id, root, pod, .. } = sessions;
     let [files, database, files_again] = stores.map(|url| shell_word(&url.to_string()));
     let program = shell_word(program);
     vec![
@@ -21,7 +21,7 @@ pub(crate) fn hints(program: &str, tree: &Tree, stores: [&StoreUrl; 3]) -> Vec<S
     ]
 }
 
-/// The text as one word of a shell.
+/// Quotes the text as one word of a shell.
 fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/.:-_=+".contains(c);
     if text.chars().all(plain) {
@@ -41,7 +41,7 @@ mod tests {
     #[case("fs:my logs", "'fs:my logs'")]
     #[case("fs:a;b", "'fs:a;b'")]
     #[case("fs:it's", r"'fs:it'\''s'")]
-    fn words_survive_a_shell(#[case] text: &str, #[case] word: &str) {
+    fn a_text_becomes_one_shell_word(#[case] text: &str, #[case] word: &str) {
         assert_eq!(shell_word(text), word);
     }
 }

@@ -1,10 +1,9 @@
-//! What the command `demo` shows: conversations as a runtime writes them, how large stores are, and what to
-//! try next.
+//! The parts of `demo`: sample conversations, the sizes of stores, and commands to try next.
 
 mod hints;
+mod sessions;
 mod size;
-mod tree;
 
 pub(crate) use hints::hints;
+pub(crate) use sessions::{Sessions, create_sessions};
 pub(crate) use size::Size;
-pub(crate) use tree::{Tree, plant};

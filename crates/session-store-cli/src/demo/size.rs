@@ -1,4 +1,4 @@
-//! How much room a store takes.
+//! The size of a store on disk.
 
 use std::fmt;
 use std::fs;
@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-/// Files and their bytes.
+use crate::text::plural;
+
+/// A number of files, and their size.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Size {
     files: usize,
@@ -15,7 +17,8 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Of a file, or of all files below a directory, without hidden directories: those hold no entries.
+    /// Returns the size of a file, or of all files below a directory. Hidden directories are skipped, because
+    /// they do not contain entries.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         if !metadata.is_dir() {
@@ -36,7 +39,7 @@ impl Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { files, bytes } = self;
-        let plural = if *files == 1 { "" } else { "s" };
-        write!(f, "{files} file{plural}, {}.{} kB", bytes / 1000, bytes % 1000 / 100)
+        let files = plural(*files, "file", "files");
+        write!(f, "{files}, {}.{} kB", bytes / 1000, bytes % 1000 / 100)
     }
 }

@@ -1,4 +1,4 @@
-//! Finding the log files that were asked for.
+//! Finding the log files to import.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File};
@@ -9,17 +9,16 @@ use crate::failure::{Context, Failure};
 use crate::import::ids;
 use crate::import::records::ReadError;
 
-/// Where a store of ours in files keeps what is no log.
+/// The folder of a file store that contains no logs. It is not searched.
 const STORE_FOLDER: &str = ".session-store";
 
 /// One log file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFile {
-    /// Where it is.
     pub(crate) path: PathBuf,
-    /// Its path below the folder that was given; the name of a file that was given by itself.
+    /// The path below the given folder. For a file that was given itself, its name.
     pub(crate) relative: PathBuf,
-    /// Whether it is the trace of the log beside it, and no log itself.
+    /// Whether the file is the trace of a log beside it.
     pub(crate) is_trace: bool,
 }
 
@@ -29,8 +28,8 @@ impl LogFile {
         Self { path, relative, is_trace }
     }
 
-    /// Opens it, if it is a regular file: a log is read twice, and a pipe can be only once. To open one would
-    /// even wait for its writer.
+    /// Opens the file if it is a regular file. A log is read twice, and a pipe can only be read once. Opening
+    /// a pipe would also wait for its writer.
     pub(crate) fn open(&self) -> Result<File, ReadError> {
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => Ok(File::open(&self.path)?),
@@ -43,17 +42,17 @@ impl LogFile {
     }
 }
 
-/// The files among `paths` and the `*.jsonl` files below the folders among them, in the order given and
-/// sorted by name within a folder. A folder without any is a failure: it was most likely mistyped.
+/// Returns the files of `paths`, and the `*.jsonl` files below its folders sorted by name. A folder without
+/// such a file is an error, because its path is probably mistyped.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         let metadata = fs::metadata(path).context(|| operation(path))?;
         if !metadata.is_dir() {
             if !metadata.is_file() {
-                let advice =
+                let cause =
                     "it is not a regular file, and a log is read twice; save it to a file first";
-                return Err(Failure::cannot(operation(path), advice));
+                return Err(Failure::cannot(operation(path), cause));
             }
             let relative = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
             files.push(LogFile::new(path.clone(), relative));
@@ -62,14 +61,14 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
         let before = files.len();
         walk(path, path, &mut Vec::new(), &mut files)?;
         if files.len() == before {
-            return Err(Failure::cannot(operation(path), "no *.jsonl file is in it"));
+            return Err(Failure::cannot(operation(path), "it does not contain a *.jsonl file"));
         }
     }
     Ok(files)
 }
 
-/// Symbolic links are followed; a folder that contains itself by one is entered once. A link that leads
-/// nowhere is a log if its name says so: opening it will tell.
+/// Adds the log files below a folder. Symbolic links are followed. A folder that contains a link to itself
+/// is entered once. A dangling link named `*.jsonl` is added, so that opening it reports the error.
 fn walk(
     root: &Path,
     folder: &Path,
@@ -88,7 +87,7 @@ fn walk(
                 walk(root, &path, above, files)?;
             }
         } else if is_log(&path) {
-            let relative = path.strip_prefix(root).expect("the walk began at root").to_owned();
+            let relative = path.strip_prefix(root).expect("the walk starts at root").to_owned();
             files.push(LogFile::new(path, relative));
         }
     }
@@ -96,8 +95,8 @@ fn walk(
     Ok(())
 }
 
-/// Whether it is a folder or a link to one. A link that leads nowhere is none; one behind which there may be
-/// logs that nobody may see is an error.
+/// Returns whether the entry is a folder or a link to one. A dangling link is not a folder. A link without
+/// permission to follow it is an error, because it may lead to a folder of logs.
 fn is_folder(entry: &DirEntry) -> io::Result<bool> {
     if !entry.file_type()?.is_symlink() {
         return Ok(entry.file_type()?.is_dir());
@@ -119,7 +118,7 @@ fn is_log(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
 }
 
-/// Whether its name is that of a log beside it, as a store in files names the trace of a segment.
+/// Returns whether the file is named like the trace of a log beside it, as in a file store.
 fn is_trace(path: &Path) -> bool {
     let Some(log) = path.file_name().and_then(OsStr::to_str) else { return false };
     let log =
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_walked_in_order_and_a_file_taken_whatever_its_name() {
+    fn a_folder_is_searched_in_order_and_a_file_can_have_any_name() {
         let root = tree(&["b.jsonl", "a/z.jsonl", "a/notes.txt", "a.jsonl", "log"]);
         let folder = root.path().to_owned();
         assert_eq!(relative(slice::from_ref(&folder)), ["a/z.jsonl", "a.jsonl", "b.jsonl"]);
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_holds_no_logs_is_named() {
+    fn a_missing_path_or_a_folder_without_logs_is_an_error() {
         let root = tree(&["notes.txt"]);
         for path in [root.path().join("missing"), root.path().to_owned()] {
             let message = find(slice::from_ref(&path)).unwrap_err().to_string();
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_known_by_the_log_beside_it() {
+    fn a_trace_is_recognized_by_the_log_beside_it() {
         const ID: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
         const LONE: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
         let names = [
@@ -196,7 +195,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_folder_linked_into_itself_is_entered_once() {
+    fn a_folder_that_links_to_itself_is_entered_once() {
         let root = tree(&["a/b.jsonl"]);
         std::os::unix::fs::symlink(root.path(), root.path().join("a/again")).unwrap();
         assert_eq!(relative(&[root.path().to_owned()]), ["a/b.jsonl"]);

@@ -1,7 +1,7 @@
-//! Which session and segment a log file becomes: a pure function of its path and its time.
+//! The session and segment ids of a log file: a pure function of its path and its time.
 //!
-//! These rules hold for ever. A later import finds by them what an earlier one stored; a changed rule would
-//! store everything a second time.
+//! These rules must never change. A later import finds the entries of an earlier one by these ids. With
+//! other rules it would store everything a second time.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,22 +10,20 @@ use serde::Serialize;
 use session_store::{SegmentId, SessionId};
 use uuid::{Builder, Uuid};
 
-/// Parts our path hashes from all others.
+/// The namespace of the path hashes.
 const PATHS: Uuid = Uuid::from_u128(0xdd4f_3bd7_33b0_4d0e_aac9_b055_73a6_c6cf);
 
-/// The ids under which a file is stored.
+/// The ids that a file is stored under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Ids {
     pub(crate) session_id: SessionId,
     pub(crate) segment_id: SegmentId,
 }
 
-/// The ids of the file at `relative`, its path below the folder that was given (a file that was given by
-/// itself: its name), whose first time is `millis`.
+/// Returns the ids of a file. `relative` is its path below the given folder, and `millis` is its first time.
 ///
-/// The segment is the UUID in the file's name or, where there is none, [`derived`]. The session is the UUID
-/// in the name of the folder above a folder `subagents`; for a file in no such folder, it has the segment's
-/// id.
+/// The segment id is the UUID in the file's name, else [`derived`]. For a file in a folder
+/// `UUID/subagents`, the session id is that UUID. For every other file it is equal to the segment id.
 pub(crate) fn ids_of(relative: &Path, millis: u64) -> Ids {
     let segment =
         relative.file_name().and_then(uuid_in).unwrap_or_else(|| derived(relative, millis));
@@ -33,7 +31,7 @@ pub(crate) fn ids_of(relative: &Path, millis: u64) -> Ids {
     Ids { session_id: session.into(), segment_id: segment.into() }
 }
 
-/// The session of a file in `<uuid>/subagents/`.
+/// Returns the session of a file in a folder `UUID/subagents`.
 pub(crate) fn owner_of(relative: &Path) -> Option<Uuid> {
     let folder = relative.parent()?;
     if folder.file_name()? != "subagents" {
@@ -42,46 +40,47 @@ pub(crate) fn owner_of(relative: &Path) -> Option<Uuid> {
     uuid_in(folder.parent()?.file_name()?)
 }
 
-/// Whether the file's name leaves an id to be derived.
+/// Returns whether the id is derived, because the file's name does not contain a UUID.
 pub(crate) fn is_derived(relative: &Path) -> bool {
     relative.file_name().and_then(uuid_in).is_none()
 }
 
-/// A UUID version 7 whose time is `millis` and whose other 74 bits are from the SHA-1 of the path, its parts
-/// joined by `/`.
+/// Returns a UUID version 7 with the time `millis`. Its other 74 bits are from the SHA-1 hash of the path,
+/// with `/` between the names.
 pub(crate) fn derived(relative: &Path, millis: u64) -> Uuid {
     let parts: Vec<_> = relative.iter().map(OsStr::as_encoded_bytes).collect();
     let hash = Uuid::new_v5(&PATHS, &parts.join(&b'/')).into_bytes();
-    // Bytes 6 and 8 hold the version and the variant and not only hash.
+    // Bytes 6 and 8 also contain the version and the variant, so they are left out.
     let mut bits = [0; 10];
     bits[..6].copy_from_slice(&hash[..6]);
     bits[6..].copy_from_slice(&hash[9..13]);
     Builder::from_unix_timestamp_millis(millis, &bits).into_uuid()
 }
 
-/// The bits of a derived id that come from the path, whatever the time.
+/// Returns the bits of a derived id that only depend on the path.
 pub(crate) fn path_bits(id: Uuid) -> u128 {
     id.as_u128() << 48
 }
 
-/// The time in a derived id.
+/// Returns the time in a derived id.
 pub(crate) fn millis_in(id: Uuid) -> u64 {
     u64::try_from(id.as_u128() >> 80).expect("48 of 128 bits are left")
 }
 
-/// The first hyphenated UUID in a name.
+/// Returns the first hyphenated UUID in a name.
 fn uuid_in(name: &OsStr) -> Option<Uuid> {
     const LENGTH: usize = 36;
     let name = name.to_str()?;
-    let stands_alone = |start: usize| {
+    let is_delimited = |start: usize| {
         let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
         let bytes = name.as_bytes();
         !hex(start.checked_sub(1).and_then(|before| bytes.get(before)))
             && !hex(bytes.get(start + LENGTH))
     };
-    let starts = (0..name.len()).filter(|start| stands_alone(*start));
+    let starts = (0..name.len()).filter(|start| is_delimited(*start));
     let candidates = starts.filter_map(|start| name.get(start..start + LENGTH));
-    // Text without hyphens can be no UUID of this length, but may be one in another spelling.
+    // The parser also accepts other spellings, such as one in braces. Those are not 36 bytes of hyphenated
+    // text.
     candidates.filter(|text| text.as_bytes()[8] == b'-').find_map(|text| text.parse().ok())
 }
 
@@ -95,7 +94,7 @@ mod tests {
     const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
     const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
 
-    /// `None` stands for the derived id.
+    /// `None` means the derived id.
     #[rstest]
     #[case::claude_code("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", Some(S), Some(S))]
     #[case::in_a_folder("-home-me/0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", Some(S), Some(S))]
@@ -120,7 +119,11 @@ mod tests {
     #[case::longer_hex("a0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", None, None)]
     #[case::plain("session.jsonl", None, None)]
     #[case::not_ascii("sitzung-ü-長い名前のファイルでもだいじょうぶ.jsonl", None, None)]
-    fn table(#[case] path: &str, #[case] session: Option<&str>, #[case] segment: Option<&str>) {
+    fn ids_come_from_the_name_or_the_path(
+        #[case] path: &str,
+        #[case] session: Option<&str>,
+        #[case] segment: Option<&str>,
+    ) {
         let path = Path::new(path);
         let id =
             |text: Option<&str>| text.map_or_else(|| derived(path, TIME), |id| id.parse().unwrap());
@@ -129,16 +132,16 @@ mod tests {
         assert_eq!(is_derived(path), segment.is_none());
     }
 
-    /// If this fails, the rules have changed and every user's next import stores everything again.
+    /// If this fails, the rules have changed, and the next import of every user stores everything again.
     #[test]
-    fn derived_ids_are_what_they_always_were() {
+    fn derived_ids_never_change() {
         let id = derived(Path::new("a/session.jsonl"), TIME);
         assert_eq!(id.to_string(), "01234567-89ab-7be5-ad29-c40ec767f5dd");
         assert_eq!(id.get_version_num(), 7);
     }
 
     #[test]
-    fn time_orders_and_path_tells_apart() {
+    fn derived_ids_are_ordered_by_time_and_differ_by_path() {
         let id = |path, millis| derived(Path::new(path), millis);
         assert!(id("z", 1) < id("a", 2));
         assert_ne!(id("a", 1), id("b", 1));
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_parts_into_path_and_time() {
+    fn a_derived_id_contains_the_path_and_the_time() {
         let id = |path, millis| derived(Path::new(path), millis);
         assert_eq!(path_bits(id("a", 7)), path_bits(id("a", TIME)));
         assert_ne!(path_bits(id("a", 7)), path_bits(id("b", 7)));

@@ -1,5 +1,5 @@
-//! What `import` is made of: finding log files, naming them, reading records out of them. Nothing here
-//! writes; the command itself is in `command/import.rs`.
+//! The parts of `import`: finding log files, assigning ids to them, and reading their records. The command
+//! in `command/import.rs` does the writing.
 
 pub(crate) mod files;
 pub(crate) mod ids;

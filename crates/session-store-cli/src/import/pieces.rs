@@ -1,5 +1,6 @@
-//! Taking apart a line that is not one record: where whole records begin and end in it, and what the rest
-//! is. A pure function of the line's bytes, so that salvaging a file twice finds the same.
+//! Splitting a line that is not one record into whole records and the bytes between them.
+//!
+//! This is a pure function of the bytes of the line, so that two imports of a file give the same entries.
 
 use std::ops::Range;
 use std::{fmt, iter};
@@ -7,18 +8,20 @@ use std::{fmt, iter};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::input::is_space;
+
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A part of a line. Parts are in order, and between them is nothing but white space.
+/// A part of a line. Parts are in order, and only white space is between them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     /// One whole JSON object.
     Record(Range<usize>),
-    /// Something else.
+    /// Other bytes.
     Junk(Range<usize>, Reason),
 }
 
-/// Why a part of a line is no record.
+/// Why a part of a line is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
@@ -35,20 +38,21 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::ByteOrderMark => "a byte-order mark",
             Self::Nuls => "NUL bytes",
-            Self::Unfinished => "an unfinished record",
+            Self::Unfinished => "an incomplete record",
             Self::InvalidUtf8 => "invalid UTF-8",
             Self::InvalidJson => "invalid JSON",
-            Self::NoObject => "no JSON object",
+            Self::NoObject => "text that is not a JSON object",
         })
     }
 }
 
-/// The parts of a line, each looked for when it is asked for.
+/// Splits a line into its parts. A part is searched for when the iterator reaches it.
 ///
-/// Within junk, a brace opens a record only if what it opens is whole and is followed by the line's end or
-/// the next record, and only where one can have been glued on: nothing nested in a broken record is taken
-/// for a record of its own. A broken object is passed over up to where the parser stumbled, so that no byte
-/// is parsed more than a few times, however deep its braces are nested.
+/// A brace inside junk starts a record only under three conditions. Its object is whole. The end of the line
+/// or another record follows the object. The object is not nested in a broken record.
+///
+/// After a broken object, the search continues where the parser failed. No byte is therefore parsed more
+/// than a few times, even if braces are nested deeply.
 pub(crate) fn pieces(line: &[u8]) -> impl Iterator<Item = Piece> {
     let mut at = skip_space(line, 0);
     iter::from_fn(move || {
@@ -65,7 +69,7 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
         Ok(end) => return (Piece::Record(at..end), end),
         Err(_) if line[at..].starts_with(BYTE_ORDER_MARK) => at + BYTE_ORDER_MARK.len(),
         Err(_) if line[at] == 0 => at + line[at..].iter().take_while(|byte| **byte == 0).count(),
-        Err(Some(error)) => next_record(line, beyond(line, at, &error), |_| true),
+        Err(Some(error)) => next_record(line, after_broken(line, at, &error), |_| true),
         Err(None) => {
             next_record(line, at + 1, |start| line[..start].trim_ascii_end().ends_with(b"}"))
         }
@@ -76,8 +80,8 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
     (Piece::Junk(junk, reason), end)
 }
 
-/// The end of the whole object that begins at `at`; the parser's error if a brace opens there, and `None` if
-/// there is no brace.
+/// Returns the end of the whole object that begins at `at`. The error is that of the parser, or `None` if
+/// there is no brace at `at`.
 fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>> {
     let text = &line[at..];
     if !text.starts_with(b"{") {
@@ -91,43 +95,48 @@ fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>>
     }
 }
 
-/// Where to look on after the broken object at `at`.
-fn beyond(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
-    if error.is_eof() { repeated(line, at).unwrap_or(line.len()) } else { seam(line, at, error) }
+/// Returns where to search for the next record after the broken object at `at`.
+fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        restart(line, at).unwrap_or(line.len())
+    } else {
+        concatenation(line, at, error)
+    }
 }
 
-/// Where the record that begins at `at` begins a second time and is whole up to the line's end, if what is
-/// there first is a strict prefix of it: somebody wrote a part, and then all of it.
-fn repeated(line: &[u8], at: usize) -> Option<usize> {
-    // More candidates than a few are no repetition but a nested structure.
+/// Returns where the record at `at` begins a second time and is whole up to the end of the line. The text
+/// before must be a strict prefix of that record: a writer wrote a part of it, and then all of it again.
+fn restart(line: &[u8], at: usize) -> Option<usize> {
+    // More than a few candidates are not repetitions but a nested structure.
     const CANDIDATES: usize = 16;
     let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
-    let twice = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
+    let repeats = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
     let ends_the_line = |end| skip_space(line, end) == line.len();
-    twice.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
+    repeats.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
-/// Where a record can begin that was glued to the broken one at `at`. A parser stumbles over the new record
-/// at its opening brace or, if the broken one ends in a string or an escape, a few bytes after it.
-fn seam(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
+/// Returns where a record can begin that was appended directly to the broken one at `at`. The parser fails
+/// at the opening brace of the new record. If the broken record ends inside a string or an escape, the
+/// parser fails a few bytes after the brace.
+fn concatenation(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     const REACH: usize = 4;
-    let stumbled = (at + error.column()).saturating_sub(1).clamp(at + 1, line.len());
-    let near = (at + 1).max(stumbled.saturating_sub(REACH));
-    let brace = line[near..stumbled].iter().rposition(|byte| *byte == b'{');
-    brace.map_or(stumbled, |offset| near + offset)
+    let failed = (at + error.column()).saturating_sub(1).clamp(at + 1, line.len());
+    let near = (at + 1).max(failed.saturating_sub(REACH));
+    let brace = line[near..failed].iter().rposition(|byte| *byte == b'{');
+    brace.map_or(failed, |offset| near + offset)
 }
 
-/// The next place from `from` on where a record or a run of NULs begins, or the line's end.
+/// Returns the next position from `from` on where a record or a run of NULs begins, or the end of the line.
 fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> usize {
     let mut at = from;
     while at < line.len() {
         at = match line[at] {
             0 => return at,
             b'{' => match object_at(line, at) {
-                Ok(end) if is_followed_well(line, end) && may_begin(at) => return at,
-                // What is nested in an object is no record either.
+                Ok(end) if is_followed_by_record(line, end) && may_begin(at) => return at,
+                // An object inside this one is not a record either.
                 Ok(end) => end,
-                Err(Some(error)) => beyond(line, at, &error),
+                Err(Some(error)) => after_broken(line, at, &error),
                 Err(None) => at + 1,
             },
             _ => at + 1,
@@ -136,7 +145,8 @@ fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> u
     line.len()
 }
 
-fn is_followed_well(line: &[u8], end: usize) -> bool {
+/// Returns whether the end of the line, a brace, a NUL or a byte-order mark follows.
+fn is_followed_by_record(line: &[u8], end: usize) -> bool {
     let rest = &line[skip_space(line, end)..];
     matches!(rest.first(), None | Some(b'{' | 0)) || rest.starts_with(BYTE_ORDER_MARK)
 }
@@ -162,18 +172,13 @@ fn skip_space(line: &[u8], at: usize) -> usize {
     at + line[at..].iter().take_while(|byte| is_space(**byte)).count()
 }
 
-/// White space as JSON has it.
-pub(crate) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
 
-    /// What `pieces` finds, in short: a record as its text, junk as its length and reason.
+    /// Returns the parts of a line: a record as its text, junk as its length and reason.
     fn found(line: &[u8]) -> Vec<String> {
         let short = |piece| match piece {
             Piece::Record(range) => String::from_utf8_lossy(&line[range]).into_owned(),
@@ -185,47 +190,47 @@ mod tests {
     #[rstest]
     #[case::blank(b" \t\r", &[])]
     #[case::one(br#" {"a":1} "#, &[r#"{"a":1}"#])]
-    #[case::welded(br#"{"a":1}{"b":{"c":2}}"#, &[r#"{"a":1}"#, r#"{"b":{"c":2}}"#])]
+    #[case::two_records(br#"{"a":1}{"b":{"c":2}}"#, &[r#"{"a":1}"#, r#"{"b":{"c":2}}"#])]
     #[case::three_with_space(b"{} {}\t{}\r", &["{}", "{}", "{}"])]
     #[case::byte_order_mark(b"\xEF\xBB\xBF{}", &["3 a byte-order mark", "{}"])]
     #[case::byte_order_mark_between(b"{}\xEF\xBB\xBF{}", &["{}", "3 a byte-order mark", "{}"])]
     #[case::nuls_before(b"\0\0\0{}", &["3 NUL bytes", "{}"])]
-    #[case::nuls_after_torn(b"{\"a\":\"b\0\0{\"c\":1}", &["7 an unfinished record", "2 NUL bytes", r#"{"c":1}"#])]
+    #[case::nuls_after_an_incomplete_record(b"{\"a\":\"b\0\0{\"c\":1}", &["7 an incomplete record", "2 NUL bytes", r#"{"c":1}"#])]
     #[case::nuls_alone(b"\0\0\r", &["2 NUL bytes"])]
-    #[case::comment(b"// Source: {\"a\":1}", &["18 no JSON object"])]
-    #[case::array(br#"[{"a":1},{"b":2}]"#, &["17 no JSON object"])]
-    #[case::form_feed(b"{}\x0c", &["{}", "1 no JSON object"])]
-    #[case::scalar(b"42", &["2 no JSON object"])]
-    #[case::trailing(br#"{"a":1},"#, &[r#"{"a":1}"#, "1 no JSON object"])]
-    #[case::torn(br#"{"a":{"b":1},"c"#, &["15 an unfinished record"])]
-    #[case::torn_after_nested(br#"{"a":{"b":1}"#, &["12 an unfinished record"])]
-    #[case::end_of_a_torn_one(br#"rest","b":{"c":2}}"#, &["18 no JSON object"])]
-    #[case::end_of_a_torn_one_and_a_record(br#"rest"}{"b":1}"#, &["6 no JSON object", r#"{"b":1}"#])]
-    #[case::glued_in_a_key(br#"{"a":{"b":1},"te{"c":3}"#, &["16 an unfinished record", r#"{"c":3}"#])]
-    #[case::glued_in_a_string(br#"{"a":{"b":1},"t":"x{y{"c":3}"#, &["21 an unfinished record", r#"{"c":3}"#])]
-    #[case::glued_in_an_escape(br#"{"a":"x\{"c":3}"#, &["8 an unfinished record", r#"{"c":3}"#])]
-    #[case::glued_in_a_number(br#"{"a":12{"c":3}"#, &["7 an unfinished record", r#"{"c":3}"#])]
-    #[case::glued_after_a_comma(br#"{"a":1,{"c":3}"#, &["7 an unfinished record", r#"{"c":3}"#])]
-    #[case::glued_after_nested(br#"{"a":[{"b":2}{"c":3}"#, &["13 an unfinished record", r#"{"c":3}"#])]
-    #[case::glued_twice(br#"{"a":"x{"b":{"k":1},"t":"y{"c":3}"#, &["26 invalid JSON", r#"{"c":3}"#])]
-    #[case::repeated_in_a_key(br#"{"a":1,"te{"a":1,"text":2}"#, &["10 an unfinished record", r#"{"a":1,"text":2}"#])]
-    #[case::repeated_after_a_colon(br#"{"a":{"a":{"b":1}}"#, &["5 an unfinished record", r#"{"a":{"b":1}}"#])]
+    #[case::comment(b"// Source: {\"a\":1}", &["18 text that is not a JSON object"])]
+    #[case::array(br#"[{"a":1},{"b":2}]"#, &["17 text that is not a JSON object"])]
+    #[case::form_feed(b"{}\x0c", &["{}", "1 text that is not a JSON object"])]
+    #[case::scalar(b"42", &["2 text that is not a JSON object"])]
+    #[case::trailing(br#"{"a":1},"#, &[r#"{"a":1}"#, "1 text that is not a JSON object"])]
+    #[case::incomplete(br#"{"a":{"b":1},"c"#, &["15 an incomplete record"])]
+    #[case::incomplete_after_nested(br#"{"a":{"b":1}"#, &["12 an incomplete record"])]
+    #[case::end_of_a_record(br#"rest","b":{"c":2}}"#, &["18 text that is not a JSON object"])]
+    #[case::end_of_a_record_and_a_record(br#"rest"}{"b":1}"#, &["6 text that is not a JSON object", r#"{"b":1}"#])]
+    #[case::appended_in_a_key(br#"{"a":{"b":1},"te{"c":3}"#, &["16 an incomplete record", r#"{"c":3}"#])]
+    #[case::appended_in_a_string(br#"{"a":{"b":1},"t":"x{y{"c":3}"#, &["21 an incomplete record", r#"{"c":3}"#])]
+    #[case::appended_in_an_escape(br#"{"a":"x\{"c":3}"#, &["8 an incomplete record", r#"{"c":3}"#])]
+    #[case::appended_in_a_number(br#"{"a":12{"c":3}"#, &["7 an incomplete record", r#"{"c":3}"#])]
+    #[case::appended_after_a_comma(br#"{"a":1,{"c":3}"#, &["7 an incomplete record", r#"{"c":3}"#])]
+    #[case::appended_after_nested(br#"{"a":[{"b":2}{"c":3}"#, &["13 an incomplete record", r#"{"c":3}"#])]
+    #[case::appended_twice(br#"{"a":"x{"b":{"k":1},"t":"y{"c":3}"#, &["26 invalid JSON", r#"{"c":3}"#])]
+    #[case::repeated_in_a_key(br#"{"a":1,"te{"a":1,"text":2}"#, &["10 an incomplete record", r#"{"a":1,"text":2}"#])]
+    #[case::repeated_after_a_colon(br#"{"a":{"a":{"b":1}}"#, &["5 an incomplete record", r#"{"a":{"b":1}}"#])]
     #[case::cut_character(b"{\"a\":\"caf\xC3{\"b\":1}", &["10 invalid UTF-8", r#"{"b":1}"#])]
-    #[case::bad_character_in_a_whole_one(b"{\"a\":\"\xFF\"}{\"b\":1}", &["9 invalid UTF-8", r#"{"b":1}"#])]
-    #[case::unfinished_in_a_broken_one(br#"{"a":"x{"b":{"k":1}"#, &["19 invalid JSON"])]
-    #[case::broken_in_a_broken_one(br#"{"a":1,{"b":[{"k":1}{"c":3}"#, &["20 invalid JSON", r#"{"c":3}"#])]
+    #[case::invalid_utf8_in_a_whole_record(b"{\"a\":\"\xFF\"}{\"b\":1}", &["9 invalid UTF-8", r#"{"b":1}"#])]
+    #[case::incomplete_in_a_broken_record(br#"{"a":"x{"b":{"k":1}"#, &["19 invalid JSON"])]
+    #[case::broken_in_a_broken_record(br#"{"a":1,{"b":[{"k":1}{"c":3}"#, &["20 invalid JSON", r#"{"c":3}"#])]
     #[case::repeated_after_junk(br#"{"z":x{"a":{"a":{"b":1}}"#, &["11 invalid JSON", r#"{"a":{"b":1}}"#])]
     #[case::wrong_syntax(br#"{"a":nope,"b":{"c":1}}"#, &["22 invalid JSON"])]
-    fn table(#[case] line: &[u8], #[case] expected: &[&str]) {
+    fn a_line_is_split_into_records_and_junk(#[case] line: &[u8], #[case] expected: &[&str]) {
         assert_eq!(found(line), expected);
     }
 
-    /// Each of these would take an hour if every brace in them were parsed up to where the parser stumbles.
+    /// Each of these would take an hour if every brace were parsed up to the place where the parser fails.
     #[rstest]
-    #[case::unfinished(b"", "an unfinished record")]
-    #[case::unfinished_after_junk(b"x", "no JSON object")]
-    #[case::unfinished_after_a_broken_one(b"{\"a\":x", "invalid JSON")]
-    fn deep_nesting_is_read_once(
+    #[case::incomplete(b"", "an incomplete record")]
+    #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]
+    #[case::incomplete_after_a_broken_record(b"{\"a\":x", "invalid JSON")]
+    fn deep_nesting_is_parsed_once(
         #[case] before: &[u8],
         #[case] reason: &str,
         #[values("", "x", "\"\u{1}")] after: &str,
@@ -236,16 +241,16 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_around_a_bad_character_is_read_once() {
+    fn deep_nesting_around_invalid_utf8_is_parsed_once() {
         let nested =
             [&br#"{"a":"#.repeat(200_000)[..], b"\"\xFF\"", &b"}".repeat(200_000)].concat();
         let line = [b"x", &nested[..], b"{}"].concat();
         assert_eq!(found(&line), [&*format!("{} invalid UTF-8", line.len() - 2), "{}"]);
     }
 
-    /// However a record is cut, the one glued to the cut is found, and nothing of the stump is kept.
+    /// Wherever a record is cut, the record that follows is found, and no part of the cut one is kept.
     #[test]
-    fn a_record_glued_to_any_stump() {
+    fn a_record_after_any_prefix_of_another_is_found() {
         let record =
             br#"{"type":"m","n":[1.5e3,{"k":null}],"t":"a\u00e9\"b {c} \\","o":{"p":true}}"#;
         let next = br#"{"type":"next","x":{"y":[]}}"#;
@@ -263,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_glued_to_any_stump_of_itself() {
+    fn a_record_after_any_prefix_of_itself_is_found() {
         let record =
             br#"{"type":"m","n":[1.5e3,{"k":null}],"t":"a\u00e9\"b {c} \\","o":{"p":true}}"#;
         for cut in 1..record.len() {

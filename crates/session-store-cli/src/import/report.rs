@@ -1,4 +1,4 @@
-//! What `import` says about each file and about all of them.
+//! The reports of `import`: one for each file, and a summary.
 
 use std::fmt;
 use std::path::Path;
@@ -6,47 +6,49 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::import::ids::Ids;
-use crate::import::records::Finding;
+use crate::import::records::SalvagedLine;
+use crate::text::plural;
 
-/// What became of one file.
+/// The outcome of one file.
 #[derive(Debug, Serialize)]
 pub(crate) struct FileReport {
     pub(crate) path: String,
-    /// What it is stored as, if it came so far.
+    /// The ids that the file is stored under, if it was stored.
     #[serde(flatten)]
     pub(crate) ids: Option<Ids>,
-    /// Whether it is stored as the segment's trace.
+    /// Whether the file is stored as the trace of the segment.
     pub(crate) trace: bool,
     pub(crate) state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// How many of its entries are stored, and how many of those are new.
+    /// The number of entries of the file that are stored.
     pub(crate) entries: usize,
+    /// The number of those that this import stored.
     pub(crate) new: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) salvaged: Vec<Finding>,
+    pub(crate) salvaged: Vec<SalvagedLine>,
 }
 
-/// What became of a file, in a word.
+/// The outcome of a file in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// Nothing of it was there, now all of it is.
+    /// The whole file was stored.
     Imported,
-    /// It has grown since it was imported, and what is new was appended.
+    /// The file has grown since an earlier import, and its new entries were appended.
     Extended,
-    /// All of it was there.
+    /// The whole file was already stored.
     Unchanged,
-    /// A line of it is bad, or it is no regular file; nothing of it was stored.
+    /// The file has an invalid line or is not a regular file. Nothing was stored.
     Refused,
-    /// What is stored under its ids is no prefix of it, and stays as it is.
+    /// The segment of this id is not a prefix of the file. It was not changed.
     Conflict,
-    /// Reading or storing failed; what was stored is a prefix of it.
+    /// An error interrupted reading or storing. A prefix of the file may be stored.
     Failed,
 }
 
 impl FileReport {
-    /// A file of which nothing was stored.
+    /// Creates the report of a file of which nothing was stored.
     pub(crate) fn without_ids(path: &Path, state: State, reason: String) -> Self {
         Self {
             path: path.display().to_string(),
@@ -87,14 +89,14 @@ impl fmt::Display for FileReport {
                 write!(f, ", segment {segment_id}")?;
             }
             if self.trace {
-                write!(f, ", its trace")?;
+                write!(f, ", as its trace")?;
             }
         }
-        self.salvaged.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+        self.salvaged.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }
 
-/// What became of all files.
+/// The outcome of all files.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Summary {
     pub(crate) files: usize,
@@ -118,7 +120,7 @@ impl Summary {
         }
     }
 
-    /// Whether every file is stored.
+    /// Returns whether every file is stored.
     pub(crate) const fn is_clean(&self) -> bool {
         self.refused + self.conflicts + self.failed == 0
     }
@@ -126,11 +128,11 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let files = if self.files == 1 { "file" } else { "files" };
-        write!(f, "{} {files}, {} of {} entries new", self.files, self.new, self.entries)?;
-        let troubles =
+        let files = plural(self.files, "file", "files");
+        write!(f, "{files}, {} of {} entries new", self.new, self.entries)?;
+        let problems =
             [(self.refused, "refused"), (self.conflicts, "in conflict"), (self.failed, "failed")];
-        troubles
+        problems
             .iter()
             .filter(|(count, _)| *count > 0)
             .try_for_each(|(count, word)| write!(f, ", {count} {word}"))

@@ -1,5 +1,7 @@
-//! Which ids an earlier import gave to a file whose ids are derived. They hold the time of its first entry
-//! that has one or else of its last change, and both can be others by now.
+//! Finding the ids that an earlier import gave to a file with derived ids.
+//!
+//! A derived id contains the first time in the file, or the file's modification time if it contains none.
+//! Both can be different at a later import.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -12,12 +14,13 @@ use crate::import::ids::{self, Ids};
 use crate::import::records::ReadError;
 use crate::import::time;
 
-/// Finds what earlier imports stored. Lists of the store what it needs, and that once.
+/// Finds the ids of earlier imports. Each listing of the store is read at most once, when it is needed.
 pub(crate) struct StoredIds<'a> {
     store: &'a OpenStore,
-    /// The stored ids by their path bits, below each session that was listed; `None` has the sessions.
+    /// The stored ids by their path bits: those of the segments of each listed session, and under `None`
+    /// those of the sessions.
     listed: HashMap<Option<Uuid>, HashMap<u128, Vec<Uuid>>>,
-    /// The ids of all files of this import: no two may have the same.
+    /// The ids of all files of this import. No two files can have the same ids.
     taken: HashSet<Ids>,
 }
 
@@ -26,13 +29,16 @@ impl<'a> StoredIds<'a> {
         Self { store, listed: HashMap::new(), taken }
     }
 
-    /// The ids under which the file at `relative` is stored already, or else `ids`, which it has by `millis`,
-    /// the time of its first entry that has one. `records` reads the file.
+    /// Returns the ids that the file at `relative` is already stored under, else `ids`. `millis` is the
+    /// first time that the file contains, and `records` reads the file.
     ///
-    /// A log that was derived from the same path at another time is this file's if it has the same first
-    /// time, or if it has none and the file begins with all of it. A file without any time is known by its
-    /// path alone: if it begins with none of the logs, it is the first one's, to be found in conflict with it.
-    pub(crate) fn settle<R>(
+    /// A log that was derived from the same path belongs to this file in two cases:
+    /// - the log and the file have the same first time;
+    /// - the log has no time, and the file begins with all its entries.
+    ///
+    /// A file without any time is identified by its path alone. If it begins with none of the logs, it gets
+    /// the ids of the first one, and storing it then reports the conflict.
+    pub(crate) fn resolve<R>(
         &mut self,
         relative: &Path,
         ids: Ids,
@@ -45,9 +51,11 @@ impl<'a> StoredIds<'a> {
         if !ids::is_derived(relative) || self.is_stored(ids)? {
             return Ok(ids);
         }
-        let earlier = self.earlier(relative)?;
-        let own = |ids: &&Ids| records().is_ok_and(|records| self.is_of(**ids, millis, records));
-        let found = earlier.iter().find(own).or(earlier.first().filter(|_| millis.is_none()));
+        let candidates = self.candidates(relative)?;
+        let belongs =
+            |ids: &&Ids| records().is_ok_and(|records| self.belongs(**ids, millis, records));
+        let found =
+            candidates.iter().find(belongs).or(candidates.first().filter(|_| millis.is_none()));
         let Some(found) = found.copied() else { return Ok(ids) };
         self.taken.insert(found);
         Ok(found)
@@ -56,15 +64,15 @@ impl<'a> StoredIds<'a> {
     fn is_stored(&self, Ids { session_id, segment_id }: Ids) -> Result<bool, Failure> {
         self.store
             .exists(session_id, segment_id)
-            .context(|| format!("look for segment {segment_id} in {}", self.store.url()))
+            .context(|| format!("find segment {segment_id} in {}", self.store.url()))
     }
 
-    /// What was derived from this path at whatever time, and is no other file's.
-    fn earlier(&mut self, relative: &Path) -> Result<Vec<Ids>, Failure> {
+    /// Returns the stored ids that were derived from this path at any time, without those of other files.
+    fn candidates(&mut self, relative: &Path) -> Result<Vec<Ids>, Failure> {
         let owner = ids::owner_of(relative);
         if !self.listed.contains_key(&owner) {
-            let stored = list(self.store, owner)
-                .context(|| format!("list what is in {}", self.store.url()))?;
+            let stored =
+                list(self.store, owner).context(|| format!("list {}", self.store.url()))?;
             self.listed.insert(owner, by_path(stored));
         }
         let path = ids::path_bits(ids::derived(relative, 0));
@@ -73,16 +81,17 @@ impl<'a> StoredIds<'a> {
         Ok(ids.filter(|ids| !self.taken.contains(ids)).collect())
     }
 
-    /// Whether a stored log is an earlier state of a file with these records and this first time. Reads no
-    /// further than up to the log's own first time.
-    fn is_of(
+    /// Returns whether a stored log is an earlier state of a file with these records and this first time.
+    /// Reads no entry after the first time of the log.
+    fn belongs(
         &self,
         Ids { session_id, segment_id }: Ids,
         millis: Option<u64>,
         mut records: impl Iterator<Item = Result<LogEntry, ReadError>>,
     ) -> bool {
         for stored in self.store.entries(session_id, segment_id, 0) {
-            // Rather than store a second copy, let storing say what is wrong with the first.
+            // A log that cannot be read is taken for this file's. Storing then reports the error, and no
+            // second copy is created.
             let Ok(stored) = stored else { return true };
             let time = time::millis_of(&stored);
             if time.is_some() {
@@ -96,7 +105,7 @@ impl<'a> StoredIds<'a> {
     }
 }
 
-/// The sessions or, below an owner, its segments.
+/// Returns the ids of the segments of `owner`, or of all sessions.
 fn list(store: &OpenStore, owner: Option<Uuid>) -> Result<Vec<Uuid>, StoreError> {
     match owner {
         Some(session) => store.list_segments(session.into()).map(into_uuids),

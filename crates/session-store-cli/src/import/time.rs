@@ -1,11 +1,11 @@
-//! When an entry was written, as far as it says so.
+//! The time that an entry contains.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use session_store::LogEntry;
 
-/// The fields that agents put their time into, at the top level of an entry.
+/// The fields of an entry that agents store their time in.
 #[derive(Deserialize)]
 struct Stamps<'a> {
     #[serde(borrow)]
@@ -14,8 +14,8 @@ struct Stamps<'a> {
     ts: Option<&'a RawValue>,
 }
 
-/// The entry's `timestamp`, or else its `ts`, in milliseconds since 1970: a text as RFC 3339 has it, or a
-/// number of seconds or milliseconds. `None` for anything else.
+/// Returns the time of an entry in milliseconds since 1970: its field `timestamp`, else `ts`. The value is a
+/// text in RFC 3339 format, or a number of seconds or milliseconds. Every other value is ignored.
 pub(crate) fn millis_of(entry: &LogEntry) -> Option<u64> {
     let stamps: Stamps<'_> = entry.decode().ok()?;
     [stamps.timestamp, stamps.ts].into_iter().flatten().find_map(|raw| millis(raw.get()))
@@ -29,10 +29,9 @@ fn millis(json: &str) -> Option<u64> {
     number_to_millis(json.parse().ok()?)
 }
 
-/// A number below this is seconds: as milliseconds it would be a day before 1974, as seconds it is one
-/// before 5138.
+/// A smaller number is in seconds. In milliseconds this limit is a day of 1973, in seconds one of 5138.
 const SECONDS_END: f64 = 1e11;
-/// What a UUID version 7 can hold.
+/// The first time that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;
 
 fn number_to_millis(number: f64) -> Option<u64> {
@@ -55,11 +54,11 @@ mod tests {
     #[case::fractional_seconds(r#"{"timestamp":1766000361.535}"#, Some(1_766_000_361_535))]
     #[case::the_other_field(r#"{"timestamp":null,"ts":1766000361}"#, Some(1_766_000_361_000))]
     #[case::nested(r#"{"snapshot":{"timestamp":"2025-12-17T19:39:21.535Z"}}"#, None)]
-    #[case::no_time(r#"{"timestamp":"yesterday"}"#, None)]
+    #[case::not_a_time(r#"{"timestamp":"yesterday"}"#, None)]
     #[case::before_1970(r#"{"ts":-5}"#, None)]
     #[case::too_large(r#"{"ts":1e999}"#, None)]
-    #[case::nothing("{}", None)]
-    fn table(#[case] entry: &str, #[case] expected: Option<u64>) {
+    #[case::no_field("{}", None)]
+    fn a_time_is_text_or_a_number(#[case] entry: &str, #[case] expected: Option<u64>) {
         assert_eq!(millis_of(&LogEntry::from_json(entry).unwrap()), expected);
     }
 }

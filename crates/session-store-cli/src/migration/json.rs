@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use session_store::{SegmentId, SessionId};
+use session_store::{SegmentId, SessionId, error_chain};
 use session_store_migrate::{
     Comparison, Extension, MigrateOptions, MigrateReport, Moved, OnConflict, PodCopy, PodOutcome,
     SegmentComparison, SegmentCopy, Selection, Stop, VerifyReport,
 };
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::migration::text;
 
 /// What every report begins with.
@@ -56,7 +56,7 @@ impl Serialize for Failed<'_> {
         let mut fields = serializer.serialize_struct("Failed", 8)?;
         self.heading.write(&mut fields, ["from", "to"])?;
         fields.serialize_field("complete", &false)?;
-        fields.serialize_field("error", &chain(self.error))?;
+        fields.serialize_field("error", &error_chain(self.error))?;
         fields.end()
     }
 }
@@ -263,7 +263,7 @@ impl Part {
             cut: extension.cut,
             appended: extension.appended,
             appended_bytes: extension.bytes,
-            stopped: extension.stopped.as_deref().map(|stop| chain(stop)),
+            stopped: extension.stopped.as_deref().map(|stop| error_chain(stop)),
             proof: proof.map(|proof| Proof::of(proof, text::SIDES)),
         }
     }

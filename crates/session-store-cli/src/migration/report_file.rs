@@ -1,4 +1,4 @@
-//! The file that `--report` asks for: begun before anything is done, and put in place whole when it is over.
+//! The file of `--report`: created before the work begins, and complete when it has its name.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -8,17 +8,18 @@ use serde::Serialize;
 use crate::failure::{Context, Failure};
 use crate::new_file::NewFile;
 
-/// A report to be written, if one was asked for.
+/// The file for a report, if the user requested one.
 pub(crate) struct ReportFile<'a>(Option<(NewFile<'a>, &'a Path)>);
 
 impl<'a> ReportFile<'a> {
-    /// Makes sure that the file can be written, before hours of work. An older report is replaced.
-    pub(crate) fn begin(path: Option<&'a Path>) -> Result<Self, Failure> {
+    /// Creates the file before hours of work, so that an unwritable path is reported at once. An older
+    /// report is replaced.
+    pub(crate) fn create(path: Option<&'a Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self(None)) };
         Ok(Self(Some((NewFile::create(path, true)?, path))))
     }
 
-    /// As [`NewFile::remove_on_signal`].
+    /// See [`NewFile::remove_on_signal`].
     pub(crate) fn remove_on_signal(&self) {
         self.0.iter().for_each(|(file, _)| file.remove_on_signal());
     }
@@ -26,11 +27,11 @@ impl<'a> ReportFile<'a> {
     /// Writes the report and gives the file its name.
     pub(crate) fn finish(self, report: &impl Serialize) -> Result<(), Failure> {
         let Some((file, path)) = self.0 else { return Ok(()) };
-        let operation = || format!("write the report {}", path.display());
+        let operation = || format!("write the report to {}", path.display());
         let mut writer = BufWriter::new(file.writer());
         serde_json::to_writer(&mut writer, report).context(operation)?;
         writer.write_all(b"\n").and_then(|()| writer.flush()).context(operation)?;
         drop(writer);
-        file.put_in_place()
+        file.finish()
     }
 }

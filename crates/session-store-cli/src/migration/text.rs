@@ -1,30 +1,23 @@
 //! What a migration and a comparison came to, in sentences for people.
 
+use session_store::error_chain;
 use session_store_migrate::{
     Comparison, Difference, Failure, Gap, MigrateReport, Moved, PodComparison, PodCopy, PodOutcome,
     SegmentComparison, SegmentCopy, Side, Stop, VerifyReport,
 };
 
-use crate::failure::chain;
+use crate::text::{entries, plural};
 
 /// What the sides are called in the report of a copy.
 pub(crate) const SIDES: [&str; 2] = ["the source", "the destination"];
-
-/// A number and the word for that many.
-pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-fn entries(count: usize) -> String {
-    plural(count, "entry", "entries")
-}
 
 /// What was not copied or not proved, a sentence each.
 pub(crate) fn problems(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| stops(report, copy));
     let pods = report.pods.iter().filter_map(|pod| pod_problem(report, pod));
     let gaps = report.gaps.iter().map(Gap::to_string);
-    let troubles = report.troubles.iter().chain(&report.unsynced).map(|trouble| chain(trouble));
+    let troubles =
+        report.troubles.iter().chain(&report.unsynced).map(|trouble| error_chain(trouble));
     let unproved = report.proof.iter().flat_map(|proof| compared(proof, SIDES));
     segments
         .chain(pods)
@@ -37,7 +30,7 @@ fn stops<'a>(report: &MigrateReport, copy: &'a SegmentCopy) -> impl Iterator<Ite
     let skipped = if report.is_skipped(copy) { "skipped: " } else { "" };
     let sentence = move |what: &str, stop: &Stop| {
         let (session_id, segment_id) = (copy.session_id, copy.segment_id);
-        format!("{what} {segment_id} of session {session_id}: {skipped}{}", chain(stop))
+        format!("{what} {segment_id} of session {session_id}: {skipped}{}", error_chain(stop))
     };
     let trace = copy.trace.as_ref().and_then(|trace| trace.stopped.as_deref());
     let log = copy.log.stopped.as_deref().map(|stop| sentence("segment", stop));
@@ -51,7 +44,7 @@ pub(crate) fn pod_problem(report: &MigrateReport, pod: &PodCopy) -> Option<Strin
         PodOutcome::Conflict(difference) => {
             Some(format!("pod {}: {skipped}conflict: {difference}", pod.name))
         }
-        PodOutcome::Failed(failure) => Some(format!("pod {}: {}", pod.name, chain(failure))),
+        PodOutcome::Failed(failure) => Some(format!("pod {}: {}", pod.name, error_chain(failure))),
         _ => None,
     }
 }
@@ -139,20 +132,20 @@ pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
             PodOutcome::Equal => "equal".to_owned(),
             PodOutcome::Replaced(difference) => format!("replace: {difference}"),
             PodOutcome::Conflict(difference) => format!("conflict: {difference}"),
-            PodOutcome::Failed(failure) => chain(failure),
+            PodOutcome::Failed(failure) => error_chain(failure),
             _ => "nothing to do".to_owned(),
         };
         format!("pod {}: {outcome}", pod.name)
     });
     let gaps = report.gaps.iter().map(Gap::to_string);
-    let troubles = report.troubles.iter().map(|trouble: &Failure| chain(trouble));
+    let troubles = report.troubles.iter().map(|trouble: &Failure| error_chain(trouble));
     segments.chain(pods).chain(gaps).chain(troubles)
 }
 
 fn planned(extension: &session_store_migrate::Extension, what: &str) -> String {
     let appended = entries(extension.appended);
     let done = match (extension.stopped.as_deref(), extension.already, extension.cut) {
-        (Some(stop), ..) => chain(stop),
+        (Some(stop), ..) => error_chain(stop),
         (None, 0, 0) => format!("copy {appended}"),
         (None, _, 0) if extension.appended == 0 => "equal".to_owned(),
         (None, _, 0) => format!("append {appended}"),
@@ -210,7 +203,7 @@ pub(crate) fn sentence(outcome: &Comparison, names: [&str; 2]) -> Option<String>
         Comparison::OnlyIn(side) => Some(format!("only in {}", name(*side, names))),
         Comparison::Failed(failure) => {
             // The failure names its side in the engine's words, and its cause is what matters here.
-            let cause = chain(failure.source.as_ref());
+            let cause = error_chain(failure.source.as_ref());
             Some(format!("{} cannot be read: {cause}", name(failure.side, names)))
         }
         Comparison::Differs(difference) => Some(difference_in_words(difference, names)),

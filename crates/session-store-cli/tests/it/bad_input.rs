@@ -50,7 +50,7 @@ fn a_mistyped_place_is_an_error_and_leaves_nothing(#[values(Kind::Fs, Kind::Sqli
 #[case("fs:a?colour=red", "colour")]
 #[case("sqlite://host/a.db", "sqlite:///")]
 #[case("fs:50%", "%25")]
-#[case("", "empty")]
+#[case("", "missing")]
 fn a_wrong_url(#[case] url: &str, #[case] named: &str) {
     for args in [vec!["ls", url], vec!["append", url, "--session", SESSION, "--segment", SEGMENT]] {
         let message = run_with(args, "{}\n").refused(2);

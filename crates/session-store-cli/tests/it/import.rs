@@ -203,43 +203,43 @@ fn what_is_no_extension_is_a_conflict(#[case] changed: &str, #[case] why: &str) 
     "{\"a\":1}\n{\"b\":1}{\"c\":1}\n",
     "line 2",
     "{\"a\":1}\n{\"b\":1}\n{\"c\":1}\n",
-    "line 2: welded: 2 records, split"
+    "line 2: split into 2 records"
 )]
 #[case::comment(
     "// header\n{\"a\":1}\n",
     "line 1",
     "{\"a\":1}\n",
-    "line 1: left out: no JSON object (9 bytes)"
+    "line 1: skipped text that is not a JSON object (9 bytes)"
 )]
 #[case::nuls(
     "{\"a\":1}\n\0\0\0\0{\"b\":1}\n",
     "line 2",
     "{\"a\":1}\n{\"b\":1}\n",
-    "line 2: left out: 4 NUL bytes"
+    "line 2: skipped 4 NUL bytes"
 )]
 #[case::begun_twice(
     "{\"a\":\"x{\"a\":\"xy\"}\n",
     "line 1",
     "{\"a\":\"xy\"}\n",
-    "line 1: left out: an unfinished record (7 bytes)"
+    "line 1: skipped an incomplete record (7 bytes)"
 )]
 #[case::broken_string(
     "{\"a\":\"x\ny\"}\n{\"b\":1}\n",
     "line 1",
     "{\"b\":1}\n",
-    "line 2: left out: no JSON object (3 bytes)"
+    "line 2: skipped text that is not a JSON object (3 bytes)"
 )]
 #[case::byte_order_mark(
     "\u{feff}{\"a\":1}\n",
     "line 1",
     "{\"a\":1}\n",
-    "line 1: left out: a byte-order mark"
+    "line 1: skipped a byte-order mark"
 )]
 #[case::torn_end(
     "{\"a\":1}\n{\"b\":",
     "line 2",
     "{\"a\":1}\n",
-    "line 2: left out: an unfinished record (5 bytes)"
+    "line 2: skipped an incomplete record (5 bytes)"
 )]
 fn odd_lines(#[case] content: &str, #[case] line: &str, #[case] kept: &str, #[case] found: &str) {
     let logs = Logs::new(Kind::Fs);
@@ -263,7 +263,7 @@ fn a_cut_character_and_the_next_record_glued_to_it() {
     logs.put(&format!("{S}.jsonl"), b"{\"a\":\"caf\xC3{\"b\":1}\n");
     assert!(logs.import(&[]).stdout.contains("refused: line 1: invalid UTF-8"));
     let salvaged = logs.import(&["--salvage"]).ok();
-    assert!(salvaged.contains("line 1: left out: invalid UTF-8 (10 bytes)"), "{salvaged}");
+    assert!(salvaged.contains("line 1: skipped invalid UTF-8 (10 bytes)"), "{salvaged}");
     assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"b\":1}\n");
 }
 
@@ -333,7 +333,7 @@ fn links_that_lead_nowhere_do_not_stop_the_others() {
     let ended = logs.import(&[]);
     assert_eq!((ended.status, &*ended.stderr), (Some(1), ""), "salvaging would not help");
     for why in [
-        "gone.jsonl: refused: it is a link to nothing",
+        "gone.jsonl: refused: it is a dangling symbolic link",
         "null.jsonl: refused: it is not a regular file",
     ] {
         assert!(ended.stdout.contains(why), "{}", ended.stdout);
@@ -358,7 +358,7 @@ fn a_trace_beside_its_log_is_stored_as_its_trace(#[values(Kind::Fs, Kind::Sqlite
     logs.put(&format!("{S}.jsonl"), "{\"n\":1}\n");
     logs.put(&format!("{S}.trace.jsonl"), "{\"t\":1}\n{\"t\":2}\n");
     let printed = logs.import(&[]).ok();
-    assert!(printed.contains(&format!("session {S}, its trace")), "{printed}");
+    assert!(printed.contains(&format!("session {S}, as its trace")), "{printed}");
     assert!(printed.ends_with("2 files, 3 of 3 entries new\n"), "{printed}");
     assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"n\":1}\n");
     assert_eq!(run(["show", &logs.url(), S, "--trace"]).ok(), "{\"t\":1}\n{\"t\":2}\n");

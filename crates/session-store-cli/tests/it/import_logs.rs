@@ -95,7 +95,7 @@ fn assert_salvaged(path: &Path, bad_line: usize, entries: usize) {
     assert!(printed.contains(&format!("{entries} of {entries} entries new")), "{printed}");
     assert_eq!(printed.contains(&format!("\n  line {bad_line}: ")), bad_line > 0, "{printed}");
     if path.ends_with("welded-lines.jsonl") || path.ends_with("welded-lines-b.jsonl") {
-        let twin = format!("record 1 also stands on line {} with another text", bad_line + 1);
+        let twin = format!("record 1 is also on line {} with another text", bad_line + 1);
         assert!(printed.contains(&twin), "{printed}");
     }
 }

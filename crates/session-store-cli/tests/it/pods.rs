@@ -34,7 +34,8 @@ fn a_name_that_climbs_out_is_refused(#[case] name: &str) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let message = run(["pods", "put", &url, name, "--session", SESSION]).refused(2);
-    assert!(message.contains(&format!("{name:?}")), "{message}");
+    assert!(message.contains(&format!("'{name}'")), "{message}");
+    assert!(message.contains("a pod name has 1 to 255 bytes"), "{message}");
     assert_eq!(place.listing(), []);
 }
 

@@ -27,7 +27,7 @@ fn a_pod_of_somebody_elses_is_not_touched() {
     let pod = run(["pods", "show", &url, "reviewer"]).ok();
     let report = run(["qualify", &url, "p1_put"]);
     assert_eq!(report.status, Some(1), "what checked nothing is no success");
-    let not_run = "not run  p1_put_creates_and_replaces: a name that it needs is in use";
+    let not_run = "not run  p1_put_creates_and_replaces: a session or pod that it needs is in use";
     assert!(report.stdout.contains(not_run), "{report:?}");
     assert_eq!(run(["pods", "show", &url, "reviewer"]).ok(), pod);
 }
@@ -49,7 +49,7 @@ fn a_filter_that_no_check_has_is_refused() {
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     let message = run(["qualify", &url, "t99_"]).refused(3);
-    assert!(message.contains("no check has \"t99_\" in its id"), "{message}");
+    assert!(message.contains("no check id contains \"t99_\""), "{message}");
 }
 
 #[cfg(unix)]

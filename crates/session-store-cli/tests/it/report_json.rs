@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, NOWHERE, Place, SESSION, append, run, run_with};
 
 const CORRUPT: &str = "017f22e2-79b3-7cc3-98c4-dc0c0c07398f";
 const EQUAL: &str = "017f22e2-79b4-7cc3-98c4-dc0c0c07398f";

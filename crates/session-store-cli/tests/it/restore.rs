@@ -20,11 +20,11 @@ fn into_any_kind(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let (from, file) = exported(&place);
     let to = place.url(kind, "to");
     let printed = run(["restore", &file, &to]).ok();
-    let proved = "2 entries restored, 0 there already; read back and equal: 2 segments, 2 entries, 1 trace entry, 2 pods";
+    let proved = "2 entries restored, 0 already present; read back and equal: 2 segments, 2 entries, 1 trace entry, 2 pods";
     assert!(printed.contains(proved), "{printed}");
     assert!(run(["verify", &from, &to]).ok().starts_with("equal: "));
     let again = run(["restore", &file, &to]).ok();
-    assert!(again.contains("0 entries restored, 2 there already"), "{again}");
+    assert!(again.contains("0 entries restored, 2 already present"), "{again}");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_conflict_is_reported_and_the_rest_done() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     let conflict = format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs");
     assert!(lines[0].starts_with(&conflict), "{lines:?}");
-    let no_trace = format!("not proved: the trace of segment {SEGMENT} of session {SESSION}");
+    let no_trace = format!("not verified: the trace of segment {SEGMENT} of session {SESSION}");
     assert!(lines[1].starts_with(&no_trace), "a trace is not put beside another log: {lines:?}");
     assert!(lines[2].ends_with("2 of 5 logs, traces and pods are not equal"), "{lines:?}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");

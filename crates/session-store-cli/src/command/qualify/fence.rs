@@ -12,7 +12,7 @@ use session_store::{
 };
 
 /// Part of the message of a change that would have touched what is somebody else's.
-pub(super) const IN_USE: &str = "is in use by others";
+pub(super) const IN_USE: &str = "is in use";
 
 type Answer<T> = Result<T, StoreError>;
 

@@ -1,4 +1,4 @@
-//! Two conversations as an agent runtime would log them: one with a fork and a compaction, one plain.
+//! Two sample conversations in the form of an agent runtime. One has a fork and a compaction.
 
 use std::fmt;
 
@@ -7,58 +7,58 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use session_store::{Pod, PodName, SegmentId, SessionId, Store, StoreError, StoreExt, TraceEntry};
 
-/// What was planted, for the report and for the commands to try next.
-pub(crate) struct Tree {
+/// The sessions that were created.
+pub(crate) struct Sessions {
     sessions: usize,
     segments: usize,
     entries: usize,
     pub(crate) session_id: SessionId,
-    /// The segment that the others come from; it has the trace.
+    /// The first segment of the session. The other segments descend from it, and it has the trace.
     pub(crate) root: SegmentId,
     pub(crate) pod: PodName,
 }
 
-impl fmt::Display for Tree {
+impl fmt::Display for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sessions, segments, entries, pod, .. } = self;
         write!(
             f,
-            "Wrote {sessions} sessions with {segments} segments and {entries} entries, a trace, "
+            "Created {sessions} sessions with {segments} segments and {entries} entries, one trace, "
         )?;
         write!(f, "and the pod \"{pod}\"")
     }
 }
 
-/// Writes the conversations into an empty store, entry by entry.
-pub(crate) fn plant(store: &dyn Store) -> Result<Tree, StoreError> {
-    let mut garden = Garden { store, entries: 0, segments: 0 };
-    let plain = SessionId::new();
-    garden.segment(plain, &greeting())?;
+/// Creates the sessions in an empty store, entry by entry.
+pub(crate) fn create_sessions(store: &dyn Store) -> Result<Sessions, StoreError> {
+    let mut writer = Writer { store, entries: 0, segments: 0 };
+    let short = SessionId::new();
+    writer.segment(short, &short_conversation())?;
 
     let session_id = SessionId::new();
-    let root = garden.segment(session_id, &bug_hunt())?;
-    garden.segment(session_id, &second_thought(root))?;
-    let summary = garden.segment(session_id, &summary(root))?;
-    garden.trace(session_id, root)?;
+    let root = writer.segment(session_id, &conversation())?;
+    writer.segment(session_id, &fork(root))?;
+    let compacted = writer.segment(session_id, &compaction(root))?;
+    writer.trace(session_id, root)?;
     let pod: PodName = "coder".parse()?;
     if let Some(pods) = store.pods() {
-        pods.put_pod(&pod, &Pod::new(session_id, Some(summary)))?;
+        pods.put_pod(&pod, &Pod::new(session_id, Some(compacted)))?;
     }
-    let Garden { entries, segments, .. } = garden;
-    Ok(Tree { sessions: 2, segments, entries, session_id, root, pod })
+    let Writer { entries, segments, .. } = writer;
+    Ok(Sessions { sessions: 2, segments, entries, session_id, root, pod })
 }
 
-/// A record's kind and its other fields.
-type Step = (&'static str, Value);
+/// The kind and the other fields of a record.
+type Fields = (&'static str, Value);
 
-struct Garden<'a> {
+struct Writer<'a> {
     store: &'a dyn Store,
     entries: usize,
     segments: usize,
 }
 
-impl Garden<'_> {
-    fn segment(&mut self, session: SessionId, log: &[Step]) -> Result<SegmentId, StoreError> {
+impl Writer<'_> {
+    fn segment(&mut self, session: SessionId, log: &[Fields]) -> Result<SegmentId, StoreError> {
         let segment = SegmentId::new();
         for (kind, fields) in log {
             let ts = Timestamp::now().as_millisecond();
@@ -78,7 +78,7 @@ impl Garden<'_> {
     }
 }
 
-/// A step of a conversation, as runtimes write theirs: what it is, when it was, and the rest.
+/// A record of a conversation in the form of an agent runtime.
 #[derive(Serialize)]
 struct Record<'a> {
     kind: &'a str,
@@ -87,7 +87,7 @@ struct Record<'a> {
     fields: &'a Value,
 }
 
-fn greeting() -> Vec<Step> {
+fn short_conversation() -> Vec<Fields> {
     vec![
         ("segment_start", json!({"system_prompt": "You are a helpful assistant."})),
         ("user_input", json!({"text": "Good morning! 今日は何をしましょうか。"})),
@@ -97,7 +97,7 @@ fn greeting() -> Vec<Step> {
     ]
 }
 
-fn bug_hunt() -> Vec<Step> {
+fn conversation() -> Vec<Fields> {
     vec![
         ("segment_start", json!({"system_prompt": "You are a careful programmer."})),
         ("user_input", json!({"text": "The test parses_leap_seconds fails. Why?"})),
@@ -122,7 +122,7 @@ fn bug_hunt() -> Vec<Step> {
     ]
 }
 
-fn second_thought(root: SegmentId) -> Vec<Step> {
+fn fork(root: SegmentId) -> Vec<Fields> {
     vec![
         ("segment_start", json!({"forked_from": {"segment_id": root, "at_turn_index": 1}})),
         ("user_input", json!({"text": "No: refuse leap seconds, and say so in the error."})),
@@ -135,7 +135,7 @@ fn second_thought(root: SegmentId) -> Vec<Step> {
     ]
 }
 
-fn summary(root: SegmentId) -> Vec<Step> {
+fn compaction(root: SegmentId) -> Vec<Fields> {
     vec![
         (
             "segment_start",

@@ -1,0 +1,59 @@
+//! The text and the JSON that `export` and `restore` have in common.
+
+use std::fmt;
+
+use serde::Serialize;
+use session_store_migrate::backup::{Manifest, Missing, Part};
+
+use crate::text::{entries, plural};
+
+/// The contents of a backup in figures.
+#[derive(Serialize)]
+pub(crate) struct Contents {
+    segments: usize,
+    entries: usize,
+    trace_entries: usize,
+    pods: usize,
+}
+
+impl Contents {
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self {
+            segments: manifest.segments(),
+            entries: manifest.entries(),
+            trace_entries: manifest.trace_entries(),
+            pods: manifest.pods(),
+        }
+    }
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, {}, {}, {}",
+            plural(self.segments, "segment", "segments"),
+            entries(self.entries),
+            plural(self.trace_entries, "trace entry", "trace entries"),
+            plural(self.pods, "pod", "pods"),
+        )
+    }
+}
+
+/// Returns the name of a part of a backup for messages.
+pub(crate) fn part_name(part: &Part) -> String {
+    match part {
+        Part::Log { session_id, segment_id } => {
+            format!("segment {segment_id} of session {session_id}")
+        }
+        Part::Trace { session_id, segment_id } => {
+            format!("the trace of segment {segment_id} of session {session_id}")
+        }
+        Part::Pod { name } => format!("pod {name}"),
+    }
+}
+
+/// Returns the name of a part that an export left out, with the reason.
+pub(crate) fn missing_part(Missing { part, reason, .. }: &Missing) -> String {
+    format!("{}: {reason}", part_name(part))
+}
