@@ -47,8 +47,7 @@ fn compared(
     floor_threads: usize,
 ) -> Answer<Finding> {
     let folder = plan.folder()?;
-    let mut options = FsOptions::new();
-    options.create(true).durability(Durability::Power);
+    let options = FsOptions::new().create(true).durability(Durability::Power);
     let store = options.open(folder.join("store"))?;
     let session = SessionId::new();
     let entry = &plan.kilobyte().entries[0];

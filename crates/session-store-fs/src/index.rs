@@ -1,52 +1,57 @@
-//! What a handle knows about a log's lines: how many entries there are and where they begin. It is built by
-//! one scan and kept in step by appends, so that counting and paging do not read the log again.
+//! The index of a file's lines: how many entries there are, and where they start. One scan builds it and
+//! appends extend it, so that counting and paging do not read the file again.
 
 use std::fs::File;
 use std::io;
 use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use crate::torn::{Tail, is_blank};
+use crate::mutex::lock;
+use crate::tail::{Tail, is_blank};
 
-/// How much is read at once to count lines.
+/// The number of bytes read at once to count lines.
 const BLOCK: usize = 256 * 1024;
 
-/// How much is read at once to find a line that lies near a mark.
+/// The number of bytes read at once to find a line near a mark.
 const NEAR: usize = 64 * 1024;
 
-/// A mark is kept for about this many bytes, so that no lookup scans more.
+/// The distance of two marks in bytes. No lookup scans more than that.
 const MARK_EVERY: u64 = NEAR as u64;
 
-/// The beginning of a line: its offset, the entries before it, and the physical lines before it.
+/// The start of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) offset: u64,
+    /// The number of entries before it.
     pub(crate) entries: usize,
+    /// The number of physical lines before it.
     pub(crate) lines: usize,
 }
 
-/// Where the last page ended, since the next one will begin there. Readers set it without the log's lock;
-/// whoever cuts the log therefore puts another in its place.
+/// The place where the last page ended, since the next page is likely to start there.
+///
+/// Readers set it after they have released the segment's lock. A truncate therefore replaces the bookmark
+/// and does not only reset it: a reader that started before the truncate still sets the old one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bookmark(Arc<Mutex<Mark>>);
 
 impl Bookmark {
     pub(crate) fn set(&self, mark: Mark) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        *lock(&self.0) = mark;
     }
 
     fn mark(&self) -> Mark {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0)
     }
 }
 
-/// The lines of a log up to the length that it had when last looked at.
+/// The lines of a file, up to the length that it had at the last look.
 #[derive(Debug)]
 pub(crate) struct LineIndex {
-    /// The file's length.
+    /// The length of the file.
     len: u64,
-    /// Where the tail begins, after all terminated lines.
+    /// The start of the tail, after all terminated lines.
     tail_start: Mark,
     tail: Tail,
     marks: Vec<Mark>,
@@ -76,12 +81,12 @@ impl LineIndex {
         self.tail_start
     }
 
-    /// The entries there are: non-blank lines, checked or not, less a torn one.
+    /// Returns the number of entries: all lines that are neither blank nor torn. They are not validated.
     pub(crate) fn entries(&self) -> usize {
         self.tail_start.entries + usize::from(self.tail == Tail::Line)
     }
 
-    /// Where readers stop: before a torn tail.
+    /// Returns the length that readers see, without a torn tail.
     pub(crate) fn readable(&self) -> u64 {
         if self.tail == Tail::Torn { self.tail_start.offset } else { self.len }
     }
@@ -90,7 +95,7 @@ impl LineIndex {
         &self.bookmark
     }
 
-    /// The last place known at or before the entry.
+    /// Returns the last known place at or before the entry.
     pub(crate) fn mark_before(&self, entry: usize) -> Mark {
         let after = self.marks.partition_point(|mark| mark.entries <= entry);
         let known = [self.marks[after.saturating_sub(1)], self.bookmark.mark(), self.tail_start];
@@ -98,7 +103,7 @@ impl LineIndex {
         before.max_by_key(|mark| mark.offset).unwrap_or_default()
     }
 
-    /// Takes in what was appended since the last look, or everything where the file has shrunk.
+    /// Scans what was appended since the last look, or everything if the file has shrunk.
     pub(crate) fn catch_up(&mut self, file: &File, len: u64) -> io::Result<()> {
         if len < self.len {
             *self = Self::empty();
@@ -112,7 +117,8 @@ impl LineIndex {
         self.len = len;
         self.tail = Tail::of(&read_range(file, rest, len)?);
         if self.tail == Tail::Clean && has_nul(file, last.offset, len)? {
-            // A last line with NULs is torn even if its newline arrived.
+            // A file system writes NULs for data that a crash lost. A last line with NULs is therefore
+            // torn, even if its newline was saved.
             self.cut(last);
             self.len = len;
             self.tail = Tail::Torn;
@@ -120,8 +126,8 @@ impl LineIndex {
         Ok(())
     }
 
-    /// Takes in what was just written at the end: the newline that was owed, and entries of these lengths with
-    /// theirs, of which the last may not have arrived.
+    /// Records a write at the end of the file: `written` bytes with entries of these lengths. The newline
+    /// that the last line lacked comes first, and the newline of the last entry may be missing.
     pub(crate) fn wrote(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
         if self.tail.owes_newline() {
             self.take_line(self.len + 1, self.tail == Tail::Line);
@@ -136,13 +142,14 @@ impl LineIndex {
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
     }
 
-    /// The tail may have been healed since it was looked at, and the file be as long as before.
+    /// Forgets the tail, so that it is read again: another handle may have replaced a torn tail by an
+    /// entry of the same length.
     pub(crate) fn forget_tail(&mut self) {
         self.len = self.tail_start.offset;
         self.tail = Tail::Clean;
     }
 
-    /// The file now ends where the mark is.
+    /// Records that the file was truncated at the mark.
     pub(crate) fn cut(&mut self, mark: Mark) {
         self.marks.truncate(self.marks.partition_point(|kept| kept.offset <= mark.offset));
         self.bookmark = Bookmark::default();
@@ -151,7 +158,7 @@ impl LineIndex {
         self.len = mark.offset;
     }
 
-    /// Where the entry begins, found from the mark before it.
+    /// Returns where the entry starts.
     pub(crate) fn find(&self, file: &File, entry: usize) -> io::Result<Mark> {
         find(file, self.mark_before(entry), self.readable(), entry)
     }
@@ -171,7 +178,7 @@ impl Mark {
     }
 }
 
-/// Where the entry begins, which is at the mark or after it; the end, where there are not so many.
+/// Returns where the entry starts, or the end if there are fewer entries. `mark` is at or before it.
 pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::Result<Mark> {
     if mark.entries == entry {
         return Ok(mark);
@@ -186,14 +193,16 @@ pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::R
     Ok(mark)
 }
 
-/// A terminated line: where the next one begins, and whether it is all white space.
+/// A terminated line.
 struct Line {
+    /// The start of the next line.
     next: u64,
+    /// Whether there is only white space in it.
     blank: bool,
 }
 
-/// Calls back for each terminated line between the offsets, and returns where the unterminated rest begins
-/// (or where the callback broke off).
+/// Calls `on_line` for each terminated line in the range. Returns where the unterminated rest starts, or
+/// where `on_line` stopped.
 fn scan_lines(
     file: &File,
     Range { start, end: to }: Range<u64>,

@@ -1,17 +1,15 @@
-//! Where everything lies below the root, and which names are ours. Pure functions of ids and names.
+//! The names of all files and folders below the root. Pure functions of ids and names.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{Durability, SegmentId, SessionId};
+use session_store_core::{SegmentId, SessionId};
 use uuid::Uuid;
 
-use crate::sync::Syncs;
-
-/// A segment's full name.
+/// The full name of a segment.
 pub(crate) type Key = (SessionId, SegmentId);
 
-/// The two files that a segment may have.
+/// The two files that a segment can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Log,
@@ -27,16 +25,15 @@ impl Kind {
     }
 }
 
-/// The paths of a store's parts, and what becomes of changes to them in a power cut.
+/// The paths of a store.
 #[derive(Debug)]
 pub(crate) struct Layout {
     root: PathBuf,
-    pub(crate) syncs: Syncs,
 }
 
 impl Layout {
-    pub(crate) fn new(root: PathBuf, durability: Durability) -> Self {
-        Self { syncs: Syncs::new(root.clone(), durability), root }
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -55,17 +52,17 @@ impl Layout {
         self.root.join("pods")
     }
 
-    /// The folder of what can be lost without losing an entry.
-    pub(crate) fn side(&self) -> PathBuf {
+    /// The folder of the files that can be lost without losing an entry.
+    pub(crate) fn sidecar(&self) -> PathBuf {
         self.root.join(".session-store")
     }
 
     pub(crate) fn format(&self) -> PathBuf {
-        self.side().join("format")
+        self.sidecar().join("format")
     }
 
     pub(crate) fn locks(&self) -> PathBuf {
-        self.side().join("locks")
+        self.sidecar().join("locks")
     }
 
     pub(crate) fn stripe(&self, stripe: u8) -> PathBuf {
@@ -85,7 +82,7 @@ impl Layout {
     }
 
     pub(crate) fn epochs(&self) -> PathBuf {
-        self.side().join("epochs")
+        self.sidecar().join("epochs")
     }
 
     pub(crate) fn epoch(&self, (session_id, segment_id): Key) -> PathBuf {
@@ -93,7 +90,7 @@ impl Layout {
     }
 
     pub(crate) fn hints(&self) -> PathBuf {
-        self.side().join("hints")
+        self.sidecar().join("hints")
     }
 
     pub(crate) fn hint(&self, segment_id: SegmentId) -> PathBuf {
@@ -101,22 +98,24 @@ impl Layout {
     }
 
     pub(crate) fn temporary(&self) -> PathBuf {
-        self.side().join("tmp")
+        self.sidecar().join("tmp")
     }
 
     pub(crate) fn torn(&self) -> PathBuf {
-        self.side().join("torn")
+        self.sidecar().join("torn")
     }
 
-    /// How the names of a segment's torn tails begin.
+    /// The prefix of the names of a segment's quarantined tails.
     pub(crate) fn torn_prefix((session_id, segment_id): Key) -> String {
         format!("{session_id}.{segment_id}.")
     }
 }
 
-/// The lock stripe of a segment: FNV-1a over the bytes of its segment id. Both logs of a segment id that
-/// two sessions share lie in one stripe, which therefore also guards the id's lookup hint. Programs of
-/// every version must agree on this.
+/// Returns the lock stripe of a segment: FNV-1a over the bytes of its segment id, folded to one byte.
+///
+/// The session id is not part of it. If two sessions have a segment of the same id, one lock guards both
+/// logs, and with them the lookup hint that they share. Programs of every version must compute the same
+/// stripe, or they would not exclude each other.
 pub(crate) fn stripe_of(segment_id: SegmentId) -> u8 {
     let bytes = *Uuid::from(segment_id).as_bytes();
     let hash = bytes
@@ -125,12 +124,12 @@ pub(crate) fn stripe_of(segment_id: SegmentId) -> u8 {
     hash.to_le_bytes().into_iter().fold(0, |folded, byte| folded ^ byte)
 }
 
-/// The session that a folder of this name holds; only the spelling that we write is ours.
+/// Returns the session whose folder has this name.
 pub(crate) fn session_of(name: &OsStr) -> Option<SessionId> {
     canonical(name.to_str()?).map(SessionId::from)
 }
 
-/// The segment and kind of a file of this name.
+/// Returns the segment and the kind of the file that has this name.
 pub(crate) fn segment_of(name: &OsStr) -> Option<(SegmentId, Kind)> {
     let name = name.to_str()?;
     [Kind::Trace, Kind::Log].into_iter().find_map(|kind| {
@@ -139,11 +138,13 @@ pub(crate) fn segment_of(name: &OsStr) -> Option<(SegmentId, Kind)> {
     })
 }
 
-/// The id that is spelt as we spell it: with hyphens, which no other spelling has at this length, in lower case.
+/// Parses an id in the one spelling that this crate writes: hyphenated, in lower case. Other spellings
+/// would give one session or segment several names.
 fn canonical(text: &str) -> Option<Uuid> {
+    // No other spelling of a UUID has this length.
     const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
-    let is_ours = text.len() == LENGTH && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    is_ours.then(|| Uuid::try_parse(text).ok())?
+    let is_canonical = text.len() == LENGTH && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_canonical.then(|| Uuid::try_parse(text).ok())?
 }
 
 #[cfg(test)]
@@ -153,7 +154,7 @@ mod tests {
     const ID: &str = "0190a7c2-0000-7000-8000-0000000000ff";
 
     #[test]
-    fn names_are_ours_in_one_spelling_only() {
+    fn only_the_canonical_spelling_names_a_session() {
         let id: Uuid = ID.parse().unwrap();
         assert_eq!(session_of(OsStr::new(ID)), Some(SessionId::from(id)));
         let upper = ID.to_uppercase();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_told_from_a_log() {
+    fn a_trace_is_not_parsed_as_a_log() {
         let id = SegmentId::from(ID.parse::<Uuid>().unwrap());
         let parse = |name: String| segment_of(OsStr::new(&name));
         assert_eq!(parse(format!("{ID}.jsonl")), Some((id, Kind::Log)));
@@ -181,11 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stripe_never_changes() {
+    fn the_stripe_of_a_segment_never_changes() {
         let of = |id: u128| stripe_of(SegmentId::from(Uuid::from_u128(id)));
         assert_eq!([of(0), of(1), of(u128::MAX)], STRIPES);
     }
 
-    /// Programs that run side by side lock the same file only if this stays as it is.
+    /// Programs of different versions lock the same file only if these values never change.
     const STRIPES: [u8; 3] = [28, 100, 189];
 }

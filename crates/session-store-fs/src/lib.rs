@@ -57,21 +57,26 @@
 //! segment, which moves on the generation of deletions. A listing during which a log was replaced is made
 //! again: some file systems show what is just renamed neither in its old place nor in its new one.
 
-mod failure;
-mod hint;
+mod cache;
+mod directory;
+mod error;
+mod file;
+mod group_commit;
 mod index;
 mod layout;
 mod listing;
+mod lock_file;
 mod log;
+mod mutex;
 mod options;
-mod pods;
+mod pod;
 mod read;
 mod segment;
-mod side;
+mod sidecar;
 mod store;
 mod stripe;
 mod sync;
-mod torn;
+mod tail;
 
 pub use options::FsOptions;
 pub use store::FsStore;

@@ -1,5 +1,5 @@
 //! One open file of entries, a log or a trace: what is known about it, and the writes that keep its lines
-//! whole. Whoever calls holds the segment's lock.
+//! whole. The caller holds the segment's lock.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -10,126 +10,103 @@ use std::time::{Duration, Instant};
 
 use session_store_core::{Head, StoreError};
 
-use crate::failure::{Attempt, if_found};
+use crate::error::Context;
+use crate::file;
+use crate::group_commit::{GroupCommit, Written};
 use crate::index::{LineIndex, Mark, read_range};
-use crate::side::Epoch;
-use crate::stripe::{Generation, is_forbidden};
-use crate::sync::{GroupCommit, Syncs, Written};
+use crate::lock_file::Generation;
+use crate::sidecar::epoch::Epoch;
+use crate::sync::Syncs;
 
-/// About as much as one write gets; larger batches take several.
+/// The size from which on a batch is split into several writes.
 const WRITE_BYTES: usize = 1024 * 1024;
 
-/// Another program may replace the file while nobody uses it, and somebody may take it away while it is in use.
-/// A file that was opened this long ago is therefore opened by its path again.
+/// The time for which an open file is used before it is opened by its path again.
+///
+/// Another program can replace or move the file without taking our lock. Without this limit a handle
+/// would go on appending to a file that no longer has the log's name.
 const TRUST: Duration = Duration::from_secs(1);
 
 /// An open file of entries.
 pub(crate) struct Log {
-    path: Arc<Path>,
-    file: Arc<File>,
-    writable: bool,
+    pub(crate) path: Arc<Path>,
+    pub(crate) file: Arc<File>,
+    is_writable: bool,
     opened: Instant,
-    used: Instant,
-    known: Known,
+    pub(crate) known: Known,
     commit: Arc<GroupCommit>,
-    /// The last round of syncs for which the file is remembered.
-    remembered: Option<u64>,
+    /// The last round of syncs in which the path was recorded.
+    recorded: Option<u64>,
 }
 
-/// What has been found out about a file, and the generation in which it was true.
+/// What is known about a file, and the generation in which it was found out.
 pub(crate) struct Known {
-    generation: Generation,
+    pub(crate) generation: Generation,
     inode: u64,
-    /// A trace has none, and no head.
-    epoch: Option<Epoch>,
-    index: LineIndex,
-    /// Whether the file's name is known to survive a power cut.
-    settled: bool,
+    /// `None` for a trace, which has no head.
+    pub(crate) epoch: Option<Epoch>,
+    pub(crate) index: LineIndex,
+    /// Whether the name of the file survives a power cut.
+    pub(crate) is_name_durable: bool,
 }
 
 impl Log {
-    /// Opens the file, if it is there: to read, where nobody may write it. `epoch` reads the epoch.
+    /// Opens the file, or returns `None` if it does not exist. `read_epoch` reads the epoch.
     pub(crate) fn open(
         path: &Path,
         generation: Generation,
         now: Instant,
-        epoch: impl FnOnce(&File) -> Result<Option<Epoch>, StoreError>,
+        read_epoch: impl FnOnce(&File) -> Result<Option<Epoch>, StoreError>,
     ) -> Result<Option<Self>, StoreError> {
-        let opened = OpenOptions::new().read(true).append(true).open(path);
-        let (opened, writable) = match opened {
-            Err(error) if is_forbidden(&error) => (File::open(path), false),
-            result => (result, true),
-        };
-        let Some(file) = if_found(opened).trying("open", path)? else { return Ok(None) };
-        let inode = file.metadata().trying("look at", path)?.ino();
-        let (epoch, index) = (epoch(&file)?, LineIndex::empty());
-        let known = Known { generation, inode, epoch, index, settled: false };
+        let Some(opened) = file::open(path).context("open", path)? else { return Ok(None) };
+        let file = opened.file;
+        let inode = file.metadata().context("read the metadata of", path)?.ino();
+        let (epoch, index) = (read_epoch(&file)?, LineIndex::empty());
         Ok(Some(Self {
             path: path.into(),
             file: Arc::new(file),
-            writable,
+            is_writable: opened.is_writable,
             opened: now,
-            used: now,
-            known,
+            known: Known { generation, inode, epoch, index, is_name_durable: false },
             commit: Arc::default(),
-            remembered: None,
+            recorded: None,
         }))
     }
 
-    /// Whether the file and what is known of it can be used as they are: nothing but appends happened, it
-    /// was opened just now, and its epoch does not hang on what another program does to it.
+    /// Returns whether the open file can still be used: nothing but appends happened to it, and it was
+    /// opened a short time ago. A file without a stored epoch is always opened again, since its head
+    /// depends on what other programs do to it.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
-        self.writable
-            && self.known.epoch.is_none_or(|epoch| epoch.written)
+        self.is_writable
+            && self.known.epoch.is_none_or(|epoch| epoch.is_stored)
             && self.known.generation == generation
             && now.duration_since(self.opened) < TRUST
     }
 
-    /// Takes over the lines that were known before, unless something may have been cut since.
+    /// Takes over what was known about the file before, unless entries may have been cut since.
     pub(crate) fn inherit(&mut self, before: Known) {
         let epoch = self.known.epoch;
-        let same_epoch = epoch == before.epoch && epoch.is_some_and(|epoch| epoch.written);
-        let uncut = self.known.generation == before.generation || same_epoch;
-        if uncut && self.known.inode == before.inode {
+        let same_epoch = epoch == before.epoch && epoch.is_some_and(|epoch| epoch.is_stored);
+        let is_uncut = self.known.generation == before.generation || same_epoch;
+        if is_uncut && self.known.inode == before.inode {
             self.known.index = before.index;
             self.known.index.forget_tail();
-            self.known.settled = before.settled;
+            self.known.is_name_durable = before.is_name_durable;
         }
     }
 
-    /// Closes the file and keeps what is known.
+    /// Closes the file and returns what is known about it.
     pub(crate) fn into_known(self) -> Known {
         self.known
     }
 
-    /// Looks at what was appended since the last look.
-    pub(crate) fn catch_up(&mut self, now: Instant) -> Result<(), StoreError> {
-        let len = (&*self.file).seek(SeekFrom::End(0)).trying("measure", &self.path)?;
+    /// Reads what was appended since the last call.
+    pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
+        let len = (&*self.file).seek(SeekFrom::End(0)).context("read the length of", &self.path)?;
         if len != self.known.index.len() {
-            self.known.index.catch_up(&self.file, len).trying("read", &self.path)?;
+            self.known.index.catch_up(&self.file, len).context("read", &self.path)?;
         }
-        self.used = now;
         Ok(())
-    }
-
-    pub(crate) fn path(&self) -> &Arc<Path> {
-        &self.path
-    }
-
-    pub(crate) fn file(&self) -> &Arc<File> {
-        &self.file
-    }
-
-    pub(crate) fn used(&self) -> Instant {
-        self.used
-    }
-
-    pub(crate) fn index(&self) -> &LineIndex {
-        &self.known.index
-    }
-
-    pub(crate) fn epoch(&self) -> Option<Epoch> {
-        self.known.epoch
     }
 
     pub(crate) fn head(&self) -> Head {
@@ -137,48 +114,33 @@ impl Log {
         Head::new(self.known.index.entries(), token)
     }
 
-    pub(crate) fn is_settled(&self) -> bool {
-        self.known.settled
-    }
-
-    pub(crate) fn set_settled(&mut self) {
-        self.known.settled = true;
-    }
-
-    /// What was just appended, to be waited for without the lock; or it is only remembered.
+    /// Returns the append to wait for, if every change must survive a power cut. Otherwise records the
+    /// path for the next sync.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
             return Some(self.commit.written(&self.file, &self.path));
         }
         let round = Some(syncs.round());
-        if self.remembered != round {
-            syncs.remember(&self.path);
-            self.remembered = round;
+        if self.recorded != round {
+            syncs.record(&self.path);
+            self.recorded = round;
         }
         None
     }
 
-    /// Where the entry begins.
+    /// Returns where the entry starts.
     pub(crate) fn find(&self, entry: usize) -> Result<Mark, StoreError> {
-        self.known.index.find(&self.file, entry).trying("read", &self.path)
+        self.known.index.find(&self.file, entry).context("read", &self.path)
     }
 
-    /// The stripe has moved on by this handle's own doing.
-    pub(crate) fn set_generation(&mut self, generation: Generation) {
-        self.known.generation = generation;
-    }
-
-    pub(crate) fn set_epoch(&mut self, epoch: Epoch) {
-        self.known.epoch = Some(epoch);
-    }
-
-    /// The bytes after the last line.
+    /// Returns the bytes after the last line.
     pub(crate) fn tail(&self) -> Result<Vec<u8>, StoreError> {
         let index = &self.known.index;
-        read_range(&self.file, index.tail_start().offset, index.len()).trying("read", &self.path)
+        read_range(&self.file, index.tail_start().offset, index.len()).context("read", &self.path)
     }
 
-    /// Appends the entries, all or none: after a failure what arrived is taken back. The tail is not torn.
+    /// Appends the entries. If a write fails, the file is set back to its length before the call, so that
+    /// all are appended or none. The tail must not be torn.
     pub(crate) fn append<'a>(
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,
@@ -196,38 +158,43 @@ impl Log {
                     let lengths = of_this_write.take(count).map(str::len);
                     self.known.index.wrote(written, lengths);
                 }
-                Err(error) => return Err(self.take_back(&file, before, error)),
+                Err(error) => return Err(self.undo_append(before, error)),
             }
         }
     }
 
-    /// Fails where the file can only be read, in the system's own words. Once it can be written it is opened
-    /// anew.
+    /// Fails with the system's own error if the file can only be read.
     pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
-        if self.writable {
+        if self.is_writable {
             return Ok(());
         }
-        OpenOptions::new().append(true).open(&self.path).trying("open for writing", &self.path)?;
-        Err(io::Error::from(io::ErrorKind::ResourceBusy)).trying("open for writing", &self.path)
+        OpenOptions::new().append(true).open(&self.path).context("open for writing", &self.path)?;
+        // The permission was granted after the file was opened. The next call opens the file again.
+        Err(io::Error::from(io::ErrorKind::ResourceBusy)).context("open for writing", &self.path)
     }
 
-    fn take_back(&self, file: &File, before: u64, error: io::Error) -> StoreError {
+    /// Sets the file back to its length before an append that failed.
+    fn undo_append(&mut self, before: u64, error: io::Error) -> StoreError {
+        // An earlier write of the same append may be in the index. The length alone would not show that
+        // it is gone, once another handle has appended as much. So the file is read again.
+        self.known.index = LineIndex::empty();
         let operation = format!("append to {}", self.path.display());
-        match file.set_len(before) {
+        match self.file.set_len(before) {
             Ok(()) => StoreError::io(operation, error),
             Err(_) => StoreError::Indeterminate { operation, source: error.into() },
         }
     }
 
-    /// Cuts the file where the mark is.
+    /// Truncates the file at the mark.
     pub(crate) fn cut(&mut self, mark: Mark) -> Result<(), StoreError> {
-        self.file.set_len(mark.offset).trying("truncate", &self.path)?;
+        self.file.set_len(mark.offset).context("truncate", &self.path)?;
         self.known.index.cut(mark);
         Ok(())
     }
 }
 
-/// The bytes of the next write, a newline if one is owed and entries with theirs, and how many entries they are.
+/// Returns the bytes of the next write and the number of entries in it. If the last line in the file has
+/// no newline yet, the write begins with it.
 fn next_write<'a>(
     owes_newline: bool,
     entries: &mut (impl Iterator<Item = &'a str> + Clone),
@@ -248,8 +215,10 @@ fn next_write<'a>(
     (bytes, count)
 }
 
-/// Writes everything, or everything but the last newline: the closing brace has committed the entry, and
-/// the next append writes the newline in its own write (R5). Returns how much was written.
+/// Writes the bytes and returns how many were written: all, or all but the last newline.
+///
+/// The closing brace commits an entry, and the newline only separates it from the next one (R5). A write
+/// that lacks only the newline has therefore succeeded, and the next append writes the newline first.
 fn write_entries(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     let mut written = 0;
     while written < bytes.len() {

@@ -1,15 +1,15 @@
-//! How a directory is opened.
+//! Options: how a directory is opened.
 
 use std::path::Path;
 
 use session_store_core::{Durability, StoreError};
 
-use crate::FsStore;
-use crate::failure::Attempt;
-use crate::layout::Layout;
-use crate::side::create_folder;
+use crate::directory::Directory;
+use crate::error::Context;
+use crate::file::create_folder;
+use crate::store::FsStore;
 
-/// Options for opening a directory as a store.
+/// The options for opening a directory as a store.
 #[derive(Clone, Debug, Default)]
 pub struct FsOptions {
     create: bool,
@@ -17,46 +17,70 @@ pub struct FsOptions {
 }
 
 impl FsOptions {
-    /// The defaults: the directory must exist.
+    /// Returns the default options: the directory must exist, and changes survive the process.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether to make the directory, with mode 0700, where it is missing.
-    pub fn create(&mut self, create: bool) -> &mut Self {
+    /// Sets whether a missing directory is created, with mode 0700.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// What an acknowledged change survives; [`Durability::Process`] by default. With
-    /// [`Durability::Power`] every change waits until the device has it: appends to one segment that come
-    /// at the same time share one `fdatasync(2)`. After a failed sync the handle makes no further change.
-    pub fn durability(&mut self, durability: Durability) -> &mut Self {
+    /// Sets what an acknowledged change survives. The default is [`Durability::Process`].
+    ///
+    /// With [`Durability::Power`] every change waits until it is on the device. Concurrent appends to one
+    /// segment share an `fdatasync(2)`. After a failed sync the handle makes no further change.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Opens the directory. Nothing is written below it before the first change (S7).
+    /// Opens the directory. Nothing is written in it before the first change (S7).
     ///
     /// # Errors
-    /// [`StoreError::Io`] where the directory is missing, is none, or cannot be made;
-    /// [`StoreError::NewerFormat`] where a newer version has written it.
+    /// [`StoreError::Io`] if the path does not exist, is not a directory, or cannot be created;
+    /// [`StoreError::NewerFormat`] if a newer version of this crate has written the directory;
+    /// [`StoreError::NotAStore`] if its file `.session-store/format` has other content.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FsStore, StoreError> {
         let path = path.as_ref();
         if self.create {
-            create_folder(path)?;
+            create_folder(path).context("create the folder", path)?;
         }
-        // Later calls must find it after a change of the working directory, too.
-        let root = path.canonicalize().trying("open the store", path)?;
+        // An absolute path stays valid after the process has changed its working directory.
+        let root = path.canonicalize().context("open the directory", path)?;
         if !root.is_dir() {
-            return Err(std::io::ErrorKind::NotADirectory.into()).trying("open the store", path);
+            let error = std::io::ErrorKind::NotADirectory.into();
+            return Err(error).context("open the directory", path);
         }
-        let layout = Layout::new(root, self.durability);
-        layout.check_format()?;
-        if let (true, Some(parent)) = (self.create, layout.root().parent()) {
-            layout.syncs.folder(parent)?;
+        let directory = Directory::new(root, self.durability);
+        directory.check_format()?;
+        if let (true, Some(parent)) = (self.create, directory.layout.root().parent()) {
+            // The name of the directory itself must survive a power cut, too.
+            directory.syncs.folder(parent)?;
         }
-        Ok(FsStore::over(layout))
+        Ok(FsStore::new(directory))
+    }
+}
+
+impl FsStore {
+    /// Opens an existing directory, which can be any: one that another program wrote, too.
+    ///
+    /// # Errors
+    /// As [`FsOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        FsOptions::new().open(path)
+    }
+
+    /// Opens a directory, and creates it if it does not exist.
+    ///
+    /// # Errors
+    /// As [`FsOptions::open`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        FsOptions::new().create(true).open(path)
     }
 }

@@ -1,115 +1,114 @@
-//! Reading entries: a part of a file, cut into blocks of whole lines, each block shared by its entries.
+//! Reading entries: a range of a file, read in blocks of whole lines that the entries share.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::string::FromUtf8Error;
 use std::sync::Arc;
 
-use session_store_core::{LogEntry, PageBudget, StoreError, TraceEntry};
+use session_store_core::{LogEntry, PageBudget, StoreError};
 
-use crate::failure::{Attempt, corrupt};
+use crate::error::{Context, corrupt};
 use crate::index::{Bookmark, Mark, find};
-use crate::torn::trimmed_len;
+use crate::log::Log;
+use crate::tail::trimmed_len;
 
-/// About how much is read at once, and shared by the entries in it.
+/// The number of bytes read at once, and shared by the entries in them.
 const BLOCK: usize = 256 * 1024;
 
-/// What is read beyond the entries wanted, for what is around them: newlines, and the next line's beginning.
+/// The number of bytes read beyond the requested entries: their newlines, and the start of the next line.
 const MARGIN: usize = 4 * 1024;
 
-/// What the lines of a file are: entries of a log or of a trace.
-pub(crate) trait Entry: Sized {
-    fn from_block(block: &Arc<String>, start: usize, end: usize) -> Result<Self, StoreError>;
-    fn from_utf8(bytes: Vec<u8>) -> Result<Self, StoreError>;
-}
+/// Makes an entry of a line in a block, as [`LogEntry::from_block`] does.
+pub(crate) type Parse<T> = fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
 
-macro_rules! entry {
-    ($name:ty) => {
-        impl Entry for $name {
-            fn from_block(
-                block: &Arc<String>,
-                start: usize,
-                end: usize,
-            ) -> Result<Self, StoreError> {
-                <$name>::from_block(block, start..end)
-            }
-            fn from_utf8(bytes: Vec<u8>) -> Result<Self, StoreError> {
-                <$name>::from_utf8(bytes)
-            }
-        }
-    };
-}
-
-entry!(LogEntry);
-entry!(TraceEntry);
-
-/// A part of a file that can be read without a lock: what is before `end` changes only with the stripe's
-/// generation.
+/// A part of a file that can be read without a lock. The bytes before `end` change only when the
+/// generation does.
 pub(crate) struct Part {
-    pub(crate) path: Arc<Path>,
-    pub(crate) file: Arc<File>,
-    /// A place at or before the first entry wanted.
-    pub(crate) start: Mark,
-    pub(crate) end: u64,
-    /// Gets the place where the page ends.
-    pub(crate) bookmark: Bookmark,
+    path: Arc<Path>,
+    file: Arc<File>,
+    /// The first requested entry.
+    first: usize,
+    /// A place at or before that entry.
+    start: Mark,
+    end: u64,
+    bookmark: Bookmark,
 }
 
 impl Part {
-    /// The entries from number `first` on, as many as fit in `max_bytes`.
-    pub(crate) fn entries<T: Entry>(
+    /// Returns the part of the file from an entry on.
+    pub(crate) fn new(log: &Log, first: usize) -> Self {
+        Self {
+            path: Arc::clone(&log.path),
+            file: Arc::clone(&log.file),
+            first,
+            start: log.known.index.mark_before(first),
+            end: log.known.index.readable(),
+            bookmark: log.known.index.bookmark().clone(),
+        }
+    }
+
+    /// Reads as many entries as fit in `max_bytes`.
+    pub(crate) fn entries<T>(
         &self,
-        first: usize,
         max_bytes: usize,
+        parse: Parse<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let start = find(&self.file, self.start, self.end, first).trying("read", &self.path)?;
+        let start =
+            find(&self.file, self.start, self.end, self.first).context("read", &self.path)?;
         let mut budget = PageBudget::new(max_bytes);
         let mut found = Vec::new();
-        // A whole last line without its newline may still be before it.
-        let mut skip = first.saturating_sub(start.entries);
+        // A whole last line without a newline is an entry, but `find` stops before it.
+        let mut skip = self.first.saturating_sub(start.entries);
         let (mut at, mut line) = (start.offset, start.lines);
         while at < self.end {
-            let block = Block::new(self.block(at, budget.left())?);
-            for (start, end) in lines(block.bytes()) {
+            let block = String::from_utf8(self.block(at, budget.left())?).map(Arc::new);
+            let bytes = block.as_ref().map_or_else(FromUtf8Error::as_bytes, |text| text.as_bytes());
+            for range in lines(bytes) {
                 line += 1;
-                let bytes = trimmed_len(&block.bytes()[start..end]);
-                if bytes == 0 {
+                let length = trimmed_len(&bytes[range.clone()]);
+                if length == 0 {
                     continue;
                 }
                 if skip > 0 {
                     skip -= 1;
                     continue;
                 }
-                if !budget.admits(bytes) {
-                    let (offset, entries) = (at + start as u64, first + found.len());
+                if !budget.admits(length) {
+                    let (offset, entries) = (at + range.start as u64, self.first + found.len());
                     self.bookmark.set(Mark { offset, entries, lines: line - 1 });
                     return Ok(found);
                 }
-                let entry = block.entry(start, end);
+                let entry = match &block {
+                    Ok(text) => parse(text, range),
+                    Err(_) => parse_alone(&bytes[range], parse),
+                };
                 found.push(entry.map_err(|error| corrupt(&self.path, line, &error))?);
             }
-            at += block.bytes().len() as u64;
+            at += bytes.len() as u64;
         }
         Ok(found)
     }
 
-    /// Whole lines from the offset on, at least one; the last line of the part may have no newline. A block
-    /// lives as long as any of its entries, so it is hardly larger than what is `wanted`.
+    /// Reads whole lines from the offset on, at least one. The last line of the part may lack its newline.
+    ///
+    /// A block lives as long as any of its entries. It is therefore hardly larger than the `wanted` bytes.
     fn block(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
         let first = wanted.saturating_add(MARGIN).min(BLOCK);
         let mut block = Vec::new();
         loop {
-            let begin = block.len();
-            block.resize(left.min(begin + first.max(begin)), 0);
+            let start = block.len();
+            block.resize(left.min(start + first.max(start)), 0);
             self.file
-                .read_exact_at(&mut block[begin..], at + begin as u64)
-                .trying("read", &self.path)?;
+                .read_exact_at(&mut block[start..], at + start as u64)
+                .context("read", &self.path)?;
             if block.len() == left {
                 return Ok(block);
             }
-            if let Some(newline) = memchr::memrchr(b'\n', &block[begin..]) {
-                block.truncate(begin + newline + 1);
+            if let Some(newline) = memchr::memrchr(b'\n', &block[start..]) {
+                block.truncate(start + newline + 1);
                 block.shrink_to_fit();
                 return Ok(block);
             }
@@ -117,42 +116,21 @@ impl Part {
     }
 }
 
-/// The beginning and end of each line, without its newline.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+/// Returns the range of each line, without its newline.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let unterminated = (!bytes.ends_with(b"\n")).then_some(bytes.len());
     let mut start = 0;
     memchr::memchr_iter(b'\n', bytes).chain(unterminated).map(move |end| {
-        let line = (start, end);
+        let line = start..end;
         start = end + 1;
         line
     })
 }
 
-/// Lines in memory. One bad character spoils the sharing, not the other lines.
-enum Block {
-    Text(Arc<String>),
-    Bytes(Vec<u8>),
-}
-
-impl Block {
-    fn new(bytes: Vec<u8>) -> Self {
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::Text(Arc::new(text)),
-            Err(error) => Self::Bytes(error.into_bytes()),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-
-    fn entry<T: Entry>(&self, start: usize, end: usize) -> Result<T, StoreError> {
-        match self {
-            Self::Text(text) => T::from_block(text, start, end),
-            Self::Bytes(bytes) => T::from_utf8(bytes[start..end].to_vec()),
-        }
-    }
+/// Makes an entry of a line from a block with invalid UTF-8, which entries cannot share. The line itself
+/// may be valid.
+fn parse_alone<T>(line: &[u8], parse: Parse<T>) -> Result<T, StoreError> {
+    let text = LogEntry::from_utf8(line.to_vec())?.as_json().to_owned();
+    let all = 0..text.len();
+    parse(&Arc::new(text), all)
 }

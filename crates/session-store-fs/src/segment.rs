@@ -1,325 +1,246 @@
-//! A segment whose lock is held: the steps of every change, in the order that a crash between any two of
-//! them leaves the segment as it was or as it shall be.
+//! A segment whose lock is held: the steps of every change. A crash between any two steps leaves the
+//! segment as it was before the change or as it is after it.
 
-use std::collections::VecDeque;
-use std::fs;
-use std::io::{self, BufWriter, Write};
-use std::mem;
-use std::path::Path;
-use std::time::Instant;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use session_store_core::{Head, StoreError};
 use tempfile::NamedTempFile;
 
-use crate::failure::{Attempt, if_found};
-use crate::layout::{Key, Kind, Layout};
-use crate::listing::Listed;
-use crate::log::{Known, Log};
-use crate::side::{Epoch, make_folder};
-use crate::stripe::{Generation, Guard, Keep, Stripe};
-use crate::sync::Written;
-use crate::torn::Tail;
+use crate::cache::Cache;
+use crate::directory::Directory;
+use crate::error::Context;
+use crate::file::{self, create_folder};
+use crate::group_commit::Written;
+use crate::layout::{Key, Kind};
+use crate::listing::ListedSessions;
+use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
+use crate::log::Log;
+use crate::sidecar::epoch::Epoch;
+use crate::tail::Tail;
 
-/// How many files a stripe keeps open. What is known about a closed one stays known.
-const OPEN_FILES: usize = 2;
-
-/// How many closed files of a stripe stay known: those that were closed last.
-const KNOWN_FILES: usize = 64;
-
-/// What a handle keeps about the segments of one stripe.
-#[derive(Default)]
-pub(crate) struct Kept {
-    open: Vec<(Name, Log)>,
-    known: VecDeque<(Name, Known)>,
+/// The head that a change requires.
+#[derive(Clone, Copy)]
+pub(crate) enum Expected {
+    Any,
+    /// This head, or that the segment does not exist.
+    Head(Option<Head>),
 }
 
-type Name = (Key, Kind);
-
-impl Kept {
-    fn take(&mut self, name: Name) -> Option<Log> {
-        let at = self.open.iter().position(|(kept, _)| *kept == name)?;
-        Some(self.open.swap_remove(at).1)
-    }
-
-    fn take_known(&mut self, name: Name) -> Option<Known> {
-        let at = self.known.iter().position(|(kept, _)| *kept == name)?;
-        self.known.remove(at).map(|(_, known)| known)
-    }
-
-    fn put(&mut self, name: Name, log: Log) {
-        self.open.push((name, log));
-        if self.open.len() > OPEN_FILES {
-            let oldest = self.open.iter().enumerate().min_by_key(|(_, (_, log))| log.used());
-            if let Some((at, _)) = oldest {
-                let (name, log) = self.open.swap_remove(at);
-                self.close(name, log);
+impl Expected {
+    fn check(self, log: Option<&Log>) -> Result<(), StoreError> {
+        let actual = log.map(Log::head);
+        match self {
+            Self::Head(expected) if expected != actual => {
+                Err(StoreError::Conflict { expected, actual })
             }
-        }
-    }
-
-    fn close(&mut self, name: Name, log: Log) {
-        if self.known.len() == KNOWN_FILES {
-            self.known.pop_front();
-        }
-        self.known.push_back((name, log.into_known()));
-    }
-
-    fn forget(&mut self, name: Name) {
-        self.take(name);
-        self.take_known(name);
-    }
-}
-
-impl Keep for Kept {
-    fn close_files(&mut self) {
-        for (name, log) in mem::take(&mut self.open) {
-            self.close(name, log);
+            _ => Ok(()),
         }
     }
 }
 
-/// A segment under its stripe's lock.
+/// A segment under the lock of its stripe.
 pub(crate) struct Segment<'a> {
-    layout: &'a Layout,
-    key: Key,
-    guard: Guard<'a, Kept>,
+    files: Files<'a>,
+    guard: Guard<'a, Cache>,
 }
 
 impl<'a> Segment<'a> {
-    pub(crate) fn new(layout: &'a Layout, key: Key, guard: Guard<'a, Kept>) -> Self {
-        Self { layout, key, guard }
+    pub(crate) fn new(directory: &'a Directory, key: Key, guard: Guard<'a, Cache>) -> Self {
+        Self { files: Files { directory, key }, guard }
     }
 
-    /// The file as it is at this moment, if it is there.
-    pub(crate) fn open(&mut self, kind: Kind) -> Result<Option<Log>, StoreError> {
-        let generation = self.guard.generation();
-        let (name, now) = ((self.key, kind), Instant::now());
-        let kept = self.guard.kept();
-        let before = match kept.take(name) {
-            Some(mut log) if log.is_fresh(generation, now) => {
-                log.catch_up(now)?;
-                return Ok(Some(log));
-            }
-            Some(log) => Some(log.into_known()),
-            None => kept.take_known(name),
-        };
-        let epoch = |file: &fs::File| match kind {
-            Kind::Log => self.layout.read_epoch(self.key, file).map(Some),
-            Kind::Trace => Ok(None),
-        };
-        let path = self.layout.file(self.key, kind);
-        let Some(mut log) = Log::open(&path, generation, now, epoch)? else { return Ok(None) };
-        if let Some(before) = before {
-            log.inherit(before);
-        }
-        log.catch_up(now)?;
-        Ok(Some(log))
+    /// Returns the file as it is now, or `None` if it does not exist.
+    pub(crate) fn open(&mut self, kind: Kind) -> Result<Option<&mut Log>, StoreError> {
+        self.files.open(kind, self.guard.lock.generation(), &mut self.guard.cached)
     }
 
-    /// Keeps the file open for the next call. One that is not given back after a failure is looked at anew.
-    pub(crate) fn keep(&mut self, kind: Kind, log: Log) {
-        self.guard.kept().put((self.key, kind), log);
+    pub(crate) fn into_guard(self) -> Guard<'a, Cache> {
+        self.guard
     }
 
-    /// The generation of the lock that is held.
-    pub(crate) fn generation(&self) -> Generation {
-        self.guard.generation()
-    }
-
-    /// Appends the entries, at least one, and creates the file if need be.
+    /// Appends the entries and returns the new head (H2). Creates the file if it does not exist.
     pub(crate) fn append<'e>(
         &mut self,
         kind: Kind,
-        entries: impl Iterator<Item = &'e str> + Clone,
-    ) -> Result<Option<Written>, StoreError> {
-        match self.open(kind)? {
-            Some(log) => Ok(self.append_to(kind, log, entries)?.1),
-            None => {
-                self.place_first(kind, self.layout.entries_file(entries)?)?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Appends if the head is as expected, and returns the new one (H2).
-    pub(crate) fn append_if<'e>(
-        &mut self,
-        expected: Option<Head>,
+        expected: Expected,
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<(Head, Option<Written>), StoreError> {
-        match self.open_expected(expected)? {
-            Some(log) if entries.len() == 0 => {
-                let head = log.head();
-                self.keep(Kind::Log, log);
-                Ok((head, None))
-            }
-            Some(log) => self.append_to(Kind::Log, log, entries),
-            None => {
-                let count = entries.len();
-                let epoch = self.place_first(Kind::Log, self.layout.entries_file(entries)?)?;
-                Ok((Head::new(count, epoch.map_or(0, |epoch| epoch.token)), None))
-            }
+        let Self { files, guard } = self;
+        let mut log = files.open(kind, guard.lock.generation(), &mut guard.cached)?;
+        expected.check(log.as_deref())?;
+        let Some(log) = &mut log else {
+            let count = entries.len();
+            let epoch = files.create(kind, files.directory.entries_file(entries)?)?;
+            return Ok((Head::new(count, epoch.map_or(0, |epoch| epoch.token)), None));
+        };
+        if entries.len() == 0 {
+            return Ok((log.head(), None));
         }
-    }
-
-    fn append_to<'e>(
-        &mut self,
-        kind: Kind,
-        mut log: Log,
-        entries: impl Iterator<Item = &'e str> + Clone,
-    ) -> Result<(Head, Option<Written>), StoreError> {
-        self.make_ready(&mut log)?;
+        files.make_ready(&mut guard.lock, log)?;
         log.append(entries)?;
-        let written = log.written(&self.layout.syncs);
-        let head = log.head();
-        self.keep(kind, log);
-        Ok((head, written))
+        let written = log.written(&files.directory.syncs);
+        Ok((log.head(), written))
     }
 
-    /// What must be so before anything in the file is changed. None of it changes the head, so a change that
-    /// fails afterwards can be repeated.
-    fn make_ready(&mut self, log: &mut Log) -> Result<(), StoreError> {
-        log.check_writable()?;
-        if self.layout.syncs.is_power() && !log.is_settled() {
-            // What is to survive a power cut must be in a file whose name does. A handle that promises less
-            // may have made it.
-            self.folders_changed()?;
-            log.set_settled();
-        }
-        if let Some(epoch) = log.epoch().filter(|epoch| !epoch.written) {
-            // Another program made the log. It keeps the token that was seen.
-            log.set_epoch(self.layout.write_epoch(self.key, epoch.token)?);
-        }
-        self.heal(log)
-    }
-
-    /// Makes the log exactly what is in `file`, whatever it was (C2).
+    /// Replaces the log by a file, or creates it (C2).
     pub(crate) fn replace(
         &mut self,
         file: NamedTempFile,
-        replacements: &Stripe<()>,
+        replacements: &LockFile<()>,
     ) -> Result<(), StoreError> {
-        let path = self.layout.file(self.key, Kind::Log);
-        if !path.try_exists().trying("look for", &path)? {
-            return self.place_first(Kind::Log, file).map(drop);
+        let Self { files, guard } = self;
+        let path = files.path(Kind::Log);
+        if !path.try_exists().context("look for", &path)? {
+            return files.create(Kind::Log, file).map(drop);
         }
-        self.guard.kept().forget((self.key, Kind::Log));
-        let epoch = self.under_new_epoch(|segment| {
-            let mut replacing = replacements.exclusive()?;
-            replacing.bump()?;
-            file.persist(&path).map_err(|error| error.error).trying("write", &path)?;
+        guard.cached.forget((files.key, Kind::Log));
+        let epoch = files.under_new_epoch(&mut guard.lock, || {
+            let mut replacing = replacements.lock_write()?;
+            replacing.lock.advance_generation()?;
+            file.persist(&path).map_err(|error| error.error).context("write", &path)?;
             drop(replacing);
-            segment.layout.named(&path)
+            files.directory.renamed(&path)
         });
         epoch.map(drop)
     }
 
-    /// Keeps the first `entries_len` entries, if the head is as expected, and returns the new one.
+    /// Truncates the log to its first `entries_len` entries and returns the new head.
     pub(crate) fn truncate(
         &mut self,
-        expected: Option<Head>,
+        expected: Expected,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        let found = match expected {
-            Some(_) => self.open_expected(expected)?,
-            None => self.open(Kind::Log)?,
-        };
-        let mut log = found.ok_or(StoreError::NotFound(self.key.1))?;
-        let entries = log.index().entries();
+        let Self { files, guard } = self;
+        let log = files.open(Kind::Log, guard.lock.generation(), &mut guard.cached)?;
+        expected.check(log.as_deref())?;
+        let log = log.ok_or(StoreError::NotFound(files.key.1))?;
+        let entries = log.known.index.entries();
         if entries_len > entries {
-            self.keep(Kind::Log, log);
-            return Err(StoreError::past_the_end(self.key.1, entries_len, entries));
+            return Err(StoreError::past_the_end(files.key.1, entries_len, entries));
         }
         if entries_len < entries {
-            self.make_ready(&mut log)?;
+            files.make_ready(&mut guard.lock, log)?;
             let mark = log.find(entries_len)?;
-            let epoch = self.under_new_epoch(|segment| {
+            let epoch = files.under_new_epoch(&mut guard.lock, || {
                 log.cut(mark)?;
-                segment.layout.syncs.file(log.path(), log.file())
+                files.directory.syncs.file(&log.path, &log.file)
             })?;
-            log.set_generation(self.guard.generation());
-            log.set_epoch(epoch);
+            log.known.generation = guard.lock.generation();
+            log.known.epoch = Some(epoch);
         }
-        let head = log.head();
-        self.keep(Kind::Log, log);
-        Ok(head)
+        Ok(log.head())
     }
 
-    /// Deletes log and trace, and says whether there was either (D1).
-    pub(crate) fn delete(&mut self, deletions: &Stripe<Listed>) -> Result<bool, StoreError> {
-        self.guard.bump()?;
-        let (logged, traced) = self.unlink_both(deletions)?;
-        // What lies beside a segment can be lost, and it may stay too: nothing believes it.
-        let _ = self.layout.forget(self.key);
-        let _ = self.layout.drop_hint(self.key);
-        remove_if_empty(&self.layout.session(self.key.0));
-        if logged || traced {
-            self.folders_changed()?;
+    /// Deletes log and trace, and returns whether either existed (D1).
+    pub(crate) fn delete(
+        &mut self,
+        deletions: &LockFile<ListedSessions>,
+    ) -> Result<bool, StoreError> {
+        let Self { files, guard } = self;
+        let Files { directory, key } = *files;
+        guard.lock.advance_generation()?;
+        for kind in [Kind::Log, Kind::Trace] {
+            guard.cached.forget((key, kind));
         }
-        Ok(logged || traced)
+        let existed = files.delete_both(deletions)?;
+        // Sidecar files are only hints. A stale one is ignored, so failing to delete it is harmless.
+        let _ = directory.delete_epoch(key);
+        let _ = directory.delete_quarantined(key);
+        let _ = directory.remove_hint(key);
+        // Fails if the folder is not empty, or gone. Then it stays as it is.
+        let _ = fs::remove_dir(directory.layout.session(key.0));
+        if existed {
+            files.sync_folders()?;
+        }
+        Ok(existed)
+    }
+}
+
+/// The files of a segment, and the steps that changes have in common.
+#[derive(Clone, Copy)]
+struct Files<'a> {
+    directory: &'a Directory,
+    key: Key,
+}
+
+impl Files<'_> {
+    fn path(self, kind: Kind) -> PathBuf {
+        self.directory.layout.file(self.key, kind)
     }
 
-    /// The session may be left with a folder and no log: the generation of deletions keeps everybody from
-    /// listing it by what was known of it.
-    fn unlink_both(&mut self, deletions: &Stripe<Listed>) -> Result<(bool, bool), StoreError> {
-        let mut deleting = deletions.exclusive()?;
-        deleting.bump()?;
-        let logged = self.unlink(Kind::Log)?;
-        match self.unlink(Kind::Trace) {
-            Err(error) if logged => {
-                let operation = format!("delete the trace of segment {}", self.key.1);
-                Err(StoreError::Indeterminate { operation, source: error.into() })
-            }
-            result => result.map(|traced| (logged, traced)),
-        }
+    fn open(
+        self,
+        kind: Kind,
+        generation: Generation,
+        cache: &mut Cache,
+    ) -> Result<Option<&mut Log>, StoreError> {
+        cache.open((self.key, kind), generation, |now| {
+            let read_epoch = |file: &File| match kind {
+                Kind::Log => self.directory.read_epoch(self.key, file).map(Some),
+                Kind::Trace => Ok(None),
+            };
+            Log::open(&self.path(kind), generation, now, read_epoch)
+        })
     }
 
-    fn unlink(&mut self, kind: Kind) -> Result<bool, StoreError> {
-        self.guard.kept().forget((self.key, kind));
-        let path = self.layout.file(self.key, kind);
-        Ok(if_found(fs::remove_file(&path)).trying("delete", &path)?.is_some())
+    /// Does what must be done before a file is changed. Nothing here changes the head, so a caller can
+    /// repeat a change that fails afterwards with the same head.
+    fn make_ready(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
+        let directory = self.directory;
+        log.check_writable()?;
+        if directory.syncs.is_power() && !log.known.is_name_durable {
+            // Syncing the file saves its content only. A handle without this durability may have created
+            // the file, and then a power cut could still take its name.
+            self.sync_folders()?;
+            log.known.is_name_durable = true;
+        }
+        if let Some(epoch) = log.known.epoch.filter(|epoch| !epoch.is_stored) {
+            // The token was derived from the file's time, which this change will change. Storing the same
+            // token keeps the heads valid that callers have read.
+            log.known.epoch = Some(directory.store_epoch(self.key, epoch.token)?);
+        }
+        self.repair_tail(lock, log)
     }
 
-    /// Opens the log if its head is as expected; `None` expects none.
-    fn open_expected(&mut self, expected: Option<Head>) -> Result<Option<Log>, StoreError> {
-        let log = self.open(Kind::Log)?;
-        let actual = log.as_ref().map(Log::head);
-        if actual == expected {
-            return Ok(log);
-        }
-        if let Some(log) = log {
-            self.keep(Kind::Log, log);
-        }
-        Err(StoreError::Conflict { expected, actual })
-    }
-
-    /// Moves a torn tail out of the way of the next entry (R5).
-    fn heal(&mut self, log: &mut Log) -> Result<(), StoreError> {
-        if log.index().tail() != Tail::Torn {
+    /// Moves a torn tail out of the log, before an entry is appended to it (R5).
+    fn repair_tail(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
+        if log.known.index.tail() != Tail::Torn {
             return Ok(());
         }
-        self.layout.set_aside(self.key, &log.tail()?)?;
-        self.guard.bump()?;
-        log.set_generation(self.guard.generation());
-        log.cut(log.index().tail_start())?;
-        self.layout.syncs.file(log.path(), log.file())
+        self.directory.quarantine(self.key, &log.tail()?)?;
+        // The next entry may be as long as the tail. Without a new generation another handle, which
+        // compares lengths, would still take the entry for a torn tail.
+        lock.advance_generation()?;
+        log.known.generation = lock.generation();
+        log.cut(log.known.index.tail_start())?;
+        self.directory.syncs.file(&log.path, &log.file)
     }
 
-    /// Does what cuts or replaces entries under an epoch that the segment never had, which tells every handle
-    /// that the log is not merely longer. If it fails, the former epoch holds on.
+    /// Gives the segment a new epoch and makes a change that cuts or replaces entries.
+    ///
+    /// The order matters. The generation advances before the epoch is written, so that no handle trusts
+    /// its cached epoch from then on. The epoch is written before the change: after a crash in between,
+    /// a head that a writer holds no longer matches an unchanged log, which costs it a conflict. The
+    /// other order could leave a truncated log under its former epoch, and a conditional append would
+    /// not notice the cut.
+    ///
+    /// If the change fails and is known not to have happened, the former epoch is restored.
     fn under_new_epoch(
-        &mut self,
-        change: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+        self,
+        lock: &mut HeldLock<'_>,
+        change: impl FnOnce() -> Result<(), StoreError>,
     ) -> Result<Epoch, StoreError> {
-        // Before the epoch: whoever keeps the old one must not trust it from here on.
-        self.guard.bump()?;
-        let former = self.layout.stored_epoch(self.key)?;
-        let epoch = self.layout.new_epoch(self.key)?;
-        match change(self) {
+        let Self { directory, key } = self;
+        lock.advance_generation()?;
+        let former = directory.stored_token(key)?;
+        let epoch = directory.store_new_epoch(key)?;
+        match change() {
             Err(error) if !error.is_indeterminate() => {
                 let _ = match former {
-                    Some(token) => self.layout.write_epoch(self.key, token).map(drop),
-                    None => self.layout.forget_epoch(self.key),
+                    Some(token) => directory.store_epoch(key, token).map(drop),
+                    None => directory.delete_epoch(key),
                 };
                 Err(error)
             }
@@ -327,78 +248,76 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// Gives a file that is not there yet its name, whole, and a log its first epoch.
-    fn place_first(
-        &mut self,
-        kind: Kind,
-        file: NamedTempFile,
-    ) -> Result<Option<Epoch>, StoreError> {
+    /// Creates a file that does not exist yet, with its first entries. Returns the epoch of a new log.
+    ///
+    /// Epoch and hint are written before the log appears. If a crash leaves them without a log, they are
+    /// only stale. A log that appeared first would change its head when the epoch follows, and a lookup
+    /// could return another session that creates the same segment id (L5).
+    fn create(self, kind: Kind, file: NamedTempFile) -> Result<Option<Epoch>, StoreError> {
+        let Self { directory, key } = self;
         let epoch = match kind {
             Kind::Trace => None,
             Kind::Log => {
-                let epoch = self.layout.new_epoch(self.key)?;
-                self.layout.leave_hint(self.key)?;
+                let epoch = directory.store_new_epoch(key)?;
+                directory.store_hint(key)?;
                 Some(epoch)
             }
         };
-        let folder = self.layout.session(self.key.0);
-        let path = self.layout.file(self.key, kind);
+        let (folder, path) = (directory.layout.session(key.0), self.path(kind));
         if let Err(error) = place(&folder, &path, file) {
-            remove_if_empty(&folder);
+            let _ = fs::remove_dir(folder);
             return Err(error);
         }
-        self.layout.named(&path)?;
-        self.layout.syncs.folder(self.layout.root())?;
+        directory.renamed(&path)?;
+        directory.syncs.folder(directory.layout.root())?;
         Ok(epoch)
     }
 
-    /// The session's folder names another set of files, or is another or gone.
-    fn folders_changed(&self) -> Result<(), StoreError> {
-        self.layout.syncs.folder(&self.layout.session(self.key.0))?;
-        self.layout.syncs.folder(self.layout.root())
+    /// Deletes both files, and returns whether either existed.
+    ///
+    /// An empty session folder may remain. Advancing the generation of deletions first invalidates every
+    /// cached listing that names the session.
+    fn delete_both(self, deletions: &LockFile<ListedSessions>) -> Result<bool, StoreError> {
+        let mut deleting = deletions.lock_write()?;
+        deleting.lock.advance_generation()?;
+        let had_log = file::delete(&self.path(Kind::Log))?;
+        match file::delete(&self.path(Kind::Trace)) {
+            Err(error) if had_log => {
+                let operation = format!("delete the trace of segment {}", self.key.1);
+                Err(StoreError::Indeterminate { operation, source: error.into() })
+            }
+            result => result.map(|had_trace| had_log || had_trace),
+        }
+    }
+
+    /// Makes the names of the segment's files durable.
+    fn sync_folders(self) -> Result<(), StoreError> {
+        let Directory { layout, syncs, .. } = self.directory;
+        syncs.folder(&layout.session(self.key.0))?;
+        syncs.folder(layout.root())
     }
 }
 
-/// Somebody who deletes the session's last segment removes the folder, even while it is being made; then it
-/// is made again.
+/// Gives a file its name in the session's folder, and creates the folder.
+///
+/// Another process that deletes the last segment of the session removes the folder, at any moment. The
+/// folder is then created again.
 fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
-    const TRIES: usize = 100;
-    let mut tries = 0;
+    const ATTEMPTS: usize = 100;
+    let mut attempt = 0;
     loop {
-        tries += 1;
-        if let Err(error) = make_folder(folder)
-            && (error.kind() != io::ErrorKind::AlreadyExists || tries == TRIES)
+        attempt += 1;
+        if let Err(error) = create_folder(folder)
+            && (error.kind() != io::ErrorKind::AlreadyExists || attempt == ATTEMPTS)
         {
-            return Err(error).trying("create the folder", folder);
+            return Err(error).context("create the folder", folder);
         }
         match file.persist_noclobber(path) {
             Ok(_) => return Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::NotFound && tries < TRIES => {
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {
                 file = error.file;
             }
-            Err(error) => return Err(error.error).trying("create", path),
+            Err(error) => return Err(error.error).context("create", path),
         }
-    }
-}
-
-/// A folder that is not empty, or gone, stays as it is.
-fn remove_if_empty(folder: &Path) {
-    let _ = fs::remove_dir(folder);
-}
-
-impl Layout {
-    /// A temporary file that holds the entries, a line each.
-    pub(crate) fn entries_file<'e>(
-        &self,
-        entries: impl Iterator<Item = &'e str>,
-    ) -> Result<NamedTempFile, StoreError> {
-        self.temporary_file(|file| {
-            let mut file = BufWriter::new(file);
-            for entry in entries {
-                file.write_all(entry.as_bytes())?;
-                file.write_all(b"\n")?;
-            }
-            file.flush()
-        })
     }
 }

@@ -1,23 +1,21 @@
-//! The `Store` trait over the directory: which lock each call takes, and what it does under it.
+//! The `Store` trait: which lock each method takes, and what it does under the lock.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
     StoreError, TraceEntry, TracePage,
 };
 
-use crate::FsOptions;
-use crate::layout::{Key, Kind, Layout, stripe_of};
-use crate::listing::{Listed, while_none_is_replaced};
+use crate::directory::Directory;
+use crate::layout::{Key, Kind};
+use crate::listing::{ListedSessions, list_consistent};
+use crate::lock_file::{LockFile, read_consistent};
 use crate::log::Log;
-use crate::read::{Entry, Part};
-use crate::segment::{Kept, Segment};
-use crate::stripe::{Stripe, Stripes};
-use crate::sync::Written;
+use crate::read::{Parse, Part};
+use crate::segment::{Expected, Segment};
+use crate::stripe::Stripes;
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
@@ -28,131 +26,87 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::Persistent)
     .with(Capability::MultiProcess);
 
-/// How often a read is tried without a lock before it keeps the lock.
-const TRIES_WITHOUT_LOCK: usize = 2;
-
-/// A handle on a directory of logs; see the crate's documentation for the layout.
+/// A handle on a directory of logs. The crate's documentation describes the directory.
+///
+/// Locks are taken in this order: the stripe of one segment first, then `deletions` or `replacements`.
+/// The lock of pods is taken alone. No call holds the stripes of two segments.
 pub struct FsStore {
-    layout: Layout,
-    stripes: Stripes<Kept>,
-    deletions: Stripe<Listed>,
-    replacements: Stripe<()>,
-    pods: Stripe<()>,
-    prepared: OnceLock<()>,
+    pub(crate) directory: Directory,
+    stripes: Stripes,
+    deletions: LockFile<ListedSessions>,
+    replacements: LockFile<()>,
+    pub(crate) pod_lock: LockFile<()>,
 }
 
 impl FsStore {
-    /// Opens a directory that exists; creates nothing. Any directory will do: one in this layout that
-    /// another program wrote, too.
-    ///
-    /// # Errors
-    /// As [`FsOptions::open`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        FsOptions::new().open(path)
-    }
-
-    /// Opens a directory, making it if it is missing.
-    ///
-    /// # Errors
-    /// As [`FsOptions::open`].
-    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        FsOptions::new().create(true).open(path)
-    }
-
-    pub(crate) fn over(layout: Layout) -> Self {
-        let stripes = Stripes::new(&layout);
-        let deletions = Stripe::new(layout.deletions());
-        let replacements = Stripe::new(layout.replacements());
-        let pods = Stripe::new(layout.pod_lock());
-        Self { layout, stripes, deletions, replacements, pods, prepared: OnceLock::new() }
-    }
-
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    pub(crate) fn pod_lock(&self) -> &Stripe<()> {
-        &self.pods
-    }
-
-    /// Makes what changes need, once.
-    pub(crate) fn prepare(&self) -> Result<(), StoreError> {
-        self.layout.syncs.check()?;
-        if self.prepared.get().is_none() {
-            self.layout.prepare()?;
-            self.prepared.get_or_init(|| ());
+    pub(crate) fn new(directory: Directory) -> Self {
+        let layout = &directory.layout;
+        Self {
+            stripes: Stripes::new(layout),
+            deletions: LockFile::new(layout.deletions()),
+            replacements: LockFile::new(layout.replacements()),
+            pod_lock: LockFile::new(layout.pod_lock()),
+            directory,
         }
-        Ok(())
     }
 
-    /// The segment with everybody else kept out.
-    fn change(&self, key: Key) -> Result<Segment<'_>, StoreError> {
-        self.prepare()?;
-        Ok(Segment::new(&self.layout, key, self.stripes.exclusive(stripe_of(key.1))?))
+    /// Locks the segment for a change.
+    fn lock_write(&self, key: Key) -> Result<Segment<'_>, StoreError> {
+        self.directory.prepare()?;
+        Ok(Segment::new(&self.directory, key, self.stripes.lock_write(key.1)?))
     }
 
-    /// The segment to look at.
-    fn look(&self, key: Key) -> Result<Segment<'_>, StoreError> {
-        Ok(Segment::new(&self.layout, key, self.stripes.existing(stripe_of(key.1))?))
+    /// Locks the segment to read it.
+    fn lock_read(&self, key: Key) -> Result<Segment<'_>, StoreError> {
+        Ok(Segment::new(&self.directory, key, self.stripes.lock_read(key.1)?))
     }
 
-    /// Waits for an append to be durable, where that was asked for.
-    fn acknowledge(&self, written: Option<Written>) -> Result<(), StoreError> {
-        written.map_or(Ok(()), |written| written.wait(&self.layout.syncs))
-    }
-
-    /// Reads a part of a file, chosen by `part` under the lock, without holding up writers: if something
-    /// was cut meanwhile, what was read may be a mix, and is read again.
-    fn read<T>(
+    fn append_entries<'e>(
         &self,
         key: Key,
         kind: Kind,
-        first: usize,
-        entries: impl Fn(&Part) -> Result<T, StoreError>,
-    ) -> Result<Option<(T, Head)>, StoreError> {
-        let mut tries = 0;
-        loop {
-            let mut segment = self.look(key)?;
-            let generation = segment.generation();
-            let Some(log) = segment.open(kind)? else { return Ok(None) };
-            let (part, head) = (part_from(&log, first), log.head());
-            segment.keep(kind, log);
-            let held = (tries == TRIES_WITHOUT_LOCK && generation.is_locked()).then_some(segment);
-            let result = entries(&part);
-            if held.is_some() || self.stripes.still(stripe_of(key.1), generation)? {
-                return result.map(|entries| Some((entries, head)));
-            }
-            tries = TRIES_WITHOUT_LOCK.min(tries + 1);
-        }
+        expected: Expected,
+        entries: impl ExactSizeIterator<Item = &'e str> + Clone,
+    ) -> Result<Head, StoreError> {
+        let (head, written) = self.lock_write(key)?.append(kind, expected, entries)?;
+        // Wait for the sync after the lock is released, so that other writers can append meanwhile and
+        // share the next sync.
+        written.map_or(Ok(()), |written| written.wait(&self.directory.syncs))?;
+        Ok(head)
     }
 
-    fn read_entries<T: Entry>(
+    /// Reads a file without blocking writers, as [`read_consistent`] does. Returns `None` if the file does
+    /// not exist.
+    fn read<P, R>(
+        &self,
+        key: Key,
+        kind: Kind,
+        begin: impl Fn(&Log) -> P,
+        read: impl Fn(&P) -> Result<R, StoreError>,
+    ) -> Result<Option<R>, StoreError> {
+        let begin = || {
+            let mut segment = self.lock_read(key)?;
+            let part = segment.open(kind)?.map(|log| begin(log));
+            Ok((segment.into_guard(), part))
+        };
+        read_consistent(begin, |part| part.as_ref().map(&read).transpose())
+    }
+
+    /// Returns the entries from `first` on that fit in `max_bytes`, and the head of the same moment.
+    fn read_entries<T>(
         &self,
         key: Key,
         kind: Kind,
         first: usize,
         max_bytes: usize,
+        parse: Parse<T>,
     ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
-        self.read(key, kind, first, |part| part.entries(first, max_bytes))
-    }
-
-    fn head_of(&self, key: Key) -> Result<Option<Head>, StoreError> {
-        let found = self.read(key, Kind::Log, 0, |_| Ok(()))?;
-        Ok(found.map(|((), head)| head))
+        let begin = |log: &Log| (Part::new(log, first), log.head());
+        self.read(key, kind, begin, |(part, head)| Ok((part.entries(max_bytes, parse)?, *head)))
     }
 }
 
-fn part_from(log: &Log, first: usize) -> Part {
-    Part {
-        path: Arc::clone(log.path()),
-        file: Arc::clone(log.file()),
-        start: log.index().mark_before(first),
-        end: log.index().readable(),
-        bookmark: log.index().bookmark().clone(),
-    }
-}
-
-/// A session of which some segments are gone is not as it was.
+/// Returns the error of a deletion of a session that failed after some segments were deleted.
 fn half_deleted(session_id: SessionId, found: bool, error: StoreError) -> StoreError {
     if !found {
         return error;
@@ -163,7 +117,9 @@ fn half_deleted(session_id: SessionId, found: bool, error: StoreError) -> StoreE
 
 impl fmt::Debug for FsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FsStore").field("root", &self.layout.root()).finish_non_exhaustive()
+        f.debug_struct("FsStore")
+            .field("root", &self.directory.layout.root())
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,15 +142,15 @@ impl Store for FsStore {
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        while_none_is_replaced(&self.replacements, || self.layout.sessions(&self.deletions))
+        list_consistent(&self.replacements, || self.directory.sessions(&self.deletions))
     }
 
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        while_none_is_replaced(&self.replacements, || self.layout.segments(session_id))
+        list_consistent(&self.replacements, || self.directory.segments(session_id))
     }
 
     fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        self.layout.lookup(segment_id)
+        self.directory.lookup(segment_id)
     }
 
     fn create_segment(
@@ -203,13 +159,14 @@ impl Store for FsStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        self.prepare()?;
-        let file = self.layout.entries_file(entries.iter().map(LogEntry::as_json))?;
-        self.change((session_id, segment_id))?.replace(file, &self.replacements)
+        self.directory.prepare()?;
+        // Written before the lock is taken, since it can be long.
+        let file = self.directory.entries_file(entries.iter().map(LogEntry::as_json))?;
+        self.lock_write((session_id, segment_id))?.replace(file, &self.replacements)
     }
 
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-        self.layout.has_log((session_id, segment_id))
+        self.directory.has_log((session_id, segment_id))
     }
 
     fn read_entry_count(
@@ -217,7 +174,7 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<usize, StoreError> {
-        let head = self.head_of((session_id, segment_id))?;
+        let head = self.head(session_id, segment_id)?;
         head.map(|head| head.entries()).ok_or(StoreError::NotFound(segment_id))
     }
 
@@ -227,9 +184,9 @@ impl Store for FsStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        let entry = std::iter::once(entry.as_json());
-        let written = self.change((session_id, segment_id))?.append(Kind::Trace, entry)?;
-        self.acknowledge(written)
+        let key = (session_id, segment_id);
+        let entries = std::slice::from_ref(entry).iter().map(TraceEntry::as_json);
+        self.append_entries(key, Kind::Trace, Expected::Any, entries).map(drop)
     }
 
     fn truncate(
@@ -238,7 +195,8 @@ impl Store for FsStore {
         segment_id: SegmentId,
         entries_len: usize,
     ) -> Result<(), StoreError> {
-        self.change((session_id, segment_id))?.truncate(None, entries_len).map(drop)
+        let mut segment = self.lock_write((session_id, segment_id))?;
+        segment.truncate(Expected::Any, entries_len).map(drop)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -258,9 +216,9 @@ impl Store for FsStore {
         if entries.is_empty() {
             return Ok(());
         }
+        let key = (session_id, segment_id);
         let entries = entries.iter().map(LogEntry::as_json);
-        let written = self.change((session_id, segment_id))?.append(Kind::Log, entries)?;
-        self.acknowledge(written)
+        self.append_entries(key, Kind::Log, Expected::Any, entries).map(drop)
     }
 
     fn read_page(
@@ -270,7 +228,8 @@ impl Store for FsStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
-        let page = self.read_entries((session_id, segment_id), Kind::Log, start, max_bytes)?;
+        let (key, parse): (_, Parse<_>) = ((session_id, segment_id), LogEntry::from_block);
+        let page = self.read_entries(key, Kind::Log, start, max_bytes, parse)?;
         page.map(|(entries, head)| Page::new(entries, head)).ok_or(StoreError::NotFound(segment_id))
     }
 
@@ -279,7 +238,7 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        self.head_of((session_id, segment_id))
+        self.read((session_id, segment_id), Kind::Log, Log::head, |head| Ok(*head))
     }
 
     fn append_if(
@@ -289,11 +248,9 @@ impl Store for FsStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
+        let key = (session_id, segment_id);
         let entries = entries.iter().map(LogEntry::as_json);
-        let (head, written) =
-            self.change((session_id, segment_id))?.append_if(expected, entries)?;
-        self.acknowledge(written)?;
-        Ok(head)
+        self.append_entries(key, Kind::Log, Expected::Head(expected), entries)
     }
 
     fn truncate_if(
@@ -303,7 +260,8 @@ impl Store for FsStore {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        self.change((session_id, segment_id))?.truncate(Some(expected), entries_len)
+        let mut segment = self.lock_write((session_id, segment_id))?;
+        segment.truncate(Expected::Head(Some(expected)), entries_len)
     }
 
     fn read_trace_page(
@@ -313,7 +271,8 @@ impl Store for FsStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
-        let page = self.read_entries((session_id, segment_id), Kind::Trace, start, max_bytes)?;
+        let (key, parse) = ((session_id, segment_id), TraceEntry::from_block);
+        let page = self.read_entries(key, Kind::Trace, start, max_bytes, parse)?;
         Ok(page.map(|(entries, _)| TracePage::new(entries)).unwrap_or_default())
     }
 
@@ -322,12 +281,12 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        self.change((session_id, segment_id))?.delete(&self.deletions)
+        self.lock_write((session_id, segment_id))?.delete(&self.deletions)
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
         let mut found = false;
-        let files = while_none_is_replaced(&self.replacements, || self.layout.files(session_id))?;
+        let files = list_consistent(&self.replacements, || self.directory.files(session_id))?;
         let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();
         for segment_id in segments {
             let deleted = self.delete_segment(session_id, segment_id);
@@ -337,6 +296,6 @@ impl Store for FsStore {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.layout.syncs.all()
+        self.directory.syncs.sync_all()
     }
 }

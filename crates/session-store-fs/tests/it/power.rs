@@ -84,8 +84,8 @@ fn torture_sync_saves_more_than_it_can_name() {
 fn child_that_steps_until_killed() {
     let job = std::env::var(JOB).expect("only another test runs this one, with a job to do");
     let (durability, root) = job.split_once(' ').unwrap();
-    let mut options = FsOptions::new();
-    let store = options.create(true).durability(durability.parse().unwrap()).open(root).unwrap();
+    let options = FsOptions::new().create(true).durability(durability.parse().unwrap());
+    let store = options.open(root).unwrap();
     let mut out = std::io::stdout();
     for n in 0.. {
         step(&store, n);

@@ -1,23 +1,25 @@
-//! Whether the end of a log is an entry, a torn one, or something else. Pure functions of bytes.
+//! The tail of a file: whether its last line is an entry, a torn entry, or something else. Pure functions
+//! of bytes.
 
-use session_store_core::LogEntry;
+use session_store_core::{LogEntry, StoreError};
 
-/// What the bytes after the last newline are.
+/// The bytes after the last newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
-    /// There are none.
+    /// No bytes.
     Clean,
-    /// Only white space: no entry, but the next append owes it a newline.
+    /// White space only. It is not an entry, but the next append writes a newline first.
     Blank,
-    /// A whole object, which counts as an entry, or bytes that never were one, which count as a bad line.
-    /// The next append owes it a newline.
+    /// A whole object, which is an entry, or other bytes, which are a bad line. The next append writes a
+    /// newline first.
     Line,
-    /// What a crash left of an entry: not read, not counted, moved aside by the next append.
+    /// The part of an entry that a crash left. It is not read and not counted, and the next append
+    /// quarantines it.
     Torn,
 }
 
 impl Tail {
-    /// The tail that `bytes`, which hold no newline, make.
+    /// Classifies bytes without a newline.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             Self::Clean
@@ -35,12 +37,12 @@ impl Tail {
     }
 }
 
-/// Whether a line holds nothing but white space.
+/// Returns whether there is only white space in a line.
 pub(crate) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(is_space)
 }
 
-/// How long a line is without the white space around it.
+/// Returns the length of a line without the white space around it.
 pub(crate) fn trimmed_len(line: &[u8]) -> usize {
     let text = |byte: &u8| !is_space(byte);
     match (line.iter().position(text), line.iter().rposition(text)) {
@@ -53,8 +55,8 @@ fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Whether an unterminated last line is what a crash leaves: it holds NULs, which a file system puts where
-/// data never arrived, or it is a strict prefix of an object.
+/// Returns whether a crash can have left this unterminated line: it has NULs, which a file system writes
+/// for lost data, or it is a strict prefix of an object.
 fn is_torn(bytes: &[u8]) -> bool {
     memchr::memchr(0, bytes).is_some() || is_object_prefix(bytes)
 }
@@ -63,19 +65,19 @@ fn is_object_prefix(bytes: &[u8]) -> bool {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(error) if error.error_len().is_none() => {
-            // The last character is cut. It can only stand inside a string, where any other may too.
+            // The last character is incomplete. It is part of a string, where any other can replace it.
             let whole = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             format!("{whole}\u{fffd}")
         }
         Err(_) => return false,
     };
-    // A number cut after its sign, point or exponent is refused as a number, not as an early end; one more
-    // digit makes it whole.
+    // A number that ends after its sign, point or exponent is a syntax error, not an early end. With one
+    // more digit it is a number.
     text.trim_start().starts_with('{') && (ends_early(&text) || ends_early(&format!("{text}0")))
 }
 
 fn ends_early(text: &str) -> bool {
-    matches!(LogEntry::from_json(text), Err(session_store_core::StoreError::Serde(error)) if error.is_eof())
+    matches!(LogEntry::from_json(text), Err(StoreError::Serde(error)) if error.is_eof())
 }
 
 #[cfg(test)]
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_torn_but_nuls() {
+    fn only_prefixes_and_nuls_are_torn() {
         assert_eq!(Tail::of(b""), Tail::Clean);
         assert_eq!(Tail::of(b" \t\r"), Tail::Blank);
         for line in
@@ -102,7 +104,7 @@ mod tests {
         {
             assert_eq!(Tail::of(line.as_bytes()), Tail::Line, "{line}");
         }
-        assert_eq!(Tail::of(b"{\"a\":\"\xff"), Tail::Line, "no prefix of any text");
+        assert_eq!(Tail::of(b"{\"a\":\"\xff"), Tail::Line, "not a prefix of any text");
         assert_eq!(Tail::of(b"{\"a\":1}\0\0"), Tail::Torn);
         assert_eq!(Tail::of(b"\0\0\0"), Tail::Torn);
     }

@@ -1,0 +1,92 @@
+//! What a handle caches about the files of one stripe: a few open files, and facts about many closed ones.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Instant;
+
+use session_store_core::StoreError;
+
+use crate::layout::{Key, Kind};
+use crate::lock_file::Generation;
+use crate::log::{Known, Log};
+
+/// The number of files that a stripe keeps open.
+const OPEN_FILES: usize = 2;
+
+/// The number of closed files of a stripe that stay known.
+const KNOWN_FILES: usize = 64;
+
+type Name = (Key, Kind);
+
+/// The cached files of one stripe. The last one used is the last in each list.
+#[derive(Default)]
+pub(crate) struct Cache {
+    open_files: VecDeque<(Name, Log)>,
+    known_files: VecDeque<(Name, Known)>,
+    /// Whether the stripe is counted among those with open files.
+    pub(crate) is_counted: bool,
+}
+
+impl Cache {
+    /// Returns the file as it is now, or `None` if it does not exist. `open` opens it if it is not open,
+    /// or can no longer be used.
+    ///
+    /// A file whose reading fails leaves the cache, since its index may be incomplete. It is read again
+    /// by the next call.
+    pub(crate) fn open(
+        &mut self,
+        name: Name,
+        generation: Generation,
+        open: impl FnOnce(Instant) -> Result<Option<Log>, StoreError>,
+    ) -> Result<Option<&mut Log>, StoreError> {
+        let now = Instant::now();
+        let mut log = match take(&mut self.open_files, name) {
+            Some(log) if log.is_fresh(generation, now) => log,
+            stale => {
+                let known = stale.map(Log::into_known);
+                let known = known.or_else(|| take(&mut self.known_files, name));
+                let Some(mut log) = open(now)? else { return Ok(None) };
+                known.into_iter().for_each(|known| log.inherit(known));
+                log
+            }
+        };
+        log.catch_up()?;
+        self.insert(name, log);
+        Ok(self.open_files.back_mut().map(|(_, log)| log))
+    }
+
+    /// Forgets the file.
+    pub(crate) fn forget(&mut self, name: Name) {
+        take(&mut self.open_files, name);
+        take(&mut self.known_files, name);
+    }
+
+    /// Closes the open files. What is known about them stays.
+    pub(crate) fn close_files(&mut self) {
+        for (name, log) in mem::take(&mut self.open_files) {
+            self.close(name, log);
+        }
+        self.is_counted = false;
+    }
+
+    fn insert(&mut self, name: Name, log: Log) {
+        if self.open_files.len() == OPEN_FILES
+            && let Some((name, log)) = self.open_files.pop_front()
+        {
+            self.close(name, log);
+        }
+        self.open_files.push_back((name, log));
+    }
+
+    fn close(&mut self, name: Name, log: Log) {
+        if self.known_files.len() == KNOWN_FILES {
+            self.known_files.pop_front();
+        }
+        self.known_files.push_back((name, log.into_known()));
+    }
+}
+
+fn take<T>(files: &mut VecDeque<(Name, T)>, name: Name) -> Option<T> {
+    let at = files.iter().position(|(cached, _)| *cached == name)?;
+    files.remove(at).map(|(_, file)| file)
+}

@@ -1,0 +1,78 @@
+//! The directory of a store: its paths, and files that appear under their names whole and durable.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use session_store_core::{Durability, StoreError};
+use tempfile::NamedTempFile;
+
+use crate::error::Context;
+use crate::layout::Layout;
+use crate::sync::Syncs;
+
+/// The directory that a handle works on.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    pub(crate) layout: Layout,
+    pub(crate) syncs: Syncs,
+    /// Set once the sidecar folder is there.
+    pub(crate) prepared: OnceLock<()>,
+}
+
+impl Directory {
+    pub(crate) fn new(root: PathBuf, durability: Durability) -> Self {
+        let syncs = Syncs::new(root.clone(), durability);
+        Self { layout: Layout::new(root), syncs, prepared: OnceLock::new() }
+    }
+
+    /// Writes a temporary file that gets its name later.
+    ///
+    /// With [`Durability::Power`] it is synced here, before it has the name: otherwise a power cut could
+    /// leave the name with an empty file.
+    pub(crate) fn temporary_file(
+        &self,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<NamedTempFile, StoreError> {
+        let folder = self.layout.temporary();
+        let written = NamedTempFile::new_in(&folder).and_then(|mut file| {
+            write(file.as_file_mut())?;
+            Ok(file)
+        });
+        let file = written.context("write a temporary file in", &folder)?;
+        if self.syncs.is_power() {
+            self.syncs.run(file.path(), || file.as_file().sync_all())?;
+        }
+        Ok(file)
+    }
+
+    /// Writes a temporary file of entries, one a line.
+    pub(crate) fn entries_file<'e>(
+        &self,
+        entries: impl Iterator<Item = &'e str>,
+    ) -> Result<NamedTempFile, StoreError> {
+        self.temporary_file(|file| {
+            let mut file = BufWriter::new(file);
+            for entry in entries {
+                file.write_all(entry.as_bytes())?;
+                file.write_all(b"\n")?;
+            }
+            file.flush()
+        })
+    }
+
+    /// Renames a temporary file to its path, and replaces a file that is there.
+    pub(crate) fn persist(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+        file.persist(path).map_err(|error| error.error).context("write", path)?;
+        self.renamed(path)
+    }
+
+    /// Makes it durable that a temporary file got this path.
+    pub(crate) fn renamed(&self, path: &Path) -> Result<(), StoreError> {
+        if !self.syncs.is_power() {
+            self.syncs.record(path);
+        }
+        path.parent().map_or(Ok(()), |folder| self.syncs.folder(folder))
+    }
+}

@@ -1,0 +1,47 @@
+//! The errors of this crate: I/O errors with their operation and path, and stored bytes that are not
+//! an entry.
+
+use std::io;
+use std::path::Path;
+
+use session_store_core::StoreError;
+
+/// Turns an [`io::Error`] into a [`StoreError`] that names the operation and the path.
+pub(crate) trait Context<T> {
+    /// Adds the operation, a verb such as "read", and the path.
+    fn context(self, verb: &str, path: &Path) -> Result<T, StoreError>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, verb: &str, path: &Path) -> Result<T, StoreError> {
+        self.map_err(|error| StoreError::io(format!("{verb} {}", path.display()), error))
+    }
+}
+
+/// Turns [`io::ErrorKind::NotFound`] into `None`.
+pub(crate) fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the error for a stored line that is not an entry or a pod. It names the physical line, the
+/// file, and the parser's reason.
+pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {
+    let reason = match cause {
+        StoreError::Serde(error) => {
+            // The parser saw one line only, so its own line number is always 1 and would mislead.
+            let text = error.to_string();
+            let (reason, _) = text.split_once(" at line ").unwrap_or((&text, ""));
+            match error.column() {
+                0 => reason.to_owned(),
+                column => format!("{reason} at column {column}"),
+            }
+        }
+        other => other.to_string(),
+    };
+    let message = format!("{} does not hold a JSON object there: {reason}", path.display());
+    StoreError::Corrupt { line, message }
+}

@@ -1,0 +1,107 @@
+//! Group commit: concurrent appends to one file share a sync.
+//!
+//! An append that arrives during a sync waits for the next one, which serves all that wait. The writers
+//! that one sync released are likely to append again at once. The next sync therefore waits until as many
+//! appends have arrived, but not longer than a quarter of the time that the last sync took.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use session_store_core::StoreError;
+
+use crate::mutex::lock;
+use crate::sync::{Syncs, indeterminate};
+
+/// The syncs of one open file.
+#[derive(Debug, Default)]
+pub(crate) struct GroupCommit {
+    progress: Mutex<Progress>,
+    /// Notified when as many appends have arrived as the last sync released.
+    gathered: Condvar,
+    /// Notified when a sync has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// The number of appends that were written.
+    written: u64,
+    /// The number of them that are synced.
+    synced: u64,
+    is_syncing: bool,
+    /// The number of appends that arrived until the last sync ended, and how long it took.
+    writers: u64,
+    took: Duration,
+}
+
+impl Progress {
+    fn is_gathered(&self) -> bool {
+        self.written - self.synced >= self.writers
+    }
+}
+
+/// An append that is written and not yet synced.
+#[must_use = "an append is acknowledged only after it is synced"]
+pub(crate) struct Written {
+    file: Arc<File>,
+    path: Arc<Path>,
+    commit: Arc<GroupCommit>,
+    number: u64,
+}
+
+impl GroupCommit {
+    /// Counts an append to the file, whose lock is held.
+    pub(crate) fn written(self: &Arc<Self>, file: &Arc<File>, path: &Arc<Path>) -> Written {
+        let (number, is_gathered) = {
+            let mut progress = lock(&self.progress);
+            progress.written += 1;
+            (progress.written, progress.is_gathered())
+        };
+        // Notify after the mutex is released, or the woken thread would block on it at once.
+        if is_gathered {
+            self.gathered.notify_one();
+        }
+        Written { file: Arc::clone(file), path: Arc::clone(path), commit: Arc::clone(self), number }
+    }
+}
+
+impl Written {
+    /// Waits until the append is synced, by this thread or by another one.
+    pub(crate) fn wait(self, syncs: &Syncs) -> Result<(), StoreError> {
+        let Self { file, path, commit, number } = self;
+        let mut progress = lock(&commit.progress);
+        loop {
+            if progress.synced >= number {
+                return Ok(());
+            }
+            // A failed sync may have been the one that should have saved this append.
+            syncs.check().map_err(|error| indeterminate(&path, error))?;
+            if !progress.is_syncing {
+                break;
+            }
+            progress = commit.ended.wait(progress).unwrap_or_else(PoisonError::into_inner);
+        }
+        progress.is_syncing = true;
+        let limit = progress.took / 4;
+        let gathered =
+            commit.gathered.wait_timeout_while(progress, limit, |progress| !progress.is_gathered());
+        let (progress, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        // Appends that are written from here on may miss the sync below, and wait for the next one.
+        let written = progress.written;
+        drop(progress);
+        let start = Instant::now();
+        let result = syncs.run(&path, || file.sync_data());
+        let mut progress = lock(&commit.progress);
+        progress.is_syncing = false;
+        progress.took = start.elapsed();
+        progress.writers = progress.written - progress.synced;
+        if result.is_ok() {
+            progress.synced = written;
+        }
+        drop(progress);
+        commit.ended.notify_all();
+        result
+    }
+}

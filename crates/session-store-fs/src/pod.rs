@@ -1,0 +1,171 @@
+//! Pods: a folder for each, named after the pod or, if not every file system can hold that name and tell
+//! it from others, after its hash.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use session_store_core::{Pod, PodName, PodStore, StoreError};
+use uuid::Uuid;
+
+use crate::directory::Directory;
+use crate::error::{Context, corrupt, if_found};
+use crate::file::{self, create_folder, is_file};
+use crate::store::FsStore;
+
+/// The file that holds the pod.
+const METADATA: &str = "metadata.json";
+
+/// The file that holds the pod's name, in a folder that is named after a hash.
+const NAME: &str = "name";
+
+/// The prefix of the name of a folder that is named after a hash.
+const HASHED: char = '~';
+
+/// The namespace of these hashes (RFC 9562, version 5).
+const NAMESPACE: Uuid = Uuid::from_u128(0x2f1c_93a0_5d7e_4c6b_9e84_6a0d_71b3_c258);
+
+/// Returns whether every file system can hold a folder of this name, and tells it from all other names:
+/// none folds its case, normalizes it, reserves it or finds it too long.
+fn is_plain(name: &str) -> bool {
+    const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
+    let stem = name.split('.').next().unwrap_or(name);
+    let numbered = stem.len() == 4 && (stem.starts_with("com") || stem.starts_with("lpt"));
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    name.bytes().all(plain)
+        && !name.starts_with('.')
+        && !name.ends_with('.')
+        && !numbered
+        && !RESERVED.contains(&stem)
+}
+
+impl Directory {
+    fn hashed_folder(&self, name: &PodName) -> PathBuf {
+        let hash = Uuid::new_v5(&NAMESPACE, name.as_str().as_bytes());
+        self.layout.pods().join(format!("{HASHED}{hash}"))
+    }
+
+    fn plain_folder(&self, name: &PodName) -> PathBuf {
+        self.layout.pods().join(name.as_str())
+    }
+
+    /// Returns the folder that holds the pod. Another program may have created it under the pod's plain
+    /// name, whatever that name is.
+    fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
+        let hashed = self.hashed_folder(name);
+        if is_file(&hashed.join(METADATA))? {
+            return Ok(Some(hashed));
+        }
+        let plain = self.plain_folder(name);
+        let exists = is_file(&plain.join(METADATA))? && self.is_exact(name, &plain)?;
+        Ok(exists.then_some(plain))
+    }
+
+    /// Returns whether the existing folder has exactly this name. On a case-insensitive file system the
+    /// path of one pod also opens the folder of another.
+    fn is_exact(&self, name: &PodName, plain: &PathBuf) -> Result<bool, StoreError> {
+        // If the name in upper case does not exist, the file system does not fold case, and the path of a
+        // plain name opens no other folder. That saves a listing.
+        let upper = self.layout.pods().join(name.as_str().to_uppercase());
+        Ok(is_plain(name.as_str()) && !upper.exists() || self.pod_folders()?.contains(plain))
+    }
+
+    fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut folders = Vec::new();
+        file::list(&self.layout.pods(), |entry| folders.push(entry.path()))?;
+        Ok(folders)
+    }
+
+    /// Returns the folder of the pod, and creates it if it does not exist.
+    fn create_pod_folder(&self, name: &PodName) -> Result<PathBuf, StoreError> {
+        if let Some(folder) = self.pod_folder(name)? {
+            return Ok(folder);
+        }
+        let plain = self.plain_folder(name);
+        let is_free =
+            is_plain(name.as_str()) && (!plain.exists() || self.is_exact(name, &plain)?);
+        let folder = if is_free { plain } else { self.hashed_folder(name) };
+        create_folder(&folder).context("create the folder", &folder)?;
+        if !is_free {
+            self.write_file(name.as_str(), &folder.join(NAME))?;
+        }
+        Ok(folder)
+    }
+
+    fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {
+        self.persist(self.temporary_file(|file| file.write_all(text.as_bytes()))?, path)
+    }
+
+    /// Makes it durable that a pod's folder was created or deleted.
+    fn sync_pod_folders(&self) -> Result<(), StoreError> {
+        self.syncs.folder(&self.layout.pods())?;
+        self.syncs.folder(self.layout.root())
+    }
+}
+
+/// Returns the name of the pod in a folder, or `None` if there is no pod in it.
+fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
+    if !is_file(&folder.join(METADATA))? {
+        return Ok(None);
+    }
+    let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let hash = plain.strip_prefix(HASHED).and_then(|hash| Uuid::try_parse(hash).ok());
+    if hash.is_none() {
+        return Ok(plain.parse().ok());
+    }
+    // Without the file the pod is being deleted.
+    let path = folder.join(NAME);
+    let inside = if_found(fs::read_to_string(&path)).context("read", &path)?;
+    Ok(inside.and_then(|name| name.parse().ok()))
+}
+
+impl PodStore for FsStore {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
+        let directory = &self.directory;
+        directory.prepare()?;
+        let _guard = self.pod_lock.lock_write()?;
+        let path = directory.create_pod_folder(name)?.join(METADATA);
+        directory.write_file(&format!("{}\n", pod.as_json()), &path)?;
+        directory.sync_pod_folders()
+    }
+
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
+        let Some(folder) = self.directory.pod_folder(name)? else { return Ok(None) };
+        let path = folder.join(METADATA);
+        match fs::read_to_string(&path) {
+            Ok(text) => Pod::from_json(text).map(Some).map_err(|error| corrupt(&path, 1, &error)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(corrupt(&path, 1, &error.into()))
+            }
+            Err(error) => if_found(Err(error)).context("read", &path),
+        }
+    }
+
+    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
+        let mut names = BTreeSet::new();
+        for folder in self.directory.pod_folders()? {
+            names.extend(name_of(&folder)?);
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
+        let directory = &self.directory;
+        if directory.pod_folder(name)?.is_none() {
+            return Ok(false);
+        }
+        directory.prepare()?;
+        let _guard = self.pod_lock.lock_write()?;
+        let Some(folder) = directory.pod_folder(name)? else { return Ok(false) };
+        file::delete(&folder.join(METADATA))?;
+        if folder == directory.hashed_folder(name) {
+            let _ = fs::remove_file(folder.join(NAME));
+        }
+        // Fails if another program has put files in the folder, which then stays.
+        let _ = fs::remove_dir(&folder);
+        directory.syncs.folder(&folder)?;
+        directory.sync_pod_folders()?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,97 @@
+//! The version of the format, and the folders that every change needs.
+
+use std::fs;
+use std::io::Write;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use session_store_core::StoreError;
+
+use crate::directory::Directory;
+use crate::error::{Context, if_found};
+use crate::file::{self, create_folder};
+
+/// The version that this crate writes, and the newest that it reads.
+const VERSION: u64 = 1;
+
+/// The content of the file `format`.
+#[derive(Serialize, Deserialize)]
+struct Format {
+    version: u64,
+    /// Whether sessions existed before the sidecar folder. They have no lookup hints.
+    #[serde(default)]
+    adopted: bool,
+}
+
+impl Directory {
+    /// Fails if a newer version has written the directory (S7).
+    pub(crate) fn check_format(&self) -> Result<(), StoreError> {
+        self.read_format().map(drop)
+    }
+
+    /// Returns whether another program may have written logs that have no lookup hints.
+    pub(crate) fn is_adopted(&self) -> Result<bool, StoreError> {
+        Ok(self.read_format()?.is_some_and(|format| format.adopted))
+    }
+
+    /// Makes the directory ready for a change. Many processes can do so at the same moment (S6).
+    pub(crate) fn prepare(&self) -> Result<(), StoreError> {
+        self.syncs.check()?;
+        if self.prepared.get().is_none() {
+            self.create_sidecar()?;
+            self.prepared.get_or_init(|| ());
+        }
+        Ok(())
+    }
+
+    fn create_sidecar(&self) -> Result<(), StoreError> {
+        let layout = &self.layout;
+        for folder in [layout.locks(), layout.epochs(), layout.hints(), layout.temporary()] {
+            create_folder(&folder).context("create the folder", &folder)?;
+        }
+        if self.read_format()?.is_none() {
+            let adopted = !self.session_folders()?.is_empty();
+            let text = serde_json::to_string(&Format { version: VERSION, adopted })? + "\n";
+            let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
+            self.persist(file, &layout.format())?;
+        }
+        self.delete_old_temporary_files()
+    }
+
+    fn read_format(&self) -> Result<Option<Format>, StoreError> {
+        let path = self.layout.format();
+        let bytes = if_found(fs::read(&path)).context("read", &path)?.unwrap_or_default();
+        if bytes.iter().all(|&byte| byte == 0) {
+            // A power cut can leave the file empty, or full of NULs. The next change writes it again.
+            return Ok(None);
+        }
+        let format: Format =
+            serde_json::from_slice(&bytes).map_err(|error| StoreError::NotAStore {
+                place: path.display().to_string(),
+                found: format!(
+                    "not the description of a format ({error}); delete the file if all else is intact"
+                ),
+            })?;
+        if format.version > VERSION {
+            return Err(StoreError::NewerFormat {
+                place: self.layout.root().display().to_string(),
+                found: format.version,
+                supported: VERSION,
+            });
+        }
+        Ok(Some(format))
+    }
+
+    /// Deletes the temporary files of killed processes: those that are older than a day.
+    fn delete_old_temporary_files(&self) -> Result<(), StoreError> {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        file::list(&self.layout.temporary(), |file| {
+            let path = file.path();
+            let modified = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+            if age.is_some_and(|age| age > DAY) {
+                let _ = fs::remove_file(path);
+            }
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! Lookup hints: which session holds a segment id. A missing or wrong hint only causes a search.
+//!
+//! A hint is a symbolic link, since a link is made and read in a single system call. Its target is text
+//! that never names an existing file.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+
+use session_store_core::{SegmentId, SessionId, StoreError};
+use uuid::Uuid;
+
+use crate::directory::Directory;
+use crate::error::{Context, if_found};
+use crate::file;
+use crate::layout::{Key, session_of};
+
+/// The prefix of every target. No session folder has it, so that a link never leads to one.
+const PREFIX: &str = "session:";
+
+/// The suffix of the target if several sessions hold the segment id, or did before.
+const SHARED: &str = "+";
+
+#[derive(PartialEq, Eq)]
+struct Hint {
+    session_id: SessionId,
+    is_shared: bool,
+}
+
+impl Hint {
+    fn parse(target: &str) -> Option<Self> {
+        let target = target.strip_prefix(PREFIX)?;
+        let shared = target.strip_suffix(SHARED);
+        let session_id = session_of(shared.unwrap_or(target).as_ref())?;
+        Some(Self { session_id, is_shared: shared.is_some() })
+    }
+
+    fn target(&self) -> String {
+        let suffix = if self.is_shared { SHARED } else { "" };
+        format!("{PREFIX}{}{suffix}", self.session_id)
+    }
+}
+
+impl Directory {
+    /// Returns a session that holds the segment, and the same one as long as it does (L5).
+    pub(crate) fn lookup(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
+        match self.read_hint(segment_id)? {
+            Some(hint) if self.has_log((hint.session_id, segment_id))? => Ok(Some(hint.session_id)),
+            _ => self.search(segment_id),
+        }
+    }
+
+    /// Stores a hint for a session that is about to hold the segment. The segment's stripe is locked.
+    ///
+    /// If another session holds the segment already, the hint keeps naming that session, and is marked as
+    /// shared: when that session gives up the segment, the others must be searched.
+    pub(crate) fn store_hint(&self, (session_id, segment_id): Key) -> Result<(), StoreError> {
+        let found = self.read_hint(segment_id)?;
+        let holder = match &found {
+            Some(hint) if self.has_log((hint.session_id, segment_id))? => Some(hint.session_id),
+            // A crash during an earlier creation or deletion left this hint.
+            Some(hint) if hint.session_id == session_id && !hint.is_shared => None,
+            None if !self.is_adopted()? => None,
+            _ => self.search(segment_id)?,
+        };
+        let hint = Hint { session_id: holder.unwrap_or(session_id), is_shared: holder.is_some() };
+        if found.as_ref() == Some(&hint) { Ok(()) } else { self.write_hint(segment_id, &hint) }
+    }
+
+    /// Updates the hint for a session that no longer holds the segment. The segment's stripe is locked.
+    pub(crate) fn remove_hint(&self, (session_id, segment_id): Key) -> Result<(), StoreError> {
+        let Some(hint) = self.read_hint(segment_id)? else { return Ok(()) };
+        if hint.session_id != session_id {
+            return Ok(());
+        }
+        match if hint.is_shared { self.search(segment_id)? } else { None } {
+            Some(session_id) => self.write_hint(segment_id, &Hint { session_id, is_shared: true }),
+            None => file::delete(&self.layout.hint(segment_id)).map(drop),
+        }
+    }
+
+    fn read_hint(&self, segment_id: SegmentId) -> Result<Option<Hint>, StoreError> {
+        let path = self.layout.hint(segment_id);
+        let target = match fs::read_link(&path) {
+            // Not a link.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(None),
+            result => if_found(result).context("read", &path)?,
+        };
+        Ok(target.and_then(|target| Hint::parse(target.to_str()?)))
+    }
+
+    /// Writes a hint in one step, since lookups read it without a lock.
+    fn write_hint(&self, segment_id: SegmentId, hint: &Hint) -> Result<(), StoreError> {
+        let path = self.layout.hint(segment_id);
+        let temporary = self.layout.temporary().join(Uuid::new_v4().to_string());
+        let written = symlink(hint.target(), &temporary).and_then(|()| {
+            fs::rename(&temporary, &path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+        });
+        written.context("write", &path)
+    }
+
+    /// Returns the first session, by id, that holds the segment.
+    fn search(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
+        let mut sessions = self.session_folders()?;
+        sessions.sort_unstable();
+        for session_id in sessions {
+            if self.has_log((session_id, segment_id))? {
+                return Ok(Some(session_id));
+            }
+        }
+        Ok(None)
+    }
+}
