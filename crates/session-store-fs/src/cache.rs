@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Instant;
 
-use session_store_core::StoreError;
+use session_store_core::{SegmentKey, StoreError};
 
-use crate::layout::{Key, Kind};
+use crate::layout::Kind;
 use crate::lock_file::Generation;
 use crate::log::{Known, Log};
 
@@ -16,7 +16,7 @@ const OPEN_FILES: usize = 2;
 /// The number of closed files of a stripe that stay known.
 const KNOWN_FILES: usize = 64;
 
-type Name = (Key, Kind);
+type Name = (SegmentKey, Kind);
 
 /// The cached files of one stripe. The last one used is the last in each list.
 #[derive(Default)]
@@ -53,6 +53,13 @@ impl Cache {
         log.catch_up()?;
         self.insert(name, log);
         Ok(self.open_files.back_mut().map(|(_, log)| log))
+    }
+
+    /// Returns what is known about the file, open or closed.
+    pub(crate) fn known(&self, name: Name) -> Option<&Known> {
+        let open = self.open_files.iter().map(|(cached, log)| (cached, &log.known));
+        let closed = self.known_files.iter().map(|(cached, known)| (cached, known));
+        open.chain(closed).find(|(cached, _)| **cached == name).map(|(_, known)| known)
     }
 
     /// Forgets the file.

@@ -1,13 +1,15 @@
 //! Files and folders: opening, creating, testing and listing them. Nothing here knows about stores.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Dir, DirEntry, FileType, Mode, OFlags};
+use rustix::fs::{
+    Dir, DirEntry, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, futimens,
+};
 use session_store_core::StoreError;
 
 use crate::error::{Context, if_found};
@@ -46,16 +48,29 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
     Ok(if_found(fs::remove_file(path)).context("delete", path)?.is_some())
 }
 
-/// Returns whether the path is a file. Fails if that cannot be found out.
-pub(crate) fn is_file(path: &Path) -> Result<bool, StoreError> {
+/// Sets the time of the last modification to now.
+///
+/// The kernel reads the clock, as it does for a write. Its clock for files is coarser than that of
+/// programs, and a time read here could be after that of the next write.
+pub(crate) fn touch(file: &File) -> io::Result<()> {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
+}
+
+/// Returns the metadata of the file, or `None` if the path is not a file. Fails if that cannot be found
+/// out.
+pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     use io::ErrorKind::{InvalidFilename, NotADirectory};
     match fs::metadata(path) {
         // A foreign file in the place of the folder, or a name that the file system cannot hold.
-        Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(false),
-        result => {
-            Ok(if_found(result).context("look for", path)?.is_some_and(|file| file.is_file()))
-        }
+        Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(None),
+        result => Ok(if_found(result).context("look for", path)?.filter(Metadata::is_file)),
     }
+}
+
+/// Returns whether the path is a file. Fails if that cannot be found out.
+pub(crate) fn is_file(path: &Path) -> Result<bool, StoreError> {
+    Ok(metadata(path)?.is_some())
 }
 
 /// One name in a folder.

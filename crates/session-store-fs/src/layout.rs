@@ -3,11 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::{SegmentId, SegmentKey, SessionId};
 use uuid::Uuid;
-
-/// The full name of a segment.
-pub(crate) type Key = (SessionId, SegmentId);
 
 /// The two files that a segment can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,12 +41,16 @@ impl Layout {
         self.root.join(session_id.to_string())
     }
 
-    pub(crate) fn file(&self, (session_id, segment_id): Key, kind: Kind) -> PathBuf {
-        self.session(session_id).join(format!("{segment_id}{}", kind.suffix()))
+    pub(crate) fn file(&self, key: SegmentKey, kind: Kind) -> PathBuf {
+        self.session(key.session_id).join(format!("{}{}", key.segment_id, kind.suffix()))
     }
 
     pub(crate) fn pods(&self) -> PathBuf {
         self.root.join("pods")
+    }
+
+    pub(crate) fn pod(&self, folder: &str) -> PathBuf {
+        self.pods().join(folder)
     }
 
     /// The folder of the files that can be lost without losing an entry.
@@ -85,8 +86,8 @@ impl Layout {
         self.sidecar().join("epochs")
     }
 
-    pub(crate) fn epoch(&self, (session_id, segment_id): Key) -> PathBuf {
-        self.epochs().join(format!("{session_id}.{segment_id}"))
+    pub(crate) fn epoch(&self, key: SegmentKey) -> PathBuf {
+        self.epochs().join(format!("{}.{}", key.session_id, key.segment_id))
     }
 
     pub(crate) fn hints(&self) -> PathBuf {
@@ -106,8 +107,8 @@ impl Layout {
     }
 
     /// The prefix of the names of a segment's quarantined tails.
-    pub(crate) fn torn_prefix((session_id, segment_id): Key) -> String {
-        format!("{session_id}.{segment_id}.")
+    pub(crate) fn torn_prefix(key: SegmentKey) -> String {
+        format!("{}.{}.", key.session_id, key.segment_id)
     }
 }
 

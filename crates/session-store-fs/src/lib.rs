@@ -67,6 +67,7 @@ mod layout;
 mod listing;
 mod lock_file;
 mod log;
+mod maintenance;
 mod mutex;
 mod options;
 mod pod;

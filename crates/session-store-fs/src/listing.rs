@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_core::{ListOptions, SegmentId, SegmentKey, SessionId, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::file;
-use crate::layout::{Key, Kind, segment_of, session_of};
+use crate::layout::{Kind, segment_of, session_of};
 use crate::lock_file::{Generation, LockFile, read_consistent};
 
 /// The last listing of sessions, and the generation of deletions in which it was made.
@@ -77,8 +77,27 @@ impl Directory {
         Ok(ids)
     }
 
+    /// Returns the segments that the options select, in the order of the listings.
+    pub(crate) fn keys(&self, options: &ListOptions) -> Result<Vec<SegmentKey>, StoreError> {
+        let mut folders = self.session_folders()?;
+        newest_first(&mut folders);
+        folders.retain(|&id| options.start_after().is_none_or(|after| id < after));
+        let mut left = options.max_sessions().unwrap_or(usize::MAX);
+        let mut keys = Vec::new();
+        for session_id in folders {
+            if left == 0 {
+                break;
+            }
+            // A folder without a log is not a session, and does not count.
+            let segments = self.segments(session_id)?;
+            left -= usize::from(!segments.is_empty());
+            keys.extend(segments.into_iter().map(|id| SegmentKey::new(session_id, id)));
+        }
+        Ok(keys)
+    }
+
     /// Returns whether the segment has a log.
-    pub(crate) fn has_log(&self, key: Key) -> Result<bool, StoreError> {
+    pub(crate) fn has_log(&self, key: SegmentKey) -> Result<bool, StoreError> {
         file::is_file(&self.layout.file(key, Kind::Log))
     }
 

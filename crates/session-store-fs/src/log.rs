@@ -1,14 +1,14 @@
 //! One open file of entries, a log or a trace: what is known about it, and the writes that keep its lines
 //! whole. The caller holds the segment's lock.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use session_store_core::{Head, StoreError};
+use session_store_core::{Head, SegmentInfo, StoreError};
 
 use crate::error::Context;
 use crate::file;
@@ -85,10 +85,13 @@ impl Log {
 
     /// Takes over what was known about the file before, unless entries may have been cut since.
     pub(crate) fn inherit(&mut self, before: Known) {
-        let epoch = self.known.epoch;
-        let same_epoch = epoch == before.epoch && epoch.is_some_and(|epoch| epoch.is_stored);
-        let is_uncut = self.known.generation == before.generation || same_epoch;
-        if is_uncut && self.known.inode == before.inode {
+        let now = &self.known;
+        let token = |known: &Known| known.epoch.map(|epoch| epoch.token);
+        // Every cut under a stored epoch stores another one. Without a stored epoch only the generation
+        // shows a cut by a handle, and the token, which is that of the file's time, one by another program.
+        let is_uncut = token(now) == token(&before)
+            && (now.generation == before.generation || now.epoch.is_some_and(|now| now.is_stored));
+        if is_uncut && now.inode == before.inode {
             self.known.index = before.index;
             self.known.index.forget_tail();
             self.known.is_name_durable = before.is_name_durable;
@@ -107,11 +110,6 @@ impl Log {
             self.known.index.catch_up(&self.file, len).context("read", &self.path)?;
         }
         Ok(())
-    }
-
-    pub(crate) fn head(&self) -> Head {
-        let token = self.known.epoch.map_or(0, |epoch| epoch.token);
-        Head::new(self.known.index.entries(), token)
     }
 
     /// Returns the append to wait for, if every change must survive a power cut. Otherwise records the
@@ -190,6 +188,27 @@ impl Log {
         self.file.set_len(mark.offset).context("truncate", &self.path)?;
         self.known.index.cut(mark);
         Ok(())
+    }
+}
+
+impl Known {
+    /// Returns whether the file is unchanged, by its metadata.
+    pub(crate) fn is_current(&self, generation: Generation, metadata: &Metadata) -> bool {
+        let is_epoch_current = |epoch: Epoch| epoch.is_stored || epoch == Epoch::derived(metadata);
+        self.generation == generation
+            && self.inode == metadata.ino()
+            && self.index.len() == metadata.len()
+            && self.epoch.is_none_or(is_epoch_current)
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        Head::new(self.index.entries(), self.epoch.map_or(0, |epoch| epoch.token))
+    }
+
+    pub(crate) fn info(&self, metadata: &Metadata) -> SegmentInfo {
+        SegmentInfo::new(self.head())
+            .with_bytes(Some(self.index.readable()))
+            .with_modified(metadata.modified().ok())
     }
 }
 

@@ -6,8 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use session_store_core::{Pod, PodName, PodStore, StoreError};
-use uuid::Uuid;
+use session_store_core::{Pod, PodFolder, PodName, PodStore, StoreError};
 
 use crate::directory::Directory;
 use crate::error::{Context, corrupt, if_found};
@@ -20,44 +19,15 @@ const METADATA: &str = "metadata.json";
 /// The file that holds the pod's name, in a folder that is named after a hash.
 const NAME: &str = "name";
 
-/// The prefix of the name of a folder that is named after a hash.
-const HASHED: char = '~';
-
-/// The namespace of these hashes (RFC 9562, version 5).
-const NAMESPACE: Uuid = Uuid::from_u128(0x2f1c_93a0_5d7e_4c6b_9e84_6a0d_71b3_c258);
-
-/// Returns whether every file system can hold a folder of this name, and tells it from all other names:
-/// none folds its case, normalizes it, reserves it or finds it too long.
-fn is_plain(name: &str) -> bool {
-    const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
-    let stem = name.split('.').next().unwrap_or(name);
-    let numbered = stem.len() == 4 && (stem.starts_with("com") || stem.starts_with("lpt"));
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    name.bytes().all(plain)
-        && !name.starts_with('.')
-        && !name.ends_with('.')
-        && !numbered
-        && !RESERVED.contains(&stem)
-}
-
 impl Directory {
-    fn hashed_folder(&self, name: &PodName) -> PathBuf {
-        let hash = Uuid::new_v5(&NAMESPACE, name.as_str().as_bytes());
-        self.layout.pods().join(format!("{HASHED}{hash}"))
-    }
-
-    fn plain_folder(&self, name: &PodName) -> PathBuf {
-        self.layout.pods().join(name.as_str())
-    }
-
     /// Returns the folder that holds the pod. Another program may have created it under the pod's plain
     /// name, whatever that name is.
     fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
-        let hashed = self.hashed_folder(name);
+        let hashed = self.layout.pod(name.hashed_folder().as_str());
         if is_file(&hashed.join(METADATA))? {
             return Ok(Some(hashed));
         }
-        let plain = self.plain_folder(name);
+        let plain = self.layout.pod(name.as_str());
         let exists = is_file(&plain.join(METADATA))? && self.is_exact(name, &plain)?;
         Ok(exists.then_some(plain))
     }
@@ -67,8 +37,8 @@ impl Directory {
     fn is_exact(&self, name: &PodName, plain: &PathBuf) -> Result<bool, StoreError> {
         // If the name in upper case does not exist, the file system does not fold case, and the path of a
         // plain name opens no other folder. That saves a listing.
-        let upper = self.layout.pods().join(name.as_str().to_uppercase());
-        Ok(is_plain(name.as_str()) && !upper.exists() || self.pod_folders()?.contains(plain))
+        let upper = self.layout.pod(&name.as_str().to_uppercase());
+        Ok(!name.folder().is_hashed() && !upper.exists() || self.pod_folders()?.contains(plain))
     }
 
     fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
@@ -82,15 +52,21 @@ impl Directory {
         if let Some(folder) = self.pod_folder(name)? {
             return Ok(folder);
         }
-        let plain = self.plain_folder(name);
-        let is_free =
-            is_plain(name.as_str()) && (!plain.exists() || self.is_exact(name, &plain)?);
-        let folder = if is_free { plain } else { self.hashed_folder(name) };
+        let plain = self.layout.pod(name.as_str());
+        let is_taken = plain.exists() && !self.is_exact(name, &plain)?;
+        let folder = if is_taken { name.hashed_folder() } else { name.folder() };
+        let (is_hashed, folder) = (folder.is_hashed(), self.layout.pod(folder.as_str()));
         create_folder(&folder).context("create the folder", &folder)?;
-        if !is_free {
+        if is_hashed {
             self.write_file(name.as_str(), &folder.join(NAME))?;
         }
         Ok(folder)
+    }
+
+    fn write_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
+        let path = self.create_pod_folder(name)?.join(METADATA);
+        self.write_file(&format!("{}\n", pod.as_json()), &path)?;
+        self.sync_pod_folders()
     }
 
     fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {
@@ -110,8 +86,7 @@ fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
         return Ok(None);
     }
     let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    let hash = plain.strip_prefix(HASHED).and_then(|hash| Uuid::try_parse(hash).ok());
-    if hash.is_none() {
+    if !PodFolder::parse(plain).is_some_and(|folder| folder.is_hashed()) {
         return Ok(plain.parse().ok());
     }
     // Without the file the pod is being deleted.
@@ -122,12 +97,23 @@ fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
 
 impl PodStore for FsStore {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        let directory = &self.directory;
-        directory.prepare()?;
+        self.directory.prepare()?;
         let _guard = self.pod_lock.lock_write()?;
-        let path = directory.create_pod_folder(name)?.join(METADATA);
-        directory.write_file(&format!("{}\n", pod.as_json()), &path)?;
-        directory.sync_pod_folders()
+        self.directory.write_pod(name, pod)
+    }
+
+    fn put_pod_if(
+        &self,
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        self.directory.prepare()?;
+        let _guard = self.pod_lock.lock_write()?;
+        if self.read_pod(name)?.as_ref() != expected {
+            return Err(StoreError::PodConflict { name: name.to_string() });
+        }
+        self.directory.write_pod(name, pod)
     }
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
@@ -159,7 +145,7 @@ impl PodStore for FsStore {
         let _guard = self.pod_lock.lock_write()?;
         let Some(folder) = directory.pod_folder(name)? else { return Ok(false) };
         file::delete(&folder.join(METADATA))?;
-        if folder == directory.hashed_folder(name) {
+        if folder == directory.layout.pod(name.hashed_folder().as_str()) {
             let _ = fs::remove_file(folder.join(NAME));
         }
         // Fails if another program has put files in the folder, which then stays.

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{Head, StoreError};
+use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
 use tempfile::NamedTempFile;
 
 use crate::cache::Cache;
@@ -13,7 +13,7 @@ use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_folder};
 use crate::group_commit::Written;
-use crate::layout::{Key, Kind};
+use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
@@ -30,7 +30,7 @@ pub(crate) enum Expected {
 
 impl Expected {
     fn check(self, log: Option<&Log>) -> Result<(), StoreError> {
-        let actual = log.map(Log::head);
+        let actual = log.map(|log| log.known.head());
         match self {
             Self::Head(expected) if expected != actual => {
                 Err(StoreError::Conflict { expected, actual })
@@ -47,13 +47,26 @@ pub(crate) struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    pub(crate) fn new(directory: &'a Directory, key: Key, guard: Guard<'a, Cache>) -> Self {
+    pub(crate) fn new(directory: &'a Directory, key: SegmentKey, guard: Guard<'a, Cache>) -> Self {
         Self { files: Files { directory, key }, guard }
     }
 
     /// Returns the file as it is now, or `None` if it does not exist.
     pub(crate) fn open(&mut self, kind: Kind) -> Result<Option<&mut Log>, StoreError> {
         self.files.open(kind, self.guard.lock.generation(), &mut self.guard.cached)
+    }
+
+    /// Returns the facts about the log, or `None` if it does not exist. A log that is known and has not
+    /// changed is not opened.
+    pub(crate) fn info(&mut self) -> Result<Option<SegmentInfo>, StoreError> {
+        let Self { files, guard } = self;
+        let Some(metadata) = file::metadata(&files.path(Kind::Log))? else { return Ok(None) };
+        let generation = guard.lock.generation();
+        let known = guard.cached.known((files.key, Kind::Log));
+        match known.filter(|known| known.is_current(generation, &metadata)) {
+            Some(known) => Ok(Some(known.info(&metadata))),
+            None => Ok(self.open(Kind::Log)?.map(|log| log.known.info(&metadata))),
+        }
     }
 
     pub(crate) fn into_guard(self) -> Guard<'a, Cache> {
@@ -76,12 +89,12 @@ impl<'a> Segment<'a> {
             return Ok((Head::new(count, epoch.map_or(0, |epoch| epoch.token)), None));
         };
         if entries.len() == 0 {
-            return Ok((log.head(), None));
+            return Ok((log.known.head(), None));
         }
         files.make_ready(&mut guard.lock, log)?;
         log.append(entries)?;
         let written = log.written(&files.directory.syncs);
-        Ok((log.head(), written))
+        Ok((log.known.head(), written))
     }
 
     /// Replaces the log by a file, or creates it (C2).
@@ -91,6 +104,9 @@ impl<'a> Segment<'a> {
         replacements: &LockFile<()>,
     ) -> Result<(), StoreError> {
         let Self { files, guard } = self;
+        // The file was written before the lock was taken. Its time must not be before that of an append
+        // that came first.
+        file::touch(file.as_file()).context("set the time of", file.path())?;
         let path = files.path(Kind::Log);
         if !path.try_exists().context("look for", &path)? {
             return files.create(Kind::Log, file).map(drop);
@@ -115,10 +131,10 @@ impl<'a> Segment<'a> {
         let Self { files, guard } = self;
         let log = files.open(Kind::Log, guard.lock.generation(), &mut guard.cached)?;
         expected.check(log.as_deref())?;
-        let log = log.ok_or(StoreError::NotFound(files.key.1))?;
+        let log = log.ok_or(StoreError::NotFound(files.key.segment_id))?;
         let entries = log.known.index.entries();
         if entries_len > entries {
-            return Err(StoreError::past_the_end(files.key.1, entries_len, entries));
+            return Err(StoreError::past_the_end(files.key.segment_id, entries_len, entries));
         }
         if entries_len < entries {
             files.make_ready(&mut guard.lock, log)?;
@@ -130,7 +146,7 @@ impl<'a> Segment<'a> {
             log.known.generation = guard.lock.generation();
             log.known.epoch = Some(epoch);
         }
-        Ok(log.head())
+        Ok(log.known.head())
     }
 
     /// Deletes log and trace, and returns whether either existed (D1).
@@ -150,7 +166,7 @@ impl<'a> Segment<'a> {
         let _ = directory.delete_quarantined(key);
         let _ = directory.remove_hint(key);
         // Fails if the folder is not empty, or gone. Then it stays as it is.
-        let _ = fs::remove_dir(directory.layout.session(key.0));
+        let _ = fs::remove_dir(directory.layout.session(key.session_id));
         if existed {
             files.sync_folders()?;
         }
@@ -162,7 +178,7 @@ impl<'a> Segment<'a> {
 #[derive(Clone, Copy)]
 struct Files<'a> {
     directory: &'a Directory,
-    key: Key,
+    key: SegmentKey,
 }
 
 impl Files<'_> {
@@ -263,7 +279,7 @@ impl Files<'_> {
                 Some(epoch)
             }
         };
-        let (folder, path) = (directory.layout.session(key.0), self.path(kind));
+        let (folder, path) = (directory.layout.session(key.session_id), self.path(kind));
         if let Err(error) = place(&folder, &path, file) {
             let _ = fs::remove_dir(folder);
             return Err(error);
@@ -283,8 +299,8 @@ impl Files<'_> {
         let had_log = file::delete(&self.path(Kind::Log))?;
         match file::delete(&self.path(Kind::Trace)) {
             Err(error) if had_log => {
-                let operation = format!("delete the trace of segment {}", self.key.1);
-                Err(StoreError::Indeterminate { operation, source: error.into() })
+                let operation = format!("delete the trace of {}", self.key);
+                Err(StoreError::indeterminate(operation, error))
             }
             result => result.map(|had_trace| had_log || had_trace),
         }
@@ -293,7 +309,7 @@ impl Files<'_> {
     /// Makes the names of the segment's files durable.
     fn sync_folders(self) -> Result<(), StoreError> {
         let Directory { layout, syncs, .. } = self.directory;
-        syncs.folder(&layout.session(self.key.0))?;
+        syncs.folder(&layout.session(self.key.session_id))?;
         syncs.folder(layout.root())
     }
 }

@@ -1,24 +1,25 @@
 //! The `Store` trait: which lock each method takes, and what it does under the lock.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
+    SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
 };
 
 use crate::directory::Directory;
-use crate::layout::{Key, Kind};
+use crate::layout::{Kind, stripe_of};
 use crate::listing::{ListedSessions, list_consistent};
 use crate::lock_file::{LockFile, read_consistent};
-use crate::log::Log;
 use crate::read::{Parse, Part};
 use crate::segment::{Expected, Segment};
 use crate::stripe::Stripes;
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
+    .with(Capability::ConditionalPut)
     .with(Capability::ReadTraces)
     .with(Capability::Delete)
     .with(Capability::DurableSync)
@@ -51,19 +52,19 @@ impl FsStore {
     }
 
     /// Locks the segment for a change.
-    fn lock_write(&self, key: Key) -> Result<Segment<'_>, StoreError> {
+    pub(crate) fn lock_write(&self, key: SegmentKey) -> Result<Segment<'_>, StoreError> {
         self.directory.prepare()?;
-        Ok(Segment::new(&self.directory, key, self.stripes.lock_write(key.1)?))
+        Ok(Segment::new(&self.directory, key, self.stripes.lock_write(key.segment_id)?))
     }
 
     /// Locks the segment to read it.
-    fn lock_read(&self, key: Key) -> Result<Segment<'_>, StoreError> {
-        Ok(Segment::new(&self.directory, key, self.stripes.lock_read(key.1)?))
+    fn lock_read(&self, key: SegmentKey) -> Result<Segment<'_>, StoreError> {
+        Ok(Segment::new(&self.directory, key, self.stripes.lock_read(key.segment_id)?))
     }
 
     fn append_entries<'e>(
         &self,
-        key: Key,
+        key: SegmentKey,
         kind: Kind,
         expected: Expected,
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
@@ -75,44 +76,49 @@ impl FsStore {
         Ok(head)
     }
 
-    /// Reads a file without blocking writers, as [`read_consistent`] does. Returns `None` if the file does
-    /// not exist.
-    fn read<P, R>(
-        &self,
-        key: Key,
-        kind: Kind,
-        begin: impl Fn(&Log) -> P,
+    /// Reads a segment without blocking writers, as [`read_consistent`] does.
+    fn read<'s, P, R>(
+        &'s self,
+        key: SegmentKey,
+        begin: impl Fn(&mut Segment<'s>) -> Result<P, StoreError>,
         read: impl Fn(&P) -> Result<R, StoreError>,
-    ) -> Result<Option<R>, StoreError> {
+    ) -> Result<R, StoreError> {
         let begin = || {
             let mut segment = self.lock_read(key)?;
-            let part = segment.open(kind)?.map(|log| begin(log));
+            let part = begin(&mut segment)?;
             Ok((segment.into_guard(), part))
         };
-        read_consistent(begin, |part| part.as_ref().map(&read).transpose())
+        read_consistent(begin, read)
     }
 
     /// Returns the entries from `first` on that fit in `max_bytes`, and the head of the same moment.
+    /// Returns `None` if the file does not exist.
     fn read_entries<T>(
         &self,
-        key: Key,
+        key: SegmentKey,
         kind: Kind,
         first: usize,
         max_bytes: usize,
         parse: Parse<T>,
     ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
-        let begin = |log: &Log| (Part::new(log, first), log.head());
-        self.read(key, kind, begin, |(part, head)| Ok((part.entries(max_bytes, parse)?, *head)))
+        let begin = |segment: &mut Segment<'_>| {
+            let log = segment.open(kind)?;
+            Ok(log.map(|log| (Part::new(log, first), log.known.head())))
+        };
+        self.read(key, begin, |found| {
+            let Some((part, head)) = found else { return Ok(None) };
+            Ok(Some((part.entries(max_bytes, parse)?, *head)))
+        })
     }
-}
 
-/// Returns the error of a deletion of a session that failed after some segments were deleted.
-fn half_deleted(session_id: SessionId, found: bool, error: StoreError) -> StoreError {
-    if !found {
-        return error;
+    /// Returns the segments that the options select, in the order of the listings.
+    pub(crate) fn keys(&self, options: &ListOptions) -> Result<Vec<SegmentKey>, StoreError> {
+        list_consistent(&self.replacements, || self.directory.keys(options))
     }
-    let operation = format!("delete all segments of session {session_id}");
-    StoreError::Indeterminate { operation, source: error.into() }
+
+    fn info(&self, key: SegmentKey) -> Result<Option<SegmentInfo>, StoreError> {
+        self.read(key, Segment::info, |info| Ok(*info))
+    }
 }
 
 impl fmt::Debug for FsStore {
@@ -162,11 +168,11 @@ impl Store for FsStore {
         self.directory.prepare()?;
         // Written before the lock is taken, since it can be long.
         let file = self.directory.entries_file(entries.iter().map(LogEntry::as_json))?;
-        self.lock_write((session_id, segment_id))?.replace(file, &self.replacements)
+        self.lock_write(SegmentKey::new(session_id, segment_id))?.replace(file, &self.replacements)
     }
 
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-        self.directory.has_log((session_id, segment_id))
+        self.directory.has_log(SegmentKey::new(session_id, segment_id))
     }
 
     fn read_entry_count(
@@ -184,7 +190,7 @@ impl Store for FsStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        let key = (session_id, segment_id);
+        let key = SegmentKey::new(session_id, segment_id);
         let entries = std::slice::from_ref(entry).iter().map(TraceEntry::as_json);
         self.append_entries(key, Kind::Trace, Expected::Any, entries).map(drop)
     }
@@ -195,7 +201,7 @@ impl Store for FsStore {
         segment_id: SegmentId,
         entries_len: usize,
     ) -> Result<(), StoreError> {
-        let mut segment = self.lock_write((session_id, segment_id))?;
+        let mut segment = self.lock_write(SegmentKey::new(session_id, segment_id))?;
         segment.truncate(Expected::Any, entries_len).map(drop)
     }
 
@@ -204,6 +210,10 @@ impl Store for FsStore {
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {
+        Some(self)
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
         Some(self)
     }
 
@@ -216,7 +226,7 @@ impl Store for FsStore {
         if entries.is_empty() {
             return Ok(());
         }
-        let key = (session_id, segment_id);
+        let key = SegmentKey::new(session_id, segment_id);
         let entries = entries.iter().map(LogEntry::as_json);
         self.append_entries(key, Kind::Log, Expected::Any, entries).map(drop)
     }
@@ -228,7 +238,8 @@ impl Store for FsStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
-        let (key, parse): (_, Parse<_>) = ((session_id, segment_id), LogEntry::from_block);
+        let key = SegmentKey::new(session_id, segment_id);
+        let parse = LogEntry::from_block;
         let page = self.read_entries(key, Kind::Log, start, max_bytes, parse)?;
         page.map(|(entries, head)| Page::new(entries, head)).ok_or(StoreError::NotFound(segment_id))
     }
@@ -238,7 +249,33 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        self.read((session_id, segment_id), Kind::Log, Log::head, |head| Ok(*head))
+        let head =
+            |segment: &mut Segment<'_>| Ok(segment.open(Kind::Log)?.map(|log| log.known.head()));
+        self.read(SegmentKey::new(session_id, segment_id), head, |head| Ok(*head))
+    }
+
+    fn segment_info(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+    ) -> Result<Option<SegmentInfo>, StoreError> {
+        self.info(SegmentKey::new(session_id, segment_id))
+    }
+
+    fn list_infos(
+        &self,
+        options: &ListOptions,
+    ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
+        let mut keys = self.keys(options)?;
+        // In this order each lock file is opened only once: only some of the stripes stay open.
+        keys.sort_by_key(|key| stripe_of(key.segment_id));
+        let mut infos = Vec::with_capacity(keys.len());
+        for key in keys {
+            // A segment that was deleted after it was listed is left out.
+            infos.extend(self.info(key)?.map(|info| (key, info)));
+        }
+        infos.sort_unstable_by_key(|&(key, _)| Reverse(key));
+        Ok(infos)
     }
 
     fn append_if(
@@ -248,7 +285,7 @@ impl Store for FsStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let key = (session_id, segment_id);
+        let key = SegmentKey::new(session_id, segment_id);
         let entries = entries.iter().map(LogEntry::as_json);
         self.append_entries(key, Kind::Log, Expected::Head(expected), entries)
     }
@@ -260,7 +297,7 @@ impl Store for FsStore {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        let mut segment = self.lock_write((session_id, segment_id))?;
+        let mut segment = self.lock_write(SegmentKey::new(session_id, segment_id))?;
         segment.truncate(Expected::Head(Some(expected)), entries_len)
     }
 
@@ -271,7 +308,8 @@ impl Store for FsStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
-        let (key, parse) = ((session_id, segment_id), TraceEntry::from_block);
+        let key = SegmentKey::new(session_id, segment_id);
+        let parse = TraceEntry::from_block;
         let page = self.read_entries(key, Kind::Trace, start, max_bytes, parse)?;
         Ok(page.map(|(entries, _)| TracePage::new(entries)).unwrap_or_default())
     }
@@ -281,16 +319,18 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        self.lock_write((session_id, segment_id))?.delete(&self.deletions)
+        self.lock_write(SegmentKey::new(session_id, segment_id))?.delete(&self.deletions)
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        let mut found = false;
         let files = list_consistent(&self.replacements, || self.directory.files(session_id))?;
         let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();
+        let mut found = false;
         for segment_id in segments {
-            let deleted = self.delete_segment(session_id, segment_id);
-            found |= deleted.map_err(|error| half_deleted(session_id, found, error))?;
+            found |= self.delete_segment(session_id, segment_id).map_err(|error| {
+                let operation = || format!("delete all segments of session {session_id}");
+                if found { StoreError::indeterminate(operation(), error) } else { error }
+            })?;
         }
         Ok(found)
     }

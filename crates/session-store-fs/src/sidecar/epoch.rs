@@ -7,13 +7,12 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-use session_store_core::StoreError;
+use session_store_core::{SegmentKey, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::error::{Context, if_found};
 use crate::file;
-use crate::layout::Key;
 
 /// The number of hexadecimal digits of a stored token.
 const DIGITS: usize = 32;
@@ -29,7 +28,7 @@ pub(crate) struct Epoch {
 impl Epoch {
     /// Derives the epoch of a log that has no stored one: another program wrote the log, or the sidecar
     /// folder was lost. The file's identity and time tell logs apart until the next change stores a token.
-    fn derived(log: &Metadata) -> Self {
+    pub(crate) fn derived(log: &Metadata) -> Self {
         let seen = format!("{}:{}:{}.{}", log.dev(), log.ino(), log.mtime(), log.mtime_nsec());
         let token = Uuid::new_v5(&Uuid::NAMESPACE_OID, seen.as_bytes()).as_u128();
         Self { token, is_stored: false }
@@ -38,7 +37,7 @@ impl Epoch {
 
 impl Directory {
     /// Returns the epoch of a segment whose log is open.
-    pub(crate) fn read_epoch(&self, key: Key, log: &File) -> Result<Epoch, StoreError> {
+    pub(crate) fn read_epoch(&self, key: SegmentKey, log: &File) -> Result<Epoch, StoreError> {
         if let Some(token) = self.stored_token(key)? {
             return Ok(Epoch { token, is_stored: true });
         }
@@ -49,7 +48,7 @@ impl Directory {
     }
 
     /// Returns the stored token, if it is whole.
-    pub(crate) fn stored_token(&self, key: Key) -> Result<Option<u128>, StoreError> {
+    pub(crate) fn stored_token(&self, key: SegmentKey) -> Result<Option<u128>, StoreError> {
         let path = self.layout.epoch(key);
         let bytes = if_found(fs::read(&path)).context("read", &path)?.unwrap_or_default();
         let digits = bytes.get(..DIGITS).and_then(|digits| str::from_utf8(digits).ok());
@@ -57,7 +56,7 @@ impl Directory {
     }
 
     /// Stores an epoch that the segment never had.
-    pub(crate) fn store_new_epoch(&self, key: Key) -> Result<Epoch, StoreError> {
+    pub(crate) fn store_new_epoch(&self, key: SegmentKey) -> Result<Epoch, StoreError> {
         self.store_epoch(key, Uuid::new_v4().as_u128())
     }
 
@@ -65,7 +64,7 @@ impl Directory {
     ///
     /// All epochs have the same length, and each is written over the one before. A full disk therefore
     /// cannot leave a part of one.
-    pub(crate) fn store_epoch(&self, key: Key, token: u128) -> Result<Epoch, StoreError> {
+    pub(crate) fn store_epoch(&self, key: SegmentKey, token: u128) -> Result<Epoch, StoreError> {
         let path = self.layout.epoch(key);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
@@ -85,7 +84,7 @@ impl Directory {
     }
 
     /// Deletes the stored epoch.
-    pub(crate) fn delete_epoch(&self, key: Key) -> Result<(), StoreError> {
+    pub(crate) fn delete_epoch(&self, key: SegmentKey) -> Result<(), StoreError> {
         if file::delete(&self.layout.epoch(key))? {
             // A power cut must not bring it back, since it could be the epoch of an earlier log.
             self.syncs.folder(&self.layout.epochs())?;

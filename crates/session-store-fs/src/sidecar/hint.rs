@@ -7,13 +7,13 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 
-use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_core::{SegmentId, SegmentKey, SessionId, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::error::{Context, if_found};
 use crate::file;
-use crate::layout::{Key, session_of};
+use crate::layout::session_of;
 
 /// The prefix of every target. No session folder has it, so that a link never leads to one.
 const PREFIX: &str = "session:";
@@ -45,19 +45,29 @@ impl Directory {
     /// Returns a session that holds the segment, and the same one as long as it does (L5).
     pub(crate) fn lookup(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
         match self.read_hint(segment_id)? {
-            Some(hint) if self.has_log((hint.session_id, segment_id))? => Ok(Some(hint.session_id)),
+            Some(hint) if self.is_valid(&hint, segment_id)? => Ok(Some(hint.session_id)),
             _ => self.search(segment_id),
         }
+    }
+
+    /// Returns whether lookups of the segment find a valid hint.
+    pub(crate) fn has_hint(&self, segment_id: SegmentId) -> Result<bool, StoreError> {
+        self.read_hint(segment_id)?.map_or(Ok(false), |hint| self.is_valid(&hint, segment_id))
+    }
+
+    fn is_valid(&self, hint: &Hint, segment_id: SegmentId) -> Result<bool, StoreError> {
+        self.has_log(SegmentKey::new(hint.session_id, segment_id))
     }
 
     /// Stores a hint for a session that is about to hold the segment. The segment's stripe is locked.
     ///
     /// If another session holds the segment already, the hint keeps naming that session, and is marked as
     /// shared: when that session gives up the segment, the others must be searched.
-    pub(crate) fn store_hint(&self, (session_id, segment_id): Key) -> Result<(), StoreError> {
+    pub(crate) fn store_hint(&self, key: SegmentKey) -> Result<(), StoreError> {
+        let SegmentKey { session_id, segment_id } = key;
         let found = self.read_hint(segment_id)?;
         let holder = match &found {
-            Some(hint) if self.has_log((hint.session_id, segment_id))? => Some(hint.session_id),
+            Some(hint) if self.is_valid(hint, segment_id)? => Some(hint.session_id),
             // A crash during an earlier creation or deletion left this hint.
             Some(hint) if hint.session_id == session_id && !hint.is_shared => None,
             None if !self.is_adopted()? => None,
@@ -67,8 +77,22 @@ impl Directory {
         if found.as_ref() == Some(&hint) { Ok(()) } else { self.write_hint(segment_id, &hint) }
     }
 
+    /// Stores a hint for a session that holds the segment, unless a valid one exists. Returns whether it
+    /// was stored. The segment's stripe is locked.
+    pub(crate) fn restore_hint(&self, key: SegmentKey) -> Result<bool, StoreError> {
+        let SegmentKey { session_id, segment_id } = key;
+        let is_missing = self.has_log(key)? && !self.has_hint(segment_id)?;
+        if is_missing {
+            // Other sessions may hold the segment, too. If none does, the mark only costs a search when
+            // this session gives up the segment.
+            self.write_hint(segment_id, &Hint { session_id, is_shared: true })?;
+        }
+        Ok(is_missing)
+    }
+
     /// Updates the hint for a session that no longer holds the segment. The segment's stripe is locked.
-    pub(crate) fn remove_hint(&self, (session_id, segment_id): Key) -> Result<(), StoreError> {
+    pub(crate) fn remove_hint(&self, key: SegmentKey) -> Result<(), StoreError> {
+        let SegmentKey { session_id, segment_id } = key;
         let Some(hint) = self.read_hint(segment_id)? else { return Ok(()) };
         if hint.session_id != session_id {
             return Ok(());
@@ -104,7 +128,7 @@ impl Directory {
         let mut sessions = self.session_folders()?;
         sessions.sort_unstable();
         for session_id in sessions {
-            if self.has_log((session_id, segment_id))? {
+            if self.has_log(SegmentKey::new(session_id, segment_id))? {
                 return Ok(Some(session_id));
             }
         }

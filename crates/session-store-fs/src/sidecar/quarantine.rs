@@ -2,20 +2,20 @@
 
 use std::io::Write;
 
-use session_store_core::StoreError;
+use session_store_core::{SegmentKey, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_folder};
-use crate::layout::{Key, Layout};
+use crate::layout::Layout;
 
 impl Directory {
     /// Copies a torn tail into a file beside the log.
     ///
     /// The name is a hash of the bytes. If a later step fails and the repair runs again, it writes the
     /// same file again and not another copy.
-    pub(crate) fn quarantine(&self, key: Key, tail: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn quarantine(&self, key: SegmentKey, tail: &[u8]) -> Result<(), StoreError> {
         let folder = self.layout.torn();
         create_folder(&folder).context("create the folder", &folder)?;
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, tail);
@@ -24,7 +24,7 @@ impl Directory {
     }
 
     /// Deletes the quarantined tails of a segment.
-    pub(crate) fn delete_quarantined(&self, key: Key) -> Result<(), StoreError> {
+    pub(crate) fn delete_quarantined(&self, key: SegmentKey) -> Result<(), StoreError> {
         let prefix = Layout::torn_prefix(key);
         let mut tails = Vec::new();
         file::list(&self.layout.torn(), |file| {

@@ -3,10 +3,12 @@
 
 mod crash;
 mod handles;
+mod info;
 mod layout;
 mod limits;
 mod listing;
 mod lookup;
+mod maintenance;
 mod pages;
 mod pods;
 mod power;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use session_store_core::{Pod, PodName, PodStore, SessionId, StoreError};
+use session_store_core::{Pod, PodName, PodStore, PodStoreExt, SessionId, StoreError};
 
 use crate::Fixture;
 
@@ -117,4 +117,54 @@ fn a_pod_that_cannot_be_looked_at_is_not_said_to_be_missing() {
     assert!(matches!(store.read_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
     assert!(matches!(store.delete_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
     assert!(matches!(store.list_pods().unwrap_err(), StoreError::Io(_)));
+}
+
+#[test]
+fn a_conditional_put_compares_with_what_another_program_wrote() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let (name, session) = (name("My Agent"), SessionId::new());
+    let folder = fixture.path("pods/My Agent");
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!("{{\n  \"active\": {{ \"session_id\": \"{session}\" }}\n}}\n");
+    fs::write(folder.join("metadata.json"), &text).unwrap();
+
+    let (stored, next) = (store.read_pod(&name).unwrap().unwrap(), Pod::new(session, None));
+    for expected in [None, Some(&next)] {
+        let error = store.put_pod_if(&name, expected, &next).unwrap_err();
+        assert!(matches!(error, StoreError::PodConflict { .. }), "{error:?}");
+    }
+    assert_eq!(fs::read_to_string(folder.join("metadata.json")).unwrap(), text);
+    store.put_pod_if(&name, Some(&stored), &next).unwrap();
+    assert_eq!(store.read_pod(&name).unwrap(), Some(next));
+}
+
+#[test]
+fn concurrent_updates_of_one_pod_are_all_kept() {
+    const WRITERS: usize = 4;
+    const EACH: usize = 25;
+    let fixture = Fixture::new();
+    let name = name("counter");
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (store, name) = (fixture.open(), &name);
+            scope.spawn(move || {
+                for _ in 0..EACH {
+                    let add_one = |pod: Option<&Pod>| -> Result<Pod, StoreError> {
+                        let mut counts: serde_json::Map<String, serde_json::Value> =
+                            pod.map_or(Ok(serde_json::Map::new()), Pod::decode)?;
+                        let key = writer.to_string();
+                        let count = counts.get(&key).and_then(serde_json::Value::as_u64);
+                        counts.insert(key, (count.unwrap_or(0) + 1).into());
+                        Pod::encode(&counts)
+                    };
+                    store.update_pod(name, add_one).unwrap();
+                }
+            });
+        }
+    });
+    let pod = fixture.open().read_pod(&name).unwrap().unwrap();
+    let counts: std::collections::BTreeMap<String, usize> = pod.decode().unwrap();
+    assert_eq!(counts.len(), WRITERS);
+    assert!(counts.values().all(|&count| count == EACH), "{counts:?}");
 }

@@ -1,0 +1,133 @@
+//! Checks and repairs of the directory (M1, M2).
+
+use std::fs;
+
+use session_store_core::{
+    Finding, Pod, PodStore, SegmentId, SessionId, Severity, Store, TraceEntry,
+};
+use session_store_fs::FsStore;
+use uuid::Uuid;
+
+use crate::{Fixture, entry, numbered};
+
+fn check(store: &FsStore) -> Vec<Finding> {
+    let mut found = Vec::new();
+    store.maintenance().unwrap().check(&mut |finding| found.push(finding)).unwrap();
+    found
+}
+
+fn repair(store: &FsStore) -> Vec<Finding> {
+    let mut found = Vec::new();
+    store.maintenance().unwrap().repair(&mut |finding| found.push(finding)).unwrap();
+    found
+}
+
+#[test]
+fn a_sound_store_has_no_findings() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    assert_eq!(check(&store), []);
+    fixture.append(&store, "{}");
+    store.append_trace(fixture.session, fixture.segment, &trace()).unwrap();
+    store.put_pod(&"Ünïcode".parse().unwrap(), &Pod::new(fixture.session, None)).unwrap();
+    store.truncate(fixture.session, fixture.segment, 0).unwrap();
+    assert_eq!(check(&store), []);
+    assert_eq!(repair(&store), []);
+}
+
+fn trace() -> TraceEntry {
+    TraceEntry::from_json("{}").unwrap()
+}
+
+#[test]
+fn stray_files_are_noted_and_kept() {
+    let fixture = Fixture::holding("{}\n");
+    let store = fixture.open();
+    fixture.append(&store, "{}");
+    repair(&store);
+    let session = fixture.session;
+    let stray = ["README".to_owned(), format!("{session}/notes.txt"), format!("{session}/x.jsonl")];
+    for path in &stray {
+        fs::write(fixture.path(path), "foreign").unwrap();
+    }
+    let folder = format!("{session}/{}.jsonl", SegmentId::new());
+    fs::create_dir(fixture.path(&folder)).unwrap();
+
+    let mut places: Vec<_> = check(&store).into_iter().map(|finding| finding.place).collect();
+    places.sort();
+    let root = fixture.folder.path().canonicalize().unwrap();
+    let mut expected: Vec<_> = stray.iter().chain([&folder]).collect();
+    expected.sort();
+    let expected: Vec<_> =
+        expected.iter().map(|path| root.join(path).display().to_string()).collect();
+    assert_eq!(places, expected);
+    assert_eq!(repair(&store), []);
+    assert!(stray.iter().all(|path| fixture.path(path).exists()));
+}
+
+#[test]
+fn a_quarantined_tail_is_noted_and_kept() {
+    let fixture = Fixture::holding("{}\n{\"torn");
+    let store = fixture.open();
+    fixture.append(&store, "{}");
+    repair(&store);
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].severity, Severity::Note);
+    assert!(found[0].place.contains(&fixture.segment.to_string()), "{found:?}");
+    assert!(found[0].remedy.is_some());
+    assert_eq!(fs::read_to_string(&found[0].place).unwrap(), "{\"torn");
+    assert_eq!(repair(&store), []);
+    assert_eq!(check(&store), found);
+}
+
+#[test]
+fn repair_writes_missing_lookup_hints_and_keeps_the_results_of_lookups() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let sessions: [SessionId; 3] =
+        std::array::from_fn(|n| SessionId::from(Uuid::from_u128(n as u128 + 1)));
+    let segments: Vec<_> = std::iter::repeat_with(SegmentId::new).take(20).collect();
+    for session in sessions {
+        for &segment in &segments {
+            store.append(session, segment, &entry("{}")).unwrap();
+        }
+    }
+    let hints = fixture.path(".session-store/hints");
+    fs::remove_dir_all(&hints).unwrap();
+    fs::create_dir(&hints).unwrap();
+    let lookups = |store: &FsStore| -> Vec<_> {
+        segments.iter().map(|&id| store.lookup_session_of(id).unwrap()).collect()
+    };
+    let before = lookups(&store);
+
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].cause.contains("20"), "{found:?}");
+    let repaired = repair(&store);
+    assert_eq!(repaired.len(), 1, "{repaired:?}");
+    assert!(repaired[0].cause.contains("20"), "{repaired:?}");
+    assert_eq!(check(&store), []);
+    assert_eq!(repair(&store), []);
+
+    assert_eq!(lookups(&store), before);
+    assert_eq!(fs::read_dir(&hints).unwrap().count(), 20);
+    store.delete_session(sessions[0]).unwrap();
+    assert!(lookups(&store).iter().all(|&found| found == Some(sessions[1])));
+}
+
+#[test]
+fn checking_another_programs_directory_writes_nothing() {
+    let fixture = Fixture::holding("{}\n");
+    let store = fixture.open();
+    assert_eq!(check(&store).len(), 1);
+    assert!(!fixture.path(".session-store").exists());
+    repair(&store);
+    assert_eq!(check(&store), []);
+    assert_eq!(store.read_all(fixture.session, fixture.segment).unwrap(), [entry("{}")]);
+    fixture.append(&store, "{\"n\":1}");
+    assert_eq!(
+        store.read_page(fixture.session, fixture.segment, 1, 9).unwrap().entries,
+        numbered([1])
+    );
+}
