@@ -1,12 +1,12 @@
-//! `cargo xtask bench`: how fast each backend is, by that of its medium.
+//! `cargo xtask bench`: the speed of each backend compared with the speed of its medium.
 
 use xshell::{Shell, cmd};
 
-use crate::{Done, servers};
+use crate::{Done, requirements};
 
-/// What is given goes to the program, which knows `--help`.
+/// Runs the benchmarks. All arguments are those of the benchmark program, including `--help`.
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
-    servers::ensure(shell)?;
+    requirements::ensure(shell)?;
     cmd!(shell, "cargo run --quiet --release --package session-store-bench -- {arguments...}")
         .run()?;
     Ok(())

@@ -1,10 +1,10 @@
-//! `cargo xtask lint`: what can be said about the code without running it.
+//! `cargo xtask lint`: the checks of the code that do not run it.
 
 use xshell::{Shell, cmd};
 
 use crate::{Done, tidy};
 
-/// The facade's features, each of which must do alone.
+/// The features of the facade. Each one must compile alone.
 const FEATURES: [&str; 6] = ["", "fs", "memory", "redis", "redis-tls", "sqlite"];
 
 pub(crate) fn run(shell: &Shell) -> Done {

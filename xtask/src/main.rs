@@ -1,51 +1,64 @@
-//! Every chore of this workspace as a command: `cargo xtask COMMAND`.
+//! The chores of this workspace as commands: `cargo xtask COMMAND`.
 
 mod bench;
 mod conformance;
 mod lint;
-mod servers;
+mod requirements;
 mod test;
 mod tidy;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use xshell::Shell;
 
-/// What every chore ends with.
+/// The result of a chore.
 type Done = Result<(), Box<dyn std::error::Error>>;
 
 /// The chores of this workspace.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Chore {
-    /// Run every test, documentation examples included. What is given after -- goes to the tests
+    /// Run every test, including the examples in the documentation
+    ///
+    /// The tests need redis-server 7 or newer, openssl and zstd. Missing ones are installed with apt-get,
+    /// if the user is root or sudo needs no password.
     Test {
-        /// Names of tests, and flags for the test programs
+        /// Only run the tests of real logs, over the JSONL files in this folder
+        #[arg(long, value_name = "DIR", conflicts_with = "arguments")]
+        corpus: Option<PathBuf>,
+        /// Names of tests, and after -- flags of the test programs
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measure each backend against its medium; `cargo xtask bench --help` has the options
+    /// Measure each backend against its medium
+    ///
+    /// `cargo xtask bench --help` lists the options.
     #[command(disable_help_flag = true)]
     Bench {
         /// Names of benchmarks, and options of the program
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Cut the power under stores and see what is left: needs root, loop devices, mkfs.ext4 and python3
+    /// Cut the power below stores and check them afterwards
+    ///
+    /// Needs root, loop devices, mkfs.ext4 and python3.
     Torture,
     /// Check format, clippy, documentation, features and conventions
     Lint,
-    /// Check the conventions of this workspace that no other tool knows
+    /// Check the conventions of this workspace
     Tidy,
-    /// Publish what each check of the conformance kit catches, and what it says of our backends
+    /// Run the conformance kit over all backends and broken stores, and write docs/conformance.md
     Conformance {
-        /// Only run the gallery of broken stores and print which checks catch each
-        #[arg(long)]
+        /// Only run the broken stores, and print the checks that catch each one
+        #[arg(long, conflicts_with = "json")]
         gallery: bool,
+        /// Also write the results to this file, as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
     },
-    /// Everything that a change must pass: lint and test
+    /// Run everything that a change must pass: lint and test
     Ci,
 }
 
@@ -61,13 +74,18 @@ fn main() -> ExitCode {
 
 fn run(chore: Chore) -> Done {
     let shell = Shell::new()?;
+    let current = shell.current_dir();
     shell.change_dir(root());
     match chore {
-        Chore::Test { arguments } => test::run(&shell, &arguments),
+        Chore::Test { corpus: Some(folder), .. } => test::corpus(&shell, &current.join(folder)),
+        Chore::Test { arguments, .. } => test::run(&shell, &arguments),
         Chore::Bench { arguments } => bench::run(&shell, &arguments),
         Chore::Torture => test::torture(&shell),
         Chore::Lint => lint::run(&shell),
-        Chore::Conformance { gallery } => conformance::run(&shell, gallery),
+        Chore::Conformance { gallery: true, .. } => conformance::print_gallery(&shell),
+        Chore::Conformance { json, .. } => {
+            conformance::publish(&shell, json.map(|file| current.join(file)).as_deref())
+        }
         Chore::Tidy => tidy::run(&shell),
         Chore::Ci => {
             lint::run(&shell)?;
@@ -76,7 +94,7 @@ fn run(chore: Chore) -> Done {
     }
 }
 
-/// The workspace's folder.
+/// Returns the folder of the workspace.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's folder")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in a folder of the workspace")
 }

@@ -1,17 +1,42 @@
-//! `cargo xtask test`: every test of the workspace, and the servers that some of them need.
+//! `cargo xtask test`: every test of the workspace, and the programs that some of them need.
+
+use std::path::Path;
 
 use xshell::{Shell, cmd};
 
-use crate::{Done, servers};
+use crate::{Done, requirements};
 
+/// Runs the tests. If the arguments select no tests and file systems can be mounted, also runs the ignored
+/// tests named `mount_…`.
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
-    servers::ensure(shell)?;
+    requirements::ensure(shell)?;
     cmd!(shell, "cargo test --workspace --all-features --no-fail-fast {arguments...}").run()?;
+    if !arguments.is_empty() {
+        return Ok(());
+    }
+    if requirements::can_mount(shell) {
+        return ignored(shell, "mount_");
+    }
+    eprintln!(
+        "the tests named mount_… did not run: they need root and the right to mount file systems"
+    );
     Ok(())
 }
 
-/// The tests that need more than a fresh machine has. They are named `torture_…` and ignored otherwise.
+/// Runs the tests of real logs, which are in the files `*.jsonl` of a folder. These tests are named `corpus_…` and
+/// ignored otherwise.
+pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
+    requirements::ensure(shell)?;
+    let _folder = shell.push_env("SESSION_STORE_CORPUS", folder.canonicalize()?);
+    ignored(shell, "corpus_")
+}
+
+/// Runs the tests that need more than a fresh machine has. These tests are named `torture_…` and ignored otherwise.
 pub(crate) fn torture(shell: &Shell) -> Done {
-    cmd!(shell, "cargo test --workspace --all-features --test it -- --ignored torture").run()?;
+    ignored(shell, "torture")
+}
+
+fn ignored(shell: &Shell, names: &str) -> Done {
+    cmd!(shell, "cargo test --workspace --all-features --test it -- --ignored {names}").run()?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The published page: the matrix in a section for each letter of the contract, then what could not run, and
+//! The page `docs/conformance.md`: a table for each letter of the contract, the checks that cannot run, and
 //! the broken stores.
 
 use std::collections::BTreeMap;
@@ -7,15 +7,18 @@ use std::fmt::Write as _;
 use super::{Gallery, Row};
 
 const HEAD: &str = "\
-# What the conformance kit checks, and what it catches
+# Results of the conformance kit
 
-Made by `cargo xtask conformance`, which ran every check over each of our backends and over the gallery of broken
-stores. [`conformance.json`](conformance.json) has the same for programs.
+`cargo xtask conformance` writes this page. The command runs every check over each backend and over
+deliberately broken stores. With `--json FILE` it also writes the results as JSON.
 
-- A row is a check; the beginning of its name is its clause of the [contract](../crates/session-store-core/src/contract.rs).
-- *catches* is how many deliberately broken stores fail it; below each table they are named, and at the end
-  told. Each of them fails the checks named for it, and no other.
-- A backend has passed, or the check cannot run over it (–), for a reason that is [given below](#what-cannot-run).
+- Each row of a table is a check. Its name begins with its clause of the
+  [contract](../crates/session-store-core/src/contract.rs).
+- The column *catches* is the number of broken stores that fail the check. The
+  [last table](#the-broken-stores) names them: each one fails the checks named there, and no other. 0 means that
+  the types of the core already prevent the fault, so no store can have it.
+- ✓ means that the backend passes. – means that the check cannot run over the backend, for a reason given
+  [below](#checks-that-cannot-run).
 ";
 
 pub(super) fn markdown(rows: &[Row<'_>], gallery: &Gallery, contract: &str) -> String {
@@ -33,7 +36,7 @@ pub(super) fn markdown(rows: &[Row<'_>], gallery: &Gallery, contract: &str) -> S
     page
 }
 
-/// The letter and the title of each part of the contract, from `//! # Entries (E): kit`.
+/// Returns the letter and the title of each part of the contract, from `//! # Entries (E): kit`.
 fn letters(contract: &str) -> impl Iterator<Item = (char, &str)> {
     contract.lines().filter_map(|line| {
         let (title, rest) = line.strip_prefix("//! # ")?.split_once(" (")?;
@@ -75,10 +78,6 @@ fn section(title: &str, rows: &[&Row<'_>]) -> String {
             results.join(" | ")
         );
     }
-    section.push_str("\nBroken stores that they catch:\n\n");
-    for row in rows {
-        let _ = writeln!(section, "- `{}`: {}", row.id, caught(row));
-    }
     section
 }
 
@@ -90,18 +89,10 @@ fn mark(outcome: &str) -> &str {
     }
 }
 
-fn caught(row: &Row<'_>) -> String {
-    if row.catches.is_empty() {
-        return String::from(
-            "none. It is held by the types: no store makes entries or names, the core does",
-        );
-    }
-    row.catches.join(", ")
-}
-
-/// Why checks could not run, and which.
+/// Formats the reasons why checks cannot run, and the checks.
 fn not_run(rows: &[Row<'_>]) -> String {
-    let mut section = String::from("\n## What cannot run\n");
+    let mut section = String::from("\n## Checks that cannot run\n\n");
+    section += "| backend | reason | checks |\n|---|---|---|\n";
     for backend in backends(rows) {
         let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for row in rows {
@@ -109,20 +100,16 @@ fn not_run(rows: &[Row<'_>]) -> String {
                 reasons.entry(reason).or_default().push(format!("`{}`", row.id));
             }
         }
-        if !reasons.is_empty() {
-            let _ = writeln!(section, "\n{backend}:\n");
-        }
         for (reason, checks) in reasons {
-            let _ = writeln!(section, "- {reason}: {}", checks.join(", "));
+            let _ = writeln!(section, "| {backend} | {reason} | {} |", checks.join(" "));
         }
     }
     section
 }
 
 fn stores(gallery: &Gallery) -> String {
-    let mut section = String::from(
-        "\n## The broken stores\n\n| store | what is wrong | caught by |\n|---|---|---|\n",
-    );
+    let mut section =
+        String::from("\n## The broken stores\n\n| store | fault | caught by |\n|---|---|---|\n");
     for (name, exhibit) in gallery {
         let checks: Vec<_> = exhibit.caught_by.iter().map(|id| format!("`{id}`")).collect();
         let checks = if checks.is_empty() { String::from("none") } else { checks.join(" ") };
@@ -141,19 +128,19 @@ mod tests {
         let (gallery, reports) = (tests::some_gallery(), tests::some_reports());
         let rows = rows(&gallery, &reports).unwrap();
         let page = markdown(&rows, &gallery, "//! # Entries (E): kit\n//! # Append (A): kit\n");
-        for told in [
+        for part in [
             "2 checks, 1 broken stores.",
             "| memory | 1 | 1 | 0 |",
             "\n## Append\n\n| check | promise | catches | fs | memory |\n|---|---|---:|:---:|:---:|\n",
             "| `a1_order` | it holds | 1 | ✓ | – |\n",
-            "- `a1_order`: loses\n",
-            "- `a1_types`: none. It is held by the types",
-            "\nmemory:\n\n- the store does not declare epoch: `a1_order`\n",
+            "| `a1_types` | it holds | 0 | ✓ | ✓ |\n",
+            "| memory | the store does not declare epoch | `a1_order` |\n",
             "| loses | A full queue. | `a1_order` |\n",
             "| control | None. | none |\n",
         ] {
-            assert!(page.contains(told), "{told} is not in:\n{page}");
+            assert!(page.contains(part), "{part} is not in:\n{page}");
         }
         assert!(!page.contains("Entries"), "{page}");
+        assert_eq!(page.matches("loses").count(), 1, "each broken store is named once");
     }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask conformance`: which broken stores each check of the kit catches, and what each check says of
-//! our backends, published as `docs/conformance.md` and `docs/conformance.json`.
+//! `cargo xtask conformance`: the broken stores that each check of the kit catches, and the result of each
+//! check over each of our backends.
 
 mod page;
 
@@ -11,65 +11,72 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
-use crate::{Done, servers};
+use crate::{Done, requirements};
 
-type Answer<T> = Result<T, Box<dyn std::error::Error>>;
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Each broken store: what is wrong with it, and the checks that catch it.
+/// The broken stores by name.
 type Gallery = BTreeMap<String, Exhibit>;
 
+/// A broken store, or a sound one as a control.
 struct Exhibit {
     flaw: String,
+    /// The ids of the checks that fail over it.
     caught_by: Vec<String>,
 }
 
-/// Each backend's report, as the kit writes it.
+/// The report of the kit about each backend.
 type Reports = BTreeMap<String, Value>;
 
-/// A check, what it catches and what it says of each backend.
+/// A check and all its results.
 struct Row<'a> {
     id: &'a str,
     clause: &'a str,
     promise: &'a str,
+    /// The broken stores that fail it.
     catches: Vec<&'a str>,
-    /// `passed`, `failed` or `not_run`, and the reason where it is not the first.
+    /// The outcome for each backend: `passed`, `failed` or `not_run`, and a reason for the last two.
     backends: BTreeMap<&'a str, (&'a str, Option<&'a str>)>,
 }
 
-pub(crate) fn run(shell: &Shell, gallery_only: bool) -> Done {
-    let gallery = gallery(shell)?;
-    if gallery_only {
-        print!("{}", kill_table(&gallery));
-        return Ok(());
-    }
-    let reports = reports(shell)?;
-    let rows = rows(&gallery, &reports)?;
-    let contract =
-        fs::read_to_string(shell.current_dir().join("crates/session-store-core/src/contract.rs"))?;
-    let docs = shell.current_dir().join("docs");
-    fs::create_dir_all(&docs)?;
-    fs::write(docs.join("conformance.md"), page::markdown(&rows, &gallery, &contract))?;
-    fs::write(docs.join("conformance.json"), format!("{:#}\n", published(&rows, &gallery)))?;
+/// Runs the broken stores, and prints the checks that catch each one.
+pub(crate) fn print_gallery(shell: &Shell) -> Done {
+    print!("{}", kill_table(&gallery(shell)?));
     Ok(())
 }
 
-/// Runs the gallery, whose tests fail unless the sets are exact, and reads what it found.
-fn gallery(shell: &Shell) -> Answer<Gallery> {
-    let folder = emptied(shell, "gallery")?;
-    let _folder = shell.push_env("SESSION_STORE_KILL_TABLE", &folder);
-    cmd!(shell, "cargo test --package session-store-conformance --test it -- gallery::").run()?;
-    let read = |(store, told): (String, Value)| {
-        let ids = told["caught_by"].as_array().ok_or("an exhibit without its catchers")?;
-        let caught_by = ids.iter().filter_map(Value::as_str).map(String::from).collect();
-        Ok((store, Exhibit { flaw: text(&told, "flaw").to_owned(), caught_by }))
-    };
-    files(&folder)?.into_iter().map(read).collect()
+/// Runs everything and writes `docs/conformance.md`, and the same as JSON to `json_file`.
+pub(crate) fn publish(shell: &Shell, json_file: Option<&Path>) -> Done {
+    let gallery = gallery(shell)?;
+    let reports = reports(shell)?;
+    let rows = rows(&gallery, &reports)?;
+    let root = shell.current_dir();
+    let contract = fs::read_to_string(root.join("crates/session-store-core/src/contract.rs"))?;
+    fs::write(root.join("docs/conformance.md"), page::markdown(&rows, &gallery, &contract))?;
+    if let Some(file) = json_file {
+        fs::write(file, format!("{:#}\n", to_json(&rows, &gallery)))?;
+    }
+    Ok(())
 }
 
-/// Has the matrix of backends write its reports, and reads them.
-fn reports(shell: &Shell) -> Answer<Reports> {
-    servers::ensure(shell)?;
-    let folder = emptied(shell, "reports")?;
+/// Runs the gallery and reads its results. Its tests fail unless each store fails exactly the checks named
+/// for it.
+fn gallery(shell: &Shell) -> Fallible<Gallery> {
+    let folder = empty_folder(shell, "gallery")?;
+    let _folder = shell.push_env("SESSION_STORE_KILL_TABLE", &folder);
+    cmd!(shell, "cargo test --package session-store-conformance --test it -- gallery::").run()?;
+    let read = |(store, exhibit): (String, Value)| {
+        let ids = exhibit["caught_by"].as_array().ok_or("an exhibit without caught_by")?;
+        let caught_by = ids.iter().filter_map(Value::as_str).map(String::from).collect();
+        Ok((store, Exhibit { flaw: text(&exhibit, "flaw").to_owned(), caught_by }))
+    };
+    json_files(&folder)?.into_iter().map(read).collect()
+}
+
+/// Runs the tests that write the reports of all backends, and reads the reports.
+fn reports(shell: &Shell) -> Fallible<Reports> {
+    requirements::ensure(shell)?;
+    let folder = empty_folder(shell, "reports")?;
     let _folder = shell.push_env("SESSION_STORE_CONFORMANCE_REPORTS", &folder);
     for package in ["session-store", "session-store-redis"] {
         cmd!(
@@ -78,11 +85,11 @@ fn reports(shell: &Shell) -> Answer<Reports> {
         )
         .run()?;
     }
-    let reports = files(&folder)?.into_iter();
+    let reports = json_files(&folder)?.into_iter();
     Ok(reports.map(|(module, report)| (backend(&module).to_owned(), report)).collect())
 }
 
-/// The backend that a test module is about.
+/// Returns the name of the backend that a test module is about.
 fn backend(module: &str) -> &str {
     match module.trim_start_matches("it-") {
         "conformance-server" => "redis",
@@ -91,7 +98,7 @@ fn backend(module: &str) -> &str {
     }
 }
 
-fn emptied(shell: &Shell, name: &str) -> Answer<PathBuf> {
+fn empty_folder(shell: &Shell, name: &str) -> Fallible<PathBuf> {
     let folder = shell.current_dir().join("target").join("conformance").join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -100,8 +107,8 @@ fn emptied(shell: &Shell, name: &str) -> Answer<PathBuf> {
     Ok(folder)
 }
 
-/// The name, without `.json`, and what is in each file.
-fn files(folder: &Path) -> Answer<Vec<(String, Value)>> {
+/// Returns the name without `.json` and the content of each file.
+fn json_files(folder: &Path) -> Fallible<Vec<(String, Value)>> {
     let read = |item: std::io::Result<fs::DirEntry>| {
         let path = item?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -114,14 +121,14 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
-fn rows<'a>(gallery: &'a Gallery, reports: &'a Reports) -> Answer<Vec<Row<'a>>> {
+fn rows<'a>(gallery: &'a Gallery, reports: &'a Reports) -> Fallible<Vec<Row<'a>>> {
     let (_, first) = reports.first_key_value().ok_or("no backend has written a report")?;
-    let checks = first["checks"].as_array().ok_or("a report lists no checks")?;
-    let row = |(at, check): (usize, &'a Value)| {
+    let checks = first["checks"].as_array().ok_or("a report without checks")?;
+    let row = |(index, check): (usize, &'a Value)| {
         let id = text(check, "id");
-        let told = |report: &'a Value| {
-            let told = &report["checks"][at];
-            (text(told, "outcome"), told["message"].as_str())
+        let result = |report: &'a Value| {
+            let result = &report["checks"][index];
+            (text(result, "outcome"), result["message"].as_str())
         };
         let caught =
             gallery.iter().filter(|(_, exhibit)| exhibit.caught_by.iter().any(|by| by == id));
@@ -130,13 +137,16 @@ fn rows<'a>(gallery: &'a Gallery, reports: &'a Reports) -> Answer<Vec<Row<'a>>> 
             clause: text(check, "clause"),
             promise: text(check, "promise"),
             catches: caught.map(|(store, _)| store.as_str()).collect(),
-            backends: reports.iter().map(|(name, report)| (name.as_str(), told(report))).collect(),
+            backends: reports
+                .iter()
+                .map(|(name, report)| (name.as_str(), result(report)))
+                .collect(),
         }
     };
     Ok(checks.iter().enumerate().map(row).collect())
 }
 
-/// Every broken store with the checks that catch it, as the gallery demands.
+/// Formats every broken store with the checks that catch it.
 fn kill_table(gallery: &Gallery) -> String {
     let mut table = String::new();
     for (store, Exhibit { flaw, caught_by }) in gallery {
@@ -151,14 +161,14 @@ fn kill_table(gallery: &Gallery) -> String {
     table
 }
 
-fn published(rows: &[Row<'_>], gallery: &Gallery) -> Value {
-    let told = |(outcome, message): &(&str, Option<&str>)| match message {
+fn to_json(rows: &[Row<'_>], gallery: &Gallery) -> Value {
+    let result = |(outcome, message): &(&str, Option<&str>)| match message {
         Some(message) => json!({ "outcome": outcome, "message": message }),
         None => json!({ "outcome": outcome }),
     };
     let check = |row: &Row<'_>| {
         let backends: BTreeMap<_, _> =
-            row.backends.iter().map(|(name, of)| (name, told(of))).collect();
+            row.backends.iter().map(|(name, of)| (name, result(of))).collect();
         json!({
             "id": row.id, "clause": row.clause, "promise": row.promise,
             "catches": row.catches, "backends": backends,
@@ -208,15 +218,15 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_who_is_caught_and_every_backend() {
+    fn a_row_has_the_broken_stores_and_every_backend() {
         let (gallery, reports) = (some_gallery(), some_reports());
         let rows = rows(&gallery, &reports).unwrap();
         assert_eq!(rows[0].catches, ["loses"]);
         assert_eq!(rows[0].backends["fs"], ("passed", None));
         assert_eq!(rows[0].backends["memory"].0, "not_run");
-        let published = published(&rows, &gallery);
-        assert_eq!(published["checks"][0]["backends"]["fs"], json!({ "outcome": "passed" }));
-        assert_eq!(published["broken_stores"]["loses"]["caught_by"], json!(["a1_order"]));
+        let json = to_json(&rows, &gallery);
+        assert_eq!(json["checks"][0]["backends"]["fs"], json!({ "outcome": "passed" }));
+        assert_eq!(json["broken_stores"]["loses"]["caught_by"], json!(["a1_order"]));
     }
 
     #[test]
@@ -226,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kill_table_tells_controls_apart() {
+    fn the_kill_table_counts_controls_apart() {
         let table = kill_table(&some_gallery());
         assert!(table.contains("loses: A full queue.\n    a1_order\n"), "{table}");
         assert!(table.ends_with(

@@ -1,0 +1,158 @@
+//! The programs that the tests and benchmarks start: their versions, and their installation.
+
+use xshell::{Cmd, Shell, cmd};
+
+use crate::Done;
+
+/// A program that the tests need.
+struct Requirement {
+    /// The names of the program. The tests use the first one that is installed.
+    programs: &'static [&'static str],
+    /// The Debian package that contains the program.
+    package: &'static str,
+    /// The use of the program.
+    purpose: &'static str,
+    /// The oldest major version that the tests accept, if it matters.
+    oldest: Option<u32>,
+}
+
+const REQUIREMENTS: [Requirement; 3] = [
+    Requirement {
+        programs: &["redis-server", "valkey-server"],
+        package: "redis-server",
+        purpose: "servers for the tests of the Redis backend",
+        oldest: Some(7),
+    },
+    Requirement {
+        programs: &["openssl"],
+        package: "openssl",
+        purpose: "certificates for the tests of TLS connections",
+        oldest: None,
+    },
+    Requirement {
+        programs: &["zstd"],
+        package: "zstd",
+        purpose: "unpacking backups in the tests of migrate",
+        oldest: None,
+    },
+];
+
+/// Checks that all required programs are installed in a sufficient version. Installs missing ones with
+/// apt-get, if that needs no password, and prints their names before.
+pub(crate) fn ensure(shell: &Shell) -> Done {
+    let missing = find_missing(shell)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = missing.iter().map(|requirement| requirement.package).collect();
+    let list = packages.join(" ");
+    let Some(privilege) = privilege(shell) else {
+        return Err(
+            format!("the tests need {list}: install it, as root: apt-get install {list}").into()
+        );
+    };
+    for Requirement { package, purpose, .. } in &missing {
+        eprintln!("installing {package} with apt-get: {purpose}");
+    }
+    // `privilege` is a variable for `env` if the user is root, else a command that becomes root.
+    cmd!(shell, "env {privilege...} apt-get update").run()?;
+    cmd!(shell, "env {privilege...} apt-get install --yes {packages...}").run()?;
+    // The version of the distribution can be too old.
+    find_missing(shell)?;
+    Ok(())
+}
+
+/// Returns the requirements that are not installed. Fails if one is installed but too old.
+fn find_missing(shell: &Shell) -> Result<Vec<&'static Requirement>, Box<dyn std::error::Error>> {
+    let mut missing = Vec::new();
+    for requirement in &REQUIREMENTS {
+        let Some(program) = requirement.programs.iter().find(|name| is_installed(shell, name))
+        else {
+            missing.push(requirement);
+            continue;
+        };
+        if let Some(oldest) = requirement.oldest {
+            let text = cmd!(shell, "{program} --version").quiet().read()?;
+            check_version(program, &text, oldest)?;
+        }
+    }
+    Ok(missing)
+}
+
+/// Checks the text that a program prints for `--version`.
+fn check_version(program: &str, text: &str, oldest: u32) -> Result<(), String> {
+    match major_version(text) {
+        Some(version) if version >= oldest => Ok(()),
+        Some(version) => Err(format!(
+            "{program} has version {version}, but the tests need version {oldest} or newer: install a newer \
+             one, or put it first in PATH"
+        )),
+        None => Err(format!("cannot find the version of {program} in {text:?}")),
+    }
+}
+
+/// Returns the major version in a text like `Redis server v=7.0.15 sha=00000000:0`.
+fn major_version(text: &str) -> Option<u32> {
+    let (_, version) = text.split_once("v=")?;
+    version.split('.').next()?.parse().ok()
+}
+
+fn is_installed(shell: &Shell, program: &str) -> bool {
+    // Some programs do not have the option --version.
+    succeeds(cmd!(shell, "sh -c 'command -v \"$1\"' sh {program}"))
+}
+
+/// Returns the arguments of `env` that run apt-get as root without a question, or `None` if that is impossible.
+fn privilege(shell: &Shell) -> Option<&'static [&'static str]> {
+    if !is_installed(shell, "apt-get") {
+        return None;
+    }
+    if is_root(shell) {
+        return Some(&["DEBIAN_FRONTEND=noninteractive"]);
+    }
+    succeeds(cmd!(shell, "sudo --non-interactive true")).then_some(&[
+        "sudo",
+        "--non-interactive",
+        "DEBIAN_FRONTEND=noninteractive",
+    ])
+}
+
+/// Whether file systems can be mounted. Root in a container often cannot.
+pub(crate) fn can_mount(shell: &Shell) -> bool {
+    is_root(shell) && succeeds(cmd!(shell, "unshare --mount true"))
+}
+
+fn is_root(shell: &Shell) -> bool {
+    cmd!(shell, "id -u").quiet().read().is_ok_and(|id| id == "0")
+}
+
+fn succeeds(command: Cmd<'_>) -> bool {
+    command.quiet().ignore_stdout().ignore_stderr().run().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_found() {
+        let cases = [
+            ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64", Some(7)),
+            ("Valkey server v=8.1.0 sha=00000000:0", Some(8)),
+            ("Redis server v=10.2.1", Some(10)),
+            ("Redis server version 2.4.10", None),
+            ("", None),
+        ];
+        for (text, version) in cases {
+            assert_eq!(major_version(text), version, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_old_version_is_an_error_that_names_both_versions() {
+        assert_eq!(check_version("redis-server", "Redis server v=7.2.4", 7), Ok(()));
+        let error = check_version("redis-server", "Redis server v=6.0.16", 7).unwrap_err();
+        assert!(error.contains("version 6") && error.contains("version 7"), "{error}");
+        assert!(check_version("redis-server", "a server", 7).is_err());
+    }
+}
