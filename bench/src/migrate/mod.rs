@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_fs::FsStore;
-use session_store_migrate::{MigrateOptions, Opened, Phase, Progress, migrate};
+use session_store_migrate::{Migration, Opened, Phase, Progress};
 use session_store_redis::RedisStore;
 use session_store_sqlite::SqliteStore;
 use test_servers::RedisServer;
@@ -108,12 +108,14 @@ type Times = (Duration, Duration);
 fn copied<B: Store>(source: &dyn Store, destination: impl Fn() -> Opened<B>) -> Answer<Times> {
     let start = Instant::now();
     let mut copied = Duration::ZERO;
-    let options = MigrateOptions::default();
-    let report = migrate(|| Ok(source), destination, &options, &mut |event| {
-        if matches!(event, Progress::Begin { phase: Phase::Compare, .. }) {
-            copied = start.elapsed();
-        }
-    })?;
+    let migration = Migration::new(source, destination()?).reopen(|| Ok(source), &destination);
+    let report = migration
+        .progress(|event| {
+            if matches!(event, Progress::Begin { phase: Phase::Compare, .. }) {
+                copied = start.elapsed();
+            }
+        })
+        .run()?;
     if !report.is_complete() {
         return Err("the migration is not complete".into());
     }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use indicatif::{
     HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
 };
-use session_store_migrate::backup::{BackupProgress, Step};
 use session_store_migrate::{Phase, Progress};
 
 use crate::failure::warn;
@@ -63,40 +62,24 @@ impl Bar {
         self.show();
     }
 
-    /// Shows an event of a migration or a comparison.
-    pub(crate) fn show_migration(&mut self, event: &Progress<'_>) {
+    /// Shows an event of the copy engine.
+    pub(crate) fn show_event(&mut self, event: &Progress<'_>) {
         match event {
-            Progress::Begin { phase, segments } => {
+            Progress::Begin { phase, parts } => {
                 let phase = match phase {
                     Phase::Copy => "copying",
                     Phase::CatchUp => "catching up",
                     Phase::Compare => "comparing",
-                };
-                self.begin(phase, *segments);
-            }
-            Progress::Started { entries } => self.part_started(*entries),
-            Progress::Read { entries, bytes } => self.read(*entries, *bytes),
-            Progress::Copied(_) | Progress::Compared(_) => self.part_done(),
-            _ => {}
-        }
-    }
-
-    /// Shows an event of an export or a restore.
-    pub(crate) fn show_backup(&mut self, event: &BackupProgress) {
-        match event {
-            BackupProgress::Begin { step, parts } => {
-                let phase = match step {
-                    Step::Export => "exporting",
-                    Step::Check => "checking",
-                    Step::Restore => "restoring",
-                    Step::Prove => "comparing",
+                    Phase::Export => "exporting",
+                    Phase::Check => "checking",
+                    Phase::Restore => "restoring",
                     _ => "working",
                 };
                 self.begin(phase, *parts);
             }
-            BackupProgress::Started { entries } => self.part_started(*entries),
-            BackupProgress::Read { entries, bytes } => self.read(*entries, *bytes),
-            BackupProgress::Done => self.part_done(),
+            Progress::Started { entries } => self.part_started(*entries),
+            Progress::Read { entries, bytes } => self.read(*entries, *bytes),
+            Progress::Copied(_) | Progress::Compared(_) | Progress::Done => self.part_done(),
             _ => {}
         }
     }

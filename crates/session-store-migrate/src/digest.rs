@@ -1,23 +1,23 @@
-//! Running hashes: how a log is known by 32 bytes, here and to any other program.
+//! SHA-256 hashes of logs and pods.
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256; its text is 64 hexadecimal digits, as `sha256sum` prints it.
+/// A SHA-256 hash. `Display` shows it as 64 hexadecimal digits, as `sha256sum` does.
 ///
-/// That of a log is of each entry's text followed by a line feed, which is what `session-store show` prints:
-/// `session-store show STORE SEGMENT | sha256sum` gives the same digits.
+/// The hash of a log covers each entry's text followed by a line feed. That is the text that
+/// `session-store show` prints, so `session-store show STORE SEGMENT | sha256sum` prints the same digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The hash of some bytes.
+    /// Returns the hash of `bytes`.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The hash itself.
+    /// Returns the bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -42,20 +42,26 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The hash of a log as far as it was read, and what was hashed.
+/// Hashes lines of text, and counts the lines and their bytes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Running {
+pub(crate) struct LineHasher {
     hash: Sha256,
-    pub(crate) entries: usize,
+    /// The number of line feeds.
+    pub(crate) lines: usize,
+    /// The number of bytes, with the line feeds.
     pub(crate) bytes: u64,
 }
 
-impl Running {
-    pub(crate) fn update(&mut self, text: &str) {
-        self.hash.update(text);
-        self.hash.update("\n");
-        self.entries += 1;
-        self.bytes += text.len() as u64;
+impl LineHasher {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        self.bytes += bytes.len() as u64;
+    }
+
+    pub(crate) fn add_line(&mut self, text: &str) {
+        self.add(text.as_bytes());
+        self.add(b"\n");
     }
 
     pub(crate) fn finish(self) -> Digest {
@@ -69,12 +75,12 @@ mod tests {
 
     #[test]
     fn a_log_is_hashed_as_its_lines() {
-        let mut log = Running::default();
-        log.update(r#"{"a":1}"#);
-        log.update("{}");
-        assert_eq!((log.entries, log.bytes), (2, 9));
+        let mut log = LineHasher::default();
+        log.add_line(r#"{"a":1}"#);
+        log.add_line("{}");
+        assert_eq!((log.lines, log.bytes), (2, 11));
         assert_eq!(log.finish(), Digest::of(b"{\"a\":1}\n{}\n"));
         let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Running::default().finish().to_string(), nothing);
+        assert_eq!(LineHasher::default().finish().to_string(), nothing);
     }
 }

@@ -1,29 +1,22 @@
-//! Why a run could not start or go on at all, and the failure of one store.
+//! Errors that stop a whole run, and the failure of one store.
 
 use std::error::Error;
 
 use session_store_core::{Capability, SessionId};
 
-use crate::Side;
+use crate::side::Side;
 
-/// Why nothing, or nothing more, was copied or compared. What concerns one segment or pod alone is no such
-/// error but stands in the report.
+/// An error that stops a whole run. Errors of one segment or pod are in the report instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// A store could not be opened. Nothing was written.
-    #[error(transparent)]
-    Open(Box<dyn Error + Send + Sync>),
-
-    /// The destination cannot append on condition, so a copy could build on what somebody else writes
-    /// there meanwhile. Nothing was written.
-    #[error(
-        "the destination lacks the capability {}, without which a copy could mix with what others write",
-        Capability::ConditionalAppend
-    )]
+    /// The destination lacks [`Capability::ConditionalAppend`]. Nothing was written.
+    ///
+    /// Without conditional appends, the entries of a concurrent writer could end up in the middle of a copy.
+    #[error("the destination lacks the capability {}", Capability::ConditionalAppend)]
     Unconditional,
 
-    /// A session was asked for by its id, and it is not there. Nothing was written.
+    /// A selected session does not exist. Nothing was written.
     #[error("session {0} does not exist")]
     NoSuchSession(SessionId),
 
@@ -32,26 +25,26 @@ pub enum MigrateError {
     Failed(#[from] Failure),
 }
 
-/// One store failed.
+/// The failure of one store.
 #[derive(Debug, thiserror::Error)]
-#[error("{side}: cannot {attempt}")]
+#[error("{side}: cannot {operation}")]
 #[non_exhaustive]
 pub struct Failure {
-    /// Which one.
+    /// The store that failed.
     pub side: Side,
-    /// What was tried, with the segment or pod: "read segment …".
-    pub attempt: String,
-    /// Why it failed.
+    /// The operation that failed, as an infinitive phrase: "read segment …".
+    pub operation: String,
+    /// The cause.
     pub source: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
-    /// For use with `map_err`: wraps what `side` answered.
+    /// Returns a function for `map_err` that adds the side and the operation to an error.
     pub(crate) fn of<E: Into<Box<dyn Error + Send + Sync>>>(
         side: Side,
-        attempt: impl Into<String>,
+        operation: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
-        let attempt = attempt.into();
-        move |error| Self { side, attempt, source: error.into() }
+        let operation = operation.into();
+        move |error| Self { side, operation, source: error.into() }
     }
 }

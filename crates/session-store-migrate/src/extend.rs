@@ -5,12 +5,13 @@ use std::fmt;
 
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 
+use crate::comparison::Difference;
 use crate::entry::Entry;
-use crate::gate::{Gate, Lane};
+use crate::memory::{MemoryBudget, Share};
 use crate::read::Place;
-use crate::target::{Log, Rights, Target, Trace};
+use crate::side::Side;
+use crate::target::{Log, Target, Trace, WritePolicy};
 use crate::text::Text;
-use crate::{Difference, Side};
 
 /// What an entry takes in memory beside its text, so that many small ones make no large batch.
 const ENTRY_BYTES: usize = 64;
@@ -18,6 +19,7 @@ const ENTRY_BYTES: usize = 64;
 /// How far a log or trace was brought up to its source. It ends with `already + appended - cut` entries,
 /// unless it stopped.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct Extension<E = StoreError> {
     /// The entries that were there already and are equal to the source's first ones.
@@ -50,7 +52,7 @@ pub enum Stop<E = StoreError> {
     /// The destination failed.
     Destination(StoreError),
     /// It was not tried: a store had failed on every segment before it for too long.
-    GivenUp,
+    Aborted,
 }
 
 impl<E> Stop<E> {
@@ -68,7 +70,7 @@ impl<E> fmt::Display for Stop<E> {
             Self::Moved { .. } => f.write_str("conflict: somebody else writes to the destination"),
             Self::Source(_) => f.write_str("the source failed"),
             Self::Destination(_) => f.write_str("the destination failed"),
-            Self::GivenUp => f.write_str("not tried, since all before it failed"),
+            Self::Aborted => f.write_str("not tried, since all before it failed"),
         }
     }
 }
@@ -95,10 +97,10 @@ pub fn extend<E: Error>(
     segment_id: SegmentId,
     source: impl IntoIterator<Item = Result<LogEntry, E>>,
 ) -> Extension<E> {
-    let gate = Gate::new(1);
-    let lane = Lane::new(&gate);
-    let place = Place { store: to, key: (session_id, segment_id), lane: &lane };
-    match Log::look(place, Rights::default()) {
+    let budget = MemoryBudget::new(1);
+    let share = Share::new(&budget);
+    let place = Place { store: to, key: (session_id, segment_id), share: &share };
+    match Log::open(place, WritePolicy::default()) {
         Ok(log) => Extension::of(log, source),
         Err(error) => Extension::stopped(Stop::Destination(error)),
     }
@@ -113,10 +115,10 @@ pub fn extend_trace<E: Error>(
     segment_id: SegmentId,
     source: impl IntoIterator<Item = Result<TraceEntry, E>>,
 ) -> Extension<E> {
-    let gate = Gate::new(1);
-    let lane = Lane::new(&gate);
-    let place = Place { store: to, key: (session_id, segment_id), lane: &lane };
-    Extension::of(Trace { place, dry: false }, source)
+    let budget = MemoryBudget::new(1);
+    let share = Share::new(&budget);
+    let place = Place { store: to, key: (session_id, segment_id), share: &share };
+    Extension::of(Trace { place, dry_run: false }, source)
 }
 
 impl<E> Extension<E> {
@@ -130,23 +132,23 @@ impl<E> Extension<E> {
 
     fn of<T: Target>(mut target: T, source: impl IntoIterator<Item = Result<T::Entry, E>>) -> Self {
         let mut extension = Self::new();
-        let run = extension.advance(&mut target, source.into_iter());
+        let run = extension.compare_and_append(&mut target, source.into_iter());
         extension.stopped = run.err().map(Box::new);
         extension
     }
 
     /// Whether nothing was there and nothing was to be done.
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.already + self.cut + self.appended == 0 && self.stopped.is_none()
     }
 
     /// Brings the whole target up to the source, which is read from its beginning.
-    pub(crate) fn advance<T: Target>(
+    pub(crate) fn compare_and_append<T: Target>(
         &mut self,
         target: &mut T,
         mut source: impl Iterator<Item = Result<T::Entry, E>>,
     ) -> Result<(), Stop<E>> {
-        let is_first = self.is_nothing();
+        let is_first = self.is_empty();
         let mut equal = 0;
         let unequal = pass_equal(target, &mut source, &mut equal);
         if is_first {
@@ -262,7 +264,7 @@ impl<T: Entry> Batch<T> {
         self.entries.push(entry);
     }
 
-    /// A large entry is not kept waiting for others: see [`Gate`].
+    /// A large entry is not kept waiting for others: see [`MemoryBudget`].
     fn is_full(&self) -> bool {
         self.bytes >= self.max_bytes
     }

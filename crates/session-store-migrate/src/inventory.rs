@@ -1,23 +1,25 @@
-//! Which segments there are: the work list of a run.
+//! Lists the segments that a run processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use session_store_core::{SegmentId, SessionId, Store};
 
-use crate::side::Pair;
-use crate::{Failure, MigrateError, Selection, Side};
+use crate::error::{Failure, MigrateError};
+use crate::pair::Pair;
+use crate::select::{LIST_SESSIONS, Selection};
+use crate::side::Side;
 
-/// A segment's full name. Keys order oldest first, sessions before their segments' order.
+/// The name of a segment.
 pub(crate) type Key = (SessionId, SegmentId);
 
-/// Where a segment is.
+/// The stores that have a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presence {
     Both,
     Only(Side),
 }
 
-/// The segments of the source's sessions that are selected by name, of whatever age.
+/// Returns the segments of the source's selected sessions, of any age.
 pub(crate) fn of_source(
     source: &dyn Store,
     selection: &Selection,
@@ -29,7 +31,7 @@ pub(crate) fn of_source(
     Ok(all)
 }
 
-/// The same of both stores together.
+/// Returns the segments of both stores' selected sessions, of any age.
 pub(crate) fn of_both(
     pair: Pair<'_>,
     selection: &Selection,
@@ -51,7 +53,7 @@ fn list(
     selection: &Selection,
     mut found: impl FnMut(Key),
 ) -> Result<(), Failure> {
-    let sessions = store.list_sessions().map_err(Failure::of(side, "list the sessions"))?;
+    let sessions = store.list_sessions().map_err(Failure::of(side, LIST_SESSIONS))?;
     for session_id in sessions.into_iter().filter(|id| selection.has_session(*id)) {
         let segments = store
             .list_segments(session_id)
@@ -61,7 +63,7 @@ fn list(
     Ok(())
 }
 
-/// Fails if a session that was asked for by name is not among the keys.
+/// Returns an error if a session that is selected by its id has no segment among the keys.
 pub(crate) fn require<V>(
     selection: &Selection,
     keys: &BTreeMap<Key, V>,

@@ -1,41 +1,49 @@
-//! Doing one thing to many segments, several at a time.
+//! Runs one task for each of many items, on several threads.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::vec;
 
-use crate::progress::{Progress, Tally, Told};
+use crate::meter::Meter;
+use crate::progress::Progress;
 
-/// How many events of one job may wait to be reported.
+/// The number of events of one job that may wait for the caller's thread.
 const WAITING: usize = 16;
 
-/// Does `work` to each item in their order, `jobs` at a time, and passes on what it reports. `done` gets
-/// each outcome as it comes; it and `report` run on the caller's thread.
-pub(crate) fn side_by_side<I: Send, O: Send>(
+/// A message from a job to the caller's thread.
+enum Event<O> {
+    Progress(Progress<'static>),
+    Done(O),
+}
+
+/// Calls `work` for each item in order, on `jobs` threads.
+///
+/// `report` receives the progress, and `done` each result as soon as it is there. Both run on the caller's
+/// thread.
+pub(crate) fn run_parallel<I: Send, O: Send>(
     jobs: usize,
     items: Vec<I>,
-    work: impl Fn(I, &mut Tally<'_, O>) -> O + Sync,
+    work: impl Fn(I, &mut Meter<'_>) -> O + Sync,
     report: &mut dyn FnMut(Progress<'_>),
     mut done: impl FnMut(O, &mut dyn FnMut(Progress<'_>)),
 ) {
     let jobs = jobs.clamp(1, items.len().max(1));
     let queue = Mutex::new(items.into_iter());
-    let (tell, told) = sync_channel(WAITING * jobs);
+    let (sender, receiver) = sync_channel(WAITING * jobs);
     thread::scope(|scope| {
         for _ in 0..jobs {
-            let (tell, queue, work) = (tell.clone(), &queue, &work);
-            scope.spawn(move || run(queue, work, &tell));
+            let (sender, queue, work) = (sender.clone(), &queue, &work);
+            scope.spawn(move || run(queue, work, &sender));
         }
-        // The channel ends with the last job.
-        drop(tell);
-        // Taken into the scope, so that a panic in a callback ends the jobs, which else would wait for ever.
-        let told = told;
-        for event in told {
+        // Only the jobs hold senders now, so the loop below ends with the last job.
+        drop(sender);
+        // The loop owns the receiver. If a callback panics, the receiver is dropped before the scope waits
+        // for the jobs, so their sends fail. Otherwise they would block on the full channel without an end.
+        for event in receiver {
             match event {
-                Told::Started(entries) => report(Progress::Started { entries }),
-                Told::Read { entries, bytes } => report(Progress::Read { entries, bytes }),
-                Told::Done(outcome) => done(outcome, report),
+                Event::Progress(event) => report(event),
+                Event::Done(outcome) => done(outcome, report),
             }
         }
     });
@@ -43,17 +51,19 @@ pub(crate) fn side_by_side<I: Send, O: Send>(
 
 fn run<I, O>(
     queue: &Mutex<vec::IntoIter<I>>,
-    work: &(impl Fn(I, &mut Tally<'_, O>) -> O + Sync),
-    tell: &SyncSender<Told<O>>,
+    work: &(impl Fn(I, &mut Meter<'_>) -> O + Sync),
+    sender: &SyncSender<Event<O>>,
 ) {
     loop {
-        // Not in the loop's head, where the lock would be held while the item is worked on.
+        // A statement of its own, so that the lock is released before the work begins.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(item) = next else { return };
-        let mut tally = Tally::new(tell);
-        let outcome = work(item, &mut tally);
-        tally.flush();
-        if tell.send(Told::Done(outcome)).is_err() {
+        // A send fails only after the caller's thread has panicked.
+        let mut report = |event| drop(sender.send(Event::Progress(event)));
+        let mut meter = Meter::new(&mut report);
+        let outcome = work(item, &mut meter);
+        meter.flush();
+        if sender.send(Event::Done(outcome)).is_err() {
             return;
         }
     }
@@ -68,15 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_item_is_done_once_and_reported_here() {
+    fn every_item_is_processed_once_and_reported_on_the_callers_thread() {
         let caller = thread::current().id();
         let mut outcomes = Vec::new();
         let mut read = 0;
-        side_by_side(
+        run_parallel(
             3,
             (0..1000).collect(),
-            |item: usize, tally| {
-                tally.count("{}");
+            |item: usize, meter| {
+                meter.count(2);
                 item
             },
             &mut |event| {
@@ -91,28 +101,28 @@ mod tests {
         assert_eq!((outcomes, read), ((0..1000).collect(), 1000));
     }
 
-    /// A barrier for as many as there are jobs opens only if they run at the same time.
+    /// The barrier opens only if all four jobs run at the same time.
     #[test]
-    fn as_many_run_at_once_as_there_are_jobs() {
+    fn all_jobs_run_at_the_same_time() {
         let barrier = Barrier::new(4);
         let mut threads = HashSet::new();
-        let work = |_: usize, _: &mut Tally<'_, _>| {
+        let work = |_: usize, _: &mut Meter<'_>| {
             barrier.wait();
             thread::current().id()
         };
-        side_by_side(4, (0..4).collect(), work, &mut |_| {}, |id, _| {
+        run_parallel(4, (0..4).collect(), work, &mut |_| {}, |id, _| {
             threads.insert(id);
         });
         assert_eq!(threads.len(), 4);
-        side_by_side(9, Vec::new(), |(), _| (), &mut |_| {}, |(), _| {});
+        run_parallel(9, Vec::new(), |(), _| (), &mut |_| {}, |(), _| {});
     }
 
     #[test]
-    fn a_panic_of_the_callback_is_the_callers() {
-        let work = |item: usize, _: &mut Tally<'_, _>| item;
+    fn a_panic_of_a_callback_reaches_the_caller() {
+        let work = |item: usize, _: &mut Meter<'_>| item;
         let result = catch_unwind(AssertUnwindSafe(|| {
             let done = |_, _: &mut dyn FnMut(Progress<'_>)| panic!("the callback");
-            side_by_side(2, (0..10_000).collect(), work, &mut |_| {}, done);
+            run_parallel(2, (0..10_000).collect(), work, &mut |_| {}, done);
         }));
         assert!(result.is_err());
     }

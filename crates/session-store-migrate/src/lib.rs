@@ -1,81 +1,93 @@
-//! The copy engine of session-store: moves sessions between any two stores and proves it.
+//! The copy engine of session-store: moves sessions between any two stores and proves the copy.
 //!
-//! [`migrate()`] copies entries, empty segments, traces and pods, byte for byte and in order, opens both stores
-//! anew and compares them; [`follow()`] goes on copying until it is told to stop; [`verify()`] does the comparing
-//! alone. [`extend()`] is the step beneath: it brings one segment up to a source of entries, wherever they come
-//! from. With the feature `backup`, the module of that name writes a store into one file, and back.
+//! [`Migration`] copies entries, empty segments, traces and pods, byte for byte and in order, and then
+//! compares both stores. It can also follow the changes of a source, or only compare. [`extend()`] is the
+//! step beneath: it appends to one segment the entries that it lacks, from any source of entries. With the
+//! feature `backup`, the module of that name writes a store into one file and restores it.
 //!
-//! The rules, for each segment on its own:
+//! # Rules
+//!
+//! These rules hold for each segment on its own:
 //!
 //! - The source is only read.
-//! - A destination that is equal already is left alone; one that is a prefix of the source gets the rest;
-//!   one that differs is a conflict, reported with the first difference, and nothing of it is overwritten, nor
-//!   the trace of the source's put beside it, unless [`OnConflict`] says so. So a copy that was interrupted is
-//!   resumed by starting it again, and starting it twice changes nothing.
-//! - Every write to a log is conditional on the head that was compared ([H2](session_store_core::contract#h2), [H6](session_store_core::contract#h6)), so nobody else's
-//!   entries are built upon or cut unseen. A destination without [`Capability::ConditionalAppend`] is refused.
-//!   A write whose outcome is unknown is settled by looking again (H5).
-//! - A source that is written to is read until a page says that there is no more; one that is cut or replaced
-//!   meanwhile is followed, as far as what the destination has of it was written by this run. [`Moved`] says
-//!   what happened.
-//! - What fails is reported with its segment and side, and the rest is done. What was copied of a segment
-//!   that failed is a prefix of it. A store that fails on segment after segment is given up after a while.
-//! - What a run wrote is synced, before the proof and again if the proof wrote, where the destination can do
-//!   that; what an earlier run wrote that was killed is not.
-//! - Equal means equal entry by entry. The report has the count, the bytes and the SHA-256 ([`Digest`]) of all
-//!   that was compared.
+//! - A segment that is already equal is not changed. If the destination has a prefix of the source's log, the
+//!   missing entries are appended. So an interrupted copy is resumed by starting it again, and a second copy
+//!   changes nothing.
+//! - If the logs differ, the segment is in conflict. The report has the first difference. The segment is not
+//!   changed and its trace is not copied, unless [`OnConflict`] says otherwise.
+//! - Every write to a log is conditional on the head that was compared
+//!   ([H2](session_store_core::contract#h2)). A copy never appends to the entries of another writer, and never
+//!   truncates them. The destination must have
+//!   [`Capability::ConditionalAppend`]. If the outcome of a write is unknown, the engine reads the log to find
+//!   out ([H5](session_store_core::contract#h5)).
+//! - A source that is written to during the copy is read until a page contains its end. If the source is
+//!   truncated or replaced meanwhile, the destination is changed in the same way, but only in entries that
+//!   this run has written. [`Moved`] counts these changes.
+//! - A failure is reported with the segment and the side, and the other segments are copied. The copied part
+//!   of a segment that failed is a prefix of the source's log. If a store fails on every segment for too long,
+//!   the run aborts.
+//! - The destination is synced after the copy, and again if the proof writes, if it has
+//!   [`Capability::DurableSync`]. Entries that an earlier, interrupted run wrote are not synced.
+//! - Two segments are equal if all entries are equal byte for byte. The report has the number of entries, their
+//!   bytes and the SHA-256 ([`Digest`]) of everything that was compared.
 //!
 //! # Memory
 //!
-//! A run takes less than 64 MiB and four times the largest entry, however long a segment is and however many
-//! are worked on at once: pages and batches are a share of a fixed budget, and an entry larger than a share is
-//! read and held by one job at a time. On top of it comes about half a KiB for the report of each segment, and
-//! what the stores themselves hold. (A store that keeps the provided body of [`read_page`] reads a whole log for
-//! each page.) Before a run has seen the first pages, which tell how large entries are, jobs read one at a time;
-//! so only large entries that come after many small ones, in several segments at once, are in memory together.
+//! A run uses less than 64 MiB and four times the size of the largest entry. The length of the segments and the
+//! number of jobs do not matter: pages and batches share a fixed budget, and only one job at a time holds an
+//! entry that is larger than its share. The report adds about half a KiB for each segment. The stores need
+//! memory of their own; one with the provided body of [`read_page`] reads a whole log for each page.
 //!
-//! # Beyond the contract's reach
+//! Before the first pages show how large entries are, jobs read one at a time. So several large entries are in
+//! memory together only if they follow many small ones, in several segments at once.
 //!
-//! A trace without a segment is listed nowhere and so not found. Traces and pods have no head: two copies into
-//! one destination at the same moment could write them twice, which the proof would find. A trace cannot be cut,
-//! so one that differs stays a conflict whatever the options say.
+//! # Limits
+//!
+//! - A trace without a segment is not listed by any store, so it is not copied.
+//! - Traces have no head. Two copies into one destination at the same time could write a trace twice. The
+//!   proof would find that.
+//! - A trace cannot be truncated, so a trace that differs stays a conflict with every option.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 //! use session_store_memory::MemoryStore;
-//! use session_store_migrate::{MigrateOptions, migrate};
+//! use session_store_migrate::Migration;
 //!
 //! let (source, destination) = (MemoryStore::new(), MemoryStore::new());
 //! source.append(SessionId::new(), SegmentId::new(), &LogEntry::from_json(r#"{"kind":"invoke"}"#)?)?;
 //!
-//! let options = MigrateOptions::default();
-//! let report = migrate(|| Ok(&source), || Ok(&destination), &options, &mut |_| {})?;
+//! let report = Migration::new(&source, &destination).run()?;
 //! assert!(report.is_complete());
 //! assert_eq!(report.entries_copied(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! [`Capability::ConditionalAppend`]: session_store_core::Capability::ConditionalAppend
+//! [`Capability::DurableSync`]: session_store_core::Capability::DurableSync
 //! [`read_page`]: session_store_core::Store::read_page
 
 #[cfg(feature = "backup")]
 pub mod backup;
+mod breaker;
 mod compare;
+mod comparison;
 mod copy;
 mod digest;
 mod entry;
 mod error;
 mod extend;
-mod gate;
 mod inventory;
 mod jobs;
-mod migrate;
+mod memory;
+mod meter;
+mod migration;
 mod options;
-mod patience;
+mod pair;
 mod pods;
 mod progress;
 mod prove;
 mod read;
+mod report;
 mod run;
 mod select;
 mod side;
@@ -83,15 +95,13 @@ mod target;
 mod text;
 mod verify;
 
-pub use compare::{Comparison, Difference};
-pub use copy::{Moved, SegmentCopy};
+pub use comparison::{Comparison, Difference, PodComparison, SegmentComparison, VerifyReport};
 pub use digest::Digest;
 pub use error::{Failure, MigrateError};
 pub use extend::{Extension, Stop, extend, extend_trace};
-pub use migrate::{MigrateReport, Opened, follow, migrate};
-pub use options::{DEFAULT_JOBS, MigrateOptions, OnConflict, VerifyOptions};
-pub use pods::{PodComparison, PodCopy, PodOutcome};
+pub use migration::{Migration, Opened};
+pub use options::{DEFAULT_JOBS, OnConflict, Options};
 pub use progress::{Phase, Progress};
+pub use report::{MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy};
 pub use select::Selection;
 pub use side::{Gap, Side};
-pub use verify::{SegmentComparison, VerifyReport, verify};

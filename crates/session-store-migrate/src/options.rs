@@ -1,72 +1,61 @@
-//! How to copy and how to compare.
+//! The options of a migration.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::Selection;
+use crate::select::Selection;
 
-/// How many segments are worked on at once unless another number is asked for: enough to hide the waiting
-/// for a disk or a server, few enough for a small machine.
+/// The default number of jobs.
+///
+/// Four jobs hide the latency of a disk or a server, and are few enough for a small machine.
 pub const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
-/// How to copy.
+/// The default time after which a run aborts if a store fails on every segment.
+pub(crate) const ABORT_AFTER: Duration = Duration::from_secs(30);
+
+/// The options of a run, as a report shows them. [`Migration`](crate::Migration) has the setters.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct MigrateOptions {
-    /// Which part of the source to copy.
+pub struct Options {
+    /// The part of the source to copy.
     pub selection: Selection,
-    /// How many segments are copied at once, each by a thread of its own. Memory does not grow with it.
-    pub jobs: NonZeroUsize,
-    /// What to do about a segment or pod of the destination that differs.
+    /// The number of segments that are copied at the same time.
+    pub jobs: usize,
+    /// The treatment of segments and pods of the destination that differ from the source.
     pub on_conflict: OnConflict,
-    /// Whether nothing is written: the report says what would be.
+    /// Whether the run writes nothing and only reports what a copy would do.
     pub dry_run: bool,
-    /// How long a store may fail on segment after segment before the others are given up.
-    pub patience: Duration,
+    /// Whether the run follows the changes of the source ([`Migration::follow`](crate::Migration::follow)).
+    pub follow: bool,
+    /// The time after which the run aborts if a store fails on every segment.
+    pub abort_after: Duration,
 }
 
-/// What to do about a segment or pod of the destination that is no earlier state of the source's.
+/// The treatment of a segment or pod of the destination that is not an earlier version of the source's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnConflict {
-    /// It stays as it is, and the copy is not complete.
+    /// The destination is not changed, and the copy is not complete.
     #[default]
     Report,
-    /// It stays as it is, which is no reason for the copy not to be complete.
+    /// The destination is not changed, and the copy may be complete all the same.
     Skip,
-    /// It becomes what the source has: a log is cut where it first differs, if it still is as it was compared,
-    /// and then extended. A trace cannot be cut, so one that differs stays a conflict.
+    /// The destination is replaced with the source.
+    ///
+    /// A log is truncated at the first difference and then extended. The truncation is conditional on the
+    /// head that was compared. A trace cannot be truncated, so a trace that differs stays a conflict.
     Replace,
 }
 
-/// How to compare.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct VerifyOptions {
-    /// Which part of the stores to compare.
-    pub selection: Selection,
-    /// How many segments are compared at once, each by a thread of its own. Memory does not grow with it.
-    pub jobs: NonZeroUsize,
-    /// How long a store may fail on segment after segment before the others are given up.
-    pub patience: Duration,
-}
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-impl Default for MigrateOptions {
+impl Default for Options {
     fn default() -> Self {
         Self {
             selection: Selection::default(),
-            jobs: DEFAULT_JOBS,
+            jobs: DEFAULT_JOBS.get(),
             on_conflict: OnConflict::default(),
             dry_run: false,
-            patience: PATIENCE,
+            follow: false,
+            abort_after: ABORT_AFTER,
         }
-    }
-}
-
-impl Default for VerifyOptions {
-    fn default() -> Self {
-        Self { selection: Selection::default(), jobs: DEFAULT_JOBS, patience: PATIENCE }
     }
 }

@@ -1,140 +1,106 @@
-//! Copying and comparing pods.
+//! Copies and compares pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use session_store_core::{Pod, PodName, PodStore, SessionId};
 
+use crate::comparison::{Comparison, Difference, PodComparison};
+use crate::digest::Digest;
+use crate::error::Failure;
+use crate::options::OnConflict;
+use crate::pair::Pair;
+use crate::report::{PodCopy, PodOutcome};
 use crate::select::points_to;
-use crate::side::Pair;
-use crate::target::Rights;
-use crate::{Comparison, Difference, Digest, Failure, Gap, OnConflict, Side};
+use crate::side::{Gap, Side};
+use crate::target::WritePolicy;
 
-/// What was done about one pod of the source.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct PodCopy {
-    /// The pod.
-    pub name: PodName,
-    /// What became of it.
-    pub outcome: PodOutcome,
-}
-
-/// What became of a pod of the source.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum PodOutcome {
-    /// The destination had none of that name, or an earlier state of it that both sides shared in this run;
-    /// now it has this one.
-    Copied,
-    /// The destination had the same already, byte for byte.
-    Equal,
-    /// The destination had another one of that name, which was replaced as the options say.
-    Replaced(Difference),
-    /// The destination has another one of that name, which stays.
-    Conflict(Difference),
-    /// The source has deleted it since it was copied; the destination keeps it.
-    Deleted,
-    /// One side failed.
-    Failed(Failure),
-}
-
-impl PodCopy {
-    /// Whether the destination has the same pod.
-    #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        !matches!(self.outcome, PodOutcome::Conflict(_) | PodOutcome::Failed(_))
-    }
-
-    /// Whether the destination has another one of that name, and keeps it.
-    #[must_use]
-    pub const fn is_conflict(&self) -> bool {
-        matches!(self.outcome, PodOutcome::Conflict(_))
-    }
-}
-
-/// One pod of either side, compared.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct PodComparison {
-    /// The pod.
-    pub name: PodName,
-    /// A pod counts as one entry.
-    pub outcome: Comparison,
-}
-
-/// The pods of both sides, as far as each keeps any.
+/// The selected pods of both stores.
 pub(crate) struct Pods<'a> {
     pub(crate) pair: Pair<'a>,
-    /// The sessions that they must point to; `None` is any, or none.
+    /// The sessions that a selected pod points to. `None` if every pod is selected.
     pub(crate) of_sessions: Option<BTreeSet<SessionId>>,
 }
 
-/// The pods of the source that a run has seen, and what both sides had of each when it was last done.
+/// The pods of the source that a run has seen.
 #[derive(Default)]
-pub(crate) struct CopiedPods(BTreeMap<PodName, (PodOutcome, Option<Digest>)>);
+pub(crate) struct CopiedPods(BTreeMap<PodName, CopiedPod>);
+
+struct CopiedPod {
+    outcome: PodOutcome,
+    /// The hash of the version that both stores had when the pod was last visited.
+    shared: Option<Digest>,
+}
 
 impl CopiedPods {
     pub(crate) fn into_copies(self) -> Vec<PodCopy> {
-        self.0.into_iter().map(|(name, (outcome, _))| PodCopy { name, outcome }).collect()
+        self.0.into_iter().map(|(name, pod)| PodCopy { name, outcome: pod.outcome }).collect()
     }
 
     fn shared(&self, name: &PodName) -> Option<Digest> {
-        self.0.get(name).and_then(|(_, shared)| *shared)
+        self.0.get(name).and_then(|pod| pod.shared)
     }
 
-    /// What was done before is not forgotten because there is nothing to do now.
+    /// Records the result of a visit.
+    ///
+    /// If a later visit finds nothing to do, the earlier `Copied` or `Replaced` stays: the report is about
+    /// the whole run.
     fn set(&mut self, name: PodName, outcome: PodOutcome, shared: Option<Digest>) {
-        let known = self.0.entry(name).or_insert((PodOutcome::Equal, None));
+        let pod = CopiedPod { outcome: PodOutcome::Equal, shared: None };
+        let known = self.0.entry(name).or_insert(pod);
         if !matches!(
-            (&outcome, &known.0),
+            (&outcome, &known.outcome),
             (PodOutcome::Equal, PodOutcome::Copied | PodOutcome::Replaced(_))
         ) {
-            known.0 = outcome;
+            known.outcome = outcome;
         }
-        known.1 = shared;
+        known.shared = shared;
     }
 
-    fn drop_absent(&mut self, names: &BTreeSet<PodName>) {
-        let absent = self.0.iter_mut().filter(|(name, _)| !names.contains(name));
-        absent.for_each(|(_, known)| known.0 = PodOutcome::Deleted);
+    /// Marks the pods that the source no longer has.
+    fn mark_deleted(&mut self, names: &BTreeSet<PodName>) {
+        let deleted = self.0.iter_mut().filter(|(name, _)| !names.contains(name));
+        deleted.for_each(|(_, pod)| pod.outcome = PodOutcome::Deleted);
     }
 }
 
 impl Pods<'_> {
-    /// Copies the pods of the source, and says whether there were any to copy; a destination that keeps none
-    /// is a gap if there are any at all.
+    /// Copies the pods of the source. Returns whether any pod changed, and a gap if the source has pods and
+    /// the destination does not store any.
     pub(crate) fn copy(
         &self,
-        rights: Rights,
+        policy: WritePolicy,
         copied: &mut CopiedPods,
     ) -> Result<(bool, Option<Gap>), Failure> {
         let names = self.names(Side::Source)?;
         let Some(to) = self.pair.destination.pods() else {
             return Ok((false, (!names.is_empty()).then_some(Gap::Pods(Side::Destination))));
         };
-        copied.drop_absent(&names);
-        let mut moved = false;
+        copied.mark_deleted(&names);
+        let mut changed = false;
         for name in names {
             let shared = copied.shared(&name);
-            match self.copy_one(&name, to, rights, shared) {
+            match self.copy_one(&name, to, policy, shared) {
                 Ok(Some((outcome, shared))) => {
-                    moved |= matches!(outcome, PodOutcome::Copied | PodOutcome::Replaced(_));
+                    changed |= matches!(outcome, PodOutcome::Copied | PodOutcome::Replaced(_));
                     copied.set(name, outcome, shared);
                 }
                 Ok(None) => {}
                 Err(failure) => copied.set(name, PodOutcome::Failed(failure), shared),
             }
         }
-        Ok((moved, None))
+        Ok((changed, None))
     }
 
-    /// `None` for a pod that was deleted since it was listed; else the outcome, and the hash of what both
-    /// sides have now. What both sides had before may be replaced by what the source has now.
+    /// Copies one pod. Returns the result and the hash of the version that both stores have now, or `None` if
+    /// the pod was deleted after it was listed.
+    ///
+    /// `shared` is the hash of the version that both stores had at the last visit. If the destination still
+    /// has that version, it may be replaced: only the source has changed since.
     fn copy_one(
         &self,
         name: &PodName,
         to: &dyn PodStore,
-        rights: Rights,
+        policy: WritePolicy,
         shared: Option<Digest>,
     ) -> Result<Option<(PodOutcome, Option<Digest>)>, Failure> {
         let Some(pod) = self.read(Side::Source, name)? else {
@@ -146,13 +112,13 @@ impl Pods<'_> {
             Some(there) => match Difference::between(1, pod.as_json(), there.as_json()) {
                 None => PodOutcome::Equal,
                 Some(_) if shared == Some(digest(&there)) => PodOutcome::Copied,
-                Some(found) if rights.on_conflict == OnConflict::Replace => {
+                Some(found) if policy.on_conflict == OnConflict::Replace => {
                     PodOutcome::Replaced(found)
                 }
                 Some(found) => return Ok(Some((PodOutcome::Conflict(found), None))),
             },
         };
-        if !rights.dry && !matches!(outcome, PodOutcome::Equal) {
+        if !policy.dry_run && !matches!(outcome, PodOutcome::Equal) {
             let failed = Failure::of(Side::Destination, format!("put pod {name}"));
             to.put_pod(name, &pod).map_err(failed)?;
         }
@@ -172,7 +138,7 @@ impl Pods<'_> {
         Ok((self.compare_all(names), None))
     }
 
-    /// Compares pods of these names, those aside that neither side has any more.
+    /// Compares the pods of these names, except those that neither store has any more.
     pub(crate) fn compare_all(
         &self,
         names: impl IntoIterator<Item = PodName>,
@@ -197,7 +163,9 @@ impl Pods<'_> {
         })
     }
 
-    /// The names of the selected pods of one side. A pod that cannot be read is kept in, to be reported.
+    /// Returns the names of the selected pods of one store.
+    ///
+    /// A pod that cannot be read counts as selected, so that the report shows the error.
     fn names(&self, side: Side) -> Result<BTreeSet<PodName>, Failure> {
         let Some(pods) = self.pair.store(side).pods() else {
             return Ok(BTreeSet::new());

@@ -1,106 +1,57 @@
-//! What a run reports while it goes on.
+//! The progress events of a run.
 
-use std::sync::mpsc::SyncSender;
+use crate::comparison::SegmentComparison;
+use crate::error::Failure;
+use crate::report::SegmentCopy;
 
-use crate::text::Text;
-use crate::{Failure, SegmentComparison, SegmentCopy};
-
-/// An event of a run, for a progress bar or a log. All come on the thread that called.
+/// An event of a run, for a progress bar or a log. The caller's thread receives all events.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {
-    /// A phase begins, with so many segments to do.
+    /// A phase begins.
     Begin {
-        /// What is done with them.
+        /// The phase.
         phase: Phase,
-        /// How many segments there are.
-        segments: usize,
+        /// The number of segments, or of the parts of a backup. 0 if it is not known yet.
+        parts: usize,
     },
-    /// A segment begins.
+    /// A part begins.
     Started {
-        /// How many entries there are to read, as far as is known.
+        /// The number of entries to read, as far as it is known.
         entries: usize,
     },
-    /// So much more of the source was read; a long segment gives one such event a MiB.
+    /// More of the source was read. A long part causes one such event per MiB.
     Read {
-        /// Entries of logs and traces since the last event.
+        /// The entries of logs and traces since the last event.
         entries: usize,
-        /// Their bytes.
+        /// The bytes of these entries.
         bytes: u64,
     },
-    /// A segment was copied, or could not be.
+    /// A segment was copied, or failed.
     Copied(&'a SegmentCopy),
     /// A segment was compared.
     Compared(&'a SegmentComparison),
-    /// A store failed where a whole pass depends on it, and [`follow`](crate::follow()) goes on to the next.
-    Troubled(&'a Failure),
+    /// A part of a backup is done.
+    Done,
+    /// A store failed where a whole pass depends on it.
+    /// [`Migration::follow`](crate::Migration::follow) continues with the next pass.
+    Failed(&'a Failure),
 }
 
-/// The parts of a migration; a verification has only the last.
+/// The phases of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
-    /// Entries go from the source to the destination.
+    /// Copies the source to the destination.
     Copy,
-    /// What has moved at the source since is looked for, and copied.
+    /// Copies the changes that were made to the source since the last pass.
     CatchUp,
-    /// Both are read back.
+    /// Compares two stores, or a store with a backup.
     Compare,
-}
-
-/// What a job tells of its work.
-pub(crate) enum Told<T> {
-    Started(usize),
-    Read { entries: usize, bytes: u64 },
-    Done(T),
-}
-
-/// One job's count of what it has read, which it tells about once a MiB.
-pub(crate) struct Tally<'a, T> {
-    tell: &'a SyncSender<Told<T>>,
-    entries: usize,
-    bytes: u64,
-}
-
-impl<'a, T> Tally<'a, T> {
-    const STEP: u64 = 1024 * 1024;
-
-    pub(crate) fn new(tell: &'a SyncSender<Told<T>>) -> Self {
-        Self { tell, entries: 0, bytes: 0 }
-    }
-
-    pub(crate) fn started(&self, entries: usize) {
-        self.tell(Told::Started(entries));
-    }
-
-    pub(crate) fn count(&mut self, text: &str) {
-        self.entries += 1;
-        self.bytes += text.len() as u64;
-        if self.bytes >= Self::STEP {
-            self.flush();
-        }
-    }
-
-    /// Counts what passes through.
-    pub(crate) fn counted<'c, N: Text, E>(
-        &'c mut self,
-        entries: impl Iterator<Item = Result<N, E>> + 'c,
-    ) -> impl Iterator<Item = Result<N, E>> + 'c {
-        entries.inspect(|entry| {
-            if let Ok(entry) = entry {
-                self.count(entry.text());
-            }
-        })
-    }
-
-    pub(crate) fn flush(&mut self) {
-        if self.entries > 0 {
-            self.tell(Told::Read { entries: self.entries, bytes: self.bytes });
-            (self.entries, self.bytes) = (0, 0);
-        }
-    }
-
-    /// Nobody listens only when the caller's thread is panicking already.
-    fn tell(&self, told: Told<T>) {
-        let _ = self.tell.send(told);
-    }
+    /// Writes a store into a backup.
+    Export,
+    /// Reads a backup and checks that it is not damaged.
+    Check,
+    /// Writes a backup into a store.
+    Restore,
 }

@@ -1,52 +1,53 @@
-//! The proof of a copy: both sides read back and compared, and what has moved since copied on.
+//! The proof of a copy: reads both stores back, compares them, and copies changes that it finds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::copy::{Copier, SegmentCopy};
-use crate::gate::Gate;
-use crate::jobs::side_by_side;
-use crate::patience::Patience;
+use crate::breaker::CircuitBreaker;
+use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
+use crate::copy::Copier;
+use crate::jobs::run_parallel;
+use crate::memory::MemoryBudget;
+use crate::meter::Meter;
+use crate::pair::{Pair, sync};
 use crate::pods::Pods;
-use crate::progress::Tally;
-use crate::side::{Pair, sync};
-use crate::target::Rights;
+use crate::progress::{Phase, Progress};
+use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
+use crate::side::Side;
+use crate::target::WritePolicy;
 use crate::verify::Comparer;
-use crate::{
-    Comparison, MigrateOptions, MigrateReport, Phase, PodCopy, PodOutcome, Progress,
-    SegmentComparison, Side, VerifyReport,
-};
 
-/// How often a segment is copied again whose source was cut or replaced since.
+/// How often a segment is copied again because its source was truncated or replaced after the copy.
 const REPEATS: usize = 3;
 
-/// Compares what was copied, and all that was there already; what else the destination holds is no business of
-/// a copy. What was not copied is told already. What is copied on is synced.
+/// Compares everything that was copied or was equal before, and adds the result to the report.
+///
+/// Other segments of the destination are not compared. If the proof copies something, the destination is
+/// synced again.
 pub(crate) fn prove(
     pair: Pair<'_>,
-    options: &MigrateOptions,
     report: &mut MigrateReport,
     progress: &mut dyn FnMut(Progress<'_>),
 ) {
-    let gate = Gate::new(options.jobs.get());
+    let options = &report.options;
+    let budget = MemoryBudget::new(options.jobs);
     let with_traces = options.selection.traces && report.gaps.iter().all(|gap| !gap.is_traces());
-    let has_written = AtomicBool::new(false);
     let prover = Prover {
-        comparer: Comparer { pair, gate: &gate, with_traces },
+        comparer: Comparer { pair, budget: &budget, with_traces },
         copier: Copier {
             pair,
-            gate: &gate,
-            rights: Rights { on_conflict: options.on_conflict, dry: false },
+            budget: &budget,
+            policy: WritePolicy { on_conflict: options.on_conflict, dry_run: false },
             with_traces,
         },
-        patience: Patience::new(options.patience),
-        has_written: &has_written,
+        breaker: CircuitBreaker::new(options.abort_after),
+        has_written: AtomicBool::new(false),
     };
     let is_copied = |copy: &&mut SegmentCopy| copy.log.stopped.is_none() && !copy.moved.deleted;
     let copies: Vec<_> = report.segments.iter_mut().filter(is_copied).collect();
-    progress(Progress::Begin { phase: Phase::Compare, segments: copies.len() });
+    progress(Progress::Begin { phase: Phase::Compare, parts: copies.len() });
     let mut segments = Vec::with_capacity(copies.len());
-    let work = |copy, tally: &mut Tally<'_, _>| prover.segment(copy, tally);
-    side_by_side(options.jobs.get(), copies, work, progress, |compared, progress| {
+    let work = |copy, meter: &mut Meter<'_>| prover.segment(copy, meter);
+    run_parallel(options.jobs, copies, work, progress, |compared, progress| {
         if let Some(compared) = compared {
             progress(Progress::Compared(&compared));
             segments.push(compared);
@@ -58,67 +59,67 @@ pub(crate) fn prove(
     let names = report.pods.iter().filter(is_copied).map(|pod| pod.name.clone());
     let pods = Pods { pair, of_sessions: None }.compare_all(names);
     report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new() });
-    if has_written.into_inner() && report.unsynced.is_none() {
-        report.unsynced = sync(pair.destination).err();
+    if prover.has_written.into_inner() && report.sync_failure.is_none() {
+        report.sync_failure = sync(pair.destination).err();
     }
 }
 
 struct Prover<'a> {
     comparer: Comparer<'a>,
     copier: Copier<'a>,
-    patience: Patience,
-    has_written: &'a AtomicBool,
+    breaker: CircuitBreaker,
+    has_written: AtomicBool,
 }
 
 impl Prover<'_> {
-    /// `None` where there is nothing to compare any more: the source has deleted the segment, or copying on
-    /// was a conflict or failed, which the copy tells.
-    fn segment<T>(
-        &self,
-        copy: &mut SegmentCopy,
-        tally: &mut Tally<'_, T>,
-    ) -> Option<SegmentComparison> {
-        if self.patience.is_over() {
-            return Some(SegmentComparison::new(copy.key(), Comparison::GivenUp));
+    /// Compares a segment.
+    ///
+    /// Returns `None` if there is nothing left to compare: the source deleted the segment, or copying it
+    /// again was a conflict or failed. The copy's report has the reason.
+    fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
+        if self.breaker.is_open() {
+            return Some(SegmentComparison::new(copy.key(), Comparison::Aborted));
         }
-        let mut compared = self.compare(copy, tally);
+        let mut compared = self.compare(copy, meter);
         for _ in 0..REPEATS {
             if compared.is_equal() || !self.copier.is_behind(copy) {
                 break;
             }
-            self.follow(copy, tally);
+            self.copy_again(copy, meter);
             if copy.log.stopped.is_some() || copy.moved.deleted {
                 return None;
             }
-            compared = self.compare(copy, tally);
+            compared = self.compare(copy, meter);
         }
-        self.patience.note(compared.failures());
+        self.breaker.record(compared.errors());
         Some(compared)
     }
 
-    /// Copies the segment again. That may find nothing to do: the source is as it was before.
-    fn follow<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) {
+    /// Copies the segment again. There may be nothing to copy, if the source was changed back.
+    fn copy_again(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) {
         let cut = copy.log.cut;
-        let followed = self.copier.copy(copy, tally);
-        self.has_written.fetch_or(followed, Ordering::Relaxed);
+        let changed = self.copier.copy(copy, meter);
+        self.has_written.fetch_or(changed, Ordering::Relaxed);
         copy.moved.rewritten += usize::from(copy.log.cut > cut);
     }
 
-    /// A source that has grown since is none the worse for it. A trace that was not copied is told already.
-    fn compare<T>(&self, copy: &mut SegmentCopy, tally: &mut Tally<'_, T>) -> SegmentComparison {
+    /// Compares the entries that were copied. Later entries of the source are counted as `since`.
+    fn compare(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> SegmentComparison {
         let key = copy.key();
-        let (entries, traced) = copy.copied();
-        let log = self.comparer.log(key, entries, tally);
+        let log = self.comparer.log(key, copy.checkpoint.source.entries, meter);
         let since = &mut copy.moved.since;
-        let log = self.comparer.checked_by_counts(key, log, |side, counted, read| match side {
+        let log = self.comparer.check_counts(key, log, |side, counted, read| match side {
             Side::Source => {
                 *since = counted.saturating_sub(read);
                 counted >= read
             }
             Side::Destination => counted == read,
         });
-        let is_traced = copy.is_complete();
-        let trace = is_traced.then(|| self.comparer.trace(key, traced, tally)).flatten();
+        // If the trace was not copied, the copy's report already has the reason.
+        let trace = match copy.is_complete() {
+            true => self.comparer.trace(key, copy.checkpoint.trace.entries, meter),
+            false => None,
+        };
         SegmentComparison { trace, ..SegmentComparison::new(key, log) }
     }
 }

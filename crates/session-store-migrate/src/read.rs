@@ -5,17 +5,17 @@ use std::vec;
 
 use session_store_core::{Head, Store, StoreError};
 
-use crate::Digest;
+use crate::digest::Digest;
 use crate::entry::Entry;
-use crate::gate::{Lane, Pass};
 use crate::inventory::Key;
+use crate::memory::{Permit, Share};
 
 /// A log or trace of one store, read by one job.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) key: Key,
-    pub(crate) lane: &'a Lane<'a>,
+    pub(crate) share: &'a Share<'a>,
 }
 
 /// How far a log was read: enough to read on later, and to notice that it is another by then.
@@ -44,7 +44,7 @@ impl Mark {
 pub(crate) struct Reader<'a, T> {
     place: Place<'a>,
     page: vec::IntoIter<T>,
-    pass: Option<Pass<'a>>,
+    permit: Option<Permit<'a>>,
     /// Where the page in hand ends.
     mark: Mark,
     /// Whether it began at a mark of before, and nothing was read since.
@@ -61,10 +61,10 @@ enum State {
 
 impl<'a, T: Entry> Reader<'a, T> {
     pub(crate) fn new(place: Place<'a>, mark: Mark) -> Self {
-        let max_bytes = place.lane.gate().page_bytes();
+        let max_bytes = place.share.budget().page_bytes();
         let page = Vec::new().into_iter();
         let resumed = mark.last.is_some();
-        Self { place, page, pass: None, mark, resumed, max_bytes, state: State::Reading }
+        Self { place, page, permit: None, mark, resumed, max_bytes, state: State::Reading }
     }
 
     /// How far everything was read, once the iterator has ended without an error.
@@ -74,7 +74,7 @@ impl<'a, T: Entry> Reader<'a, T> {
 
     fn turn(&mut self) {
         // What the last page held was given away and is done with.
-        self.pass = None;
+        self.permit = None;
         match self.read_page() {
             Ok(page) => self.page = page.into_iter(),
             // One bad line fails a whole page: the entries before it are read one by one.
@@ -84,14 +84,14 @@ impl<'a, T: Entry> Reader<'a, T> {
     }
 
     fn read_page(&mut self) -> Result<Vec<T>, StoreError> {
-        let Place { store, key, lane } = self.place;
+        let Place { store, key, share } = self.place;
         let size = |page: &Result<(Vec<T>, _), _>| page.as_ref().map_or(0, |(page, _)| bytes(page));
         let read = || T::read_page(store, key, self.mark.entries, self.max_bytes);
-        let (page, pass) = lane.read(read, size);
+        let (page, permit) = share.read(read, size);
         let (page, head) = page?;
         self.expect_same_log(head, !page.is_empty())?;
         self.resumed = false;
-        self.pass = pass;
+        self.permit = permit;
         self.mark.entries += page.len();
         self.mark.head = head;
         self.mark.last =

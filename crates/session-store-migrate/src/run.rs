@@ -1,140 +1,144 @@
-//! A migration before its proof: passes over all that the source has.
+//! The passes of a migration over its source. The proof is in `prove`.
 
 use std::collections::BTreeMap;
 
-use crate::copy::{Copier, SegmentCopy};
-use crate::gate::Gate;
+use crate::breaker::CircuitBreaker;
+use crate::copy::Copier;
+use crate::error::Failure;
+use crate::extend::Stop;
 use crate::inventory::{self, Key, Presence};
-use crate::jobs::side_by_side;
-use crate::patience::Patience;
+use crate::jobs::run_parallel;
+use crate::memory::MemoryBudget;
+use crate::meter::Meter;
+use crate::options::Options;
+use crate::pair::{Pair, sync};
 use crate::pods::{CopiedPods, Pods};
-use crate::progress::Tally;
-use crate::side::{Pair, sync};
-use crate::target::Rights;
-use crate::{Failure, Gap, MigrateOptions, MigrateReport, Phase, Progress, Stop};
+use crate::progress::{Phase, Progress};
+use crate::report::{MigrateReport, SegmentCopy};
+use crate::side::Gap;
+use crate::target::WritePolicy;
 
 type Report<'r> = &'r mut dyn FnMut(Progress<'_>);
 
+/// The state of a migration between its passes.
 pub(crate) struct Run<'a> {
     pair: Pair<'a>,
-    options: &'a MigrateOptions,
-    gate: Gate,
+    options: &'a Options,
+    budget: MemoryBudget,
     trace_gaps: Vec<Gap>,
     pod_gap: Option<Gap>,
-    /// Ascending by their keys. They stay where they are while jobs work on them: there may be many.
+    /// In ascending order of the keys. The jobs borrow the copies in place, because there may be many.
     copies: Vec<SegmentCopy>,
     pods: CopiedPods,
-    /// What failed in the last pass.
-    troubles: Vec<Failure>,
-    moved: bool,
+    /// The failures of the last pass.
+    failures: Vec<Failure>,
+    /// Whether the last pass changed anything.
+    changed: bool,
 }
 
-/// A segment, and whether anything was done about it in this pass.
-type Visited<'c> = (&'c mut SegmentCopy, bool);
-
 impl<'a> Run<'a> {
-    pub(crate) fn new(pair: Pair<'a>, options: &'a MigrateOptions) -> Self {
+    pub(crate) fn new(pair: Pair<'a>, options: &'a Options) -> Self {
         let traces = options.selection.traces;
         Self {
             pair,
             options,
-            gate: Gate::new(options.jobs.get()),
+            budget: MemoryBudget::new(options.jobs),
             trace_gaps: if traces { pair.trace_gaps() } else { Vec::new() },
             pod_gap: None,
             copies: Vec::new(),
             pods: CopiedPods::default(),
-            troubles: Vec::new(),
-            moved: false,
+            failures: Vec::new(),
+            changed: false,
         }
     }
 
-    /// Whether the last pass found anything to do. After the first one, which had all to do, only another
-    /// look tells whether the source has moved: sessions begin without anything else changing.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.moved
+    /// Returns whether another pass may find more to copy.
+    ///
+    /// Even after a complete first pass, only a second pass shows whether the source has changed: a new
+    /// session changes nothing in the sessions that are already copied.
+    pub(crate) fn may_continue(&self) -> bool {
+        let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);
+        let has_aborted = self.copies.iter().flat_map(SegmentCopy::stops).any(is_aborted);
+        self.changed && !self.options.dry_run && !has_aborted
     }
 
-    /// Whether a store failed for so long that segments were left untried.
-    pub(crate) fn has_given_up(&self) -> bool {
-        let is_given_up = |stop: &Stop| matches!(stop, Stop::GivenUp);
-        self.copies.iter().flat_map(SegmentCopy::stops).any(is_given_up)
-    }
-
-    /// Copies all that was listed, and the pods.
+    /// Copies all segments of `keys`, and the pods.
     pub(crate) fn first_pass(&mut self, keys: BTreeMap<Key, Presence>, progress: Report<'_>) {
         self.visit(keys, Phase::Copy, progress);
     }
 
-    /// Looks at everything again, and copies what has moved and what is new.
+    /// Lists the source again, and copies every change.
     pub(crate) fn pass(&mut self, progress: Report<'_>) {
-        self.moved = false;
+        self.changed = false;
         match inventory::of_source(self.pair.source, &self.options.selection) {
             Ok(keys) => self.visit(keys, Phase::CatchUp, progress),
             Err(failure) => {
-                progress(Progress::Troubled(&failure));
-                self.troubles = vec![failure];
+                progress(Progress::Failed(&failure));
+                self.failures = vec![failure];
             }
         }
     }
 
-    /// After the last pass.
+    /// Syncs the destination and returns the report, without a proof.
     pub(crate) fn into_report(self) -> MigrateReport {
         let synced = if self.options.dry_run { Ok(()) } else { sync(self.pair.destination) };
         MigrateReport {
-            unsynced: synced.err(),
+            options: self.options.clone(),
+            sync_failure: synced.err(),
             segments: self.copies,
             pods: self.pods.into_copies(),
             gaps: self.trace_gaps.into_iter().chain(self.pod_gap).collect(),
-            troubles: self.troubles,
-            on_conflict: self.options.on_conflict,
+            failures: self.failures,
             proof: None,
+            reopened: false,
         }
     }
 
     fn visit(&mut self, mut keys: BTreeMap<Key, Presence>, phase: Phase, progress: Report<'_>) {
-        self.troubles.clear();
+        self.failures.clear();
         self.options.selection.retain_since(&mut keys);
         let of_sessions = self.options.selection.pods_of(&keys);
         self.copy_segments(keys, phase, progress);
         if self.options.selection.pods {
             let pods = Pods { pair: self.pair, of_sessions };
-            match pods.copy(self.rights(), &mut self.pods) {
-                // A pod may point to a session that began after the sessions were listed.
-                Ok((moved, gap)) => {
-                    self.moved |= moved;
+            match pods.copy(self.policy(), &mut self.pods) {
+                // A changed pod causes another pass too: it may point to a session that was created after
+                // the sessions were listed.
+                Ok((changed, gap)) => {
+                    self.changed |= changed;
                     self.pod_gap = gap;
                 }
                 Err(failure) => {
-                    progress(Progress::Troubled(&failure));
-                    self.troubles.push(failure);
+                    progress(Progress::Failed(&failure));
+                    self.failures.push(failure);
                 }
             }
         }
     }
 
     fn copy_segments(&mut self, keys: BTreeMap<Key, Presence>, phase: Phase, progress: Report<'_>) {
-        progress(Progress::Begin { phase, segments: keys.len() });
-        self.take_in(keys);
-        let patience = Patience::new(self.options.patience);
+        progress(Progress::Begin { phase, parts: keys.len() });
+        self.update_copies(keys);
+        let breaker = CircuitBreaker::new(self.options.abort_after);
         let copier = Copier {
             pair: self.pair,
-            gate: &self.gate,
-            rights: self.rights(),
+            budget: &self.budget,
+            policy: self.policy(),
             with_traces: self.options.selection.traces && self.trace_gaps.is_empty(),
         };
-        let there = self.copies.iter_mut().filter(|copy| !copy.moved.deleted).collect();
-        let moved = &mut self.moved;
-        let work = |copy, tally: &mut Tally<'_, _>| visit(&copier, &patience, copy, tally);
-        side_by_side(self.options.jobs.get(), there, work, progress, |(copy, done), progress| {
+        let existing = self.copies.iter_mut().filter(|copy| !copy.moved.deleted).collect();
+        let changed = &mut self.changed;
+        let work = |copy, meter: &mut Meter<'_>| visit(&copier, &breaker, copy, meter);
+        run_parallel(self.options.jobs, existing, work, progress, |(copy, done), progress| {
             if done {
                 progress(Progress::Copied(copy));
             }
-            *moved |= done;
+            *changed |= done;
         });
     }
 
-    /// Makes room for what is new, and marks what is gone.
-    fn take_in(&mut self, mut keys: BTreeMap<Key, Presence>) {
+    /// Adds a copy for each new segment, and marks the copies of deleted ones.
+    fn update_copies(&mut self, mut keys: BTreeMap<Key, Presence>) {
         for copy in &mut self.copies {
             copy.moved.deleted = keys.remove(&copy.key()).is_none();
         }
@@ -143,22 +147,26 @@ impl<'a> Run<'a> {
         self.copies.sort_unstable_by_key(SegmentCopy::key);
     }
 
-    fn rights(&self) -> Rights {
-        Rights { on_conflict: self.options.on_conflict, dry: self.options.dry_run }
+    fn policy(&self) -> WritePolicy {
+        WritePolicy { on_conflict: self.options.on_conflict, dry_run: self.options.dry_run }
     }
 }
 
+/// Visits one segment. Returns it, with whether anything changed.
 fn visit<'c>(
     copier: &Copier<'_>,
-    patience: &Patience,
+    breaker: &CircuitBreaker,
     copy: &'c mut SegmentCopy,
-    tally: &mut Tally<'_, Visited<'c>>,
-) -> Visited<'c> {
-    if patience.is_over() {
-        let given_up = copy.give_up();
-        return (copy, given_up);
+    meter: &mut Meter<'_>,
+) -> (&'c mut SegmentCopy, bool) {
+    if breaker.is_open() {
+        let is_first = !copy.checkpoint.visited;
+        if is_first {
+            copy.log.stopped = Some(Box::new(Stop::Aborted));
+        }
+        return (copy, is_first);
     }
-    let done = copier.visit(copy, tally);
-    patience.note(copy.errors());
-    (copy, done)
+    let changed = copier.visit(copy, meter);
+    breaker.record(copy.errors());
+    (copy, changed)
 }

@@ -1,26 +1,28 @@
-//! Which part of a store is copied or compared.
+//! The part of a store that is copied, compared or exported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use session_store_core::{Pod, SessionId};
+use session_store_core::{Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
-use crate::inventory::Key;
+use crate::error::{Failure, MigrateError};
+use crate::side::Side;
 
-/// Which part of a store to copy or compare; everything, unless something is left out.
+/// The operation in an error of a listing.
+pub(crate) const LIST_SESSIONS: &str = "list the sessions";
+
+/// The part of a store to copy, compare or export. The default is everything.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Selection {
-    /// Only these sessions, and the pods that point to them; `None` is all.
+    /// The selected sessions, with the pods that point to them. `None` selects all.
     pub sessions: Option<BTreeSet<SessionId>>,
-    /// Only sessions with something as new as this, and the pods that point to them: the time in the id of
-    /// the session or of one of its segments is not before it. Only ids that are UUID v7 tell their time; a
-    /// session with any other is always included.
+    /// The time from which on sessions are selected, with the pods that point to them.
     pub since: Option<SystemTime>,
-    /// Whether traces are included.
+    /// Whether traces are selected.
     pub traces: bool,
-    /// Whether pods are included.
+    /// Whether pods are selected.
     pub pods: bool,
 }
 
@@ -31,31 +33,82 @@ impl Default for Selection {
 }
 
 impl Selection {
+    /// Selects only these sessions, and the pods that point to them.
+    #[must_use]
+    pub fn sessions(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
+        self.sessions = Some(sessions.into_iter().collect());
+        self
+    }
+
+    /// Selects only sessions of this time or later, and the pods that point to them.
+    ///
+    /// The time of a session is the latest time in its id and the ids of its segments. Only UUIDs of version 7
+    /// contain a time. A session with any other id is always selected.
+    #[must_use]
+    pub fn since(mut self, since: SystemTime) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// Leaves out the traces.
+    #[must_use]
+    pub fn without_traces(mut self) -> Self {
+        self.traces = false;
+        self
+    }
+
+    /// Leaves out the pods.
+    #[must_use]
+    pub fn without_pods(mut self) -> Self {
+        self.pods = false;
+        self
+    }
+
+    /// Checks that the store can be listed and contains every session that is selected by its id.
+    ///
+    /// A run checks this too. A caller that creates the destination can check the source first.
+    ///
+    /// # Errors
+    /// [`MigrateError::NoSuchSession`], and [`MigrateError::Failed`] if the store cannot be listed.
+    pub fn check_source(&self, source: &dyn Store) -> Result<(), MigrateError> {
+        let sessions = source.list_sessions().map_err(Failure::of(Side::Source, LIST_SESSIONS))?;
+        let missing = self.sessions.iter().flatten().find(|id| !sessions.contains(id));
+        missing.map_or(Ok(()), |missing| Err(MigrateError::NoSuchSession(*missing)))
+    }
+
     pub(crate) fn has_session(&self, session_id: SessionId) -> bool {
         self.sessions.as_ref().is_none_or(|sessions| sessions.contains(&session_id))
     }
 
-    /// Drops the segments of sessions in which everything is too old.
-    pub(crate) fn retain_since<V>(&self, keys: &mut BTreeMap<Key, V>) {
+    /// Removes the segments of sessions that are older than `since`.
+    pub(crate) fn retain_since<V>(&self, keys: &mut BTreeMap<(SessionId, SegmentId), V>) {
         let Some(since) = self.since else { return };
-        let is_new = |key: &&Key| is_since(since, key.0.into()) || is_since(since, key.1.into());
+        let is_new = |key: &&(SessionId, SegmentId)| {
+            is_since(since, key.0.into()) || is_since(since, key.1.into())
+        };
         let new: BTreeSet<_> = keys.keys().filter(is_new).map(|key| key.0).collect();
         keys.retain(|key, _| new.contains(&key.0));
     }
 
-    /// The sessions that pods must point to in order to be included; `None` is any, or none.
-    pub(crate) fn pods_of<V>(&self, keys: &BTreeMap<Key, V>) -> Option<BTreeSet<SessionId>> {
+    /// Returns the sessions that a selected pod must point to. `None` if every pod is selected.
+    pub(crate) fn pods_of<V>(
+        &self,
+        keys: &BTreeMap<(SessionId, SegmentId), V>,
+    ) -> Option<BTreeSet<SessionId>> {
         let is_part = self.sessions.is_some() || self.since.is_some();
         is_part.then(|| keys.keys().map(|key| key.0).collect())
     }
 }
 
-/// Whether a pod points to one of the sessions.
+/// Returns whether a pod points to one of the sessions.
 pub(crate) fn points_to(pod: &Pod, sessions: &BTreeSet<SessionId>) -> bool {
     pod.active().is_some_and(|active| sessions.contains(&active.session_id))
 }
 
-/// Whether the id may have been made at that time or later: it tells the millisecond, or nothing.
+/// Returns whether the id may have been created at `since` or later.
+///
+/// An id of version 7 contains the millisecond of its creation, so `since` is compared with the end of that
+/// millisecond. Any other id contains no time and counts as new.
 fn is_since(since: SystemTime, id: Uuid) -> bool {
     const V7: usize = 7;
     const TICK: Duration = Duration::from_millis(1);

@@ -1,10 +1,6 @@
-//! The two stores of a copy or a comparison, and what one of them cannot do.
+//! The two sides of a copy or a comparison, and what a side lacks.
 
 use std::fmt;
-
-use session_store_core::{Capability, Store};
-
-use crate::Failure;
 
 /// One of the two stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +12,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// Both, the source first.
+    /// Both sides, the source first.
     pub const BOTH: [Self; 2] = [Self::Source, Self::Destination];
 }
 
@@ -29,14 +25,15 @@ impl fmt::Display for Side {
     }
 }
 
-/// What was asked for but neither copied nor compared, because a store cannot do it. Nobody knows what is
-/// missing then, so a report with a gap is not complete; whoever expects the gap leaves traces or pods out
-/// of the [`Selection`](crate::Selection).
+/// A part of the selection that was skipped because a store does not support it.
+///
+/// A report with a gap is not complete, because the skipped part may hold data. To accept the gap, leave
+/// traces or pods out of the [`Selection`](crate::Selection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// This side cannot read traces back ([`Capability::ReadTraces`]).
+    /// This side lacks [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces).
     Traces(Side),
-    /// This side keeps no pods, and the other one has some.
+    /// This side does not store pods, and the other side has some.
     Pods(Side),
 }
 
@@ -50,38 +47,7 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Traces(side) => write!(f, "{side} cannot read traces back"),
-            Self::Pods(side) => write!(f, "{side} keeps no pods"),
+            Self::Pods(side) => write!(f, "{side} does not store pods"),
         }
     }
-}
-
-/// Both stores of one run.
-#[derive(Clone, Copy)]
-pub(crate) struct Pair<'a> {
-    pub(crate) source: &'a dyn Store,
-    pub(crate) destination: &'a dyn Store,
-}
-
-impl<'a> Pair<'a> {
-    pub(crate) fn store(&self, side: Side) -> &'a dyn Store {
-        match side {
-            Side::Source => self.source,
-            Side::Destination => self.destination,
-        }
-    }
-
-    /// The sides that cannot read traces back.
-    pub(crate) fn trace_gaps(&self) -> Vec<Gap> {
-        let blind = |side: &Side| !self.store(*side).capabilities().has(Capability::ReadTraces);
-        Side::BOTH.into_iter().filter(blind).map(Gap::Traces).collect()
-    }
-}
-
-/// Makes what was written to the destination survive a power cut, where the store can do that. The source may
-/// be deleted once a copy is said to be complete.
-pub(crate) fn sync(destination: &dyn Store) -> Result<(), Failure> {
-    if !destination.capabilities().has(Capability::DurableSync) {
-        return Ok(());
-    }
-    destination.sync().map_err(Failure::of(Side::Destination, "sync what was written"))
 }

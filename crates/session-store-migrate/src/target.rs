@@ -2,8 +2,8 @@
 
 use session_store_core::{Head, LogEntry, StoreError, TraceEntry};
 
-use crate::OnConflict;
 use crate::entry::Entry;
+use crate::options::OnConflict;
 use crate::read::{Mark, Place, Reader};
 
 /// How often a call is repeated whose outcome is unknown.
@@ -36,47 +36,47 @@ pub(crate) struct Log<'a> {
     place: Place<'a>,
     head: Option<Head>,
     /// The entries from here on were written through this value, and are there as long as the head is.
-    ours_from: usize,
-    rights: Rights,
+    existing: usize,
+    policy: WritePolicy,
 }
 
 /// What may be done to a destination.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Rights {
+pub(crate) struct WritePolicy {
     pub(crate) on_conflict: OnConflict,
     /// Changes are thought out and not made.
-    pub(crate) dry: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl<'a> Log<'a> {
     /// The log as it is now.
-    pub(crate) fn look(place: Place<'a>, rights: Rights) -> Result<Self, StoreError> {
+    pub(crate) fn open(place: Place<'a>, policy: WritePolicy) -> Result<Self, StoreError> {
         let head = place.store.head(place.key.0, place.key.1)?;
-        Ok(Self { place, head, ours_from: head.map_or(0, |head| head.entries()), rights })
+        Ok(Self { place, head, existing: head.map_or(0, |head| head.entries()), policy })
     }
 
     /// The log as it was left by a value with this head and these entries of its own.
-    pub(crate) fn left(
+    pub(crate) fn resume(
         place: Place<'a>,
-        rights: Rights,
+        policy: WritePolicy,
         head: Option<Head>,
-        ours_from: usize,
+        existing: usize,
     ) -> Self {
-        Self { place, head, ours_from, rights }
+        Self { place, head, existing, policy }
     }
 
     pub(crate) fn head(&self) -> Option<Head> {
         self.head
     }
 
-    pub(crate) fn ours_from(&self) -> usize {
-        self.ours_from
+    pub(crate) fn existing(&self) -> usize {
+        self.existing
     }
 
     /// Looks again. Where somebody else has written, nothing is ours any more.
     pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
-        let now = Self::look(self.place, self.rights)?;
-        if now.head != self.head || self.rights.dry {
+        let now = Self::open(self.place, self.policy)?;
+        if now.head != self.head || self.policy.dry_run {
             *self = now;
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Target for Log<'_> {
     /// An append whose reply is lost is repeated with the old head, which cannot append twice (H5), until a
     /// reply says that it is done or that the log has moved; then it is looked for.
     fn append(&mut self, at: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
-        if self.rights.dry {
+        if self.policy.dry_run {
             self.head = Some(Head::new(at + batch.len(), 0));
             return Ok(());
         }
@@ -138,17 +138,17 @@ impl Target for Log<'_> {
     }
 
     fn may_cut(&self, keep: usize) -> bool {
-        keep >= self.ours_from || self.rights.on_conflict == OnConflict::Replace
+        keep >= self.existing || self.policy.on_conflict == OnConflict::Replace
     }
 
     fn cut(&mut self, keep: usize) -> Result<usize, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
         let Place { store, key, .. } = self.place;
-        self.head = Some(match self.rights.dry {
+        self.head = Some(match self.policy.dry_run {
             true => Head::new(keep, 0),
             false => store.truncate_if(key.0, key.1, head, keep)?,
         });
-        self.ours_from = self.ours_from.min(keep);
+        self.existing = self.existing.min(keep);
         Ok(head.entries() - keep)
     }
 
@@ -157,14 +157,14 @@ impl Target for Log<'_> {
     }
 
     fn batch_bytes(&self) -> usize {
-        self.place.lane.gate().batch_bytes()
+        self.place.share.budget().batch_bytes()
     }
 }
 
 /// A segment's trace. It has no head, so appends to it are not conditional, and it cannot be cut.
 pub(crate) struct Trace<'a> {
     pub(crate) place: Place<'a>,
-    pub(crate) dry: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl Trace<'_> {
@@ -194,7 +194,7 @@ impl Target for Trace<'_> {
     }
 
     fn append(&mut self, at: usize, batch: &[TraceEntry]) -> Result<(), StoreError> {
-        if self.dry {
+        if self.dry_run {
             return Ok(());
         }
         for (appended, entry) in batch.iter().enumerate() {
@@ -219,7 +219,7 @@ impl Target for Trace<'_> {
     }
 
     fn batch_bytes(&self) -> usize {
-        self.place.lane.gate().batch_bytes()
+        self.place.share.budget().batch_bytes()
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use session_store::StoreUrl;
-use session_store_migrate::{MigrateOptions, VerifyOptions, migrate, verify};
+use session_store_migrate::Migration;
 
 use crate::args::DemoArgs;
 use crate::demo::{Size, create_sessions, hints};
@@ -87,12 +87,8 @@ fn prepare(dir: Option<&Path>) -> Result<PathBuf, Failure> {
 
 fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
     let operation = || format!("copy {from} to {to}");
-    let report = migrate(
-        || Ok(open(from)?),
-        || Ok(open_or_create(to)?),
-        &MigrateOptions::default(),
-        &mut |_| {},
-    );
+    let migration = Migration::new(open(from)?, open_or_create(to)?);
+    let report = migration.reopen(|| Ok(open(from)?), || Ok(open(to)?)).run();
     if report.context(operation)?.is_complete() {
         Ok(())
     } else {
@@ -102,7 +98,7 @@ fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
 
 fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Equal, Failure> {
     let operation = || format!("verify {a} against {b}");
-    let report = verify(&open(a)?, &open(b)?, &VerifyOptions::default(), &mut |_| {});
+    let report = Migration::new(open(a)?, open(b)?).verify();
     let report = report.context(operation)?;
     if !report.is_equal() {
         return Err(Failure::cannot(operation(), "they differ"));

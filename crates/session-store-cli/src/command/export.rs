@@ -48,7 +48,7 @@ fn export_to_stdout(args: &ExportArgs, store: &OpenStore) -> Result<Exit, Failur
 fn export(args: &ExportArgs, store: &OpenStore, file: impl Write) -> Result<ExportReport, Failure> {
     let mut bar = Bar::new();
     let report = backup::export(store, &args.selection.selection(), file, &mut |event| {
-        bar.show_backup(&event);
+        bar.show_event(&event);
     });
     match report {
         Err(BackupError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {

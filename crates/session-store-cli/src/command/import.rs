@@ -229,7 +229,7 @@ fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> 
         Some(Stop::Source(error)) => {
             (State::Failed, Some(format!("{CHANGED}: {}", error_chain(&error))))
         }
-        Some(stop @ (Stop::Destination(_) | Stop::GivenUp)) => {
+        Some(stop @ (Stop::Destination(_) | Stop::Aborted)) => {
             (State::Failed, Some(error_chain(&stop)))
         }
     };

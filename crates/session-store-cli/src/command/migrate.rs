@@ -1,20 +1,19 @@
 //! `migrate`: copies one store into another, proves the copy, and goes on copying if asked to.
 
 use session_store::{StoreUrl, error_chain};
-use session_store_migrate::{
-    MigrateOptions, MigrateReport, OnConflict, Phase, Progress, follow, migrate,
-};
+use session_store_migrate::{MigrateError, MigrateReport, Migration, OnConflict, Phase, Progress};
 
 use crate::args::{ConflictArg, MigrateArgs};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure, warn};
 use crate::migration::json::{self, Heading};
-use crate::migration::opener::{Missing, Opener};
+use crate::migration::opener::{open_or_empty, reopener};
 use crate::migration::report_file::ReportFile;
 use crate::migration::text;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::signal::StopSignal;
+use crate::store::{open, open_or_create};
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
@@ -24,8 +23,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
         // Else a signal is the word to finish.
         file.remove_on_signal();
     }
-    let options = options(args);
-    let report = match copy(args, &options) {
+    let report = match copy(args) {
         Ok(report) => report,
         Err(error) => {
             file.finish(&json::Failed { heading: &heading, error: &error })?;
@@ -34,71 +32,77 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     };
     let whole = json::Migration {
         heading: &heading,
-        options: json::Options::new(&options, args.follow),
+        options: json::Options::new(&report.options),
         report: &report,
     };
     file.finish(&whole)?;
     if out.is_json() {
         out.json_line(&whole)?;
     } else {
-        tell(&report, &options, &to, out)?;
+        tell(&report, &to, out)?;
     }
     Ok(exit(&report))
 }
 
-fn options(args: &MigrateArgs) -> MigrateOptions {
-    let mut options = MigrateOptions::default();
-    options.selection = args.selection.selection();
-    options.jobs = args.jobs.at_once;
-    options.dry_run = args.dry_run;
-    options.on_conflict = match args.on_conflict {
-        ConflictArg::Report => OnConflict::Report,
-        ConflictArg::Skip => OnConflict::Skip,
-        ConflictArg::Replace => OnConflict::Replace,
-    };
-    options
-}
-
-fn copy(args: &MigrateArgs, options: &MigrateOptions) -> Result<MigrateReport, Failure> {
-    let missing = if options.dry_run { Missing::IsEmpty } else { Missing::IsCreated };
-    let (from, to) = (Opener::new(&args.from, Missing::Fails), Opener::new(&args.to, missing));
+fn copy(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let operation = || format!("migrate {} to {}", args.from, args.to);
-    // All would be equal, and whoever mistyped would believe that there are two of it.
+    // A mistyped URL would otherwise look like a second copy.
     if args.from.is_same_storage(&args.to) {
         return Err(Failure::cannot(operation(), "both are the same store"));
     }
-    let mut bar = Bar::new();
-    if !args.follow {
-        let mut show = |event: Progress<'_>| bar.show_migration(&event);
-        return migrate(|| from.open(), || to.open(), options, &mut show).context(operation);
+    let selection = args.selection.selection();
+    let from = open(&args.from).context(operation)?;
+    // Checked before the destination is created.
+    selection.check_source(&from).context(operation)?;
+    let to = if args.dry_run { open_or_empty(&args.to) } else { open_or_create(&args.to) };
+    let to = to.context(operation)?;
+    let (reopen_from, reopen_to) = (reopener(&from), reopener(&to));
+    let mut migration = Migration::new(from, to)
+        .reopen(reopen_from, reopen_to)
+        .select(selection)
+        .jobs(args.jobs.at_once.get())
+        .on_conflict(match args.on_conflict {
+            ConflictArg::Report => OnConflict::Report,
+            ConflictArg::Skip => OnConflict::Skip,
+            ConflictArg::Replace => OnConflict::Replace,
+        });
+    if args.dry_run {
+        migration = migration.dry_run();
     }
+    let report = if args.follow { follow(migration, args)? } else { run_once(migration) };
+    report.context(operation)
+}
+
+fn run_once(migration: Migration<'_>) -> Result<MigrateReport, MigrateError> {
+    let mut bar = Bar::new();
+    migration.progress(move |event| bar.show_event(&event)).run()
+}
+
+fn follow(
+    migration: Migration<'_>,
+    args: &MigrateArgs,
+) -> Result<Result<MigrateReport, MigrateError>, Failure> {
     let stop = StopSignal::listen()?;
-    let mut in_step = false;
-    let mut pause = || {
-        if !in_step {
+    let mut bar = Bar::new();
+    let mut is_announced = false;
+    let pause = || {
+        if !is_announced {
             warn("all is copied; following until interrupted");
-            in_step = true;
+            is_announced = true;
         }
         stop.pause(args.interval)
     };
-    follow(|| from.open(), || to.open(), options, &mut pause, &mut |event| {
-        match &event {
-            // A look every now and then is no progress to show.
-            Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
-            Progress::Troubled(failure) => bar.suspend(|| warn(&error_chain(failure))),
-            _ => bar.show_migration(&event),
-        }
-    })
-    .context(operation)
+    let migration = migration.progress(move |event| match &event {
+        // The passes that look for changes are not shown: there are many, and most find none.
+        Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
+        Progress::Failed(failure) => bar.suspend(|| warn(&error_chain(failure))),
+        _ => bar.show_event(&event),
+    });
+    Ok(migration.follow(pause))
 }
 
-fn tell(
-    report: &MigrateReport,
-    options: &MigrateOptions,
-    to: &str,
-    out: &mut Output,
-) -> Result<(), Failure> {
-    if options.dry_run {
+fn tell(report: &MigrateReport, to: &str, out: &mut Output) -> Result<(), Failure> {
+    if report.options.dry_run {
         text::plan(report).try_for_each(|line| out.line(line))?;
         return out.line(text::planned_in_all(report, to));
     }
@@ -109,7 +113,7 @@ fn tell(
 
 /// A store that fails as a whole is an error, whatever was copied before.
 fn exit(report: &MigrateReport) -> Exit {
-    match report.troubles.is_empty() {
+    match report.failures.is_empty() {
         true => Exit::done_if(report.is_complete()),
         false => Exit::Failed,
     }

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use session_store::{StoreUrl, error_chain};
-use session_store_migrate::Gap;
 use session_store_migrate::backup::{
     Backup, Found, Missing, Part, PartRestore, RestoreReport, Unproved,
 };
+use session_store_migrate::{Gap, Progress};
 use tempfile::SpooledTempFile;
 
 use crate::args::RestoreArgs;
@@ -45,7 +45,7 @@ fn spooled(mut reader: impl Read, file: &Path) -> Result<SpooledTempFile, Failur
 fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
     let operation = || format!("restore {} to {}", args.file.display(), args.store);
     let mut bar = Bar::new();
-    let mut show = |event| bar.show_backup(&event);
+    let mut show = |event: Progress<'_>| bar.show_event(&event);
     let mut backup = Backup::open(file, &mut show).context(operation)?;
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).context(operation)?;
@@ -108,7 +108,7 @@ impl<R> Outcome<R> {
                 stopped_parts.insert(part_name(part));
             }
         }
-        problems.extend(self.report.unsynced.iter().map(|failure| error_chain(failure)));
+        problems.extend(self.report.sync_failure.iter().map(|failure| error_chain(failure)));
         let unproved = match &self.proof {
             Ok(unproved) => unproved
                 .iter()
@@ -158,6 +158,6 @@ fn unproved_text(Unproved { part, found, .. }: &Unproved) -> String {
             format!("{part}: the store has other content ({})", entries(total.entries))
         }
         Found::Failed(error) => format!("{part}: {}", error_chain(error)),
-        Found::GivenUp => format!("{part}: not read, because every read before it failed"),
+        Found::Aborted => format!("{part}: not read, because every read before it failed"),
     }
 }

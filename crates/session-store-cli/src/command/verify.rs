@@ -1,7 +1,7 @@
 //! `verify`: compares two stores, entry by entry.
 
 use session_store::StoreUrl;
-use session_store_migrate::{VerifyOptions, VerifyReport};
+use session_store_migrate::{Migration, VerifyReport};
 
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
@@ -31,10 +31,11 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
 }
 
 fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
-    let mut options = VerifyOptions::default();
-    options.jobs = args.jobs.at_once;
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
-    session_store_migrate::verify(&a, &b, &options, &mut |event| bar.show_migration(&event))
+    Migration::new(a, b)
+        .jobs(args.jobs.at_once.get())
+        .progress(|event| bar.show_event(&event))
+        .verify()
         .context(|| "read both".to_owned())
 }

@@ -8,8 +8,8 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use session_store::{SegmentId, SessionId, error_chain};
 use session_store_migrate::{
-    Comparison, Extension, MigrateOptions, MigrateReport, Moved, OnConflict, PodCopy, PodOutcome,
-    SegmentComparison, SegmentCopy, Selection, Stop, VerifyReport,
+    Comparison, Extension, MigrateReport, Moved, OnConflict, Options as MigrateOptions, PodCopy,
+    PodOutcome, SegmentComparison, SegmentCopy, Selection, Stop, VerifyReport,
 };
 
 use crate::failure::Failure;
@@ -75,21 +75,21 @@ pub(crate) struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    pub(crate) fn new(options: &'a MigrateOptions, follow: bool) -> Self {
+    pub(crate) fn new(options: &'a MigrateOptions) -> Self {
         let Selection { sessions, since, traces, pods, .. } = &options.selection;
         Self {
             sessions: sessions.as_ref(),
             since: since.map(timestamp),
             traces: *traces,
             pods: *pods,
-            jobs: options.jobs.get(),
+            jobs: options.jobs,
             on_conflict: match options.on_conflict {
                 OnConflict::Skip => "skip",
                 OnConflict::Replace => "replace",
                 _ => "report",
             },
             dry_run: options.dry_run,
-            follow,
+            follow: options.follow,
         }
     }
 }
@@ -246,7 +246,7 @@ fn outcome(report: &MigrateReport, copy: &SegmentCopy) -> &'static str {
     match copy.stops().next() {
         Some(_) if report.is_skipped(copy) => "skipped",
         Some(_) if copy.is_conflict() => "conflict",
-        Some(Stop::GivenUp) => "given_up",
+        Some(Stop::Aborted) => "given_up",
         Some(_) => "failed",
         None if copy.moved.deleted => "deleted",
         None if cut > 0 && copy.moved.rewritten == 0 => "replaced",

@@ -1,59 +1,30 @@
-//! Opening the stores of a migration, twice each: to copy, and once more for the proof.
+//! Opens the stores of a migration: once for the copy, and once more for the proof.
 
 use std::io::ErrorKind;
-use std::sync::OnceLock;
 
-use session_store::{OpenError, OpenStore, Store, StoreError, StoreUrl};
+use session_store::{Capability, OpenError, OpenStore, Store, StoreError, StoreUrl};
 use session_store_migrate::Opened;
 
-use crate::store::{open, open_or_create};
+use crate::store::open;
 
-/// What to do where there is no store.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// It is an error.
-    Fails,
-    /// It is made.
-    IsCreated,
-    /// It is as good as an empty one, and not made.
-    IsEmpty,
-}
-
-/// Opens one store as often as asked. One in memory stays the same, since another would be empty.
-pub(crate) struct Opener<'a> {
-    url: &'a StoreUrl,
-    missing: Missing,
-    in_memory: OnceLock<OpenStore>,
-}
-
-impl<'a> Opener<'a> {
-    pub(crate) fn new(url: &'a StoreUrl, missing: Missing) -> Self {
-        Self { url, missing, in_memory: OnceLock::new() }
-    }
-
-    pub(crate) fn open(&self) -> Opened<Box<dyn Store>> {
-        if let Some(store) = self.in_memory.get() {
-            return Ok(Box::new(store.clone()));
-        }
-        let store = match self.missing {
-            Missing::IsCreated => open_or_create(self.url)?,
-            Missing::Fails => open(self.url)?,
-            Missing::IsEmpty => open(self.url).or_else(empty_if_missing)?,
-        };
-        if *store.url() == StoreUrl::memory() {
-            return Ok(Box::new(self.in_memory.get_or_init(|| store).clone()));
-        }
-        Ok(Box::new(store))
-    }
-}
-
-fn empty_if_missing(error: OpenError) -> Result<OpenStore, OpenError> {
-    match &error {
+/// Opens the destination of a dry run. If it does not exist, it counts as empty and is not created.
+pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
+    open(url).or_else(|error| match &error {
         OpenError::Store { source, .. } if is_missing(source) => session_store::open("memory:"),
         _ => Err(error),
-    }
+    })
 }
 
 fn is_missing(error: &StoreError) -> bool {
     matches!(error, StoreError::Io(error) if error.kind() == ErrorKind::NotFound)
+}
+
+/// Returns a function that opens the store again.
+///
+/// A store in memory ends with its last handle, so the function returns a clone of this handle.
+pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Opened<OpenStore> + use<> {
+    let url = store.url().clone();
+    let is_persistent = store.capabilities().has(Capability::Persistent);
+    let in_memory = (!is_persistent).then(|| store.clone());
+    move || in_memory.map_or_else(|| Ok(open(&url)?), Ok)
 }

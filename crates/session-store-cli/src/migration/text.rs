@@ -16,13 +16,13 @@ pub(crate) fn problems(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| stops(report, copy));
     let pods = report.pods.iter().filter_map(|pod| pod_problem(report, pod));
     let gaps = report.gaps.iter().map(Gap::to_string);
-    let troubles =
-        report.troubles.iter().chain(&report.unsynced).map(|trouble| error_chain(trouble));
+    let failures =
+        report.failures.iter().chain(&report.sync_failure).map(|failure| error_chain(failure));
     let unproved = report.proof.iter().flat_map(|proof| compared(proof, SIDES));
     segments
         .chain(pods)
         .chain(gaps)
-        .chain(troubles)
+        .chain(failures)
         .chain(unproved.map(|sentence| format!("not proved: {sentence}")))
 }
 
@@ -138,8 +138,8 @@ pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
         format!("pod {}: {outcome}", pod.name)
     });
     let gaps = report.gaps.iter().map(Gap::to_string);
-    let troubles = report.troubles.iter().map(|trouble: &Failure| error_chain(trouble));
-    segments.chain(pods).chain(gaps).chain(troubles)
+    let failures = report.failures.iter().map(|failure: &Failure| error_chain(failure));
+    segments.chain(pods).chain(gaps).chain(failures)
 }
 
 fn planned(extension: &session_store_migrate::Extension, what: &str) -> String {
@@ -207,7 +207,7 @@ pub(crate) fn sentence(outcome: &Comparison, names: [&str; 2]) -> Option<String>
             Some(format!("{} cannot be read: {cause}", name(failure.side, names)))
         }
         Comparison::Differs(difference) => Some(difference_in_words(difference, names)),
-        Comparison::GivenUp => Some("not compared, since all before it failed".to_owned()),
+        Comparison::Aborted => Some("not compared, since all before it failed".to_owned()),
     }
 }
 

@@ -5,13 +5,14 @@ use std::io::{Read, Seek};
 use serde::de::DeserializeOwned;
 use session_store_core::{LogEntry, Pod, PodName, StoreError, TraceEntry};
 
-use super::BackupError;
+use super::error::BackupError;
 use super::file::{File, PodFile, PodFolder, SegmentFile};
 use super::manifest::{FORMAT, Heading, Manifest, Member, Missing, Part, format_of, sums};
-use super::progress::{BackupProgress, Meter, Step};
 use super::read::{Archive, Content};
 use super::seal::ZSTD_MAGIC;
-use crate::Digest;
+use crate::digest::Digest;
+use crate::meter::Meter;
+use crate::progress::{Phase, Progress};
 
 /// A backup that was read from its first byte to its last and found whole: every checksum and hash, every line,
 /// and that the manifest lists what is there.
@@ -30,11 +31,12 @@ impl<R: Read + Seek> Backup<R> {
     /// [`BackupError::Read`] where the reader fails.
     pub fn open(
         mut reader: R,
-        progress: &mut dyn FnMut(BackupProgress),
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, BackupError> {
         require_zstd(&mut reader)?;
-        let mut meter = Meter::new(progress);
-        meter.begin(Step::Check, 0);
+        let mut report = |event: Progress<'static>| progress(event);
+        let mut meter = Meter::new(&mut report);
+        meter.report(Progress::Begin { phase: Phase::Check, parts: 0 });
         let manifest = check(&mut reader, &mut meter)?;
         Ok(Self { reader, manifest })
     }
@@ -144,7 +146,7 @@ impl Check<'_, '_> {
         };
         let total = content.finish()?;
         self.members.push(Member { part, total });
-        self.meter.done();
+        self.meter.report(Progress::Done);
         Ok(())
     }
 
@@ -157,7 +159,7 @@ impl Check<'_, '_> {
         let mut lines = 0;
         while let Some(line) = content.line()? {
             let bytes = line.len();
-            self.meter.read(bytes);
+            self.meter.count(bytes);
             match parse(line) {
                 Ok(meant) if meant == bytes => {}
                 Ok(_) => return Err(content.damaged("there is white space around the entry")),

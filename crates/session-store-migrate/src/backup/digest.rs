@@ -1,9 +1,8 @@
-//! What passes through, counted and hashed.
+//! The size and the hash of a part of a backup.
 
 use serde::{Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 
-use crate::Digest;
+use crate::digest::{Digest, LineHasher};
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -11,48 +10,23 @@ impl Serialize for Digest {
     }
 }
 
-/// The size of a text of lines, and its hash. For the log of a segment the hash is that of the lines which
-/// `session-store show` prints.
+/// The size and the hash of a part. The hash of a log is the hash of the text that `session-store show`
+/// prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Total {
-    /// How many lines it has, each of them an entry.
+    /// The number of lines. Each line is an entry.
     pub entries: usize,
-    /// Its bytes, line ends included.
+    /// The number of bytes, with the line feeds.
     pub bytes: u64,
-    /// The hash of those bytes.
+    /// The hash of these bytes.
     pub sha256: Digest,
 }
 
-/// The total of what has passed so far.
-#[derive(Clone, Default)]
-pub(super) struct Tally {
-    entries: usize,
-    bytes: u64,
-    hash: Sha256,
-}
-
-impl Tally {
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        self.entries += memchr::memchr_iter(b'\n', bytes).count();
-        self.bytes += bytes.len() as u64;
-        self.hash.update(bytes);
-    }
-
-    pub(super) fn add_line(&mut self, text: &str) {
-        self.add(text.as_bytes());
-        self.add(b"\n");
-    }
-
-    pub(super) const fn entries(&self) -> usize {
-        self.entries
-    }
-
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(super) fn total(self) -> Total {
-        Total { entries: self.entries, bytes: self.bytes, sha256: self.hash.into() }
+impl Total {
+    /// Returns the total of everything that was added to the hasher.
+    pub(super) fn of(hasher: &LineHasher) -> Self {
+        let LineHasher { lines, bytes, .. } = *hasher;
+        Self { entries: lines, bytes, sha256: hasher.clone().finish() }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Failure, MigrateError};
+use crate::error::{Failure, MigrateError};
 
 /// Why a backup was not made, not read or not restored. What concerns one segment or pod alone is no such
 /// error but stands in the manifest or the report.

@@ -7,17 +7,20 @@ use std::time::SystemTime;
 
 use session_store_core::{Capability, Head, PodName, SessionId, Store, StoreError, StoreExt};
 
-use super::BackupError;
-use super::digest::{Tally, Total};
+use super::digest::Total;
+use super::error::BackupError;
 use super::file::{File, PodFolder};
 use super::manifest::{self, Manifest, Member, Missing, Part, named_beside};
-use super::progress::{BackupProgress, Meter, Step};
 use super::spool::Spool;
 use super::write::Archive;
+use crate::digest::LineHasher;
+use crate::error::Failure;
 use crate::inventory::{self, Key};
-use crate::select::points_to;
+use crate::meter::Meter;
+use crate::progress::{Phase, Progress};
+use crate::select::{Selection, points_to};
+use crate::side::{Gap, Side};
 use crate::text::Text;
-use crate::{Failure, Gap, Selection, Side};
 
 /// How often a log is begun again that is cut or replaced while it is read.
 const TRIES: usize = 5;
@@ -57,7 +60,7 @@ pub fn export<W: Write>(
     source: &dyn Store,
     selection: &Selection,
     writer: W,
-    progress: &mut dyn FnMut(BackupProgress),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<ExportReport, BackupError> {
     let mut keys = inventory::of_source(source, selection)?;
     inventory::require(selection, &keys)?;
@@ -76,8 +79,9 @@ pub fn export<W: Write>(
         members: Vec::new(),
         missing: Vec::new(),
     };
-    let mut meter = Meter::new(progress);
-    meter.begin(Step::Export, keys.len() + pods.len());
+    let mut report = |event: Progress<'static>| progress(event);
+    let mut meter = Meter::new(&mut report);
+    meter.report(Progress::Begin { phase: Phase::Export, parts: keys.len() + pods.len() });
     let archive = Archive::new(writer, created)?;
     let mut export = Export { source, archive, manifest, meter };
     let readme = export.text(File::Readme, &manifest::readme())?;
@@ -129,7 +133,7 @@ impl<W: Write> Export<'_, W> {
             let trace = self.trace(key);
             self.add(Part::Trace { session_id, segment_id }, trace)?;
         }
-        self.meter.done();
+        self.meter.report(Progress::Done);
         Ok(())
     }
 
@@ -139,7 +143,7 @@ impl<W: Write> Export<'_, W> {
         for n in 0..TRIES {
             let Some(head) = self.source.head(session_id, segment_id)? else { return Ok(None) };
             if n == 0 {
-                self.meter.started(head.entries());
+                self.meter.report(Progress::Started { entries: head.entries() });
             }
             let entries = self.source.entries(session_id, segment_id, 0).take(head.entries());
             let read = spool(entries, &mut self.meter).and_then(|spool| {
@@ -162,11 +166,11 @@ impl<W: Write> Export<'_, W> {
         if now == Some(before) {
             return Ok(());
         }
-        let mut again = Tally::default();
+        let mut again = LineHasher::default();
         for entry in self.source.entries(session_id, segment_id, 0).take(before.entries()) {
             again.add_line(entry?.as_json());
         }
-        match again.total() == read {
+        match Total::of(&again) == read {
             true => Ok(()),
             false => Err(StoreError::Conflict { expected: Some(before), actual: now }),
         }
@@ -197,7 +201,7 @@ impl<W: Write> Export<'_, W> {
             self.text(file, name)?;
         }
         self.add(part, content)?;
-        self.meter.done();
+        self.meter.report(Progress::Done);
         Ok(())
     }
 
@@ -247,7 +251,7 @@ fn spool<T: Text>(
     let mut spool = Spool::new();
     for entry in entries {
         let entry = entry?;
-        meter.read(entry.text().len());
+        meter.count(entry.text().len());
         spool.line(entry.text()).map_err(Stop::Spool)?;
     }
     Ok(spool)

@@ -8,7 +8,7 @@ use session_store_core::{PodName, SegmentId, SessionId};
 
 use super::digest::Total;
 use super::file::{File, PodFile, PodFolder, SegmentFile};
-use crate::Digest;
+use crate::digest::Digest;
 
 /// The newest version of the format that this program reads, and the one that it writes.
 pub(super) const FORMAT: u64 = 1;

@@ -3,10 +3,12 @@
 use session_store_core::{Pod, Store, StoreError, StoreExt};
 
 use super::check::Backup;
-use super::digest::{Tally, Total};
+use super::digest::Total;
 use super::manifest::{Member, Part};
-use super::progress::{BackupProgress, Meter, Step};
-use super::restore::patience;
+use super::restore::circuit_breaker;
+use crate::digest::LineHasher;
+use crate::meter::Meter;
+use crate::progress::{Phase, Progress};
 use crate::text::Text;
 
 /// A log, trace or pod that a store does not hold as the backup has it.
@@ -29,7 +31,7 @@ pub enum Found {
     /// It could not be read.
     Failed(StoreError),
     /// It was not tried: the store had failed on everything before it for too long.
-    GivenUp,
+    Aborted,
 }
 
 impl<R> Backup<R> {
@@ -39,23 +41,27 @@ impl<R> Backup<R> {
     pub fn prove(
         &self,
         store: &dyn Store,
-        progress: &mut dyn FnMut(BackupProgress),
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Vec<Unproved> {
-        let mut meter = Meter::new(progress);
-        meter.begin(Step::Prove, self.manifest().members.len());
-        let patience = patience();
+        let mut report = |event: Progress<'static>| progress(event);
+        let mut meter = Meter::new(&mut report);
+        meter.report(Progress::Begin {
+            phase: Phase::Compare,
+            parts: self.manifest().members.len(),
+        });
+        let breaker = circuit_breaker();
         let mut unproved = Vec::new();
         for member in &self.manifest().members {
-            meter.started(member.total.entries);
-            let found = if patience.is_over() {
-                Some(Found::GivenUp)
+            meter.report(Progress::Started { entries: member.total.entries });
+            let found = if breaker.is_open() {
+                Some(Found::Aborted)
             } else {
                 let total = total(store, &member.part, &mut meter);
-                patience.note(total.as_ref().err());
+                breaker.record(total.as_ref().err());
                 found(member, total)
             };
             unproved.extend(found.map(|found| Unproved { part: member.part.clone(), found }));
-            meter.done();
+            meter.report(Progress::Done);
         }
         unproved
     }
@@ -100,13 +106,13 @@ fn total_of<T: Text>(
     entries: impl IntoIterator<Item = Result<T, StoreError>>,
     meter: &mut Meter<'_>,
 ) -> Result<Total, StoreError> {
-    let mut tally = Tally::default();
+    let mut hasher = LineHasher::default();
     for entry in entries {
         let entry = entry?;
-        meter.read(entry.text().len());
-        tally.add_line(entry.text());
+        meter.count(entry.text().len());
+        hasher.add_line(entry.text());
     }
-    Ok(tally.total())
+    Ok(Total::of(&hasher))
 }
 
 impl Text for Pod {

@@ -2,11 +2,12 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
-use super::BackupError;
-use super::digest::{Tally, Total};
+use super::digest::Total;
+use super::error::BackupError;
 use super::file::File;
 use super::seal::Unsealing;
 use super::tar::{BLOCK, END, Heading, padding};
+use crate::digest::LineHasher;
 
 /// The longest line there can be: the largest entry, and its end.
 const MAX_LINE: u64 = 1 << 32;
@@ -22,7 +23,7 @@ pub(super) struct Content<'a, R: Read> {
     archive: &'a mut Archive<R>,
     pub(super) file: File,
     left: u64,
-    tally: Tally,
+    hasher: LineHasher,
     /// The number of the line that was last begun.
     line: usize,
 }
@@ -60,7 +61,7 @@ impl<R: Read> Archive<R> {
     fn content(&mut self, heading: Heading) -> Content<'_, R> {
         let Heading { file, bytes, .. } = heading;
         self.last = Some(file.clone());
-        Content { archive: self, file, left: bytes, tally: Tally::default(), line: 0 }
+        Content { archive: self, file, left: bytes, hasher: LineHasher::default(), line: 0 }
     }
 
     fn end(&mut self) -> Result<(), BackupError> {
@@ -121,7 +122,7 @@ impl<R: Read> Content<'_, R> {
         if line.last() != Some(&b'\n') {
             return Err(self.damaged("the line has no end"));
         }
-        self.tally.add(&line);
+        self.hasher.add(&line);
         line.pop();
         Ok(Some(line))
     }
@@ -133,7 +134,7 @@ impl<R: Read> Content<'_, R> {
         let read = self.archive.stream.read_exact(&mut text);
         read.map_err(|error| self.unread(error))?;
         self.left = 0;
-        self.tally.add(&text);
+        self.hasher.add(&text);
         String::from_utf8(text).map_err(|_| self.damaged("it is no UTF-8"))
     }
 
@@ -143,13 +144,13 @@ impl<R: Read> Content<'_, R> {
             self.pass()?;
         }
         let mut zeros = [0; BLOCK];
-        let zeros = &mut zeros[..padding(self.tally.bytes())];
+        let zeros = &mut zeros[..padding(self.hasher.bytes)];
         let read = self.archive.stream.read_exact(zeros);
         read.map_err(|error| self.unread(error))?;
         if zeros.iter().any(|&byte| byte != 0) {
             return Err(self.damaged("what fills up its last block is not empty"));
         }
-        Ok(self.tally.total())
+        Ok(Total::of(&self.hasher))
     }
 
     fn pass(&mut self) -> Result<(), BackupError> {
@@ -159,7 +160,7 @@ impl<R: Read> Content<'_, R> {
         };
         let passed = available.map(|bytes| {
             let bytes = &bytes[..usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len())];
-            self.tally.add(bytes);
+            self.hasher.add(bytes);
             bytes.len()
         });
         let passed = passed.map_err(|error| self.unread(error))?;

@@ -6,16 +6,20 @@ use session_store_core::{
     Capability, LogEntry, Pod, PodName, PodStore, Store, StoreError, TraceEntry,
 };
 
-use super::BackupError;
 use super::check::{Backup, open_readme, pod};
+use super::error::BackupError;
 use super::file::{File, PodFile};
 use super::manifest::{Member, Part};
-use super::progress::{BackupProgress, Meter, Step};
 use super::read::{Archive, Content};
-use crate::extend::{extend, extend_trace};
-use crate::patience::Patience;
-use crate::side::sync;
-use crate::{Difference, Extension, Failure, Gap, MigrateError, MigrateOptions, Side, Stop};
+use crate::breaker::CircuitBreaker;
+use crate::comparison::Difference;
+use crate::error::{Failure, MigrateError};
+use crate::extend::{Extension, Stop, extend, extend_trace};
+use crate::meter::Meter;
+use crate::options::ABORT_AFTER;
+use crate::pair::sync;
+use crate::progress::{Phase, Progress};
+use crate::side::{Gap, Side};
 
 /// What became of each log, trace and pod of a backup.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub struct RestoreReport {
     pub gaps: Vec<Gap>,
     /// Why the destination could not sync what was written to it, if it can sync and failed: a power cut may
     /// take of it.
-    pub unsynced: Option<Failure>,
+    pub sync_failure: Option<Failure>,
 }
 
 /// What became of one log, trace or pod.
@@ -50,7 +54,7 @@ impl RestoreReport {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
-            && self.unsynced.is_none()
+            && self.sync_failure.is_none()
             && self.parts.iter().all(|part| part.stopped.is_none())
     }
 
@@ -74,20 +78,22 @@ impl<R: Read + Seek> Backup<R> {
     pub fn restore(
         &mut self,
         destination: &dyn Store,
-        progress: &mut dyn FnMut(BackupProgress),
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<RestoreReport, BackupError> {
         if !destination.capabilities().has(Capability::ConditionalAppend) {
             return Err(MigrateError::Unconditional.into());
         }
         let report =
-            RestoreReport { parts: Vec::new(), gaps: self.gaps(destination), unsynced: None };
-        let mut meter = Meter::new(progress);
-        meter.begin(Step::Restore, self.manifest.members.len());
+            RestoreReport { parts: Vec::new(), gaps: self.gaps(destination), sync_failure: None };
+        let mut forward = |event: Progress<'static>| progress(event);
+        let mut meter = Meter::new(&mut forward);
+        let parts = self.manifest.members.len();
+        meter.report(Progress::Begin { phase: Phase::Restore, parts });
         let mut archive = Archive::new(&mut self.reader)?;
         open_readme(&mut archive)?;
         let mut members = self.manifest.members.iter();
-        let patience = patience();
-        let mut restore = Restore { destination, meter, patience, report };
+        let breaker = circuit_breaker();
+        let mut restore = Restore { destination, meter, breaker, report };
         while let Some(content) = archive.next()? {
             match content.file {
                 File::Segment(..) | File::Pod(_, PodFile::Metadata) => {
@@ -98,8 +104,8 @@ impl<R: Read + Seek> Backup<R> {
                 _ => drop(content.finish()?),
             }
         }
-        let unsynced = sync(destination).err();
-        Ok(RestoreReport { unsynced, ..restore.report })
+        let sync_failure = sync(destination).err();
+        Ok(RestoreReport { sync_failure, ..restore.report })
     }
 
     fn gaps(&self, destination: &dyn Store) -> Vec<Gap> {
@@ -116,15 +122,15 @@ impl<R: Read + Seek> Backup<R> {
     }
 }
 
-/// As much as a migration has unless it is told otherwise.
-pub(super) fn patience() -> Patience {
-    Patience::new(MigrateOptions::default().patience)
+/// Returns a circuit breaker with the default limit of a migration.
+pub(super) fn circuit_breaker() -> CircuitBreaker {
+    CircuitBreaker::new(ABORT_AFTER)
 }
 
 struct Restore<'a> {
     destination: &'a dyn Store,
     meter: Meter<'a>,
-    patience: Patience,
+    breaker: CircuitBreaker,
     report: RestoreReport,
 }
 
@@ -135,9 +141,9 @@ impl Restore<'_> {
         mut content: Content<'_, R>,
     ) -> Result<(), BackupError> {
         let part = &member.part;
-        self.meter.started(member.total.entries);
-        let done = if self.patience.is_over() {
-            Some(Done::stopped(Stop::GivenUp))
+        self.meter.report(Progress::Started { entries: member.total.entries });
+        let done = if self.breaker.is_open() {
+            Some(Done::stopped(Stop::Aborted))
         } else {
             self.part(part, &mut content)
         };
@@ -147,7 +153,7 @@ impl Restore<'_> {
         if content.finish()? != member.total {
             return Err(BackupError::damaged(part.file().path(), "it was changed just now"));
         }
-        self.meter.done();
+        self.meter.report(Progress::Done);
         Ok(())
     }
 
@@ -155,9 +161,9 @@ impl Restore<'_> {
     fn take_note(&mut self, part: &Part, done: Done) -> Result<(), BackupError> {
         let Done { already, written, stopped } = done;
         match &stopped {
-            Some(Stop::Destination(error)) => self.patience.note([error]),
-            Some(Stop::GivenUp) => {}
-            _ => self.patience.note([]),
+            Some(Stop::Destination(error)) => self.breaker.record([error]),
+            Some(Stop::Aborted) => {}
+            _ => self.breaker.record([]),
         }
         if let Some(Stop::Source(error)) = stopped {
             return Err(error);
@@ -206,7 +212,7 @@ impl<R: Read, T> Iterator for Entries<'_, '_, '_, R, T> {
     fn next(&mut self) -> Option<Self::Item> {
         let line = self.content.line().transpose()?;
         Some(line.and_then(|line| {
-            self.meter.read(line.len());
+            self.meter.count(line.len());
             (self.parse)(line).map_err(|error| self.content.damaged(error.to_string()))
         }))
     }

@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write};
 use sha2::{Digest as _, Sha256};
 use zstd::stream::{read::Decoder, write::Encoder};
 
-use super::BackupError;
-use crate::Digest;
+use super::error::BackupError;
+use crate::digest::Digest;
 
 /// How every zstd frame begins.
 pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

@@ -4,24 +4,25 @@ use std::io::{self, BufWriter, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
 
-use super::digest::{Tally, Total};
+use super::digest::Total;
+use crate::digest::LineHasher;
 
 /// What is larger goes into a temporary file.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 pub(super) struct Spool {
     file: BufWriter<SpooledTempFile>,
-    tally: Tally,
+    hasher: LineHasher,
 }
 
 impl Spool {
     pub(super) fn new() -> Self {
         let file = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
-        Self { file, tally: Tally::default() }
+        Self { file, hasher: LineHasher::default() }
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.tally.add(bytes);
+        self.hasher.add(bytes);
         self.file.write_all(bytes)
     }
 
@@ -31,18 +32,19 @@ impl Spool {
     }
 
     pub(super) const fn lines(&self) -> usize {
-        self.tally.entries()
+        self.hasher.lines
     }
 
     /// What was written so far.
     pub(super) fn total(&self) -> Total {
-        self.tally.clone().total()
+        Total::of(&self.hasher)
     }
 
     /// What was written, to be read from its beginning.
     pub(super) fn finish(self) -> io::Result<(Total, impl Read)> {
+        let total = self.total();
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
-        Ok((self.tally.total(), file))
+        Ok((total, file))
     }
 }

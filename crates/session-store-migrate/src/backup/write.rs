@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
-use super::BackupError;
 use super::digest::Total;
+use super::error::BackupError;
 use super::file::File;
 use super::seal::Sealing;
 use super::spool::Spool;

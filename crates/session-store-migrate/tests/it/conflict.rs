@@ -1,15 +1,16 @@
 //! A destination that holds something else: left, skipped or replaced, as the options say.
 
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{Difference, OnConflict, PodOutcome, Side, Stop};
+use session_store_migrate::{
+    Difference, MigrateReport, Migration, OnConflict, PodOutcome, Side, Stop,
+};
 
 use crate::lens::{Call, Lens};
-use crate::{entries, log_of, migrate_with, store_with, trace};
+use crate::{entries, log_of, store_with, trace};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
@@ -35,6 +36,10 @@ fn case(source: &[&str], destination: &[&str]) -> Case {
     case
 }
 
+fn replace(source: &dyn Store, destination: &dyn Store) -> MigrateReport {
+    Migration::new(source, destination).on_conflict(OnConflict::Replace).jobs(1).run().unwrap()
+}
+
 #[rstest]
 #[case::differs(&[A, B], &[A, C], Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 7, byte: 3 })]
 #[case::goes_on(&[A], &[A, B], Difference::Ends { side: Side::Source, entries: 1 })]
@@ -45,8 +50,8 @@ fn skipped(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
 ) {
     let case = case(source, destination);
-    let report =
-        migrate_with(&case.source, &case.destination, |options| options.on_conflict = on_conflict);
+    let migration = Migration::new(&case.source, &case.destination).on_conflict(on_conflict);
+    let report = migration.run().unwrap();
     assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip, "{report:?}");
     let copy = &report.segments[0];
     assert_eq!(report.is_skipped(copy), on_conflict == OnConflict::Skip);
@@ -69,16 +74,13 @@ fn replaced(
     #[case] cut: usize,
 ) {
     let case = case(source, destination);
-    let replace = |options: &mut session_store_migrate::MigrateOptions| {
-        options.on_conflict = OnConflict::Replace;
-    };
-    let report = migrate_with(&case.source, &case.destination, replace);
+    let report = replace(&case.source, &case.destination);
     assert!(report.is_complete(), "{report:?}");
     let log = &report.segments[0].log;
     assert_eq!((log.already, log.cut), (already, cut));
     assert_eq!(log.already + log.appended, source.len(), "only what differs is cut");
     assert_eq!(log_of(&case.destination, case.differs.0, case.differs.1), source);
-    let again = migrate_with(&case.source, &case.destination, replace);
+    let again = replace(&case.source, &case.destination);
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
 }
 
@@ -96,9 +98,7 @@ fn replacing_is_conditional() {
         Call::TruncateIf => panic!("what is there now is equal"),
         _ => Ok(()),
     });
-    let report = migrate_with(&case.source, &destination, |options| {
-        options.on_conflict = OnConflict::Replace;
-    });
+    let report = replace(&case.source, &destination);
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments[0].log.cut, 0);
     assert_eq!(log_of(&case.destination, key.0, key.1), [A, B]);
@@ -115,10 +115,7 @@ fn replacing_what_others_write_to_ends() {
         }
         _ => Ok(()),
     });
-    let report = migrate_with(&case.source, &destination, |options| {
-        options.on_conflict = OnConflict::Replace;
-        options.jobs = NonZeroUsize::MIN;
-    });
+    let report = replace(&case.source, &destination);
     assert!(matches!(report.segments[0].log.stopped.as_deref(), Some(Stop::Moved { .. })));
     assert!(report.segments[0].is_conflict() && !report.is_complete());
 }
@@ -130,8 +127,8 @@ fn a_trace_cannot_be_replaced() {
     trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
     trace(&destination, key.0, key.1, &[r#"{"t":2}"#]);
     for (on_conflict, complete) in [(OnConflict::Replace, false), (OnConflict::Skip, true)] {
-        let report =
-            migrate_with(&source, &destination, |options| options.on_conflict = on_conflict);
+        let migration = Migration::new(&source, &destination).on_conflict(on_conflict);
+        let report = migration.run().unwrap();
         let stop = report.segments[0].trace.as_ref().unwrap().stopped.as_deref();
         assert!(matches!(stop, Some(Stop::Conflict(_))), "{stop:?}");
         assert_eq!(report.is_complete(), complete);
@@ -153,7 +150,7 @@ fn pods(#[case] on_conflict: OnConflict, #[case] expected: &str, #[case] complet
         store
     };
     let (source, destination) = (store(r#"{"x":1}"#), store(r#"{"x":2}"#));
-    let report = migrate_with(&source, &destination, |options| options.on_conflict = on_conflict);
+    let report = Migration::new(&source, &destination).on_conflict(on_conflict).run().unwrap();
     assert_eq!(report.is_complete(), complete, "{report:?}");
     assert_eq!(report.pods[0].is_conflict(), on_conflict != OnConflict::Replace);
     assert_eq!(
@@ -170,7 +167,8 @@ fn the_trace_of_another_log_is_not_copied(
 ) {
     let Case { source, destination, differs, .. } = case(&[A], &[B]);
     trace(&source, differs.0, differs.1, &[r#"{"t":1}"#]);
-    migrate_with(&source, &destination, |options| options.on_conflict = on_conflict);
+    let report = Migration::new(&source, &destination).on_conflict(on_conflict).run().unwrap();
+    assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip);
     let there = destination.read_trace_page(differs.0, differs.1, 0, usize::MAX).unwrap();
     assert!(there.entries.is_empty(), "{there:?}");
 }

@@ -2,10 +2,10 @@
 
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{MigrateReport, OnConflict, PodOutcome, Stop};
+use session_store_migrate::{MigrateReport, Migration, OnConflict, PodOutcome, Stop};
 
 use crate::lens::Lens;
-use crate::{entries, log_of, migrate_with, store_with, trace};
+use crate::{entries, log_of, store_with, trace};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
@@ -18,10 +18,8 @@ fn plan(source: &MemoryStore, destination: &MemoryStore, on_conflict: OnConflict
         Ok(())
     });
     let before = destination.list_sessions().unwrap();
-    let report = migrate_with(source, &watched, |options| {
-        options.dry_run = true;
-        options.on_conflict = on_conflict;
-    });
+    let migration = Migration::new(source, &watched).dry_run().on_conflict(on_conflict);
+    let report = migration.run().unwrap();
     assert_eq!(destination.list_sessions().unwrap(), before);
     assert!(report.proof.is_none());
     report

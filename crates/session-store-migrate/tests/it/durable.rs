@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::{Backup, export};
-use session_store_migrate::{MigrateOptions, Phase, Progress, Selection, migrate as run_migrate};
+use session_store_migrate::{Migration, Phase, Progress, Selection};
 
 use crate::lens::{Call, Lens};
-use crate::{entries, migrate, migrate_with, store_with};
+use crate::{entries, migrate, store_with};
 
 /// A destination that can sync, and what it was asked to change.
 fn syncing() -> (Lens, Arc<Mutex<Vec<Call>>>) {
@@ -49,13 +49,12 @@ fn what_the_proof_copies_is_synced_as_well() {
     let (destination, calls) = syncing();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let source = store_with(session, segment, &["{}"]);
-    let options = MigrateOptions::default();
-    let report = run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut |event| {
+    let report = Migration::new(&source, &destination).progress(|event| {
         if let Progress::Begin { phase: Phase::Compare, .. } = event {
             source.create_segment(session, segment, &entries(&[r#"{"a":1}"#])).unwrap();
         }
     });
-    assert!(report.unwrap().is_complete());
+    assert!(report.run().unwrap().is_complete());
     let calls = calls.lock().unwrap();
     assert_eq!(calls[calls.len() - 2..], [Call::AppendIf, Call::Sync]);
 }
@@ -63,7 +62,7 @@ fn what_the_proof_copies_is_synced_as_well() {
 #[test]
 fn a_plan_syncs_nothing() {
     let (destination, calls) = syncing();
-    migrate_with(&source(), &destination, |options| options.dry_run = true);
+    assert!(Migration::new(source(), &destination).dry_run().run().unwrap().is_complete());
     assert_eq!(*calls.lock().unwrap(), []);
 }
 
@@ -71,8 +70,8 @@ fn a_plan_syncs_nothing() {
 fn a_copy_that_was_not_synced_is_not_complete() {
     let report = migrate(&source(), &failing());
     assert!(!report.is_complete());
-    let unsynced = report.unsynced.unwrap().to_string();
-    assert_eq!(unsynced, "the destination: cannot sync what was written");
+    let unsynced = report.sync_failure.unwrap().to_string();
+    assert_eq!(unsynced, "the destination: cannot sync the copied entries");
 }
 
 #[test]
@@ -84,5 +83,5 @@ fn a_restored_backup_is_synced_too() {
     assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
     assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
     let report = backup.restore(&failing(), &mut |_| {}).unwrap();
-    assert!(!report.is_complete() && report.unsynced.is_some());
+    assert!(!report.is_complete() && report.sync_failure.is_some());
 }

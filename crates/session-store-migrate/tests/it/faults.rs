@@ -2,7 +2,6 @@
 //! missing is named.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,20 +9,13 @@ use std::time::Duration;
 use rstest::rstest;
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{
-    Comparison, MigrateError, MigrateOptions, MigrateReport, Side, Stop, VerifyOptions,
-    migrate as run_migrate, verify as run_verify,
-};
+use session_store_migrate::{Comparison, MigrateReport, Migration, Opened, Side, Stop};
 
 use crate::lens::{Call, Hook, Lens};
-use crate::{entries, log_of, migrate, migrate_with, store_with, trace, verify};
+use crate::{entries, log_of, migrate, store_with, trace, verify};
 
-/// So many jobs that a batch is small.
-fn many_jobs() -> MigrateOptions {
-    let mut options = MigrateOptions::default();
-    options.jobs = NonZeroUsize::new(64).unwrap();
-    options
-}
+/// With this many jobs, a batch is small.
+const MANY_JOBS: usize = 64;
 
 fn gone() -> StoreError {
     StoreError::Io(io::ErrorKind::ConnectionRefused.into())
@@ -71,7 +63,7 @@ fn every_call_can_fail_and_the_next_run_goes_on(
         let mut lenses = [Lens::clear(&store), Lens::clear(&copy)];
         lenses[side as usize].before = failing_at(nth, &calls, |_| true, gone);
         let [source, destination] = &lenses;
-        let first = run_migrate(|| Ok(source), || Ok(destination), &many_jobs(), &mut |_| {});
+        let first = Migration::new(source, destination).jobs(MANY_JOBS).run();
         let has_failed = calls.load(Ordering::SeqCst) > nth;
         let is_complete = first.is_ok_and(|report| report.is_complete());
         assert!(has_failed || is_complete, "nothing failed, and call {nth} was reached");
@@ -94,7 +86,7 @@ fn every_reply_can_be_lost() {
         let (calls, copy) = (Arc::new(AtomicUsize::new(0)), MemoryStore::new());
         let mut destination = Lens::clear(&copy);
         destination.after = failing_at(nth, &calls, Call::is_write, lost_reply);
-        let report = migrate_with(&store, &destination, |options| *options = many_jobs());
+        let report = Migration::new(&store, &destination).jobs(MANY_JOBS).run().unwrap();
         assert!(report.is_complete(), "reply {nth} was lost: {report:?}");
         assert!(verify(&store, &copy).is_equal(), "reply {nth} was lost");
         if calls.load(Ordering::SeqCst) <= nth {
@@ -113,7 +105,7 @@ fn every_request_can_be_lost() {
         let (calls, copy) = (Arc::new(AtomicUsize::new(0)), MemoryStore::new());
         let mut destination = Lens::clear(&copy);
         destination.before = failing_at(nth, &calls, Call::is_write, lost_reply);
-        let report = migrate_with(&store, &destination, |options| *options = many_jobs());
+        let report = Migration::new(&store, &destination).jobs(MANY_JOBS).run().unwrap();
         assert!(report.is_complete(), "request {nth} was lost: {report:?}");
     }
 }
@@ -168,15 +160,13 @@ fn impatient(side: Side, call: Call) -> (MigrateReport, usize) {
         called if called == call => Err(gone()),
         _ => Ok(()),
     });
-    let report = migrate_with(&lenses[0], &lenses[1], |options| {
-        options.patience = Duration::ZERO;
-        options.jobs = NonZeroUsize::MIN;
-    });
-    let given_up = |copy: &&session_store_migrate::SegmentCopy| {
-        matches!(copy.log.stopped.as_deref(), Some(Stop::GivenUp))
+    let migration = Migration::new(&lenses[0], &lenses[1]).abort_after(Duration::ZERO).jobs(1);
+    let report = migration.run().unwrap();
+    let is_aborted = |copy: &&session_store_migrate::SegmentCopy| {
+        matches!(copy.log.stopped.as_deref(), Some(Stop::Aborted))
     };
-    let given_up = report.segments.iter().filter(given_up).count();
-    (report, given_up)
+    let aborted = report.segments.iter().filter(is_aborted).count();
+    (report, aborted)
 }
 
 #[rstest]
@@ -184,11 +174,11 @@ fn impatient(side: Side, call: Call) -> (MigrateReport, usize) {
 #[case(Side::Destination, Call::Head)]
 #[case(Side::Source, Call::ReadPage)]
 fn a_store_that_is_gone_is_not_tried_on_every_segment(#[case] side: Side, #[case] call: Call) {
-    let (report, given_up) = impatient(side, call);
+    let (report, aborted) = impatient(side, call);
     assert!(!report.is_complete());
     assert_eq!(report.segments.len(), 20, "all are named");
     assert!(report.segments.iter().all(|copy| !copy.is_complete()));
-    assert!((1..20).contains(&given_up), "{given_up}");
+    assert!((1..20).contains(&aborted), "{aborted}");
 }
 
 #[test]
@@ -201,68 +191,58 @@ fn comparing_a_store_that_is_gone_ends_too() {
         Call::ReadPage => Err(gone()),
         _ => Ok(()),
     });
-    let mut options = VerifyOptions::default();
-    options.patience = Duration::ZERO;
-    let report = run_verify(&store, &other, &options, &mut |_| {}).unwrap();
+    let report = Migration::new(&store, &other).abort_after(Duration::ZERO).verify().unwrap();
     let count = |is: fn(&Comparison) -> bool| {
         report.segments.iter().filter(|segment| is(&segment.log)).count()
     };
     let failed = count(|log| matches!(log, Comparison::Failed(_)));
-    let given_up = count(|log| matches!(log, Comparison::GivenUp));
-    assert!(given_up > 0 && failed + given_up == 20, "{failed} failed, {given_up} given up");
+    let aborted = count(|log| matches!(log, Comparison::Aborted));
+    assert!(aborted > 0 && failed + aborted == 20, "{failed} failed, {aborted} aborted");
 }
 
-#[test]
-fn a_source_that_cannot_be_opened_leaves_the_destination_unmade() {
-    let options = MigrateOptions::default();
-    let result = run_migrate(
-        || Err::<MemoryStore, _>(gone().into()),
-        || -> session_store_migrate::Opened<MemoryStore> { panic!("it was opened") },
-        &options,
-        &mut |_| {},
-    );
-    assert!(matches!(result.unwrap_err(), MigrateError::Open(_)));
-}
-
-/// What was copied is still told.
+/// The report of the copy is returned all the same.
 #[rstest]
-fn a_store_that_cannot_be_opened_again_is_a_trouble(
+fn a_store_that_cannot_be_opened_again_is_a_failure(
     #[values(Side::Source, Side::Destination)] side: Side,
 ) {
     let key = (SessionId::new(), SegmentId::new());
     let source = store_with(key.0, key.1, &["{}"]);
     let destination = MemoryStore::new();
-    let opened = [AtomicUsize::new(0), AtomicUsize::new(0)];
-    let open = |which: Side, store: &MemoryStore| {
-        let before = opened[which as usize].fetch_add(1, Ordering::SeqCst);
-        if which == side && before == 1 { Err(gone().into()) } else { Ok(store.clone()) }
+    let open = |which: Side, store: &MemoryStore| -> Opened<MemoryStore> {
+        if which == side { Err(gone().into()) } else { Ok(store.clone()) }
     };
-    let report = run_migrate(
-        || open(Side::Source, &source),
-        || open(Side::Destination, &destination),
-        &MigrateOptions::default(),
-        &mut |_| {},
-    )
-    .unwrap();
+    let migration = Migration::new(&source, &destination)
+        .reopen(|| open(Side::Source, &source), || open(Side::Destination, &destination));
+    let report = migration.run().unwrap();
     assert_eq!(report.entries_copied(), 1);
-    assert!(report.proof.is_none() && !report.is_complete());
-    assert_eq!(report.troubles.len(), 1);
-    assert_eq!(report.troubles[0].side, side);
-    assert_eq!(report.troubles[0].to_string(), format!("{side}: cannot open it again"));
+    assert!(report.proof.is_none() && !report.reopened && !report.is_complete());
+    assert_eq!(report.failures.len(), 1);
+    assert_eq!(report.failures[0].side, side);
+    assert_eq!(report.failures[0].to_string(), format!("{side}: cannot open the store again"));
 }
 
-/// Each store is opened once to copy and once, when that is over, to prove.
+/// The handles of the copy are closed before the stores are opened again.
 #[test]
-fn the_proof_has_handles_of_its_own() {
+fn the_proof_uses_the_handles_that_were_opened_for_it() {
     let key = (SessionId::new(), SegmentId::new());
     let source = store_with(key.0, key.1, &["{}"]);
     let destination = MemoryStore::new();
-    let opened = AtomicUsize::new(0);
-    let count = |store: &MemoryStore| {
-        opened.fetch_add(1, Ordering::SeqCst);
+    let open_handles = Arc::new(());
+    let handle = |store: &MemoryStore| {
+        let counted = Arc::clone(&open_handles);
+        Lens::hooked(store, move |_, _| {
+            let _ = &counted;
+            Ok(())
+        })
+    };
+    let reopen = |store: &MemoryStore| {
+        assert_eq!(Arc::strong_count(&open_handles), 1, "a handle of the copy is still open");
         Ok(store.clone())
     };
-    let options = MigrateOptions::default();
-    run_migrate(|| count(&source), || count(&destination), &options, &mut |_| {}).unwrap();
-    assert_eq!(opened.into_inner(), 4);
+    let migration = Migration::new(handle(&source), handle(&destination));
+    let migration = migration.reopen(|| reopen(&source), || reopen(&destination));
+    let report = migration.run().unwrap();
+    assert!(report.is_complete() && report.reopened);
+    let report = migrate(&source, &destination);
+    assert!(report.proof.is_some() && !report.reopened);
 }

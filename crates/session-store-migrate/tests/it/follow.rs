@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rstest::rstest;
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{
-    MigrateOptions, MigrateReport, OnConflict, PodOutcome, Progress, follow,
-};
+use session_store_migrate::{MigrateReport, Migration, OnConflict, PodOutcome, Progress};
 
 use crate::lens::{Call, Lens};
 use crate::{entries, log_of, store_with, trace, verify};
@@ -25,13 +23,12 @@ fn follow_through(
     mut steps: Vec<&mut dyn FnMut()>,
 ) -> MigrateReport {
     let mut next = 0;
-    let mut pause = || {
+    let pause = || {
         steps[next]();
         next += 1;
         next < steps.len()
     };
-    let options = MigrateOptions::default();
-    follow(|| Ok(source), || Ok(destination), &options, &mut pause, &mut |_| {}).unwrap()
+    Migration::new(source, destination).follow(pause).unwrap()
 }
 
 #[test]
@@ -184,24 +181,22 @@ fn failures_pass() {
         true => Err(StoreError::Io(std::io::ErrorKind::ConnectionRefused.into())),
         false => Ok(()),
     });
-    let (destination, mut step, mut troubles) = (MemoryStore::new(), 0, 0);
-    let mut pause = || {
+    let (destination, mut step, mut failures) = (MemoryStore::new(), 0, 0);
+    let pause = || {
         is_down.store(step == 0, Ordering::SeqCst);
         store.append_all(key.0, key.1, &entries(&[B])).unwrap();
         step += 1;
         step < 2
     };
-    let options = MigrateOptions::default();
-    let mut count = |event: Progress<'_>| {
-        if let Progress::Troubled(failure) = event {
+    let count = |event: Progress<'_>| {
+        if let Progress::Failed(failure) = event {
             assert!(failure.to_string().contains("list the sessions"), "{failure}");
-            troubles += 1;
+            failures += 1;
         }
     };
-    let report =
-        follow(|| Ok(&source), || Ok(&destination), &options, &mut pause, &mut count).unwrap();
+    let report = Migration::new(&source, &destination).progress(count).follow(pause).unwrap();
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(troubles, 1);
+    assert_eq!(failures, 1);
     assert_eq!(log_of(&destination, key.0, key.1), [A, B, B]);
 }
 
@@ -255,14 +250,12 @@ fn a_log_whose_trace_is_in_conflict(
     let (source, destination) = (store_with(key.0, key.1, &[A]), MemoryStore::new());
     trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
     trace(&destination, key.0, key.1, &[r#"{"t":2}"#]);
-    let mut options = MigrateOptions::default();
-    options.on_conflict = on_conflict;
-    let mut pause = || {
+    let pause = || {
         source.append_all(key.0, key.1, &entries(&[B])).unwrap();
         false
     };
-    let report =
-        follow(|| Ok(&source), || Ok(&destination), &options, &mut pause, &mut |_| {}).unwrap();
+    let migration = Migration::new(&source, &destination).on_conflict(on_conflict);
+    let report = migration.follow(pause).unwrap();
     assert_eq!(log_of(&destination, key.0, key.1), [A, B]);
     assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip);
     assert!(report.segments[0].is_conflict());

@@ -1,6 +1,5 @@
 //! Many segments at once: the outcome is that of one at a time, whatever is there before.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -8,13 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{
-    MigrateOptions, OnConflict, Progress, SegmentCopy, Stop, migrate as run_migrate,
-};
+use session_store_migrate::{Migration, OnConflict, Progress, SegmentCopy, Stop};
 use sha2::{Digest as _, Sha256};
 
 use crate::lens::{Call, Lens};
-use crate::{entries, log_of, migrate, migrate_with, verify};
+use crate::{entries, log_of, migrate, verify};
 
 /// What a log may hold: numbers, so that two logs often begin alike.
 fn log() -> impl Strategy<Value = Option<Vec<u8>>> {
@@ -48,10 +45,9 @@ proptest! {
         let keys: Vec<_> = logs.iter().map(|_| (SessionId::new(), SegmentId::new())).collect();
         let source = store_of(keys.iter().zip(logs.iter().map(|(source, _)| source)));
         let destination = store_of(keys.iter().zip(logs.iter().map(|(_, there)| there)));
-        let report = migrate_with(&source, &destination, |options| {
-            options.jobs = NonZeroUsize::new(jobs).unwrap();
-            options.on_conflict = if replace { OnConflict::Replace } else { OnConflict::Report };
-        });
+        let on_conflict = if replace { OnConflict::Replace } else { OnConflict::Report };
+        let migration = Migration::new(&source, &destination).jobs(jobs).on_conflict(on_conflict);
+        let report = migration.run().unwrap();
         for (key, (log, there)) in keys.iter().zip(&logs) {
             let copy = report.segments.iter().find(|copy| (copy.session_id, copy.segment_id) == *key);
             prop_assert_eq!(copy.is_some(), log.is_some());
@@ -102,7 +98,7 @@ fn many() -> MemoryStore {
 fn events_come_on_the_callers_thread() {
     let (caller, source, destination) = (thread::current().id(), many(), MemoryStore::new());
     let (mut started, mut done) = (0, 0);
-    let mut check = |event: Progress<'_>| {
+    let check = |event: Progress<'_>| {
         assert_eq!(thread::current().id(), caller);
         match event {
             Progress::Started { entries } => started += entries,
@@ -110,8 +106,8 @@ fn events_come_on_the_callers_thread() {
             _ => {}
         }
     };
-    let options = MigrateOptions::default();
-    run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut check).unwrap();
+    let report = Migration::new(&source, &destination).progress(check).run().unwrap();
+    assert!(report.is_complete());
     assert_eq!((started, done), (400, 400));
 }
 
@@ -126,7 +122,8 @@ fn the_oldest_segments_come_first() {
         }
         Ok(())
     });
-    migrate_with(&store, &destination, |options| options.jobs = NonZeroUsize::MIN);
+    let report = Migration::new(&store, &destination).jobs(1).run().unwrap();
+    assert!(report.is_complete());
     let order = order.lock().unwrap();
     assert_eq!(order.len(), 200);
     assert!(order.is_sorted());
@@ -143,9 +140,7 @@ fn large_entries_arrive_whatever_the_number_of_jobs() {
     }
     for jobs in [1, 3, 32] {
         let destination = MemoryStore::new();
-        let report = migrate_with(&store, &destination, |options| {
-            options.jobs = NonZeroUsize::new(jobs).unwrap();
-        });
+        let report = Migration::new(&store, &destination).jobs(jobs).run().unwrap();
         assert!(report.is_complete());
         assert!(verify(&store, &destination).is_equal());
     }

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{
-    Difference, MigrateOptions, MigrateReport, Phase, Progress, Stop, migrate as run_migrate,
-};
+use session_store_migrate::{Difference, MigrateReport, Migration, Phase, Progress, Stop};
 
 use crate::lens::{Call, Lens};
 use crate::{entries, log_of, migrate, store_with, verify};
@@ -43,13 +41,12 @@ fn migrate_then(
     destination: &dyn Store,
     mut happens: impl FnMut(),
 ) -> MigrateReport {
-    let options = MigrateOptions::default();
-    run_migrate(|| Ok(source), || Ok(destination), &options, &mut |event| {
+    let migration = Migration::new(source, destination).progress(|event| {
         if let Progress::Begin { phase: Phase::Compare, .. } = event {
             happens();
         }
-    })
-    .unwrap()
+    });
+    migration.run().unwrap()
 }
 
 #[test]
@@ -77,9 +74,7 @@ fn what_comes_to_a_segment_that_was_done_arrives_too() {
         store.append_all(second.0, second.1, &entries(&[B]))
     });
     let destination = MemoryStore::new();
-    let report = crate::migrate_with(&source, &destination, |options| {
-        options.jobs = std::num::NonZeroUsize::MIN;
-    });
+    let report = Migration::new(&source, &destination).jobs(1).run().unwrap();
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(log_of(&destination, first.0, first.1), [A, B]);
     assert_eq!(report.segments.iter().map(|copy| copy.moved.grown).collect::<Vec<_>>(), [1, 1]);

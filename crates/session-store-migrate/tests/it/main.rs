@@ -18,10 +18,7 @@ mod verify;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{
-    MigrateOptions, MigrateReport, VerifyOptions, VerifyReport, migrate as run_migrate,
-    verify as run_verify,
-};
+use session_store_migrate::{MigrateReport, Migration, VerifyReport};
 
 fn entries(texts: &[&str]) -> Vec<LogEntry> {
     texts.iter().map(|text| LogEntry::from_json(*text).unwrap()).collect()
@@ -47,19 +44,9 @@ fn log_of(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<Stri
 }
 
 fn migrate(source: &dyn Store, destination: &dyn Store) -> MigrateReport {
-    migrate_with(source, destination, |_| {})
-}
-
-fn migrate_with(
-    source: &dyn Store,
-    destination: &dyn Store,
-    choose: impl FnOnce(&mut MigrateOptions),
-) -> MigrateReport {
-    let mut options = MigrateOptions::default();
-    choose(&mut options);
-    run_migrate(|| Ok(source), || Ok(destination), &options, &mut |_| {}).unwrap()
+    Migration::new(source, destination).run().unwrap()
 }
 
 fn verify(source: &dyn Store, destination: &dyn Store) -> VerifyReport {
-    run_verify(source, destination, &VerifyOptions::default(), &mut |_| {}).unwrap()
+    Migration::new(source, destination).verify().unwrap()
 }

@@ -3,12 +3,11 @@
 use session_store_core::{Capability, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
-    Gap, MigrateError, MigrateOptions, MigrateReport, Phase, Progress, Side, Stop, VerifyReport,
-    migrate as run_migrate,
+    Gap, MigrateError, MigrateReport, Migration, Phase, Progress, Side, Stop, VerifyReport,
 };
 
 use crate::lens::Lens;
-use crate::{entries, log_of, migrate, migrate_with, store_with, trace, verify};
+use crate::{entries, log_of, migrate, store_with, trace, verify};
 
 fn proof(report: &MigrateReport) -> &VerifyReport {
     report.proof.as_ref().unwrap()
@@ -51,7 +50,7 @@ fn copies_everything_oldest_first_and_proves_it() {
 fn a_second_run_has_nothing_to_do() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
-    migrate(&source, &destination);
+    assert!(migrate(&source, &destination).is_complete());
     let head = destination.head(keys[0].0, keys[0].1).unwrap();
     let report = migrate(&source, &destination);
     assert!(report.is_complete());
@@ -65,7 +64,7 @@ fn a_second_run_has_nothing_to_do() {
 fn what_came_since_is_appended() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
-    migrate(&source, &destination);
+    assert!(migrate(&source, &destination).is_complete());
     source.append(keys[1].0, keys[1].1, &entries(&[r#"{"later":1}"#])[0]).unwrap();
     trace(&source, keys[0].0, keys[0].1, &[r#"{"t":3}"#]);
     let report = migrate(&source, &destination);
@@ -146,9 +145,7 @@ fn a_destination_without_conditional_append_is_refused() {
     let store = MemoryStore::new();
     let mut destination = Lens::clear(&store);
     destination.lacks = Some(Capability::ConditionalAppend);
-    let result =
-        run_migrate(|| Ok(&source), || Ok(&destination), &MigrateOptions::default(), &mut |_| {});
-    let error = result.unwrap_err();
+    let error = Migration::new(&source, &destination).run().unwrap_err();
     assert!(matches!(error, MigrateError::Unconditional));
     assert!(error.to_string().contains("conditional_append"), "{error}");
     assert!(store.list_sessions().unwrap().is_empty());
@@ -165,8 +162,7 @@ fn unreadable_traces_are_reported_unless_left_out() {
         assert!(!report.is_complete());
         assert_eq!(report.entries_copied(), 6, "the logs are copied all the same");
 
-        let report =
-            migrate_with(&lenses[0], &lenses[1], |options| options.selection.traces = false);
+        let report = Migration::new(&lenses[0], &lenses[1]).without_traces().run().unwrap();
         assert!(report.is_complete());
     }
 }
@@ -175,16 +171,12 @@ fn unreadable_traces_are_reported_unless_left_out() {
 fn a_selection_copies_its_sessions_only() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
-    let mut options = MigrateOptions::default();
-    options.selection.sessions = Some([keys[2].0].into());
-    let report = run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut |_| {}).unwrap();
+    let report = Migration::new(&source, &destination).sessions([keys[2].0]).run().unwrap();
     assert!(report.is_complete());
     assert_eq!(destination.list_sessions().unwrap(), [keys[2].0]);
 
     let unknown = SessionId::new();
-    options.selection.sessions = Some([unknown].into());
-    let error =
-        run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut |_| {}).unwrap_err();
+    let error = Migration::new(&source, &destination).sessions([unknown]).run().unwrap_err();
     assert!(matches!(error, MigrateError::NoSuchSession(id) if id == unknown), "{error}");
 }
 
@@ -192,15 +184,15 @@ fn a_selection_copies_its_sessions_only() {
 fn progress_adds_up() {
     let (source, _) = populated();
     let (mut phases, mut read, mut done) = (Vec::new(), 0, 0);
-    let mut count = |event: Progress<'_>| match event {
-        Progress::Begin { phase, segments } => phases.push((phase, segments)),
+    let count = |event: Progress<'_>| match event {
+        Progress::Begin { phase, parts } => phases.push((phase, parts)),
         Progress::Read { entries, .. } => read += entries,
         Progress::Copied(_) | Progress::Compared(_) => done += 1,
         _ => {}
     };
     let destination = MemoryStore::new();
-    let options = MigrateOptions::default();
-    run_migrate(|| Ok(&source), || Ok(&destination), &options, &mut count).unwrap();
+    let report = Migration::new(&source, &destination).progress(count).run().unwrap();
+    assert!(report.is_complete());
     assert_eq!(phases, [(Phase::Copy, 6), (Phase::CatchUp, 6), (Phase::Compare, 6)]);
     assert_eq!((read, done), (24, 12));
 }

@@ -2,10 +2,10 @@
 
 use session_store_core::{Pod, PodName, PodStore, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{Comparison, Gap, PodOutcome, Side};
+use session_store_migrate::{Comparison, Gap, Migration, PodOutcome, Side};
 
 use crate::lens::Lens;
-use crate::{entries, migrate, migrate_with, verify};
+use crate::{entries, migrate, verify};
 
 fn name(text: &str) -> PodName {
     text.parse().unwrap()
@@ -80,9 +80,7 @@ fn a_selection_takes_the_pods_that_point_to_it() {
     }
     source.put_pod(&name("points nowhere"), &Pod::from_json("{}").unwrap()).unwrap();
     let destination = MemoryStore::new();
-    let report = migrate_with(&source, &destination, |options| {
-        options.selection.sessions = Some([chosen].into());
-    });
+    let report = Migration::new(&source, &destination).sessions([chosen]).run().unwrap();
     assert!(report.is_complete());
     assert_eq!(destination.list_pods().unwrap(), [name("chosen")]);
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
+use session_store_migrate::Migration;
 use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::{entries, migrate_with, store_with};
+use crate::{entries, store_with};
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
@@ -19,8 +20,7 @@ fn id(seconds: u64) -> Uuid {
 /// The sessions that arrive of those of the source.
 fn since(source: &MemoryStore, seconds: u64) -> Vec<SessionId> {
     let destination = MemoryStore::new();
-    let report =
-        migrate_with(source, &destination, |options| options.selection.since = Some(at(seconds)));
+    let report = Migration::new(source, &destination).since(at(seconds)).run().unwrap();
     assert!(report.is_complete());
     destination.list_sessions().unwrap()
 }
@@ -49,7 +49,8 @@ fn all_segments_of_a_session_come_with_it() {
         source.create_segment(session, SegmentId::from(id(segment)), &entries(&[])).unwrap();
     }
     let destination = MemoryStore::new();
-    migrate_with(&source, &destination, |options| options.selection.since = Some(at(2000)));
+    let report = Migration::new(&source, &destination).since(at(2000)).run().unwrap();
+    assert!(report.is_complete());
     assert_eq!(destination.list_segments(session).unwrap().len(), 2);
 }
 
@@ -73,7 +74,8 @@ fn pods_come_with_their_sessions() {
         source.put_pod(name, &Pod::new(session, None)).unwrap();
     }
     let destination = MemoryStore::new();
-    migrate_with(&source, &destination, |options| options.selection.since = Some(at(2000)));
+    let report = Migration::new(&source, &destination).since(at(2000)).run().unwrap();
+    assert!(report.is_complete());
     assert_eq!(destination.list_pods().unwrap(), names[..1]);
 }
 
@@ -83,10 +85,8 @@ fn a_session_asked_for_by_name_may_be_too_old() {
     let old = SessionId::from(id(1000));
     let source = store_with(old, SegmentId::from(id(1000)), &[]);
     let destination = MemoryStore::new();
-    let report = migrate_with(&source, &destination, |options| {
-        options.selection.sessions = Some([old].into());
-        options.selection.since = Some(at(2000));
-    });
+    let migration = Migration::new(&source, &destination).sessions([old]).since(at(2000));
+    let report = migration.run().unwrap();
     assert!(report.is_complete() && report.segments.is_empty());
 }
 
@@ -98,7 +98,8 @@ fn a_time_between_two_milliseconds_misses_nothing() {
     let destination = MemoryStore::new();
     for (later, sessions) in [(1_000_000, 0), (999_999, 1)] {
         let since = at(1000) + Duration::from_nanos(later);
-        migrate_with(&source, &destination, |options| options.selection.since = Some(since));
+        let report = Migration::new(&source, &destination).since(since).run().unwrap();
+        assert!(report.is_complete());
         assert_eq!(destination.list_sessions().unwrap().len(), sessions, "{later} ns later");
     }
 }

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{Comparison, Difference, MigrateError, Side, VerifyOptions};
+use session_store_migrate::{Comparison, Difference, MigrateError, Migration, Side};
 
 use crate::lens::Lens;
 use crate::{store_with, trace, verify};
@@ -85,10 +85,8 @@ fn a_log_that_cannot_be_read_names_side_and_segment() {
 
 #[test]
 fn an_unknown_session_is_an_error() {
-    let mut options = VerifyOptions::default();
-    options.selection.sessions = Some([SessionId::new()].into());
     let store = MemoryStore::new();
-    let result = session_store_migrate::verify(&store, &store, &options, &mut |_| {});
+    let result = Migration::new(&store, &store).sessions([SessionId::new()]).verify();
     assert!(matches!(result.unwrap_err(), MigrateError::NoSuchSession(_)));
     assert!(store.list_sessions().unwrap().is_empty());
 }

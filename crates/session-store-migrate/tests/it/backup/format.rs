@@ -206,7 +206,7 @@ const CHANGES: &[(&str, Change, &str)] = &[
     ("a pod of none", |files| files[POD] = files[POD].with(""), "one line"),
     ("a name left out", |files| drop(files.remove(NAME)), "of no pod"),
     ("the name of another", |files| files[NAME] = files[NAME].with("CODER"), "of no pod"),
-    ("a name that is none", |files| files[NAME] = files[NAME].with(".."), "not allowed"),
+    ("a name that is none", |files| files[NAME] = files[NAME].with(".."), "invalid pod name"),
     ("a name too long", |files| files[NAME] = files[NAME].with("x".repeat(1 << 20)), "too long"),
     ("a name without a pod", |files| drop(files.remove(NAMED)), "has 4 members"),
     (

@@ -1,0 +1,97 @@
+//! Stops a run early if a store fails on every segment.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use session_store_core::StoreError;
+
+/// The least number of consecutive failures. A few unreadable files do not mean that the store is down.
+const MIN_FAILURES: usize = 8;
+
+/// Counts consecutive failures. After enough of them, over a long enough time, the remaining segments are
+/// skipped.
+pub(crate) struct CircuitBreaker {
+    limit: Duration,
+    failing: Mutex<Option<Failing>>,
+}
+
+/// An uninterrupted row of failures.
+struct Failing {
+    since: Instant,
+    segments: usize,
+}
+
+impl CircuitBreaker {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, failing: Mutex::default() }
+    }
+
+    /// Records the errors of one more segment.
+    ///
+    /// Errors about the content of a segment, such as a bad line, count as a success: the store responds.
+    pub(crate) fn record<'a>(&self, errors: impl IntoIterator<Item = &'a StoreError>) {
+        let failed = errors.into_iter().any(is_store_failure);
+        let mut failing = self.lock();
+        if failed {
+            let first = || Failing { since: Instant::now(), segments: 0 };
+            failing.get_or_insert_with(first).segments += 1;
+        } else {
+            *failing = None;
+        }
+    }
+
+    /// Returns whether the remaining segments are to be skipped.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_open = |failing: &Failing| {
+            failing.segments >= MIN_FAILURES && failing.since.elapsed() >= self.limit
+        };
+        self.lock().as_ref().is_some_and(is_open)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_store_failure(error: &StoreError) -> bool {
+    match error {
+        StoreError::Io(_) | StoreError::Backend(_) | StoreError::Indeterminate { .. } => true,
+        StoreError::Partial { source, .. } => is_store_failure(source),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn refused() -> StoreError {
+        StoreError::Io(io::ErrorKind::ConnectionRefused.into())
+    }
+
+    #[test]
+    fn it_opens_after_enough_failures_over_a_long_enough_time() {
+        let breaker = CircuitBreaker::new(Duration::ZERO);
+        (1..MIN_FAILURES).for_each(|_| breaker.record([&refused()]));
+        assert!(!breaker.is_open());
+        breaker.record([&refused()]);
+        assert!(breaker.is_open());
+        let breaker = CircuitBreaker::new(Duration::MAX);
+        (0..2 * MIN_FAILURES).for_each(|_| breaker.record([&refused()]));
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn a_success_or_a_corrupt_segment_resets_it() {
+        let corrupt = StoreError::Corrupt { line: 1, message: String::new() };
+        for between in [None, Some(corrupt)] {
+            let breaker = CircuitBreaker::new(Duration::ZERO);
+            (1..MIN_FAILURES).for_each(|_| breaker.record([&refused()]));
+            breaker.record(&between);
+            breaker.record([&refused()]);
+            assert!(!breaker.is_open());
+        }
+    }
+}

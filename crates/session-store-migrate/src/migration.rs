@@ -1,0 +1,257 @@
+//! The builder that starts a run.
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use session_store_core::{Capability, SessionId, Store};
+
+use crate::comparison::VerifyReport;
+use crate::error::{Failure, MigrateError};
+use crate::inventory;
+use crate::options::{OnConflict, Options};
+use crate::pair::Pair;
+use crate::progress::Progress;
+use crate::prove::prove;
+use crate::report::MigrateReport;
+use crate::run::Run;
+use crate::select::Selection;
+use crate::side::Side;
+use crate::verify::verify;
+
+/// The number of passes after which [`Migration::run`] stops, even if the source still changes.
+const MAX_PASSES: usize = 8;
+
+/// The result of opening a store again.
+pub type Opened<S> = Result<S, Box<dyn Error + Send + Sync>>;
+
+type Open<'a> = Box<dyn FnOnce() -> Opened<Box<dyn Store + 'a>> + 'a>;
+
+/// A copy from one store to another, or a comparison of the two.
+///
+/// The setters return the builder. [`run`](Self::run), [`follow`](Self::follow) and
+/// [`verify`](Self::verify) consume it. The [crate's documentation](crate) has the rules of a copy.
+///
+/// ```
+/// use session_store_memory::MemoryStore;
+/// use session_store_migrate::Migration;
+///
+/// let (a, b) = (MemoryStore::new(), MemoryStore::new());
+/// let report = Migration::new(&a, &b).jobs(4).without_traces().run()?;
+/// assert!(report.is_complete());
+/// assert!(Migration::new(&a, &b).verify()?.is_equal());
+/// # Ok::<(), session_store_migrate::MigrateError>(())
+/// ```
+#[must_use = "a migration does nothing before `run`, `follow` or `verify`"]
+pub struct Migration<'a> {
+    source: Box<dyn Store + 'a>,
+    destination: Box<dyn Store + 'a>,
+    reopen: Option<(Open<'a>, Open<'a>)>,
+    options: Options,
+    progress: Box<dyn FnMut(Progress<'_>) + 'a>,
+}
+
+impl fmt::Debug for Migration<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migration").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Migration<'a> {
+    /// Creates a migration of a whole store, with [`DEFAULT_JOBS`](crate::DEFAULT_JOBS).
+    ///
+    /// The stores are passed by value or by reference.
+    pub fn new(source: impl Store + 'a, destination: impl Store + 'a) -> Self {
+        Self {
+            source: Box::new(source),
+            destination: Box::new(destination),
+            reopen: None,
+            options: Options::default(),
+            progress: Box::new(|_| {}),
+        }
+    }
+
+    /// Opens both stores again for the proof of [`run`](Self::run) and [`follow`](Self::follow).
+    ///
+    /// Stores that were passed to [`new`](Self::new) by value are closed before. Without this setter, the
+    /// proof uses the handles of the copy, and [`MigrateReport::reopened`] is false.
+    pub fn reopen<A: Store + 'a, B: Store + 'a>(
+        mut self,
+        source: impl FnOnce() -> Opened<A> + 'a,
+        destination: impl FnOnce() -> Opened<B> + 'a,
+    ) -> Self {
+        self.reopen = Some((
+            Box::new(|| Ok(Box::new(source()?) as Box<dyn Store + 'a>)),
+            Box::new(|| Ok(Box::new(destination()?) as Box<dyn Store + 'a>)),
+        ));
+        self
+    }
+
+    /// Sets the part of the stores to copy or to compare.
+    pub fn select(mut self, selection: Selection) -> Self {
+        self.options.selection = selection;
+        self
+    }
+
+    /// Selects only these sessions, as [`Selection::sessions`].
+    pub fn sessions(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
+        self.options.selection = self.options.selection.sessions(sessions);
+        self
+    }
+
+    /// Selects only sessions of this time or later, as [`Selection::since`].
+    pub fn since(mut self, since: SystemTime) -> Self {
+        self.options.selection = self.options.selection.since(since);
+        self
+    }
+
+    /// Leaves out the traces.
+    pub fn without_traces(mut self) -> Self {
+        self.options.selection = self.options.selection.without_traces();
+        self
+    }
+
+    /// Leaves out the pods.
+    pub fn without_pods(mut self) -> Self {
+        self.options.selection = self.options.selection.without_pods();
+        self
+    }
+
+    /// Sets the number of segments that are processed at the same time, each by its own thread.
+    ///
+    /// 0 counts as 1. More jobs do not use more memory.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.options.jobs = jobs.max(1);
+        self
+    }
+
+    /// Sets the treatment of segments and pods of the destination that differ from the source.
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
+        self.options.on_conflict = on_conflict;
+        self
+    }
+
+    /// Writes nothing, and reports what [`run`](Self::run) would do.
+    pub fn dry_run(mut self) -> Self {
+        self.options.dry_run = true;
+        self
+    }
+
+    /// Sets the time after which the run aborts if a store fails on every segment. The default is 30 s.
+    pub fn abort_after(mut self, limit: Duration) -> Self {
+        self.options.abort_after = limit;
+        self
+    }
+
+    /// Calls `report` for each progress event, on the caller's thread.
+    pub fn progress(mut self, report: impl FnMut(Progress<'_>) + 'a) -> Self {
+        self.progress = Box::new(report);
+        self
+    }
+
+    /// Copies the source to the destination and compares both.
+    ///
+    /// Sessions and segments are copied in ascending order of their ids, which is the order of their
+    /// creation. Pods are copied last, so that a pod never points to a segment that is not there yet.
+    ///
+    /// The run makes passes over the source until a pass finds no change, but at most 8. Later passes copy
+    /// new entries and new sessions, and retry what failed. The destination is synced if it has
+    /// [`Capability::DurableSync`].
+    ///
+    /// # Errors
+    /// [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`] before anything is written;
+    /// [`MigrateError::Failed`] if the source cannot be listed in the first pass. All other errors are in the
+    /// report.
+    pub fn run(self) -> Result<MigrateReport, MigrateError> {
+        self.copy_and_prove(|run, progress| {
+            let mut passes = 1;
+            while run.may_continue() && passes < MAX_PASSES {
+                run.pass(progress);
+                passes += 1;
+            }
+        })
+    }
+
+    /// Copies the source as [`run`](Self::run) does, and then copies each change of the source.
+    ///
+    /// The changes are new entries, sessions, segments, traces and pods, and logs that are truncated or
+    /// replaced. Deletions are not repeated in the destination.
+    ///
+    /// `pause` is called after each pass. It returns after any time, with whether to continue. After the last
+    /// pause there is one more pass, for the changes during the pause, and then the proof. A pass over an
+    /// unchanged source reads only the head of each log and the end of each trace.
+    ///
+    /// The next pass retries a failure. It does not retry a conflict. A conflict of a trace does not stop the
+    /// copy of its log.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn follow(
+        mut self,
+        mut pause: impl FnMut() -> bool,
+    ) -> Result<MigrateReport, MigrateError> {
+        self.options.follow = true;
+        self.copy_and_prove(|run, progress| {
+            let mut continues = true;
+            while continues {
+                continues = pause();
+                run.pass(progress);
+            }
+        })
+    }
+
+    /// Compares the two stores in both directions, and changes neither.
+    ///
+    /// Segments that are written to during the comparison may compare as different.
+    ///
+    /// # Errors
+    /// [`MigrateError::NoSuchSession`] if neither store has a selected session; [`MigrateError::Failed`] if
+    /// sessions, segments or pods cannot be listed. Errors of one segment or pod are in the report.
+    pub fn verify(mut self) -> Result<VerifyReport, MigrateError> {
+        let pair = Pair { source: &self.source, destination: &self.destination };
+        verify(pair, &self.options, &mut self.progress)
+    }
+
+    /// Makes the first pass, then calls `more_passes`, then makes the proof.
+    fn copy_and_prove(
+        self,
+        more_passes: impl FnOnce(&mut Run<'_>, &mut dyn FnMut(Progress<'_>)),
+    ) -> Result<MigrateReport, MigrateError> {
+        let Self { source, destination, reopen, options, mut progress } = self;
+        let pair = Pair { source: &source, destination: &destination };
+        let keys = inventory::of_source(pair.source, &options.selection)?;
+        inventory::require(&options.selection, &keys)?;
+        if !pair.destination.capabilities().has(Capability::ConditionalAppend) {
+            return Err(MigrateError::Unconditional);
+        }
+        let mut run = Run::new(pair, &options);
+        run.first_pass(keys, &mut progress);
+        more_passes(&mut run, &mut progress);
+        let mut report = run.into_report();
+        if options.dry_run {
+            return Ok(report);
+        }
+        let Some((open_source, open_destination)) = reopen else {
+            prove(pair, &mut report, &mut progress);
+            return Ok(report);
+        };
+        // Closes stores that were passed by value, so that the new handles share nothing with the old ones.
+        drop((source, destination));
+        match (open_source(), open_destination()) {
+            (Ok(source), Ok(destination)) => {
+                report.reopened = true;
+                let pair = Pair { source: &source, destination: &destination };
+                prove(pair, &mut report, &mut progress);
+            }
+            (source, destination) => {
+                let failures =
+                    [(Side::Source, source.err()), (Side::Destination, destination.err())];
+                let failed = failures.into_iter().filter_map(|(side, error)| Some((side, error?)));
+                report.failures.extend(
+                    failed.map(|(side, error)| Failure::of(side, "open the store again")(error)),
+                );
+            }
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,227 @@
+//! The report of a migration.
+
+use std::time::Duration;
+
+use session_store_core::{Head, PodName, SegmentId, SessionId, StoreError};
+
+use crate::comparison::{Difference, VerifyReport};
+use crate::error::Failure;
+use crate::extend::{Extension, Stop};
+use crate::inventory::Key;
+use crate::options::{OnConflict, Options};
+use crate::read::Mark;
+use crate::side::Gap;
+
+/// The report of a migration, with the proof that the destination equals the source.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct MigrateReport {
+    /// The options of the run.
+    pub options: Options,
+    /// Every segment of the source, in ascending order of the ids.
+    pub segments: Vec<SegmentCopy>,
+    /// Every pod of the source, by name.
+    pub pods: Vec<PodCopy>,
+    /// The parts that could not be copied at all.
+    pub gaps: Vec<Gap>,
+    /// Failures on which the rest of the run depends: a store could not be listed, or could not be opened
+    /// again for the proof.
+    pub failures: Vec<Failure>,
+    /// The failure to sync the destination. A power cut could then lose copied entries.
+    ///
+    /// `None` if the sync succeeded or if the destination does not support it.
+    pub sync_failure: Option<Failure>,
+    /// The comparison of both stores after the copy.
+    ///
+    /// It covers everything that was copied or was equal before, without conflicts. `None` after a dry run,
+    /// and if a store could not be opened again.
+    pub proof: Option<VerifyReport>,
+    /// Whether the proof used handles that were opened for it
+    /// ([`Migration::reopen`](crate::Migration::reopen)).
+    ///
+    /// Otherwise it used the handles of the copy, which may have answered from their caches.
+    pub reopened: bool,
+}
+
+/// The copy of one segment.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct SegmentCopy {
+    /// The session of the segment.
+    pub session_id: SessionId,
+    /// The segment.
+    pub segment_id: SegmentId,
+    /// The copy of the log.
+    pub log: Extension,
+    /// The copy of the trace.
+    ///
+    /// `None` if the trace is empty, if traces are not selected, if they cannot be copied
+    /// ([`gaps`](MigrateReport::gaps)), or if the log is in conflict: the trace belongs to the other log.
+    pub trace: Option<Box<Extension>>,
+    /// The changes of the source during the run.
+    pub moved: Moved,
+    /// The duration of the copy, without the proof.
+    pub took: Duration,
+    pub(crate) checkpoint: SegmentCheckpoint,
+}
+
+/// The changes of a source segment during the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moved {
+    /// The number of entries that were appended after the copy of the segment began. They are copied.
+    pub grown: usize,
+    /// How often the log was truncated or replaced. The destination was changed in the same way.
+    pub rewritten: usize,
+    /// The number of entries that were appended after the last pass. They are not copied.
+    pub since: usize,
+    /// Whether the segment was deleted. Its copy stays in the destination.
+    pub deleted: bool,
+}
+
+/// The state of both sides at the end of a visit, from which the next visit continues.
+#[derive(Debug)]
+pub(crate) struct SegmentCheckpoint {
+    /// The position in the source's log up to which both logs are equal.
+    pub(crate) source: Mark,
+    /// The head of the destination's log.
+    pub(crate) destination: Option<Head>,
+    /// The number of the destination's entries that existed before the run. Only later ones may be cut.
+    pub(crate) existing: usize,
+    /// The position in the source's trace up to which both traces are equal.
+    pub(crate) trace: Mark,
+    /// Whether the segment was visited at all.
+    pub(crate) visited: bool,
+}
+
+/// The copy of one pod.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct PodCopy {
+    /// The name of the pod.
+    pub name: PodName,
+    /// The result.
+    pub outcome: PodOutcome,
+}
+
+/// The result of copying one pod.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum PodOutcome {
+    /// The pod was written to the destination.
+    ///
+    /// The destination did not have it, or had an earlier version that this run had copied or found equal.
+    Copied,
+    /// The destination already had the same pod, byte for byte.
+    Equal,
+    /// The destination had another pod of that name. It was replaced, as the options request.
+    Replaced(Difference),
+    /// The destination has another pod of that name. It was not changed.
+    Conflict(Difference),
+    /// The source deleted the pod after it was copied. The destination keeps it.
+    Deleted,
+    /// One store failed.
+    Failed(Failure),
+}
+
+impl MigrateReport {
+    /// Returns whether everything selected is in the destination and was proved to be.
+    ///
+    /// After a dry run, returns whether nothing prevents the copy. Conflicts are ignored if the options
+    /// request to skip them.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty()
+            && self.failures.is_empty()
+            && self.sync_failure.is_none()
+            && self.segments.iter().all(|copy| copy.is_complete() || self.is_skipped(copy))
+            && self.pods.iter().all(|pod| pod.is_complete() || self.is_skipped_pod(pod))
+            && self.proof.as_ref().is_none_or(VerifyReport::is_equal)
+    }
+
+    /// Returns whether the segment is in conflict and was skipped, as the options request.
+    #[must_use]
+    pub fn is_skipped(&self, copy: &SegmentCopy) -> bool {
+        self.options.on_conflict == OnConflict::Skip && copy.is_conflict()
+    }
+
+    /// Returns whether the pod is in conflict and was skipped, as the options request.
+    #[must_use]
+    pub fn is_skipped_pod(&self, pod: &PodCopy) -> bool {
+        self.options.on_conflict == OnConflict::Skip && pod.is_conflict()
+    }
+
+    /// Returns the number of log entries that were appended to the destination.
+    #[must_use]
+    pub fn entries_copied(&self) -> usize {
+        self.segments.iter().map(|segment| segment.log.appended).sum()
+    }
+}
+
+impl SegmentCopy {
+    pub(crate) fn new((session_id, segment_id): Key) -> Self {
+        Self {
+            session_id,
+            segment_id,
+            log: Extension::new(),
+            trace: None,
+            moved: Moved::default(),
+            took: Duration::ZERO,
+            checkpoint: SegmentCheckpoint {
+                source: Mark::START,
+                destination: None,
+                existing: 0,
+                trace: Mark::START,
+                visited: false,
+            },
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        (self.session_id, self.segment_id)
+    }
+
+    /// Returns whether the destination equals the source.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.stops().next().is_none()
+    }
+
+    /// Returns whether the copy stopped only because the destination has other entries than the source.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.stops().next().is_some() && self.stops().all(Stop::is_conflict)
+    }
+
+    /// Iterates over the reasons why the log and the trace are not complete.
+    pub fn stops(&self) -> impl Iterator<Item = &Stop> {
+        let trace = self.trace.as_ref().and_then(|trace| trace.stopped.as_deref());
+        self.log.stopped.as_deref().into_iter().chain(trace)
+    }
+
+    /// Iterates over the errors of the stores.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &StoreError> {
+        self.stops().filter_map(|stop| match stop {
+            Stop::Source(error) | Stop::Destination(error) => Some(error),
+            _ => None,
+        })
+    }
+}
+
+impl PodCopy {
+    /// Returns whether the destination has the same pod.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        !matches!(self.outcome, PodOutcome::Conflict(_) | PodOutcome::Failed(_))
+    }
+
+    /// Returns whether the destination has another pod of that name and keeps it.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self.outcome, PodOutcome::Conflict(_))
+    }
+}
