@@ -37,8 +37,8 @@ const REQUIREMENTS: [Requirement; 3] = [
     },
 ];
 
-/// Checks that all required programs are installed in a sufficient version. Installs missing ones with
-/// apt-get, if that needs no password, and prints their names before.
+/// Checks that all required programs are installed in a sufficient version. Installs missing ones
+/// with apt-get, if that needs no password, and prints their names before.
 pub(crate) fn ensure(shell: &Shell) -> Done {
     let missing = find_missing(shell)?;
     if missing.is_empty() {
@@ -102,7 +102,8 @@ fn is_installed(shell: &Shell, program: &str) -> bool {
     succeeds(cmd!(shell, "sh -c 'command -v \"$1\"' sh {program}"))
 }
 
-/// Returns the arguments of `env` that run apt-get as root without a question, or `None` if that is impossible.
+/// Returns the arguments of `env` that run apt-get as root without a question, or `None` if that is
+/// impossible.
 fn privilege(shell: &Shell) -> Option<&'static [&'static str]> {
     if !is_installed(shell, "apt-get") {
         return None;

@@ -6,8 +6,8 @@ use xshell::{Shell, cmd};
 
 use crate::{Done, requirements};
 
-/// Runs the tests. If the arguments select no tests and file systems can be mounted, also runs the ignored
-/// tests named `mount_…`.
+/// Runs the tests. If the arguments select no tests and file systems can be mounted, also runs the
+/// ignored tests named `mount_…`.
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     requirements::ensure(shell)?;
     cmd!(shell, "cargo test --workspace --all-features --no-fail-fast {arguments...}").run()?;
@@ -23,15 +23,16 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     Ok(())
 }
 
-/// Runs the tests of real logs, which are in the files `*.jsonl` of a folder. These tests are named `corpus_…` and
-/// ignored otherwise.
+/// Runs the tests of real logs, which are in the files `*.jsonl` of a folder. These tests are named
+/// `corpus_…` and ignored otherwise.
 pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
     requirements::ensure(shell)?;
     let _folder = shell.push_env("SESSION_STORE_CORPUS", folder.canonicalize()?);
     ignored(shell, "corpus_")
 }
 
-/// Runs the tests that need more than a fresh machine has. These tests are named `torture_…` and ignored otherwise.
+/// Runs the tests that need more than a fresh machine has. These tests are named `torture_…` and
+/// ignored otherwise.
 pub(crate) fn torture(shell: &Shell) -> Done {
     ignored(shell, "torture")
 }

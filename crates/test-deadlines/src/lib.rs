@@ -1,7 +1,7 @@
 //! Child processes and waits of tests, each with a deadline.
 //!
-//! A test that waits without a limit hangs the whole test command when the awaited event does not come. The
-//! functions here fail the test instead, and name the event.
+//! A test that waits without a limit hangs the whole test command when the awaited event does not
+//! come. The functions here fail the test instead, and name the event.
 
 mod process;
 mod wait;
@@ -11,6 +11,6 @@ use std::time::Duration;
 pub use process::{Process, exit_at_deadline};
 pub use wait::{RaiseAtEnd, wait_until};
 
-/// The longest that a child process may run and a wait may last. A loaded machine with two cores needs a
-/// tenth of it for the slowest test.
+/// The longest that a child process may run and a wait may last. A loaded machine with two cores
+/// needs a tenth of it for the slowest test.
 pub const DEADLINE: Duration = Duration::from_secs(180);

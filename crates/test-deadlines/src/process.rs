@@ -12,8 +12,8 @@ use crate::DEADLINE;
 
 /// A child process of a test. Dropping it kills the process.
 ///
-/// A second thread kills the process at the deadline. Every read from its pipes then ends, and every wait for
-/// it panics, so a test that uses the pipes directly has a deadline too.
+/// A second thread kills the process at the deadline. Every read from its pipes then ends, and
+/// every wait for it panics, so a test that uses the pipes directly has a deadline too.
 #[derive(Debug)]
 pub struct Process {
     child: Arc<Mutex<Child>>,
@@ -80,8 +80,8 @@ impl Process {
 
     /// Sends SIGTERM to the process.
     ///
-    /// Tests end processes by this signal. A shell starts its background jobs with SIGINT ignored, and the
-    /// processes of a test inherit that.
+    /// Tests end processes by this signal. A shell starts its background jobs with SIGINT ignored,
+    /// and the processes of a test inherit that.
     ///
     /// # Panics
     /// If the process has ended.
@@ -173,8 +173,8 @@ fn read_to_end(pipe: Option<impl Read>) -> Vec<u8> {
     bytes
 }
 
-/// Ends the calling process with status 1 after [`DEADLINE`]. A child process calls this where its parent
-/// cannot use [`Process`].
+/// Ends the calling process with status 1 after [`DEADLINE`]. A child process calls this where its
+/// parent cannot use [`Process`].
 pub fn exit_at_deadline() {
     thread::spawn(|| {
         thread::sleep(DEADLINE);

@@ -23,8 +23,8 @@ pub fn wait_until(event: &str, mut reached: impl FnMut() -> bool) {
 
 /// Raises a flag when it is dropped.
 ///
-/// A thread scope joins its threads also when its closure panics. Threads that loop until a flag is raised
-/// would then never end, so the flag must be raised on that path too.
+/// A thread scope joins its threads also when its closure panics. Threads that loop until a flag is
+/// raised would then never end, so the flag must be raised on that path too.
 #[derive(Debug)]
 pub struct RaiseAtEnd<'a>(pub &'a AtomicBool);
 

@@ -1,5 +1,5 @@
-//! `cargo xtask conformance`: the broken stores that each check of the kit catches, and the result of each
-//! check over each of our backends.
+//! `cargo xtask conformance`: the broken stores that each check of the kit catches, and the result
+//! of each check over each of our backends.
 
 mod page;
 
@@ -35,7 +35,8 @@ struct Row<'a> {
     promise: &'a str,
     /// The broken stores that fail it.
     catches: Vec<&'a str>,
-    /// The outcome for each backend: `passed`, `failed` or `not_run`, and a reason for the last two.
+    /// The outcome for each backend: `passed`, `failed` or `not_run`, and a reason for the last
+    /// two.
     backends: BTreeMap<&'a str, (&'a str, Option<&'a str>)>,
 }
 
@@ -59,8 +60,8 @@ pub(crate) fn publish(shell: &Shell, json_file: Option<&Path>) -> Done {
     Ok(())
 }
 
-/// Runs the gallery and reads its results. Its tests fail unless each store fails exactly the checks named
-/// for it.
+/// Runs the gallery and reads its results. Its tests fail unless each store fails exactly the
+/// checks named for it.
 fn gallery(shell: &Shell) -> Fallible<Gallery> {
     let folder = empty_folder(shell, "gallery")?;
     let _folder = shell.push_env("SESSION_STORE_KILL_TABLE", &folder);

@@ -1,5 +1,5 @@
-//! The page `docs/conformance.md`: a table for each letter of the contract, the checks that cannot run, and
-//! the broken stores.
+//! The page `docs/conformance.md`: a table for each letter of the contract, the checks that cannot
+//! run, and the broken stores.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,10 +15,10 @@ deliberately broken stores. With `--json FILE` it also writes the results as JSO
 - Each row of a table is a check. Its name begins with its clause of the
   [contract](../crates/session-store-core/src/contract.rs).
 - The column *catches* is the number of broken stores that fail the check. The
-  [last table](#the-broken-stores) names them: each one fails the checks named there, and no other. 0 means that
-  the types of the core already prevent the fault, so no store can have it.
-- ✓ means that the backend passes. – means that the check cannot run over the backend, for a reason given
-  [below](#checks-that-cannot-run).
+  [last table](#the-broken-stores) names them. Each one fails the checks named there, and no others.
+  0 means that the types of the core already prevent the fault, so no store can have it.
+- ✓ means that the backend passes. – means that the check cannot run over the backend. The
+  [reasons](#checks-that-cannot-run) are below.
 ";
 
 pub(super) fn markdown(rows: &[Row<'_>], gallery: &Gallery, contract: &str) -> String {

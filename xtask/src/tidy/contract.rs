@@ -1,10 +1,11 @@
-//! Rules that tie the contract to its checks.
+//! The rule that the clauses of the contract and the checks of the kit belong together.
 
 use std::collections::BTreeSet;
 
 use super::{Fault, File};
 
-const CONTRACT: &str = "crates/session-store-core/src/contract.rs";
+/// The file of the contract.
+pub(super) const CONTRACT: &str = "crates/session-store-core/src/contract.rs";
 const LIST: &str = "conformance/src/list.rs";
 
 pub(super) fn faults(files: &[File]) -> Vec<Fault> {
@@ -22,7 +23,7 @@ pub(super) fn faults(files: &[File]) -> Vec<Fault> {
     faults.extend(
         checked
             .difference(&known)
-            .map(|id| Fault::new(list, format!("a check for {id}, which is no clause"))),
+            .map(|id| Fault::new(list, format!("a check for {id}, which is not a clause"))),
     );
     if known.len() < clauses.len() {
         faults.push(Fault::new(contract, "a clause id is used twice"));
@@ -30,14 +31,19 @@ pub(super) fn faults(files: &[File]) -> Vec<Fault> {
     faults
 }
 
-/// A numbered clause, and whether the kit answers for it.
+/// Returns the anchors of all clauses, such as `a5`.
+pub(super) fn anchors(contract: &str) -> BTreeSet<&str> {
+    contract.split("<a id=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect()
+}
+
+/// A numbered clause, and whether the kit verifies it.
 struct Clause<'a> {
     id: &'a str,
     by_kit: bool,
 }
 
-/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. The end of its heading
-/// says whether the kit verifies it, unless the clause says so itself or is about costs.
+/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. The end of its
+/// heading says whether the kit verifies it, unless the clause says so itself or is about costs.
 fn clauses(contract: &str) -> Vec<Clause<'_>> {
     let mut heading = "";
     let mut clauses = Vec::new();
@@ -55,7 +61,8 @@ fn clauses(contract: &str) -> Vec<Clause<'_>> {
     clauses
 }
 
-/// The clauses named in the list, where a check is `identifier CLAUSE [requirements] "promise";`.
+/// Returns the clauses in the list of checks. A check is `identifier CLAUSE [requirements]
+/// "promise";`.
 fn checked(list: &str) -> BTreeSet<&str> {
     let checks = list.lines().filter_map(|line| line.split_once(" ["));
     let clauses = checks.filter_map(|(check, _)| check.split_whitespace().nth(1));
@@ -74,15 +81,20 @@ mod tests {
 
     #[test]
     fn every_clause_of_the_kit_has_a_check() {
-        let contract = "//! # Append (A): kit\n//! - <a id=\"a1\"></a>**A1** Order.\n\
-                        //! # Durability (S)\n//! - <a id=\"s1\"></a>**S1** (kit) Two.\n\
-                        //! - <a id=\"s4\"></a>**S4** (torture) Power.\n";
+        let contract = [
+            "//! # Append (A): kit",
+            "//! - <a id=\"a1\"></a>**A1** Order.",
+            "//! # Durability (S)",
+            "//! - <a id=\"s1\"></a>**S1** (kit) Two.",
+            "//! - <a id=\"s4\"></a>**S4** (torture) Power.",
+        ]
+        .join("\n");
         let list = "  a1_order A1 [] \"keeps order\";\n  s1_two S1 [] \"two\";\n";
-        assert!(faults_of(contract, list).is_empty());
-        assert_eq!(faults_of(contract, "  a1_order A1 [] \"x\";\n"), ["no check for clause S1"]);
+        assert!(faults_of(&contract, list).is_empty());
+        assert_eq!(faults_of(&contract, "  a1_order A1 [] \"x\";\n"), ["no check for clause S1"]);
         assert_eq!(
             faults_of("//! # A (A): kit\n//! - <a id=\"a1\"></a>**A1** x\n", list),
-            ["a check for S1, which is no clause"]
+            ["a check for S1, which is not a clause"]
         );
     }
 }

@@ -1,8 +1,8 @@
-//! Rules about `Cargo.toml` files.
+//! Rules for `Cargo.toml` files.
 
 use super::{Fault, File};
 
-/// All that core may depend on.
+/// The dependencies that core can have.
 const CORE: [&str; 4] = ["serde", "serde_json", "thiserror", "uuid"];
 
 pub(super) fn faults(file: &File) -> Vec<Fault> {
@@ -28,14 +28,14 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
     faults
 }
 
-/// The workspace names the kit without a version, and every other crate of ours with one.
+/// Whether a dependency has a version. The workspace's manifest names the kit without a version.
 fn is_versioned(key: &str, value: &str) -> bool {
     let kit = key.starts_with("session-store-conformance");
     value.contains("version")
         || (key.ends_with(".workspace") || value.contains("workspace")) && !kit
 }
 
-/// Section, key and value of each line `key = value`.
+/// Returns the section, the key and the value of each line `key = value`.
 fn entries(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     let mut section = "";
     text.lines().filter_map(move |line| {

@@ -1,16 +1,43 @@
-//! `cargo xtask tidy`: the conventions of this workspace as code. Each rule is a function of a file's name
-//! and text that says what is wrong with it.
+//! `cargo xtask tidy`: the conventions of this workspace as code.
+//!
+//! Each rule is a function from files to their faults.
 
+mod clauses;
 mod contract;
+mod lines;
 mod manifest;
 mod modules;
+mod prose;
 mod text;
+mod width;
 
 use std::fs;
 
 use xshell::{Shell, cmd};
 
 use crate::Done;
+
+/// The beginnings of paths whose prose is not checked yet.
+const NOT_YET: &[&str] = &[
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "bench/",
+    "conformance/",
+    "crates/session-store-agent/",
+    "crates/session-store-cli/",
+    "crates/session-store-core/",
+    "crates/session-store-fs/",
+    "crates/session-store-memory/",
+    "crates/session-store-migrate/",
+    "crates/session-store-redis/",
+    "crates/session-store-sqlite/",
+    "crates/session-store/",
+    "crates/test-servers/",
+    "docs/",
+    "examples/",
+];
 
 /// A file under version control.
 struct File {
@@ -22,11 +49,16 @@ impl File {
     fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
+
+    fn is_prose_checked(&self) -> bool {
+        !NOT_YET.iter().any(|start| self.path.starts_with(start))
+    }
 }
 
-/// One thing that is against the rules.
+/// A violation of a rule.
 #[derive(Debug, PartialEq, Eq)]
 struct Fault {
+    /// The file, and the number of the line if the fault is in one.
     path: String,
     what: String,
 }
@@ -35,14 +67,15 @@ impl Fault {
     fn new(file: &File, what: impl Into<String>) -> Self {
         Self { path: file.path.clone(), what: what.into() }
     }
+
+    fn at(file: &File, line: usize, what: impl Into<String>) -> Self {
+        Self { path: format!("{}:{line}", file.path), what: what.into() }
+    }
 }
 
 pub(crate) fn run(shell: &Shell) -> Done {
     let files = tracked(shell)?;
-    let mut faults: Vec<Fault> = files.iter().flat_map(text::faults).collect();
-    faults.extend(files.iter().flat_map(manifest::faults));
-    faults.extend(contract::faults(&files));
-    faults.extend(modules::faults(&files));
+    let faults = faults(&files);
     for Fault { path, what } in &faults {
         eprintln!("{path}: {what}");
     }
@@ -52,13 +85,27 @@ pub(crate) fn run(shell: &Shell) -> Done {
     }
 }
 
-/// The files that are, or would be, under version control.
+fn faults(files: &[File]) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = files.iter().flat_map(text::faults).collect();
+    faults.extend(files.iter().flat_map(manifest::faults));
+    faults.extend(contract::faults(files));
+    faults.extend(modules::faults(files));
+    let checked = || files.iter().filter(|file| file.is_prose_checked());
+    faults.extend(checked().flat_map(prose::faults));
+    faults.extend(checked().flat_map(width::faults));
+    faults.extend(checked().filter_map(|file| text::beside_its_folder(file, files)));
+    faults.extend(clauses::faults(files, File::is_prose_checked));
+    faults
+}
+
+/// Returns the files that are under version control, or would be after `git add`.
 fn tracked(shell: &Shell) -> Result<Vec<File>, Box<dyn std::error::Error>> {
     let listing =
         cmd!(shell, "git ls-files --cached --others --exclude-standard").quiet().read()?;
     let mut files = Vec::new();
     for path in listing.lines() {
-        // One that was deleted but not committed yet is still listed; one that is no text has no rules.
+        // A deleted file is listed until the deletion is committed. A file that is not text has no
+        // rules.
         if let Ok(text) = fs::read_to_string(shell.current_dir().join(path)) {
             files.push(File { path: path.to_owned(), text });
         }

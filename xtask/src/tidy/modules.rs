@@ -59,8 +59,8 @@ impl Crate {
         self.exports.extend(references.exports);
     }
 
-    /// Returns the modules that a module refers to. A module and the folder around it belong together,
-    /// so a reference from one to the other does not count.
+    /// Returns the modules that a module refers to. A module and the folder around it belong
+    /// together, so a reference from one to the other does not count.
     fn targets<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = &'a Module> {
         let paths = self.modules.get(module).into_iter().flatten();
         let targets = paths.filter_map(|path| self.target(path));
@@ -117,8 +117,8 @@ struct References {
 }
 
 impl References {
-    /// Returns the path from the root of the crate. `is_use` allows a path that begins with a module
-    /// beside the current one, as in `pub use error::StoreError`.
+    /// Returns the path from the root of the crate. `is_use` allows a path that begins with a
+    /// module beside the current one, as in `pub use error::StoreError`.
     fn absolute(&self, path: &[String], is_use: bool) -> Option<Vec<String>> {
         let ups = path.iter().take_while(|segment| *segment == "super").count();
         let (base, rest) = match path.first()?.as_str() {
