@@ -47,10 +47,9 @@ impl Raw {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.hash).arg(self.keys.len()).arg(&self.keys);
         command.arg(self.sequence).arg("0").arg("900000").arg(&self.ids).arg(&self.stamp);
-        command.arg("append").arg("").arg("1").arg("0");
-        texts.for_each(|text| {
-            command.arg(text);
-        });
+        let texts: Vec<_> = texts.collect();
+        let bytes: usize = texts.iter().map(|text| text.len() + 1).sum();
+        command.arg("append").arg("").arg("1").arg(bytes).arg("0").arg(texts);
         let _: String = command.query(&mut self.connection)?;
         Ok(())
     }

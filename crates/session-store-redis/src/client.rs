@@ -104,12 +104,20 @@ impl Client {
 
     /// Sends commands whose repetition is harmless, in one pipeline for each server.
     pub(crate) fn commands(&self, commands: &[(Tag, Cmd)]) -> Result<Vec<Value>, RequestError> {
-        let replies = self.pipelined(commands).into_iter();
-        let each = replies.zip(commands).map(|(reply, (tag, command))| match reply {
-            Some(value) => Ok(value),
-            None => self.command(*tag, command),
-        });
+        let replies = self.pipelined(commands).into_iter().zip(commands);
+        let each = replies
+            .map(|(reply, (tag, command))| reply.map_or_else(|| self.command(*tag, command), Ok));
         each.collect()
+    }
+
+    /// Runs scripts that change nothing, in one pipeline for each server.
+    ///
+    /// If a server has not cached the script, no call in the pipeline succeeds there. The first
+    /// call that is repeated alone makes the server cache it.
+    pub(crate) fn reads(&self, calls: &[Call<'_>]) -> Result<Vec<Value>, RequestError> {
+        let commands: Vec<_> = calls.iter().map(|call| (call.tag, call.by_hash())).collect();
+        let replies = self.pipelined(&commands).into_iter().zip(calls);
+        replies.map(|(reply, call)| reply.map_or_else(|| self.read(call), Ok)).collect()
     }
 
     /// Sends commands of one slot in one pipeline, and returns the replies if the first attempt got

@@ -14,7 +14,7 @@ pub(crate) const SLOTS: usize = 16_384;
 /// A hash tag: the part of a key between braces.
 ///
 /// Keys with the same tag are in the same slot, so one script can change them together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tag {
     /// One of 256 parts of all sessions and of all lookups.
     Bucket(u8),

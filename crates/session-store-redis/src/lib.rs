@@ -47,7 +47,7 @@
 //! | `P:{format}:version` | string | the format version |
 //! | `P:{xx}:sessions` | sorted set | the sessions of the bucket that have a segment |
 //! | `P:{xx}:segments:SESSION` | sorted set | the segments of the session |
-//! | `P:{xx}:log:SESSION:SEGMENT` | hash | the metadata of the log: `created`, `epoch`, `stamp` |
+//! | `P:{xx}:log:SESSION:SEGMENT` | hash | the metadata of the log, see below |
 //! | `P:{xx}:entries:SESSION:SEGMENT` | list | the entries of the log |
 //! | `P:{xx}:trace:SESSION:SEGMENT` | list | the trace of the segment |
 //! | `P:{xx}:traces:SESSION` | sorted set | the segments of the session that have a trace |
@@ -56,6 +56,21 @@
 //! | `P:{xx}:staging:TOKEN` | list | the entries of a batch that is too large for one call; expires |
 //! | `P:{pods}:pods` | hash | the pods by name |
 //!
+//! The fields of `log` are:
+//!
+//! | field | contents |
+//! |---|---|
+//! | `created` | when the session came to hold the segment, in microseconds |
+//! | `stamp` | a random mark of the last change |
+//! | `epoch` | the stamp of the last change that cut or replaced entries |
+//! | `info` | a stamp, the size of the log in bytes, and the time of its last change in microseconds |
+//!
+//! Version 0.1.0 does not write `info`, and other versions may use the same storage at the same
+//! time. So `info` counts only if its stamp is that of the last change. Otherwise the size and the
+//! time are unknown until they are known again: the time after the next change, the size after the
+//! log is replaced, or truncated to few entries. A truncate that would have to read more than 256
+//! entries, or more than about 1 MB, forgets the size.
+//!
 //! One step creates the first segment of a session and lists the session, and one step deletes the
 //! last segment and the listing. Listings are therefore always complete and exact.
 //!
@@ -63,7 +78,8 @@
 //! holds the segment, and never removed. A lookup queries each of these sessions, and returns the
 //! one that has held the segment for the longest time. The clocks of the servers decide only
 //! between sessions that create the same segment id at the same moment on two nodes of a Cluster. A
-//! failover can lose an entry of `holders`; [`RedisStore::rebuild_lookups`] adds it again.
+//! failover can lose an entry of `holders`. [`Maintenance`](session_store_core::Maintenance)
+//! reports it and adds it again.
 //!
 //! # Costs
 //!
@@ -142,10 +158,12 @@ mod client;
 mod delivery;
 mod disposition;
 mod error;
+mod info;
 mod inspect;
 mod keys;
 mod listing;
 mod lookup;
+mod maintenance;
 mod options;
 mod pod;
 mod read;

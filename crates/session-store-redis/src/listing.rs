@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use redis::Cmd;
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::{SegmentId, SegmentKey, SessionId};
 
 use crate::client::Client;
 use crate::error::RequestError;
@@ -12,6 +12,9 @@ use crate::reply::byte_strings;
 
 /// The most ids that one command reads.
 const PAGE: usize = 1000;
+
+/// The number of sessions whose segments are processed together, where all sessions are processed.
+pub(crate) const CHUNK: usize = 1000;
 
 /// Returns the ids of all sessions, newest first.
 pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
@@ -28,6 +31,18 @@ pub(crate) fn segments(
 ) -> Result<Vec<Vec<SegmentId>>, RequestError> {
     let set = |&id: &SessionId| (Tag::of_session(id), client.keys.segments(id));
     members(client, &session_ids.iter().map(set).collect::<Vec<_>>())
+}
+
+/// Returns the keys of all segments of the sessions, in the order of the sessions, newest first.
+pub(crate) fn keys(
+    client: &Client,
+    session_ids: &[SessionId],
+) -> Result<Vec<SegmentKey>, RequestError> {
+    let segments = segments(client, session_ids)?;
+    let of_session = |(&session_id, segment_ids): (&SessionId, Vec<SegmentId>)| {
+        segment_ids.into_iter().map(move |segment_id| SegmentKey { session_id, segment_id })
+    };
+    Ok(session_ids.iter().zip(segments).flat_map(of_session).collect())
 }
 
 /// Returns the ids of the session's segments that have a log or a trace.

@@ -43,19 +43,40 @@ pub(crate) fn session_of(
     Ok(holders.into_iter().min().map(|(_, session_id)| session_id))
 }
 
-/// Adds every missing holder again, and returns how many were missing.
-pub(crate) fn rebuild(client: &Client) -> Result<usize, RequestError> {
-    let mut missing = 0;
-    for session_id in listing::sessions(client)? {
-        let segment_ids = listing::segments(client, &[session_id])?.concat();
-        let add = |segment_id| {
-            let key = SegmentKey { session_id, segment_id };
-            (Tag::of_holders(segment_id), on_holders(client, "SADD", key))
-        };
-        let added = client.commands(&segment_ids.into_iter().map(add).collect::<Vec<_>>())?;
-        missing += added.iter().filter(|&reply| *reply == Value::Int(1)).count();
+/// Reports each segment whose session is missing from the segment's holders.
+pub(crate) fn find_missing(
+    client: &Client,
+    report: &mut dyn FnMut(SegmentKey),
+) -> Result<(), RequestError> {
+    for_each_segment(client, "SISMEMBER", 0, report)
+}
+
+/// Adds each session that is missing from the holders of its segment, and reports the segment.
+pub(crate) fn add_missing(
+    client: &Client,
+    report: &mut dyn FnMut(SegmentKey),
+) -> Result<(), RequestError> {
+    for_each_segment(client, "SADD", 1, report)
+}
+
+/// Sends a command about the holders of each segment, and reports the segments with a given reply.
+fn for_each_segment(
+    client: &Client,
+    command: &str,
+    reported: i64,
+    report: &mut dyn FnMut(SegmentKey),
+) -> Result<(), RequestError> {
+    for session_ids in listing::sessions(client)?.chunks(listing::CHUNK) {
+        let keys = listing::keys(client, session_ids)?;
+        let commands = keys
+            .iter()
+            .map(|&key| (Tag::of_holders(key.segment_id), on_holders(client, command, key)));
+        let replies = client.commands(&commands.collect::<Vec<_>>())?;
+        let missing =
+            keys.into_iter().zip(replies).filter(|(_, reply)| *reply == Value::Int(reported));
+        missing.for_each(|(key, _)| report(key));
     }
-    Ok(missing)
+    Ok(())
 }
 
 /// Returns a command about one session in the set of holders.

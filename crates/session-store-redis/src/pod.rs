@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 
+use crate::error::RequestError;
 use crate::keys::Tag;
 use crate::reply::{ChangeReply, byte_string_or_nil, byte_strings};
 use crate::script::{Call, DELETE_POD, PUT_POD};
@@ -11,13 +12,7 @@ use crate::store::RedisStore;
 
 impl PodStore for RedisStore {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        self.client.perform(format_args!("put pod {name}"), |client| {
-            client.check_size(pod.as_json())?;
-            let call = Call::new(&PUT_POD, Tag::Pods)
-                .keys([client.keys.pods()])
-                .args([name.as_str(), pod.as_json()]);
-            client.change(call).map(drop)
-        })
+        self.put(name, "", pod)
     }
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
@@ -42,11 +37,43 @@ impl PodStore for RedisStore {
         })
     }
 
+    fn put_pod_if(
+        &self,
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        self.put(name, expected.map_or("none", Pod::as_json), pod)
+    }
+
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
         self.client.perform(format_args!("delete pod {name}"), |client| {
             let call =
                 Call::new(&DELETE_POD, Tag::Pods).keys([client.keys.pods()]).arg(name.as_str());
             Ok(client.change(call)? == ChangeReply::Done)
+        })
+    }
+}
+
+impl RedisStore {
+    /// Puts a pod if the stored text is `expected`: the text of a pod, `none`, or an empty text,
+    /// which stands for any.
+    fn put(&self, name: &PodName, expected: &str, pod: &Pod) -> Result<(), StoreError> {
+        self.client.perform(format_args!("put pod {name}"), |client| {
+            client.check_size(expected)?;
+            client.check_size(pod.as_json())?;
+            let call = Call::new(&PUT_POD, Tag::Pods).keys([client.keys.pods()]).args([
+                name.as_str(),
+                pod.as_json(),
+                expected,
+            ]);
+            match client.change(call)? {
+                ChangeReply::Done => Ok(()),
+                ChangeReply::PodConflict => {
+                    Err(StoreError::PodConflict { name: name.to_string() }.into())
+                }
+                _ => Err(RequestError::UnexpectedReply),
+            }
         })
     }
 }

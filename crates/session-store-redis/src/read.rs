@@ -11,8 +11,8 @@ use session_store_core::{Head, LogEntry, Page, PageBudget, SegmentKey, StoreErro
 use crate::client::Client;
 use crate::error::RequestError;
 use crate::keys::Tag;
-use crate::reply::{LogPart, byte_string_or_nil, byte_strings, head_or_none, text};
-use crate::script::{Call, Program, READ, READ_HEAD, READ_TRACE};
+use crate::reply::{LogPart, byte_string_or_nil, byte_strings};
+use crate::script::{Call, Program, READ, READ_TRACE};
 
 /// About how many bytes of entries one call reads.
 const PART_BYTES: usize = 1024 * 1024;
@@ -29,13 +29,6 @@ const RANGE_ENTRIES: usize = 512;
 
 /// The most entries that a list can have on the server. Lua holds this number exactly.
 const MAX_ENTRIES: usize = u32::MAX as usize;
-
-/// Returns the head of a log, if the log exists.
-pub(crate) fn head(client: &Client, key: SegmentKey) -> Result<Option<Head>, RequestError> {
-    let call = Call::new(&READ_HEAD, Tag::of_session(key.session_id))
-        .keys([client.keys.log(key), client.keys.entries(key)]);
-    head_or_none(text(&client.read(&call)?)?)
-}
 
 /// Returns the entries of a log from `start` on that fit in `max_bytes`, and the head of the same
 /// moment.

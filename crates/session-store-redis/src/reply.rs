@@ -1,9 +1,10 @@
 //! Parsing what the servers send: the replies of the scripts, and those of plain commands.
 
 use std::str::FromStr;
+use std::time::{Duration, UNIX_EPOCH};
 
 use redis::Value;
-use session_store_core::Head;
+use session_store_core::{Head, SegmentInfo};
 
 use crate::error::RequestError;
 
@@ -28,11 +29,14 @@ pub(crate) enum ChangeReply {
     Grown,
     /// The staged entries are gone.
     Unstaged,
+    /// The stored pod differs from the expected one.
+    PodConflict,
 }
 
 impl ChangeReply {
     pub(crate) fn parse(value: &Value) -> Parsed<Self> {
-        let text = text(value)?;
+        let Value::BulkString(bytes) = value else { return Err(RequestError::UnexpectedReply) };
+        let text = utf8(bytes)?;
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         Ok(match word {
             "head" => Self::Head(head(rest)?),
@@ -41,6 +45,7 @@ impl ChangeReply {
             "absent" => Self::Absent,
             "grown" => Self::Grown,
             "unstaged" => Self::Unstaged,
+            "pod_conflict" => Self::PodConflict,
             "staged" | "traced" | "put" | "deleted" => Self::Done,
             "nothing" => Self::Nothing,
             _ => return Err(RequestError::UnexpectedReply),
@@ -53,13 +58,23 @@ impl ChangeReply {
 /// The token is the stamp of the log's last change. Every change has its own stamp, so a head also
 /// covers the last append. After a failover that lost acknowledged entries, an old head therefore
 /// never matches ([H1](session_store_core::contract#h1)).
-pub(crate) fn head(text: &str) -> Parsed<Head> {
+fn head(text: &str) -> Parsed<Head> {
     number(text)
 }
 
 /// Parses a head, or `none`.
-pub(crate) fn head_or_none(text: &str) -> Parsed<Option<Head>> {
+fn head_or_none(text: &str) -> Parsed<Option<Head>> {
     if text == "none" { Ok(None) } else { head(text).map(Some) }
+}
+
+/// Parses the facts of one log: its head or `none`, its size, and the time of its last change.
+pub(crate) fn info(bytes: &[u8]) -> Parsed<Option<SegmentInfo>> {
+    let mut words = utf8(bytes)?.split(' ');
+    let mut word = || words.next().ok_or(RequestError::UnexpectedReply);
+    let head = head_or_none(word()?)?;
+    let (bytes, micros) = (number_or_dash(word()?)?, number_or_dash(word()?)?);
+    let modified = micros.and_then(|micros| UNIX_EPOCH.checked_add(Duration::from_micros(micros)));
+    Ok(head.map(|head| SegmentInfo::new(head).with_bytes(bytes).with_modified(modified)))
 }
 
 /// A part of a log at one moment.
@@ -76,8 +91,7 @@ impl LogPart {
     pub(crate) fn parse(value: Value) -> Parsed<Option<Self>> {
         let mut items = byte_strings(value)?.into_iter();
         let Some(first) = items.next() else { return Ok(None) };
-        let first = str::from_utf8(&first).map_err(|_| RequestError::UnexpectedReply)?;
-        let head = head(first)?;
+        let head = head(utf8(&first)?)?;
         let epoch = items.next().ok_or(RequestError::UnexpectedReply)?;
         Ok(Some(Self { head, epoch, texts: items.collect() }))
     }
@@ -104,18 +118,17 @@ pub(crate) fn byte_string_or_nil(value: Value) -> Parsed<Option<Vec<u8>>> {
     }
 }
 
-/// Returns a byte string as text.
-pub(crate) fn text(value: &Value) -> Parsed<&str> {
-    match value {
-        Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
-        _ => None,
-    }
-    .ok_or(RequestError::UnexpectedReply)
+fn utf8(bytes: &[u8]) -> Parsed<&str> {
+    str::from_utf8(bytes).map_err(|_| RequestError::UnexpectedReply)
 }
 
 /// Parses a number.
 pub(crate) fn number<T: FromStr>(text: &str) -> Parsed<T> {
     text.parse().map_err(|_| RequestError::UnexpectedReply)
+}
+
+fn number_or_dash(text: &str) -> Parsed<Option<u64>> {
+    if text == "-" { Ok(None) } else { number(text).map(Some) }
 }
 
 #[cfg(test)]
@@ -144,6 +157,19 @@ mod tests {
     #[test]
     fn a_displayed_head_is_parsed_back() {
         assert_eq!(head(&HEAD.to_string()).unwrap(), HEAD);
+    }
+
+    #[rstest]
+    #[case("none - -", None)]
+    #[case("HEAD - -", Some(SegmentInfo::new(HEAD)))]
+    #[case("HEAD 12 -", Some(SegmentInfo::new(HEAD).with_bytes(Some(12))))]
+    #[case("HEAD 0 2000000", Some(SegmentInfo::new(HEAD).with_bytes(Some(0)).with_modified(
+        Some(UNIX_EPOCH + Duration::from_secs(2))
+    )))]
+    fn the_facts_of_a_log_are_parsed(#[case] text: &str, #[case] expected: Option<SegmentInfo>) {
+        let text = text.replace("HEAD", &HEAD.to_string());
+        assert_eq!(info(text.as_bytes()).unwrap(), expected);
+        assert!(info(HEAD.to_string().as_bytes()).is_err());
     }
 
     #[test]

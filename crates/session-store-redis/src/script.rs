@@ -36,21 +36,21 @@ programs! {
     /// Stages entries that are too many for one call.
     STAGE = "", ["lua/once.lua", "lua/stage.lua"];
     /// Truncates a log. It must also run on a server that is out of memory, since it frees some.
-    TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/truncate.lua"];
+    TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/entries.lua", "lua/truncate.lua"];
     /// Deletes segments. It must also run on a server that is out of memory.
     DELETE = " flags=allow-oom", ["lua/once.lua", "lua/delete.lua"];
     /// Appends to a trace.
     TRACE = "", ["lua/once.lua", "lua/trace.lua"];
-    /// Puts a pod.
+    /// Puts a pod, conditionally or not.
     PUT_POD = "", ["lua/once.lua", "lua/put_pod.lua"];
     /// Deletes a pod. It must also run on a server that is out of memory.
     DELETE_POD = " flags=allow-oom", ["lua/once.lua", "lua/delete_pod.lua"];
-    /// Reads the head of a log.
-    READ_HEAD = " flags=no-writes", ["lua/head.lua", "lua/read_head.lua"];
+    /// Reads the heads, sizes and modification times of logs.
+    READ_INFOS = " flags=no-writes", ["lua/head.lua", "lua/read_infos.lua"];
     /// Reads a part of a log.
-    READ = " flags=no-writes", ["lua/head.lua", "lua/page.lua", "lua/read.lua"];
+    READ = " flags=no-writes", ["lua/head.lua", "lua/entries.lua", "lua/read.lua"];
     /// Reads a part of a trace.
-    READ_TRACE = " flags=no-writes", ["lua/page.lua", "lua/read_trace.lua"];
+    READ_TRACE = " flags=no-writes", ["lua/entries.lua", "lua/read_trace.lua"];
 }
 
 /// A call of a script.

@@ -5,16 +5,17 @@ use std::fmt;
 use std::slice;
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SegmentKey, SessionId,
-    Store, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
+    SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
 };
 
 use crate::client::Client;
 use crate::write::{Expected, Mode, Write};
-use crate::{listing, lookup, read, remove, write};
+use crate::{info, listing, lookup, read, remove, write};
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
+    .with(Capability::ConditionalPut)
     .with(Capability::ReadTraces)
     .with(Capability::Delete)
     .with(Capability::Epoch)
@@ -57,7 +58,11 @@ impl RedisStore {
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`]. The call can be repeated.
     pub fn rebuild_lookups(&self) -> Result<usize, StoreError> {
-        self.client.perform("rebuild the lookups", lookup::rebuild)
+        let mut missing = 0;
+        self.client.perform("rebuild the lookups", |client| {
+            lookup::add_missing(client, &mut |_| missing += 1)
+        })?;
+        Ok(missing)
     }
 
     fn write(
@@ -177,6 +182,10 @@ impl Store for RedisStore {
         Some(self)
     }
 
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+
     fn append_all(
         &self,
         session_id: SessionId,
@@ -207,9 +216,25 @@ impl Store for RedisStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
+        Ok(self.segment_info(session_id, segment_id)?.map(|info| info.head))
+    }
+
+    fn segment_info(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+    ) -> Result<Option<SegmentInfo>, StoreError> {
         let key = SegmentKey { session_id, segment_id };
-        self.client
-            .perform(format_args!("read the head of {key}"), |client| read::head(client, key))
+        self.client.perform(format_args!("read the head of {key}"), |client| {
+            Ok(info::of(client, &[key])?.pop().flatten())
+        })
+    }
+
+    fn list_infos(
+        &self,
+        options: &ListOptions,
+    ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
+        self.client.perform("list segments", |client| info::list(client, *options))
     }
 
     fn append_if(

@@ -123,6 +123,13 @@ impl Write<'_> {
             .arg(mode)
             .arg(self.expected.arg())
             .arg(earliest.unwrap_or_default())
+            .arg(
+                self.entries
+                    .iter()
+                    .map(|entry| entry.as_json().len() + 1)
+                    .sum::<usize>()
+                    .to_string(),
+            )
             .arg(staged.to_string())
             .args(sent.iter().map(LogEntry::as_json));
         self.client.change(call)

@@ -2,22 +2,24 @@
 -- KEYS: writer, log, entries, segments, sessions, staging if entries are staged, never if it
 --       replaces
 -- ARGV: sequence, is repeat, keep record for, session, segment, stamp, 'append' or 'replace',
---       expected head or '', earliest creation time or '' (the log must exist), number of staged
---       entries, entries...
-local FIRST = 11
-local head, count = head_of(KEYS[2], KEYS[3])
-local exists, replace, staged = head ~= 'none', ARGV[7] == 'replace', tonumber(ARGV[10])
+--       expected head or '', earliest creation time or '' (the log must exist), bytes of all
+--       entries, number of staged entries, entries...
+local FIRST = 12
+local log = read_log(KEYS[2], KEYS[3])
+local exists, replace, staged = log.head ~= 'none', ARGV[7] == 'replace', tonumber(ARGV[11])
 
-if ARGV[8] ~= '' and ARGV[8] ~= head then return finish('conflict ' .. head) end
+if ARGV[8] ~= '' and ARGV[8] ~= log.head then return finish('conflict ' .. log.head) end
 if not exists and ARGV[9] == '' then return finish('absent') end
-if exists and not replace and staged == 0 and #ARGV < FIRST then return finish('head ' .. head) end
+if exists and not replace and staged == 0 and #ARGV < FIRST then
+  return finish('head ' .. log.head)
+end
 if staged > 0 and redis.call('LLEN', KEYS[6]) ~= staged then return finish('unstaged') end
 
 if replace or not exists then
   redis.call('UNLINK', KEYS[3])
-  count = 0
+  log.count, log.bytes = 0, 0
 end
-if staged > 0 and count == 0 then
+if staged > 0 and log.count == 0 then
   redis.call('RENAME', KEYS[6], KEYS[3])
   -- The staging list expires. The log must not.
   redis.call('PERSIST', KEYS[3])
@@ -38,15 +40,15 @@ for first = FIRST, #ARGV, 1000 do
   redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
 
+local stamp, count = ARGV[6], redis.call('LLEN', KEYS[3])
+local now = record_change(KEYS[2], stamp, log.bytes and log.bytes + tonumber(ARGV[10]))
+if replace or not exists then
+  redis.call('HSET', KEYS[2], 'epoch', epoch_of(stamp, count))
+end
 if not exists then
-  local time = redis.call('TIME')
-  local now = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(ARGV[9]))
-  redis.call('HSET', KEYS[2], 'created', string.format('%.0f', now))
+  local created = math.max(tonumber(now), tonumber(ARGV[9]))
+  redis.call('HSET', KEYS[2], 'created', string.format('%.0f', created))
   redis.call('ZADD', KEYS[4], 0, ARGV[5])
   redis.call('ZADD', KEYS[5], 0, ARGV[4])
 end
-if replace or not exists then
-  redis.call('HSET', KEYS[2], 'epoch', epoch_of(ARGV[6], redis.call('LLEN', KEYS[3])))
-end
-redis.call('HSET', KEYS[2], 'stamp', ARGV[6])
-return finish('head ' .. head_of(KEYS[2], KEYS[3]), true)
+return finish('head ' .. head_of(count, stamp), true)

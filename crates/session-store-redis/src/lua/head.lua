@@ -1,5 +1,5 @@
--- The head of a log: "none", or the number of entries, an at sign, and the stamp of the last
--- change.
+-- The metadata of a log, and its head: the number of entries, an at sign, and the stamp of the last
+-- change. The head of a log that does not exist is "none".
 --
 -- A log has two keys, and one of them can be lost: evicted, deleted by another program, or left on
 -- another node when the move of a slot was interrupted. The remaining key must not be taken for a
@@ -9,14 +9,41 @@ local function epoch_of(stamp, count)
   return count > 0 and stamp .. '+' or stamp
 end
 
--- Returns the head, the number of entries and the epoch.
-local function head_of(log, entries)
-  local stamp, epoch = unpack(redis.call('HMGET', log, 'stamp', 'epoch'))
+local function head_of(count, stamp)
+  return string.format('%d@%s', count, stamp)
+end
+
+-- Returns what is known of a log: head, count and epoch, and the size in bytes and the time of the
+-- last change where they are known.
+--
+-- The field "info" holds the last two, and the stamp of the change that wrote them. Handles of an
+-- older version write to the same log without updating this field. They set a new stamp, so a field
+-- with another stamp is outdated, and is ignored. It is one field of at most 64 bytes, the limit up
+-- to which Redis keeps a hash in its compact form.
+local function read_log(log, entries)
+  local stamp, epoch, info = unpack(redis.call('HMGET', log, 'stamp', 'epoch', 'info'))
   local count = redis.call('LLEN', entries)
-  if stamp and count == 0 and stamp ~= epoch then
-    error({ err = 'APART the entries of the log are missing' })
+  if not stamp then
+    if count > 0 then error({ err = 'APART a log is missing beside its list ' .. entries }) end
+    return { head = 'none', count = 0 }
   end
-  if not stamp and count > 0 then error({ err = 'APART the log of the entries is missing' }) end
-  if not stamp then return 'none', 0 end
-  return string.format('%d@%s', count, stamp), count, epoch
+  if count == 0 and stamp ~= epoch then
+    error({ err = 'APART the list of entries is missing beside the log ' .. log })
+  end
+  local of_stamp, bytes, modified = string.match(info or '', '^(%x+) (%S+) (%d+)$')
+  if of_stamp ~= stamp then bytes, modified = nil, nil end
+  return {
+    head = head_of(count, stamp), count = count, epoch = epoch,
+    bytes = tonumber(bytes), modified = modified,
+  }
+end
+
+-- Records a change of a log: its stamp, the new size or nil if it is unknown, and the time of the
+-- change, in microseconds by the clock of this server. Returns the time as text.
+local function record_change(log, stamp, bytes)
+  local seconds, micros = unpack(redis.call('TIME'))
+  local modified = seconds .. string.format('%06d', micros)
+  local size = bytes and string.format('%.0f', bytes) or '-'
+  redis.call('HSET', log, 'stamp', stamp, 'info', stamp .. ' ' .. size .. ' ' .. modified)
+  return modified
 end

@@ -1,41 +1,33 @@
 //! The conformance kit on one server and on a Cluster.
 
 use std::io;
-use std::sync::LazyLock;
 
-use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use session_store_conformance::{Storage, conformance_tests};
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_redis::{RedisOptions, RedisStore};
-use test_servers::{RedisCluster, RedisServer};
-use uuid::Uuid;
 
-/// A storage: a unique prefix on servers that the tests of this process share.
+use crate::shared::{Servers, unique_prefix};
+
+/// A storage under a unique prefix.
 struct Prefixed {
-    url: String,
+    servers: Servers,
     prefix: String,
-    command: fn(&Cmd) -> RedisResult<Value>,
 }
 
 impl Prefixed {
-    fn options(&self, prefix: &str) -> RedisOptions {
-        RedisOptions::new().prefix(prefix)
-    }
-
-    /// Sends a command to the servers directly, without a store.
-    fn change<T: FromRedisValue>(&self, command: &Cmd) -> io::Result<T> {
-        let value = (self.command)(command).map_err(io::Error::other)?;
-        redis::from_redis_value(value).map_err(io::Error::other)
+    fn on(servers: Servers) -> Self {
+        Self { servers, prefix: unique_prefix() }
     }
 }
 
 impl Storage for Prefixed {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(self.options(&self.prefix).create(true).open(&self.url)?))
+        let options = RedisOptions::new().create(true).prefix(&self.prefix);
+        Ok(Box::new(options.open(&self.servers.url())?))
     }
 
     fn address(&self) -> Option<String> {
-        Some(format!("{}?prefix={}", self.url, self.prefix))
+        Some(format!("{}?prefix={}", self.servers.url(), self.prefix))
     }
 
     fn open_at(address: &str) -> Result<Box<dyn Store>, StoreError> {
@@ -49,50 +41,38 @@ impl Storage for Prefixed {
         index: usize,
         bytes: &[u8],
     ) -> Option<io::Result<()>> {
-        let (store, end) = (&self.prefix, format!(":entries:{session_id}:{segment_id}"));
-        // The bucket is an internal detail of the store, so try all of them.
-        let keys = (0..=255).map(|bucket| format!("{store}:{{{bucket:02x}}}{end}"));
-        for key in keys {
-            let exists = self.change::<bool>(redis::cmd("EXISTS").arg(&key));
-            if exists.is_ok_and(|exists| exists) {
-                let mut set = redis::cmd("LSET");
-                return Some(self.change(set.arg(&key).arg(index).arg(bytes)));
-            }
-        }
-        Some(Err(io::Error::from(io::ErrorKind::NotFound)))
+        let key = self.servers.key(&self.prefix, "entries", session_id, segment_id);
+        let Some(key) = key else { return Some(Err(io::Error::from(io::ErrorKind::NotFound))) };
+        let mut set = redis::cmd("LSET");
+        let result = self.servers.command(set.arg(&key).arg(index).arg(bytes));
+        Some(result.map(drop).map_err(io::Error::other))
     }
 
     fn raise_format(&self) -> Option<io::Result<()>> {
         let key = format!("{}:{{format}}:version", self.prefix);
-        Some(self.change(redis::cmd("SET").arg(&key).arg(999)))
+        let result = self.servers.command(redis::cmd("SET").arg(&key).arg(999));
+        Some(result.map(drop).map_err(io::Error::other))
     }
 
     fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
-        let opened = self.options("mistyped").open(&self.url);
-        Some(opened.map(|store: RedisStore| Box::new(store) as Box<dyn Store>))
+        let opened = RedisOptions::new().prefix("mistyped").open(&self.servers.url());
+        Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
     }
-}
-
-fn prefix() -> String {
-    format!("test-{}", Uuid::new_v4().simple())
 }
 
 mod server {
     use super::*;
 
-    static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
-
     fn storage() -> Prefixed {
-        let command = |command: &Cmd| command.query(&mut SERVER.connection());
-        Prefixed { url: SERVER.url(), prefix: prefix(), command }
+        Prefixed::on(Servers::One)
     }
 
     conformance_tests! {
         harness: storage,
         skip: {
-            files: "the files are the server's; a server without memory has its own test",
-            folder: "a server is no folder; foreign keys have their own test",
-            log_file: "it has no files",
+            files: "the files belong to the server; a full server has its own test",
+            folder: "a server is not a folder; foreign keys have their own test",
+            log_file: "the store has no files",
         }
     }
 }
@@ -100,22 +80,16 @@ mod server {
 mod cluster {
     use super::*;
 
-    static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(RedisCluster::start_in_memory);
-
     fn storage() -> Prefixed {
-        Prefixed {
-            url: CLUSTER.url(),
-            prefix: prefix(),
-            command: |command| CLUSTER.command(command),
-        }
+        Prefixed::on(Servers::Cluster)
     }
 
     conformance_tests! {
         harness: storage,
         skip: {
-            files: "the files are the server's; a server without memory has its own test",
-            folder: "servers are no folder; foreign keys have their own test",
-            log_file: "it has no files",
+            files: "the files belong to the server; a full server has its own test",
+            folder: "servers are not a folder; foreign keys have their own test",
+            log_file: "the store has no files",
         }
     }
 }

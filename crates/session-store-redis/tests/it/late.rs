@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use session_store_core::{
-    Head, LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, TraceEntry,
+    Head, LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError, TraceEntry,
 };
 use session_store_redis::RedisStore;
 use test_servers::{LossyProxy, RedisServer};
@@ -78,6 +78,7 @@ enum Change {
     DeleteSegment,
     DeleteSession,
     PutPod,
+    PutPodIf,
     DeletePod,
 }
 
@@ -106,6 +107,9 @@ impl Change {
             Self::DeleteSegment => assert!(behind_proxy.delete_segment(session, segment).unwrap()),
             Self::DeleteSession => assert!(behind_proxy.delete_session(session).unwrap()),
             Self::PutPod => behind_proxy.put_pod(&name("new"), &Pod::new(session, None)).unwrap(),
+            Self::PutPodIf => {
+                behind_proxy.put_pod_if(&name("new"), None, &Pod::new(session, None)).unwrap();
+            }
             Self::DeletePod => assert!(behind_proxy.delete_pod(&name("old")).unwrap()),
         }
     }
@@ -125,6 +129,7 @@ fn a_change_whose_reply_is_lost_is_done_once(
         Change::DeleteSegment,
         Change::DeleteSession,
         Change::PutPod,
+        Change::PutPodIf,
         Change::DeletePod
     )]
     change: Change,
@@ -180,4 +185,13 @@ fn a_refused_change_is_not_done_by_a_late_copy() {
     at.direct.put_pod(&name("new"), &Pod::new(at.session, None)).unwrap();
     at.proxy.resend_requests();
     assert!(at.direct.read_pod(&name("new")).unwrap().is_some());
+
+    // The pod is expected to be missing, and is deleted after the refusal.
+    at.proxy.lose_next_reply();
+    let pod = Pod::new(at.session, Some(at.segment));
+    let error = at.behind_proxy.put_pod_if(&name("new"), None, &pod).unwrap_err();
+    assert!(matches!(error, StoreError::PodConflict { .. }), "{error:?}");
+    assert!(at.direct.delete_pod(&name("new")).unwrap());
+    at.proxy.resend_requests();
+    assert_eq!(at.direct.read_pod(&name("new")).unwrap(), None);
 }

@@ -198,7 +198,7 @@ fn an_append_to_an_existing_segment_is_one_command() {
 }
 
 /// Returns how often clients have called these commands.
-fn calls(server: &RedisServer, names: &[&str]) -> u64 {
+pub(crate) fn calls(server: &RedisServer, names: &[&str]) -> u64 {
     let info: String =
         redis::cmd("INFO").arg("commandstats").query(&mut server.connection()).unwrap();
     let calls = |line: &str| {

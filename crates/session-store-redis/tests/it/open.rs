@@ -150,25 +150,6 @@ fn a_restarted_server_is_used_again() {
 }
 
 #[test]
-fn lost_lookups_are_rebuilt() {
-    let server = RedisServer::start_in_memory(&[]);
-    let store = RedisStore::open_or_create(&server.url()).unwrap();
-    let (session, segments) = (SessionId::new(), [SegmentId::new(), SegmentId::new()]);
-    for segment in segments {
-        store.create_segment(session, segment, &[]).unwrap();
-    }
-    let mut raw = server.connection();
-    let lost: Vec<String> = redis::cmd("KEYS").arg("*:holders:*").query(&mut raw).unwrap();
-    redis::cmd("DEL").arg(&lost).exec(&mut raw).unwrap();
-    assert_eq!(store.lookup_session_of(segments[0]).unwrap(), None);
-    assert_eq!(store.rebuild_lookups().unwrap(), 2);
-    assert_eq!(store.rebuild_lookups().unwrap(), 0);
-    for segment in segments {
-        assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
-    }
-}
-
-#[test]
 fn a_clock_that_goes_back_does_not_change_a_lookup() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();

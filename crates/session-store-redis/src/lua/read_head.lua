@@ -1,3 +1,0 @@
--- Reads the head of a log.
--- KEYS: log, entries
-return (head_of(KEYS[1], KEYS[2]))
