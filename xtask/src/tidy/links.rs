@@ -1,0 +1,76 @@
+//! The rule that links from one file of the repository to another lead somewhere.
+
+use super::{Fault, File};
+
+pub(super) fn faults(files: &[File]) -> Vec<Fault> {
+    let pages = files.iter().filter(|file| file.path.ends_with(".md"));
+    pages.flat_map(|page| broken_links(page, files)).collect()
+}
+
+fn broken_links(page: &File, files: &[File]) -> Vec<Fault> {
+    let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut faults = Vec::new();
+    for (index, line) in page.text.lines().enumerate() {
+        for target in targets(line) {
+            if target.is_empty() || target.contains(':') {
+                continue;
+            }
+            let path = resolved(folder, target);
+            if !files.iter().any(|file| is_at_or_below(&file.path, &path)) {
+                faults.push(Fault::at(
+                    page,
+                    index + 1,
+                    format!("the link to {target} leads nowhere"),
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// Returns the targets of the links in a line of Markdown, without their fragments.
+fn targets(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](").skip(1).filter_map(|rest| {
+        let (target, _) = rest.split_once(')')?;
+        target.split('#').next()
+    })
+}
+
+/// Returns the path from the root of the repository.
+fn resolved(folder: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.trim_end_matches('/').split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn is_at_or_below(file: &str, path: &str) -> bool {
+    file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_links_are_found() {
+        let cases = [
+            ("[x](c.md)", 0),
+            ("[x](c.md#part) and [y](../d/e.rs)", 0),
+            ("[x](../d) and [y](#part) and [z](https://example.org/c)", 0),
+            ("[x](d/e.rs)", 1),
+            ("[x](../e) [y](c)", 2),
+        ];
+        for (text, count) in cases {
+            let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+            let files = [file("a/b.md", text), file("a/c.md", ""), file("d/e.rs", "")];
+            let found = faults(&files);
+            assert_eq!(found.len(), count, "{text}: {found:?}");
+        }
+    }
+}
