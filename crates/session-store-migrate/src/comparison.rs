@@ -20,6 +20,8 @@ pub struct VerifyReport {
     pub pods: Vec<PodComparison>,
     /// The parts that could not be compared at all.
     pub gaps: Vec<Gap>,
+    /// The names of the source and the destination in the sentences of this report.
+    pub names: [String; 2],
 }
 
 /// The comparison of one segment.
@@ -109,6 +111,13 @@ pub enum Difference {
 }
 
 impl VerifyReport {
+    /// Returns the comparison of a segment, if the segment was compared.
+    pub(crate) fn find(&self, key: Key) -> Option<&SegmentComparison> {
+        let segments = &self.segments;
+        let at = segments.binary_search_by_key(&key, |found| (found.session_id, found.segment_id));
+        at.ok().map(|at| &segments[at])
+    }
+
     /// Returns whether everything selected was compared and is equal on both sides.
     #[must_use]
     pub fn is_equal(&self) -> bool {
@@ -185,18 +194,29 @@ impl Difference {
     }
 }
 
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ends { side, entries } => write!(f, "{side} ends after entry {entries}"),
-            Self::Entry { number, source_bytes, destination_bytes, byte } => write!(
-                f,
-                "entry {number} differs from byte {byte} on ({source_bytes} bytes in the source, \
-                 {destination_bytes} in the destination)"
+impl Difference {
+    /// Describes the difference. `names` are the names of the source and the destination.
+    pub(crate) fn describe<S: AsRef<str>>(&self, names: &[S; 2]) -> String {
+        let name = |side: Side| names[side as usize].as_ref();
+        match *self {
+            Self::Ends { side, entries } => {
+                format!("{} ends after entry {entries}, the other side has more", name(side))
+            }
+            Self::Entry { number, source_bytes, destination_bytes, byte } => format!(
+                "entry {number} differs from byte {byte} on: {source_bytes} bytes in {}, \
+                 {destination_bytes} in {}",
+                name(Side::Source),
+                name(Side::Destination),
             ),
             Self::Count { side, counted, read } => {
-                write!(f, "{side} counts {counted} entries and returns {read}")
+                format!("{} counts {counted} entries but returns {read}", name(side))
             }
         }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe(&Side::NAMES))
     }
 }

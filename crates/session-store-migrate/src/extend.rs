@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
+use serde::{Serialize, Serializer};
+use session_store_core::{
+    Head, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry, error_chain,
+};
 
 use crate::comparison::Difference;
 use crate::entry::Entry;
@@ -18,7 +21,8 @@ const ENTRY_BYTES: usize = 64;
 
 /// How far a log or trace was brought up to its source. It ends with `already + appended - cut` entries,
 /// unless it stopped.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(bound = "E: Error + 'static")]
 #[must_use]
 #[non_exhaustive]
 pub struct Extension<E = StoreError> {
@@ -30,8 +34,10 @@ pub struct Extension<E = StoreError> {
     /// The entries that were appended.
     pub appended: usize,
     /// The bytes of the entries that were appended.
+    #[serde(rename = "appended_bytes")]
     pub bytes: u64,
     /// Why it is not the whole source, if it is not. What was appended stays, a prefix of the source.
+    #[serde(serialize_with = "error_text", skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Box<Stop<E>>>,
 }
 
@@ -83,6 +89,13 @@ impl<E: Error + 'static> Error for Stop<E> {
             _ => None,
         }
     }
+}
+
+fn error_text<S: Serializer, E: Error + 'static>(
+    stop: &Option<Box<Stop<E>>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    stop.as_deref().map(|stop| error_chain(stop)).serialize(serializer)
 }
 
 /// Makes a segment hold the entries of `source`, if what it holds is a prefix of them: compares what is

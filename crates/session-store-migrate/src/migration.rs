@@ -48,6 +48,7 @@ pub struct Migration<'a> {
     destination: Box<dyn Store + 'a>,
     reopen: Option<(Open<'a>, Open<'a>)>,
     options: Options,
+    names: [String; 2],
     progress: Box<dyn FnMut(Progress<'_>) + 'a>,
 }
 
@@ -67,6 +68,7 @@ impl<'a> Migration<'a> {
             destination: Box::new(destination),
             reopen: None,
             options: Options::default(),
+            names: Side::NAMES.map(str::to_owned),
             progress: Box::new(|_| {}),
         }
     }
@@ -84,6 +86,14 @@ impl<'a> Migration<'a> {
             Box::new(|| Ok(Box::new(source()?) as Box<dyn Store + 'a>)),
             Box::new(|| Ok(Box::new(destination()?) as Box<dyn Store + 'a>)),
         ));
+        self
+    }
+
+    /// Sets the names of the stores in the sentences of [`verify`](Self::verify).
+    ///
+    /// The default is "the source" and "the destination".
+    pub fn names(mut self, source: impl Into<String>, destination: impl Into<String>) -> Self {
+        self.names = [source.into(), destination.into()];
         self
     }
 
@@ -209,7 +219,7 @@ impl<'a> Migration<'a> {
     /// sessions, segments or pods cannot be listed. Errors of one segment or pod are in the report.
     pub fn verify(mut self) -> Result<VerifyReport, MigrateError> {
         let pair = Pair { source: &self.source, destination: &self.destination };
-        verify(pair, &self.options, &mut self.progress)
+        verify(pair, &self.options, self.names, &mut self.progress)
     }
 
     /// Makes the first pass, then calls `more_passes`, then makes the proof.
@@ -217,7 +227,7 @@ impl<'a> Migration<'a> {
         self,
         more_passes: impl FnOnce(&mut Run<'_>, &mut dyn FnMut(Progress<'_>)),
     ) -> Result<MigrateReport, MigrateError> {
-        let Self { source, destination, reopen, options, mut progress } = self;
+        let Self { source, destination, reopen, options, mut progress, .. } = self;
         let pair = Pair { source: &source, destination: &destination };
         let keys = inventory::of_source(pair.source, &options.selection)?;
         inventory::require(&options.selection, &keys)?;

@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::select::Selection;
 
 /// The default number of jobs.
@@ -14,10 +16,11 @@ pub const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not 
 pub(crate) const ABORT_AFTER: Duration = Duration::from_secs(30);
 
 /// The options of a run, as a report shows them. [`Migration`](crate::Migration) has the setters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Options {
     /// The part of the source to copy.
+    #[serde(flatten)]
     pub selection: Selection,
     /// The number of segments that are copied at the same time.
     pub jobs: usize,
@@ -28,11 +31,13 @@ pub struct Options {
     /// Whether the run follows the changes of the source ([`Migration::follow`](crate::Migration::follow)).
     pub follow: bool,
     /// The time after which the run aborts if a store fails on every segment.
+    #[serde(skip)]
     pub abort_after: Duration,
 }
 
 /// The treatment of a segment or pod of the destination that is not an earlier version of the source's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OnConflict {
     /// The destination is not changed, and the copy is not complete.

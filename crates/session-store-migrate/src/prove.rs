@@ -58,7 +58,8 @@ pub(crate) fn prove(
         |pod: &&PodCopy| pod.is_complete() && !matches!(pod.outcome, PodOutcome::Deleted);
     let names = report.pods.iter().filter(is_copied).map(|pod| pod.name.clone());
     let pods = Pods { pair, of_sessions: None }.compare_all(names);
-    report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new() });
+    let names = Side::NAMES.map(str::to_owned);
+    report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new(), names });
     if prover.has_written.into_inner() && report.sync_failure.is_none() {
         report.sync_failure = sync(pair.destination).err();
     }

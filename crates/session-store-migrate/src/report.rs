@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use session_store_core::{Head, PodName, SegmentId, SessionId, StoreError};
 
 use crate::comparison::{Difference, VerifyReport};
@@ -44,6 +45,30 @@ pub struct MigrateReport {
     pub reopened: bool,
 }
 
+/// The sums over all segments and pods of a migration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Totals {
+    /// The number of segments.
+    pub segments: usize,
+    /// The number of segments that are complete.
+    pub complete: usize,
+    /// The number of segments in conflict.
+    pub conflicts: usize,
+    /// The number of log entries that were appended to the destination.
+    pub entries_copied: usize,
+    /// The bytes of these entries.
+    pub bytes_copied: u64,
+    /// The number of log entries that the destination already had.
+    pub entries_already: usize,
+    /// The number of log entries that were truncated in the destination.
+    pub entries_cut: usize,
+    /// The number of trace entries that were appended to the destination.
+    pub trace_entries_copied: usize,
+    /// The number of pods.
+    pub pods: usize,
+}
+
 /// The copy of one segment.
 #[derive(Debug)]
 #[must_use]
@@ -68,7 +93,7 @@ pub struct SegmentCopy {
 }
 
 /// The changes of a source segment during the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Moved {
     /// The number of entries that were appended after the copy of the segment began. They are copied.
@@ -158,7 +183,24 @@ impl MigrateReport {
     /// Returns the number of log entries that were appended to the destination.
     #[must_use]
     pub fn entries_copied(&self) -> usize {
-        self.segments.iter().map(|segment| segment.log.appended).sum()
+        self.totals().entries_copied
+    }
+
+    /// Returns the sums over all segments and pods.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals =
+            Totals { segments: self.segments.len(), pods: self.pods.len(), ..Totals::default() };
+        for copy in &self.segments {
+            totals.complete += usize::from(copy.is_complete());
+            totals.conflicts += usize::from(copy.is_conflict());
+            totals.entries_copied += copy.log.appended;
+            totals.bytes_copied += copy.log.bytes;
+            totals.entries_already += copy.log.already;
+            totals.entries_cut += copy.log.cut;
+            totals.trace_entries_copied += copy.trace.as_ref().map_or(0, |trace| trace.appended);
+        }
+        totals
     }
 }
 

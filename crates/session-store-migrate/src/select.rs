@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use session_store_core::{Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
@@ -13,12 +15,13 @@ use crate::side::Side;
 pub(crate) const LIST_SESSIONS: &str = "list the sessions";
 
 /// The part of a store to copy, compare or export. The default is everything.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Selection {
     /// The selected sessions, with the pods that point to them. `None` selects all.
     pub sessions: Option<BTreeSet<SessionId>>,
     /// The time from which on sessions are selected, with the pods that point to them.
+    #[serde(serialize_with = "rfc3339")]
     pub since: Option<SystemTime>,
     /// Whether traces are selected.
     pub traces: bool,
@@ -114,4 +117,8 @@ fn is_since(since: SystemTime, id: Uuid) -> bool {
     const TICK: Duration = Duration::from_millis(1);
     let time = id.get_timestamp().filter(|_| id.get_version_num() == V7);
     time.is_none_or(|time| SystemTime::from(time) + TICK > since)
+}
+
+fn rfc3339<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| Timestamp::try_from(time).unwrap_or_default().to_string()).serialize(serializer)
 }

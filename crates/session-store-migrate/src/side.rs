@@ -14,14 +14,14 @@ pub enum Side {
 impl Side {
     /// Both sides, the source first.
     pub const BOTH: [Self; 2] = [Self::Source, Self::Destination];
+
+    /// The names of both sides in messages.
+    pub(crate) const NAMES: [&str; 2] = ["the source", "the destination"];
 }
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Source => "the source",
-            Self::Destination => "the destination",
-        })
+        f.write_str(Self::NAMES[*self as usize])
     }
 }
 

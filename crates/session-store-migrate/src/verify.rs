@@ -22,6 +22,7 @@ use crate::side::Side;
 pub(crate) fn verify(
     pair: Pair<'_>,
     options: &Options,
+    names: [String; 2],
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<VerifyReport, MigrateError> {
     let selection = &options.selection;
@@ -41,7 +42,7 @@ pub(crate) fn verify(
         pods = compared;
         gaps.extend(gap);
     }
-    Ok(VerifyReport { segments, pods, gaps })
+    Ok(VerifyReport { segments, pods, gaps, names })
 }
 
 fn compare_segments(

@@ -1,12 +1,14 @@
 //! `migrate`: copies one store into another, proves the copy, and goes on copying if asked to.
 
+use std::time::SystemTime;
+
 use session_store::{StoreUrl, error_chain};
 use session_store_migrate::{MigrateError, MigrateReport, Migration, OnConflict, Phase, Progress};
 
 use crate::args::{ConflictArg, MigrateArgs};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure, warn};
-use crate::migration::json::{self, Heading};
+use crate::migration::json::{FailedJson, RunJson, Stores};
 use crate::migration::opener::{open_or_empty, reopener};
 use crate::migration::report_file::ReportFile;
 use crate::migration::text;
@@ -17,7 +19,7 @@ use crate::store::{open, open_or_create};
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
-    let heading = Heading::new("migrate", [&from, &to]);
+    let (stores, began) = (Stores::Migrated { from: &from, to: &to }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
     if !args.follow {
         // Else a signal is the word to finish.
@@ -26,18 +28,15 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     let report = match copy(args) {
         Ok(report) => report,
         Err(error) => {
-            file.finish(&json::Failed { heading: &heading, error: &error })?;
+            let failed = FailedJson { complete: false, error: error_chain(&error) };
+            file.finish(&RunJson::new(stores, began, failed))?;
             return Err(error);
         }
     };
-    let whole = json::Migration {
-        heading: &heading,
-        options: json::Options::new(&report.options),
-        report: &report,
-    };
-    file.finish(&whole)?;
+    let json = RunJson::new(stores, began, &report);
+    file.finish(&json)?;
     if out.is_json() {
-        out.json_line(&whole)?;
+        out.json_line(&json)?;
     } else {
         tell(&report, &to, out)?;
     }
@@ -107,7 +106,7 @@ fn tell(report: &MigrateReport, to: &str, out: &mut Output) -> Result<(), Failur
         return out.line(text::planned_in_all(report, to));
     }
     text::notes(report).try_for_each(|line| out.line(line))?;
-    text::problems(report).try_for_each(|line| out.line(line))?;
+    report.problems().try_for_each(|line| out.line(line))?;
     out.line(text::copied(report, to))
 }
 

@@ -1,12 +1,14 @@
 //! `verify`: compares two stores, entry by entry.
 
+use std::time::SystemTime;
+
 use session_store::StoreUrl;
 use session_store_migrate::{Migration, VerifyReport};
 
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
-use crate::migration::json::{Heading, Verification};
+use crate::migration::json::{RunJson, Stores};
 use crate::migration::report_file::ReportFile;
 use crate::migration::text;
 use crate::output::Output;
@@ -15,16 +17,16 @@ use crate::store::open;
 
 pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [a, b] = [&args.a, &args.b].map(StoreUrl::to_string);
-    let heading = Heading::new("verify", [&a, &b]);
+    let (stores, began) = (Stores::Compared { a: &a, b: &b }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
     file.remove_on_signal();
     let report = compare(args).context(|| format!("compare {a} with {b}"))?;
-    let whole = Verification { heading: &heading, report: &report };
-    file.finish(&whole)?;
+    let json = RunJson::new(stores, began, &report);
+    file.finish(&json)?;
     if out.is_json() {
-        out.json_line(&whole)?;
+        out.json_line(&json)?;
     } else {
-        text::compared(&report, [&a, &b]).try_for_each(|line| out.line(line))?;
+        report.differences().try_for_each(|line| out.line(line))?;
         out.line(text::verified(&report))?;
     }
     Ok(Exit::done_if(report.is_equal()))
@@ -34,6 +36,7 @@ fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
     Migration::new(a, b)
+        .names(args.a.to_string(), args.b.to_string())
         .jobs(args.jobs.at_once.get())
         .progress(|event| bar.show_event(&event))
         .verify()

@@ -1,14 +1,8 @@
 //! The size and the hash of a part of a backup.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::digest::{Digest, LineHasher};
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// The size and the hash of a part. The hash of a log is the hash of the text that `session-store show`
 /// prints.

@@ -1,0 +1,202 @@
+//! The JSON of the reports.
+//!
+//! Lists are serialized item by item, because there may be very many segments.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use session_store_core::{PodName, SegmentId, SessionId};
+
+use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
+use crate::digest::Digest;
+use crate::extend::{Extension, Stop};
+use crate::options::Options;
+use crate::report::{MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy, Totals};
+
+impl Serialize for MigrateReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let proof = self.proof.as_ref();
+        let json = MigrateJson {
+            options: &self.options,
+            complete: self.is_complete(),
+            totals: self.totals(),
+            equal_entries: proof.map(VerifyReport::equal_entries),
+            equal_trace_entries: proof.map(VerifyReport::equal_trace_entries),
+            segments: Each(|| self.segments.iter().map(|copy| SegmentJson::new(self, copy))),
+            pods: Each(|| self.pods.iter().map(|pod| PodJson::new(self, pod))),
+            problems: Each(|| self.problems()),
+        };
+        json.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct MigrateJson<'a, S, P, T> {
+    options: &'a Options,
+    complete: bool,
+    totals: Totals,
+    equal_entries: Option<usize>,
+    equal_trace_entries: Option<usize>,
+    segments: S,
+    pods: P,
+    problems: T,
+}
+
+/// A list whose items are created while they are serialized.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+#[derive(Serialize)]
+struct SegmentJson<'a> {
+    session_id: SessionId,
+    segment_id: SegmentId,
+    outcome: &'static str,
+    log: PartJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<PartJson<'a>>,
+    moved: Moved,
+    took_ms: f64,
+}
+
+impl<'a> SegmentJson<'a> {
+    fn new(report: &'a MigrateReport, copy: &'a SegmentCopy) -> Self {
+        let part = |extension, compared: Option<&'a Comparison>| {
+            let proof = report.proof.as_ref().zip(compared);
+            PartJson { extension, proof: proof.map(|(proof, of)| ComparisonJson::new(proof, of)) }
+        };
+        let compared = report.proof.as_ref().and_then(|proof| proof.find(copy.key()));
+        let compared_trace = compared.and_then(|compared| compared.trace.as_deref());
+        Self {
+            session_id: copy.session_id,
+            segment_id: copy.segment_id,
+            outcome: outcome(report, copy),
+            log: part(&copy.log, compared.map(|compared| &compared.log)),
+            trace: copy.trace.as_deref().map(|trace| part(trace, compared_trace)),
+            moved: copy.moved,
+            took_ms: milliseconds(copy.took),
+        }
+    }
+}
+
+/// Returns the duration in milliseconds, rounded to microseconds.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The copy of a log or a trace and, if it was compared, what it contains now.
+#[derive(Serialize)]
+struct PartJson<'a> {
+    #[serde(flatten)]
+    extension: &'a Extension,
+    #[serde(flatten)]
+    proof: Option<ComparisonJson>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ComparisonJson {
+    Equal { entries: usize, bytes: u64, sha256: Digest },
+    Differs { difference: String },
+}
+
+impl ComparisonJson {
+    fn new(report: &VerifyReport, comparison: &Comparison) -> Self {
+        match *comparison {
+            Comparison::Equal { entries, bytes, hash: sha256 } => {
+                Self::Equal { entries, bytes, sha256 }
+            }
+            _ => Self::Differs { difference: report.difference(comparison).unwrap_or_default() },
+        }
+    }
+}
+
+/// Returns the outcome of a segment's copy as one word.
+fn outcome(report: &MigrateReport, copy: &SegmentCopy) -> &'static str {
+    let Extension { already, cut, appended, .. } = copy.log;
+    match copy.stops().next() {
+        Some(_) if report.is_skipped(copy) => "skipped",
+        Some(_) if copy.is_conflict() => "conflict",
+        Some(Stop::Aborted) => "given_up",
+        Some(_) => "failed",
+        None if copy.moved.deleted => "deleted",
+        None if cut > 0 && copy.moved.rewritten == 0 => "replaced",
+        None if already == 0 => "copied",
+        None if appended > 0 => "appended",
+        None => "equal",
+    }
+}
+
+#[derive(Serialize)]
+struct PodJson<'a> {
+    name: &'a PodName,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+impl<'a> PodJson<'a> {
+    fn new(report: &MigrateReport, pod: &'a PodCopy) -> Self {
+        let outcome = match pod.outcome {
+            PodOutcome::Copied => "copied",
+            PodOutcome::Equal => "equal",
+            PodOutcome::Replaced(_) => "replaced",
+            PodOutcome::Conflict(_) if report.is_skipped_pod(pod) => "skipped",
+            PodOutcome::Conflict(_) => "conflict",
+            PodOutcome::Deleted => "deleted",
+            PodOutcome::Failed(_) => "failed",
+        };
+        Self { name: &pod.name, outcome, problem: report.pod_problem(pod) }
+    }
+}
+
+impl Serialize for VerifyReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = VerifyJson {
+            equal: self.is_equal(),
+            segments: self.segments.len(),
+            pods: self.pods.len(),
+            equal_entries: self.equal_entries(),
+            equal_trace_entries: self.equal_trace_entries(),
+            differences: Each(|| self.differences()),
+            compared: Each(|| self.segments.iter().map(|segment| ComparedJson::new(self, segment))),
+        };
+        json.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct VerifyJson<D, C> {
+    equal: bool,
+    segments: usize,
+    pods: usize,
+    equal_entries: usize,
+    equal_trace_entries: usize,
+    differences: D,
+    compared: C,
+}
+
+#[derive(Serialize)]
+struct ComparedJson {
+    session_id: SessionId,
+    segment_id: SegmentId,
+    log: ComparisonJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<ComparisonJson>,
+}
+
+impl ComparedJson {
+    fn new(report: &VerifyReport, segment: &SegmentComparison) -> Self {
+        let json = |comparison| ComparisonJson::new(report, comparison);
+        Self {
+            session_id: segment.session_id,
+            segment_id: segment.segment_id,
+            log: json(&segment.log),
+            trace: segment.trace.as_deref().map(json),
+        }
+    }
+}

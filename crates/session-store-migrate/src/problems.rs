@@ -1,0 +1,91 @@
+//! Sentences about everything that is not complete or not equal.
+
+use session_store_core::{SegmentKey, error_chain};
+
+use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
+use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
+use crate::side::{Gap, Side};
+
+/// Stands before the name of a segment in a sentence about its trace.
+const TRACE_OF: &str = "the trace of ";
+
+impl MigrateReport {
+    /// Returns a sentence for each part that was not copied or not proved.
+    pub fn problems(&self) -> impl Iterator<Item = String> {
+        let segments = self.segments.iter().flat_map(|copy| self.segment_problems(copy));
+        let pods = self.pods.iter().filter_map(|pod| self.pod_problem(pod));
+        let gaps = self.gaps.iter().map(Gap::to_string);
+        let failures = self.failures.iter().chain(&self.sync_failure);
+        let unproved = self.proof.iter().flat_map(VerifyReport::differences);
+        segments
+            .chain(pods)
+            .chain(gaps)
+            .chain(failures.map(|failure| error_chain(failure)))
+            .chain(unproved.map(|difference| format!("not proved: {difference}")))
+    }
+
+    fn segment_problems<'a>(&self, copy: &'a SegmentCopy) -> impl Iterator<Item = String> + 'a {
+        let skipped = if self.is_skipped(copy) { "skipped: " } else { "" };
+        let key = SegmentKey::new(copy.session_id, copy.segment_id);
+        let trace = copy.trace.as_ref().and_then(|trace| trace.stopped.as_deref());
+        let parts = [("", copy.log.stopped.as_deref()), (TRACE_OF, trace)];
+        parts.into_iter().filter_map(move |(part, stop)| {
+            Some(format!("{part}{key}: {skipped}{}", error_chain(stop?)))
+        })
+    }
+
+    /// Returns the reason why a pod was not copied, if it was not.
+    pub(crate) fn pod_problem(&self, pod: &PodCopy) -> Option<String> {
+        let skipped = if self.is_skipped_pod(pod) { "skipped: " } else { "" };
+        match &pod.outcome {
+            PodOutcome::Conflict(difference) => {
+                Some(format!("pod {}: {skipped}conflict: {difference}", pod.name))
+            }
+            PodOutcome::Failed(failure) => {
+                Some(format!("pod {}: {}", pod.name, error_chain(failure)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl VerifyReport {
+    /// Returns a sentence for each segment, trace and pod that is not equal, and for each gap.
+    pub fn differences(&self) -> impl Iterator<Item = String> {
+        let segments = self.segments.iter().flat_map(|segment| self.segment_differences(segment));
+        let pods = self.pods.iter().filter_map(|pod| {
+            Some(format!("pod {}: {}", pod.name, self.difference(&pod.outcome)?))
+        });
+        let gaps = self.gaps.iter().map(|gap| match gap {
+            Gap::Traces(side) => format!("traces: {} cannot read them back", self.name(*side)),
+            Gap::Pods(side) => format!("pods: {} does not store any", self.name(*side)),
+        });
+        segments.chain(pods).chain(gaps)
+    }
+
+    fn segment_differences(&self, segment: &SegmentComparison) -> impl Iterator<Item = String> {
+        let key = SegmentKey::new(segment.session_id, segment.segment_id);
+        let parts = [("", Some(&segment.log)), (TRACE_OF, segment.trace.as_deref())];
+        parts.into_iter().filter_map(move |(part, outcome)| {
+            Some(format!("{part}{key}: {}", self.difference(outcome?)?))
+        })
+    }
+
+    /// Returns a phrase about one comparison, or `None` if both sides are equal.
+    pub(crate) fn difference(&self, outcome: &Comparison) -> Option<String> {
+        match outcome {
+            Comparison::Equal { .. } => None,
+            Comparison::OnlyIn(side) => Some(format!("only in {}", self.name(*side))),
+            Comparison::Failed(failure) => {
+                let cause = error_chain(failure.source.as_ref());
+                Some(format!("{} cannot be read: {cause}", self.name(failure.side)))
+            }
+            Comparison::Differs(difference) => Some(difference.describe(&self.names)),
+            Comparison::Aborted => Some("not compared: all earlier segments failed".to_owned()),
+        }
+    }
+
+    fn name(&self, side: Side) -> &str {
+        &self.names[side as usize]
+    }
+}
