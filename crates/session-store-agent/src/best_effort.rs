@@ -1,141 +1,56 @@
-//! Stores without conditional writes, admitted by name: check, then write.
+//! `BestEffort`: conditional writes for stores that have none, by a check and then a write.
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,
+    SessionId, Store, StoreError, StoreExt, forward_pod_store, forward_store,
 };
 
-/// A store whose conditional writes are a check and then a write, for stores that have no better ones.
+/// A store whose conditional writes are a check and then a write.
 ///
-/// **Between the two another writer can come in**, and a log that was cut and has grown back passes for
-/// unchanged. It is right where one writer uses a segment at a time. A store that has
-/// [`Capability::ConditionalAppend`] keeps its own.
+/// **Another writer can write between the two**, and a log that was truncated and has grown to the same length
+/// passes for unchanged. It is correct where only one writer uses a segment or a pod at a time. A store that
+/// has a conditional write of its own keeps it.
 #[derive(Clone, Debug)]
 pub struct BestEffort<S>(pub S);
 
 impl<S: Store> BestEffort<S> {
-    fn has_its_own(&self) -> bool {
-        self.0.capabilities().has(Capability::ConditionalAppend)
+    fn has(&self, capability: Capability) -> bool {
+        self.0.capabilities().has(capability)
     }
 
-    fn check(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        expected: Option<Head>,
-    ) -> Result<(), StoreError> {
-        let actual = self.0.head(session_id, segment_id)?;
-        if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
+    /// The pods of the store. Only called through [`Store::pods`], which checks that there are any.
+    fn inner_pods(&self) -> &dyn PodStore {
+        self.0.pods().expect("the store has pods whenever it returned some")
     }
+}
 
-    fn known_head(&self, session_id: SessionId, segment_id: SegmentId) -> Result<Head, StoreError> {
-        self.0.head(session_id, segment_id)?.ok_or(StoreError::NotFound(segment_id))
-    }
+fn check<S: Store>(segment: SegmentRef<'_, S>, expected: Option<Head>) -> Result<(), StoreError> {
+    let actual = segment.head()?;
+    if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
+}
+
+fn head_of<S: Store>(segment: SegmentRef<'_, S>) -> Result<Head, StoreError> {
+    segment.head()?.ok_or(StoreError::NotFound(segment.segment_id()))
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: Store> Store for BestEffort<S> {
-    fn append(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entry: &LogEntry,
-    ) -> Result<(), StoreError> {
-        self.0.append(session_id, segment_id, entry)
-    }
-
-    fn read_all(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<Vec<LogEntry>, StoreError> {
-        self.0.read_all(session_id, segment_id)
-    }
-
-    fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.0.list_sessions()
-    }
-
-    fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        self.0.list_segments(session_id)
-    }
-
-    fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        self.0.lookup_session_of(segment_id)
-    }
-
-    fn create_segment(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entries: &[LogEntry],
-    ) -> Result<(), StoreError> {
-        self.0.create_segment(session_id, segment_id, entries)
-    }
-
-    fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-        self.0.exists(session_id, segment_id)
-    }
-
-    fn read_entry_count(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<usize, StoreError> {
-        self.0.read_entry_count(session_id, segment_id)
-    }
-
-    fn append_trace(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entry: &TraceEntry,
-    ) -> Result<(), StoreError> {
-        self.0.append_trace(session_id, segment_id, entry)
-    }
-
-    fn truncate(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entries_len: usize,
-    ) -> Result<(), StoreError> {
-        self.0.truncate(session_id, segment_id, entries_len)
+    forward_store! { self => self.0;
+        append read_all list_sessions list_segments lookup_session_of create_segment exists
+        read_entry_count append_trace truncate maintenance append_all read_page head segment_info
+        list_infos read_trace_page delete_segment delete_session sync
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities().with(Capability::ConditionalAppend)
+        let capabilities = self.0.capabilities().with(Capability::ConditionalAppend);
+        match self.0.pods() {
+            Some(_) => capabilities.with(Capability::ConditionalPut),
+            None => capabilities,
+        }
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {
-        self.0.pods()
-    }
-
-    fn append_all(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        entries: &[LogEntry],
-    ) -> Result<(), StoreError> {
-        self.0.append_all(session_id, segment_id, entries)
-    }
-
-    fn read_page(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        start: usize,
-        max_bytes: usize,
-    ) -> Result<Page, StoreError> {
-        self.0.read_page(session_id, segment_id, start, max_bytes)
-    }
-
-    fn head(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<Option<Head>, StoreError> {
-        self.0.head(session_id, segment_id)
+        self.0.pods().map(|_| self as &dyn PodStore)
     }
 
     fn append_if(
@@ -145,15 +60,16 @@ impl<S: Store> Store for BestEffort<S> {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        if self.has_its_own() {
-            return self.0.append_if(session_id, segment_id, expected, entries);
+        let segment = self.0.segment(session_id, segment_id);
+        if self.has(Capability::ConditionalAppend) {
+            return segment.append_if(expected, entries);
         }
-        self.check(session_id, segment_id, expected)?;
+        check(segment, expected)?;
         match (expected, entries) {
-            (None, []) => self.0.create_segment(session_id, segment_id, &[])?,
-            _ => self.0.append_all(session_id, segment_id, entries)?,
+            (None, []) => segment.create(&[])?,
+            _ => segment.append_all(entries)?,
         }
-        self.known_head(session_id, segment_id)
+        head_of(segment)
     }
 
     fn truncate_if(
@@ -163,37 +79,33 @@ impl<S: Store> Store for BestEffort<S> {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        if self.has_its_own() {
-            return self.0.truncate_if(session_id, segment_id, expected, entries_len);
+        let segment = self.0.segment(session_id, segment_id);
+        if self.has(Capability::ConditionalAppend) {
+            return segment.truncate_if(expected, entries_len);
         }
-        self.check(session_id, segment_id, Some(expected))?;
-        self.0.truncate(session_id, segment_id, entries_len)?;
-        self.known_head(session_id, segment_id)
+        check(segment, Some(expected))?;
+        segment.truncate(entries_len)?;
+        head_of(segment)
     }
+}
 
-    fn read_trace_page(
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store> PodStore for BestEffort<S> {
+    forward_pod_store! { self => *self.inner_pods(); put_pod read_pod list_pods delete_pod }
+
+    fn put_pod_if(
         &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-        start: usize,
-        max_bytes: usize,
-    ) -> Result<TracePage, StoreError> {
-        self.0.read_trace_page(session_id, segment_id, start, max_bytes)
-    }
-
-    fn delete_segment(
-        &self,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<bool, StoreError> {
-        self.0.delete_segment(session_id, segment_id)
-    }
-
-    fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        self.0.delete_session(session_id)
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        self.0.sync()
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        let pods = self.inner_pods();
+        if self.has(Capability::ConditionalPut) {
+            return pods.put_pod_if(name, expected, pod);
+        }
+        if pods.read_pod(name)?.as_ref() != expected {
+            return Err(StoreError::PodConflict { name: name.to_string() });
+        }
+        pods.put_pod(name, pod)
     }
 }

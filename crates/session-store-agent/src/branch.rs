@@ -1,19 +1,25 @@
-//! New segments out of old ones: forks at a turn, forks into a session of their own, compactions. The
-//! source is only read.
+//! New segments from existing ones: forks at a turn, forks into a new session, and compactions. The existing
+//! segment is only read.
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError, StoreExt};
 
-use crate::{AgentError, Json, Kind, Lineage, Origin, RestoredState, SegmentWriter, replay};
+use crate::error::AgentError;
+use crate::json::Json;
+use crate::lineage::{Lineage, Origin};
+use crate::record::Kind;
+use crate::replay::replay;
+use crate::state::RestoredState;
+use crate::writer::SegmentWriter;
 
-/// Forks a segment at a turn boundary, into the same session: the conversation goes on, in the segment that
-/// is returned, as it was after `at_turn_index` turns of the source; 0 is the point after its start.
+/// Forks a segment at a turn boundary, into a new segment of the same session.
 ///
-/// The new segment begins with a `segment_start` that names its origin and carries the state there, so it
-/// is read alone, whatever becomes of the source. Entries of unknown kinds are no part of the state and
-/// stay behind.
+/// The conversation continues in the new segment with the state after `at_turn_index` turns of the source; 0
+/// is the point after its start. The new segment begins with a `segment_start` that names its origin and
+/// contains the state, so the segment can be read alone, even after the source is deleted. Entries of unknown
+/// kinds are not part of the state and are not copied.
 ///
 /// # Errors
-/// [`AgentError::NoSuchTurn`], [`AgentError::Replay`]; else as [`Store::read_page`] and
+/// [`AgentError::NoSuchTurn`] and [`AgentError::Replay`]. Otherwise as [`Store::read_page`] and
 /// [`Store::append_if`].
 pub fn fork_at<S: Store>(
     store: S,
@@ -26,7 +32,7 @@ pub fn fork_at<S: Store>(
     branch(store, session_id, state, lineage)
 }
 
-/// As [`fork_at`], into a new session.
+/// Forks a segment like [`fork_at`], into a new session.
 ///
 /// # Errors
 /// As [`fork_at`].
@@ -41,20 +47,21 @@ pub fn fork_session_at<S: Store>(
     branch(store, SessionId::new(), state, lineage)
 }
 
-/// Goes on from the end of a segment with a shorter history, which `summarise` makes of the state there.
-/// All else of the state is carried over.
+/// Continues from the end of a segment with a shorter history, in a new segment of the same session.
+///
+/// `summarize` returns the new history. The rest of the state is kept.
 ///
 /// # Errors
-/// Those of `summarise`; else as [`fork_at`].
+/// Those of `summarize`. Otherwise as [`fork_at`].
 pub fn compact<S: Store>(
     store: S,
     session_id: SessionId,
     segment_id: SegmentId,
-    summarise: impl FnOnce(&RestoredState) -> Result<Vec<Json>, StoreError>,
+    summarize: impl FnOnce(&RestoredState) -> Result<Vec<Json>, StoreError>,
 ) -> Result<(SegmentWriter<S>, RestoredState), AgentError> {
     let entries = store.read_all(session_id, segment_id)?;
     let mut state = replay(&entries).map_err(AgentError::replaying(segment_id))?;
-    state.history = summarise(&state)?;
+    state.history = summarize(&state)?;
     let origin = Origin { segment_id, at_turn_index: state.turn_index };
     branch(store, session_id, state, Lineage::CompactedFrom(origin))
 }
@@ -72,7 +79,7 @@ fn branch<S: Store>(
     Ok((writer, state))
 }
 
-/// The state after so many turns of the segment. Reads no further than that.
+/// Returns the state after a number of turns. Entries after that point are not replayed.
 fn state_at<S: Store>(
     store: &S,
     session_id: SessionId,
@@ -82,8 +89,8 @@ fn state_at<S: Store>(
     let mut state = RestoredState::default();
     for entry in store.entries(session_id, segment_id, 0) {
         let entry = entry?;
-        let starts = state.entry_count == 0 && Kind::of(&entry) == Some(Kind::SegmentStart);
-        if state.turn_index == at_turn_index && !starts {
+        let is_start = state.entry_count == 0 && Kind::of(&entry) == Some(Kind::SegmentStart);
+        if state.turn_index == at_turn_index && !is_start {
             return Ok(state);
         }
         state.apply(&entry).map_err(AgentError::replaying(segment_id))?;

@@ -1,58 +1,59 @@
-//! Why a state could not be restored, branched off or found by name.
+//! `AgentError`: the reason why a state was not restored, forked or found by name.
 
 use session_store_core::{PodName, SegmentId, StoreError};
 
-use crate::ReplayError;
+use crate::replay::ReplayError;
 
-/// Why a segment was not restored, branched off or opened by name.
+/// The reason why a segment was not restored, forked or opened by the name of a pod.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AgentError {
-    /// The store failed, or refused.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
 
-    /// An entry of the segment has no place in a state.
-    #[error("cannot restore segment {segment_id}")]
+    /// An entry of the segment cannot be applied to a state.
+    #[error("cannot restore segment {segment_id}: {source}")]
     Replay {
-        /// Which segment.
+        /// The segment.
         segment_id: SegmentId,
-        /// Which entry, and why.
+        /// The entry and the problem.
         source: ReplayError,
     },
 
-    /// The saved state is ahead of the log, which was cut or replaced since. Restore from the beginning.
+    /// The saved state contains more entries than the log, because the log was truncated or replaced after
+    /// the state was saved.
     #[error(
-        "the saved state has {saved} entries of segment {segment_id}, which has {found}: it was cut \
-         since, so restore it from its beginning"
+        "cannot continue from the saved state: it contains {saved} entries of segment {segment_id}, \
+         which has {found}; the segment was truncated or replaced, so restore it without the state"
     )]
     StateAhead {
-        /// Which segment.
+        /// The segment.
         segment_id: SegmentId,
-        /// The entries in the state.
+        /// The number of entries in the state.
         saved: usize,
-        /// The entries in the log.
+        /// The number of entries in the log.
         found: usize,
     },
 
-    /// The segment has no such turn.
+    /// The segment does not have this turn.
     #[error("segment {segment_id} has no turn {at_turn_index}: {turns} of its turns have ended")]
     NoSuchTurn {
-        /// Which segment.
+        /// The segment.
         segment_id: SegmentId,
-        /// The turn asked for.
+        /// The requested turn.
         at_turn_index: usize,
-        /// How many turns end in the segment.
+        /// The number of turns that end in the segment.
         turns: usize,
     },
 
-    /// The store keeps no pods, so nothing in it can be found by a pod's name.
-    #[error("cannot open pod {0}: this store keeps no pods")]
+    /// The store does not have pods.
+    #[error("cannot open pod {0}: this store does not have pods")]
     NoPods(PodName),
 }
 
 impl AgentError {
-    /// For use with `map_err`: says which segment could not be replayed.
+    /// Returns a function for `map_err` that adds the segment to an error of a replay.
     pub(crate) fn replaying(segment_id: SegmentId) -> impl Fn(ReplayError) -> Self {
         move |source| Self::Replay { segment_id, source }
     }

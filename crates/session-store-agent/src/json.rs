@@ -1,4 +1,4 @@
-//! A JSON value of any kind, kept as its text: the payloads of records.
+//! `Json`: a JSON value of any type, kept as its text, for the payloads of records.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,32 +7,32 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError};
 
-/// A JSON value of any kind, kept as its text, so that numbers, escapes and unknown fields survive. A clone
-/// shares the text; `Debug` shortens it, since logs hold secrets.
+/// A JSON value of any type, kept as its text, so that numbers, escapes and unknown fields are not changed.
 ///
-/// It serialises with `serde_json` only, as the value that it is.
+/// A clone shares the text. `Debug` prints only its start, since logs contain secrets. The value serializes
+/// with `serde_json` only.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
 impl Json {
-    /// The JSON of a Rust value.
+    /// Converts a Rust value to JSON.
     ///
     /// # Errors
-    /// [`StoreError::Serde`] if the value fails to serialise.
+    /// [`StoreError::Serde`] if the value does not serialize.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, StoreError> {
         Ok(Self(serde_json::value::to_raw_value(value)?.into()))
     }
 
-    /// The text, as it was written.
+    /// Returns the text exactly as it was written.
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.get()
     }
 
-    /// Reads the value as a type of the caller's.
+    /// Decodes the value as a type of the caller.
     ///
     /// # Errors
-    /// [`StoreError::Serde`] if it does not fit the type.
+    /// [`StoreError::Serde`] if the value does not fit the type.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, StoreError> {
         Ok(serde_json::from_str(self.as_json())?)
     }

@@ -1,80 +1,79 @@
-//! What an agent runtime calls on session-store: writers that fork, lineage, typed records, replay; over any
-//! [`Store`](session_store_core::Store).
+//! The functions that an agent runtime calls on any [`Store`](session_store_core::Store): writers that fork,
+//! lineage, typed records and replay.
 //!
-//! A runtime does not just append. It owns the tail of a segment until somebody else writes there, branches
-//! when that happens, goes back to an earlier turn, compacts, and rebuilds its state after a crash. By
-//! checking and then appending, this races; with locks it shuts users out. Here every append is on the
-//! condition that the log still ends where the writer last saw it, and a writer that loses its tail goes on
-//! in a segment of its own, in the same session.
+//! A runtime does more than append. It owns the end of a segment until another writer appends there, forks
+//! when that happens, returns to an earlier turn, compacts, and rebuilds its state after a crash. A check
+//! before an append would race, and a lock would keep other processes out. Here every append is conditional:
+//! the log must still end where the writer saw its end. If another writer has appended, the writer continues
+//! in a new segment of the same session.
 //!
 //! ```
 //! use serde_json::json;
 //! use session_store_agent::{
-//!     Course, Kind, Lineage, Record, SessionTree, fork_at, open_pod, RestoredState,
+//!     AppendOutcome, Kind, Lineage, Record, RestoredState, SessionTree, fork_at, open_pod,
 //! };
 //! use session_store_memory::MemoryStore;
 //!
 //! let store = MemoryStore::new();
 //! let start = |_| Ok(vec![RestoredState::default().start(None)?.into_entry()]);
 //!
-//! // Two runtimes resume the agent by its name. The first one to do so creates its session.
-//! let (mut mine, mut state) = open_pod(&store, &"coder".parse()?, start)?;
-//! let (mut theirs, _) = open_pod(&store, &"coder".parse()?, start)?;
+//! // Two runtimes open the agent by its name. The first one creates its session.
+//! let (mut first, mut state) = open_pod(&store, &"coder".parse()?, start)?;
+//! let (mut second, _) = open_pod(&store, &"coder".parse()?, start)?;
 //!
 //! let question = Record::new(Kind::UserInput, &json!({"text": "Why does it fail?"}))?.into_entry();
-//! mine.append(&question)?;
+//! first.append(&question)?;
 //! state.apply(&question)?;
 //!
-//! // The other one has not seen that, so what it says goes into a fork, and nothing is lost or mixed.
-//! let other = Record::new(Kind::UserInput, &json!({"text": "Add a test."}))?.into_entry();
-//! let course = theirs.append_or_fork(&[other], |from| {
-//!     let state = RestoredState::default(); // what that runtime knows
+//! // The second runtime has not read that entry, so its own entry goes to a fork.
+//! let request = Record::new(Kind::UserInput, &json!({"text": "Add a test."}))?.into_entry();
+//! let outcome = second.append_or_fork(&[request], |from| {
+//!     let state = RestoredState::default(); // the state that the second runtime knows
 //!     Ok(vec![state.start(Some(Lineage::ForkedFrom(from)))?.into_entry()])
 //! })?;
-//! assert!(matches!(course, Course::Forked { .. }));
+//! assert!(matches!(outcome, AppendOutcome::Forked { .. }));
 //!
-//! // Back to before the question.
-//! let (again, state) = fork_at(&store, mine.session_id(), mine.segment_id(), 0)?;
+//! // Return to the turn before the question.
+//! let (_writer, state) = fork_at(&store, first.session_id(), first.segment_id(), 0)?;
 //! assert!(state.history.is_empty());
 //!
-//! let tree = SessionTree::read(&store, mine.session_id())?;
-//! assert_eq!(tree.children(mine.segment_id()).count(), 2);
-//! # let _ = again;
+//! let tree = SessionTree::read(&store, first.session_id())?;
+//! assert_eq!(tree.children(first.segment_id()).count(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The parts
+//! # Parts
 //!
-//! - [`SegmentWriter`] appends, forks on conflict, rolls back, and finds out after a lost reply. It takes
-//!   entries of any vocabulary.
-//! - [`Record`] and [`Kind`] are the vocabulary that the rest understands. [`replay()`] adds records up to a
-//!   [`RestoredState`], [`restore()`] opens a writer together with it.
-//! - [`fork_at`], [`fork_session_at`] and [`compact`] make segments out of others; [`SessionTree`] reads
-//!   back how they hang together.
-//! - [`open_pod`] finds all that by an agent's name.
+//! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an append whose
+//!   reply was lost. It accepts entries of any vocabulary.
+//! - [`Record`] and [`Kind`] are the vocabulary of the other parts. [`replay()`] computes a
+//!   [`RestoredState`] from records, and [`restore()`] opens a writer together with its state.
+//! - [`fork_at`], [`fork_session_at`] and [`compact`] create segments from existing ones. [`SessionTree`]
+//!   reads their tree.
+//! - [`open_pod`] opens a conversation by the name of an agent.
 //!
-//! # What a segment says
+//! # The start of a segment
 //!
-//! A segment begins with a `segment_start` that carries what is needed to go on from there: session,
-//! lineage, system prompt, configuration, history, totals. So any segment is read alone, whatever becomes
-//! of the one that it came from, and forking never writes to its source. The price is that a fork repeats
-//! the history, in its first entry.
+//! A segment begins with a `segment_start` that contains everything needed to continue: session, lineage,
+//! system prompt, configuration, history and totals. Every segment can therefore be read alone, even after
+//! its origin is deleted, and a fork never writes to its source. The cost is that the first entry of a fork
+//! repeats the history.
 //!
-//! Turns are counted by the segment: in an [`Origin`], `at_turn_index` is the number of `turn_end` records
-//! of that segment which come before the fork, and 0 the point after its start.
+//! Turns are counted by segment. In an [`Origin`], `at_turn_index` is the number of `turn_end` records of
+//! that segment before the fork. 0 is the point after its start.
 //!
-//! # What is let pass, and what is not
+//! # Unusual logs
 //!
-//! | in the log | answer |
+//! | in the log | effect |
 //! |---|---|
-//! | an unknown kind, unknown fields, an entry without a kind | kept, counted, otherwise ignored |
-//! | a first entry that is no start | the state starts from nothing; in a tree, a root |
-//! | a start that is not the first entry | [`ReplayError::LateStart`] |
-//! | a field of the wrong type in a known kind | [`ReplayError::Malformed`], with the entry's number |
-//! | an origin in another session, or gone | kept in the [`Lineage`]; in a tree, a root |
+//! | an unknown kind, unknown fields, an entry without a kind | kept and counted, otherwise ignored |
+//! | a first entry that is not a `segment_start` | the state starts with its default; a root in the tree |
+//! | a `segment_start` that is not the first entry | [`ReplayError::LateStart`] |
+//! | a field of the wrong type in a known kind | [`ReplayError::Malformed`] with the number of the entry |
+//! | an origin in another session, or a deleted one | kept in the [`Lineage`]; a root in the tree |
 //! | an origin at a turn that its segment does not have | kept in the [`Lineage`] |
-//! | an origin that is not one of ours, or a circle of them | in a tree, a root |
-//! | a fork at a turn that is not there | [`AgentError::NoSuchTurn`], with the turns that there are |
+//! | an origin in another form, or a circle of origins | a root in the tree |
+//! | a fork at a turn that the segment does not have | [`AgentError::NoSuchTurn`] with the number of turns |
 
 mod best_effort;
 mod branch;
@@ -86,7 +85,6 @@ mod pointer;
 mod record;
 mod replay;
 mod restore;
-mod settle;
 mod state;
 mod tree;
 mod writer;
@@ -96,10 +94,10 @@ pub use branch::{compact, fork_at, fork_session_at};
 pub use error::AgentError;
 pub use json::Json;
 pub use lineage::{Lineage, Origin};
-pub use pod::{claims_session, is_claims_session, open_pod, point_pod};
+pub use pod::{is_claims_session, open_pod, point_pod};
 pub use record::{Kind, Record};
 pub use replay::{ReplayError, replay};
 pub use restore::{restore, restore_from};
 pub use state::RestoredState;
 pub use tree::{SegmentNode, SessionTree};
-pub use writer::{Course, SegmentWriter};
+pub use writer::{AppendOutcome, SegmentWriter};

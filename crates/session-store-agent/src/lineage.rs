@@ -1,39 +1,42 @@
-//! Where a segment comes from: the origin that its first entry may name.
+//! `Lineage`: the origin of a segment, which its first entry can name.
 
 use serde::{Deserialize, Serialize};
 use session_store_core::{LogEntry, SegmentId};
 
-/// A point in another segment: after so many of its turns.
+/// A point in another segment: the end of one of its turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// The segment that was branched from. It may lie in another session, or be gone by now.
+    /// The segment. It can be in another session, and it may have been deleted.
     pub segment_id: SegmentId,
-    /// How many turns of that segment had ended; 0 is the point after its start.
+    /// The number of turns of that segment before the point; 0 is the point after its start.
     pub at_turn_index: usize,
 }
 
-/// How a segment came out of another one: the field `forked_from` or `compacted_from` of its first entry,
+/// How a segment was derived from another one.
+///
+/// In the log it is the field `forked_from` or `compacted_from` of the first entry, with the value
 /// `{"segment_id": "…", "at_turn_index": n}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lineage {
-    /// The conversation went another way from there on.
+    /// The conversation continues from there in another way.
     ForkedFrom(Origin),
-    /// The conversation goes on from there with a shorter history.
+    /// The conversation continues from there with a shorter history.
     CompactedFrom(Origin),
 }
 
 impl Lineage {
-    /// What a segment's first entry says. None where it names no origin, or names one in a way that is not
-    /// ours: a log of another program is the root of its own tree. Where it names both, `forked_from`
-    /// counts.
+    /// Returns the lineage in the first entry of a segment.
+    ///
+    /// Returns `None` if the entry does not name an origin in the form above. Logs of other programs are
+    /// therefore roots of trees. If an entry has both fields, `forked_from` is used.
     #[must_use]
     pub fn of(first: &LogEntry) -> Option<Self> {
         let fields: LineageFields = first.decode().ok()?;
         fields.lineage()
     }
 
-    /// The point that the segment comes from.
+    /// Returns the origin of the segment.
     #[must_use]
     pub const fn origin(&self) -> Origin {
         match self {
@@ -42,7 +45,7 @@ impl Lineage {
     }
 }
 
-/// The lineage as it stands in an entry: two fields, of which one is there.
+/// The two fields of an entry that can contain the lineage.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct LineageFields {
     #[serde(skip_serializing_if = "Option::is_none")]

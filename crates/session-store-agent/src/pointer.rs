@@ -1,4 +1,4 @@
-//! Pointing a pod somewhere else without touching what else its owner put there.
+//! Changes the pointer of a pod and keeps all its other fields.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 use session_store_core::{ActiveSegment, Pod, StoreError};
 
-use crate::Json;
+use crate::json::Json;
 
-/// The pod with another pointer; all other fields as they are, in their order.
-pub(crate) fn pointed(pod: Option<&Pod>, active: ActiveSegment) -> Result<Pod, StoreError> {
+/// Returns the pod with another pointer. All other fields keep their text and order.
+pub(crate) fn with_pointer(pod: Option<&Pod>, active: ActiveSegment) -> Result<Pod, StoreError> {
     let Some(pod) = pod else { return Ok(Pod::new(active.session_id, active.segment_id)) };
     let mut fields: Fields = pod.decode()?;
     let pointer = Json::encode(&active)?;
@@ -21,7 +21,7 @@ pub(crate) fn pointed(pod: Option<&Pod>, active: ActiveSegment) -> Result<Pod, S
     Pod::encode(&fields)
 }
 
-/// The fields of an object, in order, their values as they are written.
+/// The fields of an object in their order, with the text of each value.
 struct Fields(Vec<(String, Json)>);
 
 impl Serialize for Fields {
@@ -67,7 +67,7 @@ mod tests {
         let active = ActiveSegment { session_id, segment_id: Some(SegmentId::from(Uuid::nil())) };
         let pod = Pod::from_json(before).unwrap();
         let pointer = serde_json::to_string(&active).unwrap();
-        let pointed = pointed(Some(&pod), active).unwrap();
-        assert_eq!(pointed.as_json(), after.replace('@', &pointer));
+        let changed = with_pointer(Some(&pod), active).unwrap();
+        assert_eq!(changed.as_json(), after.replace('@', &pointer));
     }
 }

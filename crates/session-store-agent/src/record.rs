@@ -1,4 +1,4 @@
-//! The typed vocabulary of a log: what kinds of records there are, and how one is read and built.
+//! `Record` and `Kind`: the typed records of a log.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,43 +7,45 @@ use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use session_store_core::{LogEntry, StoreError};
 
-/// What a record says happened. In the log it is the field `kind`, in lower case with underscores.
+/// The event that a record describes.
+///
+/// In the log it is the field `kind`, in lower case with underscores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// The first record of a segment: where it comes from and what it starts with.
+    /// The first record of a segment: its lineage and the state that it starts with.
     SegmentStart,
-    /// A run begins.
+    /// The start of a run.
     Invoke,
-    /// The user said something.
+    /// An input of the user.
     UserInput,
-    /// The model said something, or asked for a tool.
+    /// An output of the model: text or a tool call.
     AssistantItem,
-    /// A tool answered.
+    /// The result of a tool call.
     ToolResult,
-    /// The runtime put something into the conversation.
+    /// An item that the runtime adds to the conversation.
     SystemItem,
-    /// A turn is over. Segments are forked at such boundaries.
+    /// The end of a turn. Segments are forked at such boundaries.
     TurnEnd,
-    /// The run is over.
+    /// The end of a successful run.
     RunCompleted,
-    /// The run failed, and is over.
+    /// The end of a failed run.
     RunErrored,
-    /// A run that was interrupted is given up.
+    /// The end of an interrupted run that is not continued.
     PausedTurnAbandoned,
-    /// The configuration is another from now on.
+    /// A new configuration.
     ConfigChanged,
-    /// What a call of the model used.
+    /// The usage of one call of the model.
     LlmUsage,
-    /// State of an extension of the runtime.
+    /// The state of an extension of the runtime.
     Extension,
 }
 
-/// An entry of the log together with its kind: `{"kind": "…", "ts": milliseconds, …}`.
+/// An entry of the log and its kind: `{"kind": "…", "ts": milliseconds, …}`.
 ///
-/// Reading one never fails and never changes the entry. A kind that this version does not know, and an
-/// object of another program that has no kind, is a record too, one without a [`kind`](Self::kind).
+/// Every entry is a record, and converting it does not change it. An entry of an unknown kind, or without the
+/// field `kind`, is a record without a [`kind`](Self::kind).
 ///
 /// ```
 /// use session_store_agent::{Kind, Record};
@@ -63,21 +65,20 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of this moment, whose other fields are those of `payload`.
+    /// Returns a record with the current time. Its other fields are those of `payload`.
     ///
     /// # Errors
-    /// [`StoreError::Serde`] if the payload does not serialise to an object, or has a field `kind` or `ts`
-    /// itself.
+    /// [`StoreError::Serde`] if the payload does not serialize to an object, or has a field `kind` or `ts`.
     pub fn new<T: Serialize + ?Sized>(kind: Kind, payload: &T) -> Result<Self, StoreError> {
         Self::at(now(), kind, payload)
     }
 
-    /// As [`new`](Self::new), of the moment `ts`, in milliseconds since 1970.
+    /// Returns a record like [`new`](Self::new), with the time `ts` in milliseconds since 1970.
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn at<T: Serialize + ?Sized>(ts: u64, kind: Kind, payload: &T) -> Result<Self, StoreError> {
-        let entry = LogEntry::encode(&Built { kind, ts, payload })?;
+        let entry = LogEntry::encode(&Fields { kind, ts, payload })?;
         let record = Self::from(entry);
         if record.kind.is_none() || record.ts().is_none() {
             let problem = "a record's payload must not have a field `kind` or `ts`";
@@ -86,13 +87,13 @@ impl Record {
         Ok(record)
     }
 
-    /// What happened, if this version knows it.
+    /// Returns the kind, if this version knows it.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         self.kind
     }
 
-    /// When it happened, in milliseconds since 1970, if the record says so in its field `ts`.
+    /// Returns the time in the field `ts`, in milliseconds since 1970, if the record has one.
     #[must_use]
     pub fn ts(&self) -> Option<u64> {
         #[derive(Deserialize)]
@@ -102,13 +103,13 @@ impl Record {
         self.entry.decode().ok().map(|Timed { ts }| ts)
     }
 
-    /// The entry as it stands in the log.
+    /// Returns the entry of the log.
     #[must_use]
     pub const fn entry(&self) -> &LogEntry {
         &self.entry
     }
 
-    /// The entry as it stands in the log.
+    /// Converts the record to the entry of the log.
     #[must_use]
     pub fn into_entry(self) -> LogEntry {
         self.entry
@@ -123,32 +124,34 @@ impl From<LogEntry> for Record {
 }
 
 impl Kind {
-    /// The kind of an entry. None where the field is missing, doubled, no string or an unknown one; the rest
-    /// of the entry is not looked into, so it may be anything that JSON allows.
+    /// Returns the kind of an entry.
+    ///
+    /// Returns `None` if the field is missing, occurs twice, is not a string or has an unknown value. The rest
+    /// of the entry is not decoded, so it can contain anything that JSON allows.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Option<Self> {
         #[derive(Deserialize)]
-        struct Peek {
+        struct Header {
             kind: Kind,
         }
-        entry.decode().ok().map(|Peek { kind }| kind)
+        entry.decode().ok().map(|Header { kind }| kind)
     }
 }
 
 impl fmt::Display for Kind {
-    /// As it stands in the log.
+    /// Writes the value of the field `kind`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-/// How many turns end in these entries.
-pub(crate) fn turns_in(entries: &[LogEntry]) -> usize {
+/// Returns the number of turns that end in these entries.
+pub(crate) fn count_turns(entries: &[LogEntry]) -> usize {
     entries.iter().filter(|entry| Kind::of(entry) == Some(Kind::TurnEnd)).count()
 }
 
 #[derive(Serialize)]
-struct Built<'a, T: ?Sized> {
+struct Fields<'a, T: ?Sized> {
     kind: Kind,
     ts: u64,
     #[serde(flatten)]
@@ -156,7 +159,7 @@ struct Built<'a, T: ?Sized> {
 }
 
 fn now() -> u64 {
-    // A clock set before 1970 gives 0: a timestamp is for readers, no order depends on it.
+    // A clock before 1970 gives 0. Timestamps are for people; nothing depends on their order.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! From records to state: what each kind does to it, entry by entry.
+//! Replays records to a state: the effect of each kind of record.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use session_store_core::{LogEntry, StoreError};
 
+use crate::json::Json;
 use crate::lineage::LineageFields;
-use crate::state::Carried;
-use crate::{Json, Kind, RestoredState};
+use crate::record::Kind;
+use crate::state::{RestoredState, StartState};
 
-/// Adds up the entries of a segment, from its first one on.
+/// Replays the entries of a segment, from the first one on.
 ///
-/// A log without a start is legal and starts from nothing; entries of unknown kinds count, and change
-/// nothing else.
+/// A log without a `segment_start` is valid and starts with the default state. Entries of unknown kinds are
+/// counted and change nothing else.
 ///
 /// # Errors
 /// As [`RestoredState::apply`].
@@ -25,35 +26,34 @@ pub fn replay<E: Borrow<LogEntry>>(
     Ok(state)
 }
 
-/// Why an entry has no place in the state. Entries count from 1.
+/// The reason why an entry cannot be applied to a state. Entries are counted from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// A record of a known kind has a field of another type than that kind has.
-    #[error("entry {entry} is no valid {kind} record")]
+    /// A record of a known kind has a field of the wrong type.
+    #[error("entry {entry} is not a valid {kind} record: {source}")]
     Malformed {
-        /// Which entry.
+        /// The number of the entry.
         entry: usize,
-        /// What it says that it is.
+        /// The kind of the record.
         kind: Kind,
-        /// What is wrong with it.
+        /// The problem.
         source: Box<StoreError>,
     },
 
-    /// A start that is not the first entry: two logs were put into one.
+    /// A `segment_start` is not the first entry, for example because two logs were joined.
     #[error("entry {entry} is a segment_start, which only the first entry of a segment can be")]
     LateStart {
-        /// Which entry.
+        /// The number of the entry.
         entry: usize,
     },
 }
 
 impl RestoredState {
-    /// Brings the state forward by the entries that follow it in the log, those from
-    /// [`entry_count`](Self::entry_count) on.
+    /// Applies the following entries of the log, from [`entry_count`](Self::entry_count) on.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply); the state is then that before the entry.
+    /// As [`apply`](Self::apply). The entries before the failing one are applied.
     pub fn advance<E: Borrow<LogEntry>>(
         &mut self,
         entries: impl IntoIterator<Item = E>,
@@ -61,7 +61,7 @@ impl RestoredState {
         entries.into_iter().try_for_each(|entry| self.apply(entry.borrow()))
     }
 
-    /// Brings the state forward by the next entry of the log.
+    /// Applies the next entry of the log.
     ///
     /// # Errors
     /// [`ReplayError`], and the state is unchanged.
@@ -71,7 +71,7 @@ impl RestoredState {
             if kind == Kind::SegmentStart && number > 1 {
                 return Err(ReplayError::LateStart { entry: number });
             }
-            self.take(kind, entry).map_err(|source| ReplayError::Malformed {
+            self.apply_kind(kind, entry).map_err(|source| ReplayError::Malformed {
                 entry: number,
                 kind,
                 source: Box::new(source),
@@ -81,10 +81,10 @@ impl RestoredState {
         Ok(())
     }
 
-    /// Each arm reads all that it needs before it changes anything.
-    fn take(&mut self, kind: Kind, entry: &LogEntry) -> Result<(), StoreError> {
+    /// Each arm decodes everything that it needs before it changes the state, so an error changes nothing.
+    fn apply_kind(&mut self, kind: Kind, entry: &LogEntry) -> Result<(), StoreError> {
         match kind {
-            Kind::SegmentStart => *self = started(entry)?,
+            Kind::SegmentStart => *self = state_of_start(entry)?,
             Kind::Invoke => self.interrupted = true,
             Kind::UserInput | Kind::AssistantItem | Kind::ToolResult => {
                 self.history.push(entry.into());
@@ -120,10 +120,10 @@ impl RestoredState {
     }
 }
 
-fn started(entry: &LogEntry) -> Result<RestoredState, StoreError> {
-    // Two readings of one entry: serde's flatten would take the payloads' texts apart.
+fn state_of_start(entry: &LogEntry) -> Result<RestoredState, StoreError> {
+    // Decoded in two steps, since serde's flatten does not keep the text of a nested value.
     let lineage = entry.decode::<LineageFields>()?.lineage();
-    let Carried { session_id, system_prompt, config, turn_count, usage, extensions, history } =
+    let StartState { session_id, system_prompt, config, turn_count, usage, extensions, history } =
         entry.decode()?;
     Ok(RestoredState {
         session_id,

@@ -1,13 +1,15 @@
-//! Opening a segment together with the state that its records add up to.
+//! Opens a segment and replays its records to the state of the conversation.
 
 use session_store_core::{SegmentId, SessionId, Store};
 
-use crate::{AgentError, RestoredState, SegmentWriter};
+use crate::error::AgentError;
+use crate::state::RestoredState;
+use crate::writer::SegmentWriter;
 
-/// Opens a segment at its end, with the state of the conversation there.
+/// Opens a segment at its end. Returns the state of the conversation with the writer.
 ///
 /// # Errors
-/// [`AgentError::Replay`]; else as [`SegmentWriter::open`].
+/// [`AgentError::Replay`]. Otherwise as [`SegmentWriter::open`].
 pub fn restore<S: Store>(
     store: S,
     session_id: SessionId,
@@ -16,12 +18,14 @@ pub fn restore<S: Store>(
     restore_from(store, session_id, segment_id, RestoredState::default())
 }
 
-/// As [`restore`], from a state that was saved earlier: only the entries after it are read. The state must
-/// be of this segment; a log that was cut below it is an error, but one that was cut and has grown back is
-/// not seen, so whoever cuts a log drops the states saved of it.
+/// Opens a segment like [`restore`], and reads only the entries that a saved state does not contain.
+///
+/// The state must be of this segment. If the log has fewer entries than the state, the result is an error. A
+/// log that was truncated and has grown again is not detected. A caller that truncates a log must therefore
+/// delete the saved states of it.
 ///
 /// # Errors
-/// [`AgentError::StateAhead`]; else as [`restore`].
+/// [`AgentError::StateAhead`]. Otherwise as [`restore`].
 pub fn restore_from<S: Store>(
     store: S,
     session_id: SessionId,

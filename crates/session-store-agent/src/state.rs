@@ -1,60 +1,61 @@
-//! What a conversation has come to: the state that its records add up to, and the start that carries it
-//! into a new segment.
+//! `RestoredState`: the state of a conversation, and the record that starts a new segment with it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use session_store_core::{SessionId, StoreError};
 
-use crate::lineage::LineageFields;
-use crate::{Json, Kind, Lineage, Record};
+use crate::json::Json;
+use crate::lineage::{Lineage, LineageFields};
+use crate::record::{Kind, Record};
 
-/// The state of a conversation after some entry of a segment, as [`replay`](crate::replay()) adds it up.
+/// The state of a conversation after some entry of a segment, as [`replay`](crate::replay()) computes it.
 ///
-/// It serialises (with `serde_json`), so that a runtime can save it and [`advance`](Self::advance) it later
-/// by the entries from [`entry_count`](Self::entry_count) on.
+/// It serializes with `serde_json`. A runtime can save it, and later [`advance`](Self::advance) it by the
+/// entries from [`entry_count`](Self::entry_count) on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct RestoredState {
-    /// The session, as the segment's start names it.
+    /// The session, if the start of the segment names it.
     pub session_id: Option<SessionId>,
-    /// Where the segment comes from.
+    /// The lineage of the segment.
     pub lineage: Option<Lineage>,
-    /// What the model was told first.
+    /// The system prompt.
     pub system_prompt: Option<Json>,
     /// The configuration: that of the start, or of the latest `config_changed`.
     pub config: Option<Json>,
-    /// The conversation, oldest item first: what the start carried, then every `user_input`,
-    /// `assistant_item`, `tool_result` and `system_item`, each the whole record as it was written.
+    /// The conversation, oldest item first: the history in the start, and then every `user_input`,
+    /// `assistant_item`, `tool_result` and `system_item`. Each item is the whole record as it was written.
     pub history: Vec<Json>,
-    /// How many turns have ended in the whole conversation, those before a fork or compaction included.
+    /// The number of turns that have ended in the whole conversation, including those before a fork or a
+    /// compaction.
     pub turn_count: usize,
-    /// How many turns have ended in this segment: what an [`Origin`](crate::Origin) counts.
+    /// The number of turns that have ended in this segment, which is what an [`Origin`](crate::Origin)
+    /// counts.
     pub turn_index: usize,
-    /// Whether a run has started and not ended: something of it was written (`invoke`, `user_input`,
-    /// `assistant_item`, `tool_result`) and no `run_completed`, `run_errored` or `paused_turn_abandoned`
-    /// since.
+    /// Whether a run has started and not ended: there is an `invoke`, `user_input`, `assistant_item` or
+    /// `tool_result`, and after it no `run_completed`, `run_errored` or `paused_turn_abandoned`.
     pub interrupted: bool,
-    /// What was used, summed up over all `llm_usage` records: a total for each field that holds a whole
-    /// number.
+    /// The sums over all `llm_usage` records: a total for each field that contains a whole number.
     pub usage: BTreeMap<String, u64>,
     /// The latest `payload` of each extension, by its `name`.
     pub extensions: BTreeMap<String, Json>,
-    /// How many entries of the segment are in this state.
+    /// The number of entries of the segment that the state contains.
     pub entry_count: usize,
 }
 
 impl RestoredState {
-    /// The record that starts a segment with this state: the first one of a conversation, or one that goes
-    /// on elsewhere, as `lineage` says. Replaying it gives this state again, in no run and at turn 0 of its
-    /// segment.
+    /// Returns the record that starts a segment with this state.
+    ///
+    /// It is the first record of a conversation, or of a segment with the given lineage. Replaying it returns
+    /// the same state, outside of a run and at turn 0 of its segment.
     ///
     /// # Errors
-    /// As [`Record::new`]; a state that was restored or made of valid [`Json`] has none.
+    /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], has no error.
     pub fn start(&self, lineage: Option<Lineage>) -> Result<Record, StoreError> {
         let lineage = LineageFields::from(lineage);
-        let carried = Carried {
+        let state = StartState {
             session_id: self.session_id,
             system_prompt: self.system_prompt.clone(),
             config: self.config.clone(),
@@ -63,23 +64,23 @@ impl RestoredState {
             extensions: self.extensions.clone(),
             history: self.history.clone(),
         };
-        Record::new(Kind::SegmentStart, &Start { lineage, carried })
+        Record::new(Kind::SegmentStart, &Start { lineage, state })
     }
 }
 
-/// What a start says besides kind and time.
+/// The fields of a `segment_start`, except kind and time.
 #[derive(Serialize)]
 struct Start {
     #[serde(flatten)]
     lineage: LineageFields,
     #[serde(flatten)]
-    carried: Carried,
+    state: StartState,
 }
 
-/// What a start carries into its segment. Everything is optional.
+/// The part of a state that a `segment_start` contains. Every field is optional.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Carried {
+pub(crate) struct StartState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_id: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]

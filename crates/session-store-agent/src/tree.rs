@@ -1,18 +1,17 @@
-//! The fork tree of a session, read back from the first entries of its segments.
+//! `SessionTree`: the fork tree of a session, read from the first entries of its segments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 
-use crate::Lineage;
+use crate::lineage::Lineage;
 
 /// The fork tree of a session.
 ///
-/// It is read from the first entry of each segment and nothing else, and there is no session that has none:
-/// a segment whose origin is not in the session (deleted, or in another one), whose first entry is no start
-/// or can't be read, is a root; where origins run in a circle, the segment of it with the lowest id is.
-/// `Display` draws it.
+/// It is read from the first entry of each segment only, and every session has one. A segment is a root if its
+/// origin is not in the session, or if its first entry names no origin or cannot be read. If origins form a
+/// circle, the segment of the circle with the lowest id is a root. `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,
@@ -23,24 +22,24 @@ pub struct SessionTree {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SegmentNode {
-    /// Which segment.
+    /// The segment.
     pub segment_id: SegmentId,
-    /// Where it says that it comes from.
+    /// The lineage in its first entry.
     pub lineage: Option<Lineage>,
-    /// The segment that it hangs from in the tree; none for a root.
+    /// Its parent in the tree. `None` for a root.
     pub parent: Option<SegmentId>,
-    /// How many entries it has, if that could be read.
+    /// The number of its entries, if the segment could be read.
     pub entries: Option<usize>,
-    /// Why its first entry could not be read, if so.
+    /// The error, if its first entry could not be read.
     pub damage: Option<StoreError>,
 }
 
 impl SessionTree {
-    /// Reads the tree of a session; that of an unknown one is empty.
+    /// Reads the tree of a session. The tree of an unknown session is empty.
     ///
     /// # Errors
-    /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log is no error, but stands in its
-    /// node.
+    /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log is not an error of the tree; its
+    /// node contains the error.
     pub fn read<S: Store + ?Sized>(store: &S, session_id: SessionId) -> Result<Self, StoreError> {
         let mut nodes = BTreeMap::new();
         for segment_id in store.list_segments(session_id)? {
@@ -48,38 +47,38 @@ impl SessionTree {
                 nodes.insert(segment_id, node);
             }
         }
-        hang(&mut nodes);
+        set_parents(&mut nodes);
         Ok(Self { session_id, nodes })
     }
 
-    /// The session.
+    /// Returns the session.
     #[must_use]
     pub const fn session_id(&self) -> SessionId {
         self.session_id
     }
 
-    /// A segment of the session.
+    /// Returns the node of a segment.
     #[must_use]
     pub fn node(&self, segment_id: SegmentId) -> Option<&SegmentNode> {
         self.nodes.get(&segment_id)
     }
 
-    /// All segments, by ascending id, which is the order of their creation.
+    /// Returns all segments by ascending id, which is the order of their creation.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = &SegmentNode> {
         self.nodes.values()
     }
 
-    /// The segments that hang from none.
+    /// Returns the segments without a parent.
     pub fn roots(&self) -> impl DoubleEndedIterator<Item = &SegmentNode> {
-        self.hanging_from(None)
+        self.with_parent(None)
     }
 
-    /// The segments that hang from this one.
+    /// Returns the segments whose parent is this one.
     pub fn children(&self, segment_id: SegmentId) -> impl DoubleEndedIterator<Item = &SegmentNode> {
-        self.hanging_from(Some(segment_id))
+        self.with_parent(Some(segment_id))
     }
 
-    fn hanging_from(
+    fn with_parent(
         &self,
         parent: Option<SegmentId>,
     ) -> impl DoubleEndedIterator<Item = &SegmentNode> {
@@ -88,14 +87,14 @@ impl SessionTree {
 }
 
 impl SegmentNode {
-    /// None if the segment is gone by now.
+    /// Returns `None` if the segment was deleted after it was listed.
     fn read<S: Store + ?Sized>(
         store: &S,
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Self>, StoreError> {
         let node = Self { segment_id, lineage: None, parent: None, entries: None, damage: None };
-        // A page always holds the first entry, however small it is asked to be.
+        // A page always contains at least one entry, also with a limit of 0 bytes.
         match store.read_page(session_id, segment_id, 0, 0) {
             Ok(page) => Ok(Some(Self {
                 lineage: page.entries.first().and_then(Lineage::of),
@@ -111,21 +110,21 @@ impl SegmentNode {
     }
 }
 
-/// Hangs each segment from its origin, where that is in the session, and opens circles.
-fn hang(nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
+/// Sets the parent of each segment to its origin, if the origin is in the session, and breaks circles.
+fn set_parents(nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
     let origin = |node: &SegmentNode| node.lineage.map(|lineage| lineage.origin().segment_id);
     let parents = nodes.values().map(|node| (node.segment_id, origin(node)));
     let mut parents: BTreeMap<_, _> =
         parents.filter_map(|(id, parent)| Some((id, parent?))).collect();
     parents.retain(|_, parent| nodes.contains_key(parent));
-    open_circles(&mut parents);
+    break_circles(&mut parents);
     for node in nodes.values_mut() {
         node.parent = parents.get(&node.segment_id).copied();
     }
 }
 
-/// Takes the parent from the lowest id of each circle.
-fn open_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
+/// Removes the parent of the lowest id in each circle.
+fn break_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
     let mut rooted = BTreeSet::new();
     for start in parents.keys().copied().collect::<Vec<_>>() {
         let (mut path, mut passed) = (vec![start], BTreeSet::from([start]));
@@ -149,7 +148,7 @@ fn open_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
 impl fmt::Display for SessionTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "session {}", self.session_id)?;
-        // A stack in place of recursion: a chain of forks may be longer than the call stack is deep.
+        // A stack instead of recursion, since a chain of forks can be longer than the call stack is deep.
         let mut open: Vec<_> = self.roots().rev().map(|root| (root, 1)).collect();
         while let Some((node, depth)) = open.pop() {
             writeln!(f, "{:1$}{node}", "", 2 * depth)?;

@@ -1,77 +1,81 @@
-//! The writer: it owns the tail of one segment until somebody else writes there.
+//! `SegmentWriter`: appends to the end of one segment, and detects other writers.
 
 use std::fmt;
 
 use serde::Serialize;
 use session_store_core::{
-    Capability, Head, LogEntry, SegmentId, SessionId, Store, StoreError, StoreExt,
+    AppendAttempt, Capability, Head, LogEntry, Resolution, SegmentId, SegmentKey, SegmentRef,
+    SessionId, Store, StoreError, StoreExt,
 };
 
-use crate::record::turns_in;
-use crate::settle::{Attempt, Landing};
-use crate::{AgentError, Origin, RestoredState};
+use crate::error::AgentError;
+use crate::lineage::Origin;
+use crate::record::count_turns;
+use crate::state::RestoredState;
 
-/// Writes to the end of one segment, and knows where that is.
+/// Appends to the end of one segment.
 ///
-/// Every append is conditional on the head that the writer last saw ([`Store::append_if`]), so it never
-/// builds on what somebody else wrote unseen: [`append`](Self::append) answers
-/// [`StoreError::Conflict`], and [`append_or_fork`](Self::append_or_fork) goes on in a new segment of the
-/// session. After a conflict the segment is not lost to the writer: [`reload`](Self::reload) takes over
-/// what is there.
+/// Every append is conditional on the head that the writer saw last ([`Store::append_if`]). If another writer
+/// has appended, [`append`](Self::append) returns [`StoreError::Conflict`], and
+/// [`append_or_fork`](Self::append_or_fork) continues in a new segment of the session. After a conflict,
+/// [`reload`](Self::reload) accepts the entries of the other writer, and the segment can be written again.
 ///
-/// # Lost replies
+/// # Unknown outcomes
 ///
-/// Where a store can't say whether an append happened ([`StoreError::Indeterminate`]), the writer finds out:
-/// it repeats the append, which can't append twice (H5), and on a conflict looks for its entries at their
-/// place. Only while that fails too does it return `Indeterminate`. Then **call again with the same
-/// entries**: they are appended once in all. A call with other entries first looks whether the former are
-/// there. Two writers that append the same bytes at the same place can't be told apart, so entries should
-/// hold something of their writer's own: a time, an id.
+/// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the writer finds
+/// out, as [`AppendAttempt`] describes. Only if that fails too does it return `Indeterminate`. The caller must
+/// then **call again with the same entries**, which appends them once in total. A call with other entries
+/// first finds out whether the former ones are stored.
+///
+/// Two writers that append the same bytes at the same position cannot be distinguished. Entries should
+/// therefore contain something unique to their writer, such as a time or an id.
 ///
 /// # Stores without conditional appends
 ///
-/// are refused with [`StoreError::Unsupported`]; [`BestEffort`](crate::BestEffort) admits one by name.
+/// The constructors return [`StoreError::Unsupported`] for a store without
+/// [`Capability::ConditionalAppend`]. [`BestEffort`](crate::BestEffort) makes such a store usable.
 pub struct SegmentWriter<S> {
     store: S,
-    session_id: SessionId,
-    segment_id: SegmentId,
+    key: SegmentKey,
     tail: Tail,
-    /// The entries of the last append, while nobody knows whether they are there.
-    doubt: Option<Vec<LogEntry>>,
+    /// The entries of the last append, if its outcome is unknown.
+    indeterminate: Option<Vec<LogEntry>>,
 }
 
-/// Where the writer's entries end.
+/// The end of the entries that a writer knows.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tail {
-    /// What the store has to answer for the next append to happen. None before the segment exists.
+    /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
-    /// How many entries the writer knows. More than in the head, once others have written after them.
+    /// The number of entries that the writer knows. It differs from the head's number once others have
+    /// appended.
     entries: usize,
-    /// How many turns end in them.
+    /// The number of turns that end in those entries.
     turns: usize,
 }
 
 impl Tail {
     fn after(self, entries: &[LogEntry], head: Option<Head>) -> Self {
-        Self { head, entries: self.entries + entries.len(), turns: self.turns + turns_in(entries) }
+        let turns = self.turns + count_turns(entries);
+        Self { head, entries: self.entries + entries.len(), turns }
     }
 }
 
-/// Whether a writer still writes where it did.
-#[must_use = "after a fork the writer is in another segment, and whoever points at it must be told"]
+/// The segment in which a writer continues.
+#[must_use = "after a fork the writer is in another segment, so pointers to the old one must change"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
-    /// In the same segment.
+pub enum AppendOutcome {
+    /// The same segment as before.
     Stayed,
-    /// In a new segment of the session, which goes on from there.
+    /// A new segment of the session.
     Forked {
-        /// The end of what the writer knows, at its last turn boundary.
+        /// The last turn boundary that the writer knew in the old segment.
         from: Origin,
     },
 }
 
 impl<S: Store> SegmentWriter<S> {
-    /// Makes a new segment of the session that begins with `opening`.
+    /// Creates a segment in the session. The segment starts with the entries of `opening`.
     ///
     /// # Errors
     /// As [`Store::append_if`].
@@ -83,47 +87,39 @@ impl<S: Store> SegmentWriter<S> {
         Self::create_as(store, session_id, SegmentId::new(), opening)
     }
 
-    /// As [`create`](Self::create), under an id of the caller's. Of any number of processes that do so at
-    /// once, one creates the segment; the others get the conflict, and can [`open`](Self::open) it.
+    /// Creates a segment like [`create`](Self::create), with an id of the caller.
+    ///
+    /// If several processes create the same segment at the same time, one succeeds. The others get the
+    /// conflict and can [`open`](Self::open) the segment.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the segment exists; else as [`Store::append_if`].
+    /// [`StoreError::Conflict`] if the segment exists. Otherwise as [`Store::append_if`].
     pub fn create_as(
         store: S,
         session_id: SessionId,
         segment_id: SegmentId,
         opening: &[LogEntry],
     ) -> Result<Self, StoreError> {
-        let mut writer = Self::to_create(store, session_id, segment_id)?;
+        let mut writer = Self::at(store, session_id, segment_id, Tail::default())?;
         writer.append_all(opening)?;
         Ok(writer)
     }
 
-    /// A writer whose first append creates the segment.
-    pub(crate) fn to_create(
-        store: S,
-        session_id: SessionId,
-        segment_id: SegmentId,
-    ) -> Result<Self, StoreError> {
-        Self::at(store, session_id, segment_id, Tail::default())
-    }
-
-    /// Opens a segment at its end, and returns its entries with the writer.
+    /// Opens a segment at its end. Returns its entries with the writer.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Corrupt`] where it can't be read whole.
+    /// [`StoreError::NotFound`]. [`StoreError::Corrupt`] if the log cannot be read as a whole.
     pub fn open(
         store: S,
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<(Self, Vec<LogEntry>), StoreError> {
-        let mut writer = Self::to_create(store, session_id, segment_id)?;
+        let mut writer = Self::at(store, session_id, segment_id, Tail::default())?;
         let entries = writer.reload()?;
         Ok((writer, entries))
     }
 
-    /// As [`open`](Self::open), for a caller whose state has the first entries of the segment already and
-    /// gets those that follow.
+    /// Opens a segment like [`open`](Self::open), and returns only the entries that are not in `saved`.
     pub(crate) fn open_after(
         store: S,
         session_id: SessionId,
@@ -132,7 +128,7 @@ impl<S: Store> SegmentWriter<S> {
     ) -> Result<(Self, Vec<LogEntry>), AgentError> {
         let known = Tail { head: None, entries: saved.entry_count, turns: saved.turn_index };
         let mut writer = Self::at(store, session_id, segment_id, known)?;
-        let entries = writer.read_on(known)?;
+        let entries = writer.read_after(known)?;
         let found = writer.tail.head.map_or(0, |head| head.entries());
         if found < known.entries {
             return Err(AgentError::StateAhead { segment_id, saved: known.entries, found });
@@ -140,44 +136,49 @@ impl<S: Store> SegmentWriter<S> {
         Ok((writer, entries))
     }
 
-    /// For a caller who keeps its own tally of the entries that it has read or written: opens the segment if
-    /// it has exactly `tally` entries. If it has more, somebody else has written; if it has fewer, or is
-    /// gone, entries were cut or lost. Either way the writer forks and starts with `opening`, as
-    /// [`append_or_fork`](Self::append_or_fork) does. A tally can't see a log that was cut and has grown
-    /// back; who keeps a writer can.
+    /// Opens a segment if it has exactly `entry_count` entries, and forks it otherwise.
+    ///
+    /// This is for callers that count the entries that they have read or written. If the segment has more,
+    /// another writer has appended. If it has fewer or does not exist, entries were truncated or deleted. In
+    /// both cases the writer continues in a new segment that starts with `opening`, as
+    /// [`append_or_fork`](Self::append_or_fork) describes.
+    ///
+    /// A count cannot detect a log that was truncated and has grown to the same length. A writer that stays
+    /// open can.
     ///
     /// # Errors
-    /// As [`open`](Self::open), [`Store::append_if`], and those of `opening`.
+    /// Those of `opening`. Otherwise as [`open`](Self::open) and [`Store::append_if`].
     pub fn ensure_head_or_fork(
         store: S,
         session_id: SessionId,
         segment_id: SegmentId,
-        tally: usize,
+        entry_count: usize,
         opening: impl FnOnce(Origin) -> Result<Vec<LogEntry>, StoreError>,
-    ) -> Result<(Self, Course), StoreError> {
-        let mut writer = Self::to_create(store, session_id, segment_id)?;
+    ) -> Result<(Self, AppendOutcome), StoreError> {
+        let mut writer = Self::at(store, session_id, segment_id, Tail::default())?;
         let entries = match writer.reload() {
             Err(error) if error.is_not_found() => Vec::new(),
             other => other?,
         };
-        if writer.tail.head.is_some() && entries.len() == tally {
-            return Ok((writer, Course::Stayed));
+        if writer.tail.head.is_some() && entries.len() == entry_count {
+            return Ok((writer, AppendOutcome::Stayed));
         }
-        let known = &entries[..tally.min(entries.len())];
+        let known = &entries[..entry_count.min(entries.len())];
         writer.tail = Tail::default().after(known, None);
-        let course = writer.fork(&[], opening)?;
-        Ok((writer, course))
+        let outcome = writer.fork(&[], opening)?;
+        Ok((writer, outcome))
     }
 
-    /// Appends one entry, if nobody else has written.
+    /// Appends an entry, if no other writer has appended.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if somebody has, and nothing is changed; else as [`Store::append_if`].
+    /// [`StoreError::Conflict`] if another writer has appended, and nothing is changed. Otherwise as
+    /// [`Store::append_if`].
     pub fn append(&mut self, entry: &LogEntry) -> Result<(), StoreError> {
         self.append_all(std::slice::from_ref(entry))
     }
 
-    /// As [`append`](Self::append), a value of the caller's type.
+    /// Appends a Rust value as an entry, like [`append`](Self::append).
     ///
     /// # Errors
     /// As [`append`](Self::append) and [`LogEntry::encode`].
@@ -185,104 +186,118 @@ impl<S: Store> SegmentWriter<S> {
         self.append(&LogEntry::encode(value)?)
     }
 
-    /// As [`append`](Self::append), several entries in a row, nothing between them.
+    /// Appends several entries without others between them, like [`append`](Self::append).
     ///
     /// # Errors
-    /// As [`append`](Self::append). [`StoreError::Partial`] says how many were appended, on a store without
-    /// [`Capability::AtomicBatch`]; the writer is then behind those.
+    /// As [`append`](Self::append). A store without [`Capability::AtomicBatch`] can also return
+    /// [`StoreError::Partial`]; the writer then continues after the entries that are stored.
     pub fn append_all(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        let sent_before = self.settle_doubt(entries)?;
-        let Landing { appended, head, result } =
-            self.attempt(self.segment_id, self.tail, entries).run(sent_before);
-        let (landed, rest) = entries.split_at(appended);
-        self.tail = self.tail.after(landed, head);
+        let is_retry = self.resolve_indeterminate(entries)?;
+        let attempt = self.attempt(self.key, self.tail, entries);
+        let Resolution { appended, head, result } =
+            if is_retry { attempt.retry() } else { attempt.append() };
+        let (stored, rest) = entries.split_at(appended);
+        self.tail = self.tail.after(stored, head);
         if result.as_ref().is_err_and(StoreError::is_indeterminate) {
-            self.doubt = Some(rest.to_vec());
+            self.indeterminate = Some(rest.to_vec());
         }
         result
     }
 
-    /// Appends the entries, here if nobody else has written, else to a new segment of the session that
-    /// begins with `opening`. That is told the origin to name in its first entry, and supplies what the new
-    /// segment has to know to be read alone, the unfinished turn included, as
-    /// [`RestoredState::start`](crate::RestoredState::start) does. `opening` and `entries` are one append.
+    /// Appends the entries, or forks if another writer has appended.
     ///
-    /// The segment left behind is not touched. If the append to the new one fails, the writer stays where it
-    /// was, and what was stored of the new segment, if anything, remains as a branch that nobody uses.
+    /// A fork is a new segment of the session that contains the result of `opening` and then the entries, in
+    /// one append. `opening` receives the origin, which the first entry must name. It returns everything that
+    /// a reader of the new segment needs, also from the unfinished turn. [`RestoredState::start`] builds such
+    /// an entry.
+    ///
+    /// The old segment is not changed. If the append to the new segment fails, the writer stays in the old
+    /// one. A part of the new segment can then be stored; nothing refers to it.
     ///
     /// # Errors
-    /// Those of [`append_all`](Self::append_all), except `Conflict`, and those of `opening`.
+    /// Those of [`append_all`](Self::append_all) except `Conflict`, and those of `opening`.
     pub fn append_or_fork(
         &mut self,
         entries: &[LogEntry],
         opening: impl FnOnce(Origin) -> Result<Vec<LogEntry>, StoreError>,
-    ) -> Result<Course, StoreError> {
+    ) -> Result<AppendOutcome, StoreError> {
         match self.append_all(entries) {
-            Ok(()) => Ok(Course::Stayed),
+            Ok(()) => Ok(AppendOutcome::Stayed),
             Err(StoreError::Conflict { .. }) => self.fork(entries, opening),
             Err(error) => Err(error),
         }
     }
 
-    /// Cuts the segment back to its first `entries_len` entries, if nobody else has written: a writer takes
-    /// back its own entries, never another's.
+    /// Truncates the segment to its first `entries_len` entries, if no other writer has appended.
+    ///
+    /// A writer can therefore remove its own last entries, and never those of another writer.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if somebody has written, [`StoreError::NotFound`] if the segment is gone,
-    /// [`StoreError::Corrupt`] if there are fewer entries; nothing is changed.
-    /// [`StoreError::Indeterminate`] after a lost reply, if the head has changed since:
+    /// Nothing is changed after [`StoreError::Conflict`] if another writer has appended,
+    /// [`StoreError::NotFound`] if the segment does not exist, and [`StoreError::Corrupt`] if it has fewer
+    /// entries. [`StoreError::Indeterminate`] if the outcome is unknown and the head has changed since;
     /// [`reload`](Self::reload) then.
     pub fn roll_back(&mut self, entries_len: usize) -> Result<(), StoreError> {
-        self.settle_doubt(&[])?;
-        let (session_id, segment_id) = (self.session_id, self.segment_id);
+        self.resolve_indeterminate(&[])?;
+        let SegmentKey { session_id, segment_id } = self.key;
         let Some(head) = self.tail.head else { return Err(StoreError::NotFound(segment_id)) };
-        let cut = self.store.read_range(session_id, segment_id, entries_len..self.tail.entries)?;
-        let truncate = || self.store.truncate_if(session_id, segment_id, head, entries_len);
+        let removed =
+            self.store.read_range(session_id, segment_id, entries_len..self.tail.entries)?;
+        let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating is safe, since a cut changes the head; but nothing tells whose cut changed it.
-            Err(lost) if lost.is_indeterminate() => truncate().map_err(|_| lost),
+            // Repeating is safe, since a truncate changes the head. If the repetition fails, the first
+            // truncate or another writer may have changed the head, and nothing distinguishes the two.
+            Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;
-        let turns = self.tail.turns.saturating_sub(turns_in(&cut));
+        let turns = self.tail.turns.saturating_sub(count_turns(&removed));
         self.tail = Tail { head: Some(head), entries: entries_len, turns };
         Ok(())
     }
 
-    /// Takes the segment as it is in the store, whoever wrote it, and returns its entries.
+    /// Reads the segment again and continues at its end, after the entries of all writers. Returns all
+    /// entries.
     ///
     /// # Errors
-    /// As [`open`](Self::open); the writer is then where it was.
+    /// As [`open`](Self::open). The writer then continues where it was.
     pub fn reload(&mut self) -> Result<Vec<LogEntry>, StoreError> {
-        let entries = self.read_on(Tail::default())?;
-        self.doubt = None;
+        let entries = self.read_after(Tail::default())?;
+        self.indeterminate = None;
         Ok(entries)
     }
 
-    /// The session.
+    /// Returns the segment to which the next append goes. A fork changes it.
+    #[must_use]
+    pub const fn key(&self) -> SegmentKey {
+        self.key
+    }
+
+    /// Returns the session.
     #[must_use]
     pub const fn session_id(&self) -> SessionId {
-        self.session_id
+        self.key.session_id
     }
 
-    /// The segment that the next append goes to. A fork changes it.
+    /// Returns the id of the segment to which the next append goes. A fork changes it.
     #[must_use]
     pub const fn segment_id(&self) -> SegmentId {
-        self.segment_id
+        self.key.segment_id
     }
 
-    /// How many entries of the segment the writer knows: those that it found and those that it wrote.
+    /// Returns the number of entries that the writer knows: those that it has read and those that it has
+    /// appended.
     #[must_use]
     pub const fn entry_count(&self) -> usize {
         self.tail.entries
     }
 
-    /// The last turn boundary that the writer knows: where a fork of it would come from.
+    /// Returns the last turn boundary that the writer knows, which would be the origin of a fork.
     #[must_use]
     pub const fn origin(&self) -> Origin {
-        Origin { segment_id: self.segment_id, at_turn_index: self.tail.turns }
+        Origin { segment_id: self.key.segment_id, at_turn_index: self.tail.turns }
     }
 
-    /// The store.
+    /// Returns the store.
     #[must_use]
     pub const fn store(&self) -> &S {
         &self.store
@@ -298,13 +313,17 @@ impl<S: Store> SegmentWriter<S> {
         if !store.capabilities().has(capability) {
             return Err(StoreError::Unsupported { operation: "SegmentWriter", capability });
         }
-        Ok(Self { store, session_id, segment_id, tail, doubt: None })
+        let key = SegmentKey::new(session_id, segment_id);
+        Ok(Self { store, key, tail, indeterminate: None })
     }
 
-    /// Reads the entries after `known`, all in one page so that the head is theirs.
-    fn read_on(&mut self, known: Tail) -> Result<Vec<LogEntry>, StoreError> {
-        let page =
-            self.store.read_page(self.session_id, self.segment_id, known.entries, usize::MAX)?;
+    fn segment(&self) -> SegmentRef<'_, S> {
+        self.store.at(self.key)
+    }
+
+    /// Reads the entries after `known`. One page reads them all, so its head belongs to them.
+    fn read_after(&mut self, known: Tail) -> Result<Vec<LogEntry>, StoreError> {
+        let page = self.segment().read_page(known.entries, usize::MAX)?;
         self.tail = known.after(&page.entries, Some(page.head));
         Ok(page.entries)
     }
@@ -313,20 +332,19 @@ impl<S: Store> SegmentWriter<S> {
         &mut self,
         entries: &[LogEntry],
         opening: impl FnOnce(Origin) -> Result<Vec<LogEntry>, StoreError>,
-    ) -> Result<Course, StoreError> {
+    ) -> Result<AppendOutcome, StoreError> {
         let from = self.origin();
         let mut log = opening(from)?;
         log.extend_from_slice(entries);
-        let segment_id = SegmentId::new();
-        let Landing { head, result, .. } =
-            self.attempt(segment_id, Tail::default(), &log).run(false);
+        let key = SegmentKey::new(self.key.session_id, SegmentId::new());
+        let Resolution { head, result, .. } = self.attempt(key, Tail::default(), &log).append();
         match result {
             Ok(()) => {
                 self.tail = Tail::default().after(&log, head);
-                self.segment_id = segment_id;
-                Ok(Course::Forked { from })
+                self.key = key;
+                Ok(AppendOutcome::Forked { from })
             }
-            // How much of a segment is there that nobody knows of is nothing to go on with.
+            // The fork was stored only in part and nothing refers to it yet. Abandon it and report the cause.
             Err(StoreError::Partial { source, .. }) => Err(*source),
             Err(error) => Err(error),
         }
@@ -334,36 +352,34 @@ impl<S: Store> SegmentWriter<S> {
 
     fn attempt<'a>(
         &'a self,
-        segment_id: SegmentId,
+        key: SegmentKey,
         tail: Tail,
         entries: &'a [LogEntry],
-    ) -> Attempt<'a, S> {
-        let Self { store, session_id, .. } = self;
-        let (expected, place) = (tail.head, tail.entries);
-        Attempt { store, session_id: *session_id, segment_id, expected, place, entries }
+    ) -> AppendAttempt<'a, S> {
+        AppendAttempt::new(self.store.at(key), tail.head, tail.entries, entries)
     }
 
-    /// Whether these very entries were sent before and may be there. If others were, this looks for them.
-    fn settle_doubt(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
-        let Some(sent) = &self.doubt else { return Ok(false) };
+    /// Resolves an earlier append whose outcome is unknown, before `entries` are appended. Returns true if it
+    /// was an append of the same entries, which the caller then retries. After an append of other entries,
+    /// reads the log to find out which of them are stored.
+    fn resolve_indeterminate(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
+        let Some(sent) = &self.indeterminate else { return Ok(false) };
         if sent == entries {
-            self.doubt = None;
+            self.indeterminate = None;
             return Ok(true);
         }
-        let Landing { appended, head, .. } =
-            self.attempt(self.segment_id, self.tail, sent).look()?;
+        let Resolution { appended, head, .. } = self.attempt(self.key, self.tail, sent).find()?;
         self.tail = self.tail.after(&sent[..appended], head);
-        self.doubt = None;
+        self.indeterminate = None;
         Ok(false)
     }
 }
 
 impl<S> fmt::Debug for SegmentWriter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { session_id, segment_id, tail, .. } = self;
+        let Self { key, tail, .. } = self;
         f.debug_struct("SegmentWriter")
-            .field("session_id", session_id)
-            .field("segment_id", segment_id)
+            .field("key", key)
             .field("tail", tail)
             .finish_non_exhaustive()
     }

@@ -1,5 +1,7 @@
-//! A small agent runtime on session-store: a scripted model, two tools, no network. It runs, is killed in the
-//! middle of a tool call, resumes, is joined by a second writer, forks, compacts, and prints its tree.
+//! A small agent runtime with a scripted model and two tools, without a network.
+//!
+//! The agent runs, is killed during a tool call, resumes, forks because a second writer appends, forks at an
+//! earlier turn, compacts, and prints its tree.
 //!
 //! ```text
 //! cargo run -p session-store-agent --example agent_loop sqlite:agent.db
@@ -17,96 +19,95 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use session_store::{Capability, PodName, Store, StoreError};
 use session_store_agent::{
-    Course, Json, Kind, Lineage, Record, RestoredState, SegmentWriter, SessionTree, compact,
+    AppendOutcome, Json, Kind, Lineage, Record, RestoredState, SegmentWriter, SessionTree, compact,
     fork_at, open_pod, point_pod, replay,
 };
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The argument after the URL that makes a process live the agent's first life, to be killed in it.
-const FIRST_LIFE: &str = "first-life";
+/// The argument after the URL for the child process that is killed during a tool call.
+const FIRST_RUN: &str = "first-run";
 
 fn main() -> Done {
     let mut args = env::args().skip(1);
     let url = args.next().ok_or("usage: agent_loop URL, for instance fs:agent-logs")?;
     let store = session_store::open_or_create(&url)?;
-    if args.next().as_deref() == Some(FIRST_LIFE) {
-        return first_life(&store, wait_for_the_end);
+    if args.next().as_deref() == Some(FIRST_RUN) {
+        return first_run(&store, wait_to_be_killed);
     }
     let mut child = Command::new(env::current_exe()?);
-    child.args([&url, FIRST_LIFE]);
-    story(&store, child, &mut io::stdout())
+    child.args([&url, FIRST_RUN]);
+    run_example(&store, child, &mut io::stdout())
 }
 
-/// Everything, told to `out`. `child` is a process that lives the first life in the same store.
-fn story(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
+/// Runs the example and prints its steps to `out`. `child` is a process that executes [`first_run`] in the same
+/// store.
+fn run_example(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
     if store.capabilities().has(Capability::MultiProcess) {
-        killed(child)?;
-        writeln!(out, "1. a process ran, and was killed in a tool call")?;
+        kill_during_tool_call(child)?;
+        writeln!(out, "1. a process ran and was killed during a tool call")?;
     } else {
-        let cut_short = first_life(store, || Err("cut short".into()));
-        assert!(cut_short.is_err(), "no tool answered");
-        writeln!(
-            out,
-            "1. an agent ran, and was dropped in a tool call: this store has one process"
-        )?;
+        let result = first_run(store, || Err("the tool call fails".into()));
+        assert!(result.is_err(), "the tool call fails");
+        writeln!(out, "1. an agent ran until a tool call failed; this store has one process only")?;
     }
 
     let mut agent = Agent::open(store)?;
-    writeln!(out, "2. resumed: {}", agent.described())?;
+    writeln!(out, "2. resumed: {}", agent.describe())?;
     agent.write(Kind::PausedTurnAbandoned, &json!({}))?;
-    agent.run("What is 40 + 2?", nobody_waits)?;
+    agent.run("What is 40 + 2?", no_wait_tool)?;
     let (root, first_turns) = (agent.writer.segment_id(), 2);
 
     let mut second = Agent::open(store)?;
-    second.run("What is 1 + 1?", nobody_waits)?;
-    writeln!(out, "3. a second writer joined in {}", second.writer.segment_id())?;
-    agent.run("What is 7 + 8?", nobody_waits)?;
-    writeln!(out, "   the first one went on in {}", agent.writer.segment_id())?;
+    second.run("What is 1 + 1?", no_wait_tool)?;
+    writeln!(out, "3. a second writer appended to {}", second.writer.segment_id())?;
+    agent.run("What is 7 + 8?", no_wait_tool)?;
+    writeln!(out, "   the first writer forked to {}", agent.writer.segment_id())?;
 
     let (writer, state) = fork_at(store, agent.writer.session_id(), root, first_turns)?;
     let mut fork = Agent { store, writer, state };
-    fork.run("What if it were 3 + 3?", nobody_waits)?;
-    writeln!(out, "4. forked after turn {first_turns}: {}", fork.described())?;
+    fork.run("What if it were 3 + 3?", no_wait_tool)?;
+    writeln!(out, "4. forked after turn {first_turns}: {}", fork.describe())?;
 
     agent.compact()?;
-    agent.run("What is 5 + 5?", nobody_waits)?;
-    writeln!(out, "5. compacted: {}", agent.described())?;
+    agent.run("What is 5 + 5?", no_wait_tool)?;
+    writeln!(out, "5. compacted: {}", agent.describe())?;
     write!(out, "6. {}", SessionTree::read(store, agent.writer.session_id())?)?;
     Ok(())
 }
 
-/// Lives until a tool is called that waits. `wait` is that tool.
-fn first_life(store: &dyn Store, wait: impl Fn() -> Done<Value>) -> Done {
+/// Runs the agent until it calls the tool `wait`.
+fn first_run(store: &dyn Store, wait: impl Fn() -> Done<Value>) -> Done {
     let mut agent = Agent::open(store)?;
     agent.run("What is 2 + 3?", &wait)?;
     agent.run("Wait for me.", &wait)
 }
 
-/// A tool that never answers: its process is killed meanwhile.
-fn wait_for_the_end() -> Done<Value> {
+/// A tool that does not return, because its process is killed.
+fn wait_to_be_killed() -> Done<Value> {
     println!("{WAITING}");
     io::stdin().read_to_end(&mut Vec::new())?;
-    Err("nobody killed this process".into())
+    Err("the parent process did not kill this process".into())
 }
 
-fn nobody_waits() -> Done<Value> {
-    Err("nobody asked to wait".into())
+fn no_wait_tool() -> Done<Value> {
+    Err("the model does not call this tool here".into())
 }
 
 const WAITING: &str = "the agent waits";
 
-/// Starts the process and kills it once its tool waits.
-fn killed(mut child: Command) -> Done {
+/// Starts the process and kills it when its tool waits.
+fn kill_during_tool_call(mut child: Command) -> Done {
     let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let said = child.stdout.take().ok_or("the child has no output")?;
-    let waits = BufReader::new(said).lines().map_while(Result::ok).any(|line| line == WAITING);
+    let output = child.stdout.take().ok_or("the child has no output")?;
+    let is_waiting =
+        BufReader::new(output).lines().map_while(Result::ok).any(|line| line == WAITING);
     child.kill()?;
     child.wait()?;
-    if waits { Ok(()) } else { Err("the first life ended before its time".into()) }
+    if is_waiting { Ok(()) } else { Err("the child process ended before its tool call".into()) }
 }
 
-/// One agent: where it writes, and what its conversation has come to.
+/// An agent: its writer and the state of its conversation.
 struct Agent<'a> {
     store: &'a dyn Store,
     writer: SegmentWriter<&'a dyn Store>,
@@ -114,7 +115,7 @@ struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// Finds the agent by its name, or starts it.
+    /// Opens the agent by its name, and creates it the first time.
     fn open(store: &'a dyn Store) -> Done<Self> {
         let (writer, state) = open_pod(store, &pod()?, |session_id| {
             let mut state = RestoredState::default();
@@ -125,7 +126,7 @@ impl<'a> Agent<'a> {
         Ok(Self { store, writer, state })
     }
 
-    /// One run: from what the user says to an answer, over as many turns as the model wants.
+    /// Runs the agent from an input of the user to an answer of the model, over one or more turns.
     fn run(&mut self, input: &str, wait: impl Fn() -> Done<Value>) -> Done {
         self.write(Kind::Invoke, &json!({}))?;
         self.write(Kind::UserInput, &json!({"text": input}))?;
@@ -145,33 +146,33 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Appends a record where the agent writes, or in a fork if somebody else has written there.
+    /// Appends a record, in a fork if another writer has appended.
     fn write(&mut self, kind: Kind, payload: &Value) -> Done {
         let entry = Record::new(kind, payload)?.into_entry();
         let mut start = None;
-        let course = self.writer.append_or_fork(std::slice::from_ref(&entry), |from| {
+        let outcome = self.writer.append_or_fork(std::slice::from_ref(&entry), |from| {
             let record = self.state.start(Some(Lineage::ForkedFrom(from)))?;
             Ok(vec![start.insert(record.into_entry()).clone()])
         })?;
-        if let Course::Forked { .. } = course {
+        if let AppendOutcome::Forked { .. } = outcome {
             self.state = replay(start)?;
         }
         self.state.apply(&entry)?;
-        if let Course::Forked { .. } = course { self.point_here() } else { Ok(()) }
+        if let AppendOutcome::Forked { .. } = outcome { self.point_pod() } else { Ok(()) }
     }
 
     fn compact(&mut self) -> Done {
         let (session_id, segment_id) = (self.writer.session_id(), self.writer.segment_id());
         (self.writer, self.state) = compact(self.store, session_id, segment_id, summary)?;
-        self.point_here()
+        self.point_pod()
     }
 
-    fn point_here(&self) -> Done {
+    fn point_pod(&self) -> Done {
         let (session_id, segment_id) = (self.writer.session_id(), self.writer.segment_id());
         Ok(point_pod(self.store, &pod()?, session_id, segment_id)?)
     }
 
-    fn described(&self) -> String {
+    fn describe(&self) -> String {
         let RestoredState { history, turn_count, interrupted, usage, .. } = &self.state;
         let items = history.len();
         format!("{items} items, {turn_count} turns, interrupted: {interrupted}, used {usage:?}")
@@ -182,7 +183,8 @@ fn pod() -> Result<PodName, StoreError> {
     "adder".parse()
 }
 
-/// The scripted model. It looks at the last item only: numbers are for the tool, a result is the answer.
+/// The scripted model. It reads the last item only: it adds the numbers of a question, and answers with the
+/// result of a tool.
 fn model(history: &[Json]) -> Result<Value, StoreError> {
     let Some(last) = history.last() else { return Ok(json!({"text": "Ask me something."})) };
     let last: Value = last.decode()?;
@@ -200,7 +202,7 @@ fn add(numbers: &Value) -> Value {
     numbers.as_array().into_iter().flatten().filter_map(Value::as_u64).sum::<u64>().into()
 }
 
-/// The scripted summary.
+/// Returns the scripted summary.
 fn summary(state: &RestoredState) -> Result<Vec<Json>, StoreError> {
     let text = format!("Summary of {} items: numbers were added.", state.history.len());
     Ok(vec![Json::encode(&json!({"kind": "system_item", "text": text}))?])

@@ -1,4 +1,4 @@
-//! Restoring, forking and compacting: the new segment reads alone, the source is as it was.
+//! Restoring, forking and compacting: a new segment can be read alone, and the source is not changed.
 
 use serde_json::json;
 use session_store_agent::{
@@ -16,7 +16,7 @@ struct Source {
     segment: SegmentId,
 }
 
-/// A start, then turns of one question each, with something unknown among them.
+/// Creates a segment with a start and a number of turns. Each turn has a question and an unknown entry.
 fn source(turns: usize) -> Source {
     let source =
         Source { store: MemoryStore::new(), session: SessionId::new(), segment: SegmentId::new() };
@@ -32,37 +32,41 @@ fn source(turns: usize) -> Source {
     source
 }
 
-fn said(state: &RestoredState) -> Vec<u64> {
+fn questions(state: &RestoredState) -> Vec<u64> {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct Question {
         text: u64,
     }
-    state.history.iter().map(|item| item.decode::<Said>().unwrap().text).collect()
+    state.history.iter().map(|item| item.decode::<Question>().unwrap().text).collect()
 }
 
 #[test]
-fn forks_at_every_turn_and_at_no_other() {
+fn a_segment_is_forked_at_each_of_its_turns_only() {
     let Source { store, session, segment } = source(3);
     let before = texts(&store, session, segment);
     for turn in 0..=3 {
         let (writer, state) = fork_at(store.clone(), session, segment, turn).unwrap();
         let from = Origin { segment_id: segment, at_turn_index: turn };
         assert_eq!(state.lineage, Some(Lineage::ForkedFrom(from)));
-        assert_eq!(said(&state), (0..turn as u64).collect::<Vec<_>>());
+        assert_eq!(questions(&state), (0..turn as u64).collect::<Vec<_>>());
         assert_eq!((state.turn_count, state.turn_index, state.interrupted), (turn, 0, false));
         assert_eq!(state.system_prompt.as_ref().unwrap().as_json(), "\"be brief\"");
         assert_eq!((writer.session_id(), state.session_id), (session, Some(session)));
 
         let (again, restored) = restore(&store, session, writer.segment_id()).unwrap();
-        assert_eq!((restored, again.origin()), (state, writer.origin()), "it reads alone");
+        assert_eq!(
+            (restored, again.origin()),
+            (state, writer.origin()),
+            "the fork can be read alone"
+        );
     }
     let error = fork_at(store.clone(), session, segment, 4).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("segment {segment} has no turn 4: 3 of its turns have ended")
     );
-    assert_eq!(texts(&store, session, segment), before, "the source is not touched");
-    assert_eq!(store.list_segments(session).unwrap().len(), 5, "the error made nothing");
+    assert_eq!(texts(&store, session, segment), before, "the source is not changed");
+    assert_eq!(store.list_segments(session).unwrap().len(), 5, "the failed fork created nothing");
 }
 
 #[test]
@@ -71,52 +75,52 @@ fn a_fork_of_a_fork_counts_its_own_turns() {
     let (mut writer, _) = fork_at(store.clone(), session, segment, 2).unwrap();
     writer.append_all(&[record(Kind::UserInput, &json!({"text": 9})), turn_end()]).unwrap();
     let (_, state) = fork_at(store, session, writer.segment_id(), 1).unwrap();
-    assert_eq!((said(&state), state.turn_count), (vec![0, 1, 9], 3));
+    assert_eq!((questions(&state), state.turn_count), (vec![0, 1, 9], 3));
 }
 
 #[test]
-fn forks_into_a_session_of_its_own() {
+fn a_fork_into_a_new_session_keeps_the_history() {
     let Source { store, session, segment } = source(2);
     let (writer, state) = fork_session_at(store.clone(), session, segment, 1).unwrap();
     assert_ne!(writer.session_id(), session);
     assert_eq!(state.session_id, Some(writer.session_id()));
-    assert_eq!(said(&state), [0]);
+    assert_eq!(questions(&state), [0]);
     assert_eq!(store.list_segments(session).unwrap(), [segment]);
 }
 
 #[test]
-fn compacts_the_history_and_keeps_the_rest() {
+fn a_compaction_replaces_the_history_and_keeps_the_rest() {
     let Source { store, session, segment } = source(2);
     let before = texts(&store, session, segment);
     let summary = json!({"text": 7});
     let (writer, state) = compact(store.clone(), session, segment, |state| {
-        assert_eq!(said(state), [0, 1]);
+        assert_eq!(questions(state), [0, 1]);
         Ok(vec![Json::encode(&summary)?])
     })
     .unwrap();
     let from = Origin { segment_id: segment, at_turn_index: 2 };
     assert_eq!(state.lineage, Some(Lineage::CompactedFrom(from)));
-    assert_eq!((said(&state), state.turn_count), (vec![7], 2));
+    assert_eq!((questions(&state), state.turn_count), (vec![7], 2));
     assert!(state.system_prompt.is_some());
     assert_eq!(restore(&store, session, writer.segment_id()).unwrap().1, state);
     assert_eq!(texts(&store, session, segment), before);
 }
 
 #[test]
-fn a_log_without_a_start_forks_at_0_from_nothing() {
+fn a_fork_at_turn_0_of_a_log_without_a_start_is_empty() {
     let Source { store, session, .. } = source(0);
     let segment = SegmentId::new();
     let log = [record(Kind::UserInput, &json!({"text": 1})), turn_end()];
     store.create_segment(session, segment, &log).unwrap();
     let (_, state) = fork_at(store.clone(), session, segment, 0).unwrap();
-    assert_eq!(said(&state), [0; 0]);
-    assert_eq!(said(&fork_at(store.clone(), session, segment, 1).unwrap().1), [1]);
+    assert_eq!(questions(&state), [0; 0]);
+    assert_eq!(questions(&fork_at(store.clone(), session, segment, 1).unwrap().1), [1]);
     store.create_segment(session, segment, &[]).unwrap();
-    assert_eq!(said(&fork_at(store, session, segment, 0).unwrap().1), [0; 0]);
+    assert_eq!(questions(&fork_at(store, session, segment, 0).unwrap().1), [0; 0]);
 }
 
 #[test]
-fn what_lies_after_the_turn_does_not_matter() {
+fn invalid_entries_after_the_turn_are_not_read() {
     let Source { store, session, segment } = source(1);
     store.append(session, segment, &record(Kind::ConfigChanged, &json!({}))).unwrap();
     assert!(fork_at(store.clone(), session, segment, 1).is_ok());
@@ -148,7 +152,7 @@ fn unknown_segments_are_not_found() {
 }
 
 #[test]
-fn restores_from_a_saved_state_and_the_entries_after_it() {
+fn a_saved_state_is_advanced_by_the_entries_after_it() {
     let Source { store, session, segment } = source(2);
     let log = store.read_all(session, segment).unwrap();
     let saved = replay(&log[..4]).unwrap();

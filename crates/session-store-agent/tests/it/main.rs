@@ -1,14 +1,14 @@
-//! Tests of the agent layer through its public interface, over stores that fail, race and forget.
+//! Tests of the public interface over stores that fail, lose replies and are used by several writers.
 
 mod branch;
-mod flaky;
-mod interleave;
-mod lost;
-mod place;
+mod child_writer;
+mod faulty_store;
+mod interleavings;
+mod lost_replies;
 mod pods;
-mod race;
-mod racer;
+mod processes;
 mod replay;
+mod storage;
 mod tree;
 mod writer;
 
@@ -19,7 +19,7 @@ fn entry(text: &str) -> LogEntry {
     LogEntry::from_json(text).unwrap()
 }
 
-/// Entries that nobody else writes.
+/// Entries with these names.
 fn named(names: &[&str]) -> Vec<LogEntry> {
     names.iter().map(|name| entry(&format!("{{\"name\":\"{name}\"}}"))).collect()
 }
@@ -32,13 +32,13 @@ fn turn_end() -> LogEntry {
     record(Kind::TurnEnd, &serde_json::json!({}))
 }
 
-/// The texts of a segment's entries.
+/// Returns the texts of a segment's entries.
 fn texts(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<String> {
     let entries = store.read_all(session, segment).unwrap();
     entries.iter().map(|entry| entry.as_json().to_owned()).collect()
 }
 
-/// An opening that names its origin and carries nothing.
+/// The opening of a fork that names its origin and contains no state.
 fn bare_fork(from: Origin) -> Result<Vec<LogEntry>, StoreError> {
     let start = Record::at(1, Kind::SegmentStart, &serde_json::json!({"forked_from": from}))?;
     Ok(vec![start.into_entry()])

@@ -1,18 +1,22 @@
-//! Resuming by name, at first use and later, by one and by many at once.
+//! Opening a conversation by the name of a pod: the first time and later, by one process and by several.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 
+use rstest::rstest;
 use serde_json::json;
 use session_store_agent::{
-    AgentError, Kind, RestoredState, SegmentWriter, claims_session, open_pod, point_pod,
+    AgentError, BestEffort, Kind, RestoredState, SegmentWriter, is_claims_session, open_pod,
+    point_pod,
 };
 use session_store_core::{
-    LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError,
+    Capability, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentKey, SessionId, Store,
+    StoreError,
 };
 use session_store_memory::MemoryStore;
+use uuid::Uuid;
 
-use crate::flaky::{Fault, Flaky};
+use crate::faulty_store::{Fault, FaultyStore};
 use crate::{named, record};
 
 fn opening(session_id: SessionId) -> Result<Vec<LogEntry>, StoreError> {
@@ -27,157 +31,219 @@ fn coder() -> PodName {
     "coder".parse().unwrap()
 }
 
-/// The sessions that are conversations.
-fn sessions(store: &dyn Store) -> Vec<SessionId> {
-    let mut ids = store.list_sessions().unwrap();
-    ids.retain(|id| *id != claims_session());
-    ids
+fn pod(text: &str) -> Pod {
+    Pod::from_json(text).unwrap()
+}
+
+fn stored_pod(store: &dyn PodStore) -> Pod {
+    store.read_pod(&coder()).unwrap().unwrap()
+}
+
+/// Forks the session of a pod, as a second runtime does, and sets the pod's pointer to the fork.
+fn move_pod_to_fork(store: &MemoryStore) -> SegmentKey {
+    let (first, _) = open(store.clone(), &coder());
+    let session = first.session_id();
+    let fork = SegmentWriter::create(store.clone(), session, &named(&["fork"])).unwrap();
+    point_pod(store, &coder(), session, fork.segment_id()).unwrap();
+    fork.key()
 }
 
 #[test]
-fn the_first_use_creates_and_the_next_resumes() {
+fn the_first_open_creates_a_session_and_the_next_one_resumes_it() {
     let store = MemoryStore::new();
     let (mut writer, state) = open(store.clone(), &coder());
     assert_eq!((state.session_id, state.entry_count), (Some(writer.session_id()), 1));
     writer.append_all(&named(&["a"])).unwrap();
     let (again, state) = open(store.clone(), &coder());
-    assert_eq!((again.segment_id(), state.entry_count), (writer.segment_id(), 2));
-    assert_eq!(sessions(&store), [writer.session_id()]);
+    assert_eq!((again.key(), state.entry_count), (writer.key(), 2));
+    assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
 
     let (other, _) = open(store.clone(), &"Coder".parse().unwrap());
     assert_ne!(other.session_id(), writer.session_id());
 }
 
 #[test]
-fn a_pod_follows_its_pointer() {
+fn a_pod_is_opened_where_its_pointer_leads() {
     let store = MemoryStore::new();
     let (writer, _) = open(store.clone(), &coder());
     let session = writer.session_id();
     let fork = SegmentWriter::create(store.clone(), session, &named(&["fork"])).unwrap();
-    let pod = Pod::from_json("{\"color\":1.0,\"active\":null,\"x\":1e999}").unwrap();
-    store.put_pod(&coder(), &pod).unwrap();
+    store.put_pod(&coder(), &pod(r#"{"color":1.0,"active":null,"x":1e999}"#)).unwrap();
     point_pod(&store, &coder(), session, fork.segment_id()).unwrap();
-    assert_eq!(open(store.clone(), &coder()).0.segment_id(), fork.segment_id());
-    let text = store.read_pod(&coder()).unwrap().unwrap().as_json().to_owned();
-    assert!(text.starts_with("{\"color\":1.0,\"active\":{") && text.ends_with(",\"x\":1e999}"));
+    assert_eq!(open(store.clone(), &coder()).0.key(), fork.key());
+    let text = stored_pod(&store).as_json().to_owned();
+    assert!(text.starts_with(r#"{"color":1.0,"active":{"#) && text.ends_with(r#","x":1e999}"#));
 }
 
 #[test]
-fn a_pointer_to_no_segment_means_the_newest_or_the_first() {
+fn a_pointer_without_a_segment_leads_to_the_newest_segment_or_a_first_one() {
     let store = MemoryStore::new();
     let session = SessionId::new();
     store.put_pod(&coder(), &Pod::new(session, None)).unwrap();
     let (first, _) = open(store.clone(), &coder());
     assert_eq!((first.session_id(), first.entry_count()), (session, 1));
     let newest = SegmentWriter::create(store.clone(), session, &[]).unwrap();
-    assert_eq!(open(store.clone(), &coder()).0.segment_id(), newest.segment_id());
-    assert_eq!(sessions(&store), [session]);
+    assert_eq!(open(store.clone(), &coder()).0.key(), newest.key());
+    assert_eq!(store.list_sessions().unwrap(), [session]);
 }
 
 #[test]
-fn a_pod_without_a_pointer_gets_one() {
+fn a_pod_without_a_pointer_gets_one_and_keeps_its_fields() {
     let store = MemoryStore::new();
-    store.put_pod(&coder(), &Pod::from_json("{\"color\":\"red\"}").unwrap()).unwrap();
+    store.put_pod(&coder(), &pod(r#"{"color":"red"}"#)).unwrap();
     let (writer, _) = open(store.clone(), &coder());
-    let pod = store.read_pod(&coder()).unwrap().unwrap();
-    assert!(pod.as_json().starts_with("{\"color\":\"red\",\"active\":"));
+    let pod = stored_pod(&store);
+    assert!(pod.as_json().starts_with(r#"{"color":"red","active":"#));
     assert_eq!(pod.active().unwrap().segment_id, Some(writer.segment_id()));
 }
 
 #[test]
-fn a_deleted_pods_name_is_free_again() {
+fn after_a_pod_is_deleted_its_name_opens_a_new_session() {
     let store = MemoryStore::new();
     let (old, _) = open(store.clone(), &coder());
     store.delete_pod(&coder()).unwrap();
     let (new, _) = open(store.clone(), &coder());
     assert_ne!(new.session_id(), old.session_id());
-    assert_eq!(sessions(&store).len(), 2);
+    assert_eq!(store.list_sessions().unwrap().len(), 2);
 }
 
 #[test]
-fn a_pointer_to_what_is_gone_is_an_error() {
+fn a_pointer_to_a_deleted_segment_is_an_error() {
     let store = MemoryStore::new();
-    let gone = SegmentId::new();
-    store.put_pod(&coder(), &Pod::new(SessionId::new(), Some(gone))).unwrap();
+    let deleted = SegmentId::new();
+    store.put_pod(&coder(), &Pod::new(SessionId::new(), Some(deleted))).unwrap();
     let error = open_pod(&store, &coder(), opening).unwrap_err();
-    assert!(matches!(error, AgentError::Store(StoreError::NotFound(id)) if id == gone), "{error}");
-    assert_eq!(sessions(&store), []);
+    assert!(matches!(error, AgentError::Store(StoreError::NotFound(id)) if id == deleted));
+    assert_eq!(store.list_sessions().unwrap(), []);
 }
 
 #[test]
-fn a_store_without_pods_says_so() {
-    let store = Flaky { lacks_pods: true, ..Flaky::default() };
+fn a_store_without_pods_is_refused() {
+    let store = FaultyStore::without_pods();
     let error = open_pod(&store, &coder(), opening).unwrap_err();
-    assert_eq!(error.to_string(), "cannot open pod coder: this store keeps no pods");
+    assert_eq!(error.to_string(), "cannot open pod coder: this store does not have pods");
 }
 
 #[test]
-fn what_is_no_claim_is_an_error_that_says_where() {
-    let store = MemoryStore::new();
-    open(store.clone(), &coder());
-    store.delete_pod(&coder()).unwrap();
-    let segment = store.list_segments(claims_session()).unwrap()[0];
-    store.append(claims_session(), segment, &named(&["stray"])[0]).unwrap();
+fn a_store_without_conditional_puts_is_refused_before_a_session_is_created() {
+    let store = FaultyStore::lacking(Capability::ConditionalPut);
     let error = open_pod(&store, &coder(), opening).unwrap_err();
-    let AgentError::Store(StoreError::Corrupt { line: 3, message }) = &error else {
-        panic!("{error}")
-    };
-    assert!(message.contains(&segment.to_string()) && message.contains("pod coder"), "{message}");
+    assert_eq!(
+        error.to_string(),
+        "open_pod needs the capability conditional_put, which this store does not have"
+    );
+    assert_eq!(store.list_sessions().unwrap(), []);
+    let error = point_pod(&store, &coder(), SessionId::new(), SegmentId::new()).unwrap_err();
+    assert!(error.to_string().starts_with("point_pod needs"), "{error}");
+
+    let (writer, _) = open(BestEffort(store.clone()), &coder());
+    assert_eq!(open(store.clone(), &coder()).0.key(), writer.key(), "it only reads the pod");
 }
 
 #[test]
-fn threads_that_open_a_new_pod_at_once_end_in_one_session() {
+fn threads_that_open_a_new_pod_at_once_open_one_session() {
     for _ in 0..50 {
         let (store, barrier) = (MemoryStore::new(), Barrier::new(4));
-        let places: BTreeSet<_> = std::thread::scope(|scope| {
+        store.put_pod(&coder(), &pod(r#"{"color":"red"}"#)).unwrap();
+        let keys: BTreeSet<_> = std::thread::scope(|scope| {
             let open = || {
                 barrier.wait();
-                let (writer, _) = open(store.clone(), &coder());
-                (writer.session_id(), writer.segment_id())
+                open(store.clone(), &coder()).0.key()
             };
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!(places.len(), 1, "{places:?}");
-        assert_eq!(sessions(&store).len(), 1);
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert_eq!(store.list_sessions().unwrap().len(), 1);
+        assert!(stored_pod(&store).as_json().starts_with(r#"{"color":"red","active":"#));
     }
 }
 
-/// A first use makes three conditional writes: claim, first segment, settlement. One that dies at any of
-/// them, whether the write happened or not, is finished by the next one.
+/// A first open makes three conditional writes: the pod, the first segment, and the pod with the segment. After
+/// a kill at any of them, the next open continues, whether the write happened or not.
 #[test]
-fn a_first_use_that_dies_is_finished_by_the_next() {
+fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     for (before, fault) in (0..3).flat_map(|n| [(n, Fault::LostBefore), (n, Fault::LostAfter)]) {
-        let store = Flaky::default();
+        let store = FaultyStore::default();
         let mut faults = vec![Fault::None; before];
         faults.push(fault);
         faults.extend([Fault::LostBefore; 3]);
-        store.will(&faults);
+        store.set_faults(&faults);
         open_pod(&store, &coder(), opening).unwrap_err();
-        store.will(&[]);
+        store.set_faults(&[]);
 
         let (writer, state) = open(&store, &coder());
         assert_eq!(state.entry_count, 1, "{before} {fault:?}");
-        assert_eq!(sessions(&store), [writer.session_id()], "{before} {fault:?}");
-        assert_eq!(open(&store, &coder()).0.segment_id(), writer.segment_id());
+        assert_eq!(store.list_sessions().unwrap(), [writer.session_id()], "{before} {fault:?}");
+        assert_eq!(open(&store, &coder()).0.key(), writer.key());
     }
 }
 
-/// Stops a first use right before its claim, and lets another one through from beginning to end.
+/// The other process opens the pod after this one has read it and before this one puts it.
 #[test]
-fn one_that_comes_late_joins() {
+fn the_slower_of_two_first_opens_joins_the_session_of_the_faster_one() {
+    let store = FaultyStore::default();
+    store.before_put(|store| drop(open(store.clone(), &coder())));
+    let (writer, state) = open(&store, &coder());
+    assert_eq!(state.entry_count, 1);
+    assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
+    assert_eq!(stored_pod(&store).active().unwrap().segment_id, Some(writer.segment_id()));
+}
+
+#[rstest]
+#[case::before_the_session_is_created(0)]
+#[case::after_the_session_is_created(1)]
+fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) {
+    let store = FaultyStore::default();
+    for _ in 0..puts_before {
+        store.before_put(|_| {});
+    }
+    store.before_put(|store| {
+        let update = |pod: Option<&Pod>| {
+            let text = pod.map_or("{}", Pod::as_json).replacen('{', r#"{"color":"red","#, 1);
+            Pod::from_json(text.replace(",}", "}"))
+        };
+        session_store_core::PodStoreExt::update_pod(store, &coder(), update).unwrap();
+    });
+    let (writer, _) = open(&store, &coder());
+    let pod = stored_pod(&store);
+    assert!(pod.as_json().starts_with(r#"{"color":"red","#), "{pod:?}");
+    assert_eq!(pod.active().unwrap().session_id, writer.session_id());
+    assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
+}
+
+/// The other process joins, forks and moves the pod after this one has put the pod and before this one creates
+/// the first segment.
+#[test]
+fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segment_exists() {
     let store = MemoryStore::new();
-    let mut early = None;
-    let opening_late = |session| {
-        // By now the claim is made; the other one finds it, finishes the work, and moves on.
-        let (writer, _) = open(store.clone(), &coder());
-        let fork = SegmentWriter::create(store.clone(), session, &named(&["fork"])).unwrap();
-        point_pod(&store, &coder(), session, fork.segment_id()).unwrap();
-        early = Some((writer.session_id(), fork.segment_id()));
+    let mut fork = None;
+    let (writer, _) = open_pod(store.clone(), &coder(), |session| {
+        fork = Some(move_pod_to_fork(&store));
         opening(session)
-    };
-    let (late, _) = open_pod(store.clone(), &coder(), opening_late).unwrap();
-    assert_eq!(Some((late.session_id(), late.segment_id())), early);
-    assert_eq!(sessions(&store).len(), 1);
-    assert_eq!(open(store.clone(), &coder()).0.segment_id(), late.segment_id());
+    })
+    .unwrap();
+    assert_eq!(Some(writer.key()), fork);
+    assert_eq!(store.list_sessions().unwrap().len(), 1);
+    assert_eq!(open(store.clone(), &coder()).0.key(), writer.key());
+}
+
+/// The same after the first segment exists and before the pod points to it.
+#[test]
+fn a_first_open_follows_a_pod_that_another_process_moves_after_the_first_segment_exists() {
+    let store = FaultyStore::default();
+    store.before_put(|_| {});
+    store.before_put(|store| {
+        move_pod_to_fork(store);
+    });
+    let (writer, _) = open(&store, &coder());
+    assert_eq!(store.read_all(writer.session_id(), writer.segment_id()).unwrap(), named(&["fork"]));
+    assert_eq!(stored_pod(&store).active().unwrap().segment_id, Some(writer.segment_id()));
+}
+
+#[test]
+fn the_claims_session_of_earlier_versions_is_recognized() {
+    let claims: Uuid = "00000000-0000-8000-8000-636c61696d73".parse().unwrap();
+    assert!(is_claims_session(SessionId::from(claims)));
+    assert!(!is_claims_session(SessionId::new()));
 }

@@ -1,4 +1,4 @@
-//! Records and the state that they add up to.
+//! Records, and the state that a replay computes from them.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ fn log(texts: &[&str]) -> Vec<LogEntry> {
     texts.iter().map(|text| entry(text)).collect()
 }
 
-/// A conversation with every kind, an unknown one, and payloads that only a text can keep.
+/// A conversation with every kind, an unknown kind, and payloads that must be kept as text.
 const CONVERSATION: [&str; 16] = [
     r#"{"kind":"segment_start","ts":1,"session_id":"019a0000-0000-7000-8000-000000000001","system_prompt":{"text":"\ud800"},"config":{"temperature":1.0},"new_field":7}"#,
     r#"{"kind":"invoke","ts":2}"#,
@@ -47,8 +47,8 @@ fn every_kind_has_its_effect() {
     assert_eq!(state.lineage, None);
     assert_eq!(state.system_prompt.unwrap().as_json(), r#"{"text":"\ud800"}"#);
     assert_eq!(state.config.unwrap().as_json(), r#"{"temperature":-0.0}"#);
-    let said = [CONVERSATION[2], CONVERSATION[3], CONVERSATION[4], CONVERSATION[12]];
-    assert_eq!(texts(&state.history), said, "whole records, byte for byte");
+    let items = [CONVERSATION[2], CONVERSATION[3], CONVERSATION[4], CONVERSATION[12]];
+    assert_eq!(texts(&state.history), items, "whole records, byte for byte");
     assert_eq!((state.turn_count, state.turn_index, state.entry_count), (1, 1, 16));
     assert!(!state.interrupted);
     let usage: Vec<_> = state.usage.iter().map(|(name, n)| (name.as_str(), *n)).collect();
@@ -57,7 +57,7 @@ fn every_kind_has_its_effect() {
 }
 
 #[test]
-fn replay_can_be_continued_anywhere_from_a_saved_state() {
+fn a_replay_can_continue_from_any_saved_state() {
     let log = log(&CONVERSATION);
     let whole = replay(&log).unwrap();
     for cut in 0..=log.len() {
@@ -78,7 +78,7 @@ fn replay_can_be_continued_anywhere_from_a_saved_state() {
 #[case::abandoned(&["invoke", "tool_result", "paused_turn_abandoned"], false)]
 #[case::again(&["invoke", "run_completed", "assistant_item"], true)]
 #[case::notes(&["invoke", "run_completed", "system_item", "turn_end"], false)]
-fn a_run_that_never_ended_is_interrupted(#[case] kinds: &[&str], #[case] interrupted: bool) {
+fn a_run_without_an_end_is_interrupted(#[case] kinds: &[&str], #[case] interrupted: bool) {
     let log = kinds.iter().map(|kind| entry(&format!("{{\"kind\":\"{kind}\"}}")));
     assert_eq!(replay(log).unwrap().interrupted, interrupted);
 }
@@ -89,7 +89,7 @@ fn a_run_that_never_ended_is_interrupted(#[case] kinds: &[&str], #[case] interru
 #[case::kind_doubled("{\"kind\":\"turn_end\",\"kind\":\"turn_end\"}")]
 #[case::lone_surrogate("{\"kind\":\"\\ud800\"}")]
 #[case::another_spelling("{\"kind\":\"TurnEnd\"}")]
-fn what_has_no_kind_of_ours_counts_and_changes_nothing(#[case] text: &str) {
+fn an_entry_of_an_unknown_kind_is_counted_only(#[case] text: &str) {
     assert_eq!(Kind::of(&entry(text)), None);
     let state = replay([entry(text)]).unwrap();
     let mut expected = RestoredState::default();
@@ -98,26 +98,26 @@ fn what_has_no_kind_of_ours_counts_and_changes_nothing(#[case] text: &str) {
 }
 
 #[test]
-fn a_payload_may_be_deeper_than_a_parser_recurses() {
+fn a_payload_can_be_nested_deeper_than_the_limit_of_the_parser() {
     let deep = format!("{{\"x\":{}{},\"kind\":\"turn_end\"}}", "[".repeat(200), "]".repeat(200));
     assert_eq!(replay([entry(&deep)]).unwrap().turn_count, 1);
 }
 
 #[test]
-fn a_log_without_a_start_starts_from_nothing() {
+fn a_log_without_a_start_starts_with_the_default_state() {
     let state = replay(log(&CONVERSATION[1..8])).unwrap();
     assert_eq!((state.session_id, state.history.len(), state.turn_count), (None, 3, 1));
 }
 
 #[test]
-fn a_second_start_is_an_error_that_says_where() {
+fn the_error_for_a_second_start_has_the_number_of_the_entry() {
     let mut log = log(&CONVERSATION[..3]);
     log.push(entry(CONVERSATION[0]));
     let mut state = RestoredState::default();
     let error = state.advance(&log).unwrap_err();
     assert!(matches!(error, ReplayError::LateStart { entry: 4 }), "{error}");
-    assert_eq!(state, replay(&log[..3]).unwrap(), "the state before it stands");
-    assert!(replay(&log[1..]).is_err(), "the first start is late too, after other entries");
+    assert_eq!(state, replay(&log[..3]).unwrap(), "the state before the error is kept");
+    assert!(replay(&log[1..]).is_err(), "a start after other entries is an error too");
 }
 
 #[rstest]
@@ -128,16 +128,16 @@ fn a_second_start_is_an_error_that_says_where() {
 #[case::no_config(r#"{"kind":"config_changed"}"#, "config_changed")]
 #[case::no_name(r#"{"kind":"extension","payload":1}"#, "extension")]
 #[case::wrong_name(r#"{"kind":"extension","name":1,"payload":1}"#, "extension")]
-fn a_wrong_type_is_an_error_that_says_where(#[case] text: &str, #[case] kind: &str) {
+fn the_error_for_a_wrong_type_has_the_number_of_the_entry(#[case] text: &str, #[case] kind: &str) {
     let mut state = RestoredState::default();
     let error = state.apply(&entry(text)).unwrap_err();
-    assert_eq!(error.to_string(), format!("entry 1 is no valid {kind} record"));
-    assert!(error.source().is_some());
+    let cause = error.source().unwrap();
+    assert_eq!(error.to_string(), format!("entry 1 is not a valid {kind} record: {cause}"));
     assert_eq!(state, RestoredState::default());
 }
 
 #[test]
-fn a_start_carries_the_state_to_another_segment() {
+fn a_start_contains_the_state_for_another_segment() {
     let state = replay(log(&CONVERSATION)).unwrap();
     let from = Origin { segment_id: SegmentId::new(), at_turn_index: 1 };
     for lineage in [Lineage::ForkedFrom(from), Lineage::CompactedFrom(from)] {
@@ -150,7 +150,7 @@ fn a_start_carries_the_state_to_another_segment() {
 }
 
 #[test]
-fn a_record_keeps_kind_and_time_to_itself() {
+fn a_payload_cannot_contain_kind_and_time() {
     let built = Record::at(7, Kind::UserInput, &json!({"text": "hi"})).unwrap();
     assert_eq!(built.entry().as_json(), r#"{"kind":"user_input","ts":7,"text":"hi"}"#);
     assert_eq!((built.kind(), built.ts()), (Some(Kind::UserInput), Some(7)));
@@ -163,7 +163,7 @@ fn a_record_keeps_kind_and_time_to_itself() {
 }
 
 #[test]
-fn a_record_of_this_moment_has_its_time() {
+fn a_new_record_has_the_current_time() {
     let millis = || {
         let since = std::time::UNIX_EPOCH.elapsed().unwrap();
         u64::try_from(since.as_millis()).unwrap()
@@ -174,7 +174,7 @@ fn a_record_of_this_moment_has_its_time() {
 }
 
 #[test]
-fn debug_shows_no_more_than_the_beginning() {
+fn debug_shows_only_the_start_of_a_value() {
     let shown = |text: &str| format!("{:?}", Json::encode(text).unwrap());
     assert_eq!(shown("short"), "Json(7 bytes: \"short\")");
     let long = shown(&"é".repeat(40));

@@ -1,4 +1,4 @@
-//! The tree of a session, whatever its first entries say.
+//! The tree of a session with all kinds of first entries.
 
 use serde_json::json;
 use session_store_agent::{Kind, Lineage, Origin, SessionTree, fork_at, fork_session_at};
@@ -12,7 +12,7 @@ fn id(number: u128) -> SegmentId {
     SegmentId::from(Uuid::from_u128(number))
 }
 
-/// A session of segments that are named by number, each forked from another one.
+/// Returns the tree of a session in which each numbered segment is forked from another one.
 fn tree_of(links: &[(u128, Option<u128>)]) -> SessionTree {
     let (store, session) = (MemoryStore::new(), SessionId::from(Uuid::nil()));
     for (segment, parent) in links {
@@ -23,14 +23,14 @@ fn tree_of(links: &[(u128, Option<u128>)]) -> SessionTree {
     SessionTree::read(&store, session).unwrap()
 }
 
-/// Each segment with the one that it hangs from, by ascending id.
+/// Returns each segment and its parent, by ascending id.
 fn parents(tree: &SessionTree) -> Vec<(u128, Option<u128>)> {
     let number = |id: SegmentId| Uuid::from(id).as_u128();
     tree.nodes().map(|node| (number(node.segment_id), node.parent.map(number))).collect()
 }
 
 #[test]
-fn segments_hang_from_their_origins() {
+fn the_parent_of_a_segment_is_its_origin() {
     let links = [(1, None), (2, Some(1)), (3, Some(2)), (4, Some(1))];
     let tree = tree_of(&links);
     assert_eq!(parents(&tree), links);
@@ -47,7 +47,7 @@ fn segments_hang_from_their_origins() {
 }
 
 #[test]
-fn a_missing_origin_makes_a_root_that_names_it() {
+fn a_segment_with_a_missing_origin_is_a_root_that_names_it() {
     let tree = tree_of(&[(1, Some(9)), (2, Some(1))]);
     assert_eq!(parents(&tree), [(1, None), (2, Some(1))]);
     let lineage = tree.node(id(1)).unwrap().lineage.unwrap();
@@ -56,20 +56,20 @@ fn a_missing_origin_makes_a_root_that_names_it() {
 }
 
 #[test]
-fn circles_open_at_their_lowest_id() {
+fn the_lowest_id_of_a_circle_is_a_root() {
     let own = tree_of(&[(1, Some(1))]);
     assert_eq!(parents(&own), [(1, None)]);
     let circle = tree_of(&[(1, Some(3)), (2, Some(4)), (3, Some(2)), (4, Some(3)), (5, Some(5))]);
     assert_eq!(
         parents(&circle),
         [(1, Some(3)), (2, None), (3, Some(2)), (4, Some(3)), (5, None)],
-        "1 only leads into the circle of 2, 4 and 3"
+        "1 is not part of the circle of 2, 4 and 3"
     );
     assert_eq!(circle.to_string().lines().count(), 6, "every segment is drawn once");
 }
 
 #[test]
-fn of_two_origins_the_fork_counts() {
+fn an_entry_with_two_origins_is_a_fork() {
     let (fork, compaction) = (SegmentId::new(), SegmentId::new());
     let origin = |segment_id| Origin { segment_id, at_turn_index: 0 };
     let both = json!({"compacted_from": origin(compaction), "forked_from": origin(fork)});
@@ -86,7 +86,7 @@ fn a_long_chain_is_read_and_drawn() {
 }
 
 #[test]
-fn foreign_first_entries_are_roots() {
+fn segments_with_other_first_entries_are_roots() {
     let (store, session) = (MemoryStore::new(), SessionId::new());
     let foreign = [
         "{}",
@@ -105,7 +105,7 @@ fn foreign_first_entries_are_roots() {
 }
 
 #[test]
-fn an_origin_in_another_session_is_told_but_not_hung_from() {
+fn a_segment_with_an_origin_in_another_session_is_a_root() {
     let (store, session, segment) = (MemoryStore::new(), SessionId::new(), SegmentId::new());
     store.create_segment(session, segment, &[turn_end()]).unwrap();
     let (fork, _) = fork_at(&store, session, segment, 1).unwrap();
@@ -119,7 +119,7 @@ fn an_origin_in_another_session_is_told_but_not_hung_from() {
 }
 
 #[test]
-fn a_damaged_first_entry_stands_in_its_node() {
+fn a_node_contains_the_error_of_its_first_entry() {
     let folder = tempfile::tempdir().unwrap();
     let store = session_store::fs::FsStore::open_or_create(folder.path()).unwrap();
     let (session, sound, damaged) = (SessionId::new(), SegmentId::new(), SegmentId::new());
@@ -127,7 +127,7 @@ fn a_damaged_first_entry_stands_in_its_node() {
         store.append(session, segment, &turn_end()).unwrap();
     }
     let log = folder.path().join(session.to_string()).join(format!("{damaged}.jsonl"));
-    std::fs::write(log, "no entry\n{}\n").unwrap();
+    std::fs::write(log, "not an entry\n{}\n").unwrap();
     let tree = SessionTree::read(&store, session).unwrap();
     assert!(tree.node(damaged).unwrap().damage.is_some());
     assert!(tree.node(sound).unwrap().damage.is_none());

@@ -1,13 +1,13 @@
-//! The writer over a store that works: it owns its tail, and loses it to another writer without harm.
+//! The writer over a store without faults, alone and with other writers on the same segment.
 
-use session_store_agent::{BestEffort, Course, Lineage, Origin, SegmentWriter};
+use session_store_agent::{AppendOutcome, BestEffort, Lineage, Origin, SegmentWriter};
 use session_store_core::{Capability, LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
 
-use crate::flaky::{Fault, Flaky};
+use crate::faulty_store::{Fault, FaultyStore};
 use crate::{bare_fork, named, texts, turn_end};
 
-/// A segment that begins with `names`, and a writer at its end.
+/// Returns a writer at the end of a new segment with these entries.
 fn writer_with(store: &MemoryStore, names: &[&str]) -> SegmentWriter<MemoryStore> {
     SegmentWriter::create(store.clone(), SessionId::new(), &named(names)).unwrap()
 }
@@ -22,7 +22,7 @@ fn texts_of<S: Store>(writer: &SegmentWriter<S>) -> Vec<String> {
 }
 
 #[test]
-fn appends_one_many_and_values() {
+fn a_writer_appends_entries_batches_and_values() {
     let mut writer = writer_with(&MemoryStore::new(), &["a"]);
     writer.append(&named(&["b"])[0]).unwrap();
     writer.append_all(&named(&["c", "d"])).unwrap();
@@ -34,7 +34,7 @@ fn appends_one_many_and_values() {
 }
 
 #[test]
-fn of_two_that_create_one_segment_one_does() {
+fn only_one_of_two_writers_creates_a_segment() {
     let store = MemoryStore::new();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let create = |name| SegmentWriter::create_as(store.clone(), session, segment, &named(&[name]));
@@ -53,105 +53,108 @@ fn opening_an_unknown_segment_creates_nothing() {
 }
 
 #[test]
-fn another_writer_is_a_conflict_until_reloaded() {
-    let mut mine = writer_with(&MemoryStore::new(), &["a"]);
-    another(&mine).append_all(&named(&["theirs"])).unwrap();
-    assert!(mine.append_all(&named(&["mine"])).unwrap_err().is_conflict());
-    assert!(mine.append_all(&[]).unwrap_err().is_conflict(), "an empty append compares");
-    assert_eq!(mine.reload().unwrap(), named(&["a", "theirs"]));
-    mine.append_all(&named(&["mine"])).unwrap();
-    assert_eq!(texts_of(&mine).len(), 3);
+fn the_entries_of_another_writer_are_a_conflict_until_a_reload() {
+    let mut writer = writer_with(&MemoryStore::new(), &["a"]);
+    another(&writer).append_all(&named(&["other"])).unwrap();
+    assert!(writer.append_all(&named(&["own"])).unwrap_err().is_conflict());
+    assert!(
+        writer.append_all(&[]).unwrap_err().is_conflict(),
+        "an empty append compares the heads"
+    );
+    assert_eq!(writer.reload().unwrap(), named(&["a", "other"]));
+    writer.append_all(&named(&["own"])).unwrap();
+    assert_eq!(texts_of(&writer).len(), 3);
 }
 
 #[test]
-fn forks_where_it_lost_its_tail() {
+fn a_writer_forks_at_its_last_turn_boundary() {
     let store = MemoryStore::new();
-    let mut mine = writer_with(&store, &["a"]);
-    mine.append_all(&[turn_end(), named(&["b"])[0].clone()]).unwrap();
-    let (session, root) = (mine.session_id(), mine.segment_id());
-    another(&mine).append_all(&[turn_end()]).unwrap();
+    let mut writer = writer_with(&store, &["a"]);
+    writer.append_all(&[turn_end(), named(&["b"])[0].clone()]).unwrap();
+    let (session, root) = (writer.session_id(), writer.segment_id());
+    another(&writer).append_all(&[turn_end()]).unwrap();
     let before = texts(&store, session, root);
 
     let from = Origin { segment_id: root, at_turn_index: 1 };
-    let course = mine.append_or_fork(&named(&["mine"]), bare_fork).unwrap();
-    assert_eq!(course, Course::Forked { from });
-    assert_ne!(mine.segment_id(), root);
-    assert_eq!(texts(&store, session, root), before, "what is left behind is not touched");
-    let log = store.read_all(session, mine.segment_id()).unwrap();
+    let outcome = writer.append_or_fork(&named(&["own"]), bare_fork).unwrap();
+    assert_eq!(outcome, AppendOutcome::Forked { from });
+    assert_ne!(writer.segment_id(), root);
+    assert_eq!(texts(&store, session, root), before, "the old segment is not changed");
+    let log = store.read_all(session, writer.segment_id()).unwrap();
     assert_eq!(Lineage::of(&log[0]), Some(Lineage::ForkedFrom(from)));
-    assert_eq!(log[1..], named(&["mine"]));
+    assert_eq!(log[1..], named(&["own"]));
 
-    let again = mine.append_or_fork(&[turn_end()], bare_fork).unwrap();
-    assert_eq!(again, Course::Stayed);
-    assert_eq!(mine.origin(), Origin { segment_id: mine.segment_id(), at_turn_index: 1 });
+    let again = writer.append_or_fork(&[turn_end()], bare_fork).unwrap();
+    assert_eq!(again, AppendOutcome::Stayed);
+    assert_eq!(writer.origin(), Origin { segment_id: writer.segment_id(), at_turn_index: 1 });
 }
 
 #[test]
-fn cut_and_grown_back_is_a_conflict() {
+fn a_log_that_was_truncated_and_has_grown_back_is_a_conflict() {
     let store = MemoryStore::new();
-    let mut mine = writer_with(&store, &["a", "b"]);
-    let (session, segment) = (mine.session_id(), mine.segment_id());
+    let mut writer = writer_with(&store, &["a", "b"]);
+    let (session, segment) = (writer.session_id(), writer.segment_id());
     store.truncate(session, segment, 1).unwrap();
     store.append(session, segment, &named(&["b"])[0]).unwrap();
-    assert!(mine.append_all(&named(&["c"])).unwrap_err().is_conflict());
+    assert!(writer.append_all(&named(&["c"])).unwrap_err().is_conflict());
 }
 
 #[test]
-fn a_segment_that_is_gone_is_forked_too() {
+fn a_deleted_segment_is_forked() {
     let store = MemoryStore::new();
-    let mut mine = writer_with(&store, &["a"]);
-    store.delete_segment(mine.session_id(), mine.segment_id()).unwrap();
-    let course = mine.append_or_fork(&named(&["b"]), bare_fork).unwrap();
-    assert!(matches!(course, Course::Forked { .. }));
-    assert_eq!(texts_of(&mine).len(), 2);
+    let mut writer = writer_with(&store, &["a"]);
+    store.delete_segment(writer.session_id(), writer.segment_id()).unwrap();
+    let outcome = writer.append_or_fork(&named(&["b"]), bare_fork).unwrap();
+    assert!(matches!(outcome, AppendOutcome::Forked { .. }));
+    assert_eq!(texts_of(&writer).len(), 2);
 }
 
 #[test]
-fn rolls_back_its_own_and_nobody_elses() {
-    let mut mine = writer_with(&MemoryStore::new(), &["a"]);
-    mine.append_all(&[turn_end(), turn_end()]).unwrap();
-    mine.roll_back(2).unwrap();
-    assert_eq!((mine.entry_count(), mine.origin().at_turn_index), (2, 1));
-    mine.append_all(&named(&["b"])).unwrap();
-    let error = mine.roll_back(9).unwrap_err();
+fn a_writer_rolls_back_its_own_entries_and_no_others() {
+    let mut writer = writer_with(&MemoryStore::new(), &["a"]);
+    writer.append_all(&[turn_end(), turn_end()]).unwrap();
+    writer.roll_back(2).unwrap();
+    assert_eq!((writer.entry_count(), writer.origin().at_turn_index), (2, 1));
+    writer.append_all(&named(&["b"])).unwrap();
+    let error = writer.roll_back(9).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { line: 9, .. }), "{error}");
 
-    another(&mine).append_all(&named(&["theirs"])).unwrap();
-    assert!(mine.roll_back(1).unwrap_err().is_conflict());
-    assert_eq!(texts_of(&mine).len(), 4);
+    another(&writer).append_all(&named(&["other"])).unwrap();
+    assert!(writer.roll_back(1).unwrap_err().is_conflict());
+    assert_eq!(texts_of(&writer).len(), 4);
 }
 
 fn ensure(
     writer: &SegmentWriter<MemoryStore>,
-    tally: usize,
-) -> (SegmentWriter<MemoryStore>, Course) {
+    entry_count: usize,
+) -> (SegmentWriter<MemoryStore>, AppendOutcome) {
     let (session, segment) = (writer.session_id(), writer.segment_id());
     let store = writer.store().clone();
-    SegmentWriter::ensure_head_or_fork(store, session, segment, tally, bare_fork).unwrap()
+    SegmentWriter::ensure_head_or_fork(store, session, segment, entry_count, bare_fork).unwrap()
 }
 
 #[test]
-fn a_tally_that_fits_stays() {
+fn a_matching_entry_count_opens_the_segment() {
     let writer = writer_with(&MemoryStore::new(), &["a", "b"]);
-    let (mut ensured, course) = ensure(&writer, 2);
-    assert_eq!((course, ensured.segment_id()), (Course::Stayed, writer.segment_id()));
+    let (mut ensured, outcome) = ensure(&writer, 2);
+    assert_eq!((outcome, ensured.segment_id()), (AppendOutcome::Stayed, writer.segment_id()));
     ensured.append_all(&named(&["c"])).unwrap();
     assert_eq!(texts_of(&writer).len(), 3);
 }
 
 #[test]
-fn a_tally_that_does_not_fit_forks() {
+fn another_entry_count_forks_the_segment() {
     let mut writer = writer_with(&MemoryStore::new(), &[]);
     writer.append_all(&[turn_end(), turn_end()]).unwrap();
     let root = writer.segment_id();
-    // Somebody has written; entries were cut; the segment is gone.
-    for (tally, gone, turns) in [(1, false, 1), (5, false, 2), (2, true, 0), (0, true, 0)] {
-        if gone {
+    // Another writer has appended; entries were truncated; the segment was deleted.
+    for (count, is_deleted, turns) in [(1, false, 1), (5, false, 2), (2, true, 0), (0, true, 0)] {
+        if is_deleted {
             writer.store().delete_segment(writer.session_id(), root).unwrap();
         }
-        let (mut ensured, course) = ensure(&writer, tally);
+        let (mut ensured, outcome) = ensure(&writer, count);
         let from = Origin { segment_id: root, at_turn_index: turns };
-        assert_eq!(course, Course::Forked { from }, "tally {tally}");
+        assert_eq!(outcome, AppendOutcome::Forked { from }, "count {count}");
         ensured.append_all(&named(&["next"])).unwrap();
         assert_eq!(texts_of(&ensured).len(), 2);
     }
@@ -159,40 +162,44 @@ fn a_tally_that_does_not_fit_forks() {
 }
 
 #[test]
-fn a_store_without_conditions_is_refused_unless_by_name() {
-    let store = Flaky { lacks: Some(Capability::ConditionalAppend), ..Flaky::default() };
+fn a_store_without_conditional_appends_needs_best_effort() {
+    let store = FaultyStore::lacking(Capability::ConditionalAppend);
     let session = SessionId::new();
     let error = SegmentWriter::create(store.clone(), session, &[]).unwrap_err();
     assert!(matches!(error, StoreError::Unsupported { .. }), "{error}");
     assert_eq!(store.list_sessions().unwrap(), []);
 
-    let mut mine = SegmentWriter::create(BestEffort(store.clone()), session, &[]).unwrap();
-    let segment = mine.segment_id();
-    mine.append_all(&named(&["a", "b"])).unwrap();
-    mine.roll_back(1).unwrap();
-    store.append(session, segment, &named(&["theirs"])[0]).unwrap();
-    assert!(mine.append_all(&named(&["c"])).unwrap_err().is_conflict());
-    assert!(mine.roll_back(0).unwrap_err().is_conflict());
-    assert!(SegmentWriter::create_as(mine.store(), session, segment, &[]).is_err());
+    let mut writer = SegmentWriter::create(BestEffort(store.clone()), session, &[]).unwrap();
+    let segment = writer.segment_id();
+    writer.append_all(&named(&["a", "b"])).unwrap();
+    writer.roll_back(1).unwrap();
+    store.append(session, segment, &named(&["other"])[0]).unwrap();
+    assert!(writer.append_all(&named(&["c"])).unwrap_err().is_conflict());
+    assert!(writer.roll_back(0).unwrap_err().is_conflict());
+    assert!(SegmentWriter::create_as(writer.store(), session, segment, &[]).is_err());
 }
 
 #[test]
-fn best_effort_sees_late_what_it_did_not_see_in_time() {
-    let store = Flaky { lacks: Some(Capability::ConditionalAppend), ..Flaky::default() };
-    let mut mine = SegmentWriter::create(BestEffort(store.clone()), SessionId::new(), &[]).unwrap();
-    store.will(&[Fault::Followed]);
-    mine.append_all(&named(&["a"])).unwrap();
-    assert_eq!(mine.entry_count(), 1);
-    assert!(mine.append_all(&named(&["b"])).unwrap_err().is_conflict());
+fn best_effort_detects_another_writer_at_the_next_append() {
+    let store = FaultyStore::lacking(Capability::ConditionalAppend);
+    let mut writer =
+        SegmentWriter::create(BestEffort(store.clone()), SessionId::new(), &[]).unwrap();
+    store.set_faults(&[Fault::Followed]);
+    writer.append_all(&named(&["a"])).unwrap();
+    assert_eq!(writer.entry_count(), 1);
+    assert!(writer.append_all(&named(&["b"])).unwrap_err().is_conflict());
 }
 
 #[test]
-fn best_effort_keeps_the_stores_own_conditions() {
-    let store = Flaky::default();
-    let mut mine =
+fn best_effort_uses_the_conditional_writes_of_the_store() {
+    let store = FaultyStore::default();
+    let mut writer =
         SegmentWriter::create(BestEffort(store.clone()), SessionId::new(), &named(&["a"])).unwrap();
-    store.will(&[Fault::Refused, Fault::Refused]);
-    assert!(mine.append_all(&named(&["b"])).is_err(), "only the store's own can be refused");
-    assert!(mine.roll_back(0).is_err());
-    mine.append_all(&named(&["b"])).unwrap();
+    store.set_faults(&[Fault::Refused, Fault::Refused]);
+    assert!(
+        writer.append_all(&named(&["b"])).is_err(),
+        "only the store's own append_if has this fault"
+    );
+    assert!(writer.roll_back(0).is_err());
+    writer.append_all(&named(&["b"])).unwrap();
 }

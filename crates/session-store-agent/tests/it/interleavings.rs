@@ -1,29 +1,30 @@
-//! Any interleaving of writers that fork when they lose their tail, replies lost or not: every acknowledged
-//! entry is in exactly one place of the tree, and each writer's own line reads back in full.
+//! Random interleavings of writers that fork on a conflict, with and without lost replies: every acknowledged
+//! entry is stored exactly once in the tree, and every writer reads back its own conversation.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use session_store_agent::{
-    Course, Json, Kind, Lineage, Record, RestoredState, SegmentWriter, SessionTree, replay, restore,
+    AppendOutcome, Json, Kind, Lineage, Record, RestoredState, SegmentWriter, SessionTree, replay,
+    restore,
 };
 use session_store_core::{LogEntry, SessionId, Store};
 
-use crate::flaky::{Fault, Flaky};
+use crate::faulty_store::{Fault, FaultyStore};
 use crate::turn_end;
 
-/// What a writer does next.
+/// The next action of a writer.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Appends so many items, and maybe the end of a turn.
-    Say { items: usize, turn_ends: bool },
-    /// Takes over what others wrote, if it is still on their segment.
+    /// Appends this number of items, and possibly the end of a turn.
+    Append { items: usize, turn_ends: bool },
+    /// Continues after the entries of the other writers in its segment.
     Reload,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..4_usize, any::<bool>()).prop_map(|(items, turn_ends)| Step::Say { items, turn_ends }),
+        6 => (0..4_usize, any::<bool>()).prop_map(|(items, turn_ends)| Step::Append { items, turn_ends }),
         1 => Just(Step::Reload),
     ]
 }
@@ -36,99 +37,99 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// A runtime with what it believes about its conversation.
+/// A runtime, and the state that it expects its conversation to have.
 struct Runtime {
-    name: usize,
-    said: usize,
-    writer: SegmentWriter<Flaky>,
+    number: usize,
+    appended: usize,
+    writer: SegmentWriter<FaultyStore>,
     state: RestoredState,
     acknowledged: Vec<LogEntry>,
 }
 
 impl Runtime {
-    fn join(name: usize, first: &SegmentWriter<Flaky>) -> Self {
+    fn join(number: usize, first: &SegmentWriter<FaultyStore>) -> Self {
         let (store, session) = (first.store().clone(), first.session_id());
         let (writer, state) = restore(store, session, first.segment_id()).unwrap();
-        Self { name, said: 0, writer, state, acknowledged: Vec::new() }
+        Self { number, appended: 0, writer, state, acknowledged: Vec::new() }
     }
 
-    fn say(&mut self, items: usize, turn_ends: bool) {
+    fn append(&mut self, items: usize, turn_ends: bool) {
         let mut entries: Vec<_> = (0..items).map(|_| self.item()).collect();
         entries.extend(turn_ends.then(turn_end));
         let Self { writer, state, .. } = self;
         let opening = |from| Ok(vec![state.start(Some(Lineage::ForkedFrom(from)))?.into_entry()]);
         match writer.append_or_fork(&entries, opening) {
-            Ok(Course::Stayed) => {}
-            Ok(Course::Forked { .. }) => {
+            Ok(AppendOutcome::Stayed) => {}
+            Ok(AppendOutcome::Forked { .. }) => {
                 let log = writer.store().read_all(writer.session_id(), writer.segment_id());
                 self.state = replay(&log.unwrap()[..1]).unwrap();
             }
-            Err(error) => panic!("no fault lasts so long: {error}"),
+            Err(error) => panic!("there are fewer faults than resends: {error}"),
         }
         self.state.advance(&entries).unwrap();
         self.acknowledged.extend(entries);
     }
 
     fn item(&mut self) -> LogEntry {
-        self.said += 1;
-        let payload = serde_json::json!({"writer": self.name, "n": self.said});
+        self.appended += 1;
+        let payload = serde_json::json!({"writer": self.number, "n": self.appended});
         Record::at(1, Kind::AssistantItem, &payload).unwrap().into_entry()
     }
 
-    /// The conversation as the store has it is that which the runtime believes in.
-    fn check_line(&self) {
+    /// Asserts that the stored conversation is the expected one.
+    fn check_conversation(&self) {
         let (session, segment) = (self.writer.session_id(), self.writer.segment_id());
         let log = self.writer.store().read_all(session, segment).unwrap();
         let known = replay(&log[..self.writer.entry_count()]).unwrap();
-        assert_eq!(known.history, self.state.history, "writer {}", self.name);
+        assert_eq!(known.history, self.state.history, "writer {}", self.number);
         assert_eq!(known.turn_count, self.state.turn_count);
         let own = self.acknowledged.iter().filter(|entry| Kind::of(entry) != Some(Kind::TurnEnd));
-        let mut line = known.history.iter();
+        let mut history = known.history.iter();
         for entry in own.map(Json::from) {
-            assert!(line.any(|item| *item == entry), "{entry:?} is not in its place in the line");
+            assert!(history.any(|item| *item == entry), "{entry:?} is missing or out of order");
         }
     }
 }
 
-/// How often each entry stands in the session.
-fn places(store: &Flaky, session: SessionId) -> BTreeMap<String, usize> {
-    let mut places = BTreeMap::new();
+/// Counts the copies of each entry in the session.
+fn copies(store: &FaultyStore, session: SessionId) -> BTreeMap<String, usize> {
+    let mut copies = BTreeMap::new();
     for segment in store.list_segments(session).unwrap() {
         for entry in store.read_all(session, segment).unwrap() {
-            *places.entry(entry.as_json().to_owned()).or_default() += 1;
+            *copies.entry(entry.as_json().to_owned()).or_default() += 1;
         }
     }
-    places
+    copies
 }
 
 fn run(writers: usize, steps: Vec<(usize, Step, Vec<Fault>)>) {
-    let store = Flaky::default();
+    let store = FaultyStore::default();
     let session = SessionId::new();
     let start = RestoredState::default().start(None).unwrap().into_entry();
     let first = SegmentWriter::create(store.clone(), session, &[start]).unwrap();
-    let mut runtimes: Vec<_> = (0..writers).map(|name| Runtime::join(name, &first)).collect();
+    let mut runtimes: Vec<_> = (0..writers).map(|number| Runtime::join(number, &first)).collect();
     for (writer, step, faults) in steps {
         let runtime = &mut runtimes[writer % writers];
-        store.will(&faults);
+        store.set_faults(&faults);
         match step {
-            Step::Say { items, turn_ends } => runtime.say(items, turn_ends),
+            Step::Append { items, turn_ends } => runtime.append(items, turn_ends),
             Step::Reload => runtime.state = replay(runtime.writer.reload().unwrap()).unwrap(),
         }
     }
-    let places = places(&store, session);
+    let copies = copies(&store, session);
     for runtime in &runtimes {
-        runtime.check_line();
+        runtime.check_conversation();
         for entry in &runtime.acknowledged {
             if Kind::of(entry) != Some(Kind::TurnEnd) {
-                assert_eq!(places.get(entry.as_json()), Some(&1), "{entry:?}");
+                assert_eq!(copies.get(entry.as_json()), Some(&1), "{entry:?}");
             }
         }
     }
     check_tree(&store, session, &runtimes);
 }
 
-/// One root, and each fork at a turn that its origin has.
-fn check_tree(store: &Flaky, session: SessionId, runtimes: &[Runtime]) {
+/// Asserts that the tree has one root, and that every fork is at a turn that its origin has.
+fn check_tree(store: &FaultyStore, session: SessionId, runtimes: &[Runtime]) {
     let tree = SessionTree::read(store, session).unwrap();
     assert_eq!(tree.roots().count(), 1);
     for runtime in runtimes {
@@ -144,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_entry_in_one_place_and_every_line_whole(
+    fn every_entry_is_stored_once_and_every_conversation_is_complete(
         writers in 1..5_usize,
         steps in prop::collection::vec(
             (0..5_usize, step(), prop::collection::vec(fault(), 0..4)),

@@ -4,13 +4,13 @@ use tempfile::TempDir;
 use test_servers::RedisServer;
 
 /// A storage, which is deleted when this value is dropped.
-pub(crate) struct Place {
+pub(crate) struct Storage {
     url: String,
     _folder: TempDir,
     _server: Option<RedisServer>,
 }
 
-impl Place {
+impl Storage {
     pub(crate) fn new(scheme: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = (scheme == "redis").then(|| RedisServer::start_in_memory(&[]));

@@ -1,0 +1,120 @@
+//! Child processes that execute the same command at the same moment.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+
+use session_store::OpenStore;
+use session_store_agent::{AppendOutcome, RestoredState, SegmentWriter, open_pod};
+use session_store_core::{LogEntry, SegmentKey};
+use test_deadlines::Process;
+
+use crate::{bare_fork, entry};
+
+/// The environment variable in which a child finds its store, its segment and its number.
+const CHILD: &str = "SESSION_STORE_AGENT_CHILD";
+
+/// Marks the lines that a child prints for its parent, among those of the test harness.
+const REPLY: &str = "child: ";
+
+/// The entry that a child appends in a round.
+pub(crate) fn entry_of(child: usize, round: usize) -> LogEntry {
+    entry(&format!("{{\"child\":{child},\"round\":{round}}}"))
+}
+
+#[test]
+#[ignore = "a child process of the tests in processes.rs"]
+fn child_that_executes_commands() {
+    let arguments = std::env::var(CHILD).expect("only another test runs this one");
+    let parts: Vec<_> = arguments.split(' ').collect();
+    let [url, session, segment, number] = parts[..] else { panic!("{arguments}") };
+    let (session, segment) = (session.parse().unwrap(), segment.parse().unwrap());
+    let number = number.parse().unwrap();
+    let store = session_store::open(url).unwrap();
+    let mut writer = None;
+    for command in std::io::stdin().lines().map(Result::unwrap) {
+        let reply = match command.split_once(' ').unwrap() {
+            ("open", _) => {
+                writer = Some(SegmentWriter::open(&store, session, segment).unwrap().0);
+                "opened".to_owned()
+            }
+            ("append", round) => {
+                append(writer.as_mut().unwrap(), &entry_of(number, round.parse().unwrap()))
+            }
+            ("append_or_fork", round) => {
+                append_or_fork(writer.as_mut().unwrap(), entry_of(number, round.parse().unwrap()))
+            }
+            ("open_pod", name) => open_by_name(&store, name),
+            _ => panic!("{command}"),
+        };
+        println!("{REPLY}{reply}");
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+fn append(writer: &mut SegmentWriter<&OpenStore>, entry: &LogEntry) -> String {
+    match writer.append(entry) {
+        Ok(()) => "appended".to_owned(),
+        Err(error) if error.is_conflict() => "conflict".to_owned(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn append_or_fork(writer: &mut SegmentWriter<&OpenStore>, entry: LogEntry) -> String {
+    match writer.append_or_fork(&[entry], bare_fork).unwrap() {
+        AppendOutcome::Stayed => "stayed".to_owned(),
+        AppendOutcome::Forked { .. } => writer.segment_id().to_string(),
+    }
+}
+
+fn open_by_name(store: &OpenStore, name: &str) -> String {
+    let start = |_| Ok(vec![RestoredState::default().start(None)?.into_entry()]);
+    let (writer, _) = open_pod(store, &name.parse().unwrap(), start).unwrap();
+    writer.key().to_string()
+}
+
+/// A child process, and the pipes to it.
+pub(crate) struct ChildWriter {
+    process: Process,
+    commands: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl ChildWriter {
+    pub(crate) fn start(url: &str, segment: SegmentKey, number: usize) -> Self {
+        let SegmentKey { session_id, segment_id } = segment;
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let name = "child_writer::child_that_executes_commands";
+        command
+            .args(["--exact", name, "--include-ignored", "--nocapture"])
+            .env(CHILD, format!("{url} {session_id} {segment_id} {number}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut process = Process::start(&mut command);
+        let output = BufReader::new(process.stdout.take().unwrap()).lines();
+        let commands = process.stdin.take();
+        Self { process, commands, output }
+    }
+
+    fn send(&mut self, command: &str) {
+        let commands = self.commands.as_mut().unwrap();
+        writeln!(commands, "{command}").unwrap();
+        commands.flush().unwrap();
+    }
+
+    fn reply(&mut self) -> String {
+        let lines = self.output.by_ref().map_while(Result::ok);
+        let mut replies = lines.filter_map(|line| Some(line.split_once(REPLY)?.1.to_owned()));
+        replies.next().expect("the child process replies")
+    }
+
+    pub(crate) fn finish(mut self) {
+        drop(self.commands.take());
+        assert!(self.process.wait().success());
+    }
+}
+
+/// Sends all children the same command, and collects their replies.
+pub(crate) fn send_all(children: &mut [ChildWriter], command: &str) -> Vec<String> {
+    children.iter_mut().for_each(|child| child.send(command));
+    children.iter_mut().map(ChildWriter::reply).collect()
+}

@@ -1,0 +1,139 @@
+//! Processes that expect the same head, or open the same new pod: exactly one succeeds, in every round.
+
+use std::collections::BTreeSet;
+
+use rstest::rstest;
+use session_store::OpenStore;
+use session_store_agent::SessionTree;
+use session_store_core::{LogEntry, Pod, PodName, SegmentKey, SessionId, Store, StoreExt};
+
+use crate::child_writer::{ChildWriter, entry_of, send_all};
+use crate::entry;
+use crate::storage::Storage;
+
+const CHILDREN: usize = 8;
+const ROUNDS: usize = 25;
+
+/// A storage, a segment in it, and the child processes that use both.
+struct Race {
+    store: OpenStore,
+    segment: SegmentKey,
+    children: Vec<ChildWriter>,
+    _storage: Storage,
+}
+
+impl Race {
+    fn start(scheme: &str, first: &LogEntry) -> Self {
+        let storage = Storage::new(scheme);
+        let store = session_store::open_or_create(storage.url()).unwrap();
+        let segment = SegmentKey::new(SessionId::new(), Default::default());
+        store.at(segment).append(first).unwrap();
+        let start = |number| ChildWriter::start(storage.url(), segment, number);
+        let children = (0..CHILDREN).map(start).collect();
+        Self { store, segment, children, _storage: storage }
+    }
+
+    fn log(&self) -> Vec<LogEntry> {
+        self.store.at(self.segment).read_all().unwrap()
+    }
+
+    fn all_read_the_head(&mut self) {
+        assert_eq!(send_all(&mut self.children, "open -"), ["opened"; CHILDREN]);
+    }
+
+    /// Lets all append at once. Returns the children whose append succeeded.
+    fn all_append(&mut self, round: usize) -> Vec<usize> {
+        let replies = send_all(&mut self.children, &format!("append {round}"));
+        (0..CHILDREN).filter(|child| replies[*child] == "appended").collect()
+    }
+
+    fn finish(self) {
+        self.children.into_iter().for_each(ChildWriter::finish);
+    }
+}
+
+#[rstest]
+#[case::files("fs")]
+#[case::sqlite("sqlite")]
+#[case::redis("redis")]
+fn exactly_one_append_succeeds_in_each_round(#[case] scheme: &str) {
+    let start = entry("{\"kind\":\"segment_start\"}");
+    let mut race = Race::start(scheme, &start);
+    let mut expected = vec![start];
+    for round in 0..ROUNDS {
+        race.all_read_the_head();
+        let winners = race.all_append(round);
+        let [winner] = winners[..] else { panic!("in round {round}, {winners:?} succeeded") };
+        expected.push(entry_of(winner, round));
+        assert_eq!(race.log(), expected);
+    }
+    race.finish();
+}
+
+#[rstest]
+#[case::files("fs")]
+#[case::sqlite("sqlite")]
+#[case::redis("redis")]
+fn all_others_fork_and_every_entry_is_stored_once(#[case] scheme: &str) {
+    const FORKING_ROUNDS: usize = 4;
+    let mut race = Race::start(scheme, &entry("{\"kind\":\"segment_start\"}"));
+    let SegmentKey { session_id, segment_id } = race.segment;
+    for round in 0..FORKING_ROUNDS {
+        race.all_read_the_head();
+        let outcomes = send_all(&mut race.children, &format!("append_or_fork {round}"));
+        let stayed = outcomes.iter().filter(|outcome| *outcome == "stayed").count();
+        assert_eq!(stayed, 1, "{outcomes:?}");
+        for (child, outcome) in outcomes.iter().enumerate() {
+            let log =
+                race.store.read_all(session_id, outcome.parse().unwrap_or(segment_id)).unwrap();
+            let copies = log.iter().filter(|entry| **entry == entry_of(child, round)).count();
+            assert_eq!((copies, log.last()), (1, Some(&entry_of(child, round))));
+        }
+    }
+    let tree = SessionTree::read(&race.store, session_id).unwrap();
+    assert_eq!(tree.children(segment_id).count(), (CHILDREN - 1) * FORKING_ROUNDS);
+    let entries: usize = tree.nodes().filter_map(|node| node.entries).sum();
+    let starts = tree.nodes().count();
+    assert_eq!(entries, starts + CHILDREN * FORKING_ROUNDS);
+    race.finish();
+}
+
+#[rstest]
+#[case::files("fs")]
+#[case::sqlite("sqlite")]
+#[case::redis("redis")]
+fn no_append_succeeds_after_a_log_was_truncated_and_has_grown_back(#[case] scheme: &str) {
+    let log = [entry("{\"n\":0}"), entry("{\"n\":1}")];
+    let mut race = Race::start(scheme, &log[0]);
+    race.store.at(race.segment).append(&log[1]).unwrap();
+    race.all_read_the_head();
+    race.store.at(race.segment).truncate(1).unwrap();
+    race.store.at(race.segment).append(&log[1]).unwrap();
+    assert_eq!(race.all_append(0), [0; 0]);
+    assert_eq!(race.log(), log, "the bytes are equal, and the head is not");
+    race.finish();
+}
+
+#[rstest]
+#[case::files("fs")]
+#[case::sqlite("sqlite")]
+#[case::redis("redis")]
+fn all_processes_that_open_a_new_pod_open_one_session(#[case] scheme: &str) {
+    let mut race = Race::start(scheme, &entry("{}"));
+    let before = race.store.list_sessions().unwrap().len();
+    for round in 0..ROUNDS {
+        let name: PodName = format!("agent {round}").parse().unwrap();
+        // In every second round the pod exists and has no pointer.
+        let has_fields = round % 2 == 0;
+        let pods = race.store.pods().unwrap();
+        if has_fields {
+            pods.put_pod(&name, &Pod::from_json("{\"color\":\"red\"}").unwrap()).unwrap();
+        }
+        let keys = send_all(&mut race.children, &format!("open_pod {name}"));
+        assert_eq!(BTreeSet::from_iter(keys).len(), 1, "round {round}");
+        let pod = race.store.pods().unwrap().read_pod(&name).unwrap().unwrap();
+        assert_eq!(pod.as_json().starts_with("{\"color\":\"red\","), has_fields, "{pod:?}");
+    }
+    assert_eq!(race.store.list_sessions().unwrap().len(), before + ROUNDS);
+    race.finish();
+}
