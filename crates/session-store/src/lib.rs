@@ -1,9 +1,9 @@
-//! Persistence for agent session logs: one small [`Store`] trait, backends by feature flag and URL.
+//! Persistence for agent session logs: one small [`Store`] trait, with backends by feature flag and URL.
 //!
-//! An agent runtime writes every step of a conversation to an append-only log and rebuilds its state by
-//! reading the log back. A *session* is one conversation, a fork tree of *segments*; a segment is a log of
-//! *entries*, each one JSON object on one line that is kept byte for byte; a *pod* is a named agent with a
-//! pointer to where its conversation goes on.
+//! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its state by
+//! reading the log. A *session* is one conversation: a fork tree of *segments*. A segment is a log of
+//! *entries*. An entry is a JSON object on one line and is kept byte for byte. A *pod* is a named agent with a
+//! pointer to the place where its conversation continues.
 //!
 #![cfg_attr(feature = "memory", doc = "```")]
 #![cfg_attr(not(feature = "memory"), doc = "```ignore")]

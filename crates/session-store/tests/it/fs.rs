@@ -1,4 +1,4 @@
-//! The file backend, each storage a folder of its own.
+//! The file backend. Every storage is a new folder.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder can be made"))
+        Self(tempfile::tempdir().expect("a temporary folder can be created"))
     }
 
     fn root(&self) -> PathBuf {
@@ -64,6 +64,6 @@ impl Storage for Folder {
 conformance_tests! {
     harness: Folder::new,
     skip: {
-        atomic_batch: "a killed writer can leave a part of a batch, and it says so",
+        atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
     }
 }

@@ -11,13 +11,13 @@ fn storage() -> impl Storage {
 conformance_tests! {
     harness: storage,
     skip: {
-        multi_process: "a store in memory is in one process",
+        multi_process: "a store in memory exists in one process",
         persistent: "a store in memory ends with its last handle",
-        process: "a store in memory is in one process",
-        folder: "nothing else can be in there",
-        log_file: "there is no file",
-        overwrite: "there is no way to damage it from outside",
-        open_missing: "a store in memory is in no place",
-        raise_format: "memory has no format",
+        process: "a store in memory exists in one process",
+        folder: "a store in memory is not a folder",
+        log_file: "a store in memory has no file",
+        overwrite: "a store in memory cannot be damaged from outside",
+        open_missing: "a store in memory has no place",
+        raise_format: "a store in memory has no format",
     }
 }

@@ -1,4 +1,4 @@
-//! The SQLite backend, each storage a database file in a folder of its own.
+//! The SQLite backend. Every storage is a database file in a new folder.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,19 +14,19 @@ struct Database(TempDir);
 
 impl Database {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder can be made"))
+        Self(tempfile::tempdir().expect("a temporary folder can be created"))
     }
 
     fn file(&self) -> PathBuf {
         self.0.path().join("sessions.db")
     }
 
-    /// Makes one change of exactly one row behind the store's back.
+    /// Changes exactly one row without the store.
     fn change(&self, sql: &str, parameters: impl rusqlite::Params) -> io::Result<()> {
         let change = || Connection::open(self.file())?.execute(sql, parameters);
         match change() {
             Ok(1) => Ok(()),
-            Ok(rows) => Err(io::Error::other(format!("{rows} rows were changed by {sql}"))),
+            Ok(rows) => Err(io::Error::other(format!("{sql} changed {rows} rows"))),
             Err(error) => Err(io::Error::other(error)),
         }
     }
@@ -79,7 +79,7 @@ impl Storage for Database {
 conformance_tests! {
     harness: Database::new,
     skip: {
-        folder: "a database file is no folder; a foreign database has its own test",
-        log_file: "its file holds no lines",
+        folder: "a database file is not a folder; a foreign database has a test of its own",
+        log_file: "a database file contains no lines",
     }
 }
