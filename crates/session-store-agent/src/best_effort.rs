@@ -7,9 +7,9 @@ use session_store_core::{
 
 /// A store whose conditional writes are a check and then a write.
 ///
-/// **Another writer can write between the two**, and a log that was truncated and has grown to the same length
-/// passes for unchanged. It is correct where only one writer uses a segment or a pod at a time. A store that
-/// has a conditional write of its own keeps it.
+/// **Another writer can write between the two**, and a log that was truncated and has grown to the
+/// same length passes for unchanged. It is correct where only one writer uses a segment or a pod at
+/// a time. A store that has a conditional write of its own keeps it.
 #[derive(Clone, Debug)]
 pub struct BestEffort<S>(pub S);
 

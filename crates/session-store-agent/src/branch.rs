@@ -1,5 +1,5 @@
-//! New segments from existing ones: forks at a turn, forks into a new session, and compactions. The existing
-//! segment is only read.
+//! New segments from existing ones: forks at a turn, forks into a new session, and compactions. The
+//! existing segment is only read.
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError, StoreExt};
 
@@ -13,10 +13,10 @@ use crate::writer::SegmentWriter;
 
 /// Forks a segment at a turn boundary, into a new segment of the same session.
 ///
-/// The conversation continues in the new segment with the state after `at_turn_index` turns of the source; 0
-/// is the point after its start. The new segment begins with a `segment_start` that names its origin and
-/// contains the state, so the segment can be read alone, even after the source is deleted. Entries of unknown
-/// kinds are not part of the state and are not copied.
+/// The conversation continues in the new segment with the state after `at_turn_index` turns of the
+/// source; 0 is the point after its start. The new segment begins with a `segment_start` that names
+/// its origin and contains the state, so the segment can be read alone, even after the source is
+/// deleted. Entries of unknown kinds are not part of the state and are not copied.
 ///
 /// # Errors
 /// [`AgentError::NoSuchTurn`] and [`AgentError::Replay`]. Otherwise as [`Store::read_page`] and
@@ -47,7 +47,8 @@ pub fn fork_session_at<S: Store>(
     branch(store, SessionId::new(), state, lineage)
 }
 
-/// Continues from the end of a segment with a shorter history, in a new segment of the same session.
+/// Continues from the end of a segment with a shorter history, in a new segment of the same
+/// session.
 ///
 /// `summarize` returns the new history. The rest of the state is kept.
 ///

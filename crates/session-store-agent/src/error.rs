@@ -21,8 +21,8 @@ pub enum AgentError {
         source: ReplayError,
     },
 
-    /// The saved state contains more entries than the log, because the log was truncated or replaced after
-    /// the state was saved.
+    /// The saved state contains more entries than the log, because the log was truncated or
+    /// replaced after the state was saved.
     #[error(
         "cannot continue from the saved state: it contains {saved} entries of segment {segment_id}, \
          which has {found}; the segment was truncated or replaced, so restore it without the state"

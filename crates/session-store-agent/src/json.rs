@@ -7,10 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError};
 
-/// A JSON value of any type, kept as its text, so that numbers, escapes and unknown fields are not changed.
+/// A JSON value of any type, kept as its text, so that numbers, escapes and unknown fields are not
+/// changed.
 ///
-/// A clone shares the text. `Debug` prints only its start, since logs contain secrets. The value serializes
-/// with `serde_json` only.
+/// A clone shares the text. `Debug` prints only its start, since logs contain secrets. The value
+/// serializes with `serde_json` only.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 

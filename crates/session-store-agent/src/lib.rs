@@ -1,11 +1,11 @@
-//! The functions that an agent runtime calls on any [`Store`](session_store_core::Store): writers that fork,
-//! lineage, typed records and replay.
+//! The functions that an agent runtime calls on any [`Store`](session_store_core::Store): writers
+//! that fork, lineage, typed records and replay.
 //!
-//! A runtime does more than append. It owns the end of a segment until another writer appends there, forks
-//! when that happens, returns to an earlier turn, compacts, and rebuilds its state after a crash. A check
-//! before an append would race, and a lock would keep other processes out. Here every append is conditional:
-//! the log must still end where the writer saw its end. If another writer has appended, the writer continues
-//! in a new segment of the same session.
+//! A runtime does more than append. It owns the end of a segment until another writer appends
+//! there, forks when that happens, returns to an earlier turn, compacts, and rebuilds its state
+//! after a crash. A check before an append would race, and a lock would keep other processes out.
+//! Here every append is conditional: the log must still end where the writer saw its end. If
+//! another writer has appended, the writer continues in a new segment of the same session.
 //!
 //! ```
 //! use serde_json::json;
@@ -44,23 +44,23 @@
 //!
 //! # Parts
 //!
-//! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an append whose
-//!   reply was lost. It accepts entries of any vocabulary.
+//! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an
+//!   append whose reply was lost. It accepts entries of any vocabulary.
 //! - [`Record`] and [`Kind`] are the vocabulary of the other parts. [`replay()`] computes a
 //!   [`RestoredState`] from records, and [`restore()`] opens a writer together with its state.
-//! - [`fork_at`], [`fork_session_at`] and [`compact`] create segments from existing ones. [`SessionTree`]
-//!   reads their tree.
+//! - [`fork_at`], [`fork_session_at`] and [`compact`] create segments from existing ones.
+//!   [`SessionTree`] reads their tree.
 //! - [`open_pod`] opens a conversation by the name of an agent.
 //!
 //! # The start of a segment
 //!
-//! A segment begins with a `segment_start` that contains everything needed to continue: session, lineage,
-//! system prompt, configuration, history and totals. Every segment can therefore be read alone, even after
-//! its origin is deleted, and a fork never writes to its source. The cost is that the first entry of a fork
-//! repeats the history.
+//! A segment begins with a `segment_start` that contains everything needed to continue: session,
+//! lineage, system prompt, configuration, history and totals. Every segment can therefore be read
+//! alone, even after its origin is deleted, and a fork never writes to its source. The cost is that
+//! the first entry of a fork repeats the history.
 //!
-//! Turns are counted by segment. In an [`Origin`], `at_turn_index` is the number of `turn_end` records of
-//! that segment before the fork. 0 is the point after its start.
+//! Turns are counted by segment. In an [`Origin`], `at_turn_index` is the number of `turn_end`
+//! records of that segment before the fork. 0 is the point after its start.
 //!
 //! # Unusual logs
 //!

@@ -28,8 +28,8 @@ pub enum Lineage {
 impl Lineage {
     /// Returns the lineage in the first entry of a segment.
     ///
-    /// Returns `None` if the entry does not name an origin in the form above. Logs of other programs are
-    /// therefore roots of trees. If an entry has both fields, `forked_from` is used.
+    /// Returns `None` if the entry does not name an origin in the form above. Logs of other
+    /// programs are therefore roots of trees. If an entry has both fields, `forked_from` is used.
     #[must_use]
     pub fn of(first: &LogEntry) -> Option<Self> {
         let fields: LineageFields = first.decode().ok()?;

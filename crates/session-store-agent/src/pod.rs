@@ -1,4 +1,5 @@
-//! Opens a conversation by the name of a pod: from the pod to a writer at the end of its active segment.
+//! Opens a conversation by the name of a pod: from the pod to a writer at the end of its active
+//! segment.
 
 use session_store_core::{
     ActiveSegment, Capability, LogEntry, Pod, PodName, PodStore, PodStoreExt, SegmentId,
@@ -11,19 +12,21 @@ use crate::restore::restore;
 use crate::state::RestoredState;
 use crate::writer::SegmentWriter;
 
-/// Opens a writer where the pod's conversation continues. Returns the state of the conversation with it.
+/// Opens a writer where the pod's conversation continues. Returns the state of the conversation
+/// with it.
 ///
-/// If the pod does not exist or has no pointer, this creates a session whose first segment begins with the
-/// entries of `opening`, and sets the pod's pointer to it. The other fields of the pod are kept. Any number of
-/// processes can do so at the same time: all of them open the same session ([P4]). In that case `opening` can
-/// be called and its result discarded.
+/// If the pod does not exist or has no pointer, this creates a session whose first segment begins
+/// with the entries of `opening`, and sets the pod's pointer to it. The other fields of the pod are
+/// kept. Any number of processes can do so at the same time: all of them open the same session
+/// ([P4]). In that case `opening` can be called and its result discarded.
 ///
 /// A pod that points to a session without a segment is opened at the newest segment of the session.
 ///
 /// # Errors
-/// [`AgentError::NoPods`], and those of `opening`. [`StoreError::NotFound`] if the pod points to a segment
-/// that does not exist. [`StoreError::Unsupported`] if a session must be created and the store does not have
-/// [`Capability::ConditionalPut`]. Otherwise as [`restore`] and the methods of [`PodStore`].
+/// [`AgentError::NoPods`], and those of `opening`. [`StoreError::NotFound`] if the pod points to a
+/// segment that does not exist. [`StoreError::Unsupported`] if a session must be created and the
+/// store does not have [`Capability::ConditionalPut`]. Otherwise as [`restore`] and the methods of
+/// [`PodStore`].
 ///
 /// [P4]: session_store_core::contract#p4
 pub fn open_pod<S: Store>(
@@ -44,12 +47,13 @@ pub fn open_pod<S: Store>(
 
 /// Sets the pointer of a pod, for example after a fork or a compaction.
 ///
-/// Creates the pod if it does not exist. Its other fields are kept, also those that another process changes
-/// at the same time.
+/// Creates the pod if it does not exist. Its other fields are kept, also those that another process
+/// changes at the same time.
 ///
 /// # Errors
 /// [`AgentError::NoPods`]. [`StoreError::Unsupported`] if the store does not have
-/// [`Capability::ConditionalPut`]. Otherwise as [`PodStore::read_pod`] and [`PodStore::put_pod_if`].
+/// [`Capability::ConditionalPut`]. Otherwise as [`PodStore::read_pod`] and
+/// [`PodStore::put_pod_if`].
 pub fn point_pod<S: Store + ?Sized>(
     store: &S,
     name: &PodName,
@@ -65,8 +69,8 @@ pub fn point_pod<S: Store + ?Sized>(
 
 /// Returns whether a session contains claims instead of a conversation.
 ///
-/// Earlier versions of this crate decided the first use of each pod's name in the log of one such session.
-/// A program that lists sessions for people leaves it out. It can be deleted.
+/// Earlier versions of this crate decided the first use of each pod's name in the log of one such
+/// session. A program that lists sessions for people leaves it out. It can be deleted.
 #[must_use]
 pub fn is_claims_session(session_id: SessionId) -> bool {
     // A UUID of version 8 that ends with the letters "claims".
@@ -74,8 +78,8 @@ pub fn is_claims_session(session_id: SessionId) -> bool {
     *session_id.as_bytes() == CLAIMS.to_be_bytes()
 }
 
-/// Returns the segment to which a pointer leads. If the pointer has no segment, it is the newest of the
-/// session, or a new one if the session has none.
+/// Returns the segment to which a pointer leads. If the pointer has no segment, it is the newest of
+/// the session, or a new one if the session has none.
 fn resolve<S: Store>(
     store: &S,
     active: ActiveSegment,
@@ -98,8 +102,8 @@ fn create_first_segment<S: Store>(
     session_id: SessionId,
     opening: &mut impl FnMut(SessionId) -> Result<Vec<LogEntry>, StoreError>,
 ) -> Result<SegmentId, StoreError> {
-    // The segment has the same UUID as its session, so all processes that create it use the same id and
-    // only one of them succeeds.
+    // The segment has the same UUID as its session, so all processes that create it use the same id
+    // and only one of them succeeds.
     let segment_id = SegmentId::from_bytes(*session_id.as_bytes());
     match SegmentWriter::create_as(store, session_id, segment_id, &opening(session_id)?) {
         Ok(_) | Err(StoreError::Conflict { .. }) => Ok(segment_id),
@@ -107,16 +111,16 @@ fn create_first_segment<S: Store>(
     }
 }
 
-/// Creates a session for a pod without a pointer, and sets the pointer, unless another process is faster. In
-/// both cases the pod must be read again.
+/// Creates a session for a pod without a pointer, and sets the pointer, unless another process is
+/// faster. In both cases the pod must be read again.
 ///
-/// The pod is put first, with a session but without a segment. That put decides which process creates the
-/// session, so a slower process leaves no second session behind. It finds the session in the pod and opens or
-/// creates the same first segment.
+/// The pod is put first, with a session but without a segment. That put decides which process
+/// creates the session, so a slower process leaves no second session behind. It finds the session
+/// in the pod and opens or creates the same first segment.
 ///
-/// A process can be killed between the three steps. After the first one, the next `open_pod` creates the
-/// first segment. After the second one, the pod has no segment in its pointer, and the next `open_pod` opens
-/// the newest segment of the session, which is the first one.
+/// A process can be killed between the three steps. After the first one, the next `open_pod`
+/// creates the first segment. After the second one, the pod has no segment in its pointer, and the
+/// next `open_pod` opens the newest segment of the session, which is the first one.
 fn create_conversation<S: Store>(
     store: &S,
     pods: &dyn PodStore,
@@ -132,7 +136,8 @@ fn create_conversation<S: Store>(
     }
     let segment_id = Some(create_first_segment(store, session_id, opening)?);
     let opened = with_pointer(Some(&claimed), ActiveSegment { session_id, segment_id })?;
-    // If another process has changed the pod meanwhile, for example after a fork, its pointer is newer.
+    // If another process has changed the pod meanwhile, for example after a fork, its pointer is
+    // newer.
     put_unless_changed(pods, name, Some(&claimed), &opened)?;
     Ok(())
 }

@@ -44,8 +44,8 @@ pub enum Kind {
 
 /// An entry of the log and its kind: `{"kind": "…", "ts": milliseconds, …}`.
 ///
-/// Every entry is a record, and converting it does not change it. An entry of an unknown kind, or without the
-/// field `kind`, is a record without a [`kind`](Self::kind).
+/// Every entry is a record, and converting it does not change it. An entry of an unknown kind, or
+/// without the field `kind`, is a record without a [`kind`](Self::kind).
 ///
 /// ```
 /// use session_store_agent::{Kind, Record};
@@ -68,7 +68,8 @@ impl Record {
     /// Returns a record with the current time. Its other fields are those of `payload`.
     ///
     /// # Errors
-    /// [`StoreError::Serde`] if the payload does not serialize to an object, or has a field `kind` or `ts`.
+    /// [`StoreError::Serde`] if the payload does not serialize to an object, or has a field `kind`
+    /// or `ts`.
     pub fn new<T: Serialize + ?Sized>(kind: Kind, payload: &T) -> Result<Self, StoreError> {
         Self::at(now(), kind, payload)
     }
@@ -126,8 +127,8 @@ impl From<LogEntry> for Record {
 impl Kind {
     /// Returns the kind of an entry.
     ///
-    /// Returns `None` if the field is missing, occurs twice, is not a string or has an unknown value. The rest
-    /// of the entry is not decoded, so it can contain anything that JSON allows.
+    /// Returns `None` if the field is missing, occurs twice, is not a string or has an unknown
+    /// value. The rest of the entry is not decoded, so it can contain anything that JSON allows.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Option<Self> {
         #[derive(Deserialize)]

@@ -13,8 +13,8 @@ use crate::state::{RestoredState, StartState};
 
 /// Replays the entries of a segment, from the first one on.
 ///
-/// A log without a `segment_start` is valid and starts with the default state. Entries of unknown kinds are
-/// counted and change nothing else.
+/// A log without a `segment_start` is valid and starts with the default state. Entries of unknown
+/// kinds are counted and change nothing else.
 ///
 /// # Errors
 /// As [`RestoredState::apply`].
@@ -81,7 +81,8 @@ impl RestoredState {
         Ok(())
     }
 
-    /// Each arm decodes everything that it needs before it changes the state, so an error changes nothing.
+    /// Each arm decodes everything that it needs before it changes the state, so an error changes
+    /// nothing.
     fn apply_kind(&mut self, kind: Kind, entry: &LogEntry) -> Result<(), StoreError> {
         match kind {
             Kind::SegmentStart => *self = state_of_start(entry)?,

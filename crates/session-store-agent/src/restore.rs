@@ -18,11 +18,12 @@ pub fn restore<S: Store>(
     restore_from(store, session_id, segment_id, RestoredState::default())
 }
 
-/// Opens a segment like [`restore`], and reads only the entries that a saved state does not contain.
+/// Opens a segment like [`restore`], and reads only the entries that a saved state does not
+/// contain.
 ///
-/// The state must be of this segment. If the log has fewer entries than the state, the result is an error. A
-/// log that was truncated and has grown again is not detected. A caller that truncates a log must therefore
-/// delete the saved states of it.
+/// The state must be of this segment. If the log has fewer entries than the state, the result is an
+/// error. A log that was truncated and has grown again is not detected. A caller that truncates a
+/// log must therefore delete the saved states of it.
 ///
 /// # Errors
 /// [`AgentError::StateAhead`]. Otherwise as [`restore`].

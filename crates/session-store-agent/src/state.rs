@@ -9,10 +9,11 @@ use crate::json::Json;
 use crate::lineage::{Lineage, LineageFields};
 use crate::record::{Kind, Record};
 
-/// The state of a conversation after some entry of a segment, as [`replay`](crate::replay()) computes it.
+/// The state of a conversation after some entry of a segment, as [`replay`](crate::replay())
+/// computes it.
 ///
-/// It serializes with `serde_json`. A runtime can save it, and later [`advance`](Self::advance) it by the
-/// entries from [`entry_count`](Self::entry_count) on.
+/// It serializes with `serde_json`. A runtime can save it, and later [`advance`](Self::advance) it
+/// by the entries from [`entry_count`](Self::entry_count) on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -26,16 +27,18 @@ pub struct RestoredState {
     /// The configuration: that of the start, or of the latest `config_changed`.
     pub config: Option<Json>,
     /// The conversation, oldest item first: the history in the start, and then every `user_input`,
-    /// `assistant_item`, `tool_result` and `system_item`. Each item is the whole record as it was written.
+    /// `assistant_item`, `tool_result` and `system_item`. Each item is the whole record as it was
+    /// written.
     pub history: Vec<Json>,
-    /// The number of turns that have ended in the whole conversation, including those before a fork or a
-    /// compaction.
+    /// The number of turns that have ended in the whole conversation, including those before a fork
+    /// or a compaction.
     pub turn_count: usize,
-    /// The number of turns that have ended in this segment, which is what an [`Origin`](crate::Origin)
-    /// counts.
+    /// The number of turns that have ended in this segment, which is what an
+    /// [`Origin`](crate::Origin) counts.
     pub turn_index: usize,
-    /// Whether a run has started and not ended: there is an `invoke`, `user_input`, `assistant_item` or
-    /// `tool_result`, and after it no `run_completed`, `run_errored` or `paused_turn_abandoned`.
+    /// Whether a run has started and not ended: there is an `invoke`, `user_input`,
+    /// `assistant_item` or `tool_result`, and after it no `run_completed`, `run_errored` or
+    /// `paused_turn_abandoned`.
     pub interrupted: bool,
     /// The sums over all `llm_usage` records: a total for each field that contains a whole number.
     pub usage: BTreeMap<String, u64>,
@@ -48,11 +51,12 @@ pub struct RestoredState {
 impl RestoredState {
     /// Returns the record that starts a segment with this state.
     ///
-    /// It is the first record of a conversation, or of a segment with the given lineage. Replaying it returns
-    /// the same state, outside of a run and at turn 0 of its segment.
+    /// It is the first record of a conversation, or of a segment with the given lineage. Replaying
+    /// it returns the same state, outside of a run and at turn 0 of its segment.
     ///
     /// # Errors
-    /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], has no error.
+    /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], has no
+    /// error.
     pub fn start(&self, lineage: Option<Lineage>) -> Result<Record, StoreError> {
         let lineage = LineageFields::from(lineage);
         let state = StartState {

@@ -9,9 +9,10 @@ use crate::lineage::Lineage;
 
 /// The fork tree of a session.
 ///
-/// It is read from the first entry of each segment only, and every session has one. A segment is a root if its
-/// origin is not in the session, or if its first entry names no origin or cannot be read. If origins form a
-/// circle, the segment of the circle with the lowest id is a root. `Display` draws the tree.
+/// It is read from the first entry of each segment only, and every session has one. A segment is a
+/// root if its origin is not in the session, or if its first entry names no origin or cannot be
+/// read. If origins form a circle, the segment of the circle with the lowest id is a root.
+/// `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,
@@ -38,8 +39,8 @@ impl SessionTree {
     /// Reads the tree of a session. The tree of an unknown session is empty.
     ///
     /// # Errors
-    /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log is not an error of the tree; its
-    /// node contains the error.
+    /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log is not an error of the
+    /// tree; its node contains the error.
     pub fn read<S: Store + ?Sized>(store: &S, session_id: SessionId) -> Result<Self, StoreError> {
         let mut nodes = BTreeMap::new();
         for segment_id in store.list_segments(session_id)? {
@@ -110,7 +111,8 @@ impl SegmentNode {
     }
 }
 
-/// Sets the parent of each segment to its origin, if the origin is in the session, and breaks circles.
+/// Sets the parent of each segment to its origin, if the origin is in the session, and breaks
+/// circles.
 fn set_parents(nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
     let origin = |node: &SegmentNode| node.lineage.map(|lineage| lineage.origin().segment_id);
     let parents = nodes.values().map(|node| (node.segment_id, origin(node)));
@@ -148,7 +150,8 @@ fn break_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
 impl fmt::Display for SessionTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "session {}", self.session_id)?;
-        // A stack instead of recursion, since a chain of forks can be longer than the call stack is deep.
+        // A stack instead of recursion, since a chain of forks can be longer than the call stack is
+        // deep.
         let mut open: Vec<_> = self.roots().rev().map(|root| (root, 1)).collect();
         while let Some((node, depth)) = open.pop() {
             writeln!(f, "{:1$}{node}", "", 2 * depth)?;

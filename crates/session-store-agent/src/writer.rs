@@ -15,20 +15,21 @@ use crate::state::RestoredState;
 
 /// Appends to the end of one segment.
 ///
-/// Every append is conditional on the head that the writer saw last ([`Store::append_if`]). If another writer
-/// has appended, [`append`](Self::append) returns [`StoreError::Conflict`], and
-/// [`append_or_fork`](Self::append_or_fork) continues in a new segment of the session. After a conflict,
-/// [`reload`](Self::reload) accepts the entries of the other writer, and the segment can be written again.
+/// Every append is conditional on the head that the writer saw last ([`Store::append_if`]). If
+/// another writer has appended, [`append`](Self::append) returns [`StoreError::Conflict`], and
+/// [`append_or_fork`](Self::append_or_fork) continues in a new segment of the session. After a
+/// conflict, [`reload`](Self::reload) accepts the entries of the other writer, and the segment can
+/// be written again.
 ///
 /// # Unknown outcomes
 ///
-/// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the writer finds
-/// out, as [`AppendAttempt`] describes. Only if that fails too does it return `Indeterminate`. The caller must
-/// then **call again with the same entries**, which appends them once in total. A call with other entries
-/// first finds out whether the former ones are stored.
+/// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
+/// writer finds out, as [`AppendAttempt`] describes. Only if that fails too does it return
+/// `Indeterminate`. The caller must then **call again with the same entries**, which appends them
+/// once in total. A call with other entries first finds out whether the former ones are stored.
 ///
-/// Two writers that append the same bytes at the same position cannot be distinguished. Entries should
-/// therefore contain something unique to their writer, such as a time or an id.
+/// Two writers that append the same bytes at the same position cannot be distinguished. Entries
+/// should therefore contain something unique to their writer, such as a time or an id.
 ///
 /// # Stores without conditional appends
 ///
@@ -47,8 +48,8 @@ pub struct SegmentWriter<S> {
 struct Tail {
     /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
-    /// The number of entries that the writer knows. It differs from the head's number once others have
-    /// appended.
+    /// The number of entries that the writer knows. It differs from the head's number once others
+    /// have appended.
     entries: usize,
     /// The number of turns that end in those entries.
     turns: usize,
@@ -89,8 +90,8 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Creates a segment like [`create`](Self::create), with an id of the caller.
     ///
-    /// If several processes create the same segment at the same time, one succeeds. The others get the
-    /// conflict and can [`open`](Self::open) the segment.
+    /// If several processes create the same segment at the same time, one succeeds. The others get
+    /// the conflict and can [`open`](Self::open) the segment.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the segment exists. Otherwise as [`Store::append_if`].
@@ -119,7 +120,8 @@ impl<S: Store> SegmentWriter<S> {
         Ok((writer, entries))
     }
 
-    /// Opens a segment like [`open`](Self::open), and returns only the entries that are not in `saved`.
+    /// Opens a segment like [`open`](Self::open), and returns only the entries that are not in
+    /// `saved`.
     pub(crate) fn open_after(
         store: S,
         session_id: SessionId,
@@ -138,13 +140,13 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Opens a segment if it has exactly `entry_count` entries, and forks it otherwise.
     ///
-    /// This is for callers that count the entries that they have read or written. If the segment has more,
-    /// another writer has appended. If it has fewer or does not exist, entries were truncated or deleted. In
-    /// both cases the writer continues in a new segment that starts with `opening`, as
-    /// [`append_or_fork`](Self::append_or_fork) describes.
+    /// This is for callers that count the entries that they have read or written. If the segment
+    /// has more, another writer has appended. If it has fewer or does not exist, entries were
+    /// truncated or deleted. In both cases the writer continues in a new segment that starts with
+    /// `opening`, as [`append_or_fork`](Self::append_or_fork) describes.
     ///
-    /// A count cannot detect a log that was truncated and has grown to the same length. A writer that stays
-    /// open can.
+    /// A count cannot detect a log that was truncated and has grown to the same length. A writer
+    /// that stays open can.
     ///
     /// # Errors
     /// Those of `opening`. Otherwise as [`open`](Self::open) and [`Store::append_if`].
@@ -172,8 +174,8 @@ impl<S: Store> SegmentWriter<S> {
     /// Appends an entry, if no other writer has appended.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if another writer has appended, and nothing is changed. Otherwise as
-    /// [`Store::append_if`].
+    /// [`StoreError::Conflict`] if another writer has appended, and nothing is changed. Otherwise
+    /// as [`Store::append_if`].
     pub fn append(&mut self, entry: &LogEntry) -> Result<(), StoreError> {
         self.append_all(std::slice::from_ref(entry))
     }
@@ -206,13 +208,13 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Appends the entries, or forks if another writer has appended.
     ///
-    /// A fork is a new segment of the session that contains the result of `opening` and then the entries, in
-    /// one append. `opening` receives the origin, which the first entry must name. It returns everything that
-    /// a reader of the new segment needs, also from the unfinished turn. [`RestoredState::start`] builds such
-    /// an entry.
+    /// A fork is a new segment of the session that contains the result of `opening` and then the
+    /// entries, in one append. `opening` receives the origin, which the first entry must name. It
+    /// returns everything that a reader of the new segment needs, also from the unfinished turn.
+    /// [`RestoredState::start`] builds such an entry.
     ///
-    /// The old segment is not changed. If the append to the new segment fails, the writer stays in the old
-    /// one. A part of the new segment can then be stored; nothing refers to it.
+    /// The old segment is not changed. If the append to the new segment fails, the writer stays in
+    /// the old one. A part of the new segment can then be stored; nothing refers to it.
     ///
     /// # Errors
     /// Those of [`append_all`](Self::append_all) except `Conflict`, and those of `opening`.
@@ -234,9 +236,9 @@ impl<S: Store> SegmentWriter<S> {
     ///
     /// # Errors
     /// Nothing is changed after [`StoreError::Conflict`] if another writer has appended,
-    /// [`StoreError::NotFound`] if the segment does not exist, and [`StoreError::Corrupt`] if it has fewer
-    /// entries. [`StoreError::Indeterminate`] if the outcome is unknown and the head has changed since;
-    /// [`reload`](Self::reload) then.
+    /// [`StoreError::NotFound`] if the segment does not exist, and [`StoreError::Corrupt`] if it
+    /// has fewer entries. [`StoreError::Indeterminate`] if the outcome is unknown and the head has
+    /// changed since; [`reload`](Self::reload) then.
     pub fn roll_back(&mut self, entries_len: usize) -> Result<(), StoreError> {
         self.resolve_indeterminate(&[])?;
         let SegmentKey { session_id, segment_id } = self.key;
@@ -245,8 +247,9 @@ impl<S: Store> SegmentWriter<S> {
             self.store.read_range(session_id, segment_id, entries_len..self.tail.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating is safe, since a truncate changes the head. If the repetition fails, the first
-            // truncate or another writer may have changed the head, and nothing distinguishes the two.
+            // Repeating is safe, since a truncate changes the head. If the repetition fails, the
+            // first truncate or another writer may have changed the head, and nothing distinguishes
+            // the two.
             Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;
@@ -255,8 +258,8 @@ impl<S: Store> SegmentWriter<S> {
         Ok(())
     }
 
-    /// Reads the segment again and continues at its end, after the entries of all writers. Returns all
-    /// entries.
+    /// Reads the segment again and continues at its end, after the entries of all writers. Returns
+    /// all entries.
     ///
     /// # Errors
     /// As [`open`](Self::open). The writer then continues where it was.
@@ -284,8 +287,8 @@ impl<S: Store> SegmentWriter<S> {
         self.key.segment_id
     }
 
-    /// Returns the number of entries that the writer knows: those that it has read and those that it has
-    /// appended.
+    /// Returns the number of entries that the writer knows: those that it has read and those that
+    /// it has appended.
     #[must_use]
     pub const fn entry_count(&self) -> usize {
         self.tail.entries
@@ -344,7 +347,8 @@ impl<S: Store> SegmentWriter<S> {
                 self.key = key;
                 Ok(AppendOutcome::Forked { from })
             }
-            // The fork was stored only in part and nothing refers to it yet. Abandon it and report the cause.
+            // The fork was stored only in part and nothing refers to it yet. Abandon it and report
+            // the cause.
             Err(StoreError::Partial { source, .. }) => Err(*source),
             Err(error) => Err(error),
         }
@@ -359,9 +363,9 @@ impl<S: Store> SegmentWriter<S> {
         AppendAttempt::new(self.store.at(key), tail.head, tail.entries, entries)
     }
 
-    /// Resolves an earlier append whose outcome is unknown, before `entries` are appended. Returns true if it
-    /// was an append of the same entries, which the caller then retries. After an append of other entries,
-    /// reads the log to find out which of them are stored.
+    /// Resolves an earlier append whose outcome is unknown, before `entries` are appended. Returns
+    /// true if it was an append of the same entries, which the caller then retries. After an append
+    /// of other entries, reads the log to find out which of them are stored.
     fn resolve_indeterminate(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         let Some(sent) = &self.indeterminate else { return Ok(false) };
         if sent == entries {

@@ -4,7 +4,8 @@ use std::fmt;
 
 /// The reason why a text is not the URL of a store.
 ///
-/// The message says what would be correct. It never repeats a part of the text that can be a password.
+/// The message says what would be correct. It never repeats a part of the text that can be a
+/// password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {

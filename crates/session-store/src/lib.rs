@@ -1,15 +1,17 @@
-//! Persistence for agent session logs: one small [`Store`] trait, with backends by feature flag and URL.
+//! Persistence for agent session logs: one small [`Store`] trait, with backends by feature flag and
+//! URL.
 //!
-//! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its state by
-//! reading the log. A *session* is one conversation: a fork tree of *segments*. A segment is a log of
-//! *entries*. An entry is a JSON object on one line and is kept byte for byte. A *pod* is a named agent with a
-//! pointer to the place where its conversation continues.
+//! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its
+//! state by reading the log. A *session* is one conversation: a fork tree of *segments*. A segment
+//! is a log of *entries*. An entry is a JSON object on one line and is kept byte for byte. A *pod*
+//! is a named agent with a pointer to the place where its conversation continues.
 //!
 #![cfg_attr(feature = "memory", doc = "```")]
 #![cfg_attr(not(feature = "memory"), doc = "```ignore")]
 //! use session_store::{LogEntry, SegmentId, SessionId, Store, StoreExt};
 //!
-//! let store = session_store::open_or_create("memory:")?; // or "fs:./sessions", "sqlite:sessions.db"
+//! // Other URLs are "fs:./sessions", "sqlite:sessions.db" and "redis://localhost".
+//! let store = session_store::open_or_create("memory:")?;
 //! let (session, segment) = (SessionId::new(), SegmentId::new());
 //!
 //! store.append(session, segment, &LogEntry::from_json(r#"{"kind":"user_input","text":"hi"}"#)?)?;
@@ -31,9 +33,9 @@
 //! | `memory` | `memory:` | in memory, for tests |
 //!
 //! All backends keep the same [contract], which [`Store`] states method by method. [`open()`] and
-//! [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their syntax. Each backend is
-//! also a module of this crate, for callers that need its own options. Opening a URL whose feature is off is
-//! an error that names the feature.
+//! [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their syntax. Each
+//! backend is also a module of this crate, for callers that need its own options. Opening a URL
+//! whose feature is off is an error that names the feature.
 
 mod backend;
 mod error;

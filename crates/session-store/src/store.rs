@@ -25,14 +25,15 @@ impl OpenStore {
         Self { store, url, warnings: warnings.into() }
     }
 
-    /// Returns the URL of the store. A bare path has become the URL of the storage that was found there.
+    /// Returns the URL of the store. A bare path has become the URL of the storage that was found
+    /// there.
     #[must_use]
     pub const fn url(&self) -> &StoreUrl {
         &self.url
     }
 
-    /// Returns what an operator should know about the storage, for example that a Redis server can evict
-    /// entries. Each text is a sentence about the storage at the moment when it was opened.
+    /// Returns what an operator should know about the storage, for example that a Redis server can
+    /// evict entries. Each text is a sentence about the storage at the moment when it was opened.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

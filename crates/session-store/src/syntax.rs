@@ -24,7 +24,8 @@ pub(crate) struct SplitUrl<'a> {
 }
 
 impl<'a> SplitUrl<'a> {
-    /// Splits a text that starts with a scheme (RFC 3986) and a colon. Returns `None` for any other text.
+    /// Splits a text that starts with a scheme (RFC 3986) and a colon. Returns `None` for any other
+    /// text.
     pub(crate) fn split(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');

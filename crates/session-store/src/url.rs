@@ -12,23 +12,24 @@ use crate::syntax::SplitUrl;
 
 /// The place of a store: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
 ///
-/// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is relative or
-///   absolute; `fs:///var/logs` is the same as `fs:/var/logs`. In the path `%` and two hexadecimal digits
-///   stand for a byte, so a path can contain a `?` (`%3F`) or a `%` (`%25`). All other characters stand for
-///   themselves, also spaces and `#`.
+/// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is
+///   relative or absolute; `fs:///var/logs` is the same as `fs:/var/logs`. In the path `%` and two
+///   hexadecimal digits stand for a byte, so a path can contain a `?` (`%3F`) or a `%` (`%25`). All
+///   other characters stand for themselves, also spaces and `#`.
 /// - Options follow a `?`, for example `sqlite:logs.db?busy_timeout=10s&durability=power`.
 ///   `busy_timeout`, of `sqlite:`, is the time to wait for another writer (`5s`, `250ms`).
-///   `durability`, of `fs:` and `sqlite:`, is what an acknowledged change survives: the end of the process
-///   (`process`, the default) or also a power cut (`power`).
-/// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers. The same
-///   schemes with `rediss` use TLS. The type `redis::RedisUrl` of the feature `redis` describes them.
+///   `durability`, of `fs:` and `sqlite:`, is what an acknowledged change survives: the end of the
+///   process (`process`, the default) or also a power cut (`power`).
+/// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.
+///   The same schemes with `rediss` use TLS. The type `redis::RedisUrl` of the feature `redis`
+///   describes them.
 /// - `memory:` is a new store in memory each time it is opened.
-/// - A text without a scheme is a bare path, which is not decoded. When it is opened, it is an SQLite
-///   database if the file is one, and otherwise a directory. A path whose first part contains a colon is
-///   written `./a:b`.
+/// - A text without a scheme is a bare path, which is not decoded. When it is opened, it is an
+///   SQLite database if the file is one, and otherwise a directory. A path whose first part
+///   contains a colon is written `./a:b`.
 ///
-/// `Display` and `Debug` write the URL from its parts, without passwords. Parsing the text of a URL that has
-/// no password returns an equal URL.
+/// `Display` and `Debug` write the URL from its parts, without passwords. Parsing the text of a URL
+/// that has no password returns an equal URL.
 ///
 /// ```
 /// use session_store::StoreUrl;
@@ -41,7 +42,7 @@ use crate::syntax::SplitUrl;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoreUrl(pub(crate) Target);
 
-/// What a URL names.
+/// The meaning of a URL.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     /// A path without a scheme. Its backend is known once the storage is read.

@@ -1,8 +1,9 @@
 //! Real servers for the tests of this workspace, and a disk whose power can be cut. Not published.
 //!
-//! Every server is a child process with a temporary folder and a free port on 127.0.0.1. Its constructor
-//! returns when the server answers, and dropping its value ends the process and deletes the folder. That
-//! also happens when a test panics, when its process is killed, and for servers in a `static`.
+//! Every server is a child process with a temporary folder and a free port on 127.0.0.1. Its
+//! constructor returns when the server answers, and dropping its value ends the process and deletes
+//! the folder. That also happens when a test panics, when its process is killed, and for servers in
+//! a `static`.
 //!
 //! | type | servers |
 //! |---|---|
@@ -19,8 +20,9 @@
 //! println!("{}", server.url()); // redis://127.0.0.1:PORT
 //! ```
 //!
-//! All functions panic where they fail, since their callers are tests. The Redis servers need `redis-server`
-//! (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs root and `mkfs.ext4`.
+//! All functions panic where they fail, since their callers are tests. The Redis servers need
+//! `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs
+//! root and `mkfs.ext4`.
 
 pub mod power_cut;
 

@@ -1,5 +1,5 @@
-//! Power cuts: a file system in a file that loses its unsynced pages while a program writes to a store on it,
-//! and the steps of that program.
+//! Power cuts: a file system in a file that loses its unsynced pages while a program writes to a
+//! store on it, and the steps of that program.
 //!
 //! Needs root, loop devices, `mkfs.ext4` and `python3`.
 
@@ -51,8 +51,8 @@ impl Disk {
         run(Command::new("umount").arg(self.root()));
     }
 
-    /// Drops everything that was not synced, by the ioctl `FS_IOC_SHUTDOWN` without flushing the journal.
-    /// Writes the line `cut` to `announcement` just before.
+    /// Drops everything that was not synced, by the ioctl `FS_IOC_SHUTDOWN` without flushing the
+    /// journal. Writes the line `cut` to `announcement` just before.
     fn cut_power(&self, announcement: PipeWriter) {
         let script = "import fcntl, os, struct, sys\n\
                       root = os.open(sys.argv[1], os.O_RDONLY)\n\
@@ -65,7 +65,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, since a process that another test is starting may hold copies of files that were open here.
+        // Lazily, since a process that another test is starting may hold copies of files that were
+        // open here.
         let _ = Command::new("umount").arg("-l").arg(self.root()).stderr(Stdio::null()).status();
     }
 }
@@ -75,12 +76,12 @@ fn run(command: &mut Command) {
     assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
 }
 
-/// Cuts the power after the writer has taken at least `steps` steps, and returns whether every acknowledged
-/// step survived.
+/// Cuts the power after the writer has taken at least `steps` steps, and returns whether every
+/// acknowledged step survived.
 ///
 /// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
-/// `acknowledged …` after each. After the cut, `is_intact` gets the path and the numbers of steps that the
-/// storage may contain, and decides.
+/// `acknowledged …` after each. After the cut, `is_intact` gets the path and the numbers of steps
+/// that the storage may contain, and decides.
 ///
 /// # Panics
 /// If the writer does not print a line within [`DEADLINE`], or a command of the system fails.
@@ -101,9 +102,10 @@ pub fn survives(
     let mut reports = iter::from_fn(|| next_line(&reports));
     let is_step = |line: &String| line.starts_with("acknowledged");
     let mut acknowledged = reports.by_ref().filter(is_step).take(steps).count();
-    // The writer and the cut report through one pipe, so the order of the lines is the order of the events.
-    // A step that is reported after the cut promises nothing: a sync that is under way when ext4 is shut
-    // down can succeed without saving anything. A real power cut would have ended its caller.
+    // The writer and the cut report through one pipe, so the order of the lines is the order of the
+    // events. A step that is reported after the cut promises nothing: a sync that is under way when
+    // ext4 is shut down can succeed without saving anything. A real power cut would have ended its
+    // caller.
     disk.cut_power(reporter);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -136,8 +138,9 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
     }
 }
 
-/// Whether the store contains what one of these numbers of [`step`]s leaves in an empty store, which `fresh`
-/// opens. If so, also takes some more steps, since they must work whatever the cut left behind.
+/// Whether the store contains what one of these numbers of [`step`]s leaves in an empty store,
+/// which `fresh` opens. If so, also takes some more steps, since they must work whatever the cut
+/// left behind.
 pub fn holds(
     store: &dyn Store,
     mut steps: RangeInclusive<usize>,

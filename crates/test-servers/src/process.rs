@@ -44,7 +44,8 @@ impl ServerProcess {
         self.folder.path()
     }
 
-    /// Waits until `is_ready` returns true. Panics with the server's output if the process ends before.
+    /// Waits until `is_ready` returns true. Panics with the server's output if the process ends
+    /// before.
     pub(crate) fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool) {
         let (child, folder) = (&mut self.child, &self.folder);
         wait_until("a server to answer", || {
@@ -109,10 +110,12 @@ impl Program {
     }
 }
 
-/// Starts a process that waits for the end of this one, then kills the server and deletes its folder.
+/// Starts a process that waits for the end of this one, then kills the server and deletes its
+/// folder.
 ///
-/// `Drop` does not run for a server in a `static`, nor when the test process is killed. In both cases the
-/// kernel closes the watchdog's standard input, `cat` returns, and the rest of the script runs.
+/// `Drop` does not run for a server in a `static`, nor when the test process is killed. In both
+/// cases the kernel closes the watchdog's standard input, `cat` returns, and the rest of the script
+/// runs.
 fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
     let script = r#"cat; kill -9 "$1"; rm -rf "$2""#;
     Command::new("sh")

@@ -22,7 +22,6 @@ use crate::Done;
 const NOT_YET: &[&str] = &[
     "bench/",
     "conformance/",
-    "crates/session-store-agent/",
     "crates/session-store-cli/",
     "crates/session-store-core/",
     "crates/session-store-fs/",
@@ -30,8 +29,6 @@ const NOT_YET: &[&str] = &[
     "crates/session-store-migrate/",
     "crates/session-store-redis/",
     "crates/session-store-sqlite/",
-    "crates/session-store/",
-    "crates/test-servers/",
     "docs/",
     "examples/",
 ];

@@ -1,7 +1,7 @@
 //! A small agent runtime with a scripted model and two tools, without a network.
 //!
-//! The agent runs, is killed during a tool call, resumes, forks because a second writer appends, forks at an
-//! earlier turn, compacts, and prints its tree.
+//! The agent runs, is killed during a tool call, resumes, forks because a second writer appends,
+//! forks at an earlier turn, compacts, and prints its tree.
 //!
 //! ```text
 //! cargo run -p session-store-agent --example agent_loop sqlite:agent.db
@@ -40,8 +40,8 @@ fn main() -> Done {
     run_example(&store, child, &mut io::stdout())
 }
 
-/// Runs the example and prints its steps to `out`. `child` is a process that executes [`first_run`] in the same
-/// store.
+/// Runs the example and prints its steps to `out`. `child` is a process that executes [`first_run`]
+/// in the same store.
 fn run_example(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
     if store.capabilities().has(Capability::MultiProcess) {
         kill_during_tool_call(child)?;
@@ -183,8 +183,8 @@ fn pod() -> Result<PodName, StoreError> {
     "adder".parse()
 }
 
-/// The scripted model. It reads the last item only: it adds the numbers of a question, and answers with the
-/// result of a tool.
+/// The scripted model. It reads the last item only: it adds the numbers of a question, and answers
+/// with the result of a tool.
 fn model(history: &[Json]) -> Result<Value, StoreError> {
     let Some(last) = history.last() else { return Ok(json!({"text": "Ask me something."})) };
     let last: Value = last.decode()?;

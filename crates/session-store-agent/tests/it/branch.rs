@@ -1,4 +1,5 @@
-//! Restoring, forking and compacting: a new segment can be read alone, and the source is not changed.
+//! Restoring, forking and compacting: a new segment can be read alone, and the source is not
+//! changed.
 
 use serde_json::json;
 use session_store_agent::{
@@ -16,7 +17,8 @@ struct Source {
     segment: SegmentId,
 }
 
-/// Creates a segment with a start and a number of turns. Each turn has a question and an unknown entry.
+/// Creates a segment with a start and a number of turns. Each turn has a question and an unknown
+/// entry.
 fn source(turns: usize) -> Source {
     let source =
         Source { store: MemoryStore::new(), session: SessionId::new(), segment: SegmentId::new() };

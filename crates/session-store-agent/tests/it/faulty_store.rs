@@ -29,7 +29,7 @@ pub(crate) enum Fault {
     Followed,
 }
 
-/// What another process does to the store at a certain moment.
+/// The action of another process on the store.
 type Interference = Box<dyn FnOnce(&MemoryStore) + Send>;
 
 #[derive(Clone, Default)]
@@ -37,7 +37,7 @@ pub(crate) struct FaultyStore {
     pub(crate) store: MemoryStore,
     /// The faults of the next conditional writes. After them, every write succeeds.
     faults: Arc<Mutex<VecDeque<Fault>>>,
-    /// What happens directly before each of the next conditional puts of a pod.
+    /// The actions directly before each of the next conditional puts of a pod.
     interferences: Arc<Mutex<VecDeque<Interference>>>,
     lacks: Option<Capability>,
     lacks_pods: bool,
@@ -56,8 +56,8 @@ impl FaultyStore {
         *self.faults.lock().unwrap() = faults.iter().copied().collect();
     }
 
-    /// Lets another process do something directly before a later conditional put of a pod. The first call is
-    /// for the next put, the second call for the put after that.
+    /// Lets another process do something directly before a later conditional put of a pod. The
+    /// first call is for the next put, the second call for the put after that.
     pub(crate) fn before_put(&self, interference: impl FnOnce(&MemoryStore) + Send + 'static) {
         self.interferences.lock().unwrap().push_back(Box::new(interference));
     }

@@ -1,5 +1,6 @@
-//! Random interleavings of writers that fork on a conflict, with and without lost replies: every acknowledged
-//! entry is stored exactly once in the tree, and every writer reads back its own conversation.
+//! Random interleavings of writers that fork on a conflict, with and without lost replies: every
+//! acknowledged entry is stored exactly once in the tree, and every writer reads back its own
+//! conversation.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..4_usize, any::<bool>()).prop_map(|(items, turn_ends)| Step::Append { items, turn_ends }),
+        6 => (0..4_usize, any::<bool>())
+            .prop_map(|(items, turn_ends)| Step::Append { items, turn_ends }),
         1 => Just(Step::Reload),
     ]
 }
@@ -142,7 +144,11 @@ fn check_tree(store: &FaultyStore, session: SessionId, runtimes: &[Runtime]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_entry_is_stored_once_and_every_conversation_is_complete(

@@ -1,4 +1,5 @@
-//! Tests of the public interface over stores that fail, lose replies and are used by several writers.
+//! Tests of the public interface over stores that fail, lose replies and are used by several
+//! writers.
 
 mod branch;
 mod child_writer;

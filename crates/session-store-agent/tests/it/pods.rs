@@ -1,4 +1,5 @@
-//! Opening a conversation by the name of a pod: the first time and later, by one process and by several.
+//! Opening a conversation by the name of a pod: the first time and later, by one process and by
+//! several.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -159,8 +160,9 @@ fn threads_that_open_a_new_pod_at_once_open_one_session() {
     }
 }
 
-/// A first open makes three conditional writes: the pod, the first segment, and the pod with the segment. After
-/// a kill at any of them, the next open continues, whether the write happened or not.
+/// A first open makes three conditional writes: the pod, the first segment, and the pod with the
+/// segment. After a kill at any of them, the next open continues, whether the write happened or
+/// not.
 #[test]
 fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     for (before, fault) in (0..3).flat_map(|n| [(n, Fault::LostBefore), (n, Fault::LostAfter)]) {
@@ -212,8 +214,8 @@ fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) 
     assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
 }
 
-/// The other process joins, forks and moves the pod after this one has put the pod and before this one creates
-/// the first segment.
+/// The other process joins, forks and moves the pod after this one has put the pod and before this
+/// one creates the first segment.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segment_exists() {
     let store = MemoryStore::new();

@@ -1,4 +1,5 @@
-//! Processes that expect the same head, or open the same new pod: exactly one succeeds, in every round.
+//! Processes that expect the same head, or open the same new pod: exactly one succeeds, in every
+//! round.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! The table of backends: the schemes of their URLs, their features, and how each opens a store.
 //!
-//! A backend is one row of the table and one file in this folder. URLs, errors and docs come from the table.
+//! A backend is one row of the table and one file in this folder. URLs, errors and docs come from
+//! the table.
 
 mod fs;
 mod memory;
@@ -33,13 +34,13 @@ pub struct Backend {
     pub is_enabled: bool,
     /// A URL with placeholders.
     pub example: &'static str,
-    /// What a store of the backend is.
+    /// A description of a store of the backend.
     pub description: &'static str,
     pub(crate) parse: fn(&SplitUrl<'_>) -> Result<Location, UrlError>,
 }
 
-/// The URL of one backend, in its parts. `Display` writes it from the parts and never from the text that was
-/// parsed, so a location that contains a password can leave it out.
+/// The URL of one backend, in its parts. `Display` writes it from the parts and never from the text
+/// that was parsed, so a location that contains a password can leave it out.
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
@@ -95,8 +96,8 @@ macro_rules! backends {
         }
 
         impl Location {
-            /// Opens the store. With `create`, also creates one that does not exist. Returns `None` if
-            /// the feature of the backend is off.
+            /// Opens the store. With `create`, also creates one that does not exist. Returns `None`
+            /// if the feature of the backend is off.
             pub(crate) fn open(&self, create: bool) -> Option<Result<Opened, StoreError>> {
                 match self {$(
                     #[cfg(feature = $feature)]
@@ -171,7 +172,8 @@ pub(crate) fn backend_of(scheme: &str) -> Option<&'static Backend> {
     backends().iter().find(|backend| backend.schemes.contains(&scheme))
 }
 
-/// Reads the storage at a bare path to find its backend: SQLite if the file is a database, else files.
+/// Reads the storage at a bare path to find its backend: SQLite if the file is a database, else
+/// files.
 pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
     let path_buf = path.to_path_buf();
     Ok(if sqlite::is_sqlite_file(path)? {

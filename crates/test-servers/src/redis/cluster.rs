@@ -44,8 +44,8 @@ impl RedisCluster {
         Self::start(RedisServer::start_durable, &[])
     }
 
-    /// Starts three durable masters and a replica of each. Returns when every replica has its master's
-    /// data. `options` are further arguments of `redis-server`.
+    /// Starts three durable masters and a replica of each. Returns when every replica has its
+    /// master's data. `options` are further arguments of `redis-server`.
     #[must_use]
     pub fn start_replicated(options: &[&str]) -> Self {
         let mut cluster = Self::start(RedisServer::start_durable, options);
@@ -106,7 +106,8 @@ impl RedisCluster {
         wait_until("a replica to be in step", || replica.is_in_step_with(master));
     }
 
-    /// Kills a master, waits until its replica is the new master, and restarts the old one as a replica.
+    /// Kills a master, waits until its replica is the new master, and restarts the old one as a
+    /// replica.
     pub fn fail_over_killed_master(&mut self, index: usize) {
         self.masters[index].kill();
         self.wait_until_replaced(index);
@@ -115,7 +116,8 @@ impl RedisCluster {
         self.wait_until_complete();
     }
 
-    /// Pauses a master until its replica is the new master, and lets the old one continue as a replica.
+    /// Pauses a master until its replica is the new master, and lets the old one continue as a
+    /// replica.
     pub fn fail_over_paused_master(&mut self, index: usize) {
         self.masters[index].pause();
         self.wait_until_replaced(index);
@@ -129,8 +131,8 @@ impl RedisCluster {
         let mut sent: Option<Instant> = None;
         wait_until("a replica to take over", || {
             let replica = &self.replicas[index];
-            // A master tries to hand over for 5 seconds, and then continues as the master. Only after
-            // that may FAILOVER be sent again.
+            // A master tries to hand over for 5 seconds, and then continues as the master. Only
+            // after that may FAILOVER be sent again.
             if sent.is_none_or(|sent| sent.elapsed() > Duration::from_secs(6))
                 && cluster_command::<Value>(&mut replica.connection(), "FAILOVER").is_ok()
             {
@@ -182,8 +184,8 @@ impl RedisCluster {
 
     /// Marks the slot as migrating, without moving a key.
     pub fn start_slot_migration(&self, slot: u16, from: usize, to: usize) {
-        // A node that receives a slot increments the highest configuration epoch that it has seen. If it
-        // had not seen the last one yet, another owner of the slot could win.
+        // A node that receives a slot increments the highest configuration epoch that it has seen.
+        // If it had not seen the last one yet, another owner of the slot could win.
         wait_until("the nodes to agree on an epoch", || {
             self.masters.iter().all(|node| epoch(node) == epoch(&self.masters[to]))
         });
@@ -206,8 +208,8 @@ impl RedisCluster {
         cluster_command::<Value>(&mut self.masters[at].connection(), state).unwrap();
     }
 
-    /// Moves one key of the slot, and returns whether there was one. Moving keys one by one leaves the
-    /// keys of a segment on different nodes for a while.
+    /// Moves one key of the slot, and returns whether there was one. Moving keys one by one leaves
+    /// the keys of a segment on different nodes for a while.
     fn move_one_key(&self, slot: u16, from: usize, to: usize) -> bool {
         let mut source = self.masters[from].connection();
         let keys: Vec<String> = cluster_command(&mut source, ("GETKEYSINSLOT", slot, 1)).unwrap();

@@ -19,7 +19,7 @@ pub struct LossyProxy {
     traffic: Arc<Traffic>,
 }
 
-/// What the connections of a proxy share.
+/// The state that the connections of a proxy share.
 #[derive(Debug, Default)]
 struct Traffic {
     loses_next_reply: AtomicBool,
@@ -61,8 +61,9 @@ impl LossyProxy {
         !self.traffic.loses_next_reply.load(Ordering::SeqCst)
     }
 
-    /// Sends the server all requests since [`lose_next_reply`](Self::lose_next_reply) a second time, as a
-    /// delayed copy in the network would arrive. Returns when the server has executed them.
+    /// Sends the server all requests since [`lose_next_reply`](Self::lose_next_reply) a second
+    /// time, as a delayed copy in the network would arrive. Returns when the server has executed
+    /// them.
     pub fn resend_requests(&self) {
         let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -96,7 +97,8 @@ fn forward(client: TcpStream, server: TcpStream, traffic: &Arc<Traffic>) {
     });
 }
 
-/// Copies bytes until a connection closes or `accepts` returns false, and then closes both connections.
+/// Copies bytes until a connection closes or `accepts` returns false, and then closes both
+/// connections.
 fn copy(from: &mut TcpStream, to: &mut TcpStream, accepts: impl Fn(&[u8]) -> bool) {
     let mut buffer = [0; 65_536];
     while let Ok(length @ 1..) = from.read(&mut buffer) {

@@ -14,7 +14,7 @@ pub struct SentinelGroup {
     sentinels: Vec<RedisServer>,
 }
 
-/// What master, replica and Sentinels require of a connection.
+/// The passwords that the servers require.
 struct Passwords {
     data: Option<&'static str>,
     sentinels: Option<&'static str>,
@@ -27,8 +27,8 @@ impl SentinelGroup {
         Self::start_with(&Passwords { data: None, sentinels: None })
     }
 
-    /// Starts the servers so that master and replica require the password `data`, and the Sentinels the
-    /// password `watch`.
+    /// Starts the servers so that master and replica require the password `data`, and the Sentinels
+    /// the password `watch`.
     #[must_use]
     pub fn start_with_passwords() -> Self {
         Self::start_with(&Passwords { data: Some("data"), sentinels: Some("watch") })

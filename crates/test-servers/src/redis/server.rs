@@ -63,7 +63,8 @@ impl RedisServer {
             ["--dir", &path],
             // No snapshots: what a server keeps is decided by its append-only file alone.
             ["--save", ""],
-            // A new replica is served at once; by default a master waits 5 seconds for further ones.
+            // A new replica is served at once; by default a master waits 5 seconds for further
+            // ones.
             ["--repl-diskless-sync-delay", "0"],
         ];
         let arguments = own.as_flattened().iter().chain(options).map(ToString::to_string).collect();
@@ -168,7 +169,8 @@ fn text_of(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Sends a `PING` and waits for any reply, which may also be an error: a server can require a password.
+/// Sends a `PING` and waits for any reply, which may also be an error: a server can require a
+/// password.
 fn replies_to_ping(port: u16) -> io::Result<()> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(Duration::from_secs(1)))?;

@@ -1,4 +1,5 @@
-//! Tests of the servers themselves: they answer, survive or lose data as documented, and end with their value.
+//! Tests of the servers themselves: they answer, survive or lose data as documented, and end with
+//! their value.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -86,7 +87,8 @@ fn a_server_in_a_static_ends_when_its_process_is_killed() {
 #[test]
 #[should_panic(expected = "no such option")]
 fn a_server_that_does_not_start_panics_with_its_log() {
-    // The message of the server differs between versions, so the option's name is the expected text.
+    // The message of the server differs between versions, so the option's name is the expected
+    // text.
     let _ = RedisServer::start_in_memory(&["--no such option", "1"]);
 }
 
