@@ -1,4 +1,5 @@
-//! What a handle caches about the files of one stripe: a few open files, and facts about many closed ones.
+//! The cache of a handle for the files of one stripe: a few open files, and facts about many closed
+//! ones.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -28,11 +29,11 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Returns the file as it is now, or `None` if it does not exist. `open` opens it if it is not open,
-    /// or can no longer be used.
+    /// Returns the file as it is now, or `None` if it does not exist. `open` opens it if it is not
+    /// open, or can no longer be used.
     ///
-    /// A file whose reading fails leaves the cache, since its index may be incomplete. It is read again
-    /// by the next call.
+    /// A file whose reading fails leaves the cache, since its index may be incomplete. It is read
+    /// again by the next call.
     pub(crate) fn open(
         &mut self,
         name: Name,
@@ -46,7 +47,9 @@ impl Cache {
                 let known = stale.map(Log::into_known);
                 let known = known.or_else(|| take(&mut self.known_files, name));
                 let Some(mut log) = open(now)? else { return Ok(None) };
-                known.into_iter().for_each(|known| log.inherit(known));
+                if let Some(known) = known {
+                    log.inherit(known);
+                }
                 log
             }
         };
@@ -68,7 +71,7 @@ impl Cache {
         take(&mut self.known_files, name);
     }
 
-    /// Closes the open files. What is known about them stays.
+    /// Closes the open files, and keeps the facts about them.
     pub(crate) fn close_files(&mut self) {
         for (name, log) in mem::take(&mut self.open_files) {
             self.close(name, log);

@@ -1,4 +1,4 @@
-//! The directory of a store: its paths, and files that appear under their names whole and durable.
+//! The directory of a store: its paths, and files that get their names only when they are complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -29,8 +29,8 @@ impl Directory {
 
     /// Writes a temporary file that gets its name later.
     ///
-    /// With [`Durability::Power`] it is synced here, before it has the name: otherwise a power cut could
-    /// leave the name with an empty file.
+    /// With [`Durability::Power`] it is synced here, before it has the name: otherwise a power cut
+    /// could leave the name with an empty file.
     pub(crate) fn temporary_file(
         &self,
         write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -68,7 +68,7 @@ impl Directory {
         self.renamed(path)
     }
 
-    /// Makes it durable that a temporary file got this path.
+    /// Makes the new name of a temporary file durable.
     pub(crate) fn renamed(&self, path: &Path) -> Result<(), StoreError> {
         if !self.syncs.is_power() {
             self.syncs.record(path);

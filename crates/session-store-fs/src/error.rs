@@ -1,5 +1,5 @@
-//! The errors of this crate: I/O errors with their operation and path, and stored bytes that are not
-//! an entry.
+//! The errors of this crate: I/O errors with their operation and path, and stored bytes that are
+//! not an entry.
 
 use std::io;
 use std::path::Path;
@@ -27,8 +27,8 @@ pub(crate) fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Returns the error for a stored line that is not an entry or a pod. It names the physical line, the
-/// file, and the parser's reason.
+/// Returns the error for a stored line that is not an entry or a pod. It names the physical line,
+/// the file, and the parser's reason.
 pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {
     let reason = match cause {
         StoreError::Serde(error) => {

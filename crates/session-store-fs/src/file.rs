@@ -50,15 +50,15 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
 
 /// Sets the time of the last modification to now.
 ///
-/// The kernel reads the clock, as it does for a write. Its clock for files is coarser than that of
-/// programs, and a time read here could be after that of the next write.
+/// The kernel reads the clock, as it does for a write. It stamps files with a coarser clock than
+/// the one that programs read, so a time read here could be later than that of the next write.
 pub(crate) fn touch(file: &File) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
 }
 
-/// Returns the metadata of the file, or `None` if the path is not a file. Fails if that cannot be found
-/// out.
+/// Returns the metadata of the file, or `None` if the path is not a file. Fails if that cannot be
+/// found out.
 pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     use io::ErrorKind::{InvalidFilename, NotADirectory};
     match fs::metadata(path) {
@@ -98,7 +98,8 @@ impl FolderEntry<'_> {
     }
 }
 
-/// Calls `found` for everything in the folder. A folder that does not exist, or is a file, is empty.
+/// Calls `found` for everything in the folder. A folder that does not exist, or is a file, is
+/// empty.
 pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result<(), StoreError> {
     match read_folder(folder, found) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
@@ -106,7 +107,8 @@ pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result
     }
 }
 
-/// The standard library allocates each name twice, which takes longer than reading it.
+/// Reads a folder. `std::fs::read_dir` allocates each name twice, which takes longer than reading
+/// it.
 fn read_folder(folder: &Path, mut found: impl FnMut(&FolderEntry<'_>)) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     for entry in Dir::new(rustix::fs::open(folder, flags, Mode::empty())?)? {

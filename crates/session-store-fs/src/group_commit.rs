@@ -1,8 +1,9 @@
 //! Group commit: concurrent appends to one file share a sync.
 //!
-//! An append that arrives during a sync waits for the next one, which serves all that wait. The writers
-//! that one sync released are likely to append again at once. The next sync therefore waits until as many
-//! appends have arrived, but not longer than a quarter of the time that the last sync took.
+//! An append that arrives during a sync waits for the next one, which serves all that wait. The
+//! writers that one sync released are likely to append again at once. The next sync therefore waits
+//! until as many appends have arrived, but not longer than a quarter of the time that the last sync
+//! took.
 
 use std::fs::File;
 use std::path::Path;

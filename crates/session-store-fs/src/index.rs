@@ -1,5 +1,5 @@
-//! The index of a file's lines: how many entries there are, and where they start. One scan builds it and
-//! appends extend it, so that counting and paging do not read the file again.
+//! The index of a file's lines: how many entries there are, and where they start. One scan builds
+//! it and appends extend it, so that counting and paging do not read the file again.
 
 use std::fs::File;
 use std::io;
@@ -31,8 +31,9 @@ pub(crate) struct Mark {
 
 /// The place where the last page ended, since the next page is likely to start there.
 ///
-/// Readers set it after they have released the segment's lock. A truncate therefore replaces the bookmark
-/// and does not only reset it: a reader that started before the truncate still sets the old one.
+/// Readers set it after they have released the segment's lock. A truncate therefore replaces the
+/// bookmark and does not only reset it: a reader that started before the truncate still sets the
+/// old one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bookmark(Arc<Mutex<Mark>>);
 
@@ -81,7 +82,8 @@ impl LineIndex {
         self.tail_start
     }
 
-    /// Returns the number of entries: all lines that are neither blank nor torn. They are not validated.
+    /// Returns the number of entries: all lines that are neither blank nor torn. They are not
+    /// validated.
     pub(crate) fn entries(&self) -> usize {
         self.tail_start.entries + usize::from(self.tail == Tail::Line)
     }
@@ -117,8 +119,8 @@ impl LineIndex {
         self.len = len;
         self.tail = Tail::of(&read_range(file, rest, len)?);
         if self.tail == Tail::Clean && has_nul(file, last.offset, len)? {
-            // A file system writes NULs for data that a crash lost. A last line with NULs is therefore
-            // torn, even if its newline was saved.
+            // A file system writes NULs for data that a crash lost. A last line with NULs is
+            // therefore torn, even if its newline was saved.
             self.cut(last);
             self.len = len;
             self.tail = Tail::Torn;
@@ -126,8 +128,9 @@ impl LineIndex {
         Ok(())
     }
 
-    /// Records a write at the end of the file: `written` bytes with entries of these lengths. The newline
-    /// that the last line lacked comes first, and the newline of the last entry may be missing.
+    /// Records a write at the end of the file: `written` bytes with entries of these lengths. The
+    /// newline that the last line lacked comes first, and the newline of the last entry may be
+    /// missing.
     pub(crate) fn wrote(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
         if self.tail.owes_newline() {
             self.take_line(self.len + 1, self.tail == Tail::Line);
@@ -142,8 +145,8 @@ impl LineIndex {
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
     }
 
-    /// Forgets the tail, so that it is read again: another handle may have replaced a torn tail by an
-    /// entry of the same length.
+    /// Forgets the tail, so that it is read again: another handle may have replaced a torn tail by
+    /// an entry of the same length.
     pub(crate) fn forget_tail(&mut self) {
         self.len = self.tail_start.offset;
         self.tail = Tail::Clean;
@@ -178,7 +181,8 @@ impl Mark {
     }
 }
 
-/// Returns where the entry starts, or the end if there are fewer entries. `mark` is at or before it.
+/// Returns where the entry starts, or the end if there are fewer entries. `mark` is at or before
+/// it.
 pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::Result<Mark> {
     if mark.entries == entry {
         return Ok(mark);
@@ -201,8 +205,8 @@ struct Line {
     blank: bool,
 }
 
-/// Calls `on_line` for each terminated line in the range. Returns where the unterminated rest starts, or
-/// where `on_line` stopped.
+/// Calls `on_line` for each terminated line in the range. Returns where the unterminated rest
+/// starts, or where `on_line` stopped.
 fn scan_lines(
     file: &File,
     Range { start, end: to }: Range<u64>,

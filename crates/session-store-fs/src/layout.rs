@@ -112,11 +112,12 @@ impl Layout {
     }
 }
 
-/// Returns the lock stripe of a segment: FNV-1a over the bytes of its segment id, folded to one byte.
+/// Returns the lock stripe of a segment: FNV-1a over the bytes of its segment id, folded to one
+/// byte.
 ///
-/// The session id is not part of it. If two sessions have a segment of the same id, one lock guards both
-/// logs, and with them the lookup hint that they share. Programs of every version must compute the same
-/// stripe, or they would not exclude each other.
+/// The session id is not part of it. If two sessions have a segment of the same id, one lock guards
+/// both logs, and with them the lookup hint that they share. Programs of every version must compute
+/// the same stripe, or they would not exclude each other.
 pub(crate) fn stripe_of(segment_id: SegmentId) -> u8 {
     let bytes = *Uuid::from(segment_id).as_bytes();
     let hash = bytes
@@ -139,8 +140,8 @@ pub(crate) fn segment_of(name: &OsStr) -> Option<(SegmentId, Kind)> {
     })
 }
 
-/// Parses an id in the one spelling that this crate writes: hyphenated, in lower case. Other spellings
-/// would give one session or segment several names.
+/// Parses an id in the one spelling that this crate writes: hyphenated, in lower case. Other
+/// spellings would give one session or segment several names.
 fn canonical(text: &str) -> Option<Uuid> {
     // No other spelling of a UUID has this length.
     const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;

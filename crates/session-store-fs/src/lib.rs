@@ -1,17 +1,4 @@
-//! session-store on a local file system: one JSONL file per segment.
-//!
-//! ```text
-//! {root}/{session_id}/{segment_id}.jsonl          the log, an entry a line
-//! {root}/{session_id}/{segment_id}.trace.jsonl    the trace
-//! {root}/pods/{pod_name}/metadata.json            a pod
-//! {root}/.session-store/                          format version, locks, epochs, hints, torn tails set aside
-//! ```
-//!
-//! A directory in this layout that another program wrote opens as it is, and whatever reads JSONL reads
-//! ours. Everything in `.session-store/` can be lost, while no handle is open, without losing an entry. Files
-//! have mode 0600 and folders 0700. Another program may read alongside, and may write while no handle is
-//! open, but not at the same time. The whole store must be on one local file system: network file systems do
-//! not keep what the protocol needs of `flock(2)` and `O_APPEND`, and a new log is renamed into its folder.
+//! A session store on a local file system: one JSONL file per segment.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -28,34 +15,69 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # How an entry gets into the file
+//! # Files
 //!
-//! An append locks its stripe (one of 256 lock files, and a mutex beside it for the threads that share the
-//! handle), sees whether the stripe's generation or the file's length is another than it knew, writes the
-//! line and its newline with one `write(2)`, and unlocks: five system calls. If the write comes out short,
-//! the file is set back to where it was. The first entry is written to a temporary file that then gets the
-//! log's name, so a crash leaves no empty log.
+//! ```text
+//! {root}/{session_id}/{segment_id}.jsonl          the log, one entry per line
+//! {root}/{session_id}/{segment_id}.trace.jsonl    the trace
+//! {root}/pods/{pod_name}/metadata.json            a pod
+//! {root}/.session-store/format                    the version of the format
+//! {root}/.session-store/locks/                    lock files; their lengths are generations
+//! {root}/.session-store/epochs/                   the tokens of heads
+//! {root}/.session-store/hints/                    the session of each segment id
+//! {root}/.session-store/torn/                     quarantined ends of logs
+//! ```
+//!
+//! Any program that reads JSONL can read the logs. A directory that another program wrote in this
+//! layout opens as it is. Another program can read the files at any time. It can write them only
+//! while no handle is open.
+//!
+//! Everything in `.session-store/` can be deleted while no handle is open. No entry is lost, and
+//! the next change writes what is missing. Files have mode 0600 and folders 0700.
+//!
+//! The whole store must be on one local file system. Network file systems do not provide the
+//! `flock(2)` and `O_APPEND` that the protocol needs. A new log is written elsewhere and renamed
+//! into its folder, which works only within one file system.
+//!
+//! # How an entry is appended
+//!
+//! Each segment belongs to one of 256 stripes. A stripe has a lock file, and a mutex for the
+//! threads that share a handle. An append makes five system calls:
+//! 1. It locks the lock file.
+//! 2. It reads the length of the lock file, which is the generation of the stripe.
+//! 3. It reads the length of the log. If both lengths are known, the handle knows the whole log.
+//! 4. It writes the line and its newline.
+//! 5. It unlocks the lock file.
+//!
+//! If the write is incomplete, the file is set back to its former length. The first entry of a log
+//! is written to a temporary file, which then gets the name of the log. A crash therefore never
+//! leaves an empty log.
 //!
 //! # What a crash leaves
 //!
-//! A killed process can tear even a single write. The closing brace commits an entry and the newline only
-//! separates: a last line without newline that is a whole object is an entry; a strict prefix of an object,
-//! or a last line with NULs, is torn. Readers pass over a torn tail, and the next append moves it to
-//! `.session-store/torn/` before it writes (R5). What is acknowledged survives the process; with
-//! [`Durability::Power`](session_store_core::Durability::Power) a power cut too.
+//! A killed process can leave a part of a write. The closing brace commits an entry, and the
+//! newline only separates it from the next one. So a last line without a newline is an entry if it
+//! is a whole object. It is *torn* if it is a strict prefix of an object, or has NULs in it.
 //!
-//! # What a handle keeps
+//! Readers ignore a torn tail. The next change of the log first moves the tail to
+//! `.session-store/torn/` ([R5](session_store_core::contract#r5)).
 //!
-//! A handle scans a log once and then knows its length, its number of entries, a mark for each 64 KiB, and
-//! where the last page ended, so that counting, paging and truncating do not read it again. Any change but
-//! an append first moves on the generation of its stripe, which is the length of the lock file, and what
-//! cuts or replaces entries gives the segment a new random epoch; that tells every handle, here and in other
-//! processes, to look again. The files of at most 64 stripes are open at a time, and of each stripe the 64
-//! logs stay known that were used last.
+//! Acknowledged changes survive the process. With
+//! [`Durability::Power`](session_store_core::Durability::Power) they survive a power cut, too.
 //!
-//! A session that was listed once is listed again by the name of its folder alone, until somebody deletes a
-//! segment, which moves on the generation of deletions. A listing during which a log was replaced is made
-//! again: some file systems show what is just renamed neither in its old place nor in its new one.
+//! # What a handle caches
+//!
+//! A handle scans a log once. Afterwards it knows the log's length, its number of entries, the
+//! place of one line in every 64 KiB, and where the last page ended. Counting, paging and
+//! truncating then do not read the log again.
+//!
+//! Every change that is not an append first advances the generation of the stripe. A change that
+//! cuts or replaces entries also gives the segment a new random epoch. Both tell all handles, in
+//! this process and in others, that their caches are stale. At most 64 stripes have files open, and
+//! each of them keeps facts about the 64 logs that were used last.
+//!
+//! A handle that has listed a session knows that its folder holds a log. It opens the folder again
+//! only after a segment was deleted, which advances the generation of deletions.
 
 mod cache;
 mod directory;

@@ -1,4 +1,4 @@
-//! Sessions, segments and their files, by the names in the folders. Foreign names are ignored (L4).
+//! Sessions, segments and their files, by the names in the folders. Foreign names are ignored.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use crate::lock_file::{Generation, LockFile, read_consistent};
 
 /// The last listing of sessions, and the generation of deletions in which it was made.
 ///
-/// Until that generation changes, each of these sessions still holds a log. Listing them again opens none
-/// of their folders.
+/// Until that generation changes, each of these sessions still holds a log. Listing them again
+/// opens none of their folders.
 pub(crate) type ListedSessions = Option<(Generation, Arc<Vec<SessionId>>)>;
 
-/// Lists folders while no log is replaced.
+/// Lists folders, and repeats a listing that overlapped the replacement of a log.
 ///
-/// Some file systems, btrfs and tmpfs among them, can list a file that is renamed meanwhile neither in its
-/// old place nor in its new one. A writer that replaces a log therefore holds the lock `replacements` and
-/// advances its generation, and a listing that overlapped a replacement is repeated.
+/// Some file systems, btrfs and tmpfs among them, can miss a file that is renamed during a listing:
+/// it appears neither in its old place nor in its new one. A writer that replaces a log therefore
+/// holds the lock `replacements` and advances its generation.
 pub(crate) fn list_consistent<T>(
     replacements: &LockFile<()>,
     list: impl Fn() -> Result<T, StoreError>,
@@ -30,16 +30,18 @@ pub(crate) fn list_consistent<T>(
 }
 
 impl Directory {
-    /// Returns the sessions that hold a log, newest first (L1).
+    /// Returns the sessions that hold a log, newest first.
     ///
-    /// A writer that deletes a log holds the lock `deletions` and has advanced its generation.
+    /// A writer that deletes a log holds the lock `deletions` and advances its generation first.
+    /// The generation is read here before the folders. If a deletion overlaps the listing, the
+    /// generation differs afterwards, and the listing is returned but not cached.
     pub(crate) fn sessions(
         &self,
         deletions: &LockFile<ListedSessions>,
     ) -> Result<Vec<SessionId>, StoreError> {
         let (generation, known) = {
             let guard = deletions.lock_read()?;
-            let generation = guard.lock.generation();
+            let generation = guard.lock.generation;
             let listed = guard.cached.clone().filter(|(listed, _)| *listed == generation);
             (generation, listed.map_or_else(Arc::default, |(_, sessions)| sessions))
         };
@@ -50,8 +52,8 @@ impl Directory {
         Ok(sessions)
     }
 
-    /// Returns those of the folders that hold a log, newest first. The `known` ones, in the same order,
-    /// are not opened.
+    /// Returns those of the folders that hold a log, newest first. The `known` ones, in the same
+    /// order, are not opened.
     fn holding_logs(
         &self,
         mut folders: Vec<SessionId>,
@@ -69,7 +71,7 @@ impl Directory {
         Ok(sessions)
     }
 
-    /// Returns the segments of a session that have a log, newest first (L2).
+    /// Returns the segments of a session that have a log, newest first.
     pub(crate) fn segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
         let logs = self.files(session_id)?.into_iter().filter(|&(_, kind)| kind == Kind::Log);
         let mut ids: Vec<_> = logs.map(|(segment_id, _)| segment_id).collect();

@@ -1,15 +1,16 @@
-//! A lock file: the lock itself, the generation that its length is, and what a handle caches under it.
+//! A lock file: the lock, the generation, and what a handle caches under the lock.
 //!
-//! `flock(2)` belongs to an open file, so it does not exclude threads that share the file. Each lock file
-//! therefore has a mutex beside it. The mutex is always locked first and unlocked last: a thread that
-//! found the mutex free while the file is still locked would share that lock, and lose it when the other
-//! thread unlocks the file.
+//! `flock(2)` belongs to an open file, so it does not exclude threads that share the file. Each
+//! lock file therefore has a mutex beside it. The mutex is always locked first and unlocked last: a
+//! thread that found the mutex free while the file is still locked would share that lock, and lose
+//! it when the other thread unlocks the file.
 //!
-//! The length of a lock file is its generation. It grows by a byte before every change that is not an
-//! append. A handle whose cache was filled under another generation knows that the cache is stale.
+//! The length of a lock file is its generation. It grows by a byte before every change that is not
+//! an append. A handle whose cache was filled under another generation knows that the cache is
+//! stale.
 //!
-//! Lock files are never renamed or deleted. Two processes that lock different files of the same name
-//! would not exclude each other.
+//! Lock files are never renamed or deleted. Two processes that lock different files of the same
+//! name would not exclude each other.
 
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -49,20 +50,28 @@ impl<T: Default> LockFile<T> {
         self.hold(Some(opened), cached)
     }
 
-    /// Takes the lock to read. Reading creates nothing: without a lock file no writer has been here yet,
-    /// and only the mutex is held.
+    /// Takes the lock to read. Reading creates nothing: without a lock file no writer has been here
+    /// yet, and only the mutex is held.
     ///
-    /// Readers take the lock exclusively, too. `flock(2)` lets overlapping readers share a lock without
-    /// end, and a writer would starve: with 8 readers in a loop, one append took 5.2 s.
+    /// Readers take the lock exclusively, too. `flock(2)` lets overlapping readers share a lock
+    /// without end, and a writer would starve: with 8 readers in a loop, one append took 5.2 s.
     pub(crate) fn lock_read(&self) -> Result<Guard<'_, T>, StoreError> {
         let cached = lock(&self.cached);
-        let opened = self.open_existing()?.map(|opened| self.keep_open(opened));
+        let opened = match self.opened() {
+            None => self.open_existing()?.map(|opened| self.keep_open(opened)),
+            opened => opened,
+        };
         self.hold(opened, cached)
     }
 
-    /// Returns whether the lock file still has this generation. Takes no lock, and leaves no file open.
+    /// Returns whether the lock file still has this generation. Takes no lock, and leaves no file
+    /// open.
     pub(crate) fn is_current(&self, generation: Generation) -> Result<bool, StoreError> {
-        Ok(self.generation(self.open_existing()?.as_deref())? == generation)
+        let opened = match self.opened() {
+            None => self.open_existing()?,
+            opened => opened,
+        };
+        Ok(self.generation(opened.as_deref())? == generation)
     }
 
     /// Closes the lock file and calls `close_files`, unless the lock is in use by another thread.
@@ -80,10 +89,7 @@ impl<T: Default> LockFile<T> {
     }
 
     fn open_existing(&self) -> Result<Option<Arc<Opened>>, StoreError> {
-        match self.opened() {
-            Some(opened) => Ok(Some(opened)),
-            None => Ok(file::open(&self.path).context("open the lock", &self.path)?.map(Arc::new)),
-        }
+        Ok(file::open(&self.path).context("open the lock", &self.path)?.map(Arc::new))
     }
 
     fn keep_open(&self, opened: Arc<Opened>) -> Arc<Opened> {
@@ -114,14 +120,14 @@ impl<T: Default> LockFile<T> {
     }
 }
 
-/// The length of a lock file: changed by every change that is not an append. `None` if the file does not
-/// exist yet.
+/// The length of a lock file. `None` if the file does not exist yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(Option<u64>);
 
 /// A lock that is held, and the cache under it.
 pub(crate) struct Guard<'a, T: Default> {
-    // Fields drop in this order, so the file is unlocked before the mutex; the module's docs say why.
+    // Fields drop in this order: the file is unlocked before the mutex, as the module's docs
+    // require.
     pub(crate) lock: HeldLock<'a>,
     pub(crate) cached: MutexGuard<'a, T>,
     lock_file: &'a LockFile<T>,
@@ -140,16 +146,12 @@ impl<T: Default> Drop for Guard<'_, T> {
 pub(crate) struct HeldLock<'a> {
     opened: Option<Arc<Opened>>,
     path: &'a Path,
-    generation: Generation,
+    pub(crate) generation: Generation,
 }
 
 impl HeldLock<'_> {
-    pub(crate) fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// Advances the generation. Call it before a change that is not an append: a handle must not find
-    /// the change while it still trusts its cache.
+    /// Advances the generation. Call it before a change that is not an append: a handle must not
+    /// find the change while it still trusts its cache.
     pub(crate) fn advance_generation(&mut self) -> Result<(), StoreError> {
         let (Some(opened), Some(length)) = (&self.opened, self.generation.0) else { return Ok(()) };
         opened.file.set_len(length + 1).context("advance the generation of", self.path)?;
@@ -172,9 +174,9 @@ const UNLOCKED_READS: usize = 2;
 
 /// Reads without blocking writers meanwhile.
 ///
-/// `begin` takes the lock and finds out where to read, and `read` reads after the lock is released. If
-/// the generation changed meanwhile, `read` may have seen a mix of old and new, and both run again.
-/// Frequent changes could repeat that without end, so the last attempt keeps the lock.
+/// `begin` takes the lock and finds out where to read, and `read` reads after the lock is released.
+/// If the generation changed meanwhile, `read` may have seen a mix of old and new, and both run
+/// again. Frequent changes could repeat that without end, so the last attempt keeps the lock.
 pub(crate) fn read_consistent<'a, T: Default + 'a, P, R>(
     begin: impl Fn() -> Result<(Guard<'a, T>, P), StoreError>,
     read: impl Fn(&P) -> Result<R, StoreError>,
@@ -190,5 +192,28 @@ pub(crate) fn read_consistent<'a, T: Default + 'a, P, R>(
             return result;
         }
         attempts += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_under_the_lock_unlocks_it_and_empties_the_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let (one, other) = (LockFile::<u32>::new(path.clone()), LockFile::<u32>::new(path));
+        let panicked = thread::scope(|scope| {
+            let panicking = scope.spawn(|| {
+                let mut guard = one.lock_write().unwrap();
+                *guard.cached = 7;
+                panic!("on purpose");
+            });
+            panicking.join().is_err()
+        });
+        assert!(panicked);
+        drop(other.lock_write().unwrap());
+        assert_eq!(*one.lock_write().unwrap().cached, 0);
     }
 }

@@ -1,5 +1,5 @@
-//! One open file of entries, a log or a trace: what is known about it, and the writes that keep its lines
-//! whole. The caller holds the segment's lock.
+//! One open file of entries, a log or a trace: what is known about it, and the writes that keep its
+//! lines whole. The caller holds the segment's lock.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -23,8 +23,8 @@ const WRITE_BYTES: usize = 1024 * 1024;
 
 /// The time for which an open file is used before it is opened by its path again.
 ///
-/// Another program can replace or move the file without taking our lock. Without this limit a handle
-/// would go on appending to a file that no longer has the log's name.
+/// Another program can replace or move the file without taking our lock. Without this limit a
+/// handle would go on appending to a file that no longer has the log's name.
 const TRUST: Duration = Duration::from_secs(1);
 
 /// An open file of entries.
@@ -39,7 +39,7 @@ pub(crate) struct Log {
     recorded: Option<u64>,
 }
 
-/// What is known about a file, and the generation in which it was found out.
+/// The facts about a file, and the generation in which they were found.
 pub(crate) struct Known {
     pub(crate) generation: Generation,
     inode: u64,
@@ -73,9 +73,9 @@ impl Log {
         }))
     }
 
-    /// Returns whether the open file can still be used: nothing but appends happened to it, and it was
-    /// opened a short time ago. A file without a stored epoch is always opened again, since its head
-    /// depends on what other programs do to it.
+    /// Returns whether the open file can still be used: nothing but appends happened to it, and it
+    /// was opened a short time ago. A file without a stored epoch is always opened again, since its
+    /// head depends on what other programs do to it.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
         self.is_writable
             && self.known.epoch.is_none_or(|epoch| epoch.is_stored)
@@ -87,8 +87,9 @@ impl Log {
     pub(crate) fn inherit(&mut self, before: Known) {
         let now = &self.known;
         let token = |known: &Known| known.epoch.map(|epoch| epoch.token);
-        // Every cut under a stored epoch stores another one. Without a stored epoch only the generation
-        // shows a cut by a handle, and the token, which is that of the file's time, one by another program.
+        // Every cut stores a new token, so a stored token that is the same proves that nothing was
+        // cut. A token that is not stored is derived from the file's time: it shows a change by
+        // another program, and the generation shows a cut by a handle.
         let is_uncut = token(now) == token(&before)
             && (now.generation == before.generation || now.epoch.is_some_and(|now| now.is_stored));
         if is_uncut && now.inode == before.inode {
@@ -112,8 +113,8 @@ impl Log {
         Ok(())
     }
 
-    /// Returns the append to wait for, if every change must survive a power cut. Otherwise records the
-    /// path for the next sync.
+    /// Returns the append to wait for, if every change must survive a power cut. Otherwise records
+    /// the path for the next sync.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
             return Some(self.commit.written(&self.file, &self.path));
@@ -137,8 +138,8 @@ impl Log {
         read_range(&self.file, index.tail_start().offset, index.len()).context("read", &self.path)
     }
 
-    /// Appends the entries. If a write fails, the file is set back to its length before the call, so that
-    /// all are appended or none. The tail must not be torn.
+    /// Appends the entries. If a write fails, the file is set back to its length before the call,
+    /// so that all are appended or none. The tail must not be torn.
     pub(crate) fn append<'a>(
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,
@@ -173,8 +174,8 @@ impl Log {
 
     /// Sets the file back to its length before an append that failed.
     fn undo_append(&mut self, before: u64, error: io::Error) -> StoreError {
-        // An earlier write of the same append may be in the index. The length alone would not show that
-        // it is gone, once another handle has appended as much. So the file is read again.
+        // An earlier write of the same append may be in the index. The length alone would not show
+        // that it is gone, once another handle has appended as much. So the file is read again.
         self.known.index = LineIndex::empty();
         let operation = format!("append to {}", self.path.display());
         match self.file.set_len(before) {
@@ -212,8 +213,8 @@ impl Known {
     }
 }
 
-/// Returns the bytes of the next write and the number of entries in it. If the last line in the file has
-/// no newline yet, the write begins with it.
+/// Returns the bytes of the next write and the number of entries in it. If the last line in the
+/// file has no newline yet, the write begins with it.
 fn next_write<'a>(
     owes_newline: bool,
     entries: &mut (impl Iterator<Item = &'a str> + Clone),
@@ -236,8 +237,9 @@ fn next_write<'a>(
 
 /// Writes the bytes and returns how many were written: all, or all but the last newline.
 ///
-/// The closing brace commits an entry, and the newline only separates it from the next one (R5). A write
-/// that lacks only the newline has therefore succeeded, and the next append writes the newline first.
+/// The closing brace commits an entry, and the newline only separates it from the next one
+/// ([R5](session_store_core::contract#r5)). A write that lacks only the newline has therefore
+/// succeeded, and the next append writes the newline first.
 fn write_entries(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     let mut written = 0;
     while written < bytes.len() {

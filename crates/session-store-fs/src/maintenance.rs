@@ -1,4 +1,5 @@
-//! Maintenance: what a check finds in the directory beyond its entries, and what a repair does about it.
+//! Maintenance: what a check finds in the directory beyond its entries, and what a repair does
+//! about it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -78,8 +79,8 @@ fn list(
 }
 
 impl FsStore {
-    /// Returns the segments whose lookup needs a search. If several sessions hold one, the search returns
-    /// the first by id, and so does this.
+    /// Returns the segments whose lookup needs a search. If several sessions hold one, the search
+    /// returns the first by id, and so does this.
     fn segments_without_hint(&self) -> Result<Vec<SegmentKey>, StoreError> {
         let mut keys = self.keys(&ListOptions::new())?;
         keys.sort_unstable();

@@ -3,15 +3,15 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
-/// Locks the mutex, also after a thread panicked while it held the lock (S5).
+/// Locks the mutex, also after a thread panicked while it held the lock.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Locks the mutex, but yields a few times before it blocks.
 ///
-/// An append holds its lock for microseconds, which is less than the kernel needs to block and wake a
-/// thread. 8 threads that append to one segment are a quarter faster this way.
+/// An append holds its lock for microseconds, which is less than the kernel needs to block and wake
+/// a thread. 8 threads that append to one segment are a quarter faster this way.
 pub(crate) fn lock_spinning<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     const YIELDS: usize = 50;
     for _ in 0..YIELDS {

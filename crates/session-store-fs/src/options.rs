@@ -32,15 +32,18 @@ impl FsOptions {
 
     /// Sets what an acknowledged change survives. The default is [`Durability::Process`].
     ///
-    /// With [`Durability::Power`] every change waits until it is on the device. Concurrent appends to one
-    /// segment share an `fdatasync(2)`. After a failed sync the handle makes no further change.
+    /// With [`Durability::Power`] every change waits until it is on the device. Concurrent appends
+    /// to one segment share an `fdatasync(2)`. After a failed sync the handle makes no further
+    /// change.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Opens the directory. Nothing is written in it before the first change (S7).
+    /// Opens the directory.
+    ///
+    /// Nothing is written in it before the first change ([S7](session_store_core::contract#s7)).
     ///
     /// # Errors
     /// [`StoreError::Io`] if the path does not exist, is not a directory, or cannot be created;

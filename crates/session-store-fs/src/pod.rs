@@ -1,5 +1,4 @@
-//! Pods: a folder for each, named after the pod or, if not every file system can hold that name and tell
-//! it from others, after its hash.
+//! Pods: a folder for each, as [`PodName::folder`] names it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,12 +15,12 @@ use crate::store::FsStore;
 /// The file that holds the pod.
 const METADATA: &str = "metadata.json";
 
-/// The file that holds the pod's name, in a folder that is named after a hash.
+/// The file that holds the pod's name, in a folder that is named by a hash.
 const NAME: &str = "name";
 
 impl Directory {
-    /// Returns the folder that holds the pod. Another program may have created it under the pod's plain
-    /// name, whatever that name is.
+    /// Returns the folder that holds the pod. Another program may have created it under the pod's
+    /// plain name, whatever that name is.
     fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
         let hashed = self.layout.pod(name.hashed_folder().as_str());
         if is_file(&hashed.join(METADATA))? {
@@ -32,11 +31,11 @@ impl Directory {
         Ok(exists.then_some(plain))
     }
 
-    /// Returns whether the existing folder has exactly this name. On a case-insensitive file system the
-    /// path of one pod also opens the folder of another.
+    /// Returns whether the existing folder has exactly this name. On a case-insensitive file system
+    /// the path of one pod also opens the folder of another.
     fn is_exact(&self, name: &PodName, plain: &PathBuf) -> Result<bool, StoreError> {
-        // If the name in upper case does not exist, the file system does not fold case, and the path of a
-        // plain name opens no other folder. That saves a listing.
+        // If the name in upper case does not exist, the file system does not fold case, and the
+        // path of a plain name opens no other folder. That saves a listing.
         let upper = self.layout.pod(&name.as_str().to_uppercase());
         Ok(!name.folder().is_hashed() && !upper.exists() || self.pod_folders()?.contains(plain))
     }
@@ -89,7 +88,7 @@ fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
     if !PodFolder::parse(plain).is_some_and(|folder| folder.is_hashed()) {
         return Ok(plain.parse().ok());
     }
-    // Without the file the pod is being deleted.
+    // A folder without this file belongs to a pod that is being deleted.
     let path = folder.join(NAME);
     let inside = if_found(fs::read_to_string(&path)).context("read", &path)?;
     Ok(inside.and_then(|name| name.parse().ok()))

@@ -17,7 +17,8 @@ use crate::tail::trimmed_len;
 /// The number of bytes read at once, and shared by the entries in them.
 const BLOCK: usize = 256 * 1024;
 
-/// The number of bytes read beyond the requested entries: their newlines, and the start of the next line.
+/// The number of bytes read beyond the requested entries: their newlines, and the start of the next
+/// line.
 const MARGIN: usize = 4 * 1024;
 
 /// Makes an entry of a line in a block, as [`LogEntry::from_block`] does.
@@ -91,9 +92,11 @@ impl Part {
         Ok(found)
     }
 
-    /// Reads whole lines from the offset on, at least one. The last line of the part may lack its newline.
+    /// Reads whole lines from the offset on, at least one. The last line of the part may lack its
+    /// newline.
     ///
-    /// A block lives as long as any of its entries. It is therefore hardly larger than the `wanted` bytes.
+    /// A block lives as long as any of its entries. It is therefore hardly larger than the `wanted`
+    /// bytes.
     fn block(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
         let first = wanted.saturating_add(MARGIN).min(BLOCK);
@@ -127,8 +130,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Makes an entry of a line from a block with invalid UTF-8, which entries cannot share. The line itself
-/// may be valid.
+/// Makes an entry of a line from a block with invalid UTF-8, which entries cannot share. The line
+/// itself may be valid.
 fn parse_alone<T>(line: &[u8], parse: Parse<T>) -> Result<T, StoreError> {
     let text = LogEntry::from_utf8(line.to_vec())?.as_json().to_owned();
     let all = 0..text.len();

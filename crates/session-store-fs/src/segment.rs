@@ -1,5 +1,5 @@
-//! A segment whose lock is held: the steps of every change. A crash between any two steps leaves the
-//! segment as it was before the change or as it is after it.
+//! A segment whose lock is held: the steps of every change. A crash between any two steps leaves
+//! the segment as it was before the change or as it is after it.
 
 use std::fs::{self, File};
 use std::io;
@@ -53,15 +53,15 @@ impl<'a> Segment<'a> {
 
     /// Returns the file as it is now, or `None` if it does not exist.
     pub(crate) fn open(&mut self, kind: Kind) -> Result<Option<&mut Log>, StoreError> {
-        self.files.open(kind, self.guard.lock.generation(), &mut self.guard.cached)
+        self.files.open(kind, self.guard.lock.generation, &mut self.guard.cached)
     }
 
-    /// Returns the facts about the log, or `None` if it does not exist. A log that is known and has not
-    /// changed is not opened.
+    /// Returns the facts about the log, or `None` if it does not exist. A log that is known and has
+    /// not changed is not opened.
     pub(crate) fn info(&mut self) -> Result<Option<SegmentInfo>, StoreError> {
         let Self { files, guard } = self;
         let Some(metadata) = file::metadata(&files.path(Kind::Log))? else { return Ok(None) };
-        let generation = guard.lock.generation();
+        let generation = guard.lock.generation;
         let known = guard.cached.known((files.key, Kind::Log));
         match known.filter(|known| known.is_current(generation, &metadata)) {
             Some(known) => Ok(Some(known.info(&metadata))),
@@ -73,7 +73,10 @@ impl<'a> Segment<'a> {
         self.guard
     }
 
-    /// Appends the entries and returns the new head (H2). Creates the file if it does not exist.
+    /// Appends the entries and returns the new head.
+    ///
+    /// Creates the file if it does not exist ([A2](session_store_core::contract#a2)). The head is
+    /// compared and the entries are written under one lock ([H2](session_store_core::contract#h2)).
     pub(crate) fn append<'e>(
         &mut self,
         kind: Kind,
@@ -81,7 +84,7 @@ impl<'a> Segment<'a> {
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<(Head, Option<Written>), StoreError> {
         let Self { files, guard } = self;
-        let mut log = files.open(kind, guard.lock.generation(), &mut guard.cached)?;
+        let mut log = files.open(kind, guard.lock.generation, &mut guard.cached)?;
         expected.check(log.as_deref())?;
         let Some(log) = &mut log else {
             let count = entries.len();
@@ -97,15 +100,17 @@ impl<'a> Segment<'a> {
         Ok((log.known.head(), written))
     }
 
-    /// Replaces the log by a file, or creates it (C2).
+    /// Replaces the log by a file, or creates it.
+    ///
+    /// The rename replaces the whole log in one step ([C2](session_store_core::contract#c2)).
     pub(crate) fn replace(
         &mut self,
         file: NamedTempFile,
         replacements: &LockFile<()>,
     ) -> Result<(), StoreError> {
         let Self { files, guard } = self;
-        // The file was written before the lock was taken. Its time must not be before that of an append
-        // that came first.
+        // The file was written before the lock was taken. Its time must not be before that of an
+        // append that came first.
         file::touch(file.as_file()).context("set the time of", file.path())?;
         let path = files.path(Kind::Log);
         if !path.try_exists().context("look for", &path)? {
@@ -129,7 +134,7 @@ impl<'a> Segment<'a> {
         entries_len: usize,
     ) -> Result<Head, StoreError> {
         let Self { files, guard } = self;
-        let log = files.open(Kind::Log, guard.lock.generation(), &mut guard.cached)?;
+        let log = files.open(Kind::Log, guard.lock.generation, &mut guard.cached)?;
         expected.check(log.as_deref())?;
         let log = log.ok_or(StoreError::NotFound(files.key.segment_id))?;
         let entries = log.known.index.entries();
@@ -143,13 +148,13 @@ impl<'a> Segment<'a> {
                 log.cut(mark)?;
                 files.directory.syncs.file(&log.path, &log.file)
             })?;
-            log.known.generation = guard.lock.generation();
+            log.known.generation = guard.lock.generation;
             log.known.epoch = Some(epoch);
         }
         Ok(log.known.head())
     }
 
-    /// Deletes log and trace, and returns whether either existed (D1).
+    /// Deletes log and trace, and returns whether either existed.
     pub(crate) fn delete(
         &mut self,
         deletions: &LockFile<ListedSessions>,
@@ -161,7 +166,8 @@ impl<'a> Segment<'a> {
             guard.cached.forget((key, kind));
         }
         let existed = files.delete_both(deletions)?;
-        // Sidecar files are only hints. A stale one is ignored, so failing to delete it is harmless.
+        // Sidecar files are only hints. A stale one is ignored, so failing to delete it is
+        // harmless.
         let _ = directory.delete_epoch(key);
         let _ = directory.delete_quarantined(key);
         let _ = directory.remove_hint(key);
@@ -201,26 +207,30 @@ impl Files<'_> {
         })
     }
 
-    /// Does what must be done before a file is changed. Nothing here changes the head, so a caller can
-    /// repeat a change that fails afterwards with the same head.
+    /// Does what must be done before a file is changed. Nothing here changes the head, so a caller
+    /// can repeat a change that fails afterwards with the same head.
     fn make_ready(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
         let directory = self.directory;
         log.check_writable()?;
         if directory.syncs.is_power() && !log.known.is_name_durable {
-            // Syncing the file saves its content only. A handle without this durability may have created
-            // the file, and then a power cut could still take its name.
+            // Syncing the file saves its content only. A handle without this durability may have
+            // created the file, and then a power cut could still take its name.
             self.sync_folders()?;
             log.known.is_name_durable = true;
         }
         if let Some(epoch) = log.known.epoch.filter(|epoch| !epoch.is_stored) {
-            // The token was derived from the file's time, which this change will change. Storing the same
-            // token keeps the heads valid that callers have read.
+            // The token was derived from the file's time, which this change will change. Storing
+            // the same token keeps the heads valid that callers have read.
             log.known.epoch = Some(directory.store_epoch(self.key, epoch.token)?);
         }
         self.repair_tail(lock, log)
     }
 
-    /// Moves a torn tail out of the log, before an entry is appended to it (R5).
+    /// Moves a torn tail out of the log.
+    ///
+    /// An entry appended to the tail would become part of an invalid line
+    /// ([A5](session_store_core::contract#a5)). Nothing is deleted
+    /// ([R5](session_store_core::contract#r5)).
     fn repair_tail(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
         if log.known.index.tail() != Tail::Torn {
             return Ok(());
@@ -229,18 +239,18 @@ impl Files<'_> {
         // The next entry may be as long as the tail. Without a new generation another handle, which
         // compares lengths, would still take the entry for a torn tail.
         lock.advance_generation()?;
-        log.known.generation = lock.generation();
+        log.known.generation = lock.generation;
         log.cut(log.known.index.tail_start())?;
         self.directory.syncs.file(&log.path, &log.file)
     }
 
     /// Gives the segment a new epoch and makes a change that cuts or replaces entries.
     ///
-    /// The order matters. The generation advances before the epoch is written, so that no handle trusts
-    /// its cached epoch from then on. The epoch is written before the change: after a crash in between,
-    /// a head that a writer holds no longer matches an unchanged log, which costs it a conflict. The
-    /// other order could leave a truncated log under its former epoch, and a conditional append would
-    /// not notice the cut.
+    /// The order matters. The generation advances before the epoch is written, so that no handle
+    /// trusts its cached epoch from then on. The epoch is written before the change: after a crash
+    /// in between, a head that a writer holds no longer matches an unchanged log, which costs it a
+    /// conflict. The other order could leave a truncated log under its former epoch, and a
+    /// conditional append would not notice the cut.
     ///
     /// If the change fails and is known not to have happened, the former epoch is restored.
     fn under_new_epoch(
@@ -264,11 +274,13 @@ impl Files<'_> {
         }
     }
 
-    /// Creates a file that does not exist yet, with its first entries. Returns the epoch of a new log.
+    /// Creates a file that does not exist yet, with its first entries. Returns the epoch of a new
+    /// log.
     ///
-    /// Epoch and hint are written before the log appears. If a crash leaves them without a log, they are
-    /// only stale. A log that appeared first would change its head when the epoch follows, and a lookup
-    /// could return another session that creates the same segment id (L5).
+    /// Epoch and hint are written before the log appears. If a crash leaves them without a log,
+    /// they are only stale. A log that appeared first would change its head when the epoch follows,
+    /// and a lookup could return another session that creates the same segment id
+    /// ([L5](session_store_core::contract#l5)).
     fn create(self, kind: Kind, file: NamedTempFile) -> Result<Option<Epoch>, StoreError> {
         let Self { directory, key } = self;
         let epoch = match kind {
@@ -291,8 +303,8 @@ impl Files<'_> {
 
     /// Deletes both files, and returns whether either existed.
     ///
-    /// An empty session folder may remain. Advancing the generation of deletions first invalidates every
-    /// cached listing that names the session.
+    /// An empty session folder may remain. Advancing the generation of deletions first invalidates
+    /// every cached listing that names the session.
     fn delete_both(self, deletions: &LockFile<ListedSessions>) -> Result<bool, StoreError> {
         let mut deleting = deletions.lock_write()?;
         deleting.lock.advance_generation()?;
@@ -316,8 +328,8 @@ impl Files<'_> {
 
 /// Gives a file its name in the session's folder, and creates the folder.
 ///
-/// Another process that deletes the last segment of the session removes the folder, at any moment. The
-/// folder is then created again.
+/// Another process that deletes the last segment of the session removes the folder, at any moment.
+/// The folder is then created again.
 fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
     const ATTEMPTS: usize = 100;
     let mut attempt = 0;

@@ -28,11 +28,11 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::MultiProcess);
 
 /// A handle on a directory of logs. The crate's documentation describes the directory.
-///
-/// Locks are taken in this order: the stripe of one segment first, then `deletions` or `replacements`.
-/// The lock of pods is taken alone. No call holds the stripes of two segments.
 pub struct FsStore {
     pub(crate) directory: Directory,
+    // Lock order: the stripe of one segment, then `deletions` or `replacements`. No call locks the
+    // stripes of two segments, and a call that locks the pods takes no other lock. All locks are
+    // exclusive, so another order could make two processes wait for each other.
     stripes: Stripes,
     deletions: LockFile<ListedSessions>,
     replacements: LockFile<()>,
@@ -70,8 +70,8 @@ impl FsStore {
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<Head, StoreError> {
         let (head, written) = self.lock_write(key)?.append(kind, expected, entries)?;
-        // Wait for the sync after the lock is released, so that other writers can append meanwhile and
-        // share the next sync.
+        // Wait for the sync after the lock is released, so that other writers can append meanwhile
+        // and share the next sync.
         written.map_or(Ok(()), |written| written.wait(&self.directory.syncs))?;
         Ok(head)
     }
@@ -91,8 +91,8 @@ impl FsStore {
         read_consistent(begin, read)
     }
 
-    /// Returns the entries from `first` on that fit in `max_bytes`, and the head of the same moment.
-    /// Returns `None` if the file does not exist.
+    /// Returns the entries from `first` on that fit in `max_bytes`, and the head of the same
+    /// moment. Returns `None` if the file does not exist.
     fn read_entries<T>(
         &self,
         key: SegmentKey,
@@ -166,7 +166,7 @@ impl Store for FsStore {
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
         self.directory.prepare()?;
-        // Written before the lock is taken, since it can be long.
+        // Written before the lock is taken, so that a long log does not keep others waiting.
         let file = self.directory.entries_file(entries.iter().map(LogEntry::as_json))?;
         self.lock_write(SegmentKey::new(session_id, segment_id))?.replace(file, &self.replacements)
     }
@@ -267,7 +267,8 @@ impl Store for FsStore {
         options: &ListOptions,
     ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
         let mut keys = self.keys(options)?;
-        // In this order each lock file is opened only once: only some of the stripes stay open.
+        // By stripe, since only some of the stripes stay open. In the order of the listing, a lock
+        // file would be closed and opened again for nearly every segment.
         keys.sort_by_key(|key| stripe_of(key.segment_id));
         let mut infos = Vec::with_capacity(keys.len());
         for key in keys {

@@ -11,8 +11,8 @@ use crate::layout::{Layout, stripe_of};
 use crate::lock_file::{Guard, LockFile};
 use crate::mutex::lock;
 
-/// The number of stripes that have files open at once. The files of the others are closed, and opened
-/// again when they are needed.
+/// The number of stripes that have files open at once. The files of the others are closed, and
+/// opened again when they are needed.
 const OPEN_STRIPES: usize = 64;
 
 /// All stripes of a handle.
@@ -42,11 +42,11 @@ impl Stripes {
         Ok(self.with_files(number, guard))
     }
 
-    /// Records that the locked stripe has files open, and closes the files of another stripe if there
-    /// are too many.
+    /// Records that the locked stripe has files open, and closes the files of another stripe if
+    /// there are too many.
     ///
-    /// The lock of `open` is taken while that of a stripe is held, and nothing here waits for a second
-    /// stripe: a stripe in use keeps its files and goes to the end of the queue.
+    /// The lock of `open` is taken while that of a stripe is held, and nothing here waits for a
+    /// second stripe: a stripe in use keeps its files and goes to the end of the queue.
     fn with_files<'a>(&self, number: u8, mut guard: Guard<'a, Cache>) -> Guard<'a, Cache> {
         if mem::replace(&mut guard.cached.is_counted, true) {
             return guard;
@@ -75,7 +75,7 @@ mod tests {
         let stripes = Stripes::new(&layout);
         for _ in 0..2_000 {
             let segment_id = SegmentId::new();
-            let generation = stripes.lock_write(segment_id).unwrap().lock.generation();
+            let generation = stripes.lock_write(segment_id).unwrap().lock.generation;
             let stripe = &stripes.stripes[usize::from(stripe_of(segment_id))];
             assert!(stripe.is_current(generation).unwrap());
         }

@@ -1,4 +1,5 @@
-//! Durability through a power cut: which files and folders are synced when, and what a failed sync means.
+//! Durability through a power cut: which files and folders are synced when, and what a failed sync
+//! means.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -21,8 +22,8 @@ const ONE_BY_ONE: usize = if cfg!(target_os = "linux") { 1024 } else { usize::MA
 pub(crate) struct Syncs {
     root: PathBuf,
     durability: Durability,
-    /// Whether a sync has failed. The kernel then marks the lost pages as clean, so a second sync would
-    /// succeed and save nothing. The handle therefore makes no further change.
+    /// Whether a sync has failed. The kernel then marks the lost pages as clean, so a second sync
+    /// would succeed and save nothing. The handle therefore makes no further change.
     failed: AtomicBool,
     /// The paths changed since the last [`sync_all`](Self::sync_all). If there are more than
     /// [`ONE_BY_ONE`], further ones are not recorded.
@@ -86,16 +87,16 @@ impl Syncs {
         }
     }
 
-    /// Returns the number of the current round. A path that was recorded in this round, after an earlier
-    /// write to it, need not be recorded again.
+    /// Returns the number of the current round. A path that was recorded in this round, after an
+    /// earlier write to it, need not be recorded again.
     pub(crate) fn round(&self) -> u64 {
         self.round.load(Ordering::Acquire)
     }
 
     /// Syncs all recorded paths.
     pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
-        // Without this lock a second call could find `changed` empty, because the first call took it,
-        // and return before the first call has synced it.
+        // Without this lock a second call could find `changed` empty, because the first call took
+        // it, and return before the first call has synced it.
         let _running = lock(&self.running);
         self.check()?;
         let changed = self.take_changed();
@@ -110,8 +111,9 @@ impl Syncs {
 
     /// Takes the recorded paths and starts a new round.
     ///
-    /// Both happen under one lock. A writer that skips recording because its path was recorded in this
-    /// round relies on that: if the round ended later than the paths were taken, the write would be lost.
+    /// Both happen under one lock. A writer that skips recording because its path was recorded in
+    /// this round relies on that: if the round ended later than the paths were taken, the write
+    /// would be lost.
     fn take_changed(&self) -> BTreeSet<PathBuf> {
         let mut changed = lock(&self.changed);
         self.round.fetch_add(1, Ordering::AcqRel);
@@ -120,8 +122,9 @@ impl Syncs {
 
     /// Syncs a file or folder by its path.
     fn path(&self, path: &Path) -> Result<(), StoreError> {
-        // A missing file was deleted, and syncing its folder makes that durable. A file that cannot be
-        // opened, for want of a descriptor for example, has lost nothing: the next sync can still save it.
+        // A missing file was deleted, and syncing its folder makes that durable. A file that cannot
+        // be opened, for want of a descriptor for example, has lost nothing: the next sync can
+        // still save it.
         let opened = if_found(File::open(path)).map_err(|error| indeterminate(path, error))?;
         opened.map_or(Ok(()), |file| self.run(path, || file.sync_all()))
     }
@@ -179,7 +182,8 @@ mod tests {
     fn two_concurrent_syncs_both_wait_for_earlier_changes() {
         for _ in 0..300 {
             let (syncs, barrier) = (syncs(), Barrier::new(2));
-            // A device that cannot be synced. A call that returns without an error has not waited for it.
+            // A device that cannot be synced. A call that returns without an error has not waited
+            // for it.
             syncs.record(Path::new("/dev/null"));
             let sync = || {
                 barrier.wait();

@@ -1,5 +1,5 @@
-//! The tail of a file: whether its last line is an entry, a torn entry, or something else. Pure functions
-//! of bytes.
+//! The tail of a file: whether its last line is an entry, a torn entry, or something else. Pure
+//! functions of bytes.
 
 use session_store_core::{LogEntry, StoreError};
 
@@ -10,8 +10,8 @@ pub(crate) enum Tail {
     Clean,
     /// White space only. It is not an entry, but the next append writes a newline first.
     Blank,
-    /// A whole object, which is an entry, or other bytes, which are a bad line. The next append writes a
-    /// newline first.
+    /// A whole object, which is an entry, or other bytes, which are a bad line. The next append
+    /// writes a newline first.
     Line,
     /// The part of an entry that a crash left. It is not read and not counted, and the next append
     /// quarantines it.
@@ -55,8 +55,8 @@ fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Returns whether a crash can have left this unterminated line: it has NULs, which a file system writes
-/// for lost data, or it is a strict prefix of an object.
+/// Returns whether a crash can have left this unterminated line: it has NULs, which a file system
+/// writes for lost data, or it is a strict prefix of an object.
 fn is_torn(bytes: &[u8]) -> bool {
     memchr::memchr(0, bytes).is_some() || is_object_prefix(bytes)
 }
@@ -65,14 +65,15 @@ fn is_object_prefix(bytes: &[u8]) -> bool {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(error) if error.error_len().is_none() => {
-            // The last character is incomplete. It is part of a string, where any other can replace it.
+            // The last character is incomplete. It is part of a string, where any other can replace
+            // it.
             let whole = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             format!("{whole}\u{fffd}")
         }
         Err(_) => return false,
     };
-    // A number that ends after its sign, point or exponent is a syntax error, not an early end. With one
-    // more digit it is a number.
+    // A number that ends after its sign, point or exponent is a syntax error, not an early end.
+    // With one more digit it is a number.
     text.trim_start().starts_with('{') && (ends_early(&text) || ends_early(&format!("{text}0")))
 }
 

@@ -24,7 +24,6 @@ const NOT_YET: &[&str] = &[
     "conformance/",
     "crates/session-store-cli/",
     "crates/session-store-core/",
-    "crates/session-store-fs/",
     "crates/session-store-memory/",
     "crates/session-store-migrate/",
     "crates/session-store-redis/",

@@ -1,7 +1,7 @@
 //! Epochs: the random tokens of heads, a file for each segment.
 //!
-//! Neither the number of entries nor the length of the file shows that a log was truncated and has grown
-//! again. A token that changes before every cut does.
+//! A log that was truncated and has grown again can have its former number of entries and its
+//! former length. A token that changes before every cut shows the difference.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -26,8 +26,9 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// Derives the epoch of a log that has no stored one: another program wrote the log, or the sidecar
-    /// folder was lost. The file's identity and time tell logs apart until the next change stores a token.
+    /// Derives the epoch of a log that has no stored one: another program wrote the log, or the
+    /// sidecar folder was lost. The file's identity and time tell logs apart until the next change
+    /// stores a token.
     pub(crate) fn derived(log: &Metadata) -> Self {
         let seen = format!("{}:{}:{}.{}", log.dev(), log.ino(), log.mtime(), log.mtime_nsec());
         let token = Uuid::new_v5(&Uuid::NAMESPACE_OID, seen.as_bytes()).as_u128();
@@ -62,8 +63,8 @@ impl Directory {
 
     /// Stores an epoch.
     ///
-    /// All epochs have the same length, and each is written over the one before. A full disk therefore
-    /// cannot leave a part of one.
+    /// All epochs have the same length, and each is written over the one before. A full disk
+    /// therefore cannot leave a part of one.
     pub(crate) fn store_epoch(&self, key: SegmentKey, token: u128) -> Result<Epoch, StoreError> {
         let path = self.layout.epoch(key);
         let mut options = OpenOptions::new();
@@ -76,8 +77,9 @@ impl Directory {
         };
         let (file, is_new) = write().context("write", &path)?;
         if !is_new {
-            // Without this sync a power cut could bring back the former epoch, and with it a former head.
-            // A new file needs none: if a power cut takes it, the segment only gets another epoch.
+            // Without this sync a power cut could bring back the former epoch, and with it a former
+            // head. A new file needs none: if a power cut takes it, the segment only gets another
+            // epoch.
             self.syncs.file(&path, &file)?;
         }
         Ok(Epoch { token, is_stored: true })

@@ -24,7 +24,7 @@ struct Format {
 }
 
 impl Directory {
-    /// Fails if a newer version has written the directory (S7).
+    /// Fails if a newer version has written the directory.
     pub(crate) fn check_format(&self) -> Result<(), StoreError> {
         self.read_format().map(drop)
     }
@@ -34,7 +34,11 @@ impl Directory {
         Ok(self.read_format()?.is_some_and(|format| format.adopted))
     }
 
-    /// Makes the directory ready for a change. Many processes can do so at the same moment (S6).
+    /// Makes the directory ready for a change.
+    ///
+    /// Any number of processes can do so at the same moment
+    /// ([S6](session_store_core::contract#s6)): a folder may exist already, and a file is renamed
+    /// to its name.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         self.syncs.check()?;
         if self.prepared.get().is_none() {
@@ -62,7 +66,8 @@ impl Directory {
         let path = self.layout.format();
         let bytes = if_found(fs::read(&path)).context("read", &path)?.unwrap_or_default();
         if bytes.iter().all(|&byte| byte == 0) {
-            // A power cut can leave the file empty, or full of NULs. The next change writes it again.
+            // A power cut can leave the file empty, or full of NULs. The next change writes it
+            // again.
             return Ok(None);
         }
         let format: Format =

@@ -1,7 +1,7 @@
 //! Lookup hints: which session holds a segment id. A missing or wrong hint only causes a search.
 //!
-//! A hint is a symbolic link, since a link is made and read in a single system call. Its target is text
-//! that never names an existing file.
+//! A hint is a symbolic link, since a link is made and read in a single system call. Its target is
+//! text that never names an existing file.
 
 use std::fs;
 use std::io;
@@ -42,7 +42,7 @@ impl Hint {
 }
 
 impl Directory {
-    /// Returns a session that holds the segment, and the same one as long as it does (L5).
+    /// Returns a session that holds the segment, and the same one as long as it does.
     pub(crate) fn lookup(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
         match self.read_hint(segment_id)? {
             Some(hint) if self.is_valid(&hint, segment_id)? => Ok(Some(hint.session_id)),
@@ -59,10 +59,11 @@ impl Directory {
         self.has_log(SegmentKey::new(hint.session_id, segment_id))
     }
 
-    /// Stores a hint for a session that is about to hold the segment. The segment's stripe is locked.
+    /// Stores a hint for a session that is about to hold the segment. The segment's stripe is
+    /// locked.
     ///
-    /// If another session holds the segment already, the hint keeps naming that session, and is marked as
-    /// shared: when that session gives up the segment, the others must be searched.
+    /// If another session holds the segment already, the hint keeps naming that session, and is
+    /// marked as shared: when that session gives up the segment, the others must be searched.
     pub(crate) fn store_hint(&self, key: SegmentKey) -> Result<(), StoreError> {
         let SegmentKey { session_id, segment_id } = key;
         let found = self.read_hint(segment_id)?;
@@ -77,20 +78,21 @@ impl Directory {
         if found.as_ref() == Some(&hint) { Ok(()) } else { self.write_hint(segment_id, &hint) }
     }
 
-    /// Stores a hint for a session that holds the segment, unless a valid one exists. Returns whether it
-    /// was stored. The segment's stripe is locked.
+    /// Stores a hint for a session that holds the segment, unless a valid one exists. Returns
+    /// whether it was stored. The segment's stripe is locked.
     pub(crate) fn restore_hint(&self, key: SegmentKey) -> Result<bool, StoreError> {
         let SegmentKey { session_id, segment_id } = key;
         let is_missing = self.has_log(key)? && !self.has_hint(segment_id)?;
         if is_missing {
-            // Other sessions may hold the segment, too. If none does, the mark only costs a search when
-            // this session gives up the segment.
+            // Other sessions may hold the segment, too. If none does, the mark only costs a search
+            // when this session gives up the segment.
             self.write_hint(segment_id, &Hint { session_id, is_shared: true })?;
         }
         Ok(is_missing)
     }
 
-    /// Updates the hint for a session that no longer holds the segment. The segment's stripe is locked.
+    /// Updates the hint for a session that no longer holds the segment. The segment's stripe is
+    /// locked.
     pub(crate) fn remove_hint(&self, key: SegmentKey) -> Result<(), StoreError> {
         let SegmentKey { session_id, segment_id } = key;
         let Some(hint) = self.read_hint(segment_id)? else { return Ok(()) };

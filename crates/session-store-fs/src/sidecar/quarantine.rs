@@ -13,8 +13,8 @@ use crate::layout::Layout;
 impl Directory {
     /// Copies a torn tail into a file beside the log.
     ///
-    /// The name is a hash of the bytes. If a later step fails and the repair runs again, it writes the
-    /// same file again and not another copy.
+    /// The name is a hash of the bytes. If a later step fails and the repair runs again, it writes
+    /// the same file again and not another copy.
     pub(crate) fn quarantine(&self, key: SegmentKey, tail: &[u8]) -> Result<(), StoreError> {
         let folder = self.layout.torn();
         create_folder(&folder).context("create the folder", &folder)?;

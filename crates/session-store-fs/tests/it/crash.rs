@@ -1,5 +1,8 @@
-//! Writers killed at any moment (S3, A6): what they acknowledged is there once, nothing is glued or torn for
-//! a reader, and the next append works. Sizes are odd, since writes that end on a page are never torn.
+//! Writers killed at any moment.
+//!
+//! Every acknowledged entry exists once ([S3](session_store_core::contract#s3),
+//! [A6](session_store_core::contract#a6)), readers see no torn or joined entry, and the next append
+//! works. The entries have odd sizes, since a kill never tears a write that ends on a page.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +14,7 @@ use test_deadlines::Process;
 
 use crate::{Fixture, entry};
 
-/// Where the child finds its store, its ids and its number.
+/// The environment variable with the child's store, ids and name.
 const JOB: &str = "SESSION_STORE_FS_WRITER";
 
 const ROUNDS: usize = 20;
@@ -23,7 +26,7 @@ struct Numbered {
     n: usize,
 }
 
-/// A writer that reports each acknowledged entry on its standard output.
+/// Starts a writer that prints a line for each acknowledged entry.
 fn writer(fixture: &Fixture, name: &str) -> Process {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -47,9 +50,9 @@ fn writer(fixture: &Fixture, name: &str) -> Process {
 }
 
 #[test]
-#[ignore = "run by killed_writers_lose_nothing"]
+#[ignore = "run by killed_writers_lose_no_acknowledged_entry"]
 fn child_that_appends_until_killed() {
-    let job = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let job = std::env::var(JOB).expect("another test runs this one and sets the variable");
     let parts: Vec<_> = job.split(' ').collect();
     let [root, session, segment, name] = parts[..] else { panic!("{job}") };
     let store = FsStore::open(root).unwrap();
@@ -65,17 +68,17 @@ fn child_that_appends_until_killed() {
 }
 
 #[test]
-fn killed_writers_lose_nothing() {
+fn killed_writers_lose_no_acknowledged_entry() {
     let mut total = 0;
     for round in 0..ROUNDS {
         let fixture = Fixture::new();
         let mut acknowledged = BTreeMap::new();
-        // The second wave finds, and heals, what the kills of the first left behind.
+        // The second wave repairs the tails that the kills of the first one left.
         for wave in 0..2 {
             let names: Vec<_> = (0..WRITERS).map(|writer| format!("{wave}-{writer}")).collect();
             let children: Vec<_> = names.iter().map(|name| writer(&fixture, name)).collect();
             for (name, child) in names.into_iter().zip(children) {
-                // How far a writer comes before it is killed differs from round to round.
+                // The number of entries before the kill differs from round to round.
                 let patience = (round * 5 + acknowledged.len() * 3) % 23;
                 acknowledged.insert(name, killed_after(child, patience));
             }
@@ -83,10 +86,10 @@ fn killed_writers_lose_nothing() {
         }
         total += acknowledged.values().sum::<usize>();
     }
-    assert!(total > ROUNDS * WRITERS, "the writers came to write: {total}");
+    assert!(total > ROUNDS * WRITERS, "the writers were killed before they wrote: {total}");
 }
 
-/// Kills the writer once it has reported so many entries, and counts all that it reported.
+/// Kills the writer after it has printed `patience` lines. Returns the number of all its lines.
 fn killed_after(mut child: Process, patience: usize) -> usize {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut reports = lines.map_while(Result::ok).filter(|line| line.starts_with("acknowledged"));
@@ -95,8 +98,8 @@ fn killed_after(mut child: Process, patience: usize) -> usize {
     before + reports.count()
 }
 
-/// Everything acknowledged is there, once and in order, at most one entry more than that, and a new handle
-/// can append.
+/// Checks that the acknowledged entries exist once and in order, with at most one more for each
+/// writer, and that a new handle can append.
 fn check(fixture: &Fixture, acknowledged: &BTreeMap<String, usize>) {
     let store = fixture.open();
     fixture.append(&store, "{\"writer\":\"check\",\"n\":0}");
@@ -107,7 +110,7 @@ fn check(fixture: &Fixture, acknowledged: &BTreeMap<String, usize>) {
             entries.iter().filter(|entry| entry.writer == *name).map(|entry| entry.n).collect();
         assert!(
             own.len() == count || own.len() == count + 1,
-            "{name}: {count} acknowledged, {} there",
+            "{name}: {count} acknowledged, {} stored",
             own.len()
         );
         assert!(own.iter().copied().eq(0..own.len()), "{name}: {own:?}");

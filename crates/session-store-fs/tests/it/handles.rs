@@ -1,4 +1,4 @@
-//! Several handles and threads on one directory, and a program that does not lock.
+//! Several handles and threads on one directory, and other programs, which take no lock.
 
 use std::fs;
 use std::sync::Barrier;
@@ -13,7 +13,7 @@ use test_deadlines::RaiseAtEnd;
 use crate::{Fixture, entry, numbered};
 
 #[test]
-fn a_handle_notices_what_another_cut_replaced_or_deleted() {
+fn a_handle_sees_truncations_replacements_and_deletions_by_another() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let (one, other) = (fixture.open(), fixture.open());
@@ -52,7 +52,7 @@ fn truncate_and_regrow_is_a_conflict_for_every_handle() {
 }
 
 #[test]
-fn another_programs_log_gets_one_epoch_that_all_handles_see() {
+fn all_handles_see_the_same_epoch_of_another_programs_log() {
     let fixture = Fixture::holding("{\"n\":0}\n");
     let (session, segment) = (fixture.session, fixture.segment);
     let (one, other) = (fixture.open(), fixture.open());
@@ -66,7 +66,7 @@ fn another_programs_log_gets_one_epoch_that_all_handles_see() {
 }
 
 #[test]
-fn writers_cutters_and_readers_on_one_segment() {
+fn concurrent_appends_are_all_kept_in_the_order_of_each_writer() {
     const WRITERS: usize = 4;
     const EACH: usize = 300;
     let fixture = Fixture::new();
@@ -92,7 +92,7 @@ fn writers_cutters_and_readers_on_one_segment() {
         while seen < WRITERS * EACH {
             match store.read_all(session, segment) {
                 Ok(entries) => {
-                    assert!(entries.len() >= seen, "what was read once stays");
+                    assert!(entries.len() >= seen, "an entry that was read before is missing");
                     seen = entries.len();
                 }
                 Err(error) => assert!(error.is_not_found(), "{error:?}"),
@@ -114,7 +114,7 @@ fn readers_never_see_a_mix_of_old_and_new() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let (writer, reader) = (fixture.open(), fixture.open());
-    // Long enough that a read takes several blocks, during which the writer cuts and regrows.
+    // So long that a read takes several blocks, and the writer changes the log meanwhile.
     let log = |round: usize| -> Vec<_> {
         (0..40)
             .map(|_| entry(&format!("{{\"round\":{round},\"x\":\"{}\"}}", "y".repeat(20_000))))
@@ -135,7 +135,10 @@ fn readers_never_see_a_mix_of_old_and_new() {
         });
         while !writing.is_finished() {
             let entries = reader.read_all(session, segment).unwrap();
-            assert!(entries.windows(2).all(|pair| pair[0] == pair[1]), "two rounds in one read");
+            assert!(
+                entries.windows(2).all(|pair| pair[0] == pair[1]),
+                "one read returned entries of two rounds"
+            );
         }
     });
 }
@@ -160,7 +163,7 @@ fn many_segments_keep_few_files_open() {
 }
 
 #[test]
-fn a_log_that_another_program_replaced_while_it_lay_still_is_found() {
+fn a_log_replaced_by_another_program_is_opened_again() {
     let fixture = Fixture::new();
     let store = fixture.open();
     fixture.append(&store, "{\"n\":0}");
@@ -168,20 +171,20 @@ fn a_log_that_another_program_replaced_while_it_lay_still_is_found() {
     let edited = fixture.path("edited");
     fs::write(&edited, "{\"n\":7}\n{\"n\":8}\n").unwrap();
     fs::rename(&edited, fixture.log()).unwrap();
-    // The backend trusts an open file for a second.
+    // A handle uses an open file for up to a second before it opens the path again.
     thread::sleep(Duration::from_millis(1_100));
     fixture.append(&store, "{\"n\":9}");
     assert_eq!(store.read_all(fixture.session, fixture.segment).unwrap(), numbered(7..10));
 }
 
 #[test]
-fn a_log_that_was_taken_away_while_in_use_is_not_written_to_for_long() {
+fn appends_soon_stop_going_to_a_log_that_was_moved() {
     let fixture = Fixture::new();
     let store = fixture.open();
     fixture.append(&store, "{\"n\":0}");
     let taken = fixture.path("taken");
     fs::rename(fixture.log(), &taken).unwrap();
-    // It never lies still. A minute is far more than it takes.
+    // The log is never idle for a second. A minute is far more than the handle needs.
     let made_anew = (0..6_000).any(|_| {
         fixture.append(&store, "{}");
         thread::sleep(Duration::from_millis(10));
@@ -191,7 +194,7 @@ fn a_log_that_was_taken_away_while_in_use_is_not_written_to_for_long() {
 }
 
 #[test]
-fn segments_come_and_go_while_their_folder_does() {
+fn segments_are_created_and_deleted_while_their_folder_is() {
     let fixture = Fixture::new();
     let barrier = Barrier::new(3);
     thread::scope(|scope| {
@@ -210,7 +213,7 @@ fn segments_come_and_go_while_their_folder_does() {
 }
 
 #[test]
-fn a_writer_gets_its_turn_among_readers_without_a_pause() {
+fn continuous_readers_do_not_starve_a_writer() {
     let fixture = Fixture::new();
     let store = fixture.open();
     fixture.append(&store, "{}");
@@ -231,7 +234,7 @@ fn a_writer_gets_its_turn_among_readers_without_a_pause() {
 }
 
 #[test]
-fn a_failed_change_leaves_the_head_as_it_was() {
+fn a_failed_change_keeps_the_head() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
@@ -240,7 +243,7 @@ fn a_failed_change_leaves_the_head_as_it_was() {
     let epoch = fixture.path(&format!(".session-store/epochs/{session}.{segment}"));
     let kept = fs::read(&epoch).unwrap();
 
-    // A folder where the epoch was makes every change of epoch fail.
+    // A folder in the place of the epoch file makes every change of the epoch fail.
     fs::remove_file(&epoch).unwrap();
     fs::create_dir(&epoch).unwrap();
     assert!(store.truncate(session, segment, 1).is_err());
@@ -255,7 +258,7 @@ fn a_failed_change_leaves_the_head_as_it_was() {
 #[rstest]
 #[case::short(b"\xff\xfe")]
 #[case::long(&[b'z'; 100])]
-fn a_lost_epoch_of_any_bytes_is_only_lost(#[case] bytes: &[u8]) {
+fn an_invalid_epoch_file_is_treated_as_missing(#[case] bytes: &[u8]) {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     fixture.append(&fixture.open(), "{\"n\":0}");
@@ -271,12 +274,12 @@ fn a_lost_epoch_of_any_bytes_is_only_lost(#[case] bytes: &[u8]) {
 }
 
 #[test]
-fn a_failed_replacement_leaves_the_head_of_another_programs_log() {
+fn a_failed_replacement_keeps_the_head_of_another_programs_log() {
     let fixture = Fixture::holding("{}\n");
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     let head = store.head(session, segment).unwrap();
-    // What lies in the place of the log for a while can't be replaced.
+    // A folder in the place of the log cannot be replaced.
     let aside = fixture.path("aside");
     fs::rename(fixture.log(), &aside).unwrap();
     fs::create_dir(fixture.log()).unwrap();

@@ -1,4 +1,7 @@
-//! Facts about segments (L7, L8): what they are, and that they are found without reading logs again.
+//! Facts about segments.
+//!
+//! They are those of one moment ([L7](session_store_core::contract#l7)), and are listed in order
+//! ([L8](session_store_core::contract#l8)). Known logs are not read again for them.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -88,7 +91,7 @@ fn listed_facts_are_those_of_each_segment_in_the_order_of_the_listings() {
             store.create_segment(session, SegmentId::new(), &numbered(0..n)).unwrap();
         }
     }
-    // Neither a trace nor an empty folder makes a session.
+    // A trace or an empty folder alone is not a session.
     let trace = TraceEntry::from_json("{}").unwrap();
     store.append_trace(SessionId::new(), SegmentId::new(), &trace).unwrap();
 
@@ -143,7 +146,7 @@ fn known_logs_are_not_read_again() {
     let reader = fixture.open();
     let before = all(&reader);
     assert_eq!(before.len(), SESSIONS);
-    // Makes one line of two without changing the length, which only a new look at the content shows.
+    // Joins two lines without changing the length. Only reading the log again would show that.
     for (session, segment) in keys {
         let path = fixture.path(&format!("{session}/{segment}.jsonl"));
         let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
@@ -187,7 +190,7 @@ fn the_facts_of_another_programs_log_follow_its_changes() {
     let before = info(&fixture, &store);
     assert_eq!(info(&fixture, &store), before);
     thread::sleep(Duration::from_millis(20));
-    // The same length, so only the time shows the change.
+    // The length stays the same, so only the time shows the change.
     fs::write(fixture.log(), "{\"n\":0}  \"n\":1}\n").unwrap();
     let after = info(&fixture, &store);
     assert_eq!((before.head.entries(), after.head.entries()), (2, 1));

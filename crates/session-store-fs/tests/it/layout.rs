@@ -1,4 +1,4 @@
-//! The directory: what is written where, what is left alone, and what is refused.
+//! The directory: names and modes of files, foreign files, and newer formats.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{Fixture, entry, numbered};
 
-/// Every path below a folder, with mode.
+/// Returns every path below a folder with its mode.
 fn tree(folder: &Path) -> Vec<(String, u32)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -33,7 +33,7 @@ fn tree(folder: &Path) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn a_mistyped_place_is_an_error_and_stays_empty() {
+fn opening_a_missing_directory_fails_and_creates_nothing() {
     let fixture = Fixture::new();
     let missing = fixture.path("missing");
     let error = FsStore::open(&missing).unwrap_err();
@@ -62,13 +62,13 @@ fn reading_writes_nothing() {
     store.read_all(session, segment).unwrap();
     store.read_trace_page(session, segment, 0, 9).unwrap();
     store.list_pods().unwrap();
-    store.read_pod(&"nobody".parse().unwrap()).unwrap();
-    store.delete_pod(&"nobody".parse().unwrap()).unwrap();
+    store.read_pod(&"missing".parse().unwrap()).unwrap();
+    store.delete_pod(&"missing".parse().unwrap()).unwrap();
     assert_eq!(tree(fixture.folder.path()), before);
 }
 
 #[test]
-fn only_the_owner_may_look() {
+fn files_and_folders_are_accessible_to_their_owner_only() {
     let fixture = Fixture::new();
     let root = fixture.path("new/store");
     let store = FsStore::open_or_create(&root).unwrap();
@@ -85,7 +85,7 @@ fn only_the_owner_may_look() {
 }
 
 #[test]
-fn strangers_are_ignored_and_left_alone() {
+fn foreign_files_are_ignored_and_kept() {
     let fixture = Fixture::holding("{}\n");
     let session = fixture.session;
     let upper = session.to_string().to_uppercase();
@@ -99,7 +99,7 @@ fn strangers_are_ignored_and_left_alone() {
         &format!("{session}/x.jsonl"),
         &other.to_string(),
     ] {
-        fs::write(fixture.path(file), "not ours").unwrap();
+        fs::write(fixture.path(file), "foreign").unwrap();
     }
     let store = fixture.open();
     assert_eq!(store.list_sessions().unwrap(), [session]);
@@ -109,7 +109,7 @@ fn strangers_are_ignored_and_left_alone() {
     assert_eq!(store.list_sessions().unwrap(), []);
     assert_eq!(
         fs::read_to_string(fixture.path(&format!("{session}/notes.txt"))).unwrap(),
-        "not ours"
+        "foreign"
     );
 }
 
@@ -124,7 +124,7 @@ fn a_newer_format_is_refused() {
     let error = older.append(fixture.session, fixture.segment, &entry("{}")).unwrap_err();
     assert!(
         matches!(error, StoreError::NewerFormat { .. }),
-        "nor does an open handle write: {error:?}"
+        "an open handle must not write either: {error:?}"
     );
 
     fs::write(&format, "what is this").unwrap();
@@ -133,12 +133,12 @@ fn a_newer_format_is_refused() {
     fixture.append(&fixture.open(), "{}");
     assert!(
         fs::read_to_string(&format).unwrap().contains("\"version\":1"),
-        "a power cut had taken it"
+        "a file that a power cut emptied is written again"
     );
 }
 
 #[test]
-fn the_side_folder_can_be_lost() {
+fn the_sidecar_folder_can_be_deleted() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for entry in numbered(0..3) {
@@ -150,7 +150,7 @@ fn the_side_folder_can_be_lost() {
 
     let store = fixture.open();
     let lost = store.head(fixture.session, fixture.segment).unwrap();
-    assert_ne!(lost, head, "a head whose epoch is lost must not pass for the old one");
+    assert_ne!(lost, head, "a segment whose epoch is lost must get another head");
     assert_eq!(lost, fixture.open().head(fixture.session, fixture.segment).unwrap());
     assert_eq!(store.lookup_session_of(fixture.segment).unwrap(), Some(fixture.session));
     let head = store.append_if(fixture.session, fixture.segment, lost, &numbered(3..4)).unwrap();
@@ -169,10 +169,10 @@ fn a_handle_does_not_depend_on_the_working_directory() {
 }
 
 #[test]
-fn a_segment_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+fn a_segment_that_cannot_be_read_is_an_error_and_not_missing() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
-    // A link to itself: looking for what is in it fails.
+    // Opening a link to itself fails.
     symlink(session.to_string(), fixture.path(&session.to_string())).unwrap();
     let store = fixture.open();
     assert!(matches!(store.exists(session, segment).unwrap_err(), StoreError::Io(_)));
@@ -180,12 +180,12 @@ fn a_segment_that_cannot_be_looked_at_is_not_said_to_be_missing() {
 }
 
 #[test]
-fn a_session_that_is_half_deleted_is_said_to_be() {
+fn a_partly_deleted_session_is_reported_as_indeterminate() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     fixture.append(&store, "{}");
-    // A folder in the place of its log keeps the other segment from being deleted.
+    // A folder in the place of its log makes deleting the other segment fail.
     let stuck = SegmentId::from(Uuid::max());
     store.append_trace(session, stuck, &TraceEntry::from_json("{}").unwrap()).unwrap();
     fs::create_dir(fixture.path(&format!("{session}/{stuck}.jsonl"))).unwrap();

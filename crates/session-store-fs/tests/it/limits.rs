@@ -1,5 +1,8 @@
-//! Writes that the system cuts short: a full disk, stood in for by a limit on file size (A5). Each runs in a
-//! process of its own, since the limit holds for a whole process.
+//! Incomplete writes.
+//!
+//! A failed change changes nothing ([A5](session_store_core::contract#a5)). The tests replace a
+//! full disk by a limit on the file size. Each test runs in a process of its own, since the limit
+//! applies to the whole process.
 
 use std::fs;
 use std::process::Command;
@@ -9,11 +12,11 @@ use session_store_fs::FsStore;
 
 use crate::{Fixture, entry, numbered};
 
-/// Where the child finds its store.
+/// The environment variable with the child's store and ids.
 const ROOT: &str = "SESSION_STORE_FS_LIMITED";
 
-/// Runs a test of this file again as a child that can write no file beyond `blocks` of 512 bytes, and gets
-/// an error for it instead of a signal.
+/// Runs a test of this file as a child that cannot write a file beyond `blocks` of 512 bytes. A
+/// write beyond it returns an error and raises no signal.
 fn limited(test: &str, blocks: usize, fixture: &Fixture) {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
     let output = Command::new("sh")
@@ -30,9 +33,9 @@ fn limited(test: &str, blocks: usize, fixture: &Fixture) {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-/// In a child: its store and ids.
+/// Returns the store and ids of a child.
 fn inherited() -> Fixture {
-    let inherited = std::env::var(ROOT).expect("only another test runs this one, with a job to do");
+    let inherited = std::env::var(ROOT).expect("another test runs this one and sets the variable");
     let parts: Vec<_> = inherited.split(' ').collect();
     let [root, session, segment] = parts[..] else { panic!("{inherited}") };
     let folder = tempfile::Builder::new().disable_cleanup(true).tempdir_in(root).unwrap();
@@ -45,7 +48,7 @@ fn parent_store(fixture: &Fixture) -> FsStore {
 }
 
 #[test]
-fn what_does_not_fit_is_taken_back() {
+fn an_append_that_does_not_fit_is_undone() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.append_all(fixture.session, fixture.segment, &numbered(0..60)).unwrap();
@@ -58,7 +61,7 @@ fn what_does_not_fit_is_taken_back() {
 }
 
 #[test]
-#[ignore = "run by what_does_not_fit_is_taken_back"]
+#[ignore = "run by an_append_that_does_not_fit_is_undone"]
 fn child_whose_writes_are_cut_short() {
     let fixture = inherited();
     let store = parent_store(&fixture);
@@ -71,7 +74,11 @@ fn child_whose_writes_are_cut_short() {
     }
     let head = store.head(session, segment).unwrap();
     assert!(store.append_if(session, segment, head, std::slice::from_ref(&long)).is_err());
-    assert_eq!(store.head(session, segment).unwrap(), head, "what failed can be repeated");
+    assert_eq!(
+        store.head(session, segment).unwrap(),
+        head,
+        "a failed append can be repeated with the same head"
+    );
     let error =
         store.append_all(session, segment, &[numbered([1])[0].clone(), long.clone()]).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error:?}");
@@ -81,7 +88,33 @@ fn child_whose_writes_are_cut_short() {
 }
 
 #[test]
-fn a_first_entry_that_does_not_fit_leaves_nothing() {
+fn a_batch_that_fits_in_part_is_undone_for_every_handle() {
+    let fixture = Fixture::new();
+    limited("limits::child_whose_batch_fits_in_part", 4 * 1024, &fixture);
+    assert_eq!(fixture.count(&fixture.open()), 20_001);
+}
+
+#[test]
+#[ignore = "run by a_batch_that_fits_in_part_is_undone_for_every_handle"]
+fn child_whose_batch_fits_in_part() {
+    let fixture = inherited();
+    let (one, other) = (parent_store(&fixture), parent_store(&fixture));
+    let (session, segment) = (fixture.session, fixture.segment);
+    fixture.append(&one, "{}");
+    // The first write of the batch fits, and the second one does not.
+    let long = entry(&format!("{{\"x\":\"{}\"}}", "y".repeat(700_000)));
+    let batch = vec![long; 4];
+    let error = one.append_all(session, segment, &batch).unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+    // The log is now longer than with the first write, and its lines start elsewhere.
+    let text = format!("{{\"x\":\"{}\"}}", "z".repeat(80));
+    other.append_all(session, segment, &vec![entry(&text); 20_000]).unwrap();
+    assert_eq!(fixture.count(&one), 20_001);
+    assert_eq!(fixture.texts(&one), fixture.texts(&other));
+}
+
+#[test]
+fn a_first_entry_that_does_not_fit_creates_nothing() {
     let fixture = Fixture::new();
     limited("limits::child_whose_first_write_is_cut_short", 2, &fixture);
     assert_eq!(fixture.open().list_sessions().unwrap(), []);
@@ -89,7 +122,7 @@ fn a_first_entry_that_does_not_fit_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "run by a_first_entry_that_does_not_fit_leaves_nothing"]
+#[ignore = "run by a_first_entry_that_does_not_fit_creates_nothing"]
 fn child_whose_first_write_is_cut_short() {
     let fixture = inherited();
     let store = parent_store(&fixture);

@@ -1,4 +1,4 @@
-//! Listing sessions again trusts what was seen before, and only that.
+//! Repeated listings, which use what earlier listings found.
 
 use std::env::temp_dir;
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::{Fixture, entry};
 
 #[test]
-fn a_session_that_keeps_only_a_trace_is_listed_by_no_handle() {
+fn a_session_with_only_a_trace_is_not_listed() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let (one, other) = (fixture.open(), fixture.open());
@@ -30,7 +30,7 @@ fn a_session_that_keeps_only_a_trace_is_listed_by_no_handle() {
 }
 
 #[test]
-fn sessions_that_come_between_known_ones_are_looked_into() {
+fn new_sessions_between_known_ones_are_listed() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let mut sessions: Vec<_> = std::iter::repeat_with(SessionId::new).take(9).collect();
@@ -49,20 +49,21 @@ fn sessions_that_come_between_known_ones_are_looked_into() {
 }
 
 #[test]
-fn listing_opens_no_folder_that_it_knows() {
+fn a_listing_does_not_open_known_folders() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.append(fixture.session, fixture.segment, &entry("{}")).unwrap();
     assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
-    // A stranger's deed, which a handle that is open need not notice: that it does not is the proof.
+    // An open handle does not see a change by another program. That the session is still listed
+    // shows that its folder was not opened.
     fs::remove_file(fixture.log()).unwrap();
     assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
     assert_eq!(fixture.open().list_sessions().unwrap(), []);
 }
 
 #[test]
-fn what_is_replaced_while_it_is_listed_is_listed_once() {
-    // Where a renamed file is listed in another place, as on tmpfs and btrfs, it is easily missed.
+fn a_log_replaced_during_a_listing_is_listed_once() {
+    // tmpfs and btrfs list a renamed file in another place, so a listing misses it easily.
     let folder = [PathBuf::from("/dev/shm"), temp_dir()].into_iter().find(|path| path.is_dir());
     let folder = TempDir::new_in(folder.unwrap()).unwrap();
     let session = SessionId::new();

@@ -1,4 +1,7 @@
-//! Which session a segment id belongs to (L5), with hints, without them, and with wrong ones.
+//! Lookups of the session that holds a segment: with hints, without them, and with wrong ones.
+//!
+//! The result stays the same as long as the session holds the segment
+//! ([L5](session_store_core::contract#l5)).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{Fixture, entry};
 
-/// Ids in ascending order.
+/// Returns ids in ascending order.
 fn sessions<const N: usize>() -> [SessionId; N] {
     std::array::from_fn(|n| SessionId::from(Uuid::from_u128(n as u128 + 1)))
 }
@@ -19,7 +22,7 @@ fn hold(store: &FsStore, session: SessionId, segment: SegmentId) {
 }
 
 #[test]
-fn the_answer_stays_while_other_sessions_come_and_go() {
+fn a_lookup_returns_the_same_session_while_others_are_created_and_deleted() {
     let fixture = Fixture::new();
     let (store, segment) = (fixture.open(), fixture.segment);
     let [smallest, smaller, middle, larger] = sessions();
@@ -35,7 +38,7 @@ fn the_answer_stays_while_other_sessions_come_and_go() {
     store.delete_segment(middle, segment).unwrap();
     assert_eq!(lookup(), Some(smaller));
     hold(&store, smallest, segment);
-    assert_eq!(lookup(), Some(smaller), "the one that answered stays");
+    assert_eq!(lookup(), Some(smaller), "the first result must stay");
     store.delete_session(smaller).unwrap();
     store.delete_session(smallest).unwrap();
     assert_eq!(lookup(), None);
@@ -45,7 +48,7 @@ fn the_answer_stays_while_other_sessions_come_and_go() {
 }
 
 #[test]
-fn another_programs_segments_are_found_and_stay_found() {
+fn a_lookup_finds_the_segments_of_another_program() {
     let [smaller, larger] = sessions();
     let fixture = Fixture { session: larger, ..Fixture::new() };
     fs::create_dir(fixture.log().parent().unwrap()).unwrap();
@@ -58,7 +61,7 @@ fn another_programs_segments_are_found_and_stay_found() {
 }
 
 #[test]
-fn a_wrong_hint_is_only_a_hint() {
+fn a_wrong_hint_causes_a_search() {
     let fixture = Fixture::new();
     let (store, segment) = (fixture.open(), fixture.segment);
     let [elsewhere, other] = sessions();
@@ -76,7 +79,7 @@ fn a_wrong_hint_is_only_a_hint() {
 }
 
 #[test]
-fn the_answer_stays_while_a_third_session_comes_and_goes() {
+fn a_lookup_returns_the_same_session_during_concurrent_changes() {
     let fixture = Fixture::new();
     let segment = fixture.segment;
     let [smaller, answer, third] = sessions();
@@ -98,11 +101,15 @@ fn the_answer_stays_while_a_third_session_comes_and_goes() {
 }
 
 #[test]
-fn a_hint_leads_nowhere() {
+fn the_target_of_a_hint_does_not_exist() {
     let fixture = Fixture::new();
     let segment = SegmentId::from(Uuid::from(fixture.session));
     hold(&fixture.open(), fixture.session, segment);
     let hint = fixture.path(&format!(".session-store/hints/{segment}"));
     let error = fs::metadata(hint).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "no loop, and nothing that is there");
+    assert_eq!(
+        error.kind(),
+        std::io::ErrorKind::NotFound,
+        "the target must not exist, nor be the link itself"
+    );
 }

@@ -1,5 +1,6 @@
-//! Tests of the file backend: what is in the files, and what happens when they are not as we left them.
-//! The contract itself is checked by the conformance kit, in the tests of the crate `session-store`.
+//! Tests of the file backend: the content of its files, and files that others have changed.
+//!
+//! The conformance kit checks the contract, in the tests of the crate `session-store`.
 
 mod crash;
 mod handles;
@@ -34,7 +35,7 @@ impl Fixture {
         Self { folder, session: SessionId::new(), segment: SegmentId::new() }
     }
 
-    /// A directory whose one log holds these bytes, as another program may have written them.
+    /// Returns a directory that another program wrote, with these bytes in its only log.
     fn holding(bytes: impl AsRef<[u8]>) -> Self {
         let fixture = Self::new();
         fs::create_dir(fixture.log().parent().unwrap()).unwrap();

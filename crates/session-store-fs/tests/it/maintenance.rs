@@ -1,4 +1,7 @@
-//! Checks and repairs of the directory (M1, M2).
+//! Checks and repairs of the directory.
+//!
+//! A check changes nothing ([M1](session_store_core::contract#m1)), and a repair deletes nothing
+//! ([M2](session_store_core::contract#m2)).
 
 use std::fs;
 

@@ -1,18 +1,17 @@
-//! Reading page by page: a page begins where the one before ended, without another look at what lies before,
-//! as long as nothing was cut.
+//! Reading page by page. A page starts where the one before ended, unless the log was cut.
 
 use session_store_core::{LogEntry, Store, StoreError};
 use session_store_fs::FsStore;
 
 use crate::{Fixture, entry};
 
-/// Entries of many sizes, each with its number.
+/// Returns entries of many sizes, each with its number.
 fn sized(count: usize) -> Vec<LogEntry> {
     let text = |n: usize| format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(n * 37 % 3000));
     (0..count).map(|n| entry(&text(n))).collect()
 }
 
-/// The pages of the log from `start` on, each of which begins where the one before ended.
+/// Reads the log from `start` on, page by page.
 fn pages(fixture: &Fixture, store: &FsStore, start: usize, max_bytes: usize) -> Vec<LogEntry> {
     let mut all = Vec::new();
     loop {
@@ -39,7 +38,7 @@ fn pages_of_every_size_make_up_the_log() {
 }
 
 #[test]
-fn a_page_after_a_cut_begins_where_its_entry_is_now() {
+fn a_page_after_a_truncation_starts_at_its_entry() {
     let (fixture, log) = (Fixture::new(), sized(200));
     let (session, segment) = (fixture.session, fixture.segment);
     let (one, other) = (fixture.open(), fixture.open());
@@ -55,7 +54,7 @@ fn a_page_after_a_cut_begins_where_its_entry_is_now() {
 }
 
 #[test]
-fn a_bad_line_keeps_its_number_whatever_was_read_before() {
+fn the_number_of_a_bad_line_does_not_depend_on_earlier_reads() {
     let fixture = Fixture::holding("{}\n\n  \n{\"n\":1}\n\nbad\n{\"n\":2}");
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();

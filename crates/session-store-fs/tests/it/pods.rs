@@ -1,4 +1,4 @@
-//! Where pods are, and that no name passes for another.
+//! Pods: their folders, and that similar names do not collide.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -35,7 +35,7 @@ fn plain_names_have_plain_folders_and_others_a_hash() {
     for text in &names[1..] {
         assert!(
             !fixture.path("pods").join(text).exists(),
-            "{text} could be another name elsewhere"
+            "another file system could take {text} for another name"
         );
         let pod = store.read_pod(&name(text)).unwrap().unwrap();
         assert_eq!(pod.decode::<serde_json::Value>().unwrap()["own"], *text);
@@ -81,7 +81,7 @@ fn a_folder_that_another_program_made_is_read_and_written() {
 }
 
 #[test]
-fn what_is_no_pod_is_corrupt_and_listed() {
+fn an_invalid_pod_is_corrupt_and_listed() {
     let fixture = Fixture::new();
     let store = fixture.open();
     fs::create_dir_all(fixture.path("pods/broken")).unwrap();
@@ -95,24 +95,24 @@ fn what_is_no_pod_is_corrupt_and_listed() {
 }
 
 #[test]
-fn deleting_a_pod_leaves_its_owners_other_files() {
+fn deleting_a_pod_keeps_other_files_in_its_folder() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let folder = fixture.path("pods/reviewer");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("metadata.json"), "{}").unwrap();
-    fs::write(folder.join("name"), "not ours").unwrap();
+    fs::write(folder.join("name"), "foreign").unwrap();
     assert!(store.delete_pod(&name("reviewer")).unwrap());
-    assert_eq!(fs::read_to_string(folder.join("name")).unwrap(), "not ours");
+    assert_eq!(fs::read_to_string(folder.join("name")).unwrap(), "foreign");
     assert_eq!(store.read_pod(&name("reviewer")).unwrap(), None);
 }
 
 #[test]
-fn a_pod_that_cannot_be_looked_at_is_not_said_to_be_missing() {
+fn a_pod_that_cannot_be_read_is_an_error_and_not_missing() {
     let fixture = Fixture::new();
     let store = fixture.open();
     fs::create_dir(fixture.path("pods")).unwrap();
-    // A link to itself: looking for what is in it fails.
+    // Opening a link to itself fails.
     symlink("reviewer", fixture.path("pods/reviewer")).unwrap();
     assert!(matches!(store.read_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
     assert!(matches!(store.delete_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));

@@ -1,5 +1,7 @@
-//! Durability (S4): what the writer was told must be there after a power cut; nothing but its last step may
-//! be there besides.
+//! Durability through power cuts.
+//!
+//! After a power cut the store has every acknowledged step of a writer, and at most one more
+//! ([S4](session_store_core::contract#s4)).
 
 use std::fs;
 use std::io::Write;
@@ -14,12 +16,12 @@ use uuid::Uuid;
 
 use crate::{Fixture, entry, numbered};
 
-/// Where the child finds its store, and how durable it shall be.
+/// The environment variable with the child's store and durability.
 const JOB: &str = "SESSION_STORE_FS_POWER";
 
 const CUTS: usize = 20;
 
-/// Cuts the power after so many acknowledged steps, and says whether all of them are there.
+/// Cuts the power after `patience` acknowledged steps. Returns whether all of them are stored.
 fn survives(durability: Durability, patience: usize) -> bool {
     let writer = |root: &Path| {
         let mut child = Command::new(std::env::current_exe().unwrap());
@@ -40,7 +42,7 @@ fn survives(durability: Durability, patience: usize) -> bool {
     })
 }
 
-/// More changes than a handle syncs one by one.
+/// More files than a handle syncs one by one.
 const MANY: u128 = 1500;
 
 fn fill(store: &FsStore) {
@@ -51,9 +53,9 @@ fn fill(store: &FsStore) {
 }
 
 #[test]
-#[ignore = "run by the next one"]
+#[ignore = "run by torture_sync_saves_more_paths_than_it_records"]
 fn child_that_syncs_much_at_once() {
-    let root = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let root = std::env::var(JOB).expect("another test runs this one and sets the variable");
     let store = FsStore::open_or_create(root).unwrap();
     fill(&store);
     store.sync().unwrap();
@@ -63,7 +65,7 @@ fn child_that_syncs_much_at_once() {
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_sync_saves_more_than_it_can_name() {
+fn torture_sync_saves_more_paths_than_it_records() {
     let writer = |root: &Path| {
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "power::child_that_syncs_much_at_once", "--ignored", "--nocapture"]);
@@ -80,9 +82,9 @@ fn torture_sync_saves_more_than_it_can_name() {
 }
 
 #[test]
-#[ignore = "run by two of the others"]
+#[ignore = "run by torture_power_keeps_acknowledged_changes"]
 fn child_that_steps_until_killed() {
-    let job = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let job = std::env::var(JOB).expect("another test runs this one and sets the variable");
     let (durability, root) = job.split_once(' ').unwrap();
     let options = FsOptions::new().create(true).durability(durability.parse().unwrap());
     let store = options.open(root).unwrap();
@@ -96,7 +98,7 @@ fn child_that_steps_until_killed() {
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_power_keeps_what_was_acknowledged() {
+fn torture_power_keeps_acknowledged_changes() {
     for cut in 0..CUTS {
         assert!(survives(Durability::Power, 1 + cut * 7), "after cut {cut}");
     }
@@ -104,15 +106,15 @@ fn torture_power_keeps_what_was_acknowledged() {
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_without_it_something_is_lost() {
+fn torture_process_durability_loses_changes() {
     assert!(
         (0..5).any(|cut| !survives(Durability::Process, 20 + cut * 10)),
-        "the cut cuts nothing"
+        "no power cut lost a change"
     );
 }
 
 #[test]
-fn sync_saves_what_a_lesser_promise_left_open() {
+fn sync_succeeds_after_every_kind_of_change() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.sync().unwrap();
@@ -124,16 +126,16 @@ fn sync_saves_what_a_lesser_promise_left_open() {
 }
 
 #[test]
-fn a_sync_that_could_not_open_a_file_may_come_again() {
+fn a_sync_that_failed_to_open_a_file_can_be_repeated() {
     let fixture = Fixture::new();
     let (session, aside) = (fixture.path(&fixture.session.to_string()), fixture.path("aside"));
     let store = fixture.open();
     fixture.append(&store, "{}");
     fs::rename(&session, &aside).unwrap();
-    // A link to itself.
+    // Opening a link to itself fails.
     symlink(&session, &session).unwrap();
     assert!(store.sync().unwrap_err().is_indeterminate());
-    assert!(store.sync().is_err(), "what was not synced is not forgotten");
+    assert!(store.sync().is_err(), "a path that was not synced must be synced again");
     fs::remove_file(&session).unwrap();
     fs::rename(&aside, &session).unwrap();
     store.sync().unwrap();
@@ -141,13 +143,13 @@ fn a_sync_that_could_not_open_a_file_may_come_again() {
 }
 
 #[test]
-#[ignore = "run by the next one"]
+#[ignore = "run by torture_a_power_cut_restores_no_former_head"]
 fn child_that_cuts_and_regrows() {
-    let root = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let root = std::env::var(JOB).expect("another test runs this one and sets the variable");
     let (session, segment) = (Uuid::max().into(), Uuid::max().into());
     let store = FsOptions::new().create(true).durability(Durability::Power).open(&root).unwrap();
     store.create_segment(session, segment, &numbered(0..3)).unwrap();
-    // In time everything is written, even what nobody asked for.
+    // The kernel writes everything to the device in time. This makes it happen now.
     assert!(Command::new("sync").arg("-f").arg(&root).status().unwrap().success());
     let former = store.head(session, segment).unwrap().unwrap();
     fs::write(former_head(Path::new(&root)), former.to_string()).unwrap();
@@ -157,14 +159,14 @@ fn child_that_cuts_and_regrows() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// Outside of the file system whose power is cut.
+/// Returns a path outside of the file system whose power is cut.
 fn former_head(root: &Path) -> PathBuf {
     root.ancestors().nth(2).unwrap().join("former head")
 }
 
 #[test]
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
-fn torture_no_cut_brings_a_former_head_back() {
+fn torture_a_power_cut_restores_no_former_head() {
     let writer = |root: &Path| {
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "power::child_that_cuts_and_regrows", "--ignored", "--nocapture"]);
@@ -180,7 +182,7 @@ fn torture_no_cut_brings_a_former_head_back() {
 }
 
 #[test]
-fn threads_share_a_durable_segment() {
+fn concurrent_durable_appends_are_all_kept() {
     let fixture = Fixture::new();
     let store = FsOptions::new().durability(Durability::Power).open(fixture.folder.path()).unwrap();
     std::thread::scope(|scope| {

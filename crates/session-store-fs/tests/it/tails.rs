@@ -1,4 +1,7 @@
-//! The ends of logs (R5), bad lines (R4), and what the next append makes of them.
+//! The ends of logs, and bad lines, for readers and for the next append.
+//!
+//! Torn ends are not read ([R5](session_store_core::contract#r5)). Bad lines are errors that name
+//! the line ([R4](session_store_core::contract#r4)).
 
 use std::fs;
 
@@ -19,12 +22,12 @@ use crate::{Fixture, entry, numbered};
 #[case::nuls("{\"a\":1}\n\0\0\0\0", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::nuls_and_the_end_of_an_entry("{\"a\":1}\n\0\0\0\":2}\n", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::empty("", 0, "{\"z\":0}\n")]
-fn tails(#[case] before: &str, #[case] count: usize, #[case] after: &str) {
+fn tails_are_read_and_repaired(#[case] before: &str, #[case] count: usize, #[case] after: &str) {
     let fixture = Fixture::holding(before);
     let store = fixture.open();
     assert_eq!(fixture.count(&store), count);
     assert_eq!(fixture.texts(&store).len(), count);
-    assert_eq!(fixture.bytes(), before, "reading repairs nothing");
+    assert_eq!(fixture.bytes(), before, "a read must not change the log");
     for start in 0..=count + 1 {
         let page = store.read_page(fixture.session, fixture.segment, start, usize::MAX).unwrap();
         assert_eq!(page.entries.len(), count.saturating_sub(start), "from {start}");
@@ -37,7 +40,7 @@ fn tails(#[case] before: &str, #[case] count: usize, #[case] after: &str) {
 }
 
 #[test]
-fn a_torn_tail_is_kept_aside() {
+fn a_torn_tail_is_quarantined_and_deleted_with_its_segment() {
     let torn = "{\"b\":\"to";
     let fixture = Fixture::holding(format!("{{\"a\":1}}\n{torn}"));
     let store = fixture.open();
@@ -48,11 +51,11 @@ fn a_torn_tail_is_kept_aside() {
     assert_eq!(fs::read_to_string(aside[0].path()).unwrap(), torn);
 
     store.delete_segment(fixture.session, fixture.segment).unwrap();
-    assert!(!aside[0].path().exists(), "it belongs to the segment and goes with it");
+    assert!(!aside[0].path().exists(), "the quarantined tail must be deleted with its segment");
 }
 
 #[test]
-fn another_handle_sees_that_a_torn_tail_was_replaced_by_as_many_bytes() {
+fn another_handle_sees_an_entry_as_long_as_the_torn_tail_that_it_replaced() {
     let fixture = Fixture::new();
     let (one, other) = (fixture.open(), fixture.open());
     fixture.append(&one, "{\"a\":1}");
@@ -61,7 +64,7 @@ fn another_handle_sees_that_a_torn_tail_was_replaced_by_as_many_bytes() {
     let length = fixture.bytes().len();
     assert_eq!((fixture.count(&one), fixture.count(&other)), (1, 1));
     fixture.append(&one, "{\"c\":3}");
-    assert_eq!(fixture.bytes().len(), length, "the case that lengths cannot show");
+    assert_eq!(fixture.bytes().len(), length, "the length must not show the change");
     assert_eq!(fixture.count(&other), 2);
     fixture.append(&other, "{\"d\":4}");
     assert_eq!(fixture.texts(&one), ["{\"a\":1}", "{\"c\":3}", "{\"d\":4}"]);
@@ -91,7 +94,7 @@ fn bad_lines_are_named_and_do_not_stop_appends(#[case] bytes: &str, #[case] line
 }
 
 #[test]
-fn the_good_entries_before_a_bad_line_are_given_first() {
+fn entries_before_a_bad_line_are_returned_first() {
     let fixture = Fixture::holding("{\"n\":0}\n{\"n\":1}\n{\"n\":2}{}\n{\"n\":3}\n");
     let store = fixture.open();
     let mut found: Vec<_> = store.entries(fixture.session, fixture.segment, 0).collect();
@@ -101,7 +104,7 @@ fn the_good_entries_before_a_bad_line_are_given_first() {
 }
 
 #[test]
-fn invalid_utf8_spoils_its_own_line_only() {
+fn invalid_utf8_affects_its_own_line_only() {
     let fixture = Fixture::holding(b"{\"a\":1}\n{\"b\":\"\xff\"}\n{\"c\":3}\n");
     let store = fixture.open();
     let read = |start| store.read_page(fixture.session, fixture.segment, start, 1);
@@ -111,7 +114,7 @@ fn invalid_utf8_spoils_its_own_line_only() {
 }
 
 #[test]
-fn pages_far_into_a_log_with_blank_lines_know_their_line() {
+fn a_bad_line_far_into_a_log_with_blank_lines_has_its_number() {
     let mut bytes = String::new();
     for n in 0..20_000 {
         bytes += &format!("{{\"n\":{n}}}\n\n");
