@@ -12,15 +12,15 @@ mod exit;
 mod failure;
 mod import;
 mod input;
+mod listing;
 mod migration;
 mod new_file;
 mod output;
 mod progress;
-mod reader;
+mod segment;
 mod signal;
 mod store;
 mod table;
-mod target;
 mod text;
 
 use std::process::ExitCode;

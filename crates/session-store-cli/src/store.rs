@@ -1,6 +1,7 @@
 //! Opening stores, and the operations on a whole store that several commands need.
 
 use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
+use session_store_agent::is_claims_session;
 
 use crate::failure::{Context, Failure, warn};
 
@@ -30,6 +31,14 @@ pub(crate) fn reopen(store: OpenStore) -> Result<OpenStore, OpenError> {
 /// Returns the ids of all sessions.
 pub(crate) fn list_sessions(store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
     store.list_sessions().context(|| format!("list the sessions of {}", store.url()))
+}
+
+/// Returns the ids of the sessions to show: all except the old session of pod claims, which contains no
+/// conversation.
+pub(crate) fn list_conversations(store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
+    let mut sessions = list_sessions(store)?;
+    sessions.retain(|session_id| !is_claims_session(*session_id));
+    Ok(sessions)
 }
 
 /// Returns the ids of the segments of a session.

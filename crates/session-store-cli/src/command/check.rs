@@ -1,93 +1,147 @@
-//! `check`: every log and trace read to its end, every segment looked up, and what is wrong named.
+//! `check`: reads every log and trace to its end, looks up every segment, and reports every problem.
 
 use std::fmt;
 
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError, StoreExt, error_chain};
+use session_store::{
+    Finding, LogEntry, OpenStore, SegmentKey, Severity, Store, StoreError, StoreExt, TraceEntry,
+    error_chain,
+};
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::segment::{Line, lines};
 use crate::store::{list_segments, list_sessions, open};
 
-/// Something that is wrong with a segment.
+/// The JSON of a finding. A finding about a segment also has its ids.
 #[derive(Serialize)]
-struct Fault {
-    session_id: SessionId,
-    segment_id: SegmentId,
-    fault: String,
+struct FindingJson<'a> {
+    #[serde(flatten)]
+    key: Option<SegmentKey>,
+    /// `fault`, `note` or `repaired`.
+    kind: &'a str,
+    place: &'a str,
+    cause: &'a str,
+    remedy: Option<&'a str>,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session {} segment {}: {}", self.session_id, self.segment_id, self.fault)
-    }
-}
-
-/// What was read, and how much of it is wrong.
+/// The numbers of what was read and found.
 #[derive(Default, Serialize)]
-struct Checked {
+struct Summary {
     segments: usize,
     entries: usize,
     trace_entries: usize,
     faults: usize,
-    lookups_rebuilt: Option<usize>,
+    repairs: Option<usize>,
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segments, entries, trace_entries, faults, lookups_rebuilt } = self;
+        let Self { segments, entries, trace_entries, faults, repairs } = self;
         write!(f, "segments: {segments}, entries: {entries}, trace entries: {trace_entries}, ")?;
         write!(f, "faults: {faults}")?;
-        lookups_rebuilt.map_or(Ok(()), |lookups| write!(f, ", lookups rebuilt: {lookups}"))
+        repairs.map_or(Ok(()), |repairs| write!(f, ", repairs: {repairs}"))
     }
 }
 
 pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let mut checked = Checked::default();
+    let mut check = Check { store: &store, out, summary: Summary::default() };
     if args.repair {
-        let rebuilt = store.rebuild_lookups();
-        let rebuilt = rebuilt.context(|| format!("rebuild the lookups of {}", store.url()))?;
-        checked.lookups_rebuilt = Some(rebuilt);
+        check.repair()?;
     }
+    check.check_storage()?;
     for session_id in list_sessions(&store)? {
         for segment_id in list_segments(&store, session_id)? {
-            checked.segments += 1;
-            for fault in checked.faults_of(&store, session_id, segment_id) {
-                checked.faults += 1;
-                out.answer(&Fault { session_id, segment_id, fault })?;
-            }
+            check.check_segment(SegmentKey { session_id, segment_id })?;
         }
     }
-    out.answer(&checked)?;
-    Ok(Exit::done_if(checked.faults == 0))
+    let Check { out, summary, .. } = check;
+    out.answer(&summary)?;
+    Ok(Exit::done_if(summary.faults == 0))
 }
 
-impl Checked {
-    fn faults_of(
-        &mut self,
-        store: &OpenStore,
-        session: SessionId,
-        segment: SegmentId,
-    ) -> Vec<String> {
-        let log = read(store.entries(session, segment, 0), &mut self.entries);
-        let trace = read(store.trace_entries(session, segment, 0), &mut self.trace_entries);
-        let lookup = match store.lookup_session_of(segment) {
-            Ok(Some(_)) => None,
-            Ok(None) => Some("it is not found by its id alone; --repair mends that".to_owned()),
-            Err(error) => Some(error_chain(&error)),
-        };
-        [log, trace, lookup].into_iter().flatten().collect()
+struct Check<'a> {
+    store: &'a OpenStore,
+    out: &'a mut Output,
+    summary: Summary,
+}
+
+impl Check<'_> {
+    /// Repairs the storage, if its backend can do that.
+    fn repair(&mut self) -> Result<(), Failure> {
+        let mut repairs = Vec::new();
+        if let Some(maintenance) = self.store.maintenance() {
+            let repaired = maintenance.repair(&mut |repair| repairs.push(repair));
+            repaired.context(|| format!("repair {}", self.store.url()))?;
+        }
+        self.summary.repairs = Some(repairs.len());
+        repairs.iter().try_for_each(|repair| self.print("repaired", None, repair))
     }
-}
 
-/// Counts the entries that can be read, and says what stopped it.
-fn read<T>(
-    mut entries: impl Iterator<Item = Result<T, StoreError>>,
-    count: &mut usize,
-) -> Option<String> {
-    let error = entries.find_map(|entry| entry.inspect(|_| *count += 1).err());
-    error.map(|error| error_chain(&error))
+    /// Runs the checks of the backend itself.
+    fn check_storage(&mut self) -> Result<(), Failure> {
+        let mut findings = Vec::new();
+        if let Some(maintenance) = self.store.maintenance() {
+            let checked = maintenance.check(&mut |finding| findings.push(finding));
+            checked.context(|| format!("check {}", self.store.url()))?;
+        }
+        findings.iter().try_for_each(|finding| self.add(None, finding))
+    }
+
+    /// Reads the log and the trace of a segment, and looks the segment up.
+    fn check_segment(&mut self, key: SegmentKey) -> Result<(), Failure> {
+        self.summary.segments += 1;
+        self.summary.entries += self.read::<LogEntry>(key)?;
+        self.summary.trace_entries += self.read::<TraceEntry>(key)?;
+        let place = key.to_string();
+        match self.store.lookup_session_of(key.segment_id) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let cause = "the segment cannot be found by its id alone";
+                let finding = Finding::new(Severity::Fault, place, cause);
+                self.add(Some(key), &finding.with_remedy("run check --repair"))
+            }
+            Err(error) => self.add_error(key, place, &error),
+        }
+    }
+
+    /// Reads a log or a trace past its bad lines. Returns the number of entries.
+    fn read<E: Line>(&mut self, key: SegmentKey) -> Result<usize, Failure> {
+        let mut entries = 0;
+        for line in lines::<E>(self.store.at(key), 0) {
+            match line {
+                Ok(_) => entries += 1,
+                Err(error) => self.add_error(key, format!("{}{key}", E::PREFIX), &error)?,
+            }
+        }
+        Ok(entries)
+    }
+
+    fn add_error(
+        &mut self,
+        key: SegmentKey,
+        place: String,
+        error: &StoreError,
+    ) -> Result<(), Failure> {
+        self.add(Some(key), &Finding::new(Severity::Fault, place, error_chain(error)))
+    }
+
+    fn add(&mut self, key: Option<SegmentKey>, finding: &Finding) -> Result<(), Failure> {
+        self.summary.faults += usize::from(finding.severity == Severity::Fault);
+        self.print(&finding.severity.to_string(), key, finding)
+    }
+
+    fn print(
+        &mut self,
+        kind: &str,
+        key: Option<SegmentKey>,
+        finding: &Finding,
+    ) -> Result<(), Failure> {
+        let Finding { place, cause, remedy, .. } = finding;
+        let json = FindingJson { key, kind, place, cause, remedy: remedy.as_deref() };
+        self.out.report(&json, [format_args!("{kind}: {finding}")])
+    }
 }

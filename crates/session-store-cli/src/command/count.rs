@@ -1,6 +1,6 @@
 //! `count`: prints the number of entries in a segment.
 
-use session_store::Store;
+use session_store::StoreExt;
 
 use crate::args::SegmentArgs;
 use crate::entry_count::EntryCount;
@@ -9,11 +9,9 @@ use crate::failure::{Context, Failure};
 use crate::output::Output;
 
 pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let target = args.open()?;
-    let entries =
-        target.store.read_entry_count(target.session_id, target.segment_id).context(|| {
-            format!("count the entries of segment {} in {}", target.segment_id, target.store.url())
-        })?;
+    let (store, key) = args.open()?;
+    let counted = store.at(key).read_entry_count();
+    let entries = counted.context(|| format!("count the entries of {key} in {}", store.url()))?;
     out.answer(&EntryCount { entries })?;
     Ok(Exit::Done)
 }

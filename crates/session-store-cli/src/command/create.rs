@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store, StoreError};
+use session_store::{LogEntry, OpenStore, SegmentKey, StoreError, StoreExt};
 
 use crate::args::CreateArgs;
 use crate::exit::Exit;
@@ -15,29 +15,29 @@ use crate::text::entries;
 
 #[derive(Serialize)]
 struct Created {
-    session_id: SessionId,
-    segment_id: SegmentId,
+    #[serde(flatten)]
+    key: SegmentKey,
     entries: usize,
 }
 
 impl fmt::Display for Created {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.session_id, self.segment_id)
+        write!(f, "{} {}", self.key.session_id, self.key.segment_id)
     }
 }
 
 pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> {
     // The whole input is read before the store is opened, so that invalid input changes nothing.
     let entries = read_entries(args)?;
-    let created = Created {
-        session_id: args.session.unwrap_or_default(),
-        segment_id: args.segment.unwrap_or_default(),
-        entries: entries.len(),
-    };
+    let key = SegmentKey::new(args.session.unwrap_or_default(), args.segment.unwrap_or_default());
     let store = open_or_create(&args.store)?;
-    store_entries(&store, args.replace, &created, &entries)
-        .map_err(|error| create_failure(args, created.segment_id, error))?;
-    out.answer(&created)?;
+    let created = if args.replace {
+        store.at(key).create(&entries)
+    } else {
+        store.at(key).append_if(None, &entries).map(drop)
+    };
+    created.map_err(|error| create_failure(&store, key, error))?;
+    out.answer(&Created { key, entries: entries.len() })?;
     Ok(Exit::Done)
 }
 
@@ -51,22 +51,8 @@ fn read_entries(args: &CreateArgs) -> Result<Vec<LogEntry>, Failure> {
     Ok(entries)
 }
 
-fn store_entries(
-    store: &OpenStore,
-    replace: bool,
-    created: &Created,
-    entries: &[LogEntry],
-) -> Result<(), StoreError> {
-    let Created { session_id, segment_id, .. } = *created;
-    if replace {
-        store.create_segment(session_id, segment_id, entries)
-    } else {
-        store.append_if(session_id, segment_id, None, entries).map(drop)
-    }
-}
-
-fn create_failure(args: &CreateArgs, segment_id: SegmentId, error: StoreError) -> Failure {
-    let operation = format!("create segment {segment_id} in {}", args.store);
+fn create_failure(store: &OpenStore, key: SegmentKey, error: StoreError) -> Failure {
+    let operation = format!("create {key} in {}", store.url());
     match error {
         StoreError::Conflict { actual: Some(head), .. } => {
             let entries = entries(head.entries());

@@ -9,8 +9,8 @@ use crate::args::SegmentArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::segment::look_up_session;
 use crate::store::open;
-use crate::target::session_of;
 
 #[derive(Serialize)]
 struct Existence {
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure>
         Some(session_id) => store
             .exists(session_id, args.segment)
             .context(|| format!("find segment {} in {}", args.segment, store.url()))?,
-        None => session_of(&store, args.segment)?.is_some(),
+        None => look_up_session(&store, args.segment)?.is_some(),
     };
     out.answer(&Existence { exists })?;
     Ok(Exit::done_if(exists))

@@ -10,17 +10,17 @@ use std::io::{self, BufReader, Read, Take};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use session_store::{LogEntry, OpenStore, TraceEntry, error_chain};
+use session_store::{LogEntry, OpenStore, SegmentKey, TraceEntry, error_chain};
 use session_store_migrate::{Extension, Stop, extend, extend_trace};
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, warn};
 use crate::import::files::{self, LogFile};
-use crate::import::ids::{self, Ids};
+use crate::import::ids;
 use crate::import::records::{ReadError, Records, SalvagedLine};
 use crate::import::report::{FileReport, State, Summary};
-use crate::import::stored_ids::StoredIds;
+use crate::import::stored_segments::StoredSegments;
 use crate::import::time;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -45,7 +45,7 @@ struct CheckedFile {
 
 /// What the first pass found in a valid file.
 struct Checked {
-    ids: Ids,
+    key: SegmentKey,
     /// The number of bytes that were checked.
     bytes: u64,
     entries: usize,
@@ -67,12 +67,12 @@ type CheckedRecords = Records<BufReader<Take<File>>>;
 impl Import {
     fn run(mut self, args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
         let mut files = self.check_all(files::find(&args.paths)?);
-        require_distinct_ids(&files)?;
+        require_distinct_keys(&files)?;
         let has_invalid_line = files.iter().any(CheckedFile::has_invalid_line);
         // The store is only created if there is a valid file.
         if files.iter().any(|file| file.result.is_ok()) {
             let store = open_or_create(&args.store)?;
-            self.resolve_ids(&mut files, &store)?;
+            self.resolve_keys(&mut files, &store)?;
             self.store_all(files, &store, out)?;
         } else {
             for CheckedFile { file, result } in files {
@@ -109,20 +109,20 @@ impl Import {
             millis = millis.or_else(|| time::millis_of(&entry));
             self.bar.read(1, entry.as_json().len() as u64);
         }
-        let ids = ids::ids_of(&file.relative, millis.map_or_else(|| modified(&metadata), Ok)?);
+        let key = ids::key_of(&file.relative, millis.map_or_else(|| modified(&metadata), Ok)?);
         let salvaged = records.into_salvaged();
-        Ok(Checked { ids, bytes: metadata.len(), entries, salvaged, millis })
+        Ok(Checked { key, bytes: metadata.len(), entries, salvaged, millis })
     }
 
-    /// Gives each file the ids that an earlier import stored it under.
-    fn resolve_ids(&self, files: &mut [CheckedFile], store: &OpenStore) -> Result<(), Failure> {
-        let taken = files.iter().filter_map(|file| Some(file.result.as_ref().ok()?.ids)).collect();
-        let mut stored_ids = StoredIds::new(store, taken);
+    /// Gives each file the segment that an earlier import stored it as.
+    fn resolve_keys(&self, files: &mut [CheckedFile], store: &OpenStore) -> Result<(), Failure> {
+        let taken = files.iter().filter_map(|file| Some(file.result.as_ref().ok()?.key)).collect();
+        let mut stored = StoredSegments::new(store, taken);
         for CheckedFile { file, result } in files {
             if let Ok(checked) = result {
                 let records = || self.read_checked(file, checked);
-                checked.ids =
-                    stored_ids.resolve(&file.relative, checked.ids, checked.millis, records)?;
+                checked.key =
+                    stored.resolve(&file.relative, checked.key, checked.millis, records)?;
             }
         }
         Ok(())
@@ -151,7 +151,7 @@ impl Import {
         let records = match self.read_checked(file, &checked) {
             Ok(records) => records,
             Err(error) => {
-                return FileReport::without_ids(&file.path, State::Failed, error_chain(&error));
+                return FileReport::not_stored(&file.path, State::Failed, error_chain(&error));
             }
         };
         let records = records.inspect(|entry| {
@@ -159,7 +159,7 @@ impl Import {
                 self.bar.read(1, entry.as_json().len() as u64);
             }
         });
-        let Ids { session_id, segment_id } = checked.ids;
+        let SegmentKey { session_id, segment_id } = checked.key;
         let extension = match file.is_trace {
             true => extend_trace(store, session_id, segment_id, records.map(trace_entry)),
             false => extend(store, session_id, segment_id, records),
@@ -189,15 +189,15 @@ fn modified(metadata: &Metadata) -> io::Result<u64> {
     Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Returns an error if two files have the same ids. Nothing is stored then.
-fn require_distinct_ids(files: &[CheckedFile]) -> Result<(), Failure> {
-    let mut taken: HashMap<(Ids, bool), &Path> = HashMap::new();
+/// Returns an error if two files would be the same segment. Nothing is stored then.
+fn require_distinct_keys(files: &[CheckedFile]) -> Result<(), Failure> {
+    let mut taken: HashMap<(SegmentKey, bool), &Path> = HashMap::new();
     for CheckedFile { file, result } in files {
-        let Ok(Checked { ids, .. }) = result else { continue };
-        if let Some(other) = taken.insert((*ids, file.is_trace), &file.path) {
+        let Ok(Checked { key, .. }) = result else { continue };
+        if let Some(other) = taken.insert((*key, file.is_trace), &file.path) {
             return Err(Failure::cannot(
                 format!("import both {} and {}", other.display(), file.path.display()),
-                format!("both would be segment {} of session {}", ids.segment_id, ids.session_id),
+                format!("both would be {key}"),
             ));
         }
     }
@@ -209,7 +209,7 @@ fn refusal(file: &LogFile, error: &ReadError) -> FileReport {
         ReadError::Line { .. } | ReadError::Dangling | ReadError::NotRegular => State::Refused,
         ReadError::Io(_) => State::Failed,
     };
-    FileReport::without_ids(&file.path, state, error_chain(error))
+    FileReport::not_stored(&file.path, state, error_chain(error))
 }
 
 /// Creates the report of a valid file.
@@ -235,7 +235,7 @@ fn report(file: &LogFile, checked: Checked, extension: Extension<ReadError>) -> 
     };
     FileReport {
         path: file.path.display().to_string(),
-        ids: Some(checked.ids),
+        key: Some(checked.key),
         trace: file.is_trace,
         entries: stored,
         new: extension.appended,

@@ -8,8 +8,8 @@ use crate::args::LookupArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::segment::look_up_session;
 use crate::store::open;
-use crate::target::session_of;
 
 #[derive(Serialize)]
 struct Holder {
@@ -17,7 +17,7 @@ struct Holder {
 }
 
 pub(crate) fn run(args: &LookupArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let session_id = session_of(&open(&args.store)?, args.segment)?;
+    let session_id = look_up_session(&open(&args.store)?, args.segment)?;
     if out.is_json() {
         out.json_line(&Holder { session_id })?;
     } else if let Some(session_id) = session_id {

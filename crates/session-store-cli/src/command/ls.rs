@@ -1,16 +1,17 @@
-//! `ls`: the sessions of a store, or the segments of a session.
+//! `ls`: lists the sessions of a store, or the segments of a session.
 
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId, Store};
+use session_store::{OpenStore, SegmentId, SessionId};
 
 use crate::args::LsArgs;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
+use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
 use crate::output::Output;
-use crate::store::{list_segments, list_sessions, open, unknown_session};
+use crate::store::{open, unknown_session};
 use crate::table::{Row, Table, cell, cell_or_dash, created};
 
-/// A session. Its entries are unknown as soon as one of its segments cannot be counted.
+/// A session. The number of its entries is unknown if a segment cannot be counted.
 #[derive(Serialize)]
 struct SessionRow {
     session_id: SessionId,
@@ -65,18 +66,14 @@ pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 fn print_sessions(store: &OpenStore, out: &mut Output) -> Result<Exit, Failure> {
     let mut table = Table::new(out);
-    for session_id in list_sessions(store)? {
-        table.row(&session_row(store, session_id))?;
-    }
+    for_each_session(store, |session| table.row(&session_row(session)))?;
     table.finish()
 }
 
-fn session_row(store: &OpenStore, session_id: SessionId) -> SessionRow {
-    let segments = known(list_segments(store, session_id));
-    // All are counted before the sum gives up, so that each broken one is named.
-    let counts = segments.as_ref().map(|segments| -> Vec<_> {
-        segments.iter().map(|&segment_id| known(count(store, session_id, segment_id))).collect()
-    });
+fn session_row(ListedSession { session_id, segments }: ListedSession) -> SessionRow {
+    let segments = known(segments);
+    // All segments are counted, even after an unknown one, so that each error is reported.
+    let counts = segments.as_ref().map(|segments| segments.iter().map(entries).collect::<Vec<_>>());
     SessionRow {
         session_id,
         created: created(session_id.into()),
@@ -90,28 +87,25 @@ fn print_segments(
     session_id: SessionId,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let segments = list_segments(store, session_id)?;
+    let segments = read_session(store, session_id).segments?;
     if segments.is_empty() {
         return Err(unknown_session(store, session_id));
     }
     let mut table = Table::new(out);
-    for segment_id in segments {
-        let entries = known(count(store, session_id, segment_id));
-        table.row(&SegmentRow { segment_id, created: created(segment_id.into()), entries })?;
+    for segment in segments {
+        let segment_id = segment.key.segment_id;
+        let created = created(segment_id.into());
+        table.row(&SegmentRow { segment_id, created, entries: entries(&segment) })?;
     }
     table.finish()
 }
 
-fn count(
-    store: &OpenStore,
-    session_id: SessionId,
-    segment_id: SegmentId,
-) -> Result<usize, Failure> {
-    let counted = store.read_entry_count(session_id, segment_id);
-    counted.context(|| format!("count segment {segment_id} of session {session_id}"))
+fn entries(segment: &ListedSegment) -> Option<usize> {
+    let info = segment.info.as_ref();
+    info.inspect_err(|failure| failure.report()).ok().map(|info| info.head.entries())
 }
 
-/// What cannot be found out is told on standard error and does not stop the listing.
-fn known<T>(found: Result<T, Failure>) -> Option<T> {
-    found.inspect_err(Failure::report).ok()
+/// Reports an error on standard error. The listing goes on with an unknown value.
+fn known<T>(read: Result<T, Failure>) -> Option<T> {
+    read.inspect_err(Failure::report).ok()
 }

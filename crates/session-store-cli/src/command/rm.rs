@@ -4,14 +4,14 @@ use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId, Store, StoreError};
+use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store, StoreError};
 
 use crate::args::RmArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::segment::segment_key;
 use crate::store::{list_segments, open};
-use crate::target::holder_of;
 use crate::text::plural;
 
 /// The segment or session to delete. It is printed after the deletion.
@@ -25,50 +25,36 @@ struct Deletion {
 
 impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { session_id, segment_id, segments } = self;
-        match (segment_id, segments) {
-            (Some(segment_id), _) => write!(f, "segment {segment_id} of session {session_id}"),
-            (None, count) => {
-                let segments = plural(*count, "segment", "segments");
-                write!(f, "session {session_id} with {segments}")
-            }
+        let Self { session_id, segment_id, segments } = *self;
+        if let Some(segment_id) = segment_id {
+            return SegmentKey { session_id, segment_id }.fmt(f);
         }
+        write!(f, "session {session_id} with {}", plural(segments, "segment", "segments"))
     }
 }
 
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     let deletion = choose(args, &store)?;
-    if !args.yes && !confirmed(&deletion, &store)? {
+    let operation = || format!("delete {deletion} from {}", store.url());
+    if !args.yes && !is_confirmed(operation)? {
         return Ok(Exit::No);
     }
-    let operation = || format!("delete {deletion} from {}", store.url());
     if !delete(&store, &deletion).context(operation)? {
         return Err(Failure::cannot(operation(), "it does not exist"));
     }
-    if out.is_json() {
-        out.json_line(&deletion)?;
-    } else {
-        out.line(format_args!("deleted {deletion}"))?;
-    }
+    out.report(&deletion, [format_args!("deleted {deletion}")])?;
     Ok(Exit::Done)
 }
 
 fn choose(args: &RmArgs, store: &OpenStore) -> Result<Deletion, Failure> {
-    match (args.segment, args.session) {
-        (Some(segment_id), session) => {
-            let session_id = match session {
-                Some(session_id) => session_id,
-                None => holder_of(store, segment_id)?,
-            };
-            Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 })
-        }
-        (None, session) => {
-            let session_id = session.expect("the parser requires SEGMENT or --session");
-            let segments = list_segments(store, session_id)?.len();
-            Ok(Deletion { session_id, segment_id: None, segments })
-        }
+    if let Some(segment_id) = args.segment {
+        let SegmentKey { session_id, .. } = segment_key(store, args.session, segment_id)?;
+        return Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 });
     }
+    let session_id = args.session.expect("the parser requires SEGMENT or --session");
+    let segments = list_segments(store, session_id)?.len();
+    Ok(Deletion { session_id, segment_id: None, segments })
 }
 
 fn delete(store: &OpenStore, deletion: &Deletion) -> Result<bool, StoreError> {
@@ -78,15 +64,14 @@ fn delete(store: &OpenStore, deletion: &Deletion) -> Result<bool, StoreError> {
     }
 }
 
-/// Asks the user for a confirmation. A script must use `--yes`.
-fn confirmed(deletion: &Deletion, store: &OpenStore) -> Result<bool, Failure> {
-    let operation = || format!("delete {deletion} from {}", store.url());
+/// Asks the user to confirm the operation. A script must use `--yes`.
+fn is_confirmed(operation: impl Fn() -> String) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         let cause = "a confirmation needs a terminal; use --yes to delete without one";
         return Err(Failure::cannot(operation(), cause));
     }
     let mut answer = String::new();
-    write!(io::stderr(), "Delete {deletion} from {} permanently? [y/N] ", store.url())
+    write!(io::stderr(), "Permanently {}? [y/N] ", operation())
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
         .context(operation)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

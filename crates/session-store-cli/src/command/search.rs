@@ -1,20 +1,19 @@
-//! `search`: the entries that contain a text, or are of a kind.
+//! `search`: prints the entries that contain a text or are of a kind.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use session_store::{LogEntry, OpenStore, SegmentId, SessionId, StoreError};
+use session_store::{LogEntry, OpenStore, SegmentKey, SessionId, StoreError, StoreExt};
 
 use crate::args::{PatternArgs, SearchArgs};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::reader::{Entry, Line, Reader};
+use crate::segment::{Segment, lines, reading};
 use crate::store::{list_segments, list_sessions, open, unknown_session};
-use crate::target::Target;
 
 pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
@@ -29,14 +28,14 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
     Ok(if search.has_failed { Exit::Failed } else { Exit::done_if(search.has_found) })
 }
 
-/// The sessions to search; one that is asked for must be there.
+/// Returns the sessions to search. A session that the user named must exist.
 fn sessions(args: &SearchArgs, store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
-    let listed = list_sessions(store)?;
-    if let Some(missing) = args.sessions.iter().find(|session| !listed.contains(session)) {
+    let mut sessions = list_sessions(store)?;
+    if let Some(missing) = args.sessions.iter().find(|session| !sessions.contains(session)) {
         return Err(unknown_session(store, *missing));
     }
-    let is_asked_for = |id: &SessionId| args.sessions.is_empty() || args.sessions.contains(id);
-    Ok(listed.into_iter().filter(is_asked_for).collect())
+    sessions.retain(|id| args.sessions.is_empty() || args.sessions.contains(id));
+    Ok(sessions)
 }
 
 struct Search<'a> {
@@ -52,7 +51,7 @@ impl Search<'_> {
         match list_segments(store, session_id) {
             Ok(segments) => {
                 for segment_id in segments {
-                    self.segment(&Target { store: store.clone(), session_id, segment_id })?;
+                    self.segment(store.segment(session_id, segment_id))?;
                 }
             }
             Err(failure) => self.fail(&failure),
@@ -61,30 +60,27 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn segment(&mut self, target: &Target) -> Result<(), Failure> {
-        let mut lines = Reader::<LogEntry>::new(target, 0);
+    fn segment(&mut self, segment: Segment<'_>) -> Result<(), Failure> {
+        let mut lines = lines::<LogEntry>(segment, 0);
         while let Some(line) = lines.next() {
             match line {
-                Ok(Line::Entry(entry)) => self.entry(target, lines.position(), entry.as_json())?,
-                // Deleted since it was listed.
+                Ok(entry) => self.entry(segment, lines.pages().position(), entry.as_json())?,
+                // The segment was deleted after the listing.
                 Err(StoreError::NotFound(_)) => {}
-                Ok(Line::Bad(error)) | Err(error) => {
-                    self.fail(&Failure::cannot(target.operation(LogEntry::WHOLE), error));
-                }
+                Err(error) => self.fail(&Failure::cannot(reading::<LogEntry>(segment), error)),
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, target: &Target, number: usize, json: &str) -> Result<(), Failure> {
+    fn entry(&mut self, segment: Segment<'_>, number: usize, json: &str) -> Result<(), Failure> {
         self.bar.read(1, json.len() as u64);
         if !self.pattern.matches(json) {
             return Ok(());
         }
         self.has_found = true;
-        let Target { session_id, segment_id, .. } = *target;
-        let entry = serde_json::from_str(json).context(|| target.operation(LogEntry::WHOLE))?;
-        let found = Found { session_id, segment_id, number, entry };
+        let entry = serde_json::from_str(json).context(|| reading::<LogEntry>(segment))?;
+        let found = Match { key: segment.key(), number, entry };
         let Self { bar, out, .. } = self;
         bar.suspend(|| out.answer(&found))
     }
@@ -95,23 +91,24 @@ impl Search<'_> {
     }
 }
 
-/// An entry, and where it is: its number counts from 1.
+/// An entry that matches, and its place.
 #[derive(Serialize)]
-struct Found<'a> {
-    session_id: SessionId,
-    segment_id: SegmentId,
+struct Match<'a> {
+    #[serde(flatten)]
+    key: SegmentKey,
+    /// The number of the entry in its segment, from 1.
     number: usize,
     entry: &'a RawValue,
 }
 
-impl fmt::Display for Found<'_> {
+impl fmt::Display for Match<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { session_id, segment_id, number, entry } = self;
+        let Self { key: SegmentKey { session_id, segment_id }, number, entry } = self;
         write!(f, "{session_id}:{segment_id}:{number}:{entry}")
     }
 }
 
-/// What an entry must be like.
+/// The conditions that an entry must meet.
 struct Pattern<'a> {
     text: Option<Cow<'a, str>>,
     ignore_case: bool,
@@ -136,16 +133,16 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// What the entry says it is. Other programs call that field `type`.
+/// Returns the kind of an entry. Some programs name this field `type`.
 fn kind_of(json: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Peek<'a> {
+    struct Fields<'a> {
         #[serde(borrow)]
         kind: Option<&'a RawValue>,
         #[serde(borrow)]
         r#type: Option<&'a RawValue>,
     }
-    let Peek { kind, r#type } = serde_json::from_str(json).ok()?;
+    let Fields { kind, r#type } = serde_json::from_str(json).ok()?;
     serde_json::from_str(kind.or(r#type)?.get()).ok()
 }
 

@@ -1,26 +1,22 @@
-//! `show`: a segment's log or trace, exactly as stored. It is JSON, an object a line, with and without
-//! `--json`.
+//! `show`: prints a log or a trace exactly as stored. The entries are JSON, with and without `--json`.
 
-use session_store::{LogEntry, StoreExt, TraceEntry};
+use session_store::{LogEntry, Pages, StoreExt, TraceEntry};
 
 use crate::args::ShowArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::reader::Entry;
-use crate::target::Target;
+use crate::segment::{Line, Segment, reading};
 
 pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let target = args.target.open()?;
-    let Target { store, session_id, segment_id } = &target;
-    if args.trace {
-        for entry in store.trace_entries(*session_id, *segment_id, 0) {
-            out.line(entry.context(|| target.operation(TraceEntry::WHOLE))?.as_json())?;
-        }
-    } else {
-        for entry in store.entries(*session_id, *segment_id, 0) {
-            out.line(entry.context(|| target.operation(LogEntry::WHOLE))?.as_json())?;
-        }
+    let (store, key) = args.target.open()?;
+    let segment = store.at(key);
+    if args.trace { show::<TraceEntry>(segment, out) } else { show::<LogEntry>(segment, out) }
+}
+
+fn show<E: Line>(segment: Segment<'_>, out: &mut Output) -> Result<Exit, Failure> {
+    for entry in segment.iterate::<E>(Pages::new(0)) {
+        out.line(entry.context(|| reading::<E>(segment))?.as_json())?;
     }
     Ok(Exit::Done)
 }

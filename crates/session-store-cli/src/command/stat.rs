@@ -1,41 +1,49 @@
-//! `stat`: what is in a store, in figures.
+//! `stat`: counts the sessions, segments, entries, traces and pods of a store.
 
 use std::fmt;
 use std::ops::AddAssign;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
-use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store, TraceEntry};
+use session_store::{LogEntry, OpenStore, SegmentKey, Store, StoreExt, TraceEntry};
 
 use crate::args::StatArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use crate::listing::{ListedSegment, ListedSession, for_each_session};
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::reader::{Entry, Line, Reader};
-use crate::store::{list_segments, list_sessions, open};
+use crate::segment::{Line, Segment, lines, reading};
+use crate::store::{list_conversations, open};
 use crate::table::cell;
-use crate::target::Target;
 
-/// How many of the largest segments are named.
-const NAMED: usize = 5;
+/// The number of the largest segments to print.
+const LARGEST: usize = 5;
 
 pub(crate) fn run(args: &StatArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let sessions = list_sessions(&store)?;
-    let mut survey = Survey::begin(&store, sessions.len(), args.bytes)?;
-    for session_id in sessions {
-        survey.session(session_id);
-        survey.bar.part_done();
-    }
-    let figures = survey.figures;
-    // The bar is where the answer goes on a terminal.
-    drop(survey.bar);
+    let mut bar = Bar::new();
+    bar.begin("counting", list_conversations(&store)?.len());
+    let figures = Figures::new(count_pods(&store)?, args.bytes);
+    let mut survey = Survey { store: &store, figures, bar };
+    for_each_session(&store, |session| {
+        survey.add_session(session);
+        Ok(())
+    })?;
+    let Survey { figures, bar, .. } = survey;
+    // The bar is removed before the result is printed in its place.
+    drop(bar);
     out.answer(&figures)?;
     Ok(Exit::done_if(figures.are_known()))
 }
 
-/// A sum, as long as all its parts are known.
+fn count_pods(store: &OpenStore) -> Result<usize, Failure> {
+    let Some(pods) = store.pods() else { return Ok(0) };
+    let listed = pods.list_pods().context(|| format!("list the pods of {}", store.url()));
+    listed.map(|names| names.len())
+}
+
+/// A sum, or unknown if one of its parts is.
 #[derive(Clone, Copy, Serialize)]
 struct Sum(Option<u64>);
 
@@ -59,15 +67,15 @@ struct Figures {
     sessions: usize,
     segments: Sum,
     entries: Sum,
-    /// How many segments have a trace.
+    /// The number of segments that have a trace.
     traces: Sum,
     pods: usize,
     #[serde(flatten)]
     volume: Option<Volume>,
-    largest: Vec<Segment>,
+    largest: Vec<LargeSegment>,
 }
 
-/// What takes reading everything to know.
+/// The figures that need all data to be read.
 #[derive(Clone, Copy, Serialize)]
 struct Volume {
     entry_bytes: Sum,
@@ -81,24 +89,36 @@ impl Volume {
 }
 
 #[derive(Serialize)]
-struct Segment {
-    session_id: SessionId,
-    segment_id: SegmentId,
+struct LargeSegment {
+    #[serde(flatten)]
+    key: SegmentKey,
     entries: usize,
 }
 
 impl Figures {
+    fn new(pods: usize, with_volume: bool) -> Self {
+        Self {
+            sessions: 0,
+            segments: Sum::ZERO,
+            entries: Sum::ZERO,
+            traces: Sum::ZERO,
+            pods,
+            volume: with_volume.then_some(Volume::ZERO),
+            largest: Vec::new(),
+        }
+    }
+
     fn are_known(&self) -> bool {
         let read = self.volume.map(|volume| [volume.entry_bytes, volume.trace_bytes]);
         let counted = [self.segments, self.entries, self.traces];
         counted.iter().chain(read.iter().flatten()).all(|sum| sum.0.is_some())
     }
 
-    /// Keeps the largest ones only.
-    fn take_largest(&mut self, segment: Segment) {
+    /// Keeps the segment if it is one of the largest.
+    fn add_largest(&mut self, segment: LargeSegment) {
         let place = self.largest.partition_point(|other| other.entries >= segment.entries);
         self.largest.insert(place, segment);
-        self.largest.truncate(NAMED);
+        self.largest.truncate(LARGEST);
     }
 }
 
@@ -118,77 +138,61 @@ impl fmt::Display for Figures {
             writeln!(f, "  bytes        {}", bytes(volume.trace_bytes))?;
         }
         write!(f, "pods           {pods}")?;
-        for (place, Segment { segment_id, entries, .. }) in largest.iter().enumerate() {
+        for (place, LargeSegment { key, entries }) in largest.iter().enumerate() {
             let label = if place == 0 { "largest" } else { "" };
-            write!(f, "\n{label:<15}{segment_id}  {entries}")?;
+            write!(f, "\n{label:<15}{}  {entries}", key.segment_id)?;
         }
         Ok(())
     }
 }
 
-/// Goes through a store, session by session. What cannot be found out is told, and makes its sum unknown.
+/// Counts a store session by session. A part that cannot be read is reported, and its sums are unknown.
 struct Survey<'a> {
     store: &'a OpenStore,
     figures: Figures,
     bar: Bar,
 }
 
-impl<'a> Survey<'a> {
-    fn begin(store: &'a OpenStore, sessions: usize, with_bytes: bool) -> Result<Self, Failure> {
-        let operation = || format!("list the pods of {}", store.url());
-        let pods = store.pods().map_or(Ok(Vec::new()), |pods| pods.list_pods().context(operation));
-        let figures = Figures {
-            sessions,
-            segments: Sum::ZERO,
-            entries: Sum::ZERO,
-            traces: Sum::ZERO,
-            pods: pods?.len(),
-            volume: with_bytes.then_some(Volume::ZERO),
-            largest: Vec::new(),
-        };
-        let mut bar = Bar::new();
-        bar.begin("counting", sessions);
-        Ok(Self { store, figures, bar })
+impl Survey<'_> {
+    fn add_session(&mut self, ListedSession { segments, .. }: ListedSession) {
+        self.figures.sessions += 1;
+        let segments = self.known(segments);
+        self.figures.segments += Sum::of(segments.as_ref().map(Vec::len));
+        if let Some(segments) = segments {
+            self.add_segments(segments);
+        } else {
+            (self.figures.entries, self.figures.traces) = (Sum::UNKNOWN, Sum::UNKNOWN);
+        }
+        self.bar.part_done();
     }
 
-    fn session(&mut self, session_id: SessionId) {
-        let store = self.store;
-        let segments = self.known(list_segments(store, session_id));
-        self.figures.segments += Sum::of(segments.as_ref().map(Vec::len));
-        let Some(segments) = segments else {
-            // They may have entries and traces.
-            (self.figures.entries, self.figures.traces) = (Sum::UNKNOWN, Sum::UNKNOWN);
-            return;
-        };
-        let target = |segment_id| Target { store: store.clone(), session_id, segment_id };
-        let targets: Vec<_> = segments.into_iter().map(target).collect();
-        let entries = targets.iter().filter_map(|target| self.count(target)).sum();
+    fn add_segments(&mut self, segments: Vec<ListedSegment>) {
+        let keys: Vec<_> = segments.iter().map(|segment| segment.key).collect();
+        let entries = segments.into_iter().filter_map(|segment| self.count(segment)).sum();
         if self.figures.volume.is_some() {
             self.bar.part_started(entries);
-            targets.iter().for_each(|target| self.read(target));
+            keys.into_iter().for_each(|key| self.read(self.store.at(key)));
         }
     }
 
-    /// What is known without reading the log: how long it is, and whether there is a trace.
-    fn count(&mut self, target: &Target) -> Option<usize> {
-        let &Target { session_id, segment_id, .. } = target;
-        let count = LogEntry::count(target).context(|| target.operation(LogEntry::WHOLE));
-        let entries = self.known(count);
+    /// Adds the number of entries, and whether there is a trace. Neither needs the log to be read.
+    fn count(&mut self, ListedSegment { key, info }: ListedSegment) -> Option<usize> {
+        let entries = self.known(info).map(|info| info.head.entries());
         self.figures.entries += Sum::of(entries);
-        // A page always holds the first entry, however small it is asked to be.
-        let trace = TraceEntry::page(target, 0, 0).context(|| target.operation(TraceEntry::WHOLE));
-        let trace = self.known(trace).map(|(page, _)| page.len());
-        self.figures.traces += Sum::of(trace);
+        // A page contains at least one entry, even if its size is 0.
+        let segment = self.store.at(key);
+        let trace = segment.read_trace_page(0, 0).context(|| reading::<TraceEntry>(segment));
+        self.figures.traces += Sum::of(self.known(trace).map(|page| page.entries.len()));
         if let Some(entries) = entries {
-            self.figures.take_largest(Segment { session_id, segment_id, entries });
+            self.figures.add_largest(LargeSegment { key, entries });
         }
         entries
     }
 
     /// Reads the log and the trace to their ends.
-    fn read(&mut self, target: &Target) {
-        let [_, entry_bytes] = self.measure::<LogEntry>(target);
-        let [trace_entries, trace_bytes] = self.measure::<TraceEntry>(target);
+    fn read(&mut self, segment: Segment<'_>) {
+        let [_, entry_bytes] = self.measure::<LogEntry>(segment);
+        let [trace_entries, trace_bytes] = self.measure::<TraceEntry>(segment);
         if let Some(volume) = &mut self.figures.volume {
             volume.entry_bytes += entry_bytes;
             volume.trace_entries += trace_entries;
@@ -196,15 +200,12 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// How many entries there are, and how many bytes in them.
-    fn measure<T: Entry>(&mut self, target: &Target) -> [Sum; 2] {
+    /// Returns the number of entries and the number of their bytes.
+    fn measure<E: Line>(&mut self, segment: Segment<'_>) -> [Sum; 2] {
         let mut sums = [Sum::ZERO; 2];
-        for line in Reader::<T>::new(target, 0) {
-            let entry = match line {
-                Ok(Line::Entry(entry)) => Ok(entry.as_json().len()),
-                Ok(Line::Bad(error)) | Err(error) => Err(error),
-            };
-            let bytes = self.known(entry.context(|| target.operation(T::WHOLE)));
+        for entry in lines::<E>(segment, 0) {
+            let bytes = entry.map(|entry| entry.as_json().len());
+            let bytes = self.known(bytes.context(|| reading::<E>(segment)));
             self.bar.read(1, bytes.unwrap_or_default() as u64);
             sums[0] += Sum::of(bytes.map(|_| 1));
             sums[1] += Sum::of(bytes);
@@ -212,7 +213,7 @@ impl<'a> Survey<'a> {
         sums
     }
 
-    fn known<T>(&self, found: Result<T, Failure>) -> Option<T> {
-        found.inspect_err(|failure| self.bar.suspend(|| failure.report())).ok()
+    fn known<T>(&self, read: Result<T, Failure>) -> Option<T> {
+        read.inspect_err(|failure| self.bar.suspend(|| failure.report())).ok()
     }
 }

@@ -1,206 +1,236 @@
-//! `tail`: the last entries of a log or of a trace, and those that are appended to it.
+//! `tail`: prints the last entries of a log or a trace, and follows it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
 
-use session_store::{Head, LogEntry, StoreError, TraceEntry};
+use session_store::{Head, LogEntry, StoreError, StoreExt, TraceEntry};
 
 use crate::args::TailArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure, warn};
 use crate::output::Output;
-use crate::reader::{Entry, Line, Reader};
-use crate::target::Target;
+use crate::segment::{Line, Segment, lines, reading};
 
-/// How many lines back a log is compared with what it was, when it may have been cut or replaced.
+/// The number of lines that are compared to find out where a changed log differs.
 const REMEMBERED: usize = 1000;
 
 pub(crate) fn run(args: &TailArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let target = args.target.open()?;
-    let tail = Tail {
-        target: &target,
-        args,
-        out,
-        position: 0,
-        head: None,
-        recent: VecDeque::new(),
-        is_gone: false,
-        is_sound: true,
-    };
-    if args.trace { tail.run::<TraceEntry>() } else { tail.run::<LogEntry>() }
+    let (store, key) = args.target.open()?;
+    let segment = store.at(key);
+    if args.trace {
+        Tail::<TraceEntry>::new(segment, args, out).run()
+    } else {
+        Tail::<LogEntry>::new(segment, args, out).run()
+    }
 }
 
-struct Tail<'a> {
-    target: &'a Target,
+/// A log or a trace, and the part of it that was read.
+struct Tail<'a, E> {
+    segment: Segment<'a>,
     args: &'a TailArgs,
     out: &'a mut Output,
-    /// How many lines of the log are done with.
+    /// The number of lines that were read.
     position: usize,
-    /// The head from before they were read; none if that is not known.
+    /// The head before those lines were read. A trace has none.
     head: Option<Head>,
-    /// What the last lines were.
+    /// The hashes of the last lines that were read.
     recent: VecDeque<u64>,
-    is_gone: bool,
-    /// Whether all lines were entries.
-    is_sound: bool,
+    is_deleted: bool,
+    has_bad_line: bool,
+    entry: PhantomData<E>,
 }
 
-impl Tail<'_> {
-    fn run<T: Entry>(mut self) -> Result<Exit, Failure> {
-        self.begin::<T>()?;
-        if self.args.follow {
-            match self.follow::<T>()? {}
+impl<'a, E: Line> Tail<'a, E> {
+    fn new(segment: Segment<'a>, args: &'a TailArgs, out: &'a mut Output) -> Self {
+        Self {
+            segment,
+            args,
+            out,
+            position: 0,
+            head: None,
+            recent: VecDeque::new(),
+            is_deleted: false,
+            has_bad_line: false,
+            entry: PhantomData,
         }
-        Ok(if self.is_sound { Exit::Done } else { Exit::Failed })
     }
 
-    /// Prints the last entries. To follow the log, it is good to know more of it.
-    fn begin<T: Entry>(&mut self) -> Result<(), Failure> {
-        let count = T::count(self.target).context(|| self.operation::<T>())?;
+    fn run(mut self) -> Result<Exit, Failure> {
+        self.print_last()?;
+        if self.args.follow {
+            match self.follow()? {}
+        }
+        Ok(if self.has_bad_line { Exit::Failed } else { Exit::Done })
+    }
+
+    /// Prints the last entries. To follow the log, more lines are read, so that a later change can be
+    /// located among them.
+    fn print_last(&mut self) -> Result<(), Failure> {
+        let count = self.count().context(|| reading::<E>(self.segment))?;
         let first = count.saturating_sub(self.args.entries);
         let known = if self.args.follow { count.saturating_sub(REMEMBERED) } else { first };
         (self.position, self.head) = (first.min(known), None);
         self.recent.clear();
-        self.print::<T>(first)
+        self.print_after(first)
     }
 
-    /// Goes on to the end, and prints what comes after the first so many lines.
-    fn print<T: Entry>(&mut self, first: usize) -> Result<(), Failure> {
-        let mut lines = Reader::<T>::new(self.target, self.position);
-        while let Some(line) = lines.next() {
-            let line = line.context(|| self.operation::<T>())?;
-            self.remember(digest(&line));
-            self.position = lines.position();
-            if self.position > first {
-                self.tell::<T>(line)?;
+    /// Returns the number of lines. A trace must be read for this.
+    fn count(&self) -> Result<usize, StoreError> {
+        if !self.args.trace {
+            return self.segment.read_entry_count();
+        }
+        lines::<E>(self.segment, 0).try_fold(0, |count, line| readable(line).map(|_| count + 1))
+    }
+
+    /// Reads to the end, and prints the lines after the first `printed` ones.
+    fn print_after(&mut self, printed: usize) -> Result<(), Failure> {
+        for line in lines::<E>(self.segment, self.position) {
+            let line = readable(line).context(|| reading::<E>(self.segment))?;
+            if self.recent.len() == REMEMBERED {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(hash_of(&line));
+            self.position += 1;
+            if self.position > printed {
+                self.print(line)?;
             }
         }
         Ok(())
     }
 
-    fn tell<T: Entry>(&mut self, line: Line<T>) -> Result<(), Failure> {
-        match line {
-            Line::Entry(entry) => self.out.line(entry.as_json()),
-            Line::Bad(error) => {
-                self.is_sound = false;
-                Failure::cannot(self.operation::<T>(), error).report();
+    fn print(&mut self, line: Result<E, StoreError>) -> Result<(), Failure> {
+        match line.context(|| reading::<E>(self.segment)) {
+            Ok(entry) => self.out.line(entry.as_json()),
+            Err(bad_line) => {
+                self.has_bad_line = true;
+                bad_line.report();
                 Ok(())
             }
         }
     }
 
-    fn remember(&mut self, line: u64) {
-        if self.recent.len() == REMEMBERED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(line);
-    }
-
-    /// Looks again and again, until somebody ends it.
-    fn follow<T: Entry>(&mut self) -> Result<Infallible, Failure> {
-        let mut is_troubled = false;
+    /// Polls the log until the program is interrupted.
+    fn follow(&mut self) -> Result<Infallible, Failure> {
+        let mut is_reported = false;
         loop {
             self.out.flush()?;
             self.out.wait(self.args.interval)?;
-            let Err(failure) = self.look::<T>() else {
-                is_troubled = false;
+            let Err(failure) = self.poll() else {
+                is_reported = false;
                 continue;
             };
             match failure.store_error() {
-                Some(StoreError::NotFound(_)) => self.lose::<T>(),
+                Some(StoreError::NotFound(_)) => self.mark_deleted(),
+                // The log changed while it was read. The next poll finds the difference.
+                Some(StoreError::Conflict { .. }) => self.head = None,
                 Some(error) if error.is_transient() => {
-                    if !is_troubled {
+                    if !is_reported {
                         failure.report();
                     }
-                    is_troubled = true;
+                    is_reported = true;
                 }
                 _ => return Err(failure),
             }
         }
     }
 
-    /// Prints what is new, wherever the log is another one.
-    fn look<T: Entry>(&mut self) -> Result<(), Failure> {
-        let head = T::head(self.target).context(|| self.operation::<T>())?;
+    /// Prints the new entries, also of a log that was truncated or replaced.
+    fn poll(&mut self) -> Result<(), Failure> {
+        let head = self.read_head().context(|| reading::<E>(self.segment))?;
         if head.is_some() && head == self.head {
             return Ok(());
         }
-        if self.is_gone {
-            self.note::<T>("is there again");
-            self.is_gone = false;
+        if self.is_deleted {
+            self.note("exists again");
+            self.is_deleted = false;
         }
-        let kept = self.kept::<T>(head).context(|| self.operation::<T>())?;
-        match kept {
-            Some(kept) if kept == self.position => {}
-            Some(kept) => {
-                self.note::<T>(&format!("was cut or replaced; going on after entry {kept}"));
-                self.recent.truncate(kept + self.recent.len() - self.position);
-                self.position = kept;
+        match self.unchanged(head).context(|| reading::<E>(self.segment))? {
+            Some(unchanged) if unchanged == self.position => {}
+            Some(unchanged) => {
+                self.note(&format!(
+                    "was truncated or replaced; continuing after entry {unchanged}"
+                ));
+                self.recent.truncate(unchanged + self.recent.len() - self.position);
+                self.position = unchanged;
             }
             None => {
-                self.note::<T>("was cut or replaced; going on with its last entries");
-                return self.begin::<T>();
+                self.note("was truncated or replaced; continuing with its last entries");
+                return self.print_last();
             }
         }
-        self.print::<T>(self.position)?;
-        // The head from before: was the log replaced since, the next look finds another one.
+        self.print_after(self.position)?;
+        // This head is older than the lines. If the log was replaced in between, the next poll finds
+        // another head.
         self.head = head;
         Ok(())
     }
 
-    /// How many of the lines that are done with are still what they were; none if that is too long ago to
-    /// tell. A log that has grown, and has its last line where it was, is the same.
-    fn kept<T: Entry>(&self, head: Option<Head>) -> Result<Option<usize>, StoreError> {
+    fn read_head(&self) -> Result<Option<Head>, StoreError> {
+        if self.args.trace {
+            return Ok(None);
+        }
+        let head = self.segment.head()?;
+        head.map_or(Err(StoreError::NotFound(self.segment.segment_id())), |head| Ok(Some(head)))
+    }
+
+    /// Returns how many of the lines that were read are unchanged, or `None` if they all differ as far as
+    /// they are remembered. If the log has grown and its last known line is unchanged, all are.
+    fn unchanged(&self, head: Option<Head>) -> Result<Option<usize>, StoreError> {
         let oldest = self.position - self.recent.len();
         let last = self.position.saturating_sub(1).max(oldest);
         let has_grown = head.is_none_or(|head| head.entries() > self.position);
-        if has_grown && self.agrees::<T>(last)? == self.position {
+        if has_grown && self.first_difference(last)? == self.position {
             return Ok(Some(self.position));
         }
-        let kept = self.agrees::<T>(oldest)?;
-        Ok((kept > oldest || oldest == 0).then_some(kept))
+        let unchanged = self.first_difference(oldest)?;
+        Ok((unchanged > oldest || oldest == 0).then_some(unchanged))
     }
 
-    /// Where the lines from `start` on begin to differ from what they were.
-    fn agrees<T: Entry>(&self, start: usize) -> Result<usize, StoreError> {
-        let known = self.recent.iter().skip(self.recent.len() - (self.position - start));
-        let mut end = start;
-        for (known, line) in known.zip(Reader::<T>::new(self.target, start)) {
-            if *known != digest(&line?) {
+    /// Returns the first position from `start` on where a remembered line differs.
+    fn first_difference(&self, start: usize) -> Result<usize, StoreError> {
+        let remembered = self.recent.iter().skip(self.recent.len() - (self.position - start));
+        let mut position = start;
+        for (remembered, line) in remembered.zip(lines::<E>(self.segment, start)) {
+            if *remembered != hash_of(&readable(line)?) {
                 break;
             }
-            end += 1;
+            position += 1;
         }
-        Ok(end)
+        Ok(position)
     }
 
-    /// The log is not there any more: should it come again, all of it is new.
-    fn lose<T: Entry>(&mut self) {
-        if !self.is_gone {
-            self.note::<T>("was deleted; waiting for it to come again");
+    /// Forgets the lines of a deleted log. If it is created again, all its entries are new.
+    fn mark_deleted(&mut self) {
+        if !self.is_deleted {
+            self.note("was deleted; waiting until it exists again");
         }
-        self.is_gone = true;
+        self.is_deleted = true;
         (self.position, self.head) = (0, None);
         self.recent.clear();
     }
 
-    fn note<T: Entry>(&self, what: &str) {
-        let Target { store, segment_id, .. } = self.target;
-        warn(&format!("{} {segment_id} of {} {what}", T::WHOLE, store.url()));
-    }
-
-    fn operation<T: Entry>(&self) -> String {
-        self.target.operation(T::WHOLE)
+    fn note(&self, change: &str) {
+        let (key, url) = (self.segment.key(), self.segment.store().url());
+        warn(&format!("{}{key} in {url} {change}", E::PREFIX));
     }
 }
 
-/// What a line is, in short.
-fn digest<T: Entry>(line: &Line<T>) -> u64 {
+/// Separates a bad line, which is skipped, from an error that ends the reading.
+fn readable<E>(line: Result<E, StoreError>) -> Result<Result<E, StoreError>, StoreError> {
+    match line {
+        Err(error) if !matches!(error, StoreError::Corrupt { .. }) => Err(error),
+        line => Ok(line),
+    }
+}
+
+/// Returns a hash of the entry's text, or of the message about a bad line.
+fn hash_of<E: Line>(line: &Result<E, StoreError>) -> u64 {
     let mut hasher = DefaultHasher::new();
     match line {
-        Line::Entry(entry) => entry.as_json().hash(&mut hasher),
-        Line::Bad(error) => error.to_string().hash(&mut hasher),
+        Ok(entry) => entry.as_json().hash(&mut hasher),
+        Err(error) => error.to_string().hash(&mut hasher),
     }
     hasher.finish()
 }

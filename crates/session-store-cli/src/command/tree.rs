@@ -10,7 +10,7 @@ use crate::args::TreeArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::store::{list_sessions, open, unknown_session};
+use crate::store::{list_conversations, open, unknown_session};
 
 pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Ok(Exit::done_if(show(&tree, out)?));
     }
     let mut is_sound = true;
-    for session_id in list_sessions(&store)? {
+    for session_id in list_conversations(&store)? {
         match read(&store, session_id) {
             Ok(tree) => is_sound &= show(&tree, out)?,
             Err(failure) => {

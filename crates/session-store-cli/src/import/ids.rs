@@ -6,29 +6,21 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use serde::Serialize;
-use session_store::{SegmentId, SessionId};
+use session_store::SegmentKey;
 use uuid::{Builder, Uuid};
 
 /// The namespace of the path hashes.
 const PATHS: Uuid = Uuid::from_u128(0xdd4f_3bd7_33b0_4d0e_aac9_b055_73a6_c6cf);
 
-/// The ids that a file is stored under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub(crate) struct Ids {
-    pub(crate) session_id: SessionId,
-    pub(crate) segment_id: SegmentId,
-}
-
-/// Returns the ids of a file. `relative` is its path below the given folder, and `millis` is its first time.
+/// Returns the session and the segment that a file is stored as. `relative` is its path below the given folder, and `millis` is its first time.
 ///
 /// The segment id is the UUID in the file's name, else [`derived`]. For a file in a folder
 /// `UUID/subagents`, the session id is that UUID. For every other file it is equal to the segment id.
-pub(crate) fn ids_of(relative: &Path, millis: u64) -> Ids {
+pub(crate) fn key_of(relative: &Path, millis: u64) -> SegmentKey {
     let segment =
         relative.file_name().and_then(uuid_in).unwrap_or_else(|| derived(relative, millis));
     let session = owner_of(relative).unwrap_or(segment);
-    Ids { session_id: session.into(), segment_id: segment.into() }
+    SegmentKey::new(session.into(), segment.into())
 }
 
 /// Returns the session of a file in a folder `UUID/subagents`.
@@ -127,8 +119,8 @@ mod tests {
         let path = Path::new(path);
         let id =
             |text: Option<&str>| text.map_or_else(|| derived(path, TIME), |id| id.parse().unwrap());
-        let expected = Ids { session_id: id(session).into(), segment_id: id(segment).into() };
-        assert_eq!(ids_of(path, TIME), expected);
+        let expected = SegmentKey::new(id(session).into(), id(segment).into());
+        assert_eq!(key_of(path, TIME), expected);
         assert_eq!(is_derived(path), segment.is_none());
     }
 

@@ -6,5 +6,5 @@ pub(crate) mod ids;
 pub(crate) mod pieces;
 pub(crate) mod records;
 pub(crate) mod report;
-pub(crate) mod stored_ids;
+pub(crate) mod stored_segments;
 pub(crate) mod time;

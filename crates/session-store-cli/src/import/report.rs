@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use session_store::SegmentKey;
 
-use crate::import::ids::Ids;
 use crate::import::records::SalvagedLine;
 use crate::text::plural;
 
@@ -13,9 +13,9 @@ use crate::text::plural;
 #[derive(Debug, Serialize)]
 pub(crate) struct FileReport {
     pub(crate) path: String,
-    /// The ids that the file is stored under, if it was stored.
+    /// The segment that the file is stored as, if it was stored.
     #[serde(flatten)]
-    pub(crate) ids: Option<Ids>,
+    pub(crate) key: Option<SegmentKey>,
     /// Whether the file is stored as the trace of the segment.
     pub(crate) trace: bool,
     pub(crate) state: State,
@@ -49,10 +49,10 @@ pub(crate) enum State {
 
 impl FileReport {
     /// Creates the report of a file of which nothing was stored.
-    pub(crate) fn without_ids(path: &Path, state: State, reason: String) -> Self {
+    pub(crate) fn not_stored(path: &Path, state: State, reason: String) -> Self {
         Self {
             path: path.display().to_string(),
-            ids: None,
+            key: None,
             trace: false,
             state,
             reason: Some(reason),
@@ -82,7 +82,7 @@ impl fmt::Display for FileReport {
         if let Some(reason) = &self.reason {
             write!(f, ": {reason}")?;
         }
-        if let Some(Ids { session_id, segment_id }) = self.ids {
+        if let Some(SegmentKey { session_id, segment_id }) = self.key {
             write!(f, ", {} of {} entries new", self.new, self.entries)?;
             write!(f, ", session {session_id}")?;
             if session_id.to_string() != segment_id.to_string() {

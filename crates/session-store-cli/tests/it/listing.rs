@@ -67,6 +67,23 @@ fn a_log_that_cannot_be_read_does_not_stop_it() {
     assert!(lines[1].contains(SEGMENT) && lines[1].contains("\"entries\":1"), "{lines:?}");
 }
 
+/// Older versions of the agent crate decided the first use of each pod name in this session.
+#[test]
+fn the_session_of_pod_claims_is_only_shown_by_its_id() {
+    const CLAIMS: &str = "00000000-0000-8000-8000-636c61696d73";
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    run(["create", &url, "--session", CLAIMS]).ok();
+    for command in ["ls", "tree"] {
+        let printed = run([command, &url]).ok();
+        assert!(printed.contains(SESSION) && !printed.contains(CLAIMS), "{printed}");
+    }
+    let counted = run(["stat", &url]).ok();
+    assert!(counted.starts_with("sessions       1\nsegments       1\n"), "{counted}");
+    assert_eq!(run(["ls", &url, CLAIMS]).ok().lines().count(), 1);
+}
+
 #[test]
 fn an_empty_store_lists_nothing() {
     let place = Place::new();

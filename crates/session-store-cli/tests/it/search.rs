@@ -80,7 +80,7 @@ fn bad_lines_are_named_and_what_is_behind_them_is_searched() {
     assert_eq!(ended.stdout, expected, "the number counts no blank lines");
     let named: Vec<_> = ended.stderr.lines().collect();
     assert_eq!(named.len(), 2, "{named:?}");
-    assert!(named[0].contains("line 3 of") && named[1].contains("line 4 of"), "{named:?}");
+    assert!(named[0].contains("at line 3:") && named[1].contains("at line 4:"), "{named:?}");
 
     let nothing = run(["search", &url, "no such text"]);
     assert_eq!(

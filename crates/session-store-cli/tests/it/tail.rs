@@ -56,7 +56,7 @@ fn a_bad_line_is_named_and_passed_over_and_a_torn_end_is_no_line() {
     let ended = run(["tail", &url, SEGMENT, "-n", "3"]);
     assert_eq!((ended.status, ended.stdout), (Some(3), log([2, 4])));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("line 3 of"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("at line 3:"), "{}", ended.stderr);
 }
 
 #[cfg(unix)]
@@ -153,7 +153,7 @@ mod follow {
         run_with(trace, log([1, 2])).ok();
         follower.prints(&log([1, 2]));
         run(["rm", &url, SEGMENT, "--yes"]).ok();
-        follower.says("was cut or replaced; going on after entry 0");
+        follower.says("was truncated or replaced; continuing after entry 0");
         run_with(trace, log([3])).ok();
         follower.prints(&log([3]));
         follower.end();
@@ -164,7 +164,7 @@ mod follow {
         let (_place, url, mut follower) = followed(kind, 5, &["-n", "1"]);
         follower.prints(&log([5]));
         run(["truncate", &url, SEGMENT, "2"]).ok();
-        follower.says("was cut or replaced; going on after entry 2");
+        follower.says("was truncated or replaced; continuing after entry 2");
         append(&url, &log([6]));
         follower.prints(&log([6]));
         follower.end();
@@ -184,7 +184,7 @@ mod follow {
         follower.prints(&log([6]));
         // In one step, so that it can't be seen half done.
         replace(&url, (1..=3).chain(grown.iter().copied()));
-        follower.says(&format!("going on after entry {same}"));
+        follower.says(&format!("continuing after entry {same}"));
         follower.prints(&log(grown.iter().copied().skip(same - 3)));
         follower.end();
     }
@@ -194,7 +194,7 @@ mod follow {
         let (_place, url, mut follower) = followed(kind, 3, &[]);
         follower.prints(&log(1..=3));
         replace(&url, 7..=9);
-        follower.says("was cut or replaced; going on after entry 0");
+        follower.says("was truncated or replaced; continuing after entry 0");
         follower.prints(&log(7..=9));
         follower.end();
     }
@@ -204,7 +204,7 @@ mod follow {
         let (_place, url, mut follower) = followed(Kind::Sqlite, 2_000, &["-n", "2"]);
         follower.prints(&log(1_999..=2_000));
         replace(&url, 5_001..=5_500);
-        follower.says("was cut or replaced; going on with its last entries");
+        follower.says("was truncated or replaced; continuing with its last entries");
         follower.prints(&log(5_499..=5_500));
         append(&url, &log([1]));
         follower.prints(&log([1]));
@@ -216,10 +216,10 @@ mod follow {
         let (_place, url, mut follower) = followed(kind, 3, &["-n", "1"]);
         follower.prints(&log([3]));
         run(["rm", &url, SEGMENT, "--yes"]).ok();
-        follower.says("was deleted; waiting for it to come again");
+        follower.says("was deleted; waiting until it exists again");
         run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], log(7..=9))
             .ok();
-        follower.says("is there again");
+        follower.says("exists again");
         follower.prints(&log(7..=9));
         follower.end();
     }
@@ -231,7 +231,7 @@ mod follow {
         let path = place.path("a").join(SESSION).join(format!("{SEGMENT}.jsonl"));
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(b"{\"n\":2}\nno entry\n{\"n\":4}\n{\"torn").unwrap();
-        follower.says("line 3 of");
+        follower.says("at line 3:");
         follower.prints(&log([2, 4]));
         // The next append moves the torn end aside.
         append(&url, &log([5]));

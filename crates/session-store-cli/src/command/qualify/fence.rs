@@ -1,52 +1,46 @@
-//! A handle that touches only what was made through it or its siblings: sessions and pods of others are
-//! neither shown nor changed.
-#![deny(clippy::missing_trait_methods)]
+//! A store that shows and changes only the sessions and pods that were created through it.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_store::{
-    Capabilities, Head, LogEntry, OpenStore, Page, Pod, PodName, PodStore, SegmentId, SessionId,
-    Store, StoreError, TraceEntry, TracePage,
+    Head, ListOptions, LogEntry, Maintenance, OpenStore, Pod, PodName, PodStore, SegmentId,
+    SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, forward_store,
 };
 
-/// Part of the message of a change that would have touched what is somebody else's.
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// The end of the message about a session or a pod that was not created inside the fence.
 pub(super) const IN_USE: &str = "is in use";
 
-type Answer<T> = Result<T, StoreError>;
-
-/// What was made inside.
+/// The sessions and pods that were created inside the fence.
 #[derive(Default)]
-pub(super) struct Fence(Mutex<Made>);
+pub(super) struct Fence(Mutex<Created>);
 
 #[derive(Default)]
-struct Made {
+struct Created {
     sessions: BTreeSet<SessionId>,
     pods: BTreeSet<PodName>,
 }
 
 impl Fence {
-    fn made(&self) -> MutexGuard<'_, Made> {
+    fn created(&self) -> MutexGuard<'_, Created> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deletes everything that was made inside.
-    pub(super) fn clear(&self, store: &OpenStore) -> Answer<()> {
-        let made = std::mem::take(&mut *self.made());
-        for session_id in made.sessions {
+    /// Deletes everything that was created inside the fence.
+    pub(super) fn clear(&self, store: &OpenStore) -> Result<()> {
+        let created = std::mem::take(&mut *self.created());
+        for session_id in created.sessions {
             store.delete_session(session_id)?;
         }
-        for (pods, name) in
-            store.pods().into_iter().flat_map(|pods| made.pods.iter().map(move |name| (pods, name)))
-        {
-            pods.delete_pod(name)?;
-        }
-        Ok(())
+        let Some(pods) = store.pods() else { return Ok(()) };
+        created.pods.iter().try_for_each(|name| pods.delete_pod(name).map(drop))
     }
 }
 
-/// A handle on the inside.
+/// A handle on a store that is limited to the inside of a fence.
 pub(super) struct Fenced {
     store: OpenStore,
     fence: Arc<Fence>,
@@ -61,153 +55,173 @@ impl Fenced {
         Self { store, fence }
     }
 
-    /// Takes the session in, unless it was there before anybody made it here.
-    fn enter(&self, session_id: SessionId) -> Answer<&OpenStore> {
-        let mut made = self.fence.made();
-        if !made.sessions.contains(&session_id) {
+    /// Adds the session to the fence before a change. A session that already exists is an error.
+    ///
+    /// The lock is held from the look into the store until the session is recorded. Otherwise a second
+    /// thread could take the session of the first one for an existing one.
+    fn enter(&self, session_id: SessionId) -> Result<&OpenStore> {
+        let mut created = self.fence.created();
+        if !created.sessions.contains(&session_id) {
             if !self.store.list_segments(session_id)?.is_empty() {
                 return Err(in_use(format_args!("session {session_id}")));
             }
-            made.sessions.insert(session_id);
+            created.sessions.insert(session_id);
         }
         Ok(&self.store)
     }
 
-    fn is_inside(&self, session_id: SessionId) -> bool {
-        self.fence.made().sessions.contains(&session_id)
+    /// Adds the pod to the fence before a change, like [`enter`](Self::enter).
+    fn enter_pod(&self, name: &PodName) -> Result<&dyn PodStore> {
+        let mut created = self.fence.created();
+        if !created.pods.contains(name) {
+            if self.inner_pods().read_pod(name)?.is_some() {
+                return Err(in_use(format_args!("pod {:?}", name.as_str())));
+            }
+            created.pods.insert(name.clone());
+        }
+        Ok(self.inner_pods())
+    }
+
+    fn contains(&self, session_id: SessionId) -> bool {
+        self.fence.created().sessions.contains(&session_id)
+    }
+
+    fn contains_pod(&self, name: &PodName) -> bool {
+        self.fence.created().pods.contains(name)
     }
 
     fn inner_pods(&self) -> &dyn PodStore {
-        self.store.pods().expect("a store that kept pods before still does")
-    }
-
-    fn has_pod(&self, name: &PodName) -> bool {
-        self.fence.made().pods.contains(name)
+        self.store.pods().expect("the store stores pods, since it did before")
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for Fenced {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
-        self.enter(s)?.append(s, g, entry)
+    forward_store! { self => self.store;
+        read_all list_segments lookup_session_of exists read_entry_count capabilities read_page head
+        segment_info read_trace_page sync
     }
 
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
-        self.store.read_all(s, g)
+    fn append(&self, session: SessionId, segment: SegmentId, entry: &LogEntry) -> Result<()> {
+        self.enter(session)?.append(session, segment, entry)
     }
 
-    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
         let mut sessions = self.store.list_sessions()?;
-        sessions.retain(|&session_id| self.is_inside(session_id));
+        sessions.retain(|&session_id| self.contains(session_id));
         Ok(sessions)
     }
 
-    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
-        self.store.list_segments(s)
+    fn create_segment(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        entries: &[LogEntry],
+    ) -> Result<()> {
+        self.enter(session)?.create_segment(session, segment, entries)
     }
 
-    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
-        self.store.lookup_session_of(g)
+    fn append_trace(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        entry: &TraceEntry,
+    ) -> Result<()> {
+        self.enter(session)?.append_trace(session, segment, entry)
     }
 
-    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.enter(s)?.create_segment(s, g, entries)
-    }
-
-    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.store.exists(s, g)
-    }
-
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
-        self.store.read_entry_count(s, g)
-    }
-
-    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
-        self.enter(s)?.append_trace(s, g, entry)
-    }
-
-    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
-        self.enter(s)?.truncate(s, g, entries_len)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+    fn truncate(&self, session: SessionId, segment: SegmentId, entries_len: usize) -> Result<()> {
+        self.enter(session)?.truncate(session, segment, entries_len)
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {
         self.store.pods().is_some().then_some(self)
     }
 
-    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.enter(s)?.append_all(s, g, entries)
+    /// Returns `None`, because a repair is not limited to the inside of the fence.
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        None
     }
 
-    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
-        self.store.read_page(s, g, start, bytes)
+    fn append_all(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        entries: &[LogEntry],
+    ) -> Result<()> {
+        self.enter(session)?.append_all(session, segment, entries)
     }
 
-    fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
-        self.store.head(s, g)
+    /// Reads pages of the whole store until they contain enough sessions of the fence.
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        let (mut options, limit) = (*options, options.max_sessions().unwrap_or(usize::MAX));
+        let (mut infos, mut sessions) = (Vec::new(), BTreeSet::new());
+        loop {
+            let page = self.store.list_infos(&options)?;
+            let Some((last, _)) = page.last() else { return Ok(infos) };
+            options = options.after(last.session_id);
+            for (key, info) in page {
+                if !self.contains(key.session_id) {
+                    continue;
+                }
+                if sessions.insert(key.session_id) && sessions.len() > limit {
+                    return Ok(infos);
+                }
+                infos.push((key, info));
+            }
+        }
     }
 
     fn append_if(
         &self,
-        s: SessionId,
-        g: SegmentId,
+        session: SessionId,
+        segment: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
-        self.enter(s)?.append_if(s, g, expected, entries)
+    ) -> Result<Head> {
+        self.enter(session)?.append_if(session, segment, expected, entries)
     }
 
-    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Answer<Head> {
-        self.enter(s)?.truncate_if(s, g, expected, len)
-    }
-
-    fn read_trace_page(
+    fn truncate_if(
         &self,
-        s: SessionId,
-        g: SegmentId,
-        start: usize,
-        bytes: usize,
-    ) -> Answer<TracePage> {
-        self.store.read_trace_page(s, g, start, bytes)
+        session: SessionId,
+        segment: SegmentId,
+        expected: Head,
+        entries_len: usize,
+    ) -> Result<Head> {
+        self.enter(session)?.truncate_if(session, segment, expected, entries_len)
     }
 
-    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.enter(s)?.delete_segment(s, g)
+    fn delete_segment(&self, session: SessionId, segment: SegmentId) -> Result<bool> {
+        self.enter(session)?.delete_segment(session, segment)
     }
 
-    fn delete_session(&self, s: SessionId) -> Answer<bool> {
-        self.enter(s)?.delete_session(s)
-    }
-
-    fn sync(&self) -> Answer<()> {
-        self.store.sync()
+    fn delete_session(&self, session: SessionId) -> Result<bool> {
+        self.enter(session)?.delete_session(session)
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl PodStore for Fenced {
-    fn put_pod(&self, name: &PodName, pod: &Pod) -> Answer<()> {
-        let mut made = self.fence.made();
-        if !made.pods.contains(name) && self.inner_pods().read_pod(name)?.is_some() {
-            return Err(in_use(format_args!("pod {:?}", name.as_str())));
-        }
-        made.pods.insert(name.clone());
-        drop(made);
-        self.inner_pods().put_pod(name, pod)
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+        self.enter_pod(name)?.put_pod(name, pod)
     }
 
-    fn read_pod(&self, name: &PodName) -> Answer<Option<Pod>> {
-        if self.has_pod(name) { self.inner_pods().read_pod(name) } else { Ok(None) }
+    fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+        self.enter_pod(name)?.put_pod_if(name, expected, pod)
     }
 
-    fn list_pods(&self) -> Answer<Vec<PodName>> {
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
+        if self.contains_pod(name) { self.inner_pods().read_pod(name) } else { Ok(None) }
+    }
+
+    fn list_pods(&self) -> Result<Vec<PodName>> {
         let mut names = self.inner_pods().list_pods()?;
-        names.retain(|name| self.has_pod(name));
+        names.retain(|name| self.contains_pod(name));
         Ok(names)
     }
 
-    fn delete_pod(&self, name: &PodName) -> Answer<bool> {
-        if self.has_pod(name) { self.inner_pods().delete_pod(name) } else { Ok(false) }
+    fn delete_pod(&self, name: &PodName) -> Result<bool> {
+        if self.contains_pod(name) { self.inner_pods().delete_pod(name) } else { Ok(false) }
     }
 }

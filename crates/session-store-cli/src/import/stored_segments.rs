@@ -1,4 +1,4 @@
-//! Finding the ids that an earlier import gave to a file with derived ids.
+//! Finding the segment that an earlier import created for a file with a derived id.
 //!
 //! A derived id contains the first time in the file, or the file's modification time if it contains none.
 //! Both can be different at a later import.
@@ -6,69 +6,69 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use session_store::{LogEntry, OpenStore, Store, StoreError, StoreExt};
+use session_store::{LogEntry, OpenStore, SegmentKey, Store, StoreError, StoreExt};
 use uuid::Uuid;
 
 use crate::failure::{Context, Failure};
-use crate::import::ids::{self, Ids};
+use crate::import::ids;
 use crate::import::records::ReadError;
 use crate::import::time;
 
-/// Finds the ids of earlier imports. Each listing of the store is read at most once, when it is needed.
-pub(crate) struct StoredIds<'a> {
+/// Finds the segments of earlier imports. Each listing of the store is read at most once, when it is needed.
+pub(crate) struct StoredSegments<'a> {
     store: &'a OpenStore,
     /// The stored ids by their path bits: those of the segments of each listed session, and under `None`
     /// those of the sessions.
     listed: HashMap<Option<Uuid>, HashMap<u128, Vec<Uuid>>>,
-    /// The ids of all files of this import. No two files can have the same ids.
-    taken: HashSet<Ids>,
+    /// The segments of all files of this import. No two files can be the same segment.
+    taken: HashSet<SegmentKey>,
 }
 
-impl<'a> StoredIds<'a> {
-    pub(crate) fn new(store: &'a OpenStore, taken: HashSet<Ids>) -> Self {
+impl<'a> StoredSegments<'a> {
+    pub(crate) fn new(store: &'a OpenStore, taken: HashSet<SegmentKey>) -> Self {
         Self { store, listed: HashMap::new(), taken }
     }
 
-    /// Returns the ids that the file at `relative` is already stored under, else `ids`. `millis` is the
+    /// Returns the segment that the file at `relative` is already stored as, else `key`. `millis` is the
     /// first time that the file contains, and `records` reads the file.
     ///
     /// A log that was derived from the same path belongs to this file in two cases:
     /// - the log and the file have the same first time;
     /// - the log has no time, and the file begins with all its entries.
     ///
-    /// A file without any time is identified by its path alone. If it begins with none of the logs, it gets
-    /// the ids of the first one, and storing it then reports the conflict.
+    /// A file without any time is identified by its path alone. If it begins with none of the logs, the
+    /// first log is returned, and storing the file then reports the conflict.
     pub(crate) fn resolve<R>(
         &mut self,
         relative: &Path,
-        ids: Ids,
+        key: SegmentKey,
         millis: Option<u64>,
         records: impl Fn() -> Result<R, ReadError>,
-    ) -> Result<Ids, Failure>
+    ) -> Result<SegmentKey, Failure>
     where
         R: Iterator<Item = Result<LogEntry, ReadError>>,
     {
-        if !ids::is_derived(relative) || self.is_stored(ids)? {
-            return Ok(ids);
+        if !ids::is_derived(relative) || self.is_stored(key)? {
+            return Ok(key);
         }
         let candidates = self.candidates(relative)?;
         let belongs =
-            |ids: &&Ids| records().is_ok_and(|records| self.belongs(**ids, millis, records));
+            |key: &&SegmentKey| records().is_ok_and(|records| self.belongs(**key, millis, records));
         let found =
             candidates.iter().find(belongs).or(candidates.first().filter(|_| millis.is_none()));
-        let Some(found) = found.copied() else { return Ok(ids) };
+        let Some(found) = found.copied() else { return Ok(key) };
         self.taken.insert(found);
         Ok(found)
     }
 
-    fn is_stored(&self, Ids { session_id, segment_id }: Ids) -> Result<bool, Failure> {
-        self.store
-            .exists(session_id, segment_id)
-            .context(|| format!("find segment {segment_id} in {}", self.store.url()))
+    fn is_stored(&self, key: SegmentKey) -> Result<bool, Failure> {
+        let found = self.store.at(key).exists();
+        found.context(|| format!("find {key} in {}", self.store.url()))
     }
 
-    /// Returns the stored ids that were derived from this path at any time, without those of other files.
-    fn candidates(&mut self, relative: &Path) -> Result<Vec<Ids>, Failure> {
+    /// Returns the stored segments whose ids were derived from this path at any time, without those of other
+    /// files.
+    fn candidates(&mut self, relative: &Path) -> Result<Vec<SegmentKey>, Failure> {
         let owner = ids::owner_of(relative);
         if !self.listed.contains_key(&owner) {
             let stored =
@@ -77,19 +77,19 @@ impl<'a> StoredIds<'a> {
         }
         let path = ids::path_bits(ids::derived(relative, 0));
         let stored = self.listed[&owner].get(&path).into_iter().flatten();
-        let ids = stored.map(|id| ids::ids_of(relative, ids::millis_in(*id)));
-        Ok(ids.filter(|ids| !self.taken.contains(ids)).collect())
+        let keys = stored.map(|id| ids::key_of(relative, ids::millis_in(*id)));
+        Ok(keys.filter(|key| !self.taken.contains(key)).collect())
     }
 
     /// Returns whether a stored log is an earlier state of a file with these records and this first time.
     /// Reads no entry after the first time of the log.
     fn belongs(
         &self,
-        Ids { session_id, segment_id }: Ids,
+        key: SegmentKey,
         millis: Option<u64>,
         mut records: impl Iterator<Item = Result<LogEntry, ReadError>>,
     ) -> bool {
-        for stored in self.store.entries(session_id, segment_id, 0) {
+        for stored in self.store.at(key).entries(0) {
             // A log that cannot be read is taken for this file's. Storing then reports the error, and no
             // second copy is created.
             let Ok(stored) = stored else { return true };

@@ -1,0 +1,70 @@
+//! Facts about the segments of a store, read in bulk.
+
+use session_store::{ListOptions, OpenStore, SegmentInfo, SegmentKey, SessionId, Store, StoreExt};
+use session_store_agent::is_claims_session;
+
+use crate::failure::{Context, Failure};
+use crate::store::{list_segments, list_sessions};
+
+/// The number of sessions that are read with one call.
+const SESSIONS_PER_PAGE: usize = 100;
+
+/// A session and its segments. A part that cannot be read is the error of reading it.
+pub(crate) struct ListedSession {
+    pub(crate) session_id: SessionId,
+    pub(crate) segments: Result<Vec<ListedSegment>, Failure>,
+}
+
+/// A segment and the facts about it.
+pub(crate) struct ListedSegment {
+    pub(crate) key: SegmentKey,
+    pub(crate) info: Result<SegmentInfo, Failure>,
+}
+
+/// Calls `visit` for each session. The old session of pod claims is left out, because it contains no
+/// conversation.
+///
+/// One call to the store returns the facts of many sessions, because a call for each segment is slow on a
+/// server. If that call fails, the segments of its sessions are read one by one. One unreadable segment
+/// therefore does not hide the others.
+pub(crate) fn for_each_session(
+    store: &OpenStore,
+    mut visit: impl FnMut(ListedSession) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut options = ListOptions::new().limit(SESSIONS_PER_PAGE);
+    loop {
+        let page = read_page(store, options)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        options = options.after(last.session_id);
+        let shown = |session: &ListedSession| !is_claims_session(session.session_id);
+        page.into_iter().filter(shown).try_for_each(&mut visit)?;
+    }
+}
+
+fn read_page(store: &OpenStore, options: ListOptions) -> Result<Vec<ListedSession>, Failure> {
+    let Ok(infos) = store.list_infos(&options) else {
+        let sessions = options.select(list_sessions(store)?);
+        return Ok(sessions.into_iter().map(|id| read_session(store, id)).collect());
+    };
+    let sessions = infos.chunk_by(|(a, _), (b, _)| a.session_id == b.session_id);
+    let listed = |&(key, info): &(SegmentKey, SegmentInfo)| ListedSegment { key, info: Ok(info) };
+    Ok(sessions
+        .map(|segments| ListedSession {
+            session_id: segments[0].0.session_id,
+            segments: Ok(segments.iter().map(listed).collect()),
+        })
+        .collect())
+}
+
+/// Reads the facts of one session, segment by segment.
+pub(crate) fn read_session(store: &OpenStore, session_id: SessionId) -> ListedSession {
+    let read_segment = |segment_id| {
+        let key = SegmentKey { session_id, segment_id };
+        let info = store.at(key).info().context(|| format!("read {key} from {}", store.url()));
+        // A segment that was deleted after the listing is left out.
+        Some(ListedSegment { key, info: info.transpose()? })
+    };
+    let segments = list_segments(store, session_id)
+        .map(|segments| segments.into_iter().filter_map(read_segment).collect());
+    ListedSession { session_id, segments }
+}
