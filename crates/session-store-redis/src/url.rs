@@ -4,13 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use session_store_core::percent;
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
-
-/// The bytes that are percent-encoded: all that could be read as another part of the URL.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The URL of a Redis storage.
 ///
@@ -220,20 +217,17 @@ fn host(text: &str, default_port: u16) -> Parsed<Host> {
     }
 }
 
-/// Decodes percent-encoded UTF-8. The crate copies a `%` without two digits as it is; a URL with
-/// one is refused, since its writer most likely forgot to encode a password.
 fn decode(text: &str) -> Parsed<String> {
-    let is_byte = |part: &str| {
-        part.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    };
-    match percent_decode_str(text).decode_utf8() {
-        Ok(decoded) if text.split('%').skip(1).all(is_byte) => Ok(decoded.into_owned()),
-        _ => refuse("% must be followed by two hexadecimal digits of UTF-8; write %25 for a %"),
+    match percent::decode(text) {
+        Some(decoded) => Ok(decoded),
+        // The writer of such a URL most likely forgot to encode a password.
+        None => refuse("% must be followed by two hexadecimal digits of UTF-8; write %25 for a %"),
     }
 }
 
+/// Encodes every character that could be read as another part of the URL.
 fn encode(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
+    percent::encode(text, |c| c.is_ascii_alphanumeric() || "-._~".contains(c))
 }
 
 impl fmt::Display for Host {
