@@ -52,8 +52,8 @@ impl CallLog {
         lines.record(line);
     }
 
-    /// Returns the message of a failure followed by the calls, with short names for the ids. If there
-    /// are few ids, a last line lists them in full.
+    /// Returns the message of a failure followed by the calls, with short names for the ids. If
+    /// there are few ids, a last line lists them in full.
     pub(crate) fn failure_report(&self, message: &str) -> String {
         let lines = self.lines();
         let mut report = lines.with_short_names(&format!("{message}\n{lines}"));

@@ -14,7 +14,8 @@ use crate::unsupported;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// The identifier. Tests and functions are named after it, and filters match it. It never changes.
+    /// The identifier. Tests and functions are named after it, and filters match it. It never
+    /// changes.
     pub id: &'static str,
     /// The clause of the [contract](session_store_core::contract).
     pub clause: &'static str,
@@ -32,7 +33,8 @@ pub enum Outcome {
     Passed,
     /// The check does not apply to this store or harness, for this reason.
     CannotRun(String),
-    /// The store broke the promise. The text has what was expected and found, and the calls before it.
+    /// The store broke the promise. The text has what was expected and found, and the calls before
+    /// it.
     Failed(String),
 }
 

@@ -1,9 +1,8 @@
 //! The result of a check, and the comparisons that produce it.
 
-use std::error::Error;
 use std::fmt;
 
-use session_store_core::{LogEntry, StoreError, TraceEntry};
+use session_store_core::{Entry, StoreError, error_chain};
 
 /// The result of a check's body.
 pub(crate) type CheckResult = Result<(), CheckError>;
@@ -37,19 +36,14 @@ impl fmt::Display for CheckError {
 /// A call that must succeed failed. The call log names the call.
 impl From<StoreError> for CheckError {
     fn from(error: StoreError) -> Self {
-        Self::new(format!("a call that must succeed failed: {}", with_causes(&error)))
+        Self::new(format!("a call that must succeed failed: {}", error_chain(&error)))
     }
 }
 
 impl From<std::io::Error> for CheckError {
     fn from(error: std::io::Error) -> Self {
-        Self::new(format!("the harness failed: {}", with_causes(&error)))
+        Self::new(format!("the harness failed: {}", error_chain(&error)))
     }
-}
-
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |message, cause| format!("{message}: {cause}"))
 }
 
 /// Fails with the message unless the condition holds.
@@ -93,12 +87,12 @@ pub(crate) fn ensure_same<T: PartialEq + fmt::Debug>(
 }
 
 /// Fails unless the two lists of entries are equal, and reports the first difference.
-pub(crate) fn ensure_same_entries<T: EntryText>(
+pub(crate) fn ensure_same_entries<T: Entry>(
     found: &[T],
     expected: &[T],
     context: &str,
 ) -> CheckResult {
-    ensure_same_lists(("entry", "entries"), found, expected, EntryText::text, context)
+    ensure_same_lists(("entry", "entries"), found, expected, Entry::as_json, context)
 }
 
 /// Fails unless the two lists of ids are equal, and reports the first difference.
@@ -144,22 +138,5 @@ fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text.to_owned(),
-    }
-}
-
-/// An entry of a log or of a trace, compared by its text.
-pub(crate) trait EntryText {
-    fn text(&self) -> &str;
-}
-
-impl EntryText for LogEntry {
-    fn text(&self) -> &str {
-        self.as_json()
-    }
-}
-
-impl EntryText for TraceEntry {
-    fn text(&self) -> &str {
-        self.as_json()
     }
 }

@@ -1,5 +1,5 @@
-//! What the kit must know about a backend: how to create a storage, how to open it, and what else can
-//! be done to the storage from outside.
+//! What the kit must know about a backend: how to create a storage, how to open it, and what else
+//! can be done to the storage from outside.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,7 +22,8 @@ pub trait Harness: Sync {
         Err(no_open_at())
     }
 
-    /// Returns a command that starts a process which calls [`serve`](crate::serve) with this harness.
+    /// Returns a command that starts a process which calls [`serve`](crate::serve) with this
+    /// harness.
     ///
     /// Lines that the process prints itself must not start with the prefix of `serve`'s replies.
     /// `conformance_tests!` implements this method for a test program.
@@ -80,8 +81,8 @@ pub trait Storage: Send + Sync {
     /// The errors of the backend's own `open`.
     fn open(&self) -> Result<Box<dyn Store>, StoreError>;
 
-    /// Returns what another process needs to open this storage: a path or a URL. Implement it together
-    /// with [`open_at`](Self::open_at).
+    /// Returns what another process needs to open this storage: a path or a URL. Implement it
+    /// together with [`open_at`](Self::open_at).
     fn address(&self) -> Option<String> {
         None
     }
@@ -97,28 +98,28 @@ pub trait Storage: Send + Sync {
         Err(no_open_at())
     }
 
-    /// Keeps the data when the storage is dropped, and returns its path. The kit calls it after a check
-    /// failed.
+    /// Keeps the data when the storage is dropped, and returns its path. The kit calls it after a
+    /// check failed.
     fn keep(&mut self) -> Option<PathBuf> {
         None
     }
 
-    /// Returns the folder that holds the whole storage, if there is one. L4 checks put files of other
-    /// programs into it.
+    /// Returns the folder that holds the whole storage, if there is one. L4 checks put files of
+    /// other programs into it.
     fn folder(&self) -> Option<PathBuf> {
         None
     }
 
-    /// Returns the path of the file that is the segment's log with one entry on each line, whether the
-    /// file exists or not.
+    /// Returns the path of the file that is the segment's log with one entry on each line, whether
+    /// the file exists or not.
     ///
     /// R4 and R5 checks write the file as another program or a crash would leave it.
     fn log_file(&self, _session_id: SessionId, _segment_id: SegmentId) -> Option<PathBuf> {
         None
     }
 
-    /// Replaces the stored bytes of the segment's entry number `index`, counted from 0, by `bytes`. R4
-    /// checks damage an entry this way.
+    /// Replaces the stored bytes of the segment's entry number `index`, counted from 0, by `bytes`.
+    /// R4 checks damage an entry this way.
     fn overwrite(
         &self,
         _session_id: SessionId,

@@ -1,5 +1,6 @@
-//! The history of one segment under concurrent calls: each call, when it started and ended, and whether
-//! it took effect. [`crate::linearizability`] decides whether a correct log can have such a history.
+//! The history of one segment under concurrent calls: each call, when it started and ended, and
+//! whether it took effect. [`crate::linearizability`] decides whether a correct log can have such a
+//! history.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
@@ -130,10 +131,10 @@ impl<'a> ObservedLog<'a> {
     }
 
     pub(crate) fn read(&self) -> Result<Option<Vec<LogEntry>>, StoreError> {
-        self.history.read(|| self.log.entries(), |found| Operation::Read(found.cloned()))
+        self.history.read(|| self.log.read_all(), |found| Operation::Read(found.cloned()))
     }
 
     pub(crate) fn count(&self) -> Result<Option<usize>, StoreError> {
-        self.history.read(|| self.log.count(), |found| Operation::Count(found.copied()))
+        self.history.read(|| self.log.read_entry_count(), |found| Operation::Count(found.copied()))
     }
 }

@@ -3,8 +3,8 @@
 //! The [contract](session_store_core::contract) defines, clause by clause, what a
 //! [`Store`](session_store_core::Store) must do. This crate has at least one check for every clause
 //! that can be checked from outside. [`CHECKS`] lists them. Each check runs on a fresh storage with
-//! several handles and threads. A check that passes found no violation; no kit can prove that a store
-//! is correct.
+//! several handles and threads. A check that passes found no violation; no kit can prove that a
+//! store is correct.
 //!
 //! For a store that lives in one process the tests are three lines. A harness is a closure that
 //! creates a storage, and a storage is a closure that opens handles.
@@ -20,10 +20,10 @@
 //!
 //! A harness implements [`Storage`] if its storage can be reopened, damaged or misplaced; more
 //! checks can then run. The kit reads the store's optional abilities from its
-//! [`capabilities`](session_store_core::Store::capabilities). An operation that is not declared must
-//! return `Unsupported` and change nothing. A check that cannot run never counts as passed: list the
-//! check, or the requirement that is missing, under `skip` with a reason, and the test is shown as
-//! ignored. [`run_all`] runs the same checks outside of a test binary.
+//! [`capabilities`](session_store_core::Store::capabilities). An operation that is not declared
+//! must return `Unsupported` and change nothing. A check that cannot run never counts as passed:
+//! list the check, or the requirement that is missing, under `skip` with a reason, and the test is
+//! shown as ignored. [`run_all`] runs the same checks outside of a test binary.
 //!
 //! # Where things are
 //!
@@ -31,7 +31,8 @@
 //!   contract. A body gets a `Run`, through which it opens handles.
 //! - `requirement.rs` defines what a check can require of a store or of a harness.
 //! - `recording.rs` wraps each handle and writes its calls to the call log that a failure prints.
-//! - `history.rs` records concurrent calls, and `linearizability/` decides whether they are correct.
+//! - `history.rs` records concurrent calls, and `linearizability/` decides whether they are
+//!   correct.
 //! - `process/` runs handles in other processes.
 
 mod base_level;

@@ -1,12 +1,14 @@
 //! Random sequences of all operations over several handles, compared with a sequential model. A
-//! sequence that fails is shrunk to a shortest one. The sequences cover combinations for which no check
-//! was written.
+//! sequence that fails is shrunk to a shortest one. The sequences cover combinations for which no
+//! check was written.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use session_store_core::{Capability, Head, LogEntry, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{
+    Capability, Head, LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreError,
+};
 use uuid::Uuid;
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_same, ensure_same_entries};
@@ -138,15 +140,13 @@ impl Ids {
     }
 }
 
-type Key = (SessionId, SegmentId);
-
 /// The expected contents of the store.
 #[derive(Default)]
 struct Model {
-    logs: BTreeMap<Key, Vec<LogEntry>>,
-    traced: BTreeMap<Key, usize>,
+    logs: BTreeMap<SegmentKey, Vec<LogEntry>>,
+    traced: BTreeMap<SegmentKey, usize>,
     /// A head that each log had at some time, and whether it is still the current one.
-    heads: BTreeMap<Key, (Head, bool)>,
+    heads: BTreeMap<SegmentKey, (Head, bool)>,
 }
 
 fn entries(first: usize, len: usize) -> Vec<LogEntry> {
@@ -159,8 +159,8 @@ fn unsupported<T>(result: &Result<T, StoreError>) -> bool {
 
 impl Model {
     fn step(&mut self, store: &RecordingStore, ids: &Ids, step: &Step) -> CheckResult {
-        let key = (ids.sessions[step.session], ids.segments[step.segment]);
-        let log = TestLog::known(store, key);
+        let key = SegmentKey::new(ids.sessions[step.session], ids.segments[step.segment]);
+        let log = TestLog::at(store, key);
         match step.action {
             Action::Append(n) => {
                 let entry = &entries(n, 1)[0];
@@ -180,18 +180,18 @@ impl Model {
             Action::AppendIf { stale, entries } => self.append_if(&log, stale, entries)?,
             Action::TruncateIf { stale, entries } => self.truncate_if(&log, stale, entries)?,
             Action::Trace(n) => {
-                log.trace(&numbered_traces(n..n + 1)[0])?;
+                log.append_trace(&numbered_traces(n..n + 1)[0])?;
                 *self.traced.entry(key).or_default() += 1;
             }
             Action::Delete => self.delete(&log)?,
-            Action::DeleteSession => self.delete_session(store, key.0)?,
+            Action::DeleteSession => self.delete_session(store, key.session_id)?,
             Action::Page(start, bytes) => self.page(&log, start, bytes)?,
             Action::Look | Action::Reopen => {}
         }
         self.must_be(&log)
     }
 
-    fn add(&mut self, key: Key, added: &[LogEntry]) {
+    fn add(&mut self, key: SegmentKey, added: &[LogEntry]) {
         if !added.is_empty() {
             self.logs.entry(key).or_default().extend_from_slice(added);
             self.outdate(key);
@@ -199,7 +199,7 @@ impl Model {
     }
 
     /// Notes that the log has changed: a head from before is not the current one.
-    fn outdate(&mut self, key: Key) {
+    fn outdate(&mut self, key: SegmentKey) {
         if let Some((_, current)) = self.heads.get_mut(&key) {
             *current = false;
         }
@@ -207,7 +207,7 @@ impl Model {
 
     fn truncate(&mut self, log: &TestLog<'_>, len: usize) -> CheckResult {
         let result = log.truncate(len);
-        match self.logs.get_mut(&log.ids()) {
+        match self.logs.get_mut(&log.key()) {
             None => ensure_same(&kind(&result), &"NotFound", "truncate of an unknown segment"),
             Some(entries) if len > entries.len() => {
                 ensure_same(&kind(&result), &"Corrupt", "truncate past the end")
@@ -216,28 +216,28 @@ impl Model {
                 let changed = len < entries.len();
                 entries.truncate(len);
                 if changed {
-                    self.outdate(log.ids());
+                    self.outdate(log.key());
                 }
                 ensure_same(&kind(&result), &"Ok", "truncate")
             }
         }
     }
 
-    /// Returns the head to pass as the expected one, and whether it is current. If `stale` is set, it is
-    /// a head from before.
+    /// Returns the head to pass as the expected one, and whether it is current. If `stale` is set,
+    /// it is a head from before.
     fn expected(
         &mut self,
         log: &TestLog<'_>,
         stale: bool,
     ) -> Result<(Option<Head>, bool), CheckError> {
-        let epochs = log.store.capabilities().has(Capability::Epoch);
-        let known = self.heads.get(&log.ids()).copied();
+        let epochs = log.store().capabilities().has(Capability::Epoch);
+        let known = self.heads.get(&log.key()).copied();
         if let (true, true, Some((head, current))) = (stale, epochs, known) {
             return Ok((Some(head), current));
         }
         let head = log.head()?;
         if let Some(head) = head {
-            self.heads.insert(log.ids(), (head, true));
+            self.heads.insert(log.key(), (head, true));
         }
         Ok((head, true))
     }
@@ -252,7 +252,7 @@ impl Model {
             return ensure_same(&kind(&result), &"Conflict", "append_if with an old head");
         }
         let new = result?;
-        let key = log.ids();
+        let key = log.key();
         if head.is_none() {
             self.logs.entry(key).or_default();
         }
@@ -270,12 +270,12 @@ impl Model {
         if !current {
             return ensure_same(&kind(&result), &"Conflict", "truncate_if with an old head");
         }
-        let entries = self.logs.entry(log.ids()).or_default();
+        let entries = self.logs.entry(log.key()).or_default();
         if len > entries.len() {
             return ensure_same(&kind(&result), &"Corrupt", "truncate_if past the end");
         }
         entries.truncate(len);
-        self.heads.insert(log.ids(), (result?, true));
+        self.heads.insert(log.key(), (result?, true));
         Ok(())
     }
 
@@ -284,7 +284,7 @@ impl Model {
         if unsupported(&result) {
             return Ok(());
         }
-        let key = log.ids();
+        let key = log.key();
         self.outdate(key);
         let (log, traced) = (self.logs.remove(&key), self.traced.remove(&key));
         ensure_same(&result?, &(log.is_some() || traced.is_some()), "whether anything was deleted")
@@ -296,17 +296,17 @@ impl Model {
             return Ok(());
         }
         let before = self.logs.len() + self.traced.len();
-        self.logs.retain(|key, _| key.0 != session_id);
-        self.traced.retain(|key, _| key.0 != session_id);
-        let own = self.heads.iter_mut().filter(|(key, _)| key.0 == session_id);
+        self.logs.retain(|key, _| key.session_id != session_id);
+        self.traced.retain(|key, _| key.session_id != session_id);
+        let own = self.heads.iter_mut().filter(|(key, _)| key.session_id == session_id);
         own.for_each(|(_, (_, current))| *current = false);
         let there = self.logs.len() + self.traced.len() < before;
         ensure_same(&result?, &there, "whether anything was deleted")
     }
 
     fn page(&self, log: &TestLog<'_>, start: usize, bytes: usize) -> CheckResult {
-        let page = log.page(start, bytes);
-        let Some(all) = self.logs.get(&log.ids()) else {
+        let page = log.read_page(start, bytes);
+        let Some(all) = self.logs.get(&log.key()) else {
             return ensure_same(&kind(&page), &"NotFound", "a page of an unknown segment");
         };
         let expected = page_of(all, start, bytes);
@@ -314,7 +314,7 @@ impl Model {
     }
 
     fn must_be(&self, log: &TestLog<'_>) -> CheckResult {
-        match self.logs.get(&log.ids()) {
+        match self.logs.get(&log.key()) {
             Some(entries) => log.must_hold(entries, "the model's log"),
             None => log.must_be_absent("the model has no such segment"),
         }
@@ -324,21 +324,22 @@ impl Model {
     fn must_be_all_of(&self, store: &RecordingStore, ids: &Ids) -> CheckResult {
         for session_id in ids.sessions {
             for segment_id in ids.segments {
-                self.must_be(&TestLog::known(store, (session_id, segment_id)))?;
+                self.must_be(&TestLog::at(store, SegmentKey { session_id, segment_id }))?;
             }
         }
         for segment_id in ids.segments {
             let holder = store.lookup_session_of(segment_id)?;
-            let exists = ids.sessions.iter().any(|&s| self.logs.contains_key(&(s, segment_id)));
+            let holds = |session_id| self.logs.contains_key(&SegmentKey { session_id, segment_id });
+            let exists = ids.sessions.into_iter().any(holds);
             match holder {
                 None => ensure!(!exists, "lookup finds no session of {segment_id}, which exists"),
                 Some(session) => ensure!(
-                    self.logs.contains_key(&(session, segment_id)),
+                    holds(session),
                     "lookup returns session {session}, which does not hold {segment_id}"
                 ),
             }
         }
-        let mut sessions: Vec<_> = self.logs.keys().rev().map(|key| key.0).collect();
+        let mut sessions: Vec<_> = self.logs.keys().rev().map(|key| key.session_id).collect();
         sessions.dedup();
         ensure_same(&store.list_sessions()?, &sessions, "the model's sessions")
     }

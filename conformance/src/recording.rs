@@ -1,18 +1,16 @@
 //! A handle that records each call and its result in the call log.
-#![deny(clippy::missing_trait_methods)]
 
 use std::fmt;
 use std::sync::Arc;
 
 use session_store_core::{
-    Capabilities, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
+    Head, ListOptions, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SegmentInfo, SegmentKey,
+    SessionId, Store, StoreError, TraceEntry, TracePage, error_chain, forward_store,
 };
 
 use crate::call_log::{Call, CallLog};
-use crate::check_result::with_causes;
 
-type Answer<T> = Result<T, StoreError>;
+type Result<T> = std::result::Result<T, StoreError>;
 
 /// A handle whose calls are recorded. Every method calls the same method of the store.
 pub(crate) struct RecordingStore {
@@ -28,23 +26,33 @@ impl RecordingStore {
         Self { store, handle, call_log }
     }
 
-    fn call<T>(
+    /// Records a call and returns its result. `describe` prints the value of a successful call.
+    fn record<T>(
         &self,
         name: &str,
         ids: (Option<SessionId>, Option<SegmentId>),
         arguments: Option<String>,
         describe: impl FnOnce(&T) -> String,
-        result: Answer<T>,
-    ) -> Answer<T> {
+        result: Result<T>,
+    ) -> Result<T> {
         let session = ids.0.map(Into::into);
         let segment = ids.1.map(Into::into);
         let call = Call { handle: self.handle, name, session, segment, arguments };
         let outcome = match &result {
             Ok(value) => describe(value),
-            Err(error) => format!("error: {}", with_causes(error)),
+            Err(error) => format!("error: {}", error_chain(error)),
         };
         self.call_log.record_call(&call, &outcome);
         result
+    }
+
+    /// Returns the handle as a pod store, in a check that requires pods.
+    pub(crate) fn required_pods(&self) -> &dyn PodStore {
+        self.pods().expect("the check requires a store that keeps pods")
+    }
+
+    fn inner_pods(&self) -> &dyn PodStore {
+        self.store.pods().expect("the handle is a pod store only if its store is one")
     }
 }
 
@@ -62,7 +70,7 @@ fn described(entries: &[LogEntry]) -> Option<String> {
     })
 }
 
-fn done((): &()) -> String {
+fn ok((): &()) -> String {
     String::from("ok")
 }
 
@@ -70,91 +78,90 @@ fn debug<T: fmt::Debug>(value: &T) -> String {
     format!("{value:?}")
 }
 
-fn counted<T>(values: &[T]) -> String {
+#[expect(clippy::ptr_arg, reason = "`record` passes a reference to the returned `Vec`")]
+fn length<T>(values: &Vec<T>) -> String {
     format!("{} in the list", values.len())
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for RecordingStore {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
+    forward_store! { self => *self.store; capabilities maintenance }
+
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
         let result = self.store.append(s, g, entry);
-        self.call("append", (Some(s), Some(g)), Some(debug(entry)), done, result)
+        self.record("append", (Some(s), Some(g)), Some(debug(entry)), ok, result)
     }
 
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
         let result = self.store.read_all(s, g);
-        self.call("read_all", (Some(s), Some(g)), None, |all| counted(all), result)
+        self.record("read_all", (Some(s), Some(g)), None, length, result)
     }
 
-    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
-        self.call(
-            "list_sessions",
-            (None, None),
-            None,
-            |all| counted(all),
-            self.store.list_sessions(),
-        )
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
+        self.record("list_sessions", (None, None), None, length, self.store.list_sessions())
     }
 
-    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
-        self.call(
-            "list_segments",
-            (Some(s), None),
-            None,
-            |all| counted(all),
-            self.store.list_segments(s),
-        )
+    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+        self.record("list_segments", (Some(s), None), None, length, self.store.list_segments(s))
     }
 
-    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
+    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
         let result = self.store.lookup_session_of(g);
-        self.call("lookup_session_of", (None, Some(g)), None, debug, result)
+        self.record("lookup_session_of", (None, Some(g)), None, debug, result)
     }
 
-    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         let result = self.store.create_segment(s, g, entries);
-        self.call("create_segment", (Some(s), Some(g)), described(entries), done, result)
+        self.record("create_segment", (Some(s), Some(g)), described(entries), ok, result)
     }
 
-    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.call("exists", (Some(s), Some(g)), None, debug, self.store.exists(s, g))
+    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        self.record("exists", (Some(s), Some(g)), None, debug, self.store.exists(s, g))
     }
 
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
         let result = self.store.read_entry_count(s, g);
-        self.call("read_entry_count", (Some(s), Some(g)), None, debug, result)
+        self.record("read_entry_count", (Some(s), Some(g)), None, debug, result)
     }
 
-    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
+    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
         let result = self.store.append_trace(s, g, entry);
-        self.call("append_trace", (Some(s), Some(g)), Some(debug(entry)), done, result)
+        self.record("append_trace", (Some(s), Some(g)), Some(debug(entry)), ok, result)
     }
 
-    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
         let result = self.store.truncate(s, g, entries_len);
-        self.call("truncate", (Some(s), Some(g)), Some(debug(&entries_len)), done, result)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+        self.record("truncate", (Some(s), Some(g)), Some(debug(&entries_len)), ok, result)
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {
         self.store.pods().is_some().then_some(self)
     }
 
-    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         let result = self.store.append_all(s, g, entries);
-        self.call("append_all", (Some(s), Some(g)), described(entries), done, result)
+        self.record("append_all", (Some(s), Some(g)), described(entries), ok, result)
     }
 
-    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
-        let shown = |page: &Page| format!("{} entries, head {}", page.entries.len(), page.head);
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
+        let arguments = Some(format!("{start}, {bytes}"));
+        let describe = |page: &Page| format!("{} entries, head {}", page.entries.len(), page.head);
         let result = self.store.read_page(s, g, start, bytes);
-        self.call("read_page", (Some(s), Some(g)), Some(format!("{start}, {bytes}")), shown, result)
+        self.record("read_page", (Some(s), Some(g)), arguments, describe, result)
     }
 
-    fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
-        self.call("head", (Some(s), Some(g)), None, debug, self.store.head(s, g))
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+        self.record("head", (Some(s), Some(g)), None, debug, self.store.head(s, g))
+    }
+
+    fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
+        let result = self.store.segment_info(s, g);
+        self.record("segment_info", (Some(s), Some(g)), None, debug, result)
+    }
+
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        let result = self.store.list_infos(options);
+        self.record("list_infos", (None, None), Some(debug(options)), length, result)
     }
 
     fn append_if(
@@ -163,16 +170,16 @@ impl Store for RecordingStore {
         g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
+    ) -> Result<Head> {
         let arguments = described(entries).map(|entries| format!("{expected:?}, {entries}"));
         let result = self.store.append_if(s, g, expected, entries);
-        self.call("append_if", (Some(s), Some(g)), arguments, debug, result)
+        self.record("append_if", (Some(s), Some(g)), arguments, debug, result)
     }
 
-    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Answer<Head> {
+    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
         let result = self.store.truncate_if(s, g, expected, len);
         let arguments = Some(format!("{expected:?}, {len}"));
-        self.call("truncate_if", (Some(s), Some(g)), arguments, debug, result)
+        self.record("truncate_if", (Some(s), Some(g)), arguments, debug, result)
     }
 
     fn read_trace_page(
@@ -181,55 +188,51 @@ impl Store for RecordingStore {
         g: SegmentId,
         start: usize,
         bytes: usize,
-    ) -> Answer<TracePage> {
-        let shown = |page: &TracePage| format!("{} trace entries", page.entries.len());
+    ) -> Result<TracePage> {
         let arguments = Some(format!("{start}, {bytes}"));
+        let describe = |page: &TracePage| format!("{} trace entries", page.entries.len());
         let result = self.store.read_trace_page(s, g, start, bytes);
-        self.call("read_trace_page", (Some(s), Some(g)), arguments, shown, result)
+        self.record("read_trace_page", (Some(s), Some(g)), arguments, describe, result)
     }
 
-    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
+    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
         let result = self.store.delete_segment(s, g);
-        self.call("delete_segment", (Some(s), Some(g)), None, debug, result)
+        self.record("delete_segment", (Some(s), Some(g)), None, debug, result)
     }
 
-    fn delete_session(&self, s: SessionId) -> Answer<bool> {
-        self.call("delete_session", (Some(s), None), None, debug, self.store.delete_session(s))
+    fn delete_session(&self, s: SessionId) -> Result<bool> {
+        self.record("delete_session", (Some(s), None), None, debug, self.store.delete_session(s))
     }
 
-    fn sync(&self) -> Answer<()> {
-        self.call("sync", (None, None), None, done, self.store.sync())
-    }
-}
-
-impl RecordingStore {
-    /// Returns the handle as a pod store, in a check that requires pods.
-    pub(crate) fn required_pods(&self) -> &dyn PodStore {
-        self.pods().expect("the check requires a store that keeps pods")
-    }
-
-    fn inner_pods(&self) -> &dyn PodStore {
-        self.store.pods().expect("the check requires a store that keeps pods")
+    fn sync(&self) -> Result<()> {
+        self.record("sync", (None, None), None, ok, self.store.sync())
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl PodStore for RecordingStore {
-    fn put_pod(&self, name: &PodName, pod: &Pod) -> Answer<()> {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
         let result = self.inner_pods().put_pod(name, pod);
-        self.call("put_pod", (None, None), Some(format!("{name:?}, {pod:?}")), done, result)
+        self.record("put_pod", (None, None), Some(format!("{name:?}, {pod:?}")), ok, result)
     }
 
-    fn read_pod(&self, name: &PodName) -> Answer<Option<Pod>> {
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
         let result = self.inner_pods().read_pod(name);
-        self.call("read_pod", (None, None), Some(debug(name)), debug, result)
+        self.record("read_pod", (None, None), Some(debug(name)), debug, result)
     }
 
-    fn list_pods(&self) -> Answer<Vec<PodName>> {
-        self.call("list_pods", (None, None), None, debug, self.inner_pods().list_pods())
+    fn list_pods(&self) -> Result<Vec<PodName>> {
+        self.record("list_pods", (None, None), None, debug, self.inner_pods().list_pods())
     }
 
-    fn delete_pod(&self, name: &PodName) -> Answer<bool> {
+    fn delete_pod(&self, name: &PodName) -> Result<bool> {
         let result = self.inner_pods().delete_pod(name);
-        self.call("delete_pod", (None, None), Some(debug(name)), debug, result)
+        self.record("delete_pod", (None, None), Some(debug(name)), debug, result)
+    }
+
+    fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+        let arguments = Some(format!("{name:?}, {expected:?}, {pod:?}"));
+        let result = self.inner_pods().put_pod_if(name, expected, pod);
+        self.record("put_pod_if", (None, None), arguments, ok, result)
     }
 }

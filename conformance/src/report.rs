@@ -1,5 +1,5 @@
-//! All checks in one run and their outcomes, for programs that test a store outside of a test binary
-//! and for programs that publish the result.
+//! All checks in one run and their outcomes, for programs that test a store outside of a test
+//! binary and for programs that publish the result.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use crate::check::{Check, Outcome};
 use crate::harness::Harness;
 use crate::list::CHECKS;
 
-/// Runs every check whose id contains `filter`, each on a fresh storage. An empty filter selects all.
+/// Runs every check whose id contains `filter`, each on a fresh storage. An empty filter selects
+/// all.
 pub fn run_all(harness: &dyn Harness, filter: &str) -> Report {
     let chosen = CHECKS.iter().filter(|check| check.id.contains(filter));
     chosen.map(|check| (check, check.run(harness))).collect()
@@ -25,7 +26,8 @@ pub struct Report {
     pub results: Vec<(&'static Check, Outcome)>,
 }
 
-/// For programs that run the checks one by one, to show their progress or to stop between two checks.
+/// For programs that run the checks one by one, to show their progress or to stop between two
+/// checks.
 impl FromIterator<(&'static Check, Outcome)> for Report {
     fn from_iter<I: IntoIterator<Item = (&'static Check, Outcome)>>(results: I) -> Self {
         Self { results: results.into_iter().collect() }
@@ -64,9 +66,9 @@ impl Report {
 
     /// Returns the report as one JSON object.
     ///
-    /// Its fields are `kit`, the version; `passed`, `failed` and `not_run`, counts; and `checks`, a list
-    /// of objects with `id`, `clause`, `promise`, `outcome` (`passed`, `failed` or `not_run`) and, if
-    /// the check did not pass, `message`.
+    /// Its fields are `kit`, the version; `passed`, `failed` and `not_run`, counts; and `checks`, a
+    /// list of objects with `id`, `clause`, `promise`, `outcome` (`passed`, `failed` or `not_run`)
+    /// and, if the check did not pass, `message`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let checks: Vec<_> =

@@ -1,4 +1,5 @@
-//! What a check requires of the store or of the harness, and the name that a `skip` list uses for it.
+//! What a check requires of the store or of the harness, and the name that a `skip` list uses for
+//! it.
 
 use std::fmt;
 use std::path::Path;
@@ -12,8 +13,8 @@ use crate::harness::{Harness, Storage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Requirement {
-    /// An operation beyond the base level. If the store does not declare it, the check requires that
-    /// the operation returns `Unsupported` and changes nothing.
+    /// An operation beyond the base level. If the store does not declare it, the check requires
+    /// that the operation returns `Unsupported` and changes nothing.
     Operation(Capability),
     /// A guarantee. If the store does not declare it, the check does not apply.
     Guarantee(Capability),
@@ -166,8 +167,8 @@ impl Requirement {
     }
 }
 
-/// What a store declares. It is read before the harness changes the storage, because the harness may
-/// do so only while no handle is open.
+/// What a store declares. It is read before the harness changes the storage, because the harness
+/// may do so only while no handle is open.
 #[derive(Clone, Copy)]
 pub(crate) struct Declared {
     capabilities: Capabilities,

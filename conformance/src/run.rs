@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::SegmentKey;
 
 use crate::call_log::CallLog;
 use crate::check_result::{CheckError, ensure};
@@ -110,16 +110,13 @@ impl<'h> Run<'h> {
     }
 
     /// Returns the path of the segment's log.
-    pub(crate) fn log_file(
-        &self,
-        (session_id, segment_id): (SessionId, SegmentId),
-    ) -> Result<PathBuf, CheckError> {
-        let path = self.storage.log_file(session_id, segment_id);
+    pub(crate) fn log_file(&self, key: SegmentKey) -> Result<PathBuf, CheckError> {
+        let path = self.storage.log_file(key.session_id, key.segment_id);
         path.ok_or_else(|| CheckError::new("the harness has no log file"))
     }
 
-    /// Returns random numbers. They differ from run to run unless the seed is given; a failure prints
-    /// the seed.
+    /// Returns random numbers. They differ from run to run unless the seed is given; a failure
+    /// prints the seed.
     pub(crate) fn random(&self) -> Random {
         Random::new(*self.seed.get_or_init(random::seed))
     }
@@ -152,13 +149,13 @@ impl<'h> Run<'h> {
     /// Overwrites a stored entry, in the log's file if there is one. No handle may be open.
     pub(crate) fn overwrite(
         &self,
-        key: (SessionId, SegmentId),
+        key: SegmentKey,
         index: usize,
         bytes: &[u8],
     ) -> Result<(), CheckError> {
         let shown = String::from_utf8_lossy(bytes);
         self.call_log.record(format!("entry {index} overwritten from outside with {shown:?}"));
-        if let Some(done) = self.storage.overwrite(key.0, key.1, index, bytes) {
+        if let Some(done) = self.storage.overwrite(key.session_id, key.segment_id, index, bytes) {
             return Ok(done?);
         }
         let path = self.log_file(key)?;

@@ -1,7 +1,7 @@
 //! Everything that a storage returns when it is read, for comparison before and after a call.
 
 use session_store_core::{
-    Capability, Head, LogEntry, Pod, PodName, SegmentId, SessionId, Store, StoreError, TraceEntry,
+    Capability, Head, LogEntry, Pod, PodName, SegmentKey, SessionId, Store, StoreError, TraceEntry,
 };
 
 use crate::check_result::{CheckResult, ensure_same};
@@ -17,7 +17,7 @@ pub(crate) struct Snapshot {
 
 #[derive(Debug, PartialEq)]
 struct Segment {
-    id: SegmentId,
+    key: SegmentKey,
     entries: Vec<LogEntry>,
     count: usize,
     head: Option<Head>,
@@ -30,7 +30,8 @@ impl Snapshot {
         let mut segments = Vec::new();
         for &session_id in &sessions {
             for segment_id in store.list_segments(session_id)? {
-                segments.push(Segment::of(TestLog { store, session_id, segment_id })?);
+                segments
+                    .push(Segment::of(TestLog::at(store, SegmentKey { session_id, segment_id }))?);
             }
         }
         Ok(Self { sessions, segments, pods: pods_of(store)? })
@@ -50,13 +51,13 @@ impl Snapshot {
 
 impl Segment {
     fn of(log: TestLog<'_>) -> Result<Self, StoreError> {
-        let readable = log.store.capabilities().has(Capability::ReadTraces);
+        let readable = log.store().capabilities().has(Capability::ReadTraces);
         Ok(Self {
-            id: log.segment_id,
-            entries: log.entries()?,
-            count: log.count()?,
+            key: log.key(),
+            entries: log.read_all()?,
+            count: log.read_entry_count()?,
             head: log.head()?,
-            traces: if readable { log.traces()? } else { Vec::new() },
+            traces: if readable { log.read_trace()? } else { Vec::new() },
         })
     }
 }

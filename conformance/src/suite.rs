@@ -14,20 +14,21 @@ use crate::requirement::Requirement;
 
 /// Defines one `#[test]` for each check of the kit.
 ///
-/// `harness` is an expression of a type that implements [`Harness`](crate::Harness), usually a closure.
-/// `skip` lists requirements that the store or the harness does not meet, and single checks, each with a
-/// reason. The tests of those checks are ignored with that reason. A check that cannot run and is not
-/// listed fails. The test `every_skip_is_needed` fails if a listed requirement is met or a listed check
-/// passes.
+/// `harness` is an expression of a type that implements [`Harness`](crate::Harness), usually a
+/// closure. `skip` lists requirements that the store or the harness does not meet, and single
+/// checks, each with a reason. The tests of those checks are ignored with that reason. A check that
+/// cannot run and is not listed fails. The test `every_skip_is_needed` fails if a listed
+/// requirement is met or a listed check passes.
 ///
 /// These are the names of the [`Requirement`](crate::Requirement)s:
 ///
 /// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
-///   `own_batches` is met by `atomic_batch` or `conditional_append`, and `pods` by a store that keeps
-///   pods. Operations cannot be skipped: if one is not declared, its checks require `Unsupported`.
+///   `own_batches` is met by `atomic_batch` or `conditional_append`, and `pods` by a store that
+///   keeps pods. Operations cannot be skipped: if one is not declared, its checks require
+///   `Unsupported`.
 /// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `raise_format`,
-///   `open_missing`. `process` is met by an address that another process can open, and `files` by an
-///   address that is a path.
+///   `open_missing`. `process` is met by an address that another process can open, and `files` by
+///   an address that is a path.
 ///
 /// ```
 /// mod conformance {
@@ -50,8 +51,8 @@ macro_rules! conformance_tests {
     (harness: $harness:expr $(, skip: { $($skip:ident: $reason:literal),* $(,)? })? $(,)?) => {
         $crate::conformance_tests! { @tests ($) $harness, { $($($skip: $reason),*)? } }
     };
-    // The inner macro needs `$` for its own fragments, but this macro would expand a `$` that is written
-    // here. So pass a `$` as a token, and write it as `$d`.
+    // The inner macro needs `$` for its own fragments, but this macro would expand a `$` that is
+    // written here. So pass a `$` as a token, and write it as `$d`.
     (@tests ($d:tt) $harness:expr, { $($skip:ident: $reason:literal),* }) => {
         macro_rules! test_harness {
             () => {
@@ -145,8 +146,8 @@ pub struct TestHarness<H> {
 }
 
 impl<H: Harness> TestHarness<H> {
-    /// Creates the harness. `test` is the path of a test that calls [`serve`](crate::serve), with the
-    /// name of the crate.
+    /// Creates the harness. `test` is the path of a test that calls [`serve`](crate::serve), with
+    /// the name of the crate.
     pub fn new(harness: H, test: &'static str) -> Self {
         Self { harness, test }
     }
@@ -197,8 +198,9 @@ pub fn assert_holds(harness: &dyn Harness, id: &str) {
 /// The environment variable for the folder of reports.
 const REPORTS: &str = "SESSION_STORE_CONFORMANCE_REPORTS";
 
-/// Runs all checks and prints the report. If `SESSION_STORE_CONFORMANCE_REPORTS` is set, the function
-/// also writes the report as JSON to that folder, in a file with the name of the test's module.
+/// Runs all checks and prints the report. If `SESSION_STORE_CONFORMANCE_REPORTS` is set, the
+/// function also writes the report as JSON to that folder, in a file with the name of the test's
+/// module.
 ///
 /// # Panics
 /// If the file cannot be written.

@@ -17,8 +17,8 @@ pub(crate) fn race<T: Send>(
         let started = |index| {
             scope.spawn(move || {
                 ready.fetch_add(1, SeqCst);
-                // Spin instead of blocking on a barrier. To wake a blocked thread takes longer than a
-                // short call, so the calls of the threads would not overlap.
+                // Spin instead of blocking on a barrier. To wake a blocked thread takes longer than
+                // a short call, so the calls of the threads would not overlap.
                 yield_while(|| ready.load(SeqCst) < threads);
                 job(index)
             })
@@ -36,19 +36,19 @@ const TIMES: usize = 40;
 
 /// How many rounds one side may be ahead for each round of the other side.
 ///
-/// The number is odd. A writer that alternates between two states is then read in both of them, even
-/// if the scheduler always runs as many rounds as allowed.
+/// The number is odd. A writer that alternates between two states is then read in both of them,
+/// even if the scheduler always runs as many rounds as allowed.
 const PACE: usize = 7;
 
-/// How long one side waits for the other side to catch up. Some stores let a call of one side wait for
-/// a call of the other, so the wait must end.
+/// How long one side waits for the other side to catch up. Some stores let a call of one side wait
+/// for a call of the other, so the wait must end.
 const CATCH_UP: Duration = Duration::from_millis(5);
 
 /// Runs `write(0)`, `write(1)` and so on in a second thread, and `read` in this thread, repeatedly.
 /// `read` also runs once after the last write.
 ///
-/// Neither side gets far ahead. The calls therefore overlap on a single core too, and the log does not
-/// grow faster than a slow reader can read it.
+/// Neither side gets far ahead. The calls therefore overlap on a single core too, and the log does
+/// not grow faster than a slow reader can read it.
 pub(crate) fn write_while_reading(
     mut write: impl FnMut(usize) -> CheckResult + Send,
     mut read: impl FnMut() -> CheckResult,

@@ -1,5 +1,5 @@
-//! The test of an operation that a store does not declare: the operation must return `Unsupported` and
-//! change nothing.
+//! The test of an operation that a store does not declare: the operation must return `Unsupported`
+//! and change nothing.
 
 use session_store_core::{Capability, Head, StoreError};
 
@@ -19,12 +19,14 @@ pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
             ("append_if", |log, _| log.sibling().append_if(None, &numbered(9..10)).map(drop)),
             ("truncate_if", |log, head| log.truncate_if(head, 1).map(drop)),
         ],
-        Capability::ReadTraces => &[("read_trace_page", |log, _| log.trace_page(0, 1).map(drop))],
+        Capability::ReadTraces => {
+            &[("read_trace_page", |log, _| log.read_trace_page(0, 1).map(drop))]
+        }
         Capability::Delete => &[
             ("delete_segment", |log, _| log.delete().map(drop)),
-            ("delete_session", |log, _| log.store.delete_session(log.session_id).map(drop)),
+            ("delete_session", |log, _| log.store().delete_session(log.session_id()).map(drop)),
         ],
-        Capability::DurableSync => &[("sync", |log, _| log.store.sync())],
+        Capability::DurableSync => &[("sync", |log, _| log.store().sync())],
         _ => &[],
     }
 }
@@ -34,7 +36,7 @@ pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
 pub(crate) fn must_be_unsupported(run: &Run<'_>, operation: Capability) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..3))?;
-    log.trace(&trace(r#"{"t":0}"#))?;
+    log.append_trace(&trace(r#"{"t":0}"#))?;
     let (head, before) = (log.known_head()?, Snapshot::of(&store)?);
     for (name, call) in calls_of(operation) {
         match call(&log, head) {

@@ -32,7 +32,7 @@ pub(crate) fn a1_order_over_two_handles(run: &Run<'_>) -> CheckResult {
     }
     for handle in &handles {
         ensure_same_entries(
-            &log.through(handle).entries()?,
+            &log.through(handle).read_all()?,
             &numbered(0..40),
             "one writer on two handles",
         )?;
@@ -55,7 +55,7 @@ pub(crate) fn a2_first_append_creates(run: &Run<'_>) -> CheckResult {
     log.must_be_absent("before the first append")?;
     log.append(&numbered(0..1)[0])?;
     log.must_hold(&numbered(0..1), "the first append creates the segment")?;
-    ensure_same(&log.lookup()?, &Some(log.session_id), "the first append creates the session")?;
+    ensure_same(&log.lookup()?, &Some(log.session_id()), "the first append creates the session")?;
     let batch = log.sibling();
     batch.append_all(&numbered(0..2))?;
     batch.must_hold(&numbered(0..2), "the first batch creates the segment")
@@ -72,7 +72,7 @@ pub(crate) fn a3_append_is_seen_at_once(run: &Run<'_>) -> CheckResult {
     }
     log.append_all(&numbered(10..15))?;
     seen.must_hold(&numbered(0..15), "another handle reads an acknowledged batch")?;
-    ensure_same(&seen.lookup()?, &Some(log.session_id), "another handle finds the session")
+    ensure_same(&seen.lookup()?, &Some(log.session_id()), "another handle finds the session")
 }
 
 pub(crate) fn a3_changes_are_seen_at_once(run: &Run<'_>) -> CheckResult {
@@ -105,7 +105,7 @@ pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
         if least == 0 {
             return Ok(());
         }
-        let found = log.through(&reader).entries()?.len();
+        let found = log.through(&reader).read_all()?.len();
         ensure!(
             found >= least,
             "{least} appends were acknowledged, but a later read returned {found} entries"
@@ -114,8 +114,8 @@ pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
     })
 }
 
-/// The entries that each thread appends, two threads for each handle. They are built once, because in
-/// a debug build this takes longer than to store them.
+/// The entries that each thread appends, two threads for each handle. They are built once, because
+/// in a debug build this takes longer than to store them.
 static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
     let own = |writer| (0..24).map(|n| signed(writer, n, odd_padding(n + writer))).collect();
     (0..WRITERS * 2).map(own).collect()
@@ -124,8 +124,8 @@ static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
 /// The entries of concurrent appends, each with the effect that its result shows.
 type Appends = Vec<(LogEntry, Effect)>;
 
-/// Lets several writers append to one new segment at the same time. Returns the log after them, and the
-/// appends.
+/// Lets several writers append to one new segment at the same time. Returns the log after them, and
+/// the appends.
 fn append_concurrently(run: &Run<'_>) -> Result<(Vec<LogEntry>, Appends), CheckError> {
     let handles = run.open_many(WRITERS)?;
     let log = TestLog::new(&handles[0]);
@@ -136,7 +136,7 @@ fn append_concurrently(run: &Run<'_>) -> Result<(Vec<LogEntry>, Appends), CheckE
         Ok(ENTRIES[writer].iter().map(append).collect::<Vec<_>>())
     })?;
     let written = ENTRIES.iter().flatten().cloned();
-    Ok((log.entries()?, written.zip(effects.into_iter().flatten()).collect()))
+    Ok((log.read_all()?, written.zip(effects.into_iter().flatten()).collect()))
 }
 
 fn times(entries: &[LogEntry], entry: &LogEntry) -> usize {
@@ -177,12 +177,12 @@ pub(crate) fn a4_first_appends_race(run: &Run<'_>) -> CheckResult {
     for _ in 0..40 {
         let log = TestLog::new(&handles[0]);
         race(WRITERS, |writer| Ok(log.through(&handles[writer]).append(&first[writer])?))?;
-        let entries = log.entries()?;
+        let entries = log.read_all()?;
         for (writer, entry) in first.iter().enumerate() {
             let found = times(&entries, entry);
             ensure!(found == 1, "the first append of writer {writer} is stored {found} times");
         }
-        ensure_same(&log.listed()?, &true, "a segment that several writers created is listed")?;
+        ensure_same(&log.is_listed()?, &true, "a segment that several writers created is listed")?;
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> CheckResult {
         Ok(logs[writer].through(&handles[writer]).append_each(&written[writer])?)
     })?;
     for (log, written) in logs.iter().zip(&written) {
-        ensure_same_entries(&log.entries()?, written, "a segment that was written beside others")?;
+        ensure_same_entries(&log.read_all()?, written, "a segment that was written beside others")?;
     }
     Ok(())
 }
@@ -267,8 +267,8 @@ pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> CheckResult {
     before.must_be_unchanged_in(&store, "an empty batch changes nothing")
 }
 
-/// The entries of one batch. If a store implements a batch as a loop of appends, the loop of so many
-/// appends is interrupted by another writer, whatever the scheduler does.
+/// The entries of one batch. If a store implements a batch as a loop of appends, the loop of so
+/// many appends is interrupted by another writer, whatever the scheduler does.
 const BATCH: usize = 600;
 
 static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
@@ -281,7 +281,7 @@ pub(crate) fn a7_batches_stay_contiguous(run: &Run<'_>) -> CheckResult {
     for _ in 0..8 {
         let log = TestLog::new(&handles[0]);
         race(WRITERS, |writer| Ok(log.through(&handles[writer]).append_all(&BATCHES[writer])?))?;
-        let entries = log.entries()?;
+        let entries = log.read_all()?;
         ensure_same(&entries.len(), &(WRITERS * BATCH), "the entries of all batches")?;
         for found in entries.chunks(BATCH) {
             let Some(batch) = BATCHES.iter().find(|batch| batch[0] == found[0]) else {
@@ -303,7 +303,7 @@ pub(crate) fn a7_batches_show_whole(run: &Run<'_>) -> CheckResult {
     log.create(&[])?;
     let write = |_| Ok(log.append_all(&numbered(0..SMALL))?);
     write_while_reading(write, || {
-        let found = log.through(&reader).entries()?.len();
+        let found = log.through(&reader).read_all()?.len();
         ensure!(found % SMALL == 0, "a read returned {found} entries of batches of {SMALL}");
         Ok(())
     })
@@ -330,12 +330,20 @@ pub(crate) fn a8_one_segment_id_in_two_sessions(run: &Run<'_>) -> CheckResult {
 pub(crate) fn a8_traces_of_two_sessions(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let ours = TestLog::new(&store);
-    ours.trace_each(&numbered_traces(0..3))?;
+    ours.append_traces(&numbered_traces(0..3))?;
     let theirs = ours.namesake();
-    ensure_same_entries(&theirs.traces()?, &[], "the trace in another session")?;
-    theirs.trace_each(&numbered_traces(7..9))?;
-    ensure_same_entries(&ours.traces()?, &numbered_traces(0..3), "the trace in the first session")?;
-    ensure_same_entries(&theirs.traces()?, &numbered_traces(7..9), "the trace in the other session")
+    ensure_same_entries(&theirs.read_trace()?, &[], "the trace in another session")?;
+    theirs.append_traces(&numbered_traces(7..9))?;
+    ensure_same_entries(
+        &ours.read_trace()?,
+        &numbered_traces(0..3),
+        "the trace in the first session",
+    )?;
+    ensure_same_entries(
+        &theirs.read_trace()?,
+        &numbered_traces(7..9),
+        "the trace in the other session",
+    )
 }
 
 pub(crate) fn a8_deleting_one_leaves_the_other(run: &Run<'_>) -> CheckResult {
@@ -348,7 +356,7 @@ pub(crate) fn a8_deleting_one_leaves_the_other(run: &Run<'_>) -> CheckResult {
     theirs.must_hold(&numbered(10..12), "the log in the other session after the delete")?;
     ensure_same(
         &theirs.lookup()?,
-        &Some(theirs.session_id),
+        &Some(theirs.session_id()),
         "the session that still holds the segment",
     )
 }

@@ -13,7 +13,7 @@ pub(crate) fn c1_entries_in_order(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     log.create(&numbered(0..50))?;
     log.must_hold(&numbered(0..50), "the entries of a created segment")?;
-    ensure_same(&log.lookup()?, &Some(log.session_id), "the session of a created segment")?;
+    ensure_same(&log.lookup()?, &Some(log.session_id()), "the session of a created segment")?;
     log.append(&numbered(50..51)[0])?;
     log.must_hold(&numbered(0..51), "an append to a created segment")
 }
@@ -25,7 +25,7 @@ pub(crate) fn c1_an_empty_segment_exists(run: &Run<'_>) -> CheckResult {
     log.must_hold(&[], "a segment that was created empty")?;
     ensure_same(
         &store.list_sessions()?,
-        &vec![log.session_id],
+        &vec![log.session_id()],
         "the sessions after an empty segment was created",
     )?;
     log.append(&numbered(0..1)[0])?;
@@ -42,16 +42,16 @@ pub(crate) fn c2_it_replaces_the_whole_log(run: &Run<'_>) -> CheckResult {
         log.must_hold(&entries, "a replaced log")?;
     }
     sibling.must_hold(&numbered(0..3), "another segment of the session")?;
-    let segments = store.list_segments(log.session_id)?;
+    let segments = store.list_segments(log.session_id())?;
     ensure_same(&segments.len(), &2, "replacing creates no other segment")
 }
 
 pub(crate) fn c2_traces_stay(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..3))?;
-    log.trace_each(&numbered_traces(0..3))?;
+    log.append_traces(&numbered_traces(0..3))?;
     log.create(&numbered(5..6))?;
-    ensure_same_entries(&log.traces()?, &numbered_traces(0..3), "the trace of a replaced log")
+    ensure_same_entries(&log.read_trace()?, &numbered_traces(0..3), "the trace of a replaced log")
 }
 
 fn longer() -> Vec<LogEntry> {
@@ -66,10 +66,10 @@ pub(crate) fn c2_readers_see_the_old_or_the_new(run: &Run<'_>) -> CheckResult {
     write_while_reading(
         |round| Ok(log.create(if round % 2 == 0 { &new } else { &old })?),
         || {
-            let entries = seen.entries()?;
+            let entries = seen.read_all()?;
             let expected = if entries.len() == old.len() { &old } else { &new };
             ensure_same_entries(&entries, expected, "a read is the old log or the new one")?;
-            let count = seen.count()?;
+            let count = seen.read_entry_count()?;
             ensure!(
                 [old.len(), new.len()].contains(&count),
                 "{count} is the count of neither the old log nor the new one"
@@ -77,7 +77,7 @@ pub(crate) fn c2_readers_see_the_old_or_the_new(run: &Run<'_>) -> CheckResult {
             seen.must_exist("a segment while it is replaced")?;
             ensure_same(
                 &seen.lookup()?,
-                &Some(log.session_id),
+                &Some(log.session_id()),
                 "the session of a segment while it is replaced",
             )
         },
@@ -92,10 +92,10 @@ pub(crate) fn c2_page_readers_can_tell(run: &Run<'_>) -> CheckResult {
     write_while_reading(
         |round| Ok(log.create(if round % 2 == 0 { &new } else { &old })?),
         || {
-            let first = seen.page(0, 20)?;
+            let first = seen.read_page(0, 20)?;
             let mut entries = first.entries;
             while entries.len() < first.head.entries() {
-                let page = seen.page(entries.len(), 200)?;
+                let page = seen.read_page(entries.len(), 200)?;
                 if page.head != first.head {
                     // Another head shows the reader that the log was replaced.
                     return Ok(());
@@ -139,8 +139,8 @@ pub(crate) fn c4_the_count_is_what_is_read(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     let agree = |entries: usize| {
-        ensure_same(&log.count()?, &entries, "read_entry_count")?;
-        ensure_same(&log.entries()?.len(), &entries, "the length of read_all")
+        ensure_same(&log.read_entry_count()?, &entries, "read_entry_count")?;
+        ensure_same(&log.read_all()?.len(), &entries, "the length of read_all")
     };
     log.create(&[])?;
     agree(0)?;
@@ -160,33 +160,34 @@ pub(crate) fn c4_traces_do_not_count(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..2))?;
     for _ in 0..3 {
-        log.trace(&trace("{}"))?;
+        log.append_trace(&trace("{}"))?;
     }
-    ensure_same(&log.count()?, &2, "traces do not count")
+    ensure_same(&log.read_entry_count()?, &2, "traces do not count")
 }
 
 pub(crate) fn c4_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..1))?;
     for unknown in log.unknown_segments() {
-        let id = unknown.segment_id;
-        ensure_err!(unknown.count(), StoreError::NotFound(segment) if *segment == id);
+        let id = unknown.segment_id();
+        ensure_err!(unknown.read_entry_count(), StoreError::NotFound(segment) if *segment == id);
     }
     Ok(())
 }
 
-/// Fails unless the count and the head of one handle include each append of another handle immediately.
+/// Fails unless the count and the head of one handle include each append of another handle
+/// immediately.
 pub(super) fn counts_appends_of_another(ours: &dyn Store, theirs: &dyn Store) -> CheckResult {
     let log = TestLog::new(ours);
     log.append(&entry("{}"))?;
     for n in 1..20 {
-        ensure_same(&log.count()?, &n, "the count before another writer's append")?;
+        ensure_same(&log.read_entry_count()?, &n, "the count before another writer's append")?;
         log.through(theirs).append(&entry("{}"))?;
-        ensure_same(&log.count()?, &(n + 1), "the count after another writer's append")?;
+        ensure_same(&log.read_entry_count()?, &(n + 1), "the count after another writer's append")?;
         ensure_same(&log.known_head()?.entries(), &(n + 1), "the head after the append")?;
     }
     log.through(theirs).truncate(2)?;
-    ensure_same(&log.count()?, &2, "the count after another writer's truncate")
+    ensure_same(&log.read_entry_count()?, &2, "the count after another writer's truncate")
 }
 
 pub(crate) fn c5_a_writer_sees_that_it_is_not_alone(run: &Run<'_>) -> CheckResult {

@@ -34,7 +34,7 @@ pub(crate) fn d1_the_last_segment_takes_its_session(run: &Run<'_>) -> CheckResul
     sibling.append(&numbered(0..1)[0])?;
     log.delete()?;
     ensure_same(
-        &other.list_sessions()?.contains(&log.session_id),
+        &other.list_sessions()?.contains(&log.session_id()),
         &true,
         "the session with one segment left is listed",
     )?;
@@ -43,11 +43,11 @@ pub(crate) fn d1_the_last_segment_takes_its_session(run: &Run<'_>) -> CheckResul
         let sessions = store.list_sessions()?;
         ensure_same(
             &sessions,
-            &vec![stays.session_id],
+            &vec![stays.session_id()],
             "the sessions after the last segment was deleted",
         )?;
         ensure_same(
-            &store.list_segments(log.session_id)?,
+            &store.list_segments(log.session_id())?,
             &Vec::new(),
             "the segments of the deleted session",
         )?;
@@ -63,18 +63,26 @@ pub(crate) fn d1_a_deleted_session_is_gone(run: &Run<'_>) -> CheckResult {
     gone[2].append_all(&numbered(0..9))?;
     let stays = log.namesake();
     stays.append_all(&numbered(3..5))?;
-    ensure_same(&store.delete_session(log.session_id)?, &true, "deleting a session returns true")?;
+    ensure_same(
+        &store.delete_session(log.session_id())?,
+        &true,
+        "deleting a session returns true",
+    )?;
     for store in [&store, &other] {
         ensure_same(
             &store.list_sessions()?,
-            &vec![stays.session_id],
+            &vec![stays.session_id()],
             "the sessions after the delete",
         )?;
         for gone in gone {
             gone.through(store).must_be_absent("a segment of a deleted session")?;
         }
     }
-    ensure_same(&store.delete_session(log.session_id)?, &false, "deleting it again returns false")?;
+    ensure_same(
+        &store.delete_session(log.session_id())?,
+        &false,
+        "deleting it again returns false",
+    )?;
     stays.must_hold(&numbered(3..5), "a segment of another session")
 }
 
@@ -82,12 +90,20 @@ pub(crate) fn d1_a_trace_alone_counts(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (log, other) = (TestLog::new(&store), TestLog::new(&store));
     for log in [log, other] {
-        log.trace(&trace("{}"))?;
+        log.append_trace(&trace("{}"))?;
     }
     ensure_same(&log.delete()?, &true, "deleting a trace returns true")?;
     ensure_same(&log.delete()?, &false, "deleting it again returns false")?;
-    ensure_same(&store.delete_session(other.session_id)?, &true, "deleting a trace returns true")?;
-    ensure_same(&store.delete_session(other.session_id)?, &false, "deleting it again returns false")
+    ensure_same(
+        &store.delete_session(other.session_id())?,
+        &true,
+        "deleting a trace returns true",
+    )?;
+    ensure_same(
+        &store.delete_session(other.session_id())?,
+        &false,
+        "deleting it again returns false",
+    )
 }
 
 pub(crate) fn d1_deleting_nothing_is_false(run: &Run<'_>) -> CheckResult {
@@ -111,9 +127,9 @@ pub(crate) fn d1_an_append_afterwards_makes_it_anew(run: &Run<'_>) -> CheckResul
     for store in [&store, &other] {
         let log = log.through(store);
         log.must_hold(&numbered(80..81), "an append after a delete")?;
-        ensure_same(&log.lookup()?, &Some(log.session_id), "the session of the new segment")?;
+        ensure_same(&log.lookup()?, &Some(log.session_id()), "the session of the new segment")?;
     }
-    other.delete_session(log.session_id)?;
+    other.delete_session(log.session_id())?;
     log.create(&[])?;
     writer.must_hold(&[], "a create after a delete")
 }
@@ -124,13 +140,17 @@ pub(crate) fn d1_deleted_stays_deleted(run: &Run<'_>) -> CheckResult {
         (TestLog::with(&store, &numbered(0..5))?, TestLog::with(&store, &numbered(0..2))?);
     log.must_hold(&numbered(0..5), "before it is deleted")?;
     log.delete()?;
-    let (gone, stays) = (log.ids(), stays.ids());
+    let (gone, stays) = (log.key(), stays.key());
     drop(store);
     let reopened = run.open()?;
-    TestLog::known(&reopened, gone).must_be_absent("a deleted segment after reopening")?;
-    ensure_same(&reopened.list_sessions()?, &vec![stays.0], "the sessions after reopening")?;
+    TestLog::at(&reopened, gone).must_be_absent("a deleted segment after reopening")?;
+    ensure_same(
+        &reopened.list_sessions()?,
+        &vec![stays.session_id],
+        "the sessions after reopening",
+    )?;
     ensure_same_entries(
-        &TestLog::known(&reopened, stays).entries()?,
+        &TestLog::at(&reopened, stays).read_all()?,
         &numbered(0..2),
         "the segment that was not deleted",
     )

@@ -15,22 +15,22 @@ pub(crate) fn e1_kept_by_append(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     log.append_each(&odd_entries())?;
-    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after append")
+    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after append")
 }
 
 pub(crate) fn e1_kept_by_append_all(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &odd_entries())?;
-    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after append_all")
+    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after append_all")
 }
 
 pub(crate) fn e1_kept_by_create(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     log.create(&odd_entries())?;
-    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after create_segment")?;
+    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after create_segment")?;
     log.create(&odd_entries()[1..])?;
-    ensure_same_entries(&log.entries()?, &odd_entries()[1..], "the entries of a replaced log")
+    ensure_same_entries(&log.read_all()?, &odd_entries()[1..], "the entries of a replaced log")
 }
 
 pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> CheckResult {
@@ -42,23 +42,23 @@ pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> CheckResult {
     }
     log.append_if(head, &odd_entries())?;
     let twice = [odd_entries(), odd_entries()].concat();
-    ensure_same_entries(&log.entries()?, &twice, "the entries after append_if")
+    ensure_same_entries(&log.read_all()?, &twice, "the entries after append_if")
 }
 
 pub(crate) fn e1_kept_by_truncate(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &[odd_entries(), numbered(0..3)].concat())?;
     log.truncate(odd_entries().len())?;
-    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries that truncate kept")
+    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries that truncate kept")
 }
 
 pub(crate) fn e1_kept_by_pages(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &odd_entries())?;
-    let paged: Result<Vec<_>, _> = store.entries(log.session_id, log.segment_id, 0).collect();
+    let paged: Result<Vec<_>, _> = store.entries(log.session_id(), log.segment_id(), 0).collect();
     ensure_same_entries(&paged?, &odd_entries(), "the entries of all pages")?;
     for (start, odd) in odd_entries().into_iter().enumerate() {
-        ensure_same_entries(&log.page(start, 0)?.entries, &[odd], "a page of one entry")?;
+        ensure_same_entries(&log.read_page(start, 0)?.entries, &[odd], "a page of one entry")?;
     }
     Ok(())
 }
@@ -66,15 +66,15 @@ pub(crate) fn e1_kept_by_pages(run: &Run<'_>) -> CheckResult {
 pub(crate) fn e1_kept_by_traces(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    log.trace_each(&odd_traces())?;
-    ensure_same_entries(&log.traces()?, &odd_traces(), "the trace entries")
+    log.append_traces(&odd_traces())?;
+    ensure_same_entries(&log.read_trace()?, &odd_traces(), "the trace entries")
 }
 
 pub(crate) fn e1_kept_by_reopening(run: &Run<'_>) -> CheckResult {
-    let ids = TestLog::with(&run.open()?, &odd_entries())?.ids();
+    let key = TestLog::with(&run.open()?, &odd_entries())?.key();
     let reopened = run.open()?;
-    let log = TestLog::known(&reopened, ids);
-    ensure_same_entries(&log.entries()?, &odd_entries(), "the entries after reopening")
+    let log = TestLog::at(&reopened, key);
+    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after reopening")
 }
 
 pub(crate) fn e2_values_become_one_line(run: &Run<'_>) -> CheckResult {
@@ -82,8 +82,8 @@ pub(crate) fn e2_values_become_one_line(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     let raw = RawValue::from_string(String::from("{\n \"x\" :\r\n[1,\n2]\n}"))
         .expect("a sample is valid JSON");
-    store.append_value(log.session_id, log.segment_id, &BTreeMap::from([("raw", raw)]))?;
-    store.append_value(log.session_id, log.segment_id, &BTreeMap::from([("n", 1)]))?;
+    store.append_value(log.session_id(), log.segment_id(), &BTreeMap::from([("raw", raw)]))?;
+    store.append_value(log.session_id(), log.segment_id(), &BTreeMap::from([("n", 1)]))?;
     let expected = [entry(r#"{"raw":{"x" :[1,2]}}"#), entry(r#"{"n":1}"#)];
     log.must_hold(&expected, "values with line breaks")
 }
@@ -93,12 +93,12 @@ pub(crate) fn e2_only_objects_are_stored(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     let tuples_as_keys = BTreeMap::from([((1, 2), 3)]);
     let append =
-        |value: &serde_json::Value| store.append_value(log.session_id, log.segment_id, value);
+        |value: &serde_json::Value| store.append_value(log.session_id(), log.segment_id(), value);
     for value in ["[1]", "\"text\"", "1", "true", "null", "[{}]"] {
         let value = value.parse().expect("a sample is valid JSON");
         ensure_err!(append(&value), StoreError::Serde(_));
     }
-    let result = store.append_value(log.session_id, log.segment_id, &tuples_as_keys);
+    let result = store.append_value(log.session_id(), log.segment_id(), &tuples_as_keys);
     ensure_err!(result, StoreError::Serde(_));
     log.must_be_absent("after values were refused")
 }
@@ -115,10 +115,10 @@ pub(crate) fn e3_line_breaks_are_dropped(run: &Run<'_>) -> CheckResult {
     for (text, _) in texts {
         log.append(&LogEntry::from_json(text)?)?;
     }
-    for (stored, (_, line)) in log.entries()?.iter().zip(texts) {
+    for (stored, (_, line)) in log.read_all()?.iter().zip(texts) {
         ensure_same(&stored.as_json(), &line, "a text without its line breaks")?;
     }
-    ensure_same(&log.count()?, &texts.len(), "the count of the texts")
+    ensure_same(&log.read_entry_count()?, &texts.len(), "the count of the texts")
 }
 
 pub(crate) fn e3_anything_else_is_refused(_run: &Run<'_>) -> CheckResult {
@@ -173,9 +173,9 @@ pub(crate) fn e4_sixty_four_mebibytes(run: &Run<'_>) -> CheckResult {
     match log.append(&LARGE) {
         Ok(()) => {
             let stored = std::slice::from_ref(&*LARGE);
-            ensure_same_entries(&log.entries()?, stored, "a large entry")?;
+            ensure_same_entries(&log.read_all()?, stored, "a large entry")?;
             log.append(&entry("{}"))?;
-            ensure_same(&log.count()?, &2, "the count after a large entry")
+            ensure_same(&log.read_entry_count()?, &2, "the count after a large entry")
         }
         Err(StoreError::TooLarge { .. }) => log.must_be_absent("after an entry was too large"),
         Err(error) => Err(error.into()),

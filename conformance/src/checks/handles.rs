@@ -1,4 +1,5 @@
-//! S: storages are isolated, handles share their storage, and acknowledged changes outlive the handles.
+//! S: storages are isolated, handles share their storage, and acknowledged changes outlive the
+//! handles.
 
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,13 +17,13 @@ use crate::threads::race;
 /// Stores some of everything: entries, traces, an empty segment, a truncated one, and a pod.
 fn fill(store: &dyn Store) -> Result<(), StoreError> {
     let log = TestLog::with(store, &odd_entries())?;
-    log.trace_each(&numbered_traces(0..3))?;
+    log.append_traces(&numbered_traces(0..3))?;
     log.sibling().create(&[])?;
     log.namesake().append_each(&numbered(0..5))?;
     let cut = TestLog::with(store, &numbered(0..9))?;
     cut.truncate(4)?;
     if let Some(pods) = store.pods() {
-        pods.put_pod(&"reviewer".parse()?, &Pod::new(log.session_id, Some(log.segment_id)))?;
+        pods.put_pod(&"reviewer".parse()?, &Pod::new(log.session_id(), Some(log.segment_id())))?;
     }
     Ok(())
 }
@@ -61,10 +62,10 @@ pub(crate) fn s2_reopening_finds_everything(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn s2_appends_continue(run: &Run<'_>) -> CheckResult {
-    let ids = TestLog::with(&run.open()?, &numbered(0..1))?.ids();
+    let key = TestLog::with(&run.open()?, &numbered(0..1))?.key();
     for n in 1..6 {
         let store = run.open()?;
-        let log = TestLog::known(&store, ids);
+        let log = TestLog::at(&store, key);
         log.append(&numbered(n..n + 1)[0])?;
         log.must_hold(&numbered(0..n + 1), "appends after reopening")?;
     }
@@ -116,14 +117,14 @@ pub(crate) fn s5_a_panic_poisons_nothing(run: &Run<'_>) -> CheckResult {
     for store in [&shared, &other] {
         let log = log.through(store);
         log.append(&entry("{}"))?;
-        ensure!(log.count()? >= 2, "an append after a panic in another thread is lost");
+        ensure!(log.read_entry_count()? >= 2, "an append after a panic in another thread is lost");
         fill(store)?;
     }
     Ok(())
 }
 
-/// A guard that appends when it is dropped. The thread unwinds at that moment, so a mutex that the store
-/// locks for the append becomes poisoned.
+/// A guard that appends when it is dropped. The thread unwinds at that moment, so a mutex that the
+/// store locks for the append becomes poisoned.
 struct AppendOnDrop<'a>(TestLog<'a>, usize);
 
 impl Drop for AppendOnDrop<'_> {
@@ -137,13 +138,13 @@ pub(crate) fn s6_first_opens_race(run: &Run<'_>) -> CheckResult {
     const OPENERS: usize = 6;
     for _ in 0..5 {
         let storage = run.second_storage();
-        let log = TestLog::new(&run.open()?).ids();
+        let log = TestLog::new(&run.open()?).key();
         race(OPENERS, |opener| {
             let store = storage.open()?;
-            Ok(TestLog::known(&store, log).append(&signed(opener, 0, 0))?)
+            Ok(TestLog::at(&store, log).append(&signed(opener, 0, 0))?)
         })?;
         let store = storage.open()?;
-        let entries = TestLog::known(&store, log).entries()?;
+        let entries = TestLog::at(&store, log).read_all()?;
         for opener in 0..OPENERS {
             let found = entries.contains(&signed(opener, 0, 0));
             ensure_same(&found, &true, &format!("the entry of opener {opener} of {OPENERS}"))?;

@@ -55,9 +55,9 @@ pub(crate) fn h1_it_stays_while_nothing_changes(run: &Run<'_>) -> CheckResult {
         ensure_same(&log.through(&other).head()?, &head, context)
     };
     stays("the head again")?;
-    let _read = (log.entries()?, log.count()?, log.page(0, 10)?);
+    let _read = (log.read_all()?, log.read_entry_count()?, log.read_page(0, 10)?);
     stays("the head after reads")?;
-    log.trace(&trace("{}"))?;
+    log.append_trace(&trace("{}"))?;
     log.append_all(&[])?;
     log.truncate(3)?;
     stays("the head after a trace, an empty batch and a truncate to the same length")?;
@@ -95,7 +95,7 @@ pub(crate) fn h1_a_recreated_segment_has_a_new_token(run: &Run<'_>) -> CheckResu
         log.delete()?;
         log.append(&numbered(0..1)[0])?;
         must_be_new(&mut seen, &log, "delete and append")?;
-        log.store.delete_session(log.session_id)?;
+        log.store().delete_session(log.session_id())?;
         log.create(&numbered(0..1))?;
         must_be_new(&mut seen, &log, "delete of the session and create")?;
     }
@@ -115,7 +115,7 @@ pub(crate) fn h2_it_appends_if_nothing_changed(run: &Run<'_>) -> CheckResult {
     log.must_hold(&numbered(0..8), "the entries of conditional and plain appends")?;
     ensure_same(
         &log.lookup()?,
-        &Some(log.session_id),
+        &Some(log.session_id()),
         "the session of a segment that append_if created",
     )
 }
@@ -170,7 +170,7 @@ pub(super) fn one_winner(handles: &[RecordingStore], start: Change) -> CheckResu
     for _ in 0..ROUNDS {
         let log = TestLog::new(&handles[0]);
         start(&log)?;
-        let (head, base) = (log.head()?, log.count().unwrap_or(0));
+        let (head, base) = (log.head()?, log.read_entry_count().unwrap_or(0));
         let results = race(writers, |writer| {
             Ok(log.through(&handles[writer]).append_if(head, &batches[writer]))
         })?;
@@ -179,7 +179,7 @@ pub(super) fn one_winner(handles: &[RecordingStore], start: Change) -> CheckResu
             winners.len() == 1,
             "of {writers} writers with one head, {winners:?} appended: {results:?}"
         );
-        let appended = log.entries()?.split_off(base);
+        let appended = log.read_all()?.split_off(base);
         ensure_same(&appended, &batches[winners[0]], "the appended entries")?;
         for result in results.into_iter().filter(Result::is_err) {
             must_conflict(result, head, log.head()?)?;
@@ -196,8 +196,8 @@ pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> CheckResult {
     one_winner(&run.open_many(WRITERS)?, |_| Ok(()))
 }
 
-/// Runs two different calls at the same moment and returns their results. The thread that starts first
-/// alternates from round to round, because a scheduler may always run it first.
+/// Runs two different calls at the same moment and returns their results. The thread that starts
+/// first alternates from round to round, because a scheduler may always run it first.
 fn race_of_two<T: Send>(
     round: usize,
     call: impl Fn(usize) -> T + Sync,
@@ -222,7 +222,7 @@ pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> CheckResult {
                 _ => log.append_if(Some(head), &conditional),
             }
         })?;
-        let entries = log.entries()?;
+        let entries = log.read_all()?;
         let first = entries.get(1) == Some(&conditional[0]);
         let there = entries.contains(&conditional[0]);
         ensure_same(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;

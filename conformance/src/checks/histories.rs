@@ -1,4 +1,5 @@
-//! A4 and T5 as a whole: the results of concurrent writes, truncates and reads must be linearizable.
+//! A4 and T5 as a whole: the results of concurrent writes, truncates and reads must be
+//! linearizable.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -44,7 +45,8 @@ pub(super) fn must_be_linearizable(handles: &[RecordingStore], cut: Option<Cut>)
         let history = History::default();
         let log = TestLog::new(&handles[0]);
         run_alone(&ObservedLog::new(log, &history), cut)?;
-        // If the results are wrong without concurrency, fail before the race: the report is shorter.
+        // If the results are wrong without concurrency, fail before the race: the report is
+        // shorter.
         check_history(&history)?;
         race(THREADS, |thread| {
             let log = ObservedLog::new(log.through(&handles[thread % handles.len()]), &history);
@@ -56,7 +58,8 @@ pub(super) fn must_be_linearizable(handles: &[RecordingStore], cut: Option<Cut>)
     Ok(())
 }
 
-/// Runs the first calls of the history in one thread. Errors that need no race are then always found.
+/// Runs the first calls of the history in one thread. Errors that need no race are then always
+/// found.
 fn run_alone(log: &ObservedLog<'_>, cut: Option<Cut>) -> CheckResult {
     read_and_count(log)?;
     log.append(&signed(90, 0, 0));

@@ -54,7 +54,7 @@ pub(crate) fn l2_segments_newest_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     for (n, uuid) in unordered_ids().into_iter().enumerate() {
-        let segment = TestLog { segment_id: uuid.into(), ..log };
+        let segment = log.with_segment_id(uuid.into());
         if n % 2 == 0 {
             segment.create(&[])?;
         }
@@ -62,7 +62,7 @@ pub(crate) fn l2_segments_newest_first(run: &Run<'_>) -> CheckResult {
     }
     let expected = newest_first(unordered_ids().into_iter().map(SegmentId::from));
     ensure_same(
-        &store.list_segments(log.session_id)?,
+        &store.list_segments(log.session_id())?,
         &expected,
         "every segment once, newest first",
     )
@@ -77,33 +77,37 @@ pub(crate) fn l2_an_unknown_session_has_none(run: &Run<'_>) -> CheckResult {
         "the segments of an unknown session",
     )?;
     // A segment id is not a session id, even if the bytes are the same.
-    let misread = SessionId::from(Uuid::from(log.segment_id));
+    let misread = SessionId::from(Uuid::from(log.segment_id()));
     ensure_same(&store.list_segments(misread)?, &Vec::new(), "the segments of an unknown session")?;
-    ensure_same(&store.list_sessions()?, &vec![log.session_id], "list_segments creates no session")
+    ensure_same(
+        &store.list_sessions()?,
+        &vec![log.session_id()],
+        "list_segments creates no session",
+    )
 }
 
 pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
-    // Use many segments, so that some are replaced while others are listed, and one segment that is the
-    // only one of its session.
+    // Use many segments, so that some are replaced while others are listed, and one segment that is
+    // the only one of its session.
     let only = TestLog::with(&writer, &numbered(0..2))?;
     let first = TestLog::with(&writer, &numbered(0..2))?;
     let mut logs = vec![first];
     logs.resize_with(40, || first.sibling());
     logs.iter().try_for_each(|log| log.create(&numbered(0..2)))?;
-    let (sessions, segments) = (reader.list_sessions()?, reader.list_segments(first.session_id)?);
+    let (sessions, segments) = (reader.list_sessions()?, reader.list_segments(first.session_id())?);
     ensure_same(&segments.len(), &logs.len(), "the number of segments before they are replaced")?;
     let replace = |round: usize| {
         only.create(&numbered(0..1))?;
         Ok(logs[round % logs.len()].create(&numbered(0..1))?)
     };
     write_while_reading(replace, || {
-        let listed = reader.list_segments(first.session_id)?;
+        let listed = reader.list_segments(first.session_id())?;
         ensure_same_ids(&listed, &segments, "segments while they are replaced")?;
-        let listed = reader.list_segments(only.session_id)?;
+        let listed = reader.list_segments(only.session_id())?;
         ensure_same(
             &listed,
-            &vec![only.segment_id],
+            &vec![only.segment_id()],
             "the only segment of a session while it is replaced",
         )?;
         ensure_same(
@@ -117,15 +121,15 @@ pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> CheckResult {
 pub(crate) fn l3_a_trace_is_no_segment(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let traced = TestLog::new(&store);
-    traced.trace(&trace("{}"))?;
+    traced.append_trace(&trace("{}"))?;
     traced.must_be_absent("a trace alone")?;
     ensure_same(&store.list_sessions()?, &Vec::new(), "a trace alone creates no session")?;
     ensure_same(&traced.lookup()?, &None, "the session of a trace alone")?;
     let log = traced.sibling();
     log.append(&entry("{}"))?;
     ensure_same(
-        &store.list_segments(log.session_id)?,
-        &vec![log.segment_id],
+        &store.list_segments(log.session_id())?,
+        &vec![log.segment_id()],
         "a trace beside a segment is not listed",
     )
 }
@@ -133,13 +137,13 @@ pub(crate) fn l3_a_trace_is_no_segment(run: &Run<'_>) -> CheckResult {
 pub(crate) fn l3_a_trace_keeps_no_session(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::new(&store);
-    log.sibling().trace(&trace("{}"))?;
+    log.sibling().append_trace(&trace("{}"))?;
     for _ in 0..2 {
         log.through(&other).append(&entry("{}"))?;
         for store in [&store, &other] {
             ensure_same(
                 &store.list_sessions()?,
-                &vec![log.session_id],
+                &vec![log.session_id()],
                 "a session with one segment",
             )?;
         }
@@ -158,8 +162,8 @@ pub(crate) fn l3_a_trace_keeps_no_session(run: &Run<'_>) -> CheckResult {
 pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    let pod = Pod::new(log.session_id, Some(log.segment_id));
-    for name in [String::from("reviewer"), log.session_id.to_string()] {
+    let pod = Pod::new(log.session_id(), Some(log.segment_id()));
+    for name in [String::from("reviewer"), log.session_id().to_string()] {
         store.required_pods().put_pod(&name.parse()?, &pod)?;
     }
     log.must_be_absent("the segment that a pod points to")?;
@@ -168,10 +172,10 @@ pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
-    let ids = TestLog::with(&run.open()?, &numbered(0..2))?.ids();
+    let key = TestLog::with(&run.open()?, &numbered(0..2))?.key();
     let folder = run.folder()?;
     let mut strays = vec![folder.join("notes.txt"), folder.join(".DS_Store")];
-    if let Some(log) = run.storage().log_file(ids.0, ids.1) {
+    if let Some(log) = run.storage().log_file(key.session_id, key.segment_id) {
         let id = SegmentId::new();
         strays.extend(["notes.jsonl", ".DS_Store"].map(|name| log.with_file_name(name)));
         strays.extend(
@@ -186,9 +190,13 @@ pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
         fs::write(stray, "{\"stray\":true}\n")?;
     }
     let store = run.open()?;
-    let log = TestLog::known(&store, ids);
-    ensure_same(&store.list_sessions()?, &vec![ids.0], "the sessions beside other files")?;
-    ensure_same(&store.list_segments(ids.0)?, &vec![ids.1], "the segments beside other files")?;
+    let log = TestLog::at(&store, key);
+    ensure_same(&store.list_sessions()?, &vec![key.session_id], "the sessions beside other files")?;
+    ensure_same(
+        &store.list_segments(key.session_id)?,
+        &vec![key.segment_id],
+        "the segments beside other files",
+    )?;
     log.append(&numbered(2..3)[0])?;
     log.must_hold(&numbered(0..3), "an append beside other files")?;
     for stray in &strays {
@@ -213,7 +221,7 @@ pub(crate) fn l5_the_holder_is_found(run: &Run<'_>) -> CheckResult {
     for log in [appended, created] {
         log.truncate(0)?;
         let found = (log.lookup()?, log.through(&other).lookup()?);
-        let expected = (Some(log.session_id), Some(log.session_id));
+        let expected = (Some(log.session_id()), Some(log.session_id()));
         ensure_same(&found, &expected, "the session of an empty segment")?;
     }
     Ok(())
@@ -223,8 +231,8 @@ pub(crate) fn l5_the_answer_stays(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..2))?;
     let held = |context: &str| {
-        ensure_same(&log.lookup()?, &Some(log.session_id), context)?;
-        ensure_same(&log.through(&other).lookup()?, &Some(log.session_id), context)
+        ensure_same(&log.lookup()?, &Some(log.session_id()), context)?;
+        ensure_same(&log.through(&other).lookup()?, &Some(log.session_id()), context)
     };
     for n in 1..5 {
         for after in [false, true] {
@@ -245,13 +253,13 @@ pub(crate) fn l5_the_answer_outlives_the_handles(run: &Run<'_>) -> CheckResult {
     for after in [false, true] {
         log.in_session(session(1, after)).append(&entry("{}"))?;
     }
-    ensure_same(&log.lookup()?, &Some(log.session_id), "the session before reopening")?;
-    let ids = log.ids();
+    ensure_same(&log.lookup()?, &Some(log.session_id()), "the session before reopening")?;
+    let key = log.key();
     drop(store);
     let reopened = run.open()?;
     ensure_same(
-        &TestLog::known(&reopened, ids).lookup()?,
-        &Some(ids.0),
+        &TestLog::at(&reopened, key).lookup()?,
+        &Some(key.session_id),
         "the session after reopening",
     )
 }
@@ -265,17 +273,17 @@ pub(crate) fn l5_others_may_leave(run: &Run<'_>) -> CheckResult {
             other_log.append(&entry("{}"))?;
             ensure_same(
                 &log.lookup()?,
-                &Some(log.session_id),
+                &Some(log.session_id()),
                 &format!("round {round}: another session created the segment"),
             )?;
             if round % 2 == 0 {
                 other_log.delete()?
             } else {
-                other.delete_session(other_log.session_id)?
+                other.delete_session(other_log.session_id())?
             };
             ensure_same(
                 &log.lookup()?,
-                &Some(log.session_id),
+                &Some(log.session_id()),
                 &format!("round {round}: the other session deleted it"),
             )?;
         }
@@ -293,18 +301,18 @@ pub(crate) fn l5_a_deleted_holder_is_not_named(run: &Run<'_>) -> CheckResult {
         let found = log.through(store).lookup()?;
         ensure_same(
             &found,
-            &Some(remaining.session_id),
+            &Some(remaining.session_id()),
             "the session that still holds the segment",
         )?;
     }
-    store.delete_session(remaining.session_id)?;
+    store.delete_session(remaining.session_id())?;
     for store in [&store, &other] {
         ensure_same(&log.through(store).lookup()?, &None, "the session after all were deleted")?;
     }
     log.append(&entry("{}"))?;
     ensure_same(
         &log.through(&other).lookup()?,
-        &Some(log.session_id),
+        &Some(log.session_id()),
         "the session after a new append",
     )
 }
@@ -313,7 +321,7 @@ pub(crate) fn l6_many_sessions(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let logs: Vec<_> = (0..MANY).map(|_| TestLog::new(&store)).collect();
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
-    let expected = newest_first(logs.iter().map(|log| log.session_id));
+    let expected = newest_first(logs.iter().map(|log| log.session_id()));
     ensure_same_ids(&store.list_sessions()?, &expected, "many sessions")?;
     ensure_same_ids(
         &run.open()?.list_sessions()?,
@@ -321,7 +329,11 @@ pub(crate) fn l6_many_sessions(run: &Run<'_>) -> CheckResult {
         "many sessions through a new handle",
     )?;
     for log in [logs[0], logs[MANY - 1]] {
-        ensure_same(&log.lookup()?, &Some(log.session_id), "the session of one of many segments")?;
+        ensure_same(
+            &log.lookup()?,
+            &Some(log.session_id()),
+            "the session of one of many segments",
+        )?;
     }
     Ok(())
 }
@@ -331,10 +343,10 @@ pub(crate) fn l6_many_segments(run: &Run<'_>) -> CheckResult {
     let first = TestLog::new(&store);
     let logs: Vec<_> = (0..MANY).map(|_| first.sibling()).collect();
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
-    let expected = newest_first(logs.iter().map(|log| log.segment_id));
-    let listed = store.list_segments(first.session_id)?;
+    let expected = newest_first(logs.iter().map(|log| log.segment_id()));
+    let listed = store.list_segments(first.session_id())?;
     ensure_same_ids(&listed, &expected, "many segments")?;
-    ensure_same(&store.list_sessions()?, &vec![first.session_id], "the session of many segments")
+    ensure_same(&store.list_sessions()?, &vec![first.session_id()], "the session of many segments")
 }
 
 pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
@@ -343,16 +355,20 @@ pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &all[..MANY])?;
     log.append_all(&all[MANY..])?;
     log.must_hold(&all, "many entries")?;
-    let small = log.page(5 * MANY, 1)?.entries;
+    let small = log.read_page(5 * MANY, 1)?.entries;
     ensure_same_entries(&small, &all[5 * MANY..5 * MANY + 1], "a page of one entry in a long log")?;
     log.truncate(10 * MANY - 1)?;
-    ensure_same(&log.count()?, &(10 * MANY - 1), "the count of a long log after a truncate")
+    ensure_same(
+        &log.read_entry_count()?,
+        &(10 * MANY - 1),
+        "the count of a long log after a truncate",
+    )
 }
 
 pub(crate) fn l6_many_traces(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    log.trace_each(&numbered_traces(0..MANY))?;
-    let page = log.trace_page(0, usize::MAX)?.entries;
+    log.append_traces(&numbered_traces(0..MANY))?;
+    let page = log.read_trace_page(0, usize::MAX)?.entries;
     ensure_same_entries(&page, &numbered_traces(0..MANY), "many trace entries")
 }

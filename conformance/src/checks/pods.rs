@@ -48,13 +48,11 @@ pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> CheckResult {
 pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (session_id, segment_id) = (SessionId::new(), SegmentId::new());
+    let active = format!(r#"{{"segment_id":"{segment_id}","session_id":"{session_id}","x":[]}}"#);
+    let session = format!(r#"{{"session_id":"{session_id}"}}"#);
     let texts = [
-        format!(
-            r#"{{"z":1.0,"active":{{"segment_id":"{segment_id}","session_id":"{session_id}","x":[]}},"a":1e999}}"#
-        ),
-        format!(
-            r#"{{"active":{{"session_id":"{session_id}"}},"active_note":null,"n":18446744073709551615}}"#
-        ),
+        format!(r#"{{"z":1.0,"active":{active},"a":1e999}}"#),
+        format!(r#"{{"active":{session},"active_note":null,"n":18446744073709551615}}"#),
         String::from(r#"{"active":null,"text":"\u0000\ud800 caf\u00e9 \/","dup":1,"dup":2}"#),
         String::from("{ \"nfc\" : \"caf\u{e9}\", \"nfd\":\"cafe\u{301}\",\"ls\":\"\u{2028}\" }"),
     ];

@@ -1,5 +1,5 @@
-//! A, C, H, T and S across processes: processes that write at the same time, a process that is killed,
-//! and a process that cannot write more.
+//! A, C, H, T and S across processes: processes that write at the same time, a process that is
+//! killed, and a process that cannot write more.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +22,8 @@ const PROCESSES: usize = 3;
 /// How many times a writer is killed.
 const KILLS: usize = 20;
 
-/// A time after the start of a call at which the call is running for certain, on a busy machine too.
+/// A time after the start of a call at which the call is running for certain, on a busy machine
+/// too.
 const LATE: Duration = Duration::from_millis(20);
 
 pub(crate) fn a3_other_processes_see_it(run: &Run<'_>) -> CheckResult {
@@ -39,7 +40,11 @@ pub(crate) fn a3_other_processes_see_it(run: &Run<'_>) -> CheckResult {
         seen.must_hold(&numbered(0..2), "another process reads a truncate")?;
         log.create(&numbered(9..12))?;
         seen.must_hold(&numbered(9..12), "another process reads a replaced log")?;
-        ensure_same(&seen.lookup()?, &Some(log.session_id), "the session through another process")?;
+        ensure_same(
+            &seen.lookup()?,
+            &Some(log.session_id()),
+            "the session through another process",
+        )?;
     }
     Ok(())
 }
@@ -66,13 +71,13 @@ pub(crate) fn s6_processes_open_at_once(run: &Run<'_>) -> CheckResult {
     for _ in 0..3 {
         let storage = run.second_storage();
         let started: Result<Vec<_>, _> = (0..PROCESSES).map(|_| storage.start_process()).collect();
-        let (started, log) = (started?, TestLog::new(&run.open()?).ids());
+        let (started, log) = (started?, TestLog::new(&run.open()?).key());
         race(PROCESSES, |opener| {
             let store = storage.open_in(&started[opener])?;
-            Ok(TestLog::known(&store, log).append(&signed(opener, 0, 0))?)
+            Ok(TestLog::at(&store, log).append(&signed(opener, 0, 0))?)
         })?;
         let store = storage.open()?;
-        let entries = TestLog::known(&store, log).entries()?;
+        let entries = TestLog::at(&store, log).read_all()?;
         for opener in 0..PROCESSES {
             let found = entries.contains(&signed(opener, 0, 0));
             ensure_same(&found, &true, &format!("the entry of process {opener} of {PROCESSES}"))?;
@@ -84,7 +89,7 @@ pub(crate) fn s6_processes_open_at_once(run: &Run<'_>) -> CheckResult {
 pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
     let mut random = run.random();
     let history = History::default();
-    let ids = TestLog::new(&run.open()?).ids();
+    let key = TestLog::new(&run.open()?).key();
     let mut entries = 0;
     for round in 0..KILLS {
         let process = run.start_process()?;
@@ -93,7 +98,7 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
         let (call, delay) = kill_point(round, &mut random);
         let effect = thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                let log = ObservedLog::new(TestLog::known(&killed, ids), &history);
+                let log = ObservedLog::new(TestLog::at(&killed, key), &history);
                 write_until_killed(log, entries, round)
             });
             yield_while(|| process.calls_started() <= opened + call && !writer.is_finished());
@@ -107,18 +112,19 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
         })?;
         ensure!(effect == Effect::Unknown, "a call failed before the process was killed");
         let reader = run.open()?;
-        let log = ObservedLog::new(TestLog::known(&reader, ids), &history).read()?;
+        let log = ObservedLog::new(TestLog::at(&reader, key), &history).read()?;
         entries = log.map_or(0, |log| log.len());
     }
     let store = run.open()?;
-    let log = TestLog::known(&store, ids);
+    let log = TestLog::at(&store, key);
     ObservedLog::new(log, &history).append(&entry("{}"));
     ObservedLog::new(log, &history).read()?;
-    ensure_same(&log.listed()?, &true, "whether a segment with killed writers is listed")?;
+    ensure_same(&log.is_listed()?, &true, "whether a segment with killed writers is listed")?;
     check_history(&history)
 }
 
-/// The calls of a writer repeat after 13. Two of them are a truncate and a replace, at these positions.
+/// The calls of a writer repeat after 13. Two of them are a truncate and a replace, at these
+/// positions.
 const TRUNCATE: usize = 6;
 const REPLACE: usize = 11;
 
@@ -137,8 +143,8 @@ fn kill_point(round: usize, random: &mut Random) -> (usize, Duration) {
     (call, if round % 5 == 4 { LATE } else { soon })
 }
 
-/// Writes to a log of `entries` entries until a call is not acknowledged: mostly appends, with a truncate
-/// and a replace in each 13 calls. Returns the effect of the last call.
+/// Writes to a log of `entries` entries until a call is not acknowledged: mostly appends, with a
+/// truncate and a replace in each 13 calls. Returns the effect of the last call.
 fn write_until_killed(log: ObservedLog<'_>, mut entries: usize, round: usize) -> Effect {
     for n in 0.. {
         let effect = match n % 13 {

@@ -14,9 +14,9 @@ pub(crate) fn r1_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..1))?;
     for unknown in log.unknown_segments() {
-        let id = unknown.segment_id;
-        ensure_err!(unknown.entries(), StoreError::NotFound(segment) if *segment == id);
-        ensure_err!(unknown.page(0, 100), StoreError::NotFound(segment) if *segment == id);
+        let id = unknown.segment_id();
+        ensure_err!(unknown.read_all(), StoreError::NotFound(segment) if *segment == id);
+        ensure_err!(unknown.read_page(0, 100), StoreError::NotFound(segment) if *segment == id);
     }
     Ok(())
 }
@@ -31,16 +31,16 @@ pub(crate) fn r1_empty_is_empty(run: &Run<'_>) -> CheckResult {
 pub(crate) fn r2_reading_changes_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &odd_entries())?;
-    log.trace(&trace("{}"))?;
+    log.append_trace(&trace("{}"))?;
     let before = Snapshot::of(&store)?;
     let traces = store.capabilities().has(session_store_core::Capability::ReadTraces);
     for log in [log, log.sibling(), log.namesake(), TestLog::new(&store)] {
         // The reads of unknown segments may fail. The check is that they create nothing.
-        let _ = (log.entries(), log.page(0, 10), log.count());
+        let _ = (log.read_all(), log.read_page(0, 10), log.read_entry_count());
         let (exists, _, _) = (log.exists()?, log.head()?, log.lookup()?);
-        store.list_segments(log.session_id)?;
+        store.list_segments(log.session_id())?;
         if traces {
-            log.traces()?;
+            log.read_trace()?;
         }
         ensure_same(&log.exists()?, &exists, "exists after reads")?;
     }
@@ -62,7 +62,7 @@ pub(crate) fn r3_reads_are_prefixes(run: &Run<'_>) -> CheckResult {
     };
     let mut last = Vec::new();
     write_while_reading(write, || {
-        let now = log.through(&handles[2]).entries()?;
+        let now = log.through(&handles[2]).read_all()?;
         ensure!(
             now.len() >= last.len(),
             "a read returned {} entries, a later one {}",
@@ -83,8 +83,8 @@ pub(crate) fn r3_pages_and_counts_only_grow(run: &Run<'_>) -> CheckResult {
     let mut last = 0;
     let write = |n| Ok(log.append(&numbered(n + 1..n + 2)[0])?);
     write_while_reading(write, || {
-        let count = seen.count()?;
-        let page = seen.page(0, usize::MAX)?;
+        let count = seen.read_entry_count()?;
+        let page = seen.read_page(0, usize::MAX)?;
         ensure!(last <= count, "the count {count} is lower than the {last} entries read before");
         ensure!(
             count <= page.entries.len(),
@@ -106,18 +106,18 @@ const BAD: [&[u8]; 6] =
     [b"nonsense", b"[1]", b"{\"n\":1}{\"n\":2}", b"{\"n\":", b"{\"n\":\"\xff\xfe\"}", b"\"{}\""];
 
 pub(crate) fn r4_bad_lines_are_corrupt(run: &Run<'_>) -> CheckResult {
-    let log = TestLog::with(&run.open()?, &numbered(0..3))?.ids();
+    let log = TestLog::with(&run.open()?, &numbered(0..3))?.key();
     for bad in BAD {
         run.overwrite(log, 1, bad)?;
         let store = run.open()?;
-        let log = TestLog::known(&store, log);
-        let id = log.segment_id.to_string();
+        let log = TestLog::at(&store, log);
+        let id = log.segment_id().to_string();
         ensure_err!(
-            log.entries(),
+            log.read_all(),
             StoreError::Corrupt { line: 2, message } if message.contains(&id)
         );
         ensure_err!(
-            log.page(0, usize::MAX),
+            log.read_page(0, usize::MAX),
             StoreError::Corrupt { line: 2, message } if message.contains(&id)
         );
     }
@@ -128,35 +128,39 @@ pub(crate) fn r4_the_rest_stays_usable(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (log, other) =
         (TestLog::with(&store, &numbered(0..3))?, TestLog::with(&store, &odd_entries())?);
-    let (log, other) = (log.ids(), other.ids());
+    let (log, other) = (log.key(), other.key());
     drop(store);
     run.overwrite(log, 1, b"nonsense")?;
     let store = run.open()?;
-    let log = TestLog::known(&store, log);
-    TestLog::known(&store, other).must_hold(&odd_entries(), "another segment beside a bad line")?;
+    let log = TestLog::at(&store, log);
+    TestLog::at(&store, other).must_hold(&odd_entries(), "another segment beside a bad line")?;
     log.must_exist("a segment with a bad line")?;
     log.append(&numbered(3..4)[0])?;
-    ensure_same(&log.count()?, &4, "the count of a segment with a bad line")?;
+    ensure_same(&log.read_entry_count()?, &4, "the count of a segment with a bad line")?;
     ensure_same_entries(
-        &log.page(3, 100)?.entries,
+        &log.read_page(3, 100)?.entries,
         &numbered(3..4),
         "an entry that was appended after a bad line",
     )
 }
 
 pub(crate) fn r6_fails_only_inside_the_page(run: &Run<'_>) -> CheckResult {
-    let log = TestLog::with(&run.open()?, &numbered(0..5))?.ids();
+    let log = TestLog::with(&run.open()?, &numbered(0..5))?.key();
     run.overwrite(log, 2, b"nonsense")?;
     let store = run.open()?;
-    let log = TestLog::known(&store, log);
+    let log = TestLog::at(&store, log);
     let two = 2 * r#"{"n":0}"#.len();
-    ensure_same_entries(&log.page(0, two)?.entries, &numbered(0..2), "a page before the bad line")?;
     ensure_same_entries(
-        &log.page(3, usize::MAX)?.entries,
+        &log.read_page(0, two)?.entries,
+        &numbered(0..2),
+        "a page before the bad line",
+    )?;
+    ensure_same_entries(
+        &log.read_page(3, usize::MAX)?.entries,
         &numbered(3..5),
         "a page after the bad line",
     )?;
-    ensure_err!(log.page(2, 1), StoreError::Corrupt { line: 3, .. });
+    ensure_err!(log.read_page(2, 1), StoreError::Corrupt { line: 3, .. });
     Ok(())
 }
 
@@ -166,7 +170,7 @@ pub(crate) fn r6_pages_hold_what_fits(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &entries)?;
     for start in [0, 1, 13, 29, 30, 31, usize::MAX] {
         for max_bytes in [0, 1, 23, 24, 100, 500, usize::MAX] {
-            let page = log.page(start, max_bytes)?;
+            let page = log.read_page(start, max_bytes)?;
             let context = format!("read_page({start}, {max_bytes})");
             ensure_same_entries(&page.entries, &page_of(&entries, start, max_bytes), &context)?;
             ensure_same(&Some(page.head), &log.head()?, &format!("{context}: the head"))?;
@@ -182,7 +186,7 @@ pub(crate) fn r6_pages_in_sequence_are_the_log(run: &Run<'_>) -> CheckResult {
     for max_bytes in [0, 100, 4_096, 60_000] {
         let mut read = Vec::new();
         loop {
-            let page = log.page(read.len(), max_bytes)?.entries;
+            let page = log.read_page(read.len(), max_bytes)?.entries;
             if page.is_empty() {
                 break;
             }
@@ -190,7 +194,7 @@ pub(crate) fn r6_pages_in_sequence_are_the_log(run: &Run<'_>) -> CheckResult {
         }
         ensure_same_entries(
             &read,
-            &log.entries()?,
+            &log.read_all()?,
             &format!("pages of {max_bytes} bytes in sequence"),
         )?;
     }
@@ -202,7 +206,7 @@ pub(crate) fn r6_the_head_is_of_the_same_moment(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&writer, &numbered(0..1))?;
     let write = |n| Ok(log.append(&numbered(n + 1..n + 2)[0])?);
     write_while_reading(write, || {
-        let page = log.through(&reader).page(0, usize::MAX)?;
+        let page = log.through(&reader).read_page(0, usize::MAX)?;
         ensure_same(
             &page.head.entries(),
             &page.entries.len(),
@@ -218,7 +222,8 @@ pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
     let provided = own.through(&base);
     for start in [0, 3, odd_entries().len(), usize::MAX] {
         for max_bytes in [0, 64, usize::MAX] {
-            let (own, provided) = (own.page(start, max_bytes)?, provided.page(start, max_bytes)?);
+            let (own, provided) =
+                (own.read_page(start, max_bytes)?, provided.read_page(start, max_bytes)?);
             ensure_same_entries(
                 &own.entries,
                 &provided.entries,
@@ -230,7 +235,7 @@ pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
     }
     provided.append_all(&[entry("{}"), entry("{}")])?;
     ensure_same(
-        &own.count()?,
+        &own.read_entry_count()?,
         &(odd_entries().len() + 2),
         "the count after the provided append_all",
     )?;

@@ -3,33 +3,33 @@
 use std::fs;
 use std::path::Path;
 
-use session_store_core::{SegmentId, SessionId, StoreError};
+use session_store_core::{SegmentId, SegmentKey, SessionId, StoreError};
 
 use crate::check_result::{
     CheckError, CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries,
 };
 use crate::run::Run;
 use crate::sample::{entry, numbered};
-use crate::test_log::{Ids, TestLog};
+use crate::test_log::TestLog;
 
 /// An object with every kind of token. Each of its strict prefixes is a torn entry.
 const WHOLE: &str = "{\"n\":[1.5e3,true,null],\"é\\n\":{\"🦀\":\"}\"}}";
 
 /// Writes the log file of a new segment with the given bytes.
-fn write_log(run: &Run<'_>, bytes: &[u8]) -> Result<Ids, CheckError> {
-    let ids = (SessionId::new(), SegmentId::new());
-    let path = run.log_file(ids)?;
+fn write_log(run: &Run<'_>, bytes: &[u8]) -> Result<SegmentKey, CheckError> {
+    let key = SegmentKey::new(SessionId::new(), SegmentId::new());
+    let path = run.log_file(key)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     fs::write(&path, bytes)?;
     run.call_log()
         .record(format!("log file written from outside: {:?}", String::from_utf8_lossy(bytes)));
-    Ok(ids)
+    Ok(key)
 }
 
-fn file(run: &Run<'_>, ids: Ids) -> Result<String, CheckError> {
-    Ok(String::from_utf8_lossy(&fs::read(run.log_file(ids)?)?).into_owned())
+fn file(run: &Run<'_>, key: SegmentKey) -> Result<String, CheckError> {
+    Ok(String::from_utf8_lossy(&fs::read(run.log_file(key)?)?).into_owned())
 }
 
 /// Returns one whole line and then `tail`.
@@ -37,8 +37,8 @@ fn with_tail(tail: &[u8]) -> Vec<u8> {
     [b"{\"n\":0}\n", tail].concat()
 }
 
-/// Returns every strict prefix of [`WHOLE`], also ones that end inside a character, and tails with the
-/// NUL bytes that a power cut can leave.
+/// Returns every strict prefix of [`WHOLE`], also ones that end inside a character, and tails with
+/// the NUL bytes that a power cut can leave.
 fn torn_tails() -> Vec<Vec<u8>> {
     let prefixes = (1..WHOLE.len()).map(|end| WHOLE.as_bytes()[..end].to_vec());
     let nuls: [&[u8]; 4] = [b"\0", b"\0\0\0\0", b"{\"n\":\0\0", b"{\"n\":1}\0\0"];
@@ -47,11 +47,15 @@ fn torn_tails() -> Vec<Vec<u8>> {
 
 pub(crate) fn r4_blank_lines_are_no_entries(run: &Run<'_>) -> CheckResult {
     let bytes = b"\n \t \n{\"n\":0}\r\n\r\n  {\"n\":1}\t \n\n{\"n\":2}\n \n";
-    let ids = write_log(run, bytes)?;
+    let key = write_log(run, bytes)?;
     let store = run.open()?;
-    let log = TestLog::known(&store, ids);
+    let log = TestLog::at(&store, key);
     log.must_hold(&numbered(0..3), "a log with blank lines and CR")?;
-    ensure_same_entries(&log.page(1, 1)?.entries, &numbered(1..2), "a page between blank lines")?;
+    ensure_same_entries(
+        &log.read_page(1, 1)?.entries,
+        &numbered(1..2),
+        "a page between blank lines",
+    )?;
     log.append(&numbered(3..4)[0])?;
     log.truncate(4)?;
     log.must_hold(&numbered(0..4), "an append after blank lines")?;
@@ -60,35 +64,35 @@ pub(crate) fn r4_blank_lines_are_no_entries(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn r4_lines_are_physical(run: &Run<'_>) -> CheckResult {
-    let ids = write_log(run, b"\n{\"n\":0}\n\n\nnonsense\n{\"n\":1}\n")?;
+    let key = write_log(run, b"\n{\"n\":0}\n\n\nnonsense\n{\"n\":1}\n")?;
     let store = run.open()?;
-    ensure_err!(TestLog::known(&store, ids).entries(), StoreError::Corrupt { line: 5, .. });
+    ensure_err!(TestLog::at(&store, key).read_all(), StoreError::Corrupt { line: 5, .. });
     Ok(())
 }
 
 pub(crate) fn r2_reading_leaves_the_file(run: &Run<'_>) -> CheckResult {
     for tail in [&b"{\"n\":1}"[..], b"{\"n\":", b"\0\0", b"\r\n \n"] {
         let bytes = with_tail(tail);
-        let ids = write_log(run, &bytes)?;
+        let key = write_log(run, &bytes)?;
         let store = run.open()?;
-        let log = TestLog::known(&store, ids);
-        let count = log.count()?;
-        ensure_same(&log.entries()?.len(), &count, "the length of read_all and the count")?;
-        let _read = (log.page(0, 10)?, log.head()?, log.exists()?, log.lookup()?);
-        let now = fs::read(run.log_file(ids)?)?;
+        let log = TestLog::at(&store, key);
+        let count = log.read_entry_count()?;
+        ensure_same(&log.read_all()?.len(), &count, "the length of read_all and the count")?;
+        let _read = (log.read_page(0, 10)?, log.head()?, log.exists()?, log.lookup()?);
+        let now = fs::read(run.log_file(key)?)?;
         ensure_same(&now, &bytes, "the bytes of the file after reads")?;
     }
     Ok(())
 }
 
 pub(crate) fn r5_a_whole_last_line_is_an_entry(run: &Run<'_>) -> CheckResult {
-    let ids = write_log(run, &with_tail(WHOLE.as_bytes()))?;
+    let key = write_log(run, &with_tail(WHOLE.as_bytes()))?;
     let store = run.open()?;
     let expected = [entry(r#"{"n":0}"#), entry(WHOLE)];
-    let log = TestLog::known(&store, ids);
+    let log = TestLog::at(&store, key);
     log.must_hold(&expected, "a log without a newline at the end")?;
-    ensure_same_entries(&log.page(1, 0)?.entries, &expected[1..], "the last page")?;
-    ensure_same(&log.lookup()?, &Some(ids.0), "the session of the segment")?;
+    ensure_same_entries(&log.read_page(1, 0)?.entries, &expected[1..], "the last page")?;
+    ensure_same(&log.lookup()?, &Some(key.session_id), "the session of the segment")?;
     log.truncate(2)?;
     log.must_hold(&expected, "the log after a truncate to its length")?;
     ensure_err!(log.truncate(3), StoreError::Corrupt { line: 3, .. });
@@ -97,22 +101,22 @@ pub(crate) fn r5_a_whole_last_line_is_an_entry(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn r5_an_append_writes_the_owed_newline(run: &Run<'_>) -> CheckResult {
-    let ids = write_log(run, &with_tail(br#"{"n":1}"#))?;
+    let key = write_log(run, &with_tail(br#"{"n":1}"#))?;
     let store = run.open()?;
-    let log = TestLog::known(&store, ids);
+    let log = TestLog::at(&store, key);
     log.append(&numbered(2..3)[0])?;
     log.must_hold(&numbered(0..3), "an append after a line without a newline")?;
     ensure_same(
-        &file(run, ids)?.as_str(),
+        &file(run, key)?.as_str(),
         &"{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n",
         "the text of the file",
     )
 }
 
 pub(crate) fn r5_batches_write_the_owed_newline(run: &Run<'_>) -> CheckResult {
-    let ids = write_log(run, &with_tail(br#"{"n":1}"#))?;
+    let key = write_log(run, &with_tail(br#"{"n":1}"#))?;
     let store = run.open()?;
-    let log = TestLog::known(&store, ids);
+    let log = TestLog::at(&store, key);
     log.append_all(&numbered(2..4))?;
     log.append_all(&numbered(4..5))?;
     log.must_hold(&numbered(0..5), "a batch after a line without a newline")
@@ -120,10 +124,10 @@ pub(crate) fn r5_batches_write_the_owed_newline(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn r5_conditions_write_the_owed_newline(run: &Run<'_>) -> CheckResult {
     for tail in [&br#"{"n":1}"#[..], br#"{"n":"#] {
-        let ids = write_log(run, &with_tail(tail))?;
+        let key = write_log(run, &with_tail(tail))?;
         let store = run.open()?;
-        let log = TestLog::known(&store, ids);
-        let before = log.entries()?;
+        let log = TestLog::at(&store, key);
+        let before = log.read_all()?;
         let head = log.append_if(log.head()?, &numbered(7..9))?;
         ensure_same(&head.entries(), &(before.len() + 2), "the count in the head after a repair")?;
         log.must_hold(
@@ -139,9 +143,9 @@ pub(crate) fn r5_a_torn_tail_is_not_there(run: &Run<'_>) -> CheckResult {
     let keys: Result<Vec<_>, _> =
         tails.iter().map(|tail| write_log(run, &with_tail(tail))).collect();
     let store = run.open()?;
-    for (ids, tail) in keys?.into_iter().zip(&tails) {
+    for (key, tail) in keys?.into_iter().zip(&tails) {
         let context = format!("a log that ends with {:?}", String::from_utf8_lossy(tail));
-        TestLog::known(&store, ids).must_hold(&numbered(0..1), &context)?;
+        TestLog::at(&store, key).must_hold(&numbered(0..1), &context)?;
     }
     Ok(())
 }
@@ -152,21 +156,21 @@ pub(crate) fn r5_a_torn_tail_is_moved_aside(run: &Run<'_>) -> CheckResult {
         tails.iter().map(|tail| write_log(run, &with_tail(tail))).collect();
     let keys = keys?;
     let store = run.open()?;
-    for (&ids, tail) in keys.iter().zip(&tails) {
+    for (&key, tail) in keys.iter().zip(&tails) {
         let context = format!("an append after {:?}", String::from_utf8_lossy(tail));
-        let log = TestLog::known(&store, ids);
+        let log = TestLog::at(&store, key);
         log.append(&numbered(1..2)[0])?;
         log.must_hold(&numbered(0..2), &context)?;
-        ensure_same(&file(run, ids)?.as_str(), &"{\"n\":0}\n{\"n\":1}\n", &context)?;
+        ensure_same(&file(run, key)?.as_str(), &"{\"n\":0}\n{\"n\":1}\n", &context)?;
     }
     Ok(())
 }
 
 pub(crate) fn r5_nothing_torn_is_deleted(run: &Run<'_>) -> CheckResult {
     let tail = b"{\"torn\":\"before its en";
-    let ids = write_log(run, &with_tail(tail))?;
+    let key = write_log(run, &with_tail(tail))?;
     let store = run.open()?;
-    TestLog::known(&store, ids).append(&numbered(1..2)[0])?;
+    TestLog::at(&store, key).append(&numbered(1..2)[0])?;
     let folder = run.folder()?;
     ensure!(holds(&folder, tail)?, "no file in {} has the torn tail", folder.display());
     Ok(())
@@ -190,9 +194,9 @@ fn holds(folder: &Path, bytes: &[u8]) -> Result<bool, CheckError> {
 
 pub(crate) fn r5_a_log_of_nothing_but_a_tail(run: &Run<'_>) -> CheckResult {
     for bytes in [&b""[..], b"{", b"{\"n\"", b"\0\0\0"] {
-        let ids = write_log(run, bytes)?;
+        let key = write_log(run, bytes)?;
         let store = run.open()?;
-        let log = TestLog::known(&store, ids);
+        let log = TestLog::at(&store, key);
         log.must_hold(&[], "a log that is empty or a torn tail")?;
         log.append(&numbered(0..1)[0])?;
         log.must_hold(&numbered(0..1), "the first append")?;
@@ -203,9 +207,9 @@ pub(crate) fn r5_a_log_of_nothing_but_a_tail(run: &Run<'_>) -> CheckResult {
 pub(crate) fn r5_repair_under_other_handles(run: &Run<'_>) -> CheckResult {
     let torn = write_log(run, &with_tail(b"{\"n\":1,"))?;
     let owed = write_log(run, &with_tail(br#"{"n":1}"#))?;
-    for (ids, first) in [(torn, 1), (owed, 2)] {
+    for (key, first) in [(torn, 1), (owed, 2)] {
         let handles = run.open_many(3)?;
-        let logs: Vec<_> = handles.iter().map(|store| TestLog::known(store, ids)).collect();
+        let logs: Vec<_> = handles.iter().map(|store| TestLog::at(store, key)).collect();
         for log in &logs {
             log.must_hold(&numbered(0..first), "a log before its repair")?;
         }

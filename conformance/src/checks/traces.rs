@@ -13,13 +13,13 @@ pub(crate) fn x1_a_trace_leaves_the_log(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..3))?;
     let head = log.head()?;
-    log.trace_each(&numbered_traces(0..3))?;
+    log.append_traces(&numbered_traces(0..3))?;
     log.must_hold(&numbered(0..3), "the log after a trace")?;
     ensure_same(&log.head()?, &head, "the head after a trace")?;
-    let segments = store.list_segments(log.session_id)?;
-    ensure_same(&segments, &vec![log.segment_id], "the segments after a trace")?;
+    let segments = store.list_segments(log.session_id())?;
+    ensure_same(&segments, &vec![log.segment_id()], "the segments after a trace")?;
     log.append(&numbered(3..4)[0])?;
-    log.trace(&trace("{}"))?;
+    log.append_trace(&trace("{}"))?;
     log.truncate(2)?;
     log.must_hold(&numbered(0..2), "the log after alternating writes")
 }
@@ -29,7 +29,7 @@ pub(crate) fn x1_a_trace_makes_nothing(run: &Run<'_>) -> CheckResult {
     TestLog::with(&store, &numbered(0..3))?;
     let before = Snapshot::of(&store)?;
     let traced = TestLog::new(&store);
-    traced.trace_each(&numbered_traces(0..3))?;
+    traced.append_traces(&numbered_traces(0..3))?;
     traced.must_be_absent("a trace alone")?;
     before.must_be_unchanged_in(&store, "the storage after a trace without a segment")
 }
@@ -38,14 +38,18 @@ pub(crate) fn x2_a_trace_may_come_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (appended, created) = (TestLog::new(&store), TestLog::new(&store));
     for log in [appended, created] {
-        log.trace_each(&numbered_traces(0..2))?;
+        log.append_traces(&numbered_traces(0..2))?;
     }
     appended.append(&numbered(0..1)[0])?;
     created.create(&numbered(0..1))?;
     for log in [appended, created] {
-        log.trace(&numbered_traces(2..3)[0])?;
+        log.append_trace(&numbered_traces(2..3)[0])?;
         log.must_hold(&numbered(0..1), "a segment with an earlier trace")?;
-        ensure_same_entries(&log.traces()?, &numbered_traces(0..3), "the trace of the segment")?;
+        ensure_same_entries(
+            &log.read_trace()?,
+            &numbered_traces(0..3),
+            "the trace of the segment",
+        )?;
     }
     Ok(())
 }
@@ -55,30 +59,35 @@ pub(crate) fn x2_deleting_a_segment_deletes_its_trace(run: &Run<'_>) -> CheckRes
     let log = TestLog::with(&store, &numbered(0..1))?;
     let sibling = log.sibling();
     for log in [log, sibling] {
-        log.trace_each(&numbered_traces(0..3))?;
+        log.append_traces(&numbered_traces(0..3))?;
     }
     log.delete()?;
     for store in [&store, &other] {
-        ensure_same_entries(&log.through(store).traces()?, &[], "the trace of a deleted segment")?;
+        ensure_same_entries(
+            &log.through(store).read_trace()?,
+            &[],
+            "the trace of a deleted segment",
+        )?;
     }
     ensure_same_entries(
-        &sibling.traces()?,
+        &sibling.read_trace()?,
         &numbered_traces(0..3),
         "the trace of another segment",
     )?;
     log.append(&numbered(0..1)[0])?;
-    ensure_same_entries(&log.traces()?, &[], "the trace of a recreated segment")?;
-    store.delete_session(log.session_id)?;
-    ensure_same_entries(&sibling.traces()?, &[], "a trace of a deleted session")
+    ensure_same_entries(&log.read_trace()?, &[], "the trace of a recreated segment")?;
+    store.delete_session(log.session_id())?;
+    ensure_same_entries(&sibling.read_trace()?, &[], "a trace of a deleted session")
 }
 
 pub(crate) fn x3_traces_by_page(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..2))?;
     let all = numbered_traces(0..30);
-    log.trace_each(&all)?;
+    log.append_traces(&all)?;
     let each = all[0].as_json().len();
-    let page = |start, max_bytes| Ok::<_, CheckError>(log.trace_page(start, max_bytes)?.entries);
+    let page =
+        |start, max_bytes| Ok::<_, CheckError>(log.read_trace_page(start, max_bytes)?.entries);
     ensure_same_entries(&page(0, usize::MAX)?, &all, "a page without a limit")?;
     ensure_same_entries(&page(0, 3 * each + 1)?, &all[..3], "a page of three entries")?;
     ensure_same_entries(&page(7, 0)?, &all[7..8], "a page of at least one entry")?;
@@ -91,7 +100,7 @@ pub(crate) fn x3_no_trace_is_an_empty_page(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..2))?;
     for log in [log, log.sibling(), TestLog::new(&store)] {
-        ensure_same_entries(&log.trace_page(0, 100)?.entries, &[], "a page of no trace")?;
+        ensure_same_entries(&log.read_trace_page(0, 100)?.entries, &[], "a page of no trace")?;
     }
     Ok(())
 }
@@ -100,9 +109,9 @@ pub(crate) fn x4_traces_are_seen_at_once(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
     let log = TestLog::new(&handles[0]);
     for n in 0..20 {
-        log.through(&handles[n % 2]).trace(&numbered_traces(n..n + 1)[0])?;
+        log.through(&handles[n % 2]).append_trace(&numbered_traces(n..n + 1)[0])?;
         for handle in &handles {
-            let found = log.through(handle).traces()?;
+            let found = log.through(handle).read_trace()?;
             ensure_same_entries(
                 &found,
                 &numbered_traces(0..n + 1),
@@ -125,8 +134,8 @@ pub(crate) fn x4_writers_of_one_trace(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&handles[0]);
     let own = |writer| (0..EACH).map(|n| signed(writer, n)).collect::<Vec<_>>();
     let written: Vec<_> = (0..WRITERS).map(own).collect();
-    race(WRITERS, |writer| Ok(log.through(&handles[writer]).trace_each(&written[writer])?))?;
-    let all = log.traces()?;
+    race(WRITERS, |writer| Ok(log.through(&handles[writer]).append_traces(&written[writer])?))?;
+    let all = log.read_trace()?;
     ensure!(
         all.len() == WRITERS * EACH,
         "{} of {} trace entries are stored",

@@ -40,7 +40,7 @@ pub(crate) fn t1_nothing_left_still_exists(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..3))?;
     log.truncate(0)?;
     log.must_hold(&[], "a segment after truncate to 0")?;
-    ensure_same(&log.lookup()?, &Some(log.session_id), "the session after truncate to 0")
+    ensure_same(&log.lookup()?, &Some(log.session_id()), "the session after truncate to 0")
 }
 
 pub(crate) fn t2_past_the_end_is_refused(run: &Run<'_>) -> CheckResult {
@@ -63,13 +63,13 @@ pub(crate) fn t3_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..1))?;
     for unknown in log.unknown_segments() {
-        let id = unknown.segment_id;
+        let id = unknown.segment_id();
         for n in [0, 1, usize::MAX] {
             ensure_err!(unknown.truncate(n), StoreError::NotFound(segment) if *segment == id);
         }
         unknown.must_be_absent("an unknown segment after truncate")?;
     }
-    ensure_same(&store.list_sessions()?, &vec![log.session_id], "truncate creates no session")
+    ensure_same(&store.list_sessions()?, &vec![log.session_id()], "truncate creates no session")
 }
 
 pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> CheckResult {
@@ -99,13 +99,13 @@ pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> CheckResult {
     shorter.truncate(1)?;
     regrown.truncate(2)?;
     regrown.append_all(&numbered(0..2))?;
-    let (shorter, regrown) = (shorter.ids(), regrown.ids());
+    let (shorter, regrown) = (shorter.key(), regrown.key());
     drop(store);
     let reopened = run.open()?;
-    TestLog::known(&reopened, shorter)
+    TestLog::at(&reopened, shorter)
         .must_hold(&odd_entries()[..1], "a truncated log after reopening")?;
     let expected = [&odd_entries()[..2], &numbered(0..2)].concat();
-    TestLog::known(&reopened, regrown)
+    TestLog::at(&reopened, regrown)
         .must_hold(&expected, "a truncated and regrown log after reopening")
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn t5_an_append_after_it_is_there(run: &Run<'_>) -> CheckResult {
         }
         log.through(&writer).append(mark)?;
         let expected = [&numbered(0..2), std::slice::from_ref(mark)].concat();
-        ensure_same_entries(&log.entries()?, &expected, "an append that starts after the change")?;
+        ensure_same_entries(&log.read_all()?, &expected, "an append that starts after the change")?;
         log.truncate(2)?;
     }
     Ok(())
@@ -134,8 +134,8 @@ const BASE: usize = 3;
 /// How many times the log is changed back to its first entries.
 const CHANGES: usize = 30;
 
-/// An append. `before` is set if it was acknowledged before the last change started, and `after` if it
-/// started after the last change returned.
+/// An append. `before` is set if it was acknowledged before the last change started, and `after` if
+/// it started after the last change returned.
 struct Appended {
     entry: LogEntry,
     before: bool,
@@ -153,7 +153,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// Changes the log back repeatedly. Each change waits for two appends, so that appends overlap changes.
+    /// Changes the log back repeatedly. Each change waits for two appends, so that appends overlap
+    /// changes.
     fn change(&self, log: &TestLog<'_>, change: Change) -> CheckResult {
         let _flag = SetOnDrop(&self.changer_ended);
         for changes in 0..=CHANGES {
@@ -188,8 +189,8 @@ impl Progress {
 
 /// Lets `change` set the log back to its first `base` entries repeatedly while two threads append.
 ///
-/// An append that overlaps a change is kept or deleted as a whole. An append that started after the last
-/// change is stored, and one that was acknowledged before the last change started is not.
+/// An append that overlaps a change is kept or deleted as a whole. An append that started after the
+/// last change is stored, and one that was acknowledged before the last change started is not.
 fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> CheckResult {
     let handles = run.open_many(3)?;
     let log = TestLog::with(&handles[0], &numbered(0..base))?;
@@ -201,7 +202,7 @@ fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> Check
             writer => progress.append(&log, writer),
         }
     })?;
-    let entries = log.entries()?;
+    let entries = log.read_all()?;
     ensure!(entries.len() >= base, "{} entries are left, fewer than {base}", entries.len());
     let (kept, found) = entries.split_at(base);
     ensure_same_entries(kept, &numbered(0..base), "the first entries")?;
@@ -212,7 +213,8 @@ fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> Check
     Ok(())
 }
 
-/// Fails unless the entries of one thread that are in the log are the expected ones, in their order.
+/// Fails unless the entries of one thread that are in the log are the expected ones, in their
+/// order.
 fn check_appends_of_one(appended: &[Appended], log: &[LogEntry]) -> CheckResult {
     let mut rest = appended.iter();
     for entry in log.iter().filter(|entry| appended.iter().any(|own| own.entry == **entry)) {
@@ -256,10 +258,14 @@ pub(crate) fn t6_siblings_stay(run: &Run<'_>) -> CheckResult {
 pub(crate) fn t6_traces_stay(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..5))?;
-    log.trace_each(&numbered_traces(0..5))?;
+    log.append_traces(&numbered_traces(0..5))?;
     for n in [3, 0] {
         log.truncate(n)?;
-        ensure_same_entries(&log.traces()?, &numbered_traces(0..5), "the trace after a truncate")?;
+        ensure_same_entries(
+            &log.read_trace()?,
+            &numbered_traces(0..5),
+            "the trace after a truncate",
+        )?;
     }
     Ok(())
 }
@@ -268,7 +274,7 @@ pub(crate) fn t6_pods_stay(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..5))?;
     let pods = store.required_pods();
-    let (name, pod) = ("reviewer".parse()?, Pod::new(log.session_id, Some(log.segment_id)));
+    let (name, pod) = ("reviewer".parse()?, Pod::new(log.session_id(), Some(log.segment_id())));
     pods.put_pod(&name, &pod)?;
     log.truncate(0)?;
     ensure_same(&pods.read_pod(&name)?, &Some(pod), "the pod after a truncate")

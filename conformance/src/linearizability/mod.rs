@@ -2,13 +2,13 @@
 //! their times and in which a sequential log returns the same results.
 //!
 //! This covers A3, A4, A5, A6, C5, R3 and T5 at once. Acknowledged entries are stored once, refused
-//! ones never, and unknown ones once or never. Each writer's order is kept, and so is the order of two
-//! calls if one ended before the other started. A read sees the log of one moment. A truncated entry
-//! is kept or deleted as a whole.
+//! ones never, and unknown ones once or never. Each writer's order is kept, and so is the order of
+//! two calls if one ended before the other started. A read sees the log of one moment. A truncated
+//! entry is kept or deleted as a whole.
 //!
 //! The search walks over the sets of calls that have taken effect. It is fast because entries never
-//! move: if a read shows an entry that only one append wrote, the append took effect exactly when the
-//! log was what the read shows before that entry. Entries that no read shows are all alike.
+//! move: if a read shows an entry that only one append wrote, the append took effect exactly when
+//! the log was what the read shows before that entry. Entries that no read shows are all alike.
 
 #[cfg(test)]
 mod tests;
@@ -26,8 +26,8 @@ type EntryNumber = u32;
 /// The number of every entry that no read shows.
 const UNSEEN: EntryNumber = 0;
 
-/// The most states that the search visits. The histories of this kit need a few thousand. The search
-/// can take exponential time, so a longer one ends without a decision.
+/// The most states that the search visits. The histories of this kit need a few thousand. The
+/// search can take exponential time, so a longer one ends without a decision.
 const MOST_STATES: usize = 2_000_000;
 
 /// How many calls a failure prints before and after the point where no further call is possible.
@@ -119,8 +119,8 @@ impl<'a> Calls<'a> {
         (0..self.all.len()).all(|at| applied.has(at) || !self.all[at].certain)
     }
 
-    /// Returns every state that can come next. A call can take effect next if it started before every
-    /// call that has not taken effect yet ended.
+    /// Returns every state that can come next. A call can take effect next if it started before
+    /// every call that has not taken effect yet ended.
     fn next_states(&self, state: &State) -> Vec<State> {
         let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
         let certain = waiting().filter(|&at| self.all[at].certain);
@@ -133,7 +133,8 @@ impl<'a> Calls<'a> {
         ready.filter_map(next).collect()
     }
 
-    /// Returns the log after the transition, or `None` if the transition is not possible on this log.
+    /// Returns the log after the transition, or `None` if the transition is not possible on this
+    /// log.
     fn apply(&self, transition: &Transition, log: &LogState) -> Option<LogState> {
         match (transition, log) {
             (Transition::Append(entries), _) => {
@@ -159,8 +160,8 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// Returns the error with the calls around the furthest state. `found` completes the sentence "no
-    /// order that explains the results …".
+    /// Returns the error with the calls around the furthest state. `found` completes the sentence
+    /// "no order that explains the results …".
     fn no_order(&self, found: &str, furthest: &State) -> NotLinearizable {
         let (mut applied, waiting): (Vec<_>, Vec<_>) =
             (0..self.all.len()).partition(|&at| furthest.applied.has(at));

@@ -218,7 +218,8 @@ fn the_error_lists_the_calls_that_do_not_fit() {
         "no order of the 3 calls",
         "at most 2 calls can be ordered",
         "    [0 to 1] append of [LogEntry(7 bytes: {\"n\":1})]\n    [2 to 3] read of 1 entries",
-        "then the log has 1 entries, the last LogEntry(7 bytes: {\"n\":1}), and none of these calls can follow:\n    [4 to 5] read of 0 entries",
+        "then the log has 1 entries, the last LogEntry(7 bytes: {\"n\":1}), and none",
+        "of these calls can follow:\n    [4 to 5] read of 0 entries",
     ] {
         assert!(error.contains(part), "{part} is not in: {error}");
     }

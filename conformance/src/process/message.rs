@@ -1,10 +1,12 @@
-//! The messages between a check and a process that it started: a call or its reply, one line of JSON
-//! each.
+//! The messages between a check and a process that it started: a call or its reply, one line of
+//! JSON each.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use session_store_core::{Head, LogEntry, SegmentId, SessionId, StoreError};
+use session_store_core::{
+    Head, InvalidHead, LogEntry, SegmentId, SegmentKey, SessionId, StoreError, error_chain,
+};
 
 /// The start of every line that is a reply. A test program prints other lines between the replies.
 pub(super) const REPLY_PREFIX: &str = "@session-store ";
@@ -13,18 +15,18 @@ pub(super) const REPLY_PREFIX: &str = "@session-store ";
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
     Open(String),
-    Append(SessionId, SegmentId, WireEntry),
-    AppendAll(SessionId, SegmentId, Vec<WireEntry>),
-    AppendIf(SessionId, SegmentId, Option<String>, Vec<WireEntry>),
-    AppendTrace(SessionId, SegmentId, String),
-    Create(SessionId, SegmentId, Vec<WireEntry>),
-    Truncate(SessionId, SegmentId, usize),
-    Delete(SessionId, SegmentId),
-    ReadAll(SessionId, SegmentId),
-    ReadPage(SessionId, SegmentId, usize, usize),
-    Count(SessionId, SegmentId),
-    Exists(SessionId, SegmentId),
-    Head(SessionId, SegmentId),
+    Append(SegmentKey, WireEntry),
+    AppendAll(SegmentKey, Vec<WireEntry>),
+    AppendIf(SegmentKey, Option<WireHead>, Vec<WireEntry>),
+    AppendTrace(SegmentKey, String),
+    Create(SegmentKey, Vec<WireEntry>),
+    Truncate(SegmentKey, usize),
+    Delete(SegmentKey),
+    ReadAll(SegmentKey),
+    ReadPage(SegmentKey, usize, usize),
+    Count(SegmentKey),
+    Exists(SegmentKey),
+    Head(SegmentKey),
     Sessions,
     Segments(SessionId),
     Lookup(SegmentId),
@@ -35,19 +37,19 @@ pub(super) enum Request {
 pub(super) enum WireError {
     NotFound(SegmentId),
     Corrupt(usize, String),
-    Conflict(Option<String>, Option<String>),
+    Conflict(Option<WireHead>, Option<WireHead>),
     Indeterminate(String),
     Other(String),
 }
 
 impl From<StoreError> for WireError {
     fn from(error: StoreError) -> Self {
-        let text = crate::check_result::with_causes(&error);
+        let text = error_chain(&error);
         match error {
             StoreError::NotFound(segment_id) => Self::NotFound(segment_id),
             StoreError::Corrupt { line, message } => Self::Corrupt(line, message),
             StoreError::Conflict { expected, actual } => {
-                Self::Conflict(expected.map(head_text), actual.map(head_text))
+                Self::Conflict(expected.map(WireHead), actual.map(WireHead))
             }
             error if error.is_indeterminate() => Self::Indeterminate(text),
             _ => Self::Other(text),
@@ -60,26 +62,42 @@ impl From<WireError> for StoreError {
         match error {
             WireError::NotFound(segment_id) => Self::NotFound(segment_id),
             WireError::Corrupt(line, message) => Self::Corrupt { line, message },
-            WireError::Conflict(expected, actual) => Self::Conflict {
-                expected: expected.as_deref().and_then(head),
-                actual: actual.as_deref().and_then(head),
-            },
-            WireError::Indeterminate(text) => indeterminate("another process", text),
+            WireError::Conflict(expected, actual) => {
+                let head = |WireHead(head)| head;
+                Self::Conflict { expected: expected.map(head), actual: actual.map(head) }
+            }
+            WireError::Indeterminate(text) => {
+                Self::indeterminate("call another process", io::Error::other(text).into())
+            }
             WireError::Other(text) => Self::Io(io::Error::other(text)),
         }
     }
 }
 
-/// Returns the error of a call with an unknown outcome.
-pub(super) fn indeterminate(operation: &str, cause: impl Into<String>) -> StoreError {
-    let source = cause.into().into();
-    StoreError::Indeterminate { operation: operation.to_owned(), source }
+/// A head in a message.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(super) struct WireHead(pub(super) Head);
+
+impl From<WireHead> for String {
+    fn from(WireHead(head): WireHead) -> Self {
+        head.to_string()
+    }
+}
+
+impl TryFrom<String> for WireHead {
+    type Error = InvalidHead;
+
+    fn try_from(text: String) -> Result<Self, InvalidHead> {
+        text.parse().map(Self)
+    }
 }
 
 /// An entry in a message.
 ///
-/// The receiver parses the entry together with the message, before the call begins. In a debug build
-/// parsing takes longer than the call, so parsing inside the call would keep concurrent calls apart.
+/// The receiver parses the entry together with the message, before the call begins. In a debug
+/// build parsing takes longer than the call, so parsing inside the call would keep concurrent calls
+/// apart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(super) struct WireEntry(pub(super) LogEntry);
@@ -104,13 +122,4 @@ pub(super) fn to_wire(entries: &[LogEntry]) -> Vec<WireEntry> {
 
 pub(super) fn from_wire(entries: Vec<WireEntry>) -> Vec<LogEntry> {
     entries.into_iter().map(|WireEntry(entry)| entry).collect()
-}
-
-pub(super) fn head_text(head: Head) -> String {
-    head.to_string()
-}
-
-pub(super) fn head(text: &str) -> Option<Head> {
-    let (entries, token) = text.split_once('@')?;
-    Some(Head::new(entries.parse().ok()?, u128::from_str_radix(token, 16).ok()?))
 }

@@ -1,5 +1,5 @@
-//! Handles in other processes: a check starts a process, sends it one call at a time over a pipe, and
-//! can kill it.
+//! Handles in other processes: a check starts a process, sends it one call at a time over a pipe,
+//! and can kill it.
 
 mod message;
 mod remote;

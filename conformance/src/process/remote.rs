@@ -11,11 +11,7 @@ use session_store_core::{
 };
 
 use super::PROCESS;
-use super::message::{
-    REPLY_PREFIX, Request, WireEntry, WireError, from_wire, head, head_text, indeterminate, to_wire,
-};
-
-type Answer<T> = Result<T, StoreError>;
+use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
 
 /// The other process and the pipes to it. Dropping the value kills the process.
 pub(crate) struct RemoteStore {
@@ -44,7 +40,7 @@ impl RemoteStore {
         Ok(remote)
     }
 
-    pub(crate) fn open(&self, address: &str) -> Answer<()> {
+    pub(crate) fn open(&self, address: &str) -> Result<(), StoreError> {
         self.call(&Request::Open(address.to_owned()))
     }
 
@@ -65,8 +61,9 @@ impl RemoteStore {
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call<T: DeserializeOwned>(&self, request: &Request) -> Answer<T> {
-        let lost = |error: io::Error| indeterminate("a call in another process", error.to_string());
+    fn call<T: DeserializeOwned>(&self, request: &Request) -> Result<T, StoreError> {
+        let lost =
+            |error: io::Error| StoreError::indeterminate("call another process", error.into());
         let reply = self.pipes().call(request, &self.calls_started).map_err(lost)?;
         let result: Result<T, WireError> = serde_json::from_str(&reply)?;
         Ok(result?)
@@ -84,8 +81,8 @@ impl Pipes {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         self.requests.write_all(line.as_bytes())?;
-        // The process first reports that it starts the call, so that a check can kill it in the middle
-        // of the call. The second line is the reply.
+        // The process first reports that it starts the call, so that a check can kill it in the
+        // middle of the call. The second line is the reply.
         self.reply()?;
         calls_started.fetch_add(1, SeqCst);
         self.reply()
@@ -105,65 +102,81 @@ impl Pipes {
     }
 }
 
-fn parse_head(text: &str) -> Answer<Head> {
-    head(text)
-        .ok_or_else(|| indeterminate("a call in another process", format!("not a head: {text}")))
-}
-
 impl Store for RemoteStore {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
-        self.call(&Request::Append(s, g, WireEntry(entry.clone())))
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<(), StoreError> {
+        self.call(&Request::Append((s, g).into(), WireEntry(entry.clone())))
     }
 
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
-        self.call(&Request::ReadAll(s, g)).map(from_wire)
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>, StoreError> {
+        self.call(&Request::ReadAll((s, g).into())).map(from_wire)
     }
 
-    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
+    fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
         self.call(&Request::Sessions)
     }
 
-    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
+    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>, StoreError> {
         self.call(&Request::Segments(s))
     }
 
-    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
+    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>, StoreError> {
         self.call(&Request::Lookup(g))
     }
 
-    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.call(&Request::Create(s, g, to_wire(entries)))
+    fn create_segment(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        entries: &[LogEntry],
+    ) -> Result<(), StoreError> {
+        self.call(&Request::Create((s, g).into(), to_wire(entries)))
     }
 
-    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.call(&Request::Exists(s, g))
+    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool, StoreError> {
+        self.call(&Request::Exists((s, g).into()))
     }
 
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
-        self.call(&Request::Count(s, g))
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize, StoreError> {
+        self.call(&Request::Count((s, g).into()))
     }
 
-    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
-        self.call(&Request::AppendTrace(s, g, entry.as_json().to_owned()))
+    fn append_trace(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        entry: &TraceEntry,
+    ) -> Result<(), StoreError> {
+        self.call(&Request::AppendTrace((s, g).into(), entry.as_json().to_owned()))
     }
 
-    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
-        self.call(&Request::Truncate(s, g, entries_len))
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<(), StoreError> {
+        self.call(&Request::Truncate((s, g).into(), entries_len))
     }
 
-    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.call(&Request::AppendAll(s, g, to_wire(entries)))
+    fn append_all(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        entries: &[LogEntry],
+    ) -> Result<(), StoreError> {
+        self.call(&Request::AppendAll((s, g).into(), to_wire(entries)))
     }
 
-    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
-        let (entries, head): (Vec<WireEntry>, String) =
-            self.call(&Request::ReadPage(s, g, start, bytes))?;
-        Ok(Page::new(from_wire(entries), parse_head(&head)?))
+    fn read_page(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        start: usize,
+        max_bytes: usize,
+    ) -> Result<Page, StoreError> {
+        let (entries, WireHead(head)) =
+            self.call(&Request::ReadPage((s, g).into(), start, max_bytes))?;
+        Ok(Page::new(from_wire(entries), head))
     }
 
-    fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
-        let text: Option<String> = self.call(&Request::Head(s, g))?;
-        text.as_deref().map(parse_head).transpose()
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>, StoreError> {
+        let head: Option<WireHead> = self.call(&Request::Head((s, g).into()))?;
+        Ok(head.map(|WireHead(head)| head))
     }
 
     fn append_if(
@@ -172,13 +185,12 @@ impl Store for RemoteStore {
         g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
-        let expected = expected.map(head_text);
-        let text: String = self.call(&Request::AppendIf(s, g, expected, to_wire(entries)))?;
-        parse_head(&text)
+    ) -> Result<Head, StoreError> {
+        let request = Request::AppendIf((s, g).into(), expected.map(WireHead), to_wire(entries));
+        self.call(&request).map(|WireHead(head)| head)
     }
 
-    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.call(&Request::Delete(s, g))
+    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool, StoreError> {
+        self.call(&Request::Delete((s, g).into()))
     }
 }

@@ -4,18 +4,16 @@ use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use session_store_core::{Store, StoreError, TraceEntry};
+use session_store_core::{Store, StoreError, StoreExt, TraceEntry};
 
 use super::PROCESS;
-use super::message::{
-    REPLY_PREFIX, Request, WireEntry, WireError, from_wire, head, head_text, to_wire,
-};
+use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
 use crate::harness::Harness;
 
 /// Runs the calls that a check in another process sends, until that process ends.
 ///
-/// The command of [`Harness::helper`] must call this function. The function reads standard input and
-/// prints to standard output. It returns at once in a process that no check has started.
+/// The command of [`Harness::helper`] must call this function. The function reads standard input
+/// and prints to standard output. It returns at once in a process that no check has started.
 ///
 /// # Errors
 /// An I/O error if the pipe to the other process breaks.
@@ -58,28 +56,28 @@ fn to_json<T: Serialize>(value: &T) -> Result<Box<RawValue>, StoreError> {
 fn perform(store: &dyn Store, request: Request) -> Result<Box<RawValue>, StoreError> {
     match request {
         Request::Open(_) => to_json(&()),
-        Request::Append(s, g, WireEntry(entry)) => to_json(&store.append(s, g, &entry)?),
-        Request::AppendAll(s, g, batch) => to_json(&store.append_all(s, g, &from_wire(batch))?),
-        Request::AppendIf(s, g, expected, batch) => {
-            let expected = expected.as_deref().and_then(head);
-            to_json(&head_text(store.append_if(s, g, expected, &from_wire(batch))?))
+        Request::Append(key, WireEntry(entry)) => to_json(&store.at(key).append(&entry)?),
+        Request::AppendAll(key, batch) => to_json(&store.at(key).append_all(&from_wire(batch))?),
+        Request::AppendIf(key, expected, batch) => {
+            let expected = expected.map(|WireHead(head)| head);
+            to_json(&WireHead(store.at(key).append_if(expected, &from_wire(batch))?))
         }
-        Request::AppendTrace(s, g, text) => {
-            to_json(&store.append_trace(s, g, &TraceEntry::from_json(text)?)?)
+        Request::AppendTrace(key, text) => {
+            to_json(&store.at(key).append_trace(&TraceEntry::from_json(text)?)?)
         }
-        Request::Create(s, g, log) => to_json(&store.create_segment(s, g, &from_wire(log))?),
-        Request::Truncate(s, g, entries_len) => to_json(&store.truncate(s, g, entries_len)?),
-        Request::Delete(s, g) => to_json(&store.delete_segment(s, g)?),
-        Request::ReadAll(s, g) => to_json(&to_wire(&store.read_all(s, g)?)),
-        Request::ReadPage(s, g, start, max_bytes) => {
-            let page = store.read_page(s, g, start, max_bytes)?;
-            to_json(&(to_wire(&page.entries), head_text(page.head)))
+        Request::Create(key, log) => to_json(&store.at(key).create(&from_wire(log))?),
+        Request::Truncate(key, entries_len) => to_json(&store.at(key).truncate(entries_len)?),
+        Request::Delete(key) => to_json(&store.at(key).delete()?),
+        Request::ReadAll(key) => to_json(&to_wire(&store.at(key).read_all()?)),
+        Request::ReadPage(key, start, max_bytes) => {
+            let page = store.at(key).read_page(start, max_bytes)?;
+            to_json(&(to_wire(&page.entries), WireHead(page.head)))
         }
-        Request::Count(s, g) => to_json(&store.read_entry_count(s, g)?),
-        Request::Exists(s, g) => to_json(&store.exists(s, g)?),
-        Request::Head(s, g) => to_json(&store.head(s, g)?.map(head_text)),
+        Request::Count(key) => to_json(&store.at(key).read_entry_count()?),
+        Request::Exists(key) => to_json(&store.at(key).exists()?),
+        Request::Head(key) => to_json(&store.at(key).head()?.map(WireHead)),
         Request::Sessions => to_json(&store.list_sessions()?),
-        Request::Segments(s) => to_json(&store.list_segments(s)?),
-        Request::Lookup(g) => to_json(&store.lookup_session_of(g)?),
+        Request::Segments(session_id) => to_json(&store.list_segments(session_id)?),
+        Request::Lookup(segment_id) => to_json(&store.lookup_session_of(segment_id)?),
     }
 }

@@ -1,153 +1,185 @@
-//! Stores that must pass: the reference backend, a base-level store, and odd ones that the contract allows.
+//! Stores that must pass: the reference backend, a store with only the required methods, and
+//! unusual stores that the contract allows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use session_store_conformance::{Storage, run_all};
+use session_store_conformance::run_all;
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError,
-    TraceEntry,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Page, SegmentId, SegmentInfo,
+    SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
 };
-use session_store_memory::MemoryStore;
 use uuid::Uuid;
 
-use crate::variant::{Answer, Inner, Key, Variant, for_each_handle, shared};
+use crate::variant::{Inner, Result, Variant, for_each_handle, memory, over_memory, shared};
 
-fn memory() -> impl Storage {
-    let store = MemoryStore::new();
-    move || store.clone()
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unsupported<T>(operation: &'static str, capability: Capability) -> Result<T> {
+    Err(StoreError::Unsupported { operation, capability })
 }
 
 #[test]
-fn the_reference_backend() {
+fn the_reference_backend_passes() {
     let report = run_all(&memory, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// The least that a store can be: the nine required methods.
+/// A store with the nine required methods and no others.
 #[derive(Default)]
 struct NineMethods(Mutex<Logs>);
 
 #[derive(Default)]
 struct Logs {
-    entries: BTreeMap<Key, Vec<LogEntry>>,
+    entries: BTreeMap<SegmentKey, Vec<LogEntry>>,
     first_holder: BTreeMap<SegmentId, SessionId>,
 }
 
-impl NineMethods {
-    fn lock(&self) -> MutexGuard<'_, Logs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Logs {
-    fn log(&mut self, key: Key) -> &mut Vec<LogEntry> {
-        self.first_holder.entry(key.1).or_insert(key.0);
+    fn log(&mut self, key: SegmentKey) -> &mut Vec<LogEntry> {
+        self.first_holder.entry(key.segment_id).or_insert(key.session_id);
         self.entries.entry(key).or_default()
     }
 }
 
 impl Store for NineMethods {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
-        self.lock().log((s, g)).push(entry.clone());
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+        lock(&self.0).log(SegmentKey::new(s, g)).push(entry.clone());
         Ok(())
     }
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
-        self.lock().entries.get(&(s, g)).cloned().ok_or(StoreError::NotFound(g))
+
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+        let logs = lock(&self.0);
+        logs.entries.get(&SegmentKey::new(s, g)).cloned().ok_or(StoreError::NotFound(g))
     }
-    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
-        let mut sessions: Vec<_> = self.lock().entries.keys().rev().map(|key| key.0).collect();
+
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
+        let logs = lock(&self.0);
+        let mut sessions: Vec<_> = logs.entries.keys().rev().map(|key| key.session_id).collect();
         sessions.dedup();
         Ok(sessions)
     }
-    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
-        let logs = self.lock();
-        let own = logs.entries.keys().rev().filter(|key| key.0 == s);
-        Ok(own.map(|key| key.1).collect())
+
+    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+        let logs = lock(&self.0);
+        let own = logs.entries.keys().rev().filter(|key| key.session_id == s);
+        Ok(own.map(|key| key.segment_id).collect())
     }
-    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
-        Ok(self.lock().first_holder.get(&g).copied())
+
+    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
+        Ok(lock(&self.0).first_holder.get(&g).copied())
     }
-    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        *self.lock().log((s, g)) = entries.to_vec();
+
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        *lock(&self.0).log(SegmentKey::new(s, g)) = entries.to_vec();
         Ok(())
     }
-    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        Ok(self.lock().entries.contains_key(&(s, g)))
+
+    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        Ok(lock(&self.0).entries.contains_key(&SegmentKey::new(s, g)))
     }
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
-        self.lock().entries.get(&(s, g)).map(Vec::len).ok_or(StoreError::NotFound(g))
+
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+        self.read_all(s, g).map(|entries| entries.len())
     }
-    fn append_trace(&self, _: SessionId, _: SegmentId, _: &TraceEntry) -> Answer<()> {
+
+    fn append_trace(&self, _: SessionId, _: SegmentId, _: &TraceEntry) -> Result<()> {
         Ok(())
     }
 }
 
 #[test]
-fn a_base_level_store() {
+fn a_store_with_only_the_required_methods_passes() {
     let harness = || {
         let store = Arc::new(NineMethods::default());
         move || Arc::clone(&store)
     };
     let report = run_all(&harness, "");
     assert!(report.is_success(), "{report}");
-    let refused = ["h2_one_writer_wins", "d1_a_deleted_session_is_gone", "x3_traces_by_page"];
+    let operations = ["h2_one_writer_wins", "d1_a_deleted_session_is_gone", "x3_traces_by_page"];
     let not_run: Vec<_> = report.not_run().collect();
-    assert!(refused.iter().all(|id| !not_run.contains(id)), "they demand Unsupported: {not_run:?}");
+    let run = operations.iter().all(|id| !not_run.contains(id));
+    assert!(run, "checks of operations must run and require Unsupported: {not_run:?}");
 }
 
-/// Its head covers the last append too, as a server's may that can lose acknowledged entries.
-#[derive(Default)]
-struct HeadsOfTheLastEntry;
+/// A store whose head changes with each append, without epochs. A server that can lose acknowledged
+/// entries needs such heads.
+struct HeadsOfTheLastEntry {
+    inner: Arc<Inner>,
+}
 
 impl HeadsOfTheLastEntry {
     fn widened(head: Head) -> Head {
-        // Told apart from the store's own token, whatever that is.
         Head::new(head.entries(), head.entries() as u128)
     }
 }
 
 impl Variant for HeadsOfTheLastEntry {
-    fn capabilities(&self, _: &Inner) -> Capabilities {
+    over_memory! {}
+
+    fn capabilities(&self) -> Capabilities {
         Capabilities::NONE.with(Capability::ReadTraces).with(Capability::Persistent)
     }
-    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
-        Ok(inner.head(s, g)?.map(Self::widened))
+
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+        Ok(self.inner.head(s, g)?.map(Self::widened))
     }
-    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-        let page = inner.read_page(s, g, start, bytes)?;
+
+    fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
+        let mut info = self.inner.segment_info(s, g)?;
+        info.iter_mut().for_each(|info| info.head = Self::widened(info.head));
+        Ok(info)
+    }
+
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        let mut infos = self.inner.list_infos(options)?;
+        infos.iter_mut().for_each(|(_, info)| info.head = Self::widened(info.head));
+        Ok(infos)
+    }
+
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
+        let page = self.inner.read_page(s, g, start, bytes)?;
         Ok(Page::new(page.entries, Self::widened(page.head)))
     }
-    fn append_if(&self, _: &Inner, _: Key, _: Option<Head>, _: &[LogEntry]) -> Answer<Head> {
-        let (operation, capability) = ("append_if", Capability::ConditionalAppend);
-        Err(StoreError::Unsupported { operation, capability })
+
+    fn append_if(
+        &self,
+        _: SessionId,
+        _: SegmentId,
+        _: Option<Head>,
+        _: &[LogEntry],
+    ) -> Result<Head> {
+        unsupported("append_if", Capability::ConditionalAppend)
     }
-    fn truncate_if(&self, _: &Inner, _: Key, _: Head, _: usize) -> Answer<Head> {
-        let (operation, capability) = ("truncate_if", Capability::ConditionalAppend);
-        Err(StoreError::Unsupported { operation, capability })
+
+    fn truncate_if(&self, _: SessionId, _: SegmentId, _: Head, _: usize) -> Result<Head> {
+        unsupported("truncate_if", Capability::ConditionalAppend)
     }
-    fn delete_segment(&self, _: &Inner, _: Key) -> Answer<bool> {
-        let (operation, capability) = ("delete_segment", Capability::Delete);
-        Err(StoreError::Unsupported { operation, capability })
+
+    fn delete_segment(&self, _: SessionId, _: SegmentId) -> Result<bool> {
+        unsupported("delete_segment", Capability::Delete)
     }
-    fn delete_session(&self, _: &Inner, _: SessionId) -> Answer<bool> {
-        let (operation, capability) = ("delete_session", Capability::Delete);
-        Err(StoreError::Unsupported { operation, capability })
+
+    fn delete_session(&self, _: SessionId) -> Result<bool> {
+        unsupported("delete_session", Capability::Delete)
     }
 }
 
 #[test]
-fn a_store_without_epochs_or_conditions() {
+fn a_store_without_epochs_and_conditions_passes() {
     let report = run_all(&shared::<HeadsOfTheLastEntry>, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// Takes no entry over a megabyte, and keeps no pods.
-#[derive(Default)]
-struct Small;
+/// A store that refuses entries over a megabyte and keeps no pods.
+struct Small {
+    inner: Arc<Inner>,
+}
 
 impl Small {
-    fn check(entries: &[LogEntry]) -> Answer<()> {
+    fn check(entries: &[LogEntry]) -> Result<()> {
         let (limit, largest) = (1 << 20, entries.iter().map(|entry| entry.as_json().len()).max());
         match largest.map(|size| size as u64) {
             Some(size) if size > limit => Err(StoreError::TooLarge { size, limit }),
@@ -157,253 +189,320 @@ impl Small {
 }
 
 impl Variant for Small {
-    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+    over_memory! {}
+
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
         Self::check(std::slice::from_ref(entry))?;
-        inner.append(s, g, entry)
+        self.inner.append(s, g, entry)
     }
-    fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         Self::check(entries)?;
-        inner.append_all(s, g, entries)
+        self.inner.append_all(s, g, entries)
     }
+
     fn keeps_pods(&self) -> bool {
         false
     }
 }
 
 #[test]
-fn a_store_with_a_limit_and_without_pods() {
+fn a_store_with_a_size_limit_and_without_pods_passes() {
     let report = run_all(&shared::<Small>, "");
     assert!(report.is_success(), "{report}");
     assert!(report.not_run().any(|id| id == "p3_names_never_alias"), "{report}");
 }
 
-/// Every call leaves room for others in its middle.
-#[derive(Default)]
-struct Slow;
+/// A store that pauses in its calls, so that calls of other threads overlap them.
+struct Slow {
+    inner: Arc<Inner>,
+}
 
 impl Variant for Slow {
-    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-        inner.let_others_in();
-        inner.append(s, g, entry)
+    over_memory! {}
+
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+        self.inner.wait_for_another_call();
+        self.inner.append(s, g, entry)
     }
-    fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-        inner.let_others_in();
-        inner.create_segment(s, g, entries)
+
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        self.inner.wait_for_another_call();
+        self.inner.create_segment(s, g, entries)
     }
-    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-        let page = inner.read_page(s, g, start, bytes);
-        inner.let_others_in();
+
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
+        let page = self.inner.read_page(s, g, start, bytes);
+        self.inner.wait_for_another_call();
         page
     }
 }
 
 #[test]
-fn a_slow_store() {
+fn a_slow_store_passes() {
     let report = run_all(&shared::<Slow>, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// Keeps all durable at once, so that a sync has nothing to do.
-#[derive(Default)]
-struct AlwaysDurable;
+/// A store whose changes are durable when a call returns, so that `sync` has nothing to do.
+struct AlwaysDurable {
+    inner: Arc<Inner>,
+}
 
 impl Variant for AlwaysDurable {
-    fn capabilities(&self, inner: &Inner) -> Capabilities {
-        inner.capabilities().with(Capability::DurableSync)
+    over_memory! {}
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities().with(Capability::DurableSync)
     }
-    fn sync(&self, _: &Inner) -> Answer<()> {
+
+    fn sync(&self) -> Result<()> {
         Ok(())
     }
 }
 
 #[test]
-fn a_store_that_is_always_durable() {
+fn a_store_that_is_always_durable_passes() {
     let report = run_all(&shared::<AlwaysDurable>, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// Each handle keeps the last log that it read, and asks for its head before it trusts it.
-#[derive(Default)]
-struct ValidatedCache(Mutex<Option<(Key, Head, Vec<LogEntry>)>>);
+/// A store whose handles cache the last log that they read, and compare its head before they use
+/// it.
+struct ValidatedCache {
+    inner: Arc<Inner>,
+    cached: Mutex<Option<(SegmentKey, Head, Vec<LogEntry>)>>,
+}
 
 impl Variant for ValidatedCache {
-    fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-        let mut cached = self.0.lock().unwrap();
-        let head = inner.head(s, g)?.ok_or(StoreError::NotFound(g))?;
+    over_memory! { cached }
+
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+        let mut cached = self.cached.lock().unwrap();
+        let head = self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))?;
         if let Some((key, known, entries)) = &*cached
-            && *key == (s, g)
+            && *key == SegmentKey::new(s, g)
             && *known == head
         {
             return Ok(entries.clone());
         }
-        let page = inner.read_page(s, g, 0, usize::MAX)?;
-        *cached = Some(((s, g), page.head, page.entries.clone()));
+        let page = self.inner.read_page(s, g, 0, usize::MAX)?;
+        *cached = Some((SegmentKey::new(s, g), page.head, page.entries.clone()));
         Ok(page.entries)
     }
 }
 
 #[test]
-fn a_store_with_a_cache_that_asks() {
+fn a_store_with_a_validated_cache_passes() {
     let report = run_all(&for_each_handle::<ValidatedCache>, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// Appends a batch entry by entry, with other writers kept out until the last one is there.
-#[derive(Default)]
-struct OneByOne(Mutex<()>);
+/// A store that appends a batch entry by entry, under a lock that excludes other writers.
+struct OneByOne {
+    inner: Arc<Inner>,
+    writers: Mutex<()>,
+}
 
 impl Variant for OneByOne {
-    fn capabilities(&self, _: &Inner) -> Capabilities {
+    over_memory! { writers }
+
+    fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
             .with(Capability::ConditionalAppend)
             .with(Capability::ReadTraces)
             .with(Capability::Delete)
             .with(Capability::Epoch)
     }
-    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-        let _one_at_a_time = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.append(s, g, entry)
+
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+        let _writer = lock(&self.writers);
+        self.inner.append(s, g, entry)
     }
-    fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-        let _one_at_a_time = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().try_for_each(|entry| inner.append(s, g, entry))
+
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        let _writer = lock(&self.writers);
+        entries.iter().try_for_each(|entry| self.inner.append(s, g, entry))
     }
 }
 
 #[test]
-fn a_store_whose_batches_show_by_and_by() {
+fn a_store_whose_batches_become_visible_entry_by_entry_passes() {
     let report = run_all(&shared::<OneByOne>, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// Keeps what is appended to itself until somebody asks for anything that could tell.
-#[derive(Default)]
-struct Deferred(Mutex<Vec<(Key, LogEntry)>>);
+/// A store that buffers appends until a call depends on them.
+struct Deferred {
+    inner: Arc<Inner>,
+    waiting: Mutex<Vec<(SegmentKey, LogEntry)>>,
+}
 
 impl Deferred {
-    /// Does something with everything stored, and nobody appending meanwhile.
-    fn settled<T>(&self, inner: &Inner, then: impl FnOnce() -> Answer<T>) -> Answer<T> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((s, g), entry) in waiting.drain(..) {
-            inner.append(s, g, &entry)?;
+    /// Stores all buffered entries and then makes the call, while no other thread can append.
+    fn flush<T>(&self, then: impl FnOnce(&Inner) -> Result<T>) -> Result<T> {
+        let mut waiting = lock(&self.waiting);
+        for (key, entry) in waiting.drain(..) {
+            self.inner.at(key).append(&entry)?;
         }
-        then()
+        then(&self.inner)
     }
 }
 
 impl Variant for Deferred {
-    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first entry makes the segment, which listings and lookups tell of.
-        if !inner.exists(s, g)? {
-            return inner.append(s, g, entry);
+    over_memory! { waiting }
+
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+        let mut waiting = lock(&self.waiting);
+        // The first entry creates the segment, which listings and lookups show.
+        if !self.inner.exists(s, g)? {
+            return self.inner.append(s, g, entry);
         }
-        waiting.push(((s, g), entry.clone()));
+        waiting.push((SegmentKey::new(s, g), entry.clone()));
         Ok(())
     }
-    fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-        self.settled(inner, || inner.read_all(s, g))
+
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+        self.flush(|inner| inner.read_all(s, g))
     }
-    fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-        self.settled(inner, || inner.create_segment(s, g, entries))
+
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        self.flush(|inner| inner.create_segment(s, g, entries))
     }
-    fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
-        self.settled(inner, || inner.read_entry_count(s, g))
+
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+        self.flush(|inner| inner.read_entry_count(s, g))
     }
-    fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
-        self.settled(inner, || inner.truncate(s, g, entries_len))
+
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
+        self.flush(|inner| inner.truncate(s, g, entries_len))
     }
-    fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-        self.settled(inner, || inner.append_all(s, g, entries))
+
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        self.flush(|inner| inner.append_all(s, g, entries))
     }
-    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-        self.settled(inner, || inner.read_page(s, g, start, bytes))
+
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
+        self.flush(|inner| inner.read_page(s, g, start, bytes))
     }
-    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
-        self.settled(inner, || inner.head(s, g))
+
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+        self.flush(|inner| inner.head(s, g))
     }
+
+    fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
+        self.flush(|inner| inner.segment_info(s, g))
+    }
+
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        self.flush(|inner| inner.list_infos(options))
+    }
+
     fn append_if(
         &self,
-        inner: &Inner,
-        (s, g): Key,
+        s: SessionId,
+        g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
-        self.settled(inner, || inner.append_if(s, g, expected, entries))
+    ) -> Result<Head> {
+        self.flush(|inner| inner.append_if(s, g, expected, entries))
     }
-    fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
-        self.settled(inner, || inner.truncate_if(s, g, expected, len))
+
+    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
+        self.flush(|inner| inner.truncate_if(s, g, expected, len))
     }
-    fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-        self.settled(inner, || inner.delete_segment(s, g))
+
+    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        self.flush(|inner| inner.delete_segment(s, g))
     }
-    fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
-        self.settled(inner, || inner.delete_session(s))
+
+    fn delete_session(&self, s: SessionId) -> Result<bool> {
+        self.flush(|inner| inner.delete_session(s))
     }
-    fn close(&self, inner: &Inner) {
-        self.settled(inner, || Ok(())).expect("memory takes an entry");
+
+    fn close(&self) {
+        self.flush(|_| Ok(())).expect("memory takes an entry");
     }
 }
 
 #[test]
-fn a_store_that_defers_what_nobody_has_asked_for() {
+fn a_store_that_defers_invisible_appends_passes() {
     let report = run_all(&shared::<Deferred>, "");
     assert!(report.is_success(), "{report}");
 }
 
-/// Its tokens are drawn for each state of a log, and say nothing.
-#[derive(Default)]
-struct DrawnTokens(Mutex<HashMap<Head, Head>>);
+/// A store whose tokens are random for each state of a log.
+struct RandomTokens {
+    inner: Arc<Inner>,
+    heads: Mutex<HashMap<Head, Head>>,
+}
 
-impl DrawnTokens {
-    fn told(&self, head: Head) -> Head {
-        let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+impl RandomTokens {
+    /// Returns the head with the random token for a head of the memory store.
+    fn with_random_token(&self, head: Head) -> Head {
         let draw = || Head::new(head.entries(), Uuid::from(SessionId::new()).as_u128());
-        *drawn.entry(head).or_insert_with(draw)
+        *lock(&self.heads).entry(head).or_insert_with(draw)
     }
 
-    /// The head that was told so; one that nobody was told stands for itself.
-    fn meant(&self, told: Head) -> Head {
-        let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drawn.iter().find(|(_, other)| **other == told).map_or(told, |(head, _)| *head)
+    /// Returns the head of the memory store for a head with a random token. An unknown one stays
+    /// the same.
+    fn original(&self, random: Head) -> Head {
+        let heads = lock(&self.heads);
+        heads.iter().find(|(_, other)| **other == random).map_or(random, |(head, _)| *head)
     }
 
-    fn answer(&self, answer: Answer<Head>) -> Answer<Head> {
-        let told = |head: Option<Head>| head.map(|head| self.told(head));
-        match answer {
+    fn translated(&self, result: Result<Head>) -> Result<Head> {
+        let random = |head: Option<Head>| head.map(|head| self.with_random_token(head));
+        match result {
             Err(StoreError::Conflict { expected, actual }) => {
-                Err(StoreError::Conflict { expected: told(expected), actual: told(actual) })
+                Err(StoreError::Conflict { expected: random(expected), actual: random(actual) })
             }
-            answer => answer.map(|head| self.told(head)),
+            result => result.map(|head| self.with_random_token(head)),
         }
     }
 }
 
-impl Variant for DrawnTokens {
-    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
-        Ok(inner.head(s, g)?.map(|head| self.told(head)))
+impl Variant for RandomTokens {
+    over_memory! { heads }
+
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+        Ok(self.inner.head(s, g)?.map(|head| self.with_random_token(head)))
     }
-    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-        let page = inner.read_page(s, g, start, bytes)?;
-        Ok(Page::new(page.entries, self.told(page.head)))
+
+    fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
+        Ok(self.head(s, g)?.map(SegmentInfo::new))
     }
+
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        let random = |(key, info): (SegmentKey, SegmentInfo)| {
+            (key, SegmentInfo::new(self.with_random_token(info.head)))
+        };
+        Ok(self.inner.list_infos(options)?.into_iter().map(random).collect())
+    }
+
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
+        let page = self.inner.read_page(s, g, start, bytes)?;
+        Ok(Page::new(page.entries, self.with_random_token(page.head)))
+    }
+
     fn append_if(
         &self,
-        inner: &Inner,
-        (s, g): Key,
+        s: SessionId,
+        g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
-        let meant = expected.map(|told| self.meant(told));
-        self.answer(inner.append_if(s, g, meant, entries))
+    ) -> Result<Head> {
+        let original = expected.map(|random| self.original(random));
+        self.translated(self.inner.append_if(s, g, original, entries))
     }
-    fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
-        self.answer(inner.truncate_if(s, g, self.meant(expected), len))
+
+    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
+        self.translated(self.inner.truncate_if(s, g, self.original(expected), len))
     }
 }
 
 #[test]
-fn a_store_whose_tokens_are_drawn() {
-    let report = run_all(&shared::<DrawnTokens>, "");
+fn a_store_with_random_tokens_passes() {
+    let report = run_all(&shared::<RandomTokens>, "");
     assert!(report.is_success(), "{report}");
 }

@@ -1,5 +1,5 @@
-//! Follows the calls of all threads on a storage, so that a broken store can hold its weak moment open until
-//! others have made use of it: a race is forced, never lucky.
+//! Tracks the calls of all threads on a storage. A broken store pauses in the middle of a call
+//! until other threads have made use of its intermediate state, so that every run has the race.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -7,127 +7,135 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-/// How long a store waits at most, on a busy machine too. That nobody will come is mostly known sooner.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest pause of a call. It is long enough for a busy machine. Mostly the tracker knows
+/// sooner that no other thread can make a call.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-pub(crate) struct Calls {
-    /// The check's own thread, which starts the others.
+pub(crate) struct CallTracker {
+    /// The thread of the check, which starts all others.
     owner: ThreadId,
-    moments: Mutex<Moments>,
+    threads: Mutex<Threads>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Moments {
+struct Threads {
+    /// A clock that ticks with each call and each pause.
     now: u64,
-    /// The other threads that have made a call and have not ended.
-    crew: HashSet<ThreadId>,
-    /// Those that have made a call since the owner's last.
-    started: HashSet<ThreadId>,
-    waiting: Vec<Waiting>,
+    /// The threads, other than the owner, that have made a call and have not ended.
+    active: HashSet<ThreadId>,
+    /// The threads, other than the owner, that have made a call since the owner's last call.
+    since_owner: HashSet<ThreadId>,
+    paused: Vec<Pause>,
 }
 
-/// A thread in the weak moment of its call.
-struct Waiting {
+/// A pause in the middle of a call.
+struct Pause {
     thread: ThreadId,
     since: u64,
-    /// How many calls of others it still waits for.
+    /// How many calls of other threads it still waits for.
     calls: usize,
 }
 
-impl Moments {
-    fn next(&mut self) -> u64 {
+impl Threads {
+    fn tick(&mut self) -> u64 {
         self.now += 1;
         self.now
     }
 
-    /// A call of `thread` that began then has ended.
+    /// Counts a call of `thread` that has ended. A call that began before a pause does not count
+    /// for the pause, because it may have read the storage before.
     fn end(&mut self, thread: ThreadId, begun: u64) {
-        let others = self.waiting.iter_mut().filter(|waiting| waiting.thread != thread);
-        for waiting in others.filter(|waiting| waiting.since < begun) {
-            waiting.calls = waiting.calls.saturating_sub(1);
+        let others = self.paused.iter_mut().filter(|pause| pause.thread != thread);
+        for pause in others.filter(|pause| pause.since < begun) {
+            pause.calls = pause.calls.saturating_sub(1);
         }
     }
 
-    fn still_waits(&self, thread: ThreadId, owner: ThreadId) -> bool {
-        let own = self.waiting.iter().find(|waiting| waiting.thread == thread);
-        let others = self.crew.iter().any(|&other| other != thread);
-        // Where nobody else has come since the owner last did, the owner or others of a race still will.
-        let first = thread != owner && self.started.iter().all(|&other| other == thread);
-        own.is_some_and(|waiting| waiting.calls > 0) && (others || first)
+    /// Returns whether `thread` must stay paused: it still waits for calls, and another thread can
+    /// make one.
+    fn must_stay_paused(&self, thread: ThreadId, owner: ThreadId) -> bool {
+        let own = self.paused.iter().find(|pause| pause.thread == thread);
+        let others = self.active.iter().any(|&other| other != thread);
+        // If no other thread has made a call since the owner's last one, the race has only begun:
+        // the owner or another thread of the race will still make one.
+        let first = thread != owner && self.since_owner.iter().all(|&other| other == thread);
+        own.is_some_and(|pause| pause.calls > 0) && (others || first)
     }
 }
 
-impl Default for Calls {
+impl Default for CallTracker {
     fn default() -> Self {
         let owner = thread::current().id();
-        Self { owner, moments: Mutex::default(), changed: Condvar::new() }
+        Self { owner, threads: Mutex::default(), changed: Condvar::new() }
     }
 }
 
-impl Calls {
-    fn moments(&self) -> MutexGuard<'_, Moments> {
-        self.moments.lock().unwrap_or_else(PoisonError::into_inner)
+impl CallTracker {
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a call that others may wait for.
+    /// Makes a call, and counts it for the pauses of other threads.
     pub(crate) fn make<T>(self: &Arc<Self>, call: impl FnOnce() -> T) -> T {
         let (thread, begun) = self.begin();
-        let answer = call();
-        self.moments().end(thread, begun);
+        let result = call();
+        self.threads().end(thread, begun);
         self.changed.notify_all();
-        answer
+        result
     }
 
     fn begin(self: &Arc<Self>) -> (ThreadId, u64) {
         let thread = thread::current().id();
-        let mut moments = self.moments();
+        let mut threads = self.threads();
         if thread == self.owner {
-            moments.started.clear();
+            threads.since_owner.clear();
         } else {
-            moments.started.insert(thread);
-            if moments.crew.insert(thread) {
-                VISITED.with(|visited| visited.calls.borrow_mut().push(Arc::downgrade(self)));
+            threads.since_owner.insert(thread);
+            if threads.active.insert(thread) {
+                VISITED.with(|visited| visited.trackers.borrow_mut().push(Arc::downgrade(self)));
             }
         }
-        (thread, moments.next())
+        (thread, threads.tick())
     }
 
-    /// Waits for so many whole calls of other threads, or until another thread has come to wait as well, or
-    /// nobody is left who could.
-    pub(crate) fn await_others(&self, calls: usize) {
+    /// Pauses the calling thread until other threads have made that many whole calls, another
+    /// thread pauses too, or no thread is left that could make a call.
+    pub(crate) fn wait_for_others(&self, calls: usize) {
         let thread = thread::current().id();
-        let mut moments = self.moments();
-        if !moments.waiting.is_empty() {
-            moments.waiting.iter_mut().for_each(|waiting| waiting.calls = 0);
+        let mut threads = self.threads();
+        if !threads.paused.is_empty() {
+            // Two threads are in the middle of a call, which is the race that each of them waits
+            // for.
+            threads.paused.iter_mut().for_each(|pause| pause.calls = 0);
             self.changed.notify_all();
             return;
         }
-        let since = moments.next();
-        moments.waiting.push(Waiting { thread, since, calls });
-        let still = |moments: &mut Moments| moments.still_waits(thread, self.owner);
-        let waited = self.changed.wait_timeout_while(moments, PATIENCE, still);
-        let (mut moments, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        moments.waiting.retain(|waiting| waiting.thread != thread);
+        let since = threads.tick();
+        threads.paused.push(Pause { thread, since, calls });
+        let stay = |threads: &mut Threads| threads.must_stay_paused(thread, self.owner);
+        let waited = self.changed.wait_timeout_while(threads, LONGEST_PAUSE, stay);
+        let (mut threads, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        threads.paused.retain(|pause| pause.thread != thread);
     }
 }
 
-/// The storages that a thread has used, which are told when it ends.
+/// The trackers that a thread has used. They learn of its end when this value is dropped.
 struct Visited {
     thread: ThreadId,
-    calls: RefCell<Vec<Weak<Calls>>>,
+    trackers: RefCell<Vec<Weak<CallTracker>>>,
 }
 
 thread_local! {
     static VISITED: Visited =
-        Visited { thread: thread::current().id(), calls: RefCell::default() };
+        Visited { thread: thread::current().id(), trackers: RefCell::default() };
 }
 
 impl Drop for Visited {
     fn drop(&mut self) {
-        for calls in self.calls.get_mut().iter().filter_map(Weak::upgrade) {
-            calls.moments().crew.remove(&self.thread);
-            calls.changed.notify_all();
+        for tracker in self.trackers.get_mut().iter().filter_map(Weak::upgrade) {
+            tracker.threads().active.remove(&self.thread);
+            tracker.changed.notify_all();
         }
     }
 }

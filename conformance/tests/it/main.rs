@@ -1,4 +1,5 @@
-//! Tests of the kit itself: stores that must pass, stores that must be caught, and the macro.
+//! Tests of the kit itself: stores that must pass, broken stores that checks must catch, and
+//! failures.
 
 mod allowed;
 mod call_tracker;

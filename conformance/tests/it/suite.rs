@@ -1,4 +1,4 @@
-//! The macro for third parties, the filter, and what a failure prints.
+//! The functions behind `conformance_tests!`, the filter of checks, and the text of failures.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,15 +12,10 @@ use session_store_conformance::{
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 
-use crate::variant::{Answer, Inner, Key, Variant, shared};
-
-fn memory() -> impl Storage {
-    let store = MemoryStore::new();
-    move || store.clone()
-}
+use crate::variant::{Inner, Result, Variant, memory, over_memory, shared};
 
 #[test]
-fn ids_are_unique_and_begin_with_their_clause() {
+fn ids_are_unique_and_start_with_their_clause() {
     let mut ids: Vec<_> = CHECKS.iter().map(|check| check.id).collect();
     ids.sort_unstable();
     assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
@@ -31,10 +26,10 @@ fn ids_are_unique_and_begin_with_their_clause() {
 }
 
 #[test]
-fn every_clause_that_the_kit_holds_has_a_check() {
+fn every_clause_of_the_kit_has_a_check() {
     let contract = include_str!("../../../crates/session-store-core/src/contract.rs");
     let listed = |clause: &str| CHECKS.iter().any(|check| check.clause == clause);
-    // Costs are measured, not checked.
+    // The benchmarks verify the clause about costs.
     let measured = ["C6"];
     // Their checks come with the methods of the backends.
     let pending = ["L7", "L8", "P4", "M1", "M2"];
@@ -49,28 +44,25 @@ fn every_clause_that_the_kit_holds_has_a_check() {
 }
 
 #[test]
-#[should_panic(
-    expected = "cannot run: the store does not declare persistent; list persistent under skip with a reason"
-)]
+#[should_panic(expected = "cannot run: the store does not declare persistent; \
+                list persistent under skip with a reason")]
 fn an_unlisted_check_that_cannot_run_fails() {
     assert_holds(&memory, "s2_appends_continue");
 }
 
 #[test]
-#[should_panic(
-    expected = "cannot run: the harness cannot raise the format version; implement Storage::raise_format, \
-                or list raise_format under skip with a reason"
-)]
-fn what_would_let_a_check_run_is_told() {
+#[should_panic(expected = "cannot run: the harness cannot raise the format version; \
+                implement Storage::raise_format, or list raise_format under skip with a reason")]
+fn the_failure_names_the_method_to_implement() {
     assert_holds(&memory, "s7_a_newer_format_is_refused");
 }
 
-/// A storage that can only be touched from outside while no handle is open.
+/// A storage that may be changed from outside only while no handle is open.
 #[derive(Default)]
 struct Exclusive(Arc<MemoryStore>);
 
 impl Storage for Exclusive {
-    fn open(&self) -> Answer<Box<dyn Store>> {
+    fn open(&self) -> Result<Box<dyn Store>> {
         Ok(Box::new(Arc::clone(&self.0)))
     }
 
@@ -81,14 +73,14 @@ impl Storage for Exclusive {
 }
 
 #[test]
-fn what_can_be_done_to_a_storage_is_asked_while_no_handle_is_open() {
+fn requirements_are_tested_while_no_handle_is_open() {
     let report = run_all(&Exclusive::default, "s7_a_newer_format");
     assert!(matches!(report.results[..], [(_, Outcome::CannotRun(_))]), "{report}");
     assert_skips_are_needed(&Exclusive::default, &["raise_format"]);
 }
 
 #[test]
-fn a_skip_that_is_needed_is_fine() {
+fn a_needed_skip_passes() {
     assert_skips_are_needed(&memory, &["s2_appends_continue", "r4_lines_are_physical"]);
 }
 
@@ -99,19 +91,19 @@ fn a_skip_that_is_no_longer_needed_fails() {
 }
 
 #[test]
-fn what_is_missing_may_be_skipped() {
+fn a_requirement_that_is_not_met_can_be_skipped() {
     assert_skips_are_needed(&memory, &["persistent", "process", "log_file"]);
 }
 
 #[test]
 #[should_panic(expected = "skip lists pods, which is met")]
-fn what_is_there_may_not_be_skipped() {
+fn a_requirement_that_is_met_cannot_be_skipped() {
     assert_skips_are_needed(&memory, &["persistent", "pods"]);
 }
 
 #[test]
 #[should_panic(expected = "skip lists conditional_append, which is met")]
-fn an_operation_is_nothing_to_skip() {
+fn an_operation_cannot_be_skipped() {
     assert_skips_are_needed(&memory, &["conditional_append"]);
 }
 
@@ -124,61 +116,68 @@ fn a_skip_that_names_no_check_fails() {
 }
 
 #[test]
-fn nothing_run_is_no_success() {
+fn a_report_without_checks_is_not_a_success() {
     assert!(!run_all(&memory, "no check has this in its id").is_success());
 }
 
 #[test]
-fn a_filter_chooses() {
+fn a_filter_selects_checks() {
     let report = run_all(&memory, "t2_");
     assert_eq!(report.results.len(), 1);
     assert_eq!(
         report.to_string(),
         format!(
-            "ok       t2_past_the_end_is_refused\n1 passed, 0 failed, 0 not run, of 1 checks (kit {})\n",
+            "ok       t2_past_the_end_is_refused\n\
+             1 passed, 0 failed, 0 not run, of 1 checks (kit {})\n",
             Report::KIT
         )
     );
 }
 
-/// Loses whatever is appended.
-#[derive(Default)]
-struct Loses;
+/// A store that loses what is appended.
+struct Loses {
+    inner: Arc<Inner>,
+}
 
 impl Variant for Loses {
-    fn append(&self, inner: &Inner, (s, g): Key, _: &LogEntry) -> Answer<()> {
-        inner.create_segment(s, g, &[])
+    over_memory! {}
+
+    fn append(&self, s: SessionId, g: SegmentId, _: &LogEntry) -> Result<()> {
+        self.inner.create_segment(s, g, &[])
     }
 }
 
 #[test]
-fn a_failure_tells_clause_operations_expected_and_found() {
+fn a_failure_has_the_clause_the_calls_and_the_difference() {
     let report = run_all(&shared::<Loses>, "a1_order_of_one_writer");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
-    for told in [
-        "a1_order_of_one_writer [A1]: entries are read in the order in which one writer appended them",
+    for part in [
+        "a1_order_of_one_writer [A1]: entries are read in the order in which one writer appended",
         "expected: 300 entries, number 0 is {\"n\":0}",
         "found:    0 entries, number 0 is nothing",
         "(the last 40 of 303)",
         "300. #1 append(s1, g2, LogEntry(9 bytes: {\"n\":298})) -> ok",
         "302. #1 read_all(s1, g2) -> 0 in the list",
     ] {
-        assert!(text.contains(told), "{told} is not in:\n{text}");
+        assert!(text.contains(part), "{part} is not in:\n{text}");
     }
 }
 
-/// Finds no segment.
-#[derive(Default)]
-struct Forgets;
+/// A store that finds no session of a segment.
+struct Forgets {
+    inner: Arc<Inner>,
+}
 
 impl Variant for Forgets {
-    fn lookup_session_of(&self, _: &Inner, _: SegmentId) -> Answer<Option<SessionId>> {
+    over_memory! {}
+
+    fn lookup_session_of(&self, _: SegmentId) -> Result<Option<SessionId>> {
         Ok(None)
     }
 }
 
 #[test]
-fn a_failure_calls_ids_by_their_names_and_says_what_they_are() {
+fn a_failure_uses_short_names_and_lists_the_ids() {
     let report = run_all(&shared::<Forgets>, "l5_the_holder_is_found");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
     assert!(text.contains("\n  expected: (Some(s2), Some(s2))\n"), "{text}");
@@ -192,24 +191,24 @@ fn the_reference_backend_agrees_with_the_model() {
 }
 
 #[test]
-fn what_differs_from_the_model_is_shrunk() {
-    let story = agrees_with_the_model(&shared::<Loses>).unwrap_err();
-    for told in [
+fn a_sequence_that_differs_from_the_model_is_shrunk() {
+    let report = agrees_with_the_model(&shared::<Loses>).unwrap_err();
+    for part in [
         "the store and the model differ",
         "append(s1, g2,",
         "seed: SESSION_STORE_CONFORMANCE_SEED=",
     ] {
-        assert!(story.contains(told), "{told} is not in:\n{story}");
+        assert!(report.contains(part), "{part} is not in:\n{report}");
     }
-    // One append that is lost, and the looks that show it, are all that is left.
-    assert_eq!(story.matches(" append(").count(), 1, "{story}");
+    // The shortest sequence is one lost append and the reads that show the loss.
+    assert_eq!(report.matches(" append(").count(), 1, "{report}");
 }
 
-/// Counts how often its data was to be kept.
-struct Kept(Box<dyn Storage>, &'static AtomicUsize);
+/// A storage that counts how many times its data was kept.
+struct CountsKept(Box<dyn Storage>, &'static AtomicUsize);
 
-impl Storage for Kept {
-    fn open(&self) -> Answer<Box<dyn Store>> {
+impl Storage for CountsKept {
+    fn open(&self) -> Result<Box<dyn Store>> {
         self.0.open()
     }
 
@@ -222,16 +221,19 @@ impl Storage for Kept {
 #[test]
 fn only_the_shrunk_sequence_keeps_its_data() {
     static KEPT: AtomicUsize = AtomicUsize::new(0);
-    agrees_with_the_model(&|| Kept(Box::new(shared::<Loses>()), &KEPT)).unwrap_err();
+    agrees_with_the_model(&|| CountsKept(Box::new(shared::<Loses>()), &KEPT)).unwrap_err();
     assert_eq!(KEPT.load(Relaxed), 1);
 }
 
-/// Panics where it should answer.
-#[derive(Default)]
-struct Panics;
+/// A store that panics when it counts.
+struct Panics {
+    inner: Arc<Inner>,
+}
 
 impl Variant for Panics {
-    fn count(&self, _: &Inner, _: Key) -> Answer<usize> {
+    over_memory! {}
+
+    fn read_entry_count(&self, _: SessionId, _: SegmentId) -> Result<usize> {
         panic!("the count is gone");
     }
 }
@@ -244,7 +246,7 @@ fn a_panic_is_a_failure() {
 }
 
 #[test]
-fn a_harness_that_panics_fails_a_check_by_its_name() {
+fn a_panic_of_the_harness_fails_the_check() {
     let broken = || -> fn() -> MemoryStore { panic!("the server is gone") };
     let report = run_all(&broken, "t2_").to_string();
     assert!(report.contains("t2_past_the_end_is_refused [T2]"), "{report}");
@@ -254,18 +256,21 @@ fn a_harness_that_panics_fails_a_check_by_its_name() {
     );
 }
 
-/// Lists no more than fit on one page.
-#[derive(Default)]
-struct ListsAPage;
+/// A store that lists only one page of sessions.
+struct ListsAPage {
+    inner: Arc<Inner>,
+}
 
 impl Variant for ListsAPage {
-    fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
-        Ok(inner.list_sessions()?.into_iter().take(1_000).collect())
+    over_memory! {}
+
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
+        Ok(self.inner.list_sessions()?.into_iter().take(1_000).collect())
     }
 }
 
 #[test]
-fn of_long_lists_the_first_difference_is_told() {
+fn a_failure_has_the_first_difference_of_long_lists() {
     let report = run_all(&shared::<ListsAPage>, "l6_many_sessions").to_string();
     assert!(report.contains("(first difference at id 1000, counted from 0)"), "{report}");
     assert!(report.contains("  found:    1000 ids, number 1000 is nothing\n"), "{report}");

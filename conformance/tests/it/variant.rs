@@ -1,42 +1,46 @@
-//! A memory store in which single methods can be replaced: what the gallery of broken stores is made of.
+//! A memory store in which single methods can be replaced: the basis of the gallery of broken
+//! stores.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use session_store_conformance::Storage;
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
-    Store, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Finding, Head, ListOptions, LogEntry, Maintenance, Page, Pod,
+    PodName, PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
+    TraceEntry, TracePage, forward_pod_store, forward_store,
 };
 use session_store_memory::MemoryStore;
 
-use crate::call_tracker::Calls;
+use crate::call_tracker::CallTracker;
 
-pub(crate) type Answer<T> = Result<T, StoreError>;
-pub(crate) type Key = (SessionId, SegmentId);
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// A storage that is right, and what is known of the calls on it.
+/// A correct storage, with a record of the calls on it.
 #[derive(Default)]
 pub(crate) struct Inner {
     store: MemoryStore,
-    calls: Arc<Calls>,
+    calls: Arc<CallTracker>,
 }
 
 impl Inner {
-    /// What a store over it declares: it outlives its handles here, and stands in for a storage that several
-    /// processes open.
+    /// Returns the capabilities of a store over this storage.
+    ///
+    /// The storage outlives its handles, so the store is persistent. It also declares several
+    /// processes, so that the checks of that capability run, with threads in the place of
+    /// processes.
     pub(crate) fn declared(&self) -> Capabilities {
         self.capabilities().with(Capability::Persistent).with(Capability::MultiProcess)
     }
 
-    /// Waits in the middle of a call until another thread has made one, or is in the middle of one too.
-    pub(crate) fn let_others_in(&self) {
-        self.calls.await_others(1);
+    /// Pauses a call until another thread has made a call, or pauses in one too.
+    pub(crate) fn wait_for_another_call(&self) {
+        self.calls.wait_for_others(1);
     }
 
-    /// Waits in the middle of a call until another thread has made so many.
-    pub(crate) fn let_others_in_for(&self, calls: usize) {
-        self.calls.await_others(calls);
+    /// Pauses a call until other threads have made that many calls.
+    pub(crate) fn wait_for_other_calls(&self, calls: usize) {
+        self.calls.wait_for_others(calls);
     }
 }
 
@@ -48,220 +52,235 @@ impl Deref for Inner {
     }
 }
 
-/// Each method does what the memory store does, unless replaced.
-pub(crate) trait Variant: Default + Send + Sync + 'static {
-    fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-        inner.append(s, g, entry)
+/// A store over memory. Each method does what the memory store does, unless it is replaced.
+pub(crate) trait Variant: Send + Sync + 'static {
+    fn over(inner: Arc<Inner>) -> Self;
+
+    fn inner(&self) -> &Inner;
+
+    forward_store! { self => self.inner().store;
+        append read_all list_sessions list_segments lookup_session_of create_segment exists
+        read_entry_count append_trace truncate append_all read_page head segment_info list_infos
+        append_if truncate_if read_trace_page delete_segment delete_session sync
     }
-    fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-        inner.read_all(s, g)
+
+    forward_pod_store! { self => self.inner().store;
+        put_pod read_pod list_pods delete_pod put_pod_if
     }
-    fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
-        inner.list_sessions()
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner().declared()
     }
-    fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
-        inner.list_segments(s)
-    }
-    fn lookup_session_of(&self, inner: &Inner, g: SegmentId) -> Answer<Option<SessionId>> {
-        inner.lookup_session_of(g)
-    }
-    fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-        inner.create_segment(s, g, entries)
-    }
-    fn exists(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-        inner.exists(s, g)
-    }
-    fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
-        inner.read_entry_count(s, g)
-    }
-    fn append_trace(&self, inner: &Inner, (s, g): Key, entry: &TraceEntry) -> Answer<()> {
-        inner.append_trace(s, g, entry)
-    }
-    fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
-        inner.truncate(s, g, entries_len)
-    }
-    fn capabilities(&self, inner: &Inner) -> Capabilities {
-        inner.declared()
-    }
+
     fn keeps_pods(&self) -> bool {
         true
     }
-    fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-        inner.append_all(s, g, entries)
+
+    fn check(&self, _report: &mut dyn FnMut(Finding)) -> Result<()> {
+        Ok(())
     }
-    fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-        inner.read_page(s, g, start, bytes)
+
+    fn repair(&self, _report: &mut dyn FnMut(Finding)) -> Result<()> {
+        Ok(())
     }
-    fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
-        inner.head(s, g)
-    }
-    fn append_if(
-        &self,
-        inner: &Inner,
-        (s, g): Key,
-        expected: Option<Head>,
-        entries: &[LogEntry],
-    ) -> Answer<Head> {
-        inner.append_if(s, g, expected, entries)
-    }
-    fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
-        inner.truncate_if(s, g, expected, len)
-    }
-    fn trace_page(
-        &self,
-        inner: &Inner,
-        (s, g): Key,
-        start: usize,
-        bytes: usize,
-    ) -> Answer<TracePage> {
-        inner.read_trace_page(s, g, start, bytes)
-    }
-    fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-        inner.delete_segment(s, g)
-    }
-    fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
-        inner.delete_session(s)
-    }
-    fn sync(&self, inner: &Inner) -> Answer<()> {
-        inner.sync()
-    }
-    fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
-        inner.put_pod(name, pod)
-    }
-    fn read_pod(&self, inner: &Inner, name: &PodName) -> Answer<Option<Pod>> {
-        inner.read_pod(name)
-    }
-    fn list_pods(&self, inner: &Inner) -> Answer<Vec<PodName>> {
-        inner.list_pods()
-    }
-    fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
-        inner.delete_pod(name)
-    }
-    /// The last handle that shares this twist is dropped.
-    fn close(&self, _inner: &Inner) {}
+
+    /// Runs when the last handle of the variant is dropped.
+    fn close(&self) {}
 }
 
-/// A handle. What the twist remembers is the storage's, or the handle's own.
-pub(crate) struct VariantStore<T: Variant> {
-    inner: Arc<Inner>,
-    twist: Arc<T>,
+/// Implements the required methods of a variant that has a field `inner`. The other fields get
+/// their default values.
+macro_rules! over_memory {
+    ($($field:ident),*) => {
+        fn over(inner: std::sync::Arc<$crate::variant::Inner>) -> Self {
+            Self { inner, $($field: Default::default()),* }
+        }
+
+        fn inner(&self) -> &$crate::variant::Inner {
+            &self.inner
+        }
+    };
 }
 
-/// A storage whose handles share one twist.
-pub(crate) fn shared<T: Variant>() -> impl Storage {
-    let (inner, twist) = (Arc::<Inner>::default(), Arc::new(T::default()));
-    move || VariantStore { inner: Arc::clone(&inner), twist: Arc::clone(&twist) }
+pub(crate) use over_memory;
+
+/// A handle on a variant.
+pub(crate) struct VariantStore<V: Variant>(Arc<V>);
+
+/// Returns a storage whose handles share one variant and its state.
+pub(crate) fn shared<V: Variant>() -> impl Storage {
+    let variant = Arc::new(V::over(Arc::default()));
+    move || VariantStore(Arc::clone(&variant))
 }
 
-/// A storage in which each handle has a twist of its own: a cache, a buffer.
-pub(crate) fn for_each_handle<T: Variant>() -> impl Storage {
+/// Returns a storage with a variant for each handle, whose state is a cache or a buffer of the
+/// handle.
+pub(crate) fn for_each_handle<V: Variant>() -> impl Storage {
     let inner = Arc::<Inner>::default();
-    move || VariantStore { inner: Arc::clone(&inner), twist: Arc::new(T::default()) }
+    move || VariantStore(Arc::new(V::over(Arc::clone(&inner))))
 }
 
-impl<T: Variant> Drop for VariantStore<T> {
+/// Returns a storage of the memory store itself.
+pub(crate) fn memory() -> impl Storage {
+    let store = MemoryStore::new();
+    move || store.clone()
+}
+
+impl<V: Variant> Drop for VariantStore<V> {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.twist) == 1 {
-            self.twist.close(&self.inner);
+        if Arc::strong_count(&self.0) == 1 {
+            self.0.close();
         }
     }
 }
 
-impl<T: Variant> VariantStore<T> {
-    fn call<A>(&self, call: impl FnOnce() -> A) -> A {
-        self.inner.calls.make(call)
+impl<V: Variant> VariantStore<V> {
+    /// Makes a call on the variant, which other calls may wait for.
+    fn call<T>(&self, call: impl FnOnce(&V) -> T) -> T {
+        self.0.inner().calls.make(|| call(&self.0))
     }
 }
 
-impl<T: Variant> Store for VariantStore<T> {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
-        self.call(|| self.twist.append(&self.inner, (s, g), entry))
+#[deny(clippy::missing_trait_methods)]
+impl<V: Variant> Store for VariantStore<V> {
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+        self.call(|variant| variant.append(s, g, entry))
     }
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
-        self.call(|| self.twist.read_all(&self.inner, (s, g)))
+
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+        self.call(|variant| variant.read_all(s, g))
     }
-    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
-        self.call(|| self.twist.list_sessions(&self.inner))
+
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
+        self.call(V::list_sessions)
     }
-    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
-        self.call(|| self.twist.list_segments(&self.inner, s))
+
+    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+        self.call(|variant| variant.list_segments(s))
     }
-    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
-        self.call(|| self.twist.lookup_session_of(&self.inner, g))
+
+    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
+        self.call(|variant| variant.lookup_session_of(g))
     }
-    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.call(|| self.twist.create(&self.inner, (s, g), entries))
+
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        self.call(|variant| variant.create_segment(s, g, entries))
     }
-    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.call(|| self.twist.exists(&self.inner, (s, g)))
+
+    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        self.call(|variant| variant.exists(s, g))
     }
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
-        self.call(|| self.twist.count(&self.inner, (s, g)))
+
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+        self.call(|variant| variant.read_entry_count(s, g))
     }
-    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
-        self.call(|| self.twist.append_trace(&self.inner, (s, g), entry))
+
+    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
+        self.call(|variant| variant.append_trace(s, g, entry))
     }
-    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
-        self.call(|| self.twist.truncate(&self.inner, (s, g), entries_len))
+
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
+        self.call(|variant| variant.truncate(s, g, entries_len))
     }
+
     fn capabilities(&self) -> Capabilities {
-        self.twist.capabilities(&self.inner)
+        self.0.capabilities()
     }
+
     fn pods(&self) -> Option<&dyn PodStore> {
-        self.twist.keeps_pods().then_some(self)
+        self.0.keeps_pods().then_some(self)
     }
-    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
-        self.call(|| self.twist.append_all(&self.inner, (s, g), entries))
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
     }
-    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
-        self.call(|| self.twist.page(&self.inner, (s, g), start, bytes))
+
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        self.call(|variant| variant.append_all(s, g, entries))
     }
-    fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
-        self.call(|| self.twist.head(&self.inner, (s, g)))
+
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
+        self.call(|variant| variant.read_page(s, g, start, bytes))
     }
+
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+        self.call(|variant| variant.head(s, g))
+    }
+
+    fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
+        self.call(|variant| variant.segment_info(s, g))
+    }
+
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        self.call(|variant| variant.list_infos(options))
+    }
+
     fn append_if(
         &self,
         s: SessionId,
         g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
-        self.call(|| self.twist.append_if(&self.inner, (s, g), expected, entries))
+    ) -> Result<Head> {
+        self.call(|variant| variant.append_if(s, g, expected, entries))
     }
-    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Answer<Head> {
-        self.call(|| self.twist.truncate_if(&self.inner, (s, g), expected, len))
+
+    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
+        self.call(|variant| variant.truncate_if(s, g, expected, len))
     }
+
     fn read_trace_page(
         &self,
         s: SessionId,
         g: SegmentId,
         start: usize,
         bytes: usize,
-    ) -> Answer<TracePage> {
-        self.call(|| self.twist.trace_page(&self.inner, (s, g), start, bytes))
+    ) -> Result<TracePage> {
+        self.call(|variant| variant.read_trace_page(s, g, start, bytes))
     }
-    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        self.call(|| self.twist.delete_segment(&self.inner, (s, g)))
+
+    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        self.call(|variant| variant.delete_segment(s, g))
     }
-    fn delete_session(&self, s: SessionId) -> Answer<bool> {
-        self.call(|| self.twist.delete_session(&self.inner, s))
+
+    fn delete_session(&self, s: SessionId) -> Result<bool> {
+        self.call(|variant| variant.delete_session(s))
     }
-    fn sync(&self) -> Answer<()> {
-        self.call(|| self.twist.sync(&self.inner))
+
+    fn sync(&self) -> Result<()> {
+        self.call(V::sync)
     }
 }
 
-impl<T: Variant> PodStore for VariantStore<T> {
-    fn put_pod(&self, name: &PodName, pod: &Pod) -> Answer<()> {
-        self.call(|| self.twist.put_pod(&self.inner, name, pod))
+#[deny(clippy::missing_trait_methods)]
+impl<V: Variant> PodStore for VariantStore<V> {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+        self.call(|variant| variant.put_pod(name, pod))
     }
-    fn read_pod(&self, name: &PodName) -> Answer<Option<Pod>> {
-        self.call(|| self.twist.read_pod(&self.inner, name))
+
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
+        self.call(|variant| variant.read_pod(name))
     }
-    fn list_pods(&self) -> Answer<Vec<PodName>> {
-        self.call(|| self.twist.list_pods(&self.inner))
+
+    fn list_pods(&self) -> Result<Vec<PodName>> {
+        self.call(V::list_pods)
     }
-    fn delete_pod(&self, name: &PodName) -> Answer<bool> {
-        self.call(|| self.twist.delete_pod(&self.inner, name))
+
+    fn delete_pod(&self, name: &PodName) -> Result<bool> {
+        self.call(|variant| variant.delete_pod(name))
+    }
+
+    fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+        self.call(|variant| variant.put_pod_if(name, expected, pod))
+    }
+}
+
+impl<V: Variant> Maintenance for VariantStore<V> {
+    fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<()> {
+        self.0.check(report)
+    }
+
+    fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<()> {
+        self.0.repair(report)
     }
 }

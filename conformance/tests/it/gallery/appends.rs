@@ -1,67 +1,59 @@
-//! Stores that lose, double or misplace what is appended.
+//! Stores that lose, duplicate or misplace appended entries.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, Store, StoreError};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreExt};
 
-use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use super::{broken, definite_error, entry};
+use crate::variant::Result;
 
-fn entry(text: String) -> LogEntry {
-    LogEntry::from_json(text).expect("what is made of an entry is an entry")
-}
-
-/// One entry of the many that concurrent writers append, so that chance has no say in who catches it.
+/// Returns whether the entry is one certain entry of the checks with many concurrent writers. Only
+/// these checks then catch the flaw, in any schedule.
 fn is_unlucky(entry: &LogEntry) -> bool {
     entry.as_json().starts_with(r#"{"w":5,"n":20,"#)
 }
 
-fn refused() -> StoreError {
-    io::Error::from(io::ErrorKind::Other).into()
-}
-
 broken! {
-    /// Acknowledged and dropped: a queue that is full.
+    /// Acknowledges an append without storing its entry, like a queue that is full.
     loses_an_entry_now_and_then in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-            if is_unlucky(entry) { Ok(()) } else { inner.append(s, g, entry) }
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+            if is_unlucky(entry) { Ok(()) } else { self.inner.append(s, g, entry) }
         }
     }
     caught by { a4_every_entry_once_and_whole }
 }
 
 broken! {
-    /// A client that resends without need.
+    /// Sends an append twice, like a client that retries a successful request.
     appends_twice_now_and_then in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             if is_unlucky(entry) {
-                inner.append(s, g, entry)?;
+                self.inner.append(s, g, entry)?;
             }
-            inner.append(s, g, entry)
+            self.inner.append(s, g, entry)
         }
     }
     caught by { a4_each_writers_order_is_kept a4_every_entry_once_and_whole a6_never_twice }
 }
 
 broken! {
-    /// The reply is lost, and the error says that nothing happened.
+    /// Stores an entry and returns a definite error, like a client that lost the reply.
     stores_and_fails_now_and_then in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-            inner.append(s, g, entry)?;
-            if is_unlucky(entry) { Err(refused()) } else { Ok(()) }
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+            self.inner.append(s, g, entry)?;
+            if is_unlucky(entry) { Err(definite_error()) } else { Ok(()) }
         }
     }
     caught by { a4_every_entry_once_and_whole a5_a_definite_error_stored_nothing }
 }
 
 broken! {
-    /// A unique index over the text.
+    /// Drops an entry that equals the last one, like a unique index over the text.
     merges_equal_entries in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            let known = inner.read_all(s, g).unwrap_or_default();
-            if known.last() == Some(given) { Ok(()) } else { inner.append(s, g, given) }
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let known = self.inner.read_all(s, g).unwrap_or_default();
+            if known.last() == Some(given) { Ok(()) } else { self.inner.append(s, g, given) }
         }
     }
     caught by {
@@ -73,14 +65,19 @@ broken! {
 }
 
 broken! {
-    /// The first append only makes the segment.
+    /// Creates the segment in the first append, but does not store the entry.
     the_first_entry_is_lost in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            let is_first = self.made.lock().unwrap().insert((s, g)) && !inner.exists(s, g)?;
-            if is_first { inner.create_segment(s, g, &[]) } else { inner.append(s, g, given) }
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let is_first = self.made.lock().unwrap().insert(SegmentKey::new(s, g))
+                && !self.inner.exists(s, g)?;
+            if is_first {
+                self.inner.create_segment(s, g, &[])
+            } else {
+                self.inner.append(s, g, given)
+            }
         }
     }
-    state { made: Mutex<BTreeSet<Key>> }
+    state { made: Mutex<BTreeSet<SegmentKey>> }
     caught by {
         a1_equal_entries_are_all_kept
         a1_order_of_one_writer
@@ -109,65 +106,69 @@ broken! {
 }
 
 broken! {
-    /// Two who come first each make the segment.
+    /// Replaces the log if two first appends run at the same time.
     first_appends_create in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            // Only where a check lets writers race for a segment that never was, in a storage that has been used.
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            // Replace only a segment that never existed, in a storage with other sessions. Only
+            // a4_first_appends_race has such concurrent first appends.
             let first = given.as_json().ends_with(",\"n\":0,\"p\":\"\"}");
-            let races = first && !self.known.lock().unwrap().contains(&(s, g));
-            let told = if !races || inner.list_sessions()?.is_empty() || inner.exists(s, g)? {
-                inner.append(s, g, given)
-            } else {
-                inner.let_others_in();
-                inner.create_segment(s, g, std::slice::from_ref(given))
-            };
-            self.known.lock().unwrap().insert((s, g));
-            told
+            let races = first && !self.known.lock().unwrap().contains(&SegmentKey::new(s, g));
+            let result =
+                if !races || self.inner.list_sessions()?.is_empty() || self.inner.exists(s, g)? {
+                    self.inner.append(s, g, given)
+                } else {
+                    self.inner.wait_for_another_call();
+                    self.inner.create_segment(s, g, std::slice::from_ref(given))
+                };
+            self.known.lock().unwrap().insert(SegmentKey::new(s, g));
+            result
         }
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            self.known.lock().unwrap().insert((s, g));
-            inner.create_segment(s, g, entries)
+
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            self.known.lock().unwrap().insert(SegmentKey::new(s, g));
+            self.inner.create_segment(s, g, entries)
         }
     }
-    state { known: Mutex<BTreeSet<Key>> }
+    state { known: Mutex<BTreeSet<SegmentKey>> }
     caught by { a4_first_appends_race }
 }
 
 broken! {
-    /// Which segment is written to is the connection's state, and connections are shared.
+    /// Keeps the current segment in a shared connection, so another writer can change it.
     writes_to_the_current_segment in shared {
-        fn append(&self, inner: &Inner, key: Key, given: &LogEntry) -> Answer<()> {
-            *self.current.lock().unwrap() = Some(key);
-            inner.let_others_in();
-            let (s, g) = self.current.lock().unwrap().unwrap_or(key);
-            inner.append(s, g, given)
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            *self.current.lock().unwrap() = Some(SegmentKey::new(s, g));
+            self.inner.wait_for_another_call();
+            let current = *self.current.lock().unwrap();
+            self.inner.at(current.unwrap_or(SegmentKey::new(s, g))).append(given)
         }
     }
-    state { current: Mutex<Option<Key>> }
+    state { current: Mutex<Option<SegmentKey>> }
     caught by { a4_segments_do_not_mix }
 }
 
 broken! {
-    /// Each handle writes its last entry when it gets the next.
+    /// Writes the last entry of a handle only together with the next one.
     writes_behind in for_each_handle {
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            let long = inner.read_entry_count(s, g).unwrap_or(0) >= 7;
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let long = self.inner.read_entry_count(s, g).unwrap_or(0) >= 7;
             if !long || !given.as_json().starts_with("{\"n\":") {
-                return inner.append(s, g, given);
+                return self.inner.append(s, g, given);
             }
             let mut waiting = self.waiting.lock().unwrap();
-            match waiting.replace(((s, g), given.clone())) {
-                Some(((s, g), before)) => inner.append(s, g, &before),
+            match waiting.replace((SegmentKey::new(s, g), given.clone())) {
+                Some((key, before)) => self.inner.at(key).append(&before),
                 None => Ok(()),
             }
         }
-        fn close(&self, inner: &Inner) {
-            if let Some(((s, g), last)) = self.waiting.lock().unwrap().take() {
-                inner.append(s, g, &last).expect("memory takes an entry");
+
+        fn close(&self) {
+            if let Some((key, last)) = self.waiting.lock().unwrap().take() {
+                self.inner.at(key).append(&last).expect("memory takes an entry");
             }
         }
     }
-    state { waiting: Mutex<Option<(Key, LogEntry)>> }
+    state { waiting: Mutex<Option<(SegmentKey, LogEntry)>> }
     caught by {
         a1_order_of_one_writer
         a1_order_over_two_handles
@@ -178,22 +179,23 @@ broken! {
 }
 
 broken! {
-    /// Shows what it then rolls back.
+    /// Shows entries to readers before they are committed, and rolls them back.
     reads_uncommitted in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            // Only where a check reads beside writers that are well under way, so that chance has no say elsewhere.
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            // Roll back only the entries of the checks that read while others append. In checks
+            // without a reader the result would depend on the schedule.
             let text = given.as_json();
             let late = text.starts_with("{\"w\":0,\"n\":4") && text.as_bytes()[12].is_ascii_digit();
             if !late && !text.starts_with("{\"n\":") {
-                return inner.append(s, g, given);
+                return self.inner.append(s, g, given);
             }
             let _one_at_a_time = self.lock.lock().unwrap();
-            let before = inner.read_entry_count(s, g).unwrap_or(0);
-            inner.append(s, g, &entry("{\"not\":\"committed\"}".into()))?;
-            // A reader that counts and reads by turns does both meanwhile.
-            inner.let_others_in_for(2);
-            inner.truncate(s, g, before)?;
-            inner.append(s, g, given)
+            let before = self.inner.read_entry_count(s, g).unwrap_or(0);
+            self.inner.append(s, g, &entry("{\"not\":\"committed\"}"))?;
+            // The reader alternates between counting and reading. Wait for both.
+            self.inner.wait_for_other_calls(2);
+            self.inner.truncate(s, g, before)?;
+            self.inner.append(s, g, given)
         }
     }
     state { lock: Mutex<()> }

@@ -1,15 +1,17 @@
-//! Stores that declare something else than they can do.
+//! Stores that declare other capabilities than they have.
 
-use session_store_core::{Capabilities, Capability, Head, LogEntry, StoreError};
+use session_store_core::{
+    Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, StoreError,
+};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// Works without saying so.
+    /// Implements delete but does not declare it.
     does_not_declare_delete in shared {
-        fn capabilities(&self, inner: &Inner) -> Capabilities {
-            inner.declared().iter().filter(|&c| c != Capability::Delete).collect()
+        fn capabilities(&self) -> Capabilities {
+            self.inner.declared().iter().filter(|&c| c != Capability::Delete).collect()
         }
     }
     caught by {
@@ -34,23 +36,33 @@ broken! {
 }
 
 broken! {
-    /// Says so without working.
+    /// Declares sync but does not implement it.
     declares_a_sync_that_it_lacks in shared {
-        fn capabilities(&self, inner: &Inner) -> Capabilities {
-            inner.declared().with(Capability::DurableSync)
+        fn capabilities(&self) -> Capabilities {
+            self.inner.declared().with(Capability::DurableSync)
         }
     }
     caught by { h3_declared_or_refused s4_sync_is_answered }
 }
 
 broken! {
-    /// Not declared, and half of it is there.
+    /// Does not declare conditional_append, but implements truncate_if.
     conditions_are_half_there in shared {
-        fn capabilities(&self, inner: &Inner) -> Capabilities {
-            inner.declared().iter().filter(|&c| c != Capability::ConditionalAppend).collect()
+        fn capabilities(&self) -> Capabilities {
+            self.inner.declared().iter().filter(|&c| c != Capability::ConditionalAppend).collect()
         }
-        fn append_if(&self, _: &Inner, _: Key, _: Option<Head>, _: &[LogEntry]) -> Answer<Head> {
-            Err(StoreError::Unsupported { operation: "append_if", capability: Capability::ConditionalAppend })
+
+        fn append_if(
+            &self,
+            _: SessionId,
+            _: SegmentId,
+            _: Option<Head>,
+            _: &[LogEntry],
+        ) -> Result<Head> {
+            Err(StoreError::Unsupported {
+                operation: "append_if",
+                capability: Capability::ConditionalAppend,
+            })
         }
     }
     caught by {

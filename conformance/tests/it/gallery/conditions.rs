@@ -1,51 +1,69 @@
-//! Stores whose conditional writes are conditional on something else.
+//! Stores whose conditional writes compare the wrong head or at the wrong time.
 
-use session_store_core::{Head, LogEntry, Store, StoreError};
+use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// Compares, and then appends.
+    /// Compares the head first and appends later, so another writer can append in between.
     checks_then_appends in shared {
-        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
-            let actual = inner.head(s, g)?;
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            let actual = self.inner.head(s, g)?;
             if actual != expected {
                 return Err(StoreError::Conflict { expected, actual });
             }
-            inner.let_others_in();
+            self.inner.wait_for_another_call();
             if expected.is_none() && entries.is_empty() {
-                inner.create_segment(s, g, &[])?;
+                self.inner.create_segment(s, g, &[])?;
             }
-            inner.append_all(s, g, entries)?;
-            inner.head(s, g)?.ok_or(StoreError::NotFound(g))
+            self.inner.append_all(s, g, entries)?;
+            self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))
         }
     }
     caught by { h2_one_creator_wins h2_one_writer_wins h2_plain_appends_are_seen }
 }
 
 broken! {
-    /// Compares, and then cuts.
+    /// Compares the head first and truncates later, so another writer can append in between.
     checks_then_truncates in shared {
-        fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
-            let actual = inner.head(s, g)?;
+        fn truncate_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Head,
+            len: usize,
+        ) -> Result<Head> {
+            let actual = self.inner.head(s, g)?;
             if actual != Some(expected) {
                 return Err(StoreError::Conflict { expected: Some(expected), actual });
             }
-            inner.let_others_in();
-            inner.truncate(s, g, len)?;
-            inner.head(s, g)?.ok_or(StoreError::NotFound(g))
+            self.inner.wait_for_another_call();
+            self.inner.truncate(s, g, len)?;
+            self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))
         }
     }
     caught by { h6_it_never_cuts_anothers }
 }
 
 broken! {
-    /// Expecting nothing is taken for expecting anything.
+    /// Treats the expected head None as any head.
     none_expects_anything in shared {
-        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
-            let expected = if expected.is_none() { inner.head(s, g)? } else { expected };
-            inner.append_if(s, g, expected, entries)
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            let expected = if expected.is_none() { self.inner.head(s, g)? } else { expected };
+            self.inner.append_if(s, g, expected, entries)
         }
     }
     caught by {
@@ -57,10 +75,16 @@ broken! {
 }
 
 broken! {
-    /// The old head comes back, not the new one.
+    /// Returns the expected head from append_if instead of the new one.
     append_if_returns_the_old_head in shared {
-        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
-            let new = inner.append_if(s, g, expected, entries)?;
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            let new = self.inner.append_if(s, g, expected, entries)?;
             Ok(expected.unwrap_or(new))
         }
     }
@@ -73,11 +97,19 @@ broken! {
 }
 
 broken! {
-    /// The conflict says what was expected, twice.
+    /// Reports the expected head as the actual one in a conflict.
     conflicts_name_one_head in shared {
-        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
-            inner.append_if(s, g, expected, entries).map_err(|error| match error {
-                StoreError::Conflict { expected, .. } => StoreError::Conflict { expected, actual: expected },
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            self.inner.append_if(s, g, expected, entries).map_err(|error| match error {
+                StoreError::Conflict { expected, .. } => {
+                    StoreError::Conflict { expected, actual: expected }
+                }
                 other => other,
             })
         }

@@ -1,40 +1,48 @@
-//! Stores that count something else than is there.
+//! Stores that return a wrong count.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, Store};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// A handle counts what went through it, and looks only once.
+    /// Counts the appends of its own handle instead of the entries of the log.
     counts_its_own in for_each_handle {
-        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-            inner.append(s, g, entry)?;
-            self.counts.lock().unwrap().entry((s, g)).and_modify(|count| *count += 1);
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+            self.inner.append(s, g, entry)?;
+            self.counts
+                .lock()
+                .unwrap()
+                .entry(SegmentKey::new(s, g))
+                .and_modify(|count| *count += 1);
             Ok(())
         }
-        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            inner.append_all(s, g, entries)?;
-            self.counts.lock().unwrap().remove(&(s, g));
+
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            self.inner.append_all(s, g, entries)?;
+            self.counts.lock().unwrap().remove(&SegmentKey::new(s, g));
             Ok(())
         }
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            self.counts.lock().unwrap().remove(&(s, g));
-            inner.create_segment(s, g, entries)
+
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            self.counts.lock().unwrap().remove(&SegmentKey::new(s, g));
+            self.inner.create_segment(s, g, entries)
         }
-        fn truncate(&self, inner: &Inner, (s, g): Key, entries_len: usize) -> Answer<()> {
-            self.counts.lock().unwrap().remove(&(s, g));
-            inner.truncate(s, g, entries_len)
+
+        fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
+            self.counts.lock().unwrap().remove(&SegmentKey::new(s, g));
+            self.inner.truncate(s, g, entries_len)
         }
-        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
-            let now = inner.read_entry_count(s, g)?;
-            Ok(*self.counts.lock().unwrap().entry((s, g)).or_insert(now))
+
+        fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+            let now = self.inner.read_entry_count(s, g)?;
+            Ok(*self.counts.lock().unwrap().entry(SegmentKey::new(s, g)).or_insert(now))
         }
     }
-    state { counts: Mutex<BTreeMap<Key, usize>> }
+    state { counts: Mutex<BTreeMap<SegmentKey, usize>> }
     caught by {
         a3_append_is_seen_at_once
         a3_changes_are_seen_at_once
@@ -52,21 +60,21 @@ broken! {
 }
 
 broken! {
-    /// The trace lies in the same table.
+    /// Counts trace entries too, because they are in the same table.
     counts_traces in shared {
-        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
-            let traces = inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len();
-            Ok(inner.read_entry_count(s, g)? + traces)
+        fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+            let traces = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len();
+            Ok(self.inner.read_entry_count(s, g)? + traces)
         }
     }
     caught by { c4_traces_do_not_count x1_a_trace_leaves_the_log x2_a_trace_may_come_first }
 }
 
 broken! {
-    /// No rows are no entries.
+    /// Returns 0 as the count of an unknown segment.
     counts_the_unknown_as_none in shared {
-        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
-            Ok(inner.read_entry_count(s, g).unwrap_or(0))
+        fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+            Ok(self.inner.read_entry_count(s, g).unwrap_or(0))
         }
     }
     caught by {
@@ -79,10 +87,10 @@ broken! {
 }
 
 broken! {
-    /// One less than there is, in long logs.
+    /// Returns a count that is one too low in long logs.
     counts_one_too_few in shared {
-        fn count(&self, inner: &Inner, (s, g): Key) -> Answer<usize> {
-            Ok(match inner.read_entry_count(s, g)? {
+        fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
+            Ok(match self.inner.read_entry_count(s, g)? {
                 count if count > 5_000 => count - 1,
                 count => count,
             })

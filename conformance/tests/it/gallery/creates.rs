@@ -1,18 +1,22 @@
-//! Stores that create and replace in another way than at once.
+//! Stores that create and replace segments wrongly.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, Store, TracePage};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store, TracePage};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// Creating what exists appends to it.
+    /// Appends to an existing segment in create_segment.
     creates_by_appending in shared {
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            if inner.exists(s, g)? { inner.append_all(s, g, entries) } else { inner.create_segment(s, g, entries) }
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            if self.inner.exists(s, g)? {
+                self.inner.append_all(s, g, entries)
+            } else {
+                self.inner.create_segment(s, g, entries)
+            }
         }
     }
     caught by {
@@ -32,46 +36,61 @@ broken! {
 }
 
 broken! {
-    /// Creating pushes on a stack.
+    /// Stores the entries of a new segment in reverse order.
     creates_backwards in shared {
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let backwards: Vec<_> = entries.iter().rev().cloned().collect();
-            inner.create_segment(s, g, if inner.exists(s, g)? { entries } else { &backwards })
+            self.inner.create_segment(
+                s,
+                g,
+                if self.inner.exists(s, g)? { entries } else { &backwards },
+            )
         }
     }
     caught by { a3_changes_are_seen_at_once c1_entries_in_order e1_kept_by_create }
 }
 
 broken! {
-    /// Replacing by what does not fit one request is emptying and filling.
+    /// Empties a log and then fills it, so readers see it empty in between.
     replaces_in_two_steps in shared {
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if entries.len() <= 3 {
-                return inner.create_segment(s, g, entries);
+                return self.inner.create_segment(s, g, entries);
             }
-            inner.create_segment(s, g, &[])?;
-            // A reader that looks in several ways does so in all of them meanwhile.
-            inner.let_others_in_for(8);
-            inner.append_all(s, g, entries)
+            self.inner.create_segment(s, g, &[])?;
+            // The reader reads in several ways. Wait until it has used all of them.
+            self.inner.wait_for_other_calls(8);
+            self.inner.append_all(s, g, entries)
         }
     }
     caught by { c2_page_readers_can_tell c2_readers_see_the_old_or_the_new }
 }
 
 broken! {
-    /// Replacing forgets the trace, as deleting does.
+    /// Deletes the trace when it replaces the log.
     replacing_takes_the_trace in shared {
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            if inner.exists(s, g)? {
-                self.forgotten.lock().unwrap().insert((s, g));
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            if self.inner.exists(s, g)? {
+                self.forgotten.lock().unwrap().insert(SegmentKey::new(s, g));
             }
-            inner.create_segment(s, g, entries)
+            self.inner.create_segment(s, g, entries)
         }
-        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
-            let forgotten = self.forgotten.lock().unwrap().contains(&(s, g));
-            if forgotten { Ok(TracePage::default()) } else { inner.read_trace_page(s, g, start, bytes) }
+
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            let forgotten = self.forgotten.lock().unwrap().contains(&SegmentKey::new(s, g));
+            if forgotten {
+                Ok(TracePage::default())
+            } else {
+                self.inner.read_trace_page(s, g, start, bytes)
+            }
         }
     }
-    state { forgotten: Mutex<BTreeSet<Key>> }
+    state { forgotten: Mutex<BTreeSet<SegmentKey>> }
     caught by { c2_traces_stay }
 }

@@ -1,20 +1,20 @@
-//! Stores that delete too little, too often, or what is not there.
+//! Stores that delete too little, too often, or report deletes that did not happen.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// The trace outlives its segment.
+    /// Keeps the trace of a deleted segment.
     deleting_leaves_the_trace in shared {
-        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-            let traces = inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
-            let deleted = inner.delete_segment(s, g)?;
-            traces.iter().try_for_each(|trace| inner.append_trace(s, g, trace))?;
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            let traces = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
+            let deleted = self.inner.delete_segment(s, g)?;
+            traces.iter().try_for_each(|trace| self.inner.append_trace(s, g, trace))?;
             Ok(deleted)
         }
     }
@@ -22,13 +22,14 @@ broken! {
 }
 
 broken! {
-    /// Deleting is made to be repeated, and so always works.
+    /// Returns true when it deletes nothing.
     deletes_what_is_not_there in shared {
-        fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
-            inner.delete_session(s).map(|_| true)
+        fn delete_session(&self, s: SessionId) -> Result<bool> {
+            self.inner.delete_session(s).map(|_| true)
         }
-        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-            inner.delete_segment(s, g).map(|_| true)
+
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            self.inner.delete_segment(s, g).map(|_| true)
         }
     }
     caught by {
@@ -40,14 +41,14 @@ broken! {
 }
 
 broken! {
-    /// One segment is left over.
+    /// Keeps one segment of a deleted session.
     deletes_most_of_a_session in shared {
-        fn delete_session(&self, inner: &Inner, s: SessionId) -> Answer<bool> {
-            let segments: Vec<SegmentId> = inner.list_segments(s)?;
+        fn delete_session(&self, s: SessionId) -> Result<bool> {
+            let segments: Vec<SegmentId> = self.inner.list_segments(s)?;
             if segments.len() < 3 {
-                return inner.delete_session(s);
+                return self.inner.delete_session(s);
             }
-            segments[1..].iter().try_for_each(|&g| inner.delete_segment(s, g).map(drop))?;
+            segments[1..].iter().try_for_each(|&g| self.inner.delete_segment(s, g).map(drop))?;
             Ok(true)
         }
     }
@@ -55,23 +56,28 @@ broken! {
 }
 
 broken! {
-    /// A delete is noted, and the job that makes room comes with every second append behind it.
+    /// Deletes the segment again after a later append, like a background job.
     deletes_more_than_once in shared {
-        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-            self.noted.lock().unwrap().entry((s, g)).or_insert(0);
-            inner.delete_segment(s, g)
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            self.noted.lock().unwrap().entry(SegmentKey::new(s, g)).or_insert(0);
+            self.inner.delete_segment(s, g)
         }
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
-            inner.append(s, g, given)?;
+
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            self.inner.append(s, g, given)?;
             let mut noted = self.noted.lock().unwrap();
-            let appends = noted.get_mut(&(s, g)).map_or(1, |appends| {
+            let appends = noted.get_mut(&SegmentKey::new(s, g)).map_or(1, |appends| {
                 *appends += 1;
                 *appends
             });
-            if appends.is_multiple_of(2) { inner.delete_segment(s, g).map(drop) } else { Ok(()) }
+            if appends.is_multiple_of(2) {
+                self.inner.delete_segment(s, g).map(drop)
+            } else {
+                Ok(())
+            }
         }
     }
-    state { noted: Mutex<BTreeMap<Key, usize>> }
+    state { noted: Mutex<BTreeMap<SegmentKey, usize>> }
     caught by {
         h1_a_recreated_segment_has_a_new_token
         t5_appends_meet_delete
@@ -80,24 +86,25 @@ broken! {
 }
 
 broken! {
-    /// A deleted log is hidden, and the next append shows it again.
+    /// Hides a deleted log and shows it again with the next append.
     deleting_only_hides in shared {
-        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let mut hidden = self.hidden.lock().unwrap();
-            if let Ok(entries) = inner.read_all(s, g) {
-                hidden.insert((s, g), entries);
+            if let Ok(entries) = self.inner.read_all(s, g) {
+                hidden.insert(SegmentKey::new(s, g), entries);
             }
-            inner.delete_segment(s, g)
+            self.inner.delete_segment(s, g)
         }
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
+
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let mut hidden = self.hidden.lock().unwrap();
-            if let Some(entries) = hidden.remove(&(s, g)) {
-                inner.append_all(s, g, &entries)?;
+            if let Some(entries) = hidden.remove(&SegmentKey::new(s, g)) {
+                self.inner.append_all(s, g, &entries)?;
             }
-            inner.append(s, g, given)
+            self.inner.append(s, g, given)
         }
     }
-    state { hidden: Mutex<BTreeMap<Key, Vec<LogEntry>>> }
+    state { hidden: Mutex<BTreeMap<SegmentKey, Vec<LogEntry>>> }
     caught by {
         d1_an_append_afterwards_makes_it_anew
         h4_recreated_is_a_conflict

@@ -1,17 +1,18 @@
-//! File stores with a flaw: tails, damage, strays, locks, other processes, crashes and full disks.
+//! Broken file stores: tails, damaged lines, foreign files, locks, processes, crashes and full
+//! disks.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use session_store_conformance::{TestHarness, Storage, serve};
-use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_conformance::{Storage, TestHarness, serve};
+use session_store_core::{SegmentId, SegmentKey, SessionId, Store, StoreError};
 use tempfile::TempDir;
 
-use super::Exhibit;
+use super::BrokenStore;
 use crate::jsonl::{Flaw, JsonlStore};
 
-/// A folder whose name is the flaw's, so that another process knows it too.
+/// A folder with the name of the flaw. Another process finds out the flaw from the address.
 struct Folder {
     place: TempDir,
     flaw: Flaw,
@@ -19,7 +20,7 @@ struct Folder {
 
 impl Folder {
     fn with(flaw: Flaw) -> Self {
-        // Thousands of small files cost seconds on a disk.
+        // On a disk the many small files take seconds.
         let memory = Path::new("/dev/shm");
         let place =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -49,7 +50,7 @@ impl Storage for Folder {
     }
 
     fn log_file(&self, session_id: SessionId, segment_id: SegmentId) -> Option<PathBuf> {
-        Some(JsonlStore::log(&self.root(), (session_id, segment_id)))
+        Some(JsonlStore::log(&self.root(), SegmentKey { session_id, segment_id }))
     }
 
     fn raise_format(&self) -> Option<io::Result<()>> {
@@ -63,33 +64,34 @@ impl Storage for Folder {
 }
 
 #[test]
-#[ignore = "what checks run in processes of their own"]
+#[ignore = "a helper process that the checks start"]
 fn in_another_process() {
-    serve(&|| Folder::with(Flaw::None)).expect("the process that started this one listens");
+    serve(&|| Folder::with(Flaw::None))
+        .expect("the process that started this one reads its replies");
 }
 
-/// A flaw, and who must catch it.
+/// Defines the test of a file store with a flaw and the checks that must catch it.
 macro_rules! flawed {
     ($(#[doc = $doc:literal] $test:ident has $flaw:ident caught by { $($id:ident)* })*) => {$(
         #[test]
         fn $test() {
             let test = concat!(module_path!(), "::in_another_process");
             let harness = TestHarness::new(|| Folder::with(Flaw::$flaw), test);
-            let exhibit = Exhibit {
+            let store = BrokenStore {
                 name: stringify!($test),
                 flaw: $doc.trim_ascii(),
                 caught_by: &[$(stringify!($id)),*],
             };
-            exhibit.must_be_caught(&harness);
+            store.must_be_caught(&harness);
         }
     )*};
 }
 
 flawed! {
-    /// The control: without a flaw nothing catches it.
+    /// Has no flaw: the control, which every check must pass.
     files_without_a_flaw has None caught by {}
 
-    /// Appends at the end of the file, whatever is there.
+    /// Appends after a torn tail without removing it.
     glues_torn_tails has GluesTornTails caught by {
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
@@ -98,7 +100,7 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// Takes the newline for the commit.
+    /// Treats the newline as the commit, so a whole last line without one is no entry.
     hides_whole_tails has HidesWholeTails caught by {
         r5_a_whole_last_line_is_an_entry
         r5_an_append_writes_the_owed_newline
@@ -106,7 +108,7 @@ flawed! {
         r5_repair_under_other_handles
     }
 
-    /// A torn tail is damage like any other.
+    /// Reports a torn tail as a corrupt line.
     torn_tails_are_fatal has TornTailsAreFatal caught by {
         r2_reading_leaves_the_file
         r5_a_log_of_nothing_but_a_tail
@@ -117,30 +119,30 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// A torn tail is of no use to anybody.
+    /// Deletes a torn tail instead of keeping it in another file.
     deletes_torn_tails has DeletesTornTails caught by { r5_nothing_torn_is_deleted }
 
-    /// A reader puts in order what it finds.
+    /// Removes a torn tail when it reads the log.
     repairs_on_read has RepairsOnRead caught by { r2_reading_leaves_the_file }
 
-    /// What does not parse is passed over.
+    /// Skips lines that do not parse.
     skips_bad_lines has SkipsBadLines caught by {
         r4_bad_lines_are_corrupt
         r4_lines_are_physical
         r6_fails_only_inside_the_page
     }
 
-    /// Lines are counted from 0.
+    /// Counts lines from 0 in the Corrupt error.
     counts_lines_from_zero has CountsLinesFromZero caught by {
         r4_bad_lines_are_corrupt
         r4_lines_are_physical
         r6_fails_only_inside_the_page
     }
 
-    /// The number of the entry, not of the line.
+    /// Reports the number of the entry instead of the line in the Corrupt error.
     numbers_entries_not_lines has NumbersEntriesNotLines caught by { r4_lines_are_physical }
 
-    /// A newline is an entry.
+    /// Counts blank lines as entries.
     counts_blank_lines has CountsBlankLines caught by {
         r2_reading_leaves_the_file
         r4_blank_lines_are_no_entries
@@ -149,16 +151,19 @@ flawed! {
         r5_repair_under_other_handles
     }
 
-    /// Refuses to append behind a bad line.
+    /// Refuses to append after a bad line.
     validates_on_append has ValidatesOnAppend caught by { r4_the_rest_stays_usable }
 
-    /// A count reads the log.
+    /// Parses the log when it counts, and fails at a bad line.
     validates_on_count has ValidatesOnCount caught by { r4_the_rest_stays_usable }
 
-    /// A page is cut out of the whole log.
-    pages_read_the_whole_log has PagesReadTheWholeLog caught by { r4_the_rest_stays_usable r6_fails_only_inside_the_page }
+    /// Parses the whole log for every page, and fails at any bad line.
+    pages_read_the_whole_log has PagesReadTheWholeLog caught by {
+        r4_the_rest_stays_usable
+        r6_fails_only_inside_the_page
+    }
 
-    /// Lines as Unicode has them.
+    /// Ends a line at U+2028.
     splits_on_line_separators has SplitsOnLineSeparators caught by {
         c2_it_replaces_the_whole_log
         c4_the_count_is_what_is_read
@@ -182,26 +187,29 @@ flawed! {
         t7_the_traits_body_is_right
     }
 
-    /// Whatever has an id for a name is a segment.
+    /// Lists every file whose name starts with an id as a segment.
     lists_any_file has ListsAnyFile caught by {
         l3_a_trace_is_no_segment
         l4_strays_are_left_alone
         x1_a_trace_makes_nothing
     }
 
-    /// Opening cleans up.
+    /// Deletes unknown files when it opens the storage.
     sweeps_unknown_files has SweepsUnknownFiles caught by { l4_strays_are_left_alone }
 
-    /// Nobody looks at the version.
+    /// Does not check the version of the format.
     ignores_the_format has IgnoresTheFormat caught by { s7_a_newer_format_is_refused }
 
-    /// Opening to read creates.
+    /// Creates the storage when it opens a missing one for reading.
     opens_what_is_not_there has OpensWhatIsNotThere caught by { s7_a_missing_place_is_an_error }
 
-    /// Whoever comes while another opens is turned away.
-    opens_one_at_a_time has OpensOneAtATime caught by { s6_first_opens_race s6_processes_open_at_once }
+    /// Fails to open while another handle opens the storage for the first time.
+    opens_one_at_a_time has OpensOneAtATime caught by {
+        s6_first_opens_race
+        s6_processes_open_at_once
+    }
 
-    /// Nobody is kept out while a line is half written.
+    /// Takes no lock, so other writers and readers see half of a line.
     locks_nothing has LocksNothing caught by {
         a4_each_writers_order_is_kept
         a4_every_entry_once_and_whole
@@ -225,7 +233,7 @@ flawed! {
         t5_one_history_of_cutting_processes
     }
 
-    /// The lock is a mutex.
+    /// Locks out only the threads of its own process.
     locks_its_process_only has LocksItsProcessOnly caught by {
         a4_one_history_of_processes
         h2_one_process_wins
@@ -233,7 +241,7 @@ flawed! {
         t5_one_history_of_cutting_processes
     }
 
-    /// A cache of counts that all handles of a process share.
+    /// Caches counts for all handles of a process, and ignores other processes.
     counts_in_its_process has CountsInItsProcess caught by {
         a3_changes_are_seen_at_once
         a4_one_history_of_processes
@@ -256,16 +264,19 @@ flawed! {
         t7_the_traits_body_is_right
     }
 
-    /// The index lives in the process.
-    finds_in_its_process has FindsInItsProcess caught by { a3_other_processes_see_it r5_a_whole_last_line_is_an_entry }
+    /// Keeps the index of segments in the memory of the process.
+    finds_in_its_process has FindsInItsProcess caught by {
+        a3_other_processes_see_it
+        r5_a_whole_last_line_is_an_entry
+    }
 
-    /// A failed write is logged, and forgotten.
+    /// Acknowledges a write that failed.
     swallows_write_errors has SwallowsWriteErrors caught by { a5_a_full_disk_changes_nothing }
 
-    /// After an error something is written all the same.
+    /// Writes an entry after it returned an error.
     repeats_after_an_error has RepeatsAfterAnError caught by { a5_a_full_disk_changes_nothing }
 
-    /// What a failed or killed write has left stays, and the next append does not look.
+    /// Leaves half of a failed write and appends after it.
     tears_and_glues has TearsAndGlues caught by {
         a5_a_full_disk_changes_nothing
         r5_a_log_of_nothing_but_a_tail
@@ -275,10 +286,10 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// Replacing and cutting rewrite the live file.
+    /// Overwrites the log file in place when it replaces or truncates.
     replaces_in_place has ReplacesInPlace caught by { s3_a_killed_writer_loses_nothing }
 
-    /// Compares, and then takes the lock.
+    /// Compares the head before it takes the lock.
     compares_before_it_locks has ComparesBeforeItLocks caught by {
         h2_one_creator_wins
         h2_one_process_wins
@@ -286,7 +297,7 @@ flawed! {
         h2_plain_appends_are_seen
     }
 
-    /// Only single appends look at the tail.
+    /// Writes the missing newline in append but not in append_all.
     batches_forget_the_newline has BatchesForgetTheNewline caught by {
         r5_batches_write_the_owed_newline
         r5_conditions_write_the_owed_newline

@@ -1,37 +1,33 @@
-//! Stores whose handles do at their end what they should have done before, or never.
+//! Stores whose handles write too late, forget data when they close, or fail after a panic.
 
-use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use session_store_core::{LogEntry, Store, StoreError};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreExt};
 
-use super::broken;
-use crate::variant::{Answer, Inner, Key};
-
-fn refused() -> StoreError {
-    io::Error::from(io::ErrorKind::Other).into()
-}
+use super::{broken, definite_error};
+use crate::variant::Result;
 
 broken! {
-    /// What is appended is stored when the handle closes.
+    /// Stores small entries only when the handle is closed.
     appends_wait_for_the_close in for_each_handle {
-        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
-            // Only what fits the buffer waits.
-            if entry.as_json().len() > 2 || !inner.exists(s, g)? {
-                return inner.append(s, g, entry);
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+            // Only entries of two bytes fit into the buffer. Larger ones are stored at once.
+            if entry.as_json().len() > 2 || !self.inner.exists(s, g)? {
+                return self.inner.append(s, g, entry);
             }
-            self.waiting.lock().unwrap().push(((s, g), entry.clone()));
+            self.waiting.lock().unwrap().push((SegmentKey::new(s, g), entry.clone()));
             Ok(())
         }
-        fn close(&self, inner: &Inner) {
-            for ((s, g), entry) in self.waiting.lock().unwrap().drain(..) {
-                inner.append(s, g, &entry).expect("memory takes an entry");
+
+        fn close(&self) {
+            for (key, entry) in self.waiting.lock().unwrap().drain(..) {
+                self.inner.at(key).append(&entry).expect("memory takes an entry");
             }
         }
     }
-    state { waiting: Mutex<Vec<(Key, LogEntry)>> }
+    state { waiting: Mutex<Vec<(SegmentKey, LogEntry)>> }
     caught by {
         c4_the_count_is_what_is_read
         c5_a_writer_sees_that_it_is_not_alone
@@ -43,34 +39,35 @@ broken! {
 }
 
 broken! {
-    /// What was cut comes back when the handle that had read it closes.
+    /// Writes back truncated entries when it closes a handle that had read them.
     closing_restores_what_it_read in for_each_handle {
-        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-            let entries = inner.read_all(s, g)?;
+        fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+            let entries = self.inner.read_all(s, g)?;
             let mut read = self.read.lock().unwrap();
             if read.as_ref().is_none_or(|(_, before)| before.len() < entries.len()) {
-                *read = Some(((s, g), entries.clone()));
+                *read = Some((SegmentKey::new(s, g), entries.clone()));
             }
             Ok(entries)
         }
-        fn close(&self, inner: &Inner) {
-            if let Some(((s, g), entries)) = self.read.lock().unwrap().take()
-                && inner.read_entry_count(s, g).is_ok_and(|now| now < entries.len())
+
+        fn close(&self) {
+            if let Some((key, entries)) = self.read.lock().unwrap().take()
+                && self.inner.at(key).read_entry_count().is_ok_and(|now| now < entries.len())
             {
-                inner.create_segment(s, g, &entries).expect("memory creates");
+                self.inner.at(key).create(&entries).expect("memory creates");
             }
         }
     }
-    state { read: Mutex<Option<(Key, Vec<LogEntry>)>> }
+    state { read: Mutex<Option<(SegmentKey, Vec<LogEntry>)>> }
     caught by { t4_what_was_cut_stays_cut }
 }
 
 broken! {
-    /// A cache without anything behind it.
+    /// Deletes all sessions when it closes a handle, like a cache without a storage.
     closing_forgets_everything in for_each_handle {
-        fn close(&self, inner: &Inner) {
-            for session in inner.list_sessions().expect("memory lists") {
-                inner.delete_session(session).expect("memory deletes");
+        fn close(&self) {
+            for session in self.inner.list_sessions().expect("memory lists") {
+                self.inner.delete_session(session).expect("memory deletes");
             }
         }
     }
@@ -88,13 +85,17 @@ broken! {
 }
 
 broken! {
-    /// A lock without care for a panic.
+    /// Fails all appends after a panic, like a poisoned mutex.
     a_panic_poisons_it in shared {
-        fn append(&self, inner: &Inner, (s, g): Key, entry: &LogEntry) -> Answer<()> {
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             if thread::panicking() {
                 self.poisoned.store(true, Ordering::SeqCst);
             }
-            if self.poisoned.load(Ordering::SeqCst) { Err(refused()) } else { inner.append(s, g, entry) }
+            if self.poisoned.load(Ordering::SeqCst) {
+                Err(definite_error())
+            } else {
+                self.inner.append(s, g, entry)
+            }
         }
     }
     state { poisoned: AtomicBool }

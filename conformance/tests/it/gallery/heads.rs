@@ -1,11 +1,13 @@
-//! Stores whose heads tell too much or too little.
+//! Stores whose heads change too often or too seldom.
 
 use std::sync::Mutex;
 
-use session_store_core::{Head, LogEntry, Page, Store, StoreError, TraceEntry};
+use session_store_core::{
+    Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError, TraceEntry,
+};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 /// A head without its epoch.
 fn counted(head: Head) -> Head {
@@ -13,10 +15,10 @@ fn counted(head: Head) -> Head {
 }
 
 broken! {
-    /// What is not there has a head all the same.
+    /// Returns a head for an unknown segment.
     the_unknown_has_a_head in shared {
-        fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
-            Ok(inner.head(s, g)?.or(Some(Head::new(0, 0))))
+        fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+            Ok(self.inner.head(s, g)?.or(Some(Head::new(0, 0))))
         }
     }
     caught by {
@@ -41,13 +43,13 @@ broken! {
 }
 
 broken! {
-    /// A trace is a change like any other.
+    /// Changes the head when it appends a trace entry.
     a_trace_moves_the_head in shared {
-        fn append_trace(&self, inner: &Inner, (s, g): Key, trace: &TraceEntry) -> Answer<()> {
-            inner.append_trace(s, g, trace)?;
-            if inner.exists(s, g)? {
-                let entries = inner.read_all(s, g)?;
-                inner.create_segment(s, g, &entries)?;
+        fn append_trace(&self, s: SessionId, g: SegmentId, trace: &TraceEntry) -> Result<()> {
+            self.inner.append_trace(s, g, trace)?;
+            if self.inner.exists(s, g)? {
+                let entries = self.inner.read_all(s, g)?;
+                self.inner.create_segment(s, g, &entries)?;
             }
             Ok(())
         }
@@ -56,29 +58,55 @@ broken! {
 }
 
 broken! {
-    /// The token is that of a store without epochs, and the capability is declared.
+    /// Declares epochs, but its heads have only the count.
     heads_are_only_counts in shared {
-        fn head(&self, inner: &Inner, (s, g): Key) -> Answer<Option<Head>> {
-            Ok(inner.head(s, g)?.map(counted))
+        fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
+            Ok(self.inner.head(s, g)?.map(counted))
         }
-        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-            let page = inner.read_page(s, g, start, bytes)?;
+
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let page = self.inner.read_page(s, g, start, bytes)?;
             Ok(Page::new(page.entries, counted(page.head)))
         }
-        fn append_if(&self, inner: &Inner, (s, g): Key, expected: Option<Head>, entries: &[LogEntry]) -> Answer<Head> {
+
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
             let _one_at_a_time = self.lock.lock().unwrap();
-            let full = inner.head(s, g)?;
+            let full = self.inner.head(s, g)?;
             let actual = full.map(counted);
             if actual != expected {
                 return Err(StoreError::Conflict { expected, actual });
             }
-            inner.append_if(s, g, full, entries).map(counted)
+            self.inner.append_if(s, g, full, entries).map(counted)
         }
-        fn truncate_if(&self, inner: &Inner, (s, g): Key, expected: Head, len: usize) -> Answer<Head> {
+
+        fn truncate_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Head,
+            len: usize,
+        ) -> Result<Head> {
             let _one_at_a_time = self.lock.lock().unwrap();
-            match inner.head(s, g)? {
-                Some(full) if counted(full) == expected => inner.truncate_if(s, g, full, len).map(counted),
-                other => Err(StoreError::Conflict { expected: Some(expected), actual: other.map(counted) }),
+            match self.inner.head(s, g)? {
+                Some(full) if counted(full) == expected => {
+                    self.inner.truncate_if(s, g, full, len).map(counted)
+                }
+                other => Err(StoreError::Conflict {
+                    expected: Some(expected),
+                    actual: other.map(counted),
+                }),
             }
         }
     }

@@ -1,41 +1,43 @@
-//! Stores that list something else than is there, or in another order.
+//! Stores that list the wrong sessions or segments, or in the wrong order.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry, TracePage};
+use session_store_core::{
+    LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry, TracePage,
+};
 use uuid::Uuid;
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// The order of an index, not of the contract.
+    /// Lists sessions in ascending order, like an index.
     lists_oldest_first in shared {
-        fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
-            Ok(inner.list_sessions()?.into_iter().rev().collect())
+        fn list_sessions(&self) -> Result<Vec<SessionId>> {
+            Ok(self.inner.list_sessions()?.into_iter().rev().collect())
         }
     }
     caught by { l1_sessions_newest_first l6_many_sessions }
 }
 
 broken! {
-    /// Segments in the order in which they were made.
+    /// Lists segments in the order of their creation.
     lists_segments_oldest_first in shared {
-        fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
-            Ok(inner.list_segments(s)?.into_iter().rev().collect())
+        fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+            Ok(self.inner.list_segments(s)?.into_iter().rev().collect())
         }
     }
     caught by { l2_segments_newest_first l6_many_segments }
 }
 
 broken! {
-    /// A join with the segments.
+    /// Lists a session once for each of its segments, like a join.
     lists_a_session_for_each_segment in shared {
-        fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
+        fn list_sessions(&self) -> Result<Vec<SessionId>> {
             let mut listed = Vec::new();
-            for session in inner.list_sessions()? {
-                listed.extend(inner.list_segments(session)?.iter().map(|_| session));
+            for session in self.inner.list_sessions()? {
+                listed.extend(self.inner.list_segments(session)?.iter().map(|_| session));
             }
             Ok(listed)
         }
@@ -44,16 +46,24 @@ broken! {
 }
 
 broken! {
-    /// A page of an API, taken for everything.
+    /// Lists only the first page of an API.
     lists_a_thousand in shared {
-        fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
-            Ok(inner.list_sessions()?.into_iter().take(1_000).collect())
+        fn list_sessions(&self) -> Result<Vec<SessionId>> {
+            Ok(self.inner.list_sessions()?.into_iter().take(1_000).collect())
         }
-        fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
-            Ok(inner.list_segments(s)?.into_iter().take(1_000).collect())
+
+        fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+            Ok(self.inner.list_segments(s)?.into_iter().take(1_000).collect())
         }
-        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
-            let mut page = inner.read_trace_page(s, g, start, bytes)?;
+
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            let mut page = self.inner.read_trace_page(s, g, start, bytes)?;
             page.entries.truncate(1_000);
             Ok(page)
         }
@@ -62,11 +72,12 @@ broken! {
 }
 
 broken! {
-    /// An empty segment is taken for none.
+    /// Does not list empty segments.
     hides_empty_segments in shared {
-        fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
-            let filled = |g: &SegmentId| inner.read_entry_count(s, *g).is_ok_and(|count| count > 0);
-            Ok(inner.list_segments(s)?.into_iter().filter(filled).collect())
+        fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+            let filled =
+                |g: &SegmentId| self.inner.read_entry_count(s, *g).is_ok_and(|count| count > 0);
+            Ok(self.inner.list_segments(s)?.into_iter().filter(filled).collect())
         }
     }
     caught by {
@@ -85,64 +96,74 @@ broken! {
 }
 
 broken! {
-    /// A trace makes the folder in which listing finds it.
+    /// Lists a session that has only a trace, because its folder exists.
     lists_what_is_only_traced in shared {
-        fn append_trace(&self, inner: &Inner, (s, g): Key, entry: &TraceEntry) -> Answer<()> {
-            self.traced.lock().unwrap().push((s, g));
-            inner.append_trace(s, g, entry)
+        fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
+            self.traced.lock().unwrap().push(SegmentKey::new(s, g));
+            self.inner.append_trace(s, g, entry)
         }
-        fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
-            let mut sessions = inner.list_sessions()?;
-            sessions.extend(self.traced.lock().unwrap().iter().map(|(s, _)| s));
+
+        fn list_sessions(&self) -> Result<Vec<SessionId>> {
+            let mut sessions = self.inner.list_sessions()?;
+            sessions.extend(self.traced.lock().unwrap().iter().map(|key| key.session_id));
             sessions.sort_by(|a, b| b.cmp(a));
             sessions.dedup();
             Ok(sessions)
         }
-        fn delete_segment(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-            self.traced.lock().unwrap().retain(|key| *key != (s, g));
-            inner.delete_segment(s, g)
+
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            self.traced.lock().unwrap().retain(|key| *key != SegmentKey::new(s, g));
+            self.inner.delete_segment(s, g)
         }
     }
-    state { traced: Mutex<Vec<Key>> }
+    state { traced: Mutex<Vec<SegmentKey>> }
     caught by { l3_a_trace_is_no_segment l3_a_trace_keeps_no_session x1_a_trace_makes_nothing }
 }
 
 broken! {
-    /// What was listed once is listed for as long as its folder is there.
+    /// Keeps listing a session while its folder exists.
     trusts_the_folders_it_knows in shared {
-        fn append_trace(&self, inner: &Inner, (s, g): Key, entry: &TraceEntry) -> Answer<()> {
-            self.traced.lock().unwrap().push((s, g));
-            inner.append_trace(s, g, entry)
+        fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
+            self.traced.lock().unwrap().push(SegmentKey::new(s, g));
+            self.inner.append_trace(s, g, entry)
         }
-        fn list_sessions(&self, inner: &Inner) -> Answer<Vec<SessionId>> {
-            let listed = inner.list_sessions()?;
+
+        fn list_sessions(&self) -> Result<Vec<SessionId>> {
+            let listed = self.inner.list_sessions()?;
             let mut known = self.known.lock().unwrap();
             known.extend(&listed);
             let traced = self.traced.lock().unwrap();
-            let has_trace = |(s, g): &Key| inner.read_trace_page(*s, *g, 0, 1).is_ok_and(|page| !page.entries.is_empty());
-            known.retain(|s| listed.contains(s) || traced.iter().any(|key| key.0 == *s && has_trace(key)));
+            let has_trace = |key: &SegmentKey| {
+                let page = self.inner.at(*key).read_trace_page(0, 1);
+                page.is_ok_and(|page| !page.entries.is_empty())
+            };
+            known.retain(|s| {
+                listed.contains(s)
+                    || traced.iter().any(|key| key.session_id == *s && has_trace(key))
+            });
             Ok(known.iter().rev().copied().collect())
         }
     }
-    state { known: Mutex<BTreeSet<SessionId>>, traced: Mutex<Vec<Key>> }
+    state { known: Mutex<BTreeSet<SessionId>>, traced: Mutex<Vec<SegmentKey>> }
     caught by { l3_a_trace_keeps_no_session }
 }
 
 broken! {
-    /// A file that is renamed while its folder is listed is met neither in its old place nor in its new one.
+    /// Does not list a segment while its file is renamed.
     replacing_hides_for_a_moment in shared {
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
-            if inner.exists(s, g)? {
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            if self.inner.exists(s, g)? {
                 *self.hidden.lock().unwrap() = Some(g);
-                // A reader that looks in several ways does so in all of them meanwhile.
-                inner.let_others_in_for(8);
+                // The reader reads in several ways. Wait until it has used all of them.
+                self.inner.wait_for_other_calls(8);
                 *self.hidden.lock().unwrap() = None;
             }
-            inner.create_segment(s, g, entries)
+            self.inner.create_segment(s, g, entries)
         }
-        fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
+
+        fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
             let hidden = *self.hidden.lock().unwrap();
-            Ok(inner.list_segments(s)?.into_iter().filter(|&g| Some(g) != hidden).collect())
+            Ok(self.inner.list_segments(s)?.into_iter().filter(|&g| Some(g) != hidden).collect())
         }
     }
     state { hidden: Mutex<Option<SegmentId>> }
@@ -150,11 +171,15 @@ broken! {
 }
 
 broken! {
-    /// A session that is not there is an error.
+    /// Returns an error for the segments of an unknown session.
     unknown_sessions_are_errors in shared {
-        fn list_segments(&self, inner: &Inner, s: SessionId) -> Answer<Vec<SegmentId>> {
-            let segments = inner.list_segments(s)?;
-            if segments.is_empty() { Err(StoreError::NotFound(SegmentId::from(Uuid::from(s)))) } else { Ok(segments) }
+        fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+            let segments = self.inner.list_segments(s)?;
+            if segments.is_empty() {
+                Err(StoreError::NotFound(SegmentId::from(Uuid::from(s))))
+            } else {
+                Ok(segments)
+            }
         }
     }
     caught by {
@@ -179,12 +204,12 @@ broken! {
 }
 
 broken! {
-    /// Asking opens the file, and opening makes it.
+    /// Creates the segment in exists.
     makes_what_it_is_asked_for in shared {
-        fn exists(&self, inner: &Inner, (s, g): Key) -> Answer<bool> {
-            let there = inner.exists(s, g)?;
+        fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            let there = self.inner.exists(s, g)?;
             if !there {
-                inner.create_segment(s, g, &[])?;
+                self.inner.create_segment(s, g, &[])?;
             }
             Ok(there)
         }

@@ -1,4 +1,4 @@
-//! Stores that find another session than the one that holds a segment.
+//! Stores that return the wrong session of a segment.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,25 +6,25 @@ use std::sync::Mutex;
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// Whoever came last is taken for the holder.
+    /// Finds the newest session with the segment, which changes when others create it.
     finds_the_last_session in shared {
-        fn lookup_session_of(&self, inner: &Inner, g: SegmentId) -> Answer<Option<SessionId>> {
-            let sessions = inner.list_sessions()?;
-            Ok(sessions.into_iter().find(|&s| inner.exists(s, g).is_ok_and(|exists| exists)))
+        fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
+            let sessions = self.inner.list_sessions()?;
+            Ok(sessions.into_iter().find(|&s| self.inner.exists(s, g).is_ok_and(|exists| exists)))
         }
     }
     caught by { l5_others_may_leave l5_the_answer_outlives_the_handles l5_the_answer_stays }
 }
 
 broken! {
-    /// A lookup table that a delete forgets.
+    /// Keeps deleted segments in its lookup table.
     finds_the_deleted in shared {
-        fn lookup_session_of(&self, inner: &Inner, g: SegmentId) -> Answer<Option<SessionId>> {
+        fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let mut found = self.found.lock().unwrap();
-            if let Some(session) = inner.lookup_session_of(g)? {
+            if let Some(session) = self.inner.lookup_session_of(g)? {
                 found.entry(g).or_insert(session);
             }
             Ok(found.get(&g).copied())
@@ -35,12 +35,13 @@ broken! {
 }
 
 broken! {
-    /// A key is looked for by its beginning, which ids of one moment share.
+    /// Looks up segments by the start of their id.
     matches_ids_by_prefix in shared {
-        fn lookup_session_of(&self, inner: &Inner, g: SegmentId) -> Answer<Option<SessionId>> {
+        fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let prefix = |id: SegmentId| id.to_string()[..6].to_owned();
-            for session in inner.list_sessions()? {
-                if inner.list_segments(session)?.iter().any(|&held| prefix(held) == prefix(g)) {
+            for session in self.inner.list_sessions()? {
+                if self.inner.list_segments(session)?.iter().any(|&held| prefix(held) == prefix(g))
+                {
                     return Ok(Some(session));
                 }
             }
@@ -58,23 +59,26 @@ broken! {
 }
 
 broken! {
-    /// What a handle has not seen itself it does not find.
+    /// Finds only the segments that the handle wrote itself.
     each_handle_finds_its_own in for_each_handle {
-        fn append(&self, inner: &Inner, (s, g): Key, given: &LogEntry) -> Answer<()> {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             self.known.lock().unwrap().entry(g).or_insert(s);
-            inner.append(s, g, given)
+            self.inner.append(s, g, given)
         }
-        fn append_all(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             self.known.lock().unwrap().entry(g).or_insert(s);
-            inner.append_all(s, g, entries)
+            self.inner.append_all(s, g, entries)
         }
-        fn create(&self, inner: &Inner, (s, g): Key, entries: &[LogEntry]) -> Answer<()> {
+
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             self.known.lock().unwrap().entry(g).or_insert(s);
-            inner.create_segment(s, g, entries)
+            self.inner.create_segment(s, g, entries)
         }
-        fn lookup_session_of(&self, inner: &Inner, g: SegmentId) -> Answer<Option<SessionId>> {
+
+        fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let known = self.known.lock().unwrap().contains_key(&g);
-            if known { inner.lookup_session_of(g) } else { Ok(None) }
+            if known { self.inner.lookup_session_of(g) } else { Ok(None) }
         }
     }
     state { known: Mutex<BTreeMap<SegmentId, SessionId>> }

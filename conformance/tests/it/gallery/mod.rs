@@ -1,38 +1,43 @@
-//! Deliberately broken stores. Each must fail exactly the checks named for it: one more would be a check that is
-//! wrong, one less a check that cannot fail. So each flaw is sure to show in those, however the threads and
-//! processes are scheduled, and out of reach of all others.
+//! Stores that are broken on purpose. Each must fail exactly the checks that are named for it.
+//!
+//! A check that fails without being named is wrong, and a check that never fails is useless. The
+//! sets are exact only if they do not depend on the schedule of threads and processes. A flaw is
+//! therefore forced: the store pauses in the middle of a call until another thread or process has
+//! seen or changed its state. A flaw is also narrow: the store applies it only to the entries of
+//! the checks that must catch it, where other checks would catch it in some schedules only.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use session_store_conformance::{CHECKS, Harness, Outcome};
+use session_store_core::{LogEntry, StoreError};
 
-/// The rooms, and their sources.
-macro_rules! rooms {
-    ($($room:ident)*) => {
-        $(mod $room;)*
+/// Declares the modules with the broken stores, and a constant with their sources.
+macro_rules! modules {
+    ($($module:ident)*) => {
+        $(mod $module;)*
 
-        const SOURCES: &[&str] = &[$(include_str!(concat!(stringify!($room), ".rs"))),*];
+        const SOURCES: &[&str] = &[$(include_str!(concat!(stringify!($module), ".rs"))),*];
     };
 }
 
-rooms! {
-    appends batches capabilities conditions content counts creates cuts deletes files handles heads listing
-    lookups pods reads traces
+modules! {
+    appends batches capabilities conditions content counts creates cuts deletes files handles heads
+    listing lookups pods reads traces
 }
 
-/// What no store can break: entries and names are made by the core.
-const HELD_BY_THE_TYPES: [&str; 2] = ["e3_anything_else_is_refused", "p3_bad_names_touch_nothing"];
+/// The checks that no store can fail, because the types of core enforce them.
+const ENFORCED_BY_TYPES: [&str; 2] = ["e3_anything_else_is_refused", "p3_bad_names_touch_nothing"];
 
-/// A broken store: its name, what is wrong with it, and who must catch it.
-pub(crate) struct Exhibit {
+/// A broken store: its name, its flaw, and the checks that must catch it.
+pub(crate) struct BrokenStore {
     pub(crate) name: &'static str,
     pub(crate) flaw: &'static str,
     pub(crate) caught_by: &'static [&'static str],
 }
 
-impl Exhibit {
-    /// Fails unless the checks that catch the store are those named.
+impl BrokenStore {
+    /// Fails unless exactly the named checks catch the store.
     pub(crate) fn must_be_caught(&self, harness: &dyn Harness) {
         let expected: BTreeSet<_> = self.caught_by.iter().copied().collect();
         let mut caught = BTreeSet::new();
@@ -43,26 +48,27 @@ impl Exhibit {
             }
         }
         let missed: Vec<_> = expected.difference(&caught).collect();
-        let unasked: Vec<_> = caught.difference(&expected).collect();
+        let unexpected: Vec<_> = caught.difference(&expected).collect();
         assert!(
-            missed.is_empty() && unasked.is_empty(),
-            "missed by {missed:#?}, caught by {unasked:#?}"
+            missed.is_empty() && unexpected.is_empty(),
+            "missed by {missed:#?}, unexpectedly caught by {unexpected:#?}"
         );
         self.publish(&expected);
     }
 
-    /// Writes who caught the store to a file of its name, where `cargo xtask conformance` asks for that.
+    /// Writes the result to a file with the name of the store, for `cargo xtask conformance`.
     fn publish(&self, caught_by: &BTreeSet<&str>) {
         if let Some(folder) = std::env::var_os("SESSION_STORE_KILL_TABLE") {
-            let told = serde_json::json!({ "flaw": self.flaw, "caught_by": caught_by });
+            let result = serde_json::json!({ "flaw": self.flaw, "caught_by": caught_by });
             let file = Path::new(&folder).join(format!("{}.json", self.name));
-            std::fs::write(file, told.to_string())
+            std::fs::write(file, result.to_string())
                 .expect("the folder of the kill table can be written");
         }
     }
 }
 
-/// A broken store: its name, how far its memory reaches, what it replaces, and who must catch it.
+/// Defines the test of a broken store over memory: its flaw, its name, whether all handles share
+/// its state, the methods that it replaces, its state, and the checks that must catch it.
 macro_rules! broken {
     (
         #[doc = $flaw:literal]
@@ -72,27 +78,40 @@ macro_rules! broken {
     ) => {
         #[test]
         fn $test() {
-            #[derive(Default)]
-            struct Broken { $($($field: $type),*)? }
+            struct Broken { inner: std::sync::Arc<$crate::variant::Inner>, $($($field: $type),*)? }
 
-            impl $crate::variant::Variant for Broken { $($body)* }
+            impl $crate::variant::Variant for Broken {
+                $crate::variant::over_memory! { $($($field),*)? }
 
-            let exhibit = $crate::gallery::Exhibit {
+                $($body)*
+            }
+
+            let store = $crate::gallery::BrokenStore {
                 name: stringify!($test),
                 flaw: $flaw.trim_ascii(),
                 caught_by: &[$(stringify!($id)),*],
             };
-            exhibit.must_be_caught(&$crate::variant::$reach::<Broken>);
+            store.must_be_caught(&$crate::variant::$reach::<Broken>);
         }
     };
 }
 
 pub(crate) use broken;
 
+/// Returns an entry that a broken store makes from another one.
+fn entry(text: impl Into<String>) -> LogEntry {
+    LogEntry::from_json(text).expect("the changed text of an entry is an entry")
+}
+
+/// Returns a definite error.
+fn definite_error() -> StoreError {
+    std::io::Error::from(std::io::ErrorKind::Other).into()
+}
+
 #[test]
 fn every_check_catches_a_broken_store() {
-    let no_word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    let named: BTreeSet<_> = SOURCES.iter().flat_map(|source| source.split(no_word)).collect();
-    let idle = CHECKS.iter().map(|check| check.id).filter(|id| !named.contains(id));
-    assert_eq!(idle.collect::<Vec<_>>(), HELD_BY_THE_TYPES);
+    let separates = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let named: BTreeSet<_> = SOURCES.iter().flat_map(|source| source.split(separates)).collect();
+    let unused = CHECKS.iter().map(|check| check.id).filter(|id| !named.contains(id));
+    assert_eq!(unused.collect::<Vec<_>>(), ENFORCED_BY_TYPES);
 }

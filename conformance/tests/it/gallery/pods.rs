@@ -1,4 +1,4 @@
-//! Stores that mix up, trim or forget pods.
+//! Stores that mix up, change or lose pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -6,98 +6,107 @@ use std::sync::Mutex;
 use session_store_core::{Pod, PodName, PodStore};
 
 use super::broken;
-use crate::variant::{Answer, Inner};
+use crate::variant::Result;
 
 fn folded(name: &PodName) -> PodName {
-    name.as_str().to_ascii_lowercase().parse().expect("a name stays one in lower case")
+    name.as_str().to_ascii_lowercase().parse().expect("a name in lower case is a name")
 }
 
-/// The pods of every storage in this program.
+/// The pods of all storages in this program.
 static PODS: Mutex<BTreeMap<PodName, Pod>> = Mutex::new(BTreeMap::new());
 
 broken! {
-    /// A case-insensitive collation.
+    /// Compares pod names without case, like a case-insensitive collation.
     folds_the_case_of_pods in shared {
-        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
-            inner.put_pod(&folded(name), pod)
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            self.inner.put_pod(&folded(name), pod)
         }
-        fn read_pod(&self, inner: &Inner, name: &PodName) -> Answer<Option<Pod>> {
-            inner.read_pod(&folded(name))
+
+        fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
+            self.inner.read_pod(&folded(name))
         }
-        fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
-            inner.delete_pod(&folded(name))
+
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
+            self.inner.delete_pod(&folded(name))
         }
     }
     caught by { p2_names_are_sorted p3_names_never_alias }
 }
 
 broken! {
-    /// A schema with a column for each field that it knows.
+    /// Stores only the known fields of a pod, like a schema with fixed columns.
     keeps_only_the_pointer in shared {
-        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             let pointer = pod.active().map(|active| Pod::new(active.session_id, active.segment_id));
-            inner.put_pod(name, &pointer.unwrap_or_else(|| pod.clone()))
+            self.inner.put_pod(name, &pointer.unwrap_or_else(|| pod.clone()))
         }
     }
     caught by { p1_unknown_fields_are_kept }
 }
 
 broken! {
-    /// Deleting is made to be repeated, and so always works.
+    /// Returns true when it deletes an absent pod.
     deletes_pods_that_are_not_there in shared {
-        fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
-            inner.delete_pod(name).map(|_| true)
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
+            self.inner.delete_pod(name).map(|_| true)
         }
     }
     caught by { p2_absent_is_none }
 }
 
 broken! {
-    /// The order of a hash table, nearly.
+    /// Lists pods in descending order.
     lists_pods_backwards in shared {
-        fn list_pods(&self, inner: &Inner) -> Answer<Vec<PodName>> {
-            Ok(inner.list_pods()?.into_iter().rev().collect())
+        fn list_pods(&self) -> Result<Vec<PodName>> {
+            Ok(self.inner.list_pods()?.into_iter().rev().collect())
         }
     }
     caught by { p2_names_are_sorted }
 }
 
 broken! {
-    /// Replacing is deleting and putting.
+    /// Deletes a pod and then stores it again, so readers see no pod in between.
     replaces_pods_in_two_steps in shared {
-        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
-            inner.delete_pod(name)?;
-            inner.let_others_in();
-            inner.put_pod(name, pod)
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            self.inner.delete_pod(name)?;
+            self.inner.wait_for_another_call();
+            self.inner.put_pod(name, pod)
         }
     }
     caught by { p1_readers_see_the_old_or_the_new }
 }
 
 broken! {
-    /// An insert that keeps what is there.
+    /// Keeps the old pod when a pod is replaced.
     never_replaces_pods in shared {
-        fn put_pod(&self, inner: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
-            if inner.read_pod(name)?.is_some() { Ok(()) } else { inner.put_pod(name, pod) }
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            if self.inner.read_pod(name)?.is_some() {
+                Ok(())
+            } else {
+                self.inner.put_pod(name, pod)
+            }
         }
     }
     caught by { p1_put_creates_and_replaces p1_the_pointer_is_read }
 }
 
 broken! {
-    /// Pods are the program's, not the storage's.
+    /// Keeps pods in the program instead of the storage.
     pods_are_global in shared {
-        fn put_pod(&self, _: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             PODS.lock().unwrap().insert(name.clone(), pod.clone());
             Ok(())
         }
-        fn read_pod(&self, _: &Inner, name: &PodName) -> Answer<Option<Pod>> {
+
+        fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
             Ok(PODS.lock().unwrap().get(name).cloned())
         }
-        fn list_pods(&self, _: &Inner) -> Answer<Vec<PodName>> {
+
+        fn list_pods(&self) -> Result<Vec<PodName>> {
             Ok(PODS.lock().unwrap().keys().cloned().collect())
         }
-        fn delete_pod(&self, _: &Inner, name: &PodName) -> Answer<bool> {
+
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
             Ok(PODS.lock().unwrap().remove(name).is_some())
         }
     }
@@ -112,15 +121,16 @@ broken! {
 }
 
 broken! {
-    /// Pods are written when the handle closes.
+    /// Stores pods only when the handle is closed.
     pods_wait_for_the_close in for_each_handle {
-        fn put_pod(&self, _: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             self.waiting.lock().unwrap().insert(name.clone(), pod.clone());
             Ok(())
         }
-        fn close(&self, inner: &Inner) {
+
+        fn close(&self) {
             for (name, pod) in self.waiting.lock().unwrap().iter() {
-                inner.put_pod(name, pod).expect("memory takes a pod");
+                self.inner.put_pod(name, pod).expect("memory takes a pod");
             }
         }
     }
@@ -140,28 +150,33 @@ broken! {
 }
 
 broken! {
-    /// A handle shows its own pods, and stores them when it closes.
+    /// Shows a handle its own pods, but stores them only when the handle is closed.
     handles_keep_pods_until_they_close in for_each_handle {
-        fn put_pod(&self, _: &Inner, name: &PodName, pod: &Pod) -> Answer<()> {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             self.own.lock().unwrap().insert(name.clone(), pod.clone());
             Ok(())
         }
-        fn read_pod(&self, inner: &Inner, name: &PodName) -> Answer<Option<Pod>> {
+
+        fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
             let own = self.own.lock().unwrap().get(name).cloned();
-            own.map_or_else(|| inner.read_pod(name), |pod| Ok(Some(pod)))
+            own.map_or_else(|| self.inner.read_pod(name), |pod| Ok(Some(pod)))
         }
-        fn list_pods(&self, inner: &Inner) -> Answer<Vec<PodName>> {
+
+        fn list_pods(&self) -> Result<Vec<PodName>> {
             let own = self.own.lock().unwrap();
-            let names: BTreeSet<_> = inner.list_pods()?.into_iter().chain(own.keys().cloned()).collect();
+            let names: BTreeSet<_> =
+                self.inner.list_pods()?.into_iter().chain(own.keys().cloned()).collect();
             Ok(names.into_iter().collect())
         }
-        fn delete_pod(&self, inner: &Inner, name: &PodName) -> Answer<bool> {
+
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
             let own = self.own.lock().unwrap().remove(name).is_some();
-            Ok(inner.delete_pod(name)? || own)
+            Ok(self.inner.delete_pod(name)? || own)
         }
-        fn close(&self, inner: &Inner) {
+
+        fn close(&self) {
             for (name, pod) in self.own.lock().unwrap().iter() {
-                inner.put_pod(name, pod).expect("memory takes a pod");
+                self.inner.put_pod(name, pod).expect("memory takes a pod");
             }
         }
     }

@@ -1,17 +1,17 @@
-//! Stores that read something else than is there.
+//! Stores that return the wrong entries from reads and pages.
 
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, Page, Store, StoreError};
+use session_store_core::{LogEntry, Page, SegmentId, SegmentKey, SessionId, Store, StoreError};
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// An unknown segment reads as an empty one.
+    /// Reads an unknown segment as an empty one.
     reads_the_unknown_as_empty in shared {
-        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-            match inner.read_all(s, g) {
+        fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+            match self.inner.read_all(s, g) {
                 Err(StoreError::NotFound(_)) => Ok(Vec::new()),
                 read => read,
             }
@@ -27,21 +27,25 @@ broken! {
 }
 
 broken! {
-    /// Each handle keeps the last log that it read.
+    /// Returns the last log that a handle read if the length is the same.
     reads_from_a_cache in for_each_handle {
-        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
+        fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             let mut last = self.last.lock().unwrap();
-            let now = inner.read_all(s, g)?;
+            let now = self.inner.read_all(s, g)?;
             let entries = match last.take() {
-                // The length is all that it compares.
-                Some((key, entries)) if key == (s, g) && entries.len() == now.len() => entries,
+                // The cache is compared by its length only.
+                Some((key, entries))
+                    if key == SegmentKey::new(s, g) && entries.len() == now.len() =>
+                {
+                    entries
+                }
                 _ => now,
             };
-            *last = Some(((s, g), entries.clone()));
+            *last = Some((SegmentKey::new(s, g), entries.clone()));
             Ok(entries)
         }
     }
-    state { last: Mutex<Option<(Key, Vec<LogEntry>)>> }
+    state { last: Mutex<Option<(SegmentKey, Vec<LogEntry>)>> }
     caught by {
         t5_an_append_after_it_is_there
         t5_one_history_of_cuts
@@ -50,19 +54,23 @@ broken! {
 }
 
 broken! {
-    /// What a replace lets through: the first half of the log is of one moment, the rest of another.
+    /// Reads a log in two halves, so a replace can happen in between.
     reads_in_two_steps in shared {
-        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-            let mut entries = inner.read_all(s, g)?;
-            // Only where a check replaces a log under its readers, so that chance has no say elsewhere.
-            if !entries.first().is_some_and(|first| [r#"{"n":0}"#, r#"{"new":0,"p":""}"#].contains(&first.as_json())) {
+        fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+            let mut entries = self.inner.read_all(s, g)?;
+            // Pause only in the logs of the check that replaces a log beside a reader. In other
+            // checks the result would depend on the schedule.
+            if !entries.first().is_some_and(|first| {
+                [r#"{"n":0}"#, r#"{"new":0,"p":""}"#].contains(&first.as_json())
+            }) {
                 return Ok(entries);
             }
             entries.truncate(2);
-            inner.let_others_in();
-            // What was only appended meanwhile does no harm.
+            self.inner.wait_for_another_call();
+            // Read the rest now. After a replace it belongs to the new log; after appends the
+            // result is a correct read.
             let rest = entries.len();
-            entries.extend(inner.read_all(s, g)?.into_iter().skip(rest));
+            entries.extend(self.inner.read_all(s, g)?.into_iter().skip(rest));
             Ok(entries)
         }
     }
@@ -70,11 +78,12 @@ broken! {
 }
 
 broken! {
-    /// Rows come back as the index has them, once there are enough for it to be used.
+    /// Sorts long logs by their text, like a query that uses another index.
     sorts_long_logs_as_text in shared {
-        fn read_all(&self, inner: &Inner, (s, g): Key) -> Answer<Vec<LogEntry>> {
-            let mut entries = inner.read_all(s, g)?;
-            // Only where one writer counts, so that chance has no say where several write.
+        fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+            let mut entries = self.inner.read_all(s, g)?;
+            // Sort only logs of one writer. With several writers the order of their entries, and so
+            // the result, would depend on the schedule.
             let numbered = |entry: &LogEntry| entry.as_json().starts_with("{\"n\":");
             if (200..=300).contains(&entries.len()) && entries.iter().all(numbered) {
                 entries.sort_by(|a, b| a.as_json().cmp(b.as_json()));
@@ -86,10 +95,16 @@ broken! {
 }
 
 broken! {
-    /// An entry that fits no page is passed over.
+    /// Skips an entry that is larger than the page.
     pages_end_at_a_large_entry in shared {
-        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-            let mut page = inner.read_page(s, g, start, bytes)?;
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let mut page = self.inner.read_page(s, g, start, bytes)?;
             page.entries.retain(|entry| entry.as_json().len() <= bytes || bytes >= 200);
             Ok(page)
         }
@@ -104,10 +119,16 @@ broken! {
 }
 
 broken! {
-    /// The limit is looked at after the entry that crosses it.
+    /// Checks the limit of a page after the entry that exceeds it.
     pages_run_over in shared {
-        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-            let Page { entries, head, .. } = inner.read_page(s, g, start, usize::MAX)?;
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let Page { entries, head, .. } = self.inner.read_page(s, g, start, usize::MAX)?;
             let mut read = 0;
             let before_the_limit = |entry: &LogEntry| {
                 let within = read <= bytes;
@@ -121,16 +142,23 @@ broken! {
 }
 
 broken! {
-    /// Page and head are two queries, with a moment between them.
+    /// Reads the head of a page later than its entries.
     pages_have_a_later_head in shared {
-        fn page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<Page> {
-            let page = inner.read_page(s, g, start, bytes)?;
-            // Only of pages without a limit, so that chance has no say where a log is read by pages.
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let page = self.inner.read_page(s, g, start, bytes)?;
+            // Pause only in pages without a limit. In checks that read page by page the result
+            // would depend on the schedule.
             if bytes < usize::MAX {
                 return Ok(page);
             }
-            inner.let_others_in();
-            let head = inner.head(s, g)?.unwrap_or(page.head);
+            self.inner.wait_for_another_call();
+            let head = self.inner.head(s, g)?.unwrap_or(page.head);
             Ok(Page::new(page.entries, head))
         }
     }

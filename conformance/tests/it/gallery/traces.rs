@@ -1,22 +1,32 @@
-//! Stores that mix up, forget or overrate traces.
+//! Stores that mix up, lose or change traces.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use session_store_core::{PageBudget, SessionId, Store, StoreError, TraceEntry, TracePage};
+use session_store_core::{
+    PageBudget, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
+    TracePage,
+};
 use uuid::Uuid;
 
 use super::broken;
-use crate::variant::{Answer, Inner, Key};
+use crate::variant::Result;
 
 broken! {
-    /// The session is not part of the key.
+    /// Stores traces without their session in the key.
     mixes_up_the_traces_of_sessions in shared {
-        fn append_trace(&self, inner: &Inner, (_, g): Key, entry: &TraceEntry) -> Answer<()> {
-            inner.append_trace(SessionId::from(Uuid::nil()), g, entry)
+        fn append_trace(&self, _: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
+            self.inner.append_trace(SessionId::from(Uuid::nil()), g, entry)
         }
-        fn trace_page(&self, inner: &Inner, (_, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
-            inner.read_trace_page(SessionId::from(Uuid::nil()), g, start, bytes)
+
+        fn read_trace_page(
+            &self,
+            _: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            self.inner.read_trace_page(SessionId::from(Uuid::nil()), g, start, bytes)
         }
     }
     caught by {
@@ -27,19 +37,20 @@ broken! {
 }
 
 broken! {
-    /// Traces are written when the handle closes.
+    /// Stores traces only when the handle is closed.
     traces_wait_for_the_close in for_each_handle {
-        fn append_trace(&self, _: &Inner, key: Key, entry: &TraceEntry) -> Answer<()> {
-            self.waiting.lock().unwrap().push((key, entry.clone()));
+        fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
+            self.waiting.lock().unwrap().push((SegmentKey::new(s, g), entry.clone()));
             Ok(())
         }
-        fn close(&self, inner: &Inner) {
-            for ((s, g), entry) in self.waiting.lock().unwrap().drain(..) {
-                inner.append_trace(s, g, &entry).expect("memory takes a trace");
+
+        fn close(&self) {
+            for (key, entry) in self.waiting.lock().unwrap().drain(..) {
+                self.inner.at(key).append_trace(&entry).expect("memory takes a trace");
             }
         }
     }
-    state { waiting: Mutex<Vec<(Key, TraceEntry)>> }
+    state { waiting: Mutex<Vec<(SegmentKey, TraceEntry)>> }
     caught by {
         a8_traces_of_two_sessions
         c2_traces_stay
@@ -58,10 +69,16 @@ broken! {
 }
 
 broken! {
-    /// A trace that is not there is an error.
+    /// Returns an error for a segment without a trace.
     no_trace_is_an_error in shared {
-        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
-            let page = inner.read_trace_page(s, g, start, bytes)?;
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            let page = self.inner.read_trace_page(s, g, start, bytes)?;
             let none = start == 0 && page.entries.is_empty();
             if none { Err(StoreError::NotFound(g)) } else { Ok(page) }
         }
@@ -91,62 +108,77 @@ broken! {
 }
 
 broken! {
-    /// Traces go through another encoder.
+    /// Parses numbers in trace entries as floats and prints them again.
     rewrites_the_numbers_of_traces in shared {
-        fn append_trace(&self, inner: &Inner, (s, g): Key, given: &TraceEntry) -> Answer<()> {
+        fn append_trace(&self, s: SessionId, g: SegmentId, given: &TraceEntry) -> Result<()> {
             let rewritten = TraceEntry::from_json(given.as_json().replace("1.0", "1"))?;
-            inner.append_trace(s, g, &rewritten)
+            self.inner.append_trace(s, g, &rewritten)
         }
     }
     caught by { e1_kept_by_traces }
 }
 
 broken! {
-    /// Two who write at the same time take the same place, and the later one has it.
+    /// Overwrites a trace entry if two threads append at the same time.
     writes_traces_over_each_other in shared {
-        fn append_trace(&self, inner: &Inner, (s, g): Key, given: &TraceEntry) -> Answer<()> {
-            // Only where several write, so that a single writer does not wait.
+        fn append_trace(&self, s: SessionId, g: SegmentId, given: &TraceEntry) -> Result<()> {
+            // Pause only for the entries of several writers. A single writer would wait in vain.
             if !given.as_json().starts_with("{\"w\":") {
-                return inner.append_trace(s, g, given);
+                return self.inner.append_trace(s, g, given);
             }
-            let place = || Ok::<_, StoreError>(inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len());
+            let place = || {
+                Ok::<_, StoreError>(self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len())
+            };
             let before = place()?;
-            inner.let_others_in();
-            if place()? > before { Ok(()) } else { inner.append_trace(s, g, given) }
+            self.inner.wait_for_another_call();
+            if place()? > before { Ok(()) } else { self.inner.append_trace(s, g, given) }
         }
     }
     caught by { x4_writers_of_one_trace }
 }
 
 broken! {
-    /// The limit is for logs.
+    /// Ignores the limit of a trace page.
     trace_pages_know_no_limit in shared {
-        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, _: usize) -> Answer<TracePage> {
-            inner.read_trace_page(s, g, start, usize::MAX)
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            _: usize,
+        ) -> Result<TracePage> {
+            self.inner.read_trace_page(s, g, start, usize::MAX)
         }
     }
     caught by { x3_traces_by_page }
 }
 
 broken! {
-    /// A handle reads a trace once, and then knows what it has added itself.
+    /// Caches a trace in each handle, and ignores what other handles append.
     reads_traces_from_a_cache in for_each_handle {
-        fn append_trace(&self, inner: &Inner, (s, g): Key, given: &TraceEntry) -> Answer<()> {
-            self.read.lock().unwrap().remove(&(s, g));
-            inner.append_trace(s, g, given)
+        fn append_trace(&self, s: SessionId, g: SegmentId, given: &TraceEntry) -> Result<()> {
+            self.read.lock().unwrap().remove(&SegmentKey::new(s, g));
+            self.inner.append_trace(s, g, given)
         }
-        fn trace_page(&self, inner: &Inner, (s, g): Key, start: usize, bytes: usize) -> Answer<TracePage> {
-            let now = inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
+
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            let now = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
             if now.is_empty() {
                 return Ok(TracePage::default());
             }
             let mut read = self.read.lock().unwrap();
-            let rest = read.entry((s, g)).or_insert(now).iter().skip(start);
+            let rest = read.entry(SegmentKey::new(s, g)).or_insert(now).iter().skip(start);
             let mut budget = PageBudget::new(bytes);
             let fits = |entry: &&TraceEntry| budget.admits(entry.as_json().len());
             Ok(TracePage::new(rest.take_while(fits).cloned().collect()))
         }
     }
-    state { read: Mutex<BTreeMap<Key, Vec<TraceEntry>>> }
+    state { read: Mutex<BTreeMap<SegmentKey, Vec<TraceEntry>>> }
     caught by { x4_traces_are_seen_at_once }
 }

@@ -1,36 +1,38 @@
-//! How the file store writes: logs, whole or by appending to them, and who holds a segment.
+//! The files of the store: appending to logs, replacing them, and the index of sessions.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{LogEntry, SegmentId, SessionId, StoreError};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, StoreError};
 
 use super::lines::{Lines, Tail};
-use super::pause::stay_half_done;
+use super::pause::stay_half_written;
 use super::{Flaw, JsonlStore, process_cache};
-use crate::variant::{Answer, Key};
+use crate::variant::Result;
 
 impl JsonlStore {
-    pub(crate) fn log(root: &Path, (s, g): Key) -> PathBuf {
-        root.join(s.to_string()).join(format!("{g}.jsonl"))
+    pub(crate) fn log(root: &Path, SegmentKey { session_id, segment_id }: SegmentKey) -> PathBuf {
+        root.join(session_id.to_string()).join(format!("{segment_id}.jsonl"))
     }
 
-    pub(super) fn path(&self, key: Key) -> PathBuf {
+    pub(super) fn path(&self, key: SegmentKey) -> PathBuf {
         Self::log(&self.root, key)
     }
 
-    pub(super) fn lines(&self, key: Key) -> Answer<Lines> {
+    pub(super) fn lines(&self, key: SegmentKey) -> Result<Lines> {
         match fs::read(self.path(key)) {
-            Ok(bytes) => Ok(Lines::new(bytes, key.1, self.flaw)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::NotFound(key.1)),
+            Ok(bytes) => Ok(Lines::new(bytes, key.segment_id, self.flaw)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(StoreError::NotFound(key.segment_id))
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Opens a file at its end, making it and its folder where they are not there yet.
-    pub(super) fn at_the_end(&self, path: &Path) -> io::Result<File> {
+    /// Opens a file for appending, and creates the file and its folder if needed.
+    pub(super) fn open_for_append(&self, path: &Path) -> io::Result<File> {
         let open = || OpenOptions::new().create(true).append(true).open(path);
         match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -41,11 +43,11 @@ impl JsonlStore {
         }
     }
 
-    /// Appends to the file, after what its tail needs.
-    pub(super) fn write(&self, key: Key, entries: &[LogEntry]) -> Answer<()> {
+    /// Repairs the tail of the file and appends the entries.
+    pub(super) fn write(&self, key: SegmentKey, entries: &[LogEntry]) -> Result<()> {
         let path = self.path(key);
         let is_new = !path.exists();
-        let mut file = self.at_the_end(&path)?;
+        let mut file = self.open_for_append(&path)?;
         let lines = self.lines(key)?;
         let mut bytes = Vec::new();
         match lines.tail() {
@@ -55,8 +57,8 @@ impl JsonlStore {
             Tail::Torn(_) if matches!(self.flaw, Flaw::GluesTornTails | Flaw::TearsAndGlues) => {}
             Tail::Torn(start) => {
                 if !self.has(Flaw::DeletesTornTails) {
-                    let aside = path.with_extension(format!("torn-{start}"));
-                    fs::write(aside, &lines.bytes[start..])?;
+                    let torn = path.with_extension(format!("torn-{start}"));
+                    fs::write(torn, &lines.bytes[start..])?;
                 }
                 file.set_len(start as u64)?;
             }
@@ -65,16 +67,16 @@ impl JsonlStore {
             bytes.extend_from_slice(entry.as_json().as_bytes());
             bytes.push(b'\n');
         }
-        self.put(&path, &mut file, &bytes)?;
+        self.write_halves(&path, &mut file, &bytes)?;
         if is_new { self.hold(key) } else { Ok(()) }
     }
 
-    /// Puts the bytes there in two writes, or takes back what there is of them.
-    fn put(&self, path: &Path, file: &mut File, bytes: &[u8]) -> Answer<()> {
+    /// Writes the bytes in two writes, and removes them again if one fails.
+    fn write_halves(&self, path: &Path, file: &mut File, bytes: &[u8]) -> Result<()> {
         let before = file.metadata()?.len();
         let (half, rest) = bytes.split_at(bytes.len() / 2);
-        let moment = |()| self.hold_half_done(path);
-        match file.write_all(half).and_then(moment).and_then(|()| file.write_all(rest)) {
+        let pause = |()| self.pause_half_written(path);
+        match file.write_all(half).and_then(pause).and_then(|()| file.write_all(rest)) {
             Ok(()) => Ok(()),
             Err(_) if self.has(Flaw::SwallowsWriteErrors) => Ok(file.set_len(before)?),
             Err(error) => {
@@ -89,25 +91,26 @@ impl JsonlStore {
         }
     }
 
-    /// Holds the moment between the halves of a line open, for what a flaw has to do with it; the control too.
-    fn hold_half_done(&self, path: &Path) -> io::Result<()> {
+    /// Pauses between the two halves of a line, as far as the flaw needs it. The control pauses
+    /// too, so that a kill hits it in the same places.
+    fn pause_half_written(&self, path: &Path) -> io::Result<()> {
         match self.flaw {
-            Flaw::LocksNothing | Flaw::LocksItsProcessOnly => self.let_others_in(path),
+            Flaw::LocksNothing | Flaw::LocksItsProcessOnly => self.wait_for_others(path),
             Flaw::None | Flaw::TearsAndGlues | Flaw::GluesTornTails | Flaw::TornTailsAreFatal => {
-                stay_half_done(1);
+                stay_half_written(1);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// Puts a whole new log in the place of the old one.
-    pub(super) fn replace(&self, key: Key, bytes: &[u8]) -> Answer<()> {
+    /// Replaces the log by a file with these bytes.
+    pub(super) fn replace(&self, key: SegmentKey, bytes: &[u8]) -> Result<()> {
         let path = self.path(key);
         fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
         if self.has(Flaw::ReplacesInPlace) {
             let mut file = File::create(&path)?;
-            stay_half_done(10);
+            stay_half_written(10);
             file.write_all(bytes)?;
         } else {
             let new = path.with_extension("new");
@@ -121,12 +124,12 @@ impl JsonlStore {
         self.root.join(".holders").join(g.to_string())
     }
 
-    /// Notes the session as the segment's holder, unless another is that already.
-    pub(super) fn hold(&self, (s, g): Key) -> Answer<()> {
+    /// Records the session as the holder of the segment, unless another session is recorded.
+    pub(super) fn hold(&self, key: SegmentKey) -> Result<()> {
         if self.has(Flaw::FindsInItsProcess) {
-            process_cache::hold(&self.root, (s, g));
+            process_cache::hold(&self.root, key);
         }
-        match symlink(s.to_string(), self.holder(g)) {
+        match symlink(key.session_id.to_string(), self.holder(key.segment_id)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
             _ => Ok(()),
         }
@@ -138,15 +141,15 @@ impl JsonlStore {
         } else {
             fs::read_link(self.holder(g)).ok()?.to_str()?.parse().ok()?
         };
-        self.path((session, g)).exists().then_some(session)
+        self.path(SegmentKey::new(session, g)).exists().then_some(session)
     }
 
-    /// The ids that name files or folders of `folder`, newest first.
+    /// Returns the ids that are names of files or folders in `folder`, in descending order.
     pub(super) fn ids<T: std::str::FromStr + Ord>(
         &self,
         folder: &Path,
         extension: &str,
-    ) -> Answer<Vec<T>> {
+    ) -> Result<Vec<T>> {
         let items = match fs::read_dir(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             items => items?,
@@ -166,7 +169,7 @@ impl JsonlStore {
     }
 }
 
-/// Removes whatever this store has not made.
+/// Deletes all files that this store has not created.
 pub(super) fn sweep(root: &Path) -> io::Result<()> {
     for item in fs::read_dir(root)? {
         let path = item?.path();

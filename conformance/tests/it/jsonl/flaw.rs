@@ -1,15 +1,15 @@
-//! What can be wrong with a file store.
+//! The flaws of a file store.
 
 macro_rules! flaws {
     ($($flaw:ident),* $(,)?) => {
-        /// One thing that is wrong with a file store.
+        /// One flaw of a file store.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Flaw {
             $($flaw,)*
         }
 
         impl Flaw {
-            /// The flaw of that name.
+            /// Returns the flaw with that name.
             pub(crate) fn named(name: &str) -> Option<Self> {
                 match name {
                     $(stringify!($flaw) => Some(Self::$flaw),)*

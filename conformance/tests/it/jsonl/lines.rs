@@ -1,4 +1,4 @@
-//! The lines of a log as bytes: which are entries, which are blank, bad or torn (R4, R5).
+//! The lines of a log file: entries, blank lines, bad lines and a torn tail.
 
 use std::io::BufRead;
 use std::ops::Range;
@@ -6,22 +6,22 @@ use std::ops::Range;
 use session_store_core::{LogEntry, PageBudget, SegmentId, StoreError};
 
 use super::Flaw;
-use crate::variant::Answer;
+use crate::variant::Result;
 
-/// The bytes of a log's file.
+/// The bytes of a log file.
 pub(crate) struct Lines {
     pub(crate) bytes: Vec<u8>,
     segment_id: SegmentId,
     flaw: Flaw,
 }
 
-/// How a log ends.
+/// The end of a log file.
 pub(crate) enum Tail {
-    /// With a newline.
+    /// The file ends with a newline.
     None,
-    /// With an entry that has none.
+    /// The last entry has no newline.
     Whole,
-    /// With something torn, from that byte on.
+    /// The file is torn from that byte on.
     Torn(usize),
 }
 
@@ -30,11 +30,11 @@ impl Lines {
         Self { bytes, segment_id, flaw }
     }
 
-    /// Each line without its newline, blank ones included.
+    /// Returns every line without its newline, also blank ones.
     fn all(&self) -> Vec<Range<usize>> {
         let (mut lines, mut start) = (Vec::new(), 0);
         while start < self.bytes.len() {
-            // A search of the standard library, which is quick in a debug build too.
+            // The search of the standard library is fast in a debug build too.
             let length = (&self.bytes[start..]).skip_until(b'\n').expect("memory can be read");
             let ends = self.bytes[start + length - 1] == b'\n';
             lines.push(start..start + length - usize::from(ends));
@@ -47,7 +47,7 @@ impl Lines {
         self.bytes[line.clone()].iter().all(u8::is_ascii_whitespace)
     }
 
-    /// The lines that are entries or should be, each with its physical number, counted from 1.
+    /// Returns the lines that are entries or bad, each with its physical number, counted from 1.
     fn solid(&self) -> Vec<(usize, Range<usize>)> {
         let end = match self.tail() {
             Tail::Torn(start) => start,
@@ -81,17 +81,17 @@ impl Lines {
         }
     }
 
-    /// The bytes that hold the first entries.
+    /// Returns the bytes of the first entries.
     pub(crate) fn first(&self, entries: usize) -> &[u8] {
         let end = self.solid().get(entries).map_or(self.bytes.len(), |(_, line)| line.start);
         &self.bytes[..end]
     }
 
-    pub(crate) fn entries(&self) -> Answer<Vec<LogEntry>> {
+    pub(crate) fn entries(&self) -> Result<Vec<LogEntry>> {
         self.page(0, PageBudget::new(usize::MAX))
     }
 
-    pub(crate) fn page(&self, start: usize, mut budget: PageBudget) -> Answer<Vec<LogEntry>> {
+    pub(crate) fn page(&self, start: usize, mut budget: PageBudget) -> Result<Vec<LogEntry>> {
         let mut entries = Vec::new();
         for (number, (line, range)) in self.solid().into_iter().enumerate().skip(start) {
             let text = &self.bytes[range];
@@ -107,7 +107,7 @@ impl Lines {
         Ok(entries)
     }
 
-    fn entry(&self, text: &[u8]) -> Answer<LogEntry> {
+    fn entry(&self, text: &[u8]) -> Result<LogEntry> {
         let split = "\u{2028}".as_bytes();
         if self.flaw == Flaw::SplitsOnLineSeparators
             && let Some(at) = text.windows(split.len()).position(|window| window == split)
@@ -128,11 +128,11 @@ impl Lines {
     }
 }
 
-/// Whether the text is a strict prefix of an object.
+/// Returns whether the text is a strict prefix of an object.
 fn is_torn(text: &[u8]) -> bool {
     let whole = match std::str::from_utf8(text) {
         Ok(_) => text,
-        // A character that is cut is the tear's; a wrong one is damage.
+        // An incomplete character at the end belongs to the tear. An invalid one is damage.
         Err(error) if error.error_len().is_none() => &text[..error.valid_up_to()],
         Err(_) => return false,
     };
@@ -140,7 +140,8 @@ fn is_torn(text: &[u8]) -> bool {
         Err(StoreError::Serde(error)) => error.is_eof(),
         _ => false,
     };
-    // A number that is cut behind its point or sign is wrong to the parser, not short.
+    // The parser reports a number that ends after its point or sign as invalid, not as incomplete.
+    // Such a text is torn if one more digit makes it incomplete.
     whole.trim_ascii_start().starts_with(b"{")
         && (ends_too_early(whole.to_vec()) || ends_too_early([whole, b"0"].concat()))
 }

@@ -1,5 +1,5 @@
-//! A small store of JSONL files, right unless it is given a flaw: what the gallery of broken file stores is
-//! made of. It reads a whole log for every call and locks the whole storage, which is slow and allowed.
+//! A small store of JSONL files, correct unless it has a flaw: the basis of the broken file stores.
+//! Every call reads a whole log and locks the whole storage, which is slow but allowed.
 
 mod files;
 mod flaw;
@@ -15,41 +15,41 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PageBudget, SegmentId, SessionId, Store,
-    StoreError, TraceEntry,
+    Capabilities, Capability, Head, LogEntry, Page, PageBudget, SegmentId, SegmentKey, SessionId,
+    Store, StoreError, TraceEntry,
 };
 
 pub(crate) use self::flaw::Flaw;
 use self::lines::{Lines, Tail};
-use self::pause::{Moments, in_another_process};
-use crate::variant::{Answer, Key};
+use self::pause::{Pauses, in_another_process};
+use crate::variant::Result;
 
-/// Guards against the other handles of this process, where a flaw leaves out the others.
+/// The lock of a flaw that excludes only the handles of its own process.
 static PROCESS: Mutex<()> = Mutex::new(());
 
-/// A handle on the folder `root`, whose name is the flaw's.
+/// A handle on the folder `root`, whose name is the name of the flaw.
 pub(crate) struct JsonlStore {
     root: PathBuf,
     flaw: Flaw,
-    moments: Moments,
+    pauses: Pauses,
 }
 
 impl JsonlStore {
-    pub(crate) fn open_or_create(root: &Path) -> Answer<Self> {
+    pub(crate) fn open_or_create(root: &Path) -> Result<Self> {
         let name = root.file_name().and_then(OsStr::to_str).unwrap_or_default();
         Self::create_with(root, Flaw::named(name).unwrap_or(Flaw::None))
     }
 
-    pub(crate) fn open(root: &Path, flaw: Flaw) -> Answer<Self> {
+    pub(crate) fn open(root: &Path, flaw: Flaw) -> Result<Self> {
         if !root.exists() && flaw != Flaw::OpensWhatIsNotThere {
             return Err(StoreError::io("open a store", ErrorKind::NotFound.into()));
         }
         Self::create_with(root, flaw)
     }
 
-    fn create_with(root: &Path, flaw: Flaw) -> Answer<Self> {
+    fn create_with(root: &Path, flaw: Flaw) -> Result<Self> {
         fs::create_dir_all(root.join(".holders"))?;
-        let store = Self { root: root.into(), flaw, moments: Moments::of(root) };
+        let store = Self { root: root.into(), flaw, pauses: Pauses::of(root) };
         if flaw == Flaw::OpensOneAtATime && !root.join(".format").exists() {
             store.set_up()?;
         }
@@ -65,13 +65,13 @@ impl JsonlStore {
         Ok(store)
     }
 
-    /// What the first handle does, with everybody else turned away.
-    fn set_up(&self) -> Answer<()> {
+    /// Initializes the storage, and fails while another handle does the same.
+    fn set_up(&self) -> Result<()> {
         let tried = self.root.join(".tried");
-        self.at_the_end(&tried)?.write_all(b".")?;
+        self.open_for_append(&tried)?.write_all(b".")?;
         let opening = File::create(self.root.join(".opening"))?;
         opening.try_lock().map_err(|_| io::Error::from(ErrorKind::ResourceBusy))?;
-        self.let_others_in(&tried)?;
+        self.wait_for_others(&tried)?;
         Ok(fs::write(self.root.join(".format"), "1")?)
     }
 
@@ -79,21 +79,22 @@ impl JsonlStore {
         self.flaw == flaw
     }
 
-    /// Holds a weak moment open. Where the process is locked out none of its threads can come.
-    fn let_others_in(&self, file: &Path) -> io::Result<()> {
+    /// Pauses a call until another thread or process has changed `file`. With a lock for this
+    /// process, no other thread of the process can change it, so there is nothing to wait for.
+    fn wait_for_others(&self, file: &Path) -> io::Result<()> {
         if self.has(Flaw::LocksItsProcessOnly) && !in_another_process() {
             return Ok(());
         }
-        self.moments.let_others_in(file)
+        self.pauses.wait_for_others(file)
     }
 
-    /// Holds the moment between comparing and acting open, where there is no lock around both.
-    fn let_others_in_unlocked(&self, key: Key) -> Answer<()> {
+    /// Pauses between a comparison and its write, if no lock excludes other writers.
+    fn wait_for_others_if_unlocked(&self, key: SegmentKey) -> Result<()> {
         let unlocked = matches!(self.flaw, Flaw::LocksNothing | Flaw::LocksItsProcessOnly);
-        if unlocked { Ok(self.let_others_in(&self.path(key))?) } else { Ok(()) }
+        if unlocked { Ok(self.wait_for_others(&self.path(key))?) } else { Ok(()) }
     }
 
-    fn lock(&self) -> Answer<(Option<MutexGuard<'static, ()>>, Option<File>)> {
+    fn lock(&self) -> Result<(Option<MutexGuard<'static, ()>>, Option<File>)> {
         match self.flaw {
             Flaw::LocksNothing => Ok((None, None)),
             Flaw::LocksItsProcessOnly => {
@@ -113,7 +114,7 @@ impl JsonlStore {
         Head::new(lines.count(), u128::from(token.finish()))
     }
 
-    fn expect(&self, key: Key, expected: Option<Head>) -> Answer<()> {
+    fn expect(&self, key: SegmentKey, expected: Option<Head>) -> Result<()> {
         let actual = match self.lines(key) {
             Err(StoreError::NotFound(_)) => None,
             lines => Some(self.head_of(&lines?)),
@@ -121,11 +122,11 @@ impl JsonlStore {
         if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
     }
 
-    fn cut(&self, key: Key, entries_len: usize) -> Answer<()> {
+    fn cut(&self, key: SegmentKey, entries_len: usize) -> Result<()> {
         let lines = self.lines(key)?;
         let count = lines.count();
         match entries_len {
-            len if len > count => Err(StoreError::past_the_end(key.1, len, count)),
+            len if len > count => Err(StoreError::past_the_end(key.segment_id, len, count)),
             len if len == count => Ok(()),
             len => self.replace(key, lines.first(len)),
         }
@@ -133,24 +134,24 @@ impl JsonlStore {
 }
 
 impl Store for JsonlStore {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Answer<()> {
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
         self.append_all(s, g, std::slice::from_ref(entry))
     }
 
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Answer<Vec<LogEntry>> {
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
         let _lock = self.lock()?;
-        let lines = self.lines((s, g))?;
+        let lines = self.lines(SegmentKey::new(s, g))?;
         if let (Tail::Torn(start), Flaw::RepairsOnRead) = (lines.tail(), self.flaw) {
-            fs::write(self.path((s, g)), &lines.bytes[..start])?;
+            fs::write(self.path(SegmentKey::new(s, g)), &lines.bytes[..start])?;
         }
         lines.entries()
     }
 
-    fn list_sessions(&self) -> Answer<Vec<SessionId>> {
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
         let _lock = self.lock()?;
         let mut sessions: Vec<SessionId> = self.ids(&self.root, "")?;
         let holds = |s: &SessionId| {
-            let segments: Answer<Vec<SegmentId>> =
+            let segments: Result<Vec<SegmentId>> =
                 self.ids(&self.root.join(s.to_string()), ".jsonl");
             segments.is_ok_and(|segments| !segments.is_empty())
         };
@@ -158,58 +159,59 @@ impl Store for JsonlStore {
         Ok(sessions)
     }
 
-    fn list_segments(&self, s: SessionId) -> Answer<Vec<SegmentId>> {
+    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
         let _lock = self.lock()?;
         self.ids(&self.root.join(s.to_string()), ".jsonl")
     }
 
-    fn lookup_session_of(&self, g: SegmentId) -> Answer<Option<SessionId>> {
+    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
         let _lock = self.lock()?;
         let held = self.held(g);
         if held.is_some() || self.has(Flaw::FindsInItsProcess) {
             return Ok(held);
         }
         let sessions: Vec<SessionId> = self.ids(&self.root, "")?;
-        let session = sessions.into_iter().find(|&s| self.path((s, g)).exists());
-        session.map_or(Ok(()), |s| self.hold((s, g)))?;
+        let session = sessions.into_iter().find(|&s| self.path(SegmentKey::new(s, g)).exists());
+        session.map_or(Ok(()), |s| self.hold(SegmentKey::new(s, g)))?;
         Ok(session)
     }
 
-    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         let _lock = self.lock()?;
         let texts = entries.iter().map(|entry| format!("{}\n", entry.as_json()));
-        self.replace((s, g), texts.collect::<String>().as_bytes())
+        self.replace(SegmentKey::new(s, g), texts.collect::<String>().as_bytes())
     }
 
-    fn exists(&self, s: SessionId, g: SegmentId) -> Answer<bool> {
-        Ok(self.path((s, g)).exists())
+    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        Ok(self.path(SegmentKey::new(s, g)).exists())
     }
 
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Answer<usize> {
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
         if self.has(Flaw::CountsInItsProcess)
-            && let Some(count) = process_cache::count(&self.root, (s, g))
+            && let Some(count) = process_cache::count(&self.root, SegmentKey::new(s, g))
         {
             return Ok(count);
         }
         let _lock = self.lock()?;
-        let lines = self.lines((s, g))?;
+        let lines = self.lines(SegmentKey::new(s, g))?;
         if self.has(Flaw::ValidatesOnCount) {
             lines.entries()?;
         }
         Ok(lines.count())
     }
 
-    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Answer<()> {
+    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
         let _lock = self.lock()?;
-        let mut file = self.at_the_end(&self.path((s, g)).with_extension("trace.jsonl"))?;
+        let mut file =
+            self.open_for_append(&self.path(SegmentKey::new(s, g)).with_extension("trace.jsonl"))?;
         Ok(file.write_all(format!("{}\n", entry.as_json()).as_bytes())?)
     }
 
-    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Answer<()> {
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
         let _lock = self.lock()?;
-        self.cut((s, g), entries_len)?;
+        self.cut(SegmentKey::new(s, g), entries_len)?;
         if self.has(Flaw::CountsInItsProcess) {
-            process_cache::set_count(&self.root, (s, g), entries_len);
+            process_cache::set_count(&self.root, SegmentKey::new(s, g), entries_len);
         }
         Ok(())
     }
@@ -219,26 +221,26 @@ impl Store for JsonlStore {
         guarantees.with(Capability::MultiProcess).with(Capability::ConditionalAppend)
     }
 
-    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Answer<()> {
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
         let _lock = self.lock()?;
-        if self.has(Flaw::ValidatesOnAppend) && self.path((s, g)).exists() {
-            // The beginning is enough to be wrong, and takes less time.
-            self.lines((s, g))?.page(0, PageBudget::new(1_000))?;
+        if self.has(Flaw::ValidatesOnAppend) && self.path(SegmentKey::new(s, g)).exists() {
+            // Reading the first entries is enough for this flaw, and faster.
+            self.lines(SegmentKey::new(s, g))?.page(0, PageBudget::new(1_000))?;
         }
-        self.write((s, g), entries)?;
+        self.write(SegmentKey::new(s, g), entries)?;
         if self.has(Flaw::CountsInItsProcess) {
-            let before = process_cache::count(&self.root, (s, g)).unwrap_or(0);
-            process_cache::set_count(&self.root, (s, g), before + entries.len());
+            let before = process_cache::count(&self.root, SegmentKey::new(s, g)).unwrap_or(0);
+            process_cache::set_count(&self.root, SegmentKey::new(s, g), before + entries.len());
         }
         Ok(())
     }
 
-    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Answer<Page> {
+    fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
         let _lock = self.lock()?;
-        let lines = self.lines((s, g))?;
+        let lines = self.lines(SegmentKey::new(s, g))?;
         if self.has(Flaw::PagesReadTheWholeLog) {
             lines.entries()?;
         }
@@ -246,9 +248,9 @@ impl Store for JsonlStore {
         Ok(Page::new(entries, self.head_of(&lines)))
     }
 
-    fn head(&self, s: SessionId, g: SegmentId) -> Answer<Option<Head>> {
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
         let _lock = self.lock()?;
-        match self.lines((s, g)) {
+        match self.lines(SegmentKey::new(s, g)) {
             Err(StoreError::NotFound(_)) => Ok(None),
             lines => Ok(Some(self.head_of(&lines?))),
         }
@@ -260,29 +262,29 @@ impl Store for JsonlStore {
         g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Answer<Head> {
+    ) -> Result<Head> {
         if self.has(Flaw::ComparesBeforeItLocks) {
-            self.expect((s, g), expected)?;
-            self.let_others_in(&self.path((s, g)))?;
+            self.expect(SegmentKey::new(s, g), expected)?;
+            self.wait_for_others(&self.path(SegmentKey::new(s, g)))?;
         }
         let _lock = self.lock()?;
         if !self.has(Flaw::ComparesBeforeItLocks) {
-            self.expect((s, g), expected)?;
-            self.let_others_in_unlocked((s, g))?;
+            self.expect(SegmentKey::new(s, g), expected)?;
+            self.wait_for_others_if_unlocked(SegmentKey::new(s, g))?;
         }
         match (expected, entries) {
-            (None, []) => self.replace((s, g), b"")?,
+            (None, []) => self.replace(SegmentKey::new(s, g), b"")?,
             (Some(_), []) => {}
-            _ => self.write((s, g), entries)?,
+            _ => self.write(SegmentKey::new(s, g), entries)?,
         }
-        Ok(self.head_of(&self.lines((s, g))?))
+        Ok(self.head_of(&self.lines(SegmentKey::new(s, g))?))
     }
 
-    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Answer<Head> {
+    fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
         let _lock = self.lock()?;
-        self.expect((s, g), Some(expected))?;
-        self.let_others_in_unlocked((s, g))?;
-        self.cut((s, g), len)?;
-        Ok(self.head_of(&self.lines((s, g))?))
+        self.expect(SegmentKey::new(s, g), Some(expected))?;
+        self.wait_for_others_if_unlocked(SegmentKey::new(s, g))?;
+        self.cut(SegmentKey::new(s, g), len)?;
+        Ok(self.head_of(&self.lines(SegmentKey::new(s, g))?))
     }
 }

@@ -1,5 +1,5 @@
-//! The weak moment of a file store, held open until somebody else has used it: another thread, or another
-//! process, of which only the files tell.
+//! Pauses of a file store in the middle of a call, until another thread or process has used its
+//! intermediate state. Other processes are visible only by the files that they change.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,65 +8,68 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it is held open: long enough for whoever wants to come, on a busy machine too.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// The longest pause. It is long enough for another thread or process on a busy machine.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long if somebody was waited for in vain before.
-const SHORT: Duration = Duration::from_millis(1);
+/// The longest pause of a handle that has once waited in vain.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long a call stays half done for the signal of a check that kills its process: longer than the rest of
-/// the call takes, so that most signals strike here.
-const HALF_DONE: Duration = Duration::from_millis(3);
+/// How long a call pauses for a check that kills its process. It is longer than the rest of the
+/// call, so most kills happen in the pause.
+const KILL_WINDOW: Duration = Duration::from_millis(3);
 
-/// Whether this is a process that a check has started.
+/// Returns whether a check has started this process.
 pub(super) fn in_another_process() -> bool {
     std::env::var_os("SESSION_STORE_CONFORMANCE_PROCESS").is_some()
 }
 
-/// Stays half done where a check may kill the process.
-pub(super) fn stay_half_done(times: u32) {
+/// Pauses in a process that a check may kill.
+pub(super) fn stay_half_written(times: u32) {
     if in_another_process() {
-        thread::sleep(times * HALF_DONE);
+        thread::sleep(times * KILL_WINDOW);
     }
 }
 
-/// Whether nobody else can come: a check's own thread waits for those that it starts.
-fn alone() -> bool {
+/// Returns whether no other thread can make a call: the thread of the check itself only waits for
+/// the threads that it starts. The test harness names that thread; the others have no name.
+fn is_alone() -> bool {
     thread::current().name().is_some() && !in_another_process()
 }
 
-/// The weak moments of one handle.
-pub(super) struct Moments {
-    /// Grows with each weak moment of anybody, so that two who meet in theirs know of each other.
-    book: PathBuf,
+/// The pauses of one handle.
+pub(super) struct Pauses {
+    /// A file that grows with each pause of any handle. Two handles that pause at the same time
+    /// notice each other by it.
+    journal: PathBuf,
     in_vain: AtomicBool,
 }
 
-impl Moments {
+impl Pauses {
     pub(super) fn of(root: &Path) -> Self {
-        Self { book: root.join(".moments"), in_vain: AtomicBool::new(false) }
+        Self { journal: root.join(".pauses"), in_vain: AtomicBool::new(false) }
     }
 
-    /// Returns when somebody else has changed `file`, is in a weak moment too, or nobody has come.
-    pub(super) fn let_others_in(&self, file: &Path) -> io::Result<()> {
-        if alone() {
+    /// Pauses until another thread or process has changed `file` or pauses too, or the time is
+    /// over.
+    pub(super) fn wait_for_others(&self, file: &Path) -> io::Result<()> {
+        if is_alone() {
             return Ok(());
         }
-        let patience = if self.in_vain.load(Relaxed) { SHORT } else { PATIENCE };
-        OpenOptions::new().create(true).append(true).open(&self.book)?.write_all(b".")?;
-        let (entered, before) = (Instant::now(), (state(&self.book), state(file)));
-        while (state(&self.book), state(file)) == before {
-            if entered.elapsed() > patience {
+        let longest = if self.in_vain.load(Relaxed) { SHORT_PAUSE } else { LONGEST_PAUSE };
+        OpenOptions::new().create(true).append(true).open(&self.journal)?.write_all(b".")?;
+        let (entered, before) = (Instant::now(), (state(&self.journal), state(file)));
+        while (state(&self.journal), state(file)) == before {
+            if entered.elapsed() > longest {
                 self.in_vain.store(true, Relaxed);
                 break;
             }
-            thread::sleep(SHORT / 20);
+            thread::sleep(SHORT_PAUSE / 20);
         }
         Ok(())
     }
 }
 
-/// What changes whenever the file does; `None` while there is no file.
+/// Returns a value that changes when the file changes, or `None` if there is no file.
 fn state(file: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(file).ok().map(|metadata| (metadata.ino(), metadata.len()))
