@@ -26,9 +26,9 @@ const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One open database.
 ///
-/// Changes run one at a time, in this process as in SQLite. Each read has a connection to itself, so
-/// it does not wait for changes or other reads, except while the WAL is truncated. The number of
-/// read connections grows to the highest number of concurrent reads and stays there.
+/// Changes run one at a time, in this process as in SQLite. Each read has a connection to itself.
+/// So it does not wait for changes or other reads, except while the WAL is truncated. The number
+/// of read connections grows to the highest number of concurrent reads and stays there.
 ///
 /// Lock order: `writer`, then `reading`, then `idle_readers`. A read takes `reading` and
 /// `idle_readers` only, and a change takes `reading` only while it truncates the WAL.
@@ -74,64 +74,75 @@ impl Database {
         &self.settings.path
     }
 
-    /// Runs `query` on a snapshot of the database (R3).
+    /// Runs `query` on a snapshot of the database.
     pub(crate) fn read<T>(
         &self,
         operation: impl Display,
         query: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
-        self.query_snapshot(query).map_err(|error| self.located(error, operation))
+        self.locate_errors(operation, || {
+            self.file.check(&self.settings.path)?;
+            let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
+            let idle = lock(&self.idle_readers).pop();
+            let mut reader = idle.map_or_else(|| self.settings.open_reader(), Ok)?;
+            let result = query(&*reader.transaction()?);
+            lock(&self.idle_readers).push(reader);
+            result
+        })
     }
 
-    /// Runs `change` in a transaction that is committed if it returns `Ok`, and else rolled back
-    /// (A5, A7).
+    /// Runs `change` in a transaction that is committed if it returns `Ok`, and else rolled back.
+    ///
+    /// The same transaction upgrades a database of an older version first.
     pub(crate) fn write<T>(
         &self,
         operation: impl Display,
         change: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
-        self.run_transaction(change).map_err(|error| self.located(error, operation))
+        self.locate_errors(operation, || {
+            let mut writer = lock(&self.writer);
+            self.settings.wal.check()?;
+            let transaction = self.begin(&mut writer.connection, begin_immediate)?;
+            schema::upgrade(&transaction)?;
+            let output = change(&transaction)?;
+            let committed = transaction.commit();
+            if committed.is_ok() {
+                self.truncate_long_wal(&mut writer);
+            }
+            self.close_after_failed_sync(&mut writer, committed)?;
+            writer.unsynced = self.settings.durability != Durability::Power;
+            Ok(output)
+        })
     }
 
-    /// Makes all changes durable that were acknowledged before the call (S4).
+    /// Makes all changes durable that were acknowledged before the call.
     ///
     /// One commit under `synchronous = FULL` is enough. All commits are appended to one file, the
     /// WAL, and such a commit syncs the whole file, not only its own frames. Changes that have left
     /// the WAL are durable already: under every setting but `OFF`, SQLite syncs the database before
     /// it reuses the WAL.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.sync_changes().map_err(|error| self.located(error, "sync changes"))
+        self.locate_errors("sync changes", || {
+            let mut writer = lock(&self.writer);
+            self.settings.wal.check()?;
+            if writer.unsynced {
+                let synced = self.commit_to_device(&mut writer.connection);
+                self.close_after_failed_sync(&mut writer, synced)?;
+                writer.unsynced = false;
+            }
+            Ok(())
+        })
     }
 
-    fn query_snapshot<T>(
+    /// Adds the operation and the place to the error of `work`.
+    fn locate_errors<T>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
-    ) -> Result<T, DatabaseError> {
-        self.file.check(&self.settings.path)?;
-        let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
-        let idle = lock(&self.idle_readers).pop();
-        let mut reader = idle.map_or_else(|| self.settings.open_reader(), Ok)?;
-        let result = query(&*reader.transaction()?);
-        lock(&self.idle_readers).push(reader);
-        result
-    }
-
-    fn run_transaction<T>(
-        &self,
-        change: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
-    ) -> Result<T, DatabaseError> {
-        let mut writer = lock(&self.writer);
-        self.settings.wal.check()?;
-        let transaction = self.begin(&mut writer.connection, begin_immediate)?;
-        let output = change(&transaction)?;
-        let committed = transaction.commit();
-        if committed.is_ok() {
-            self.truncate_long_wal(&mut writer);
-        }
-        self.close_after_failed_sync(&mut writer.connection, &committed);
-        committed?;
-        writer.unsynced = self.settings.durability != Durability::Power;
-        Ok(output)
+        operation: impl Display,
+        work: impl FnOnce() -> Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        let path = self.path();
+        work()
+            .map_err(|error| error.during(format_args!("{operation} in {}", path.display()), path))
     }
 
     /// Truncates the WAL if it is long.
@@ -163,19 +174,6 @@ impl Database {
         }
     }
 
-    fn sync_changes(&self) -> Result<(), DatabaseError> {
-        let mut writer = lock(&self.writer);
-        self.settings.wal.check()?;
-        if !writer.unsynced {
-            return Ok(());
-        }
-        let synced = self.commit_to_device(&mut writer.connection);
-        self.close_after_failed_sync(&mut writer.connection, &synced);
-        synced?;
-        writer.unsynced = false;
-        Ok(())
-    }
-
     fn commit_to_device(&self, writer: &mut Option<Connection>) -> Result<(), DatabaseError> {
         let committed = self.begin(writer, begin_durable).and_then(|transaction| {
             schema::dirty_a_page(&transaction)?;
@@ -193,9 +191,10 @@ impl Database {
     ///
     /// If SQLite may not write a file, it opens the file for reads, and the connection stays that
     /// way. So a connection that cannot write is replaced once by a new one, since the cause may be
-    /// gone (A5). If the new connection cannot write either, no connection is kept open, not even
-    /// one for reads. SQLite shares an open file among all connections of a process, so one that
-    /// stays open would make the next new connection unable to write too.
+    /// gone ([A5](session_store_core::contract#a5)). If the new connection cannot write either, no
+    /// connection is kept open, not even one for reads. SQLite shares an open file among all
+    /// connections of a process, so one that stays open would make the next new connection unable
+    /// to write too.
     fn begin<'a>(
         &'a self,
         writer: &'a mut Option<Connection>,
@@ -216,35 +215,34 @@ impl Database {
         Ok(Transaction::new(writer.insert(connection), wal))
     }
 
-    /// Closes the connection for changes if a sync has failed or the outcome of a commit is unknown.
+    /// Closes the connection for changes if a sync has failed or the outcome of a commit is
+    /// unknown. Returns the result of the commit.
     ///
     /// Frames of the WAL that the device has lost must not be copied into the database. So the
-    /// connection is closed without a checkpoint. A later WAL recovery finds out by the checksums how
-    /// much of the WAL is complete.
+    /// connection is closed without a checkpoint. A later WAL recovery finds out by the checksums
+    /// how much of the WAL is complete.
     fn close_after_failed_sync(
         &self,
-        writer: &mut Option<Connection>,
-        committed: &Result<(), DatabaseError>,
-    ) {
+        writer: &mut Writer,
+        committed: Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
         let wal = &self.settings.wal;
         if matches!(committed, Err(DatabaseError::Indeterminate(_))) {
             wal.set_failed_sync();
         }
         if wal.has_failed_sync()
-            && let Some(connection) = writer.take()
+            && let Some(connection) = writer.connection.take()
         {
             let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
-    }
-
-    /// Adds the operation and the place to an error.
-    fn located(&self, error: DatabaseError, operation: impl Display) -> StoreError {
-        error.during(format_args!("{operation} in {}", self.path().display()), self.path())
+        committed
     }
 }
 
-/// Locks the mutex and ignores poisoning (S5): a panic under the lock rolls the open transaction
-/// back, as an error does.
+/// Locks the mutex and ignores poisoning.
+///
+/// A panic under the lock rolls the open transaction back, as an error does
+/// ([S5](session_store_core::contract#s5)).
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

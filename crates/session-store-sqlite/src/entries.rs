@@ -23,7 +23,7 @@ const MISSING: &str = "the row is missing";
 type Build<E> = fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
 
 /// Reads the entries from position `start` on that fit in `max_bytes`, and at least one if the log
-/// has one there (R6).
+/// has one there.
 pub(crate) fn read_page<E>(
     connection: &Connection,
     log: &LogRow,
@@ -119,12 +119,11 @@ impl<'a, E> Blocks<'a, E> {
         Ok(self.entries)
     }
 
-    /// Returns the error for the row after the last entry that was built (R4).
+    /// Returns the error for the row after the last entry that was built.
     fn corrupt(&self, found: &dyn Display) -> StoreError {
-        let LogRow { segment_id, kind, .. } = self.log;
+        let LogRow { key, kind, .. } = self.log;
         let line = self.start as usize + self.entries.len() + 1;
-        let message =
-            format!("row {line} of the {kind} of segment {segment_id} is not an entry: {found}");
+        let message = format!("row {line} of the {kind} of {key} is not an entry: {found}");
         StoreError::Corrupt { line, message }
     }
 }

@@ -35,6 +35,12 @@
 //! Any program that reads SQLite can read the database. The table `log` has a row for each log and
 //! each trace. The table `entry` has their texts under the ids `log.number << 32 | position`.
 //!
+//! The format has version 2, which added the size of each log and the time of its last change. A
+//! database of version 1 is readable as it is, and the first write upgrades it without reading its
+//! entries. The size of an old log stays unknown until the log is replaced, or until
+//! [`Maintenance::repair`](session_store_core::Maintenance::repair) measures it. Programs that know
+//! version 1 only cannot open the database after the upgrade. Their open handles go on working.
+//!
 //! Space of deleted entries is reused, but the file does not shrink. The write-ahead log is
 //! truncated when it exceeds 64 MiB. Another program can prevent that with a read that takes longer
 //! than a handle waits.
@@ -47,8 +53,8 @@
 //! # SQLite version
 //!
 //! The feature `bundled` (default) compiles SQLite in. Without it the system's library is linked,
-//! which must be 3.51.3 or newer. An older library can corrupt a database in use, and `open` refuses
-//! it.
+//! which must be 3.51.3 or newer. An older library can corrupt a database in use, and `open`
+//! refuses it.
 //!
 //! A program can link only one version of `libsqlite3-sys`, because it links a native library. This
 //! crate uses 0.39 through rusqlite 0.41, and other dependencies must use the same version. sqlx
@@ -61,6 +67,7 @@ mod error;
 mod file;
 mod listing;
 mod log_row;
+mod maintenance;
 mod options;
 mod pod;
 mod rowid;

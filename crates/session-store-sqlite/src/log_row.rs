@@ -2,17 +2,15 @@
 //! function runs inside a transaction of the caller.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension};
-use session_store_core::{Head, SegmentId, SessionId, StoreError};
+use session_store_core::{Entry, Head, SegmentId, SegmentKey, SessionId, StoreError};
 use uuid::Uuid;
 
 use crate::error::DatabaseError;
 use crate::rowid;
 use crate::schema::check_size;
-
-/// A segment's full name.
-pub(crate) type Key = (SessionId, SegmentId);
 
 /// One of the two sequences of entries that a segment has. The number is the value of the column
 /// `trace`.
@@ -33,41 +31,54 @@ impl fmt::Display for LogKind {
 
 /// The row of a log or a trace. The epoch changes when entries are cut or replaced.
 pub(crate) struct LogRow {
-    pub(crate) segment_id: SegmentId,
+    pub(crate) key: SegmentKey,
     pub(crate) kind: LogKind,
     pub(crate) number: u32,
     pub(crate) entries: u32,
     epoch: [u8; 16],
 }
 
+/// The new size of a log in bytes, where a text counts with one newline.
+#[derive(Clone, Copy)]
+enum NewSize {
+    /// The size is this one.
+    Exactly(i64),
+    /// The old size changes by this number, or becomes unknown. An unknown size stays unknown.
+    Changed(Option<i64>),
+}
+
 impl LogRow {
     /// Finds the row of a log or a trace.
     pub(crate) fn find(
         connection: &Connection,
-        key: Key,
+        key: SegmentKey,
         kind: LogKind,
     ) -> Result<Option<Self>, DatabaseError> {
         let mut select = connection.prepare_cached(
             "SELECT number, entries, epoch FROM log
              WHERE session_id = ?1 AND segment_id = ?2 AND trace = ?3",
         )?;
-        let parameters = (id_bytes(key.0), id_bytes(key.1), kind as u8);
+        let parameters = (key.session_id.as_bytes(), key.segment_id.as_bytes(), kind as u8);
         let found = select.query_row(parameters, |row| {
             let (number, entries, epoch) = row.try_into()?;
-            Ok(Self { segment_id: key.1, kind, number, entries, epoch })
+            Ok(Self { key, kind, number, entries, epoch })
         });
         Ok(found.optional()?)
     }
 
     /// Finds the row of a log, which must exist.
-    pub(crate) fn find_log(connection: &Connection, key: Key) -> Result<Self, DatabaseError> {
-        Self::find(connection, key, LogKind::Log)?.ok_or_else(|| StoreError::NotFound(key.1).into())
+    pub(crate) fn find_log(
+        connection: &Connection,
+        key: SegmentKey,
+    ) -> Result<Self, DatabaseError> {
+        let found = Self::find(connection, key, LogKind::Log)?;
+        found.ok_or_else(|| StoreError::NotFound(key.segment_id).into())
     }
 
-    /// Fails unless the head of the log is `expected` (H2).
+    /// Fails unless the head of the log is `expected`.
     pub(crate) fn check_head(
         connection: &Connection,
-        key: Key,
+        key: SegmentKey,
         expected: Option<Head>,
     ) -> Result<(), DatabaseError> {
         let actual = Self::find(connection, key, LogKind::Log)?.map(|log| log.head());
@@ -77,46 +88,57 @@ impl LogRow {
 
     pub(crate) fn find_or_create(
         connection: &Connection,
-        key: Key,
+        key: SegmentKey,
         kind: LogKind,
     ) -> Result<Self, DatabaseError> {
         Self::find(connection, key, kind)?.map_or_else(|| Self::create(connection, key, kind), Ok)
     }
 
     /// Inserts a row without entries. Its number is higher than every other number.
-    fn create(connection: &Connection, key: Key, kind: LogKind) -> Result<Self, DatabaseError> {
+    fn create(
+        connection: &Connection,
+        key: SegmentKey,
+        kind: LogKind,
+    ) -> Result<Self, DatabaseError> {
         let epoch = new_epoch();
+        let (session_id, segment_id) = (key.session_id.as_bytes(), key.segment_id.as_bytes());
         let number = connection
             .prepare_cached(
-                "INSERT INTO log (session_id, segment_id, trace, entries, epoch)
-                 VALUES (?1, ?2, ?3, 0, ?4)",
+                "INSERT INTO log (session_id, segment_id, trace, entries, epoch,
+                     bytes, modified, info_entries, info_epoch)
+                 VALUES (?1, ?2, ?3, 0, ?4, 0, ?5, 0, ?4)",
             )?
-            .insert((id_bytes(key.0), id_bytes(key.1), kind as u8, epoch))?;
+            .insert((session_id, segment_id, kind as u8, epoch, now()))?;
         let number = u32::try_from(number).ok().filter(|&number| number <= rowid::MAX_NUMBER);
-        let number = number.ok_or_else(|| DatabaseError::full("database", "2^31 - 1 logs"))?;
-        Ok(Self { segment_id: key.1, kind, number, entries: 0, epoch })
+        let number =
+            number.ok_or_else(|| DatabaseError::full("database", "2^31 - 1 logs and traces"))?;
+        Ok(Self { key, kind, number, entries: 0, epoch })
     }
 
     pub(crate) fn head(&self) -> Head {
-        Head::new(self.entries as usize, u128::from_be_bytes(self.epoch))
+        head(self.entries, self.epoch)
     }
 
     /// Appends entries.
-    pub(crate) fn append<'a>(
+    pub(crate) fn append<E: Entry>(
         &mut self,
         connection: &Connection,
-        texts: impl Iterator<Item = &'a str>,
+        entries: &[E],
     ) -> Result<(), DatabaseError> {
-        let before = self.entries;
         let mut insert =
             connection.prepare_cached("INSERT INTO entry (id, text) VALUES (?1, ?2)")?;
-        for text in texts {
+        let mut bytes = 0;
+        for text in entries.iter().map(E::as_json) {
             check_size(connection, text)?;
             insert.execute((rowid::pack(self.number, self.entries), text))?;
+            bytes += text.len() as i64 + 1;
             let entries = self.entries.checked_add(1);
             self.entries = entries.ok_or_else(|| DatabaseError::full("log", "2^32 - 1 entries"))?;
         }
-        if self.entries > before { self.save(connection) } else { Ok(()) }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.save(connection, NewSize::Changed(Some(bytes)))
     }
 
     /// Keeps the first `entries_len` entries.
@@ -130,23 +152,38 @@ impl LogRow {
             Ok(kept) if kept < self.entries => self.cut(connection, kept),
             _ => {
                 let entries = self.entries as usize;
-                Err(StoreError::past_the_end(self.segment_id, entries_len, entries).into())
+                Err(StoreError::past_the_end(self.key.segment_id, entries_len, entries).into())
             }
         }
     }
 
     /// Deletes all entries from position `kept` on and changes the epoch, even if there are none.
     pub(crate) fn cut(&mut self, connection: &Connection, kept: u32) -> Result<(), DatabaseError> {
+        let new_size = match kept {
+            0 => NewSize::Exactly(0),
+            _ => NewSize::Changed(size_from(connection, self.number, kept)?.map(|size| -size)),
+        };
         delete_entries(connection, self.number, kept)?;
         self.entries = kept;
         self.epoch = new_epoch();
-        self.save(connection)
+        self.save(connection, new_size)
     }
 
-    fn save(&self, connection: &Connection) -> Result<(), DatabaseError> {
+    fn save(&self, connection: &Connection, size: NewSize) -> Result<(), DatabaseError> {
+        let (exactly, added) = match size {
+            NewSize::Exactly(bytes) => (Some(bytes), None),
+            NewSize::Changed(added) => (None, added),
+        };
+        // All expressions on the right see the old values of the row.
         connection
-            .prepare_cached("UPDATE log SET entries = ?2, epoch = ?3 WHERE number = ?1")?
-            .execute((self.number, self.entries, self.epoch))?;
+            .prepare_cached(
+                "UPDATE log SET entries = ?2, info_entries = ?2, epoch = ?3, info_epoch = ?3,
+                     bytes = ifnull(?4,
+                         iif(info_entries = entries AND info_epoch = epoch, bytes + ?5, NULL)),
+                     modified = ?6
+                 WHERE number = ?1",
+            )?
+            .execute((self.number, self.entries, self.epoch, exactly, added, now()))?;
         Ok(())
     }
 }
@@ -159,15 +196,41 @@ pub(crate) fn delete(
     segment_id: Option<SegmentId>,
 ) -> Result<bool, DatabaseError> {
     let mut delete = connection.prepare_cached(
-        "DELETE FROM log WHERE session_id = ?1 AND (?2 IS NULL OR segment_id = ?2) RETURNING number",
+        "DELETE FROM log WHERE session_id = ?1 AND (?2 IS NULL OR segment_id = ?2)
+         RETURNING number",
     )?;
+    let segment_id = segment_id.as_ref().map(SegmentId::as_bytes);
     let numbers = delete
-        .query_map((id_bytes(session_id), segment_id.map(id_bytes)), |row| row.get(0))?
+        .query_map((session_id.as_bytes(), segment_id), |row| row.get(0))?
         .collect::<Result<Vec<u32>, _>>()?;
     for &number in &numbers {
         delete_entries(connection, number, 0)?;
     }
     Ok(!numbers.is_empty())
+}
+
+/// Returns the head of a log with these values in its row.
+pub(crate) fn head(entries: u32, epoch: [u8; 16]) -> Head {
+    Head::new(entries as usize, u128::from_be_bytes(epoch))
+}
+
+/// Returns the size of the entries from position `from` on, or `None` if it cannot be found.
+///
+/// `octet_length` reads the length from the row's header and does not load a long text. The DELETE
+/// that follows a call reads the same pages anyway: cutting 50,000 of 100,000 entries of 1 KB took
+/// 550 ms, and the sum adds 70 ms. `octet_length` counts bytes in the encoding of the database, so
+/// its result is the size in UTF-8 only if the database has that encoding.
+fn size_from(
+    connection: &Connection,
+    number: u32,
+    from: u32,
+) -> Result<Option<i64>, DatabaseError> {
+    let (first, last) = rowid::from_position(number, from).into_inner();
+    let mut select = connection.prepare_cached(
+        "SELECT sum(octet_length(text) + 1) FROM entry
+         WHERE id BETWEEN ?1 AND ?2 AND (SELECT encoding FROM pragma_encoding) = 'UTF-8'",
+    )?;
+    Ok(select.query_row((first, last), |row| row.get(0))?)
 }
 
 fn delete_entries(connection: &Connection, number: u32, from: u32) -> Result<(), DatabaseError> {
@@ -178,13 +241,16 @@ fn delete_entries(connection: &Connection, number: u32, from: u32) -> Result<(),
     Ok(())
 }
 
-/// Returns a random epoch. A counter could repeat an epoch after the segment was deleted and
-/// created again (H1).
+/// Returns a random epoch.
+///
+/// A counter could repeat an epoch after the segment was deleted and created again
+/// ([H1](session_store_core::contract#h1)).
 fn new_epoch() -> [u8; 16] {
     Uuid::new_v4().into_bytes()
 }
 
-/// Returns the form in which a session's or a segment's id is stored.
-pub(crate) fn id_bytes(id: impl Into<Uuid>) -> [u8; 16] {
-    id.into().into_bytes()
+/// Returns the milliseconds since 1970, or 0 if the clock is set to a time before.
+fn now() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }

@@ -55,9 +55,9 @@ impl SqliteOptions {
     /// After that time the call fails with an error that [is
     /// transient](StoreError::is_transient). The longest possible timeout is about 24 days.
     ///
-    /// Changes wait for each other. Reads wait only while the first connection opens the database or
-    /// the last one closes it. Changes and reads wait for each other only when the write-ahead log
-    /// has become long (64 MiB) and is truncated.
+    /// Changes wait for each other. Reads wait only while the first connection opens the database
+    /// or the last one closes it. Changes and reads wait for each other only when the write-ahead
+    /// log has become long (64 MiB) and is truncated.
     #[must_use]
     pub const fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
@@ -77,13 +77,15 @@ impl SqliteOptions {
 
     /// Opens the database file at `path`.
     ///
-    /// Any number of threads and processes can open or create the same file at the same moment (S6).
+    /// Any number of threads and processes can open or create the same file at the same moment
+    /// ([S6](session_store_core::contract#s6)).
     ///
     /// # Errors
     /// - [`StoreError::Io`] of the kind `NotFound` if the file is missing and is not to be created,
-    ///   or if its folder is missing (S7).
-    /// - [`StoreError::NotAStore`] if the file is not a database, is the database of another program
-    ///   (L4), or is empty and is not to be created. The file is not changed.
+    ///   or if its folder is missing ([S7](session_store_core::contract#s7)).
+    /// - [`StoreError::NotAStore`] if the file is not a database, is the database of another
+    ///   program ([L4](session_store_core::contract#l4)), or is empty and is not to be created. The
+    ///   file is not changed.
     /// - [`StoreError::NewerFormat`] if a newer version of this library wrote the file.
     /// - [`StoreError::Backend`] if the SQLite library is too old, the file system does not support
     ///   shared memory, or a lock was not free in time.
@@ -118,7 +120,7 @@ impl Default for SqliteOptions {
 impl SqliteStore {
     /// Opens the store at `path`, which must exist.
     ///
-    /// A mistyped path is an error and creates nothing (S7).
+    /// A mistyped path is an error and creates nothing ([S7](session_store_core::contract#s7)).
     ///
     /// # Errors
     /// The errors of [`SqliteOptions::open`].

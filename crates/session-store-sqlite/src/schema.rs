@@ -12,14 +12,23 @@ use crate::error::{DatabaseError, not_a_store};
 /// The mark of a session store in the header field `application_id`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SeSt");
 
-/// The version of the tables below, in the header field `user_version`.
-const VERSION: i32 = 1;
+/// The version of the format, in the header field `user_version`.
+///
+/// Version 2 added the columns of [`INFO_COLUMNS`]. Databases of version 1 are readable, and the
+/// first write upgrades them.
+const VERSION: i32 = 2;
 
 /// The tables of a store.
 ///
 /// A row of `log` is the log of a segment (`trace` = 0) or its trace (`trace` = 1). The entries of
 /// a row have the rowids `number << 32 | position`. Numbers ascend, so the lowest number among the
 /// logs of a segment id belongs to the session that has held that segment the longest.
+///
+/// The columns `bytes` (the size of a log) and `modified` (the time of its last change, in
+/// milliseconds since 1970) are valid only if `info_entries` equals `entries` and `info_epoch`
+/// equals `epoch`. A handle that was opened by an older program before the upgrade goes on writing
+/// and does not know these columns. It changes `entries` or `epoch` with every change of a log, so
+/// the values that it leaves behind stop being valid.
 const TABLES: &str = "
     CREATE TABLE log (
         number INTEGER PRIMARY KEY,
@@ -28,12 +37,25 @@ const TABLES: &str = "
         trace INTEGER NOT NULL,
         entries INTEGER NOT NULL,
         epoch BLOB NOT NULL,
+        bytes INTEGER,
+        modified INTEGER,
+        info_entries INTEGER,
+        info_epoch BLOB,
         UNIQUE (session_id, segment_id, trace)
     ) STRICT;
     CREATE INDEX holder ON log (segment_id) WHERE trace = 0;
     CREATE TABLE entry (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
     CREATE TABLE pod (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
+
+/// The columns that the upgrade from version 1 adds.
+///
+/// They are nullable, so that the upgrade does not have to read any entry.
+const INFO_COLUMNS: [&str; 4] =
+    ["bytes INTEGER", "modified INTEGER", "info_entries INTEGER", "info_epoch BLOB"];
+
+/// The condition for a row of `log` whose columns `bytes` and `modified` are valid.
+pub(crate) const HAS_INFO: &str = "info_entries = entries AND info_epoch = epoch";
 
 /// The fields of a database that tell which program it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +80,10 @@ impl Identity {
         self == Self { application_id: 0, user_version: 0, tables: 0 }
     }
 
-    /// Fails unless the database is a store of this version.
+    /// Fails unless the database is a store of this version or an older one.
     pub(crate) fn check(self, path: &Path) -> Result<(), StoreError> {
         match (self.application_id, self.user_version) {
-            (APPLICATION_ID, VERSION) => Ok(()),
+            (APPLICATION_ID, 1..=VERSION) => Ok(()),
             (APPLICATION_ID, newer) if newer > VERSION => Err(StoreError::NewerFormat {
                 place: path.display().to_string(),
                 found: newer.unsigned_abs().into(),
@@ -76,8 +98,7 @@ impl Identity {
     }
 }
 
-/// Fails unless the database is a store of this version. With `create`, an empty database becomes
-/// one first.
+/// Fails unless the database is a store. With `create`, an empty database becomes one first.
 ///
 /// `file::check` has looked at the file before, without its WAL and without locks. This check reads
 /// the WAL too and never sees a half-finished change.
@@ -95,6 +116,27 @@ pub(crate) fn check_or_create(
     identity.check(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(())
+}
+
+/// Returns whether the table `log` has the columns of [`INFO_COLUMNS`].
+///
+/// The version can change at any time while a handle is open, since another handle can upgrade the
+/// database. So each transaction reads it.
+pub(crate) fn has_info_columns(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut select = connection.prepare_cached("PRAGMA user_version")?;
+    select.query_row((), |row| Ok(row.get::<_, i32>(0)? >= VERSION))
+}
+
+/// Upgrades a database of version 1. Runs in a write transaction, so other programs see all of the
+/// upgrade or nothing.
+pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    if has_info_columns(connection)? {
+        return Ok(());
+    }
+    for column in INFO_COLUMNS {
+        connection.execute_batch(&format!("ALTER TABLE log ADD COLUMN {column}"))?;
+    }
+    connection.pragma_update(None, "user_version", VERSION)
 }
 
 /// Rewrites `application_id` with its own value: a no-op write that still dirties a page.
@@ -137,33 +179,37 @@ mod tests {
 
     #[rstest]
     #[case::ours(APPLICATION_ID, VERSION, 5, "")]
+    #[case::older(APPLICATION_ID, 1, 5, "")]
     #[case::newer(
         APPLICATION_ID,
         VERSION + 1,
         5,
-        "cannot open /db: it has format version 2, and this program reads versions up to 1; \
+        "cannot open /db: it has format version 3, and this program reads versions up to 2; \
          use a newer release of session-store"
     )]
     #[case::unversioned(
         APPLICATION_ID,
         0,
         5,
-        "cannot open /db: it is not a session store: a database of another program (application id 0x53655374)"
+        "cannot open /db: it is not a session store: \
+         a database of another program (application id 0x53655374)"
     )]
     #[case::foreign(
         0,
         0,
         1,
-        "cannot open /db: it is not a session store: a database of another program (application id 0x00000000)"
+        "cannot open /db: it is not a session store: \
+         a database of another program (application id 0x00000000)"
     )]
     #[case::foreign_and_marked(
         0x4750_4b47,
         1,
         0,
-        "cannot open /db: it is not a session store: a database of another program (application id 0x47504b47)"
+        "cannot open /db: it is not a session store: \
+         a database of another program (application id 0x47504b47)"
     )]
     #[case::empty(0, 0, 0, "cannot open /db: it is not a session store: an empty file")]
-    fn only_a_store_of_this_version_is_accepted(
+    fn only_a_store_of_a_known_version_is_accepted(
         #[case] application_id: i32,
         #[case] user_version: i32,
         #[case] tables: u32,

@@ -4,8 +4,8 @@ use std::fmt;
 use std::slice;
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PodStore, SegmentId, SessionId, Store,
-    StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
+    SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
 };
 
 use crate::database::Database;
@@ -26,9 +26,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A store in one SQLite database file.
 ///
-/// Every method is one transaction, so a batch, a replaced segment, or a deleted session is visible
-/// completely or not at all (A7, C2). One handle serves many threads: reads do not wait, and changes
-/// wait only for other changes.
+/// Every method is one transaction, so a batch ([A7](session_store_core::contract#a7)), a replaced
+/// segment ([C2](session_store_core::contract#c2)), or a deleted session is visible completely or
+/// not at all. One handle serves many threads: reads do not wait, and changes wait only for other
+/// changes.
 pub struct SqliteStore {
     pub(crate) database: Database,
 }
@@ -83,11 +84,11 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        self.database.write(format_args!("create segment {segment_id}"), |connection| {
-            let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("create {key}"), |connection| {
             let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
             log.cut(connection, 0)?;
-            log.append(connection, entries.iter().map(LogEntry::as_json))
+            log.append(connection, entries)
         })
     }
 
@@ -110,14 +111,11 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        self.database.write(
-            format_args!("append to the trace of segment {segment_id}"),
-            |connection| {
-                let key = (session_id, segment_id);
-                let mut trace = LogRow::find_or_create(connection, key, LogKind::Trace)?;
-                trace.append(connection, [entry.as_json()].into_iter())
-            },
-        )
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("append to the trace of {key}"), |connection| {
+            let mut trace = LogRow::find_or_create(connection, key, LogKind::Trace)?;
+            trace.append(connection, slice::from_ref(entry))
+        })
     }
 
     fn truncate(
@@ -126,8 +124,9 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entries_len: usize,
     ) -> Result<(), StoreError> {
-        self.database.write(format_args!("truncate segment {segment_id}"), |connection| {
-            let mut log = LogRow::find_log(connection, (session_id, segment_id))?;
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("truncate {key}"), |connection| {
+            let mut log = LogRow::find_log(connection, key)?;
             log.truncate(connection, entries_len)
         })
     }
@@ -140,6 +139,10 @@ impl Store for SqliteStore {
         Some(self)
     }
 
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+
     fn append_all(
         &self,
         session_id: SessionId,
@@ -149,10 +152,10 @@ impl Store for SqliteStore {
         if entries.is_empty() {
             return Ok(());
         }
-        self.database.write(format_args!("append to segment {segment_id}"), |connection| {
-            let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("append to {key}"), |connection| {
             let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
-            log.append(connection, entries.iter().map(LogEntry::as_json))
+            log.append(connection, entries)
         })
     }
 
@@ -163,8 +166,9 @@ impl Store for SqliteStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
-        self.database.read(format_args!("read segment {segment_id}"), |connection| {
-            let log = LogRow::find_log(connection, (session_id, segment_id))?;
+        let key = SegmentKey { session_id, segment_id };
+        self.database.read(format_args!("read {key}"), |connection| {
+            let log = LogRow::find_log(connection, key)?;
             let build = LogEntry::from_block;
             let entries = entries::read_page(connection, &log, build, start, max_bytes)?;
             Ok(Page::new(entries, log.head()))
@@ -176,11 +180,29 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        let operation = format_args!("read the head of segment {segment_id}");
-        self.database.read(operation, |connection| {
-            let log = LogRow::find(connection, (session_id, segment_id), LogKind::Log)?;
+        let key = SegmentKey { session_id, segment_id };
+        self.database.read(format_args!("read the head of {key}"), |connection| {
+            let log = LogRow::find(connection, key, LogKind::Log)?;
             Ok(log.as_ref().map(LogRow::head))
         })
+    }
+
+    fn segment_info(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+    ) -> Result<Option<SegmentInfo>, StoreError> {
+        let key = SegmentKey { session_id, segment_id };
+        self.database.read(format_args!("read the facts of {key}"), |connection| {
+            listing::segment_info(connection, key)
+        })
+    }
+
+    fn list_infos(
+        &self,
+        options: &ListOptions,
+    ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
+        self.database.read("list segments", |connection| listing::infos(connection, options))
     }
 
     fn append_if(
@@ -190,11 +212,11 @@ impl Store for SqliteStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        self.database.write(format_args!("append to segment {segment_id}"), |connection| {
-            let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("append to {key}"), |connection| {
             LogRow::check_head(connection, key, expected)?;
             let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
-            log.append(connection, entries.iter().map(LogEntry::as_json))?;
+            log.append(connection, entries)?;
             Ok(log.head())
         })
     }
@@ -206,8 +228,8 @@ impl Store for SqliteStore {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        self.database.write(format_args!("truncate segment {segment_id}"), |connection| {
-            let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("truncate {key}"), |connection| {
             LogRow::check_head(connection, key, Some(expected))?;
             let mut log = LogRow::find_log(connection, key)?;
             log.truncate(connection, entries_len)?;
@@ -222,9 +244,8 @@ impl Store for SqliteStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
-        let operation = format_args!("read the trace of segment {segment_id}");
-        self.database.read(operation, |connection| {
-            let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
+        self.database.read(format_args!("read the trace of {key}"), |connection| {
             let Some(trace) = LogRow::find(connection, key, LogKind::Trace)? else {
                 return Ok(TracePage::default());
             };
@@ -239,7 +260,8 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        self.database.write(format_args!("delete segment {segment_id}"), |connection| {
+        let key = SegmentKey { session_id, segment_id };
+        self.database.write(format_args!("delete {key}"), |connection| {
             log_row::delete(connection, session_id, Some(segment_id))
         })
     }

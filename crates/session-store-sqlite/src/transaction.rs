@@ -9,7 +9,8 @@ use crate::error::{DatabaseError, can_reappear};
 use crate::schema;
 use crate::sync::{self, WalState};
 
-/// A write transaction. Dropping it without [`commit`](Self::commit) rolls it back (A5, S5).
+/// A write transaction. Dropping it without [`commit`](Self::commit) rolls it back, after an error
+/// and during a panic.
 pub(crate) struct Transaction<'a> {
     connection: &'a Connection,
     wal: &'a WalState,
@@ -34,10 +35,11 @@ impl<'a> Transaction<'a> {
     ///
     /// A failed COMMIT may have left complete frames in the WAL. Readers do not see them now, but
     /// WAL recovery would replay them, perhaps after the caller has looked, found nothing, and
-    /// retried (A6). So this function commits a no-op transaction. SQLite writes it after the last
-    /// committed frame, which is over the first of the failed frames. Recovery then stops there,
-    /// because the checksum of a frame covers all frames before it. The outcome stays unknown only
-    /// if this commit fails too, or if a sync failed: the device may then still hold the old frames.
+    /// retried ([A6](session_store_core::contract#a6)). So this function commits a no-op
+    /// transaction. SQLite writes it after the last committed frame, which is over the first of the
+    /// failed frames. Recovery then stops there, because the checksum of a frame covers all frames
+    /// before it. The outcome stays unknown only if this commit fails too, or if a sync failed: the
+    /// device may then still hold the old frames.
     fn overwrite_failed_commit(&self, error: rusqlite::Error) -> DatabaseError {
         // A failed sync is recorded before the next commit, so that the checkpoint hook does not
         // copy pages from a WAL that may be incomplete on the device.

@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use rusqlite::Connection;
-use session_store_core::{PodName, PodStore, Store, StoreError, TraceEntry};
+use session_store_core::{ListOptions, PodName, PodStore, Store, StoreError, TraceEntry};
 use session_store_sqlite::SqliteStore;
 
 use crate::{entries, entry, fresh, ids};
@@ -108,10 +108,13 @@ fn rows_with_malformed_ids_are_not_listed() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
-    let tampering = "INSERT INTO log SELECT 0, x'00', segment_id, 0, 0, epoch FROM log;
-        INSERT INTO log SELECT 9, session_id, x'00', 0, 0, epoch FROM log WHERE number = 1";
+    let tampering = "INSERT INTO log SELECT 0, x'00', segment_id, 0, 0, epoch, 0, 0, 0, epoch
+            FROM log;
+        INSERT INTO log SELECT 9, session_id, x'00', 0, 0, epoch, 0, 0, 0, epoch FROM log
+            WHERE number = 1";
     Connection::open(&path).unwrap().execute_batch(tampering).unwrap();
     assert_eq!(store.list_sessions().unwrap(), [session]);
     assert_eq!(store.list_segments(session).unwrap(), [segment]);
+    assert_eq!(store.list_infos(&ListOptions::new()).unwrap().len(), 1);
     assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
 }

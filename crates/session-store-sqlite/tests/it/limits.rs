@@ -27,8 +27,8 @@ fn a_full_log_accepts_no_entry() {
 fn a_full_database_accepts_no_log() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
-    let last =
-        "INSERT INTO log VALUES (2147483646, zeroblob(16), zeroblob(16), 0, 0, zeroblob(16))";
+    let last = "INSERT INTO log (number, session_id, segment_id, trace, entries, epoch)
+         VALUES (2147483646, zeroblob(16), zeroblob(16), 0, 0, zeroblob(16))";
     Connection::open(&path).unwrap().execute_batch(last).unwrap();
     store.append(session, segment, &entry(0)).unwrap();
     assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);

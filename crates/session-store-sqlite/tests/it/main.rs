@@ -10,8 +10,10 @@ use tempfile::TempDir;
 mod concurrent;
 mod corrupt;
 mod full_disk;
+mod info;
 mod limits;
 mod log;
+mod maintenance;
 #[cfg(unix)]
 mod moved;
 mod open;
@@ -19,6 +21,7 @@ mod power;
 #[cfg(target_os = "linux")]
 mod read_only;
 mod refused;
+mod upgrade;
 
 /// A fresh store, its file, and the folder that both live in.
 fn fresh() -> (TempDir, PathBuf, SqliteStore) {

@@ -152,7 +152,7 @@ fn child_whose_sync_fails() {
         result.err()
     });
     let Some(failure) = failure else { return println!("outcome: no failure") };
-    // If the sync of a checkpoint fails, the commit before it has succeeded and the next call fails.
+    // If the sync of a checkpoint fails, the commit before it succeeded and the next call fails.
     assert!(failure.is_indeterminate() || is_refusal(&failure), "{failure:?}");
     for refused in [store.append(session, segment, &entry(9)), store.sync()] {
         let refused = refused.unwrap_err();

@@ -89,10 +89,8 @@ fn a_handle_can_write_as_soon_as_the_files_can_be_written(#[case] files: usize) 
         assert_eq!(before, entries(0..2));
         for _ in 0..2 {
             let error = store.append(session, segment, &entry(2)).unwrap_err();
-            assert!(
-                matches!(&error, StoreError::Io(io) if io.kind() == io::ErrorKind::PermissionDenied),
-                "{error:?}"
-            );
+            let StoreError::Io(error) = error else { panic!("{error:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
             assert_eq!(store.read_all(session, segment).unwrap(), before);
         }
 

@@ -92,7 +92,7 @@ fn a_newer_format(#[values(false, true)] create: bool, #[values(false, true)] in
     drop(store);
     let before = content(folder.path());
     let error = SqliteOptions::new().create(create).open(&path).unwrap_err();
-    assert!(matches!(error, StoreError::NewerFormat { found: 7, supported: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 7, supported: 2, .. }), "{error:?}");
     assert_eq!(content(folder.path()), before);
     drop(newer);
 }

@@ -1,0 +1,138 @@
+//! The check of a database and its repair (M1, M2).
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use session_store_core::{Finding, Severity, Store, StoreExt, TraceEntry};
+use session_store_sqlite::SqliteStore;
+
+use crate::{entries, entry, fresh, ids};
+
+fn check(store: &SqliteStore) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    store.maintenance().unwrap().check(&mut |finding| findings.push(finding)).unwrap();
+    findings
+}
+
+fn repair(store: &SqliteStore) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    store.maintenance().unwrap().repair(&mut |finding| findings.push(finding)).unwrap();
+    findings
+}
+
+fn tamper(path: &Path, sql: &str) {
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+/// Asserts that the check has exactly one finding, and that it is a fault with these words.
+#[track_caller]
+fn assert_one_fault(store: &SqliteStore, place: &str, cause: &str) {
+    let findings = check(store);
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!(finding.severity, Severity::Fault);
+    assert!(finding.place.contains(place), "{finding}");
+    assert!(finding.cause.contains(cause), "{finding}");
+    assert!(finding.remedy.is_some());
+}
+
+#[test]
+fn a_sound_store_has_no_findings_and_a_repair_does_not_change_it() {
+    let (_folder, path, store) = fresh();
+    assert_eq!(check(&store), []);
+    let (session, segment) = ids();
+    store.append_all(session, segment, &entries(0..3)).unwrap();
+    store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    store.create_segment(session, ids().1, &[]).unwrap();
+    assert_eq!(check(&store), []);
+    let observer = Connection::open(&path).unwrap();
+    let version =
+        || -> i64 { observer.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap() };
+    let before = version();
+    assert_eq!(repair(&store), []);
+    assert_eq!(version(), before);
+}
+
+#[test]
+fn a_report_can_use_the_store() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_all(session, segment, &entries(0..3)).unwrap();
+    tamper(&path, "DELETE FROM entry WHERE text LIKE '%:1}'");
+    let mut appended = 0;
+    let mut append = |_| {
+        store.append(session, segment, &entry(3)).unwrap();
+        appended += 1;
+    };
+    store.maintenance().unwrap().check(&mut append).unwrap();
+    assert_eq!(appended, 1);
+}
+
+#[test]
+fn missing_and_extra_rows_are_found() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_all(session, segment, &entries(0..3)).unwrap();
+    let place = format!("log of segment {segment} of session {session}");
+    tamper(&path, "DELETE FROM entry WHERE text LIKE '%:1}'");
+    assert_one_fault(&store, &place, "1 of 3 entries are missing");
+
+    tamper(&path, "INSERT INTO entry VALUES (1 << 32 | 1, '{}'), (1 << 32 | 3, '{}')");
+    assert_one_fault(&store, &place, "1 rows follow the last entry");
+    assert!(store.append(session, segment, &entry(3)).is_err());
+
+    tamper(&path, "DELETE FROM log");
+    assert_one_fault(&store, "entry", "4 rows do not belong to a log");
+}
+
+#[test]
+fn a_repair_rebuilds_an_index_that_disagrees_with_its_table() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    drop(store);
+    // The row is deleted from the index alone: while the schema does not have the index, the row
+    // gets another id and gets its old id back.
+    tamper(
+        &path,
+        "CREATE TEMP TABLE saved AS SELECT * FROM sqlite_schema WHERE name = 'holder';
+         PRAGMA writable_schema = ON;
+         DELETE FROM sqlite_schema WHERE name = 'holder';
+         PRAGMA writable_schema = RESET;
+         UPDATE log SET number = 7;
+         UPDATE entry SET id = 7 << 32;
+         PRAGMA writable_schema = ON;
+         INSERT INTO sqlite_schema SELECT * FROM saved;
+         PRAGMA writable_schema = RESET;",
+    );
+    let store = SqliteStore::open(&path).unwrap();
+    let findings = check(&store);
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert_eq!(finding.severity, Severity::Fault);
+        assert!(finding.to_string().contains("a repair rebuilds the indexes"), "{finding}");
+    }
+    let repaired = repair(&store);
+    assert_eq!(repaired.len(), 1, "{repaired:?}");
+    assert_eq!(check(&store), []);
+    assert_eq!(repair(&store), []);
+    assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+}
+
+#[test]
+fn a_repair_measures_logs_of_unknown_size() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    let log = store.segment(session, segment);
+    log.append_all(&entries(0..3)).unwrap();
+    tamper(&path, "UPDATE log SET epoch = randomblob(16)");
+    assert_eq!(log.info().unwrap().unwrap().bytes, None);
+    let findings = check(&store);
+    let [note] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!(note.severity, Severity::Note);
+    assert!(note.cause.contains("the size of 1 logs is unknown"), "{note}");
+    assert_eq!(repair(&store).len(), 1);
+    let info = log.info().unwrap().unwrap();
+    assert_eq!((info.bytes, info.modified), (Some(24), None));
+    assert_eq!(check(&store), []);
+}
