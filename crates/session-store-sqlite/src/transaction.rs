@@ -23,7 +23,7 @@ impl<'a> Transaction<'a> {
     }
 
     pub(crate) fn commit(self) -> Result<(), DatabaseError> {
-        match self.execute_batch("COMMIT") {
+        match execute(self.connection, "COMMIT") {
             Err(error) if self.is_autocommit() && can_reappear(&error) => {
                 Err(self.overwrite_failed_commit(error))
             }
@@ -46,7 +46,7 @@ impl<'a> Transaction<'a> {
         let failed_sync = self.wal.record(&error);
         let overwritten = begin_immediate(self)
             .and_then(|()| schema::dirty_a_page(self))
-            .and_then(|()| self.execute_batch("COMMIT"));
+            .and_then(|()| execute(self, "COMMIT"));
         match overwritten {
             Ok(()) if !failed_sync => error.into(),
             _ => DatabaseError::Indeterminate(error.into()),
@@ -80,7 +80,7 @@ pub(crate) fn begin_immediate(connection: &Connection) -> rusqlite::Result<()> {
     if connection.is_readonly(MAIN_DB)? {
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None));
     }
-    connection.execute_batch("BEGIN IMMEDIATE")
+    execute(connection, "BEGIN IMMEDIATE")
 }
 
 /// Begins a transaction whose commit syncs the WAL, whatever durability the handle has.
@@ -88,4 +88,9 @@ pub(crate) fn begin_durable(connection: &Connection) -> rusqlite::Result<()> {
     // SQLite does not allow this change inside a transaction.
     sync::set_durability(connection, Durability::Power)?;
     begin_immediate(connection)
+}
+
+/// Runs a statement that every change needs, so that SQLite parses it once per connection.
+fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute(()).map(drop)
 }
