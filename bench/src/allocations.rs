@@ -1,16 +1,16 @@
-//! How often an operation asks for memory, and for how much: the same in a long log as in a short one.
+//! The allocations of each operation, which must not increase with the length of the log.
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
-use crate::crowd::HasStore;
-use crate::finding::{Detail, Finding, Goal, Unit};
-use crate::fs::Bed as Fs;
+use crate::fs::Setup as Fs;
 use crate::measure::Spread;
+use crate::measurement::{Detail, Goal, Measurement, Unit};
 use crate::plan::{Bench, Plan};
-use crate::redis::Bed as Redis;
-use crate::sqlite::Bed as Sqlite;
-use crate::{Answer, Done};
+use crate::redis::Setup as Redis;
+use crate::sessions::HasStore;
+use crate::sqlite::Setup as Sqlite;
+use crate::{Done, Fallible};
 
 pub(crate) const BENCHES: [Bench; 3] = [
     Bench {
@@ -30,16 +30,16 @@ pub(crate) const BENCHES: [Bench; 3] = [
     },
 ];
 
-const ABOUT: &str = "allocations of an operation after 10⁴ entries, by those after 10³";
+const ABOUT: &str = "allocations of each operation after 10⁴ entries, divided by those after 10³";
 
-/// What some work asked the allocator for, in this process: SQLite's own memory and a server's do not count.
+/// Allocations of this process. The memory of SQLite and of a server is not counted.
 pub(crate) struct Counted {
-    /// New blocks, and old ones made larger.
+    /// The number of new blocks and of enlarged blocks.
     pub(crate) allocations: f64,
     pub(crate) bytes: f64,
 }
 
-/// Does the work, and counts.
+/// Does the work and counts its allocations.
 pub(crate) fn counted<T>(work: impl FnOnce() -> T) -> (T, Counted) {
     let region = Region::new(&INSTRUMENTED_SYSTEM);
     let done = work();
@@ -48,7 +48,7 @@ pub(crate) fn counted<T>(work: impl FnOnce() -> T) -> (T, Counted) {
     (done, Counted { allocations, bytes: change.bytes_allocated as f64 })
 }
 
-/// One log, and what is done with it.
+/// A log for the operations.
 struct Log<'a> {
     store: &'a dyn Store,
     session: SessionId,
@@ -72,7 +72,7 @@ const OPERATIONS: [(&str, Operation); 7] = [
     ("lookup_session_of", |log| Ok(log.store.lookup_session_of(log.segment).map(drop)?)),
 ];
 
-fn all(plan: &Plan, bench: &'static str, store: &dyn Store) -> Answer<Vec<Finding>> {
+fn all(plan: &Plan, bench: &'static str, store: &dyn Store) -> Fallible<Vec<Measurement>> {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let log = Log { store, session, segment, batch: plan.kilobyte().batch(64) };
     let [short, long] = [1000, 10_000].map(|entries| {
@@ -80,13 +80,13 @@ fn all(plan: &Plan, bench: &'static str, store: &dyn Store) -> Answer<Vec<Findin
         OPERATIONS
             .into_iter()
             .map(|(_, operation)| each(&log, operation))
-            .collect::<Answer<Vec<_>>>()
+            .collect::<Fallible<Vec<_>>>()
     });
     let pairs = short?.into_iter().zip(long?);
     Ok(OPERATIONS.iter().zip(pairs).map(|((what, _), pair)| steady(bench, what, &pair)).collect())
 }
 
-/// Appends until the log is so long.
+/// Appends until the log has this number of entries.
 fn grow(log: &Log<'_>, entries: usize) -> Done {
     log.store.append(log.session, log.segment, &log.batch[0])?;
     while log.store.read_entry_count(log.session, log.segment)? < entries {
@@ -95,8 +95,8 @@ fn grow(log: &Log<'_>, entries: usize) -> Done {
     Ok(())
 }
 
-/// The mean of some, after one that may have to prepare something.
-fn each(log: &Log<'_>, operation: Operation) -> Answer<Counted> {
+/// Returns the mean of 20 calls. A first call is not counted, because it can fill caches.
+fn each(log: &Log<'_>, operation: Operation) -> Fallible<Counted> {
     const TIMES: usize = 20;
     operation(log)?;
     let (done, all) = counted(|| (0..TIMES).try_for_each(|_| operation(log)));
@@ -105,14 +105,14 @@ fn each(log: &Log<'_>, operation: Operation) -> Answer<Counted> {
     Ok(Counted { allocations: each(all.allocations), bytes: each(all.bytes) })
 }
 
-fn steady(bench: &'static str, what: &str, (short, long): &(Counted, Counted)) -> Finding {
-    // None at all is as steady as can be.
+fn steady(bench: &'static str, what: &str, (short, long): &(Counted, Counted)) -> Measurement {
+    // A ratio with 0 is not defined. No allocations in both cases count as 1.
     let share = if short.allocations == 0.0 {
         1.0 + long.allocations
     } else {
         long.allocations / short.allocations
     };
-    Finding {
+    Measurement {
         bench,
         what: what.to_owned(),
         figure: Spread::exactly(share),

@@ -1,35 +1,36 @@
-//! What can be asked for on the command line.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Measures each backend against its medium
+/// Compares the speed of each backend with its medium
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 pub(crate) struct Args {
-    /// Run only what has one of these in its name, such as fs/append
+    /// Only run benchmarks with one of these texts in their name, such as fs/append
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Name the benchmarks and run none
+    /// Only print the names of the benchmarks
     #[arg(long)]
     pub(crate) list: bool,
-    /// Run everything small and twice, to see that it runs: the figures mean nothing
+    /// Run small versions, to test the program: the results have no meaning
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Take the distribution of sizes from the lines of the JSONL files in this folder
+    /// Use the distribution of line sizes in the JSONL files of this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) corpus: Option<PathBuf>,
-    /// Keep the files in this folder, which should be on a disk; else where temporary files are
+    /// Create files in this folder, which should be on a disk [default: the folder for temporary
+    /// files]
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
-    /// Write the figures as JSON; - is standard output
+    /// Write the results to this file as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Draw the figures that are ratios
+    /// Draw a chart of the ratios to this SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
-    /// Write the table into this page, between its two marks
+    /// Write the table into this Markdown file, between its two marks
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
 }

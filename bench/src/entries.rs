@@ -1,4 +1,5 @@
-//! One log after another, each ten times as long: what is done with the longest must not take longer.
+//! Operations on logs of 10³ to 10⁶ entries. Their time must not increase with the length of the
+//! log.
 
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use crate::growth::{Series, tenfold};
 use crate::load::Load;
 use crate::measure::{Side, in_turn, timed};
 use crate::plan::Plan;
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
-/// Logs of 10³ to 10⁶ entries of one session, in one store.
+/// Four logs of 10³ to 10⁶ entries, in one session of one store.
 pub(crate) struct Logs<'a> {
     store: &'a dyn Store,
     session: SessionId,
@@ -19,11 +20,11 @@ pub(crate) struct Logs<'a> {
     last: LogEntry,
 }
 
-/// Operations in each round.
+/// The number of operations in each round.
 const REPEATS: usize = 50;
 
 impl<'a> Logs<'a> {
-    pub(crate) fn new(plan: &Plan, store: &'a dyn Store) -> Answer<Self> {
+    pub(crate) fn new(plan: &Plan, store: &'a dyn Store) -> Fallible<Self> {
         let load = Load::of_size("entries of 100 B", 100);
         let sizes = tenfold(plan.amount(1000));
         let (session, last) = (SessionId::new(), load.entries[0].clone());
@@ -43,27 +44,27 @@ impl<'a> Logs<'a> {
         Ok(())
     }
 
-    pub(crate) fn count(&self, plan: &Plan) -> Answer<Series> {
+    pub(crate) fn count(&self, plan: &Plan) -> Fallible<Series> {
         let count = |log| Ok(self.store.read_entry_count(self.session, log).map(drop)?);
         self.measured(plan, "read_entry_count, warm", &|log| repeated(|| count(log)))
     }
 
-    pub(crate) fn head(&self, plan: &Plan) -> Answer<Series> {
+    pub(crate) fn head(&self, plan: &Plan) -> Fallible<Series> {
         let head = |log| Ok(self.store.head(self.session, log).map(drop)?);
         self.measured(plan, "head, warm", &|log| repeated(|| head(log)))
     }
 
-    pub(crate) fn lookup(&self, plan: &Plan) -> Answer<Series> {
+    pub(crate) fn lookup(&self, plan: &Plan) -> Fallible<Series> {
         let lookup = |log| Ok(self.store.lookup_session_of(log).map(drop)?);
         self.measured(plan, "lookup_session_of", &|log| repeated(|| lookup(log)))
     }
 
-    pub(crate) fn exists(&self, plan: &Plan) -> Answer<Series> {
+    pub(crate) fn exists(&self, plan: &Plan) -> Fallible<Series> {
         let exists = |log| Ok(self.store.exists(self.session, log).map(drop)?);
         self.measured(plan, "exists", &|log| repeated(|| exists(log)))
     }
 
-    pub(crate) fn truncate(&self, plan: &Plan) -> Answer<Series> {
+    pub(crate) fn truncate(&self, plan: &Plan) -> Fallible<Series> {
         self.measured(plan, "truncate by one", &|log| self.truncations(log))
     }
 
@@ -71,15 +72,15 @@ impl<'a> Logs<'a> {
         &self,
         plan: &Plan,
         what: &'static str,
-        operation: &dyn Fn(SegmentId) -> Answer<Duration>,
-    ) -> Answer<Series> {
+        operation: &dyn Fn(SegmentId) -> Fallible<Duration>,
+    ) -> Fallible<Series> {
         let sides = self.logs.map(|log| -> Side<'_> { Box::new(move || operation(log)) });
         let times = in_turn(plan.rounds(60), sides)?;
         Ok(Series { what, sizes: self.sizes, operations: REPEATS, times })
     }
 
-    /// Cuts the last entry, and puts it back off the clock.
-    fn truncations(&self, log: SegmentId) -> Answer<Duration> {
+    /// Truncates the log by one entry. The time does not include appending it again.
+    fn truncations(&self, log: SegmentId) -> Fallible<Duration> {
         let entries = self.store.read_entry_count(self.session, log)?;
         let mut time = Duration::ZERO;
         for _ in 0..REPEATS {
@@ -90,6 +91,6 @@ impl<'a> Logs<'a> {
     }
 }
 
-fn repeated(operation: impl Fn() -> Done) -> Answer<Duration> {
+fn repeated(operation: impl Fn() -> Done) -> Fallible<Duration> {
     timed(|| (0..REPEATS).try_for_each(|_| operation()))
 }

@@ -1,12 +1,12 @@
-//! What must not grow: the time of one operation, over storages of several sizes.
+//! The time of one operation over storages of several sizes, which must not increase.
 
-use crate::finding::{Detail, Finding, Goal, Unit};
 use crate::measure::{Spread, median, quotients};
+use crate::measurement::{Detail, Goal, Measurement, Unit};
 
-/// How much longer an operation may take in the largest storage than in the smallest to count as flat.
+/// The largest ratio of two times that still counts as equal.
 const FLAT: Goal = Goal::AtMost(2.0);
 
-/// Sizes of which each is ten times the one before.
+/// Returns sizes of which each is ten times the one before.
 pub(crate) fn tenfold<const N: usize>(first: usize) -> [usize; N] {
     let mut next = first;
     [(); N].map(|()| {
@@ -16,38 +16,46 @@ pub(crate) fn tenfold<const N: usize>(first: usize) -> [usize; N] {
     })
 }
 
-/// The times of one operation in storages of several sizes, of rounds of so many operations.
+/// The times of one operation in storages of several sizes.
 pub(crate) struct Series {
     pub(crate) what: &'static str,
     pub(crate) sizes: [usize; 4],
+    /// The number of operations in each round.
     pub(crate) operations: usize,
     pub(crate) times: [Vec<f64>; 4],
 }
 
 impl Series {
-    /// By how much the operation takes longer than in the smallest storage, where that is most.
-    pub(crate) fn growth(&self, bench: &'static str) -> Finding {
+    /// Returns the largest ratio of the time in a storage to the time in the smallest one.
+    pub(crate) fn growth(&self, bench: &'static str) -> Measurement {
         let slower = self.times.iter().skip(1).map(|larger| quotients(larger, &self.times[0]));
-        self.finding(bench, Unit::Times, Some(FLAT), slower)
+        self.measurement(bench, Unit::Times, Some(FLAT), slower)
     }
 
-    /// How long the operation takes in the storage where it takes longest.
-    pub(crate) fn slowest(&self, bench: &'static str, goal: Goal) -> Finding {
+    /// Returns the time of the operation in the storage where it is longest.
+    pub(crate) fn slowest(&self, bench: &'static str, goal: Goal) -> Measurement {
         let each =
             |times: &Vec<f64>| Spread::of(times.iter().map(|time| time / self.operations as f64));
-        self.finding(bench, Unit::Seconds, Some(goal), self.times.iter().map(each))
+        self.measurement(bench, Unit::Seconds, Some(goal), self.times.iter().map(each))
     }
 
-    fn finding(
+    fn measurement(
         &self,
         bench: &'static str,
         unit: Unit,
         goal: Option<Goal>,
         figures: impl Iterator<Item = Spread>,
-    ) -> Finding {
+    ) -> Measurement {
         let most = figures.max_by(|a, b| a.median.total_cmp(&b.median));
         let figure = most.unwrap_or(Spread::of([]));
-        Finding { bench, what: self.what.to_owned(), figure, unit, goal, details: self.each_size() }
+        Measurement {
+            bench,
+            what: self.what.to_owned(),
+            figure,
+            unit,
+            goal,
+            details: self.each_size(),
+        }
     }
 
     fn each_size(&self) -> Vec<Detail> {
@@ -69,17 +77,17 @@ mod tests {
 
     #[test]
     fn growth_is_told_of_the_worst_size() {
-        let finding = series().growth("fs/entries");
-        assert_eq!(finding.shown(), "5.00×");
-        assert_eq!(finding.verdict(), "no");
-        assert_eq!(finding.explained(), "1: 100 ms, 10: 500 ms, 100: 300 ms, 1000: 100 ms");
+        let measurement = series().growth("fs/entries");
+        assert_eq!(measurement.shown(), "5.00×");
+        assert_eq!(measurement.verdict(), "no");
+        assert_eq!(measurement.explained(), "1: 100 ms, 10: 500 ms, 100: 300 ms, 1000: 100 ms");
     }
 
     #[test]
     fn the_slowest_is_told_in_seconds() {
-        let finding = series().slowest("fs/entries", Goal::AtMost(0.5));
-        assert_eq!(finding.shown(), "500 ms");
-        assert_eq!(finding.verdict(), "yes");
+        let measurement = series().slowest("fs/entries", Goal::AtMost(0.5));
+        assert_eq!(measurement.shown(), "500 ms");
+        assert_eq!(measurement.verdict(), "yes");
     }
 
     #[test]

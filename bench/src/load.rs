@@ -1,14 +1,16 @@
-//! What is appended: entries of one size, and entries of the sizes that real logs have.
+//! The entries that the benchmarks append: of one size, or of the sizes in real logs.
 
 use std::fs;
 use std::path::Path;
 
 use session_store_core::LogEntry;
 
-use crate::Answer;
+use crate::Fallible;
 
-/// So many lines of about this size, in bytes: the 13,849 lines of 27 logs that three agents had written,
-/// measured on 2026-11-22. The sizes are the means of what lies between two powers of the root of two.
+/// Sizes of lines in bytes, and the number of lines of about each size.
+///
+/// Measured on 2026-11-22 over 13,849 lines in 27 logs of three agents. Each size is the mean of
+/// the sizes between two powers of the square root of two.
 const SIZES: [(usize, usize); 23] = [
     (48, 1),
     (86, 2388),
@@ -35,13 +37,13 @@ const SIZES: [(usize, usize); 23] = [
     (1_209_670, 2),
 ];
 
-/// How many entries a load has.
+/// The number of entries of a load.
 pub(crate) const ENTRIES: usize = 256;
 
-/// A text with escapes, as messages have them, so that it is checked at the same cost.
+/// A text with escapes like those in real messages, so that checking it costs the same.
 const TEXT: &str = r#"Read the file again, then \"fix\" what the test says; it is line 42.\n"#;
 
-/// Entries to append, over and over.
+/// Entries that are appended repeatedly.
 #[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) name: &'static str,
@@ -49,7 +51,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Entries of 1 KB: 1,000 bytes.
+    /// Entries of 1,000 bytes.
     pub(crate) fn one_kilobyte() -> Self {
         Self::of_size("entries of 1 KB", 1000)
     }
@@ -58,8 +60,9 @@ impl Load {
         Self { name, entries: vec![entry(size); ENTRIES] }
     }
 
-    /// Entries whose sizes are those of the lines in the folder's JSONL files, or of the logs once measured.
-    pub(crate) fn corpus(folder: Option<&Path>) -> Answer<Self> {
+    /// Entries with the sizes of the lines in the folder's JSONL files, or with the measured
+    /// [`SIZES`].
+    pub(crate) fn corpus(folder: Option<&Path>) -> Fallible<Self> {
         let sizes = match folder {
             Some(folder) => sizes_in(folder)?.into_iter().map(|size| (size, 1)).collect(),
             None => SIZES.to_vec(),
@@ -74,12 +77,12 @@ impl Load {
         })
     }
 
-    /// As the lines of a file.
+    /// Returns the entries as lines of a file.
     pub(crate) fn lines(&self) -> Vec<Vec<u8>> {
         self.entries.iter().map(line).collect()
     }
 
-    /// So many entries in a row.
+    /// Returns `size` entries.
     pub(crate) fn batch(&self, size: usize) -> Vec<LogEntry> {
         self.entries.iter().cycle().take(size).cloned().collect()
     }
@@ -89,7 +92,7 @@ pub(crate) fn line(entry: &LogEntry) -> Vec<u8> {
     format!("{}\n", entry.as_json()).into_bytes()
 }
 
-/// An entry of exactly so many bytes, or of as few as it can have.
+/// Returns an entry of `size` bytes, or the shortest one if that is longer.
 fn entry(size: usize) -> LogEntry {
     let (head, tail) = (r#"{"kind":"note","ts":1767225600000,"text":""#, r#""}"#);
     let text = size.saturating_sub(head.len() + tail.len());
@@ -97,8 +100,8 @@ fn entry(size: usize) -> LogEntry {
     LogEntry::from_json(format!("{head}{whole}{rest}{tail}")).expect("it is an object")
 }
 
-/// The sizes of the non-empty lines of all JSONL files at or below the folder.
-fn sizes_in(folder: &Path) -> Answer<Vec<usize>> {
+/// Returns the sizes of the non-empty lines of all JSONL files below the folder.
+fn sizes_in(folder: &Path) -> Fallible<Vec<usize>> {
     let mut sizes = Vec::new();
     for item in fs::read_dir(folder)? {
         let path = item?.path();
@@ -113,13 +116,13 @@ fn sizes_in(folder: &Path) -> Answer<Vec<usize>> {
     Ok(sizes)
 }
 
-/// So many sizes that are distributed as those given with their frequencies.
+/// Returns `count` sizes with the same distribution as the given sizes and frequencies.
 fn quantiles(mut sizes: Vec<(usize, usize)>, count: usize) -> Vec<usize> {
     sizes.sort_unstable();
     let total: usize = sizes.iter().map(|size| size.1).sum();
     let (mut index, mut passed) = (0, 0);
     let quantile = |number| {
-        // In the middle of the part for which it stands.
+        // The middle of the part that this size represents.
         let place = (2 * number + 1) * total / (2 * count);
         while passed + sizes[index].1 <= place {
             passed += sizes[index].1;
@@ -130,7 +133,7 @@ fn quantiles(mut sizes: Vec<(usize, usize)>, count: usize) -> Vec<usize> {
     (0..count).map(quantile).collect()
 }
 
-/// The same in another order, always the same: by steps that meet each place once.
+/// Returns the sizes in another, fixed order. The step has no factor in common with their number.
 fn mixed(sizes: &[usize]) -> Vec<usize> {
     const STEP: usize = 97;
     (0..sizes.len()).map(|index| sizes[index * STEP % sizes.len()]).collect()

@@ -1,4 +1,4 @@
-//! Where it was measured.
+//! The machine of a measurement.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::{env, fmt, fs, thread};
 
 use serde::Serialize;
 
-/// What can be found out about this machine; what can't be is not said.
+/// A description of the machine, for the results. An unknown property is `unknown`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     processor: String,
@@ -18,7 +18,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one, with the file system that the folder is on.
+    /// Describes this machine, and the file system of the folder.
     pub(crate) fn this(folder: Option<&Path>) -> Self {
         let temporary = env::temp_dir();
         let folder = folder.unwrap_or(&temporary);
@@ -39,8 +39,8 @@ impl fmt::Display for Machine {
         let Self { processor, cores, kernel, file_system, sqlite, redis } = self;
         write!(
             f,
-            "Measured on {cores} cores of {processor}, kernel {kernel}, file system {file_system}, \
-             SQLite {sqlite}, Redis {redis}."
+            "Measured on {cores} cores of {processor}, kernel {kernel},\n\
+             file system {file_system}, SQLite {sqlite}, Redis {redis}."
         )
     }
 }
@@ -49,14 +49,14 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The first value of a line `name : value`.
+/// Returns the value of the first line `name : value`.
 fn field(text: &str, name: &str) -> String {
     let values = text.lines().filter_map(|line| line.split_once(':'));
     let mut found = values.filter(|(key, _)| key.trim() == name);
     found.next().map_or_else(|| "unknown".into(), |(_, value)| value.trim().to_owned())
 }
 
-/// The type of the file system that has the path: of the longest mount point above it.
+/// Returns the type of the file system at the path: the one with the longest mount point above it.
 fn file_system(mounts: &str, path: &Path) -> String {
     let mounts = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);
@@ -67,8 +67,8 @@ fn file_system(mounts: &str, path: &Path) -> String {
 }
 
 fn redis_version() -> String {
-    let told = Command::new("redis-server").arg("--version").output();
-    let text = told.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let output = Command::new("redis-server").arg("--version").output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let text = text.unwrap_or_default();
     let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="));
     version.unwrap_or("unknown").to_owned()

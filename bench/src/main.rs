@@ -1,22 +1,24 @@
-//! How fast each backend is, measured against its medium: each operation of ours and its floor, the same done
-//! on the medium itself, in turn in one run.
+//! Compares the speed of each backend with its medium.
+//!
+//! Each operation of ours has a floor: the same work, done on the medium directly. Both take turns
+//! in one run.
 
 mod allocations;
 mod args;
-mod crowd;
 mod entries;
-mod finding;
 mod fs;
 mod growth;
 mod load;
 mod machine;
 mod measure;
+mod measurement;
 mod memory;
 mod migrate;
 mod output;
 mod plan;
 mod redis;
 mod scaling;
+mod sessions;
 mod sqlite;
 
 use std::alloc::System;
@@ -31,12 +33,12 @@ use load::Load;
 use machine::Machine;
 use plan::{Bench, Plan};
 
-/// What can fail here, may for any reason, in any thread.
-type Answer<T> = Result<T, Box<dyn Error + Send + Sync>>;
+/// A result whose error has no particular type, and can come from any thread.
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-type Done = Answer<()>;
+type Done = Fallible<()>;
 
-/// Counts allocations. It makes each cost some nanoseconds more, on both sides.
+/// Counts allocations. Each one takes some nanoseconds longer, in ours and in the floor.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -60,27 +62,28 @@ fn run(args: &Args) -> Done {
     }
     let loads = [Load::one_kilobyte(), Load::corpus(args.corpus.as_deref())?];
     let plan = Plan::new(args.quick, loads, args.folder.as_deref())?;
-    let mut findings = Vec::new();
+    let mut measurements = Vec::new();
     for bench in benches {
         eprintln!("{}: {}", bench.name, bench.about);
-        findings.extend((bench.run)(&plan).map_err(|error| format!("{}: {error}", bench.name))?);
+        measurements
+            .extend((bench.run)(&plan).map_err(|error| format!("{}: {error}", bench.name))?);
     }
-    output::write(args, &Machine::this(args.folder.as_deref()), &findings)
+    output::write(args, &Machine::this(args.folder.as_deref()), &measurements)
 }
 
-/// All benchmarks, in the order of the goals.
+/// Returns all benchmarks, in the order of the results.
 fn all() -> impl Iterator<Item = Bench> {
     let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(redis::BENCHES);
     backends.chain(memory::BENCHES).chain(allocations::BENCHES).chain(migrate::BENCHES)
 }
 
-/// The benchmarks whose names hold one of the filters; all, if there is none.
-fn chosen(filters: &[String]) -> Answer<Vec<Bench>> {
+/// Returns the benchmarks whose names contain a filter, or all if there is no filter.
+fn chosen(filters: &[String]) -> Fallible<Vec<Bench>> {
     let is_chosen = |bench: &Bench| filters.iter().any(|filter| bench.name.contains(filter));
     let chosen: Vec<_> = all().filter(|bench| filters.is_empty() || is_chosen(bench)).collect();
     if chosen.is_empty() {
         return Err(format!(
-            "no benchmark is named like {}; --list names all",
+            "no benchmark has {} in its name: --list prints all names",
             filters.join(" or ")
         )
         .into());

@@ -1,5 +1,7 @@
-//! How things are timed: in turn, so that what else the machine does hits all sides alike; and what is made
-//! of the times.
+//! Timing, and statistics of times.
+//!
+//! The sides of a comparison take turns, so that other work of the machine affects all of them
+//! equally.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
-/// One way of doing what is measured: does a batch of it, and says how long that took, less what it had to
-/// prepare.
-pub(crate) type Side<'a> = Box<dyn FnMut() -> Answer<Duration> + 'a>;
+/// One side of a comparison: runs a batch of operations and returns its time, without preparations.
+pub(crate) type Side<'a> = Box<dyn FnMut() -> Fallible<Duration> + 'a>;
 
-/// Lets the sides take turns, a batch each a round, and returns each side's seconds of every round. Who goes
-/// first changes from round to round; the first round only warms up.
+/// Runs a batch of each side in every round, and returns the seconds of each side by round.
+///
+/// The first side changes from round to round. The first round warms up and is not counted.
 pub(crate) fn in_turn<const N: usize>(
     rounds: usize,
     mut sides: [Side<'_>; N],
-) -> Answer<[Vec<f64>; N]> {
+) -> Fallible<[Vec<f64>; N]> {
     let mut seconds = [const { Vec::new() }; N];
     for round in 0..=rounds {
         for step in 0..N {
@@ -32,8 +34,8 @@ pub(crate) fn in_turn<const N: usize>(
     Ok(seconds)
 }
 
-/// How long the work takes. What it returns is dropped off the clock.
-pub(crate) fn timed<T>(work: impl FnOnce() -> Answer<T>) -> Answer<Duration> {
+/// Returns the time of the work. The time does not include dropping its result.
+pub(crate) fn timed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<Duration> {
     let start = Instant::now();
     let done = work()?;
     let time = start.elapsed();
@@ -41,9 +43,13 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> Answer<T>) -> Answer<Duration> {
     Ok(time)
 }
 
-/// Lets so many threads do the work at once, each told its number, and returns how long it took from the
-/// first one's begin to the last one's end.
-pub(crate) fn together(threads: usize, work: impl Fn(usize) -> Done + Sync) -> Answer<Duration> {
+/// Runs the work in several threads at once, with the number of each thread.
+///
+/// Returns the time from the first thread's begin to the last thread's end.
+pub(crate) fn in_parallel(
+    threads: usize,
+    work: impl Fn(usize) -> Done + Sync,
+) -> Fallible<Duration> {
     let start = Barrier::new(threads);
     let one = |thread| {
         start.wait();
@@ -54,14 +60,14 @@ pub(crate) fn together(threads: usize, work: impl Fn(usize) -> Done + Sync) -> A
     let spans = thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || one(thread))).collect();
         let joined = running.into_iter().map(|thread| thread.join().expect("no thread panics"));
-        joined.collect::<Answer<Vec<_>>>()
+        joined.collect::<Fallible<Vec<_>>>()
     })?;
     let begin = spans.iter().map(|span| span.0).min();
     let end = spans.iter().map(|span| span.1).max();
     Ok(begin.zip(end).map_or(Duration::ZERO, |(begin, end)| end - begin))
 }
 
-/// The middle of several values, and the middles of their lower and upper half.
+/// The median of several values, and their lower and upper quartile.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) low: f64,
@@ -70,7 +76,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of any number of values; of none, not a number.
+    /// Returns the spread of any number of values. The spread of no values is NaN.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -78,13 +84,13 @@ impl Spread {
         Self { low, median, high }
     }
 
-    /// Of one value that needs no repetition.
+    /// Returns the spread of one exact value.
     pub(crate) fn exactly(value: f64) -> Self {
         Self { low: value, median: value, high: value }
     }
 }
 
-/// Of sorted values, between two of them in proportion.
+/// Returns a quantile of sorted values, interpolated between two of them.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = share * last as f64;
@@ -96,7 +102,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     Spread::of(values.iter().copied()).median
 }
 
-/// Round by round, how often the second value goes into the first.
+/// Returns the spread of the quotients of each round.
 pub(crate) fn quotients(dividends: &[f64], divisors: &[f64]) -> Spread {
     Spread::of(dividends.iter().zip(divisors).map(|(dividend, divisor)| dividend / divisor))
 }
@@ -119,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_nothing_is_known() {
+    fn the_spread_of_no_values_is_nan() {
         assert!(Spread::of([]).median.is_nan());
     }
 
@@ -149,12 +155,12 @@ mod tests {
 
     #[test]
     fn threads_work_at_once() {
-        // None gets past the barrier alone.
+        // A thread alone does not pass the barrier.
         let all = Barrier::new(3);
         let work = |_| {
             all.wait();
             Ok(())
         };
-        assert!(together(3, work).is_ok());
+        assert!(in_parallel(3, work).is_ok());
     }
 }

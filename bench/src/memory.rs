@@ -1,21 +1,21 @@
-//! The memory backend: reading must copy no entry's bytes.
+//! The memory backend: reading must not copy the bytes of entries.
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 
-use crate::Answer;
+use crate::Fallible;
 use crate::allocations::counted;
-use crate::finding::{Detail, Finding, Goal, Unit};
 use crate::measure::{Side, Spread, in_turn, timed};
+use crate::measurement::{Detail, Goal, Measurement, Unit};
 use crate::plan::{Bench, Plan};
 
 pub(crate) const BENCHES: [Bench; 1] = [Bench {
     name: "memory/read_all",
-    about: "what read_all allocates, by what it returns, and how fast it is, by cloning a Vec of entries",
+    about: "bytes that read_all allocates, divided by bytes read; read_all against cloning a Vec",
     run,
 }];
 
-fn run(plan: &Plan) -> Answer<Vec<Finding>> {
+fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let load = plan.kilobyte();
     let entries = load.batch(plan.amount(100_000));
     let store = MemoryStore::new();
@@ -26,7 +26,7 @@ fn run(plan: &Plan) -> Answer<Vec<Finding>> {
     let text: usize = read?.iter().map(|entry| entry.as_json().len()).sum();
     let share = counted.bytes / text as f64;
     let what = format!("bytes allocated by bytes read, {} {}", entries.len(), load.name);
-    let copied = Finding {
+    let copied = Measurement {
         bench: BENCHES[0].name,
         what,
         figure: Spread::exactly(share),
@@ -42,5 +42,5 @@ fn run(plan: &Plan) -> Answer<Vec<Finding>> {
     let floor: Side<'_> = Box::new(|| timed(|| Ok(entries.clone())));
     let times = in_turn(plan.rounds(40), [ours, floor])?;
     let what = format!("{} {}", entries.len(), load.name);
-    Ok(vec![copied, Finding::speed(BENCHES[0].name, what, entries.len(), &times)])
+    Ok(vec![copied, Measurement::speed(BENCHES[0].name, what, entries.len(), &times)])
 }

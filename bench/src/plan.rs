@@ -1,36 +1,36 @@
-//! How much is measured, with what, and where.
+//! The circumstances of all benchmarks: sizes, entries and folders.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::Answer;
-use crate::finding::Finding;
+use crate::Fallible;
 use crate::load::Load;
+use crate::measurement::Measurement;
 
-/// A benchmark: a few findings that belong together.
+/// A benchmark: a function that returns some measurements.
 #[derive(Clone, Copy)]
 pub(crate) struct Bench {
     /// The backend and the operation.
     pub(crate) name: &'static str,
-    /// What is compared with what.
+    /// The two sides of the comparison.
     pub(crate) about: &'static str,
-    pub(crate) run: fn(&Plan) -> Answer<Vec<Finding>>,
+    pub(crate) run: fn(&Plan) -> Fallible<Vec<Measurement>>,
 }
 
 /// The circumstances that all benchmarks share.
 pub(crate) struct Plan {
-    /// As little as it takes to see that everything runs.
+    /// Whether to run only small versions, as a test of the program.
     pub(crate) quick: bool,
-    /// Those of 1 KB, and those of the corpus.
+    /// Entries of 1 KB, and entries of the sizes in real logs.
     pub(crate) loads: [Load; 2],
     folder: TempDir,
 }
 
 impl Plan {
-    /// Files are made in a folder of its own in the one given, else in the system's for temporary ones.
-    pub(crate) fn new(quick: bool, loads: [Load; 2], parent: Option<&Path>) -> Answer<Self> {
+    /// Creates a folder for all files in `parent`, or in the system's folder for temporary files.
+    pub(crate) fn new(quick: bool, loads: [Load; 2], parent: Option<&Path>) -> Fallible<Self> {
         let parent = parent.map_or_else(env::temp_dir, Path::to_owned);
         let folder = tempfile::Builder::new().prefix("session-store-bench-").tempdir_in(parent)?;
         Ok(Self { quick, loads, folder })
@@ -41,7 +41,7 @@ impl Plan {
         &self.loads[0]
     }
 
-    /// Entries of the sizes that real logs have.
+    /// Entries of the sizes in real logs.
     pub(crate) fn corpus(&self) -> &Load {
         &self.loads[1]
     }
@@ -50,15 +50,17 @@ impl Plan {
         if self.quick { 2 } else { full }
     }
 
-    /// A size that a quick run does not need: a hundredth will do.
+    /// Returns the size, or a hundredth of it in a quick run.
     pub(crate) fn amount(&self, full: usize) -> usize {
         if self.quick { (full / 100).max(1) } else { full }
     }
 
-    /// A fresh folder. All are removed together at the very end: ext4 does not use the inodes of deleted
-    /// files again for minutes, and passes over each when it makes a file, so that what came after the
-    /// removal of many files would seem slow (symlinks took 2 ms each).
-    pub(crate) fn folder(&self) -> Answer<PathBuf> {
+    /// Creates a new folder. All folders are removed at the end of the program.
+    ///
+    /// ext4 does not reuse the inodes of deleted files for some minutes, and skips each of them
+    /// when it creates a file. After many deletions, creating a file is slow: a symlink took 2 ms.
+    /// So no files are deleted between two benchmarks.
+    pub(crate) fn folder(&self) -> Fallible<PathBuf> {
         Ok(tempfile::tempdir_in(&self.folder)?.keep())
     }
 }

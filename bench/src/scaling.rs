@@ -1,22 +1,22 @@
-//! What several threads reach together, each with a segment of its own.
+//! The speed of several threads that append at the same time, each to its own segment.
 
 use session_store_core::{SegmentId, SessionId, Store};
 
-use crate::finding::{Detail, Finding, Unit};
-use crate::measure::{Side, in_turn, median, quotients, together};
+use crate::measure::{Side, in_parallel, in_turn, median, quotients};
+use crate::measurement::{Detail, Measurement, Unit};
 use crate::plan::Plan;
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
-/// So many threads.
+/// The numbers of threads.
 pub(crate) const THREADS: [usize; 4] = [1, 2, 4, 8];
 
-/// How often eight threads append to a store in the time that one takes. A round is so many appends in all.
+/// Compares eight threads with one thread. Each round has `appends` appends in total.
 pub(crate) fn scaling(
     plan: &Plan,
     bench: &'static str,
     store: &dyn Store,
     appends: usize,
-) -> Answer<Finding> {
+) -> Fallible<Measurement> {
     let entry = &plan.kilobyte().entries[0];
     let session = SessionId::new();
     let segments: [_; 8] = std::array::from_fn(|_| SegmentId::new());
@@ -24,17 +24,17 @@ pub(crate) fn scaling(
     scaled(plan, bench, "8 threads by one", appends, &append)
 }
 
-/// As [`scaling`], of any way to append.
+/// Like [`scaling`], with any function that appends.
 pub(crate) fn scaled(
     plan: &Plan,
     bench: &'static str,
     what: &str,
     appends: usize,
     append: &(dyn Fn(usize) -> Done + Sync),
-) -> Answer<Finding> {
+) -> Fallible<Measurement> {
     let sides = THREADS.map(|threads| -> Side<'_> {
         Box::new(move || {
-            together(threads, |thread| (0..appends / threads).try_for_each(|_| append(thread)))
+            in_parallel(threads, |thread| (0..appends / threads).try_for_each(|_| append(thread)))
         })
     });
     let times = in_turn(plan.rounds(20), sides)?;
@@ -43,5 +43,5 @@ pub(crate) fn scaled(
     };
     let details = THREADS.iter().zip(&times).map(detail).collect();
     let figure = quotients(&times[0], &times[3]);
-    Ok(Finding { bench, what: what.to_owned(), figure, unit: Unit::Times, goal: None, details })
+    Ok(Measurement { bench, what: what.to_owned(), figure, unit: Unit::Times, goal: None, details })
 }

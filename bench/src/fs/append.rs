@@ -1,15 +1,15 @@
-//! Appends that survive the process, against one `write(2)` each on an open file.
+//! Appends that survive the process, against one `write(2)` on an open file.
 
 use std::fs::File;
 use std::io::Write;
 
 use session_store_core::Store;
 
-use super::Bed;
-use crate::Answer;
-use crate::finding::{Finding, Goal};
+use super::Setup;
+use crate::Fallible;
 use crate::load::Load;
 use crate::measure::{Side, in_turn, timed};
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
 
 pub(super) const ONE: Bench = Bench {
@@ -30,11 +30,11 @@ pub(super) const MANY: Bench = Bench {
     },
 };
 
-fn appends(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Answer<Finding> {
-    let bed = Bed::new(plan)?;
-    let (store, session, segment) = (&bed.store, bed.session, bed.segment);
+fn appends(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Fallible<Measurement> {
+    let setup = Setup::new(plan)?;
+    let (store, session, segment) = (&setup.store, setup.session, setup.segment);
     let mut file =
-        File::options().create(true).append(true).open(bed.folder.join("floor.jsonl"))?;
+        File::options().create(true).append(true).open(setup.folder.join("floor.jsonl"))?;
     let batches: Vec<_> = load.entries.chunks(batch).collect();
     let texts: Vec<_> = load.lines().chunks(batch).map(<[Vec<u8>]>::concat).collect();
     let ours: Side<'_> = Box::new(|| {
@@ -48,5 +48,5 @@ fn appends(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Answe
     let floor: Side<'_> =
         Box::new(|| timed(|| texts.iter().try_for_each(|text| Ok(file.write_all(text)?))));
     let times = in_turn(plan.rounds(80), [ours, floor])?;
-    Ok(Finding::speed(bench, load.name, batches.len(), &times))
+    Ok(Measurement::speed(bench, load.name, batches.len(), &times))
 }

@@ -1,30 +1,30 @@
-//! What must not take longer in a long log, or where there are many sessions.
+//! Operations whose time must not increase with the length of the log or the number of sessions.
 
 use session_store_fs::FsStore;
 
-use super::Bed;
+use super::Setup;
 use super::list::sessions_of;
-use crate::Answer;
-use crate::crowd::Crowds;
+use crate::Fallible;
 use crate::entries::Logs;
-use crate::finding::{Finding, Goal};
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
+use crate::sessions::StoresBySize;
 
 pub(super) const ENTRIES: Bench = Bench {
     name: "fs/entries",
-    about: "what must take as long in logs of 10³ to 10⁶ entries",
+    about: "operations that must take equally long in logs of 10³ to 10⁶ entries",
     run: entries,
 };
 
 pub(super) const SESSIONS: Bench = Bench {
     name: "fs/sessions",
-    about: "what must take as long with 10² to 10⁵ sessions, and listing them, against one readdir",
+    about: "operations that must take equally long with 10² to 10⁵ sessions; list_sessions against one readdir",
     run: sessions,
 };
 
-fn entries(plan: &Plan) -> Answer<Vec<Finding>> {
-    let bed = Bed::new(plan)?;
-    let logs = Logs::new(plan, &bed.store)?;
+fn entries(plan: &Plan) -> Fallible<Vec<Measurement>> {
+    let setup = Setup::new(plan)?;
+    let logs = Logs::new(plan, &setup.store)?;
     let within = Goal::AtMost(5e-6);
     Ok(vec![
         logs.count(plan)?.slowest(ENTRIES.name, within),
@@ -35,19 +35,19 @@ fn entries(plan: &Plan) -> Answer<Vec<Finding>> {
     ])
 }
 
-fn sessions(plan: &Plan) -> Answer<Vec<Finding>> {
-    let crowds = Crowds::new(plan, || Bed::new(plan))?;
-    let open = crowds.measured(plan, "open", &|crowd| {
-        crowd.each(|_, _| Ok(FsStore::open(crowd.bed.root()).map(drop)?))
+fn sessions(plan: &Plan) -> Fallible<Vec<Measurement>> {
+    let stores = StoresBySize::new(plan, || Setup::new(plan))?;
+    let open = stores.measured(plan, "open", &|store| {
+        store.each(|_, _| Ok(FsStore::open(store.setup.root()).map(drop)?))
     })?;
-    let mut findings = vec![
-        crowds.truncate(plan)?.growth(SESSIONS.name),
-        crowds.lookup(plan)?.growth(SESSIONS.name),
-        crowds.exists(plan)?.growth(SESSIONS.name),
+    let mut measurements = vec![
+        stores.truncate(plan)?.growth(SESSIONS.name),
+        stores.lookup(plan)?.growth(SESSIONS.name),
+        stores.exists(plan)?.growth(SESSIONS.name),
         open.growth(SESSIONS.name),
     ];
-    for crowd in &crowds.0 {
-        findings.push(sessions_of(plan, SESSIONS.name, &crowd.bed, crowd.size)?);
+    for store in &stores.0 {
+        measurements.push(sessions_of(plan, SESSIONS.name, &store.setup, store.size)?);
     }
-    Ok(findings)
+    Ok(measurements)
 }

@@ -1,4 +1,4 @@
-//! The file backend against bare files.
+//! The file backend, against plain files.
 
 mod append;
 mod count;
@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_fs::FsStore;
 
-use crate::Answer;
-use crate::crowd::HasStore;
+use crate::Fallible;
 use crate::plan::{Bench, Plan};
+use crate::sessions::HasStore;
 
 pub(crate) const BENCHES: [Bench; 9] = [
     append::ONE,
@@ -29,34 +29,34 @@ pub(crate) const BENCHES: [Bench; 9] = [
     threads::BENCH,
 ];
 
-/// A fresh store, a segment's name in it, and a folder beside it for the floor.
-pub(crate) struct Bed {
+/// A new store, the ids of a segment, and a folder for the floor.
+pub(crate) struct Setup {
     folder: PathBuf,
     store: FsStore,
     session: SessionId,
     segment: SegmentId,
 }
 
-impl Bed {
-    pub(crate) fn new(plan: &Plan) -> Answer<Self> {
+impl Setup {
+    pub(crate) fn new(plan: &Plan) -> Fallible<Self> {
         let folder = plan.folder()?;
         let store = FsStore::open_or_create(folder.join("store"))?;
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
     }
 
-    /// The store's own folder.
+    /// Returns the folder of the store.
     fn root(&self) -> PathBuf {
         self.folder.join("store")
     }
 
-    /// The segment's file. A floor that reads does so from the same file: a copy lies in the page cache in
-    /// other pieces, and is read faster.
+    /// Returns the file of the segment. A floor must read this file and not a copy: the pages of a
+    /// copy are in larger pieces of the page cache, so it is read faster.
     fn log(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))
     }
 }
 
-impl HasStore for Bed {
+impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
     }

@@ -1,5 +1,5 @@
-//! Appends that survive a power cut, by threads that share the syncs of one segment, and by threads that each
-//! have their own.
+//! Appends that survive a power cut: threads that share the syncs of one segment, and threads with
+//! a segment each.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,11 +8,11 @@ use std::path::Path;
 use session_store_core::{Durability, SegmentId, SessionId, Store};
 use session_store_fs::FsOptions;
 
-use crate::finding::{Finding, Goal};
 use crate::load::line;
-use crate::measure::{Side, in_turn, together};
+use crate::measure::{Side, in_parallel, in_turn};
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
 pub(super) const BENCH: Bench = Bench {
     name: "fs/append_power",
@@ -22,30 +22,33 @@ pub(super) const BENCH: Bench = Bench {
 
 const THREADS: usize = 8;
 
-/// Appends of each thread in each round: enough that its beginning and end do not count.
+/// The number of appends of each thread in a round. It is large enough that the start and the end
+/// of the threads do not matter.
 const APPENDS: usize = 50;
 
-/// Eight threads on one segment, against one thread that writes and syncs.
-fn one_segment(plan: &Plan) -> Answer<Finding> {
+/// Compares eight threads on one segment with one thread that writes and syncs.
+fn one_segment(plan: &Plan) -> Fallible<Measurement> {
     let what = "8 threads on one segment, by one thread";
     let segments = [SegmentId::new(); THREADS];
-    compared(plan, what, &segments, 1).map(|finding| finding.with_goal(Goal::AtLeast(4.0)))
+    compared(plan, what, &segments, 1).map(|measurement| measurement.with_goal(Goal::AtLeast(4.0)))
 }
 
-/// Eight threads, each on a segment of its own, against as many that each write and sync a file of their own.
-fn eight_segments(plan: &Plan) -> Answer<Finding> {
+/// Compares eight threads on eight segments with eight threads that write and sync a file each.
+fn eight_segments(plan: &Plan) -> Fallible<Measurement> {
     let what = "8 threads on eight segments, by as many on files";
     let segments: [_; THREADS] = std::array::from_fn(|_| SegmentId::new());
-    compared(plan, what, &segments, THREADS).map(|finding| finding.with_goal(Goal::AtLeast(0.8)))
+    compared(plan, what, &segments, THREADS)
+        .map(|measurement| measurement.with_goal(Goal::AtLeast(0.8)))
 }
 
-/// Ours by eight threads, a segment for each, and the floor by so many; in all, they append the same.
+/// Compares eight threads, with a segment for each, with `floor_threads` threads of the floor. Both
+/// sides append the same number of entries in total.
 fn compared(
     plan: &Plan,
     what: &str,
     segments: &[SegmentId; THREADS],
     floor_threads: usize,
-) -> Answer<Finding> {
+) -> Fallible<Measurement> {
     let folder = plan.folder()?;
     let options = FsOptions::new().create(true).durability(Durability::Power);
     let store = options.open(folder.join("store"))?;
@@ -55,17 +58,17 @@ fn compared(
     let line = line(entry);
 
     let ours: Side<'_> = Box::new(|| {
-        together(THREADS, |thread| {
+        in_parallel(THREADS, |thread| {
             repeated(APPENDS, || Ok(store.append(session, segments[thread], entry)?))
         })
     });
     let floor: Side<'_> = Box::new(|| {
-        together(floor_threads, |thread| {
+        in_parallel(floor_threads, |thread| {
             repeated(APPENDS * THREADS / floor_threads, || durably(&files[thread], &line))
         })
     });
     let times = in_turn(plan.rounds(20), [ours, floor])?;
-    Ok(Finding::speed(BENCH.name, what, APPENDS * THREADS, &times))
+    Ok(Measurement::speed(BENCH.name, what, APPENDS * THREADS, &times))
 }
 
 fn repeated(times: usize, work: impl Fn() -> Done) -> Done {
@@ -78,7 +81,7 @@ fn durably(mut file: &File, line: &[u8]) -> Done {
     Ok(())
 }
 
-fn open(folder: &Path, count: usize) -> Answer<Vec<File>> {
+fn open(folder: &Path, count: usize) -> Fallible<Vec<File>> {
     let open = |number| {
         let path = folder.join(format!("floor-{number}.jsonl"));
         Ok(File::options().create(true).append(true).open(path)?)

@@ -1,18 +1,18 @@
 //! Appends by several threads through one handle.
 
-use super::Bed;
-use crate::Answer;
-use crate::finding::Finding;
+use super::Setup;
+use crate::Fallible;
+use crate::measurement::Measurement;
 use crate::plan::{Bench, Plan};
 use crate::scaling::scaling;
 
 pub(super) const BENCH: Bench = Bench {
     name: "fs/threads",
-    about: "append by 1, 2, 4 and 8 threads, each to a segment of its own",
+    about: "append by 1, 2, 4 and 8 threads, each to its own segment",
     run,
 };
 
-fn run(plan: &Plan) -> Answer<Vec<Finding>> {
-    let bed = Bed::new(plan)?;
-    Ok(vec![scaling(plan, BENCH.name, &bed.store, 2048)?])
+fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
+    let setup = Setup::new(plan)?;
+    Ok(vec![scaling(plan, BENCH.name, &setup.store, 2048)?])
 }

@@ -1,4 +1,5 @@
-//! The floor of a migration: each log read whole, split, its lines checked, and inserted at once.
+//! The floor of a migration: reads each log whole, splits it, checks its lines, and inserts them at
+//! once.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,23 +12,23 @@ use test_servers::RedisServer;
 use crate::measure;
 use crate::redis::raw::Raw as Connection;
 use crate::sqlite::raw::Raw;
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
-/// What takes the entries of one log.
+/// A function that stores the entries of one log.
 pub(super) type Insert<'a> = dyn FnMut(SessionId, SegmentId, &[&str]) -> Done + 'a;
 
-/// What has logs.
+/// A source of logs.
 pub(super) trait Logs {
-    /// Hands over the entries of each log.
+    /// Calls `insert` with the entries of each log.
     fn each(&self, insert: &mut Insert<'_>) -> Done;
 }
 
-/// Copies all logs, and syncs what is in the folder then, as a migration does where it can.
+/// Copies all logs, then syncs the files in the folder `into`, as a migration does.
 pub(super) fn timed(
     source: &dyn Logs,
     insert: &mut Insert<'_>,
     into: Option<&Path>,
-) -> Answer<Duration> {
+) -> Fallible<Duration> {
     measure::timed(|| {
         source.each(insert)?;
         into.map_or(Ok(()), sync)
@@ -42,7 +43,7 @@ fn sync(folder: &Path) -> Done {
     Ok(File::open(folder)?.sync_all()?)
 }
 
-/// A folder with the logs of a store.
+/// The folder of a file store.
 pub(super) struct Files<'a>(pub(super) &'a Path);
 
 impl Logs for Files<'_> {
@@ -63,11 +64,11 @@ impl Logs for Files<'_> {
     }
 }
 
-/// A database of a store.
+/// The database of a SQLite store.
 pub(super) struct Database(Raw);
 
 impl Database {
-    pub(super) fn open(path: &Path) -> Answer<Self> {
+    pub(super) fn open(path: &Path) -> Fallible<Self> {
         Raw::open(path).map(Self)
     }
 }
@@ -92,13 +93,13 @@ fn check(lines: &[&str]) -> Done {
     Ok(())
 }
 
-/// Inserts in a transaction for each log.
-pub(super) fn into_database(path: &Path) -> Answer<Box<Insert<'static>>> {
+/// Returns a function that inserts each log in one transaction.
+pub(super) fn into_database(path: &Path) -> Fallible<Box<Insert<'static>>> {
     let raw = Raw::create(path)?;
     Ok(Box::new(move |session, segment, lines| raw.append(session, segment, lines.iter().copied())))
 }
 
-/// Writes a file for each log.
+/// Returns a function that writes a file for each log.
 pub(super) fn into_files(root: &Path) -> Box<Insert<'_>> {
     Box::new(move |session, segment, lines| {
         let folder = root.join(session.to_string());
@@ -110,8 +111,8 @@ pub(super) fn into_files(root: &Path) -> Box<Insert<'_>> {
     })
 }
 
-/// Pushes each log in one command.
-pub(super) fn into_server(server: &RedisServer) -> Answer<Box<Insert<'static>>> {
+/// Returns a function that pushes each log in one command.
+pub(super) fn into_server(server: &RedisServer) -> Fallible<Box<Insert<'static>>> {
     let mut connection = Connection::connect(server)?;
     Ok(Box::new(move |session, segment, lines| {
         connection.turn_to(session, segment);

@@ -1,4 +1,4 @@
-//! Copying a store into another, against reading, splitting and inserting by hand.
+//! Copying a store to another one, against reading, splitting and inserting by hand.
 
 mod by_hand;
 
@@ -11,10 +11,10 @@ use session_store_redis::RedisStore;
 use session_store_sqlite::SqliteStore;
 use test_servers::RedisServer;
 
-use crate::finding::{Finding, Goal};
 use crate::measure::{Side, in_turn};
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
 pub(crate) const BENCHES: [Bench; 3] = [
     Bench { name: FS_SQLITE, about: ABOUT, run: fs_to_sqlite },
@@ -27,13 +27,15 @@ const SQLITE_FS: &str = "migrate/sqlite-fs";
 const FS_REDIS: &str = "migrate/fs-redis";
 const ABOUT: &str = "migrate, against reading, checking, splitting and inserting by hand";
 
-/// What the source has: sessions of so many segments with so many entries each. The logs whose sizes were
-/// measured had 513 lines in the mean.
+/// The number of sessions in the source.
 const SESSIONS: usize = 10;
+/// The number of segments in each session.
 const SEGMENTS: usize = 4;
+/// The number of entries in each segment. The logs whose sizes were measured had 513 lines on
+/// average.
 const ENTRIES: usize = 500;
 
-fn fs_to_sqlite(plan: &Plan) -> Answer<Vec<Finding>> {
+fn fs_to_sqlite(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let source = plan.folder()?;
     let store = FsStore::open_or_create(&source)?;
     fill(plan, &store)?;
@@ -52,7 +54,7 @@ fn fs_to_sqlite(plan: &Plan) -> Answer<Vec<Finding>> {
     )
 }
 
-fn sqlite_to_fs(plan: &Plan) -> Answer<Vec<Finding>> {
+fn sqlite_to_fs(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let source = plan.folder()?;
     let path = source.join("store.db");
     let store = SqliteStore::open_or_create(&path)?;
@@ -72,7 +74,7 @@ fn sqlite_to_fs(plan: &Plan) -> Answer<Vec<Finding>> {
     )
 }
 
-fn fs_to_redis(plan: &Plan) -> Answer<Vec<Finding>> {
+fn fs_to_redis(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let source = plan.folder()?;
     let store = FsStore::open_or_create(&source)?;
     fill(plan, &store)?;
@@ -102,10 +104,10 @@ fn fill(plan: &Plan, store: &dyn Store) -> Done {
     Ok(())
 }
 
-/// How long copying took, and how long all of it, with the proof.
+/// The time of copying, and the time of copying and proof.
 type Times = (Duration, Duration);
 
-fn copied<B: Store>(source: &dyn Store, destination: impl Fn() -> Opened<B>) -> Answer<Times> {
+fn copied<B: Store>(source: &dyn Store, destination: impl Fn() -> Opened<B>) -> Fallible<Times> {
     let start = Instant::now();
     let mut copied = Duration::ZERO;
     let migration = Migration::new(source, destination()?).reopen(|| Ok(source), &destination);
@@ -122,23 +124,23 @@ fn copied<B: Store>(source: &dyn Store, destination: impl Fn() -> Opened<B>) -> 
     Ok((copied, start.elapsed()))
 }
 
-/// The copying, and the copying with its proof, each against the same done by hand, without a proof.
+/// Compares copying, and copying with its proof, with copying by hand without a proof.
 fn compared(
     plan: &Plan,
     bench: &'static str,
-    ours: &dyn Fn() -> Answer<Times>,
-    floor: &dyn Fn() -> Answer<Duration>,
-) -> Answer<Vec<Finding>> {
+    ours: &dyn Fn() -> Fallible<Times>,
+    floor: &dyn Fn() -> Fallible<Duration>,
+) -> Fallible<Vec<Measurement>> {
     let copy: Side<'_> = Box::new(|| ours().map(|times| times.0));
     let whole: Side<'_> = Box::new(|| ours().map(|times| times.1));
     let [copy, whole, floor] = in_turn(plan.rounds(12), [copy, whole, Box::new(floor)])?;
     let entries = SESSIONS * SEGMENTS * plan.amount(ENTRIES);
-    let finding = |what, times| {
+    let measurement = |what, times| {
         let what = format!("{what}, {entries} {}", plan.corpus().name);
-        Finding::speed(bench, what, entries, &[times, floor.clone()])
+        Measurement::speed(bench, what, entries, &[times, floor.clone()])
     };
     Ok(vec![
-        finding("copying", copy).with_goal(Goal::AtLeast(0.7)),
-        finding("copying and proof", whole),
+        measurement("copying", copy).with_goal(Goal::AtLeast(0.7)),
+        measurement("copying and proof", whole),
     ])
 }

@@ -1,4 +1,4 @@
-//! Where the figures go: a table on the terminal, and the files that were asked for.
+//! The output: a table on the terminal, and the files that the arguments name.
 
 mod chart;
 mod page;
@@ -11,23 +11,23 @@ use serde_json::json;
 
 use crate::Done;
 use crate::args::Args;
-use crate::finding::Finding;
 use crate::machine::Machine;
+use crate::measurement::Measurement;
 
-pub(crate) fn write(args: &Args, machine: &Machine, findings: &[Finding]) -> Done {
+pub(crate) fn write(args: &Args, machine: &Machine, measurements: &[Measurement]) -> Done {
     if args.json.as_deref() != Some(Path::new("-")) {
-        println!("{}", table::drawn(findings));
+        println!("{}", table::drawn(measurements));
     }
     if let Some(path) = &args.json {
-        let result = json!({ "machine": machine, "quick": args.quick, "findings": findings });
+        let result = json!({ "machine": machine, "quick": args.quick, "findings": measurements });
         write_to(path, &format!("{result:#}\n"))?;
     }
     if let Some(path) = &args.chart {
-        write_to(path, &chart::drawn(findings))?;
+        write_to(path, &chart::drawn(measurements))?;
     }
     if let Some(path) = &args.markdown {
-        let page = fs::read_to_string(path).map_err(|error| told(path, &error))?;
-        let result = format!("{machine}\n\n{}", table::markdown(findings));
+        let page = fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
+        let result = format!("{machine}\n\n{}", table::markdown(measurements));
         write_to(path, &page::with_result(&page, &result)?)?;
     }
     Ok(())
@@ -38,9 +38,9 @@ fn write_to(path: &Path, text: &str) -> Done {
         print!("{text}");
         return Ok(());
     }
-    fs::write(path, text).map_err(|error| told(path, &error).into())
+    fs::write(path, text).map_err(|error| file_error(path, &error).into())
 }
 
-fn told(path: &Path, error: &std::io::Error) -> String {
+fn file_error(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }

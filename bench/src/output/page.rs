@@ -1,18 +1,18 @@
-//! A page of which a part is written by this program.
+//! A page with a part that this program writes.
 
-use crate::Answer;
+use crate::Fallible;
 
-const BEGIN: &str = "<!-- begin of what cargo xtask bench wrote -->";
-const END: &str = "<!-- end of what cargo xtask bench wrote -->";
+const BEGIN: &str = "<!-- begin: written by cargo xtask bench -->";
+const END: &str = "<!-- end: written by cargo xtask bench -->";
 
-/// The page with the result between its marks.
-pub(super) fn with_result(page: &str, result: &str) -> Answer<String> {
+/// Returns the page with the result between its marks.
+pub(super) fn with_result(page: &str, result: &str) -> Fallible<String> {
     let begin = page.find(BEGIN).map(|at| at + BEGIN.len());
     match (begin, page.find(END)) {
         (Some(begin), Some(end)) if begin <= end => {
             Ok(format!("{}\n\n{result}\n\n{}", &page[..begin], &page[end..]))
         }
-        _ => Err(format!("the page has no place for the result, between {BEGIN} and {END}").into()),
+        _ => Err(format!("the page has no lines {BEGIN} and {END} for the result").into()),
     }
 }
 
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_the_marks_is_replaced() {
+    fn the_text_between_the_marks_is_replaced() {
         let page = format!("# Title\n{BEGIN}old{END}\nThe rest.\n");
         let written = with_result(&page, "new").unwrap();
         assert_eq!(written, format!("# Title\n{BEGIN}\n\nnew\n\n{END}\nThe rest.\n"));

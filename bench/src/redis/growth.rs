@@ -1,33 +1,33 @@
-//! What must not take longer in a long log, or where there are many sessions.
+//! Operations whose time must not increase with the length of the log or the number of sessions.
 
-use super::Bed;
-use crate::Answer;
-use crate::crowd::Crowds;
+use super::Setup;
+use crate::Fallible;
 use crate::entries::Logs;
-use crate::finding::Finding;
+use crate::measurement::Measurement;
 use crate::plan::{Bench, Plan};
+use crate::sessions::StoresBySize;
 
 pub(super) const ENTRIES: Bench = Bench {
     name: "redis/entries",
-    about: "what must take as long in logs of 10³ to 10⁶ entries",
+    about: "operations that must take equally long in logs of 10³ to 10⁶ entries",
     run: entries,
 };
 
 pub(super) const SESSIONS: Bench = Bench {
     name: "redis/sessions",
-    about: "what must take as long with 10² to 10⁵ sessions",
+    about: "operations that must take equally long with 10² to 10⁵ sessions",
     run: sessions,
 };
 
-fn entries(plan: &Plan) -> Answer<Vec<Finding>> {
-    let bed = Bed::new()?;
-    let logs = Logs::new(plan, &bed.store)?;
+fn entries(plan: &Plan) -> Fallible<Vec<Measurement>> {
+    let setup = Setup::new()?;
+    let logs = Logs::new(plan, &setup.store)?;
     let series = [logs.count(plan)?, logs.truncate(plan)?, logs.lookup(plan)?, logs.exists(plan)?];
     Ok(series.iter().map(|series| series.growth(ENTRIES.name)).collect())
 }
 
-fn sessions(plan: &Plan) -> Answer<Vec<Finding>> {
-    let crowds = Crowds::new(plan, Bed::new)?;
-    let series = [crowds.truncate(plan)?, crowds.lookup(plan)?, crowds.exists(plan)?];
+fn sessions(plan: &Plan) -> Fallible<Vec<Measurement>> {
+    let stores = StoresBySize::new(plan, Setup::new)?;
+    let series = [stores.truncate(plan)?, stores.lookup(plan)?, stores.exists(plan)?];
     Ok(series.iter().map(|series| series.growth(SESSIONS.name)).collect())
 }

@@ -1,4 +1,4 @@
-//! The Redis backend against the same commands on a bare connection.
+//! The Redis backend, against the same commands on a plain connection.
 
 mod growth;
 pub(crate) mod raw;
@@ -10,36 +10,36 @@ use session_store_core::{SegmentId, SessionId, Store};
 use session_store_redis::RedisStore;
 use test_servers::RedisServer;
 
-use crate::Answer;
-use crate::crowd::HasStore;
+use crate::Fallible;
 use crate::plan::Bench;
+use crate::sessions::HasStore;
 use raw::Raw;
 
 pub(crate) const BENCHES: [Bench; 6] =
     [write::ONE, write::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
 
-/// A server of its own, a fresh store in it, and a segment's name.
-pub(crate) struct Bed {
+/// A new server, a new store on it, and the ids of a segment.
+pub(crate) struct Setup {
     store: RedisStore,
     session: SessionId,
     segment: SegmentId,
-    /// Ended after the store's connections.
+    /// The last field, so that the server ends after the connections of the store.
     server: RedisServer,
 }
 
-impl Bed {
-    pub(crate) fn new() -> Answer<Self> {
+impl Setup {
+    pub(crate) fn new() -> Fallible<Self> {
         let server = RedisServer::start_in_memory(&[]);
         let store = RedisStore::open_or_create(&server.url())?;
         Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
     }
 
-    fn floor(&self) -> Answer<Raw> {
+    fn floor(&self) -> Fallible<Raw> {
         Raw::connect(&self.server)
     }
 }
 
-impl HasStore for Bed {
+impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
     }

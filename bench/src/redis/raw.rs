@@ -1,4 +1,4 @@
-//! The floor: the same script and the same list, without the backend.
+//! The floor: the same script and list without the backend.
 
 use redis::{Connection, Script};
 use serde_json::value::RawValue;
@@ -6,9 +6,9 @@ use session_store_core::{SegmentId, SessionId};
 use test_servers::RedisServer;
 use uuid::Uuid;
 
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
-/// The backend's script that appends, put together as the backend does.
+/// The backend's script for appending, composed in the same way.
 const APPEND: &str = concat!(
     "#!lua\n",
     include_str!("../../../crates/session-store-redis/src/lua/once.lua"),
@@ -16,7 +16,7 @@ const APPEND: &str = concat!(
     include_str!("../../../crates/session-store-redis/src/lua/append.lua"),
 );
 
-/// A connection, and the names of one log's keys.
+/// A connection, and the keys of one log.
 pub(crate) struct Raw {
     connection: Connection,
     hash: String,
@@ -27,7 +27,7 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) fn connect(server: &RedisServer) -> Answer<Self> {
+    pub(crate) fn connect(server: &RedisServer) -> Fallible<Self> {
         let mut connection = redis::Client::open(server.url())?.get_connection()?;
         redis::cmd("SCRIPT").arg("LOAD").arg(APPEND).exec(&mut connection)?;
         let hash = Script::new(APPEND).get_hash().to_owned();
@@ -36,12 +36,12 @@ impl Raw {
         Ok(Self { connection, hash, keys, ids, stamp, sequence: 0 })
     }
 
-    /// From now on, it is about this log.
+    /// Selects the log for the following calls.
     pub(crate) fn turn_to(&mut self, session: SessionId, segment: SegmentId) {
         (self.keys, self.ids) = names(session, segment);
     }
 
-    /// By the script: in one round trip, as often as it is sent only once.
+    /// Appends with the backend's script, in one round trip.
     pub(crate) fn append<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
         self.sequence += 1;
         let mut command = redis::cmd("EVALSHA");
@@ -54,7 +54,8 @@ impl Raw {
         Ok(())
     }
 
-    /// By the command for lists alone, which knows nothing of heads or of what was sent twice.
+    /// Appends with the list command alone. It does not keep heads, and a repeated command appends
+    /// twice.
     pub(crate) fn push<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
         let mut command = redis::cmd("RPUSH");
         command.arg(&self.keys[2]);
@@ -65,8 +66,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Reads the whole list, and checks each text.
-    pub(crate) fn read(&mut self) -> Answer<Vec<String>> {
+    /// Reads the whole list and checks each text.
+    pub(crate) fn read(&mut self) -> Fallible<Vec<String>> {
         let mut command = redis::cmd("LRANGE");
         command.arg(&self.keys[2]).arg(0).arg(-1);
         let texts: Vec<String> = command.query(&mut self.connection)?;
@@ -77,7 +78,7 @@ impl Raw {
     }
 }
 
-/// A log's keys, and its ids as the script takes them.
+/// Returns the keys of a log, and its ids as the script expects them.
 fn names(session: SessionId, segment: SegmentId) -> ([String; 5], [String; 2]) {
     let key = |kind: &str| format!("floor:{{00}}:{kind}:{session}:{segment}");
     let keys = ["writer", "log", "entries", "segments", "sessions"].map(key);

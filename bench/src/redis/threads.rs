@@ -1,37 +1,39 @@
-//! Appends by several threads through one handle, against as many bare connections.
+//! Appends by several threads through one handle, against the same number of plain connections.
 
 use std::iter;
 use std::sync::Mutex;
 
-use super::Bed;
-use crate::Answer;
-use crate::finding::{Finding, Goal};
+use super::Setup;
+use crate::Fallible;
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
 use crate::scaling::{scaled, scaling};
 
 pub(super) const BENCH: Bench = Bench {
     name: "redis/threads",
-    about: "append by 1, 2, 4 and 8 threads, each to a segment of its own, and what the server allows",
+    about: "append by 1, 2, 4 and 8 threads, each to its own segment; the same script on plain connections",
     run,
 };
 
-/// What is wanted where the server allows it, and how much of what it allows elsewhere.
-const WANTED: f64 = 3.0;
-const OF_ALLOWED: f64 = 0.85;
+/// The goal for the ratio, if the plain connections reach more.
+const GOAL: f64 = 3.0;
+/// The goal for the ratio otherwise, as a part of the ratio of the plain connections.
+const PART_OF_PLAIN: f64 = 0.85;
 
-fn run(plan: &Plan) -> Answer<Vec<Finding>> {
+fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     const APPENDS: usize = 512;
-    let bed = Bed::new()?;
-    let ours = scaling(plan, BENCH.name, &bed.store, APPENDS)?;
+    let setup = Setup::new()?;
+    let ours = scaling(plan, BENCH.name, &setup.store, APPENDS)?;
 
     let entry = &plan.kilobyte().entries[0];
-    let connections: Vec<_> = (0..8).map(|_| bed.floor().map(Mutex::new)).collect::<Answer<_>>()?;
+    let connections: Vec<_> =
+        (0..8).map(|_| setup.floor().map(Mutex::new)).collect::<Fallible<_>>()?;
     let append = |thread: usize| {
         let mut raw = connections[thread].lock().map_err(|_| "another thread panicked")?;
         raw.append(iter::once(entry.as_json()))
     };
     let what = "the same script on 8 bare connections by one";
     let allowed = scaled(plan, BENCH.name, what, APPENDS, &append)?;
-    let goal = WANTED.min(OF_ALLOWED * allowed.figure.median);
+    let goal = GOAL.min(PART_OF_PLAIN * allowed.figure.median);
     Ok(vec![ours.with_goal(Goal::AtLeast(goal)), allowed])
 }

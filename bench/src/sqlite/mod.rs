@@ -1,4 +1,4 @@
-//! The SQLite backend against the same statements on a bare connection.
+//! The SQLite backend, against the same statements on a plain connection.
 
 mod growth;
 pub(crate) mod raw;
@@ -11,36 +11,36 @@ use std::path::PathBuf;
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_sqlite::SqliteStore;
 
-use crate::Answer;
-use crate::crowd::HasStore;
+use crate::Fallible;
 use crate::plan::{Bench, Plan};
+use crate::sessions::HasStore;
 use raw::Raw;
 
 pub(crate) const BENCHES: [Bench; 6] =
     [write::ONE, write::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
 
-/// A fresh store and a segment's name in it.
-pub(crate) struct Bed {
+/// A new store, and the ids of a segment.
+pub(crate) struct Setup {
     folder: PathBuf,
     store: SqliteStore,
     session: SessionId,
     segment: SegmentId,
 }
 
-impl Bed {
-    pub(crate) fn new(plan: &Plan) -> Answer<Self> {
+impl Setup {
+    pub(crate) fn new(plan: &Plan) -> Fallible<Self> {
         let folder = plan.folder()?;
         let store = SqliteStore::open_or_create(folder.join("store.db"))?;
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
     }
 
-    /// A connection to another file with the same tables.
-    fn floor(&self) -> Answer<Raw> {
+    /// Opens a plain connection to another file with the same tables.
+    fn floor(&self) -> Fallible<Raw> {
         Raw::create(&self.folder.join("floor.db"))
     }
 }
 
-impl HasStore for Bed {
+impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
     }

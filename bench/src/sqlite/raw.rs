@@ -1,4 +1,4 @@
-//! The floor: what the backend asks of SQLite, asked without it.
+//! The floor: the backend's statements without the backend.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use session_store_core::{SegmentId, SessionId};
 use session_store_sqlite::SqliteStore;
 use uuid::Uuid;
 
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
-/// A connection with the backend's pragmas to a file with its tables.
+/// A connection to a file with the backend's pragmas and tables.
 pub(crate) struct Raw(Connection);
 
-/// A segment's row: its number, how many entries it has, and its epoch.
+/// The row of a segment: its number, the number of its entries, and its epoch.
 type Log = (i64, i64, [u8; 16]);
 
 impl Raw {
-    /// Of a new file.
-    pub(crate) fn create(path: &Path) -> Answer<Self> {
+    /// Creates a new file.
+    pub(crate) fn create(path: &Path) -> Fallible<Self> {
         drop(SqliteStore::open_or_create(path)?);
         Self::open(path)
     }
 
-    pub(crate) fn open(path: &Path) -> Answer<Self> {
+    pub(crate) fn open(path: &Path) -> Fallible<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(30))?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -33,7 +33,7 @@ impl Raw {
         Ok(Self(connection))
     }
 
-    /// Appends in a transaction of its own.
+    /// Appends the texts in one transaction.
     pub(crate) fn append<'a>(
         &self,
         session: SessionId,
@@ -56,12 +56,12 @@ impl Raw {
         self.run("COMMIT")
     }
 
-    /// Reads a whole log and checks each text: all texts as one, and where each ends.
+    /// Reads a whole log and checks each text. Returns all texts joined, and the end of each one.
     pub(crate) fn read(
         &self,
         session: SessionId,
         segment: SegmentId,
-    ) -> Answer<(String, Vec<usize>)> {
+    ) -> Fallible<(String, Vec<usize>)> {
         self.run("BEGIN")?;
         let (number, entries, _) = self.find(session, segment)?.ok_or("there is no such log")?;
         let mut select = self
@@ -80,8 +80,8 @@ impl Raw {
         Ok((text, ends))
     }
 
-    /// The ids of all logs.
-    pub(crate) fn logs(&self) -> Answer<Vec<(SessionId, SegmentId)>> {
+    /// Returns the ids of all logs.
+    pub(crate) fn logs(&self) -> Fallible<Vec<(SessionId, SegmentId)>> {
         let mut select =
             self.0.prepare("SELECT session_id, segment_id FROM log WHERE trace = 0")?;
         let id = |bytes| Uuid::from_bytes(bytes);
@@ -96,7 +96,7 @@ impl Raw {
         Ok(())
     }
 
-    fn find(&self, session: SessionId, segment: SegmentId) -> Answer<Option<Log>> {
+    fn find(&self, session: SessionId, segment: SegmentId) -> Fallible<Option<Log>> {
         let mut select = self.0.prepare_cached(
             "SELECT number, entries, epoch FROM log
              WHERE session_id = ?1 AND segment_id = ?2 AND trace = ?3",
@@ -105,7 +105,7 @@ impl Raw {
         Ok(select.query_row(key, log).optional()?)
     }
 
-    fn insert_log(&self, session: SessionId, segment: SegmentId) -> Answer<Log> {
+    fn insert_log(&self, session: SessionId, segment: SegmentId) -> Fallible<Log> {
         let mut insert = self.0.prepare_cached(
             "INSERT INTO log (session_id, segment_id, trace, entries, epoch)
              VALUES (?1, ?2, 0, 0, ?3) RETURNING number, entries, epoch",

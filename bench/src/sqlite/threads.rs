@@ -1,20 +1,20 @@
 //! Appends by several threads through one handle.
 
-use crate::Answer;
-use crate::finding::{Finding, Goal};
+use crate::Fallible;
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
 use crate::scaling::scaling;
 
-use super::Bed;
+use super::Setup;
 
 pub(super) const BENCH: Bench = Bench {
     name: "sqlite/threads",
-    about: "append by 1, 2, 4 and 8 threads, each to a segment of its own",
+    about: "append by 1, 2, 4 and 8 threads, each to its own segment",
     run,
 };
 
-fn run(plan: &Plan) -> Answer<Vec<Finding>> {
-    let bed = Bed::new(plan)?;
-    let finding = scaling(plan, BENCH.name, &bed.store, 1024)?;
-    Ok(vec![finding.with_goal(Goal::AtLeast(1.0))])
+fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
+    let setup = Setup::new(plan)?;
+    let measurement = scaling(plan, BENCH.name, &setup.store, 1024)?;
+    Ok(vec![measurement.with_goal(Goal::AtLeast(1.0))])
 }

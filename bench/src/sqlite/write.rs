@@ -1,13 +1,13 @@
-//! Appends, one and many to a transaction.
+//! Appends of one entry and of many entries in a transaction.
 
 use session_store_core::{LogEntry, Store};
 
-use super::Bed;
-use crate::finding::{Finding, Goal};
+use super::Setup;
 use crate::load::Load;
 use crate::measure::{Side, in_turn, timed};
+use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
-use crate::{Answer, Done};
+use crate::{Done, Fallible};
 
 pub(super) const ONE: Bench = Bench {
     name: "sqlite/append",
@@ -21,17 +21,18 @@ pub(super) const MANY: Bench = Bench {
     run: |plan| plan.loads.iter().map(|load| append(plan, MANY.name, load, 64, 4096)).collect(),
 };
 
-/// So many entries a round that each has several checkpoints of the write-ahead log.
+/// Measures appends. `entries` is the number of entries in a round. It must be large enough for
+/// several checkpoints of the write-ahead log in each round.
 fn append(
     plan: &Plan,
     bench: &'static str,
     load: &Load,
     batch: usize,
     entries: usize,
-) -> Answer<Finding> {
-    let bed = Bed::new(plan)?;
-    let raw = bed.floor()?;
-    let (session, segment) = (bed.session, bed.segment);
+) -> Fallible<Measurement> {
+    let setup = Setup::new(plan)?;
+    let raw = setup.floor()?;
+    let (session, segment) = (setup.session, setup.segment);
     let entries = load.batch(plan.amount(entries));
     let batches: Vec<_> = entries.chunks(batch).collect();
     let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
@@ -39,14 +40,14 @@ fn append(
     };
     let ours: Side<'_> = Box::new(|| {
         each(&|batch| match batch {
-            [entry] => Ok(bed.store.append(session, segment, entry)?),
-            batch => Ok(bed.store.append_all(session, segment, batch)?),
+            [entry] => Ok(setup.store.append(session, segment, entry)?),
+            batch => Ok(setup.store.append_all(session, segment, batch)?),
         })
     });
     let floor: Side<'_> = Box::new(|| {
         each(&|batch| raw.append(session, segment, batch.iter().map(LogEntry::as_json)))
     });
     let times = in_turn(plan.rounds(24), [ours, floor])?;
-    let finding = Finding::speed(bench, load.name, batches.len(), &times);
-    Ok(finding.with_goal(Goal::AtLeast(0.85)))
+    let measurement = Measurement::speed(bench, load.name, batches.len(), &times);
+    Ok(measurement.with_goal(Goal::AtLeast(0.85)))
 }

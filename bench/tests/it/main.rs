@@ -1,4 +1,4 @@
-//! The program runs, small: what it measures means nothing, but all of it is measured.
+//! Quick runs of the program. Their results have no meaning, but every benchmark must return some.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ fn bench(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_session-store-bench")).args(args).output().unwrap()
 }
 
-/// The findings of a quick run, as JSON.
+/// Returns the results of a quick run.
 fn findings(filter: &str) -> Vec<Value> {
     let output = bench(&["--quick", "--json", "-", filter]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -40,7 +40,8 @@ fn everything_is_measured(#[case] filter: &str) {
 fn page_and_chart_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let [page, chart] = ["page.md", "chart.svg"].map(|name| folder.path().join(name));
-    let marks = "<!-- begin of what cargo xtask bench wrote --><!-- end of what cargo xtask bench wrote -->";
+    let marks =
+        "<!-- begin: written by cargo xtask bench --><!-- end: written by cargo xtask bench -->";
     fs::write(&page, marks).unwrap();
     let files = ["--markdown", page.to_str().unwrap(), "--chart", chart.to_str().unwrap()];
     assert!(bench(&[&["--quick", "fs/list_segments"], &files[..]].concat()).status.success());
@@ -49,7 +50,7 @@ fn page_and_chart_are_written() {
 }
 
 #[test]
-fn a_name_that_nothing_has_is_refused() {
+fn an_unknown_name_is_rejected() {
     let output = bench(&["nothing/like/this"]);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("--list"));

@@ -20,7 +20,6 @@ use crate::Done;
 
 /// The beginnings of paths whose prose is not checked yet.
 const NOT_YET: &[&str] = &[
-    "bench/",
     "conformance/",
     "crates/session-store-cli/",
     "crates/session-store-core/",
@@ -28,7 +27,7 @@ const NOT_YET: &[&str] = &[
     "crates/session-store-migrate/",
     "crates/session-store-redis/",
     "crates/session-store-sqlite/",
-    "docs/",
+    "docs/conformance.md",
     "examples/",
 ];
 

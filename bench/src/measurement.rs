@@ -1,4 +1,4 @@
-//! What was measured, what it should have been, and whether it was.
+//! A measurement, its goal, and whether it reaches the goal.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use serde::Serialize;
 
 use crate::measure::{Spread, median, quotients};
 
-/// One measured line of the result.
+/// One line of the result.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Finding {
-    /// The benchmark's name, by which it is chosen.
+pub(crate) struct Measurement {
+    /// The name of the benchmark.
     pub(crate) bench: &'static str,
-    /// Under which circumstances.
+    /// The circumstances of the measurement.
     pub(crate) what: String,
     pub(crate) figure: Spread,
     pub(crate) unit: Unit,
     pub(crate) goal: Option<Goal>,
-    /// The absolute figures behind it.
+    /// The absolute values behind the figure.
     pub(crate) details: Vec<Detail>,
 }
 
-/// What a figure counts.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
-    /// Our speed by the floor's: 1 is as fast as the medium without us.
+    /// Our speed divided by the floor's speed. 1 means as fast as the medium alone.
     FloorSpeed,
-    /// By how much something grew.
+    /// The ratio of two other values.
     Times,
     Seconds,
 }
 
-/// The worst that is good enough.
+/// The goal of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Goal {
@@ -39,7 +39,7 @@ pub(crate) enum Goal {
     AtMost(f64),
 }
 
-/// A figure that explains another.
+/// A value that explains a figure.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Detail {
     pub(crate) name: String,
@@ -55,8 +55,9 @@ pub(crate) enum Quantity {
     Bytes,
 }
 
-impl Finding {
-    /// How fast ours is by the floor's speed. Each side's times are of rounds of so many operations.
+impl Measurement {
+    /// Returns our speed divided by the floor's speed, from the times of each round. A round has
+    /// `operations` operations.
     pub(crate) fn speed(
         bench: &'static str,
         what: impl Into<String>,
@@ -74,17 +75,17 @@ impl Finding {
         Self { goal: Some(goal), ..self }
     }
 
-    /// Whether the goal is reached; `None` without one.
+    /// Whether the goal is reached, or `None` without a goal.
     pub(crate) fn is_reached(&self) -> Option<bool> {
         self.goal.map(|goal| goal.is_reached_by(self.figure.median))
     }
 
-    /// The figure as people read it.
+    /// Formats the figure.
     pub(crate) fn shown(&self) -> String {
         self.unit.show(self.figure.median)
     }
 
-    /// From where to where half of the rounds lie.
+    /// Formats the range of the middle half of the rounds.
     pub(crate) fn spread(&self) -> String {
         let Spread { low, high, .. } = self.figure;
         if low == high {
@@ -158,7 +159,7 @@ impl fmt::Display for Detail {
     }
 }
 
-/// A time in the unit that gives it one to three digits before the point.
+/// Formats a time, in the unit with one to three digits before the point.
 fn seconds(value: f64) -> String {
     let (scale, unit) = match value {
         _ if value >= 1.0 => (1.0, "s"),
@@ -169,7 +170,7 @@ fn seconds(value: f64) -> String {
     format!("{} {unit}", figures(value * scale))
 }
 
-/// A number with three figures, or all before the point.
+/// Formats a number with three digits, or with all digits before the point.
 fn figures(value: f64) -> String {
     match value.abs() {
         size if size >= 99.95 => format!("{value:.0}"),
@@ -207,11 +208,12 @@ mod tests {
 
     #[test]
     fn twice_the_time_is_half_the_speed() {
-        let finding = Finding::speed("fs/append", "1 KB", 10, &[vec![2.0, 4.0], vec![1.0, 2.0]])
-            .with_goal(Goal::AtLeast(0.6));
-        assert_eq!(finding.shown(), "0.50");
-        assert_eq!(finding.goal_shown(), "≥ 0.60");
-        assert_eq!(finding.verdict(), "no");
-        assert_eq!(finding.explained(), "ours 300 ms, floor 150 ms");
+        let measurement =
+            Measurement::speed("fs/append", "1 KB", 10, &[vec![2.0, 4.0], vec![1.0, 2.0]])
+                .with_goal(Goal::AtLeast(0.6));
+        assert_eq!(measurement.shown(), "0.50");
+        assert_eq!(measurement.goal_shown(), "≥ 0.60");
+        assert_eq!(measurement.verdict(), "no");
+        assert_eq!(measurement.explained(), "ours 300 ms, floor 150 ms");
     }
 }
