@@ -17,7 +17,7 @@ use crate::sync::Syncs;
 pub(crate) struct Directory {
     pub(crate) layout: Layout,
     pub(crate) syncs: Syncs,
-    /// Set once the sidecar folder is there.
+    /// Set after the sidecar folder was created.
     pub(crate) prepared: OnceLock<()>,
 }
 
@@ -68,11 +68,17 @@ impl Directory {
         self.renamed(path)
     }
 
+    /// Makes changed names in a folder below the root durable, and the name of the folder itself.
+    pub(crate) fn sync_names(&self, folder: &Path) -> Result<(), StoreError> {
+        self.syncs.sync_folder(folder)?;
+        self.syncs.sync_folder(self.layout.root())
+    }
+
     /// Makes the new name of a temporary file durable.
     pub(crate) fn renamed(&self, path: &Path) -> Result<(), StoreError> {
         if !self.syncs.is_power() {
             self.syncs.record(path);
         }
-        path.parent().map_or(Ok(()), |folder| self.syncs.folder(folder))
+        path.parent().map_or(Ok(()), |folder| self.syncs.sync_folder(folder))
     }
 }

@@ -39,8 +39,9 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<Opened> {
 }
 
 /// Creates the folder and its parents with mode 0700. An existing folder is not an error.
-pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.context("create the folder", path)
 }
 
 /// Deletes the file, and returns whether it existed.

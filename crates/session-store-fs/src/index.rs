@@ -47,7 +47,7 @@ impl Bookmark {
     }
 }
 
-/// The lines of a file, up to the length that it had at the last look.
+/// The lines of a file, up to the length that it had at the last scan.
 #[derive(Debug)]
 pub(crate) struct LineIndex {
     /// The length of the file.
@@ -105,7 +105,7 @@ impl LineIndex {
         before.max_by_key(|mark| mark.offset).unwrap_or_default()
     }
 
-    /// Scans what was appended since the last look, or everything if the file has shrunk.
+    /// Scans what was appended since the last scan, or everything if the file has shrunk.
     pub(crate) fn catch_up(&mut self, file: &File, len: u64) -> io::Result<()> {
         if len < self.len {
             *self = Self::empty();
@@ -113,7 +113,7 @@ impl LineIndex {
         let mut last = self.tail_start;
         let rest = scan_lines(file, self.tail_start.offset..len, BLOCK, |line| {
             last = self.tail_start;
-            self.take_line(line.next, !line.blank);
+            self.add_line(line.next, !line.blank);
             ControlFlow::Continue(())
         })?;
         self.len = len;
@@ -131,15 +131,15 @@ impl LineIndex {
     /// Records a write at the end of the file: `written` bytes with entries of these lengths. The
     /// newline that the last line lacked comes first, and the newline of the last entry may be
     /// missing.
-    pub(crate) fn wrote(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
+    pub(crate) fn record_write(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
         if self.tail.owes_newline() {
-            self.take_line(self.len + 1, self.tail == Tail::Line);
+            self.add_line(self.len + 1, self.tail == Tail::Line);
         }
         self.len += written as u64;
         for entry in entries {
             let next = self.tail_start.offset + entry as u64 + 1;
             if next <= self.len {
-                self.take_line(next, true);
+                self.add_line(next, true);
             }
         }
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
@@ -166,7 +166,7 @@ impl LineIndex {
         find(file, self.mark_before(entry), self.readable(), entry)
     }
 
-    fn take_line(&mut self, next: u64, counts: bool) {
+    fn add_line(&mut self, next: u64, counts: bool) {
         self.tail_start = self.tail_start.after(next, counts);
         let last = self.marks.last().copied().unwrap_or_default();
         if next - last.offset >= MARK_EVERY {

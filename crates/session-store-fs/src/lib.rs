@@ -26,6 +26,7 @@
 //! {root}/.session-store/epochs/                   the tokens of heads
 //! {root}/.session-store/hints/                    the session of each segment id
 //! {root}/.session-store/torn/                     quarantined ends of logs
+//! {root}/.session-store/tmp/                      files that do not have their names yet
 //! ```
 //!
 //! Any program that reads JSONL can read the logs. A directory that another program wrote in this
@@ -73,8 +74,10 @@
 //!
 //! Every change that is not an append first advances the generation of the stripe. A change that
 //! cuts or replaces entries also gives the segment a new random epoch. Both tell all handles, in
-//! this process and in others, that their caches are stale. At most 64 stripes have files open, and
-//! each of them keeps facts about the 64 logs that were used last.
+//! this process and in others, that their caches are stale.
+//!
+//! At most 64 stripes have files open at a time. Every stripe keeps facts about the 64 logs that
+//! were used last.
 //!
 //! A handle that has listed a session knows that its folder holds a log. It opens the folder again
 //! only after a segment was deleted, which advances the generation of deletions.

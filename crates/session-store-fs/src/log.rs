@@ -155,7 +155,7 @@ impl Log {
             match write_entries(&file, &bytes) {
                 Ok(written) => {
                     let lengths = of_this_write.take(count).map(str::len);
-                    self.known.index.wrote(written, lengths);
+                    self.known.index.record_write(written, lengths);
                 }
                 Err(error) => return Err(self.undo_append(before, error)),
             }

@@ -1,5 +1,7 @@
-//! Maintenance: what a check finds in the directory beyond its entries, and what a repair does
-//! about it.
+//! Maintenance: checks and repairs of the directory.
+//!
+//! They concern foreign files, quarantined tails and lookup hints. Entries are not checked, since
+//! any caller can read them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,8 +30,9 @@ impl Maintenance for FsStore {
         list(&layout.torn(), report, |_| Some(QUARANTINED))?;
         let missing = self.segments_without_hint()?.len();
         if missing > 0 {
-            let cause = format!("{missing} segments have no lookup hint");
-            let remedy = "a repair writes them; until then a lookup searches all sessions";
+            let cause = format!("missing lookup hints: {missing}");
+            let remedy =
+                "repair the store to write them; until then a lookup searches all sessions";
             report(note(&layout.hints(), cause).with_remedy(remedy));
         }
         Ok(())
@@ -42,7 +45,7 @@ impl Maintenance for FsStore {
             stored += usize::from(self.directory.restore_hint(key)?);
         }
         if stored > 0 {
-            report(note(&self.directory.layout.hints(), format!("{stored} lookup hints written")));
+            report(note(&self.directory.layout.hints(), format!("lookup hints written: {stored}")));
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl FsOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FsStore, StoreError> {
         let path = path.as_ref();
         if self.create {
-            create_folder(path).context("create the folder", path)?;
+            create_folder(path)?;
         }
         // An absolute path stays valid after the process has changed its working directory.
         let root = path.canonicalize().context("open the directory", path)?;
@@ -64,7 +64,7 @@ impl FsOptions {
         directory.check_format()?;
         if let (true, Some(parent)) = (self.create, directory.layout.root().parent()) {
             // The name of the directory itself must survive a power cut, too.
-            directory.syncs.folder(parent)?;
+            directory.syncs.sync_folder(parent)?;
         }
         Ok(FsStore::new(directory))
     }

@@ -55,7 +55,7 @@ impl Directory {
         let is_taken = plain.exists() && !self.is_exact(name, &plain)?;
         let folder = if is_taken { name.hashed_folder() } else { name.folder() };
         let (is_hashed, folder) = (folder.is_hashed(), self.layout.pod(folder.as_str()));
-        create_folder(&folder).context("create the folder", &folder)?;
+        create_folder(&folder)?;
         if is_hashed {
             self.write_file(name.as_str(), &folder.join(NAME))?;
         }
@@ -65,17 +65,11 @@ impl Directory {
     fn write_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
         let path = self.create_pod_folder(name)?.join(METADATA);
         self.write_file(&format!("{}\n", pod.as_json()), &path)?;
-        self.sync_pod_folders()
+        self.sync_names(&self.layout.pods())
     }
 
     fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {
         self.persist(self.temporary_file(|file| file.write_all(text.as_bytes()))?, path)
-    }
-
-    /// Makes it durable that a pod's folder was created or deleted.
-    fn sync_pod_folders(&self) -> Result<(), StoreError> {
-        self.syncs.folder(&self.layout.pods())?;
-        self.syncs.folder(self.layout.root())
     }
 }
 
@@ -149,8 +143,8 @@ impl PodStore for FsStore {
         }
         // Fails if another program has put files in the folder, which then stays.
         let _ = fs::remove_dir(&folder);
-        directory.syncs.folder(&folder)?;
-        directory.sync_pod_folders()?;
+        directory.syncs.sync_folder(&folder)?;
+        directory.sync_names(&directory.layout.pods())?;
         Ok(true)
     }
 }

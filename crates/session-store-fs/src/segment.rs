@@ -146,7 +146,7 @@ impl<'a> Segment<'a> {
             let mark = log.find(entries_len)?;
             let epoch = files.under_new_epoch(&mut guard.lock, || {
                 log.cut(mark)?;
-                files.directory.syncs.file(&log.path, &log.file)
+                files.directory.syncs.sync_file(&log.path, &log.file)
             })?;
             log.known.generation = guard.lock.generation;
             log.known.epoch = Some(epoch);
@@ -241,7 +241,7 @@ impl Files<'_> {
         lock.advance_generation()?;
         log.known.generation = lock.generation;
         log.cut(log.known.index.tail_start())?;
-        self.directory.syncs.file(&log.path, &log.file)
+        self.directory.syncs.sync_file(&log.path, &log.file)
     }
 
     /// Gives the segment a new epoch and makes a change that cuts or replaces entries.
@@ -297,7 +297,7 @@ impl Files<'_> {
             return Err(error);
         }
         directory.renamed(&path)?;
-        directory.syncs.folder(directory.layout.root())?;
+        directory.syncs.sync_folder(directory.layout.root())?;
         Ok(epoch)
     }
 
@@ -320,9 +320,7 @@ impl Files<'_> {
 
     /// Makes the names of the segment's files durable.
     fn sync_folders(self) -> Result<(), StoreError> {
-        let Directory { layout, syncs, .. } = self.directory;
-        syncs.folder(&layout.session(self.key.session_id))?;
-        syncs.folder(layout.root())
+        self.directory.sync_names(&self.directory.layout.session(self.key.session_id))
     }
 }
 
@@ -335,10 +333,10 @@ fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), Stor
     let mut attempt = 0;
     loop {
         attempt += 1;
-        if let Err(error) = create_folder(folder)
-            && (error.kind() != io::ErrorKind::AlreadyExists || attempt == ATTEMPTS)
-        {
-            return Err(error).context("create the folder", folder);
+        match create_folder(folder) {
+            Err(StoreError::Io(error))
+                if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {}
+            result => result?,
         }
         match file.persist_noclobber(path) {
             Ok(_) => return Ok(()),

@@ -62,7 +62,7 @@ impl Syncs {
     }
 
     /// Syncs a file whose content has changed, or records it for [`sync_all`](Self::sync_all).
-    pub(crate) fn file(&self, path: &Path, file: &File) -> Result<(), StoreError> {
+    pub(crate) fn sync_file(&self, path: &Path, file: &File) -> Result<(), StoreError> {
         if self.is_power() {
             return self.run(path, || file.sync_data());
         }
@@ -71,9 +71,9 @@ impl Syncs {
     }
 
     /// Syncs a folder whose names have changed, or records it for [`sync_all`](Self::sync_all).
-    pub(crate) fn folder(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn sync_folder(&self, path: &Path) -> Result<(), StoreError> {
         if self.is_power() {
-            return self.path(path);
+            return self.sync_path(path);
         }
         self.record(path);
         Ok(())
@@ -102,9 +102,9 @@ impl Syncs {
         let changed = self.take_changed();
         let synced = if changed.len() <= ONE_BY_ONE {
             // In descending order a file comes before the folder that names it.
-            changed.iter().rev().try_for_each(|path| self.path(path))
+            changed.iter().rev().try_for_each(|path| self.sync_path(path))
         } else {
-            self.file_system()
+            self.sync_root()
         };
         synced.inspect_err(|_| changed.iter().for_each(|path| self.record(path)))
     }
@@ -121,7 +121,7 @@ impl Syncs {
     }
 
     /// Syncs a file or folder by its path.
-    fn path(&self, path: &Path) -> Result<(), StoreError> {
+    fn sync_path(&self, path: &Path) -> Result<(), StoreError> {
         // A missing file was deleted, and syncing its folder makes that durable. A file that cannot
         // be opened, for want of a descriptor for example, has lost nothing: the next sync can
         // still save it.
@@ -129,7 +129,7 @@ impl Syncs {
         opened.map_or(Ok(()), |file| self.run(path, || file.sync_all()))
     }
 
-    fn file_system(&self) -> Result<(), StoreError> {
+    fn sync_root(&self) -> Result<(), StoreError> {
         let root = File::open(&self.root).map_err(|error| indeterminate(&self.root, error))?;
         self.run(&self.root, || sync_file_system(&root))
     }

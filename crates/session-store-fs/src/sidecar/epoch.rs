@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::directory::Directory;
 use crate::error::{Context, if_found};
 use crate::file;
+use crate::layout::Kind;
 
 /// The number of hexadecimal digits of a stored token.
 const DIGITS: usize = 32;
@@ -42,10 +43,8 @@ impl Directory {
         if let Some(token) = self.stored_token(key)? {
             return Ok(Epoch { token, is_stored: true });
         }
-        let metadata = log.metadata();
-        let metadata =
-            metadata.context("read the metadata of the log of", &self.layout.epoch(key))?;
-        Ok(Epoch::derived(&metadata))
+        let path = self.layout.file(key, Kind::Log);
+        Ok(Epoch::derived(&log.metadata().context("read the metadata of", &path)?))
     }
 
     /// Returns the stored token, if it is whole.
@@ -80,7 +79,7 @@ impl Directory {
             // Without this sync a power cut could bring back the former epoch, and with it a former
             // head. A new file needs none: if a power cut takes it, the segment only gets another
             // epoch.
-            self.syncs.file(&path, &file)?;
+            self.syncs.sync_file(&path, &file)?;
         }
         Ok(Epoch { token, is_stored: true })
     }
@@ -89,7 +88,7 @@ impl Directory {
     pub(crate) fn delete_epoch(&self, key: SegmentKey) -> Result<(), StoreError> {
         if file::delete(&self.layout.epoch(key))? {
             // A power cut must not bring it back, since it could be the epoch of an earlier log.
-            self.syncs.folder(&self.layout.epochs())?;
+            self.syncs.sync_folder(&self.layout.epochs())?;
         }
         Ok(())
     }

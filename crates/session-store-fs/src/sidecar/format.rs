@@ -51,7 +51,7 @@ impl Directory {
     fn create_sidecar(&self) -> Result<(), StoreError> {
         let layout = &self.layout;
         for folder in [layout.locks(), layout.epochs(), layout.hints(), layout.temporary()] {
-            create_folder(&folder).context("create the folder", &folder)?;
+            create_folder(&folder)?;
         }
         if self.read_format()?.is_none() {
             let adopted = !self.session_folders()?.is_empty();

@@ -71,6 +71,7 @@ impl Directory {
             Some(hint) if self.is_valid(hint, segment_id)? => Some(hint.session_id),
             // A crash during an earlier creation or deletion left this hint.
             Some(hint) if hint.session_id == session_id && !hint.is_shared => None,
+            // Unless the directory was adopted, every log has a hint. So no session holds this one.
             None if !self.is_adopted()? => None,
             _ => self.search(segment_id)?,
         };

@@ -6,7 +6,6 @@ use session_store_core::{SegmentKey, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
-use crate::error::Context;
 use crate::file::{self, create_folder};
 use crate::layout::Layout;
 
@@ -17,7 +16,7 @@ impl Directory {
     /// the same file again and not another copy.
     pub(crate) fn quarantine(&self, key: SegmentKey, tail: &[u8]) -> Result<(), StoreError> {
         let folder = self.layout.torn();
-        create_folder(&folder).context("create the folder", &folder)?;
+        create_folder(&folder)?;
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, tail);
         let path = folder.join(format!("{}{hash}", Layout::torn_prefix(key)));
         self.persist(self.temporary_file(|file| file.write_all(tail))?, &path)
