@@ -79,8 +79,8 @@ impl StoreUrl {
     /// Returns whether both URLs certainly name the same storage.
     ///
     /// Paths are compared by the file or folder to which they lead, also through links. Other URLs
-    /// are compared as text, so a Redis storage that has several names is not recognized. Every
-    /// `memory:` is a storage of its own.
+    /// are compared part by part, so a Redis storage that has several names is not recognized.
+    /// Every `memory:` is a storage of its own.
     #[must_use]
     pub fn is_same_storage(&self, other: &Self) -> bool {
         let real_path = |path: &Path| path.canonicalize().ok();

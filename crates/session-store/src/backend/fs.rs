@@ -22,18 +22,6 @@ impl FsLocation {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, durability: Durability::default() }
     }
-
-    #[cfg(feature = "fs")]
-    pub(super) fn open(
-        &self,
-        create: bool,
-    ) -> Result<super::Opened, session_store_core::StoreError> {
-        let store = crate::fs::FsOptions::new()
-            .create(create)
-            .durability(self.durability)
-            .open(&self.path)?;
-        Ok(super::Opened { store: std::sync::Arc::new(store), warnings: Vec::new() })
-    }
 }
 
 impl BackendLocation for FsLocation {
@@ -43,6 +31,12 @@ impl BackendLocation for FsLocation {
             location.durability = parse_durability(&value)?;
         }
         Ok(location)
+    }
+
+    #[cfg(feature = "fs")]
+    fn open(&self, create: bool) -> super::OpenResult {
+        let options = crate::fs::FsOptions::new().create(create).durability(self.durability);
+        Some(options.open(&self.path).map(super::Opened::from))
     }
 
     fn path(&self) -> Option<&Path> {

@@ -10,21 +10,15 @@ use crate::syntax::SplitUrl;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct MemoryLocation;
 
-impl MemoryLocation {
-    #[cfg(feature = "memory")]
-    pub(super) fn open(
-        &self,
-        _create: bool,
-    ) -> Result<super::Opened, session_store_core::StoreError> {
-        let store = std::sync::Arc::new(crate::memory::MemoryStore::new());
-        Ok(super::Opened { store, warnings: Vec::new() })
-    }
-}
-
 impl BackendLocation for MemoryLocation {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
         url.options(&[])?;
         if matches!(url.target, "" | "//") { Ok(Self) } else { Err(UrlError::MemoryPath) }
+    }
+
+    #[cfg(feature = "memory")]
+    fn open(&self, _create: bool) -> super::OpenResult {
+        Some(Ok(crate::memory::MemoryStore::new().into()))
     }
 }
 

@@ -44,6 +44,11 @@ pub struct Backend {
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
+    /// Opens the store. With `create`, also creates one that does not exist.
+    fn open(&self, _create: bool) -> OpenResult {
+        None
+    }
+
     /// The path of the storage, if it is a file or a folder.
     fn path(&self) -> Option<&Path> {
         None
@@ -61,6 +66,17 @@ pub(crate) struct Opened {
     pub(crate) warnings: Vec<String>,
 }
 
+/// The result of opening a store. `None` if the feature of the backend is off.
+pub(crate) type OpenResult = Option<Result<Opened, StoreError>>;
+
+impl<S: Store + 'static> From<S> for Opened {
+    fn from(store: S) -> Self {
+        Self { store: Arc::new(store), warnings: Vec::new() }
+    }
+}
+
+/// Builds everything that has one part for each row: the public list with its documentation, and
+/// the enum whose methods call those of the backend.
 macro_rules! backends {
     ($(
         $name:ident($location:ident) {
@@ -96,18 +112,9 @@ macro_rules! backends {
         }
 
         impl Location {
-            /// Opens the store. With `create`, also creates one that does not exist. Returns `None`
-            /// if the feature of the backend is off.
-            pub(crate) fn open(&self, create: bool) -> Option<Result<Opened, StoreError>> {
-                match self {$(
-                    #[cfg(feature = $feature)]
-                    Self::$name(location) => Some(location.open(create)),
-                    #[cfg(not(feature = $feature))]
-                    Self::$name(_) => {
-                        let _unused = create;
-                        None
-                    }
-                )+}
+            /// Opens the store, as [`BackendLocation::open`].
+            pub(crate) fn open(&self, create: bool) -> OpenResult {
+                match self {$(Self::$name(location) => location.open(create),)+}
             }
 
             /// The cargo feature of the backend.
@@ -175,11 +182,12 @@ pub(crate) fn backend_of(scheme: &str) -> Option<&'static Backend> {
 /// Reads the storage at a bare path to find its backend: SQLite if the file is a database, else
 /// files.
 pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
-    let path_buf = path.to_path_buf();
-    Ok(if sqlite::is_sqlite_file(path)? {
-        Location::Sqlite(SqliteLocation::new(path_buf))
+    let is_database = sqlite::is_sqlite_file(path)?;
+    let path = path.to_path_buf();
+    Ok(if is_database {
+        Location::Sqlite(SqliteLocation::new(path))
     } else {
-        Location::Fs(FsLocation::new(path_buf))
+        Location::Fs(FsLocation::new(path))
     })
 }
 

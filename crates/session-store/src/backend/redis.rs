@@ -16,21 +16,10 @@ type RedisUrl = std::convert::Infallible;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RedisLocation(Box<RedisUrl>);
 
-#[cfg(feature = "redis")]
-impl RedisLocation {
-    pub(super) fn open(
-        &self,
-        create: bool,
-    ) -> Result<super::Opened, session_store_core::StoreError> {
-        let store = crate::redis::RedisOptions::new().create(create).open_url(&self.0)?;
-        let warnings = store.warnings().to_vec();
-        Ok(super::Opened { store: std::sync::Arc::new(store), warnings })
-    }
-}
-
 impl BackendLocation for RedisLocation {
     #[cfg(feature = "redis")]
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
+        // The parser of these URLs splits them itself, since passwords can contain any character.
         match format!("{}:{}?{}", url.scheme, url.target, url.query).parse() {
             Ok(url) => Ok(Self(Box::new(url))),
             Err(error) => Err(UrlError::Redis(error.to_string())),
@@ -40,6 +29,16 @@ impl BackendLocation for RedisLocation {
     #[cfg(not(feature = "redis"))]
     fn parse(_: &SplitUrl<'_>) -> Result<Self, UrlError> {
         Err(UrlError::FeatureOff { feature: "redis" })
+    }
+
+    #[cfg(feature = "redis")]
+    fn open(&self, create: bool) -> super::OpenResult {
+        let options = crate::redis::RedisOptions::new().create(create);
+        let opened = options.open_url(&self.0).map(|store| {
+            let warnings = store.warnings().to_vec();
+            super::Opened { warnings, ..store.into() }
+        });
+        Some(opened)
     }
 
     fn is_same_storage(&self, other: &Self) -> bool {

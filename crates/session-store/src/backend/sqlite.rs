@@ -25,20 +25,6 @@ impl SqliteLocation {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, busy_timeout: None, durability: Durability::default() }
     }
-
-    #[cfg(feature = "sqlite")]
-    pub(super) fn open(
-        &self,
-        create: bool,
-    ) -> Result<super::Opened, session_store_core::StoreError> {
-        let mut options =
-            crate::sqlite::SqliteOptions::new().create(create).durability(self.durability);
-        if let Some(timeout) = self.busy_timeout {
-            options = options.busy_timeout(timeout);
-        }
-        let store = std::sync::Arc::new(options.open(&self.path)?);
-        Ok(super::Opened { store, warnings: Vec::new() })
-    }
 }
 
 impl BackendLocation for SqliteLocation {
@@ -51,6 +37,16 @@ impl BackendLocation for SqliteLocation {
             }
         }
         Ok(location)
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn open(&self, create: bool) -> super::OpenResult {
+        let mut options =
+            crate::sqlite::SqliteOptions::new().create(create).durability(self.durability);
+        if let Some(timeout) = self.busy_timeout {
+            options = options.busy_timeout(timeout);
+        }
+        Some(options.open(&self.path).map(super::Opened::from))
     }
 
     fn path(&self) -> Option<&Path> {
