@@ -1,6 +1,10 @@
 //! Opening stores, and the operations on a whole store that several commands need.
 
-use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
+use std::io::ErrorKind;
+
+use session_store::{
+    Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreError, StoreUrl,
+};
 use session_store_agent::is_claims_session;
 
 use crate::failure::{Context, Failure, warn};
@@ -21,11 +25,28 @@ fn print_warnings(store: &OpenStore) {
     }
 }
 
-/// Opens the store again. A new handle has cached nothing, so it reads what is stored. A store in memory
-/// ends with its last handle, so its only handle is returned.
-pub(crate) fn reopen(store: OpenStore) -> Result<OpenStore, OpenError> {
-    let persistent = store.capabilities().has(Capability::Persistent);
-    if persistent { store.url().open() } else { Ok(store) }
+/// Opens a store, or an empty one in memory if it does not exist. Nothing is created.
+pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
+    open(url).or_else(|error| match &error {
+        OpenError::Store { source, .. } if is_missing(source) => StoreUrl::memory().open(),
+        _ => Err(error),
+    })
+}
+
+fn is_missing(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io(error) if error.kind() == ErrorKind::NotFound)
+}
+
+/// Returns a function that opens the store again. A new handle has cached nothing, so it reads what is
+/// stored.
+///
+/// The function keeps no handle of the store, except for a store in memory: such a store ends with its
+/// last handle, so the function returns that handle.
+pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Result<OpenStore, OpenError> + use<> {
+    let url = store.url().clone();
+    let is_persistent = store.capabilities().has(Capability::Persistent);
+    let in_memory = (!is_persistent).then(|| store.clone());
+    move || in_memory.map_or_else(|| url.open(), Ok)
 }
 
 /// Returns the ids of all sessions.

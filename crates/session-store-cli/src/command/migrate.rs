@@ -1,4 +1,4 @@
-//! `migrate`: copies one store into another, proves the copy, and goes on copying if asked to.
+//! `migrate`: copies one store to another, verifies the copy, and follows the source if requested.
 
 use std::time::SystemTime;
 
@@ -9,23 +9,22 @@ use crate::args::{ConflictArg, MigrateArgs};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure, warn};
 use crate::migration::json::{FailedJson, RunJson, Stores};
-use crate::migration::opener::{open_or_empty, reopener};
 use crate::migration::report_file::ReportFile;
 use crate::migration::text;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::signal::StopSignal;
-use crate::store::{open, open_or_create};
+use crate::store::{open, open_or_create, open_or_empty, reopener};
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
     let (stores, began) = (Stores::Migrated { from: &from, to: &to }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
+    // With --follow, a signal asks the command to finish, and the report is written.
     if !args.follow {
-        // Else a signal is the word to finish.
         file.remove_on_signal();
     }
-    let report = match copy(args) {
+    let report = match migrate(args) {
         Ok(report) => report,
         Err(error) => {
             let failed = FailedJson { complete: false, error: error_chain(&error) };
@@ -35,29 +34,30 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     };
     let json = RunJson::new(stores, began, &report);
     file.finish(&json)?;
-    if out.is_json() {
-        out.json_line(&json)?;
+    if report.options.dry_run {
+        out.report(&json, text::plan(&report).chain([text::plan_summary(&report, &to)]))?;
     } else {
-        tell(&report, &to, out)?;
+        let lines = text::notes(&report).chain(report.problems());
+        out.report(&json, lines.chain([text::copy_summary(&report, &to)]))?;
     }
-    Ok(exit(&report))
+    // A store that cannot be listed or opened again is an error, even if all segments were copied.
+    Ok(if report.failures.is_empty() { Exit::done_if(report.is_complete()) } else { Exit::Failed })
 }
 
-fn copy(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
+fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let operation = || format!("migrate {} to {}", args.from, args.to);
-    // A mistyped URL would otherwise look like a second copy.
+    // The comparison would find both equal, and the user would believe in a second copy.
     if args.from.is_same_storage(&args.to) {
         return Err(Failure::cannot(operation(), "both are the same store"));
     }
     let selection = args.selection.selection();
-    let from = open(&args.from).context(operation)?;
-    // Checked before the destination is created.
+    let from = open(&args.from)?;
+    // The selection is checked before the destination is created.
     selection.check_source(&from).context(operation)?;
-    let to = if args.dry_run { open_or_empty(&args.to) } else { open_or_create(&args.to) };
-    let to = to.context(operation)?;
+    let to = if args.dry_run { open_or_empty(&args.to)? } else { open_or_create(&args.to)? };
     let (reopen_from, reopen_to) = (reopener(&from), reopener(&to));
-    let mut migration = Migration::new(from, to)
-        .reopen(reopen_from, reopen_to)
+    let migration = Migration::new(from, to)
+        .reopen(|| Ok(reopen_from()?), || Ok(reopen_to()?))
         .select(selection)
         .jobs(args.jobs.at_once.get())
         .on_conflict(match args.on_conflict {
@@ -65,16 +65,14 @@ fn copy(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
             ConflictArg::Skip => OnConflict::Skip,
             ConflictArg::Replace => OnConflict::Replace,
         });
-    if args.dry_run {
-        migration = migration.dry_run();
-    }
-    let report = if args.follow { follow(migration, args)? } else { run_once(migration) };
+    let report = if args.follow {
+        follow(migration, args)?
+    } else {
+        let mut bar = Bar::new();
+        let migration = if args.dry_run { migration.dry_run() } else { migration };
+        migration.progress(move |event| bar.show_event(&event)).run()
+    };
     report.context(operation)
-}
-
-fn run_once(migration: Migration<'_>) -> Result<MigrateReport, MigrateError> {
-    let mut bar = Bar::new();
-    migration.progress(move |event| bar.show_event(&event)).run()
 }
 
 fn follow(
@@ -86,34 +84,16 @@ fn follow(
     let mut is_announced = false;
     let pause = || {
         if !is_announced {
-            warn("all is copied; following until interrupted");
+            warn("everything is copied; following until interrupted");
             is_announced = true;
         }
         stop.pause(args.interval)
     };
     let migration = migration.progress(move |event| match &event {
-        // The passes that look for changes are not shown: there are many, and most find none.
+        // There are many passes that search for changes, and most find none, so they are not shown.
         Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
         Progress::Failed(failure) => bar.suspend(|| warn(&error_chain(failure))),
         _ => bar.show_event(&event),
     });
     Ok(migration.follow(pause))
-}
-
-fn tell(report: &MigrateReport, to: &str, out: &mut Output) -> Result<(), Failure> {
-    if report.options.dry_run {
-        text::plan(report).try_for_each(|line| out.line(line))?;
-        return out.line(text::planned_in_all(report, to));
-    }
-    text::notes(report).try_for_each(|line| out.line(line))?;
-    report.problems().try_for_each(|line| out.line(line))?;
-    out.line(text::copied(report, to))
-}
-
-/// A store that fails as a whole is an error, whatever was copied before.
-fn exit(report: &MigrateReport) -> Exit {
-    match report.failures.is_empty() {
-        true => Exit::done_if(report.is_complete()),
-        false => Exit::Failed,
-    }
 }

@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::store::{open_or_create, reopen};
+use crate::store::{open_or_create, reopener};
 use crate::text::entries;
 
 /// Input that cannot be read twice is held in memory up to this size, and in a temporary file beyond it.
@@ -49,7 +49,8 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
     let mut backup = Backup::open(file, &mut show).context(operation)?;
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).context(operation)?;
-    let proof = reopen(store).map(|store| backup.prove(&store, &mut show)).map_err(Failure::from);
+    let proof =
+        reopener(&store)().map(|store| backup.prove(&store, &mut show)).map_err(Failure::from);
     drop(bar);
 
     let outcome = Outcome { backup, report, proof };
@@ -117,7 +118,7 @@ impl<R> Outcome<R> {
                 .collect(),
             Err(failure) => vec![error_chain(failure)],
         };
-        problems.extend(unproved.iter().map(|sentence| format!("not verified: {sentence}")));
+        problems.extend(unproved.iter().map(|sentence| format!("not proved: {sentence}")));
         problems
     }
 

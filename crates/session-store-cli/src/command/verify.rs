@@ -1,4 +1,4 @@
-//! `verify`: compares two stores, entry by entry.
+//! `verify`: compares two stores entry by entry.
 
 use std::time::SystemTime;
 
@@ -20,15 +20,10 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
     let (stores, began) = (Stores::Compared { a: &a, b: &b }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
     file.remove_on_signal();
-    let report = compare(args).context(|| format!("compare {a} with {b}"))?;
+    let report = compare(args)?;
     let json = RunJson::new(stores, began, &report);
     file.finish(&json)?;
-    if out.is_json() {
-        out.json_line(&json)?;
-    } else {
-        report.differences().try_for_each(|line| out.line(line))?;
-        out.line(text::verified(&report))?;
-    }
+    out.report(&json, report.differences().chain([text::comparison_summary(&report)]))?;
     Ok(Exit::done_if(report.is_equal()))
 }
 
@@ -40,5 +35,5 @@ fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
         .jobs(args.jobs.at_once.get())
         .progress(|event| bar.show_event(&event))
         .verify()
-        .context(|| "read both".to_owned())
+        .context(|| format!("compare {} with {}", args.a, args.b))
 }

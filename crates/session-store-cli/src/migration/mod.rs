@@ -1,7 +1,5 @@
-//! What `migrate` and `verify` are made of: opening again, stopping, and telling what happened to people and to
-//! programs. The commands themselves are in `command/`.
+//! The parts of `migrate` and `verify`: the summary in text, the report in JSON, and the file of the report.
 
 pub(crate) mod json;
-pub(crate) mod opener;
 pub(crate) mod report_file;
 pub(crate) mod text;

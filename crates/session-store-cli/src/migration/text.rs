@@ -1,69 +1,71 @@
-//! What a migration and a comparison came to, in sentences for people.
+//! The text of the reports of `migrate` and `verify`.
 
-use session_store::error_chain;
+use session_store::{SegmentKey, error_chain};
 use session_store_migrate::{
-    Failure, Gap, MigrateReport, Moved, PodOutcome, SegmentCopy, VerifyReport,
+    Extension, Gap, MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy, VerifyReport,
 };
 
 use crate::text::{entries, plural};
 
-/// What a user should know of although all is well: what the source did meanwhile, and what was replaced.
+/// Returns a line for each segment and pod that changed in the source during the run, or was replaced in
+/// the destination.
 pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| {
-        let (session_id, segment_id) = (copy.session_id, copy.segment_id);
-        moves(copy.moved)
-            .chain(replaced(copy))
-            .map(move |note| format!("segment {segment_id} of session {session_id}: {note}"))
+        moved(copy.moved).chain(replaced(copy)).map(move |note| format!("{}: {note}", key(copy)))
     });
     let pods = report.pods.iter().filter_map(|pod| match &pod.outcome {
         PodOutcome::Replaced(difference) => {
             Some(format!("pod {}: replaced: {difference}", pod.name))
         }
-        PodOutcome::Deleted => {
-            Some(format!("pod {}: deleted in the source, kept in the destination", pod.name))
-        }
+        PodOutcome::Deleted => Some(format!("pod {}: {DELETED}", pod.name)),
         _ => None,
     });
     segments.chain(pods)
 }
 
-fn moves(moved: Moved) -> impl Iterator<Item = String> {
+const DELETED: &str = "deleted in the source, kept in the destination";
+
+fn key(copy: &SegmentCopy) -> SegmentKey {
+    SegmentKey::new(copy.session_id, copy.segment_id)
+}
+
+fn moved(moved: Moved) -> impl Iterator<Item = String> {
     let rewritten = (moved.rewritten > 0).then(|| {
-        "the source was cut or replaced meanwhile, and the destination followed".to_owned()
+        "truncated or replaced in the source during the copy, and then in the destination"
+            .to_owned()
     });
     let since = (moved.since > 0).then(|| {
-        format!("{} came to the source since, and are not copied yet", entries(moved.since))
+        format!("{} appended to the source after the copy, not copied", entries(moved.since))
     });
-    let deleted =
-        moved.deleted.then(|| "deleted in the source, kept in the destination".to_owned());
+    let deleted = moved.deleted.then(|| DELETED.to_owned());
     [rewritten, since, deleted].into_iter().flatten()
 }
 
-/// Where nothing was rewritten in the source, what was cut from the destination was somebody else's.
+/// If the source was not rewritten, the entries that were cut are those of another writer.
 fn replaced(copy: &SegmentCopy) -> Option<String> {
     let is_replaced = copy.log.cut > 0 && copy.moved.rewritten == 0;
     is_replaced.then(|| format!("{} of the destination replaced", entries(copy.log.cut)))
 }
 
-/// The answer of `migrate` in a line.
-pub(crate) fn copied(report: &MigrateReport, to: &str) -> String {
+/// Returns the last line of `migrate`.
+pub(crate) fn copy_summary(report: &MigrateReport, to: &str) -> String {
     let totals = report.totals();
     let grown: usize = report.segments.iter().map(|segment| segment.moved.grown).sum();
-    let meanwhile = match grown {
+    let during = match grown {
         0 => String::new(),
-        _ => format!(" ({grown} of them came meanwhile)"),
+        _ => format!(" ({grown} of them appended during the copy)"),
     };
     format!(
-        "{to}: {} of {} complete, {} copied{meanwhile}, {} there already; {}",
+        "{to}: {} of {} complete, {} copied{during}, {} already present; {}",
         totals.complete,
         plural(totals.segments, "segment", "segments"),
         entries(totals.entries_copied),
         totals.entries_already,
-        report.proof.as_ref().map_or_else(|| "not read back".to_owned(), proved),
+        report.proof.as_ref().map_or_else(|| "not read back".to_owned(), proof),
     )
 }
 
-fn proved(proof: &VerifyReport) -> String {
+fn proof(proof: &VerifyReport) -> String {
     let pods = proof.pods.iter().filter(|pod| pod.outcome.is_equal()).count();
     format!("read back and equal: {}", equal(proof, pods))
 }
@@ -77,47 +79,46 @@ fn equal(report: &VerifyReport, pods: usize) -> String {
     )
 }
 
-/// What a run would do, a line for each segment and pod.
+/// Returns a line for each segment and pod with the action of a run.
 pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().map(|copy| {
-        let (session_id, segment_id) = (copy.session_id, copy.segment_id);
-        let log = planned(&copy.log, "");
-        let trace = copy.trace.as_deref().map(|trace| format!(", {}", planned(trace, "trace: ")));
-        format!("segment {segment_id} of session {session_id}: {log}{}", trace.unwrap_or_default())
+        let log = action(&copy.log);
+        let trace = copy.trace.as_deref().map(|trace| format!(", trace: {}", action(trace)));
+        format!("{}: {log}{}", key(copy), trace.unwrap_or_default())
     });
-    let pods = report.pods.iter().map(|pod| {
-        let outcome = match &pod.outcome {
-            PodOutcome::Copied => "copy".to_owned(),
-            PodOutcome::Equal => "equal".to_owned(),
-            PodOutcome::Replaced(difference) => format!("replace: {difference}"),
-            PodOutcome::Conflict(difference) => format!("conflict: {difference}"),
-            PodOutcome::Failed(failure) => error_chain(failure),
-            _ => "nothing to do".to_owned(),
-        };
-        format!("pod {}: {outcome}", pod.name)
-    });
+    let pods = report.pods.iter().map(|pod| format!("pod {}: {}", pod.name, pod_action(pod)));
     let gaps = report.gaps.iter().map(Gap::to_string);
-    let failures = report.failures.iter().map(|failure: &Failure| error_chain(failure));
+    let failures = report.failures.iter().map(|failure| error_chain(failure));
     segments.chain(pods).chain(gaps).chain(failures)
 }
 
-fn planned(extension: &session_store_migrate::Extension, what: &str) -> String {
+fn action(extension: &Extension) -> String {
     let appended = entries(extension.appended);
-    let done = match (extension.stopped.as_deref(), extension.already, extension.cut) {
+    match (extension.stopped.as_deref(), extension.already, extension.cut) {
         (Some(stop), ..) => error_chain(stop),
         (None, 0, 0) => format!("copy {appended}"),
         (None, _, 0) if extension.appended == 0 => "equal".to_owned(),
         (None, _, 0) => format!("append {appended}"),
-        (None, _, cut) => format!("cut {}, append {appended}", entries(cut)),
-    };
-    format!("{what}{done}")
+        (None, _, cut) => format!("truncate {}, append {appended}", entries(cut)),
+    }
 }
 
-/// The answer of a dry run in a line.
-pub(crate) fn planned_in_all(report: &MigrateReport, to: &str) -> String {
+fn pod_action(pod: &PodCopy) -> String {
+    match &pod.outcome {
+        PodOutcome::Copied => "copy".to_owned(),
+        PodOutcome::Equal => "equal".to_owned(),
+        PodOutcome::Replaced(difference) => format!("replace: {difference}"),
+        PodOutcome::Conflict(difference) => format!("conflict: {difference}"),
+        PodOutcome::Failed(failure) => error_chain(failure),
+        _ => "no action".to_owned(),
+    }
+}
+
+/// Returns the last line of a dry run.
+pub(crate) fn plan_summary(report: &MigrateReport, to: &str) -> String {
     let totals = report.totals();
     format!(
-        "{to}: {} ({} bytes) would be copied, and then {} of {} be complete",
+        "{to}: {} ({} bytes) would be copied; {} of {} would be complete",
         entries(totals.entries_copied),
         totals.bytes_copied,
         totals.complete,
@@ -125,8 +126,8 @@ pub(crate) fn planned_in_all(report: &MigrateReport, to: &str) -> String {
     )
 }
 
-/// The answer of `verify` in a line.
-pub(crate) fn verified(report: &VerifyReport) -> String {
+/// Returns the last line of `verify`.
+pub(crate) fn comparison_summary(report: &VerifyReport) -> String {
     let segments = plural(report.segments.len(), "segment", "segments");
     if report.is_equal() {
         return format!("equal: {segments}, {}", equal(report, report.pods.len()));

@@ -44,7 +44,10 @@ fn what_comes_before_the_signal_is_there_after_it(
     child.signal(signal);
     let (printed, status) = ended(child);
     assert_eq!(status, Some(0), "{printed}");
-    assert!(printed.contains("21 entries copied (20 of them came meanwhile)"), "{printed}");
+    assert!(
+        printed.contains("21 entries copied (20 of them appended during the copy)"),
+        "{printed}"
+    );
     assert_eq!(run(["verify", &from, &to]).ok().split(':').next(), Some("equal"));
 }
 
@@ -59,6 +62,6 @@ fn a_source_that_is_cut_is_followed_and_told() {
     child.terminate();
     let (printed, status) = ended(child);
     assert_eq!(status, Some(0), "{printed}");
-    assert!(printed.contains("the source was cut or replaced meanwhile"), "{printed}");
+    assert!(printed.contains("truncated or replaced in the source during the copy"), "{printed}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\":1}\n{\"d\":4}\n");
 }

@@ -56,7 +56,7 @@ fn a_dry_run_tells_of_conflicts_and_of_what_is_there() {
     assert_eq!(ended.status, Some(1));
     assert!(ended.stdout.contains("conflict: entry 2 differs"), "{}", ended.stdout);
     let printed = run(["migrate", &from, &to, "--dry-run", "--on-conflict", "replace"]).ok();
-    assert!(printed.contains("cut 1 entry, append 2 entries"), "{printed}");
+    assert!(printed.contains("truncate 1 entry, append 2 entries"), "{printed}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\":1}\n{\"b\":3}\n");
 }
 

@@ -47,7 +47,7 @@ fn a_conflict_is_reported_and_the_rest_done() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     let conflict = format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs");
     assert!(lines[0].starts_with(&conflict), "{lines:?}");
-    let no_trace = format!("not verified: the trace of segment {SEGMENT} of session {SESSION}");
+    let no_trace = format!("not proved: the trace of segment {SEGMENT} of session {SESSION}");
     assert!(lines[1].starts_with(&no_trace), "a trace is not put beside another log: {lines:?}");
     assert!(lines[2].ends_with("2 of 5 logs, traces and pods are not equal"), "{lines:?}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");

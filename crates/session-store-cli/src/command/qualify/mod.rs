@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::signal::StopSignal;
-use crate::store::{open, reopen};
+use crate::store::{open, reopener};
 use fence::{Fence, Fenced, IN_USE};
 
 pub(crate) fn run(args: &QualifyArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -86,7 +86,7 @@ struct Part {
 
 impl Storage for Part {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        let store = reopen(self.store.clone()).map_err(io::Error::other)?;
+        let store = reopener(&self.store)().map_err(io::Error::other)?;
         Ok(Box::new(Fenced::new(store, Arc::clone(&self.fence))))
     }
 }
