@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use session_store_core::{Store, StoreError, forward_store};
+use session_store_core::{Store, forward_store};
 
 use crate::backend::Opened;
 use crate::url::StoreUrl;
@@ -37,18 +37,6 @@ impl OpenStore {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// Repairs what the backend can repair of itself, and returns the number of repairs.
-    ///
-    /// # Errors
-    /// As [`Maintenance::repair`](crate::Maintenance::repair). The call can be repeated.
-    pub fn rebuild_lookups(&self) -> Result<usize, StoreError> {
-        let mut repairs = 0;
-        if let Some(maintenance) = self.maintenance() {
-            maintenance.repair(&mut |_| repairs += 1)?;
-        }
-        Ok(repairs)
     }
 }
 

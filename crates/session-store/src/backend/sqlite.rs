@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use session_store_core::Durability;
+use session_store_core::{Durability, StoreError};
 
 use super::BackendLocation;
 use crate::error::UrlError;
@@ -65,17 +65,16 @@ impl fmt::Display for SqliteLocation {
 
 /// Whether a path leads to an SQLite database.
 #[cfg(feature = "sqlite")]
-pub(super) fn is_sqlite_file(path: &Path) -> Result<bool, session_store_core::StoreError> {
+pub(super) fn is_sqlite_file(path: &Path) -> Result<bool, StoreError> {
     if !path.is_file() {
         return Ok(false);
     }
-    crate::sqlite::is_sqlite_file(path).map_err(|error| {
-        session_store_core::StoreError::io(format!("read {}", path.display()), error)
-    })
+    crate::sqlite::is_sqlite_file(path)
+        .map_err(|error| StoreError::io(format!("read {}", path.display()), error))
 }
 
 /// Without the feature, no database can be opened, so no file counts as one.
 #[cfg(not(feature = "sqlite"))]
-pub(super) fn is_sqlite_file(_: &Path) -> Result<bool, session_store_core::StoreError> {
+pub(super) fn is_sqlite_file(_: &Path) -> Result<bool, StoreError> {
     Ok(false)
 }
