@@ -1,5 +1,7 @@
-//! A session store over the embedded database redb: the nine methods that a store must have, and no more.
-//! What it declares is the base level; everything beyond is the trait's own.
+//! A session store over the embedded database redb.
+//!
+//! It implements only the nine required methods, and declares no capabilities. All other methods
+//! have the provided bodies of the trait.
 
 use std::path::Path;
 
@@ -9,41 +11,41 @@ use session_store_core::{
 };
 use uuid::Uuid;
 
-/// Session and segment. Integers sort as their big-endian bytes do, which is the order of ids.
-type Key = (u128, u128);
+/// A session and a segment. Integers sort in the same order as the bytes of ids.
+type RowKey = (u128, u128);
 
-/// How many entries each segment has.
-const SEGMENTS: TableDefinition<Key, u64> = TableDefinition::new("segments");
-/// Session, segment and position, and the text.
+/// The number of entries of each segment.
+const SEGMENTS: TableDefinition<RowKey, u64> = TableDefinition::new("segments");
+/// The text of each entry, by session, segment and position.
 const ENTRIES: TableDefinition<(u128, u128, u64), &str> = TableDefinition::new("entries");
-/// The same for traces.
+/// The text of each trace entry, by session, segment and position.
 const TRACES: TableDefinition<(u128, u128, u64), &str> = TableDefinition::new("traces");
-/// The session that came to hold a segment first.
+/// The first session that held each segment.
 const HOLDERS: TableDefinition<u128, u128> = TableDefinition::new("holders");
 
-/// A store in one file. Share it in an `Arc`: redb lets a file be opened once.
+/// A store in one file. redb cannot open a file twice, so share the store in an `Arc`.
 pub struct RedbStore {
     database: Database,
 }
 
-fn key(session_id: SessionId, segment_id: SegmentId) -> Key {
+fn key(session_id: SessionId, segment_id: SegmentId) -> RowKey {
     (Uuid::from(session_id).as_u128(), Uuid::from(segment_id).as_u128())
 }
 
-/// Says what was tried, whatever of redb's errors it was.
-fn failed<E: Into<redb::Error>>(attempt: &'static str) -> impl FnOnce(E) -> StoreError {
-    move |error| BackendError::new(attempt, false, error.into()).into()
+/// Returns a function that adds the operation to any error of redb.
+fn failed<E: Into<redb::Error>>(operation: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |error| BackendError::new(operation, false, error.into()).into()
 }
 
 impl RedbStore {
-    /// Opens the file, and makes it if it is not there.
+    /// Opens the file, or creates it if it does not exist.
     ///
     /// # Errors
-    /// What redb says.
+    /// If redb cannot open or create the file.
     pub fn open_or_create(path: &Path) -> Result<Self, StoreError> {
         let store = Self { database: Database::create(path).map_err(failed("open the database"))? };
-        // Tables that exist need no special case when they are read.
-        store.write("make the tables", |tables| {
+        // All tables exist from now on, so reading needs no special case.
+        store.write("create the tables", |tables| {
             (tables.open_table(SEGMENTS)?, tables.open_table(ENTRIES)?);
             (tables.open_table(TRACES)?, tables.open_table(HOLDERS)?);
             Ok(())
@@ -51,52 +53,54 @@ impl RedbStore {
         Ok(store)
     }
 
-    /// One transaction: all of `change` or nothing. redb lets one writer in at a time.
+    /// Runs `change` in one transaction, which applies all of it or nothing. redb runs one write
+    /// transaction at a time.
     fn write<T>(
         &self,
-        attempt: &'static str,
+        operation: &'static str,
         change: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let tried = || {
+        let run = || {
             let transaction = self.database.begin_write()?;
             let result = change(&transaction)?;
             transaction.commit()?;
             Ok(result)
         };
-        tried().map_err(failed::<redb::Error>(attempt))
+        run().map_err(failed::<redb::Error>(operation))
     }
 
-    /// One moment of the database.
+    /// Runs `read` on a snapshot of the database.
     fn read<T>(
         &self,
-        attempt: &'static str,
-        look: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+        operation: &'static str,
+        read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let tried = || look(&self.database.begin_read()?);
-        tried().map_err(failed::<redb::Error>(attempt))
+        let run = || read(&self.database.begin_read()?);
+        run().map_err(failed::<redb::Error>(operation))
     }
 
-    fn count(&self, key: Key) -> Result<Option<u64>, StoreError> {
-        self.read("count", |tables| {
+    fn count(&self, key: RowKey) -> Result<Option<u64>, StoreError> {
+        self.read("count entries", |tables| {
             Ok(tables.open_table(SEGMENTS)?.get(key)?.map(|count| count.value()))
         })
     }
 }
 
-/// Puts a text behind the last one.
+/// Appends a text to a segment, and returns the new number of texts.
 fn push(
     table: &mut Table<'_, (u128, u128, u64), &str>,
-    (s, g): Key,
+    (session, segment): RowKey,
     text: &str,
 ) -> Result<u64, redb::Error> {
-    let last = table.range((s, g, 0)..=(s, g, u64::MAX))?.next_back().transpose()?;
-    let next = last.map_or(0, |(place, _)| place.value().2 + 1);
-    table.insert((s, g, next), text)?;
+    let all = (session, segment, 0)..=(session, segment, u64::MAX);
+    let last = table.range(all)?.next_back().transpose()?;
+    let next = last.map_or(0, |(key, _)| key.value().2 + 1);
+    table.insert((session, segment, next), text)?;
     Ok(next + 1)
 }
 
-/// Notes the first holder, and the count.
-fn note(tables: &redb::WriteTransaction, key: Key, count: u64) -> Result<(), redb::Error> {
+/// Stores the number of entries, and the holder if the segment has none.
+fn set_count(tables: &redb::WriteTransaction, key: RowKey, count: u64) -> Result<(), redb::Error> {
     tables.open_table(SEGMENTS)?.insert(key, count)?;
     let mut holders = tables.open_table(HOLDERS)?;
     if holders.get(key.1)?.is_none() {
@@ -113,9 +117,9 @@ impl Store for RedbStore {
         entry: &LogEntry,
     ) -> Result<(), StoreError> {
         let key = key(session_id, segment_id);
-        self.write("append", |tables| {
+        self.write("append an entry", |tables| {
             let count = push(&mut tables.open_table(ENTRIES)?, key, entry.as_json())?;
-            note(tables, key, count)
+            set_count(tables, key, count)
         })
     }
 
@@ -124,13 +128,14 @@ impl Store for RedbStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        let (s, g) = key(session_id, segment_id);
+        let (session, segment) = key(session_id, segment_id);
         let texts = self.read("read a log", |tables| {
-            if tables.open_table(SEGMENTS)?.get((s, g))?.is_none() {
+            if tables.open_table(SEGMENTS)?.get((session, segment))?.is_none() {
                 return Ok(None);
             }
             let entries = tables.open_table(ENTRIES)?;
-            let range = entries.range((s, g, 0)..=(s, g, u64::MAX))?;
+            let all = (session, segment, 0)..=(session, segment, u64::MAX);
+            let range = entries.range(all)?;
             let texts: Result<Vec<_>, _> =
                 range.map(|row| row.map(|(_, text)| text.value().to_owned())).collect();
             Ok(Some(texts?))
@@ -180,14 +185,15 @@ impl Store for RedbStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        let (s, g) = key(session_id, segment_id);
+        let (session, segment) = key(session_id, segment_id);
         self.write("create a segment", |tables| {
             let mut table = tables.open_table(ENTRIES)?;
-            table.retain_in((s, g, 0)..=(s, g, u64::MAX), |_, _| false)?;
-            for (n, entry) in (0..).zip(entries) {
-                table.insert((s, g, n), entry.as_json())?;
+            let all = (session, segment, 0)..=(session, segment, u64::MAX);
+            table.retain_in(all, |_, _| false)?;
+            for (position, entry) in (0..).zip(entries) {
+                table.insert((session, segment, position), entry.as_json())?;
             }
-            note(tables, (s, g), entries.len() as u64)
+            set_count(tables, (session, segment), entries.len() as u64)
         })
     }
 
@@ -211,7 +217,7 @@ impl Store for RedbStore {
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
         let key = key(session_id, segment_id);
-        self.write("append a trace", |tables| {
+        self.write("append a trace entry", |tables| {
             push(&mut tables.open_table(TRACES)?, key, entry.as_json()).map(drop)
         })
     }

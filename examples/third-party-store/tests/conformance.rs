@@ -1,4 +1,4 @@
-//! Every check of the conformance kit against the store.
+//! All checks of the conformance kit over the store.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use session_store_core::{Store, StoreError};
 use tempfile::TempDir;
 use third_party_store::RedbStore;
 
-/// A database file, in a folder that goes when the storage does.
+/// A database file in a temporary folder.
 struct File {
     store: Arc<RedbStore>,
     _folder: TempDir,
 }
 
 fn file() -> File {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let store = RedbStore::open_or_create(&folder.path().join("sessions.redb"));
-    File { store: Arc::new(store.expect("an empty file can be made")), _folder: folder }
+    File { store: Arc::new(store.expect("an empty file can be created")), _folder: folder }
 }
 
 impl Storage for File {
@@ -30,15 +30,15 @@ conformance_tests! {
     skip: {
         pods: "it keeps no pods",
         epoch: "a head is only a count",
-        own_batches: "append_all is the trait's own loop",
-        atomic_batch: "append_all is the trait's own loop",
+        own_batches: "append_all is the provided body",
+        atomic_batch: "append_all is the provided body",
         persistent: "not declared: the harness keeps one handle open",
-        multi_process: "redb lets one process open a file",
-        process: "redb lets one process open a file",
+        multi_process: "redb cannot open a file twice",
+        process: "redb cannot open a file twice",
         folder: "it is one file",
-        log_file: "its file holds no lines",
+        log_file: "its file has no lines",
         overwrite: "nothing else writes to its file",
-        open_missing: "it has no open that does not create",
-        raise_format: "redb looks after its own format",
+        open_missing: "it always creates a missing file",
+        raise_format: "redb manages its own format",
     },
 }

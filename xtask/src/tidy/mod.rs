@@ -28,7 +28,6 @@ const NOT_YET: &[&str] = &[
     "crates/session-store-redis/",
     "crates/session-store-sqlite/",
     "docs/conformance.md",
-    "examples/",
 ];
 
 /// A file under version control.
