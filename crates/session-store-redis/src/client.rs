@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Connection, RedisResult, Value};
 use session_store_core::StoreError;
 
-use crate::delivery::{Delivery, SendError, Transmission, Transmit};
+use crate::delivery::{Delivery, Effect, Transmission, Transmit};
 use crate::disposition::Disposition;
 use crate::error::RequestError;
 use crate::keys::{Keys, Tag};
@@ -98,8 +98,7 @@ impl Client {
     }
 
     fn read_with(&self, tag: Tag, transmit: Transmit<'_>) -> Result<Value, RequestError> {
-        let sent = self.delivery.send(tag.slot(), self.deadline(), transmit);
-        sent.map_err(SendError::of_read)
+        self.delivery.send(tag.slot(), Effect::Read, transmit)
     }
 
     /// Sends commands whose repetition is harmless, in one pipeline for each server.
@@ -172,12 +171,12 @@ impl Client {
             repeat.args[1] = "1".into();
             run(&repeat, transmission, connection)
         };
-        let sent = self.delivery.send(call.tag.slot(), self.deadline(), &transmit);
+        let reply = self.delivery.send(call.tag.slot(), Effect::Change, &transmit);
         // A writer whose last change may still be executed is dropped, and makes no further change.
-        if !sent.as_ref().is_err_and(|failure| failure.maybe_executed) {
+        if !matches!(reply, Err(RequestError::NoReply(_))) {
             self.writers.put_back(writer);
         }
-        ChangeReply::parse(&sent.map_err(SendError::of_change)?)
+        ChangeReply::parse(&reply?)
     }
 }
 

@@ -36,17 +36,19 @@ impl Delivery {
         Instant::now() + self.retry
     }
 
-    /// Sends a command until a server replies or the deadline passes.
+    /// Sends a read or a change until a server replies or the deadline passes.
     ///
-    /// A refusal ends the retries only while no earlier copy can have been executed. After a lost
-    /// reply the outcome is unknown, and a refusal of the second copy does not tell the fate of the
-    /// first. Another copy may still be answered from the record of the first one.
+    /// A refusal ends the retries of a read, and of a change of which no earlier copy can have been
+    /// executed. After a lost reply to a change the outcome is unknown. The refusal of the next
+    /// copy does not tell whether the first one was executed. A later copy may still be answered
+    /// from the record of the first one, so the retries go on.
     pub(crate) fn send(
         &self,
         slot: Slot,
-        deadline: Instant,
+        effect: Effect,
         transmit: Transmit<'_>,
-    ) -> Result<Value, SendError> {
+    ) -> Result<Value, RequestError> {
+        let deadline = self.deadline();
         let mut transmission = Transmission::default();
         let mut pauses = Pauses::new();
         let mut redirected = None;
@@ -56,22 +58,25 @@ impl Delivery {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            transmission.is_repeat |= disposition == Disposition::ReplyLost;
+            transmission.is_repeat |=
+                effect == Effect::Change && disposition == Disposition::ReplyLost;
             transmission.asking = disposition == Disposition::Ask;
-            let maybe_executed = transmission.is_repeat;
-            let failure = SendError { error, disposition, maybe_executed };
-            if disposition == Disposition::Refused && !maybe_executed {
-                return Err(failure);
+            if disposition == Disposition::Refused && !transmission.is_repeat {
+                return Err(RequestError::not_executed(error, disposition));
             }
             if disposition != Disposition::Ask {
                 self.topology.mark_stale();
             }
             redirected = node.and_then(|node| {
-                let (address, _) = failure.error.redirect_node()?;
+                let (address, _) = error.redirect_node()?;
                 self.topology.redirected(&node, address)
             });
             if !pauses.pause(disposition, deadline) {
-                return Err(failure);
+                return Err(if transmission.is_repeat {
+                    RequestError::NoReply(error)
+                } else {
+                    RequestError::not_executed(error, disposition)
+                });
             }
         }
     }
@@ -107,33 +112,22 @@ impl Delivery {
     }
 }
 
+/// Whether a command changes anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing, or it can be executed several times without harm.
+    Read,
+    /// It changes something. A repeat must be marked as one.
+    Change,
+}
+
 /// The circumstances of one attempt to send a command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Transmission {
-    /// Whether an earlier copy may have been executed, or may still be.
+    /// Whether an earlier copy of a change may have been executed, or may still be.
     pub(crate) is_repeat: bool,
     /// Whether to precede the command with `ASKING`: the slot is moving to this node.
     pub(crate) asking: bool,
-}
-
-/// The failure of the last attempt to send a command.
-pub(crate) struct SendError {
-    error: RedisError,
-    disposition: Disposition,
-    pub(crate) maybe_executed: bool,
-}
-
-impl SendError {
-    /// Returns the error of a command that changes nothing, or whose repetition is harmless.
-    pub(crate) fn of_read(self) -> RequestError {
-        let transient = self.disposition != Disposition::Refused;
-        RequestError::Server { error: self.error, transient }
-    }
-
-    /// Returns the error of a change.
-    pub(crate) fn of_change(self) -> RequestError {
-        if self.maybe_executed { RequestError::NoReply(self.error) } else { self.of_read() }
-    }
 }
 
 /// The pauses between attempts.

@@ -7,6 +7,8 @@ use std::io;
 use redis::{ErrorKind, RedisError};
 use session_store_core::{BackendError, StoreError};
 
+use crate::disposition::Disposition;
+
 /// The reason why work on the servers failed, without the operation that it was part of.
 #[derive(Debug)]
 pub(crate) enum RequestError {
@@ -32,6 +34,11 @@ pub(crate) enum RequestError {
 }
 
 impl RequestError {
+    /// Returns the error of a command that was not executed, or that changes nothing.
+    pub(crate) fn not_executed(error: RedisError, disposition: Disposition) -> Self {
+        Self::Server { error, transient: disposition != Disposition::Refused }
+    }
+
     /// Returns the error of the store. `operation` is an infinitive phrase that names the place
     /// too.
     pub(crate) fn during(self, operation: impl Display) -> StoreError {

@@ -1,6 +1,6 @@
 //! The version and settings of the servers, which are checked when a store is opened.
 
-use redis::Connection;
+use redis::{Connection, RedisError};
 
 use crate::client::Client;
 use crate::disposition::Disposition;
@@ -17,9 +17,9 @@ pub(crate) struct Inspection {
 /// Queries all servers. Each must be reachable at the first attempt.
 pub(crate) fn servers(client: &Client) -> Result<Inspection, RequestError> {
     let deadline = client.deadline();
-    let failed = |error| {
-        let transient = Disposition::of_connecting(&error) != Disposition::Refused;
-        RequestError::Server { error, transient }
+    let failed = |error: RedisError| {
+        let disposition = Disposition::of_connecting(&error);
+        RequestError::not_executed(error, disposition)
     };
     let mut inspection = Inspection { warnings: Vec::new(), max_text_bytes: None };
     for node in client.topology().owners(deadline).map_err(failed)? {

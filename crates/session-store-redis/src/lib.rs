@@ -62,14 +62,14 @@
 //! |---|---|
 //! | `created` | when the session came to hold the segment, in microseconds |
 //! | `stamp` | a random mark of the last change |
-//! | `epoch` | the stamp of the last change that cut or replaced entries |
+//! | `epoch` | the stamp of the last change that cut or replaced entries, with a `+` unless the log was empty after it |
 //! | `info` | a stamp, the size of the log in bytes, and the time of its last change in microseconds |
 //!
-//! Version 0.1.0 does not write `info`, and other versions may use the same storage at the same
-//! time. So `info` counts only if its stamp is that of the last change. Otherwise the size and the
-//! time are unknown until they are known again: the time after the next change, the size after the
-//! log is replaced, or truncated to few entries. A truncate that would have to read more than 256
-//! entries, or more than about 1 MB, forgets the size.
+//! Older versions do not write `info`, and they may use the same storage at the same time. So
+//! `info` counts only if its stamp is that of the last change. Otherwise the size and the time are
+//! unknown until they are known again: the time after the next change, the size after the log is
+//! replaced, or truncated to few entries. A truncate that would have to read more than 256 entries,
+//! or more than about 1 MB, forgets the size.
 //!
 //! One step creates the first segment of a session and lists the session, and one step deletes the
 //! last segment and the listing. Listings are therefore always complete and exact.

@@ -142,7 +142,16 @@ impl RedisOptions {
             let reason = "the prefix contains a brace, which would change the slots of the keys";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason).into());
         }
-        let topology = Topology::new(url, self.connector(url));
+        let connector = Connector {
+            login: url.login.clone(),
+            database: url.database,
+            tls: url.tls,
+            root_certificates: self.root_certificates.clone(),
+            timeouts: self.timeouts,
+            connections: self.connections,
+            masters_only: false,
+        };
+        let topology = Topology::new(url, connector);
         let keys = Keys::new(prefix.to_owned());
         let mut client = Client::new(keys, url.to_string(), topology, self.timeouts.retry);
         // The inspection makes one attempt, so a wrong address fails at once, and not after the
@@ -151,18 +160,6 @@ impl RedisOptions {
         client.limit_texts(inspection.max_text_bytes);
         self.check_format(&client)?;
         Ok(RedisStore::new(client, inspection.warnings))
-    }
-
-    fn connector(&self, url: &RedisUrl) -> Connector {
-        Connector {
-            login: url.login.clone(),
-            database: url.database,
-            tls: url.tls,
-            root_certificates: self.root_certificates.clone(),
-            timeouts: self.timeouts,
-            connections: self.connections,
-            masters_only: false,
-        }
     }
 
     /// Checks the format version, after writing it if there is none and the store is to be created.

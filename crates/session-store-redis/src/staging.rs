@@ -25,6 +25,13 @@ pub(crate) fn is_one_call(entries: &[LogEntry]) -> bool {
     Chunks(entries).nth(1).is_none()
 }
 
+/// Returns whether it is faster to stage the entries of a new log than to send them to the script.
+pub(crate) fn is_faster_staged(entries: &[LogEntry]) -> bool {
+    // The first entry goes through a script in any case.
+    let bytes = |entry: &LogEntry| entry.as_json().len();
+    entries.iter().skip(1).map(bytes).sum::<usize>() >= MIN_STAGED_BYTES
+}
+
 /// A list of staged entries. It is in the slot of the log that it is for, and expires.
 pub(crate) struct Staging<'a> {
     client: &'a Client,
@@ -39,8 +46,12 @@ impl<'a> Staging<'a> {
         Self { client, tag, key }
     }
 
-    /// Stages entries that are too many for one call.
-    pub(crate) fn stage(&self, entries: &[LogEntry]) -> Result<(), RequestError> {
+    /// Stages the entries. Returns whether they are staged, which may only fail for entries that
+    /// fit into one call.
+    pub(crate) fn stage(&self, entries: &[LogEntry]) -> Result<bool, RequestError> {
+        if is_one_call(entries) {
+            return Ok(self.stage_once(entries));
+        }
         for chunk in Chunks(entries) {
             let call = Call::new(&STAGE, self.tag)
                 .keys([self.key.clone()])
@@ -48,22 +59,16 @@ impl<'a> Staging<'a> {
                 .args(chunk.iter().map(LogEntry::as_json));
             self.client.change(call).map_err(RequestError::before_the_change)?;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Stages the entries of a new log if that is faster than sending them to the script. Returns
-    /// whether they are staged.
+    /// Stages entries by a plain list command, in one attempt. Returns whether they are staged.
     ///
-    /// There is one attempt. If it fails, the caller sends the entries to the script instead, and
-    /// nothing is left for long. A script creates the list from the first entry and makes it
-    /// expire. `RPUSHX` adds the rest only to a list that exists, so it cannot create one that
-    /// never expires.
-    pub(crate) fn stage_if_faster(&self, entries: &[LogEntry]) -> bool {
+    /// If the attempt fails, nothing is left for long. A script creates the list from the first
+    /// entry and makes it expire. `RPUSHX` adds the rest only to a list that exists, so it cannot
+    /// create one that never expires.
+    fn stage_once(&self, entries: &[LogEntry]) -> bool {
         let Some((first, rest)) = entries.split_first() else { return false };
-        let rest_bytes: usize = rest.iter().map(|entry| entry.as_json().len()).sum();
-        if rest_bytes < MIN_STAGED_BYTES {
-            return false;
-        }
         let begin = Call::new(&BEGIN, self.tag)
             .keys([self.key.clone()])
             .arg(LIFETIME_MS)

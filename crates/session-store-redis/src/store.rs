@@ -225,7 +225,7 @@ impl Store for RedisStore {
         segment_id: SegmentId,
     ) -> Result<Option<SegmentInfo>, StoreError> {
         let key = SegmentKey { session_id, segment_id };
-        self.client.perform(format_args!("read the head of {key}"), |client| {
+        self.client.perform(format_args!("read the metadata of {key}"), |client| {
             Ok(info::of(client, &[key])?.pop().flatten())
         })
     }

@@ -107,14 +107,17 @@ impl FromStr for RedisUrl {
         let (hosts, path) = target.split_once('/').unwrap_or((target, ""));
         let scheme = scheme.to_ascii_lowercase();
         let (place, database) = match scheme.as_str() {
-            "redis" | "rediss" => server(hosts, path),
-            "redis+unix" | "unix" => socket(hosts, path),
-            "redis-sentinel" | "rediss-sentinel" => sentinel(hosts, path),
-            "redis-cluster" | "rediss-cluster" => cluster(hosts, path),
-            _ => refuse(
-                "the schemes of Redis are redis, rediss, redis+unix, redis-sentinel and redis-cluster",
-            ),
-        }?;
+            "redis" | "rediss" => (Place::Server(host(hosts, PORT)?), database(path)?),
+            "redis+unix" | "unix" => (socket(hosts, path)?, 0),
+            "redis-sentinel" | "rediss-sentinel" => sentinel(hosts, path)?,
+            "redis-cluster" | "rediss-cluster" => (cluster(hosts, path)?, 0),
+            _ => {
+                return refuse(
+                    "the schemes of Redis are redis, rediss, redis+unix, redis-sentinel and \
+                     redis-cluster",
+                );
+            }
+        };
         let tls = scheme.starts_with("rediss");
         Self { place, tls, login, database, prefix: None }.with_options(query)
     }
@@ -154,15 +157,11 @@ fn login(text: &str) -> Parsed<Login> {
     Ok(Login { user, password: password.map(decode).transpose()? })
 }
 
-fn server(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
-    Ok((Place::Server(host(hosts, PORT)?), database(path)?))
-}
-
-fn socket(host: &str, path: &str) -> Parsed<(Place, u32)> {
+fn socket(host: &str, path: &str) -> Parsed<Place> {
     if !host.is_empty() || path.is_empty() {
         return refuse("a socket is named by its absolute path: redis+unix:///PATH");
     }
-    Ok((Place::Socket(format!("/{}", decode(path)?).into()), 0))
+    Ok(Place::Socket(format!("/{}", decode(path)?).into()))
 }
 
 fn sentinel(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
@@ -177,11 +176,11 @@ fn sentinel(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
     Ok((Place::Sentinel { sentinels, service, login }, database(path)?))
 }
 
-fn cluster(hosts: &str, path: &str) -> Parsed<(Place, u32)> {
+fn cluster(hosts: &str, path: &str) -> Parsed<Place> {
     if database(path)? != 0 {
         return refuse("a Cluster has database 0 only");
     }
-    Ok((Place::Cluster(self::hosts(hosts, PORT)?), 0))
+    Ok(Place::Cluster(self::hosts(hosts, PORT)?))
 }
 
 fn database(path: &str) -> Parsed<u32> {

@@ -9,7 +9,7 @@ use crate::keys::Tag;
 use crate::lookup;
 use crate::reply::ChangeReply;
 use crate::script::{APPEND, Call, TRACE};
-use crate::staging::{Staging, is_one_call};
+use crate::staging::{Staging, is_faster_staged, is_one_call};
 
 /// What happens to the entries that a log already has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,11 @@ impl Write<'_> {
     /// Writes the entries, and returns the head after them.
     pub(crate) fn run(&self) -> Result<Head, RequestError> {
         self.entries.iter().try_for_each(|entry| self.client.check_size(entry.as_json()))?;
+        if is_one_call(self.entries) && !(self.creates() && is_faster_staged(self.entries)) {
+            return self.write(None);
+        }
         let staging = Staging::new(self.client, Tag::of_session(self.key.session_id));
-        let staged = if !is_one_call(self.entries) {
-            staging.stage(self.entries).map(|()| true)
-        } else {
-            Ok(self.creates() && staging.stage_if_faster(self.entries))
-        };
+        let staged = staging.stage(self.entries);
         let head = staged.and_then(|staged| self.write(staged.then_some(&staging)));
         // After any other error a copy that needs the staged entries may still arrive. They expire.
         if head.as_ref().is_err_and(RequestError::is_definite) {
@@ -75,7 +74,8 @@ impl Write<'_> {
     /// Calls the script, after registering the segment for lookups if it may be new.
     ///
     /// An append registers nothing at first, since the segment most likely exists. The script
-    /// refuses to create a segment that is not registered, and only then the segment is registered.
+    /// refuses to create a log unless the call states the earliest creation time, which only a
+    /// registration returns.
     fn write(&self, mut staging: Option<&Staging<'_>>) -> Result<Head, RequestError> {
         let mut earliest = None;
         if self.creates() {
@@ -113,6 +113,7 @@ impl Write<'_> {
             Some(_) => (self.entries.len(), &[][..]),
             None => (0, self.entries),
         };
+        let bytes: usize = self.entries.iter().map(|entry| entry.as_json().len() + 1).sum();
         let never = (self.mode == Mode::Replace).then(|| keys.never(tag));
         let call = Call::new(&APPEND, tag)
             .keys([keys.log(key), keys.entries(key), keys.segments(key.session_id)])
@@ -123,13 +124,7 @@ impl Write<'_> {
             .arg(mode)
             .arg(self.expected.arg())
             .arg(earliest.unwrap_or_default())
-            .arg(
-                self.entries
-                    .iter()
-                    .map(|entry| entry.as_json().len() + 1)
-                    .sum::<usize>()
-                    .to_string(),
-            )
+            .arg(bytes.to_string())
             .arg(staged.to_string())
             .args(sent.iter().map(LogEntry::as_json));
         self.client.change(call)

@@ -6,7 +6,8 @@ use std::{fmt, io};
 
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Client, Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult, Value,
+    Client, Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError,
+    RedisResult, Value,
 };
 
 use crate::url::{Host, Login};
@@ -120,13 +121,18 @@ impl Connector {
     #[cfg(not(feature = "tls"))]
     fn client(&self, info: redis::ConnectionInfo) -> RedisResult<Client> {
         if self.tls || self.root_certificates.is_some() {
-            return Err(redis::RedisError::from((
+            return Err(RedisError::from((
                 redis::ErrorKind::InvalidClientConfig,
                 "this program was built without the feature \"tls\" of session-store-redis",
             )));
         }
         Client::open(info)
     }
+}
+
+/// Returns an error that did not come from a server.
+pub(crate) fn other(reason: impl Into<String>) -> RedisError {
+    io::Error::other(reason.into()).into()
 }
 
 /// Fails if the server reports itself as a replica.

@@ -1,6 +1,7 @@
-//! Storages and handles of version 0.1.0, which knew neither sizes nor modification times.
+//! Storages and handles of older versions, which do not write the field `info` of a log.
 //!
-//! A handle of version 0.1.0 is represented by the scripts of that version.
+//! The fixtures are a storage that such a version wrote, and its scripts, which stand for a handle
+//! of that version.
 
 use redis::{Cmd, Value};
 use rstest::rstest;
@@ -12,13 +13,13 @@ use uuid::Uuid;
 
 use crate::shared::{Servers, unique_prefix};
 
-/// The commands that write the storage of version 0.1.0, one JSON array a line.
-const STORAGE: &str = include_str!("../fixtures/0.1.0/storage.jsonl");
-const APPEND: &str = include_str!("../fixtures/0.1.0/append.lua");
-const TRUNCATE: &str = include_str!("../fixtures/0.1.0/truncate.lua");
-const READ: &str = include_str!("../fixtures/0.1.0/read.lua");
+/// The commands that write the older storage, one JSON array a line.
+const STORAGE: &str = include_str!("../fixtures/without_info/storage.jsonl");
+const APPEND: &str = include_str!("../fixtures/without_info/append.lua");
+const TRUNCATE: &str = include_str!("../fixtures/without_info/truncate.lua");
+const READ: &str = include_str!("../fixtures/without_info/read.lua");
 
-/// Writes the storage of version 0.1.0 under a prefix, and opens it.
+/// Writes the older storage under a prefix, and opens it.
 fn restore(servers: Servers, prefix: &str) -> RedisStore {
     for line in STORAGE.lines() {
         let words: Vec<String> = serde_json::from_str(line).unwrap();
@@ -128,7 +129,7 @@ impl Shared {
         self.servers.command(&eval).unwrap()
     }
 
-    /// Appends an entry as a handle of version 0.1.0 does.
+    /// Appends an entry as a handle of an older version does.
     fn append_by_older(&self) {
         let (session, segment) = (self.session.to_string(), self.segment.to_string());
         let [token, stamp] = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string());
@@ -144,7 +145,7 @@ impl Shared {
         self.run(APPEND, &keys, &args);
     }
 
-    /// Truncates the log to one entry as a handle of version 0.1.0 does.
+    /// Truncates the log to one entry as a handle of an older version does.
     fn truncate_by_older(&self) {
         let [token, stamp] = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string());
         let keys = [
