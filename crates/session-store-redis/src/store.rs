@@ -49,22 +49,6 @@ impl RedisStore {
         &self.warnings
     }
 
-    /// Adds missing lookup entries for all segments, and returns how many were missing.
-    ///
-    /// It is needed after a failover of one node of a Cluster has lost the latest lookup entries,
-    /// while other nodes kept the segments. Nothing else is changed, and the store can be used
-    /// meanwhile.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::Backend`]. The call can be repeated.
-    pub fn rebuild_lookups(&self) -> Result<usize, StoreError> {
-        let mut missing = 0;
-        self.client.perform("rebuild the lookups", |client| {
-            lookup::add_missing(client, &mut |_| missing += 1)
-        })?;
-        Ok(missing)
-    }
-
     fn write(
         &self,
         operation: &str,

@@ -14,6 +14,7 @@ use test_deadlines::wait_until;
 use test_servers::{RedisCluster, RedisServer, SentinelGroup};
 
 use crate::load::{self, Progress, RaiseAtEnd, WRITERS, amount};
+use crate::maintenance::repair;
 
 pub(crate) fn open(url: &str) -> RedisStore {
     let options = RedisOptions::new().response_timeout(Duration::from_millis(300));
@@ -149,12 +150,12 @@ fn write_during(store: &RedisStore, fault: impl FnOnce(&Progress)) {
         let written: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         println!("entries and conflicts of each writer: {written:?}");
     });
-    println!("{} lookups lost", store.rebuild_lookups().unwrap());
+    println!("{} lookups lost", repair(store).len());
     for session in store.list_sessions().unwrap() {
         let [segment] = store.list_segments(session).unwrap()[..] else { panic!("{session}") };
         assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
     }
-    assert_eq!(store.rebuild_lookups().unwrap(), 0);
+    assert_eq!(repair(store), []);
 }
 
 /// Appends to a log of its own. A conflict then means that entries were lost. The remaining entries
