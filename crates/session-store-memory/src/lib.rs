@@ -1,8 +1,8 @@
-//! session-store in memory: the reference backend, and what tests use.
+//! A session store in memory: the reference backend, and a store for tests.
 //!
-//! [`MemoryStore`] keeps every clause of the contract that can hold without a disk, batches and heads
-//! included, and loses everything with its last handle. A clone is a second handle on the same storage;
-//! reading a log copies no entry's bytes.
+//! [`MemoryStore`] keeps every clause of the contract that does not need a disk, including batches
+//! and heads. All data is lost when the last handle is dropped. A clone is a second handle on the
+//! same storage. Reading a log does not copy the text of any entry.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -15,6 +15,7 @@
 //! # Ok::<(), session_store_core::StoreError>(())
 //! ```
 
+mod pod;
 mod state;
 mod store;
 

@@ -1,11 +1,12 @@
 //! The `Store` trait over the state: each method is one step under the lock.
 
 use std::fmt;
+use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PageBudget, Pod, PodName, PodStore, SegmentId,
-    SessionId, Store, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Entry, Head, ListOptions, LogEntry, Page, PageBudget, PodStore,
+    SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
 };
 
 use crate::state::{Log, State};
@@ -18,26 +19,27 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::AtomicBatch)
     .with(Capability::ConditionalPut);
 
-/// A store in memory. A clone is another handle on the same storage; [`MemoryStore::new`] makes a storage
-/// of its own.
+/// A store in memory. A clone is another handle on the same storage. Each call of
+/// [`MemoryStore::new`] makes a separate storage.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<RwLock<State>>,
 }
 
 impl MemoryStore {
-    /// A fresh, empty storage.
+    /// Returns a new, empty storage.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    // A panic of another thread poisons nothing (S5): no change below can panic half-way.
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    // The change of a panicked thread is complete or has not begun, because no change in this crate
+    // panics halfway. So the poisoning of the lock is ignored (S5).
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -55,7 +57,7 @@ impl Store for MemoryStore {
         segment_id: SegmentId,
         entry: &LogEntry,
     ) -> Result<(), StoreError> {
-        self.append_all(session_id, segment_id, std::slice::from_ref(entry))
+        self.append_all(session_id, segment_id, slice::from_ref(entry))
     }
 
     fn read_all(
@@ -63,19 +65,16 @@ impl Store for MemoryStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        self.read().known_log((session_id, segment_id)).map(|log| log.entries.clone())
+        let key = SegmentKey { session_id, segment_id };
+        self.read().known_log(key).map(|log| log.entries.clone())
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
-        let mut ids: Vec<_> = self.read().keys().map(|(session_id, _)| session_id).collect();
-        ids.dedup();
-        Ok(ids)
+        Ok(self.read().sessions())
     }
 
     fn list_segments(&self, session_id: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        let state = self.read();
-        let own = state.keys().filter(|key| key.0 == session_id);
-        Ok(own.map(|(_, segment_id)| segment_id).collect())
+        Ok(self.read().logs_of(session_id).map(|(key, _)| key.segment_id).collect())
     }
 
     fn lookup_session_of(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
@@ -88,12 +87,12 @@ impl Store for MemoryStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        self.write().put((session_id, segment_id), entries);
+        self.write().put(SegmentKey { session_id, segment_id }, entries);
         Ok(())
     }
 
     fn exists(&self, session_id: SessionId, segment_id: SegmentId) -> Result<bool, StoreError> {
-        Ok(self.read().log((session_id, segment_id)).is_some())
+        Ok(self.read().log(SegmentKey { session_id, segment_id }).is_some())
     }
 
     fn read_entry_count(
@@ -101,7 +100,8 @@ impl Store for MemoryStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<usize, StoreError> {
-        self.read().known_log((session_id, segment_id)).map(|log| log.entries.len())
+        let key = SegmentKey { session_id, segment_id };
+        self.read().known_log(key).map(|log| log.entries.len())
     }
 
     fn append_trace(
@@ -110,7 +110,8 @@ impl Store for MemoryStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        self.write().traces.entry((session_id, segment_id)).or_default().push(entry.clone());
+        let key = SegmentKey { session_id, segment_id };
+        self.write().traces.entry(key).or_default().push(entry.clone());
         Ok(())
     }
 
@@ -120,7 +121,7 @@ impl Store for MemoryStore {
         segment_id: SegmentId,
         entries_len: usize,
     ) -> Result<(), StoreError> {
-        self.write().truncate((session_id, segment_id), entries_len).map(drop)
+        self.write().truncate(SegmentKey { session_id, segment_id }, entries_len).map(drop)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -138,7 +139,7 @@ impl Store for MemoryStore {
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
         if !entries.is_empty() {
-            self.write().append((session_id, segment_id), entries);
+            self.write().append(SegmentKey { session_id, segment_id }, entries);
         }
         Ok(())
     }
@@ -151,8 +152,8 @@ impl Store for MemoryStore {
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         let state = self.read();
-        let log = state.known_log((session_id, segment_id))?;
-        Ok(Page::new(page_of(&log.entries, start, max_bytes, LogEntry::as_json), log.head()))
+        let log = state.known_log(SegmentKey { session_id, segment_id })?;
+        Ok(Page::new(page_of(&log.entries, start, max_bytes), log.head()))
     }
 
     fn head(
@@ -160,7 +161,25 @@ impl Store for MemoryStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        Ok(self.read().head((session_id, segment_id)))
+        Ok(self.read().head(SegmentKey { session_id, segment_id }))
+    }
+
+    fn segment_info(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+    ) -> Result<Option<SegmentInfo>, StoreError> {
+        Ok(self.read().log(SegmentKey { session_id, segment_id }).map(Log::info))
+    }
+
+    fn list_infos(
+        &self,
+        options: &ListOptions,
+    ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
+        let state = self.read();
+        let sessions = options.select(state.sessions()).into_iter();
+        let logs = sessions.flat_map(|session_id| state.logs_of(session_id));
+        Ok(logs.map(|(key, log)| (key, log.info())).collect())
     }
 
     fn append_if(
@@ -170,9 +189,9 @@ impl Store for MemoryStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
         let mut state = self.write();
-        state.expect(key, expected)?;
+        state.check_head(key, expected)?;
         state.append(key, entries);
         state.known_log(key).map(Log::head)
     }
@@ -184,9 +203,9 @@ impl Store for MemoryStore {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        let key = (session_id, segment_id);
+        let key = SegmentKey { session_id, segment_id };
         let mut state = self.write();
-        state.expect(key, Some(expected))?;
+        state.check_head(key, Some(expected))?;
         state.truncate(key, entries_len)
     }
 
@@ -198,8 +217,9 @@ impl Store for MemoryStore {
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
         let state = self.read();
-        let trace = state.traces.get(&(session_id, segment_id)).map_or(&[][..], Vec::as_slice);
-        Ok(TracePage::new(page_of(trace, start, max_bytes, TraceEntry::as_json)))
+        let trace = state.traces.get(&SegmentKey { session_id, segment_id });
+        let trace = trace.map_or(&[][..], Vec::as_slice);
+        Ok(TracePage::new(page_of(trace, start, max_bytes)))
     }
 
     fn delete_segment(
@@ -207,62 +227,17 @@ impl Store for MemoryStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        Ok(self.write().delete((session_id, segment_id)))
+        Ok(self.write().delete(SegmentKey { session_id, segment_id }))
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        let mut state = self.write();
-        let logs = state.keys();
-        let traces = state.traces.keys().copied();
-        let own: Vec<_> = logs.chain(traces).filter(|key| key.0 == session_id).collect();
-        for &key in &own {
-            state.delete(key);
-        }
-        Ok(!own.is_empty())
+        Ok(self.write().delete_session(session_id))
     }
 }
 
-impl PodStore for MemoryStore {
-    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        self.write().pods.insert(name.clone(), pod.clone());
-        Ok(())
-    }
-
-    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
-        Ok(self.read().pods.get(name).cloned())
-    }
-
-    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
-        Ok(self.read().pods.keys().cloned().collect())
-    }
-
-    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
-        Ok(self.write().pods.remove(name).is_some())
-    }
-
-    fn put_pod_if(
-        &self,
-        name: &PodName,
-        expected: Option<&Pod>,
-        pod: &Pod,
-    ) -> Result<(), StoreError> {
-        let mut state = self.write();
-        if state.pods.get(name) != expected {
-            return Err(StoreError::PodConflict { name: name.to_string() });
-        }
-        state.pods.insert(name.clone(), pod.clone());
-        Ok(())
-    }
-}
-
-/// The entries from `start` on that fit in `max_bytes`, at least one.
-fn page_of<T: Clone>(
-    all: &[T],
-    start: usize,
-    max_bytes: usize,
-    text: impl Fn(&T) -> &str,
-) -> Vec<T> {
+/// Returns the entries from `start` on that fit in `max_bytes`, and at least one.
+fn page_of<E: Entry>(entries: &[E], start: usize, max_bytes: usize) -> Vec<E> {
     let mut budget = PageBudget::new(max_bytes);
-    let rest = all.get(start..).unwrap_or_default();
-    rest.iter().take_while(|entry| budget.admits(text(entry).len())).cloned().collect()
+    let rest = entries.get(start..).unwrap_or_default();
+    rest.iter().take_while(|entry| budget.admits(entry.as_json().len())).cloned().collect()
 }

@@ -189,7 +189,7 @@ impl Database {
 
     /// Begins a transaction with the function `begin`.
     ///
-    /// If SQLite may not write a file, it opens the file for reads, and the connection stays that
+    /// If SQLite cannot write a file, it opens the file for reads, and the connection stays that
     /// way. So a connection that cannot write is replaced once by a new one, since the cause may be
     /// gone ([A5](session_store_core::contract#a5)). If the new connection cannot write either, no
     /// connection is kept open, not even one for reads. SQLite shares an open file among all

@@ -23,10 +23,8 @@ const NOT_YET: &[&str] = &[
     "conformance/",
     "crates/session-store-cli/",
     "crates/session-store-core/",
-    "crates/session-store-memory/",
     "crates/session-store-migrate/",
     "crates/session-store-redis/",
-    "crates/session-store-sqlite/",
     "docs/conformance.md",
 ];
 

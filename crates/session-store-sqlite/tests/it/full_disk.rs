@@ -1,4 +1,5 @@
-//! A full disk: a definite error, no change, and normal operation once there is space again (A5).
+//! A full disk: a definite error, no change, and normal operation once there is space again
+//! ([A5](session_store_core::contract#a5)).
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! The size of a log and the time of its last change (L7), and the listing of all of them (L8).
+//! The size of a log and the time of its last change ([L7](session_store_core::contract#l7)), and
+//! the listing of all of them ([L8](session_store_core::contract#l8)).
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,5 @@
-//! The check of a database and its repair (M1, M2).
+//! The check of a database ([M1](session_store_core::contract#m1)) and its repair
+//! ([M2](session_store_core::contract#m2)).
 
 use std::path::Path;
 

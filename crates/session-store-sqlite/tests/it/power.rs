@@ -1,5 +1,6 @@
-//! Durability (S4). After a power cut every acknowledged step must be stored, and at most the step
-//! in progress besides. After a failed sync a handle must refuse all further changes.
+//! Durability. After a power cut every acknowledged step must be stored, and at most the step in
+//! progress besides ([S4](session_store_core::contract#s4)). After a failed sync a handle must refuse
+//! all further changes.
 
 use std::error::Error;
 use std::io::Write;

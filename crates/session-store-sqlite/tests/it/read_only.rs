@@ -1,4 +1,5 @@
-//! Database files that cannot be written when a handle opens them, and can be written later (A5).
+//! Database files that cannot be written when a handle opens them, and can be written later
+//! ([A5](session_store_core::contract#a5)).
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
