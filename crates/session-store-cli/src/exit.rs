@@ -10,8 +10,8 @@ pub(crate) const INTERRUPTED: i32 = 130;
 pub(crate) enum Exit {
     /// Success.
     Done,
-    /// A negative answer: no match was found, stores differ, a check failed, or one part was refused
-    /// while the rest was done.
+    /// A negative answer: no match was found, stores differ, a check failed, or one part was
+    /// refused while the rest was done.
     No,
     /// An error: a missing store, session, segment or pod, invalid input, or an I/O error.
     Failed,

@@ -58,8 +58,8 @@ impl Failure {
 
 /// Adds the operation that failed to an error.
 pub(crate) trait Context<T> {
-    /// Turns an error into `cannot {operation}: {error}`. The operation is an infinitive phrase, such as
-    /// `open the file a`.
+    /// Turns an error into `cannot {operation}: {error}`. The operation is an infinitive phrase,
+    /// such as `open the file a`.
     fn context(self, operation: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
@@ -69,7 +69,8 @@ impl<T, E: Error + Send + Sync + 'static> Context<T> for Result<T, E> {
     }
 }
 
-/// Prints a line to standard error. An error is ignored, because there is no other place to report it.
+/// Prints a line to standard error. An error is ignored, because there is no other place to report
+/// it.
 pub(crate) fn warn(message: &str) {
     let _ = writeln!(io::stderr(), "session-store: {message}");
 }

@@ -80,8 +80,8 @@ pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Returns why a line is not an entry. The line number of `serde_json` is removed: it is always 1, and
-/// messages name the line of the file.
+/// Returns why a line is not an entry. The line number of `serde_json` is removed: it is always 1,
+/// and messages name the line of the file.
 pub(crate) fn reason(error: &StoreError) -> String {
     let StoreError::Serde(error) = error else { return error.to_string() };
     let text = error.to_string();

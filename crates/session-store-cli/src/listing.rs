@@ -21,12 +21,12 @@ pub(crate) struct ListedSegment {
     pub(crate) info: Result<SegmentInfo, Failure>,
 }
 
-/// Calls `visit` for each session. The old session of pod claims is left out, because it contains no
-/// conversation.
+/// Calls `visit` for each session. The old session of pod claims is left out, because it contains
+/// no conversation.
 ///
-/// One call to the store returns the facts of many sessions, because a call for each segment is slow on a
-/// server. If that call fails, the segments of its sessions are read one by one. One unreadable segment
-/// therefore does not hide the others.
+/// One call to the store returns the facts of many sessions, because a call for each segment is
+/// slow on a server. If that call fails, the segments of its sessions are read one by one. One
+/// unreadable segment therefore does not hide the others.
 pub(crate) fn for_each_session(
     store: &OpenStore,
     mut visit: impl FnMut(ListedSession) -> Result<(), Failure>,

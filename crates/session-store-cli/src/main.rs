@@ -1,7 +1,8 @@
-//! The command `session-store`: inspect, import, copy, verify and repair stores of agent session logs.
+//! The command `session-store`: inspect, import, copy, verify and repair stores of agent session
+//! logs.
 //!
-//! This file parses the arguments and turns the result into an exit status. Each command is one function in
-//! one file of `command/`.
+//! This file parses the arguments and turns the result into an exit status. Each command is one
+//! function in one file of `command/`.
 
 mod args;
 mod backup;

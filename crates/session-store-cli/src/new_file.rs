@@ -13,8 +13,8 @@ use crate::failure::{Context, Failure};
 
 /// A file that is written under a temporary name in its folder.
 ///
-/// Dropping it deletes it. A killed process leaves it behind, as a hidden file `.NAME.XXXXXX`. So does a
-/// process that a signal ends without [`remove_on_signal`](Self::remove_on_signal).
+/// Dropping it deletes it. A killed process leaves it behind, as a hidden file `.NAME.XXXXXX`. So
+/// does a process that a signal ends without [`remove_on_signal`](Self::remove_on_signal).
 pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
@@ -23,7 +23,8 @@ pub(crate) struct NewFile<'a> {
 }
 
 impl<'a> NewFile<'a> {
-    /// Starts a file that will be named `path`. An existing file is an error unless `replace` is set.
+    /// Starts a file that will be named `path`. An existing file is an error unless `replace` is
+    /// set.
     pub(crate) fn create(path: &'a Path, replace: bool) -> Result<Self, Failure> {
         let operation = || format!("create {}", path.display());
         check_path(path, replace).map_err(|cause| Failure::cannot(operation(), cause))?;
@@ -38,8 +39,8 @@ impl<'a> NewFile<'a> {
 
     /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
     ///
-    /// A program can do this for one file, and only if it does not handle these signals otherwise. If one
-    /// of them is ignored, as under `nohup`, this changes nothing.
+    /// A program can do this for one file, and only if it does not handle these signals otherwise.
+    /// If one of them is ignored, as under `nohup`, this changes nothing.
     pub(crate) fn remove_on_signal(&self) {
         let temporary = self.file.path().to_owned();
         let _ = ctrlc::try_set_handler(move || {
@@ -53,8 +54,8 @@ impl<'a> NewFile<'a> {
         self.file.as_file()
     }
 
-    /// Gives the file its name. The content is synced before the rename, and the folder after it, so that
-    /// a power cut leaves the complete file or none.
+    /// Gives the file its name. The content is synced before the rename, and the folder after it,
+    /// so that a power cut leaves the complete file or none.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let Self { file, path, folder, replace } = self;
         let operation = || format!("create {}", path.display());

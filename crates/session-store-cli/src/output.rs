@@ -68,8 +68,8 @@ impl Output {
         self.stdout.flush().map_err(write_error)
     }
 
-    /// Waits for `time`, but only as long as standard output is open. A command that has nothing to print
-    /// would not notice otherwise that its reader is gone.
+    /// Waits for `time`, but only as long as standard output is open. A command that has nothing to
+    /// print would not notice otherwise that its reader is gone.
     pub(crate) fn wait(&self, time: Duration) -> Result<(), Failure> {
         #[cfg(unix)]
         let time = wait_for_close(self.stdout.get_ref(), time)?;
@@ -78,8 +78,8 @@ impl Output {
     }
 }
 
-/// Waits until the reader of `stdout` closes it, at most for `time`. Returns the time that is left to wait
-/// if the system cannot watch `stdout`.
+/// Waits until the reader of `stdout` closes it, at most for `time`. Returns the time that is left
+/// to wait if the system cannot watch `stdout`.
 #[cfg(unix)]
 fn wait_for_close(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -157,8 +157,8 @@ impl Count {
         self.entries_expected += entries as u64;
     }
 
-    /// Returns the fraction of the work that is done, from 0 to 1. It assumes that the parts that are not
-    /// started have as many entries, on average, as those that are.
+    /// Returns the fraction of the work that is done, from 0 to 1. It assumes that the parts that
+    /// are not started have as many entries, on average, as those that are.
     fn done(&self) -> f64 {
         let done = if self.entries_expected > 0 {
             let average = self.entries_expected as f64 / self.parts_started as f64;
@@ -169,8 +169,8 @@ impl Count {
         done.min(1.0)
     }
 
-    /// Returns the line to show. The most important figures come first, because a narrow terminal cuts the
-    /// end.
+    /// Returns the line to show. The most important figures come first, because a narrow terminal
+    /// cuts the end.
     fn line(&self, elapsed: Duration) -> String {
         let Self { parts_done, parts, entries, bytes, .. } = self;
         let seconds = elapsed.as_secs_f64().max(0.001);

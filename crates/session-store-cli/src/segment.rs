@@ -44,7 +44,8 @@ pub(crate) fn look_up_session(
     found.context(|| format!("look up segment {segment_id} in {}", store.url()))
 }
 
-/// A log entry or a trace entry. Messages call its log `segment S`, and its trace `the trace of segment S`.
+/// A log entry or a trace entry. Messages call its log `segment S`, and its trace `the trace of
+/// segment S`.
 pub(crate) trait Line: Entry {
     const PREFIX: &'static str;
 }
@@ -57,9 +58,9 @@ impl Line for TraceEntry {
     const PREFIX: &'static str = "the trace of ";
 }
 
-/// Returns an iterator over the log or the trace from the position `start` on. A bad line is returned as
-/// [`StoreError::Corrupt`](session_store::StoreError::Corrupt) and skipped. Every other error is the last
-/// item.
+/// Returns an iterator over the log or the trace from the position `start` on. A bad line is
+/// returned as [`StoreError::Corrupt`](session_store::StoreError::Corrupt) and skipped. Every other
+/// error is the last item.
 pub(crate) fn lines<E: Line>(segment: Segment<'_>, start: usize) -> Entries<'_, OpenStore, E> {
     segment.iterate(Pages::new(start).skip_bad_lines())
 }

@@ -11,8 +11,8 @@ use crate::failure::{Context, Failure, warn};
 pub(crate) struct StopSignal(Receiver<()>);
 
 impl StopSignal {
-    /// Starts to handle signals. The first one asks the command to finish its work. A second one ends the
-    /// program immediately.
+    /// Starts to handle signals. The first one asks the command to finish its work. A second one
+    /// ends the program immediately.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let (sender, receiver) = channel();
         let mut is_interrupted = false;
@@ -22,7 +22,8 @@ impl StopSignal {
             }
             is_interrupted = true;
             warn("interrupted: finishing the current work; interrupt again to stop immediately");
-            // The receiver is only dropped when the command ends, and then the signal is not needed.
+            // The receiver is only dropped when the command ends, and then the signal is not
+            // needed.
             let _ = sender.send(());
         })
         .context(|| "install a signal handler".to_owned())?;

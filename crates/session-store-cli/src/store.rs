@@ -37,11 +37,11 @@ fn is_missing(error: &StoreError) -> bool {
     matches!(error, StoreError::Io(error) if error.kind() == ErrorKind::NotFound)
 }
 
-/// Returns a function that opens the store again. A new handle has cached nothing, so it reads what is
-/// stored.
+/// Returns a function that opens the store again. A new handle has cached nothing, so it reads what
+/// is stored.
 ///
-/// The function keeps no handle of the store, except for a store in memory: such a store ends with its
-/// last handle, so the function returns that handle.
+/// The function keeps no handle of the store, except for a store in memory: such a store ends with
+/// its last handle, so the function returns that handle.
 pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Result<OpenStore, OpenError> + use<> {
     let url = store.url().clone();
     let is_persistent = store.capabilities().has(Capability::Persistent);
@@ -54,8 +54,8 @@ pub(crate) fn list_sessions(store: &OpenStore) -> Result<Vec<SessionId>, Failure
     store.list_sessions().context(|| format!("list the sessions of {}", store.url()))
 }
 
-/// Returns the ids of the sessions to show: all except the old session of pod claims, which contains no
-/// conversation.
+/// Returns the ids of the sessions to show: all except the old session of pod claims, which
+/// contains no conversation.
 pub(crate) fn list_conversations(store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
     let mut sessions = list_sessions(store)?;
     sessions.retain(|session_id| !is_claims_session(*session_id));

@@ -20,8 +20,8 @@ pub(crate) trait Row: Serialize {
     fn is_known(&self) -> bool;
 }
 
-/// Prints rows. A table on a terminal needs all rows to compute its widths, so it is printed at the end.
-/// Other rows are printed at once.
+/// Prints rows. A table on a terminal needs all rows to compute its widths, so it is printed at the
+/// end. Other rows are printed at once.
 pub(crate) struct Table<'a> {
     out: &'a mut Output,
     drawn: Option<comfy_table::Table>,

@@ -58,8 +58,8 @@ Examples
 
 /// Inspect, write, copy and verify stores of agent session logs.
 ///
-/// A session is one conversation: a tree of segments. A segment is an append-only log of entries. An entry
-/// is one JSON object on one line. A pod is a named agent with a pointer to its session.
+/// A session is one conversation: a tree of segments. A segment is an append-only log of entries.
+/// An entry is one JSON object on one line. A pod is a named agent with a pointer to its session.
 #[derive(Parser)]
 #[command(name = "session-store", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Args {
@@ -77,20 +77,20 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Import existing agent logs (JSONL files)
     ///
-    /// Each file becomes one segment. If the file's name contains a UUID, that is the segment's id. Else the
-    /// id is derived from the file's path below PATH and from its first timestamp. A later import finds the
-    /// segment by this id and appends only the new entries. Give the same PATH each time: below another
-    /// directory, the same file has another id.
+    /// Each file becomes one segment. If the file's name contains a UUID, that is the segment's id.
+    /// Else the id is derived from the file's path below PATH and from its first timestamp. A later
+    /// import finds the segment by this id and appends only the new entries. Give the same PATH
+    /// each time: below another directory, the same file has another id.
     Import(ImportArgs),
     /// Copy sessions from one store to another, and verify the copy
     ///
-    /// Copies entries, traces and pods byte for byte. Then opens both stores again and compares them. Data
-    /// that is already in TO is not copied again, so an interrupted copy is resumed by running the command
-    /// again. A segment or pod that differs is reported and not overwritten, unless --on-conflict is given.
-    /// Other programs can write to FROM during the copy.
+    /// Copies entries, traces and pods byte for byte. Then opens both stores again and compares
+    /// them. Data that is already in TO is not copied again, so an interrupted copy is resumed by
+    /// running the command again. A segment or pod that differs is reported and not overwritten,
+    /// unless --on-conflict is given. Other programs can write to FROM during the copy.
     ///
-    /// Exit status: 0 if everything was copied; 1 if a part was not, while the rest was; 3 if a store cannot
-    /// be opened, listed, or opened again for the comparison.
+    /// Exit status: 0 if everything was copied; 1 if a part was not, while the rest was; 3 if a
+    /// store cannot be opened, listed, or opened again for the comparison.
     Migrate(MigrateArgs),
     /// Compare two stores entry by entry
     ///
@@ -98,66 +98,67 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write a store to one compressed backup file
     ///
-    /// The file contains all entries, traces and pods byte for byte, with their hashes. It is a tar archive
-    /// of JSONL files, compressed with zstd, so it is readable without this program. Other programs can
-    /// write to the store during the export; each log is saved as it was at one moment. Data that cannot be
-    /// read is left out and reported, and the exit status is 1. FILE appears only when it is complete.
+    /// The file contains all entries, traces and pods byte for byte, with their hashes. It is a tar
+    /// archive of JSONL files, compressed with zstd, so it is readable without this program. Other
+    /// programs can write to the store during the export; each log is saved as it was at one
+    /// moment. Data that cannot be read is left out and reported, and the exit status is 1. FILE
+    /// appears only when it is complete.
     Export(ExportArgs),
     /// Write a backup file of `export` to a store, and verify the result
     ///
-    /// Reads all of FILE first. A file that is damaged, truncated or not a backup is refused before anything
-    /// is written. Data that is already in the store is not written again, so an interrupted restore is
-    /// resumed by running the command again. Data that differs is reported and never overwritten, and the
-    /// exit status is 1.
+    /// Reads all of FILE first. A file that is damaged, truncated or not a backup is refused before
+    /// anything is written. Data that is already in the store is not written again, so an
+    /// interrupted restore is resumed by running the command again. Data that differs is reported
+    /// and never overwritten, and the exit status is 1.
     Restore(RestoreArgs),
     /// Read a whole store and report every problem
     ///
-    /// Reads every log and trace to its end, and looks up every segment by its id. The exit status is 1 if
-    /// there is a problem. An incomplete last line of a file is not a problem: readers ignore it, and the
-    /// next append moves it to another file.
+    /// Reads every log and trace to its end, and looks up every segment by its id. The exit status
+    /// is 1 if there is a problem. An incomplete last line of a file is not a problem: readers
+    /// ignore it, and the next append moves it to another file.
     Check(CheckArgs),
     /// List the sessions of a store, or the segments of one session
     ///
-    /// A line contains the id, the creation time if the id contains it (UUID v7), the number of segments of
-    /// a session, and the number of entries. A number that cannot be read is printed as ?. The newest is
-    /// listed first.
+    /// A line contains the id, the creation time if the id contains it (UUID v7), the number of
+    /// segments of a session, and the number of entries. A number that cannot be read is printed as
+    /// ?. The newest is listed first.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///
     /// A segment is printed below the segment that its first entry names as its origin: a fork or a
-    /// compaction. Other segments are at the top. Only first entries are read. A first entry that cannot be
-    /// read is reported, and the exit status is 1.
+    /// compaction. Other segments are at the top. Only first entries are read. A first entry that
+    /// cannot be read is reported, and the exit status is 1.
     Tree(TreeArgs),
     /// Count the sessions, segments, entries, traces and pods of a store
     ///
-    /// Also prints the largest segments. A number that cannot be read is printed as ?, and the exit status
-    /// is 1.
+    /// Also prints the largest segments. A number that cannot be read is printed as ?, and the exit
+    /// status is 1.
     Stat(StatArgs),
     /// Print the entries of a segment exactly as stored, one per line
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///
-    /// If the log is truncated, replaced or deleted, a message is printed on standard error. Following
-    /// continues from the first entry that differs, if it is among the last 1000 entries. Else it continues
-    /// with the last entries of the new log. A line that is not an entry is reported on standard error and
-    /// skipped, and the exit status is 3.
+    /// If the log is truncated, replaced or deleted, a message is printed on standard error.
+    /// Following continues from the first entry that differs, if it is among the last 1000 entries.
+    /// Else it continues with the last entries of the new log. A line that is not an entry is
+    /// reported on standard error and skipped, and the exit status is 3.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
     /// Print the entries that contain a text or are of a kind
     ///
-    /// Prints SESSION:SEGMENT:NUMBER:ENTRY for each match. NUMBER counts the entries of the segment from 1.
-    /// TEXT is compared with the entry as stored, which is JSON with escape sequences.
+    /// Prints SESSION:SEGMENT:NUMBER:ENTRY for each match. NUMBER counts the entries of the segment
+    /// from 1. TEXT is compared with the entry as stored, which is JSON with escape sequences.
     ///
-    /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be read. That
-    /// part is reported on standard error, and the rest is searched.
+    /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be
+    /// read. That part is reported on standard error, and the rest is searched.
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
     /// Append the lines of standard input to a segment
     ///
-    /// Reads JSONL. After each line that is stored, prints the number of entries in the segment, including
-    /// this one. A printed number means that the entry is stored. Other programs can append to the segment
-    /// at the same time. Blank lines are skipped. The first line that is not one JSON object ends the
-    /// command; the lines before it stay stored.
+    /// Reads JSONL. After each line that is stored, prints the number of entries in the segment,
+    /// including this one. A printed number means that the entry is stored. Other programs can
+    /// append to the segment at the same time. Blank lines are skipped. The first line that is not
+    /// one JSON object ends the command; the lines before it stay stored.
     Append(AppendArgs),
     /// Create a segment
     ///
@@ -177,15 +178,16 @@ pub(crate) enum Command {
     Lookup(LookupArgs),
     /// Delete a segment, or a session with all its segments
     ///
-    /// With SEGMENT, deletes that segment and its trace. With --session alone, deletes the session with all
-    /// its segments. Pods that point to them are not changed. Asks for a confirmation unless --yes is given.
+    /// With SEGMENT, deletes that segment and its trace. With --session alone, deletes the session
+    /// with all its segments. Pods that point to them are not changed. Asks for a confirmation
+    /// unless --yes is given.
     #[command(override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT|--session <SESSION>>")]
     Rm(RmArgs),
     /// Test whether a live store keeps the storage contract
     ///
-    /// Runs the checks of the conformance kit beside the existing data of the store. Each check creates
-    /// sessions and pods of its own and deletes them at its end. A check that needs the name of an existing
-    /// session or pod is not run.
+    /// Runs the checks of the conformance kit beside the existing data of the store. Each check
+    /// creates sessions and pods of its own and deletes them at its end. A check that needs the
+    /// name of an existing session or pod is not run.
     Qualify(QualifyArgs),
     /// List, print, write and delete pods: named agents that point to a session
     #[command(subcommand)]
@@ -200,7 +202,8 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct DemoArgs {
-    /// The directory for the sample stores; must be empty or missing [default: a new temporary directory]
+    /// The directory for the sample stores; must be empty or missing [default: a new temporary
+    /// directory]
     pub(crate) dir: Option<PathBuf>,
 }
 

@@ -21,8 +21,8 @@ pub(crate) struct CheckArgs {
     /// The store to check
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// First rebuild the lookup table, which maps each segment to its session (Redis only). Logs are not
-    /// changed
+    /// First rebuild the lookup table, which maps each segment to its session (Redis only). Logs
+    /// are not changed
     #[arg(long)]
     pub(crate) repair: bool,
 }
@@ -57,7 +57,8 @@ pub(crate) struct StatArgs {
     pub(crate) bytes: bool,
 }
 
-/// The arguments that name a segment. The session is only needed if several sessions contain the segment.
+/// The arguments that name a segment. The session is only needed if several sessions contain the
+/// segment.
 #[derive(clap::Args)]
 pub(crate) struct SegmentArgs {
     /// The store to read
@@ -116,7 +117,8 @@ pub(crate) struct PatternArgs {
     /// The text that an entry must contain
     #[arg(required_unless_present = "kind")]
     pub(crate) text: Option<String>,
-    /// Print only entries of this kind: the value of their field kind, or of type if there is no kind
+    /// Print only entries of this kind: the value of their field kind, or of type if there is no
+    /// kind
     #[arg(long)]
     pub(crate) kind: Option<String>,
     /// Ignore the difference between upper and lower case

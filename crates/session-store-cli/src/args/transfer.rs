@@ -58,8 +58,9 @@ pub(crate) struct SelectionArgs {
     /// Copy only this session (can be repeated)
     #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
     pub(crate) sessions: Vec<SessionId>,
-    /// Copy only sessions that were created, or got a segment, at this time or later: a date, a time, or a
-    /// span such as 7d. A session is always copied if its ids contain no time (only UUID v7 does)
+    /// Copy only sessions that were created, or got a segment, at this time or later: a date, a
+    /// time, or a span such as 7d. A session is always copied if its ids contain no time (only UUID
+    /// v7 does)
     #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
     pub(crate) since: Option<SystemTime>,
     /// Do not copy traces
@@ -107,7 +108,8 @@ pub(crate) enum ConflictArg {
     Report,
     /// Keep it and report it
     Skip,
-    /// Replace it with that of FROM, which deletes the different data of TO; not possible for a trace
+    /// Replace it with that of FROM, which deletes the different data of TO; not possible for a
+    /// trace
     Replace,
 }
 

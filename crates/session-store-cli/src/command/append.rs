@@ -31,8 +31,8 @@ pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> 
     }
 }
 
-/// Appends line by line, and prints the count that `append` returns. Output is flushed after each count,
-/// because a reader of the pipe takes a printed count as proof that the entry is stored.
+/// Appends line by line, and prints the count that `append` returns. Output is flushed after each
+/// count, because a reader of the pipe takes a printed count as proof that the entry is stored.
 fn append_lines<T>(
     args: &AppendArgs,
     out: &mut Output,
@@ -44,7 +44,8 @@ fn append_lines<T>(
     if next.is_none() {
         return Ok(Exit::Done);
     }
-    // The store is opened after the first line was parsed, so that invalid input does not create one.
+    // The store is opened after the first line was parsed, so that invalid input does not create
+    // one.
     let store = open_or_create(&args.store)?;
     let segment = store.segment(args.session, args.segment);
     while let Some(entry) = next {
@@ -60,9 +61,10 @@ fn append_lines<T>(
 
 /// Appends at the current head and returns the new head.
 ///
-/// Only a conditional append returns the number of entries right after this one, because other programs
-/// may append at the same time. A conflict means that nothing was stored, so a retry at the actual head
-/// cannot store the entry twice. Any other error is returned, because the entry may be stored.
+/// Only a conditional append returns the number of entries right after this one, because other
+/// programs may append at the same time. A conflict means that nothing was stored, so a retry at
+/// the actual head cannot store the entry twice. Any other error is returned, because the entry may
+/// be stored.
 fn append_at(
     segment: Segment<'_>,
     mut head: Option<Head>,

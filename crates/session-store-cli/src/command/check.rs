@@ -1,4 +1,5 @@
-//! `check`: reads every log and trace to its end, looks up every segment, and reports every problem.
+//! `check`: reads every log and trace to its end, looks up every segment, and reports every
+//! problem.
 
 use std::fmt;
 

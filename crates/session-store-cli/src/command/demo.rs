@@ -1,4 +1,5 @@
-//! `demo`: creates sample sessions, copies them from files to SQLite and back, and verifies the copies.
+//! `demo`: creates sample sessions, copies them from files to SQLite and back, and verifies the
+//! copies.
 
 use std::env;
 use std::fmt;
@@ -122,7 +123,8 @@ fn suggest(out: &mut Output, hints: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the name of this program as the user typed it, so that the hints can be pasted into a shell.
+/// Returns the name of this program as the user typed it, so that the hints can be pasted into a
+/// shell.
 fn program() -> String {
     let called = env::args_os().next();
     called.map_or_else(|| "session-store".to_owned(), |name| name.to_string_lossy().into_owned())

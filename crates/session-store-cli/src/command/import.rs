@@ -1,8 +1,9 @@
 //! `import`: stores existing agent logs. Each file becomes one segment.
 //!
-//! Each file is read twice. The first pass checks every line and finds the first time of the file. The second
-//! pass begins when all files have their ids, and stores the entries. Nothing of an invalid file is
-//! therefore stored, and a file that grows meanwhile is stored up to the size that was checked.
+//! Each file is read twice. The first pass checks every line and finds the first time of the file.
+//! The second pass begins when all files have their ids, and stores the entries. Nothing of an
+//! invalid file is therefore stored, and a file that grows meanwhile is stored up to the size that
+//! was checked.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -43,7 +44,7 @@ struct CheckedFile {
     result: Result<Checked, ReadError>,
 }
 
-/// What the first pass found in a valid file.
+/// The results of the first pass for a valid file.
 struct Checked {
     key: SegmentKey,
     /// The number of bytes that were checked.

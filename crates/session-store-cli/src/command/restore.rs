@@ -22,7 +22,8 @@ use crate::progress::Bar;
 use crate::store::{open_or_create, reopener};
 use crate::text::entries;
 
-/// Input that cannot be read twice is held in memory up to this size, and in a temporary file beyond it.
+/// Input that cannot be read twice is held in memory up to this size, and in a temporary file
+/// beyond it.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 pub(crate) fn run(args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {

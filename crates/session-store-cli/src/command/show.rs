@@ -1,4 +1,5 @@
-//! `show`: prints a log or a trace exactly as stored. The entries are JSON, with and without `--json`.
+//! `show`: prints a log or a trace exactly as stored. The entries are JSON, with and without
+//! `--json`.
 
 use session_store::{LogEntry, Pages, StoreExt, TraceEntry};
 

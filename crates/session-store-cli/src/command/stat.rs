@@ -146,7 +146,8 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Counts a store session by session. A part that cannot be read is reported, and its sums are unknown.
+/// Counts a store session by session. A part that cannot be read is reported, and its sums are
+/// unknown.
 struct Survey<'a> {
     store: &'a OpenStore,
     figures: Figures,
@@ -175,7 +176,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Adds the number of entries, and whether there is a trace. Neither needs the log to be read.
+    /// Adds the number of entries, and whether there is a trace, without reading the log.
     fn count(&mut self, ListedSegment { key, info }: ListedSegment) -> Option<usize> {
         let entries = self.known(info).map(|info| info.head.entries());
         self.figures.entries += Sum::of(entries);

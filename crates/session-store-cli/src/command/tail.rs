@@ -65,8 +65,8 @@ impl<'a, E: Line> Tail<'a, E> {
         Ok(if self.has_bad_line { Exit::Failed } else { Exit::Done })
     }
 
-    /// Prints the last entries. To follow the log, more lines are read, so that a later change can be
-    /// located among them.
+    /// Prints the last entries. To follow the log, more lines are read, so that a later change can
+    /// be located among them.
     fn print_last(&mut self) -> Result<(), Failure> {
         let count = self.count().context(|| reading::<E>(self.segment))?;
         let first = count.saturating_sub(self.args.entries);
@@ -161,8 +161,8 @@ impl<'a, E: Line> Tail<'a, E> {
             }
         }
         self.print_after(self.position)?;
-        // This head is older than the lines. If the log was replaced in between, the next poll finds
-        // another head.
+        // This head is older than the lines. If the log was replaced in between, the next poll
+        // finds another head.
         self.head = head;
         Ok(())
     }
@@ -175,8 +175,9 @@ impl<'a, E: Line> Tail<'a, E> {
         head.map_or(Err(StoreError::NotFound(self.segment.segment_id())), |head| Ok(Some(head)))
     }
 
-    /// Returns how many of the lines that were read are unchanged, or `None` if they all differ as far as
-    /// they are remembered. If the log has grown and its last known line is unchanged, all are.
+    /// Returns how many of the lines that were read are unchanged, or `None` if they all differ as
+    /// far as they are remembered. If the log has grown and its last known line is unchanged, all
+    /// are.
     fn unchanged(&self, head: Option<Head>) -> Result<Option<usize>, StoreError> {
         let oldest = self.position - self.recent.len();
         let last = self.position.saturating_sub(1).max(oldest);

@@ -106,8 +106,8 @@ impl Branch<'_> {
 
 /// Iterates over a tree. A segment comes before its children.
 ///
-/// The iterator has a stack of its own instead of recursion, because a chain of forks can be longer than
-/// the call stack is deep.
+/// The iterator has a stack of its own instead of recursion, because a chain of forks can be longer
+/// than the call stack is deep.
 struct Walk<'a> {
     children: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
     open: Vec<Branch<'a>>,

@@ -28,8 +28,8 @@ impl LogFile {
         Self { path, relative, is_trace }
     }
 
-    /// Opens the file if it is a regular file. A log is read twice, and a pipe can only be read once. Opening
-    /// a pipe would also wait for its writer.
+    /// Opens the file if it is a regular file. A log is read twice, and a pipe can only be read
+    /// once. Opening a pipe would also wait for its writer.
     pub(crate) fn open(&self) -> Result<File, ReadError> {
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => Ok(File::open(&self.path)?),
@@ -42,8 +42,8 @@ impl LogFile {
     }
 }
 
-/// Returns the files of `paths`, and the `*.jsonl` files below its folders sorted by name. A folder without
-/// such a file is an error, because its path is probably mistyped.
+/// Returns the files of `paths`, and the `*.jsonl` files below its folders sorted by name. A folder
+/// without such a file is an error, because its path is probably mistyped.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
@@ -67,8 +67,9 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<LogFile>, Failure> {
     Ok(files)
 }
 
-/// Adds the log files below a folder. Symbolic links are followed. A folder that contains a link to itself
-/// is entered once. A dangling link named `*.jsonl` is added, so that opening it reports the error.
+/// Adds the log files below a folder. Symbolic links are followed. A folder that contains a link to
+/// itself is entered once. A dangling link named `*.jsonl` is added, so that opening it reports the
+/// error.
 fn walk(
     root: &Path,
     folder: &Path,
@@ -95,8 +96,8 @@ fn walk(
     Ok(())
 }
 
-/// Returns whether the entry is a folder or a link to one. A dangling link is not a folder. A link without
-/// permission to follow it is an error, because it may lead to a folder of logs.
+/// Returns whether the entry is a folder or a link to one. A dangling link is not a folder. A link
+/// without permission to follow it is an error, because it may lead to a folder of logs.
 fn is_folder(entry: &DirEntry) -> io::Result<bool> {
     if !entry.file_type()?.is_symlink() {
         return Ok(entry.file_type()?.is_dir());

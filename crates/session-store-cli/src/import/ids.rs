@@ -1,7 +1,7 @@
 //! The session and segment ids of a log file: a pure function of its path and its time.
 //!
-//! These rules must never change. A later import finds the entries of an earlier one by these ids. With
-//! other rules it would store everything a second time.
+//! These rules must never change. A later import finds the entries of an earlier one by these ids.
+//! With other rules it would store everything a second time.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -12,10 +12,12 @@ use uuid::{Builder, Uuid};
 /// The namespace of the path hashes.
 const PATHS: Uuid = Uuid::from_u128(0xdd4f_3bd7_33b0_4d0e_aac9_b055_73a6_c6cf);
 
-/// Returns the session and the segment that a file is stored as. `relative` is its path below the given folder, and `millis` is its first time.
+/// Returns the session and the segment that a file is stored as. `relative` is its path below the
+/// given folder, and `millis` is its first time.
 ///
 /// The segment id is the UUID in the file's name, else [`derived`]. For a file in a folder
-/// `UUID/subagents`, the session id is that UUID. For every other file it is equal to the segment id.
+/// `UUID/subagents`, the session id is that UUID. For every other file it is equal to the segment
+/// id.
 pub(crate) fn key_of(relative: &Path, millis: u64) -> SegmentKey {
     let segment =
         relative.file_name().and_then(uuid_in).unwrap_or_else(|| derived(relative, millis));
@@ -37,8 +39,8 @@ pub(crate) fn is_derived(relative: &Path) -> bool {
     relative.file_name().and_then(uuid_in).is_none()
 }
 
-/// Returns a UUID version 7 with the time `millis`. Its other 74 bits are from the SHA-1 hash of the path,
-/// with `/` between the names.
+/// Returns a UUID version 7 with the time `millis`. Its other 74 bits are from the SHA-1 hash of
+/// the path, with `/` between the names.
 pub(crate) fn derived(relative: &Path, millis: u64) -> Uuid {
     let parts: Vec<_> = relative.iter().map(OsStr::as_encoded_bytes).collect();
     let hash = Uuid::new_v5(&PATHS, &parts.join(&b'/')).into_bytes();
@@ -71,8 +73,8 @@ fn uuid_in(name: &OsStr) -> Option<Uuid> {
     };
     let starts = (0..name.len()).filter(|start| is_delimited(*start));
     let candidates = starts.filter_map(|start| name.get(start..start + LENGTH));
-    // The parser also accepts other spellings, such as one in braces. Those are not 36 bytes of hyphenated
-    // text.
+    // The parser also accepts other spellings, such as one in braces. Those are not 36 bytes of
+    // hyphenated text.
     candidates.filter(|text| text.as_bytes()[8] == b'-').find_map(|text| text.parse().ok())
 }
 
@@ -124,7 +126,8 @@ mod tests {
         assert_eq!(is_derived(path), segment.is_none());
     }
 
-    /// If this fails, the rules have changed, and the next import of every user stores everything again.
+    /// If this fails, the rules have changed, and the next import of every user stores everything
+    /// again.
     #[test]
     fn derived_ids_never_change() {
         let id = derived(Path::new("a/session.jsonl"), TIME);

@@ -1,5 +1,5 @@
-//! The parts of `import`: finding log files, assigning ids to them, and reading their records. The command
-//! in `command/import.rs` does the writing.
+//! The parts of `import`: finding log files, assigning ids to them, and reading their records. The
+//! command in `command/import.rs` does the writing.
 
 pub(crate) mod files;
 pub(crate) mod ids;

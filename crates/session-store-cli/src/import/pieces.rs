@@ -1,6 +1,7 @@
 //! Splitting a line that is not one record into whole records and the bytes between them.
 //!
-//! This is a pure function of the bytes of the line, so that two imports of a file give the same entries.
+//! This is a pure function of the bytes of the line, so that two imports of a file give the same
+//! entries.
 
 use std::ops::Range;
 use std::{fmt, iter};
@@ -48,11 +49,11 @@ impl fmt::Display for Reason {
 
 /// Splits a line into its parts. A part is searched for when the iterator reaches it.
 ///
-/// A brace inside junk starts a record only under three conditions. Its object is whole. The end of the line
-/// or another record follows the object. The object is not nested in a broken record.
+/// A brace inside junk starts a record only under three conditions. Its object is whole. The end of
+/// the line or another record follows the object. The object is not nested in a broken record.
 ///
-/// After a broken object, the search continues where the parser failed. No byte is therefore parsed more
-/// than a few times, even if braces are nested deeply.
+/// After a broken object, the search continues where the parser failed. No byte is therefore parsed
+/// more than a few times, even if braces are nested deeply.
 pub(crate) fn pieces(line: &[u8]) -> impl Iterator<Item = Piece> {
     let mut at = skip_space(line, 0);
     iter::from_fn(move || {
@@ -80,8 +81,8 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
     (Piece::Junk(junk, reason), end)
 }
 
-/// Returns the end of the whole object that begins at `at`. The error is that of the parser, or `None` if
-/// there is no brace at `at`.
+/// Returns the end of the whole object that begins at `at`. The error is that of the parser, or
+/// `None` if there is no brace at `at`.
 fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>> {
     let text = &line[at..];
     if !text.starts_with(b"{") {
@@ -104,8 +105,9 @@ fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     }
 }
 
-/// Returns where the record at `at` begins a second time and is whole up to the end of the line. The text
-/// before must be a strict prefix of that record: a writer wrote a part of it, and then all of it again.
+/// Returns where the record at `at` begins a second time and is whole up to the end of the line.
+/// The text before must be a strict prefix of that record: a writer wrote a part of it, and then
+/// all of it again.
 fn restart(line: &[u8], at: usize) -> Option<usize> {
     // More than a few candidates are not repetitions but a nested structure.
     const CANDIDATES: usize = 16;
@@ -115,9 +117,9 @@ fn restart(line: &[u8], at: usize) -> Option<usize> {
     repeats.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
-/// Returns where a record can begin that was appended directly to the broken one at `at`. The parser fails
-/// at the opening brace of the new record. If the broken record ends inside a string or an escape, the
-/// parser fails a few bytes after the brace.
+/// Returns where a record can begin that was appended directly to the broken one at `at`. The
+/// parser fails at the opening brace of the new record. If the broken record ends inside a string
+/// or an escape, the parser fails a few bytes after the brace.
 fn concatenation(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     const REACH: usize = 4;
     let failed = (at + error.column()).saturating_sub(1).clamp(at + 1, line.len());
@@ -126,7 +128,8 @@ fn concatenation(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     brace.map_or(failed, |offset| near + offset)
 }
 
-/// Returns the next position from `from` on where a record or a run of NULs begins, or the end of the line.
+/// Returns the next position from `from` on where a record or a run of NULs begins, or the end of
+/// the line.
 fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> usize {
     let mut at = from;
     while at < line.len() {
@@ -225,7 +228,8 @@ mod tests {
         assert_eq!(found(line), expected);
     }
 
-    /// Each of these would take an hour if every brace were parsed up to the place where the parser fails.
+    /// Each of these would take an hour if every brace were parsed up to the place where the parser
+    /// fails.
     #[rstest]
     #[case::incomplete(b"", "an incomplete record")]
     #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]
@@ -248,7 +252,8 @@ mod tests {
         assert_eq!(found(&line), [&*format!("{} invalid UTF-8", line.len() - 2), "{}"]);
     }
 
-    /// Wherever a record is cut, the record that follows is found, and no part of the cut one is kept.
+    /// Wherever a record is cut, the record that follows is found, and no part of the cut one is
+    /// kept.
     #[test]
     fn a_record_after_any_prefix_of_another_is_found() {
         let record =

@@ -1,5 +1,5 @@
-//! Reading a JSONL file as entries. Only one line is in memory at a time. An invalid line is an error, or its
-//! whole records are salvaged.
+//! Reading a JSONL file as entries. Only one line is in memory at a time. An invalid line is an
+//! error, or its whole records are salvaged.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -39,8 +39,8 @@ pub(crate) struct SalvagedLine {
 pub(crate) enum Action {
     /// The line was split into several records.
     ///
-    /// A record that is also on a neighboring line is stored twice. Only the reader of the log can know
-    /// whether the second one is superfluous.
+    /// A record that is also on a neighboring line is stored twice. Only the reader of the log can
+    /// know whether the second one is superfluous.
     #[serde(rename = "welded")]
     Split {
         records: usize,
@@ -59,8 +59,8 @@ pub(crate) struct Duplicate {
     pub(crate) record: usize,
     /// The neighboring line.
     pub(crate) line: usize,
-    /// Whether the texts are equal. If not, the records have the same id: some agents rewrite a record when
-    /// they resume.
+    /// Whether the texts are equal. If not, the records have the same id: some agents rewrite a
+    /// record when they resume.
     pub(crate) identical: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Finding the segment that an earlier import created for a file with a derived id.
 //!
-//! A derived id contains the first time in the file, or the file's modification time if it contains none.
-//! Both can be different at a later import.
+//! A derived id contains the first time in the file, or the file's modification time if it contains
+//! none. Both can be different at a later import.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -14,11 +14,12 @@ use crate::import::ids;
 use crate::import::records::ReadError;
 use crate::import::time;
 
-/// Finds the segments of earlier imports. Each listing of the store is read at most once, when it is needed.
+/// Finds the segments of earlier imports. Each listing of the store is read at most once, when it
+/// is needed.
 pub(crate) struct StoredSegments<'a> {
     store: &'a OpenStore,
-    /// The stored ids by their path bits: those of the segments of each listed session, and under `None`
-    /// those of the sessions.
+    /// The stored ids by their path bits: those of the segments of each listed session, and under
+    /// `None` those of the sessions.
     listed: HashMap<Option<Uuid>, HashMap<u128, Vec<Uuid>>>,
     /// The segments of all files of this import. No two files can be the same segment.
     taken: HashSet<SegmentKey>,
@@ -29,15 +30,15 @@ impl<'a> StoredSegments<'a> {
         Self { store, listed: HashMap::new(), taken }
     }
 
-    /// Returns the segment that the file at `relative` is already stored as, else `key`. `millis` is the
-    /// first time that the file contains, and `records` reads the file.
+    /// Returns the segment that the file at `relative` is already stored as, else `key`. `millis`
+    /// is the first time that the file contains, and `records` reads the file.
     ///
     /// A log that was derived from the same path belongs to this file in two cases:
     /// - the log and the file have the same first time;
     /// - the log has no time, and the file begins with all its entries.
     ///
-    /// A file without any time is identified by its path alone. If it begins with none of the logs, the
-    /// first log is returned, and storing the file then reports the conflict.
+    /// A file without any time is identified by its path alone. If it begins with none of the logs,
+    /// the first log is returned, and storing the file then reports the conflict.
     pub(crate) fn resolve<R>(
         &mut self,
         relative: &Path,
@@ -66,8 +67,8 @@ impl<'a> StoredSegments<'a> {
         found.context(|| format!("find {key} in {}", self.store.url()))
     }
 
-    /// Returns the stored segments whose ids were derived from this path at any time, without those of other
-    /// files.
+    /// Returns the stored segments whose ids were derived from this path at any time, without those
+    /// of other files.
     fn candidates(&mut self, relative: &Path) -> Result<Vec<SegmentKey>, Failure> {
         let owner = ids::owner_of(relative);
         if !self.listed.contains_key(&owner) {
@@ -81,8 +82,8 @@ impl<'a> StoredSegments<'a> {
         Ok(keys.filter(|key| !self.taken.contains(key)).collect())
     }
 
-    /// Returns whether a stored log is an earlier state of a file with these records and this first time.
-    /// Reads no entry after the first time of the log.
+    /// Returns whether a stored log is an earlier state of a file with these records and this first
+    /// time. Reads no entry after the first time of the log.
     fn belongs(
         &self,
         key: SegmentKey,
@@ -90,8 +91,8 @@ impl<'a> StoredSegments<'a> {
         mut records: impl Iterator<Item = Result<LogEntry, ReadError>>,
     ) -> bool {
         for stored in self.store.at(key).entries(0) {
-            // A log that cannot be read is taken for this file's. Storing then reports the error, and no
-            // second copy is created.
+            // A log that cannot be read is taken for this file's. Storing then reports the error,
+            // and no second copy is created.
             let Ok(stored) = stored else { return true };
             let time = time::millis_of(&stored);
             if time.is_some() {

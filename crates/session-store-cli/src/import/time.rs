@@ -14,8 +14,9 @@ struct Stamps<'a> {
     ts: Option<&'a RawValue>,
 }
 
-/// Returns the time of an entry in milliseconds since 1970: its field `timestamp`, else `ts`. The value is a
-/// text in RFC 3339 format, or a number of seconds or milliseconds. Every other value is ignored.
+/// Returns the time of an entry in milliseconds since 1970: its field `timestamp`, else `ts`. The
+/// value is a text in RFC 3339 format, or a number of seconds or milliseconds. Every other value is
+/// ignored.
 pub(crate) fn millis_of(entry: &LogEntry) -> Option<u64> {
     let stamps: Stamps<'_> = entry.decode().ok()?;
     [stamps.timestamp, stamps.ts].into_iter().flatten().find_map(|raw| millis(raw.get()))
@@ -29,7 +30,8 @@ fn millis(json: &str) -> Option<u64> {
     number_to_millis(json.parse().ok()?)
 }
 
-/// A smaller number is in seconds. In milliseconds this limit is a day of 1973, in seconds one of 5138.
+/// A smaller number is in seconds. In milliseconds this limit is a day of 1973, in seconds one of
+/// 5138.
 const SECONDS_END: f64 = 1e11;
 /// The first time that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;

@@ -1,4 +1,5 @@
-//! The JSON of `--json` and `--report`: the reports of the engine, with what only the command knows.
+//! The JSON of `--json` and `--report`: the reports of the engine, with what only the command
+//! knows.
 
 use std::time::SystemTime;
 

@@ -12,8 +12,8 @@ use crate::new_file::NewFile;
 pub(crate) struct ReportFile<'a>(Option<(NewFile<'a>, &'a Path)>);
 
 impl<'a> ReportFile<'a> {
-    /// Creates the file before hours of work, so that an unwritable path is reported at once. An older
-    /// report is replaced.
+    /// Creates the file before hours of work, so that an unwritable path is reported at once. An
+    /// older report is replaced.
     pub(crate) fn create(path: Option<&'a Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self(None)) };
         Ok(Self(Some((NewFile::create(path, true)?, path))))

@@ -7,8 +7,8 @@ use session_store_migrate::{
 
 use crate::text::{entries, plural};
 
-/// Returns a line for each segment and pod that changed in the source during the run, or was replaced in
-/// the destination.
+/// Returns a line for each segment and pod that changed in the source during the run, or was
+/// replaced in the destination.
 pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| {
         moved(copy.moved).chain(replaced(copy)).map(move |note| format!("{}: {note}", key(copy)))

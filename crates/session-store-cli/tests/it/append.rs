@@ -1,4 +1,4 @@
-//! `append`: what it prints, what it stores, and where it stops.
+//! `append`: the printed counts, the stored entries, and the end at a bad line.
 
 use std::io::{BufRead, BufReader, Write};
 
@@ -12,12 +12,12 @@ fn each_line_is_stored_and_counted(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind)
     let place = Place::new();
     let url = place.url(kind, "a");
     assert_eq!(append(&url, "{\"a\": 1.0}\r\n\n{\"b\":\"\\ud800\"}"), "1\n2\n");
-    assert_eq!(append(&url, "{}\n"), "3\n", "a later run goes on where the first ended");
+    assert_eq!(append(&url, "{}\n"), "3\n", "a later run continues the count");
     assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"a\": 1.0}\n{\"b\":\"\\ud800\"}\n{}\n");
 }
 
 #[test]
-fn a_count_is_readable_before_the_next_line_is_written() {
+fn a_count_is_printed_before_the_next_line_is_written() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT];
@@ -38,7 +38,7 @@ fn a_count_is_readable_before_the_next_line_is_written() {
 #[case("{\"a\":1}\n[1]\n{\"b\":2}\n", "line 2")]
 #[case("{\"a\":1}\n{\"b\":2}{\"c\":3}\n", "line 2")]
 #[case("{\"a\":1}\n\n{\"torn\": tr", "line 3")]
-fn a_bad_line_stops_it_and_is_not_stored(#[case] input: &str, #[case] line: &str) {
+fn a_bad_line_ends_the_command_and_is_not_stored(#[case] input: &str, #[case] line: &str) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let ended = run_with(["append", &url, "--session", SESSION, "--segment", SEGMENT], input);
@@ -49,7 +49,7 @@ fn a_bad_line_stops_it_and_is_not_stored(#[case] input: &str, #[case] line: &str
 }
 
 #[test]
-fn invalid_utf8_names_its_line_and_makes_no_store() {
+fn invalid_utf8_is_reported_with_its_line_and_creates_no_store() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT];
@@ -59,14 +59,14 @@ fn invalid_utf8_names_its_line_and_makes_no_store() {
 }
 
 #[test]
-fn nothing_to_append_makes_nothing() {
+fn empty_input_creates_nothing() {
     let place = Place::new();
     assert_eq!(append(&place.url(Kind::Fs, "a"), "\n\n"), "");
     assert_eq!(place.listing(), []);
 }
 
 #[test]
-fn as_json() {
+fn the_counts_can_be_json() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let args = ["--json", "append", &url, "--session", SESSION, "--segment", SEGMENT];
@@ -74,20 +74,24 @@ fn as_json() {
 }
 
 #[rstest]
-fn a_trace_is_apart_from_the_log(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_trace_is_separate_from_the_log(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{\"log\":1}\n");
     let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"];
     assert_eq!(run_with(args, "{\"t\":1}\n{\"t\":2}\n").ok(), "1\n2\n");
-    assert_eq!(run_with(args, "{\"t\":3}\n").ok(), "1\n", "a trace counts what this run appended");
+    assert_eq!(
+        run_with(args, "{\"t\":3}\n").ok(),
+        "1\n",
+        "the count of a trace covers this run only"
+    );
     assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"log\":1}\n");
     let trace = run(["show", &url, SEGMENT, "--trace"]).ok();
     assert_eq!(trace, "{\"t\":1}\n{\"t\":2}\n{\"t\":3}\n");
 }
 
 #[test]
-fn the_session_and_the_segment_must_be_named() {
+fn the_session_and_the_segment_are_required() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     for args in [["--session", NOWHERE], ["--segment", NOWHERE]] {

@@ -1,4 +1,4 @@
-//! What cannot be right: each a clear error that names the thing, and nothing made or changed.
+//! Invalid input: every command reports a clear error, and changes and creates nothing.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
 
-/// Every command that only looks, or changes what must be there already.
-const ON_WHAT_EXISTS: &[&[&str]] = &[
+/// Every command that needs an existing store.
+const ON_EXISTING_STORES: &[&[&str]] = &[
     &["ls", "STORE"],
     &["tree", "STORE"],
     &["stat", "STORE"],
@@ -31,10 +31,10 @@ fn with_store<'a>(args: &[&'a str], store: &'a str) -> Vec<&'a str> {
 }
 
 #[rstest]
-fn a_mistyped_place_is_an_error_and_leaves_nothing(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_missing_store_is_an_error_and_is_not_created(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "mistyped");
-    for args in ON_WHAT_EXISTS {
+    for args in ON_EXISTING_STORES {
         let message = run(with_store(args, &url)).refused(3);
         assert!(message.contains("mistyped"), "{args:?}: {message}");
         assert_eq!(place.listing(), [], "{args:?}");
@@ -51,7 +51,7 @@ fn a_mistyped_place_is_an_error_and_leaves_nothing(#[values(Kind::Fs, Kind::Sqli
 #[case("sqlite://host/a.db", "sqlite:///")]
 #[case("fs:50%", "%25")]
 #[case("", "missing")]
-fn a_wrong_url(#[case] url: &str, #[case] named: &str) {
+fn an_invalid_url_is_reported_with_its_fault(#[case] url: &str, #[case] named: &str) {
     for args in [vec!["ls", url], vec!["append", url, "--session", SESSION, "--segment", SEGMENT]] {
         let message = run_with(args, "{}\n").refused(2);
         assert!(message.contains(named), "{message}");
@@ -59,13 +59,13 @@ fn a_wrong_url(#[case] url: &str, #[case] named: &str) {
 }
 
 #[test]
-fn a_password_in_a_wrong_url_is_not_repeated() {
+fn a_password_in_an_invalid_url_is_not_printed() {
     let message = run(["ls", "postgres://me:hunter2@host/db"]).refused(2);
     assert!(message.contains("postgres") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]
-fn an_id_that_is_no_uuid() {
+fn an_id_that_is_not_a_uuid_is_invalid_usage() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     for args in [
@@ -81,44 +81,45 @@ fn an_id_that_is_no_uuid() {
 }
 
 #[test]
-fn a_file_that_is_no_database() {
+fn a_file_that_is_not_a_database_is_refused() {
     let place = Place::new();
     let file = place.path("notes.txt");
     fs::write(&file, "these are my notes, and long enough to be more than a header\n".repeat(20))
         .unwrap();
     for url in [place.url(Kind::Sqlite, "notes.txt"), place.url(Kind::Fs, "notes.txt")] {
-        is_refused_by_all(&place, &url, "notes.txt");
+        assert_refused_by_all(&place, &url, "notes.txt");
     }
 }
 
 #[test]
-fn a_database_of_another_program() {
+fn a_database_of_another_program_is_refused() {
     let place = Place::new();
     let foreign = rusqlite::Connection::open(place.path("theirs.db")).unwrap();
     foreign.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
     drop(foreign);
-    is_refused_by_all(&place, &place.url(Kind::Sqlite, "theirs.db"), "theirs.db");
+    assert_refused_by_all(&place, &place.url(Kind::Sqlite, "theirs.db"), "theirs.db");
 }
 
 #[test]
-fn a_store_of_a_newer_version() {
+fn a_store_of_a_newer_version_is_refused() {
     let place = Place::new();
     append(&place.url(Kind::Sqlite, "a.db"), "{}\n");
     let newer = rusqlite::Connection::open(place.path("a.db")).unwrap();
     newer.pragma_update(None, "user_version", 999).unwrap();
     drop(newer);
-    is_refused_by_all(&place, &place.url(Kind::Sqlite, "a.db"), "999");
+    assert_refused_by_all(&place, &place.url(Kind::Sqlite, "a.db"), "999");
 
     append(&place.url(Kind::Fs, "a"), "{}\n");
     fs::write(place.path("a/.session-store/format"), "{\"version\":999}\n").unwrap();
-    is_refused_by_all(&place, &place.url(Kind::Fs, "a"), "999");
+    assert_refused_by_all(&place, &place.url(Kind::Fs, "a"), "999");
 }
 
-/// No command takes the store, the message of each says `named`, and nothing is changed.
+/// Asserts that every command refuses the store with a message that contains `named`, and changes
+/// nothing.
 #[track_caller]
-fn is_refused_by_all(place: &Place, url: &str, named: &str) {
+fn assert_refused_by_all(place: &Place, url: &str, named: &str) {
     let before = place.listing();
-    for args in ON_WHAT_EXISTS {
+    for args in ON_EXISTING_STORES {
         let message = run(with_store(args, url)).refused(3);
         assert!(message.contains(named), "{args:?}: {message}");
     }
@@ -134,7 +135,7 @@ fn is_refused_by_all(place: &Place, url: &str, named: &str) {
 }
 
 #[test]
-fn a_database_is_recognised_by_a_bare_path() {
+fn a_database_is_recognized_by_a_bare_path() {
     let place = Place::new();
     append(&place.url(Kind::Sqlite, "a.db"), "{}\n");
     let bare = place.path("a.db");
@@ -142,7 +143,7 @@ fn a_database_is_recognised_by_a_bare_path() {
 }
 
 #[test]
-fn a_segment_that_nobody_holds() {
+fn an_unknown_segment_is_an_error() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -152,7 +153,7 @@ fn a_segment_that_nobody_holds() {
 }
 
 #[test]
-fn a_corrupt_line_is_named_and_what_precedes_it_is_shown() {
+fn the_entries_before_a_corrupt_line_are_printed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{\"n\":1}\n");

@@ -1,4 +1,5 @@
-//! `create`: new segments, from a file or empty, and never over an old one unasked.
+//! `create`: new segments, empty or from a file. An existing segment is replaced only with
+//! `--replace`.
 
 use std::fs;
 
@@ -7,7 +8,7 @@ use rstest::rstest;
 use crate::program::{Kind, Place, SEGMENT, SESSION, append, run, run_with};
 
 #[rstest]
-fn an_empty_segment_under_new_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn an_empty_segment_gets_new_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     let ids = run(["create", &url]).ok();
@@ -17,7 +18,7 @@ fn an_empty_segment_under_new_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) 
 }
 
 #[test]
-fn the_entries_of_a_file_or_of_standard_input() {
+fn the_entries_come_from_a_file_or_from_standard_input() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let file = place.path("entries.jsonl");
@@ -43,7 +44,7 @@ fn the_entries_of_a_file_or_of_standard_input() {
 }
 
 #[rstest]
-fn what_exists_is_replaced_only_on_request(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn an_existing_segment_is_replaced_only_on_request(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n{}\n");
@@ -57,7 +58,7 @@ fn what_exists_is_replaced_only_on_request(#[values(Kind::Fs, Kind::Sqlite)] kin
 }
 
 #[test]
-fn bad_input_makes_nothing() {
+fn invalid_input_creates_nothing() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let message = run_with(["create", &url, "-"], "{}\nnull\n").refused(3);

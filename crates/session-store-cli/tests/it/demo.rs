@@ -1,4 +1,4 @@
-//! `demo`: it runs, it proves its copies, and it overwrites nothing.
+//! `demo`: it runs, verifies its copies, and overwrites nothing.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::program::{Place, run};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_session-store");
 
 #[test]
-fn it_leaves_stores_that_its_own_hints_work_on() {
+fn the_printed_commands_work_on_its_stores() {
     let place = Place::new();
     let dir = place.path("demo");
     let text = run(["demo", dir.to_str().unwrap()]).ok();
@@ -21,7 +21,7 @@ fn it_leaves_stores_that_its_own_hints_work_on() {
 }
 
 #[test]
-fn a_directory_with_something_in_it_is_refused() {
+fn a_directory_that_is_not_empty_is_refused() {
     let place = Place::new();
     fs::write(place.path("mine"), "mine").unwrap();
     let before = place.listing();
@@ -32,7 +32,7 @@ fn a_directory_with_something_in_it_is_refused() {
 }
 
 #[test]
-fn as_json_it_says_what_it_compared() {
+fn the_last_json_line_has_the_compared_entries() {
     let place = Place::new();
     let text = run(["--json", "demo", place.path("demo").to_str().unwrap()]).ok();
     let last = text.lines().last().unwrap();

@@ -1,4 +1,4 @@
-//! `export`: a file that is there when it is whole, and a backup on standard output.
+//! `export`: a backup file that appears when it is complete, and a backup on standard output.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use test_deadlines::Process;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
 
-/// A store with a log, a trace, an empty segment and two pods.
+/// Creates a store with a log, a trace, an empty segment and two pods.
 pub(crate) fn populated(place: &Place, kind: Kind) -> String {
     let url = place.url(kind, "from");
     append(&url, "{\"a\": 1.0}\n{\"kind\":\"from_the_future\",\"n\":1e999}\n");
@@ -24,7 +24,7 @@ pub(crate) fn populated(place: &Place, kind: Kind) -> String {
 }
 
 #[rstest]
-fn the_file_is_there_and_nothing_else(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn the_folder_contains_only_the_file(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = populated(&place, kind);
     fs::create_dir(place.path("backups")).unwrap();
@@ -35,7 +35,7 @@ fn the_file_is_there_and_nothing_else(#[values(Kind::Fs, Kind::Sqlite)] kind: Ki
 }
 
 #[test]
-fn what_is_there_is_replaced_by_force_only() {
+fn an_existing_file_is_replaced_only_with_force() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
     let path = place.path("a.tar.zst");
@@ -53,7 +53,7 @@ fn what_is_there_is_replaced_by_force_only() {
 }
 
 #[test]
-fn an_export_that_fails_leaves_nothing() {
+fn a_failed_export_leaves_no_file() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
     let before = place.listing();
@@ -64,14 +64,14 @@ fn an_export_that_fails_leaves_nothing() {
     assert_eq!(place.listing(), before);
 }
 
-/// It waits for the lock of the second segment, with the first one, larger than what is kept back to be
-/// compressed, in the file.
+/// The export waits for the lock of the second segment. The first segment is larger than the buffer
+/// of the compressor, so a part of it is in the file.
 #[cfg(target_os = "linux")]
 #[rstest]
 #[case::sigint(rustix::process::Signal::INT)]
 #[case::sigterm(rustix::process::Signal::TERM)]
 #[case::sighup(rustix::process::Signal::HUP)]
-fn an_export_that_is_interrupted_leaves_nothing(#[case] signal: rustix::process::Signal) {
+fn an_interrupted_export_leaves_no_file(#[case] signal: rustix::process::Signal) {
     use std::collections::HashSet;
     use std::fs::File;
     use std::path::PathBuf;
@@ -105,7 +105,7 @@ fn an_export_that_is_interrupted_leaves_nothing(#[case] signal: rustix::process:
     assert_eq!(place.listing(), before);
 }
 
-/// Digits that hardly compress.
+/// Returns digits that hardly compress.
 fn noise(digits: usize) -> String {
     let mut state = 1_u64;
     let mut digit = || {
@@ -116,7 +116,7 @@ fn noise(digits: usize) -> String {
 }
 
 #[test]
-fn a_corrupt_segment_is_named_and_the_rest_is_there() {
+fn a_corrupt_segment_is_reported_and_the_rest_is_exported() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
     let log = place.path("from").join(SESSION).join(format!("{SEGMENT}.jsonl"));
@@ -139,7 +139,7 @@ fn a_corrupt_segment_is_named_and_the_rest_is_there() {
 }
 
 #[test]
-fn parts_can_be_left_out() {
+fn traces_pods_and_sessions_can_be_left_out() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
     run(["create", &url, "--session", NOWHERE]).ok();
@@ -150,7 +150,7 @@ fn parts_can_be_left_out() {
 }
 
 #[test]
-fn as_json() {
+fn the_report_can_be_json() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
     let file = place.path("a.tar.zst").display().to_string();
@@ -162,7 +162,7 @@ fn as_json() {
 }
 
 #[test]
-fn through_a_pipe() {
+fn a_backup_can_go_through_a_pipe() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
     let output = Process::start(&mut program(["export", &url, "-"])).wait_with_output();
@@ -173,10 +173,10 @@ fn through_a_pipe() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_ends_the_export_without_a_message() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
-    // More than a pipe holds, and nothing that compresses.
+    // The text is larger than the buffer of a pipe and does not compress.
     let words = (0..40_000_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     append(&url, &format!("{{\"text\":\"{}\"}}\n", words.collect::<String>()));
     let mut child = Process::start(&mut program(["export", &url, "-"]));

@@ -1,4 +1,5 @@
-//! `migrate --follow`: in step until it is told to stop, and compared in the end.
+//! `migrate --follow`: new entries are copied until an interrupt, and then both stores are
+//! compared.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -8,7 +9,7 @@ use test_deadlines::Process;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program_with_signals, run};
 
-/// A follower that has copied everything there was.
+/// Starts a follower, and waits until it has copied all existing entries.
 fn follower(from: &str, to: &str) -> Process {
     let args = ["migrate", from, to, "--follow", "--interval", "10ms"];
     let mut child = Process::start(&mut program_with_signals(args));
@@ -19,7 +20,7 @@ fn follower(from: &str, to: &str) -> Process {
     child
 }
 
-/// What it printed, and its exit status.
+/// Waits for the end. Returns the standard output and the exit status.
 fn ended(mut child: Process) -> (String, Option<i32>) {
     let mut printed = String::new();
     let mut stdout = child.stdout.take().expect("its output is a pipe");
@@ -28,7 +29,7 @@ fn ended(mut child: Process) -> (String, Option<i32>) {
 }
 
 #[rstest]
-fn what_comes_before_the_signal_is_there_after_it(
+fn entries_from_before_the_signal_are_copied(
     #[values(Kind::Fs, Kind::Sqlite)] to: Kind,
     #[values(Signal::INT, Signal::TERM)] signal: Signal,
 ) {
@@ -52,7 +53,7 @@ fn what_comes_before_the_signal_is_there_after_it(
 }
 
 #[test]
-fn a_source_that_is_cut_is_followed_and_told() {
+fn a_truncated_source_is_followed_and_reported() {
     let place = Place::new();
     let (from, to) = (place.url(Kind::Sqlite, "from"), place.url(Kind::Fs, "to"));
     append(&from, "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");

@@ -1,4 +1,4 @@
-//! `import`: what becomes of a log file, sound or odd, once and again.
+//! `import`: valid and invalid log files, imported once and repeatedly.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::program::{Ended, Kind, Place, append, run, run_with};
 const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
 
-/// Puts files into the folder `logs` of a place, and imports them.
+/// A folder of log files, and the store to import them into.
 pub(crate) struct Logs {
     place: Place,
     kind: Kind,
@@ -38,7 +38,7 @@ impl Logs {
         run(["import"].into_iter().chain(options.iter().copied()).chain([&*logs, &*self.url()]))
     }
 
-    /// The lines of the segment that the only file became.
+    /// Returns the lines of the only imported segment.
     pub(crate) fn stored(&self) -> String {
         let json = run(["--json", "ls", &self.url()]).ok();
         let session = field(&json, "session_id");
@@ -47,7 +47,7 @@ impl Logs {
     }
 }
 
-/// The text of the first field of that name.
+/// Returns the text of the first field of this name.
 pub(crate) fn field(json: &str, name: &str) -> String {
     let (_, rest) = json.split_once(&format!("\"{name}\":\"")).expect(json);
     rest.split('"').next().unwrap().to_owned()
@@ -59,7 +59,7 @@ fn set_modified_later(file: &Path) {
 }
 
 #[rstest]
-fn names_become_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn ids_come_from_the_file_names(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let logs = Logs::new(kind);
     logs.put(&format!("{S}.jsonl"), "{\"a\":1}\r\n\n{\"b\": 1.0}");
     logs.put(&format!("{S}/subagents/agent-a5.jsonl"), "{\"ts\":1766000361535}\n");
@@ -72,7 +72,7 @@ fn names_become_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     assert_eq!(segments.lines().count(), 2);
     assert!(
         segments.contains("019b2dd3-003f-7"),
-        "a UUID v7 of the first entry's time: {segments}"
+        "a UUID v7 with the time of the first entry: {segments}"
     );
 }
 
@@ -85,7 +85,8 @@ fn a_second_import_appends_only_what_is_new(#[values(Kind::Fs, Kind::Sqlite)] ki
     let again = logs.import(&[]).ok();
     assert!(again.contains("unchanged, 0 of 2 entries new"), "{again}");
 
-    // Without a time in it the file is known by its path alone, although it is younger now.
+    // The file contains no time, so it is identified by its path, although its modification time
+    // changed.
     logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
     set_modified_later(&file);
     let grown = logs.import(&[]).ok();
@@ -93,11 +94,12 @@ fn a_second_import_appends_only_what_is_new(#[values(Kind::Fs, Kind::Sqlite)] ki
     assert_eq!(logs.stored(), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
 }
 
-/// The first time stamp makes another derived id; what was stored before it came is found nevertheless.
+/// The derived id contains the first time, so it changes when the file gets its first time. The
+/// segment of the earlier import is found anyway.
 #[rstest]
 #[case::empty("")]
 #[case::untimed("{\"n\":1}\n")]
-fn a_file_that_gets_its_first_time_keeps_its_ids(
+fn a_file_that_gets_its_first_time_keeps_its_segment(
     #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
     #[values("session.jsonl", "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68/subagents/agent-a5.jsonl")]
     name: &str,
@@ -122,7 +124,7 @@ fn a_file_that_gets_its_first_time_keeps_its_ids(
     assert_eq!((sessions.lines().count(), segments.lines().count()), (1, 1));
 }
 
-/// A log under its first ids that was changed since is no reason for a second copy.
+/// A changed file is not imported as a second segment.
 #[test]
 fn a_changed_file_that_once_had_no_time_is_a_conflict() {
     let logs = Logs::new(Kind::Fs);
@@ -136,7 +138,7 @@ fn a_changed_file_that_once_had_no_time_is_a_conflict() {
     assert!(ended.stdout.contains("conflict") && ended.stdout.contains("entry 3"), "{ended:?}");
 }
 
-/// Its modification time tells nothing: a file without any time in it is known by its path.
+/// A file without any time is identified by its path. Its modification time is ignored.
 #[test]
 fn a_changed_file_without_any_time_is_a_conflict() {
     let logs = Logs::new(Kind::Fs);
@@ -153,7 +155,7 @@ fn a_changed_file_without_any_time_is_a_conflict() {
 #[rstest]
 #[case::without_time("{\"n\":1}\n")]
 #[case::with_another_time("{\"ts\":1766000000000}\n")]
-fn another_log_in_the_place_of_an_old_one_gets_ids_of_its_own(#[case] old: &str) {
+fn another_log_at_the_path_of_an_old_one_gets_its_own_segment(#[case] old: &str) {
     let logs = Logs::new(Kind::Fs);
     for content in [old, "{\"ts\":1766000361535}\n"] {
         logs.put("session.jsonl", content);
@@ -162,7 +164,7 @@ fn another_log_in_the_place_of_an_old_one_gets_ids_of_its_own(#[case] old: &str)
     }
 }
 
-/// Two folders may each hold a file of one name; one earlier log cannot be both.
+/// Two folders can each have a file of the same name. An earlier log belongs to only one of them.
 #[test]
 fn an_earlier_log_is_extended_by_one_file_only() {
     let logs = Logs::new(Kind::Fs);
@@ -182,7 +184,7 @@ fn an_earlier_log_is_extended_by_one_file_only() {
 #[rstest]
 #[case::other("{\"n\":1}\n{\"n\":9}\n{\"n\":3}\n", "entry 2 differs from byte 6 on")]
 #[case::shorter("{\"n\":1}\n", "ends after entry 1")]
-fn what_is_no_extension_is_a_conflict(#[case] changed: &str, #[case] why: &str) {
+fn a_file_that_does_not_extend_its_segment_is_a_conflict(#[case] changed: &str, #[case] why: &str) {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{\"n\":1}\n{\"n\":2}\n");
     logs.put(&format!("{G}.jsonl"), "{}\n");
@@ -193,13 +195,13 @@ fn what_is_no_extension_is_a_conflict(#[case] changed: &str, #[case] why: &str) 
     assert_eq!(ended.status, Some(1));
     assert!(ended.stdout.contains("conflict") && ended.stdout.contains(why), "{}", ended.stdout);
     assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"n\":1}\n{\"n\":2}\n");
-    assert_eq!(run(["count", &logs.url(), G]).ok().trim(), "2", "the other file is taken");
+    assert_eq!(run(["count", &logs.url(), G]).ok().trim(), "2", "the other file is imported");
 }
 
-/// What users reported, and what the corpus holds: strict refuses the file with the line, salvage keeps what
-/// is whole.
+/// Invalid lines from reports of users and from real logs. A strict import refuses the file with
+/// the number of the line, and `--salvage` stores the whole records.
 #[rstest]
-#[case::welded(
+#[case::several_records(
     "{\"a\":1}\n{\"b\":1}{\"c\":1}\n",
     "line 2",
     "{\"a\":1}\n{\"b\":1}\n{\"c\":1}\n",
@@ -217,7 +219,7 @@ fn what_is_no_extension_is_a_conflict(#[case] changed: &str, #[case] why: &str) 
     "{\"a\":1}\n{\"b\":1}\n",
     "line 2: skipped 4 NUL bytes"
 )]
-#[case::begun_twice(
+#[case::record_repeated_after_its_prefix(
     "{\"a\":\"x{\"a\":\"xy\"}\n",
     "line 1",
     "{\"a\":\"xy\"}\n",
@@ -235,20 +237,25 @@ fn what_is_no_extension_is_a_conflict(#[case] changed: &str, #[case] why: &str) 
     "{\"a\":1}\n",
     "line 1: skipped a byte-order mark"
 )]
-#[case::torn_end(
+#[case::incomplete_last_line(
     "{\"a\":1}\n{\"b\":",
     "line 2",
     "{\"a\":1}\n",
     "line 2: skipped an incomplete record (5 bytes)"
 )]
-fn odd_lines(#[case] content: &str, #[case] line: &str, #[case] kept: &str, #[case] found: &str) {
+fn an_invalid_line_is_refused_and_salvaged(
+    #[case] content: &str,
+    #[case] line: &str,
+    #[case] kept: &str,
+    #[case] found: &str,
+) {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), content);
     let refused = logs.import(&[]);
     assert_eq!(refused.status, Some(1));
     assert!(refused.stdout.contains(&format!("refused: {line}: ")), "{}", refused.stdout);
     assert!(refused.stderr.contains("--salvage"), "{}", refused.stderr);
-    assert!(!logs.place.path("store").exists(), "nothing is stored, so nothing is made");
+    assert!(!logs.place.path("store").exists(), "nothing is stored, so no store is created");
 
     let salvaged = logs.import(&["--salvage"]).ok();
     assert!(salvaged.contains(&format!("\n  {found}\n")), "{salvaged}");
@@ -258,7 +265,7 @@ fn odd_lines(#[case] content: &str, #[case] line: &str, #[case] kept: &str, #[ca
 }
 
 #[test]
-fn a_cut_character_and_the_next_record_glued_to_it() {
+fn a_record_after_an_incomplete_character_is_salvaged() {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), b"{\"a\":\"caf\xC3{\"b\":1}\n");
     assert!(logs.import(&[]).stdout.contains("refused: line 1: invalid UTF-8"));
@@ -268,7 +275,7 @@ fn a_cut_character_and_the_next_record_glued_to_it() {
 }
 
 #[test]
-fn a_refused_file_does_not_stop_the_others() {
+fn a_refused_file_does_not_stop_the_import() {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{}\n[1]\n");
     logs.put(&format!("{G}.jsonl"), "{}\n");
@@ -280,7 +287,7 @@ fn a_refused_file_does_not_stop_the_others() {
 }
 
 #[test]
-fn two_files_of_one_name_are_an_error_and_nothing_is_stored() {
+fn two_files_of_the_same_id_are_an_error_and_nothing_is_stored() {
     let logs = Logs::new(Kind::Fs);
     let files = ["a", "b"].map(|folder| logs.put(&format!("{folder}/{S}.jsonl"), "{}\n"));
     let message = logs.import(&[]).refused(3);
@@ -291,7 +298,7 @@ fn two_files_of_one_name_are_an_error_and_nothing_is_stored() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn a_missing_path_is_an_error() {
     let logs = Logs::new(Kind::Fs);
     let missing = logs.place.path("missing").display().to_string();
     let message = run(["import", &missing, &logs.url()]).refused(3);
@@ -299,10 +306,10 @@ fn what_is_not_there_is_named() {
     assert_eq!(logs.place.listing(), []);
 }
 
-/// A pipe can be read once, and a log is read twice.
+/// A log is read twice, and a pipe can only be read once.
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_refused() {
+fn a_file_that_is_not_regular_is_refused() {
     let logs = Logs::new(Kind::Fs);
     for path in ["/dev/stdin", "/dev/null"] {
         let message = run_with(["import", path, &logs.url()], "{}\n").refused(3);
@@ -314,7 +321,7 @@ fn what_is_no_regular_file_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn links_that_lead_nowhere_do_not_stop_the_others() {
+fn dangling_links_do_not_stop_the_import() {
     use std::os::unix::fs::symlink;
 
     let logs = Logs::new(Kind::Fs);
@@ -331,7 +338,7 @@ fn links_that_lead_nowhere_do_not_stop_the_others() {
     symlink("nowhere", folder.join("gone.jsonl")).unwrap();
     symlink("/dev/null", folder.join("null.jsonl")).unwrap();
     let ended = logs.import(&[]);
-    assert_eq!((ended.status, &*ended.stderr), (Some(1), ""), "salvaging would not help");
+    assert_eq!((ended.status, &*ended.stderr), (Some(1), ""), "--salvage is not suggested");
     for why in [
         "gone.jsonl: refused: it is a dangling symbolic link",
         "null.jsonl: refused: it is not a regular file",
@@ -342,7 +349,7 @@ fn links_that_lead_nowhere_do_not_stop_the_others() {
 }
 
 #[test]
-fn a_store_among_the_logs_does_not_stop_them() {
+fn a_file_store_among_the_logs_is_imported_too() {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{}\n");
     append(&format!("fs:{}", logs.place.path("logs/store").display()), "{}\n");
@@ -351,7 +358,7 @@ fn a_store_among_the_logs_does_not_stop_them() {
     assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
 }
 
-/// A folder may be one of our stores, in which a trace stands beside its log.
+/// The folder can be a file store, in which a trace is beside its log.
 #[rstest]
 fn a_trace_beside_its_log_is_stored_as_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let logs = Logs::new(kind);
@@ -366,7 +373,7 @@ fn a_trace_beside_its_log_is_stored_as_its_trace(#[values(Kind::Fs, Kind::Sqlite
 }
 
 #[test]
-fn as_json() {
+fn the_report_can_be_json() {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{\"uuid\":\"u\",\"v\":1}{}\n{\"uuid\":\"u\",\"v\":2}\n");
     let printed = logs.import(&["--salvage", "--json"]).ok();

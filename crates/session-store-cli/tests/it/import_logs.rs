@@ -1,5 +1,5 @@
-//! `import` of whole logs: invented ones from `tests/fixtures/logs`, and real ones from a folder that
-//! `cargo xtask test --corpus DIR` names.
+//! `import` of whole logs: invented ones from `tests/fixtures/logs`, and real ones from a folder
+//! that `cargo xtask test --corpus DIR` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,23 +22,23 @@ fn corpus(name: &str) -> PathBuf {
 }
 
 #[rstest]
-fn logs_come_back_line_for_line(
+fn logs_are_stored_line_for_line(
     #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
     #[values("claude-code", "codex")] part: &str,
 ) {
-    assert_comes_back(kind, &fixture(part));
+    assert_stored(kind, &fixture(part));
 }
 
 #[rstest]
 #[ignore = "needs real logs: cargo xtask test --corpus DIR"]
-fn corpus_comes_back_line_for_line(
+fn corpus_is_stored_line_for_line(
     #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
     #[values("claude-code", "codex")] part: &str,
 ) {
-    assert_comes_back(kind, &corpus(part));
+    assert_stored(kind, &corpus(part));
 }
 
-fn assert_comes_back(kind: Kind, folder: &Path) {
+fn assert_stored(kind: Kind, folder: &Path) {
     let place = Place::new();
     let url = place.url(kind, "store");
     let printed = run(["--json", "import", &*folder.to_string_lossy(), &url]).ok();
@@ -80,8 +80,8 @@ fn corpus_odd_logs_are_refused_and_salvaged(
     assert_salvaged(&corpus(file), bad_line, entries);
 }
 
-/// Asserts that a strict import names the bad line, and that `--salvage` stores all entries. Line 0 means that
-/// the log is sound.
+/// Asserts that a strict import reports the bad line, and that `--salvage` stores all entries. Line
+/// 0 means that the log is valid.
 fn assert_salvaged(path: &Path, bad_line: usize, entries: usize) {
     let path = path.to_string_lossy();
     let place = Place::new();
@@ -95,8 +95,8 @@ fn assert_salvaged(path: &Path, bad_line: usize, entries: usize) {
     assert!(printed.contains(&format!("{entries} of {entries} entries new")), "{printed}");
     assert_eq!(printed.contains(&format!("\n  line {bad_line}: ")), bad_line > 0, "{printed}");
     if path.ends_with("welded-lines.jsonl") || path.ends_with("welded-lines-b.jsonl") {
-        let twin = format!("record 1 is also on line {} with another text", bad_line + 1);
-        assert!(printed.contains(&twin), "{printed}");
+        let duplicate = format!("record 1 is also on line {} with another text", bad_line + 1);
+        assert!(printed.contains(&duplicate), "{printed}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! `append` killed at random moments, and several of them on one segment: every count that was printed is
-//! there afterwards, nothing twice, nothing glued.
+//! `append` killed at random moments, and several writers on one segment. Every entry whose count
+//! was printed is stored exactly once and whole.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use test_deadlines::Process;
 
 use crate::program::{Kind, Place, SEGMENT, SESSION, append, program, run};
 
-/// One entry, of a size that is odd to every block and page.
+/// Returns an entry. Its size is not a multiple of a block or a page.
 fn entry(writer: usize, number: usize) -> String {
     let padding = "x".repeat(number * 7919 % 6007);
     format!("{{\"writer\":{writer},\"number\":{number},\"padding\":\"{padding}\"}}\n")
@@ -22,7 +22,7 @@ fn spawn(url: &str) -> Process {
     Process::start(&mut program(["append", url, "--session", SESSION, "--segment", SEGMENT]))
 }
 
-/// Writes entries until the reader is gone, so that the program is always in the midst of one.
+/// Writes entries until the program ends, so that it is always appending one.
 fn feed(mut stdin: ChildStdin, writer: usize) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut number = 0;
@@ -36,7 +36,7 @@ fn kill_after(child: &mut Process, printed_bytes: usize, busy: usize) -> Vec<usi
     let mut stdout = child.stdout.take().expect("its output is a pipe");
     let mut printed = vec![0; printed_bytes];
     stdout.read_exact(&mut printed).expect("read its counts");
-    // A moment that has nothing to do with what the program is doing.
+    // A random delay, so that the kill hits any step of the program.
     for _ in 0..busy {
         std::hint::spin_loop();
     }
@@ -48,7 +48,7 @@ fn kill_after(child: &mut Process, printed_bytes: usize, busy: usize) -> Vec<usi
 }
 
 #[rstest]
-fn killed_at_any_moment(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn entries_are_whole_after_a_kill_at_any_moment(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     let random = RandomState::new();
@@ -62,11 +62,11 @@ fn killed_at_any_moment(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         writer.join().expect("feed the program");
 
         let last = *counts.last().expect("it printed something");
-        assert_eq!(counts, (before + 1..=last).collect::<Vec<_>>(), "no count is left out");
+        assert_eq!(counts, (before + 1..=last).collect::<Vec<_>>(), "every count is printed");
         let log = run(["show", &url, SEGMENT]).ok();
         let lines: Vec<_> = log.split_inclusive('\n').skip(before).collect();
         let expected: Vec<_> = (0..lines.len()).map(|number| entry(round, number)).collect();
-        assert_eq!(lines, expected, "the entries of this round, each once and whole");
+        assert_eq!(lines, expected, "the entries of this round are each stored once and whole");
         let after = before + lines.len();
         assert!((last..=last + 1).contains(&after), "printed {last}, stored {after}");
         before = after;
@@ -75,7 +75,7 @@ fn killed_at_any_moment(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
 }
 
 #[rstest]
-fn several_at_once(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn several_writers_get_different_counts(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     const WRITERS: usize = 4;
     const ENTRIES: usize = 60;
     let place = Place::new();
@@ -103,17 +103,17 @@ fn several_at_once(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     feeders.into_iter().for_each(|feeder| feeder.join().expect("feed the program"));
 
     let distinct: HashSet<_> = counts.iter().flatten().collect();
-    assert_eq!(distinct.len(), WRITERS * ENTRIES, "no two writers were told the same count");
+    assert_eq!(distinct.len(), WRITERS * ENTRIES, "no two writers printed the same count");
     let log = run(["show", &url, SEGMENT]).ok();
     let lines: Vec<_> = log.split_inclusive('\n').collect();
     assert_eq!(lines.len(), WRITERS * ENTRIES);
     for (writer, counts) in counts.iter().enumerate() {
-        each_count_is_a_place(&lines, writer, counts);
+        assert_counts_are_positions(&lines, writer, counts);
     }
 }
 
 #[rstest]
-fn several_at_once_and_killed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn several_writers_can_be_killed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     const WRITERS: usize = 3;
     let place = Place::new();
     let url = place.url(kind, "a");
@@ -140,20 +140,24 @@ fn several_at_once_and_killed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         let log = run(["show", &url, SEGMENT]).ok();
         let lines: Vec<_> = log.split_inclusive('\n').collect();
         for (writer, counts) in ids.zip(&counts) {
-            each_count_is_a_place(&lines, writer, counts);
+            assert_counts_are_positions(&lines, writer, counts);
             let mine = format!("{{\"writer\":{writer},");
             let stored: Vec<_> = lines.iter().filter(|line| line.starts_with(&mine)).collect();
             let expected: Vec<_> = (0..stored.len()).map(|number| entry(writer, number)).collect();
-            assert_eq!(stored, expected.iter().collect::<Vec<_>>(), "each once, whole, in order");
-            let unheard = stored.len() - counts.len();
-            assert!(unheard <= 1, "{unheard} entries were stored and not printed");
+            assert_eq!(
+                stored,
+                expected.iter().collect::<Vec<_>>(),
+                "each once, whole and in order"
+            );
+            let unprinted = stored.len() - counts.len();
+            assert!(unprinted <= 1, "{unprinted} entries were stored and not printed");
         }
     }
 }
 
-/// The nth count that a writer printed is the place of its nth entry in the log.
+/// Asserts that the nth count of a writer is the position of its nth entry in the log.
 #[track_caller]
-fn each_count_is_a_place(lines: &[&str], writer: usize, counts: &[usize]) {
+fn assert_counts_are_positions(lines: &[&str], writer: usize, counts: &[usize]) {
     for (number, count) in counts.iter().enumerate() {
         assert_eq!(lines[count - 1], entry(writer, number));
     }

@@ -1,4 +1,4 @@
-//! `ls`: sessions and segments, for scripts and as JSON.
+//! `ls`: sessions and segments, as text and as JSON.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
 const V4: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 
 #[rstest]
-fn sessions_newest_first(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn sessions_are_listed_newest_first(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n{}\n{}\n");
@@ -20,7 +20,7 @@ fn sessions_newest_first(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
 }
 
 #[test]
-fn segments_of_a_session() {
+fn the_segments_of_a_session_are_listed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -35,7 +35,7 @@ fn segments_of_a_session() {
 }
 
 #[test]
-fn a_log_with_a_bad_line_is_listed_like_any_other() {
+fn a_log_with_a_bad_line_is_listed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -46,12 +46,12 @@ fn a_log_with_a_bad_line_is_listed_like_any_other() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_log_that_cannot_be_read_does_not_stop_it() {
+fn an_unreadable_log_does_not_stop_the_listing() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     run(["create", &url, "--session", V4, "--segment", V4]).ok();
-    // A file that even root can open and cannot read from its start.
+    // Even root cannot read this file from its start.
     let log = place.path(&format!("a/{SESSION}/{NOWHERE}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
 

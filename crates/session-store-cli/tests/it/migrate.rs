@@ -1,10 +1,10 @@
-//! `migrate`: everything arrives, nothing is overwritten, and the exit status tells.
+//! `migrate`: everything is copied, nothing is overwritten, and the exit status shows the result.
 
 use rstest::rstest;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
 
-/// A store with a log, a trace, an empty segment and a pod.
+/// Creates a store with a log, a trace, an empty segment and a pod.
 fn populated(place: &Place, kind: Kind) -> String {
     let url = place.url(kind, "from");
     append(&url, "{\"a\": 1.0}\n{\"kind\":\"from_the_future\",\"n\":1e999}\n");
@@ -19,7 +19,7 @@ fn populated(place: &Place, kind: Kind) -> String {
 }
 
 #[rstest]
-fn any_kind_to_any_kind(
+fn every_backend_can_be_copied_to_every_backend(
     #[values(Kind::Fs, Kind::Sqlite)] from: Kind,
     #[values(Kind::Fs, Kind::Sqlite)] to: Kind,
 ) {
@@ -51,7 +51,7 @@ fn any_kind_to_any_kind(
 }
 
 #[test]
-fn a_conflict_is_reported_and_the_rest_done() {
+fn a_conflict_is_reported_and_the_rest_is_copied() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     append(&to, "{\"a\": 2.0}\n");
@@ -66,7 +66,7 @@ fn a_conflict_is_reported_and_the_rest_done() {
 }
 
 #[test]
-fn a_corrupt_segment_is_named_and_the_rest_done() {
+fn a_corrupt_segment_is_reported_and_the_rest_is_copied() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     let log = place.path("from").join(SESSION).join(format!("{SEGMENT}.jsonl"));
@@ -78,7 +78,7 @@ fn a_corrupt_segment_is_named_and_the_rest_done() {
 }
 
 #[test]
-fn parts_can_be_left_out() {
+fn traces_pods_and_sessions_can_be_left_out() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     run(["create", &from, "--session", NOWHERE]).ok();
@@ -89,7 +89,7 @@ fn parts_can_be_left_out() {
 }
 
 #[test]
-fn an_unknown_session_is_an_error_and_makes_nothing() {
+fn an_unknown_session_is_an_error_and_creates_nothing() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     let message = run(["migrate", &from, &to, "--session", SEGMENT]).refused(3);
@@ -98,7 +98,7 @@ fn an_unknown_session_is_an_error_and_makes_nothing() {
 }
 
 #[test]
-fn as_json() {
+fn the_report_can_be_json() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     let printed = run(["--json", "migrate", &from, &to]).ok();
@@ -123,7 +123,7 @@ fn a_store_is_not_copied_into_itself(#[values(Kind::Fs, Kind::Sqlite)] kind: Kin
 
 #[cfg(target_os = "linux")]
 #[rstest]
-fn a_report_that_is_interrupted_leaves_no_file(#[values("migrate", "verify")] command: &str) {
+fn an_interrupted_run_leaves_no_report(#[values("migrate", "verify")] command: &str) {
     use std::fs::File;
 
     use rustix::process::Signal;
@@ -134,7 +134,7 @@ fn a_report_that_is_interrupted_leaves_no_file(#[values("migrate", "verify")] co
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
     run(["migrate", &from, &to]).ok();
-    // It waits for these.
+    // The program waits for these locks.
     let locks = place.path("from/.session-store/locks").read_dir().unwrap();
     let held: Vec<_> = locks.map(|lock| File::open(lock.unwrap().path()).unwrap()).collect();
     held.iter().for_each(|lock| lock.lock().unwrap());

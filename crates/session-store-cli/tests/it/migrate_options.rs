@@ -1,4 +1,4 @@
-//! The options of `migrate`, and the reports that it and `verify` write.
+//! The options of `migrate`, and the report files of `migrate` and `verify`.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
 
-/// A source and a destination whose segment differs at entry 2.
+/// Creates a source and a destination whose segment differs at entry 2.
 fn different(place: &Place) -> (String, String) {
     let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
     append(&from, "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
@@ -23,17 +23,22 @@ fn read(place: &Place, name: &str) -> Value {
 #[case("report", 1, "conflict: entry 2 differs from byte 6 on", "{\"a\":1}\n{\"b\":3}\n")]
 #[case("skip", 0, "skipped: conflict: entry 2 differs", "{\"a\":1}\n{\"b\":3}\n")]
 #[case("replace", 0, "1 entry of the destination replaced", "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n")]
-fn on_conflict(#[case] word: &str, #[case] status: i32, #[case] said: &str, #[case] stored: &str) {
+fn a_conflict_is_reported_skipped_or_replaced(
+    #[case] word: &str,
+    #[case] status: i32,
+    #[case] printed: &str,
+    #[case] stored: &str,
+) {
     let place = Place::new();
     let (from, to) = different(&place);
     let ended = run(["migrate", &from, &to, "--on-conflict", word]);
     assert_eq!(ended.status, Some(status), "{ended:?}");
-    assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    assert!(ended.stdout.contains(printed), "{}", ended.stdout);
     assert_eq!(run(["show", &to, SEGMENT]).ok(), stored);
 }
 
 #[test]
-fn a_dry_run_makes_nothing() {
+fn a_dry_run_creates_nothing() {
     let place = Place::new();
     let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
     append(&from, "{\"a\":1}\n{\"b\":2}\n");
@@ -48,7 +53,7 @@ fn a_dry_run_makes_nothing() {
 }
 
 #[test]
-fn a_dry_run_tells_of_conflicts_and_of_what_is_there() {
+fn a_dry_run_reports_conflicts_and_existing_entries() {
     let place = Place::new();
     let (from, to) = different(&place);
     run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
@@ -61,10 +66,10 @@ fn a_dry_run_tells_of_conflicts_and_of_what_is_there() {
 }
 
 #[test]
-fn since_takes_what_is_new() {
+fn since_selects_new_sessions() {
     let place = Place::new();
     let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
-    // The fixed ids are of 22 February 2022.
+    // The time in the fixed ids is 22 February 2022.
     append(&from, "{\"a\":1}\n");
     let new = run(["create", &from]).ok();
     run(["migrate", &from, &to, "--since", "7d"]).ok();
@@ -87,9 +92,9 @@ fn jobs_are_at_least_one() {
     run(["verify", &from, &to, "--jobs", "2"]).ok();
 }
 
-/// Opening a store in memory again would make another one.
+/// A store in memory cannot be opened again for the proof.
 #[test]
-fn a_store_in_memory_is_a_destination_too() {
+fn a_store_in_memory_can_be_the_destination() {
     let place = Place::new();
     let from = place.url(Kind::Fs, "from");
     append(&from, "{\"a\":1}\n");
@@ -98,7 +103,7 @@ fn a_store_in_memory_is_a_destination_too() {
 }
 
 #[test]
-fn a_report_has_every_segment_with_its_hash() {
+fn a_report_contains_the_hash_of_every_segment() {
     let place = Place::new();
     let (from, to) = different(&place);
     run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
@@ -130,7 +135,7 @@ fn a_report_has_every_segment_with_its_hash() {
 }
 
 #[test]
-fn a_report_is_written_after_a_failure_too_and_holds_no_password() {
+fn a_report_is_written_after_an_error_and_contains_no_password() {
     let place = Place::new();
     let (from, to) = (place.url(Kind::Fs, "from"), "redis://:secret@127.0.0.1:1/");
     append(&from, "{\"a\":1}\n");
@@ -144,7 +149,7 @@ fn a_report_is_written_after_a_failure_too_and_holds_no_password() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_an_error_before_anything_is_done() {
+fn a_report_that_cannot_be_written_is_an_error_before_the_copy() {
     let place = Place::new();
     let (from, to) = (place.url(Kind::Fs, "from"), place.url(Kind::Sqlite, "to"));
     append(&from, "{\"a\":1}\n");
@@ -155,7 +160,7 @@ fn a_report_that_cannot_be_written_is_an_error_before_anything_is_done() {
 }
 
 #[test]
-fn verify_reports_too() {
+fn verify_writes_a_report() {
     let place = Place::new();
     let (a, b) = different(&place);
     let file = place.path("report.json");

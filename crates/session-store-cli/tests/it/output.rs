@@ -1,4 +1,4 @@
-//! Standard output that somebody closes, and the help.
+//! A closed standard output, and the help.
 
 use std::io::{Read, Write};
 
@@ -7,7 +7,7 @@ use test_deadlines::Process;
 use crate::program::{Kind, Place, SEGMENT, SESSION, program, run, run_with};
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_ends_the_command_without_a_message() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let log = format!("{{\"text\":\"{}\"}}\n", "x".repeat(1_000)).repeat(1_000);
@@ -23,7 +23,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
-fn append_stops_where_nobody_hears_its_counts() {
+fn append_ends_when_its_counts_cannot_be_printed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let args = ["append", &url, "--session", SESSION, "--segment", SEGMENT];
@@ -31,12 +31,12 @@ fn append_stops_where_nobody_hears_its_counts() {
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"{}\n").unwrap();
-    assert_eq!(child.wait().code(), Some(141), "it does not wait for more input");
+    assert_eq!(child.wait().code(), Some(141), "the command does not wait for more input");
     assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");
 }
 
 #[test]
-fn the_help_names_every_command_and_the_exit_status() {
+fn the_help_lists_the_commands_and_the_exit_statuses() {
     let help = run(["--help"]).ok();
     for word in ["demo", "import", "migrate", "verify", "ls", "show", "append", "Exit status"] {
         assert!(help.contains(word), "{word} is missing in:\n{help}");

@@ -1,4 +1,4 @@
-//! `pods`: list, show, put and rm.
+//! `pods`: its commands ls, show, put and rm.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use rstest::rstest;
 use crate::program::{Kind, Place, SEGMENT, SESSION, run, run_with};
 
 #[rstest]
-fn put_list_show_and_delete(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_pod_is_written_listed_printed_and_deleted(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     run(["pods", "put", &url, "審査", "--session", SESSION, "--segment", SEGMENT]).ok();
@@ -17,7 +17,7 @@ fn put_list_show_and_delete(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let listed = format!("coder\t-\t-\n審査\t{SESSION}\t{SEGMENT}\n");
     assert_eq!(run(["pods", "ls", &url]).ok(), listed);
     assert_eq!(run(["pods", "show", &url, "coder"]).ok(), format!("{bare}\n"));
-    assert_eq!(run(["ls", &url]).ok(), "", "a pod makes no session");
+    assert_eq!(run(["ls", &url]).ok(), "", "a pod does not create a session");
 
     run(["pods", "rm", &url, "coder"]).ok();
     let message = run(["pods", "show", &url, "coder"]).refused(3);
@@ -30,7 +30,7 @@ fn put_list_show_and_delete(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
 #[case("..")]
 #[case("a/b")]
 #[case("")]
-fn a_name_that_climbs_out_is_refused(#[case] name: &str) {
+fn an_invalid_name_is_refused(#[case] name: &str) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let message = run(["pods", "put", &url, name, "--session", SESSION]).refused(2);
@@ -43,7 +43,7 @@ fn a_name_that_climbs_out_is_refused(#[case] name: &str) {
 #[case("[]")]
 #[case("{\"active\":7}")]
 #[case("")]
-fn what_is_no_pod_is_refused(#[case] text: &str) {
+fn text_that_is_not_a_pod_is_refused(#[case] text: &str) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     let message = run_with(["pods", "put", &url, "coder", "-"], text).refused(3);
@@ -52,7 +52,7 @@ fn what_is_no_pod_is_refused(#[case] text: &str) {
 }
 
 #[test]
-fn a_broken_pod_does_not_stop_the_listing() {
+fn an_unreadable_pod_does_not_stop_the_listing() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     for name in ["broken", "sound"] {

@@ -1,4 +1,4 @@
-//! Runs the program and looks at how it ended; places for stores that go away with the test.
+//! Running the program, and temporary folders for stores.
 
 use std::ffi::OsStr;
 #[cfg(target_os = "linux")]
@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use test_deadlines::Process;
 
-/// What a run of the program left: its two outputs and its exit status.
+/// The two outputs and the exit status of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) stdout: String,
@@ -19,14 +19,14 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The standard output of a run that did everything and had nothing to complain about.
+    /// Returns the standard output. Panics unless the run succeeded without a message.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{self:?}");
         self.stdout
     }
 
-    /// The standard error of a run that printed nothing else and ended with `status`.
+    /// Returns the standard error. Panics unless the run ended with `status` and printed no result.
     #[track_caller]
     pub(crate) fn refused(self, status: i32) -> String {
         assert_eq!((self.status, self.stdout.as_str()), (Some(status), ""), "{self:?}");
@@ -35,17 +35,18 @@ impl Ended {
     }
 }
 
-/// The program with its arguments, ready to run.
+/// Returns the program with its arguments.
 pub(crate) fn program<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_session-store"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// The program with its arguments, ready to run where no signal is ignored.
+/// Returns the program with its arguments, with the default action for every signal.
 ///
-/// A shell starts its background jobs with SIGINT ignored, `nohup` ignores SIGHUP, and the processes of a test
-/// inherit both. The program leaves an ignored signal ignored, so a test of a signal resets it first.
+/// A shell starts its background jobs with SIGINT ignored, `nohup` ignores SIGHUP, and the
+/// processes of a test inherit both. The program leaves an ignored signal ignored, so a test of a
+/// signal resets it first.
 #[cfg(target_os = "linux")]
 pub(crate) fn program_with_signals<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new("env");
@@ -68,7 +69,7 @@ pub(crate) fn run_with<I: AsRef<OsStr>>(
 ) -> Ended {
     let mut child = Process::start(&mut program(args));
     let stdin = child.stdin.as_mut().expect("its input is a pipe");
-    // A program that ends early leaves input unread, which is its right.
+    // A program that ends early does not read all its input, so an error is ignored.
     let _ = stdin.write_all(input.as_ref());
     child.wait_with_output().into()
 }
@@ -83,14 +84,14 @@ impl From<Output> for Ended {
     }
 }
 
-/// The persistent kinds of store.
+/// A persistent backend.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Fs,
     Sqlite,
 }
 
-/// A directory of a test's own, with room for stores.
+/// A temporary directory for the stores of one test.
 pub(crate) struct Place(TempDir);
 
 impl Place {
@@ -102,7 +103,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// The URL of a store that nobody has made yet.
+    /// Returns the URL of a store. The store does not exist yet.
     pub(crate) fn url(&self, kind: Kind, name: &str) -> String {
         let path = self.path(name);
         match kind {
@@ -111,7 +112,8 @@ impl Place {
         }
     }
 
-    /// Everything below, with sizes: two equal listings mean that nothing was made or grew.
+    /// Returns all files with their sizes. Two equal listings mean that nothing was created or
+    /// grew.
     pub(crate) fn listing(&self) -> Vec<(PathBuf, u64)> {
         let mut found = Vec::new();
         list_into(self.0.path(), &mut found);
@@ -131,18 +133,18 @@ fn list_into(directory: &Path, found: &mut Vec<(PathBuf, u64)>) {
     }
 }
 
-/// Two ids of fixed spelling, so that messages can be compared.
+/// Fixed ids, so that messages can be compared.
 pub(crate) const SESSION: &str = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 pub(crate) const SEGMENT: &str = "017f22e2-79b1-7cc3-98c4-dc0c0c07398f";
 pub(crate) const NOWHERE: &str = "017f22e2-79b2-7cc3-98c4-dc0c0c07398f";
 
-/// Appends lines to the one segment that most tests use.
+/// Appends lines to the segment [`SEGMENT`]. Returns the printed counts.
 #[track_caller]
 pub(crate) fn append(url: &str, lines: &str) -> String {
     run_with(["append", url, "--session", SESSION, "--segment", SEGMENT], lines).ok()
 }
 
-/// Whether a process handles SIGHUP, SIGINT or SIGTERM, by `/proc`.
+/// Returns whether a process handles SIGHUP, SIGINT or SIGTERM, as shown in `/proc`.
 #[cfg(target_os = "linux")]
 pub(crate) fn handles_signals(process: u32) -> bool {
     const THREE: u64 = 1 | 1 << 1 | 1 << 14;

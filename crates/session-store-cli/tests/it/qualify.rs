@@ -1,11 +1,11 @@
-//! `qualify`: what it finds, and that it leaves a live store as it was.
+//! `qualify`: its report, and that it does not change existing data.
 
 use rstest::rstest;
 
 use crate::program::{Kind, Place, append, run};
 
 #[rstest]
-fn a_live_store_passes_and_stays_as_it_was(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_live_store_passes_and_is_not_changed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{\"ours\":1}\n");
@@ -19,14 +19,14 @@ fn a_live_store_passes_and_stays_as_it_was(#[values(Kind::Fs, Kind::Sqlite)] kin
 }
 
 #[test]
-fn a_pod_of_somebody_elses_is_not_touched() {
+fn an_existing_pod_is_not_changed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     run(["pods", "put", &url, "reviewer", "--session", crate::program::SESSION]).ok();
     let pod = run(["pods", "show", &url, "reviewer"]).ok();
     let report = run(["qualify", &url, "p1_put"]);
-    assert_eq!(report.status, Some(1), "what checked nothing is no success");
+    assert_eq!(report.status, Some(1), "a run without a check is not a success");
     let not_run = "not run  p1_put_creates_and_replaces: a session or pod that it needs is in use";
     assert!(report.stdout.contains(not_run), "{report:?}");
     assert_eq!(run(["pods", "show", &url, "reviewer"]).ok(), pod);
@@ -44,7 +44,7 @@ fn the_report_can_be_json() {
 }
 
 #[test]
-fn a_filter_that_no_check_has_is_refused() {
+fn a_filter_that_matches_no_check_is_refused() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -54,7 +54,7 @@ fn a_filter_that_no_check_has_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_it_leaves_a_live_store_as_it_was() {
+fn an_interrupted_run_deletes_its_sessions() {
     use test_deadlines::{Process, wait_until};
 
     use crate::program::program;
@@ -64,7 +64,7 @@ fn interrupted_it_leaves_a_live_store_as_it_was() {
     append(&url, "{\"ours\":1}\n");
     let before = run(["ls", &url]).ok();
     let child = Process::start(&mut program(["qualify", &url]));
-    // A new session is the work of a check.
+    // A new session shows that a check is running.
     wait_until("a check to begin", || {
         assert!(child.is_running(), "it ended too early");
         run(["ls", &url]).stdout != before

@@ -37,7 +37,8 @@ fn stores(place: &Place) -> (String, String) {
     (from, to)
 }
 
-/// A report without the parts that differ between two runs or belong to a backend, a field on each line.
+/// Returns a report with one field per line, without the parts that differ between two runs or
+/// backends.
 fn comparable(place: &Place, report: &str) -> String {
     assert_eq!(report.lines().count(), 1, "{report}");
     let text = report.replace(&place.path("").display().to_string(), "/");
@@ -47,7 +48,7 @@ fn comparable(place: &Place, report: &str) -> String {
     text.replace(",\"", ",\n\"").replace(",{", ",\n{")
 }
 
-/// The text with a zero instead of each value that stands between `before` and the next of `ends`.
+/// Replaces each value between `before` and the next of `ends` with a zero.
 fn masked(text: &str, before: &str, ends: &[char]) -> String {
     let mut parts = text.split(before);
     let mut masked = parts.next().unwrap_or_default().to_owned();
@@ -70,7 +71,7 @@ fn masked(text: &str, before: &str, ends: &[char]) -> String {
 #[case::replace(&["--on-conflict", "replace"], include_str!("golden/migrate_replace.json"))]
 #[case::dry_run(&["--dry-run"], include_str!("golden/migrate_dry_run.json"))]
 #[case::failed(&["--session", NOWHERE], include_str!("golden/migrate_failed.json"))]
-fn migrate(#[case] options: &[&str], #[case] expected: &str) {
+fn the_json_of_migrate_is_golden(#[case] options: &[&str], #[case] expected: &str) {
     let place = Place::new();
     let (from, to) = stores(&place);
     let file = place.path("report.json").display().to_string();
@@ -83,7 +84,7 @@ fn migrate(#[case] options: &[&str], #[case] expected: &str) {
 
 /// `--json` prints the same text that `--report` writes.
 #[test]
-fn verify() {
+fn the_json_of_verify_is_golden() {
     let place = Place::new();
     let (a, b) = stores(&place);
     let file = place.path("report.json").display().to_string();

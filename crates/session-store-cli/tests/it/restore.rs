@@ -1,4 +1,4 @@
-//! `restore`: everything is there again, and nothing is written from a file that is not whole.
+//! `restore`: everything is restored, and a damaged file is refused before anything is written.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn exported(place: &Place) -> (String, String) {
 }
 
 #[rstest]
-fn into_any_kind(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_backup_is_restored_to_every_backend(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let (from, file) = exported(&place);
     let to = place.url(kind, "to");
@@ -28,7 +28,7 @@ fn into_any_kind(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
 }
 
 #[test]
-fn into_memory_to_see_whether_it_would_work() {
+fn a_backup_can_be_restored_to_memory() {
     let place = Place::new();
     let (_, file) = exported(&place);
     let printed = run(["restore", &file, "memory:"]).ok();
@@ -36,7 +36,7 @@ fn into_memory_to_see_whether_it_would_work() {
 }
 
 #[test]
-fn a_conflict_is_reported_and_the_rest_done() {
+fn a_conflict_is_reported_and_the_rest_is_restored() {
     let place = Place::new();
     let (_, file) = exported(&place);
     let to = place.url(Kind::Sqlite, "to");
@@ -48,7 +48,10 @@ fn a_conflict_is_reported_and_the_rest_done() {
     let conflict = format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs");
     assert!(lines[0].starts_with(&conflict), "{lines:?}");
     let no_trace = format!("not proved: the trace of segment {SEGMENT} of session {SESSION}");
-    assert!(lines[1].starts_with(&no_trace), "a trace is not put beside another log: {lines:?}");
+    assert!(
+        lines[1].starts_with(&no_trace),
+        "a trace is not restored beside another log: {lines:?}"
+    );
     assert!(lines[2].ends_with("2 of 5 logs, traces and pods are not equal"), "{lines:?}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");
     assert_eq!(run(["pods", "ls", &to]).ok().lines().count(), 2);
@@ -59,9 +62,9 @@ fn a_conflict_is_reported_and_the_rest_done() {
     assert_eq!(report["problems"].as_array().unwrap().len(), 2);
 }
 
-/// The store is not even made.
+/// The store is not created.
 #[test]
-fn a_damaged_file_is_refused_with_the_place_and_nothing_is_written() {
+fn a_damaged_file_is_refused_with_the_position_and_nothing_is_written() {
     let place = Place::new();
     let (_, file) = exported(&place);
     let whole = fs::read(&file).unwrap();

@@ -1,11 +1,11 @@
-//! `rm`: what it deletes, and what it wants to hear first.
+//! `rm`: deletions and their confirmation.
 
 use rstest::rstest;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
 
 #[rstest]
-fn a_segment_and_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_segment_is_deleted_with_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n");
@@ -13,13 +13,13 @@ fn a_segment_and_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
     let deleted = run(["rm", &url, SEGMENT, "--yes"]).ok();
     assert_eq!(deleted, format!("deleted segment {SEGMENT} of session {SESSION}\n"));
-    assert!(run(["ls", &url, SESSION]).ok().starts_with(NOWHERE), "its sibling stays");
+    assert!(run(["ls", &url, SESSION]).ok().starts_with(NOWHERE), "the other segment is kept");
     append(&url, "{}\n");
     assert_eq!(run(["show", &url, SEGMENT, "--trace"]).ok(), "");
 }
 
 #[rstest]
-fn a_session_with_all_its_segments(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_session_is_deleted_with_all_its_segments(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n");
@@ -30,7 +30,7 @@ fn a_session_with_all_its_segments(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind)
 }
 
 #[test]
-fn without_yes_and_without_a_person_nothing_is_deleted() {
+fn without_yes_and_without_a_terminal_nothing_is_deleted() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -40,7 +40,7 @@ fn without_yes_and_without_a_person_nothing_is_deleted() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error() {
+fn an_unknown_segment_or_session_is_an_error() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -53,7 +53,7 @@ fn what_is_not_there_is_an_error() {
 }
 
 #[test]
-fn what_it_needs_is_told_with_both_ways_to_say_it() {
+fn the_usage_shows_both_forms() {
     let message = run(["rm", "fs:a"]).refused(2);
     assert!(
         message.contains("Usage: session-store rm [OPTIONS] <STORE> <SEGMENT|--session <SESSION>>")

@@ -5,7 +5,7 @@ use rstest::rstest;
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
 
 #[rstest]
-fn truncate_keeps_the_first(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn truncate_keeps_the_first_entries(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
@@ -28,7 +28,7 @@ fn truncate_past_the_end_changes_nothing(#[values(Kind::Fs, Kind::Sqlite)] kind:
 }
 
 #[rstest]
-fn what_is_not_there(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn an_unknown_segment_is_an_error(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n");
@@ -42,7 +42,9 @@ fn what_is_not_there(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
 }
 
 #[rstest]
-fn exists_and_lookup_answer_by_status(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn exists_and_lookup_end_with_status_1_for_an_unknown_segment(
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n");

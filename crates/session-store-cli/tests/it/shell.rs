@@ -1,4 +1,4 @@
-//! `completions` and `man`: all commands are in them.
+//! `completions` and `man`: both contain all commands.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use rstest::rstest;
 use crate::program::{Place, run};
 
 #[rstest]
-fn completions_know_the_commands(
+fn the_completions_contain_the_commands(
     #[values("bash", "elvish", "fish", "powershell", "zsh")] shell: &str,
 ) {
     let script = run(["completions", shell]).ok();
@@ -17,7 +17,7 @@ fn completions_know_the_commands(
 }
 
 #[test]
-fn an_unknown_shell_is_wrong_usage() {
+fn an_unknown_shell_is_invalid_usage() {
     let message = run(["completions", "cmd"]).refused(2);
     assert!(message.contains("powershell"), "{message}");
 }

@@ -1,11 +1,11 @@
-//! `show`: the log, exactly as stored.
+//! `show`: the log exactly as stored.
 
 use rstest::rstest;
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
 
 #[rstest]
-fn more_than_a_page_comes_whole_and_in_order(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn a_log_of_several_pages_is_printed_in_order(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     let padding = "é".repeat(2_000);
@@ -16,7 +16,7 @@ fn more_than_a_page_comes_whole_and_in_order(#[values(Kind::Fs, Kind::Sqlite)] k
 }
 
 #[test]
-fn the_session_tells_two_logs_of_one_id_apart() {
+fn the_session_selects_one_of_two_segments_of_the_same_id() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{\"of\":\"first\"}\n");
@@ -27,7 +27,7 @@ fn the_session_tells_two_logs_of_one_id_apart() {
 }
 
 #[test]
-fn no_trace_prints_nothing() {
+fn a_segment_without_a_trace_prints_nothing() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");

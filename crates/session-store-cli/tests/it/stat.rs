@@ -1,4 +1,4 @@
-//! `stat`: a store in figures.
+//! `stat`: the numbers of a store.
 
 use std::fs;
 
@@ -8,8 +8,8 @@ use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_wi
 
 const TRACED: [&str; 4] = ["--session", SESSION, "--segment", SEGMENT];
 
-/// Two sessions, three segments, a trace and a pod.
-fn planted(kind: Kind) -> (Place, String) {
+/// Creates two sessions with three segments, a trace and a pod.
+fn populated(kind: Kind) -> (Place, String) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{\"n\":1}\n{\"n\":2}\n{\"é\":3}\n");
@@ -21,8 +21,8 @@ fn planted(kind: Kind) -> (Place, String) {
 }
 
 #[rstest]
-fn figures_for_people_and_for_programs(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
-    let (_place, url) = planted(kind);
+fn the_numbers_are_printed_as_text_and_as_json(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let (_place, url) = populated(kind);
     let counted = format!(
         "\
 sessions       2
@@ -49,7 +49,7 @@ largest        {SEGMENT}  3
 }
 
 #[test]
-fn only_the_largest_segments_are_named() {
+fn only_the_largest_segments_are_printed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     for entries in [3, 9, 1, 7, 8, 2, 5] {
@@ -61,8 +61,8 @@ fn only_the_largest_segments_are_named() {
 }
 
 #[test]
-fn a_bad_line_counts_and_its_bytes_are_unknown() {
-    let (place, url) = planted(Kind::Fs);
+fn a_bad_line_is_counted_and_its_bytes_are_unknown() {
+    let (place, url) = populated(Kind::Fs);
     let log = place.path("a").join(SESSION).join(format!("{NOWHERE}.jsonl"));
     fs::write(log, "{}\nno entry\n").unwrap();
     assert!(run(["stat", &url]).ok().contains("entries        5\n"));
@@ -74,9 +74,9 @@ fn a_bad_line_counts_and_its_bytes_are_unknown() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_cannot_be_counted_is_unknown_and_the_rest_is_told() {
-    let (place, url) = planted(Kind::Fs);
-    // A file that even root can open and cannot read from its start.
+fn an_unreadable_number_is_unknown_and_the_rest_is_printed() {
+    let (place, url) = populated(Kind::Fs);
+    // Even root cannot read this file from its start.
     let log = place.path("a").join(NOWHERE).join(format!("{SEGMENT}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
     let counted = run(["stat", &url]);
@@ -88,7 +88,7 @@ fn what_cannot_be_counted_is_unknown_and_the_rest_is_told() {
 }
 
 #[test]
-fn an_empty_store_has_nothing() {
+fn the_numbers_of_an_empty_store_are_zero() {
     let expected = "sessions       0\nsegments       0\nentries        0\ntraces         0\npods           0\n";
     assert_eq!(run(["stat", "memory:"]).ok(), expected);
 }

@@ -1,4 +1,4 @@
-//! `tail`: the last entries, and with `-f` whatever becomes of the log.
+//! `tail`: the last entries, and with `-f` the later changes of the log.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ fn log(numbers: impl IntoIterator<Item = usize>) -> String {
 }
 
 #[rstest]
-fn the_last_entries_as_many_as_asked_for(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn the_requested_number_of_last_entries_is_printed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, &log(1..=12));
@@ -24,7 +24,7 @@ fn the_last_entries_as_many_as_asked_for(#[values(Kind::Fs, Kind::Sqlite)] kind:
 }
 
 #[rstest]
-fn of_a_trace_too(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+fn the_last_entries_of_a_trace_are_printed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, "{}\n");
@@ -46,7 +46,7 @@ fn an_unknown_segment_is_an_error() {
 }
 
 #[test]
-fn a_bad_line_is_named_and_passed_over_and_a_torn_end_is_no_line() {
+fn a_bad_line_is_reported_and_skipped_and_an_incomplete_last_line_is_ignored() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
@@ -70,7 +70,7 @@ mod follow {
     use super::*;
     use crate::program::program;
 
-    /// The program following a log. What it does is waited for by what it says.
+    /// A program that follows a log. The tests wait for its output.
     struct Follower {
         child: Process,
         stdout: Option<Lines<BufReader<ChildStdout>>>,
@@ -86,7 +86,7 @@ mod follow {
             Self { child, stdout, stderr: BufReader::new(stderr).lines() }
         }
 
-        /// The next entries that it prints.
+        /// Asserts that the next printed entries are these.
         #[track_caller]
         fn prints(&mut self, expected: &str) {
             let stdout = self.stdout.as_mut().expect("it was not closed");
@@ -96,9 +96,9 @@ mod follow {
             }
         }
 
-        /// The next line on its standard error.
+        /// Asserts that the next line on standard error contains this text.
         #[track_caller]
-        fn says(&mut self, expected: &str) {
+        fn reports(&mut self, expected: &str) {
             let message = self.stderr.next().expect("it goes on").expect("read its messages");
             assert!(message.contains(expected) && message.contains(SEGMENT), "{message}");
         }
@@ -124,7 +124,7 @@ mod follow {
         (place, url, follower)
     }
 
-    /// Another log in place of the one that is followed.
+    /// Replaces the log that is followed.
     fn replace(url: &str, numbers: impl IntoIterator<Item = usize>) {
         let ids = ["--session", SESSION, "--segment", SEGMENT];
         let create = ["create", url, "-", "--replace"].into_iter().chain(ids);
@@ -132,7 +132,7 @@ mod follow {
     }
 
     #[rstest]
-    fn what_is_appended_is_printed_until_it_is_terminated(
+    fn new_entries_are_printed_until_the_program_is_terminated(
         #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
     ) {
         let (_place, url, mut follower) = followed(kind, 3, &["-n", "2"]);
@@ -145,7 +145,7 @@ mod follow {
     }
 
     #[rstest]
-    fn of_a_trace_too(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    fn a_trace_is_followed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         let (_place, url, mut follower) = followed(kind, 1, &["--trace"]);
         let trace = ["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"];
         run_with(trace, log([1, 1])).ok();
@@ -153,18 +153,18 @@ mod follow {
         run_with(trace, log([1, 2])).ok();
         follower.prints(&log([1, 2]));
         run(["rm", &url, SEGMENT, "--yes"]).ok();
-        follower.says("was truncated or replaced; continuing after entry 0");
+        follower.reports("was truncated or replaced; continuing after entry 0");
         run_with(trace, log([3])).ok();
         follower.prints(&log([3]));
         follower.end();
     }
 
     #[rstest]
-    fn a_log_that_is_cut_is_followed_from_there(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    fn a_truncated_log_is_followed_from_its_new_end(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         let (_place, url, mut follower) = followed(kind, 5, &["-n", "1"]);
         follower.prints(&log([5]));
         run(["truncate", &url, SEGMENT, "2"]).ok();
-        follower.says("was truncated or replaced; continuing after entry 2");
+        follower.reports("was truncated or replaced; continuing after entry 2");
         append(&url, &log([6]));
         follower.prints(&log([6]));
         follower.end();
@@ -175,36 +175,38 @@ mod follow {
     #[case::to_the_same_length_and_end(&[5, 4, 6], 3)]
     #[case::longer(&[6, 7, 8, 9], 3)]
     #[case::in_part_to_what_it_was(&[4, 7], 4)]
-    fn a_log_that_is_another_in_part_is_printed_from_where_it_differs(
+    fn a_replaced_log_is_printed_from_the_first_difference(
         #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
         #[case] grown: &[usize],
         #[case] same: usize,
     ) {
         let (_place, url, mut follower) = followed(kind, 6, &["-n", "1"]);
         follower.prints(&log([6]));
-        // In one step, so that it can't be seen half done.
+        // The log is replaced in one step, so that the program cannot read half of it.
         replace(&url, (1..=3).chain(grown.iter().copied()));
-        follower.says(&format!("continuing after entry {same}"));
+        follower.reports(&format!("continuing after entry {same}"));
         follower.prints(&log(grown.iter().copied().skip(same - 3)));
         follower.end();
     }
 
     #[rstest]
-    fn a_log_that_is_replaced_is_printed_anew(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    fn a_log_of_other_entries_is_printed_from_its_start(
+        #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    ) {
         let (_place, url, mut follower) = followed(kind, 3, &[]);
         follower.prints(&log(1..=3));
         replace(&url, 7..=9);
-        follower.says("was truncated or replaced; continuing after entry 0");
+        follower.reports("was truncated or replaced; continuing after entry 0");
         follower.prints(&log(7..=9));
         follower.end();
     }
 
     #[test]
-    fn a_long_log_that_is_replaced_is_followed_from_its_last_entries() {
+    fn a_long_replaced_log_is_followed_from_its_last_entries() {
         let (_place, url, mut follower) = followed(Kind::Sqlite, 2_000, &["-n", "2"]);
         follower.prints(&log(1_999..=2_000));
         replace(&url, 5_001..=5_500);
-        follower.says("was truncated or replaced; continuing with its last entries");
+        follower.reports("was truncated or replaced; continuing with its last entries");
         follower.prints(&log(5_499..=5_500));
         append(&url, &log([1]));
         follower.prints(&log([1]));
@@ -212,35 +214,37 @@ mod follow {
     }
 
     #[rstest]
-    fn a_log_that_is_deleted_is_waited_for(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    fn a_deleted_log_is_followed_again_when_it_exists(
+        #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    ) {
         let (_place, url, mut follower) = followed(kind, 3, &["-n", "1"]);
         follower.prints(&log([3]));
         run(["rm", &url, SEGMENT, "--yes"]).ok();
-        follower.says("was deleted; waiting until it exists again");
+        follower.reports("was deleted; waiting until it exists again");
         run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], log(7..=9))
             .ok();
-        follower.says("exists again");
+        follower.reports("exists again");
         follower.prints(&log(7..=9));
         follower.end();
     }
 
     #[test]
-    fn what_other_programs_leave_in_the_file_is_told_and_passed_over() {
+    fn bad_lines_of_other_programs_are_reported_and_skipped() {
         let (place, url, mut follower) = followed(Kind::Fs, 1, &[]);
         follower.prints(&log([1]));
         let path = place.path("a").join(SESSION).join(format!("{SEGMENT}.jsonl"));
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(b"{\"n\":2}\nno entry\n{\"n\":4}\n{\"torn").unwrap();
-        follower.says("at line 3:");
+        follower.reports("at line 3:");
         follower.prints(&log([2, 4]));
-        // The next append moves the torn end aside.
+        // The next append moves the incomplete line to another file.
         append(&url, &log([5]));
         follower.prints(&log([5]));
         follower.end();
     }
 
     #[test]
-    fn it_ends_when_nobody_reads_it_any_more_although_nothing_is_appended() {
+    fn a_closed_pipe_ends_the_program_even_without_new_entries() {
         let (_place, _url, mut follower) = followed(Kind::Fs, 1, &[]);
         follower.prints(&log([1]));
         drop(follower.stdout.take());

@@ -1,4 +1,4 @@
-//! `tree`: the segments of a session as they come from each other.
+//! `tree`: the segments of a session by their origin.
 
 use std::fs;
 
@@ -10,8 +10,8 @@ fn segment(number: usize) -> String {
     format!("017f22e2-79b{number:x}-7000-8000-000000000000")
 }
 
-/// Makes a segment whose first entry has these fields, and a second entry.
-fn plant(url: &str, number: usize, first: &str) {
+/// Creates a segment with this first entry and a second one.
+fn create(url: &str, number: usize, first: &str) {
     let segment = segment(number);
     let create = ["create", url, "-", "--session", SESSION, "--segment", &segment];
     run_with(create, format!("{first}\n{{}}\n")).ok();
@@ -21,20 +21,20 @@ fn from(how: &str, number: usize) -> String {
     format!("{{\"{how}\":{{\"segment_id\":\"{}\",\"at_turn_index\":3}}}}", segment(number))
 }
 
-fn planted(kind: Kind) -> (Place, String) {
+fn populated(kind: Kind) -> (Place, String) {
     let place = Place::new();
     let url = place.url(kind, "a");
-    plant(&url, 1, "{}");
-    plant(&url, 2, &from("forked_from", 1));
-    plant(&url, 3, &from("compacted_from", 2));
-    plant(&url, 4, &from("forked_from", 1));
-    plant(&url, 5, &from("forked_from", 9));
+    create(&url, 1, "{}");
+    create(&url, 2, &from("forked_from", 1));
+    create(&url, 3, &from("compacted_from", 2));
+    create(&url, 4, &from("forked_from", 1));
+    create(&url, 5, &from("forked_from", 9));
     (place, url)
 }
 
 #[rstest]
-fn segments_hang_from_what_they_come_from(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
-    let (_place, url) = planted(kind);
+fn a_segment_is_printed_below_its_origin(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let (_place, url) = populated(kind);
     let [one, two, three, four, five, nine] = [1, 2, 3, 4, 5, 9].map(segment);
     let drawn = format!(
         "\
@@ -63,8 +63,8 @@ session {SESSION}
 }
 
 #[test]
-fn a_bad_first_entry_is_named_in_its_place() {
-    let (place, url) = planted(Kind::Fs);
+fn a_bad_first_entry_is_reported_in_the_tree() {
+    let (place, url) = populated(Kind::Fs);
     let log = place.path("a").join(SESSION).join(format!("{}.jsonl", segment(2)));
     fs::write(log, "no entry\n{}\n").unwrap();
     append(&url, "{}\n");
@@ -73,7 +73,7 @@ fn a_bad_first_entry_is_named_in_its_place() {
     assert_eq!((drawn.status, drawn.stderr.as_str()), (Some(1), ""), "{drawn:?}");
     let line = drawn.stdout.lines().find(|line| line.contains(&segment(2))).unwrap();
     assert!(line.starts_with("├── ") && line.contains("line 1"), "{line}");
-    assert_eq!(drawn.stdout.lines().count(), 7, "every segment is drawn");
+    assert_eq!(drawn.stdout.lines().count(), 7, "every segment is printed");
 
     let json = run(["tree", &url, SESSION, "--json"]);
     let line = json.stdout.lines().find(|line| line.contains("\"damage\":")).unwrap();
@@ -82,10 +82,10 @@ fn a_bad_first_entry_is_named_in_its_place() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_log_that_cannot_be_read_does_not_stop_it() {
-    let (place, url) = planted(Kind::Fs);
+fn an_unreadable_log_does_not_stop_the_tree() {
+    let (place, url) = populated(Kind::Fs);
     run(["create", &url, "--session", NOWHERE, "--segment", SEGMENT]).ok();
-    // A file that even root can open and cannot read from its start.
+    // Even root cannot read this file from its start.
     let log = place.path("a").join(NOWHERE).join(format!("{NOWHERE}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
     let drawn = run(["tree", &url]);
@@ -95,8 +95,8 @@ fn a_log_that_cannot_be_read_does_not_stop_it() {
 }
 
 #[test]
-fn an_unknown_session_is_an_error_and_an_empty_store_is_none() {
-    let (_place, url) = planted(Kind::Fs);
+fn an_unknown_session_is_an_error_and_an_empty_store_is_not() {
+    let (_place, url) = populated(Kind::Fs);
     let message = run(["tree", &url, NOWHERE]).refused(3);
     assert!(message.contains(NOWHERE), "{message}");
     assert_eq!(run(["tree", "memory:"]).ok(), "");

@@ -1,9 +1,9 @@
-//! `verify`: what it finds, and its exit status.
+//! `verify`: the differences and the exit status.
 
 use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
 
 #[test]
-fn the_first_difference_of_each_segment_is_shown_without_its_content() {
+fn the_first_difference_of_each_segment_is_printed_without_its_content() {
     let place = Place::new();
     let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Sqlite, "b"));
     append(&a, "{}\n{\"secret\":\"12\"}\n{}\n");
@@ -32,7 +32,7 @@ fn the_first_difference_of_each_segment_is_shown_without_its_content() {
 }
 
 #[test]
-fn equal_stores_are_equal_and_stay_as_they_are() {
+fn equal_stores_are_equal_and_not_changed() {
     let place = Place::new();
     let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Fs, "b"));
     for url in [&a, &b] {
@@ -47,7 +47,7 @@ fn equal_stores_are_equal_and_stay_as_they_are() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_an_error() {
+fn a_missing_store_is_an_error() {
     let place = Place::new();
     let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Sqlite, "b"));
     append(&a, "{}\n");

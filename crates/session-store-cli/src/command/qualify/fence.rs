@@ -57,8 +57,8 @@ impl Fenced {
 
     /// Adds the session to the fence before a change. A session that already exists is an error.
     ///
-    /// The lock is held from the look into the store until the session is recorded. Otherwise a second
-    /// thread could take the session of the first one for an existing one.
+    /// The lock is held from the look into the store until the session is recorded. Otherwise a
+    /// second thread could take the session of the first one for an existing one.
     fn enter(&self, session_id: SessionId) -> Result<&OpenStore> {
         let mut created = self.fence.created();
         if !created.sessions.contains(&session_id) {

@@ -29,8 +29,8 @@ pub(crate) fn run(args: &QualifyArgs, out: &mut Output) -> Result<Exit, Failure>
     if checks.is_empty() {
         return Err(cannot(format!("no check id contains {filter:?}")));
     }
-    // An interrupt stops the run between two checks. A check that is killed would leave its sessions
-    // behind in the live store.
+    // An interrupt stops the run between two checks. A check that is killed would leave its
+    // sessions behind in the live store.
     let stop = StopSignal::listen()?;
     let live = Live { store: store.clone() };
     let until_stopped = checks.iter().take_while(|_| stop.pause(Duration::ZERO));
@@ -57,8 +57,8 @@ fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Reports a check that needed the name of an existing session or pod as not run. Its failure proves
-/// nothing about the store.
+/// Reports a check that needed the name of an existing session or pod as not run. Its failure
+/// proves nothing about the store.
 fn mark_checks_that_met_existing_data(report: &mut Report) {
     for (_, outcome) in &mut report.results {
         if matches!(outcome, Outcome::Failed(message) if message.contains(IN_USE)) {

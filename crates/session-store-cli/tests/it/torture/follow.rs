@@ -1,17 +1,18 @@
-//! A copy that follows a source to which somebody writes all the time.
+//! A copy that follows a source which another program writes to all the time.
 
 use rstest::rstest;
 use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, TraceEntry};
 
 use super::assert_done;
-use super::place::{Backend, Place};
+use super::backends::{Backend, Place};
+use super::contents::{Contents, Destination};
 use super::running::Running;
-use super::stock::{Stock, Watched};
 
-/// How often everything is written to.
+/// The number of rounds of writing.
 const ROUNDS: usize = 30;
 
-/// Who writes: entries and traces to a log that is there and to new ones, cuts, and pods.
+/// The writer. It appends entries and traces to old and new segments, truncates them, and writes
+/// pods.
 struct Writer {
     store: OpenStore,
     session: SessionId,
@@ -47,25 +48,25 @@ impl Writer {
 #[case::fs_to_sqlite(Backend::Fs, Backend::Sqlite)]
 #[case::sqlite_to_redis(Backend::Sqlite, Backend::Redis)]
 #[case::redis_to_fs(Backend::Redis, Backend::Fs)]
-fn nothing_is_missing_in_the_end(#[case] from: Backend, #[case] to: Backend) {
+fn everything_is_copied_at_the_end(#[case] from: Backend, #[case] to: Backend) {
     let place = Place::new();
     let (source, destination) = (place.url(from), place.url(to));
-    Stock::fill(&source);
+    Contents::fill(&source);
     let store = session_store::open(&source).expect("open the source");
     let writer = Writer { store, session: SessionId::new(), segment: SegmentId::new() };
 
     let args = ["migrate", &source, &destination, "--follow", "--interval", "10ms"];
     let follower = Running::start(&args);
-    let mut watched = Watched::new(&destination);
+    let mut copy_store = Destination::new(&destination);
     for round in 0..ROUNDS {
         writer.write(round);
-        // Now and then it has caught up, mostly it has not.
+        // In a few rounds the copy is complete. In most rounds it is not.
         if round % 10 == 3 {
-            let stock = Stock::open(&source);
-            follower.wait_for(|| stock.arrived(&mut watched) == stock.entries());
+            let contents = Contents::open(&source);
+            follower.wait_for(|| contents.copied_to(&mut copy_store) == contents.entries());
         }
     }
     follower.terminate();
     assert_done(&follower.ended());
-    Stock::open(&source).assert_whole_in(&destination);
+    Contents::open(&source).assert_all_in(&destination);
 }

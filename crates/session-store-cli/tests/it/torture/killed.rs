@@ -1,4 +1,4 @@
-//! SIGKILL in the middle of a copy, again and again.
+//! Repeated kills during a copy.
 
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
@@ -6,9 +6,9 @@ use std::os::unix::process::ExitStatusExt;
 use rstest::rstest;
 
 use super::assert_done;
-use super::place::{Backend, Place};
+use super::backends::{Backend, Place};
+use super::contents::{Contents, Destination, backup_of};
 use super::running::Running;
-use super::stock::{Stock, Watched, backup_of};
 use crate::program::run;
 
 fn kills() -> usize {
@@ -16,42 +16,44 @@ fn kills() -> usize {
     kills.unwrap_or(3)
 }
 
-/// Copies the stock to one place after the other, and kills the copying program in mid-copy as often as is asked
-/// for, mostly several times for one copy. After each kill the copy is a part of the stock; in the end, all of it.
+/// Copies the contents to one destination after the other, until [`kills`] copies were killed. Most
+/// copies are killed several times. After each kill, the destination has a part of the contents. At
+/// the end it has all of them.
 fn kill_and_resume(
-    stock: &Stock,
+    contents: &Contents,
     place: &Place,
     to: Backend,
     command: impl Fn(&str) -> Vec<String>,
 ) -> Tally {
     let mut tally = Tally::default();
     let random = RandomState::new();
-    while tally.in_mid_copy < kills() {
+    while tally.during < kills() {
         let url = place.url(to);
-        let mut there = 0;
-        while tally.in_mid_copy < kills() {
-            let moment =
-                random.hash_one((tally.copies, tally.in_mid_copy, tally.afterwards)) as usize;
-            // A quarter of what is left, at most; once all is there, in the proof or not at all.
-            let aim = there + 1 + moment % ((stock.entries() - there) / 4 + 1);
-            if !killed_at(Running::start(&command(&url)), aim, moment >> 32, stock, &url) {
+        let mut copied = 0;
+        while tally.during < kills() {
+            let moment = random.hash_one((tally.copies, tally.during, tally.after)) as usize;
+            // Kill after at most a quarter of the remaining entries. When all are copied, the kill
+            // hits the proof or comes too late.
+            let aim = copied + 1 + moment % ((contents.entries() - copied) / 4 + 1);
+            if !killed_at(Running::start(&command(&url)), aim, moment >> 32, contents, &url) {
                 break;
             }
-            stock.assert_begun_in(&url);
-            there = stock.arrived(&mut Watched::new(&url));
-            tally.add(there == stock.entries());
+            contents.assert_part_in(&url);
+            copied = contents.copied_to(&mut Destination::new(&url));
+            tally.add(copied == contents.entries());
         }
         assert_done(&run(command(&url)));
-        stock.assert_whole_in(&url);
+        contents.assert_all_in(&url);
         tally.copies += 1;
     }
     tally
 }
 
-/// Kills the program some moments after so many entries have arrived, and says whether it was still at work.
-fn killed_at(copy: Running, aim: usize, moments: usize, stock: &Stock, url: &str) -> bool {
-    let mut watched = Watched::new(url);
-    copy.wait_for(|| stock.arrived(&mut watched) >= aim);
+/// Kills the program a random time after `aim` entries were copied. Returns whether it was still
+/// running.
+fn killed_at(copy: Running, aim: usize, moments: usize, contents: &Contents, url: &str) -> bool {
+    let mut destination = Destination::new(url);
+    copy.wait_for(|| contents.copied_to(&mut destination) >= aim);
     for _ in 0..moments % 300_000 {
         std::hint::spin_loop();
     }
@@ -60,21 +62,21 @@ fn killed_at(copy: Running, aim: usize, moments: usize, stock: &Stock, url: &str
 
 #[derive(Default)]
 struct Tally {
-    in_mid_copy: usize,
-    /// When all entries had arrived already.
-    afterwards: usize,
+    during: usize,
+    /// The number of kills after all entries were copied.
+    after: usize,
     copies: usize,
 }
 
 impl Tally {
-    fn add(&mut self, all_is_there: bool) {
-        *if all_is_there { &mut self.afterwards } else { &mut self.in_mid_copy } += 1;
+    fn add(&mut self, is_complete: bool) {
+        *if is_complete { &mut self.after } else { &mut self.during } += 1;
     }
 
     fn report(&self, what: &str) {
-        let Self { in_mid_copy, afterwards, copies } = self;
+        let Self { during, after, copies } = self;
         eprintln!(
-            "{what}: killed {in_mid_copy} times in mid-copy and {afterwards} times afterwards, for {copies} copies"
+            "{what}: killed {during} times during a copy and {after} times after it, in {copies} copies"
         );
     }
 }
@@ -86,11 +88,11 @@ fn a_killed_migration_is_resumed(
 ) {
     let place = Place::new();
     let source = place.url(from);
-    let stock = Stock::fill(&source);
+    let contents = Contents::fill(&source);
     let command = |url: &str| ["migrate", &source, url].map(str::to_owned).to_vec();
-    let tally = kill_and_resume(&stock, &place, to, command);
+    let tally = kill_and_resume(&contents, &place, to, command);
     tally.report(&format!("{from:?} to {to:?}"));
-    stock.assert_whole_in(&source);
+    contents.assert_all_in(&source);
 }
 
 #[rstest]
@@ -99,18 +101,18 @@ fn a_killed_restore_is_resumed(
 ) {
     let place = Place::new();
     let source = place.url(Backend::Fs);
-    let stock = Stock::fill(&source);
+    let contents = Contents::fill(&source);
     let backup = backup_of(&source);
     let command = |url: &str| ["restore", &backup, url].map(str::to_owned).to_vec();
-    kill_and_resume(&stock, &place, to, command).report(&format!("a backup to {to:?}"));
+    kill_and_resume(&contents, &place, to, command).report(&format!("a backup to {to:?}"));
 }
 
-/// It is written under another name, so that nobody takes a part of it for a backup.
+/// The file is written under another name, so that a part of it is never taken for a backup.
 #[test]
 fn a_killed_export_leaves_no_part_of_its_file() {
     let place = Place::new();
     let source = place.url(Backend::Fs);
-    Stock::fill(&source);
+    Contents::fill(&source);
     let folder = tempfile::tempdir().expect("make a temporary directory");
     let file = folder.path().join("backup");
     let name = file.display().to_string();

@@ -1,18 +1,20 @@
-//! Copies that are killed, whose disk is full, whose server is gone: started again, they end the same, with no
-//! entry twice. And a copy that follows a source that is written to all the time. Everyday runs kill each pair of
-//! backends three times; `KILLS=40` is the long run.
+//! Copies that are interrupted by a kill, a full disk or a lost server. When they are started
+//! again, the copy is complete, and no entry is stored twice. Also a copy that follows a busy
+//! source.
+//!
+//! Ordinary runs kill each pair of backends three times. `KILLS=40` is the long run.
 
+mod backends;
+mod contents;
+mod disk_full;
 mod follow;
-mod full;
-mod gone;
 mod killed;
-mod place;
 mod running;
-mod stock;
+mod server_lost;
 
 use crate::program::Ended;
 
-/// A server's warnings may have come before it.
+/// Asserts that a run succeeded. It can have printed warnings of a server.
 #[track_caller]
 fn assert_done(ended: &Ended) {
     assert_eq!(ended.status, Some(0), "{ended:?}");

@@ -1,4 +1,4 @@
-//! The running program, which ends at its deadline or with the test.
+//! A running program. It ends at its deadline or with the test.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Running {
         Self(Process::start_for(&mut program(args.iter().map(AsRef::as_ref)), deadline))
     }
 
-    /// Waits for something that the program brings about, or for its end.
+    /// Waits until `reached` returns true or the program ends.
     pub(super) fn wait_for(&self, mut reached: impl FnMut() -> bool) {
         wait_until("the program's work", || !self.0.is_running() || reached());
     }
@@ -32,7 +32,7 @@ impl Running {
         self.0.kill()
     }
 
-    /// Waits for its end.
+    /// Waits until the program ends.
     pub(super) fn ended(self) -> Ended {
         self.0.wait_with_output().into()
     }

@@ -1,4 +1,4 @@
-//! What is copied, and whether a copy of it is whole, or a part of it.
+//! The contents of a store, and assertions that a copy has all or a part of them.
 
 use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, StoreExt, TraceEntry};
 
@@ -6,7 +6,7 @@ use crate::program::run;
 
 /// Everything in a store.
 #[derive(PartialEq)]
-pub(super) struct Stock {
+pub(super) struct Contents {
     logs: Vec<Log>,
     pods: Vec<(String, String)>,
 }
@@ -19,10 +19,10 @@ struct Log {
     trace: Vec<TraceEntry>,
 }
 
-impl Stock {
+impl Contents {
     /// Fills a new store with small segments, some of several batches, traces, and pods.
     pub(super) fn fill(url: &str) -> Self {
-        let store = session_store::open_or_create(url).expect("make the source");
+        let store = session_store::open_or_create(url).expect("create the source");
         let mut session = SessionId::new();
         for number in 0..48 {
             if number % 8 == 0 {
@@ -62,33 +62,36 @@ impl Stock {
         self.logs.iter().map(|log| log.entries.len()).sum()
     }
 
-    /// How many of its entries a store holds that may not be there yet.
-    pub(super) fn arrived(&self, store: &mut Watched) -> usize {
+    /// Returns the number of these entries that the destination has. A missing destination has
+    /// none.
+    pub(super) fn copied_to(&self, store: &mut Destination) -> usize {
         let count = |store: &OpenStore, log: &Log| store.read_entry_count(log.session, log.segment);
         let Some(store) = store.opened() else { return 0 };
         self.logs.iter().filter_map(|log| count(store, log).ok()).sum()
     }
 
-    /// Whether a store holds nothing else: of each log the first entries, each once and whole.
-    pub(super) fn assert_begun_in(&self, url: &str) {
+    /// Asserts that a store has only these logs, and of each log only its first entries.
+    pub(super) fn assert_part_in(&self, url: &str) {
         let Ok(store) = session_store::open(url) else { return };
-        for there in &Self::of(&store).logs {
+        for found in &Self::of(&store).logs {
             let log = self
                 .logs
                 .iter()
-                .find(|log| (log.session, log.segment) == (there.session, there.segment));
+                .find(|log| (log.session, log.segment) == (found.session, found.segment));
             let log = log.expect("a segment of the source");
-            assert!(log.entries.starts_with(&there.entries), "segment {}", log.segment);
-            assert!(log.trace.starts_with(&there.trace), "the trace of segment {}", log.segment);
+            assert!(log.entries.starts_with(&found.entries), "segment {}", log.segment);
+            assert!(log.trace.starts_with(&found.trace), "the trace of segment {}", log.segment);
         }
     }
 
-    pub(super) fn assert_whole_in(&self, url: &str) {
+    /// Asserts that a store has exactly these contents.
+    pub(super) fn assert_all_in(&self, url: &str) {
         assert!(*self == Self::open(url), "{url} is not the same");
     }
 }
 
-/// Odd sizes, so that what is cut off is not cut off at the end of a page.
+/// Creates a segment. Its entries have different sizes, so that a copy does not stop at the end of
+/// a page.
 fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
     let segment = SegmentId::new();
     let entries = match number % 16 {
@@ -101,7 +104,7 @@ fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
         LogEntry::from_json(text).expect("an object")
     };
     let log: Vec<_> = (0..entries).map(entry).collect();
-    store.create_segment(session, segment, &log).expect("make a segment");
+    store.create_segment(session, segment, &log).expect("create a segment");
     if number % 4 == 1 {
         for n in 0..20 {
             let entry = TraceEntry::from_json(format!("{{\"t\":{n}}}")).expect("an object");
@@ -110,13 +113,13 @@ fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
     }
 }
 
-/// A store that is looked at while somebody else makes it.
-pub(super) struct Watched {
+/// A store that another program creates.
+pub(super) struct Destination {
     url: String,
     store: Option<OpenStore>,
 }
 
-impl Watched {
+impl Destination {
     pub(super) fn new(url: &str) -> Self {
         Self { url: url.to_owned(), store: None }
     }
@@ -129,7 +132,7 @@ impl Watched {
     }
 }
 
-/// A backup of a store of files, beside it.
+/// Creates a backup of a file store beside it. Returns its path.
 pub(super) fn backup_of(store: &str) -> String {
     let backup = format!("{}.tar.zst", store.trim_start_matches("fs:"));
     run(["export", store, &backup]).ok();

@@ -1,4 +1,4 @@
-//! Where the stores of one test are, in every backend that outlives the program.
+//! The stores of a test, in every persistent backend.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,15 +14,15 @@ pub(super) enum Backend {
     Redis,
 }
 
-/// Room for the stores of one test, on a server that all tests share.
+/// A place for the stores of one test. All tests share one server.
 pub(super) struct Place(TempDir);
 
 impl Place {
     pub(super) fn new() -> Self {
-        Self(tempfile::tempdir().expect("make a temporary directory"))
+        Self(tempfile::tempdir().expect("create a temporary directory"))
     }
 
-    /// The URL of a store that nobody has made yet.
+    /// Returns the URL of a store that does not exist yet.
     pub(super) fn url(&self, backend: Backend) -> String {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
