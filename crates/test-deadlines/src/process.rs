@@ -1,7 +1,9 @@
 //! A child process that is killed at its deadline, and when the test ends.
 
 use std::io::Read;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output};
+use std::process::{
+    Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio,
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +64,17 @@ impl Process {
             }
         });
         Self { child, is_late, deadline, _alive: alive, stdin, stdout, stderr }
+    }
+
+    /// Runs a process without standard input to its end, and returns what it prints.
+    ///
+    /// # Panics
+    /// If the process cannot be started, or [`DEADLINE`] passes.
+    #[track_caller]
+    #[must_use]
+    pub fn output(command: &mut Command) -> Output {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(command).wait_with_output()
     }
 
     /// The process's id.
@@ -185,12 +198,10 @@ pub fn exit_at_deadline() {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use super::*;
     use std::io::Read;
     use std::os::unix::process::ExitStatusExt;
     use std::panic;
-    use std::process::Stdio;
-
-    use super::*;
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");

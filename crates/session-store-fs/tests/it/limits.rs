@@ -9,6 +9,7 @@ use std::process::Command;
 
 use session_store_core::{Store, StoreError};
 use session_store_fs::FsStore;
+use test_deadlines::Process;
 
 use crate::{Fixture, entry, numbered};
 
@@ -19,16 +20,16 @@ const ROOT: &str = "SESSION_STORE_FS_LIMITED";
 /// write beyond it returns an error and raises no signal.
 fn limited(test: &str, blocks: usize, fixture: &Fixture) {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
-    let output = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", &script, "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--include-ignored"])
         .env(
             ROOT,
             format!("{} {} {}", fixture.folder.path().display(), fixture.session, fixture.segment),
-        )
-        .output()
-        .unwrap();
+        );
+    let output = Process::output(&mut command);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

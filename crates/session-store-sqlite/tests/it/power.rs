@@ -11,6 +11,7 @@ use std::str::FromStr;
 use session_store_core::{Durability, LogEntry, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
+use test_deadlines::Process;
 use test_servers::power_cut::{self, content, step};
 
 use crate::{entry, fresh, ids};
@@ -209,7 +210,7 @@ fn torture_a_failed_change_does_not_reappear_after_a_crash() {
     strace.args(["--trace=pwrite64", "--inject=pwrite64:error=ENOSPC:when=9"]);
     strace.arg(std::env::current_exe().unwrap());
     let job = path.display().to_string();
-    let output = child(strace, "child_whose_index_cannot_grow", &job).output().unwrap();
+    let output = Process::output(&mut child(strace, "child_whose_index_cannot_grow", &job));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -228,7 +229,7 @@ fn outcome(policy: SyncPolicy, suffix: &str, n: usize) -> String {
     strace.arg(format!("--inject=fsync,fdatasync:error=EIO:when={n}"));
     strace.arg(std::env::current_exe().unwrap());
     let job = format!("{policy:?} {}", path.display());
-    let output = child(strace, "child_whose_sync_fails", &job).output().unwrap();
+    let output = Process::output(&mut child(strace, "child_whose_sync_fails", &job));
     assert!(output.status.success(), "sync {n}: {}", String::from_utf8_lossy(&output.stdout));
     let lines = String::from_utf8(output.stdout).unwrap();
     let outcome = lines.lines().find_map(|line| line.split_once("outcome: "));

@@ -19,8 +19,7 @@ fn run_with_small_files(limit: usize, args: [&str; 3]) -> Ended {
     // The default action of SIGXFSZ ends the process without a message.
     let script = format!("trap '' XFSZ; exec prlimit --fsize={limit} -- \"$0\" \"$@\"");
     command.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Process::start(&mut command).wait_with_output().into()
+    Process::output(&mut command).into()
 }
 
 #[rstest]

@@ -6,6 +6,7 @@ use std::process::Command;
 use session_store_core::{Pod, PodName, PodStore};
 use session_store_fs::FsStore;
 use session_store_memory::MemoryStore;
+use test_deadlines::Process;
 
 use super::{backup_of, populated};
 use crate::verify;
@@ -16,7 +17,8 @@ fn unpack(file: &[u8], folder: &Path) {
     for command in
         ["zstd -q -t < backup", "tar --zstd -xf backup", "sha256sum --quiet --strict -c SHA256SUMS"]
     {
-        let ended = Command::new("sh").args(["-c", command]).current_dir(folder).output().unwrap();
+        let mut shell = Command::new("sh");
+        let ended = Process::output(shell.args(["-c", command]).current_dir(folder));
         assert!(
             ended.status.success() && ended.stderr.is_empty(),
             "{command} (this test needs tar, zstd and sha256sum): {ended:?}"
