@@ -11,8 +11,8 @@ use crate::listing;
 use crate::reply::{byte_strings, info};
 use crate::script::{Call, READ_INFOS};
 
-/// The most segments that one call of the script reads. The server executes nothing else meanwhile,
-/// for about 1.5 ms (measured on a busy machine: 5.5 µs a segment).
+/// The most segments that one call of the script reads. The call blocks the server for about 1.5 ms
+/// (measured on a busy machine: 5.5 µs a segment).
 const CALL_SEGMENTS: usize = 256;
 
 /// Returns the facts of the segments that the options select, in the order of the listings.

@@ -60,26 +60,26 @@
 //!
 //! | field | contents |
 //! |---|---|
-//! | `created` | when the session came to hold the segment, in microseconds |
+//! | `created` | the time of the segment's creation in this session, in microseconds |
 //! | `stamp` | a random mark of the last change |
 //! | `epoch` | the stamp of the last change that cut or replaced entries, with a `+` unless the log was empty after it |
 //! | `info` | a stamp, the size of the log in bytes, and the time of its last change in microseconds |
 //!
 //! Older versions do not write `info`, and they may use the same storage at the same time. So
-//! `info` counts only if its stamp is that of the last change. Otherwise the size and the time are
-//! unknown until they are known again: the time after the next change, the size after the log is
-//! replaced, or truncated to few entries. A truncate that would have to read more than 256 entries,
-//! or more than about 1 MB, forgets the size.
+//! `info` is valid only if its stamp is that of the last change. Otherwise the size and the time
+//! are unknown. The next change sets the time. Replacing the log, or truncating it to few entries,
+//! sets the size. A truncate makes the size unknown if it would have to read more than 256 entries,
+//! or more than 1 MB, to compute it.
 //!
 //! One step creates the first segment of a session and lists the session, and one step deletes the
 //! last segment and the listing. Listings are therefore always complete and exact.
 //!
 //! Only `holders` is in another slot than the segment. A session is added to it before it first
 //! holds the segment, and never removed. A lookup queries each of these sessions, and returns the
-//! one that has held the segment for the longest time. The clocks of the servers decide only
-//! between sessions that create the same segment id at the same moment on two nodes of a Cluster. A
-//! failover can lose an entry of `holders`. [`Maintenance`](session_store_core::Maintenance)
-//! reports it and adds it again.
+//! one that has held the segment for the longest time. The clocks of the servers matter only if two
+//! sessions create the same segment id at the same moment on two nodes of a Cluster. A failover can
+//! lose an entry of `holders`. [`Maintenance`](session_store_core::Maintenance) reports it and adds
+//! it again.
 //!
 //! # Costs
 //!

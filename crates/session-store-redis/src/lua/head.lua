@@ -13,13 +13,15 @@ local function head_of(count, stamp)
   return string.format('%d@%s', count, stamp)
 end
 
--- Returns what is known of a log: head, count and epoch, and the size in bytes and the time of the
--- last change where they are known.
+-- Returns the metadata of a log: head, number of entries and epoch, and where they are known, the
+-- size in bytes and the time of the last change.
 --
--- The field "info" holds the last two, and the stamp of the change that wrote them. Handles of an
--- older version write to the same log without updating this field. They set a new stamp, so a field
--- with another stamp is outdated, and is ignored. It is one field of at most 64 bytes, the limit up
--- to which Redis keeps a hash in its compact form.
+-- The field "info" holds the size, the time, and the stamp of the change that wrote them. Handles
+-- of an older version change the log without updating this field. But they set a new stamp. So a
+-- field with another stamp is outdated, and is ignored.
+--
+-- Redis keeps a hash in its compact form as long as no field is longer than 64 bytes. The three
+-- values in one field fit in that limit, and one command writes them.
 local function read_log(log, entries)
   local stamp, epoch, info = unpack(redis.call('HMGET', log, 'stamp', 'epoch', 'info'))
   local count = redis.call('LLEN', entries)

@@ -1,5 +1,5 @@
--- Reads what is known of logs. Returns for each log its head, its size in bytes and the time of its
--- last change, separated by spaces, with "-" for an unknown size or time.
+-- Reads the metadata of logs. Returns a text for each log: its head, its size in bytes and the time
+-- of its last change, separated by spaces, with "-" for an unknown size or time.
 -- KEYS: log and entries of each segment
 local reply = {}
 for i = 1, #KEYS, 2 do

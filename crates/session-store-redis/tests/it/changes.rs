@@ -183,6 +183,16 @@ impl<'a> Log<'a> {
         };
         self.lost += self.states.len() - 1 - known;
         self.states.truncate(known + 1);
+        self.check_size(&found);
+    }
+
+    /// Checks the stored size, unless a failover has changed the log since it was read.
+    fn check_size(&self, found: &[LogEntry]) {
+        let info = self.store.segment_info(self.session, self.segment).unwrap();
+        if let Some(info) = info.filter(|info| Some(info.head) == self.head) {
+            let bytes: usize = found.iter().map(|entry| entry.as_json().len() + 1).sum();
+            assert_eq!(info.bytes, Some(bytes as u64));
+        }
     }
 }
 

@@ -119,7 +119,7 @@ fn a_truncate_reads_few_entries_or_forgets_the_size() {
     log.create(&entries(10_000, 99));
     let before = reads();
     log.truncate(5000);
-    assert_eq!(reads(), before, "neither the cut nor the kept entries are few");
+    assert_eq!(reads(), before, "the truncate has read many entries");
     assert_eq!(log.info().bytes, None);
     assert!(log.info().modified.is_some());
     log.append(&entries(1, 99));

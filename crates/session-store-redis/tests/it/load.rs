@@ -106,6 +106,9 @@ impl Record {
     pub(crate) fn check(&self, store: &RedisStore) -> Count {
         for (index, &(session, segment)) in self.segments.iter().enumerate() {
             let log = store.read_all(session, segment).unwrap();
+            let bytes: usize = log.iter().map(|entry| entry.as_json().len() + 1).sum();
+            let info = store.segment_info(session, segment).unwrap().unwrap();
+            assert_eq!(info.bytes, Some(bytes as u64));
             let mut positions = HashMap::<_, Vec<usize>>::new();
             for (position, stored) in log.iter().enumerate() {
                 positions.entry(stored.as_json()).or_default().push(position);

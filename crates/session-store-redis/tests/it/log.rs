@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::LazyLock;
-use std::thread;
+use std::{slice, thread};
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry};
 use session_store_redis::{RedisOptions, RedisStore};
@@ -188,13 +188,19 @@ fn an_append_to_an_existing_segment_is_one_command() {
     let (session, segment) = ids();
     let entry = &entries("one", 1, 10)[0];
     store.append(session, segment, entry).unwrap();
-    const COUNTED: [&str; 3] = ["evalsha", "eval", "info"];
+    const COUNTED: [&str; 4] = ["evalsha", "eval", "unlink", "info"];
     let before = calls(&server, &COUNTED);
     for _ in 0..10 {
         store.append(session, segment, entry).unwrap();
     }
     // The first INFO is counted too, since a server counts a command after its reply.
     assert_eq!(calls(&server, &COUNTED) - before, 10 + 1);
+
+    let head = store.head(session, segment).unwrap();
+    store.append(session, segment, entry).unwrap();
+    let before = calls(&server, &COUNTED);
+    store.append_if(session, segment, head, slice::from_ref(entry)).unwrap_err();
+    assert_eq!(calls(&server, &COUNTED) - before, 1 + 1, "a conflict is one command too");
 }
 
 /// Returns how often clients have called these commands.
