@@ -176,7 +176,8 @@ impl RedisOptions {
             Some(version) => check_version(client, &version),
             None if self.create => Ok(()),
             None => {
-                let reason = "there is no session store under this prefix";
+                let reason =
+                    "there is no session store under this prefix; check the URL, or create one";
                 Err(io::Error::new(io::ErrorKind::NotFound, reason).into())
             }
         }

@@ -34,7 +34,8 @@ impl Writer {
     }
 }
 
-/// The idle writers of a handle. There are as many as there were concurrent changes at most.
+/// The idle writers of a handle. Each concurrent change takes one, so their number is that of the
+/// most concurrent changes so far.
 #[derive(Default)]
 pub(crate) struct Writers(Mutex<Vec<Writer>>);
 
