@@ -5,6 +5,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use session_store_core::{SegmentId, SessionId};
 use uuid::Uuid;
 
 /// How many calls are kept. The last ones are those that led to the failure.
@@ -41,15 +42,20 @@ impl CallLog {
         self.lines().record(line);
     }
 
-    /// Records a call and its result, with short names for the ids.
-    pub(crate) fn record_call(&self, call: &Call<'_>, result: &str) {
+    /// Records a call on a handle and its outcome, with short names for the ids.
+    pub(crate) fn record_call(
+        &self,
+        handle: usize,
+        name: &str,
+        (session, segment): (Option<SessionId>, Option<SegmentId>),
+        arguments: Option<String>,
+        outcome: &str,
+    ) {
         let mut lines = self.lines();
-        let session = call.session.map(|id| lines.name("s", id));
-        let segment = call.segment.map(|id| lines.name("g", id));
-        let arguments = [session, segment, call.arguments.clone()];
-        let arguments: Vec<_> = arguments.into_iter().flatten().collect();
-        let line = format!("#{} {}({}) -> {result}", call.handle, call.name, arguments.join(", "));
-        lines.record(line);
+        let session = session.map(|id| lines.name("s", id.into()));
+        let segment = segment.map(|id| lines.name("g", id.into()));
+        let arguments: Vec<_> = [session, segment, arguments].into_iter().flatten().collect();
+        lines.record(format!("#{handle} {name}({}) -> {outcome}", arguments.join(", ")));
     }
 
     /// Returns the message of a failure followed by the calls, with short names for the ids. If
@@ -105,13 +111,4 @@ impl fmt::Display for Lines {
         }
         Ok(())
     }
-}
-
-/// A call on a handle, without its result.
-pub(crate) struct Call<'a> {
-    pub(crate) handle: usize,
-    pub(crate) name: &'a str,
-    pub(crate) session: Option<Uuid>,
-    pub(crate) segment: Option<Uuid>,
-    pub(crate) arguments: Option<String>,
 }

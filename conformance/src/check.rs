@@ -19,9 +19,9 @@ pub struct Check {
     pub id: &'static str,
     /// The clause of the [contract](session_store_core::contract).
     pub clause: &'static str,
-    /// What the store promises, in one sentence.
+    /// The promise of the store, in one sentence.
     pub promise: &'static str,
-    /// What the check requires of the store and of the harness.
+    /// The requirements for the store and the harness.
     pub requires: &'static [Requirement],
     pub(crate) body: fn(&Run<'_>) -> CheckResult,
 }

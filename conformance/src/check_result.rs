@@ -4,6 +4,9 @@ use std::fmt;
 
 use session_store_core::{Entry, StoreError, error_chain};
 
+/// A result of the store, unless another error is given.
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// The result of a check's body.
 pub(crate) type CheckResult = Result<(), CheckError>;
 
@@ -75,7 +78,7 @@ macro_rules! ensure_err {
 pub(crate) use {ensure, ensure_err};
 
 /// Fails unless the two values are equal. `context` names what was compared.
-pub(crate) fn ensure_same<T: PartialEq + fmt::Debug>(
+pub(crate) fn ensure_eq<T: PartialEq + fmt::Debug>(
     found: &T,
     expected: &T,
     context: &str,
@@ -87,24 +90,20 @@ pub(crate) fn ensure_same<T: PartialEq + fmt::Debug>(
 }
 
 /// Fails unless the two lists of entries are equal, and reports the first difference.
-pub(crate) fn ensure_same_entries<T: Entry>(
-    found: &[T],
-    expected: &[T],
-    context: &str,
-) -> CheckResult {
-    ensure_same_lists(("entry", "entries"), found, expected, Entry::as_json, context)
+pub(crate) fn ensure_entries<T: Entry>(found: &[T], expected: &[T], context: &str) -> CheckResult {
+    ensure_lists(("entry", "entries"), found, expected, Entry::as_json, context)
 }
 
 /// Fails unless the two lists of ids are equal, and reports the first difference.
-pub(crate) fn ensure_same_ids<T: fmt::Display + PartialEq>(
+pub(crate) fn ensure_ids<T: fmt::Display + PartialEq>(
     found: &[T],
     expected: &[T],
     context: &str,
 ) -> CheckResult {
-    ensure_same_lists(("id", "ids"), found, expected, |id| id, context)
+    ensure_lists(("id", "ids"), found, expected, |id| id, context)
 }
 
-fn ensure_same_lists<'a, T, P: PartialEq + fmt::Display + ?Sized + 'a>(
+fn ensure_lists<'a, T, P: PartialEq + fmt::Display + ?Sized + 'a>(
     (one, many): (&str, &str),
     found: &'a [T],
     expected: &'a [T],

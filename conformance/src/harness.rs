@@ -1,5 +1,5 @@
-//! What the kit must know about a backend: how to create a storage, how to open it, and what else
-//! can be done to the storage from outside.
+//! The two traits that describe a backend to the kit: a harness creates storages, and a storage
+//! opens handles and can be changed from outside.
 
 use std::io;
 use std::path::PathBuf;
@@ -104,8 +104,9 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Returns the folder that holds the whole storage, if there is one. L4 checks put files of
-    /// other programs into it.
+    /// Returns the folder that holds the whole storage, if there is one.
+    ///
+    /// A check puts files of other programs into it ([L4](session_store_core::contract#l4)).
     fn folder(&self) -> Option<PathBuf> {
         None
     }
@@ -113,13 +114,15 @@ pub trait Storage: Send + Sync {
     /// Returns the path of the file that is the segment's log with one entry on each line, whether
     /// the file exists or not.
     ///
-    /// R4 and R5 checks write the file as another program or a crash would leave it.
+    /// Checks write the file as another program or a crash would leave it
+    /// ([R4](session_store_core::contract#r4), [R5](session_store_core::contract#r5)).
     fn log_file(&self, _session_id: SessionId, _segment_id: SegmentId) -> Option<PathBuf> {
         None
     }
 
     /// Replaces the stored bytes of the segment's entry number `index`, counted from 0, by `bytes`.
-    /// R4 checks damage an entry this way.
+    ///
+    /// Checks damage an entry this way ([R4](session_store_core::contract#r4)).
     fn overwrite(
         &self,
         _session_id: SessionId,
@@ -130,12 +133,16 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Marks the storage as written by a newer version of its format. S7 checks use it.
+    /// Marks the storage as written by a newer version of its format.
+    ///
+    /// A check then opens it ([S7](session_store_core::contract#s7)).
     fn raise_format(&self) -> Option<io::Result<()>> {
         None
     }
 
-    /// Opens for reading a place where no storage is. S7 checks use it.
+    /// Opens for reading a place where no storage is.
+    ///
+    /// The call must fail and create nothing ([S7](session_store_core::contract#s7)).
     fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
         None
     }

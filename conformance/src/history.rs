@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use session_store_core::{LogEntry, StoreError};
 
+use crate::check_result::Result;
 use crate::test_log::TestLog;
 
 /// A call on the segment with its arguments, or with its result if it only reads.
@@ -34,7 +35,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    pub(crate) fn of<T>(result: &Result<T, StoreError>) -> Self {
+    pub(crate) fn of<T>(result: &Result<T>) -> Self {
         match result {
             Ok(_) => Self::Applied,
             Err(error) if error.is_indeterminate() => Self::Unknown,
@@ -75,11 +76,7 @@ impl History {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
-    fn write<T>(
-        &self,
-        operation: Operation,
-        call: impl FnOnce() -> Result<T, StoreError>,
-    ) -> Effect {
+    fn write<T>(&self, operation: Operation, call: impl FnOnce() -> Result<T>) -> Effect {
         let started = self.tick();
         let effect = Effect::of(&call());
         self.record(operation, effect, started);
@@ -89,9 +86,9 @@ impl History {
     /// Records a read. `NotFound` is a result here: the segment does not exist.
     fn read<T>(
         &self,
-        call: impl FnOnce() -> Result<T, StoreError>,
+        call: impl FnOnce() -> Result<T>,
         operation: impl FnOnce(Option<&T>) -> Operation,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<T>> {
         let started = self.tick();
         let found = match call() {
             Err(StoreError::NotFound(_)) => None,
@@ -130,11 +127,11 @@ impl<'a> ObservedLog<'a> {
         self.history.write(Operation::Delete, || self.log.delete())
     }
 
-    pub(crate) fn read(&self) -> Result<Option<Vec<LogEntry>>, StoreError> {
+    pub(crate) fn read(&self) -> Result<Option<Vec<LogEntry>>> {
         self.history.read(|| self.log.read_all(), |found| Operation::Read(found.cloned()))
     }
 
-    pub(crate) fn count(&self) -> Result<Option<usize>, StoreError> {
+    pub(crate) fn count(&self) -> Result<Option<usize>> {
         self.history.read(|| self.log.read_entry_count(), |found| Operation::Count(found.copied()))
     }
 }

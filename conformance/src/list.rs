@@ -1,6 +1,6 @@
 //! The list of all checks. The constant, the tests and the published table are generated from it.
 //!
-//! Each check has an identifier, a clause, its requirements in brackets, and a promise.
+//! Each check has a promise, an identifier, a clause, and its requirements in brackets.
 //! An identifier is never changed or reused. `requirement.rs` defines the names of requirements.
 
 use crate::check::Check;
@@ -13,323 +13,368 @@ macro_rules! for_each_check {
     ($callback:ident) => {
         $callback! {
             entries {
-                e1_kept_by_append E1 [] "append stores every text byte for byte";
-                e1_kept_by_append_all E1 [] "append_all stores every text byte for byte";
-                e1_kept_by_create E1 [] "create_segment stores every text byte for byte";
-                e1_kept_by_append_if E1 [conditional_append]
-                    "append_if stores every text byte for byte";
-                e1_kept_by_truncate E1 [] "truncate keeps the remaining texts byte for byte";
-                e1_kept_by_pages E1 [] "read_page returns every text byte for byte";
-                e1_kept_by_traces E1 [read_traces] "append_trace stores every text byte for byte";
-                e1_kept_by_reopening E1 [persistent]
-                    "reopening the storage keeps every text byte for byte";
-                e2_values_become_one_line E2 []
-                    "a value becomes one entry on one line, even if it contains line breaks";
-                e2_only_objects_are_stored E2 []
-                    "a value that is not an object is refused with Serde";
-                e3_line_breaks_are_dropped E3 []
-                    "only white space with line breaks is removed from a text";
-                e3_anything_else_is_refused E3 []
-                    "a text that is not exactly one object is refused with the position";
-                e4_the_empty_object E4 [] "{} is an entry";
-                e4_two_hundred_levels E4 [] "entries with 200 levels of nesting are stored";
-                e4_sixty_four_mebibytes E4 []
-                    "an entry of 64 MiB is stored whole, or refused with TooLarge";
-                e5_unknown_kinds_are_data E5 []
-                    "entries of unknown kinds and with unknown fields are stored like any other";
+                /// append stores every text byte for byte
+                e1_kept_by_append E1 [];
+                /// append_all stores every text byte for byte
+                e1_kept_by_append_all E1 [];
+                /// create_segment stores every text byte for byte
+                e1_kept_by_create E1 [];
+                /// append_if stores every text byte for byte
+                e1_kept_by_append_if E1 [conditional_append];
+                /// truncate keeps the remaining texts byte for byte
+                e1_kept_by_truncate E1 [];
+                /// read_page returns every text byte for byte
+                e1_kept_by_pages E1 [];
+                /// append_trace stores every text byte for byte
+                e1_kept_by_traces E1 [read_traces];
+                /// reopening the storage keeps every text byte for byte
+                e1_kept_by_reopening E1 [persistent];
+                /// a value becomes one entry on one line, even if it contains line breaks
+                e2_values_become_one_line E2 [];
+                /// a value that is not an object is refused with Serde
+                e2_only_objects_are_stored E2 [];
+                /// only white space with line breaks is removed from a text
+                e3_line_breaks_are_dropped E3 [];
+                /// a text that is not exactly one object is refused with the position
+                e3_anything_else_is_refused E3 [];
+                /// {} is an entry
+                e4_the_empty_object E4 [];
+                /// entries with 200 levels of nesting are stored
+                e4_two_hundred_levels E4 [];
+                /// an entry of 64 MiB is stored whole, or refused with TooLarge
+                e4_sixty_four_mebibytes E4 [];
+                /// entries of unknown kinds and with unknown fields are stored like any other
+                e5_unknown_kinds_are_data E5 [];
             }
             append {
-                a1_order_of_one_writer A1 []
-                    "entries are read in the order in which one writer appended them";
-                a1_order_over_two_handles A1 []
-                    "a writer that alternates between two handles keeps its order";
-                a1_equal_entries_are_all_kept A1 [] "equal entries are separate entries";
-                a2_first_append_creates A2 []
-                    "the first append creates the segment and its session";
-                a3_append_is_seen_at_once A3 []
-                    "every handle reads an acknowledged append immediately";
-                a3_changes_are_seen_at_once A3 []
-                    "every handle reads a create, replace or truncate immediately";
-                a3_other_threads_see_it A3 []
-                    "a reader in another thread reads every acknowledged append";
-                a4_every_entry_once_and_whole A4 []
-                    "with many writers, every acknowledged entry is stored exactly once and whole";
-                a4_each_writers_order_is_kept A4 []
-                    "with many writers, each writer's order is kept";
-                a4_first_appends_race A4 []
-                    "several writers can create one segment at the same time";
-                a4_segments_do_not_mix A4 []
-                    "segments that are written at the same time do not mix";
-                a5_refusals_change_nothing A5 []
-                    "a definite error changes nothing, and the next call works";
-                a5_refused_conditions_change_nothing A5 [conditional_append]
-                    "a conflict changes nothing, and the next call works";
-                a5_a_definite_error_stored_nothing A5 []
-                    "an append that returns a definite error stores nothing";
-                a6_never_twice A6 [] "no append is stored twice, whatever it returned";
-                a7_batches_are_in_order A7 [] "append_all stores the entries in order";
-                a7_an_empty_batch_is_nothing A7 [] "an empty batch creates and changes nothing";
-                a7_batches_stay_contiguous A7 [own_batches]
-                    "append_all is contiguous while others append";
-                a7_batches_show_whole A7 [atomic_batch]
-                    "readers see all of an atomic batch or nothing of it";
-                a8_one_segment_id_in_two_sessions A8 []
-                    "one segment id in two sessions is two logs";
-                a8_traces_of_two_sessions A8 [read_traces]
-                    "one segment id in two sessions is two traces";
-                a8_deleting_one_leaves_the_other A8 [delete]
-                    "deleting a segment leaves the segment with the same id in another session";
+                /// entries are read in the order in which one writer appended them
+                a1_order_of_one_writer A1 [];
+                /// a writer that alternates between two handles keeps its order
+                a1_order_over_two_handles A1 [];
+                /// equal entries are separate entries
+                a1_equal_entries_are_all_kept A1 [];
+                /// the first append creates the segment and its session
+                a2_first_append_creates A2 [];
+                /// every handle reads an acknowledged append immediately
+                a3_append_is_seen_at_once A3 [];
+                /// every handle reads a create, replace or truncate immediately
+                a3_changes_are_seen_at_once A3 [];
+                /// a reader in another thread reads every acknowledged append
+                a3_other_threads_see_it A3 [];
+                /// with many writers, every acknowledged entry is stored exactly once and whole
+                a4_every_entry_once_and_whole A4 [];
+                /// with many writers, each writer's order is kept
+                a4_each_writers_order_is_kept A4 [];
+                /// several writers can create one segment at the same time
+                a4_first_appends_race A4 [];
+                /// segments that are written at the same time do not mix
+                a4_segments_do_not_mix A4 [];
+                /// a definite error changes nothing, and the next call works
+                a5_refusals_change_nothing A5 [];
+                /// a conflict changes nothing, and the next call works
+                a5_refused_conditions_change_nothing A5 [conditional_append];
+                /// an append that returns a definite error stores nothing
+                a5_a_definite_error_stored_nothing A5 [];
+                /// no append is stored twice, whatever it returned
+                a6_never_twice A6 [];
+                /// append_all stores the entries in order
+                a7_batches_are_in_order A7 [];
+                /// an empty batch creates and changes nothing
+                a7_an_empty_batch_is_nothing A7 [];
+                /// append_all is contiguous while others append
+                a7_batches_stay_contiguous A7 [own_batches];
+                /// readers see all of an atomic batch or nothing of it
+                a7_batches_show_whole A7 [atomic_batch];
+                /// one segment id in two sessions is two logs
+                a8_one_segment_id_in_two_sessions A8 [];
+                /// one segment id in two sessions is two traces
+                a8_traces_of_two_sessions A8 [read_traces];
+                /// deleting a segment leaves the segment with the same id in another session
+                a8_deleting_one_leaves_the_other A8 [delete];
             }
             read {
-                r1_unknown_is_not_found R1 [] "reading an unknown segment returns NotFound";
-                r1_empty_is_empty R1 [] "reading an empty segment returns an empty list";
-                r2_reading_changes_nothing R2 [] "reading changes nothing and can be repeated";
-                r3_reads_are_prefixes R3 [] "a read is a prefix of later reads";
-                r3_pages_and_counts_only_grow R3 []
-                    "counts and pages only grow while writers append";
-                r4_bad_lines_are_corrupt R4 [overwrite]
-                    "stored bytes that are not an entry return Corrupt with line and segment";
-                r4_the_rest_stays_usable R4 [overwrite] "everything except a bad line stays usable";
-                r6_fails_only_inside_the_page R6 [overwrite]
-                    "a page fails only if it contains a bad line";
-                r6_pages_hold_what_fits R6 []
-                    "a page holds the entries that fit, at least one, and the head";
-                r6_pages_in_sequence_are_the_log R6 [] "pages in sequence equal read_all";
-                r6_the_head_is_of_the_same_moment R6 []
-                    "the head of a page is from the same moment as its entries";
-                r6_the_traits_body_agrees R6 []
-                    "the provided methods of the trait return the same as the store's own";
+                /// reading an unknown segment returns NotFound
+                r1_unknown_is_not_found R1 [];
+                /// reading an empty segment returns an empty list
+                r1_empty_is_empty R1 [];
+                /// reading changes nothing and can be repeated
+                r2_reading_changes_nothing R2 [];
+                /// a read is a prefix of later reads
+                r3_reads_are_prefixes R3 [];
+                /// counts and pages only grow while writers append
+                r3_pages_and_counts_only_grow R3 [];
+                /// stored bytes that are not an entry return Corrupt with line and segment
+                r4_bad_lines_are_corrupt R4 [overwrite];
+                /// everything except a bad line stays usable
+                r4_the_rest_stays_usable R4 [overwrite];
+                /// a page fails only if it contains a bad line
+                r6_fails_only_inside_the_page R6 [overwrite];
+                /// a page holds the entries that fit, at least one, and the head
+                r6_pages_hold_what_fits R6 [];
+                /// pages in sequence equal read_all
+                r6_pages_in_sequence_are_the_log R6 [];
+                /// the head of a page is from the same moment as its entries
+                r6_the_head_is_of_the_same_moment R6 [];
+                /// the provided methods of the trait return the same as the store's own
+                r6_the_traits_body_agrees R6 [];
             }
             tails {
-                r2_reading_leaves_the_file R2 [log_file]
-                    "reading does not change the file of the log";
-                r4_blank_lines_are_no_entries R4 [log_file]
-                    "lines of white space are not entries, and CR is not part of an entry";
-                r4_lines_are_physical R4 [log_file]
-                    "Corrupt has the physical line number, counted from 1";
-                r5_a_whole_last_line_is_an_entry R5 [log_file]
-                    "a whole object without a newline at the end is an entry for every operation";
-                r5_an_append_writes_the_owed_newline R5 [log_file]
-                    "the next append writes the missing newline";
-                r5_batches_write_the_owed_newline R5 [log_file]
-                    "the next batch writes the missing newline";
-                r5_conditions_write_the_owed_newline R5 [conditional_append, log_file]
-                    "append_if writes the missing newline and removes a torn tail";
-                r5_a_torn_tail_is_not_there R5 [log_file]
-                    "a torn tail is not returned, not counted and not an error";
-                r5_a_torn_tail_is_moved_aside R5 [log_file]
-                    "the next append removes a torn tail from the log";
-                r5_nothing_torn_is_deleted R5 [log_file, folder]
-                    "a torn tail is kept in a file beside the log";
-                r5_a_log_of_nothing_but_a_tail R5 [log_file]
-                    "a log that holds only a torn tail is empty";
-                r5_repair_under_other_handles R5 [log_file]
-                    "handles that read the log before a repair see the repair";
+                /// reading does not change the file of the log
+                r2_reading_leaves_the_file R2 [log_file];
+                /// lines of white space are not entries, and CR is not part of an entry
+                r4_blank_lines_are_no_entries R4 [log_file];
+                /// Corrupt has the physical line number, counted from 1
+                r4_lines_are_physical R4 [log_file];
+                /// a whole object without a newline at the end is an entry for every operation
+                r5_a_whole_last_line_is_an_entry R5 [log_file];
+                /// the next append writes the missing newline
+                r5_an_append_writes_the_owed_newline R5 [log_file];
+                /// the next batch writes the missing newline
+                r5_batches_write_the_owed_newline R5 [log_file];
+                /// append_if writes the missing newline and removes a torn tail
+                r5_conditions_write_the_owed_newline R5 [conditional_append, log_file];
+                /// a torn tail is not returned, not counted and not an error
+                r5_a_torn_tail_is_not_there R5 [log_file];
+                /// the next append removes a torn tail from the log
+                r5_a_torn_tail_is_moved_aside R5 [log_file];
+                /// a torn tail is kept in a file beside the log
+                r5_nothing_torn_is_deleted R5 [log_file, folder];
+                /// a log that holds only a torn tail is empty
+                r5_a_log_of_nothing_but_a_tail R5 [log_file];
+                /// handles that read the log before a repair see the repair
+                r5_repair_under_other_handles R5 [log_file];
             }
             listing {
-                l1_sessions_newest_first L1 []
-                    "list_sessions returns each session once, in descending byte order";
-                l2_segments_newest_first L2 []
-                    "list_segments returns each segment once, in descending byte order";
-                l2_an_unknown_session_has_none L2 [] "an unknown session has no segments";
-                l2_replacing_hides_nothing L2 []
-                    "segments stay listed, each once, while they are replaced";
-                l3_a_trace_is_no_segment L3 []
-                    "a trace alone creates neither a session nor a segment";
-                l3_a_trace_keeps_no_session L3 [delete]
-                    "a session with only a trace left is not listed by any handle";
-                l3_a_pod_is_no_session L3 [pods]
-                    "a pod alone creates neither a session nor a segment";
-                l4_strays_are_left_alone L4 [folder]
-                    "files of other programs are ignored and not changed";
-                l5_the_holder_is_found L5 []
-                    "lookup finds a segment's session after create, append and truncate to 0";
-                l5_the_answer_stays L5 []
-                    "lookup returns the same session while other sessions create the segment";
-                l5_the_answer_outlives_the_handles L5 [persistent]
-                    "lookup returns the same session after reopening";
-                l5_others_may_leave L5 [delete]
-                    "lookup returns the same session while others create and delete the segment";
-                l5_a_deleted_holder_is_not_named L5 [delete]
-                    "after a delete, lookup returns a session that still holds the segment";
-                l6_many_sessions L6 [] "more than 1,000 sessions are listed";
-                l6_many_segments L6 [] "more than 1,000 segments are listed";
-                l6_many_entries L6 [] "more than 1,000 entries are read";
-                l6_many_traces L6 [read_traces] "more than 1,000 trace entries are read";
+                /// list_sessions returns each session once, in descending byte order
+                l1_sessions_newest_first L1 [];
+                /// list_segments returns each segment once, in descending byte order
+                l2_segments_newest_first L2 [];
+                /// an unknown session has no segments
+                l2_an_unknown_session_has_none L2 [];
+                /// segments stay listed, each once, while they are replaced
+                l2_replacing_hides_nothing L2 [];
+                /// a trace alone creates neither a session nor a segment
+                l3_a_trace_is_no_segment L3 [];
+                /// a session with only a trace left is not listed by any handle
+                l3_a_trace_keeps_no_session L3 [delete];
+                /// a pod alone creates neither a session nor a segment
+                l3_a_pod_is_no_session L3 [pods];
+                /// files of other programs are ignored and not changed
+                l4_strays_are_left_alone L4 [folder];
+                /// lookup finds a segment's session after create, append and truncate to 0
+                l5_the_holder_is_found L5 [];
+                /// lookup returns the same session while other sessions create the segment
+                l5_the_answer_stays L5 [];
+                /// lookup returns the same session after reopening
+                l5_the_answer_outlives_the_handles L5 [persistent];
+                /// lookup returns the same session while others create and delete the segment
+                l5_others_may_leave L5 [delete];
+                /// after a delete, lookup returns a session that still holds the segment
+                l5_a_deleted_holder_is_not_named L5 [delete];
+                /// more than 1,000 sessions are listed
+                l6_many_sessions L6 [];
+                /// more than 1,000 segments are listed
+                l6_many_segments L6 [];
+                /// more than 1,000 entries are read
+                l6_many_entries L6 [];
+                /// more than 1,000 trace entries are read
+                l6_many_traces L6 [read_traces];
             }
             create {
-                c1_entries_in_order C1 [] "create_segment stores the entries in order";
-                c1_an_empty_segment_exists C1 []
-                    "create_segment without entries creates an empty segment";
-                c2_it_replaces_the_whole_log C2 []
-                    "create_segment on an existing segment replaces the whole log";
-                c2_traces_stay C2 [read_traces] "replacing a log keeps the trace";
-                c2_readers_see_the_old_or_the_new C2 [] "readers see the old log or the new one";
-                c2_page_readers_can_tell C2 [epoch]
-                    "pages with the same head are from the same log";
-                c3_exists_from_the_first_entry_on C3 []
-                    "exists returns true after the first create or append";
-                c3_asking_creates_nothing C3 [] "exists creates nothing";
-                c4_the_count_is_what_is_read C4 [] "read_entry_count equals the length of read_all";
-                c4_traces_do_not_count C4 [] "trace entries are not counted";
-                c4_unknown_is_not_found C4 [] "counting an unknown segment returns NotFound";
-                c5_a_writer_sees_that_it_is_not_alone C5 []
-                    "the count includes every acknowledged append of other writers immediately";
+                /// create_segment stores the entries in order
+                c1_entries_in_order C1 [];
+                /// create_segment without entries creates an empty segment
+                c1_an_empty_segment_exists C1 [];
+                /// create_segment on an existing segment replaces the whole log
+                c2_it_replaces_the_whole_log C2 [];
+                /// replacing a log keeps the trace
+                c2_traces_stay C2 [read_traces];
+                /// readers see the old log or the new one
+                c2_readers_see_the_old_or_the_new C2 [];
+                /// pages with the same head are from the same log
+                c2_page_readers_can_tell C2 [epoch];
+                /// exists returns true after the first create or append
+                c3_exists_from_the_first_entry_on C3 [];
+                /// exists creates nothing
+                c3_asking_creates_nothing C3 [];
+                /// read_entry_count equals the length of read_all
+                c4_the_count_is_what_is_read C4 [];
+                /// trace entries are not counted
+                c4_traces_do_not_count C4 [];
+                /// counting an unknown segment returns NotFound
+                c4_unknown_is_not_found C4 [];
+                /// the count includes every acknowledged append of other writers immediately
+                c5_a_writer_sees_that_it_is_not_alone C5 [];
             }
             truncate {
-                t1_it_keeps_the_first T1 [] "truncate keeps the first n entries byte for byte";
-                t1_its_own_length_changes_nothing T1 []
-                    "truncate to the current length changes nothing";
-                t1_nothing_left_still_exists T1 []
-                    "truncate to 0 leaves an empty segment that exists";
-                t2_past_the_end_is_refused T2 []
-                    "truncate past the end returns Corrupt with both numbers and changes nothing";
-                t3_unknown_is_not_found T3 []
-                    "truncate of an unknown segment returns NotFound and creates nothing";
-                t4_appends_go_on_after_it T4 [] "appends after a truncate continue at entry n";
-                t4_what_was_cut_stays_cut T4 [persistent]
-                    "truncated entries do not come back after reopening";
-                t5_an_append_after_it_is_there T5 []
-                    "an append that starts after a truncate or replace returned is stored";
-                t5_appends_meet_truncate T5 []
-                    "an append that overlaps a truncate is kept or deleted as a whole";
-                t5_appends_meet_replace T5 []
-                    "an append that overlaps a replace is kept or deleted as a whole";
-                t5_appends_meet_delete T5 [delete]
-                    "an append that overlaps a delete is kept or deleted as a whole";
-                t6_siblings_stay T6 [] "truncate does not change other segments";
-                t6_traces_stay T6 [read_traces] "truncate does not change the segment's trace";
-                t6_pods_stay T6 [pods] "truncate does not change the pods";
-                t7_the_traits_body_is_right T7 []
-                    "the provided truncate of the trait is correct on this store";
+                /// truncate keeps the first n entries byte for byte
+                t1_it_keeps_the_first T1 [];
+                /// truncate to the current length changes nothing
+                t1_its_own_length_changes_nothing T1 [];
+                /// truncate to 0 leaves an empty segment that exists
+                t1_nothing_left_still_exists T1 [];
+                /// truncate past the end returns Corrupt with both numbers and changes nothing
+                t2_past_the_end_is_refused T2 [];
+                /// truncate of an unknown segment returns NotFound and creates nothing
+                t3_unknown_is_not_found T3 [];
+                /// appends after a truncate continue at entry n
+                t4_appends_go_on_after_it T4 [];
+                /// truncated entries do not come back after reopening
+                t4_what_was_cut_stays_cut T4 [persistent];
+                /// an append that starts after a truncate or replace returned is stored
+                t5_an_append_after_it_is_there T5 [];
+                /// an append that overlaps a truncate is kept or deleted as a whole
+                t5_appends_meet_truncate T5 [];
+                /// an append that overlaps a replace is kept or deleted as a whole
+                t5_appends_meet_replace T5 [];
+                /// an append that overlaps a delete is kept or deleted as a whole
+                t5_appends_meet_delete T5 [delete];
+                /// truncate does not change other segments
+                t6_siblings_stay T6 [];
+                /// truncate does not change the segment's trace
+                t6_traces_stay T6 [read_traces];
+                /// truncate does not change the pods
+                t6_pods_stay T6 [pods];
+                /// the provided truncate of the trait is correct on this store
+                t7_the_traits_body_is_right T7 [];
             }
             traces {
-                x1_a_trace_leaves_the_log X1 []
-                    "append_trace does not change the log, its count, its head or its listing";
-                x1_a_trace_makes_nothing X1 [] "append_trace creates no segment";
-                x2_a_trace_may_come_first X2 [read_traces]
-                    "a trace can be written before its segment exists";
-                x2_deleting_a_segment_deletes_its_trace X2 [delete, read_traces]
-                    "deleting a segment deletes its trace";
-                x3_traces_by_page X3 [read_traces]
-                    "trace entries are returned in order, page by page";
-                x3_no_trace_is_an_empty_page X3 [read_traces]
-                    "a segment without a trace returns an empty page";
-                x4_traces_are_seen_at_once X4 [read_traces]
-                    "every handle reads an acknowledged trace entry immediately";
-                x4_writers_of_one_trace X4 [read_traces]
-                    "with many writers, every trace entry is stored once, in each writer's order";
+                /// append_trace does not change the log, its count, its head or its listing
+                x1_a_trace_leaves_the_log X1 [];
+                /// append_trace creates no segment
+                x1_a_trace_makes_nothing X1 [];
+                /// a trace can be written before its segment exists
+                x2_a_trace_may_come_first X2 [read_traces];
+                /// deleting a segment deletes its trace
+                x2_deleting_a_segment_deletes_its_trace X2 [delete, read_traces];
+                /// trace entries are returned in order, page by page
+                x3_traces_by_page X3 [read_traces];
+                /// a segment without a trace returns an empty page
+                x3_no_trace_is_an_empty_page X3 [read_traces];
+                /// every handle reads an acknowledged trace entry immediately
+                x4_traces_are_seen_at_once X4 [read_traces];
+                /// with many writers, every trace entry is stored once, in each writer's order
+                x4_writers_of_one_trace X4 [read_traces];
             }
             head {
-                h1_unknown_has_none H1 [] "an unknown segment has no head";
-                h1_it_counts H1 [] "a head has the number of entries";
-                h1_it_stays_while_nothing_changes H1 []
-                    "a head stays the same while the log does not change";
-                h1_a_cut_gives_a_new_token H1 [epoch]
-                    "truncate and replace give the head a token that was never used before";
-                h1_a_recreated_segment_has_a_new_token H1 [delete, epoch]
-                    "delete and recreate give the head a token that was never used before";
-                h2_it_appends_if_nothing_changed H2 [conditional_append]
-                    "append_if appends if the head is the expected one, and returns the new head";
-                h2_a_conflict_names_both_heads H2 [conditional_append]
-                    "append_if on another head is a Conflict with both heads and no change";
-                h2_no_entries_only_compare H2 [conditional_append]
-                    "append_if without entries compares the head, or creates an empty segment";
-                h2_one_writer_wins H2 [conditional_append]
-                    "of several writers that expect the same head, exactly one appends";
-                h2_one_creator_wins H2 [conditional_append]
-                    "of several writers that expect no segment, exactly one appends";
-                h2_plain_appends_are_seen H2 [conditional_append]
-                    "append_if never appends after a plain append that its head does not include";
-                h3_declared_or_refused H3 []
-                    "an operation works if it is declared, and returns Unsupported if not";
-                h4_regrown_is_a_conflict H4 [conditional_append, epoch]
-                    "a log that was truncated and grew to the same length is a conflict";
-                h4_recreated_is_a_conflict H4 [conditional_append, delete, epoch]
-                    "a segment that was deleted and recreated is a conflict";
-                h5_repeating_cannot_append_twice H5 [conditional_append]
-                    "repeating append_if with the old head appends nothing";
-                h6_a_writer_rolls_back_its_own H6 [conditional_append]
-                    "truncate_if truncates if the log has not changed";
-                h6_another_entry_is_a_conflict H6 [conditional_append]
-                    "truncate_if on another head returns Conflict and changes nothing";
-                h6_it_never_cuts_anothers H6 [conditional_append]
-                    "truncate_if never deletes an entry that its expected head does not include";
+                /// an unknown segment has no head
+                h1_unknown_has_none H1 [];
+                /// a head has the number of entries
+                h1_it_counts H1 [];
+                /// a head stays the same while the log does not change
+                h1_it_stays_while_nothing_changes H1 [];
+                /// truncate and replace give the head a token that was never used before
+                h1_a_cut_gives_a_new_token H1 [epoch];
+                /// delete and recreate give the head a token that was never used before
+                h1_a_recreated_segment_has_a_new_token H1 [delete, epoch];
+                /// append_if appends if the head is the expected one, and returns the new head
+                h2_it_appends_if_nothing_changed H2 [conditional_append];
+                /// append_if on another head is a Conflict with both heads and no change
+                h2_a_conflict_names_both_heads H2 [conditional_append];
+                /// append_if without entries compares the head, or creates an empty segment
+                h2_no_entries_only_compare H2 [conditional_append];
+                /// of several writers that expect the same head, exactly one appends
+                h2_one_writer_wins H2 [conditional_append];
+                /// of several writers that expect no segment, exactly one appends
+                h2_one_creator_wins H2 [conditional_append];
+                /// append_if never appends after a plain append that its head does not include
+                h2_plain_appends_are_seen H2 [conditional_append];
+                /// an operation works if it is declared, and returns Unsupported if not
+                h3_declared_or_refused H3 [];
+                /// a log that was truncated and grew to the same length is a conflict
+                h4_regrown_is_a_conflict H4 [conditional_append, epoch];
+                /// a segment that was deleted and recreated is a conflict
+                h4_recreated_is_a_conflict H4 [conditional_append, delete, epoch];
+                /// repeating append_if with the old head appends nothing
+                h5_repeating_cannot_append_twice H5 [conditional_append];
+                /// truncate_if truncates if the log has not changed
+                h6_a_writer_rolls_back_its_own H6 [conditional_append];
+                /// truncate_if on another head returns Conflict and changes nothing
+                h6_another_entry_is_a_conflict H6 [conditional_append];
+                /// truncate_if never deletes an entry that its expected head does not include
+                h6_it_never_cuts_anothers H6 [conditional_append];
             }
             histories {
-                a4_one_history_of_appends A4 [] "concurrent appends and reads are linearizable";
-                t5_one_history_of_cuts T5 []
-                    "concurrent appends, truncates, replaces and reads are linearizable";
-                t5_one_history_of_deletes T5 [delete]
-                    "concurrent appends, deletes and reads are linearizable";
+                /// concurrent appends and reads are linearizable
+                a4_one_history_of_appends A4 [];
+                /// concurrent appends, truncates, replaces and reads are linearizable
+                t5_one_history_of_cuts T5 [];
+                /// concurrent appends, deletes and reads are linearizable
+                t5_one_history_of_deletes T5 [delete];
             }
             processes {
-                a3_other_processes_see_it A3 [multi_process, process]
-                    "another process reads an acknowledged change immediately";
-                a4_one_history_of_processes A4 [multi_process, process]
-                    "concurrent appends in several processes are linearizable";
-                c5_other_processes_are_counted C5 [multi_process, process]
-                    "the count includes every acknowledged append of other processes immediately";
-                h2_one_process_wins H2 [conditional_append, multi_process, process]
-                    "of several processes that expect the same head, exactly one appends";
-                t5_one_history_of_cutting_processes T5 [multi_process, process]
-                    "concurrent appends and truncates in several processes are linearizable";
-                s6_processes_open_at_once S6 [multi_process, process]
-                    "processes that open an empty storage at the same moment all succeed";
-                s3_a_killed_writer_loses_nothing S3 [persistent, process]
-                    "killing a writer loses no acknowledged change and leaves the log usable";
-                a5_a_full_disk_changes_nothing A5 [process, files]
-                    "an append to a full disk changes nothing, and appends work once it has room";
+                /// another process reads an acknowledged change immediately
+                a3_other_processes_see_it A3 [multi_process, process];
+                /// concurrent appends in several processes are linearizable
+                a4_one_history_of_processes A4 [multi_process, process];
+                /// the count includes every acknowledged append of other processes immediately
+                c5_other_processes_are_counted C5 [multi_process, process];
+                /// of several processes that expect the same head, exactly one appends
+                h2_one_process_wins H2 [conditional_append, multi_process, process];
+                /// concurrent appends and truncates in several processes are linearizable
+                t5_one_history_of_cutting_processes T5 [multi_process, process];
+                /// processes that open an empty storage at the same moment all succeed
+                s6_processes_open_at_once S6 [multi_process, process];
+                /// killing a writer loses no acknowledged change and leaves the log usable
+                s3_a_killed_writer_loses_nothing S3 [persistent, process];
+                /// an append to a full disk changes nothing, and appends work once it has room
+                a5_a_full_disk_changes_nothing A5 [process, files];
             }
             delete {
-                d1_a_deleted_segment_is_gone D1 [delete]
-                    "listing, lookup and exists agree immediately that a segment is deleted";
-                d1_the_last_segment_takes_its_session D1 [delete]
-                    "deleting the last segment of a session deletes the session";
-                d1_a_deleted_session_is_gone D1 [delete]
-                    "delete_session deletes all segments of the session and no others";
-                d1_a_trace_alone_counts D1 [delete]
-                    "deleting a trace without a segment returns true";
-                d1_deleting_nothing_is_false D1 [delete]
-                    "deleting an unknown segment or session returns false";
-                d1_an_append_afterwards_makes_it_anew D1 [delete]
-                    "an append after a delete creates a new, listed segment";
-                d1_deleted_stays_deleted D1 [delete, persistent]
-                    "deleted segments do not come back after reopening";
+                /// listing, lookup and exists agree immediately that a segment is deleted
+                d1_a_deleted_segment_is_gone D1 [delete];
+                /// deleting the last segment of a session deletes the session
+                d1_the_last_segment_takes_its_session D1 [delete];
+                /// delete_session deletes all segments of the session and no others
+                d1_a_deleted_session_is_gone D1 [delete];
+                /// deleting a trace without a segment returns true
+                d1_a_trace_alone_counts D1 [delete];
+                /// deleting an unknown segment or session returns false
+                d1_deleting_nothing_is_false D1 [delete];
+                /// an append after a delete creates a new, listed segment
+                d1_an_append_afterwards_makes_it_anew D1 [delete];
+                /// deleted segments do not come back after reopening
+                d1_deleted_stays_deleted D1 [delete, persistent];
             }
             pods {
-                p1_put_creates_and_replaces P1 [pods] "put_pod creates a pod or replaces it whole";
-                p1_unknown_fields_are_kept P1 [pods] "a pod is stored byte for byte";
-                p1_the_pointer_is_read P1 [pods]
-                    "a pod points to a session and optionally to a segment";
-                p1_readers_see_the_old_or_the_new P1 [pods]
-                    "readers see the old pod or the new one";
-                p2_absent_is_none P2 [pods]
-                    "reading an absent pod returns None, and deleting one returns false";
-                p2_names_are_sorted P2 [pods] "pod names are listed in byte order";
-                p3_names_never_alias P3 [pods]
-                    "every allowed pod name works and is distinct from all others";
-                p3_bad_names_touch_nothing P3 [pods]
-                    "a forbidden pod name returns InvalidPodName and changes nothing";
+                /// put_pod creates a pod or replaces it whole
+                p1_put_creates_and_replaces P1 [pods];
+                /// a pod is stored byte for byte
+                p1_unknown_fields_are_kept P1 [pods];
+                /// a pod points to a session and optionally to a segment
+                p1_the_pointer_is_read P1 [pods];
+                /// readers see the old pod or the new one
+                p1_readers_see_the_old_or_the_new P1 [pods];
+                /// reading an absent pod returns None, and deleting one returns false
+                p2_absent_is_none P2 [pods];
+                /// pod names are listed in byte order
+                p2_names_are_sorted P2 [pods];
+                /// every allowed pod name works and is distinct from all others
+                p3_names_never_alias P3 [pods];
+                /// a forbidden pod name returns InvalidPodName and changes nothing
+                p3_bad_names_touch_nothing P3 [pods];
             }
             handles {
-                s1_fresh_storages_are_isolated S1 [] "two fresh storages are isolated";
-                s1_a_second_handle_sees_the_same S1 []
-                    "a second handle on a storage reads the same data";
-                s2_reopening_finds_everything S2 [persistent]
-                    "reopening a storage finds the same data";
-                s2_appends_continue S2 [persistent] "appends continue after reopening";
-                s3_nothing_waits_for_the_close S3 [persistent]
-                    "an acknowledged change is stored even if its handle is never closed";
-                s4_sync_is_answered S4 [durable_sync] "sync succeeds and changes nothing";
-                s5_a_panic_poisons_nothing S5 []
-                    "a panic in one thread leaves the store usable for other threads";
-                s6_first_opens_race S6 [multi_process]
-                    "handles that open an empty storage at the same moment all succeed";
-                s7_a_newer_format_is_refused S7 [raise_format]
-                    "a storage with a newer format is refused with NewerFormat";
-                s7_a_missing_place_is_an_error S7 [open_missing]
-                    "opening a missing storage for reading is an error";
+                /// two fresh storages are isolated
+                s1_fresh_storages_are_isolated S1 [];
+                /// a second handle on a storage reads the same data
+                s1_a_second_handle_sees_the_same S1 [];
+                /// reopening a storage finds the same data
+                s2_reopening_finds_everything S2 [persistent];
+                /// appends continue after reopening
+                s2_appends_continue S2 [persistent];
+                /// an acknowledged change is stored even if its handle is never closed
+                s3_nothing_waits_for_the_close S3 [persistent];
+                /// sync succeeds and changes nothing
+                s4_sync_is_answered S4 [durable_sync];
+                /// a panic in one thread leaves the store usable for other threads
+                s5_a_panic_poisons_nothing S5 [];
+                /// handles that open an empty storage at the same moment all succeed
+                s6_first_opens_race S6 [multi_process];
+                /// a storage with a newer format is refused with NewerFormat
+                s7_a_newer_format_is_refused S7 [raise_format];
+                /// opening a missing storage for reading is an error
+                s7_a_missing_place_is_an_error S7 [open_missing];
             }
         }
     };
@@ -337,13 +382,13 @@ macro_rules! for_each_check {
 
 macro_rules! checks {
     ($($module:ident {
-        $($id:ident $clause:ident [$($requirement:ident),*] $promise:literal;)*
+        $(#[doc = $promise:literal] $id:ident $clause:ident [$($requirement:ident),*];)*
     })*) => {
         /// Every check of the kit, grouped by the areas of the contract.
         pub const CHECKS: &[Check] = &[$($(Check {
             id: stringify!($id),
             clause: stringify!($clause),
-            promise: $promise,
+            promise: $promise.trim_ascii(),
             requires: &[$($requirement),*],
             body: crate::checks::$module::$id,
         },)*)*];

@@ -11,12 +11,12 @@ use session_store_core::{
 };
 use uuid::Uuid;
 
-use crate::check_result::{CheckError, CheckResult, ensure, ensure_same, ensure_same_entries};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq};
 use crate::harness::Harness;
 use crate::random::{SEED, seed};
 use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{numbered, numbered_traces, odd_entries, page_of};
+use crate::sample::{nth_trace, numbered, odd_entries, page_of};
 use crate::test_log::TestLog;
 
 const HANDLES: usize = 3;
@@ -180,7 +180,7 @@ impl Model {
             Action::AppendIf { stale, entries } => self.append_if(&log, stale, entries)?,
             Action::TruncateIf { stale, entries } => self.truncate_if(&log, stale, entries)?,
             Action::Trace(n) => {
-                log.append_trace(&numbered_traces(n..n + 1)[0])?;
+                log.append_trace(&nth_trace(n))?;
                 *self.traced.entry(key).or_default() += 1;
             }
             Action::Delete => self.delete(&log)?,
@@ -208,9 +208,9 @@ impl Model {
     fn truncate(&mut self, log: &TestLog<'_>, len: usize) -> CheckResult {
         let result = log.truncate(len);
         match self.logs.get_mut(&log.key()) {
-            None => ensure_same(&kind(&result), &"NotFound", "truncate of an unknown segment"),
+            None => ensure_eq(&kind(&result), &"NotFound", "truncate of an unknown segment"),
             Some(entries) if len > entries.len() => {
-                ensure_same(&kind(&result), &"Corrupt", "truncate past the end")
+                ensure_eq(&kind(&result), &"Corrupt", "truncate past the end")
             }
             Some(entries) => {
                 let changed = len < entries.len();
@@ -218,7 +218,7 @@ impl Model {
                 if changed {
                     self.outdate(log.key());
                 }
-                ensure_same(&kind(&result), &"Ok", "truncate")
+                ensure_eq(&kind(&result), &"Ok", "truncate")
             }
         }
     }
@@ -249,7 +249,7 @@ impl Model {
             return Ok(());
         }
         if !current {
-            return ensure_same(&kind(&result), &"Conflict", "append_if with an old head");
+            return ensure_eq(&kind(&result), &"Conflict", "append_if with an old head");
         }
         let new = result?;
         let key = log.key();
@@ -268,11 +268,11 @@ impl Model {
             return Ok(());
         }
         if !current {
-            return ensure_same(&kind(&result), &"Conflict", "truncate_if with an old head");
+            return ensure_eq(&kind(&result), &"Conflict", "truncate_if with an old head");
         }
         let entries = self.logs.entry(log.key()).or_default();
         if len > entries.len() {
-            return ensure_same(&kind(&result), &"Corrupt", "truncate_if past the end");
+            return ensure_eq(&kind(&result), &"Corrupt", "truncate_if past the end");
         }
         entries.truncate(len);
         self.heads.insert(log.key(), (result?, true));
@@ -287,7 +287,7 @@ impl Model {
         let key = log.key();
         self.outdate(key);
         let (log, traced) = (self.logs.remove(&key), self.traced.remove(&key));
-        ensure_same(&result?, &(log.is_some() || traced.is_some()), "whether anything was deleted")
+        ensure_eq(&result?, &(log.is_some() || traced.is_some()), "whether anything was deleted")
     }
 
     fn delete_session(&mut self, store: &RecordingStore, session_id: SessionId) -> CheckResult {
@@ -301,16 +301,16 @@ impl Model {
         let own = self.heads.iter_mut().filter(|(key, _)| key.session_id == session_id);
         own.for_each(|(_, (_, current))| *current = false);
         let there = self.logs.len() + self.traced.len() < before;
-        ensure_same(&result?, &there, "whether anything was deleted")
+        ensure_eq(&result?, &there, "whether anything was deleted")
     }
 
     fn page(&self, log: &TestLog<'_>, start: usize, bytes: usize) -> CheckResult {
         let page = log.read_page(start, bytes);
         let Some(all) = self.logs.get(&log.key()) else {
-            return ensure_same(&kind(&page), &"NotFound", "a page of an unknown segment");
+            return ensure_eq(&kind(&page), &"NotFound", "a page of an unknown segment");
         };
         let expected = page_of(all, start, bytes);
-        ensure_same_entries(&page?.entries, &expected, "a page")
+        ensure_entries(&page?.entries, &expected, "a page")
     }
 
     fn must_be(&self, log: &TestLog<'_>) -> CheckResult {
@@ -341,7 +341,7 @@ impl Model {
         }
         let mut sessions: Vec<_> = self.logs.keys().rev().map(|key| key.session_id).collect();
         sessions.dedup();
-        ensure_same(&store.list_sessions()?, &sessions, "the model's sessions")
+        ensure_eq(&store.list_sessions()?, &sessions, "the model's sessions")
     }
 }
 

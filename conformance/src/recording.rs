@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use session_store_core::{
     Head, ListOptions, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SegmentInfo, SegmentKey,
-    SessionId, Store, StoreError, TraceEntry, TracePage, error_chain, forward_store,
+    SessionId, Store, TraceEntry, TracePage, error_chain, forward_store,
 };
 
-use crate::call_log::{Call, CallLog};
-
-type Result<T> = std::result::Result<T, StoreError>;
+use crate::call_log::CallLog;
+use crate::check_result::{CheckResult, Result, ensure_eq};
 
 /// A handle whose calls are recorded. Every method calls the same method of the store.
 pub(crate) struct RecordingStore {
@@ -35,20 +34,32 @@ impl RecordingStore {
         describe: impl FnOnce(&T) -> String,
         result: Result<T>,
     ) -> Result<T> {
-        let session = ids.0.map(Into::into);
-        let segment = ids.1.map(Into::into);
-        let call = Call { handle: self.handle, name, session, segment, arguments };
         let outcome = match &result {
             Ok(value) => describe(value),
             Err(error) => format!("error: {}", error_chain(error)),
         };
-        self.call_log.record_call(&call, &outcome);
+        self.call_log.record_call(self.handle, name, ids, arguments, &outcome);
         result
     }
 
     /// Returns the handle as a pod store, in a check that requires pods.
     pub(crate) fn required_pods(&self) -> &dyn PodStore {
         self.pods().expect("the check requires a store that keeps pods")
+    }
+
+    /// Fails unless the sessions are exactly `expected`.
+    pub(crate) fn must_list_sessions(&self, expected: &[SessionId], context: &str) -> CheckResult {
+        ensure_eq(&&*self.list_sessions()?, &expected, context)
+    }
+
+    /// Fails unless the segments of the session are exactly `expected`.
+    pub(crate) fn must_list_segments(
+        &self,
+        session_id: SessionId,
+        expected: &[SegmentId],
+        context: &str,
+    ) -> CheckResult {
+        ensure_eq(&&*self.list_segments(session_id)?, &expected, context)
     }
 
     fn inner_pods(&self) -> &dyn PodStore {

@@ -1,5 +1,4 @@
-//! What a check requires of the store or of the harness, and the name that a `skip` list uses for
-//! it.
+//! The requirements of checks for the store and the harness, and their names in a `skip` list.
 
 use std::fmt;
 use std::path::Path;
@@ -167,8 +166,8 @@ impl Requirement {
     }
 }
 
-/// What a store declares. It is read before the harness changes the storage, because the harness
-/// may do so only while no handle is open.
+/// The declarations of a store. They are read before the harness changes the storage, because the
+/// harness may do so only while no handle is open.
 #[derive(Clone, Copy)]
 pub(crate) struct Declared {
     capabilities: Capabilities,

@@ -2,7 +2,9 @@
 
 use session_store_core::{LogEntry, PageBudget, TraceEntry};
 
-/// Texts that a store changes if it parses, normalizes or quotes them (E1).
+/// Texts that a store changes if it parses, normalizes or quotes them.
+///
+/// A store must keep them byte for byte ([E1](session_store_core::contract#e1)).
 const ODD_TEXTS: &[&str] = &[
     "{}",
     r#"{"b":1,"a":2,"B":3}"#,
@@ -38,14 +40,24 @@ pub(crate) fn trace(text: impl Into<String>) -> TraceEntry {
     TraceEntry::from_json(text).expect("a sample is one JSON object")
 }
 
+/// Returns the entry `{"n":0}` for 0, and so on.
+pub(crate) fn nth(n: usize) -> LogEntry {
+    entry(format!(r#"{{"n":{n}}}"#))
+}
+
+/// Returns the trace entry `{"t":0}` for 0, and so on.
+pub(crate) fn nth_trace(n: usize) -> TraceEntry {
+    trace(format!(r#"{{"t":{n}}}"#))
+}
+
 /// Returns the entries `{"n":0}`, `{"n":1}` and so on for the given numbers.
 pub(crate) fn numbered(numbers: std::ops::Range<usize>) -> Vec<LogEntry> {
-    numbers.map(|n| entry(format!(r#"{{"n":{n}}}"#))).collect()
+    numbers.map(nth).collect()
 }
 
 /// Returns the trace entries `{"t":0}`, `{"t":1}` and so on for the given numbers.
 pub(crate) fn numbered_traces(numbers: std::ops::Range<usize>) -> Vec<TraceEntry> {
-    numbers.map(|n| trace(format!(r#"{{"t":{n}}}"#))).collect()
+    numbers.map(nth_trace).collect()
 }
 
 /// Returns entry number `n` of a writer, with `padding` bytes of text.

@@ -4,7 +4,7 @@ use session_store_core::{
     Capability, Head, LogEntry, Pod, PodName, SegmentKey, SessionId, Store, StoreError, TraceEntry,
 };
 
-use crate::check_result::{CheckResult, ensure_same};
+use crate::check_result::{CheckResult, ensure_eq};
 use crate::test_log::TestLog;
 
 /// The contents of a storage, read through one handle.
@@ -39,7 +39,7 @@ impl Snapshot {
 
     /// Fails unless `store` still has the same contents.
     pub(crate) fn must_be_unchanged_in(&self, store: &dyn Store, context: &str) -> CheckResult {
-        ensure_same(&Self::of(store)?, self, context)
+        ensure_eq(&Self::of(store)?, self, context)
     }
 
     /// Removes the heads, because a backend may renew their tokens when the storage is reopened.

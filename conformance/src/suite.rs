@@ -86,7 +86,10 @@ macro_rules! conformance_tests {
                 }
             };
             ($d($d module:ident {
-                $d($d check:ident $d clause:ident [$d($d requirement:ident),*] $d promise:literal;)*
+                $d(
+                    #[doc = $d promise:literal]
+                    $d check:ident $d clause:ident [$d($d requirement:ident),*];
+                )*
             })*) => {
                 $d($d(conformance_test! { @ $d check [$d($d requirement)*] })*)*
             };

@@ -7,7 +7,7 @@ use session_store_core::{
     TraceEntry,
 };
 
-use crate::check_result::{CheckResult, ensure_same, ensure_same_entries};
+use crate::check_result::{CheckResult, Result, ensure_entries, ensure_eq};
 
 /// A segment of a store, which need not exist. It has the methods of [`SegmentRef`] and the
 /// comparisons that checks share.
@@ -29,7 +29,7 @@ impl<'a> TestLog<'a> {
     }
 
     /// Returns a segment with new ids that holds the entries.
-    pub(crate) fn with(store: &'a dyn Store, entries: &[LogEntry]) -> Result<Self, StoreError> {
+    pub(crate) fn with(store: &'a dyn Store, entries: &[LogEntry]) -> Result<Self> {
         let log = Self::new(store);
         log.append_all(entries)?;
         Ok(log)
@@ -71,58 +71,87 @@ impl<'a> TestLog<'a> {
     }
 
     /// Appends the entries one by one.
-    pub(crate) fn append_each(self, entries: &[LogEntry]) -> Result<(), StoreError> {
+    pub(crate) fn append_each(self, entries: &[LogEntry]) -> Result<()> {
         entries.iter().try_for_each(|entry| self.append(entry))
     }
 
     /// Returns the head of a segment that exists.
-    pub(crate) fn known_head(self) -> Result<Head, StoreError> {
+    pub(crate) fn known_head(self) -> Result<Head> {
         self.head()?.ok_or(StoreError::NotFound(self.segment_id()))
     }
 
-    pub(crate) fn lookup(self) -> Result<Option<SessionId>, StoreError> {
+    pub(crate) fn lookup(self) -> Result<Option<SessionId>> {
         self.store().lookup_session_of(self.segment_id())
     }
 
     /// Appends the trace entries one by one.
-    pub(crate) fn append_traces(self, entries: &[TraceEntry]) -> Result<(), StoreError> {
+    pub(crate) fn append_traces(self, entries: &[TraceEntry]) -> Result<()> {
         entries.iter().try_for_each(|entry| self.append_trace(entry))
     }
 
     /// Reads the whole trace, page by page.
-    pub(crate) fn read_trace(self) -> Result<Vec<TraceEntry>, StoreError> {
+    pub(crate) fn read_trace(self) -> Result<Vec<TraceEntry>> {
         self.trace_entries(0).collect()
     }
 
     /// Returns whether both listings contain the segment.
-    pub(crate) fn is_listed(self) -> Result<bool, StoreError> {
+    pub(crate) fn is_listed(self) -> Result<bool> {
         Ok(self.store().list_sessions()?.contains(&self.session_id())
             && self.store().list_segments(self.session_id())?.contains(&self.segment_id()))
     }
 
+    /// Fails unless `read_all` returns exactly `expected`.
+    pub(crate) fn must_read(self, expected: &[LogEntry], context: &str) -> CheckResult {
+        ensure_entries(&self.read_all()?, expected, context)
+    }
+
+    /// Fails unless a page has exactly the entries `expected`.
+    pub(crate) fn must_read_page(
+        self,
+        start: usize,
+        max_bytes: usize,
+        expected: &[LogEntry],
+        context: &str,
+    ) -> CheckResult {
+        ensure_entries(&self.read_page(start, max_bytes)?.entries, expected, context)
+    }
+
+    pub(crate) fn must_count(self, expected: usize, context: &str) -> CheckResult {
+        ensure_eq(&self.read_entry_count()?, &expected, context)
+    }
+
+    /// Fails unless the trace has exactly the entries `expected`.
+    pub(crate) fn must_have_trace(self, expected: &[TraceEntry], context: &str) -> CheckResult {
+        ensure_entries(&self.read_trace()?, expected, context)
+    }
+
+    /// Fails unless the lookup of the segment returns its session.
+    pub(crate) fn must_be_found(self, context: &str) -> CheckResult {
+        ensure_eq(&self.lookup()?, &Some(self.session_id()), context)
+    }
+
     /// Fails unless every way to read the log returns exactly `expected`.
     pub(crate) fn must_hold(self, expected: &[LogEntry], context: &str) -> CheckResult {
-        ensure_same_entries(&self.read_all()?, expected, context)?;
-        let count = self.read_entry_count()?;
-        ensure_same(&count, &expected.len(), &format!("{context}: read_entry_count"))?;
+        self.must_read(expected, context)?;
+        self.must_count(expected.len(), &format!("{context}: read_entry_count"))?;
         let page = self.read_page(0, usize::MAX)?;
-        ensure_same_entries(&page.entries, expected, &format!("{context}: read_page"))?;
-        ensure_same(&page.head.entries(), &expected.len(), &format!("{context}: the page's head"))?;
-        ensure_same(&self.head()?, &Some(page.head), &format!("{context}: head"))?;
+        ensure_entries(&page.entries, expected, &format!("{context}: read_page"))?;
+        ensure_eq(&page.head.entries(), &expected.len(), &format!("{context}: the page's head"))?;
+        ensure_eq(&self.head()?, &Some(page.head), &format!("{context}: head"))?;
         self.must_exist(context)
     }
 
     pub(crate) fn must_exist(self, context: &str) -> CheckResult {
-        ensure_same(&self.exists()?, &true, &format!("{context}: exists"))?;
-        ensure_same(&self.is_listed()?, &true, &format!("{context}: the segment is listed"))
+        ensure_eq(&self.exists()?, &true, &format!("{context}: exists"))?;
+        ensure_eq(&self.is_listed()?, &true, &format!("{context}: the segment is listed"))
     }
 
     /// Fails unless the segment does not exist according to its listing, its head and `exists`. Its
     /// session may hold other segments.
     pub(crate) fn must_be_absent(self, context: &str) -> CheckResult {
         let listed = self.store().list_segments(self.session_id())?.contains(&self.segment_id());
-        ensure_same(&listed, &false, &format!("{context}: the segment is listed"))?;
-        ensure_same(&self.head()?, &None, &format!("{context}: head"))?;
-        ensure_same(&self.exists()?, &false, &format!("{context}: exists"))
+        ensure_eq(&listed, &false, &format!("{context}: the segment is listed"))?;
+        ensure_eq(&self.head()?, &None, &format!("{context}: head"))?;
+        ensure_eq(&self.exists()?, &false, &format!("{context}: exists"))
     }
 }

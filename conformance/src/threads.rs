@@ -47,8 +47,8 @@ const CATCH_UP: Duration = Duration::from_millis(5);
 /// Runs `write(0)`, `write(1)` and so on in a second thread, and `read` in this thread, repeatedly.
 /// `read` also runs once after the last write.
 ///
-/// Neither side gets far ahead. The calls therefore overlap on a single core too, and the log does
-/// not grow faster than a slow reader can read it.
+/// No side gets far ahead of the other. The calls therefore overlap on a single core too, and the
+/// log does not grow faster than a slow reader can read it.
 pub(crate) fn write_while_reading(
     mut write: impl FnMut(usize) -> CheckResult + Send,
     mut read: impl FnMut() -> CheckResult,

@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use session_store_core::{LogEntry, Store, StoreError};
 
-use crate::check_result::{
-    CheckError, CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries,
-};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::history::Effect;
 use crate::run::Run;
-use crate::sample::{entry, numbered, numbered_traces, odd_padding, signed};
+use crate::sample::{entry, nth, numbered, numbered_traces, odd_padding, signed};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::{race, write_while_reading};
@@ -31,11 +29,7 @@ pub(crate) fn a1_order_over_two_handles(run: &Run<'_>) -> CheckResult {
         log.through(&handles[n % 2]).append(entry)?;
     }
     for handle in &handles {
-        ensure_same_entries(
-            &log.through(handle).read_all()?,
-            &numbered(0..40),
-            "one writer on two handles",
-        )?;
+        log.through(handle).must_read(&numbered(0..40), "one writer on two handles")?;
     }
     Ok(())
 }
@@ -53,42 +47,50 @@ pub(crate) fn a2_first_append_creates(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     log.must_be_absent("before the first append")?;
-    log.append(&numbered(0..1)[0])?;
+    log.append(&nth(0))?;
     log.must_hold(&numbered(0..1), "the first append creates the segment")?;
-    ensure_same(&log.lookup()?, &Some(log.session_id()), "the first append creates the session")?;
+    log.must_be_found("the first append creates the session")?;
     let batch = log.sibling();
     batch.append_all(&numbered(0..2))?;
     batch.must_hold(&numbered(0..2), "the first batch creates the segment")
 }
 
-pub(crate) fn a3_append_is_seen_at_once(run: &Run<'_>) -> CheckResult {
-    let (writer, reader) = (run.open()?, run.open()?);
-    let log = TestLog::new(&writer);
-    let seen = log.through(&reader);
+/// Fails unless `reader` reads each append of `writer` immediately.
+pub(super) fn appends_are_visible(writer: &dyn Store, reader: &dyn Store) -> CheckResult {
+    let log = TestLog::new(writer);
+    let seen = log.through(reader);
     seen.must_be_absent("before the first append")?;
     for n in 0..10 {
-        log.append(&numbered(n..n + 1)[0])?;
-        seen.must_hold(&numbered(0..n + 1), "another handle reads an acknowledged append")?;
+        log.append(&nth(n))?;
+        seen.must_hold(&numbered(0..n + 1), "an acknowledged append through another handle")?;
     }
     log.append_all(&numbered(10..15))?;
-    seen.must_hold(&numbered(0..15), "another handle reads an acknowledged batch")?;
-    ensure_same(&seen.lookup()?, &Some(log.session_id()), "another handle finds the session")
+    seen.must_hold(&numbered(0..15), "an acknowledged batch through another handle")?;
+    seen.must_be_found("the session through another handle")
+}
+
+/// Fails unless `reader` reads each other change of `writer` immediately.
+pub(super) fn changes_are_visible(writer: &dyn Store, reader: &dyn Store) -> CheckResult {
+    let log = TestLog::with(writer, &numbered(0..5))?;
+    let seen = log.through(reader);
+    seen.must_hold(&numbered(0..5), "before the changes")?;
+    log.truncate(3)?;
+    seen.must_hold(&numbered(0..3), "a truncate through another handle")?;
+    log.create(&numbered(20..24))?;
+    seen.must_hold(&numbered(20..24), "a replaced log through another handle")?;
+    log.create(&[])?;
+    seen.must_hold(&[], "an emptied log through another handle")?;
+    let created = log.sibling();
+    created.create(&numbered(0..2))?;
+    created.through(reader).must_hold(&numbered(0..2), "a created log through another handle")
+}
+
+pub(crate) fn a3_append_is_seen_at_once(run: &Run<'_>) -> CheckResult {
+    appends_are_visible(&run.open()?, &run.open()?)
 }
 
 pub(crate) fn a3_changes_are_seen_at_once(run: &Run<'_>) -> CheckResult {
-    let (writer, reader) = (run.open()?, run.open()?);
-    let log = TestLog::with(&writer, &numbered(0..5))?;
-    let seen = log.through(&reader);
-    seen.must_hold(&numbered(0..5), "before the changes")?;
-    log.truncate(3)?;
-    seen.must_hold(&numbered(0..3), "another handle reads a truncate")?;
-    log.create(&numbered(20..24))?;
-    seen.must_hold(&numbered(20..24), "another handle reads a replaced log")?;
-    log.create(&[])?;
-    seen.must_hold(&[], "another handle reads an emptied log")?;
-    let created = log.sibling();
-    created.create(&numbered(0..2))?;
-    created.through(&reader).must_hold(&numbered(0..2), "another handle reads a created log")
+    changes_are_visible(&run.open()?, &run.open()?)
 }
 
 pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
@@ -96,7 +98,7 @@ pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&writer);
     let acknowledged = AtomicUsize::new(0);
     let write = |n| {
-        log.append(&numbered(n..n + 1)[0])?;
+        log.append(&nth(n))?;
         acknowledged.store(n + 1, SeqCst);
         Ok(())
     };
@@ -166,7 +168,7 @@ pub(crate) fn a4_each_writers_order_is_kept(run: &Run<'_>) -> CheckResult {
         let found: Vec<_> = log.iter().filter(is_own).cloned().collect();
         let written = appends.iter().map(|(entry, _)| entry).filter(is_own);
         let expected: Vec<_> = written.filter(|entry| found.contains(entry)).cloned().collect();
-        ensure_same_entries(&found, &expected, &format!("the order of writer {writer}"))?;
+        ensure_entries(&found, &expected, &format!("the order of writer {writer}"))?;
     }
     Ok(())
 }
@@ -182,7 +184,7 @@ pub(crate) fn a4_first_appends_race(run: &Run<'_>) -> CheckResult {
             let found = times(&entries, entry);
             ensure!(found == 1, "the first append of writer {writer} is stored {found} times");
         }
-        ensure_same(&log.is_listed()?, &true, "a segment that several writers created is listed")?;
+        ensure_eq(&log.is_listed()?, &true, "a segment that several writers created is listed")?;
     }
     Ok(())
 }
@@ -199,7 +201,7 @@ pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> CheckResult {
         Ok(logs[writer].through(&handles[writer]).append_each(&written[writer])?)
     })?;
     for (log, written) in logs.iter().zip(&written) {
-        ensure_same_entries(&log.read_all()?, written, "a segment that was written beside others")?;
+        log.must_read(written, "a segment that was written beside others")?;
     }
     Ok(())
 }
@@ -211,14 +213,14 @@ pub(crate) fn a5_refusals_change_nothing(run: &Run<'_>) -> CheckResult {
     ensure_err!(log.truncate(4), StoreError::Corrupt { .. });
     ensure_err!(log.sibling().truncate(0), StoreError::NotFound(_));
     before.must_be_unchanged_in(&store, "a definite error changes nothing")?;
-    log.append(&numbered(3..4)[0])?;
+    log.append(&nth(3))?;
     log.must_hold(&numbered(0..4), "the append after a refusal works")
 }
 
 pub(crate) fn a5_refused_conditions_change_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..3))?;
-    let (old, _) = (log.known_head()?, log.append(&numbered(3..4)[0])?);
+    let (old, _) = (log.known_head()?, log.append(&nth(3))?);
     let before = Snapshot::of(&store)?;
     ensure_err!(log.append_if(Some(old), &numbered(9..12)), StoreError::Conflict { .. });
     ensure_err!(log.append_if(None, &numbered(9..12)), StoreError::Conflict { .. });
@@ -260,15 +262,15 @@ pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     log.append_all(&[])?;
     log.must_be_absent("an empty batch creates nothing")?;
-    ensure_same(&store.list_sessions()?, &Vec::new(), "an empty batch creates no session")?;
+    store.must_list_sessions(&[], "an empty batch creates no session")?;
     log.append_all(&numbered(0..2))?;
     let before = Snapshot::of(&store)?;
     log.append_all(&[])?;
     before.must_be_unchanged_in(&store, "an empty batch changes nothing")
 }
 
-/// The entries of one batch. If a store implements a batch as a loop of appends, the loop of so
-/// many appends is interrupted by another writer, whatever the scheduler does.
+/// The number of entries in one batch. A store that implements a batch as a loop of appends is
+/// interrupted by another writer in a loop of this length, in any schedule.
 const BATCH: usize = 600;
 
 static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
@@ -282,7 +284,7 @@ pub(crate) fn a7_batches_stay_contiguous(run: &Run<'_>) -> CheckResult {
         let log = TestLog::new(&handles[0]);
         race(WRITERS, |writer| Ok(log.through(&handles[writer]).append_all(&BATCHES[writer])?))?;
         let entries = log.read_all()?;
-        ensure_same(&entries.len(), &(WRITERS * BATCH), "the entries of all batches")?;
+        ensure_eq(&entries.len(), &(WRITERS * BATCH), "the entries of all batches")?;
         for found in entries.chunks(BATCH) {
             let Some(batch) = BATCHES.iter().find(|batch| batch[0] == found[0]) else {
                 return Err(CheckError::new(format!(
@@ -290,7 +292,7 @@ pub(crate) fn a7_batches_stay_contiguous(run: &Run<'_>) -> CheckResult {
                     found[0]
                 )));
             };
-            ensure_same_entries(found, batch, "a batch is contiguous while others write")?;
+            ensure_entries(found, batch, "a batch is contiguous while others write")?;
         }
     }
     Ok(())
@@ -314,16 +316,13 @@ pub(crate) fn a8_one_segment_id_in_two_sessions(run: &Run<'_>) -> CheckResult {
     let ours = TestLog::with(&store, &numbered(0..4))?;
     let theirs = ours.namesake();
     theirs.must_be_absent("the segment in another session")?;
-    theirs.append(&numbered(50..51)[0])?;
-    ours.append(&numbered(4..5)[0])?;
+    theirs.append(&nth(50))?;
+    ours.append(&nth(4))?;
     theirs.must_hold(&numbered(50..51), "the log in the other session")?;
     theirs.create(&numbered(60..63))?;
-    ours.must_hold(&numbered(0..5), "the log in the first session after the other was replaced")?;
+    ours.must_hold(&numbered(0..5), "the first log after the other was replaced")?;
     ours.truncate(1)?;
-    theirs.must_hold(
-        &numbered(60..63),
-        "the log in the other session after the first was truncated",
-    )?;
+    theirs.must_hold(&numbered(60..63), "the other log after a truncate")?;
     ours.must_hold(&numbered(0..1), "the log in the first session")
 }
 
@@ -332,18 +331,10 @@ pub(crate) fn a8_traces_of_two_sessions(run: &Run<'_>) -> CheckResult {
     let ours = TestLog::new(&store);
     ours.append_traces(&numbered_traces(0..3))?;
     let theirs = ours.namesake();
-    ensure_same_entries(&theirs.read_trace()?, &[], "the trace in another session")?;
+    theirs.must_have_trace(&[], "the trace in another session")?;
     theirs.append_traces(&numbered_traces(7..9))?;
-    ensure_same_entries(
-        &ours.read_trace()?,
-        &numbered_traces(0..3),
-        "the trace in the first session",
-    )?;
-    ensure_same_entries(
-        &theirs.read_trace()?,
-        &numbered_traces(7..9),
-        "the trace in the other session",
-    )
+    ours.must_have_trace(&numbered_traces(0..3), "the trace in the first session")?;
+    theirs.must_have_trace(&numbered_traces(7..9), "the trace in the other session")
 }
 
 pub(crate) fn a8_deleting_one_leaves_the_other(run: &Run<'_>) -> CheckResult {
@@ -351,12 +342,8 @@ pub(crate) fn a8_deleting_one_leaves_the_other(run: &Run<'_>) -> CheckResult {
     let ours = TestLog::with(&store, &numbered(0..4))?;
     let theirs = ours.namesake();
     theirs.append_all(&numbered(10..12))?;
-    ensure_same(&ours.delete()?, &true, "deleting a segment returns true")?;
+    ensure_eq(&ours.delete()?, &true, "deleting a segment returns true")?;
     ours.must_be_absent("a deleted segment")?;
     theirs.must_hold(&numbered(10..12), "the log in the other session after the delete")?;
-    ensure_same(
-        &theirs.lookup()?,
-        &Some(theirs.session_id()),
-        "the session that still holds the segment",
-    )
+    theirs.must_be_found("the session that still holds the segment")
 }

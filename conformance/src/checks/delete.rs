@@ -2,9 +2,9 @@
 
 use session_store_core::{SessionId, Store};
 
-use crate::check_result::{CheckResult, ensure_same, ensure_same_entries};
+use crate::check_result::{CheckResult, ensure_eq};
 use crate::run::Run;
-use crate::sample::{numbered, trace};
+use crate::sample::{nth, numbered, trace};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 
@@ -16,12 +16,12 @@ pub(crate) fn d1_a_deleted_segment_is_gone(run: &Run<'_>) -> CheckResult {
     empty.create(&[])?;
     for gone in [log, empty] {
         gone.through(&other).must_exist("before it is deleted")?;
-        ensure_same(&gone.delete()?, &true, "deleting a segment returns true")?;
+        ensure_eq(&gone.delete()?, &true, "deleting a segment returns true")?;
         for store in [&store, &other] {
             gone.through(store).must_be_absent("a deleted segment")?;
-            ensure_same(&gone.through(store).lookup()?, &None, "the session of a deleted segment")?;
+            ensure_eq(&gone.through(store).lookup()?, &None, "the session of a deleted segment")?;
         }
-        ensure_same(&gone.delete()?, &false, "deleting it again returns false")?;
+        ensure_eq(&gone.delete()?, &false, "deleting it again returns false")?;
     }
     sibling.must_hold(&numbered(5..7), "another segment of the session")
 }
@@ -31,26 +31,14 @@ pub(crate) fn d1_the_last_segment_takes_its_session(run: &Run<'_>) -> CheckResul
     let (log, stays) =
         (TestLog::with(&store, &numbered(0..1))?, TestLog::with(&store, &numbered(0..1))?);
     let sibling = log.sibling();
-    sibling.append(&numbered(0..1)[0])?;
+    sibling.append(&nth(0))?;
     log.delete()?;
-    ensure_same(
-        &other.list_sessions()?.contains(&log.session_id()),
-        &true,
-        "the session with one segment left is listed",
-    )?;
+    let listed = other.list_sessions()?.contains(&log.session_id());
+    ensure_eq(&listed, &true, "the session with one segment left is listed")?;
     sibling.delete()?;
     for store in [&store, &other] {
-        let sessions = store.list_sessions()?;
-        ensure_same(
-            &sessions,
-            &vec![stays.session_id()],
-            "the sessions after the last segment was deleted",
-        )?;
-        ensure_same(
-            &store.list_segments(log.session_id())?,
-            &Vec::new(),
-            "the segments of the deleted session",
-        )?;
+        store.must_list_sessions(&[stays.session_id()], "after the last segment was deleted")?;
+        store.must_list_segments(log.session_id(), &[], "the segments of the deleted session")?;
     }
     Ok(())
 }
@@ -63,26 +51,14 @@ pub(crate) fn d1_a_deleted_session_is_gone(run: &Run<'_>) -> CheckResult {
     gone[2].append_all(&numbered(0..9))?;
     let stays = log.namesake();
     stays.append_all(&numbered(3..5))?;
-    ensure_same(
-        &store.delete_session(log.session_id())?,
-        &true,
-        "deleting a session returns true",
-    )?;
+    ensure_eq(&store.delete_session(log.session_id())?, &true, "deleting a session returns true")?;
     for store in [&store, &other] {
-        ensure_same(
-            &store.list_sessions()?,
-            &vec![stays.session_id()],
-            "the sessions after the delete",
-        )?;
+        store.must_list_sessions(&[stays.session_id()], "the sessions after the delete")?;
         for gone in gone {
             gone.through(store).must_be_absent("a segment of a deleted session")?;
         }
     }
-    ensure_same(
-        &store.delete_session(log.session_id())?,
-        &false,
-        "deleting it again returns false",
-    )?;
+    ensure_eq(&store.delete_session(log.session_id())?, &false, "deleting it again returns false")?;
     stays.must_hold(&numbered(3..5), "a segment of another session")
 }
 
@@ -92,18 +68,10 @@ pub(crate) fn d1_a_trace_alone_counts(run: &Run<'_>) -> CheckResult {
     for log in [log, other] {
         log.append_trace(&trace("{}"))?;
     }
-    ensure_same(&log.delete()?, &true, "deleting a trace returns true")?;
-    ensure_same(&log.delete()?, &false, "deleting it again returns false")?;
-    ensure_same(
-        &store.delete_session(other.session_id())?,
-        &true,
-        "deleting a trace returns true",
-    )?;
-    ensure_same(
-        &store.delete_session(other.session_id())?,
-        &false,
-        "deleting it again returns false",
-    )
+    ensure_eq(&log.delete()?, &true, "deleting a trace returns true")?;
+    ensure_eq(&log.delete()?, &false, "deleting it again returns false")?;
+    ensure_eq(&store.delete_session(other.session_id())?, &true, "deleting a trace returns true")?;
+    ensure_eq(&store.delete_session(other.session_id())?, &false, "deleting it again returns false")
 }
 
 pub(crate) fn d1_deleting_nothing_is_false(run: &Run<'_>) -> CheckResult {
@@ -111,9 +79,9 @@ pub(crate) fn d1_deleting_nothing_is_false(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..2))?;
     let before = Snapshot::of(&store)?;
     for unknown in log.unknown_segments() {
-        ensure_same(&unknown.delete()?, &false, "deleting an unknown segment")?;
+        ensure_eq(&unknown.delete()?, &false, "deleting an unknown segment")?;
     }
-    ensure_same(&store.delete_session(SessionId::new())?, &false, "deleting an unknown session")?;
+    ensure_eq(&store.delete_session(SessionId::new())?, &false, "deleting an unknown session")?;
     before.must_be_unchanged_in(&store, "deleting nothing changes nothing")
 }
 
@@ -123,11 +91,11 @@ pub(crate) fn d1_an_append_afterwards_makes_it_anew(run: &Run<'_>) -> CheckResul
     let writer = log.through(&other);
     writer.must_hold(&numbered(0..5), "before it is deleted")?;
     log.delete()?;
-    writer.append(&numbered(80..81)[0])?;
+    writer.append(&nth(80))?;
     for store in [&store, &other] {
         let log = log.through(store);
         log.must_hold(&numbered(80..81), "an append after a delete")?;
-        ensure_same(&log.lookup()?, &Some(log.session_id()), "the session of the new segment")?;
+        log.must_be_found("the session of the new segment")?;
     }
     other.delete_session(log.session_id())?;
     log.create(&[])?;
@@ -144,14 +112,6 @@ pub(crate) fn d1_deleted_stays_deleted(run: &Run<'_>) -> CheckResult {
     drop(store);
     let reopened = run.open()?;
     TestLog::at(&reopened, gone).must_be_absent("a deleted segment after reopening")?;
-    ensure_same(
-        &reopened.list_sessions()?,
-        &vec![stays.session_id],
-        "the sessions after reopening",
-    )?;
-    ensure_same_entries(
-        &TestLog::at(&reopened, stays).read_all()?,
-        &numbered(0..2),
-        "the segment that was not deleted",
-    )
+    reopened.must_list_sessions(&[stays.session_id], "the sessions after reopening")?;
+    TestLog::at(&reopened, stays).must_read(&numbered(0..2), "the segment that was not deleted")
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError, StoreExt};
 
-use crate::check_result::{CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries};
+use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
 use crate::sample::{entry, numbered, odd_entries, odd_traces};
 use crate::test_log::TestLog;
@@ -15,22 +15,22 @@ pub(crate) fn e1_kept_by_append(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     log.append_each(&odd_entries())?;
-    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after append")
+    log.must_read(&odd_entries(), "the entries after append")
 }
 
 pub(crate) fn e1_kept_by_append_all(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &odd_entries())?;
-    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after append_all")
+    log.must_read(&odd_entries(), "the entries after append_all")
 }
 
 pub(crate) fn e1_kept_by_create(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     log.create(&odd_entries())?;
-    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after create_segment")?;
+    log.must_read(&odd_entries(), "the entries after create_segment")?;
     log.create(&odd_entries()[1..])?;
-    ensure_same_entries(&log.read_all()?, &odd_entries()[1..], "the entries of a replaced log")
+    log.must_read(&odd_entries()[1..], "the entries of a replaced log")
 }
 
 pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> CheckResult {
@@ -42,23 +42,23 @@ pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> CheckResult {
     }
     log.append_if(head, &odd_entries())?;
     let twice = [odd_entries(), odd_entries()].concat();
-    ensure_same_entries(&log.read_all()?, &twice, "the entries after append_if")
+    log.must_read(&twice, "the entries after append_if")
 }
 
 pub(crate) fn e1_kept_by_truncate(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &[odd_entries(), numbered(0..3)].concat())?;
     log.truncate(odd_entries().len())?;
-    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries that truncate kept")
+    log.must_read(&odd_entries(), "the entries that truncate kept")
 }
 
 pub(crate) fn e1_kept_by_pages(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &odd_entries())?;
     let paged: Result<Vec<_>, _> = store.entries(log.session_id(), log.segment_id(), 0).collect();
-    ensure_same_entries(&paged?, &odd_entries(), "the entries of all pages")?;
+    ensure_entries(&paged?, &odd_entries(), "the entries of all pages")?;
     for (start, odd) in odd_entries().into_iter().enumerate() {
-        ensure_same_entries(&log.read_page(start, 0)?.entries, &[odd], "a page of one entry")?;
+        log.must_read_page(start, 0, &[odd], "a page of one entry")?;
     }
     Ok(())
 }
@@ -67,14 +67,14 @@ pub(crate) fn e1_kept_by_traces(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     log.append_traces(&odd_traces())?;
-    ensure_same_entries(&log.read_trace()?, &odd_traces(), "the trace entries")
+    log.must_have_trace(&odd_traces(), "the trace entries")
 }
 
 pub(crate) fn e1_kept_by_reopening(run: &Run<'_>) -> CheckResult {
     let key = TestLog::with(&run.open()?, &odd_entries())?.key();
     let reopened = run.open()?;
     let log = TestLog::at(&reopened, key);
-    ensure_same_entries(&log.read_all()?, &odd_entries(), "the entries after reopening")
+    log.must_read(&odd_entries(), "the entries after reopening")
 }
 
 pub(crate) fn e2_values_become_one_line(run: &Run<'_>) -> CheckResult {
@@ -116,9 +116,9 @@ pub(crate) fn e3_line_breaks_are_dropped(run: &Run<'_>) -> CheckResult {
         log.append(&LogEntry::from_json(text)?)?;
     }
     for (stored, (_, line)) in log.read_all()?.iter().zip(texts) {
-        ensure_same(&stored.as_json(), &line, "a text without its line breaks")?;
+        ensure_eq(&stored.as_json(), &line, "a text without its line breaks")?;
     }
-    ensure_same(&log.read_entry_count()?, &texts.len(), "the count of the texts")
+    log.must_count(texts.len(), "the count of the texts")
 }
 
 pub(crate) fn e3_anything_else_is_refused(_run: &Run<'_>) -> CheckResult {
@@ -173,9 +173,9 @@ pub(crate) fn e4_sixty_four_mebibytes(run: &Run<'_>) -> CheckResult {
     match log.append(&LARGE) {
         Ok(()) => {
             let stored = std::slice::from_ref(&*LARGE);
-            ensure_same_entries(&log.read_all()?, stored, "a large entry")?;
+            log.must_read(stored, "a large entry")?;
             log.append(&entry("{}"))?;
-            ensure_same(&log.read_entry_count()?, &2, "the count after a large entry")
+            log.must_count(2, "the count after a large entry")
         }
         Err(StoreError::TooLarge { .. }) => log.must_be_absent("after an entry was too large"),
         Err(error) => Err(error.into()),

@@ -7,9 +7,10 @@ use std::thread;
 
 use session_store_core::{Capability, Pod, Store, StoreError};
 
-use crate::check_result::{CheckError, CheckResult, ensure, ensure_err, ensure_same};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
+use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{entry, numbered, numbered_traces, odd_entries, signed};
+use crate::sample::{entry, nth, numbered, numbered_traces, odd_entries, signed};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::race;
@@ -56,7 +57,7 @@ pub(crate) fn s2_reopening_finds_everything(run: &Run<'_>) -> CheckResult {
     drop(store);
     for _ in 0..2 {
         let now = Snapshot::of(&run.open()?)?.without_heads();
-        ensure_same(&now, &held, "the storage after reopening")?;
+        ensure_eq(&now, &held, "the storage after reopening")?;
     }
     Ok(())
 }
@@ -66,7 +67,7 @@ pub(crate) fn s2_appends_continue(run: &Run<'_>) -> CheckResult {
     for n in 1..6 {
         let store = run.open()?;
         let log = TestLog::at(&store, key);
-        log.append(&numbered(n..n + 1)[0])?;
+        log.append(&nth(n))?;
         log.must_hold(&numbered(0..n + 1), "appends after reopening")?;
     }
     Ok(())
@@ -79,11 +80,8 @@ pub(crate) fn s3_nothing_waits_for_the_close(run: &Run<'_>) -> CheckResult {
     // A killed process never runs `drop`. A forgotten handle comes closest to that in one process.
     mem::forget(store);
     let next = run.open()?;
-    ensure_same(
-        &Snapshot::of(&next)?.without_heads(),
-        &held,
-        "the changes of a handle that was never closed",
-    )?;
+    let found = Snapshot::of(&next)?.without_heads();
+    ensure_eq(&found, &held, "the changes of a handle that was never closed")?;
     let log = TestLog::with(&next, &numbered(0..2))?;
     log.must_hold(&numbered(0..2), "appends through the next handle")
 }
@@ -134,23 +132,34 @@ impl Drop for AppendOnDrop<'_> {
     }
 }
 
-pub(crate) fn s6_first_opens_race(run: &Run<'_>) -> CheckResult {
-    const OPENERS: usize = 6;
+/// Opens a fresh storage in several threads at the same moment, each with an opener that was
+/// prepared before. Fails unless all can open it and append.
+pub(super) fn open_at_once<'h, O: Send + Sync>(
+    run: &Run<'h>,
+    openers: usize,
+    prepare: impl Fn(&Run<'h>) -> Result<O, CheckError>,
+    open: impl Fn(&Run<'h>, &O) -> Result<RecordingStore, CheckError> + Sync,
+) -> CheckResult {
     for _ in 0..5 {
         let storage = run.second_storage();
-        let log = TestLog::new(&run.open()?).key();
-        race(OPENERS, |opener| {
-            let store = storage.open()?;
-            Ok(TestLog::at(&store, log).append(&signed(opener, 0, 0))?)
+        let key = TestLog::new(&run.open()?).key();
+        let prepared: Result<Vec<_>, _> = (0..openers).map(|_| prepare(&storage)).collect();
+        let prepared = prepared?;
+        race(openers, |opener| {
+            let store = open(&storage, &prepared[opener])?;
+            Ok(TestLog::at(&store, key).append(&signed(opener, 0, 0))?)
         })?;
-        let store = storage.open()?;
-        let entries = TestLog::at(&store, log).read_all()?;
-        for opener in 0..OPENERS {
+        let entries = TestLog::at(&storage.open()?, key).read_all()?;
+        for opener in 0..openers {
             let found = entries.contains(&signed(opener, 0, 0));
-            ensure_same(&found, &true, &format!("the entry of opener {opener} of {OPENERS}"))?;
+            ensure_eq(&found, &true, &format!("the entry of opener {opener} of {openers}"))?;
         }
     }
     Ok(())
+}
+
+pub(crate) fn s6_first_opens_race(run: &Run<'_>) -> CheckResult {
+    open_at_once(run, 6, |_| Ok(()), |storage, ()| storage.open())
 }
 
 pub(crate) fn s7_a_newer_format_is_refused(run: &Run<'_>) -> CheckResult {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use session_store_core::{Capability, Head, LogEntry, Store, StoreError};
 
-use crate::check_result::{CheckError, CheckResult, ensure, ensure_err, ensure_same};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{entry, numbered, signed, trace};
+use crate::sample::{entry, nth, numbered, signed, trace};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::race;
@@ -24,7 +24,7 @@ pub(crate) fn h1_unknown_has_none(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..1))?;
     for unknown in log.unknown_segments() {
-        ensure_same(&unknown.head()?, &None, "an unknown segment has no head")?;
+        ensure_eq(&unknown.head()?, &None, "an unknown segment has no head")?;
         unknown.must_be_absent("after head was called")?;
     }
     Ok(())
@@ -33,7 +33,7 @@ pub(crate) fn h1_unknown_has_none(run: &Run<'_>) -> CheckResult {
 pub(crate) fn h1_it_counts(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    let counts = |n: usize| ensure_same(&log.known_head()?.entries(), &n, "the count in the head");
+    let counts = |n: usize| ensure_eq(&log.known_head()?.entries(), &n, "the count in the head");
     log.create(&[])?;
     counts(0)?;
     log.append(&entry("{}"))?;
@@ -51,8 +51,8 @@ pub(crate) fn h1_it_stays_while_nothing_changes(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..3))?;
     let head = log.head()?;
     let stays = |context: &str| {
-        ensure_same(&log.head()?, &head, context)?;
-        ensure_same(&log.through(&other).head()?, &head, context)
+        ensure_eq(&log.head()?, &head, context)?;
+        ensure_eq(&log.through(&other).head()?, &head, context)
     };
     stays("the head again")?;
     let _read = (log.read_all()?, log.read_entry_count()?, log.read_page(0, 10)?);
@@ -79,7 +79,7 @@ pub(crate) fn h1_a_cut_gives_a_new_token(run: &Run<'_>) -> CheckResult {
     let mut seen = HashSet::from([log.known_head()?]);
     for _ in 0..5 {
         log.truncate(2)?;
-        log.append(&numbered(2..3)[0])?;
+        log.append(&nth(2))?;
         must_be_new(&mut seen, &log, "truncate and regrow")?;
         log.create(&numbered(0..3))?;
         must_be_new(&mut seen, &log, "replacing a log with an equal one")?;
@@ -93,7 +93,7 @@ pub(crate) fn h1_a_recreated_segment_has_a_new_token(run: &Run<'_>) -> CheckResu
     let mut seen = HashSet::from([log.known_head()?]);
     for _ in 0..5 {
         log.delete()?;
-        log.append(&numbered(0..1)[0])?;
+        log.append(&nth(0))?;
         must_be_new(&mut seen, &log, "delete and append")?;
         log.store().delete_session(log.session_id())?;
         log.create(&numbered(0..1))?;
@@ -106,18 +106,14 @@ pub(crate) fn h2_it_appends_if_nothing_changed(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::new(&store);
     let first = log.append_if(None, &numbered(0..1))?;
-    ensure_same(&log.head()?, &Some(first), "the head that append_if returned")?;
+    ensure_eq(&log.head()?, &Some(first), "the head that append_if returned")?;
     let second = log.through(&other).append_if(Some(first), &numbered(1..4))?;
-    ensure_same(&log.head()?, &Some(second), "the head that append_if returned")?;
+    ensure_eq(&log.head()?, &Some(second), "the head that append_if returned")?;
     log.append_if(Some(second), &numbered(4..5))?;
-    log.append(&numbered(5..6)[0])?;
+    log.append(&nth(5))?;
     log.through(&other).append_if(log.head()?, &numbered(6..8))?;
     log.must_hold(&numbered(0..8), "the entries of conditional and plain appends")?;
-    ensure_same(
-        &log.lookup()?,
-        &Some(log.session_id()),
-        "the session of a segment that append_if created",
-    )
+    log.must_be_found("the session of a segment that append_if created")
 }
 
 /// Fails unless the result is a conflict with exactly these heads.
@@ -128,7 +124,7 @@ fn must_conflict(
 ) -> CheckResult {
     match result {
         Err(StoreError::Conflict { expected: reported, actual: found }) => {
-            ensure_same(&(reported, found), &(expected, actual), "the heads in a conflict")
+            ensure_eq(&(reported, found), &(expected, actual), "the heads in a conflict")
         }
         other => Err(CheckError::new(format!("expected a conflict, found {other:?}"))),
     }
@@ -138,7 +134,7 @@ pub(crate) fn h2_a_conflict_names_both_heads(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..2))?;
     let old = log.known_head()?;
-    log.through(&other).append(&numbered(2..3)[0])?;
+    log.through(&other).append(&nth(2))?;
     let before = Snapshot::of(&store)?;
     must_conflict(log.append_if(Some(old), &numbered(9..11)), Some(old), log.head()?)?;
     must_conflict(log.append_if(None, &numbered(9..11)), None, log.head()?)?;
@@ -153,11 +149,11 @@ pub(crate) fn h2_no_entries_only_compare(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     let made = log.append_if(None, &[])?;
     log.must_hold(&[], "append_if with None and no entries")?;
-    ensure_same(&log.head()?, &Some(made), "the head of the empty segment")?;
+    ensure_eq(&log.head()?, &Some(made), "the head of the empty segment")?;
     log.append_all(&numbered(0..2))?;
     let head = log.known_head()?;
     let before = Snapshot::of(&store)?;
-    ensure_same(&log.append_if(Some(head), &[])?, &head, "append_if with a head and no entries")?;
+    ensure_eq(&log.append_if(Some(head), &[])?, &head, "append_if with a head and no entries")?;
     must_conflict(log.append_if(Some(made), &[]), Some(made), Some(head))?;
     before.must_be_unchanged_in(&store, "the storage after comparisons")
 }
@@ -180,7 +176,7 @@ pub(super) fn one_winner(handles: &[RecordingStore], start: Change) -> CheckResu
             "of {writers} writers with one head, {winners:?} appended: {results:?}"
         );
         let appended = log.read_all()?.split_off(base);
-        ensure_same(&appended, &batches[winners[0]], "the appended entries")?;
+        ensure_eq(&appended, &batches[winners[0]], "the appended entries")?;
         for result in results.into_iter().filter(Result::is_err) {
             must_conflict(result, head, log.head()?)?;
         }
@@ -225,7 +221,7 @@ pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> CheckResult {
         let entries = log.read_all()?;
         let first = entries.get(1) == Some(&conditional[0]);
         let there = entries.contains(&conditional[0]);
-        ensure_same(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;
+        ensure_eq(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;
         let (result, entry) = (&conditional_result, &conditional[0]);
         ensure!(
             there || result.is_err(),
@@ -264,7 +260,7 @@ pub(crate) fn h4_regrown_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..3))?;
     let changes: [Change; 3] = [
-        |log| log.truncate(2).and_then(|()| log.append(&numbered(2..3)[0])),
+        |log| log.truncate(2).and_then(|()| log.append(&nth(2))),
         |log| log.truncate(0).and_then(|()| log.append_all(&numbered(0..3))),
         |log| log.create(&numbered(0..3)),
     ];
@@ -285,7 +281,7 @@ pub(crate) fn h4_recreated_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let old = log.known_head()?;
     log.through(&other).delete()?;
     must_conflict(log.append_if(Some(old), &numbered(1..2)), Some(old), None)?;
-    log.through(&other).append(&numbered(0..1)[0])?;
+    log.through(&other).append(&nth(0))?;
     must_conflict(log.append_if(Some(old), &numbered(1..2)), Some(old), log.head()?)?;
     log.must_hold(&numbered(0..1), "the recreated segment after a conflict")
 }
@@ -312,10 +308,10 @@ pub(crate) fn h6_a_writer_rolls_back_its_own(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..2))?;
     let head = log.append_if(log.head()?, &numbered(2..5))?;
     let back = log.truncate_if(head, 2)?;
-    ensure_same(&log.head()?, &Some(back), "the head that truncate_if returned")?;
+    ensure_eq(&log.head()?, &Some(back), "the head that truncate_if returned")?;
     log.must_hold(&numbered(0..2), "the log after truncate_if")?;
     let same_length = log.truncate_if(back, 2)?;
-    ensure_same(&log.head()?, &Some(same_length), "the head after truncate_if to the same length")?;
+    ensure_eq(&log.head()?, &Some(same_length), "the head after truncate_if to the same length")?;
     ensure_err!(log.truncate_if(same_length, 3), StoreError::Corrupt { line: 3, .. });
     log.must_hold(&numbered(0..2), "the log after truncate_if past the end")?;
     log.truncate_if(log.known_head()?, 0)?;
@@ -326,7 +322,7 @@ pub(crate) fn h6_another_entry_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..2))?;
     let head = log.known_head()?;
-    log.through(&other).append(&numbered(2..3)[0])?;
+    log.through(&other).append(&nth(2))?;
     let before = Snapshot::of(&store)?;
     must_conflict(log.truncate_if(head, 1), Some(head), log.head()?)?;
     must_conflict(log.truncate_if(head, usize::MAX), Some(head), log.head()?)?;
@@ -350,7 +346,7 @@ pub(crate) fn h6_it_never_cuts_anothers(run: &Run<'_>) -> CheckResult {
             }
         })?;
         let kept = if conditional_result.is_ok() { 1 } else { 4 };
-        ensure_same(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;
+        ensure_eq(&plain_result.is_ok(), &true, "whether a plain append succeeded")?;
         let expected = [numbered(0..kept), vec![plain.clone()]].concat();
         log.must_hold(&expected, "the log after truncate_if beside a plain append")?;
     }

@@ -1,5 +1,4 @@
-//! A4 and T5 as a whole: the results of concurrent writes, truncates and reads must be
-//! linearizable.
+//! Histories: the results of concurrent writes, truncates and reads must be linearizable.
 
 use std::sync::LazyLock;
 use std::thread;

@@ -5,9 +5,9 @@ use std::fs;
 use session_store_core::{Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
-use crate::check_result::{CheckResult, ensure_same, ensure_same_entries, ensure_same_ids};
+use crate::check_result::{CheckResult, ensure_entries, ensure_eq, ensure_ids};
 use crate::run::Run;
-use crate::sample::{entry, numbered, numbered_traces, trace};
+use crate::sample::{entry, nth, numbered, numbered_traces, trace};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
@@ -40,14 +40,14 @@ pub(super) fn newest_first<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T>
 
 pub(crate) fn l1_sessions_newest_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    ensure_same(&store.list_sessions()?, &Vec::new(), "the sessions of a fresh storage")?;
+    store.must_list_sessions(&[], "the sessions of a fresh storage")?;
     for uuid in unordered_ids() {
         let log = TestLog::new(&store).in_session(uuid.into());
         log.append(&entry("{}"))?;
         log.sibling().create(&[])?;
     }
     let expected = newest_first(unordered_ids().into_iter().map(SessionId::from));
-    ensure_same(&store.list_sessions()?, &expected, "every session once, newest first")
+    store.must_list_sessions(&expected, "every session once, newest first")
 }
 
 pub(crate) fn l2_segments_newest_first(run: &Run<'_>) -> CheckResult {
@@ -61,29 +61,17 @@ pub(crate) fn l2_segments_newest_first(run: &Run<'_>) -> CheckResult {
         segment.append(&entry("{}"))?;
     }
     let expected = newest_first(unordered_ids().into_iter().map(SegmentId::from));
-    ensure_same(
-        &store.list_segments(log.session_id())?,
-        &expected,
-        "every segment once, newest first",
-    )
+    store.must_list_segments(log.session_id(), &expected, "every segment once, newest first")
 }
 
 pub(crate) fn l2_an_unknown_session_has_none(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..1))?;
-    ensure_same(
-        &store.list_segments(SessionId::new())?,
-        &Vec::new(),
-        "the segments of an unknown session",
-    )?;
+    store.must_list_segments(SessionId::new(), &[], "the segments of an unknown session")?;
     // A segment id is not a session id, even if the bytes are the same.
     let misread = SessionId::from(Uuid::from(log.segment_id()));
-    ensure_same(&store.list_segments(misread)?, &Vec::new(), "the segments of an unknown session")?;
-    ensure_same(
-        &store.list_sessions()?,
-        &vec![log.session_id()],
-        "list_segments creates no session",
-    )
+    store.must_list_segments(misread, &[], "the segments of an unknown session")?;
+    store.must_list_sessions(&[log.session_id()], "list_segments creates no session")
 }
 
 pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> CheckResult {
@@ -96,25 +84,17 @@ pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> CheckResult {
     logs.resize_with(40, || first.sibling());
     logs.iter().try_for_each(|log| log.create(&numbered(0..2)))?;
     let (sessions, segments) = (reader.list_sessions()?, reader.list_segments(first.session_id())?);
-    ensure_same(&segments.len(), &logs.len(), "the number of segments before they are replaced")?;
+    ensure_eq(&segments.len(), &logs.len(), "the number of segments before they are replaced")?;
     let replace = |round: usize| {
         only.create(&numbered(0..1))?;
         Ok(logs[round % logs.len()].create(&numbered(0..1))?)
     };
     write_while_reading(replace, || {
         let listed = reader.list_segments(first.session_id())?;
-        ensure_same_ids(&listed, &segments, "segments while they are replaced")?;
+        ensure_ids(&listed, &segments, "segments while they are replaced")?;
         let listed = reader.list_segments(only.session_id())?;
-        ensure_same(
-            &listed,
-            &vec![only.segment_id()],
-            "the only segment of a session while it is replaced",
-        )?;
-        ensure_same(
-            &reader.list_sessions()?,
-            &sessions,
-            "sessions while tremaining segments are replaced",
-        )
+        ensure_eq(&listed, &vec![only.segment_id()], "an only segment while it is replaced")?;
+        reader.must_list_sessions(&sessions, "sessions while their segments are replaced")
     })
 }
 
@@ -123,15 +103,12 @@ pub(crate) fn l3_a_trace_is_no_segment(run: &Run<'_>) -> CheckResult {
     let traced = TestLog::new(&store);
     traced.append_trace(&trace("{}"))?;
     traced.must_be_absent("a trace alone")?;
-    ensure_same(&store.list_sessions()?, &Vec::new(), "a trace alone creates no session")?;
-    ensure_same(&traced.lookup()?, &None, "the session of a trace alone")?;
+    store.must_list_sessions(&[], "a trace alone creates no session")?;
+    ensure_eq(&traced.lookup()?, &None, "the session of a trace alone")?;
     let log = traced.sibling();
     log.append(&entry("{}"))?;
-    ensure_same(
-        &store.list_segments(log.session_id())?,
-        &vec![log.segment_id()],
-        "a trace beside a segment is not listed",
-    )
+    let expected = [log.segment_id()];
+    store.must_list_segments(log.session_id(), &expected, "a segment beside a trace")
 }
 
 pub(crate) fn l3_a_trace_keeps_no_session(run: &Run<'_>) -> CheckResult {
@@ -141,19 +118,11 @@ pub(crate) fn l3_a_trace_keeps_no_session(run: &Run<'_>) -> CheckResult {
     for _ in 0..2 {
         log.through(&other).append(&entry("{}"))?;
         for store in [&store, &other] {
-            ensure_same(
-                &store.list_sessions()?,
-                &vec![log.session_id()],
-                "a session with one segment",
-            )?;
+            store.must_list_sessions(&[log.session_id()], "a session with one segment")?;
         }
-        ensure_same(&log.delete()?, &true, "deleting a segment returns true")?;
+        ensure_eq(&log.delete()?, &true, "deleting a segment returns true")?;
         for store in [&store, &other] {
-            ensure_same(
-                &store.list_sessions()?,
-                &Vec::new(),
-                "the sessions after only a trace is left",
-            )?;
+            store.must_list_sessions(&[], "the sessions after only a trace is left")?;
         }
     }
     Ok(())
@@ -167,8 +136,8 @@ pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> CheckResult {
         store.required_pods().put_pod(&name.parse()?, &pod)?;
     }
     log.must_be_absent("the segment that a pod points to")?;
-    ensure_same(&store.list_sessions()?, &Vec::new(), "a pod alone creates no session")?;
-    ensure_same(&log.lookup()?, &None, "the session that a pod points to")
+    store.must_list_sessions(&[], "a pod alone creates no session")?;
+    ensure_eq(&log.lookup()?, &None, "the session that a pod points to")
 }
 
 pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
@@ -191,18 +160,14 @@ pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
     }
     let store = run.open()?;
     let log = TestLog::at(&store, key);
-    ensure_same(&store.list_sessions()?, &vec![key.session_id], "the sessions beside other files")?;
-    ensure_same(
-        &store.list_segments(key.session_id)?,
-        &vec![key.segment_id],
-        "the segments beside other files",
-    )?;
-    log.append(&numbered(2..3)[0])?;
+    store.must_list_sessions(&[key.session_id], "the sessions beside other files")?;
+    store.must_list_segments(key.session_id, &[key.segment_id], "beside other files")?;
+    log.append(&nth(2))?;
     log.must_hold(&numbered(0..3), "an append beside other files")?;
     for stray in &strays {
         let left = fs::read_to_string(stray).unwrap_or_default();
         let context = format!("the contents of {}", stray.display());
-        ensure_same(&left.as_str(), &"{\"stray\":true}\n", &context)?;
+        ensure_eq(&left.as_str(), &"{\"stray\":true}\n", &context)?;
     }
     Ok(())
 }
@@ -214,7 +179,7 @@ fn session(n: u128, after: bool) -> SessionId {
 
 pub(crate) fn l5_the_holder_is_found(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
-    ensure_same(&TestLog::new(&store).lookup()?, &None, "the session of an unknown segment")?;
+    ensure_eq(&TestLog::new(&store).lookup()?, &None, "the session of an unknown segment")?;
     let (appended, created) = (TestLog::new(&store), TestLog::new(&store));
     appended.append(&entry("{}"))?;
     created.create(&[])?;
@@ -222,7 +187,7 @@ pub(crate) fn l5_the_holder_is_found(run: &Run<'_>) -> CheckResult {
         log.truncate(0)?;
         let found = (log.lookup()?, log.through(&other).lookup()?);
         let expected = (Some(log.session_id()), Some(log.session_id()));
-        ensure_same(&found, &expected, "the session of an empty segment")?;
+        ensure_eq(&found, &expected, "the session of an empty segment")?;
     }
     Ok(())
 }
@@ -231,8 +196,8 @@ pub(crate) fn l5_the_answer_stays(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..2))?;
     let held = |context: &str| {
-        ensure_same(&log.lookup()?, &Some(log.session_id()), context)?;
-        ensure_same(&log.through(&other).lookup()?, &Some(log.session_id()), context)
+        log.must_be_found(context)?;
+        log.through(&other).must_be_found(context)
     };
     for n in 1..5 {
         for after in [false, true] {
@@ -253,15 +218,11 @@ pub(crate) fn l5_the_answer_outlives_the_handles(run: &Run<'_>) -> CheckResult {
     for after in [false, true] {
         log.in_session(session(1, after)).append(&entry("{}"))?;
     }
-    ensure_same(&log.lookup()?, &Some(log.session_id()), "the session before reopening")?;
+    log.must_be_found("the session before reopening")?;
     let key = log.key();
     drop(store);
     let reopened = run.open()?;
-    ensure_same(
-        &TestLog::at(&reopened, key).lookup()?,
-        &Some(key.session_id),
-        "the session after reopening",
-    )
+    TestLog::at(&reopened, key).must_be_found("the session after reopening")
 }
 
 pub(crate) fn l5_others_may_leave(run: &Run<'_>) -> CheckResult {
@@ -271,21 +232,13 @@ pub(crate) fn l5_others_may_leave(run: &Run<'_>) -> CheckResult {
         for after in [false, true] {
             let other_log = log.in_session(session(7, after)).through(&other);
             other_log.append(&entry("{}"))?;
-            ensure_same(
-                &log.lookup()?,
-                &Some(log.session_id()),
-                &format!("round {round}: another session created the segment"),
-            )?;
+            log.must_be_found(&format!("round {round}: another session created the segment"))?;
             if round % 2 == 0 {
                 other_log.delete()?
             } else {
                 other.delete_session(other_log.session_id())?
             };
-            ensure_same(
-                &log.lookup()?,
-                &Some(log.session_id()),
-                &format!("round {round}: the other session deleted it"),
-            )?;
+            log.must_be_found(&format!("round {round}: the other session deleted it"))?;
         }
     }
     Ok(())
@@ -298,23 +251,14 @@ pub(crate) fn l5_a_deleted_holder_is_not_named(run: &Run<'_>) -> CheckResult {
     remaining.append(&entry("{}"))?;
     log.delete()?;
     for store in [&store, &other] {
-        let found = log.through(store).lookup()?;
-        ensure_same(
-            &found,
-            &Some(remaining.session_id()),
-            "the session that still holds the segment",
-        )?;
+        remaining.through(store).must_be_found("the session that still holds the segment")?;
     }
     store.delete_session(remaining.session_id())?;
     for store in [&store, &other] {
-        ensure_same(&log.through(store).lookup()?, &None, "the session after all were deleted")?;
+        ensure_eq(&log.through(store).lookup()?, &None, "the session after all were deleted")?;
     }
     log.append(&entry("{}"))?;
-    ensure_same(
-        &log.through(&other).lookup()?,
-        &Some(log.session_id()),
-        "the session after a new append",
-    )
+    log.through(&other).must_be_found("the session after a new append")
 }
 
 pub(crate) fn l6_many_sessions(run: &Run<'_>) -> CheckResult {
@@ -322,18 +266,10 @@ pub(crate) fn l6_many_sessions(run: &Run<'_>) -> CheckResult {
     let logs: Vec<_> = (0..MANY).map(|_| TestLog::new(&store)).collect();
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
     let expected = newest_first(logs.iter().map(|log| log.session_id()));
-    ensure_same_ids(&store.list_sessions()?, &expected, "many sessions")?;
-    ensure_same_ids(
-        &run.open()?.list_sessions()?,
-        &expected,
-        "many sessions through a new handle",
-    )?;
+    ensure_ids(&store.list_sessions()?, &expected, "many sessions")?;
+    ensure_ids(&run.open()?.list_sessions()?, &expected, "many sessions through a new handle")?;
     for log in [logs[0], logs[MANY - 1]] {
-        ensure_same(
-            &log.lookup()?,
-            &Some(log.session_id()),
-            "the session of one of many segments",
-        )?;
+        log.must_be_found("the session of one of many segments")?;
     }
     Ok(())
 }
@@ -345,8 +281,8 @@ pub(crate) fn l6_many_segments(run: &Run<'_>) -> CheckResult {
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
     let expected = newest_first(logs.iter().map(|log| log.segment_id()));
     let listed = store.list_segments(first.session_id())?;
-    ensure_same_ids(&listed, &expected, "many segments")?;
-    ensure_same(&store.list_sessions()?, &vec![first.session_id()], "the session of many segments")
+    ensure_ids(&listed, &expected, "many segments")?;
+    store.must_list_sessions(&[first.session_id()], "the session of many segments")
 }
 
 pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
@@ -356,13 +292,9 @@ pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
     log.append_all(&all[MANY..])?;
     log.must_hold(&all, "many entries")?;
     let small = log.read_page(5 * MANY, 1)?.entries;
-    ensure_same_entries(&small, &all[5 * MANY..5 * MANY + 1], "a page of one entry in a long log")?;
+    ensure_entries(&small, &all[5 * MANY..5 * MANY + 1], "a page of one entry in a long log")?;
     log.truncate(10 * MANY - 1)?;
-    ensure_same(
-        &log.read_entry_count()?,
-        &(10 * MANY - 1),
-        "the count of a long log after a truncate",
-    )
+    log.must_count(10 * MANY - 1, "the count of a long log after a truncate")
 }
 
 pub(crate) fn l6_many_traces(run: &Run<'_>) -> CheckResult {
@@ -370,5 +302,5 @@ pub(crate) fn l6_many_traces(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     log.append_traces(&numbered_traces(0..MANY))?;
     let page = log.read_trace_page(0, usize::MAX)?.entries;
-    ensure_same_entries(&page, &numbered_traces(0..MANY), "many trace entries")
+    ensure_entries(&page, &numbered_traces(0..MANY), "many trace entries")
 }

@@ -1,8 +1,11 @@
 //! P: pods keep all their fields, are replaced whole, and have distinct names.
 
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, StoreError};
+use std::slice;
 
-use crate::check_result::{CheckError, CheckResult, ensure, ensure_err, ensure_same};
+use session_store_core::{Pod, PodName, SegmentId, SessionId, StoreError};
+
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
+use crate::recording::RecordingStore;
 use crate::run::Run;
 use crate::snapshot::Snapshot;
 use crate::threads::write_while_reading;
@@ -13,14 +16,19 @@ fn pod(text: impl Into<String>) -> Pod {
 
 /// Fails unless the pod with that name is exactly `expected`, or absent if that is `None`.
 fn must_be(
-    pods: &dyn PodStore,
+    store: &RecordingStore,
     name: &PodName,
     expected: Option<&Pod>,
     context: &str,
 ) -> CheckResult {
-    let found = pods.read_pod(name)?;
+    let found = store.required_pods().read_pod(name)?;
     let texts = (found.as_ref().map(Pod::as_json), expected.map(Pod::as_json));
-    ensure_same(&texts.0, &texts.1, &format!("{context}: pod {name:?}"))
+    ensure_eq(&texts.0, &texts.1, &format!("{context}: pod {name:?}"))
+}
+
+/// Fails unless the names of the pods are exactly `expected`.
+fn must_list(store: &RecordingStore, expected: &[PodName], context: &str) -> CheckResult {
+    ensure_eq(&&*store.required_pods().list_pods()?, &expected, context)
 }
 
 pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> CheckResult {
@@ -35,14 +43,10 @@ pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> CheckResult {
     ];
     for version in &versions {
         store.required_pods().put_pod(&name, version)?;
-        must_be(store.required_pods(), &name, Some(version), "the pod after put_pod")?;
-        must_be(other.required_pods(), &name, Some(version), "the pod through another handle")?;
+        must_be(&store, &name, Some(version), "the pod after put_pod")?;
+        must_be(&other, &name, Some(version), "the pod through another handle")?;
     }
-    ensure_same(
-        &store.required_pods().list_pods()?,
-        &vec![name],
-        "the pods after one name was put four times",
-    )
+    must_list(&store, &[name], "the pods after one name was put four times")
 }
 
 pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> CheckResult {
@@ -59,7 +63,7 @@ pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> CheckResult {
     for (n, text) in texts.iter().enumerate() {
         let name = format!("pod {n}").parse()?;
         store.required_pods().put_pod(&name, &pod(text.as_str()))?;
-        must_be(store.required_pods(), &name, Some(&pod(text.as_str())), "the stored text")?;
+        must_be(&store, &name, Some(&pod(text.as_str())), "the stored text")?;
     }
     Ok(())
 }
@@ -72,7 +76,7 @@ pub(crate) fn p1_the_pointer_is_read(run: &Run<'_>) -> CheckResult {
         store.required_pods().put_pod(&name, &Pod::new(session_id, segment_id))?;
         let active = store.required_pods().read_pod(&name)?.and_then(|pod| pod.active());
         let found = active.map(|active| (active.session_id, active.segment_id));
-        ensure_same(&found, &Some((session_id, segment_id)), "the pointer of the pod")?;
+        ensure_eq(&found, &Some((session_id, segment_id)), "the pointer of the pod")?;
     }
     Ok(())
 }
@@ -91,29 +95,25 @@ pub(crate) fn p1_readers_see_the_old_or_the_new(run: &Run<'_>) -> CheckResult {
             return Err(CheckError::new("the pod does not exist while it is replaced"));
         };
         ensure!(found == old || found == new, "a pod that was never put: {found:?}");
-        ensure_same(
-            &reader.required_pods().list_pods()?.len(),
-            &1,
-            "the number of pods while the pod is replaced",
-        )
+        must_list(&reader, slice::from_ref(&name), "the pods while one is replaced")
     })
 }
 
 pub(crate) fn p2_absent_is_none(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let (name, near) = ("reviewer".parse()?, "reviewer2".parse()?);
-    ensure_same(&store.required_pods().list_pods()?, &Vec::new(), "the pods of a fresh storage")?;
-    must_be(store.required_pods(), &name, None, "an absent pod")?;
-    ensure_same(&store.required_pods().delete_pod(&name)?, &false, "deleting an absent pod")?;
+    must_list(&store, &[], "the pods of a fresh storage")?;
+    must_be(&store, &name, None, "an absent pod")?;
+    ensure_eq(&store.required_pods().delete_pod(&name)?, &false, "deleting an absent pod")?;
     store.required_pods().put_pod(&near, &pod("{}"))?;
-    must_be(store.required_pods(), &name, None, "an absent pod with the prefix of another's name")?;
-    ensure_same(&store.required_pods().delete_pod(&name)?, &false, "deleting an absent pod")?;
-    ensure_same(&store.required_pods().delete_pod(&near)?, &true, "deleting a pod")?;
+    must_be(&store, &name, None, "an absent pod with the prefix of another's name")?;
+    ensure_eq(&store.required_pods().delete_pod(&name)?, &false, "deleting an absent pod")?;
+    ensure_eq(&store.required_pods().delete_pod(&near)?, &true, "deleting a pod")?;
     for store in [&store, &other] {
-        must_be(store.required_pods(), &near, None, "a deleted pod")?;
-        ensure_same(&store.required_pods().list_pods()?, &Vec::new(), "the pods after the delete")?;
+        must_be(store, &near, None, "a deleted pod")?;
+        must_list(store, &[], "the pods after the delete")?;
     }
-    ensure_same(&store.required_pods().delete_pod(&near)?, &false, "deleting the pod again")
+    ensure_eq(&store.required_pods().delete_pod(&near)?, &false, "deleting the pod again")
 }
 
 /// Returns names that a file system, a collation or a key syntax may confuse, refuse or hide.
@@ -177,28 +177,19 @@ pub(crate) fn p3_names_never_alias(run: &Run<'_>) -> CheckResult {
     let names = odd_names();
     let value = |n: usize| pod(format!(r#"{{"value":{n}}}"#));
     for (n, name) in names.iter().enumerate() {
-        must_be(store.required_pods(), name, None, "a name before put_pod")?;
+        must_be(&store, name, None, "a name before put_pod")?;
         store.required_pods().put_pod(name, &value(n))?;
     }
     for (n, name) in names.iter().enumerate() {
-        must_be(other.required_pods(), name, Some(&value(n)), "each name after all were put")?;
+        must_be(&other, name, Some(&value(n)), "each name after all were put")?;
     }
     for (n, name) in names.iter().enumerate() {
-        ensure_same(
-            &store.required_pods().delete_pod(name)?,
-            &true,
-            &format!("deleting {name:?}"),
-        )?;
+        ensure_eq(&store.required_pods().delete_pod(name)?, &true, &format!("deleting {name:?}"))?;
         if let Some(next) = names.get(n + 1) {
-            must_be(
-                store.required_pods(),
-                next,
-                Some(&value(n + 1)),
-                "the next name after a delete",
-            )?;
+            must_be(&store, next, Some(&value(n + 1)), "the next name after a delete")?;
         }
     }
-    ensure_same(&other.required_pods().list_pods()?, &Vec::new(), "the pods after all were deleted")
+    must_list(&other, &[], "the pods after all were deleted")
 }
 
 pub(crate) fn p2_names_are_sorted(run: &Run<'_>) -> CheckResult {
@@ -208,7 +199,7 @@ pub(crate) fn p2_names_are_sorted(run: &Run<'_>) -> CheckResult {
         store.required_pods().put_pod(name, &pod("{}"))?;
     }
     names.sort();
-    ensure_same(&store.required_pods().list_pods()?, &names, "every name, in byte order")
+    must_list(&store, &names, "every name, in byte order")
 }
 
 pub(crate) fn p3_bad_names_touch_nothing(run: &Run<'_>) -> CheckResult {

@@ -4,18 +4,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use session_store_core::Store;
-
+use super::append::{appends_are_visible, changes_are_visible};
 use super::create::counts_appends_of_another;
+use super::handles::open_at_once;
 use super::head::one_winner;
 use super::histories::{TRUNCATE_OR_REPLACE, check_history, must_be_linearizable};
-use crate::check_result::{CheckError, CheckResult, ensure, ensure_same};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq};
 use crate::history::{Effect, History, ObservedLog};
 use crate::random::Random;
 use crate::run::Run;
 use crate::sample::{entry, numbered, odd_padding, signed};
 use crate::test_log::TestLog;
-use crate::threads::{race, yield_while};
+use crate::threads::yield_while;
 
 const PROCESSES: usize = 3;
 
@@ -27,24 +27,10 @@ const KILLS: usize = 20;
 const LATE: Duration = Duration::from_millis(20);
 
 pub(crate) fn a3_other_processes_see_it(run: &Run<'_>) -> CheckResult {
-    let (here, there) = (run.open()?, run.open_processes(1)?);
-    let (ours, theirs) = (TestLog::new(&here), TestLog::new(&there[0]));
-    for (log, reader) in [(ours, &there[0] as &dyn Store), (theirs, &here)] {
-        let seen = log.through(reader);
-        ensure_same(&seen.exists()?, &false, "before the first append")?;
-        log.append(&numbered(0..1)[0])?;
-        seen.must_hold(&numbered(0..1), "another process reads an acknowledged append")?;
-        log.append_all(&numbered(1..7))?;
-        seen.must_hold(&numbered(0..7), "another process reads an acknowledged batch")?;
-        log.truncate(2)?;
-        seen.must_hold(&numbered(0..2), "another process reads a truncate")?;
-        log.create(&numbered(9..12))?;
-        seen.must_hold(&numbered(9..12), "another process reads a replaced log")?;
-        ensure_same(
-            &seen.lookup()?,
-            &Some(log.session_id()),
-            "the session through another process",
-        )?;
+    let (here, there) = (run.open()?, run.open_in(&run.start_process()?)?);
+    for (writer, reader) in [(&here, &there), (&there, &here)] {
+        appends_are_visible(writer, reader)?;
+        changes_are_visible(writer, reader)?;
     }
     Ok(())
 }
@@ -68,22 +54,7 @@ pub(crate) fn h2_one_process_wins(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn s6_processes_open_at_once(run: &Run<'_>) -> CheckResult {
-    for _ in 0..3 {
-        let storage = run.second_storage();
-        let started: Result<Vec<_>, _> = (0..PROCESSES).map(|_| storage.start_process()).collect();
-        let (started, log) = (started?, TestLog::new(&run.open()?).key());
-        race(PROCESSES, |opener| {
-            let store = storage.open_in(&started[opener])?;
-            Ok(TestLog::at(&store, log).append(&signed(opener, 0, 0))?)
-        })?;
-        let store = storage.open()?;
-        let entries = TestLog::at(&store, log).read_all()?;
-        for opener in 0..PROCESSES {
-            let found = entries.contains(&signed(opener, 0, 0));
-            ensure_same(&found, &true, &format!("the entry of process {opener} of {PROCESSES}"))?;
-        }
-    }
-    Ok(())
+    open_at_once(run, PROCESSES, Run::start_process, Run::open_in)
 }
 
 pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
@@ -119,7 +90,7 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
     let log = TestLog::at(&store, key);
     ObservedLog::new(log, &history).append(&entry("{}"));
     ObservedLog::new(log, &history).read()?;
-    ensure_same(&log.is_listed()?, &true, "whether a segment with killed writers is listed")?;
+    ensure_eq(&log.is_listed()?, &true, "whether a segment with killed writers is listed")?;
     check_history(&history)
 }
 

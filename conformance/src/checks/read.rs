@@ -3,9 +3,9 @@
 use session_store_core::{Store, StoreError};
 
 use crate::base_level::BaseLevel;
-use crate::check_result::{CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries};
+use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{entry, numbered, odd_entries, odd_padding, page_of, signed, trace};
+use crate::sample::{entry, nth, numbered, odd_entries, odd_padding, page_of, signed, trace};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::{race, write_while_reading};
@@ -42,7 +42,7 @@ pub(crate) fn r2_reading_changes_nothing(run: &Run<'_>) -> CheckResult {
         if traces {
             log.read_trace()?;
         }
-        ensure_same(&log.exists()?, &exists, "exists after reads")?;
+        ensure_eq(&log.exists()?, &exists, "exists after reads")?;
     }
     before.must_be_unchanged_in(&store, "the storage after reads")
 }
@@ -69,11 +69,11 @@ pub(crate) fn r3_reads_are_prefixes(run: &Run<'_>) -> CheckResult {
             last.len(),
             now.len()
         );
-        ensure_same_entries(&now[..last.len()], &last, "the start of a later read")?;
+        ensure_entries(&now[..last.len()], &last, "the start of a later read")?;
         last = now;
         Ok(())
     })?;
-    ensure_same(&last.len(), &written, "the entries of the last read")
+    ensure_eq(&last.len(), &written, "the entries of the last read")
 }
 
 pub(crate) fn r3_pages_and_counts_only_grow(run: &Run<'_>) -> CheckResult {
@@ -81,7 +81,7 @@ pub(crate) fn r3_pages_and_counts_only_grow(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&writer, &numbered(0..1))?;
     let seen = log.through(&reader);
     let mut last = 0;
-    let write = |n| Ok(log.append(&numbered(n + 1..n + 2)[0])?);
+    let write = |n| Ok(log.append(&nth(n + 1))?);
     write_while_reading(write, || {
         let count = seen.read_entry_count()?;
         let page = seen.read_page(0, usize::MAX)?;
@@ -91,11 +91,7 @@ pub(crate) fn r3_pages_and_counts_only_grow(run: &Run<'_>) -> CheckResult {
             "{count} entries were counted, but a later page has {}",
             page.entries.len()
         );
-        ensure_same_entries(
-            &page.entries,
-            &numbered(0..page.entries.len()),
-            "the entries of a page",
-        )?;
+        ensure_entries(&page.entries, &numbered(0..page.entries.len()), "the entries of a page")?;
         last = page.entries.len();
         Ok(())
     })
@@ -135,13 +131,9 @@ pub(crate) fn r4_the_rest_stays_usable(run: &Run<'_>) -> CheckResult {
     let log = TestLog::at(&store, log);
     TestLog::at(&store, other).must_hold(&odd_entries(), "another segment beside a bad line")?;
     log.must_exist("a segment with a bad line")?;
-    log.append(&numbered(3..4)[0])?;
-    ensure_same(&log.read_entry_count()?, &4, "the count of a segment with a bad line")?;
-    ensure_same_entries(
-        &log.read_page(3, 100)?.entries,
-        &numbered(3..4),
-        "an entry that was appended after a bad line",
-    )
+    log.append(&nth(3))?;
+    log.must_count(4, "the count of a segment with a bad line")?;
+    log.must_read_page(3, 100, &numbered(3..4), "an entry that was appended after a bad line")
 }
 
 pub(crate) fn r6_fails_only_inside_the_page(run: &Run<'_>) -> CheckResult {
@@ -150,16 +142,8 @@ pub(crate) fn r6_fails_only_inside_the_page(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::at(&store, log);
     let two = 2 * r#"{"n":0}"#.len();
-    ensure_same_entries(
-        &log.read_page(0, two)?.entries,
-        &numbered(0..2),
-        "a page before the bad line",
-    )?;
-    ensure_same_entries(
-        &log.read_page(3, usize::MAX)?.entries,
-        &numbered(3..5),
-        "a page after the bad line",
-    )?;
+    log.must_read_page(0, two, &numbered(0..2), "a page before the bad line")?;
+    log.must_read_page(3, usize::MAX, &numbered(3..5), "a page after the bad line")?;
     ensure_err!(log.read_page(2, 1), StoreError::Corrupt { line: 3, .. });
     Ok(())
 }
@@ -172,8 +156,8 @@ pub(crate) fn r6_pages_hold_what_fits(run: &Run<'_>) -> CheckResult {
         for max_bytes in [0, 1, 23, 24, 100, 500, usize::MAX] {
             let page = log.read_page(start, max_bytes)?;
             let context = format!("read_page({start}, {max_bytes})");
-            ensure_same_entries(&page.entries, &page_of(&entries, start, max_bytes), &context)?;
-            ensure_same(&Some(page.head), &log.head()?, &format!("{context}: the head"))?;
+            ensure_entries(&page.entries, &page_of(&entries, start, max_bytes), &context)?;
+            ensure_eq(&Some(page.head), &log.head()?, &format!("{context}: the head"))?;
         }
     }
     Ok(())
@@ -192,11 +176,7 @@ pub(crate) fn r6_pages_in_sequence_are_the_log(run: &Run<'_>) -> CheckResult {
             }
             read.extend(page);
         }
-        ensure_same_entries(
-            &read,
-            &log.read_all()?,
-            &format!("pages of {max_bytes} bytes in sequence"),
-        )?;
+        log.must_read(&read, &format!("read_all and pages of {max_bytes} bytes"))?;
     }
     Ok(())
 }
@@ -204,14 +184,10 @@ pub(crate) fn r6_pages_in_sequence_are_the_log(run: &Run<'_>) -> CheckResult {
 pub(crate) fn r6_the_head_is_of_the_same_moment(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
     let log = TestLog::with(&writer, &numbered(0..1))?;
-    let write = |n| Ok(log.append(&numbered(n + 1..n + 2)[0])?);
+    let write = |n| Ok(log.append(&nth(n + 1))?);
     write_while_reading(write, || {
         let page = log.through(&reader).read_page(0, usize::MAX)?;
-        ensure_same(
-            &page.head.entries(),
-            &page.entries.len(),
-            "the count in the head of a whole page",
-        )
+        ensure_eq(&page.head.entries(), &page.entries.len(), "the count of a whole page")
     })
 }
 
@@ -224,21 +200,13 @@ pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
         for max_bytes in [0, 64, usize::MAX] {
             let (own, provided) =
                 (own.read_page(start, max_bytes)?, provided.read_page(start, max_bytes)?);
-            ensure_same_entries(
-                &own.entries,
-                &provided.entries,
-                "read_page and the provided read_page",
-            )?;
+            ensure_entries(&own.entries, &provided.entries, "the provided read_page")?;
             let counts = (own.head.entries(), provided.head.entries());
-            ensure_same(&counts.0, &counts.1, "the count in the head and in the provided head")?;
+            ensure_eq(&counts.0, &counts.1, "the count in the head and in the provided head")?;
         }
     }
     provided.append_all(&[entry("{}"), entry("{}")])?;
-    ensure_same(
-        &own.read_entry_count()?,
-        &(odd_entries().len() + 2),
-        "the count after the provided append_all",
-    )?;
+    own.must_count(odd_entries().len() + 2, "the count after the provided append_all")?;
     let counts = (own.known_head()?.entries(), provided.known_head()?.entries());
-    ensure_same(&counts.0, &counts.1, "the count in the provided head")
+    ensure_eq(&counts.0, &counts.1, "the count in the provided head")
 }

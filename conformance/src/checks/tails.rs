@@ -1,15 +1,13 @@
-//! R4 and R5 in a log file: blank lines, CR at line ends, and torn or unterminated tails.
+//! Log files: blank lines, CR at line ends, and torn or unterminated tails.
 
 use std::fs;
 use std::path::Path;
 
 use session_store_core::{SegmentId, SegmentKey, SessionId, StoreError};
 
-use crate::check_result::{
-    CheckError, CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries,
-};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{entry, numbered};
+use crate::sample::{entry, nth, numbered};
 use crate::test_log::TestLog;
 
 /// An object with every kind of token. Each of its strict prefixes is a torn entry.
@@ -28,8 +26,10 @@ fn write_log(run: &Run<'_>, bytes: &[u8]) -> Result<SegmentKey, CheckError> {
     Ok(key)
 }
 
-fn file(run: &Run<'_>, key: SegmentKey) -> Result<String, CheckError> {
-    Ok(String::from_utf8_lossy(&fs::read(run.log_file(key)?)?).into_owned())
+/// Fails unless the log file of the segment has exactly that text.
+fn must_have_text(run: &Run<'_>, key: SegmentKey, text: &str, context: &str) -> CheckResult {
+    let bytes = fs::read(run.log_file(key)?)?;
+    ensure_eq(&&*String::from_utf8_lossy(&bytes), &text, context)
 }
 
 /// Returns one whole line and then `tail`.
@@ -51,12 +51,8 @@ pub(crate) fn r4_blank_lines_are_no_entries(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::at(&store, key);
     log.must_hold(&numbered(0..3), "a log with blank lines and CR")?;
-    ensure_same_entries(
-        &log.read_page(1, 1)?.entries,
-        &numbered(1..2),
-        "a page between blank lines",
-    )?;
-    log.append(&numbered(3..4)[0])?;
+    log.must_read_page(1, 1, &numbered(1..2), "a page between blank lines")?;
+    log.append(&nth(3))?;
     log.truncate(4)?;
     log.must_hold(&numbered(0..4), "an append after blank lines")?;
     log.truncate(2)?;
@@ -77,10 +73,10 @@ pub(crate) fn r2_reading_leaves_the_file(run: &Run<'_>) -> CheckResult {
         let store = run.open()?;
         let log = TestLog::at(&store, key);
         let count = log.read_entry_count()?;
-        ensure_same(&log.read_all()?.len(), &count, "the length of read_all and the count")?;
+        ensure_eq(&log.read_all()?.len(), &count, "the length of read_all and the count")?;
         let _read = (log.read_page(0, 10)?, log.head()?, log.exists()?, log.lookup()?);
         let now = fs::read(run.log_file(key)?)?;
-        ensure_same(&now, &bytes, "the bytes of the file after reads")?;
+        ensure_eq(&now, &bytes, "the bytes of the file after reads")?;
     }
     Ok(())
 }
@@ -91,8 +87,8 @@ pub(crate) fn r5_a_whole_last_line_is_an_entry(run: &Run<'_>) -> CheckResult {
     let expected = [entry(r#"{"n":0}"#), entry(WHOLE)];
     let log = TestLog::at(&store, key);
     log.must_hold(&expected, "a log without a newline at the end")?;
-    ensure_same_entries(&log.read_page(1, 0)?.entries, &expected[1..], "the last page")?;
-    ensure_same(&log.lookup()?, &Some(key.session_id), "the session of the segment")?;
+    log.must_read_page(1, 0, &expected[1..], "the last page")?;
+    ensure_eq(&log.lookup()?, &Some(key.session_id), "the session of the segment")?;
     log.truncate(2)?;
     log.must_hold(&expected, "the log after a truncate to its length")?;
     ensure_err!(log.truncate(3), StoreError::Corrupt { line: 3, .. });
@@ -104,13 +100,9 @@ pub(crate) fn r5_an_append_writes_the_owed_newline(run: &Run<'_>) -> CheckResult
     let key = write_log(run, &with_tail(br#"{"n":1}"#))?;
     let store = run.open()?;
     let log = TestLog::at(&store, key);
-    log.append(&numbered(2..3)[0])?;
+    log.append(&nth(2))?;
     log.must_hold(&numbered(0..3), "an append after a line without a newline")?;
-    ensure_same(
-        &file(run, key)?.as_str(),
-        &"{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n",
-        "the text of the file",
-    )
+    must_have_text(run, key, "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n", "the file")
 }
 
 pub(crate) fn r5_batches_write_the_owed_newline(run: &Run<'_>) -> CheckResult {
@@ -129,11 +121,8 @@ pub(crate) fn r5_conditions_write_the_owed_newline(run: &Run<'_>) -> CheckResult
         let log = TestLog::at(&store, key);
         let before = log.read_all()?;
         let head = log.append_if(log.head()?, &numbered(7..9))?;
-        ensure_same(&head.entries(), &(before.len() + 2), "the count in the head after a repair")?;
-        log.must_hold(
-            &[before, numbered(7..9)].concat(),
-            "append_if after a torn tail or a missing newline",
-        )?;
+        ensure_eq(&head.entries(), &(before.len() + 2), "the count in the head after a repair")?;
+        log.must_hold(&[before, numbered(7..9)].concat(), "append_if after a repair")?;
     }
     Ok(())
 }
@@ -159,9 +148,9 @@ pub(crate) fn r5_a_torn_tail_is_moved_aside(run: &Run<'_>) -> CheckResult {
     for (&key, tail) in keys.iter().zip(&tails) {
         let context = format!("an append after {:?}", String::from_utf8_lossy(tail));
         let log = TestLog::at(&store, key);
-        log.append(&numbered(1..2)[0])?;
+        log.append(&nth(1))?;
         log.must_hold(&numbered(0..2), &context)?;
-        ensure_same(&file(run, key)?.as_str(), &"{\"n\":0}\n{\"n\":1}\n", &context)?;
+        must_have_text(run, key, "{\"n\":0}\n{\"n\":1}\n", &context)?;
     }
     Ok(())
 }
@@ -170,7 +159,7 @@ pub(crate) fn r5_nothing_torn_is_deleted(run: &Run<'_>) -> CheckResult {
     let tail = b"{\"torn\":\"before its en";
     let key = write_log(run, &with_tail(tail))?;
     let store = run.open()?;
-    TestLog::at(&store, key).append(&numbered(1..2)[0])?;
+    TestLog::at(&store, key).append(&nth(1))?;
     let folder = run.folder()?;
     ensure!(holds(&folder, tail)?, "no file in {} has the torn tail", folder.display());
     Ok(())
@@ -198,7 +187,7 @@ pub(crate) fn r5_a_log_of_nothing_but_a_tail(run: &Run<'_>) -> CheckResult {
         let store = run.open()?;
         let log = TestLog::at(&store, key);
         log.must_hold(&[], "a log that is empty or a torn tail")?;
-        log.append(&numbered(0..1)[0])?;
+        log.append(&nth(0))?;
         log.must_hold(&numbered(0..1), "the first append")?;
     }
     Ok(())
@@ -214,7 +203,7 @@ pub(crate) fn r5_repair_under_other_handles(run: &Run<'_>) -> CheckResult {
             log.must_hold(&numbered(0..first), "a log before its repair")?;
         }
         for (n, log) in (first..).zip(&logs) {
-            log.append(&numbered(n..n + 1)[0])?;
+            log.append(&nth(n))?;
         }
         for log in &logs {
             log.must_hold(&numbered(0..first + 3), "a log after another handle repaired it")?;

@@ -2,9 +2,9 @@
 
 use session_store_core::{Store, TraceEntry};
 
-use crate::check_result::{CheckError, CheckResult, ensure, ensure_same, ensure_same_entries};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq};
 use crate::run::Run;
-use crate::sample::{numbered, numbered_traces, odd_padding, trace};
+use crate::sample::{nth, nth_trace, numbered, numbered_traces, odd_padding, trace};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::race;
@@ -15,10 +15,10 @@ pub(crate) fn x1_a_trace_leaves_the_log(run: &Run<'_>) -> CheckResult {
     let head = log.head()?;
     log.append_traces(&numbered_traces(0..3))?;
     log.must_hold(&numbered(0..3), "the log after a trace")?;
-    ensure_same(&log.head()?, &head, "the head after a trace")?;
+    ensure_eq(&log.head()?, &head, "the head after a trace")?;
     let segments = store.list_segments(log.session_id())?;
-    ensure_same(&segments, &vec![log.segment_id()], "the segments after a trace")?;
-    log.append(&numbered(3..4)[0])?;
+    ensure_eq(&segments, &vec![log.segment_id()], "the segments after a trace")?;
+    log.append(&nth(3))?;
     log.append_trace(&trace("{}"))?;
     log.truncate(2)?;
     log.must_hold(&numbered(0..2), "the log after alternating writes")
@@ -40,16 +40,12 @@ pub(crate) fn x2_a_trace_may_come_first(run: &Run<'_>) -> CheckResult {
     for log in [appended, created] {
         log.append_traces(&numbered_traces(0..2))?;
     }
-    appended.append(&numbered(0..1)[0])?;
+    appended.append(&nth(0))?;
     created.create(&numbered(0..1))?;
     for log in [appended, created] {
-        log.append_trace(&numbered_traces(2..3)[0])?;
+        log.append_trace(&nth_trace(2))?;
         log.must_hold(&numbered(0..1), "a segment with an earlier trace")?;
-        ensure_same_entries(
-            &log.read_trace()?,
-            &numbered_traces(0..3),
-            "the trace of the segment",
-        )?;
+        log.must_have_trace(&numbered_traces(0..3), "the trace of the segment")?;
     }
     Ok(())
 }
@@ -63,21 +59,13 @@ pub(crate) fn x2_deleting_a_segment_deletes_its_trace(run: &Run<'_>) -> CheckRes
     }
     log.delete()?;
     for store in [&store, &other] {
-        ensure_same_entries(
-            &log.through(store).read_trace()?,
-            &[],
-            "the trace of a deleted segment",
-        )?;
+        log.through(store).must_have_trace(&[], "the trace of a deleted segment")?;
     }
-    ensure_same_entries(
-        &sibling.read_trace()?,
-        &numbered_traces(0..3),
-        "the trace of another segment",
-    )?;
-    log.append(&numbered(0..1)[0])?;
-    ensure_same_entries(&log.read_trace()?, &[], "the trace of a recreated segment")?;
+    sibling.must_have_trace(&numbered_traces(0..3), "the trace of another segment")?;
+    log.append(&nth(0))?;
+    log.must_have_trace(&[], "the trace of a recreated segment")?;
     store.delete_session(log.session_id())?;
-    ensure_same_entries(&sibling.read_trace()?, &[], "a trace of a deleted session")
+    sibling.must_have_trace(&[], "a trace of a deleted session")
 }
 
 pub(crate) fn x3_traces_by_page(run: &Run<'_>) -> CheckResult {
@@ -88,19 +76,19 @@ pub(crate) fn x3_traces_by_page(run: &Run<'_>) -> CheckResult {
     let each = all[0].as_json().len();
     let page =
         |start, max_bytes| Ok::<_, CheckError>(log.read_trace_page(start, max_bytes)?.entries);
-    ensure_same_entries(&page(0, usize::MAX)?, &all, "a page without a limit")?;
-    ensure_same_entries(&page(0, 3 * each + 1)?, &all[..3], "a page of three entries")?;
-    ensure_same_entries(&page(7, 0)?, &all[7..8], "a page of at least one entry")?;
-    ensure_same_entries(&page(29, usize::MAX)?, &all[29..], "the last page")?;
-    ensure_same_entries(&page(30, 100)?, &[], "a page past the end")?;
-    ensure_same_entries(&page(usize::MAX, usize::MAX)?, &[], "a page far past the end")
+    ensure_entries(&page(0, usize::MAX)?, &all, "a page without a limit")?;
+    ensure_entries(&page(0, 3 * each + 1)?, &all[..3], "a page of three entries")?;
+    ensure_entries(&page(7, 0)?, &all[7..8], "a page of at least one entry")?;
+    ensure_entries(&page(29, usize::MAX)?, &all[29..], "the last page")?;
+    ensure_entries(&page(30, 100)?, &[], "a page past the end")?;
+    ensure_entries(&page(usize::MAX, usize::MAX)?, &[], "a page far past the end")
 }
 
 pub(crate) fn x3_no_trace_is_an_empty_page(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..2))?;
     for log in [log, log.sibling(), TestLog::new(&store)] {
-        ensure_same_entries(&log.read_trace_page(0, 100)?.entries, &[], "a page of no trace")?;
+        ensure_entries(&log.read_trace_page(0, 100)?.entries, &[], "a page of no trace")?;
     }
     Ok(())
 }
@@ -109,14 +97,10 @@ pub(crate) fn x4_traces_are_seen_at_once(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
     let log = TestLog::new(&handles[0]);
     for n in 0..20 {
-        log.through(&handles[n % 2]).append_trace(&numbered_traces(n..n + 1)[0])?;
+        log.through(&handles[n % 2]).append_trace(&nth_trace(n))?;
         for handle in &handles {
             let found = log.through(handle).read_trace()?;
-            ensure_same_entries(
-                &found,
-                &numbered_traces(0..n + 1),
-                "the trace through every handle",
-            )?;
+            ensure_entries(&found, &numbered_traces(0..n + 1), "the trace through every handle")?;
         }
     }
     Ok(())
@@ -146,7 +130,7 @@ pub(crate) fn x4_writers_of_one_trace(run: &Run<'_>) -> CheckResult {
         let own = format!(r#"{{"w":{writer},"#);
         let own = all.iter().filter(|entry| entry.as_json().starts_with(&own));
         let found: Vec<_> = own.cloned().collect();
-        ensure_same_entries(&found, written, "the trace entries of one writer")?;
+        ensure_entries(&found, written, "the trace entries of one writer")?;
     }
     Ok(())
 }

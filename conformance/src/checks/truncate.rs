@@ -2,14 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use session_store_core::{LogEntry, Pod, Store, StoreError};
+use session_store_core::{LogEntry, Pod, StoreError};
 
 use crate::base_level::BaseLevel;
-use crate::check_result::{
-    CheckError, CheckResult, ensure, ensure_err, ensure_same, ensure_same_entries,
-};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{numbered, numbered_traces, odd_entries, odd_padding, signed};
+use crate::sample::{nth, numbered, numbered_traces, odd_entries, odd_padding, signed};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::{SetOnDrop, race, yield_while};
@@ -40,7 +38,7 @@ pub(crate) fn t1_nothing_left_still_exists(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..3))?;
     log.truncate(0)?;
     log.must_hold(&[], "a segment after truncate to 0")?;
-    ensure_same(&log.lookup()?, &Some(log.session_id()), "the session after truncate to 0")
+    log.must_be_found("the session after truncate to 0")
 }
 
 pub(crate) fn t2_past_the_end_is_refused(run: &Run<'_>) -> CheckResult {
@@ -69,7 +67,7 @@ pub(crate) fn t3_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
         }
         unknown.must_be_absent("an unknown segment after truncate")?;
     }
-    ensure_same(&store.list_sessions()?, &vec![log.session_id()], "truncate creates no session")
+    store.must_list_sessions(&[log.session_id()], "truncate creates no session")
 }
 
 pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> CheckResult {
@@ -77,10 +75,10 @@ pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..5))?;
     log.through(&other).must_hold(&numbered(0..5), "before the truncate")?;
     log.truncate(2)?;
-    log.append(&numbered(90..91)[0])?;
+    log.append(&nth(90))?;
     let mut expected = [numbered(0..2), numbered(90..91)].concat();
     log.must_hold(&expected, "an append after a truncate")?;
-    log.through(&other).append(&numbered(91..92)[0])?;
+    log.through(&other).append(&nth(91))?;
     expected.extend(numbered(91..92));
     log.must_hold(&expected, "an append of another handle")?;
     log.truncate(0)?;
@@ -113,7 +111,7 @@ pub(crate) fn t5_an_append_after_it_is_there(run: &Run<'_>) -> CheckResult {
     let (cutter, writer) = (run.open()?, run.open()?);
     let log = TestLog::with(&cutter, &numbered(0..2))?;
     for n in 0..20 {
-        let mark = &numbered(100 + n..101 + n)[0];
+        let mark = &nth(100 + n);
         log.through(&writer).append(mark)?;
         match n % 2 {
             0 => log.truncate(2)?,
@@ -121,7 +119,7 @@ pub(crate) fn t5_an_append_after_it_is_there(run: &Run<'_>) -> CheckResult {
         }
         log.through(&writer).append(mark)?;
         let expected = [&numbered(0..2), std::slice::from_ref(mark)].concat();
-        ensure_same_entries(&log.read_all()?, &expected, "an append that starts after the change")?;
+        log.must_read(&expected, "an append that starts after the change")?;
         log.truncate(2)?;
     }
     Ok(())
@@ -205,7 +203,7 @@ fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> Check
     let entries = log.read_all()?;
     ensure!(entries.len() >= base, "{} entries are left, fewer than {base}", entries.len());
     let (kept, found) = entries.split_at(base);
-    ensure_same_entries(kept, &numbered(0..base), "the first entries")?;
+    ensure_entries(kept, &numbered(0..base), "the first entries")?;
     appends.iter().try_for_each(|appended| check_appends_of_one(appended, found))?;
     let known = |entry: &&LogEntry| appends.iter().flatten().any(|other| other.entry == **entry);
     let foreign = found.iter().find(|entry| !known(entry));
@@ -261,11 +259,7 @@ pub(crate) fn t6_traces_stay(run: &Run<'_>) -> CheckResult {
     log.append_traces(&numbered_traces(0..5))?;
     for n in [3, 0] {
         log.truncate(n)?;
-        ensure_same_entries(
-            &log.read_trace()?,
-            &numbered_traces(0..5),
-            "the trace after a truncate",
-        )?;
+        log.must_have_trace(&numbered_traces(0..5), "the trace after a truncate")?;
     }
     Ok(())
 }
@@ -277,7 +271,7 @@ pub(crate) fn t6_pods_stay(run: &Run<'_>) -> CheckResult {
     let (name, pod) = ("reviewer".parse()?, Pod::new(log.session_id(), Some(log.segment_id())));
     pods.put_pod(&name, &pod)?;
     log.truncate(0)?;
-    ensure_same(&pods.read_pod(&name)?, &Some(pod), "the pod after a truncate")
+    ensure_eq(&pods.read_pod(&name)?, &Some(pod), "the pod after a truncate")
 }
 
 pub(crate) fn t7_the_traits_body_is_right(run: &Run<'_>) -> CheckResult {
@@ -292,7 +286,7 @@ pub(crate) fn t7_the_traits_body_is_right(run: &Run<'_>) -> CheckResult {
     log.must_hold(&odd_entries(), "the log after truncates past the end")?;
     log.truncate(3)?;
     log.through(&store).must_hold(&odd_entries()[..3], "the first n entries")?;
-    log.append(&numbered(0..1)[0])?;
+    log.append(&nth(0))?;
     let expected = [&odd_entries()[..3], &numbered(0..1)].concat();
     log.through(&store).must_hold(&expected, "an append after a truncate")?;
     log.truncate(0)?;

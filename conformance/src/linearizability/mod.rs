@@ -1,10 +1,10 @@
 //! Decides whether a history is linearizable: whether there is an order of its calls that respects
 //! their times and in which a sequential log returns the same results.
 //!
-//! This covers A3, A4, A5, A6, C5, R3 and T5 at once. Acknowledged entries are stored once, refused
-//! ones never, and unknown ones once or never. Each writer's order is kept, and so is the order of
-//! two calls if one ended before the other started. A read sees the log of one moment. A truncated
-//! entry is kept or deleted as a whole.
+//! This is the concurrent part of the clauses about appends, reads, counts and truncates.
+//! Acknowledged entries are stored once, refused ones never, and unknown ones once or never. Each
+//! writer's order is kept, and so is the order of two calls if one ended before the other started.
+//! A read sees the log of one moment. A truncated entry is kept or deleted as a whole.
 //!
 //! The search walks over the sets of calls that have taken effect. It is fast because entries never
 //! move: if a read shows an entry that only one append wrote, the append took effect exactly when
@@ -95,7 +95,7 @@ struct Call {
     ended: usize,
 }
 
-/// What a call does to the log, or what it found there.
+/// The effect of a call on the log, or its result if it only reads.
 enum Transition {
     Append(Vec<EntryNumber>),
     Truncate(usize),

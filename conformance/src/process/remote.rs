@@ -12,6 +12,7 @@ use session_store_core::{
 
 use super::PROCESS;
 use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
+use crate::check_result::Result;
 
 /// The other process and the pipes to it. Dropping the value kills the process.
 pub(crate) struct RemoteStore {
@@ -40,7 +41,7 @@ impl RemoteStore {
         Ok(remote)
     }
 
-    pub(crate) fn open(&self, address: &str) -> Result<(), StoreError> {
+    pub(crate) fn open(&self, address: &str) -> Result<()> {
         self.call(&Request::Open(address.to_owned()))
     }
 
@@ -61,7 +62,7 @@ impl RemoteStore {
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call<T: DeserializeOwned>(&self, request: &Request) -> Result<T, StoreError> {
+    fn call<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         let lost =
             |error: io::Error| StoreError::indeterminate("call another process", error.into());
         let reply = self.pipes().call(request, &self.calls_started).map_err(lost)?;
@@ -103,62 +104,47 @@ impl Pipes {
 }
 
 impl Store for RemoteStore {
-    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<(), StoreError> {
+    fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
         self.call(&Request::Append((s, g).into(), WireEntry(entry.clone())))
     }
 
-    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>, StoreError> {
+    fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
         self.call(&Request::ReadAll((s, g).into())).map(from_wire)
     }
 
-    fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
+    fn list_sessions(&self) -> Result<Vec<SessionId>> {
         self.call(&Request::Sessions)
     }
 
-    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>, StoreError> {
+    fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
         self.call(&Request::Segments(s))
     }
 
-    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>, StoreError> {
+    fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
         self.call(&Request::Lookup(g))
     }
 
-    fn create_segment(
-        &self,
-        s: SessionId,
-        g: SegmentId,
-        entries: &[LogEntry],
-    ) -> Result<(), StoreError> {
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         self.call(&Request::Create((s, g).into(), to_wire(entries)))
     }
 
-    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool, StoreError> {
+    fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
         self.call(&Request::Exists((s, g).into()))
     }
 
-    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize, StoreError> {
+    fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
         self.call(&Request::Count((s, g).into()))
     }
 
-    fn append_trace(
-        &self,
-        s: SessionId,
-        g: SegmentId,
-        entry: &TraceEntry,
-    ) -> Result<(), StoreError> {
+    fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
         self.call(&Request::AppendTrace((s, g).into(), entry.as_json().to_owned()))
     }
 
-    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<(), StoreError> {
+    fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
         self.call(&Request::Truncate((s, g).into(), entries_len))
     }
 
-    fn append_all(
-        &self,
-        s: SessionId,
-        g: SegmentId,
-        entries: &[LogEntry],
-    ) -> Result<(), StoreError> {
+    fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
         self.call(&Request::AppendAll((s, g).into(), to_wire(entries)))
     }
 
@@ -168,13 +154,13 @@ impl Store for RemoteStore {
         g: SegmentId,
         start: usize,
         max_bytes: usize,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Page> {
         let (entries, WireHead(head)) =
             self.call(&Request::ReadPage((s, g).into(), start, max_bytes))?;
         Ok(Page::new(from_wire(entries), head))
     }
 
-    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>, StoreError> {
+    fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
         let head: Option<WireHead> = self.call(&Request::Head((s, g).into()))?;
         Ok(head.map(|WireHead(head)| head))
     }
@@ -185,12 +171,12 @@ impl Store for RemoteStore {
         g: SegmentId,
         expected: Option<Head>,
         entries: &[LogEntry],
-    ) -> Result<Head, StoreError> {
+    ) -> Result<Head> {
         let request = Request::AppendIf((s, g).into(), expected.map(WireHead), to_wire(entries));
         self.call(&request).map(|WireHead(head)| head)
     }
 
-    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool, StoreError> {
+    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
         self.call(&Request::Delete((s, g).into()))
     }
 }

@@ -4,10 +4,11 @@ use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use session_store_core::{Store, StoreError, StoreExt, TraceEntry};
+use session_store_core::{Store, StoreExt, TraceEntry};
 
 use super::PROCESS;
 use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
+use crate::check_result::Result;
 use crate::harness::Harness;
 
 /// Runs the calls that a check in another process sends, until that process ends.
@@ -49,11 +50,11 @@ fn reply(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn to_json<T: Serialize>(value: &T) -> Result<Box<RawValue>, StoreError> {
+fn to_json<T: Serialize>(value: &T) -> Result<Box<RawValue>> {
     Ok(serde_json::value::to_raw_value(value)?)
 }
 
-fn perform(store: &dyn Store, request: Request) -> Result<Box<RawValue>, StoreError> {
+fn perform(store: &dyn Store, request: Request) -> Result<Box<RawValue>> {
     match request {
         Request::Open(_) => to_json(&()),
         Request::Append(key, WireEntry(entry)) => to_json(&store.at(key).append(&entry)?),

@@ -61,7 +61,7 @@ fn clauses(contract: &str) -> Vec<Clause<'_>> {
     clauses
 }
 
-/// Returns the clauses in the list of checks. A check is `identifier CLAUSE [requirements]
+/// Returns the clauses in the list of checks. A check is `identifier CLAUSE [requirements];`.
 /// "promise";`.
 fn checked(list: &str) -> BTreeSet<&str> {
     let checks = list.lines().filter_map(|line| line.split_once(" ["));

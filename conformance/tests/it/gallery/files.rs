@@ -100,7 +100,7 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// Treats the newline as the commit, so a whole last line without one is no entry.
+    /// Ignores a whole last line that has no newline, as if the newline committed it.
     hides_whole_tails has HidesWholeTails caught by {
         r5_a_whole_last_line_is_an_entry
         r5_an_append_writes_the_owed_newline
