@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use session_store_migrate::backup::{Manifest, Missing, Part};
+use session_store_migrate::backup::{Manifest, Missing};
 
 use crate::text::{entries, plural};
 
@@ -40,20 +40,7 @@ impl fmt::Display for Contents {
     }
 }
 
-/// Returns the name of a part of a backup for messages.
-pub(crate) fn part_name(part: &Part) -> String {
-    match part {
-        Part::Log { session_id, segment_id } => {
-            format!("segment {segment_id} of session {session_id}")
-        }
-        Part::Trace { session_id, segment_id } => {
-            format!("the trace of segment {segment_id} of session {session_id}")
-        }
-        Part::Pod { name } => format!("pod {name}"),
-    }
-}
-
 /// Returns the name of a part that an export left out, with the reason.
 pub(crate) fn missing_part(Missing { part, reason, .. }: &Missing) -> String {
-    format!("{}: {reason}", part_name(part))
+    format!("{part}: {reason}")
 }

@@ -1,10 +1,9 @@
 //! Compares two sequences of entries in one pass, with one entry of each in memory.
 
-use session_store_core::StoreError;
+use session_store_core::{Entry, StoreError};
 
 use crate::comparison::{Comparison, Difference};
 use crate::digest::LineHasher;
-use crate::entry::Entry;
 use crate::error::Failure;
 use crate::side::Side;
 
@@ -33,14 +32,14 @@ pub(crate) fn compare<T: Entry>(
             }
             (Some(_), None) => Some(Difference::Ends { side: Side::Destination, entries }),
             (None, Some(_)) => Some(Difference::Ends { side: Side::Source, entries }),
-            (Some(a), Some(b)) => Difference::between(entries + 1, a.text(), b.text()),
+            (Some(a), Some(b)) => Difference::between(entries + 1, a.as_json(), b.as_json()),
         };
         if let Some(difference) = difference {
             return Comparison::Differs(difference);
         }
         if let (Some(entry), _) = pair {
-            equal.add_line(entry.text());
-            on_equal(entry.text());
+            equal.add_line(entry.as_json());
+            on_equal(entry.as_json());
         }
     }
 }

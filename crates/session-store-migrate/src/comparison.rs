@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use session_store_core::{PodName, SegmentId, SessionId, StoreError};
+use session_store_core::{PodName, SegmentKey, StoreError};
 
 use crate::digest::Digest;
 use crate::error::Failure;
-use crate::inventory::Key;
 use crate::side::{Gap, Side};
 
 /// The report of a comparison.
@@ -29,10 +28,8 @@ pub struct VerifyReport {
 #[must_use]
 #[non_exhaustive]
 pub struct SegmentComparison {
-    /// The session of the segment.
-    pub session_id: SessionId,
-    /// The segment.
-    pub segment_id: SegmentId,
+    /// The name of the segment.
+    pub key: SegmentKey,
     /// The comparison of the logs: every entry byte for byte, and the entry counts of both sides.
     pub log: Comparison,
     /// The comparison of the traces.
@@ -112,10 +109,9 @@ pub enum Difference {
 
 impl VerifyReport {
     /// Returns the comparison of a segment, if the segment was compared.
-    pub(crate) fn find(&self, key: Key) -> Option<&SegmentComparison> {
-        let segments = &self.segments;
-        let at = segments.binary_search_by_key(&key, |found| (found.session_id, found.segment_id));
-        at.ok().map(|at| &segments[at])
+    pub(crate) fn find(&self, key: SegmentKey) -> Option<&SegmentComparison> {
+        let at = self.segments.binary_search_by_key(&key, |segment| segment.key);
+        at.ok().map(|at| &self.segments[at])
     }
 
     /// Returns whether everything selected was compared and is equal on both sides.
@@ -141,8 +137,8 @@ impl VerifyReport {
 }
 
 impl SegmentComparison {
-    pub(crate) fn new((session_id, segment_id): Key, log: Comparison) -> Self {
-        Self { session_id, segment_id, log, trace: None }
+    pub(crate) fn new(key: SegmentKey, log: Comparison) -> Self {
+        Self { key, log, trace: None }
     }
 
     /// Returns whether log and trace are equal on both sides.

@@ -2,20 +2,18 @@
 
 use std::time::Instant;
 
-use session_store_core::{StoreError, TraceEntry};
+use session_store_core::{Checkpoint, Entry, LogEntry, StoreError, TraceEntry};
 
 use crate::extend::{Extension, Stop};
-use crate::inventory::Key;
 use crate::memory::{MemoryBudget, Share};
 use crate::meter::Meter;
 use crate::options::OnConflict;
 use crate::pair::Pair;
 use crate::progress::Progress;
-use crate::read::{Mark, Place, Reader};
+use crate::read::Reader;
 use crate::report::{Moved, SegmentCheckpoint, SegmentCopy};
 use crate::side::Side;
 use crate::target::{Log, Target, Trace, WritePolicy};
-use crate::text::Text;
 
 /// How often a log is compared from its beginning because it changed during the copy. A source that is
 /// replaced faster than it can be read must be paused for the copy.
@@ -45,8 +43,8 @@ impl Copier<'_> {
     pub(crate) fn copy(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> bool {
         timed(copy, |copy| {
             copy.checkpoint.visited = true;
-            copy.log.stopped = self.copy_log(copy, Mark::START, meter).err().map(Box::new);
-            self.copy_trace(copy, Mark::START, meter);
+            copy.log.stopped = self.copy_log(copy, Checkpoint::START, meter).err().map(Box::new);
+            self.copy_trace(copy, Checkpoint::START, meter);
         })
     }
 
@@ -55,51 +53,51 @@ impl Copier<'_> {
     /// That is the case if the source's head has changed since the copy, or if the destination's has not.
     /// Otherwise the destination lost entries or another writer changed it. Copying again would hide that.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
-        let head = |side| self.pair.store(side).head(copy.session_id, copy.segment_id).ok();
-        head(Side::Source) != Some(copy.checkpoint.source.head)
+        let head = |side| self.pair.segment(side, copy.key).head().ok();
+        head(Side::Source) != Some(copy.checkpoint.source.head())
             || head(Side::Destination) == Some(copy.checkpoint.destination)
     }
 
     fn catch_up(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) {
-        match self.pair.source.head(copy.session_id, copy.segment_id) {
+        match self.pair.segment(Side::Source, copy.key).head() {
             Err(error) => copy.log.stopped = Some(Box::new(Stop::Source(error))),
             Ok(None) => copy.moved.deleted = true,
             Ok(head) => {
-                if head != copy.checkpoint.source.head {
-                    let mark = copy.checkpoint.source;
-                    copy.log.stopped = self.copy_log(copy, mark, meter).err().map(Box::new);
+                if head != copy.checkpoint.source.head() {
+                    let start = copy.checkpoint.source;
+                    copy.log.stopped = self.copy_log(copy, start, meter).err().map(Box::new);
                 }
                 self.copy_trace(copy, copy.checkpoint.trace, meter);
             }
         }
     }
 
-    /// Copies the source's log from `mark` on.
+    /// Copies the source's log from `start` on.
     ///
     /// If the source turns out to be another log, the copy starts again from the beginning. It does so too if
     /// another writer changed the destination and the options allow to replace the destination.
     fn copy_log(
         &self,
         copy: &mut SegmentCopy,
-        mut mark: Mark,
+        mut start: Checkpoint,
         meter: &mut Meter<'_>,
     ) -> Result<(), Stop> {
         let share = Share::new(self.budget);
-        let [source, to] = Side::BOTH.map(|side| self.place(side, copy.key(), &share));
-        let first = source.store.head(copy.session_id, copy.segment_id).map_err(Stop::Source)?;
+        let [source, to] = Side::BOTH.map(|side| self.pair.segment(side, copy.key));
+        let first = source.head().map_err(Stop::Source)?;
         let Some(first) = first else {
             copy.moved.deleted = true;
             return Ok(());
         };
-        let entries = first.entries().saturating_sub(mark.entries);
+        let entries = first.entries().saturating_sub(start.entries());
         meter.report(Progress::Started { entries });
-        let expected = if mark.entries > 0 { mark.entries } else { first.entries() };
+        let expected = if start.entries() > 0 { start.entries() } else { first.entries() };
         let SegmentCheckpoint { destination, existing, .. } = copy.checkpoint;
-        let mut target = Log::resume(to, self.policy, destination, existing);
+        let mut target = Log::resume(to, &share, self.policy, destination, existing);
         let mut rounds = ROUNDS;
         loop {
             rounds -= 1;
-            match copy_round(copy, source, &mut target, mark, meter) {
+            match copy_round(copy, Reader::new(source, &share, start), &mut target, start, meter) {
                 Ok(entries) => {
                     copy.moved.grown += entries.saturating_sub(expected);
                     return Ok(());
@@ -115,72 +113,68 @@ impl Copier<'_> {
                     if rounds > 0 && self.policy.on_conflict == OnConflict::Replace => {}
                 Err(stop) => return Err(stop),
             }
-            mark = Mark::START;
+            start = Checkpoint::START;
         }
     }
 
-    fn copy_trace(&self, copy: &mut SegmentCopy, mark: Mark, meter: &mut Meter<'_>) {
+    fn copy_trace(&self, copy: &mut SegmentCopy, start: Checkpoint, meter: &mut Meter<'_>) {
         // A conflict of the trace is final. If the log is in conflict, the trace is not copied: it describes
         // the source's log and would be misleading next to another one.
         if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
         }
         let share = Share::new(self.budget);
-        let [source, to] = Side::BOTH.map(|side| self.place(side, copy.key(), &share));
-        let mut target = Trace { place: to, dry_run: self.policy.dry_run };
+        let [source, to] = Side::BOTH.map(|side| self.pair.segment(side, copy.key));
+        let mut target = Trace { segment: to, share: &share, dry_run: self.policy.dry_run };
         let mut trace = copy.trace.take().unwrap_or_else(|| Box::new(Extension::new()));
-        let mut copy_from = |mark| {
-            let mut reader = Reader::<TraceEntry>::new(source, mark);
-            extend_from(&mut trace, &mut target, &mut reader, mark, meter).map(|()| reader.mark())
+        let mut copy_from = |start| {
+            let mut reader = Reader::<TraceEntry>::new(source, &share, start);
+            let result = extend_from(&mut trace, &mut target, &mut reader, start, meter);
+            result.map(|()| reader.checkpoint())
         };
-        let result = match copy_from(mark) {
+        let result = match copy_from(start) {
             // The source has another trace now. Compare it from its beginning.
-            Err(Stop::Source(StoreError::Conflict { .. })) => copy_from(Mark::START),
+            Err(Stop::Source(StoreError::Conflict { .. })) => copy_from(Checkpoint::START),
             result => result,
         };
-        trace.stopped = result.map(|mark| copy.checkpoint.trace = mark).err().map(Box::new);
+        trace.stopped = result.map(|end| copy.checkpoint.trace = end).err().map(Box::new);
         copy.trace = (!trace.is_empty()).then_some(trace);
-    }
-
-    fn place<'p>(&'p self, side: Side, key: Key, share: &'p Share<'p>) -> Place<'p> {
-        Place { store: self.pair.store(side), key, share }
     }
 }
 
-/// Copies the source's log from `mark` to its current end. Returns the number of entries at that end.
+/// Copies the source's log from `start` to its current end. Returns the number of entries at that end.
 fn copy_round(
     copy: &mut SegmentCopy,
-    source: Place<'_>,
+    mut source: Reader<'_, LogEntry>,
     target: &mut Log<'_>,
-    mark: Mark,
+    start: Checkpoint,
     meter: &mut Meter<'_>,
 ) -> Result<usize, Stop> {
-    if mark.entries == 0 {
+    if start.entries() == 0 {
         target.refresh().map_err(Stop::Destination)?;
     }
-    let mut reader = Reader::new(source, mark);
-    let result = extend_from(&mut copy.log, target, &mut reader, mark, meter);
+    let result = extend_from(&mut copy.log, target, &mut source, start, meter);
     copy.checkpoint.destination = target.head();
     copy.checkpoint.existing = target.existing();
     result?;
-    copy.checkpoint.source = reader.mark();
-    Ok(reader.mark().entries)
+    copy.checkpoint.source = source.checkpoint();
+    Ok(source.checkpoint().entries())
 }
 
-/// Appends the entries of `reader`, which follow `mark`. Both sides are equal up to there.
+/// Appends the entries of `reader`, which follow `start`. Both sides are equal up to there.
 fn extend_from<G: Target>(
     extension: &mut Extension,
     target: &mut G,
     reader: &mut Reader<'_, G::Entry>,
-    mark: Mark,
+    start: Checkpoint,
     meter: &mut Meter<'_>,
 ) -> Result<(), Stop> {
     let source = reader.inspect(|entry| {
         if let Ok(entry) = entry {
-            meter.count(entry.text().len());
+            meter.count(entry.as_json().len());
         }
     });
-    match mark.entries {
+    match start.entries() {
         0 => extension.compare_and_append(target, source),
         at => extension.append_rest(target, at, source),
     }

@@ -1,52 +1,49 @@
-//! Bringing one log or trace up to a source: what is there already is compared, the rest is appended.
+//! Extends one log or trace to the entries of a source: compares the stored entries, and appends the rest.
 
 use std::error::Error;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use session_store_core::{
-    Head, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry, error_chain,
+    Entry, Head, LogEntry, SegmentKey, Store, StoreError, StoreExt, TraceEntry, error_chain,
 };
 
 use crate::comparison::Difference;
-use crate::entry::Entry;
 use crate::memory::{MemoryBudget, Share};
-use crate::read::Place;
 use crate::side::Side;
 use crate::target::{Log, Target, Trace, WritePolicy};
-use crate::text::Text;
 
-/// What an entry takes in memory beside its text, so that many small ones make no large batch.
+/// The memory that an entry needs besides its text. It is counted so that a batch of many small entries does
+/// not become large.
 const ENTRY_BYTES: usize = 64;
 
-/// How far a log or trace was brought up to its source. It ends with `already + appended - cut` entries,
-/// unless it stopped.
+/// The extension of one log or trace. Unless it stopped, the log has `already + appended - cut` entries now.
 #[derive(Debug, Serialize)]
 #[serde(bound = "E: Error + 'static")]
 #[must_use]
 #[non_exhaustive]
 pub struct Extension<E = StoreError> {
-    /// The entries that were there already and are equal to the source's first ones.
+    /// The number of stored entries that were equal to the first entries of the source.
     pub already: usize,
-    /// The entries that were cut from the end of what was there, or of what was appended before the source
-    /// was cut itself.
+    /// The number of entries that were truncated: stored ones that differed, and appended ones after the
+    /// source itself was truncated.
     pub cut: usize,
-    /// The entries that were appended.
+    /// The number of entries that were appended.
     pub appended: usize,
     /// The bytes of the entries that were appended.
     #[serde(rename = "appended_bytes")]
     pub bytes: u64,
-    /// Why it is not the whole source, if it is not. What was appended stays, a prefix of the source.
+    /// The reason why the log is not equal to the source. The appended entries stay, as a prefix of the source.
     #[serde(serialize_with = "error_text", skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Box<Stop<E>>>,
 }
 
-/// Why a log or trace does not equal its source.
+/// The reason why a log or trace is not equal to its source.
 #[derive(Debug)]
 pub enum Stop<E = StoreError> {
-    /// What is there is no prefix of the source. Nothing was written.
+    /// The stored entries are not a prefix of the source. Nothing was written.
     Conflict(Difference),
-    /// Somebody else wrote to the destination after it was compared. Their entries stay as they are.
+    /// Another writer changed the destination after it was compared. Its entries were not changed.
     Moved {
         /// The head that was compared.
         expected: Option<Head>,
@@ -57,12 +54,12 @@ pub enum Stop<E = StoreError> {
     Source(E),
     /// The destination failed.
     Destination(StoreError),
-    /// It was not tried: a store had failed on every segment before it for too long.
+    /// The segment was not tried: a store had failed on every earlier segment for too long.
     Aborted,
 }
 
 impl<E> Stop<E> {
-    /// Whether the destination holds something else, rather than that a store failed.
+    /// Returns whether the destination has other entries, as opposed to a store that failed.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_) | Self::Moved { .. })
@@ -73,10 +70,10 @@ impl<E> fmt::Display for Stop<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflict(difference) => write!(f, "conflict: {difference}"),
-            Self::Moved { .. } => f.write_str("conflict: somebody else writes to the destination"),
+            Self::Moved { .. } => f.write_str("conflict: another writer changed the destination"),
             Self::Source(_) => f.write_str("the source failed"),
             Self::Destination(_) => f.write_str("the destination failed"),
-            Self::Aborted => f.write_str("not tried, since all before it failed"),
+            Self::Aborted => f.write_str("not tried: all earlier segments failed"),
         }
     }
 }
@@ -98,40 +95,43 @@ fn error_text<S: Serializer, E: Error + 'static>(
     stop.as_deref().map(|stop| error_chain(stop)).serialize(serializer)
 }
 
-/// Makes a segment hold the entries of `source`, if what it holds is a prefix of them: compares what is
-/// there, and appends the rest with [`Store::append_if`], about 1 MiB at a time. A segment that is not there
-/// is created, without entries too. An append whose outcome is unknown is settled by looking again (H5).
+/// Appends to a log the entries of `source` that it lacks.
 ///
-/// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend); without
-/// it the extension stops with [`StoreError::Unsupported`].
+/// The stored entries must be a prefix of the source. They are compared, and the rest is appended with
+/// [`Store::append_if`] in batches of about 1 MiB. A segment that does not exist is created, even if the source
+/// is empty. If the outcome of an append is unknown, the log is read to find out
+/// ([H5](session_store_core::contract#h5)).
+///
+/// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend). Without it
+/// the extension stops with [`StoreError::Unsupported`].
 pub fn extend<E: Error>(
     to: &dyn Store,
-    session_id: SessionId,
-    segment_id: SegmentId,
+    key: SegmentKey,
     source: impl IntoIterator<Item = Result<LogEntry, E>>,
 ) -> Extension<E> {
     let budget = MemoryBudget::new(1);
     let share = Share::new(&budget);
-    let place = Place { store: to, key: (session_id, segment_id), share: &share };
-    match Log::open(place, WritePolicy::default()) {
+    match Log::open(to.at(key), &share, WritePolicy::default()) {
         Ok(log) => Extension::of(log, source),
-        Err(error) => Extension::stopped(Stop::Destination(error)),
+        Err(error) => {
+            let stopped = Some(Box::new(Stop::Destination(error)));
+            Extension { stopped, ..Extension::new() }
+        }
     }
 }
 
-/// As [`extend()`], for the segment's trace, which needs
-/// [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces) instead. A trace has no head, so its
-/// appends are not conditional: two that extend one trace at the same moment may both append.
+/// Appends to a trace the entries of `source` that it lacks, as [`extend()`] does for a log.
+///
+/// `to` needs [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces). A trace has no head, so
+/// the appends are not conditional: two callers that extend one trace at the same time may both append.
 pub fn extend_trace<E: Error>(
     to: &dyn Store,
-    session_id: SessionId,
-    segment_id: SegmentId,
+    key: SegmentKey,
     source: impl IntoIterator<Item = Result<TraceEntry, E>>,
 ) -> Extension<E> {
     let budget = MemoryBudget::new(1);
     let share = Share::new(&budget);
-    let place = Place { store: to, key: (session_id, segment_id), share: &share };
-    Extension::of(Trace { place, dry_run: false }, source)
+    Extension::of(Trace { segment: to.at(key), share: &share, dry_run: false }, source)
 }
 
 impl<E> Extension<E> {
@@ -139,23 +139,21 @@ impl<E> Extension<E> {
         Self { already: 0, cut: 0, appended: 0, bytes: 0, stopped: None }
     }
 
-    fn stopped(stop: Stop<E>) -> Self {
-        Self { stopped: Some(Box::new(stop)), ..Self::new() }
-    }
-
     fn of<T: Target>(mut target: T, source: impl IntoIterator<Item = Result<T::Entry, E>>) -> Self {
         let mut extension = Self::new();
-        let run = extension.compare_and_append(&mut target, source.into_iter());
-        extension.stopped = run.err().map(Box::new);
+        let result = extension.compare_and_append(&mut target, source.into_iter());
+        extension.stopped = result.err().map(Box::new);
         extension
     }
 
-    /// Whether nothing was there and nothing was to be done.
+    /// Returns whether nothing was stored and nothing was done.
     pub(crate) fn is_empty(&self) -> bool {
         self.already + self.cut + self.appended == 0 && self.stopped.is_none()
     }
 
-    /// Brings the whole target up to the source, which is read from its beginning.
+    /// Compares the stored entries with the source, and appends the rest of the source.
+    ///
+    /// If they differ and the target allows it, the target is truncated at the first difference.
     pub(crate) fn compare_and_append<T: Target>(
         &mut self,
         target: &mut T,
@@ -163,12 +161,12 @@ impl<E> Extension<E> {
     ) -> Result<(), Stop<E>> {
         let is_first = self.is_empty();
         let mut equal = 0;
-        let unequal = pass_equal(target, &mut source, &mut equal);
+        let mismatch = compare_stored(target, &mut source, &mut equal);
         if is_first {
             self.already = equal;
         }
         let mut first = None;
-        if let Some(Unequal { difference, entry }) = unequal? {
+        if let Some(Mismatch { difference, entry }) = mismatch? {
             if !target.may_cut(equal) {
                 return Err(Stop::Conflict(difference));
             }
@@ -178,11 +176,11 @@ impl<E> Extension<E> {
         self.append_rest(target, equal, first.map(Ok).into_iter().chain(source))
     }
 
-    /// Appends the source after the first `at` entries of the target, which are all that it has.
+    /// Appends the source to a target that has `position` entries.
     pub(crate) fn append_rest<T: Target>(
         &mut self,
         target: &mut T,
-        mut at: usize,
+        mut position: usize,
         source: impl Iterator<Item = Result<T::Entry, E>>,
     ) -> Result<(), Stop<E>> {
         let mut batch = Batch::new(target.batch_bytes());
@@ -190,63 +188,65 @@ impl<E> Extension<E> {
             match entry {
                 Ok(entry) => batch.push(entry),
                 Err(error) => {
-                    self.append(target, at, &batch.entries)?;
+                    self.append(target, position, &batch.entries)?;
                     return Err(Stop::Source(error));
                 }
             }
             if batch.is_full() {
-                self.append(target, at, &batch.entries)?;
-                at += batch.entries.len();
+                self.append(target, position, &batch.entries)?;
+                position += batch.entries.len();
                 batch.clear();
             }
         }
-        self.append(target, at, &batch.entries)?;
+        self.append(target, position, &batch.entries)?;
         target.finish().map_err(stop)
     }
 
     fn append<T: Target>(
         &mut self,
         target: &mut T,
-        at: usize,
+        position: usize,
         batch: &[T::Entry],
     ) -> Result<(), Stop<E>> {
         if batch.is_empty() {
             return Ok(());
         }
-        let result = target.append(at, batch);
+        let result = target.append(position, batch);
         let appended = match &result {
             Ok(()) => batch.len(),
             Err(StoreError::Partial { appended, .. }) => *appended,
             Err(_) => 0,
         };
         self.appended += appended;
-        self.bytes += batch[..appended].iter().map(|entry| entry.text().len() as u64).sum::<u64>();
+        let bytes = batch[..appended].iter().map(|entry| entry.as_json().len() as u64);
+        self.bytes += bytes.sum::<u64>();
         result.map_err(stop)
     }
 }
 
-/// Where a target goes on otherwise than its source.
-struct Unequal<T> {
+/// The first difference of a target and its source.
+struct Mismatch<T> {
     difference: Difference,
-    /// The source's entry there, if it has one; it was taken from the source.
+    /// The source's entry at that place, if the source has one. The iterator no longer contains it.
     entry: Option<T>,
 }
 
-/// Reads what is there, entry by entry beside the source, up to the first difference; `equal` counts.
-fn pass_equal<T: Target, E>(
+/// Compares the stored entries with the source up to the first difference. `equal` counts the equal entries,
+/// also if an error ends the comparison.
+fn compare_stored<T: Target, E>(
     target: &T,
     source: &mut impl Iterator<Item = Result<T::Entry, E>>,
     equal: &mut usize,
-) -> Result<Option<Unequal<T::Entry>>, Stop<E>> {
-    for there in target.present() {
-        let there = there.map_err(stop)?;
+) -> Result<Option<Mismatch<T::Entry>>, Stop<E>> {
+    for stored in target.stored() {
+        let stored = stored.map_err(stop)?;
         let entry = source.next().transpose().map_err(Stop::Source)?;
         let difference = match &entry {
             None => Some(Difference::Ends { side: Side::Source, entries: *equal }),
-            Some(entry) => Difference::between(*equal + 1, entry.text(), there.text()),
+            Some(entry) => Difference::between(*equal + 1, entry.as_json(), stored.as_json()),
         };
         if let Some(difference) = difference {
-            return Ok(Some(Unequal { difference, entry }));
+            return Ok(Some(Mismatch { difference, entry }));
         }
         *equal += 1;
     }
@@ -260,7 +260,7 @@ fn stop<E>(error: StoreError) -> Stop<E> {
     }
 }
 
-/// Entries that wait to be appended together.
+/// Entries that are appended together.
 struct Batch<T> {
     entries: Vec<T>,
     bytes: usize,
@@ -273,11 +273,12 @@ impl<T: Entry> Batch<T> {
     }
 
     fn push(&mut self, entry: T) {
-        self.bytes += entry.text().len() + ENTRY_BYTES;
+        self.bytes += entry.as_json().len() + ENTRY_BYTES;
         self.entries.push(entry);
     }
 
-    /// A large entry is not kept waiting for others: see [`MemoryBudget`].
+    /// A large entry fills a batch alone. It is appended at once, so that other jobs can read their large
+    /// entries ([`MemoryBudget`]).
     fn is_full(&self) -> bool {
         self.bytes >= self.max_bytes
     }

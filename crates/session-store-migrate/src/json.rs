@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use session_store_core::{PodName, SegmentId, SessionId};
+use session_store_core::{PodName, SegmentKey};
 
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::digest::Digest;
@@ -53,8 +53,8 @@ impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
 
 #[derive(Serialize)]
 struct SegmentJson<'a> {
-    session_id: SessionId,
-    segment_id: SegmentId,
+    #[serde(flatten)]
+    key: SegmentKey,
     outcome: &'static str,
     log: PartJson<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,11 +69,10 @@ impl<'a> SegmentJson<'a> {
             let proof = report.proof.as_ref().zip(compared);
             PartJson { extension, proof: proof.map(|(proof, of)| ComparisonJson::new(proof, of)) }
         };
-        let compared = report.proof.as_ref().and_then(|proof| proof.find(copy.key()));
+        let compared = report.proof.as_ref().and_then(|proof| proof.find(copy.key));
         let compared_trace = compared.and_then(|compared| compared.trace.as_deref());
         Self {
-            session_id: copy.session_id,
-            segment_id: copy.segment_id,
+            key: copy.key,
             outcome: outcome(report, copy),
             log: part(&copy.log, compared.map(|compared| &compared.log)),
             trace: copy.trace.as_deref().map(|trace| part(trace, compared_trace)),
@@ -182,8 +181,8 @@ struct VerifyJson<D, C> {
 
 #[derive(Serialize)]
 struct ComparedJson {
-    session_id: SessionId,
-    segment_id: SegmentId,
+    #[serde(flatten)]
+    key: SegmentKey,
     log: ComparisonJson,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<ComparisonJson>,
@@ -193,8 +192,7 @@ impl ComparedJson {
     fn new(report: &VerifyReport, segment: &SegmentComparison) -> Self {
         let json = |comparison| ComparisonJson::new(report, comparison);
         Self {
-            session_id: segment.session_id,
-            segment_id: segment.segment_id,
+            key: segment.key,
             log: json(&segment.log),
             trace: segment.trace.as_deref().map(json),
         }

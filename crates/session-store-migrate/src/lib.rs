@@ -73,7 +73,6 @@ mod compare;
 mod comparison;
 mod copy;
 mod digest;
-mod entry;
 mod error;
 mod extend;
 mod inventory;
@@ -94,7 +93,6 @@ mod run;
 mod select;
 mod side;
 mod target;
-mod text;
 mod verify;
 
 pub use comparison::{Comparison, Difference, PodComparison, SegmentComparison, VerifyReport};

@@ -1,8 +1,9 @@
 //! The two open stores of a run.
 
-use session_store_core::{Capability, Store};
+use session_store_core::{Capability, SegmentKey, Store, StoreExt};
 
 use crate::error::Failure;
+use crate::read::Segment;
 use crate::side::{Gap, Side};
 
 /// The source and the destination.
@@ -18,6 +19,10 @@ impl<'a> Pair<'a> {
             Side::Source => self.source,
             Side::Destination => self.destination,
         }
+    }
+
+    pub(crate) fn segment(&self, side: Side, key: SegmentKey) -> Segment<'a> {
+        self.store(side).at(key)
     }
 
     /// Returns a gap for each side that cannot read traces back.

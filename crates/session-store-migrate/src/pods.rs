@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use session_store_core::{Pod, PodName, PodStore, SessionId};
+use session_store_core::{Pod, PodName, PodStore, SessionId, StoreError};
 
 use crate::comparison::{Comparison, Difference, PodComparison};
 use crate::digest::Digest;
@@ -13,6 +13,9 @@ use crate::report::{PodCopy, PodOutcome};
 use crate::select::points_to;
 use crate::side::{Gap, Side};
 use crate::target::WritePolicy;
+
+/// How often a pod is compared again because another writer changed it in the destination.
+const ROUNDS: usize = 5;
 
 /// The selected pods of both stores.
 pub(crate) struct Pods<'a> {
@@ -103,26 +106,36 @@ impl Pods<'_> {
         policy: WritePolicy,
         shared: Option<Digest>,
     ) -> Result<Option<(PodOutcome, Option<Digest>)>, Failure> {
-        let Some(pod) = self.read(Side::Source, name)? else {
-            return Ok(None);
-        };
-        let there = self.read(Side::Destination, name)?;
-        let outcome = match there {
-            None => PodOutcome::Copied,
-            Some(there) => match Difference::between(1, pod.as_json(), there.as_json()) {
-                None => PodOutcome::Equal,
-                Some(_) if shared == Some(digest(&there)) => PodOutcome::Copied,
-                Some(found) if policy.on_conflict == OnConflict::Replace => {
-                    PodOutcome::Replaced(found)
+        let mut rounds = ROUNDS;
+        loop {
+            let Some(pod) = self.read(Side::Source, name)? else {
+                return Ok(None);
+            };
+            let stored = self.read(Side::Destination, name)?;
+            let outcome = match &stored {
+                None => PodOutcome::Copied,
+                Some(stored) => match Difference::between(1, pod.as_json(), stored.as_json()) {
+                    None => PodOutcome::Equal,
+                    Some(_) if shared == Some(digest(stored)) => PodOutcome::Copied,
+                    Some(found) if policy.on_conflict == OnConflict::Replace => {
+                        PodOutcome::Replaced(found)
+                    }
+                    Some(found) => return Ok(Some((PodOutcome::Conflict(found), None))),
+                },
+            };
+            if policy.dry_run || matches!(outcome, PodOutcome::Equal) {
+                return Ok(Some((outcome, Some(digest(&pod)))));
+            }
+            rounds -= 1;
+            match put_if_unchanged(to, name, stored.as_ref(), &pod) {
+                Ok(()) => return Ok(Some((outcome, Some(digest(&pod))))),
+                // Another writer changed the pod after it was read. Compare it again.
+                Err(StoreError::PodConflict { .. }) if rounds > 0 => {}
+                Err(error) => {
+                    return Err(Failure::of(Side::Destination, format!("put pod {name}"))(error));
                 }
-                Some(found) => return Ok(Some((PodOutcome::Conflict(found), None))),
-            },
-        };
-        if !policy.dry_run && !matches!(outcome, PodOutcome::Equal) {
-            let failed = Failure::of(Side::Destination, format!("put pod {name}"));
-            to.put_pod(name, &pod).map_err(failed)?;
+            }
         }
-        Ok(Some((outcome, Some(digest(&pod)))))
     }
 
     /// Compares the pods of both sides.
@@ -188,6 +201,22 @@ impl Pods<'_> {
             }
             None => Ok(None),
         }
+    }
+}
+
+/// Puts a pod, if the stored pod still is the one that was compared.
+///
+/// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut) cannot
+/// check that, so a change of another writer after the comparison is overwritten there.
+pub(crate) fn put_if_unchanged(
+    pods: &dyn PodStore,
+    name: &PodName,
+    compared: Option<&Pod>,
+    pod: &Pod,
+) -> Result<(), StoreError> {
+    match pods.put_pod_if(name, compared, pod) {
+        Err(StoreError::Unsupported { .. }) => pods.put_pod(name, pod),
+        result => result,
     }
 }
 

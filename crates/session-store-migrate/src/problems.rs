@@ -1,6 +1,6 @@
 //! Sentences about everything that is not complete or not equal.
 
-use session_store_core::{SegmentKey, error_chain};
+use session_store_core::error_chain;
 
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
@@ -26,7 +26,7 @@ impl MigrateReport {
 
     fn segment_problems<'a>(&self, copy: &'a SegmentCopy) -> impl Iterator<Item = String> + 'a {
         let skipped = if self.is_skipped(copy) { "skipped: " } else { "" };
-        let key = SegmentKey::new(copy.session_id, copy.segment_id);
+        let key = copy.key;
         let trace = copy.trace.as_ref().and_then(|trace| trace.stopped.as_deref());
         let parts = [("", copy.log.stopped.as_deref()), (TRACE_OF, trace)];
         parts.into_iter().filter_map(move |(part, stop)| {
@@ -64,7 +64,7 @@ impl VerifyReport {
     }
 
     fn segment_differences(&self, segment: &SegmentComparison) -> impl Iterator<Item = String> {
-        let key = SegmentKey::new(segment.session_id, segment.segment_id);
+        let key = segment.key;
         let parts = [("", Some(&segment.log)), (TRACE_OF, segment.trace.as_deref())];
         parts.into_iter().filter_map(move |(part, outcome)| {
             Some(format!("{part}{key}: {}", self.difference(outcome?)?))

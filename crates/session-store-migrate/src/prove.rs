@@ -53,7 +53,7 @@ pub(crate) fn prove(
             segments.push(compared);
         }
     });
-    segments.sort_unstable_by_key(|segment| (segment.session_id, segment.segment_id));
+    segments.sort_unstable_by_key(|segment| segment.key);
     let is_copied =
         |pod: &&PodCopy| pod.is_complete() && !matches!(pod.outcome, PodOutcome::Deleted);
     let names = report.pods.iter().filter(is_copied).map(|pod| pod.name.clone());
@@ -79,7 +79,7 @@ impl Prover<'_> {
     /// again was a conflict or failed. The copy's report has the reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
-            return Some(SegmentComparison::new(copy.key(), Comparison::Aborted));
+            return Some(SegmentComparison::new(copy.key, Comparison::Aborted));
         }
         let mut compared = self.compare(copy, meter);
         for _ in 0..REPEATS {
@@ -106,8 +106,8 @@ impl Prover<'_> {
 
     /// Compares the entries that were copied. Later entries of the source are counted as `since`.
     fn compare(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> SegmentComparison {
-        let key = copy.key();
-        let log = self.comparer.log(key, copy.checkpoint.source.entries, meter);
+        let key = copy.key;
+        let log = self.comparer.log(key, copy.checkpoint.source.entries(), meter);
         let since = &mut copy.moved.since;
         let log = self.comparer.check_counts(key, log, |side, counted, read| match side {
             Side::Source => {
@@ -118,7 +118,7 @@ impl Prover<'_> {
         });
         // If the trace was not copied, the copy's report already has the reason.
         let trace = match copy.is_complete() {
-            true => self.comparer.trace(key, copy.checkpoint.trace.entries, meter),
+            true => self.comparer.trace(key, copy.checkpoint.trace.entries(), meter),
             false => None,
         };
         SegmentComparison { trace, ..SegmentComparison::new(key, log) }

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use session_store_core::{Head, PodName, SegmentId, SessionId, StoreError};
+use session_store_core::{Checkpoint, Head, PodName, SegmentKey, StoreError};
 
 use crate::comparison::{Difference, VerifyReport};
 use crate::error::Failure;
 use crate::extend::{Extension, Stop};
-use crate::inventory::Key;
 use crate::options::{OnConflict, Options};
-use crate::read::Mark;
 use crate::side::Gap;
 
 /// The report of a migration, with the proof that the destination equals the source.
@@ -74,10 +72,8 @@ pub struct Totals {
 #[must_use]
 #[non_exhaustive]
 pub struct SegmentCopy {
-    /// The session of the segment.
-    pub session_id: SessionId,
-    /// The segment.
-    pub segment_id: SegmentId,
+    /// The name of the segment.
+    pub key: SegmentKey,
     /// The copy of the log.
     pub log: Extension,
     /// The copy of the trace.
@@ -110,13 +106,13 @@ pub struct Moved {
 #[derive(Debug)]
 pub(crate) struct SegmentCheckpoint {
     /// The position in the source's log up to which both logs are equal.
-    pub(crate) source: Mark,
+    pub(crate) source: Checkpoint,
     /// The head of the destination's log.
     pub(crate) destination: Option<Head>,
     /// The number of the destination's entries that existed before the run. Only later ones may be cut.
     pub(crate) existing: usize,
     /// The position in the source's trace up to which both traces are equal.
-    pub(crate) trace: Mark,
+    pub(crate) trace: Checkpoint,
     /// Whether the segment was visited at all.
     pub(crate) visited: bool,
 }
@@ -205,26 +201,21 @@ impl MigrateReport {
 }
 
 impl SegmentCopy {
-    pub(crate) fn new((session_id, segment_id): Key) -> Self {
+    pub(crate) fn new(key: SegmentKey) -> Self {
         Self {
-            session_id,
-            segment_id,
+            key,
             log: Extension::new(),
             trace: None,
             moved: Moved::default(),
             took: Duration::ZERO,
             checkpoint: SegmentCheckpoint {
-                source: Mark::START,
+                source: Checkpoint::START,
                 destination: None,
                 existing: 0,
-                trace: Mark::START,
+                trace: Checkpoint::START,
                 visited: false,
             },
         }
-    }
-
-    pub(crate) fn key(&self) -> Key {
-        (self.session_id, self.segment_id)
     }
 
     /// Returns whether the destination equals the source.

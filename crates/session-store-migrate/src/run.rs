@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use session_store_core::SegmentKey;
+
 use crate::breaker::CircuitBreaker;
 use crate::copy::Copier;
 use crate::error::Failure;
 use crate::extend::Stop;
-use crate::inventory::{self, Key, Presence};
+use crate::inventory::{self, Presence};
 use crate::jobs::run_parallel;
 use crate::memory::MemoryBudget;
 use crate::meter::Meter;
@@ -63,7 +65,11 @@ impl<'a> Run<'a> {
     }
 
     /// Copies all segments of `keys`, and the pods.
-    pub(crate) fn first_pass(&mut self, keys: BTreeMap<Key, Presence>, progress: Report<'_>) {
+    pub(crate) fn first_pass(
+        &mut self,
+        keys: BTreeMap<SegmentKey, Presence>,
+        progress: Report<'_>,
+    ) {
         self.visit(keys, Phase::Copy, progress);
     }
 
@@ -94,7 +100,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn visit(&mut self, mut keys: BTreeMap<Key, Presence>, phase: Phase, progress: Report<'_>) {
+    fn visit(
+        &mut self,
+        mut keys: BTreeMap<SegmentKey, Presence>,
+        phase: Phase,
+        progress: Report<'_>,
+    ) {
         self.failures.clear();
         self.options.selection.retain_since(&mut keys);
         let of_sessions = self.options.selection.pods_of(&keys);
@@ -116,7 +127,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn copy_segments(&mut self, keys: BTreeMap<Key, Presence>, phase: Phase, progress: Report<'_>) {
+    fn copy_segments(
+        &mut self,
+        keys: BTreeMap<SegmentKey, Presence>,
+        phase: Phase,
+        progress: Report<'_>,
+    ) {
         progress(Progress::Begin { phase, parts: keys.len() });
         self.update_copies(keys);
         let breaker = CircuitBreaker::new(self.options.abort_after);
@@ -138,13 +154,13 @@ impl<'a> Run<'a> {
     }
 
     /// Adds a copy for each new segment, and marks the copies of deleted ones.
-    fn update_copies(&mut self, mut keys: BTreeMap<Key, Presence>) {
+    fn update_copies(&mut self, mut keys: BTreeMap<SegmentKey, Presence>) {
         for copy in &mut self.copies {
-            copy.moved.deleted = keys.remove(&copy.key()).is_none();
+            copy.moved.deleted = keys.remove(&copy.key).is_none();
         }
         self.copies.reserve_exact(keys.len());
         self.copies.extend(keys.into_keys().map(SegmentCopy::new));
-        self.copies.sort_unstable_by_key(SegmentCopy::key);
+        self.copies.sort_unstable_by_key(|copy| copy.key);
     }
 
     fn policy(&self) -> WritePolicy {

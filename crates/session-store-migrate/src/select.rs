@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use session_store_core::{Pod, SegmentId, SessionId, Store};
+use session_store_core::{Pod, SegmentKey, SessionId, Store};
 use uuid::Uuid;
 
 use crate::error::{Failure, MigrateError};
@@ -84,22 +84,19 @@ impl Selection {
     }
 
     /// Removes the segments of sessions that are older than `since`.
-    pub(crate) fn retain_since<V>(&self, keys: &mut BTreeMap<(SessionId, SegmentId), V>) {
+    pub(crate) fn retain_since<V>(&self, keys: &mut BTreeMap<SegmentKey, V>) {
         let Some(since) = self.since else { return };
-        let is_new = |key: &&(SessionId, SegmentId)| {
-            is_since(since, key.0.into()) || is_since(since, key.1.into())
+        let is_new = |key: &&SegmentKey| {
+            is_since(since, key.session_id.into()) || is_since(since, key.segment_id.into())
         };
-        let new: BTreeSet<_> = keys.keys().filter(is_new).map(|key| key.0).collect();
-        keys.retain(|key, _| new.contains(&key.0));
+        let new: BTreeSet<_> = keys.keys().filter(is_new).map(|key| key.session_id).collect();
+        keys.retain(|key, _| new.contains(&key.session_id));
     }
 
     /// Returns the sessions that a selected pod must point to. `None` if every pod is selected.
-    pub(crate) fn pods_of<V>(
-        &self,
-        keys: &BTreeMap<(SessionId, SegmentId), V>,
-    ) -> Option<BTreeSet<SessionId>> {
+    pub(crate) fn pods_of<V>(&self, keys: &BTreeMap<SegmentKey, V>) -> Option<BTreeSet<SessionId>> {
         let is_part = self.sessions.is_some() || self.since.is_some();
-        is_part.then(|| keys.keys().map(|key| key.0).collect())
+        is_part.then(|| keys.keys().map(|key| key.session_id).collect())
     }
 }
 

@@ -1,68 +1,76 @@
-//! What entries are appended to: a log or a trace of the destination, and what may be cut of it.
+//! The log or trace of the destination that a copy extends.
 
-use session_store_core::{Head, LogEntry, StoreError, TraceEntry};
+use session_store_core::{
+    AppendAttempt, Checkpoint, Entry, Head, LogEntry, Resolution, StoreError, TraceEntry,
+};
 
-use crate::entry::Entry;
+use crate::memory::Share;
 use crate::options::OnConflict;
-use crate::read::{Mark, Place, Reader};
+use crate::read::{Reader, Segment};
 
-/// How often a call is repeated whose outcome is unknown.
-const REPEATS: usize = 3;
-
-/// A log or trace that is brought up to a source.
+/// A log or a trace that a copy extends.
 pub(crate) trait Target {
     type Entry: Entry;
 
-    /// What is there, no further than this target knows.
-    fn present(&self) -> impl Iterator<Item = Result<Self::Entry, StoreError>>;
+    /// Iterates over the stored entries, up to the end that this target knows.
+    fn stored(&self) -> impl Iterator<Item = Result<Self::Entry, StoreError>>;
 
-    /// Appends after the first `at` entries, and fails with [`StoreError::Conflict`] if somebody else has.
-    fn append(&mut self, at: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
+    /// Appends after the first `position` entries.
+    fn append(&mut self, position: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
 
-    /// Whether what follows the first `keep` entries may go.
+    /// Returns whether everything after the first `keep` entries may be truncated.
     fn may_cut(&self, keep: usize) -> bool;
 
-    /// Lets everything go that follows the first `keep` entries, and returns how many those were.
+    /// Truncates everything after the first `keep` entries. Returns the number of truncated entries.
     fn cut(&mut self, keep: usize) -> Result<usize, StoreError>;
 
-    /// Creates what had no entries to create it.
+    /// Creates a segment for which no entry was appended.
     fn finish(&mut self) -> Result<(), StoreError>;
 
+    /// Returns the size of a batch, in bytes.
     fn batch_bytes(&self) -> usize;
 }
 
-/// A segment's log, every change of it conditional on its head.
+/// The rules for writes to the destination.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct WritePolicy {
+    pub(crate) on_conflict: OnConflict,
+    /// Whether writes are only counted.
+    pub(crate) dry_run: bool,
+}
+
+/// The log of a segment. Every write is conditional on its head.
 pub(crate) struct Log<'a> {
-    place: Place<'a>,
+    segment: Segment<'a>,
+    share: &'a Share<'a>,
     head: Option<Head>,
-    /// The entries from here on were written through this value, and are there as long as the head is.
+    /// The number of entries that this run has not written. Only later entries may be truncated without
+    /// [`OnConflict::Replace`].
     existing: usize,
     policy: WritePolicy,
 }
 
-/// What may be done to a destination.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct WritePolicy {
-    pub(crate) on_conflict: OnConflict,
-    /// Changes are thought out and not made.
-    pub(crate) dry_run: bool,
-}
-
 impl<'a> Log<'a> {
-    /// The log as it is now.
-    pub(crate) fn open(place: Place<'a>, policy: WritePolicy) -> Result<Self, StoreError> {
-        let head = place.store.head(place.key.0, place.key.1)?;
-        Ok(Self { place, head, existing: head.map_or(0, |head| head.entries()), policy })
+    /// Reads the head of the log.
+    pub(crate) fn open(
+        segment: Segment<'a>,
+        share: &'a Share<'a>,
+        policy: WritePolicy,
+    ) -> Result<Self, StoreError> {
+        let head = segment.head()?;
+        let existing = head.map_or(0, |head| head.entries());
+        Ok(Self { segment, share, head, existing, policy })
     }
 
-    /// The log as it was left by a value with this head and these entries of its own.
+    /// Continues with the head and the number of existing entries of an earlier value.
     pub(crate) fn resume(
-        place: Place<'a>,
+        segment: Segment<'a>,
+        share: &'a Share<'a>,
         policy: WritePolicy,
         head: Option<Head>,
         existing: usize,
     ) -> Self {
-        Self { place, head, existing, policy }
+        Self { segment, share, head, existing, policy }
     }
 
     pub(crate) fn head(&self) -> Option<Head> {
@@ -73,68 +81,37 @@ impl<'a> Log<'a> {
         self.existing
     }
 
-    /// Looks again. Where somebody else has written, nothing is ours any more.
+    /// Reads the head again. If another writer has changed the log, all its entries count as existing.
     pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
-        let now = Self::open(self.place, self.policy)?;
+        let now = Self::open(self.segment, self.share, self.policy)?;
         if now.head != self.head || self.policy.dry_run {
             *self = now;
         }
         Ok(())
-    }
-
-    fn len(&self) -> usize {
-        self.head.map_or(0, |head| head.entries())
-    }
-
-    fn append_if(&self, batch: &[LogEntry]) -> Result<Head, StoreError> {
-        let Place { store, key, .. } = self.place;
-        store.append_if(key.0, key.1, self.head, batch)
-    }
-
-    /// The head behind this batch, if it stands where it belongs and nothing follows it.
-    fn landed(&self, batch: &[LogEntry]) -> Result<Option<Head>, StoreError> {
-        let mut there = Reader::<LogEntry>::new(self.place, Mark::after(self.len()));
-        for entry in batch {
-            match there.next().transpose() {
-                Ok(Some(found)) if found == *entry => {}
-                Ok(_) | Err(StoreError::NotFound(_)) => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
-        let head = self.place.store.head(self.place.key.0, self.place.key.1)?;
-        Ok(head.filter(|head| head.entries() == self.len() + batch.len()))
     }
 }
 
 impl Target for Log<'_> {
     type Entry = LogEntry;
 
-    /// No further than the head: what is appended from then on makes the first write a conflict.
-    fn present(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
-        let place = self.place;
-        let entries = self.head.map(|_| Reader::new(place, Mark::START));
-        entries.into_iter().flatten().take(self.len())
+    /// Stops at the head. If another writer has appended after it, the first write is a conflict.
+    fn stored(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
+        let entries = self.head.map_or(0, |head| head.entries());
+        let reader = Reader::new(self.segment, self.share, Checkpoint::START);
+        // Without a head there is no segment, and reading it would be an error.
+        reader.take(entries)
     }
 
-    /// An append whose reply is lost is repeated with the old head, which cannot append twice (H5), until a
-    /// reply says that it is done or that the log has moved; then it is looked for.
-    fn append(&mut self, at: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
+    /// [`AppendAttempt`] finds out what happened if a reply is lost. It never appends twice.
+    fn append(&mut self, position: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
         if self.policy.dry_run {
-            self.head = Some(Head::new(at + batch.len(), 0));
+            self.head = Some(Head::new(position + batch.len(), 0));
             return Ok(());
         }
-        let mut answer = self.append_if(batch);
-        for _ in 0..REPEATS {
-            if !is_unknown(&answer) {
-                break;
-            }
-            answer = match self.append_if(batch) {
-                Err(error @ StoreError::Conflict { .. }) => self.landed(batch)?.ok_or(error),
-                other => other,
-            };
-        }
-        self.head = Some(answer?);
-        Ok(())
+        let attempt = AppendAttempt::new(self.segment, self.head, position, batch);
+        let Resolution { head, result, .. } = attempt.append();
+        self.head = head;
+        result
     }
 
     fn may_cut(&self, keep: usize) -> bool {
@@ -143,10 +120,9 @@ impl Target for Log<'_> {
 
     fn cut(&mut self, keep: usize) -> Result<usize, StoreError> {
         let Some(head) = self.head else { return Ok(0) };
-        let Place { store, key, .. } = self.place;
         self.head = Some(match self.policy.dry_run {
             true => Head::new(keep, 0),
-            false => store.truncate_if(key.0, key.1, head, keep)?,
+            false => self.segment.truncate_if(head, keep)?,
         });
         self.existing = self.existing.min(keep);
         Ok(head.entries() - keep)
@@ -157,48 +133,49 @@ impl Target for Log<'_> {
     }
 
     fn batch_bytes(&self) -> usize {
-        self.place.share.budget().batch_bytes()
+        self.share.budget().batch_bytes()
     }
 }
 
-/// A segment's trace. It has no head, so appends to it are not conditional, and it cannot be cut.
+/// The trace of a segment. It has no head, so appends to it are not conditional. It cannot be truncated.
 pub(crate) struct Trace<'a> {
-    pub(crate) place: Place<'a>,
+    pub(crate) segment: Segment<'a>,
+    pub(crate) share: &'a Share<'a>,
     pub(crate) dry_run: bool,
 }
 
 impl Trace<'_> {
-    /// A lost reply is followed by a look: what is there is not sent again.
-    fn append_one(&self, at: usize, entry: &TraceEntry) -> Result<(), StoreError> {
-        let Place { store, key, .. } = self.place;
-        let mut answer = store.append_trace(key.0, key.1, entry);
-        for _ in 0..REPEATS {
-            if !is_unknown(&answer) {
-                break;
-            }
-            let there = store.read_trace_page(key.0, key.1, at, 0)?;
-            answer = match there.entries.first() {
-                Some(there) if there == entry => Ok(()),
-                _ => store.append_trace(key.0, key.1, entry),
-            };
+    /// Appends one entry. If the reply is lost, reads the trace to find out whether the entry is stored.
+    ///
+    /// If it is not there, it is not sent again: the lost append may still arrive, and then the trace would
+    /// contain the entry twice (A6). A later pass of a migration compares the trace again and appends what is
+    /// missing. The error of the read does not replace the unknown outcome either, because a definite error
+    /// would mean that nothing was stored (A5).
+    fn append_one(&self, position: usize, entry: &TraceEntry) -> Result<(), StoreError> {
+        let lost = match self.segment.append_trace(entry) {
+            Err(error) if error.is_indeterminate() => error,
+            result => return result,
+        };
+        match self.segment.read_trace_page(position, 0) {
+            Ok(page) if page.entries.first() == Some(entry) => Ok(()),
+            _ => Err(lost),
         }
-        answer
     }
 }
 
 impl Target for Trace<'_> {
     type Entry = TraceEntry;
 
-    fn present(&self) -> impl Iterator<Item = Result<TraceEntry, StoreError>> {
-        Reader::new(self.place, Mark::START)
+    fn stored(&self) -> impl Iterator<Item = Result<TraceEntry, StoreError>> {
+        Reader::new(self.segment, self.share, Checkpoint::START)
     }
 
-    fn append(&mut self, at: usize, batch: &[TraceEntry]) -> Result<(), StoreError> {
+    fn append(&mut self, position: usize, batch: &[TraceEntry]) -> Result<(), StoreError> {
         if self.dry_run {
             return Ok(());
         }
         for (appended, entry) in batch.iter().enumerate() {
-            self.append_one(at + appended, entry).map_err(|error| match appended {
+            self.append_one(position + appended, entry).map_err(|error| match appended {
                 0 => error,
                 _ => StoreError::Partial { appended, source: Box::new(error) },
             })?;
@@ -219,11 +196,6 @@ impl Target for Trace<'_> {
     }
 
     fn batch_bytes(&self) -> usize {
-        self.place.share.budget().batch_bytes()
+        self.share.budget().batch_bytes()
     }
-}
-
-/// Whether nobody knows what became of the whole call.
-fn is_unknown<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Indeterminate { .. }))
 }

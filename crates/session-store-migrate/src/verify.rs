@@ -1,13 +1,12 @@
 //! Compares two stores, entry by entry.
 
-use session_store_core::{LogEntry, TraceEntry};
+use session_store_core::{Checkpoint, Entry, LogEntry, SegmentKey, TraceEntry};
 
 use crate::breaker::CircuitBreaker;
 use crate::compare::compare;
 use crate::comparison::{Comparison, Difference, SegmentComparison, VerifyReport};
-use crate::entry::Entry;
 use crate::error::{Failure, MigrateError};
-use crate::inventory::{self, Key, Presence};
+use crate::inventory::{self, Presence};
 use crate::jobs::run_parallel;
 use crate::memory::{MemoryBudget, Share};
 use crate::meter::Meter;
@@ -15,7 +14,7 @@ use crate::options::Options;
 use crate::pair::Pair;
 use crate::pods::Pods;
 use crate::progress::{Phase, Progress};
-use crate::read::{Mark, Place, Reader};
+use crate::read::Reader;
 use crate::side::Side;
 
 /// Compares the selected parts of both stores.
@@ -48,7 +47,7 @@ pub(crate) fn verify(
 fn compare_segments(
     comparer: &Comparer<'_>,
     options: &Options,
-    all: Vec<(Key, Presence)>,
+    all: Vec<(SegmentKey, Presence)>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Vec<SegmentComparison> {
     progress(Progress::Begin { phase: Phase::Compare, parts: all.len() });
@@ -66,7 +65,7 @@ fn compare_segments(
         progress(Progress::Compared(&compared));
         segments.push(compared);
     });
-    segments.sort_unstable_by_key(|segment| (segment.session_id, segment.segment_id));
+    segments.sort_unstable_by_key(|segment| segment.key);
     segments
 }
 
@@ -78,7 +77,12 @@ pub(crate) struct Comparer<'a> {
 }
 
 impl Comparer<'_> {
-    fn segment(&self, key: Key, presence: Presence, meter: &mut Meter<'_>) -> SegmentComparison {
+    fn segment(
+        &self,
+        key: SegmentKey,
+        presence: Presence,
+        meter: &mut Meter<'_>,
+    ) -> SegmentComparison {
         if let Presence::Only(side) = presence {
             return SegmentComparison::new(key, Comparison::OnlyIn(side));
         }
@@ -91,24 +95,24 @@ impl Comparer<'_> {
     }
 
     /// Compares the first `entries` of the source's log with the whole log of the destination.
-    pub(crate) fn log(&self, key: Key, entries: usize, meter: &mut Meter<'_>) -> Comparison {
-        if let Ok(Some(head)) = self.pair.source.head(key.0, key.1) {
+    pub(crate) fn log(&self, key: SegmentKey, entries: usize, meter: &mut Meter<'_>) -> Comparison {
+        if let Ok(Some(head)) = self.pair.segment(Side::Source, key).head() {
             meter.report(Progress::Started { entries: head.entries().min(entries) });
         }
-        self.compare::<LogEntry>(key, entries, &read_log(key), meter)
+        self.compare::<LogEntry>(key, entries, &format!("read {key}"), meter)
     }
 
     /// Compares the traces in the same way. Returns `None` if both are empty or traces are not selected.
     pub(crate) fn trace(
         &self,
-        key: Key,
+        key: SegmentKey,
         entries: usize,
         meter: &mut Meter<'_>,
     ) -> Option<Box<Comparison>> {
         if !self.with_traces {
             return None;
         }
-        let operation = format!("read the trace of segment {} of session {}", key.1, key.0);
+        let operation = format!("read the trace of {key}");
         let compared = self.compare::<TraceEntry>(key, entries, &operation, meter);
         let is_empty = compared.is_equal() && compared.equal_entries() == 0;
         (!is_empty).then(|| Box::new(compared))
@@ -116,16 +120,14 @@ impl Comparer<'_> {
 
     fn compare<E: Entry>(
         &self,
-        key: Key,
+        key: SegmentKey,
         entries: usize,
         operation: &str,
         meter: &mut Meter<'_>,
     ) -> Comparison {
         let share = Share::new(self.budget);
-        let [source, destination] = Side::BOTH.map(|side| {
-            let place = Place { store: self.pair.store(side), key, share: &share };
-            Reader::<E>::new(place, Mark::START)
-        });
+        let [source, destination] = Side::BOTH
+            .map(|side| Reader::<E>::new(self.pair.segment(side, key), &share, Checkpoint::START));
         compare(source.take(entries), destination, operation, |text| meter.count(text.len()))
     }
 
@@ -134,7 +136,7 @@ impl Comparer<'_> {
     /// `is_right` receives a side, its reported count and the number of entries that were read.
     pub(crate) fn check_counts(
         &self,
-        key: Key,
+        key: SegmentKey,
         compared: Comparison,
         mut is_right: impl FnMut(Side, usize, usize) -> bool,
     ) -> Comparison {
@@ -142,18 +144,16 @@ impl Comparer<'_> {
             return compared;
         };
         for side in Side::BOTH {
-            match self.pair.store(side).read_entry_count(key.0, key.1) {
+            match self.pair.segment(side, key).read_entry_count() {
                 Ok(counted) if is_right(side, counted, read) => {}
                 Ok(counted) => {
                     return Comparison::Differs(Difference::Count { side, counted, read });
                 }
-                Err(error) => return Comparison::Failed(Failure::of(side, read_log(key))(error)),
+                Err(error) => {
+                    return Comparison::Failed(Failure::of(side, format!("read {key}"))(error));
+                }
             }
         }
         compared
     }
-}
-
-fn read_log((session_id, segment_id): Key) -> String {
-    format!("read segment {segment_id} of session {session_id}")
 }

@@ -160,10 +160,9 @@ impl Import {
                 self.bar.read(1, entry.as_json().len() as u64);
             }
         });
-        let SegmentKey { session_id, segment_id } = checked.key;
         let extension = match file.is_trace {
-            true => extend_trace(store, session_id, segment_id, records.map(trace_entry)),
-            false => extend(store, session_id, segment_id, records),
+            true => extend_trace(store, checked.key, records.map(trace_entry)),
+            false => extend(store, checked.key, records),
         };
         report(file, checked, extension)
     }

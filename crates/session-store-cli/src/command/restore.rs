@@ -14,7 +14,7 @@ use session_store_migrate::{Gap, Progress};
 use tempfile::SpooledTempFile;
 
 use crate::args::RestoreArgs;
-use crate::backup::{Contents, missing_part, part_name};
+use crate::backup::{Contents, missing_part};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
@@ -106,15 +106,15 @@ impl<R> Outcome<R> {
         let mut stopped_parts = HashSet::new();
         for PartRestore { part, stopped, .. } in &self.report.parts {
             if let Some(stop) = stopped {
-                problems.push(format!("{}: {}", part_name(part), error_chain(stop)));
-                stopped_parts.insert(part_name(part));
+                problems.push(format!("{part}: {}", error_chain(stop)));
+                stopped_parts.insert(part.to_string());
             }
         }
         problems.extend(self.report.sync_failure.iter().map(|failure| error_chain(failure)));
         let unproved = match &self.proof {
             Ok(unproved) => unproved
                 .iter()
-                .filter(|unproved| !stopped_parts.contains(&part_name(&unproved.part)))
+                .filter(|unproved| !stopped_parts.contains(&unproved.part.to_string()))
                 .map(unproved_text)
                 .collect(),
             Err(failure) => vec![error_chain(failure)],
@@ -153,7 +153,6 @@ impl<R> Outcome<R> {
 }
 
 fn unproved_text(Unproved { part, found, .. }: &Unproved) -> String {
-    let part = part_name(part);
     match found {
         Found::Nothing => format!("{part}: not in the store"),
         Found::Other(total) => {

@@ -1,6 +1,6 @@
 //! The text of the reports of `migrate` and `verify`.
 
-use session_store::{SegmentKey, error_chain};
+use session_store::error_chain;
 use session_store_migrate::{
     Extension, Gap, MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy, VerifyReport,
 };
@@ -11,7 +11,7 @@ use crate::text::{entries, plural};
 /// replaced in the destination.
 pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| {
-        moved(copy.moved).chain(replaced(copy)).map(move |note| format!("{}: {note}", key(copy)))
+        moved(copy.moved).chain(replaced(copy)).map(move |note| format!("{}: {note}", copy.key))
     });
     let pods = report.pods.iter().filter_map(|pod| match &pod.outcome {
         PodOutcome::Replaced(difference) => {
@@ -24,10 +24,6 @@ pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
 }
 
 const DELETED: &str = "deleted in the source, kept in the destination";
-
-fn key(copy: &SegmentCopy) -> SegmentKey {
-    SegmentKey::new(copy.session_id, copy.segment_id)
-}
 
 fn moved(moved: Moved) -> impl Iterator<Item = String> {
     let rewritten = (moved.rewritten > 0).then(|| {
@@ -84,7 +80,7 @@ pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().map(|copy| {
         let log = action(&copy.log);
         let trace = copy.trace.as_deref().map(|trace| format!(", trace: {}", action(trace)));
-        format!("{}: {log}{}", key(copy), trace.unwrap_or_default())
+        format!("{}: {log}{}", copy.key, trace.unwrap_or_default())
     });
     let pods = report.pods.iter().map(|pod| format!("pod {}: {}", pod.name, pod_action(pod)));
     let gaps = report.gaps.iter().map(Gap::to_string);

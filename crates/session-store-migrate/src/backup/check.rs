@@ -1,4 +1,4 @@
-//! Reading a whole backup before anything is done with it.
+//! Reads a whole backup and checks it, before anything is done with it.
 
 use std::io::{Read, Seek};
 
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use session_store_core::{LogEntry, Pod, PodName, StoreError, TraceEntry};
 
 use super::error::BackupError;
-use super::file::{File, PodFile, PodFolder, SegmentFile};
+use super::file::{File, PodFile, SegmentFile};
 use super::manifest::{FORMAT, Heading, Manifest, Member, Missing, Part, format_of, sums};
 use super::read::{Archive, Content};
 use super::seal::ZSTD_MAGIC;
@@ -14,8 +14,9 @@ use crate::digest::Digest;
 use crate::meter::Meter;
 use crate::progress::{Phase, Progress};
 
-/// A backup that was read from its first byte to its last and found whole: every checksum and hash, every line,
-/// and that the manifest lists what is there.
+/// A backup that was read completely and is not damaged.
+///
+/// Every checksum and hash is right, every line is an entry, and the manifest lists what is there.
 #[derive(Debug)]
 pub struct Backup<R> {
     pub(super) reader: R,
@@ -23,12 +24,14 @@ pub struct Backup<R> {
 }
 
 impl<R: Read + Seek> Backup<R> {
-    /// Reads a whole backup. Nothing that was cut off, changed or made by something else is one; memory holds a
-    /// line at a time and a few hundred bytes for each log, trace and pod, whatever the file says.
+    /// Reads a whole backup and checks it.
+    ///
+    /// A file that is truncated, changed or of another format is refused. Memory holds one line at a time
+    /// and a few hundred bytes for each part.
     ///
     /// # Errors
-    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], and [`BackupError::Damaged`] with the place;
-    /// [`BackupError::Read`] where the reader fails.
+    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], and [`BackupError::Damaged`] with the
+    /// place; [`BackupError::Read`] if the reader fails.
     pub fn open(
         mut reader: R,
         progress: &mut dyn FnMut(Progress<'_>),
@@ -43,7 +46,7 @@ impl<R: Read + Seek> Backup<R> {
 }
 
 impl<R> Backup<R> {
-    /// What is in it, and what it lacks.
+    /// Returns the list of what the backup contains and of what is missing.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -82,7 +85,7 @@ fn check(reader: impl Read + Seek, meter: &mut Meter<'_>) -> Result<Manifest, Ba
     }
 }
 
-/// The first file says what kind of file this is.
+/// Reads the first file, which contains the version of the format. Returns its hash.
 pub(super) fn open_readme<R: Read>(archive: &mut Archive<R>) -> Result<Digest, BackupError> {
     let foreign = BackupError::NotABackup { found: "something else is compressed in it" };
     let Some(mut content) = archive.first()? else { return Err(foreign) };
@@ -109,11 +112,11 @@ fn compare_sums<R: Read>(
     content.finish().map(drop)
 }
 
-/// What was read so far.
+/// The state of a check.
 struct Check<'a, 'b> {
     meter: &'a mut Meter<'b>,
     members: Vec<Member>,
-    /// The pod whose name was just read.
+    /// The name of the pod whose metadata file comes next.
     name: Option<PodName>,
 }
 
@@ -121,13 +124,13 @@ impl Check<'_, '_> {
     fn part<R: Read>(&mut self, mut content: Content<'_, R>) -> Result<(), BackupError> {
         let name = self.name.take();
         let part = match content.file.clone() {
-            File::Segment(session_id, segment_id, SegmentFile::Log) => {
+            File::Segment(key, SegmentFile::Log) => {
                 self.lines(&mut content, |line| Ok(LogEntry::from_utf8(line)?.as_json().len()))?;
-                Part::Log { session_id, segment_id }
+                Part::Log(key)
             }
-            File::Segment(session_id, segment_id, SegmentFile::Trace) => {
+            File::Segment(key, SegmentFile::Trace) => {
                 self.lines(&mut content, |line| Ok(TraceEntry::from_utf8(line)?.as_json().len()))?;
-                Part::Trace { session_id, segment_id }
+                Part::Trace(key)
             }
             File::Pod(_, PodFile::Name) => {
                 self.name = Some(name_in(&mut content)?);
@@ -138,9 +141,12 @@ impl Check<'_, '_> {
                 if pods != 1 {
                     return Err(content.damaged("a pod has one line"));
                 }
-                let name =
-                    folder.plain_name().or(name).filter(|name| PodFolder::of(name) == folder);
-                Part::Pod { name: name.ok_or_else(|| content.damaged("it is of no pod"))? }
+                let name = folder.plain_name().or(name).filter(|name| name.folder() == folder);
+                Part::Pod {
+                    name: name.ok_or_else(|| {
+                        content.damaged("the name of the pod is missing or wrong")
+                    })?,
+                }
             }
             File::Readme | File::Manifest | File::Sums => return Err(content.misplaced()),
         };
@@ -150,7 +156,7 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    /// Reads every line as what it is, and counts them; `parse` returns how much of the line was meant.
+    /// Parses every line, and returns the number of lines. `parse` returns the length of the parsed text.
     fn lines<R: Read>(
         &mut self,
         content: &mut Content<'_, R>,
@@ -161,7 +167,7 @@ impl Check<'_, '_> {
             let bytes = line.len();
             self.meter.count(bytes);
             match parse(line) {
-                Ok(meant) if meant == bytes => {}
+                Ok(parsed) if parsed == bytes => {}
                 Ok(_) => return Err(content.damaged("there is white space around the entry")),
                 Err(error) => return Err(content.damaged(error.to_string())),
             }
@@ -170,7 +176,7 @@ impl Check<'_, '_> {
         Ok(lines)
     }
 
-    /// Reads the manifest, which must list what was read before it, and gives its hash too.
+    /// Reads the manifest, which must list the parts that were read before it. Returns its hash too.
     fn manifest<R: Read>(
         &mut self,
         mut content: Content<'_, R>,
@@ -204,9 +210,9 @@ fn name_in<R: Read>(content: &mut Content<'_, R>) -> Result<PodName, BackupError
     name.parse().map_err(|error: StoreError| content.damaged(error.to_string()))
 }
 
-/// A pod from its line.
+/// Parses the line of a pod.
 pub(super) fn pod(line: Vec<u8>) -> Result<Pod, StoreError> {
-    // The same text is an entry exactly if it is an object, which says where it is no UTF-8.
+    // Every pod is a JSON object, and so is every entry. Parsing it as an entry first checks the UTF-8.
     Pod::from_json(LogEntry::from_utf8(line)?.as_json())
 }
 

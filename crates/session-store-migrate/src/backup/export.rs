@@ -1,61 +1,66 @@
-//! Making a backup of a store.
+//! Writes a store into a backup.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use session_store_core::{Capability, Head, PodName, SessionId, Store, StoreError, StoreExt};
+use session_store_core::{
+    Capability, Entry, Head, PodFolder, PodName, SegmentKey, SessionId, Store, StoreError,
+    StoreExt, error_chain,
+};
 
 use super::digest::Total;
 use super::error::BackupError;
-use super::file::{File, PodFolder};
-use super::manifest::{self, Manifest, Member, Missing, Part, named_beside};
+use super::file::File;
+use super::manifest::{self, Manifest, Member, Missing, Part};
 use super::spool::Spool;
 use super::write::Archive;
 use crate::digest::LineHasher;
 use crate::error::Failure;
-use crate::inventory::{self, Key};
+use crate::inventory;
 use crate::meter::Meter;
 use crate::progress::{Phase, Progress};
+use crate::read::Segment;
 use crate::select::{Selection, points_to};
 use crate::side::{Gap, Side};
-use crate::text::Text;
 
-/// How often a log is begun again that is cut or replaced while it is read.
-const TRIES: usize = 5;
+/// How often a log is read again because it was truncated or replaced during the read.
+const ROUNDS: usize = 5;
 
-/// What a backup has become.
+/// The report of an export.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct ExportReport {
-    /// What is in it and what is missing, as it says itself.
+    /// The manifest of the backup: what it contains and what is missing.
     pub manifest: Manifest,
-    /// What could not be read at all.
+    /// The selected parts that could not be read at all.
     pub gaps: Vec<Gap>,
-    /// Its size.
+    /// The size of the backup in bytes.
     pub bytes: u64,
 }
 
 impl ExportReport {
-    /// Whether all that was asked for is in the backup.
+    /// Returns whether the backup contains everything selected.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty() && self.manifest.missing.is_empty()
     }
 }
 
-/// Writes a backup of what is selected of a store: a file of the format that the [module](super) describes.
-/// The source is only read, and may be written to meanwhile: each log is as it was at one moment, which is
-/// another one for each. A log that is cut or replaced while it is read is begun again, five times at most.
+/// Writes a backup of the selected part of a store, in the format that the [module](super) describes.
 ///
-/// What cannot be read is left out and named in the manifest. A segment or pod that is deleted before it is
-/// its turn is not missing; it is not part of the store any more.
+/// The source is only read, and other processes may write to it. Each log is written as it was at one
+/// moment, but that moment differs from log to log. A log that is truncated or replaced during the read
+/// is read again, at most five times.
+///
+/// A part that cannot be read is left out and named in the manifest. A segment or pod that is deleted
+/// before its turn does not count as missing.
 ///
 /// # Errors
-/// [`BackupError::Store`] for a selected session that is not there, and where sessions, segments or pods
-/// cannot be listed; nothing was written then. [`BackupError::Write`] and [`BackupError::Spool`]: what was
-/// written is no backup.
+/// [`BackupError::Store`] for a selected session that does not exist, and if sessions, segments or pods
+/// cannot be listed; nothing is written then. [`BackupError::Write`] and [`BackupError::Spool`]: the
+/// written bytes are not a backup.
 pub fn export<W: Write>(
     source: &dyn Store,
     selection: &Selection,
@@ -66,9 +71,9 @@ pub fn export<W: Write>(
     inventory::require(selection, &keys)?;
     selection.retain_since(&mut keys);
     let of_sessions = selection.pods_of(&keys);
-    let pods = if selection.pods { pods(source)? } else { Vec::new() };
+    let pods = if selection.pods { list_pods(source)? } else { Vec::new() };
     let readable = source.capabilities().has(Capability::ReadTraces);
-    let gap = selection.traces && !readable;
+    let gap = (selection.traces && !readable).then_some(Gap::Traces(Side::Source));
 
     let created = SystemTime::now();
     let manifest = Manifest {
@@ -91,28 +96,28 @@ pub fn export<W: Write>(
     for (_, name) in pods {
         export.pod(name, of_sessions.as_ref())?;
     }
-    let gaps = if gap { vec![Gap::Traces(Side::Source)] } else { Vec::new() };
     let (manifest, bytes) = export.finish(readme)?;
-    Ok(ExportReport { manifest, gaps, bytes })
+    Ok(ExportReport { manifest, gaps: gap.into_iter().collect(), bytes })
 }
 
-/// The names of all pods, in the order of their folders in the backup.
-fn pods(source: &dyn Store) -> Result<Vec<(PodFolder, PodName)>, Failure> {
+/// Returns the names of all pods, in the order of their folders in the backup.
+fn list_pods(source: &dyn Store) -> Result<Vec<(PodFolder, PodName)>, Failure> {
     let Some(pods) = source.pods() else { return Ok(Vec::new()) };
     let names = pods.list_pods().map_err(Failure::of(Side::Source, "list the pods"))?;
-    let mut pods: Vec<_> = names.into_iter().map(|name| (PodFolder::of(&name), name)).collect();
+    let mut pods: Vec<_> = names.into_iter().map(|name| (name.folder(), name)).collect();
     pods.sort();
     Ok(pods)
 }
 
-/// Why a log or trace was not read to its end.
-enum Stop {
+/// The reason why a part was not read to its end.
+enum ReadError {
     Source(StoreError),
-    Restless,
+    /// The log was truncated or replaced in every round.
+    Unstable,
     Spool(io::Error),
 }
 
-impl From<StoreError> for Stop {
+impl From<StoreError> for ReadError {
     fn from(error: StoreError) -> Self {
         Self::Source(error)
     }
@@ -126,61 +131,17 @@ struct Export<'a, W: Write> {
 }
 
 impl<W: Write> Export<'_, W> {
-    fn segment(&mut self, key: Key) -> Result<(), BackupError> {
-        let (session_id, segment_id) = key;
-        let log = self.log(key);
-        if self.add(Part::Log { session_id, segment_id }, log)? && self.manifest.with_traces {
-            let trace = self.trace(key);
-            self.add(Part::Trace { session_id, segment_id }, trace)?;
+    /// Adds a segment. If its log cannot be read or is gone, the trace is left out too.
+    fn segment(&mut self, key: SegmentKey) -> Result<(), BackupError> {
+        let segment = self.source.at(key);
+        let log = read_log(segment, &mut self.meter);
+        if self.add(Part::Log(key), log)? && self.manifest.with_traces {
+            let trace = spool(segment.trace_entries(0), &mut self.meter);
+            let trace = trace.map(|trace| Some(trace).filter(|trace| trace.lines() > 0));
+            self.add(Part::Trace(key), trace)?;
         }
         self.meter.report(Progress::Done);
         Ok(())
-    }
-
-    /// The log as it is at one moment; `None` if it is gone.
-    fn log(&mut self, key: Key) -> Result<Option<Spool>, Stop> {
-        let (session_id, segment_id) = key;
-        for n in 0..TRIES {
-            let Some(head) = self.source.head(session_id, segment_id)? else { return Ok(None) };
-            if n == 0 {
-                self.meter.report(Progress::Started { entries: head.entries() });
-            }
-            let entries = self.source.entries(session_id, segment_id, 0).take(head.entries());
-            let read = spool(entries, &mut self.meter).and_then(|spool| {
-                self.require_same(key, head, spool.total())?;
-                Ok(Some(spool))
-            });
-            match read {
-                Err(Stop::Source(StoreError::Conflict { .. } | StoreError::NotFound(_))) => {}
-                read => return read,
-            }
-        }
-        Err(Stop::Restless)
-    }
-
-    /// That the log was not replaced, half-read, by one with the same entry at the seam: its head is the
-    /// same, or else, since entries may only have come, its beginning.
-    fn require_same(&self, key: Key, before: Head, read: Total) -> Result<(), StoreError> {
-        let (session_id, segment_id) = key;
-        let now = self.source.head(session_id, segment_id)?;
-        if now == Some(before) {
-            return Ok(());
-        }
-        let mut again = LineHasher::default();
-        for entry in self.source.entries(session_id, segment_id, 0).take(before.entries()) {
-            again.add_line(entry?.as_json());
-        }
-        match Total::of(&again) == read {
-            true => Ok(()),
-            false => Err(StoreError::Conflict { expected: Some(before), actual: now }),
-        }
-    }
-
-    /// The trace; `None` if there is none.
-    fn trace(&mut self, (session_id, segment_id): Key) -> Result<Option<Spool>, Stop> {
-        let entries = self.source.trace_entries(session_id, segment_id, 0);
-        let spool = spool(entries, &mut self.meter)?;
-        Ok(Some(spool).filter(|spool| spool.lines() > 0))
     }
 
     fn pod(
@@ -191,13 +152,14 @@ impl<W: Write> Export<'_, W> {
         let pod = self.source.pods().map_or(Ok(None), |pods| pods.read_pod(&name));
         let content = match pod {
             Ok(Some(pod)) if of_sessions.is_none_or(|sessions| points_to(&pod, sessions)) => {
-                spool([Ok(pod)], &mut self.meter).map(Some)
+                self.meter.count(pod.as_json().len());
+                spool_lines([pod.as_json()]).map(Some).map_err(ReadError::Spool)
             }
             Ok(_) => Ok(None),
             Err(error) => Err(error.into()),
         };
         let part = Part::Pod { name };
-        if let (Ok(Some(_)), Some((file, name))) = (&content, named_beside(&part)) {
+        if let (Ok(Some(_)), Some((file, name))) = (&content, part.name_file()) {
             self.text(file, name)?;
         }
         self.add(part, content)?;
@@ -205,11 +167,11 @@ impl<W: Write> Export<'_, W> {
         Ok(())
     }
 
-    /// Adds a part that was read, and says whether there was one.
+    /// Adds the content of a part, or names the part as missing. Returns whether there was content.
     fn add(
         &mut self,
         part: Part,
-        content: Result<Option<Spool>, Stop>,
+        content: Result<Option<Spool>, ReadError>,
     ) -> Result<bool, BackupError> {
         let reason = match content {
             Ok(Some(content)) => {
@@ -218,22 +180,23 @@ impl<W: Write> Export<'_, W> {
                 return Ok(true);
             }
             Ok(None) => return Ok(false),
-            Err(Stop::Spool(error)) => return Err(BackupError::Spool(error)),
-            Err(Stop::Source(error)) => chain(&error),
-            Err(Stop::Restless) => {
-                format!("it was cut or replaced each of {TRIES} times it was read")
+            Err(ReadError::Spool(error)) => return Err(BackupError::Spool(error)),
+            Err(ReadError::Source(error)) => error_chain(&error),
+            Err(ReadError::Unstable) => {
+                format!("it was truncated or replaced during each of {ROUNDS} reads")
             }
         };
         self.manifest.missing.push(Missing { part, reason });
         Ok(false)
     }
 
-    /// Adds the two files that list the others, and says how large the backup is.
+    /// Adds the two files that list the others. Returns the size of the backup.
     fn finish(self, readme: Total) -> Result<(Manifest, u64), BackupError> {
         let Self { mut archive, manifest, .. } = self;
-        let listed = archive.add(File::Manifest, spool_lines(manifest::lines(&manifest))?)?;
+        let lines = spool_lines(manifest::lines(&manifest)).map_err(BackupError::Spool)?;
+        let listed = archive.add(File::Manifest, lines)?;
         let sums = manifest::sums(readme.sha256, &manifest.members, listed.sha256);
-        archive.add(File::Sums, spool_lines(sums)?)?;
+        archive.add(File::Sums, spool_lines(sums).map_err(BackupError::Spool)?)?;
         Ok((manifest, archive.finish()?))
     }
 
@@ -244,29 +207,63 @@ impl<W: Write> Export<'_, W> {
     }
 }
 
-fn spool<T: Text>(
-    entries: impl IntoIterator<Item = Result<T, StoreError>>,
+/// Reads the log as it is at one moment. Returns `None` if the segment does not exist.
+fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>, ReadError> {
+    for round in 0..ROUNDS {
+        let Some(head) = segment.head()? else { return Ok(None) };
+        if round == 0 {
+            meter.report(Progress::Started { entries: head.entries() });
+        }
+        let read = spool(segment.entries(0).take(head.entries()), meter).and_then(|spool| {
+            require_unchanged(segment, head, spool.total())?;
+            Ok(Some(spool))
+        });
+        match read {
+            Err(ReadError::Source(StoreError::Conflict { .. } | StoreError::NotFound(_))) => {}
+            read => return read,
+        }
+    }
+    Err(ReadError::Unstable)
+}
+
+/// Returns an error unless the entries that were read are those that the log had at the head `before`.
+///
+/// Reading by pages notices a replaced log only by the entry before each page. A log that was replaced
+/// between two pages can have the same entry there, and then the result is a mix of two logs. So the
+/// head must still be the same. If it is not, entries may only have been appended, and the beginning of
+/// the log is read again and compared.
+fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<(), StoreError> {
+    let now = segment.head()?;
+    if now == Some(before) {
+        return Ok(());
+    }
+    let mut again = LineHasher::default();
+    for entry in segment.entries(0).take(before.entries()) {
+        again.add_line(entry?.as_json());
+    }
+    match Total::of(&again) == read {
+        true => Ok(()),
+        false => Err(StoreError::Conflict { expected: Some(before), actual: now }),
+    }
+}
+
+fn spool<E: Entry>(
+    entries: impl Iterator<Item = Result<E, StoreError>>,
     meter: &mut Meter<'_>,
-) -> Result<Spool, Stop> {
+) -> Result<Spool, ReadError> {
     let mut spool = Spool::new();
     for entry in entries {
         let entry = entry?;
-        meter.count(entry.text().len());
-        spool.line(entry.text()).map_err(Stop::Spool)?;
+        meter.count(entry.as_json().len());
+        spool.line(entry.as_json()).map_err(ReadError::Spool)?;
     }
     Ok(spool)
 }
 
-fn spool_lines(lines: impl Iterator<Item = String>) -> Result<Spool, BackupError> {
+fn spool_lines(lines: impl IntoIterator<Item: AsRef<str>>) -> io::Result<Spool> {
     let mut spool = Spool::new();
     for line in lines {
-        spool.line(&line).map_err(BackupError::Spool)?;
+        spool.line(line.as_ref())?;
     }
     Ok(spool)
-}
-
-/// The error and all its causes, on one line.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,19 +1,21 @@
-//! What a backup holds and what it lacks, and the text of its last two files, which say so.
+//! The manifest of a backup, and the text of its README, `manifest.jsonl` and `SHA256SUMS`.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use session_store_core::{PodName, SegmentId, SessionId};
+use serde::{Deserialize, Serialize};
+use session_store_core::{PodName, SegmentKey};
 
 use super::digest::Total;
-use super::file::{File, PodFile, PodFolder, SegmentFile};
+use super::file::{File, PodFile, SegmentFile};
 use crate::digest::Digest;
 
-/// The newest version of the format that this program reads, and the one that it writes.
+/// The version of the format. A backup of a later version is refused.
 pub(super) const FORMAT: u64 = 1;
 
-/// How the first line of the first file begins; the version follows.
+/// The start of the first line of the first file. The version follows, so that even a reader of
+/// another version can tell what the file is.
 const README_BEGINS: &str = "A backup of session-store, format ";
 
 const README: &str = "\
@@ -21,92 +23,92 @@ Made with `session-store export`, and readable without it: a tar archive compres
 
     tar --zstd -xf FILE && sha256sum -c SHA256SUMS
 
-Each folder named by an id is a session. In it, SEGMENT.jsonl is the log of a segment, one JSON object on each
-line, and SEGMENT.trace.jsonl its debug trace. pods/NAME/metadata.json is a named agent; where the name is no
-good name for a folder, a hash stands for it, and the file `name` beside has it. manifest.jsonl lists it all,
-and what could not be read when the backup was made.
+Each folder named by an id is a session. In it, SEGMENT.jsonl is the log of a segment, one JSON
+object on each line, and SEGMENT.trace.jsonl is its debug trace. pods/NAME/metadata.json is a named
+agent. If a file system could not hold the name, the folder is named by a hash and the file `name`
+in it contains the name. manifest.jsonl lists all parts, and those that could not be read.
 
-    session-store restore FILE STORE      writes it into any store, and proves that it is there
-    session-store ls fs:FOLDER            looks into the folder that it was unpacked into
+    session-store restore FILE STORE      writes the backup into any store and verifies it
+    session-store ls fs:FOLDER            lists the sessions of the unpacked backup
 ";
 
-/// The text of the first file.
+/// Returns the text of the first file.
 pub(super) fn readme() -> String {
     format!("{README_BEGINS}{FORMAT}\n\n{README}")
 }
 
-/// The format version in the first line of the first file; `None` if it is no such line.
+/// Returns the version of the format in the first line of the first file, if the line has one.
 pub(super) fn format_of(first_line: &[u8]) -> Option<u64> {
     str::from_utf8(first_line).ok()?.strip_prefix(README_BEGINS)?.parse().ok()
 }
 
-/// What a backup holds, and what it lacks.
+/// The list of everything that a backup contains, and of what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// The version of this library that made it.
+    /// The version of this library that wrote the backup.
     pub version: String,
-    /// When it was begun.
+    /// The time when the export began.
     pub created: SystemTime,
-    /// Whether traces were asked for, and could be read.
+    /// Whether traces were selected and could be read.
     pub with_traces: bool,
-    /// Whether pods were asked for.
+    /// Whether pods were selected.
     pub with_pods: bool,
-    /// Everything in it: segments in ascending order of their ids, then pods.
+    /// The parts of the backup: segments in ascending order of their ids, then pods.
     pub members: Vec<Member>,
-    /// What should be in it, and could not be read when it was made.
+    /// The selected parts that could not be read during the export.
     pub missing: Vec<Missing>,
 }
 
 impl Manifest {
-    /// How many segments are in it.
+    /// Returns the number of segments.
     #[must_use]
     pub fn segments(&self) -> usize {
         self.logs().count()
     }
 
-    /// How many pods are in it.
+    /// Returns the number of pods.
     #[must_use]
     pub fn pods(&self) -> usize {
         self.members.iter().filter(|member| matches!(member.part, Part::Pod { .. })).count()
     }
 
-    /// How many log entries are in it.
+    /// Returns the number of log entries.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.logs().map(|log| log.total.entries).sum()
     }
 
-    /// How many trace entries are in it.
+    /// Returns the number of trace entries.
     #[must_use]
     pub fn trace_entries(&self) -> usize {
-        let traces = self.members.iter().filter(|member| matches!(member.part, Part::Trace { .. }));
+        let traces = self.members.iter().filter(|member| matches!(member.part, Part::Trace(_)));
         traces.map(|trace| trace.total.entries).sum()
     }
 
     fn logs(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| matches!(member.part, Part::Log { .. }))
+        self.members.iter().filter(|member| matches!(member.part, Part::Log(_)))
     }
 }
 
-/// One log, trace or pod in a backup.
+/// A part of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Member {
-    /// Which one.
+    /// The part.
     pub part: Part,
     /// Its size and hash.
     pub total: Total,
 }
 
-/// One log, trace or pod that a backup lacks.
+/// A part that a backup lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Missing {
-    /// Which one. A segment whose log is missing has no trace in the backup either.
+    /// The part. If the log of a segment is missing, the backup does not contain its trace either.
     #[serde(flatten)]
     pub part: Part,
-    /// Why it could not be read.
+    /// The reason why the part could not be read.
     #[serde(rename = "missing")]
     pub reason: String,
 }
@@ -116,46 +118,40 @@ pub struct Missing {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Part {
     /// The log of a segment.
-    Log {
-        /// Its session.
-        session_id: SessionId,
-        /// The segment.
-        segment_id: SegmentId,
-    },
+    Log(SegmentKey),
     /// The trace of a segment.
-    Trace {
-        /// Its session.
-        session_id: SessionId,
-        /// The segment.
-        segment_id: SegmentId,
-    },
+    Trace(SegmentKey),
     /// A pod.
     Pod {
-        /// Its name.
-        #[serde(serialize_with = "as_text", deserialize_with = "pod_name")]
+        /// The name of the pod.
         name: PodName,
     },
 }
 
-fn as_text<S: Serializer>(name: &PodName, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(name.as_str())
-}
-
-fn pod_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PodName, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(key) => write!(f, "{key}"),
+            Self::Trace(key) => write!(f, "the trace of {key}"),
+            Self::Pod { name } => write!(f, "pod {name}"),
+        }
+    }
 }
 
 impl Part {
     pub(super) fn file(&self) -> File {
         match self {
-            Self::Log { session_id, segment_id } => {
-                File::Segment(*session_id, *segment_id, SegmentFile::Log)
-            }
-            Self::Trace { session_id, segment_id } => {
-                File::Segment(*session_id, *segment_id, SegmentFile::Trace)
-            }
-            Self::Pod { name } => File::Pod(PodFolder::of(name), PodFile::Metadata),
+            Self::Log(key) => File::Segment(*key, SegmentFile::Log),
+            Self::Trace(key) => File::Segment(*key, SegmentFile::Trace),
+            Self::Pod { name } => File::Pod(name.folder(), PodFile::Metadata),
         }
+    }
+
+    /// Returns the file that contains the pod's name, and the name, if the folder is named by a hash.
+    pub(super) fn name_file(&self) -> Option<(File, &str)> {
+        let Self::Pod { name } = self else { return None };
+        let folder = name.folder();
+        folder.is_hashed().then(|| (File::Pod(folder, PodFile::Name), name.as_str()))
     }
 }
 
@@ -164,7 +160,7 @@ impl Part {
 pub(super) struct Heading {
     format: u64,
     pub(super) version: String,
-    /// As RFC 3339 has it.
+    /// An RFC 3339 time.
     created: String,
     pub(super) traces: bool,
     pub(super) pods: bool,
@@ -172,7 +168,7 @@ pub(super) struct Heading {
     pub(super) missing: usize,
 }
 
-/// The line of a member.
+/// The line of a member. It repeats the path, so that other programs need not know how paths are made.
 #[derive(Serialize)]
 struct MemberLine<'a> {
     #[serde(flatten)]
@@ -199,21 +195,21 @@ impl Heading {
         self.created.parse().ok().map(Timestamp::into)
     }
 
-    /// Whether it introduces so many members, in the format that the first file said.
+    /// Returns whether the heading has this number of members and the format of the first file.
     pub(super) const fn fits(&self, members: usize) -> bool {
         self.format == FORMAT && self.members == members
     }
 }
 
 impl Member {
-    /// Its line in the manifest.
+    /// Returns the line of the member in the manifest.
     pub(super) fn line(&self) -> String {
         let Self { part, total } = self;
         as_json(&MemberLine { part, path: part.file().path(), total })
     }
 }
 
-/// The lines of the manifest.
+/// Returns the lines of the manifest.
 pub(super) fn lines(manifest: &Manifest) -> impl Iterator<Item = String> {
     let members = manifest.members.iter().map(Member::line);
     let missing = manifest.missing.iter().map(as_json);
@@ -221,17 +217,17 @@ pub(super) fn lines(manifest: &Manifest) -> impl Iterator<Item = String> {
 }
 
 fn as_json<T: Serialize>(line: &T) -> String {
-    serde_json::to_string(line).expect("texts and numbers serialise")
+    serde_json::to_string(line).expect("texts and numbers serialize")
 }
 
-/// The lines of the file that `sha256sum -c` reads: every other file.
+/// Returns the lines of the file for `sha256sum -c`, which lists every other file.
 pub(super) fn sums(
     readme: Digest,
     members: &[Member],
     manifest: Digest,
 ) -> impl Iterator<Item = String> {
     let members = members.iter().flat_map(|Member { part, total }| {
-        let name = named_beside(part).map(|(file, name)| (Digest::of(name.as_bytes()), file));
+        let name = part.name_file().map(|(file, name)| (Digest::of(name.as_bytes()), file));
         name.into_iter().chain([(total.sha256, part.file())])
     });
     [(readme, File::Readme)]
@@ -239,11 +235,4 @@ pub(super) fn sums(
         .chain(members)
         .chain([(manifest, File::Manifest)])
         .map(|(digest, file)| format!("{digest}  {}", file.path()))
-}
-
-/// The file that holds a pod's name, and the name, where the pod's folder is named by a hash.
-pub(super) fn named_beside(part: &Part) -> Option<(File, &str)> {
-    let Part::Pod { name } = part else { return None };
-    let folder = PodFolder::of(name);
-    folder.is_hashed().then(|| (File::Pod(folder, PodFile::Name), name.as_str()))
 }

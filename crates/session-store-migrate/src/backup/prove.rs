@@ -1,6 +1,6 @@
-//! Reading a store back, to see whether it holds a backup.
+//! Reads a store back to verify that it contains a backup.
 
-use session_store_core::{Pod, Store, StoreError, StoreExt};
+use session_store_core::{Entry, Store, StoreError, StoreExt};
 
 use super::check::Backup;
 use super::digest::Total;
@@ -9,49 +9,48 @@ use super::restore::circuit_breaker;
 use crate::digest::LineHasher;
 use crate::meter::Meter;
 use crate::progress::{Phase, Progress};
-use crate::text::Text;
 
-/// A log, trace or pod that a store does not hold as the backup has it.
+/// A part that a store does not contain as the backup does.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct Unproved {
-    /// Which one.
+    /// The part.
     pub part: Part,
-    /// What the store has instead.
+    /// What the store contains instead.
     pub found: Found,
 }
 
-/// What a store has where a backup has something else.
+/// What a store contains instead of a part of a backup.
 #[derive(Debug)]
 pub enum Found {
     /// Nothing of that name.
     Nothing,
     /// Something of this size and hash.
     Other(Total),
-    /// It could not be read.
+    /// The store failed to read it.
     Failed(StoreError),
-    /// It was not tried: the store had failed on everything before it for too long.
+    /// It was not read: the store had failed on every earlier part for too long.
     Aborted,
 }
 
 impl<R> Backup<R> {
-    /// Reads back all that the backup has from a store, compares it by its hashes with the manifest, and gives
-    /// what is not the same: nothing, once all was restored and nobody else writes. Best through a handle that
-    /// was opened after the restore.
+    /// Reads every part of the backup from a store and compares the hashes. Returns the parts that differ.
+    ///
+    /// After a complete restore the list is empty, unless another writer has changed the store. The proof
+    /// is strongest with a handle that was opened after the restore, because it has cached nothing.
     pub fn prove(
         &self,
         store: &dyn Store,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Vec<Unproved> {
+        let members = &self.manifest().members;
         let mut report = |event: Progress<'static>| progress(event);
         let mut meter = Meter::new(&mut report);
-        meter.report(Progress::Begin {
-            phase: Phase::Compare,
-            parts: self.manifest().members.len(),
-        });
+        meter.report(Progress::Begin { phase: Phase::Compare, parts: members.len() });
         let breaker = circuit_breaker();
         let mut unproved = Vec::new();
-        for member in &self.manifest().members {
+        for member in members {
             meter.report(Progress::Started { entries: member.total.entries });
             let found = if breaker.is_open() {
                 Some(Found::Aborted)
@@ -67,7 +66,7 @@ impl<R> Backup<R> {
     }
 }
 
-/// What the store has instead of a part, if it is not the same.
+/// Returns what the store has instead of a part, or `None` if it has the part.
 fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Found> {
     match total {
         Ok(Some(total)) if total == member.total => None,
@@ -77,46 +76,39 @@ fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Fo
     }
 }
 
-/// What the store has of a part; `None` if there is none.
+/// Reads a part from the store. Returns `None` if the store does not have it.
 fn total(
     store: &dyn Store,
     part: &Part,
     meter: &mut Meter<'_>,
 ) -> Result<Option<Total>, StoreError> {
-    let total = match part {
-        Part::Log { session_id, segment_id } => {
-            total_of(store.entries(*session_id, *segment_id, 0), meter)
-        }
-        Part::Trace { session_id, segment_id } => {
-            total_of(store.trace_entries(*session_id, *segment_id, 0), meter)
-        }
+    let mut hasher = LineHasher::default();
+    let result = match part {
+        Part::Log(key) => hash_all(store.at(*key).entries(0), &mut hasher, meter),
+        Part::Trace(key) => hash_all(store.at(*key).trace_entries(0), &mut hasher, meter),
         Part::Pod { name } => {
             let Some(pods) = store.pods() else { return Ok(None) };
             let Some(pod) = pods.read_pod(name)? else { return Ok(None) };
-            total_of([Ok(pod)], meter)
+            meter.count(pod.as_json().len());
+            hasher.add_line(pod.as_json());
+            Ok(())
         }
     };
-    match total {
+    match result {
         Err(StoreError::NotFound(_)) => Ok(None),
-        total => total.map(Some),
+        result => result.map(|()| Some(Total::of(&hasher))),
     }
 }
 
-fn total_of<T: Text>(
-    entries: impl IntoIterator<Item = Result<T, StoreError>>,
+fn hash_all<E: Entry>(
+    entries: impl Iterator<Item = Result<E, StoreError>>,
+    hasher: &mut LineHasher,
     meter: &mut Meter<'_>,
-) -> Result<Total, StoreError> {
-    let mut hasher = LineHasher::default();
+) -> Result<(), StoreError> {
     for entry in entries {
         let entry = entry?;
-        meter.count(entry.text().len());
-        hasher.add_line(entry.text());
+        meter.count(entry.as_json().len());
+        hasher.add_line(entry.as_json());
     }
-    Ok(Total::of(&hasher))
-}
-
-impl Text for Pod {
-    fn text(&self) -> &str {
-        self.as_json()
-    }
+    Ok(())
 }

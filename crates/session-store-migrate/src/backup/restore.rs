@@ -1,4 +1,4 @@
-//! Writing a backup into a store.
+//! Writes a backup into a store.
 
 use std::io::{Read, Seek};
 
@@ -18,39 +18,45 @@ use crate::extend::{Extension, Stop, extend, extend_trace};
 use crate::meter::Meter;
 use crate::options::ABORT_AFTER;
 use crate::pair::sync;
+use crate::pods::put_if_unchanged;
 use crate::progress::{Phase, Progress};
 use crate::side::{Gap, Side};
 
-/// What became of each log, trace and pod of a backup.
+/// The report of a restore.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct RestoreReport {
-    /// All that the backup has, in its order, without what the gaps tell and the traces of logs that are in
-    /// conflict: beside another log they would tell lies.
+    /// The parts of the backup, in its order.
+    ///
+    /// Parts that the destination cannot store ([`gaps`](Self::gaps)) are not in the list, nor are the
+    /// traces of logs in conflict: a trace belongs to its log and is not restored next to another one.
     pub parts: Vec<PartRestore>,
-    /// What the destination cannot keep.
+    /// The kinds of parts that the destination cannot store.
     pub gaps: Vec<Gap>,
-    /// Why the destination could not sync what was written to it, if it can sync and failed: a power cut may
-    /// take of it.
+    /// The failure to sync the destination. A power cut could then lose restored entries.
+    ///
+    /// `None` if the sync succeeded or if the destination does not support it.
     pub sync_failure: Option<Failure>,
 }
 
-/// What became of one log, trace or pod.
+/// The restore of one part.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct PartRestore {
-    /// Which one.
+    /// The part.
     pub part: Part,
-    /// The entries that were there already, equal to the backup's first ones; a pod counts as one.
+    /// The number of stored entries that were equal to the first entries of the part. A pod counts as one.
     pub already: usize,
-    /// The entries that were written after them.
+    /// The number of entries that were written after them.
     pub written: usize,
-    /// Why it is not the backup's, if it is not.
+    /// The reason why the destination does not contain the part.
     pub stopped: Option<Stop<BackupError>>,
 }
 
 impl RestoreReport {
-    /// Whether all that the backup has is in the destination.
+    /// Returns whether the destination contains the whole backup.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
@@ -58,7 +64,7 @@ impl RestoreReport {
             && self.parts.iter().all(|part| part.stopped.is_none())
     }
 
-    /// Whether that is what was restored last, and the destination has something else.
+    /// Returns whether `part` was restored last and is in conflict.
     fn is_in_conflict(&self, part: &Part) -> bool {
         let last = self.parts.last().filter(|last| last.part == *part);
         last.and_then(|last| last.stopped.as_ref()).is_some_and(Stop::is_conflict)
@@ -66,15 +72,16 @@ impl RestoreReport {
 }
 
 impl<R: Read + Seek> Backup<R> {
-    /// Writes the backup into a store, as a migration would: what is there already and equal stays and is not
-    /// written again, so a restore that was interrupted is resumed by starting it again; what differs is a
-    /// conflict and stays too. Where the destination fails on everything for half a minute, the rest is given
-    /// up. [`prove`](Self::prove) tells whether all is there in the end.
+    /// Writes the backup into a store, by the [rules](crate#rules) of a migration.
+    ///
+    /// Parts that are already equal are not changed, so an interrupted restore is resumed by starting it
+    /// again. Parts that differ are conflicts and are not changed either. If the destination fails on every
+    /// part for half a minute, the restore aborts. [`prove`](Self::prove) verifies the result.
     ///
     /// # Errors
-    /// [`BackupError::Store`] if the destination cannot append on condition; nothing was written then.
-    /// [`BackupError::Read`] and [`BackupError::Damaged`] where the backup was changed since it was opened:
-    /// what was written by then stays. What the destination refuses stands in the report.
+    /// [`BackupError::Store`] if the destination lacks [`Capability::ConditionalAppend`]; nothing is written
+    /// then. [`BackupError::Read`] and [`BackupError::Damaged`] if the backup was changed after it was
+    /// opened; the parts before the change stay written. Errors of the destination are in the report.
     pub fn restore(
         &mut self,
         destination: &dyn Store,
@@ -92,8 +99,7 @@ impl<R: Read + Seek> Backup<R> {
         let mut archive = Archive::new(&mut self.reader)?;
         open_readme(&mut archive)?;
         let mut members = self.manifest.members.iter();
-        let breaker = circuit_breaker();
-        let mut restore = Restore { destination, meter, breaker, report };
+        let mut restore = Restore { destination, meter, breaker: circuit_breaker(), report };
         while let Some(content) = archive.next()? {
             match content.file {
                 File::Segment(..) | File::Pod(_, PodFile::Metadata) => {
@@ -110,7 +116,7 @@ impl<R: Read + Seek> Backup<R> {
 
     fn gaps(&self, destination: &dyn Store) -> Vec<Gap> {
         let members = &self.manifest.members;
-        let traces = members.iter().any(|member| matches!(member.part, Part::Trace { .. }))
+        let traces = members.iter().any(|member| matches!(member.part, Part::Trace(_)))
             && !destination.capabilities().has(Capability::ReadTraces);
         let pods = members.iter().any(|member| matches!(member.part, Part::Pod { .. }))
             && destination.pods().is_none();
@@ -142,13 +148,13 @@ impl Restore<'_> {
     ) -> Result<(), BackupError> {
         let part = &member.part;
         self.meter.report(Progress::Started { entries: member.total.entries });
-        let done = if self.breaker.is_open() {
-            Some(Done::stopped(Stop::Aborted))
+        let outcome = if self.breaker.is_open() {
+            Some(Outcome::stopped(Stop::Aborted))
         } else {
             self.part(part, &mut content)
         };
-        if let Some(done) = done {
-            self.take_note(part, done)?;
+        if let Some(outcome) = outcome {
+            self.record(part, outcome)?;
         }
         if content.finish()? != member.total {
             return Err(BackupError::damaged(part.file().path(), "it was changed just now"));
@@ -157,9 +163,10 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// A backup that fails here has been changed since it was opened.
-    fn take_note(&mut self, part: &Part, done: Done) -> Result<(), BackupError> {
-        let Done { already, written, stopped } = done;
+    /// Adds the outcome to the report. An error of the backup itself ends the restore: the backup was
+    /// changed after it was opened.
+    fn record(&mut self, part: &Part, outcome: Outcome) -> Result<(), BackupError> {
+        let Outcome { already, written, stopped } = outcome;
         match &stopped {
             Some(Stop::Destination(error)) => self.breaker.record([error]),
             Some(Stop::Aborted) => {}
@@ -172,34 +179,33 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// `None` for what the destination cannot keep, and for the trace of a log that it has otherwise.
-    fn part<R: Read>(&mut self, part: &Part, content: &mut Content<'_, R>) -> Option<Done> {
+    /// Restores one part. Returns `None` for a part that does not belong into the report.
+    fn part<R: Read>(&mut self, part: &Part, content: &mut Content<'_, R>) -> Option<Outcome> {
         let Self { destination, meter, report, .. } = self;
         match part {
-            Part::Log { session_id, segment_id } => {
+            Part::Log(key) => {
                 let entries = Entries { content, meter, parse: LogEntry::from_utf8 };
-                Some(extend(*destination, *session_id, *segment_id, entries).into())
+                Some(extend(*destination, *key, entries).into())
             }
-            Part::Trace { session_id, segment_id } => {
+            Part::Trace(key) => {
                 let entries = Entries { content, meter, parse: TraceEntry::from_utf8 };
-                let gap = report.gaps.contains(&Gap::Traces(Side::Destination));
-                let log = Part::Log { session_id: *session_id, segment_id: *segment_id };
-                let kept = !gap && !report.is_in_conflict(&log);
-                kept.then(|| extend_trace(*destination, *session_id, *segment_id, entries).into())
+                let has_gap = report.gaps.contains(&Gap::Traces(Side::Destination));
+                let is_skipped = has_gap || report.is_in_conflict(&Part::Log(*key));
+                (!is_skipped).then(|| extend_trace(*destination, *key, entries).into())
             }
             Part::Pod { name } => {
                 let pods = destination.pods()?;
                 let pod = Entries { content, meter, parse: pod }.next()?;
                 Some(match pod {
                     Ok(pod) => put(pods, name, &pod),
-                    Err(error) => Done::stopped(Stop::Source(error)),
+                    Err(error) => Outcome::stopped(Stop::Source(error)),
                 })
             }
         }
     }
 }
 
-/// The lines of a file, as what they are.
+/// Iterates over the parsed lines of a file.
 struct Entries<'a, 'b, 'c, R: Read, T> {
     content: &'a mut Content<'b, R>,
     meter: &'a mut Meter<'c>,
@@ -218,36 +224,39 @@ impl<R: Read, T> Iterator for Entries<'_, '_, '_, R, T> {
     }
 }
 
-/// How far a part was restored.
-struct Done {
+/// The outcome of restoring one part.
+struct Outcome {
     already: usize,
     written: usize,
     stopped: Option<Stop<BackupError>>,
 }
 
-impl Done {
+impl Outcome {
     fn stopped(stop: Stop<BackupError>) -> Self {
         Self { already: 0, written: 0, stopped: Some(stop) }
     }
 }
 
-impl From<Extension<BackupError>> for Done {
+impl From<Extension<BackupError>> for Outcome {
     fn from(extension: Extension<BackupError>) -> Self {
         let Extension { already, appended: written, stopped, .. } = extension;
         Self { already, written, stopped: stopped.map(|stop| *stop) }
     }
 }
 
-fn put(pods: &dyn PodStore, name: &PodName, pod: &Pod) -> Done {
+fn put(pods: &dyn PodStore, name: &PodName, pod: &Pod) -> Outcome {
     match pods.read_pod(name) {
-        Ok(None) => match pods.put_pod(name, pod) {
-            Ok(()) => Done { already: 0, written: 1, stopped: None },
-            Err(error) => Done::stopped(Stop::Destination(error)),
+        Ok(None) => match put_if_unchanged(pods, name, None, pod) {
+            Ok(()) => Outcome { already: 0, written: 1, stopped: None },
+            Err(StoreError::PodConflict { .. }) => {
+                Outcome::stopped(Stop::Moved { expected: None, actual: None })
+            }
+            Err(error) => Outcome::stopped(Stop::Destination(error)),
         },
-        Ok(Some(there)) => match Difference::between(1, pod.as_json(), there.as_json()) {
-            None => Done { already: 1, written: 0, stopped: None },
-            Some(difference) => Done::stopped(Stop::Conflict(difference)),
+        Ok(Some(stored)) => match Difference::between(1, pod.as_json(), stored.as_json()) {
+            None => Outcome { already: 1, written: 0, stopped: None },
+            Some(difference) => Outcome::stopped(Stop::Conflict(difference)),
         },
-        Err(error) => Done::stopped(Stop::Destination(error)),
+        Err(error) => Outcome::stopped(Stop::Destination(error)),
     }
 }

@@ -77,7 +77,8 @@ fn a_copy_that_was_not_synced_is_not_complete() {
 #[test]
 fn a_restored_backup_is_synced_too() {
     let mut file = Vec::new();
-    export(&source(), &Selection::default(), &mut file, &mut |_| {}).unwrap();
+    let report = export(&source(), &Selection::default(), &mut file, &mut |_| {});
+    assert!(report.unwrap().is_complete());
     let mut backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
     let (destination, calls) = syncing();
     assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());

@@ -17,7 +17,7 @@ fn extend_to(
     key: (SessionId, SegmentId),
     texts: &[&str],
 ) -> Extension<Infallible> {
-    extend(store, key.0, key.1, entries(texts).into_iter().map(Ok))
+    extend(store, key.into(), entries(texts).into_iter().map(Ok))
 }
 
 const A: &str = r#"{"n":1.0}"#;
@@ -98,7 +98,7 @@ fn a_writer_who_comes_while_the_source_is_read_is_a_conflict() {
         }
         Ok::<_, Infallible>(entry)
     });
-    let extension = extend(&store, key.0, key.1, source);
+    let extension = extend(&store, key.into(), source);
     assert!(
         matches!(extension.stopped.as_deref(), Some(Stop::Moved { .. })),
         "{:?}",
@@ -112,7 +112,7 @@ fn a_source_that_fails_leaves_a_prefix() {
     let key = (SessionId::new(), SegmentId::new());
     let store = MemoryStore::new();
     let source = [Ok(entries(&[A])[0].clone()), Err(io::Error::other("torn"))];
-    let extension = extend(&store, key.0, key.1, source);
+    let extension = extend(&store, key.into(), source);
     assert!(matches!(extension.stopped.as_deref(), Some(Stop::Source(_))));
     assert_eq!(log_of(&store, key.0, key.1), [A]);
 }
@@ -121,7 +121,7 @@ fn a_source_that_fails_leaves_a_prefix() {
 fn a_source_that_fails_at_once_creates_nothing() {
     let key = (SessionId::new(), SegmentId::new());
     let store = MemoryStore::new();
-    let extension = extend(&store, key.0, key.1, [Err(io::Error::other("torn"))]);
+    let extension = extend(&store, key.into(), [Err(io::Error::other("torn"))]);
     assert!(matches!(extension.stopped.as_deref(), Some(Stop::Source(_))));
     assert!(!store.exists(key.0, key.1).unwrap());
 }
@@ -142,11 +142,11 @@ fn a_full_destination_is_resumed_where_it_stopped() {
         }
         _ => Ok(()),
     });
-    let stopped = extend(&lens, key.0, key.1, source());
+    let stopped = extend(&lens, key.into(), source());
     assert!(matches!(stopped.stopped.as_deref(), Some(Stop::Destination(_))));
     assert!((1..8).contains(&stopped.appended), "{}", stopped.appended);
 
-    let resumed = extend(&lens, key.0, key.1, source());
+    let resumed = extend(&lens, key.into(), source());
     assert!(resumed.stopped.is_none());
     assert_eq!((resumed.already, resumed.appended), (stopped.appended, 8 - stopped.appended));
     assert_eq!(store.read_all(key.0, key.1).unwrap(), all);
@@ -163,5 +163,5 @@ fn a_large_source_is_written_while_it_is_read() {
         assert!(read - written <= 4, "{read} read, {written} written");
         Ok::<_, Infallible>(entry.clone())
     });
-    assert_eq!(extend(&store, key.0, key.1, source).appended, 20);
+    assert_eq!(extend(&store, key.into(), source).appended, 20);
 }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rstest::rstest;
-use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_core::{SegmentId, SessionId, Store, StoreError, TraceEntry};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{Comparison, MigrateReport, Migration, Opened, Side, Stop};
+use session_store_migrate::{
+    Comparison, MigrateReport, Migration, Opened, Side, Stop, extend, extend_trace,
+};
 
 use crate::lens::{Call, Hook, Lens};
 use crate::{entries, log_of, migrate, store_with, trace, verify};
@@ -128,7 +130,7 @@ fn another_writers_entry_is_not_taken_for_a_lost_one() {
     assert_eq!(log_of(&copy, key.0, key.1), [r#"{"b":2}"#]);
 }
 
-/// A server that never answers is not asked for ever: twice, four times for each of four segments.
+/// In each of two passes, each of two segments gets four requests for its log and one for its trace.
 #[test]
 fn a_reply_that_never_comes_is_a_failure() {
     let store = populated();
@@ -146,7 +148,7 @@ fn a_reply_that_never_comes_is_a_failure() {
         copy.log.stopped.as_deref(),
         Some(Stop::Destination(StoreError::Indeterminate { .. }))
     )));
-    assert_eq!(calls.load(Ordering::SeqCst), 2 * 4 * 4);
+    assert_eq!(calls.load(Ordering::SeqCst), 2 * 2 * (4 + 1));
 }
 
 /// Twenty segments, and a patience that is over as soon as it may be.
@@ -245,4 +247,67 @@ fn the_proof_uses_the_handles_that_were_opened_for_it() {
     assert!(report.is_complete() && report.reopened);
     let report = migrate(&source, &destination);
     assert!(report.proof.is_some() && !report.reopened);
+}
+
+/// A store that stores the first write of a kind and loses the reply. Every later call of the kind `fails`
+/// is refused.
+fn losing_a_reply(loses: Call, fails: Call) -> Lens {
+    let lost = Arc::new(AtomicBool::new(false));
+    let is_lost = Arc::clone(&lost);
+    let mut lens = Lens::hooked(&MemoryStore::new(), move |call, _| {
+        if call == fails && is_lost.load(Ordering::SeqCst) { Err(gone()) } else { Ok(()) }
+    });
+    lens.after = Box::new(move |call, _| match call {
+        call if call == loses && !lost.swap(true, Ordering::SeqCst) => Err(lost_reply()),
+        _ => Ok(()),
+    });
+    lens
+}
+
+/// A definite error would claim that nothing was stored (A5), but the first attempt was.
+#[rstest]
+#[case::of_the_resend(Call::AppendIf)]
+#[case::of_the_read(Call::ReadPage)]
+fn a_definite_error_after_a_lost_reply_leaves_the_outcome_unknown(#[case] fails: Call) {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let store = losing_a_reply(Call::AppendIf, fails);
+    let source = entries(&["{}"]).into_iter().map(Ok::<_, StoreError>);
+    let extension = extend(&store, (session, segment).into(), source);
+    let stop = extension.stopped.as_deref();
+    let is_unknown = matches!(stop, Some(Stop::Destination(error)) if error.is_indeterminate());
+    assert!(is_unknown, "{stop:?}");
+    assert_eq!(log_of(&store.store, session, segment), ["{}"]);
+}
+
+#[test]
+fn a_definite_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let store = losing_a_reply(Call::AppendTrace, Call::ReadTrace);
+    let source = [Ok::<_, StoreError>(TraceEntry::from_json("{}").unwrap())];
+    let extension = extend_trace(&store, (session, segment).into(), source);
+    let stop = extension.stopped.as_deref();
+    let is_unknown = matches!(stop, Some(Stop::Destination(error)) if error.is_indeterminate());
+    assert!(is_unknown, "{stop:?}");
+    assert_eq!(store.store.read_trace_page(session, segment, 0, 0).unwrap().entries.len(), 1);
+}
+
+/// The first attempt may still be on its way. Sending the entry again could store it twice (A6).
+#[test]
+fn a_trace_entry_with_an_unknown_outcome_is_not_sent_again() {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let store = Lens::hooked(&MemoryStore::new(), move |call, _| match call {
+        Call::AppendTrace => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Err(lost_reply())
+        }
+        _ => Ok(()),
+    });
+    let source = [Ok::<_, StoreError>(TraceEntry::from_json("{}").unwrap())];
+    let extension = extend_trace(&store, (session, segment).into(), source);
+    let stop = extension.stopped.as_deref();
+    let is_unknown = matches!(stop, Some(Stop::Destination(error)) if error.is_indeterminate());
+    assert!(is_unknown, "{stop:?}");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
 }

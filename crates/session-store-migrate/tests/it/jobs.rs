@@ -49,7 +49,7 @@ proptest! {
         let migration = Migration::new(&source, &destination).jobs(jobs).on_conflict(on_conflict);
         let report = migration.run().unwrap();
         for (key, (log, there)) in keys.iter().zip(&logs) {
-            let copy = report.segments.iter().find(|copy| (copy.session_id, copy.segment_id) == *key);
+            let copy = report.segments.iter().find(|copy| copy.key == (*key).into());
             prop_assert_eq!(copy.is_some(), log.is_some());
             let (Some(copy), Some(log)) = (copy, log) else { continue };
             let arrives = replace || is_prefix(there.as_ref(), log);
@@ -67,7 +67,7 @@ proptest! {
             }
         }
         prop_assert_eq!(report.is_complete(), report.segments.iter().all(SegmentCopy::is_complete));
-        prop_assert!(report.segments.is_sorted_by_key(|copy| (copy.session_id, copy.segment_id)));
+        prop_assert!(report.segments.is_sorted_by_key(|copy| copy.key));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
-    Store, StoreError, TraceEntry, TracePage,
+    Store, StoreError, TraceEntry, TracePage, forward_pod_store, forward_store,
 };
 use session_store_memory::MemoryStore;
 
@@ -83,31 +83,15 @@ impl Lens {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for Lens {
-    fn append(&self, session: SessionId, segment: SegmentId, entry: &LogEntry) -> Done {
-        self.store.append(session, segment, entry)
+    forward_store! { self => self.store;
+        append read_all list_segments lookup_session_of create_segment exists truncate append_all
+        segment_info list_infos maintenance delete_segment delete_session
     }
-    fn read_all(
-        &self,
-        session: SessionId,
-        segment: SegmentId,
-    ) -> Result<Vec<LogEntry>, StoreError> {
-        self.store.read_all(session, segment)
-    }
+
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
         self.call(Call::List, MemoryStore::list_sessions)
-    }
-    fn list_segments(&self, session: SessionId) -> Result<Vec<SegmentId>, StoreError> {
-        self.store.list_segments(session)
-    }
-    fn lookup_session_of(&self, segment: SegmentId) -> Result<Option<SessionId>, StoreError> {
-        self.store.lookup_session_of(segment)
-    }
-    fn create_segment(&self, session: SessionId, segment: SegmentId, entries: &[LogEntry]) -> Done {
-        self.store.create_segment(session, segment, entries)
-    }
-    fn exists(&self, session: SessionId, segment: SegmentId) -> Result<bool, StoreError> {
-        self.store.exists(session, segment)
     }
     fn read_entry_count(
         &self,
@@ -178,17 +162,21 @@ impl Store for Lens {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl PodStore for Lens {
+    forward_pod_store! { self => self.store; list_pods delete_pod }
+
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Done {
         self.call(Call::PutPod, |store| store.put_pod(name, pod))
     }
+    fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Done {
+        if self.lacks == Some(Capability::ConditionalPut) {
+            let capability = Capability::ConditionalPut;
+            return Err(StoreError::Unsupported { operation: "put_pod_if", capability });
+        }
+        self.call(Call::PutPod, |store| store.put_pod_if(name, expected, pod))
+    }
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
         self.call(Call::ReadPod, |store| store.read_pod(name))
-    }
-    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
-        self.store.list_pods()
-    }
-    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
-        self.store.delete_pod(name)
     }
 }

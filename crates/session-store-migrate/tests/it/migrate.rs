@@ -34,9 +34,8 @@ fn copies_everything_oldest_first_and_proves_it() {
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
-    let copied: Vec<_> =
-        report.segments.iter().map(|segment| (segment.session_id, segment.segment_id)).collect();
-    assert_eq!(copied, keys);
+    let copied: Vec<_> = report.segments.iter().map(|segment| segment.key).collect();
+    assert_eq!(copied, keys.iter().map(|key| (*key).into()).collect::<Vec<_>>());
     assert_eq!(report.entries_copied(), 6);
     assert_eq!(proof(&report).equal_entries(), 6);
     assert_eq!(proof(&report).equal_trace_entries(), 6);
@@ -82,7 +81,7 @@ fn a_conflict_stops_one_segment_only() {
     let stopped = |segment: &&session_store_migrate::SegmentCopy| segment.log.stopped.is_some();
     let conflicts: Vec<_> = report.segments.iter().filter(stopped).collect();
     assert_eq!(conflicts.len(), 1);
-    assert_eq!(conflicts[0].segment_id, keys[0].1);
+    assert_eq!(conflicts[0].key.segment_id, keys[0].1);
     assert!(matches!(conflicts[0].log.stopped.as_deref(), Some(Stop::Conflict(_))));
     assert_eq!(log_of(&destination, keys[0].0, keys[0].1), [r#"{"other":true}"#]);
     assert_eq!(report.entries_copied(), 4);

@@ -1,10 +1,10 @@
 //! Pods copied and compared.
 
-use session_store_core::{Pod, PodName, PodStore, SessionId, Store};
+use session_store_core::{Capability, Pod, PodName, PodStore, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Comparison, Gap, Migration, PodOutcome, Side};
 
-use crate::lens::Lens;
+use crate::lens::{Call, Lens};
 use crate::{entries, migrate, verify};
 
 fn name(text: &str) -> PodName {
@@ -83,4 +83,30 @@ fn a_selection_takes_the_pods_that_point_to_it() {
     let report = Migration::new(&source, &destination).sessions([chosen]).run().unwrap();
     assert!(report.is_complete());
     assert_eq!(destination.list_pods().unwrap(), [name("chosen")]);
+}
+
+/// Another writer puts the pod after it was compared and before it is copied.
+#[test]
+fn a_pod_that_changes_after_the_comparison_is_not_overwritten() {
+    let source = pods_in(&[("coder", r#"{"x":1}"#)]);
+    let store = MemoryStore::new();
+    let destination = Lens::hooked(&store, |call, store| match call {
+        Call::PutPod => store.put_pod(&name("coder"), &Pod::from_json(r#"{"x":2}"#)?),
+        _ => Ok(()),
+    });
+    let report = migrate(&source, &destination);
+    assert!(matches!(report.pods[0].outcome, PodOutcome::Conflict(_)), "{report:?}");
+    assert!(!report.is_complete());
+    let stored = store.read_pod(&name("coder")).unwrap().unwrap();
+    assert_eq!(stored.as_json(), r#"{"x":2}"#);
+}
+
+#[test]
+fn a_pod_is_copied_to_a_store_without_conditional_puts_too() {
+    let source = pods_in(&[("coder", r#"{"x":1}"#)]);
+    let mut destination = Lens::clear(&MemoryStore::new());
+    destination.lacks = Some(Capability::ConditionalPut);
+    let report = migrate(&source, &destination);
+    assert!(report.is_complete(), "{report:?}");
+    assert!(verify(&source, &destination).is_equal());
 }

@@ -49,7 +49,7 @@ fn a_segment_of_one_side_only() {
     let b = store_with(session, other, &["{}"]);
     let report = verify(&a, &b);
     let only = |index: usize| match report.segments[index].log {
-        Comparison::OnlyIn(side) => (report.segments[index].segment_id, side),
+        Comparison::OnlyIn(side) => (report.segments[index].key.segment_id, side),
         ref log => panic!("{log:?}"),
     };
     assert_eq!([only(0), only(1)], [(segment, Side::Source), (other, Side::Destination)]);

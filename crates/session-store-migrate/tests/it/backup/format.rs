@@ -204,8 +204,16 @@ const CHANGES: &[(&str, Change, &str)] = &[
     ("a pod that is none", |files| files[POD] = files[POD].with("{\"active\":7}\n"), "pointer"),
     ("a pod of two lines", |files| files[POD] = files[POD].with("{}\n{}\n"), "one line"),
     ("a pod of none", |files| files[POD] = files[POD].with(""), "one line"),
-    ("a name left out", |files| drop(files.remove(NAME)), "of no pod"),
-    ("the name of another", |files| files[NAME] = files[NAME].with("CODER"), "of no pod"),
+    (
+        "a name left out",
+        |files| drop(files.remove(NAME)),
+        "the name of the pod is missing or wrong",
+    ),
+    (
+        "the name of another",
+        |files| files[NAME] = files[NAME].with("CODER"),
+        "the name of the pod is missing or wrong",
+    ),
     ("a name that is none", |files| files[NAME] = files[NAME].with(".."), "invalid pod name"),
     ("a name too long", |files| files[NAME] = files[NAME].with("x".repeat(1 << 20)), "too long"),
     ("a name without a pod", |files| drop(files.remove(NAMED)), "has 4 members"),

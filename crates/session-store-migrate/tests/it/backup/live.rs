@@ -94,7 +94,7 @@ fn a_log_that_never_rests_is_missing() {
         store.create_segment(session, segment, &entries(&[other.as_str(); 5])).unwrap();
     });
     assert_eq!(missing.len(), 1);
-    assert!(missing[0].contains("each of 5 times"), "{missing:?}");
+    assert!(missing[0].contains("each of 5 reads"), "{missing:?}");
     assert!(restored(file).list_sessions().unwrap().is_empty());
 }
 

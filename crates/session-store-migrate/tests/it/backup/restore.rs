@@ -63,7 +63,7 @@ fn a_store_that_lost_something_is_found_out() {
     let source = populated();
     let mut backup = open(backup_of(&source)).unwrap();
     let destination = MemoryStore::new();
-    backup.restore(&destination, &mut |_| {}).unwrap();
+    assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
     let session = source.list_sessions().unwrap()[0];
     destination.delete_session(session).unwrap();
     let unproved = backup.prove(&destination, &mut |_| {});

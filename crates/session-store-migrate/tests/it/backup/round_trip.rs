@@ -33,8 +33,8 @@ fn the_manifest_says_what_is_in_it() {
     assert_eq!((manifest.segments(), manifest.pods()), (3, PODS.len()));
     assert_eq!((manifest.entries(), manifest.trace_entries()), (707, 2));
     for member in &manifest.members {
-        if let Part::Log { session_id, segment_id } = member.part {
-            let log = log_of(&source, session_id, segment_id);
+        if let Part::Log(key) = member.part {
+            let log = log_of(&source, key.session_id, key.segment_id);
             let text: String = log.iter().map(|text| format!("{text}\n")).collect();
             assert_eq!((member.total.entries, member.total.bytes), (log.len(), text.len() as u64));
         }
