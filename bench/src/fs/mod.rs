@@ -49,8 +49,8 @@ impl Setup {
         self.folder.join("store")
     }
 
-    /// Returns the file of the segment. A floor must read this file and not a copy: the pages of a
-    /// copy are in larger pieces of the page cache, so it is read faster.
+    /// Returns the file of the segment. A floor must read this file and not a copy. The
+    /// pages of a copy are in larger pieces of the page cache, so a copy is read faster.
     fn log(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))
     }
