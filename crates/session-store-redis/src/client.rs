@@ -102,18 +102,29 @@ impl Client {
     }
 
     /// Sends commands whose repetition is harmless, in one pipeline for each server.
+    ///
+    /// A pipeline is sent once. The commands without a reply are then sent alone, with retries. A
+    /// single command is sent in that way at once, or its first attempt would add to the longest
+    /// wait.
     pub(crate) fn commands(&self, commands: &[(Tag, Cmd)]) -> Result<Vec<Value>, RequestError> {
+        if let [(tag, command)] = commands {
+            return Ok(vec![self.command(*tag, command)?]);
+        }
         let replies = self.pipelined(commands).into_iter().zip(commands);
         let each = replies
             .map(|(reply, (tag, command))| reply.map_or_else(|| self.command(*tag, command), Ok));
         each.collect()
     }
 
-    /// Runs scripts that change nothing, in one pipeline for each server.
+    /// Runs scripts that change nothing, in one pipeline for each server, as [`Self::commands`]
+    /// does.
     ///
     /// If a server has not cached the script, no call in the pipeline succeeds there. The first
     /// call that is repeated alone makes the server cache it.
     pub(crate) fn reads(&self, calls: &[Call<'_>]) -> Result<Vec<Value>, RequestError> {
+        if let [call] = calls {
+            return Ok(vec![self.read(call)?]);
+        }
         let commands: Vec<_> = calls.iter().map(|call| (call.tag, call.by_hash())).collect();
         let replies = self.pipelined(&commands).into_iter().zip(calls);
         replies.map(|(reply, call)| reply.map_or_else(|| self.read(call), Ok)).collect()

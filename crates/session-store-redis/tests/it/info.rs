@@ -19,7 +19,7 @@ fn entries(count: usize, bytes: usize) -> Vec<LogEntry> {
     (0..count).map(|_| LogEntry::from_json(text.clone()).unwrap()).collect()
 }
 
-/// A segment, and its size as the test expects it.
+/// A segment in a store.
 struct Log<'a> {
     store: &'a RedisStore,
     session: SessionId,
@@ -101,7 +101,7 @@ fn the_time_is_that_of_the_last_change(#[values(Servers::One, Servers::Cluster)]
         assert!(modified < SystemTime::now() + Duration::from_millis(1));
         last = modified;
     }
-    // What does not change the log does not change its time.
+    // Calls that change nothing keep the time.
     let info = log.info();
     log.truncate(0);
     store.append_if(log.session, log.segment, Some(info.head), &[]).unwrap();
