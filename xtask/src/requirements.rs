@@ -48,7 +48,7 @@ pub(crate) fn ensure(shell: &Shell) -> Done {
     let list = packages.join(" ");
     let Some(privilege) = privilege(shell) else {
         return Err(
-            format!("the tests need {list}: install it, as root: apt-get install {list}").into()
+            format!("the tests need {list}: run this as root: apt-get install {list}").into()
         );
     };
     for Requirement { package, purpose, .. } in &missing {
@@ -57,9 +57,11 @@ pub(crate) fn ensure(shell: &Shell) -> Done {
     // `privilege` is a variable for `env` if the user is root, else a command that becomes root.
     cmd!(shell, "env {privilege...} apt-get update").run()?;
     cmd!(shell, "env {privilege...} apt-get install --yes {packages...}").run()?;
-    // The version of the distribution can be too old.
-    find_missing(shell)?;
-    Ok(())
+    // The version of the distribution can be too old, which is an error here.
+    if find_missing(shell)?.is_empty() {
+        return Ok(());
+    }
+    Err(format!("apt-get has installed {list}, but the programs are not in PATH").into())
 }
 
 /// Returns the requirements that are not installed. Fails if one is installed but too old.

@@ -27,7 +27,10 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
 /// `corpus_…` and ignored otherwise.
 pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
     requirements::ensure(shell)?;
-    let _folder = shell.push_env("SESSION_STORE_CORPUS", folder.canonicalize()?);
+    let absolute = folder.canonicalize();
+    let absolute =
+        absolute.map_err(|error| format!("cannot open {}: {error}", folder.display()))?;
+    let _folder = shell.push_env("SESSION_STORE_CORPUS", absolute);
     ignored(shell, "corpus_")
 }
 
