@@ -46,8 +46,10 @@ impl RedbStore {
         let store = Self { database: Database::create(path).map_err(failed("open the database"))? };
         // All tables exist from now on, so reading needs no special case.
         store.write("create the tables", |tables| {
-            (tables.open_table(SEGMENTS)?, tables.open_table(ENTRIES)?);
-            (tables.open_table(TRACES)?, tables.open_table(HOLDERS)?);
+            tables.open_table(SEGMENTS)?;
+            tables.open_table(ENTRIES)?;
+            tables.open_table(TRACES)?;
+            tables.open_table(HOLDERS)?;
             Ok(())
         })?;
         Ok(store)
