@@ -113,9 +113,10 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Read a whole store and report every problem
     ///
-    /// Reads every log and trace to its end, and looks up every segment by its id. The exit status
-    /// is 1 if there is a problem. An incomplete last line of a file is not a problem: readers
-    /// ignore it, and the next append moves it to another file.
+    /// Reads every log and trace to its end, looks up every segment by its id, and runs the checks
+    /// of the backend. Prints each fault and each note with its place. The exit status is 1 if
+    /// there is a fault. An incomplete last line of a file is not a fault: readers ignore it, and
+    /// the next append moves it to another file.
     Check(CheckArgs),
     /// List the sessions of a store, or the segments of one session
     ///

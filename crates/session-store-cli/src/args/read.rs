@@ -21,8 +21,8 @@ pub(crate) struct CheckArgs {
     /// The store to check
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// First rebuild the lookup table, which maps each segment to its session (Redis only). Logs
-    /// are not changed
+    /// First repair everything that the backend can repair without deleting an entry, such as
+    /// missing lookup entries
     #[arg(long)]
     pub(crate) repair: bool,
 }

@@ -1,6 +1,7 @@
 //! `check`: reads every log and trace to its end, looks up every segment, and reports every
 //! problem.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -49,7 +50,8 @@ impl fmt::Display for Summary {
 
 pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let mut check = Check { store: &store, out, summary: Summary::default() };
+    let mut check =
+        Check { store: &store, out, summary: Summary::default(), places: HashSet::new() };
     if args.repair {
         check.repair()?;
     }
@@ -68,28 +70,40 @@ struct Check<'a> {
     store: &'a OpenStore,
     out: &'a mut Output,
     summary: Summary,
+    /// The places of the backend's own findings.
+    places: HashSet<String>,
 }
 
 impl Check<'_> {
     /// Repairs the storage, if its backend can do that.
     fn repair(&mut self) -> Result<(), Failure> {
-        let mut repairs = Vec::new();
-        if let Some(maintenance) = self.store.maintenance() {
-            let repaired = maintenance.repair(&mut |repair| repairs.push(repair));
-            repaired.context(|| format!("repair {}", self.store.url()))?;
+        let (store, mut repairs, mut printed) = (self.store, 0, Ok(()));
+        if let Some(maintenance) = store.maintenance() {
+            let repaired = maintenance.repair(&mut |repair| {
+                repairs += 1;
+                if printed.is_ok() {
+                    printed = self.print("repaired", None, &repair);
+                }
+            });
+            repaired.context(|| format!("repair {}", store.url()))?;
         }
-        self.summary.repairs = Some(repairs.len());
-        repairs.iter().try_for_each(|repair| self.print("repaired", None, repair))
+        self.summary.repairs = Some(repairs);
+        printed
     }
 
     /// Runs the checks of the backend itself.
     fn check_storage(&mut self) -> Result<(), Failure> {
-        let mut findings = Vec::new();
-        if let Some(maintenance) = self.store.maintenance() {
-            let checked = maintenance.check(&mut |finding| findings.push(finding));
-            checked.context(|| format!("check {}", self.store.url()))?;
+        let (store, mut printed) = (self.store, Ok(()));
+        if let Some(maintenance) = store.maintenance() {
+            let checked = maintenance.check(&mut |finding| {
+                if printed.is_ok() {
+                    printed = self.add(None, &finding);
+                }
+                self.places.insert(finding.place);
+            });
+            checked.context(|| format!("check {}", store.url()))?;
         }
-        findings.iter().try_for_each(|finding| self.add(None, finding))
+        printed
     }
 
     /// Reads the log and the trace of a segment, and looks the segment up.
@@ -100,6 +114,8 @@ impl Check<'_> {
         let place = key.to_string();
         match self.store.lookup_session_of(key.segment_id) {
             Ok(Some(_)) => Ok(()),
+            // The backend has reported the missing lookup entry itself.
+            Ok(None) if self.places.contains(&place) => Ok(()),
             Ok(None) => {
                 let cause = "the segment cannot be found by its id alone";
                 let finding = Finding::new(Severity::Fault, place, cause);

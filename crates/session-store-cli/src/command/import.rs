@@ -197,7 +197,7 @@ fn require_distinct_keys(files: &[CheckedFile]) -> Result<(), Failure> {
         if let Some(other) = taken.insert((*key, file.is_trace), &file.path) {
             return Err(Failure::cannot(
                 format!("import both {} and {}", other.display(), file.path.display()),
-                format!("both would be {key}"),
+                format!("both would be {key}; import one of them, or each into a store of its own"),
             ));
         }
     }

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::segment::segment_key;
-use crate::store::{list_segments, open};
+use crate::store::{list_segments, open, unknown_session};
 use crate::text::plural;
 
 /// The segment or session to delete. It is printed after the deletion.
@@ -53,8 +53,10 @@ fn choose(args: &RmArgs, store: &OpenStore) -> Result<Deletion, Failure> {
         return Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 });
     }
     let session_id = args.session.expect("the parser requires SEGMENT or --session");
-    let segments = list_segments(store, session_id)?.len();
-    Ok(Deletion { session_id, segment_id: None, segments })
+    match list_segments(store, session_id)?.len() {
+        0 => Err(unknown_session(store, session_id)),
+        segments => Ok(Deletion { session_id, segment_id: None, segments }),
+    }
 }
 
 fn delete(store: &OpenStore, deletion: &Deletion) -> Result<bool, StoreError> {

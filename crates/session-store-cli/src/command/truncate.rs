@@ -1,17 +1,23 @@
 //! `truncate`: keeps the first entries of a segment and deletes the rest.
 
-use session_store::StoreExt;
+use session_store::{StoreError, StoreExt};
 
 use crate::args::TruncateArgs;
 use crate::entry_count::EntryCount;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
 use crate::output::Output;
 
 pub(crate) fn run(args: &TruncateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (store, key) = args.target.open()?;
-    let truncated = store.at(key).truncate(args.entries);
-    truncated.context(|| format!("truncate {key} in {}", store.url()))?;
+    let operation = || format!("truncate {key} in {}", store.url());
+    store.at(key).truncate(args.entries).map_err(|error| match error {
+        // The store reports a length past the end as a corrupt line, but the log is intact.
+        StoreError::Corrupt { line, message } if line == args.entries => {
+            Failure::cannot(operation(), message)
+        }
+        error => Failure::cannot(operation(), error),
+    })?;
     out.answer(&EntryCount { entries: args.entries })?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use session_store::StoreUrl;
 
-use crate::demo::Sessions;
+use crate::demo::sessions::Sessions;
 
 /// Returns command lines for the stores of the demo: the first files, the database, and the last
 /// files.

@@ -5,5 +5,5 @@ mod sessions;
 mod size;
 
 pub(crate) use hints::hints;
-pub(crate) use sessions::{Sessions, create_sessions};
+pub(crate) use sessions::create_sessions;
 pub(crate) use size::Size;

@@ -42,3 +42,15 @@ fn every_bad_line_is_reported_and_an_incomplete_last_line_is_not() {
     assert_eq!((&finding["kind"], &finding["segment_id"]), (&json!("fault"), &json!(SEGMENT)));
     assert!(finding["cause"].as_str().unwrap().contains("line 2"), "{finding}");
 }
+
+#[test]
+fn a_note_of_the_backend_is_printed_and_is_not_a_fault() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    fs::write(place.path("a/notes.txt"), "mine").unwrap();
+    let found = run(["check", &url]).ok();
+    let note = found.lines().next().unwrap();
+    assert!(note.starts_with("note: ") && note.contains("notes.txt"), "{found}");
+    assert!(found.ends_with("faults: 0\n"), "{found}");
+}
