@@ -61,8 +61,8 @@ fn clauses(contract: &str) -> Vec<Clause<'_>> {
     clauses
 }
 
-/// Returns the clauses in the list of checks. A check is `identifier CLAUSE [requirements];`.
-/// "promise";`.
+/// Returns the clauses in the list of checks. A check is
+/// `identifier CLAUSE [requirements] "promise";`.
 fn checked(list: &str) -> BTreeSet<&str> {
     let checks = list.lines().filter_map(|line| line.split_once(" ["));
     let clauses = checks.filter_map(|(check, _)| check.split_whitespace().nth(1));

@@ -10,7 +10,7 @@ pub(super) struct Paragraph {
     /// Its lines, without the marks of a comment.
     pub(super) text: String,
     pub(super) is_heading: bool,
-    /// The marks of its comment (`///`, `//!` or `//`), or nothing in Markdown.
+    /// The marks of its comment, such as `///`, or nothing in Markdown.
     pub(super) marks: &'static str,
     /// Whether the paragraph is the first one of its comment.
     pub(super) is_summary: bool,
@@ -23,7 +23,7 @@ struct Line<'a> {
     marks: &'static str,
 }
 
-/// Returns the prose of a Rust or Markdown file: its comments or text, without code blocks.
+/// Returns the prose of a file: the comments of code, or the text of Markdown, without code blocks.
 pub(super) fn paragraphs(file: &File) -> Vec<Paragraph> {
     let mut paragraphs: Vec<Paragraph> = Vec::new();
     let mut last: Option<Line<'_>> = None;
@@ -68,22 +68,28 @@ fn begins_paragraph(text: &str) -> bool {
 }
 
 fn prose_lines(file: &File) -> impl Iterator<Item = Line<'_>> {
-    let is_markdown = file.path.ends_with(".md");
-    let is_rust = file.path.ends_with(".rs");
+    let (_, extension) = file.name().rsplit_once('.').unwrap_or_default();
+    let marks: &[&'static str] = match extension {
+        "md" => &[""],
+        "rs" => &["///", "//!", "//"],
+        "lua" => &["--"],
+        "toml" | "yml" => &["#"],
+        _ => &[],
+    };
     file.text.lines().enumerate().filter_map(move |(index, line)| {
-        let number = index + 1;
-        if is_markdown {
-            return Some(Line { number, text: line, marks: "" });
-        }
-        let (marks, text) = comment(line).filter(|_| is_rust)?;
-        Some(Line { number, text, marks })
+        let (marks, text) = after_marks(line, marks)?;
+        Some(Line { number: index + 1, text, marks })
     })
 }
 
-/// Splits a line that is a comment into its marks and its text.
-pub(super) fn comment(line: &str) -> Option<(&'static str, &str)> {
+/// Returns the text of a line of Rust that is a comment.
+pub(super) fn comment(line: &str) -> Option<&str> {
+    after_marks(line, &["///", "//!", "//"]).map(|(_, text)| text)
+}
+
+fn after_marks<'a>(line: &'a str, marks: &[&'static str]) -> Option<(&'static str, &'a str)> {
     let line = line.trim_start();
-    ["///", "//!", "//"].into_iter().find_map(|marks| Some((marks, line.strip_prefix(marks)?)))
+    marks.iter().find_map(|marks| Some((*marks, line.strip_prefix(marks)?)))
 }
 
 #[cfg(test)]
@@ -107,6 +113,14 @@ mod tests {
         ];
         let expected = expected.map(|(line, text, summary)| (line, text.to_owned(), summary));
         assert_eq!(texts("a.rs", text), expected);
+    }
+
+    #[test]
+    fn comments_of_other_languages_are_read() {
+        for (path, text) in [("a.lua", "-- One.\nx = 1"), ("Cargo.toml", "# One.\nx = 1")] {
+            assert_eq!(texts(path, text), [(1, "One.".to_owned(), true)]);
+        }
+        assert_eq!(texts("a.svg", "# One."), []);
     }
 
     #[test]

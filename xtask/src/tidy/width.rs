@@ -13,7 +13,7 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut in_code = false;
     for (index, line) in file.text.lines().enumerate() {
-        let prose = if is_markdown { Some(line) } else { comment(line).map(|(_, text)| text) };
+        let prose = if is_markdown { Some(line) } else { comment(line) };
         if prose.is_some_and(|prose| prose.trim_start().starts_with("```")) {
             in_code = !in_code;
         }
