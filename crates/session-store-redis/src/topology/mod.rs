@@ -60,7 +60,7 @@ impl Map {
     /// Returns the servers that own slots, each once, in the order of their addresses.
     fn owners(&self) -> Vec<Arc<Node>> {
         let mut owners: Vec<_> = self.ranges.values().map(|(_, node)| Arc::clone(node)).collect();
-        owners.sort_by_key(|node| node.address.to_string());
+        owners.sort_by_cached_key(|node| node.address.to_string());
         owners.dedup_by(|a, b| Arc::ptr_eq(a, b));
         owners
     }
