@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use session_store_core::Durability;
 
-use crate::error::{DatabaseError, is_busy};
+use crate::error::{DatabaseError, Result, is_busy};
 use crate::schema;
 use crate::sync::{self, WalState};
 
@@ -25,7 +25,7 @@ const WAL_MODE: &str = "wal";
 const RETRY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Fails if the linked SQLite library is too old. `version` is its number.
-pub(crate) fn check_library(version: i32) -> Result<(), DatabaseError> {
+pub(crate) fn check_library(version: i32) -> Result<()> {
     if version >= OLDEST_LIBRARY {
         return Ok(());
     }
@@ -60,7 +60,7 @@ impl ConnectionSettings {
     /// Opens the connection for changes.
     ///
     /// The database must be a store. With `create`, an empty database becomes a store first.
-    pub(crate) fn open_writer(&self, create: bool) -> Result<Connection, DatabaseError> {
+    pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
         let mut connection = self.open()?;
         schema::check_or_create(&mut connection, &self.path, create)?;
         use_wal_mode(&connection, self.busy_timeout)?;
@@ -105,7 +105,7 @@ fn immutable_uri(path: &Path) -> String {
 /// The switch needs an exclusive lock, and SQLite does not wait for that one: it ignores the busy
 /// timeout and fails at once. When 600 processes opened a new file at the same moment, 91 of them
 /// failed with "database is locked". So this function retries for the length of the busy timeout.
-fn use_wal_mode(connection: &Connection, busy_timeout: Duration) -> Result<(), DatabaseError> {
+fn use_wal_mode(connection: &Connection, busy_timeout: Duration) -> Result<()> {
     let start = Instant::now();
     loop {
         match switch_to_wal_mode(connection) {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, MAIN_DB};
 use session_store_core::{Durability, StoreError};
 
 use crate::connection::ConnectionSettings;
-use crate::error::{DatabaseError, is_read_only};
+use crate::error::{DatabaseError, Result, is_read_only};
 use crate::file::FileId;
 use crate::schema;
 use crate::sync;
@@ -57,7 +57,7 @@ struct Writer {
 
 impl Database {
     /// Opens the database, which must be a store. With `create`, an empty one becomes a store.
-    pub(crate) fn open(settings: ConnectionSettings, create: bool) -> Result<Self, DatabaseError> {
+    pub(crate) fn open(settings: ConnectionSettings, create: bool) -> Result<Self> {
         let connection = Some(settings.open_writer(create)?);
         let is_durable = settings.durability == Durability::Power;
         if is_durable {
@@ -78,7 +78,7 @@ impl Database {
     pub(crate) fn read<T>(
         &self,
         operation: impl Display,
-        query: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
+        query: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T, StoreError> {
         self.locate_errors(operation, || {
             self.file.check(&self.settings.path)?;
@@ -97,7 +97,7 @@ impl Database {
     pub(crate) fn write<T>(
         &self,
         operation: impl Display,
-        change: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
+        change: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T, StoreError> {
         self.locate_errors(operation, || {
             let mut writer = lock(&self.writer);
@@ -138,7 +138,7 @@ impl Database {
     fn locate_errors<T>(
         &self,
         operation: impl Display,
-        work: impl FnOnce() -> Result<T, DatabaseError>,
+        work: impl FnOnce() -> Result<T>,
     ) -> Result<T, StoreError> {
         let path = self.path();
         work()
@@ -174,7 +174,7 @@ impl Database {
         }
     }
 
-    fn commit_to_device(&self, writer: &mut Option<Connection>) -> Result<(), DatabaseError> {
+    fn commit_to_device(&self, writer: &mut Option<Connection>) -> Result<()> {
         let committed = self.begin(writer, begin_durable).and_then(|transaction| {
             schema::dirty_a_page(&transaction)?;
             transaction.commit()
@@ -199,7 +199,7 @@ impl Database {
         &'a self,
         writer: &'a mut Option<Connection>,
         begin: fn(&Connection) -> rusqlite::Result<()>,
-    ) -> Result<Transaction<'a>, DatabaseError> {
+    ) -> Result<Transaction<'a>> {
         self.file.check(&self.settings.path)?;
         match writer.as_ref().map_or(Ok(()), begin) {
             Err(error) if is_read_only(&error) => *writer = None,
@@ -221,11 +221,7 @@ impl Database {
     /// Frames of the WAL that the device has lost must not be copied into the database. So the
     /// connection is closed without a checkpoint. A later WAL recovery finds out by the checksums
     /// how much of the WAL is complete.
-    fn close_after_failed_sync(
-        &self,
-        writer: &mut Writer,
-        committed: Result<(), DatabaseError>,
-    ) -> Result<(), DatabaseError> {
+    fn close_after_failed_sync(&self, writer: &mut Writer, committed: Result<()>) -> Result<()> {
         let wal = &self.settings.wal;
         if matches!(committed, Err(DatabaseError::Indeterminate(_))) {
             wal.set_failed_sync();

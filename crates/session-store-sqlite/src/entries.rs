@@ -5,11 +5,11 @@ use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 use session_store_core::{PageBudget, StoreError};
 
-use crate::error::DatabaseError;
+use crate::error::Result;
 use crate::log_row::LogRow;
 use crate::rowid;
 
@@ -25,17 +25,16 @@ type Build<E> = fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
 /// Reads the entries from position `start` on that fit in `max_bytes`, and at least one if the log
 /// has one there.
 pub(crate) fn read_page<E>(
-    connection: &Connection,
-    log: &LogRow,
+    log: &LogRow<'_>,
     build: Build<E>,
     start: usize,
     max_bytes: usize,
-) -> Result<Vec<E>, DatabaseError> {
+) -> Result<Vec<E>> {
     let Some(start) = u32::try_from(start).ok().filter(|&start| start < log.entries) else {
         return Ok(Vec::new());
     };
-    let mut select = connection
-        .prepare_cached("SELECT id, text FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+    let select = "SELECT id, text FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+    let mut select = log.segment.connection.prepare_cached(select)?;
     let (first, last) = rowid::from_position(log.number, start).into_inner();
     let mut rows = select.query((first, last))?;
     let mut budget = PageBudget::new(max_bytes);
@@ -72,7 +71,7 @@ fn stored_at<'a>(
 
 /// A builder that collects texts in a block and makes entries of them when the block is full.
 struct Blocks<'a, E> {
-    log: &'a LogRow,
+    log: &'a LogRow<'a>,
     build: Build<E>,
     start: u32,
     block: String,
@@ -81,7 +80,7 @@ struct Blocks<'a, E> {
 }
 
 impl<'a, E> Blocks<'a, E> {
-    fn new(log: &'a LogRow, build: Build<E>, start: u32) -> Self {
+    fn new(log: &'a LogRow<'a>, build: Build<E>, start: u32) -> Self {
         let (block, ends, entries) = Default::default();
         Self { log, build, start, block, ends, entries }
     }
@@ -121,9 +120,10 @@ impl<'a, E> Blocks<'a, E> {
 
     /// Returns the error for the row after the last entry that was built.
     fn corrupt(&self, found: &dyn Display) -> StoreError {
-        let LogRow { key, kind, .. } = self.log;
+        let LogRow { segment, kind, .. } = self.log;
         let line = self.start as usize + self.entries.len() + 1;
-        let message = format!("row {line} of the {kind} of {key} is not an entry: {found}");
+        let message =
+            format!("row {line} of the {kind} of {} is not an entry: {found}", segment.key);
         StoreError::Corrupt { line, message }
     }
 }

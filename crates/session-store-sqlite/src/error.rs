@@ -11,6 +11,9 @@ use session_store_core::{BackendError, StoreError};
 /// The description of a file that is not a database.
 pub(crate) const NOT_A_DATABASE: &str = "a file that is not a SQLite database";
 
+/// The result of work on the database.
+pub(crate) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
+
 /// Why work on the database failed, before the operation and the place are added.
 #[derive(Debug)]
 pub(crate) enum DatabaseError {

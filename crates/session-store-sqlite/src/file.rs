@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::ErrorCode;
 
 use crate::connection;
-use crate::error::{DatabaseError, NOT_A_DATABASE, not_a_store};
+use crate::error::{NOT_A_DATABASE, Result, not_a_store};
 use crate::schema::Identity;
 
 /// The size of a database's header. A shorter file is not a database, but SQLite takes a file of
@@ -67,7 +67,7 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
 ///
 /// The check does not touch the file, so that another program's database stays as it is byte for
 /// byte. It cannot see everything: `schema::check_or_create` repeats it under locks.
-pub(crate) fn check(path: &Path, adopt: bool) -> Result<(), DatabaseError> {
+pub(crate) fn check(path: &Path, adopt: bool) -> Result<()> {
     let file = fs::metadata(path)?;
     if !file.is_file() {
         return Err(not_a_store(path, "a folder or another thing that is not a file").into());

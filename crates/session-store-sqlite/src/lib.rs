@@ -37,9 +37,12 @@
 //!
 //! The format has version 2, which added the size of each log and the time of its last change. A
 //! database of version 1 is readable as it is, and the first write upgrades it without reading its
-//! entries. The size of an old log stays unknown until the log is replaced, or until
-//! [`Maintenance::repair`](session_store_core::Maintenance::repair) measures it. Programs that know
-//! version 1 only cannot open the database after the upgrade. Their open handles go on working.
+//! entries. Programs that know version 1 only cannot open the database after the upgrade. Handles
+//! that they have open go on working.
+//!
+//! The size of a log is unknown after the upgrade, and after a cut of more than 500 entries. It
+//! stays unknown until the log is replaced or cut to 0 entries, or until
+//! [`Maintenance::repair`](session_store_core::Maintenance::repair) measures it.
 //!
 //! Space of deleted entries is reused, but the file does not shrink. The write-ahead log is
 //! truncated when it exceeds 64 MiB. Another program can prevent that with a read that takes longer

@@ -8,22 +8,19 @@ use std::time::{Duration, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use session_store_core::{ListOptions, SegmentId, SegmentInfo, SegmentKey, SessionId};
 
-use crate::error::DatabaseError;
-use crate::log_row::head;
+use crate::error::Result;
+use crate::log_row::{SegmentRows, head};
 use crate::schema::{HAS_INFO, has_info_columns};
 
 /// Lists all sessions that have a log, in descending order.
-pub(crate) fn sessions(connection: &Connection) -> Result<Vec<SessionId>, DatabaseError> {
+pub(crate) fn sessions(connection: &Connection) -> Result<Vec<SessionId>> {
     let select = "SELECT DISTINCT session_id FROM log WHERE trace = 0 AND length(session_id) = 16
                   ORDER BY session_id DESC";
     select_all(connection, select, (), session_id)
 }
 
 /// Lists the segments of a session that have a log, in descending order.
-pub(crate) fn segments(
-    connection: &Connection,
-    session_id: SessionId,
-) -> Result<Vec<SegmentId>, DatabaseError> {
+pub(crate) fn segments(connection: &Connection, session_id: SessionId) -> Result<Vec<SegmentId>> {
     let select = "SELECT segment_id FROM log
                   WHERE session_id = ?1 AND trace = 0 AND length(segment_id) = 16
                   ORDER BY segment_id DESC";
@@ -35,7 +32,7 @@ pub(crate) fn segments(
 pub(crate) fn session_of(
     connection: &Connection,
     segment_id: SegmentId,
-) -> Result<Option<SessionId>, DatabaseError> {
+) -> Result<Option<SessionId>> {
     let mut select = connection.prepare_cached(
         "SELECT session_id FROM log WHERE segment_id = ?1 AND trace = 0 AND length(session_id) = 16
          ORDER BY number LIMIT 1",
@@ -44,10 +41,8 @@ pub(crate) fn session_of(
 }
 
 /// Returns the facts of a segment.
-pub(crate) fn segment_info(
-    connection: &Connection,
-    key: SegmentKey,
-) -> Result<Option<SegmentInfo>, DatabaseError> {
+pub(crate) fn segment_info(segment: SegmentRows<'_>) -> Result<Option<SegmentInfo>> {
+    let SegmentRows { connection, key } = segment;
     let conditions = "session_id = ?1 AND segment_id = ?2";
     let mut select = connection.prepare_cached(&select_infos(connection, conditions)?)?;
     let parameters = (key.session_id.as_bytes(), key.segment_id.as_bytes());
@@ -58,7 +53,7 @@ pub(crate) fn segment_info(
 pub(crate) fn infos(
     connection: &Connection,
     options: &ListOptions,
-) -> Result<Vec<(SegmentKey, SegmentInfo)>, DatabaseError> {
+) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
     // An id is at most 16 times 0xff, so every id is less than 17 times 0xff.
     let after = options.start_after().map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
     let limit =
@@ -107,7 +102,7 @@ pub(crate) fn select_all<T>(
     select: &str,
     parameters: impl Params,
     read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> Result<Vec<T>, DatabaseError> {
+) -> Result<Vec<T>> {
     let mut select = connection.prepare_cached(select)?;
     Ok(select.query_map(parameters, read)?.collect::<Result<_, _>>()?)
 }

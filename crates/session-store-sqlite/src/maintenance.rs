@@ -6,7 +6,7 @@ use session_store_core::{
     Finding, Maintenance, SegmentId, SegmentKey, SessionId, Severity, StoreError,
 };
 
-use crate::error::DatabaseError;
+use crate::error::Result;
 use crate::listing::select_all;
 use crate::schema::{HAS_INFO, has_info_columns};
 use crate::store::SqliteStore;
@@ -14,7 +14,7 @@ use crate::store::SqliteStore;
 /// The condition for a log whose stored size counts.
 const IS_SIZE_KNOWN: &str = "info_entries = entries AND info_epoch = epoch AND bytes >= 0";
 
-type Findings = Result<Vec<Finding>, DatabaseError>;
+type Findings = Result<Vec<Finding>>;
 
 /// The parts of the check.
 ///
@@ -99,8 +99,8 @@ fn check_stray_rows(connection: &Connection) -> Findings {
     Ok((rows > 0).then_some(fault).into_iter().collect())
 }
 
-/// Reports logs of unknown size. The upgrade from version 1 and handles of older programs leave
-/// such logs behind.
+/// Reports logs of unknown size. The upgrade from version 1, handles of older programs and cuts of
+/// many entries leave such logs behind.
 fn check_sizes(connection: &Connection) -> Findings {
     let is_known = if has_info_columns(connection)? { IS_SIZE_KNOWN } else { "FALSE" };
     let select = format!(
@@ -112,7 +112,7 @@ fn check_sizes(connection: &Connection) -> Findings {
     Ok((logs > 0).then_some(note).into_iter().collect())
 }
 
-fn rebuild_indexes(connection: &Connection) -> Result<Finding, DatabaseError> {
+fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
     connection.execute_batch("REINDEX")?;
     Ok(note(connection, "the indexes were rebuilt".to_owned()))
 }
@@ -135,7 +135,7 @@ fn measure_logs(connection: &Connection) -> Findings {
 }
 
 /// Returns the messages of SQLite's own check, and none for a sound database.
-fn integrity_errors(connection: &Connection) -> Result<Vec<String>, DatabaseError> {
+fn integrity_errors(connection: &Connection) -> Result<Vec<String>> {
     let messages = select_all(connection, "PRAGMA integrity_check", (), |row| row.get(0))?;
     Ok(messages.into_iter().filter(|message: &String| message != "ok").collect())
 }

@@ -8,7 +8,7 @@ use session_store_core::{Durability, StoreError};
 
 use crate::connection::{self, ConnectionSettings};
 use crate::database::Database;
-use crate::error::DatabaseError;
+use crate::error::Result;
 use crate::file;
 use crate::store::SqliteStore;
 
@@ -96,7 +96,7 @@ impl SqliteOptions {
             .map_err(|error| error.during(format_args!("open {}", path.display()), path))
     }
 
-    fn open_database(&self, path: &Path) -> Result<Database, DatabaseError> {
+    fn open_database(&self, path: &Path) -> Result<Database> {
         connection::check_library(rusqlite::version_number())?;
         let path = std::path::absolute(path)?;
         if self.create {

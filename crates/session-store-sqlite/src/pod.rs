@@ -5,7 +5,7 @@ use std::fmt::Display;
 use rusqlite::{Connection, OptionalExtension};
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 
-use crate::error::DatabaseError;
+use crate::error::Result;
 use crate::schema::check_size;
 use crate::store::SqliteStore;
 
@@ -59,7 +59,7 @@ impl PodStore for SqliteStore {
     }
 }
 
-fn put(connection: &Connection, name: &PodName, pod: &Pod) -> Result<(), DatabaseError> {
+fn put(connection: &Connection, name: &PodName, pod: &Pod) -> Result<()> {
     check_size(connection, pod.as_json())?;
     connection
         .prepare_cached(
@@ -70,7 +70,7 @@ fn put(connection: &Connection, name: &PodName, pod: &Pod) -> Result<(), Databas
     Ok(())
 }
 
-fn stored_text(connection: &Connection, name: &PodName) -> Result<Option<Vec<u8>>, DatabaseError> {
+fn stored_text(connection: &Connection, name: &PodName) -> Result<Option<Vec<u8>>> {
     let mut select = connection.prepare_cached("SELECT text FROM pod WHERE name = ?1")?;
     let bytes = select.query_row([name.as_str()], |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()));
     Ok(bytes.optional()?)

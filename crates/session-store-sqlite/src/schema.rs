@@ -7,7 +7,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, TransactionBehavior};
 use session_store_core::StoreError;
 
-use crate::error::{DatabaseError, not_a_store};
+use crate::error::{Result, not_a_store};
 
 /// The mark of a session store in the header field `application_id`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SeSt");
@@ -106,7 +106,7 @@ pub(crate) fn check_or_create(
     connection: &mut Connection,
     path: &Path,
     create: bool,
-) -> Result<(), DatabaseError> {
+) -> Result<()> {
     // If the database belongs to another program, closing it must not checkpoint its WAL.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let mut identity = Identity::of(connection)?;
@@ -148,7 +148,7 @@ pub(crate) fn dirty_a_page(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Fails if a row with this text exceeds SQLite's limit for the size of a row.
-pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<(), DatabaseError> {
+pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<()> {
     // A row also has a header of at most 11 bytes, and a pod has a name of at most 255.
     const ROW_OVERHEAD: u64 = 512;
     let row_limit = connection.limit(Limit::SQLITE_LIMIT_LENGTH)?;

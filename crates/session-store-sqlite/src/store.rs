@@ -10,8 +10,9 @@ use session_store_core::{
 
 use crate::database::Database;
 use crate::entries;
+use crate::error::DatabaseError;
 use crate::listing;
-use crate::log_row::{self, LogKind, LogRow};
+use crate::log_row::{self, LogKind, SegmentRows};
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
@@ -37,6 +38,32 @@ pub struct SqliteStore {
 impl SqliteStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// Runs `query` on the rows of a segment. The verb names the operation in errors.
+    fn read<T>(
+        &self,
+        verb: &str,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        query: impl FnOnce(SegmentRows<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        let key = SegmentKey { session_id, segment_id };
+        let query = |connection: &_| query(SegmentRows { connection, key });
+        self.database.read(format_args!("{verb} {key}"), query)
+    }
+
+    /// Runs `change` on the rows of a segment. The verb names the operation in errors.
+    fn write<T>(
+        &self,
+        verb: &str,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        change: impl FnOnce(SegmentRows<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        let key = SegmentKey { session_id, segment_id };
+        let change = |connection: &_| change(SegmentRows { connection, key });
+        self.database.write(format_args!("{verb} {key}"), change)
     }
 }
 
@@ -84,11 +111,10 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("create {key}"), |connection| {
-            let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
-            log.cut(connection, 0)?;
-            log.append(connection, entries)
+        self.write("create", session_id, segment_id, |segment| {
+            let mut log = segment.find_or_create(LogKind::Log)?;
+            log.cut(0)?;
+            log.append(entries)
         })
     }
 
@@ -111,10 +137,8 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entry: &TraceEntry,
     ) -> Result<(), StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("append to the trace of {key}"), |connection| {
-            let mut trace = LogRow::find_or_create(connection, key, LogKind::Trace)?;
-            trace.append(connection, slice::from_ref(entry))
+        self.write("append to the trace of", session_id, segment_id, |segment| {
+            segment.find_or_create(LogKind::Trace)?.append(slice::from_ref(entry))
         })
     }
 
@@ -124,10 +148,8 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
         entries_len: usize,
     ) -> Result<(), StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("truncate {key}"), |connection| {
-            let mut log = LogRow::find_log(connection, key)?;
-            log.truncate(connection, entries_len)
+        self.write("truncate", session_id, segment_id, |segment| {
+            segment.find_log()?.truncate(entries_len)
         })
     }
 
@@ -152,10 +174,8 @@ impl Store for SqliteStore {
         if entries.is_empty() {
             return Ok(());
         }
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("append to {key}"), |connection| {
-            let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
-            log.append(connection, entries)
+        self.write("append to", session_id, segment_id, |segment| {
+            segment.find_or_create(LogKind::Log)?.append(entries)
         })
     }
 
@@ -166,11 +186,9 @@ impl Store for SqliteStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.read(format_args!("read {key}"), |connection| {
-            let log = LogRow::find_log(connection, key)?;
-            let build = LogEntry::from_block;
-            let entries = entries::read_page(connection, &log, build, start, max_bytes)?;
+        self.read("read", session_id, segment_id, |segment| {
+            let log = segment.find_log()?;
+            let entries = entries::read_page(&log, LogEntry::from_block, start, max_bytes)?;
             Ok(Page::new(entries, log.head()))
         })
     }
@@ -180,10 +198,8 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.read(format_args!("read the head of {key}"), |connection| {
-            let log = LogRow::find(connection, key, LogKind::Log)?;
-            Ok(log.as_ref().map(LogRow::head))
+        self.read("read the head of", session_id, segment_id, |segment| {
+            Ok(segment.find(LogKind::Log)?.map(|log| log.head()))
         })
     }
 
@@ -192,9 +208,8 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<SegmentInfo>, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.read(format_args!("read the facts of {key}"), |connection| {
-            listing::segment_info(connection, key)
+        self.read("read the facts of", session_id, segment_id, |segment| {
+            listing::segment_info(segment)
         })
     }
 
@@ -212,11 +227,10 @@ impl Store for SqliteStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("append to {key}"), |connection| {
-            LogRow::check_head(connection, key, expected)?;
-            let mut log = LogRow::find_or_create(connection, key, LogKind::Log)?;
-            log.append(connection, entries)?;
+        self.write("append to", session_id, segment_id, |segment| {
+            segment.check_head(expected)?;
+            let mut log = segment.find_or_create(LogKind::Log)?;
+            log.append(entries)?;
             Ok(log.head())
         })
     }
@@ -228,11 +242,10 @@ impl Store for SqliteStore {
         expected: Head,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("truncate {key}"), |connection| {
-            LogRow::check_head(connection, key, Some(expected))?;
-            let mut log = LogRow::find_log(connection, key)?;
-            log.truncate(connection, entries_len)?;
+        self.write("truncate", session_id, segment_id, |segment| {
+            segment.check_head(Some(expected))?;
+            let mut log = segment.find_log()?;
+            log.truncate(entries_len)?;
             Ok(log.head())
         })
     }
@@ -244,13 +257,11 @@ impl Store for SqliteStore {
         start: usize,
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.read(format_args!("read the trace of {key}"), |connection| {
-            let Some(trace) = LogRow::find(connection, key, LogKind::Trace)? else {
+        self.read("read the trace of", session_id, segment_id, |segment| {
+            let Some(trace) = segment.find(LogKind::Trace)? else {
                 return Ok(TracePage::default());
             };
-            let build = TraceEntry::from_block;
-            let entries = entries::read_page(connection, &trace, build, start, max_bytes)?;
+            let entries = entries::read_page(&trace, TraceEntry::from_block, start, max_bytes)?;
             Ok(TracePage::new(entries))
         })
     }
@@ -260,9 +271,8 @@ impl Store for SqliteStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
-        let key = SegmentKey { session_id, segment_id };
-        self.database.write(format_args!("delete {key}"), |connection| {
-            log_row::delete(connection, session_id, Some(segment_id))
+        self.write("delete", session_id, segment_id, |segment| {
+            log_row::delete(segment.connection, session_id, Some(segment_id))
         })
     }
 
@@ -282,8 +292,6 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use rusqlite::limits::Limit;
-
-    use crate::error::DatabaseError;
 
     use super::*;
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use session_store_core::Durability;
 
-use crate::error::{DatabaseError, is_failed_sync};
+use crate::error::{Result, is_failed_sync};
 
 /// The write-ahead log is checkpointed once it has this many pages, as SQLite does by default.
 const CHECKPOINT_PAGES: c_int = 1000;
@@ -52,7 +52,7 @@ impl WalState {
     }
 
     /// Fails once a sync has failed.
-    pub(crate) fn check(&self) -> Result<(), DatabaseError> {
+    pub(crate) fn check(&self) -> Result<()> {
         if !self.has_failed_sync() {
             return Ok(());
         }

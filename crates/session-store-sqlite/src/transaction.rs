@@ -5,7 +5,7 @@ use std::ops::Deref;
 use rusqlite::{Connection, MAIN_DB, ffi};
 use session_store_core::Durability;
 
-use crate::error::{DatabaseError, can_reappear};
+use crate::error::{DatabaseError, Result, can_reappear};
 use crate::schema;
 use crate::sync::{self, WalState};
 
@@ -22,7 +22,7 @@ impl<'a> Transaction<'a> {
         Self { connection, wal }
     }
 
-    pub(crate) fn commit(self) -> Result<(), DatabaseError> {
+    pub(crate) fn commit(self) -> Result<()> {
         match execute(self.connection, "COMMIT") {
             Err(error) if self.is_autocommit() && can_reappear(&error) => {
                 Err(self.overwrite_failed_commit(error))

@@ -53,13 +53,21 @@ fn the_size_is_exact_after_every_kind_of_change() {
 }
 
 #[test]
-fn a_cut_of_many_entries_keeps_the_size() {
+fn a_cut_of_hundreds_of_entries_keeps_the_size_and_a_longer_one_does_not_read_them() {
     let (_folder, _, store) = fresh();
     let (session, segment) = ids();
     store.append_all(session, segment, &entries(0..5000)).unwrap();
+    let bytes = || store.segment_info(session, segment).unwrap().unwrap().bytes;
+    store.truncate(session, segment, 4500).unwrap();
+    assert_eq!(bytes(), size_of(&store, session, segment));
     store.truncate(session, segment, 1234).unwrap();
-    let info = store.segment_info(session, segment).unwrap().unwrap();
-    assert_eq!(info.bytes, size_of(&store, session, segment));
+    assert_eq!(bytes(), None);
+    store.append(session, segment, &entry(0)).unwrap();
+    assert_eq!(bytes(), None);
+    store.maintenance().unwrap().repair(&mut |_| ()).unwrap();
+    assert_eq!(bytes(), size_of(&store, session, segment));
+    store.truncate(session, segment, 0).unwrap();
+    assert_eq!(bytes(), Some(0));
 }
 
 /// `octet_length` counts UTF-16 bytes in such a database, so a cut must not use it.
