@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use session_store_core::StoreError;
 
-/// The least number of consecutive failures. A few unreadable files do not mean that the store is down.
+/// The least number of consecutive failures. A few unreadable files do not mean that the store is
+/// down.
 const MIN_FAILURES: usize = 8;
 
-/// Counts consecutive failures. After enough of them, over a long enough time, the remaining segments are
-/// skipped.
+/// Counts consecutive failures. After enough of them, over a long enough time, the remaining
+/// segments are skipped.
 pub(crate) struct CircuitBreaker {
     limit: Duration,
     failing: Mutex<Option<Failing>>,
@@ -28,7 +29,8 @@ impl CircuitBreaker {
 
     /// Records the errors of one more segment.
     ///
-    /// Errors about the content of a segment, such as a bad line, count as a success: the store responds.
+    /// Errors about the content of a segment, such as a bad line, count as a success: the store
+    /// responds.
     pub(crate) fn record<'a>(&self, errors: impl IntoIterator<Item = &'a StoreError>) {
         let failed = errors.into_iter().any(is_store_failure);
         let mut failing = self.lock();

@@ -60,7 +60,8 @@ pub enum Comparison {
         entries: usize,
         /// The bytes of the entries' texts on one side.
         bytes: u64,
-        /// The hash of the entries' texts with a line feed after each. For a pod, the hash of its text alone.
+        /// The hash of the entries' texts with a line feed after each. For a pod, the hash of its
+        /// text alone.
         hash: Digest,
     },
     /// The sides differ.
@@ -93,10 +94,12 @@ pub enum Difference {
         source_bytes: usize,
         /// The size of the entry in the destination, in bytes.
         destination_bytes: usize,
-        /// The number of the first byte that differs, from 1. The end of the shorter text counts as a byte.
+        /// The number of the first byte that differs, from 1. The end of the shorter text counts as
+        /// a byte.
         byte: usize,
     },
-    /// All entries are equal, but `side` reports a count that differs from the number of its entries.
+    /// All entries are equal, but `side` reports a count that differs from the number of its
+    /// entries.
     Count {
         /// The side with the wrong count.
         side: Side,

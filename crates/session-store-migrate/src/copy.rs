@@ -15,8 +15,8 @@ use crate::report::{Moved, SegmentCheckpoint, SegmentCopy};
 use crate::side::Side;
 use crate::target::{Log, Target, Trace, WritePolicy};
 
-/// How often a log is compared from its beginning because it changed during the copy. A source that is
-/// replaced faster than it can be read must be paused for the copy.
+/// How often a log is compared from its beginning because it changed during the copy. A source that
+/// is replaced faster than it can be read must be paused for the copy.
 const ROUNDS: usize = 5;
 
 /// The shared settings of all jobs that copy segments.
@@ -39,7 +39,8 @@ impl Copier<'_> {
         copy.log.stopped.is_none() && timed(copy, |copy| self.catch_up(copy, meter))
     }
 
-    /// Compares a segment from its beginning and copies the missing entries. Returns whether there were any.
+    /// Compares a segment from its beginning and copies the missing entries. Returns whether there
+    /// were any.
     pub(crate) fn copy(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> bool {
         timed(copy, |copy| {
             copy.checkpoint.visited = true;
@@ -50,8 +51,9 @@ impl Copier<'_> {
 
     /// Returns whether a difference of the two logs may come from a change of the source.
     ///
-    /// That is the case if the source's head has changed since the copy, or if the destination's has not.
-    /// Otherwise the destination lost entries or another writer changed it. Copying again would hide that.
+    /// That is the case if the source's head has changed since the copy, or if the destination's
+    /// has not. Otherwise the destination lost entries or another writer changed it. Copying again
+    /// would hide that.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
         let head = |side| self.pair.segment(side, copy.key).head().ok();
         head(Side::Source) != Some(copy.checkpoint.source.head())
@@ -74,8 +76,9 @@ impl Copier<'_> {
 
     /// Copies the source's log from `start` on.
     ///
-    /// If the source turns out to be another log, the copy starts again from the beginning. It does so too if
-    /// another writer changed the destination and the options allow to replace the destination.
+    /// If the source turns out to be another log, the copy starts again from the beginning. It does
+    /// so too if another writer changed the destination and the options allow to replace the
+    /// destination.
     fn copy_log(
         &self,
         copy: &mut SegmentCopy,
@@ -118,8 +121,8 @@ impl Copier<'_> {
     }
 
     fn copy_trace(&self, copy: &mut SegmentCopy, start: Checkpoint, meter: &mut Meter<'_>) {
-        // A conflict of the trace is final. If the log is in conflict, the trace is not copied: it describes
-        // the source's log and would be misleading next to another one.
+        // A conflict of the trace is final. If the log is in conflict, the trace is not copied: it
+        // describes the source's log and would be misleading next to another one.
         if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
         }
@@ -142,7 +145,8 @@ impl Copier<'_> {
     }
 }
 
-/// Copies the source's log from `start` to its current end. Returns the number of entries at that end.
+/// Copies the source's log from `start` to its current end. Returns the number of entries at that
+/// end.
 fn copy_round(
     copy: &mut SegmentCopy,
     mut source: Reader<'_, LogEntry>,

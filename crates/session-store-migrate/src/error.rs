@@ -12,7 +12,8 @@ use crate::side::Side;
 pub enum MigrateError {
     /// The destination lacks [`Capability::ConditionalAppend`]. Nothing was written.
     ///
-    /// Without conditional appends, the entries of a concurrent writer could end up in the middle of a copy.
+    /// Without conditional appends, the entries of a concurrent writer could end up in the middle
+    /// of a copy.
     #[error("the destination lacks the capability {}", Capability::ConditionalAppend)]
     Unconditional,
 

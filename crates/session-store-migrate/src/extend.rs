@@ -1,4 +1,5 @@
-//! Extends one log or trace to the entries of a source: compares the stored entries, and appends the rest.
+//! Extends one log or trace to the entries of a source: compares the stored entries, and appends
+//! the rest.
 
 use std::error::Error;
 use std::fmt;
@@ -13,11 +14,12 @@ use crate::memory::{MemoryBudget, Share};
 use crate::side::Side;
 use crate::target::{Log, Target, Trace, WritePolicy};
 
-/// The memory that an entry needs besides its text. It is counted so that a batch of many small entries does
-/// not become large.
+/// The memory that an entry needs besides its text. It is counted so that a batch of many small
+/// entries does not become large.
 const ENTRY_BYTES: usize = 64;
 
-/// The extension of one log or trace. Unless it stopped, the log has `already + appended - cut` entries now.
+/// The extension of one log or trace. Unless it stopped, the log has `already + appended - cut`
+/// entries now.
 #[derive(Debug, Serialize)]
 #[serde(bound = "E: Error + 'static")]
 #[must_use]
@@ -25,15 +27,16 @@ const ENTRY_BYTES: usize = 64;
 pub struct Extension<E = StoreError> {
     /// The number of stored entries that were equal to the first entries of the source.
     pub already: usize,
-    /// The number of entries that were truncated: stored ones that differed, and appended ones after the
-    /// source itself was truncated.
+    /// The number of entries that were truncated: stored ones that differed, and appended ones
+    /// after the source itself was truncated.
     pub cut: usize,
     /// The number of entries that were appended.
     pub appended: usize,
     /// The bytes of the entries that were appended.
     #[serde(rename = "appended_bytes")]
     pub bytes: u64,
-    /// The reason why the log is not equal to the source. The appended entries stay, as a prefix of the source.
+    /// The reason why the log is not equal to the source. The appended entries stay, as a prefix of
+    /// the source.
     #[serde(serialize_with = "error_text", skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Box<Stop<E>>>,
 }
@@ -97,13 +100,13 @@ fn error_text<S: Serializer, E: Error + 'static>(
 
 /// Appends to a log the entries of `source` that it lacks.
 ///
-/// The stored entries must be a prefix of the source. They are compared, and the rest is appended with
-/// [`Store::append_if`] in batches of about 1 MiB. A segment that does not exist is created, even if the source
-/// is empty. If the outcome of an append is unknown, the log is read to find out
+/// The stored entries must be a prefix of the source. They are compared, and the rest is appended
+/// with [`Store::append_if`] in batches of about 1 MiB. A segment that does not exist is created,
+/// even if the source is empty. If the outcome of an append is unknown, the log is read to find out
 /// ([H5](session_store_core::contract#h5)).
 ///
-/// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend). Without it
-/// the extension stops with [`StoreError::Unsupported`].
+/// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend).
+/// Without it the extension stops with [`StoreError::Unsupported`].
 pub fn extend<E: Error>(
     to: &dyn Store,
     key: SegmentKey,
@@ -122,8 +125,9 @@ pub fn extend<E: Error>(
 
 /// Appends to a trace the entries of `source` that it lacks, as [`extend()`] does for a log.
 ///
-/// `to` needs [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces). A trace has no head, so
-/// the appends are not conditional: two callers that extend one trace at the same time may both append.
+/// `to` needs [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces). A trace has
+/// no head, so the appends are not conditional: two callers that extend one trace at the same time
+/// may both append.
 pub fn extend_trace<E: Error>(
     to: &dyn Store,
     key: SegmentKey,
@@ -231,8 +235,8 @@ struct Mismatch<T> {
     entry: Option<T>,
 }
 
-/// Compares the stored entries with the source up to the first difference. `equal` counts the equal entries,
-/// also if an error ends the comparison.
+/// Compares the stored entries with the source up to the first difference. `equal` counts the equal
+/// entries, also if an error ends the comparison.
 fn compare_stored<T: Target, E>(
     target: &T,
     source: &mut impl Iterator<Item = Result<T::Entry, E>>,
@@ -277,8 +281,8 @@ impl<T: Entry> Batch<T> {
         self.entries.push(entry);
     }
 
-    /// A large entry fills a batch alone. It is appended at once, so that other jobs can read their large
-    /// entries ([`MemoryBudget`]).
+    /// A large entry fills a batch alone. It is appended at once, so that other jobs can read their
+    /// large entries ([`MemoryBudget`]).
     fn is_full(&self) -> bool {
         self.bytes >= self.max_bytes
     }

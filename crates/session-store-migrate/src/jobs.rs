@@ -19,8 +19,8 @@ enum Event<O> {
 
 /// Calls `work` for each item in order, on `jobs` threads.
 ///
-/// `report` receives the progress, and `done` each result as soon as it is there. Both run on the caller's
-/// thread.
+/// `report` receives the progress, and `done` each result as soon as it is there. Both run on the
+/// caller's thread.
 pub(crate) fn run_parallel<I: Send, O: Send>(
     jobs: usize,
     items: Vec<I>,
@@ -38,8 +38,9 @@ pub(crate) fn run_parallel<I: Send, O: Send>(
         }
         // Only the jobs hold senders now, so the loop below ends with the last job.
         drop(sender);
-        // The loop owns the receiver. If a callback panics, the receiver is dropped before the scope waits
-        // for the jobs, so their sends fail. Otherwise they would block on the full channel without an end.
+        // The loop owns the receiver. If a callback panics, the receiver is dropped before the
+        // scope waits for the jobs, so their sends fail. Otherwise they would block on the full
+        // channel without an end.
         for event in receiver {
             match event {
                 Event::Progress(event) => report(event),

@@ -87,7 +87,7 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The copy of a log or a trace and, if it was compared, what it contains now.
+/// The copy of a log or a trace and, if it was compared, its size and hash or the difference.
 #[derive(Serialize)]
 struct PartJson<'a> {
     #[serde(flatten)]

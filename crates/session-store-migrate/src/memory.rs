@@ -16,14 +16,15 @@ const MAX_COMMON: usize = 1024 * 1024;
 
 /// The number of consecutive small pages after which jobs read in parallel.
 ///
-/// The size of a page is known only after it is in memory. Until enough small pages show that entries are
-/// small, jobs read one at a time, so that at most one unexpected large page is in memory.
+/// The size of a page is known only after it is in memory. Until enough small pages show that
+/// entries are small, jobs read one at a time, so that at most one unexpected large page is in
+/// memory.
 const SMALL_IN_A_ROW: usize = 32;
 
 /// A fixed amount of memory for pages and batches, divided by the number of jobs.
 ///
-/// A page that is larger than a job's share is held by one job at a time. The other jobs wait before they
-/// read their next page.
+/// A page that is larger than a job's share is held by one job at a time. The other jobs wait
+/// before they read their next page.
 pub(crate) struct MemoryBudget {
     jobs: usize,
     state: Mutex<State>,
@@ -100,8 +101,9 @@ impl<'a> Share<'a> {
 
     /// Waits until this job may read.
     ///
-    /// A job that already holds a large page never waits: it compares two stores, or copies from one to the
-    /// other, and can release that page only after it has read the matching page of the other store.
+    /// A job that already holds a large page never waits: it compares two stores, or copies from
+    /// one to the other, and can release that page only after it has read the matching page of the
+    /// other store.
     fn wait(&self) {
         let mut state = self.budget.lock();
         while self.held.get() == 0
@@ -160,8 +162,8 @@ mod tests {
 
     const LARGE: usize = MAX_COMMON + 1;
 
-    /// Lets `jobs` threads read these pages one after the other. Returns the most large pages that were held,
-    /// and the most pages that were read, at the same time.
+    /// Lets `jobs` threads read these pages one after the other. Returns the most large pages that
+    /// were held, and the most pages that were read, at the same time.
     fn most(jobs: usize, pages: &[usize]) -> (usize, usize) {
         let budget = MemoryBudget::new(jobs);
         let (held, most_held) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -205,7 +207,8 @@ mod tests {
         for _ in 0..SMALL_IN_A_ROW {
             shares[0].read(|| 1, |bytes| *bytes);
         }
-        // The second job reads during the read of the first one. Before, it would wait without an end.
+        // The second job reads during the read of the first one. Before, it would wait without an
+        // end.
         shares[0].read(|| shares[1].read(|| 1, |bytes| *bytes).0, |bytes| *bytes);
     }
 

@@ -1,4 +1,4 @@
-//! Counts what a job reads, and reports it about once per MiB.
+//! Counts the entries that a job reads, and reports them about once per MiB.
 
 use crate::progress::Progress;
 

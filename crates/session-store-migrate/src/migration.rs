@@ -75,8 +75,8 @@ impl<'a> Migration<'a> {
 
     /// Opens both stores again for the proof of [`run`](Self::run) and [`follow`](Self::follow).
     ///
-    /// Stores that were passed to [`new`](Self::new) by value are closed before. Without this setter, the
-    /// proof uses the handles of the copy, and [`MigrateReport::reopened`] is false.
+    /// Stores that were passed to [`new`](Self::new) by value are closed before. Without this
+    /// setter, the proof uses the handles of the copy, and [`MigrateReport::reopened`] is false.
     pub fn reopen<A: Store + 'a, B: Store + 'a>(
         mut self,
         source: impl FnOnce() -> Opened<A> + 'a,
@@ -141,13 +141,14 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Writes nothing, and reports what [`run`](Self::run) would do.
+    /// Writes nothing, and reports the changes that [`run`](Self::run) would make.
     pub fn dry_run(mut self) -> Self {
         self.options.dry_run = true;
         self
     }
 
-    /// Sets the time after which the run aborts if a store fails on every segment. The default is 30 s.
+    /// Sets the time after which the run aborts if a store fails on every segment. The default is
+    /// 30 s.
     pub fn abort_after(mut self, limit: Duration) -> Self {
         self.options.abort_after = limit;
         self
@@ -161,17 +162,18 @@ impl<'a> Migration<'a> {
 
     /// Copies the source to the destination and compares both.
     ///
-    /// Sessions and segments are copied in ascending order of their ids, which is the order of their
-    /// creation. Pods are copied last, so that a pod never points to a segment that is not there yet.
+    /// Sessions and segments are copied in ascending order of their ids, which is the order of
+    /// their creation. Pods are copied last, so that a pod never points to a segment that is not
+    /// there yet.
     ///
-    /// The run makes passes over the source until a pass finds no change, but at most 8. Later passes copy
-    /// new entries and new sessions, and retry what failed. The destination is synced if it has
-    /// [`Capability::DurableSync`].
+    /// The run makes passes over the source until a pass finds no change, but at most 8. Later
+    /// passes copy new entries and new sessions, and retry what failed. The destination is synced
+    /// if it has [`Capability::DurableSync`].
     ///
     /// # Errors
-    /// [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`] before anything is written;
-    /// [`MigrateError::Failed`] if the source cannot be listed in the first pass. All other errors are in the
-    /// report.
+    /// [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`] before anything is
+    /// written; [`MigrateError::Failed`] if the source cannot be listed in the first pass. All
+    /// other errors are in the report.
     pub fn run(self) -> Result<MigrateReport, MigrateError> {
         self.copy_and_prove(|run, progress| {
             let mut passes = 1;
@@ -184,15 +186,16 @@ impl<'a> Migration<'a> {
 
     /// Copies the source as [`run`](Self::run) does, and then copies each change of the source.
     ///
-    /// The changes are new entries, sessions, segments, traces and pods, and logs that are truncated or
-    /// replaced. Deletions are not repeated in the destination.
+    /// The changes are new entries, sessions, segments, traces and pods, and logs that are
+    /// truncated or replaced. Deletions are not repeated in the destination.
     ///
-    /// `pause` is called after each pass. It returns after any time, with whether to continue. After the last
-    /// pause there is one more pass, for the changes during the pause, and then the proof. A pass over an
-    /// unchanged source reads only the head of each log and the end of each trace.
+    /// `pause` is called after each pass. It returns after any time, with whether to continue.
+    /// After the last pause there is one more pass, for the changes during the pause, and then the
+    /// proof. A pass over an unchanged source reads only the head of each log and the end of each
+    /// trace.
     ///
-    /// The next pass retries a failure. It does not retry a conflict. A conflict of a trace does not stop the
-    /// copy of its log.
+    /// The next pass retries a failure. It does not retry a conflict. A conflict of a trace does
+    /// not stop the copy of its log.
     ///
     /// # Errors
     /// As for [`run`](Self::run).
@@ -215,8 +218,9 @@ impl<'a> Migration<'a> {
     /// Segments that are written to during the comparison may compare as different.
     ///
     /// # Errors
-    /// [`MigrateError::NoSuchSession`] if neither store has a selected session; [`MigrateError::Failed`] if
-    /// sessions, segments or pods cannot be listed. Errors of one segment or pod are in the report.
+    /// [`MigrateError::NoSuchSession`] if neither store has a selected session;
+    /// [`MigrateError::Failed`] if sessions, segments or pods cannot be listed. Errors of one
+    /// segment or pod are in the report.
     pub fn verify(mut self) -> Result<VerifyReport, MigrateError> {
         let pair = Pair { source: &self.source, destination: &self.destination };
         verify(pair, &self.options, self.names, &mut self.progress)
@@ -245,7 +249,8 @@ impl<'a> Migration<'a> {
             prove(pair, &mut report, &mut progress);
             return Ok(report);
         };
-        // Closes stores that were passed by value, so that the new handles share nothing with the old ones.
+        // Closes stores that were passed by value, so that the new handles share nothing with the
+        // old ones.
         drop((source, destination));
         match (open_source(), open_destination()) {
             (Ok(source), Ok(destination)) => {

@@ -28,14 +28,16 @@ pub struct Options {
     pub on_conflict: OnConflict,
     /// Whether the run writes nothing and only reports what a copy would do.
     pub dry_run: bool,
-    /// Whether the run follows the changes of the source ([`Migration::follow`](crate::Migration::follow)).
+    /// Whether the run follows the changes of the source
+    /// ([`Migration::follow`](crate::Migration::follow)).
     pub follow: bool,
     /// The time after which the run aborts if a store fails on every segment.
     #[serde(skip)]
     pub abort_after: Duration,
 }
 
-/// The treatment of a segment or pod of the destination that is not an earlier version of the source's.
+/// The treatment of a segment or pod of the destination that is not an earlier version of the
+/// source's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -47,8 +49,9 @@ pub enum OnConflict {
     Skip,
     /// The destination is replaced with the source.
     ///
-    /// A log is truncated at the first difference and then extended. The truncation is conditional on the
-    /// head that was compared. A trace cannot be truncated, so a trace that differs stays a conflict.
+    /// A log is truncated at the first difference and then extended. The truncation is conditional
+    /// on the head that was compared. A trace cannot be truncated, so a trace that differs stays a
+    /// conflict.
     Replace,
 }
 

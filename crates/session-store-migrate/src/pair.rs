@@ -34,8 +34,8 @@ impl<'a> Pair<'a> {
 
 /// Syncs the destination, if it has [`Capability::DurableSync`].
 ///
-/// A user may delete the source as soon as the report says that the copy is complete. Without this sync, a
-/// power cut could then lose entries that exist nowhere else.
+/// A user may delete the source as soon as the report says that the copy is complete. Without this
+/// sync, a power cut could then lose entries that exist nowhere else.
 pub(crate) fn sync(destination: &dyn Store) -> Result<(), Failure> {
     if !destination.capabilities().has(Capability::DurableSync) {
         return Ok(());

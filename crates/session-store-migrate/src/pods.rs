@@ -45,8 +45,8 @@ impl CopiedPods {
 
     /// Records the result of a visit.
     ///
-    /// If a later visit finds nothing to do, the earlier `Copied` or `Replaced` stays: the report is about
-    /// the whole run.
+    /// If a later visit finds nothing to do, the earlier `Copied` or `Replaced` stays: the report
+    /// is about the whole run.
     fn set(&mut self, name: PodName, outcome: PodOutcome, shared: Option<Digest>) {
         let pod = CopiedPod { outcome: PodOutcome::Equal, shared: None };
         let known = self.0.entry(name).or_insert(pod);
@@ -67,8 +67,8 @@ impl CopiedPods {
 }
 
 impl Pods<'_> {
-    /// Copies the pods of the source. Returns whether any pod changed, and a gap if the source has pods and
-    /// the destination does not store any.
+    /// Copies the pods of the source. Returns whether any pod changed, and a gap if the source has
+    /// pods and the destination does not store any.
     pub(crate) fn copy(
         &self,
         policy: WritePolicy,
@@ -94,11 +94,11 @@ impl Pods<'_> {
         Ok((changed, None))
     }
 
-    /// Copies one pod. Returns the result and the hash of the version that both stores have now, or `None` if
-    /// the pod was deleted after it was listed.
+    /// Copies one pod. Returns the result and the hash of the version that both stores have now, or
+    /// `None` if the pod was deleted after it was listed.
     ///
-    /// `shared` is the hash of the version that both stores had at the last visit. If the destination still
-    /// has that version, it may be replaced: only the source has changed since.
+    /// `shared` is the hash of the version that both stores had at the last visit. If the
+    /// destination still has that version, it may be replaced: only the source has changed since.
     fn copy_one(
         &self,
         name: &PodName,
@@ -206,8 +206,8 @@ impl Pods<'_> {
 
 /// Puts a pod, if the stored pod still is the one that was compared.
 ///
-/// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut) cannot
-/// check that, so a change of another writer after the comparison is overwritten there.
+/// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut)
+/// cannot check that, so a change of another writer after the comparison is overwritten there.
 pub(crate) fn put_if_unchanged(
     pods: &dyn PodStore,
     name: &PodName,

@@ -6,7 +6,7 @@ use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
 use crate::side::{Gap, Side};
 
-/// Stands before the name of a segment in a sentence about its trace.
+/// The words before the name of a segment in a sentence about its trace.
 const TRACE_OF: &str = "the trace of ";
 
 impl MigrateReport {

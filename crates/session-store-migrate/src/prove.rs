@@ -21,8 +21,8 @@ const REPEATS: usize = 3;
 
 /// Compares everything that was copied or was equal before, and adds the result to the report.
 ///
-/// Other segments of the destination are not compared. If the proof copies something, the destination is
-/// synced again.
+/// Other segments of the destination are not compared. If the proof copies something, the
+/// destination is synced again.
 pub(crate) fn prove(
     pair: Pair<'_>,
     report: &mut MigrateReport,
@@ -75,8 +75,8 @@ struct Prover<'a> {
 impl Prover<'_> {
     /// Compares a segment.
     ///
-    /// Returns `None` if there is nothing left to compare: the source deleted the segment, or copying it
-    /// again was a conflict or failed. The copy's report has the reason.
+    /// Returns `None` if there is nothing left to compare: the source deleted the segment, or
+    /// copying it again was a conflict or failed. The copy's report has the reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
             return Some(SegmentComparison::new(copy.key, Comparison::Aborted));

@@ -38,8 +38,9 @@ impl<E: Entry> Iterator for Reader<'_, E> {
                 return Some(entry);
             }
             let request = self.pages.next_request()?;
-            // A request before the checkpoint reads one old entry again, to verify that the log is still the
-            // same. The pages still hold the page that caused the check, so its permit is kept.
+            // A request before the checkpoint reads one old entry again, to verify that the log is
+            // still the same. The pages still hold the page that caused the check, so its permit is
+            // kept.
             let is_check = request.start < self.pages.checkpoint().entries();
             if !is_check {
                 self.permit = None;

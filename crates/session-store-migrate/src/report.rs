@@ -24,8 +24,8 @@ pub struct MigrateReport {
     pub pods: Vec<PodCopy>,
     /// The parts that could not be copied at all.
     pub gaps: Vec<Gap>,
-    /// Failures on which the rest of the run depends: a store could not be listed, or could not be opened
-    /// again for the proof.
+    /// Failures on which the rest of the run depends: a store could not be listed, or could not be
+    /// opened again for the proof.
     pub failures: Vec<Failure>,
     /// The failure to sync the destination. A power cut could then lose copied entries.
     ///
@@ -33,8 +33,8 @@ pub struct MigrateReport {
     pub sync_failure: Option<Failure>,
     /// The comparison of both stores after the copy.
     ///
-    /// It covers everything that was copied or was equal before, without conflicts. `None` after a dry run,
-    /// and if a store could not be opened again.
+    /// It covers everything that was copied or was equal before, without conflicts. `None` after a
+    /// dry run, and if a store could not be opened again.
     pub proof: Option<VerifyReport>,
     /// Whether the proof used handles that were opened for it
     /// ([`Migration::reopen`](crate::Migration::reopen)).
@@ -79,7 +79,8 @@ pub struct SegmentCopy {
     /// The copy of the trace.
     ///
     /// `None` if the trace is empty, if traces are not selected, if they cannot be copied
-    /// ([`gaps`](MigrateReport::gaps)), or if the log is in conflict: the trace belongs to the other log.
+    /// ([`gaps`](MigrateReport::gaps)), or if the log is in conflict: the trace belongs to the
+    /// other log.
     pub trace: Option<Box<Extension>>,
     /// The changes of the source during the run.
     pub moved: Moved,
@@ -92,7 +93,8 @@ pub struct SegmentCopy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Moved {
-    /// The number of entries that were appended after the copy of the segment began. They are copied.
+    /// The number of entries that were appended after the copy of the segment began. They are
+    /// copied.
     pub grown: usize,
     /// How often the log was truncated or replaced. The destination was changed in the same way.
     pub rewritten: usize,
@@ -109,7 +111,8 @@ pub(crate) struct SegmentCheckpoint {
     pub(crate) source: Checkpoint,
     /// The head of the destination's log.
     pub(crate) destination: Option<Head>,
-    /// The number of the destination's entries that existed before the run. Only later ones may be cut.
+    /// The number of the destination's entries that existed before the run. Only later ones may be
+    /// cut.
     pub(crate) existing: usize,
     /// The position in the source's trace up to which both traces are equal.
     pub(crate) trace: Checkpoint,
@@ -135,7 +138,8 @@ pub struct PodCopy {
 pub enum PodOutcome {
     /// The pod was written to the destination.
     ///
-    /// The destination did not have it, or had an earlier version that this run had copied or found equal.
+    /// The destination did not have it, or had an earlier version that this run had copied or found
+    /// equal.
     Copied,
     /// The destination already had the same pod, byte for byte.
     Equal,
@@ -152,8 +156,8 @@ pub enum PodOutcome {
 impl MigrateReport {
     /// Returns whether everything selected is in the destination and was proved to be.
     ///
-    /// After a dry run, returns whether nothing prevents the copy. Conflicts are ignored if the options
-    /// request to skip them.
+    /// After a dry run, returns whether nothing prevents the copy. Conflicts are ignored if the
+    /// options request to skip them.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
@@ -224,7 +228,8 @@ impl SegmentCopy {
         self.stops().next().is_none()
     }
 
-    /// Returns whether the copy stopped only because the destination has other entries than the source.
+    /// Returns whether the copy stopped only because the destination has other entries than the
+    /// source.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.stops().next().is_some() && self.stops().all(Stop::is_conflict)

@@ -29,7 +29,8 @@ pub(crate) struct Run<'a> {
     budget: MemoryBudget,
     trace_gaps: Vec<Gap>,
     pod_gap: Option<Gap>,
-    /// In ascending order of the keys. The jobs borrow the copies in place, because there may be many.
+    /// In ascending order of the keys. The jobs borrow the copies in place, because there may be
+    /// many.
     copies: Vec<SegmentCopy>,
     pods: CopiedPods,
     /// The failures of the last pass.
@@ -56,8 +57,8 @@ impl<'a> Run<'a> {
 
     /// Returns whether another pass may find more to copy.
     ///
-    /// Even after a complete first pass, only a second pass shows whether the source has changed: a new
-    /// session changes nothing in the sessions that are already copied.
+    /// Even after a complete first pass, only a second pass shows whether the source has changed: a
+    /// new session changes nothing in the sessions that are already copied.
     pub(crate) fn may_continue(&self) -> bool {
         let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);
         let has_aborted = self.copies.iter().flat_map(SegmentCopy::stops).any(is_aborted);
@@ -113,8 +114,8 @@ impl<'a> Run<'a> {
         if self.options.selection.pods {
             let pods = Pods { pair: self.pair, of_sessions };
             match pods.copy(self.policy(), &mut self.pods) {
-                // A changed pod causes another pass too: it may point to a session that was created after
-                // the sessions were listed.
+                // A changed pod causes another pass too: it may point to a session that was created
+                // after the sessions were listed.
                 Ok((changed, gap)) => {
                     self.changed |= changed;
                     self.pod_gap = gap;

@@ -45,8 +45,8 @@ impl Selection {
 
     /// Selects only sessions of this time or later, and the pods that point to them.
     ///
-    /// The time of a session is the latest time in its id and the ids of its segments. Only UUIDs of version 7
-    /// contain a time. A session with any other id is always selected.
+    /// The time of a session is the latest time in its id and the ids of its segments. Only UUIDs
+    /// of version 7 contain a time. A session with any other id is always selected.
     #[must_use]
     pub fn since(mut self, since: SystemTime) -> Self {
         self.since = Some(since);
@@ -107,8 +107,8 @@ pub(crate) fn points_to(pod: &Pod, sessions: &BTreeSet<SessionId>) -> bool {
 
 /// Returns whether the id may have been created at `since` or later.
 ///
-/// An id of version 7 contains the millisecond of its creation, so `since` is compared with the end of that
-/// millisecond. Any other id contains no time and counts as new.
+/// An id of version 7 contains the millisecond of its creation, so `since` is compared with the end
+/// of that millisecond. Any other id contains no time and counts as new.
 fn is_since(since: SystemTime, id: Uuid) -> bool {
     const V7: usize = 7;
     const TICK: Duration = Duration::from_millis(1);

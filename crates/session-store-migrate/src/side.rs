@@ -1,4 +1,4 @@
-//! The two sides of a copy or a comparison, and what a side lacks.
+//! The two sides of a copy or a comparison, and the gaps of a side.
 
 use std::fmt;
 
@@ -27,8 +27,8 @@ impl fmt::Display for Side {
 
 /// A part of the selection that was skipped because a store does not support it.
 ///
-/// A report with a gap is not complete, because the skipped part may hold data. To accept the gap, leave
-/// traces or pods out of the [`Selection`](crate::Selection).
+/// A report with a gap is not complete, because the skipped part may hold data. To accept the gap,
+/// leave traces or pods out of the [`Selection`](crate::Selection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// This side lacks [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces).

@@ -21,7 +21,8 @@ pub(crate) trait Target {
     /// Returns whether everything after the first `keep` entries may be truncated.
     fn may_cut(&self, keep: usize) -> bool;
 
-    /// Truncates everything after the first `keep` entries. Returns the number of truncated entries.
+    /// Truncates everything after the first `keep` entries. Returns the number of truncated
+    /// entries.
     fn cut(&mut self, keep: usize) -> Result<usize, StoreError>;
 
     /// Creates a segment for which no entry was appended.
@@ -44,8 +45,8 @@ pub(crate) struct Log<'a> {
     segment: Segment<'a>,
     share: &'a Share<'a>,
     head: Option<Head>,
-    /// The number of entries that this run has not written. Only later entries may be truncated without
-    /// [`OnConflict::Replace`].
+    /// The number of entries that this run has not written. Only later entries may be truncated
+    /// without [`OnConflict::Replace`].
     existing: usize,
     policy: WritePolicy,
 }
@@ -81,7 +82,8 @@ impl<'a> Log<'a> {
         self.existing
     }
 
-    /// Reads the head again. If another writer has changed the log, all its entries count as existing.
+    /// Reads the head again. If another writer has changed the log, all its entries count as
+    /// existing.
     pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
         let now = Self::open(self.segment, self.share, self.policy)?;
         if now.head != self.head || self.policy.dry_run {
@@ -137,7 +139,8 @@ impl Target for Log<'_> {
     }
 }
 
-/// The trace of a segment. It has no head, so appends to it are not conditional. It cannot be truncated.
+/// The trace of a segment. It has no head, so appends to it are not conditional. It cannot be
+/// truncated.
 pub(crate) struct Trace<'a> {
     pub(crate) segment: Segment<'a>,
     pub(crate) share: &'a Share<'a>,
@@ -145,17 +148,17 @@ pub(crate) struct Trace<'a> {
 }
 
 impl Trace<'_> {
-    /// Appends one entry. If the reply is lost, reads the trace to find out whether the entry is stored.
-    ///
-    /// If it is not there, it is not sent again: the lost append may still arrive, and then the trace would
-    /// contain the entry twice (A6). A later pass of a migration compares the trace again and appends what is
-    /// missing. The error of the read does not replace the unknown outcome either, because a definite error
-    /// would mean that nothing was stored (A5).
+    /// Appends one entry. If the reply is lost, reads the trace to find out whether the entry is
+    /// stored.
     fn append_one(&self, position: usize, entry: &TraceEntry) -> Result<(), StoreError> {
         let lost = match self.segment.append_trace(entry) {
             Err(error) if error.is_indeterminate() => error,
             result => return result,
         };
+        // If the entry is not there, it is not sent again: the lost append may still arrive, and then
+        // the trace would contain the entry twice (A6). A later pass of a migration compares the
+        // trace again and appends the missing entries. An error of the read does not replace the
+        // unknown outcome either, because a definite error means that nothing was stored (A5).
         match self.segment.read_trace_page(position, 0) {
             Ok(page) if page.entries.first() == Some(entry) => Ok(()),
             _ => Err(lost),

@@ -102,7 +102,8 @@ impl Comparer<'_> {
         self.compare::<LogEntry>(key, entries, &format!("read {key}"), meter)
     }
 
-    /// Compares the traces in the same way. Returns `None` if both are empty or traces are not selected.
+    /// Compares the traces in the same way. Returns `None` if both are empty or traces are not
+    /// selected.
     pub(crate) fn trace(
         &self,
         key: SegmentKey,

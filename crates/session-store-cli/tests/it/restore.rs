@@ -82,7 +82,7 @@ fn a_damaged_file_is_refused_with_the_position_and_nothing_is_written() {
     }
     for foreign in [b"{}\n".to_vec(), Vec::new()] {
         let message = run_with(["restore", "-", &to], foreign).refused(3);
-        assert!(message.contains("this is no backup: "), "{message}");
+        assert!(message.contains("the file is not a backup: "), "{message}");
     }
     run(["restore", &place.path("nowhere").display().to_string(), &to]).refused(3);
     assert_eq!(place.listing(), before);

@@ -16,7 +16,7 @@ use crate::progress::{Phase, Progress};
 
 /// A backup that was read completely and is not damaged.
 ///
-/// Every checksum and hash is right, every line is an entry, and the manifest lists what is there.
+/// Every checksum and hash is right, every line is an entry, and the manifest lists all parts.
 #[derive(Debug)]
 pub struct Backup<R> {
     pub(super) reader: R,
@@ -26,19 +26,18 @@ pub struct Backup<R> {
 impl<R: Read + Seek> Backup<R> {
     /// Reads a whole backup and checks it.
     ///
-    /// A file that is truncated, changed or of another format is refused. Memory holds one line at a time
-    /// and a few hundred bytes for each part.
+    /// A file that is truncated, changed or of another format is refused. Memory holds one line at
+    /// a time and a few hundred bytes for each part.
     ///
     /// # Errors
-    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], and [`BackupError::Damaged`] with the
-    /// place; [`BackupError::Read`] if the reader fails.
+    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], and [`BackupError::Damaged`] with
+    /// the place; [`BackupError::Read`] if the reader fails.
     pub fn open(
         mut reader: R,
-        progress: &mut dyn FnMut(Progress<'_>),
+        mut progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, BackupError> {
         require_zstd(&mut reader)?;
-        let mut report = |event: Progress<'static>| progress(event);
-        let mut meter = Meter::new(&mut report);
+        let mut meter = Meter::new(&mut progress);
         meter.report(Progress::Begin { phase: Phase::Check, parts: 0 });
         let manifest = check(&mut reader, &mut meter)?;
         Ok(Self { reader, manifest })
@@ -46,7 +45,7 @@ impl<R: Read + Seek> Backup<R> {
 }
 
 impl<R> Backup<R> {
-    /// Returns the list of what the backup contains and of what is missing.
+    /// Returns the list of all parts, and of the parts that are missing.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -156,7 +155,8 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    /// Parses every line, and returns the number of lines. `parse` returns the length of the parsed text.
+    /// Parses every line, and returns the number of lines. `parse` returns the length of the parsed
+    /// text.
     fn lines<R: Read>(
         &mut self,
         content: &mut Content<'_, R>,
@@ -176,7 +176,8 @@ impl Check<'_, '_> {
         Ok(lines)
     }
 
-    /// Reads the manifest, which must list the parts that were read before it. Returns its hash too.
+    /// Reads the manifest, which must list the parts that were read before it. Returns its hash
+    /// too.
     fn manifest<R: Read>(
         &mut self,
         mut content: Content<'_, R>,
@@ -212,7 +213,8 @@ fn name_in<R: Read>(content: &mut Content<'_, R>) -> Result<PodName, BackupError
 
 /// Parses the line of a pod.
 pub(super) fn pod(line: Vec<u8>) -> Result<Pod, StoreError> {
-    // Every pod is a JSON object, and so is every entry. Parsing it as an entry first checks the UTF-8.
+    // Every pod is a JSON object, and so is every entry. Parsing it as an entry first checks the
+    // UTF-8.
     Pod::from_json(LogEntry::from_utf8(line)?.as_json())
 }
 

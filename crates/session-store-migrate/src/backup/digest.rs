@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::digest::{Digest, LineHasher};
 
-/// The size and the hash of a part. The hash of a log is the hash of the text that `session-store show`
-/// prints.
+/// The size and the hash of a part.
+///
+/// The hash of a log is the hash of the text that `session-store show` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Total {

@@ -1,52 +1,54 @@
-//! Why a backup was not made, not read or not restored.
+//! The errors of writing, reading and restoring a backup.
 
 use std::io;
 
 use crate::error::{Failure, MigrateError};
 
-/// Why a backup was not made, not read or not restored. What concerns one segment or pod alone is no such
-/// error but stands in the manifest or the report.
+/// The reason why a backup was not written, read or restored. Errors of one segment or pod are in
+/// the manifest or the report instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
-    /// The store cannot be read from, or written to, as a migration would.
+    /// The store failed, or it does not meet the requirements of a migration.
     #[error(transparent)]
     Store(#[from] MigrateError),
 
-    /// The backup could not be written. What was written of it is none.
+    /// The backup could not be written. The written bytes are not a backup.
     #[error("cannot write the backup")]
     Write(#[source] io::Error),
 
-    /// A log could not be kept aside while it was read; the folder for temporary files may be full.
+    /// A temporary file could not be written. The folder for temporary files may be full.
     #[error("cannot write a temporary file")]
     Spool(#[source] io::Error),
 
-    /// The backup could not be read, whatever it holds.
+    /// The operating system could not read the backup.
     #[error("cannot read the backup")]
     Read(#[source] io::Error),
 
-    /// It is something else.
-    #[error("this is no backup: {found}")]
+    /// The file is not a backup.
+    #[error("the file is not a backup: {found}")]
     NotABackup {
-        /// What it is instead.
+        /// The kind of file that was found instead.
         found: &'static str,
     },
 
-    /// It was made by a newer version of the program, in a format that this one does not know.
-    #[error("the backup has format version {found}; this program knows versions up to {supported}")]
+    /// The backup has a format of a newer version of this program.
+    #[error(
+        "the backup has format version {found}; this program supports versions up to {supported}"
+    )]
     NewerFormat {
-        /// The version found.
+        /// The version of the backup.
         found: u64,
-        /// The newest version that can be read.
+        /// The newest supported version.
         supported: u64,
     },
 
-    /// It was cut off or changed since it was made.
+    /// The backup was truncated or changed after it was written.
     #[error("the backup is damaged: {place}: {damage}")]
     Damaged {
-        /// Where: a file in the backup and a line of it, or how many bytes were whole.
+        /// The place of the damage: a file in the backup with a line, or a number of bytes.
         place: String,
-        /// What is wrong there.
+        /// The damage.
         damage: String,
     },
 }
@@ -62,9 +64,11 @@ impl BackupError {
         Self::Damaged { place: place.into(), damage: damage.into() }
     }
 
-    /// What reading the backup answered: the operating system's errors have a number, those of the
-    /// decompression have none.
-    pub(super) fn unread(error: io::Error, place: impl FnOnce() -> String) -> Self {
+    /// Classifies an error of a read through the decompression.
+    ///
+    /// An error of the operating system has a number and says nothing about the backup. An error of
+    /// the decompression has no number and means damage.
+    pub(super) fn of_read(error: io::Error, place: impl FnOnce() -> String) -> Self {
         if error.raw_os_error().is_some() {
             return Self::Read(error);
         }

@@ -32,7 +32,7 @@ const ROUNDS: usize = 5;
 #[must_use]
 #[non_exhaustive]
 pub struct ExportReport {
-    /// The manifest of the backup: what it contains and what is missing.
+    /// The list of the parts in the backup, and of the parts that are missing.
     pub manifest: Manifest,
     /// The selected parts that could not be read at all.
     pub gaps: Vec<Gap>,
@@ -48,24 +48,25 @@ impl ExportReport {
     }
 }
 
-/// Writes a backup of the selected part of a store, in the format that the [module](super) describes.
+/// Writes a backup of the selected part of a store, in the format that the [module](super)
+/// describes.
 ///
-/// The source is only read, and other processes may write to it. Each log is written as it was at one
-/// moment, but that moment differs from log to log. A log that is truncated or replaced during the read
-/// is read again, at most five times.
+/// The source is only read, and other processes may write to it. Each log is written as it was at
+/// one moment, but that moment differs from log to log. A log that is truncated or replaced during
+/// the read is read again, at most five times.
 ///
-/// A part that cannot be read is left out and named in the manifest. A segment or pod that is deleted
-/// before its turn does not count as missing.
+/// A part that cannot be read is left out and named in the manifest. A segment or pod that is
+/// deleted before its turn does not count as missing.
 ///
 /// # Errors
-/// [`BackupError::Store`] for a selected session that does not exist, and if sessions, segments or pods
-/// cannot be listed; nothing is written then. [`BackupError::Write`] and [`BackupError::Spool`]: the
-/// written bytes are not a backup.
+/// [`BackupError::Store`] for a selected session that does not exist, and if sessions, segments or
+/// pods cannot be listed; nothing is written then. [`BackupError::Write`] and
+/// [`BackupError::Spool`]: the written bytes are not a backup.
 pub fn export<W: Write>(
     source: &dyn Store,
     selection: &Selection,
     writer: W,
-    progress: &mut dyn FnMut(Progress<'_>),
+    mut progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<ExportReport, BackupError> {
     let mut keys = inventory::of_source(source, selection)?;
     inventory::require(selection, &keys)?;
@@ -84,8 +85,7 @@ pub fn export<W: Write>(
         members: Vec::new(),
         missing: Vec::new(),
     };
-    let mut report = |event: Progress<'static>| progress(event);
-    let mut meter = Meter::new(&mut report);
+    let mut meter = Meter::new(&mut progress);
     meter.report(Progress::Begin { phase: Phase::Export, parts: keys.len() + pods.len() });
     let archive = Archive::new(writer, created)?;
     let mut export = Export { source, archive, manifest, meter };
@@ -226,12 +226,13 @@ fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>
     Err(ReadError::Unstable)
 }
 
-/// Returns an error unless the entries that were read are those that the log had at the head `before`.
+/// Returns an error unless the entries that were read are those that the log had at the head
+/// `before`.
 ///
-/// Reading by pages notices a replaced log only by the entry before each page. A log that was replaced
-/// between two pages can have the same entry there, and then the result is a mix of two logs. So the
-/// head must still be the same. If it is not, entries may only have been appended, and the beginning of
-/// the log is read again and compared.
+/// Reading by pages notices a replaced log only by the entry before each page. A log that was
+/// replaced between two pages can have the same entry there, and then the result is a mix of two
+/// logs. So the head must still be the same. If it is not, entries may only have been appended, and
+/// the beginning of the log is read again and compared.
 fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<(), StoreError> {
     let now = segment.head()?;
     if now == Some(before) {

@@ -42,7 +42,7 @@ pub(super) fn format_of(first_line: &[u8]) -> Option<u64> {
     str::from_utf8(first_line).ok()?.strip_prefix(README_BEGINS)?.parse().ok()
 }
 
-/// The list of everything that a backup contains, and of what is missing.
+/// The list of all parts of a backup, and of the parts that are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Manifest {
@@ -147,7 +147,8 @@ impl Part {
         }
     }
 
-    /// Returns the file that contains the pod's name, and the name, if the folder is named by a hash.
+    /// Returns the file that contains the pod's name, and the name, if the folder is named by a
+    /// hash.
     pub(super) fn name_file(&self) -> Option<(File, &str)> {
         let Self::Pod { name } = self else { return None };
         let folder = name.folder();
@@ -168,7 +169,8 @@ pub(super) struct Heading {
     pub(super) missing: usize,
 }
 
-/// The line of a member. It repeats the path, so that other programs need not know how paths are made.
+/// The line of a member. It repeats the path, so that other programs need not know how paths are
+/// made.
 #[derive(Serialize)]
 struct MemberLine<'a> {
     #[serde(flatten)]

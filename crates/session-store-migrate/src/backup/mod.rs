@@ -1,36 +1,41 @@
-//! A store in one file: [`export`] writes it, [`Backup::open`] reads it and refuses a damaged one, and
+//! Backups: a store in one file. [`export`] writes it, [`Backup::open`] checks it, and
 //! [`Backup::restore`] writes it into any store.
 //!
-//! The file is a tar archive compressed with zstd, and readable without this library: `tar --zstd -xf FILE`
-//! gives the layout of the file backend, so that the folder opens as a store as it is, and
-//! `sha256sum -c SHA256SUMS` checks it. In this order it holds
+//! # Format
 //!
-//! - `README`, whose first line has the version of the format;
-//! - `SESSION/SEGMENT.jsonl`, the log of a segment, an entry a line, and after it `SESSION/SEGMENT.trace.jsonl`
-//!   if the segment has a trace; empty segments are empty files;
-//! - `pods/FOLDER/metadata.json`, a pod. The folder is the pod's name, or a hash of it where the name is none
-//!   for a folder; then a file `name` comes before;
-//! - `manifest.jsonl`, which lists all logs, traces and pods with entries, bytes and SHA-256, and what could not
-//!   be read;
+//! A backup is a tar archive compressed with zstd. Other programs can read it: `tar --zstd -xf
+//! FILE` unpacks it, and `sha256sum -c SHA256SUMS` checks the files. The files have the layout of
+//! the file backend, so the unpacked folder is a store. They come in this order:
+//!
+//! - `README`, whose first line contains the version of the format;
+//! - `SESSION/SEGMENT.jsonl`, the log of a segment, one entry on each line, followed by
+//!   `SESSION/SEGMENT.trace.jsonl` if the segment has a trace. The log of an empty segment is
+//!   empty;
+//! - `pods/FOLDER/metadata.json`, a pod. If the pod's name cannot be a folder, the folder is named
+//!   by a hash and a file `name` comes first;
+//! - `manifest.jsonl`, the list of all parts with their entries, bytes and SHA-256, and of the
+//!   parts that could not be read;
 //! - `SHA256SUMS`.
 //!
-//! The archive is compressed in frames of 4 MiB with a checksum each, which tell where a file is damaged. After
-//! them comes a frame that decompressors skip: the SHA-256 of the file so far. So a file of which any byte was
-//! changed, or that was cut off or has grown, is no backup.
+//! The archive is compressed in frames of 4 MiB. Each has a checksum, which shows where a file is
+//! damaged. The last frame is one that decompressors skip. It contains the SHA-256 of all bytes
+//! before it. So a backup with any changed, missing or additional byte is refused.
 //!
-//! Both directions stream: memory holds a page of entries and a list of the parts, and logs of more than 8 MiB
-//! go through a temporary file, as their size has to be known before their content.
+//! Both directions are streams: memory holds one page of entries and a list of the parts. An export
+//! writes logs of more than 8 MiB to a temporary file first, because a tar archive contains the
+//! size of a file before its content.
 //!
 //! ```
 //! use std::io::Cursor;
 //!
-//! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+//! use session_store_core::{LogEntry, SegmentId, SessionId, StoreExt};
 //! use session_store_memory::MemoryStore;
 //! use session_store_migrate::Selection;
 //! use session_store_migrate::backup::{Backup, export};
 //!
 //! let (source, destination) = (MemoryStore::new(), MemoryStore::new());
-//! source.append(SessionId::new(), SegmentId::new(), &LogEntry::from_json(r#"{"kind":"invoke"}"#)?)?;
+//! let segment = source.segment(SessionId::new(), SegmentId::new());
+//! segment.append(&LogEntry::from_json(r#"{"kind":"invoke"}"#)?)?;
 //!
 //! let mut file = Vec::new();
 //! let report = export(&source, &Selection::default(), &mut file, &mut |_| {})?;

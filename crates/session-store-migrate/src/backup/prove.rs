@@ -17,11 +17,11 @@ use crate::progress::{Phase, Progress};
 pub struct Unproved {
     /// The part.
     pub part: Part,
-    /// What the store contains instead.
+    /// The content of the store instead.
     pub found: Found,
 }
 
-/// What a store contains instead of a part of a backup.
+/// The content of a store instead of a part of a backup.
 #[derive(Debug)]
 pub enum Found {
     /// Nothing of that name.
@@ -35,18 +35,19 @@ pub enum Found {
 }
 
 impl<R> Backup<R> {
-    /// Reads every part of the backup from a store and compares the hashes. Returns the parts that differ.
+    /// Reads every part of the backup from a store and compares the hashes. Returns the parts that
+    /// differ.
     ///
-    /// After a complete restore the list is empty, unless another writer has changed the store. The proof
-    /// is strongest with a handle that was opened after the restore, because it has cached nothing.
+    /// After a complete restore the list is empty, unless another writer has changed the store. The
+    /// proof is strongest with a handle that was opened after the restore, because it has cached
+    /// nothing.
     pub fn prove(
         &self,
         store: &dyn Store,
-        progress: &mut dyn FnMut(Progress<'_>),
+        mut progress: &mut dyn FnMut(Progress<'_>),
     ) -> Vec<Unproved> {
         let members = &self.manifest().members;
-        let mut report = |event: Progress<'static>| progress(event);
-        let mut meter = Meter::new(&mut report);
+        let mut meter = Meter::new(&mut progress);
         meter.report(Progress::Begin { phase: Phase::Compare, parts: members.len() });
         let breaker = circuit_breaker();
         let mut unproved = Vec::new();
@@ -66,7 +67,7 @@ impl<R> Backup<R> {
     }
 }
 
-/// Returns what the store has instead of a part, or `None` if it has the part.
+/// Returns the store's content instead of a part, or `None` if the store has the part.
 fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Found> {
     match total {
         Ok(Some(total)) if total == member.total => None,

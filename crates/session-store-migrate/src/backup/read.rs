@@ -1,4 +1,5 @@
-//! Reading a backup, file after file, and refusing whatever was not written by us.
+//! Reads a backup file by file, and refuses everything that [`export`](super::export) does not
+//! write.
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
@@ -9,27 +10,27 @@ use super::seal::Unsealing;
 use super::tar::{BLOCK, END, Heading, padding};
 use crate::digest::LineHasher;
 
-/// The longest line there can be: the largest entry, and its end.
+/// The longest line: the largest entry and a line feed.
 const MAX_LINE: u64 = 1 << 32;
 
-/// A backup that is being read.
+/// A backup during the read.
 pub(super) struct Archive<R: Read> {
     stream: BufReader<Unsealing<R>>,
     last: Option<File>,
 }
 
-/// One file of it. It has to be read to its end before the next one.
+/// One file of a backup. [`finish`](Content::finish) must be called before the next file is read.
 pub(super) struct Content<'a, R: Read> {
     archive: &'a mut Archive<R>,
     pub(super) file: File,
     left: u64,
     hasher: LineHasher,
-    /// The number of the line that was last begun.
+    /// The number of the current line.
     line: usize,
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// A backup that is read from its beginning, wherever the reader is.
+    /// Starts at the beginning of the backup, regardless of the reader's position.
     pub(super) fn new(reader: R) -> Result<Self, BackupError> {
         let stream = Unsealing::new(reader).map_err(BackupError::Read)?;
         Ok(Self { stream: BufReader::with_capacity(128 * 1024, stream), last: None })
@@ -37,21 +38,22 @@ impl<R: Read + Seek> Archive<R> {
 }
 
 impl<R: Read> Archive<R> {
-    /// The first file; `None` where the archive begins otherwise, and so is none of ours.
+    /// Returns the first file. Returns `None` if it is not a README, so the archive is not a
+    /// backup.
     pub(super) fn first(&mut self) -> Result<Option<Content<'_, R>>, BackupError> {
         let heading = Heading::parse(&self.block()?);
         let readme = heading.filter(|heading| heading.file == File::Readme);
         Ok(readme.map(|heading| self.content(heading)))
     }
 
-    /// The next file, or `None` at the end of a backup that ends as it should.
+    /// Returns the next file, or `None` at the end. The end is checked.
     pub(super) fn next(&mut self) -> Result<Option<Content<'_, R>>, BackupError> {
         let block = self.block()?;
         if block == END {
             return self.end().map(|()| None);
         }
         let Some(heading) = Heading::parse(&block) else {
-            return Err(self.damaged("a header is not one that was written for a backup"));
+            return Err(self.damaged("a header is not one that an export writes"));
         };
         let is_next = self.last.as_ref().is_none_or(|last| *last < heading.file);
         let content = self.content(heading);
@@ -74,11 +76,11 @@ impl<R: Read> Archive<R> {
         match self.stream.fill_buf().map(<[u8]>::is_empty) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.damaged("something follows the archive's end")),
-            Err(error) => Err(self.unread(error)),
+            Err(error) => Err(self.read_error(error)),
         }
     }
 
-    /// After the last file: whether the file around the archive ends as it should, too.
+    /// Checks the end of the compressed file, after the last file of the archive.
     pub(super) fn finish(self) -> Result<(), BackupError> {
         self.stream.into_inner().finish()
     }
@@ -87,12 +89,12 @@ impl<R: Read> Archive<R> {
         let mut block = [0; BLOCK];
         match self.stream.read_exact(&mut block) {
             Ok(()) => Ok(block),
-            Err(error) => Err(self.unread(error)),
+            Err(error) => Err(self.read_error(error)),
         }
     }
 
-    fn unread(&self, error: io::Error) -> BackupError {
-        BackupError::unread(error, || self.place())
+    fn read_error(&self, error: io::Error) -> BackupError {
+        BackupError::of_read(error, || self.place())
     }
 
     fn damaged(&self, damage: &str) -> BackupError {
@@ -109,7 +111,7 @@ impl<R: Read> Archive<R> {
 }
 
 impl<R: Read> Content<'_, R> {
-    /// The next line, without its end.
+    /// Returns the next line, without its line feed.
     pub(super) fn line(&mut self) -> Result<Option<Vec<u8>>, BackupError> {
         if self.left == 0 {
             return Ok(None);
@@ -118,7 +120,7 @@ impl<R: Read> Content<'_, R> {
         let mut line = Vec::new();
         let limit = self.left.min(MAX_LINE);
         let read = (&mut self.archive.stream).take(limit).read_until(b'\n', &mut line);
-        self.left -= read.map_err(|error| self.unread(error))? as u64;
+        self.left -= read.map_err(|error| self.read_error(error))? as u64;
         if line.last() != Some(&b'\n') {
             return Err(self.damaged("the line has no end"));
         }
@@ -127,58 +129,58 @@ impl<R: Read> Content<'_, R> {
         Ok(Some(line))
     }
 
-    /// All that is left of a file that is a text of at most so many bytes.
+    /// Returns the rest of the file, a text of at most `limit` bytes.
     pub(super) fn text(&mut self, limit: usize) -> Result<String, BackupError> {
         let bytes = usize::try_from(self.left).ok().filter(|bytes| *bytes <= limit);
         let mut text = vec![0; bytes.ok_or_else(|| self.damaged("it is too long"))?];
         let read = self.archive.stream.read_exact(&mut text);
-        read.map_err(|error| self.unread(error))?;
+        read.map_err(|error| self.read_error(error))?;
         self.left = 0;
         self.hasher.add(&text);
-        String::from_utf8(text).map_err(|_| self.damaged("it is no UTF-8"))
+        String::from_utf8(text).map_err(|_| self.damaged("it is not UTF-8"))
     }
 
-    /// Reads what nobody has read, and says what the whole was.
+    /// Reads the rest of the file. Returns the total of the whole file.
     pub(super) fn finish(mut self) -> Result<Total, BackupError> {
         while self.left > 0 {
-            self.pass()?;
+            self.skip()?;
         }
         let mut zeros = [0; BLOCK];
         let zeros = &mut zeros[..padding(self.hasher.bytes)];
         let read = self.archive.stream.read_exact(zeros);
-        read.map_err(|error| self.unread(error))?;
+        read.map_err(|error| self.read_error(error))?;
         if zeros.iter().any(|&byte| byte != 0) {
-            return Err(self.damaged("what fills up its last block is not empty"));
+            return Err(self.damaged("the padding of its last block is not empty"));
         }
         Ok(Total::of(&self.hasher))
     }
 
-    fn pass(&mut self) -> Result<(), BackupError> {
+    fn skip(&mut self) -> Result<(), BackupError> {
         let available = match self.archive.stream.fill_buf() {
             Ok([]) => Err(io::ErrorKind::UnexpectedEof.into()),
             result => result,
         };
-        let passed = available.map(|bytes| {
+        let skipped = available.map(|bytes| {
             let bytes = &bytes[..usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len())];
             self.hasher.add(bytes);
             bytes.len()
         });
-        let passed = passed.map_err(|error| self.unread(error))?;
-        self.archive.stream.consume(passed);
-        self.left -= passed as u64;
+        let skipped = skipped.map_err(|error| self.read_error(error))?;
+        self.archive.stream.consume(skipped);
+        self.left -= skipped as u64;
         Ok(())
     }
 
-    fn unread(&self, error: io::Error) -> BackupError {
-        BackupError::unread(error, || self.place())
+    fn read_error(&self, error: io::Error) -> BackupError {
+        BackupError::of_read(error, || self.place())
     }
 
-    /// An error in the line that was last begun.
+    /// Returns an error about the current line.
     pub(super) fn damaged(&self, damage: impl Into<String>) -> BackupError {
         BackupError::damaged(self.place(), damage)
     }
 
-    /// The whole file has no business here.
+    /// Returns an error about the place of the whole file.
     pub(super) fn misplaced(&self) -> BackupError {
         self.damaged("the file is not in its place")
     }

@@ -29,8 +29,9 @@ use crate::side::{Gap, Side};
 pub struct RestoreReport {
     /// The parts of the backup, in its order.
     ///
-    /// Parts that the destination cannot store ([`gaps`](Self::gaps)) are not in the list, nor are the
-    /// traces of logs in conflict: a trace belongs to its log and is not restored next to another one.
+    /// Parts that the destination cannot store ([`gaps`](Self::gaps)) are not in the list, nor are
+    /// the traces of logs in conflict: a trace belongs to its log and is not restored next to
+    /// another one.
     pub parts: Vec<PartRestore>,
     /// The kinds of parts that the destination cannot store.
     pub gaps: Vec<Gap>,
@@ -47,7 +48,8 @@ pub struct RestoreReport {
 pub struct PartRestore {
     /// The part.
     pub part: Part,
-    /// The number of stored entries that were equal to the first entries of the part. A pod counts as one.
+    /// The number of stored entries that were equal to the first entries of the part. A pod counts
+    /// as one.
     pub already: usize,
     /// The number of entries that were written after them.
     pub written: usize,
@@ -74,26 +76,27 @@ impl RestoreReport {
 impl<R: Read + Seek> Backup<R> {
     /// Writes the backup into a store, by the [rules](crate#rules) of a migration.
     ///
-    /// Parts that are already equal are not changed, so an interrupted restore is resumed by starting it
-    /// again. Parts that differ are conflicts and are not changed either. If the destination fails on every
-    /// part for half a minute, the restore aborts. [`prove`](Self::prove) verifies the result.
+    /// Parts that are already equal are not changed, so an interrupted restore is resumed by
+    /// starting it again. Parts that differ are conflicts and are not changed either. If the
+    /// destination fails on every part for half a minute, the restore aborts.
+    /// [`prove`](Self::prove) verifies the result.
     ///
     /// # Errors
-    /// [`BackupError::Store`] if the destination lacks [`Capability::ConditionalAppend`]; nothing is written
-    /// then. [`BackupError::Read`] and [`BackupError::Damaged`] if the backup was changed after it was
-    /// opened; the parts before the change stay written. Errors of the destination are in the report.
+    /// [`BackupError::Store`] if the destination lacks [`Capability::ConditionalAppend`]; nothing
+    /// is written then. [`BackupError::Read`] and [`BackupError::Damaged`] if the backup was
+    /// changed after it was opened; the parts before the change stay written. Errors of the
+    /// destination are in the report.
     pub fn restore(
         &mut self,
         destination: &dyn Store,
-        progress: &mut dyn FnMut(Progress<'_>),
+        mut progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<RestoreReport, BackupError> {
         if !destination.capabilities().has(Capability::ConditionalAppend) {
             return Err(MigrateError::Unconditional.into());
         }
         let report =
             RestoreReport { parts: Vec::new(), gaps: self.gaps(destination), sync_failure: None };
-        let mut forward = |event: Progress<'static>| progress(event);
-        let mut meter = Meter::new(&mut forward);
+        let mut meter = Meter::new(&mut progress);
         let parts = self.manifest.members.len();
         meter.report(Progress::Begin { phase: Phase::Restore, parts });
         let mut archive = Archive::new(&mut self.reader)?;
@@ -163,8 +166,8 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// Adds the outcome to the report. An error of the backup itself ends the restore: the backup was
-    /// changed after it was opened.
+    /// Adds the outcome to the report. An error of the backup itself ends the restore: the backup
+    /// was changed after it was opened.
     fn record(&mut self, part: &Part, outcome: Outcome) -> Result<(), BackupError> {
         let Outcome { already, written, stopped } = outcome;
         match &stopped {

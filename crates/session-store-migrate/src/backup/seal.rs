@@ -1,6 +1,9 @@
-//! The outermost layer: zstd frames, each with a checksum, and after them a seal, which is a frame that every
-//! decompressor skips (RFC 8878, section 3.1.2) and that holds the SHA-256 of all bytes before it. A checksum
-//! tells where content is damaged; the seal, whether the file is as it was written, to the byte.
+//! The outermost layer of a backup: compressed frames and a seal.
+//!
+//! Each zstd frame has a checksum, which shows where the content is damaged. The seal at the end is
+//! a frame that every decompressor skips (RFC 8878, section 3.1.2). It contains the SHA-256 of all
+//! bytes before it, which shows whether any byte of the file was changed, including bytes that no
+//! checksum covers.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write};
 
@@ -10,28 +13,30 @@ use zstd::stream::{read::Decoder, write::Encoder};
 use super::error::BackupError;
 use crate::digest::Digest;
 
-/// How every zstd frame begins.
+/// The first bytes of every zstd frame.
 pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Begins a frame to be skipped, of 32 bytes.
+/// The header of a skippable frame of 32 bytes.
 const SEAL_HEADER: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
 
 const SEAL: usize = SEAL_HEADER.len() + 32;
 
-/// How much is compressed into one frame: the less, the nearer to the damage it is found.
+/// The size of the content of a frame. Smaller frames locate damage more exactly, but compress
+/// less.
 const FRAME: usize = 4 * 1024 * 1024;
 
-/// The compression's own default: about the speed of a disk.
+/// The default level of zstd. It compresses at about the speed of a disk.
 const LEVEL: i32 = 3;
 
-/// The most memory that a frame may ask for, as a power of two. What we write asks for a quarter of it.
+/// The largest window of a frame that is accepted, as a power of two. It limits the memory that a
+/// damaged file can claim. The frames that an export writes need a quarter of it.
 const MAX_WINDOW_LOG: u32 = 23;
 
-/// Compresses what is written to it.
+/// A writer that compresses, and adds the seal at the end.
 pub(super) struct Sealing<W: Write> {
-    /// There is none after an error only.
+    /// `None` only after an error.
     frame: Option<Encoder<'static, Hashed<W>>>,
-    /// How many more bytes go into the frame.
+    /// The number of bytes that still fit the frame.
     left: usize,
 }
 
@@ -41,7 +46,7 @@ impl<W: Write> Sealing<W> {
         Ok(Self { frame: Some(frame(inner)?), left: FRAME })
     }
 
-    /// Ends the last frame, seals the whole, and says how many bytes it has become.
+    /// Ends the last frame and writes the seal. Returns the size of the whole file.
     pub(super) fn finish(mut self) -> io::Result<u64> {
         let Hashed { mut inner, hash, bytes } = self.take_frame()?.finish()?;
         inner.write_all(&seal(hash))?;
@@ -67,7 +72,7 @@ impl<W: Write> Write for Sealing<W> {
         Ok(written)
     }
 
-    /// A frame is written out when it is full.
+    /// Does nothing: a frame is written when it is full.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -87,7 +92,7 @@ fn seal(hash: Sha256) -> [u8; SEAL] {
     seal
 }
 
-/// Decompresses what is read through it.
+/// A reader that decompresses, and checks the seal at the end.
 pub(super) struct Unsealing<R: Read>(Decoder<'static, Hashed<BufReader<Take<R>>>>);
 
 impl<R: Read + Seek> Unsealing<R> {
@@ -102,12 +107,12 @@ impl<R: Read + Seek> Unsealing<R> {
 }
 
 impl<R: Read> Unsealing<R> {
-    /// How many bytes of the compressed file have been read.
+    /// Returns the position in the compressed file.
     pub(super) fn position(&self) -> u64 {
         self.0.get_ref().bytes
     }
 
-    /// Once everything was read: whether the seal is right.
+    /// Checks the seal, after everything before it was read.
     pub(super) fn finish(self) -> Result<(), BackupError> {
         let Hashed { inner, hash, bytes } = self.0.finish();
         let mut found = Vec::new();
@@ -126,7 +131,7 @@ impl<R: Read> Read for Unsealing<R> {
     }
 }
 
-/// Hashes and counts what passes between the file and the compression.
+/// Hashes and counts the bytes between the file and the compression.
 struct Hashed<T> {
     inner: T,
     hash: Sha256,

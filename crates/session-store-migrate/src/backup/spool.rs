@@ -1,4 +1,4 @@
-//! One file of a backup, kept aside until its size is known: in memory while it is small.
+//! The content of one file of a backup, held until its size is known.
 
 use std::io::{self, BufWriter, Read, Seek, Write};
 
@@ -7,9 +7,10 @@ use tempfile::SpooledTempFile;
 use super::digest::Total;
 use crate::digest::LineHasher;
 
-/// What is larger goes into a temporary file.
+/// Content up to this size is held in memory, and in a temporary file beyond it.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
+/// Content that is written once and then read once.
 pub(super) struct Spool {
     file: BufWriter<SpooledTempFile>,
     hasher: LineHasher,
@@ -35,12 +36,12 @@ impl Spool {
         self.hasher.lines
     }
 
-    /// What was written so far.
+    /// Returns the total of the bytes that were written so far.
     pub(super) fn total(&self) -> Total {
         Total::of(&self.hasher)
     }
 
-    /// What was written, to be read from its beginning.
+    /// Returns the total, and a reader of everything that was written.
     pub(super) fn finish(self) -> io::Result<(Total, impl Read)> {
         let total = self.total();
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;

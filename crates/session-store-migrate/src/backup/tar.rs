@@ -1,30 +1,32 @@
-//! The middle layer: the blocks of a tar archive. There is one way to write each header, so a header is right
-//! only if it is the one that we would have written: links, folders, foreign names and whatever else an archive
-//! may hold have no way in.
+//! The middle layer of a backup: the blocks of a tar archive.
+//!
+//! An export writes exactly one header for a file of a given path, size and time. A header is
+//! accepted only if it is equal to that one. So links, folders, foreign paths and all other
+//! features of tar are refused without a check for each of them.
 
 use tar::Header;
 
 use super::file::File;
 
-/// Headers are one block; content is filled up to whole ones with zeros.
+/// The size of a block. A header is one block. Content is padded with zeros to whole blocks.
 pub(super) const BLOCK: usize = 512;
 
-/// Two such blocks end an archive.
+/// A block of zeros. Two of them end an archive.
 pub(super) const END: [u8; BLOCK] = [0; BLOCK];
 
-/// What a header says.
+/// The content of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heading {
     pub(super) file: File,
     pub(super) bytes: u64,
-    /// When the backup was made, in seconds since 1970.
+    /// The time of the export, in seconds since 1970. All files of a backup have the same.
     pub(super) time: u64,
 }
 
 impl Heading {
     pub(super) fn to_block(&self) -> [u8; BLOCK] {
         let mut header = Header::new_gnu();
-        header.set_path(self.file.path()).expect("a file of ours has a short, relative path");
+        header.set_path(self.file.path()).expect("the paths of a backup are short and relative");
         header.set_size(self.bytes);
         header.set_mode(0o600);
         header.set_mtime(self.time);
@@ -46,7 +48,7 @@ impl Heading {
     }
 }
 
-/// How many zeros follow content of so many bytes.
+/// Returns the number of zeros after content of this size.
 pub(super) const fn padding(bytes: u64) -> usize {
     (bytes.wrapping_neg() % BLOCK as u64) as usize
 }
@@ -62,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_is_read_as_it_was_written() {
+    fn a_heading_is_parsed_from_its_block() {
         for bytes in [0, 1, 511, 8 << 30, 1 << 40, u64::MAX / 2] {
             assert_eq!(Heading::parse(&heading(bytes).to_block()), Some(heading(bytes)));
         }
     }
 
     #[test]
-    fn a_block_with_a_bit_changed_is_no_heading() {
+    fn a_block_with_a_changed_bit_is_refused() {
         for (at, bit) in (0..BLOCK).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let mut block = heading(300).to_block();
             block[at] ^= 1 << bit;
@@ -77,9 +79,10 @@ mod tests {
         }
     }
 
-    /// Also where the checksum was made to fit, nothing but path, size and time may be different.
+    /// A changed byte is refused even if the checksum is changed to match, except in path, size and
+    /// time.
     #[test]
-    fn a_block_that_says_anything_else_is_no_heading() {
+    fn a_block_with_other_fields_is_refused() {
         let (path, size, time, checksum) = (0..100, 124..136, 136..148, 148..156);
         let may_differ =
             |at| [&path, &size, &time, &checksum].iter().any(|field| field.contains(&at));
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn content_fills_whole_blocks() {
+    fn content_is_padded_to_whole_blocks() {
         assert_eq!([0, 1, 511, 512, 513].map(padding), [0, 511, 1, 0, 511]);
     }
 }

@@ -1,4 +1,4 @@
-//! Writing a backup, file after file.
+//! Writes a backup file by file.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use super::seal::Sealing;
 use super::spool::Spool;
 use super::tar::{END, Heading, padding};
 
-/// A backup that is being written.
+/// A backup during the write.
 pub(super) struct Archive<W: Write> {
     stream: Sealing<W>,
     created: Duration,
@@ -36,7 +36,7 @@ impl<W: Write> Archive<W> {
         self.stream.write_all(&END[..padding(bytes)])
     }
 
-    /// Ends the backup, and says how many bytes it has.
+    /// Ends the backup. Returns its size.
     pub(super) fn finish(mut self) -> Result<u64, BackupError> {
         let end = self.stream.write_all(&[END, END].concat());
         end.and_then(|()| self.stream.finish()).map_err(BackupError::Write)

@@ -84,8 +84,8 @@ fn replaced(
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
 }
 
-/// The head that was compared is the one that is cut from, so that an entry of another writer that nobody has
-/// compared is not cut unseen: the log is compared anew.
+/// The head that was compared is the one that is cut from, so that an entry of another writer that
+/// nobody has compared is not cut unseen: the log is compared anew.
 #[test]
 fn replacing_is_conditional() {
     let case = case(&[A, B], &[A, C]);

@@ -66,7 +66,8 @@ fn overwrites_nothing(
     assert_eq!(log_of(&store, key.0, key.1), there);
 }
 
-/// The other writer comes after the comparison and before the append: only a conditional append sees it.
+/// The other writer comes after the comparison and before the append: only a conditional append
+/// sees it.
 #[rstest]
 #[case::absent(None)]
 #[case::prefix(Some(&[A][..]))]

@@ -1,5 +1,5 @@
-//! Stores that fail: at any call, for good, or only in their replies. What is left can be resumed, and what is
-//! missing is named.
+//! Stores that fail: at any call, for good, or only in their replies. What is left can be resumed,
+//! and what is missing is named.
 
 use std::io;
 use std::sync::Arc;
@@ -130,7 +130,8 @@ fn another_writers_entry_is_not_taken_for_a_lost_one() {
     assert_eq!(log_of(&copy, key.0, key.1), [r#"{"b":2}"#]);
 }
 
-/// In each of two passes, each of two segments gets four requests for its log and one for its trace.
+/// In each of two passes, each of two segments gets four requests for its log and one for its
+/// trace.
 #[test]
 fn a_reply_that_never_comes_is_a_failure() {
     let store = populated();
@@ -249,8 +250,8 @@ fn the_proof_uses_the_handles_that_were_opened_for_it() {
     assert!(report.proof.is_some() && !report.reopened);
 }
 
-/// A store that stores the first write of a kind and loses the reply. Every later call of the kind `fails`
-/// is refused.
+/// A store that stores the first write of a kind and loses the reply. Every later call of the kind
+/// `fails` is refused.
 fn losing_a_reply(loses: Call, fails: Call) -> Lens {
     let lost = Arc::new(AtomicBool::new(false));
     let is_lost = Arc::clone(&lost);

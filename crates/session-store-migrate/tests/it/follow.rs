@@ -1,5 +1,5 @@
-//! A destination that is kept in step with its source. Each pause is a step of the story: what happens in it is
-//! in the destination at the next one.
+//! A destination that is kept in step with its source. Each pause is a step of the story: what
+//! happens in it is in the destination at the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -307,7 +307,8 @@ fn a_pod_that_is_deleted_and_put_again_is_followed() {
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
 }
 
-/// Of a trace only its entries tell that it is another one; what follows in it would make a mixture.
+/// Of a trace only its entries tell that it is another one; what follows in it would make a
+/// mixture.
 #[test]
 fn the_trace_of_a_segment_that_was_made_again_is_not_mixed_with_the_old_one() {
     let key = (SessionId::new(), SegmentId::new());

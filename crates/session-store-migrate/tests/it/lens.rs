@@ -1,4 +1,5 @@
-//! A memory store seen through a lens that makes it fail, lie, lack something, or move at a certain moment.
+//! A memory store seen through a lens that makes it fail, lie, lack something, or move at a certain
+//! moment.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
@@ -116,7 +117,8 @@ impl Store for Lens {
     fn head(&self, session: SessionId, segment: SegmentId) -> Result<Option<Head>, StoreError> {
         self.call(Call::Head, |store| store.head(session, segment))
     }
-    /// Pages of one entry, so that every entry before the bad one is read, and much can happen in between.
+    /// Pages of one entry, so that every entry before the bad one is read, and much can happen in
+    /// between.
     fn read_page(
         &self,
         session: SessionId,

@@ -1,5 +1,5 @@
-//! A source that is written to while it is copied: the destination ends as the source does, and the report
-//! says what moved.
+//! A source that is written to while it is copied: the destination ends as the source does, and the
+//! report says what moved.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,8 @@ fn key() -> Key {
     (SessionId::new(), SegmentId::new())
 }
 
-/// A source to which `happens` before its log's `nth` page is read, counted from 1. Pages have one entry.
+/// A source to which `happens` before its log's `nth` page is read, counted from 1. Pages have one
+/// entry.
 fn moving(
     store: &MemoryStore,
     nth: usize,
@@ -62,8 +63,8 @@ fn what_is_appended_meanwhile_arrives() {
     assert_eq!((moved.grown, moved.rewritten, moved.since, moved.deleted), (2, 0, 0, false));
 }
 
-/// A segment that moved makes the engine look at all of them again, so that what came to one that was done
-/// before is found.
+/// A segment that moved makes the engine look at all of them again, so that what came to one that
+/// was done before is found.
 #[test]
 fn what_comes_to_a_segment_that_was_done_arrives_too() {
     let (first, second) = (key(), key());
@@ -249,8 +250,8 @@ fn what_is_cut_and_written_again_during_the_proof_is_compared_again() {
     assert!(report.is_complete(), "{report:?}");
 }
 
-/// What a head cannot tell, the proof does: the log is another one with the same entry at the place where the
-/// copying went on.
+/// What a head cannot tell, the proof does: the log is another one with the same entry at the place
+/// where the copying went on.
 #[test]
 fn a_log_replaced_by_one_that_looks_alike_is_followed_in_the_end() {
     let key = key();
@@ -264,8 +265,8 @@ fn a_log_replaced_by_one_that_looks_alike_is_followed_in_the_end() {
     assert_eq!(log_of(&destination, key.0, key.1), [D, B, C]);
 }
 
-/// A destination that lost what it had acknowledged is no source that moved: it is not copied again in
-/// silence.
+/// A destination that lost what it had acknowledged is no source that moved: it is not copied again
+/// in silence.
 #[test]
 fn what_the_destination_loses_is_not_copied_again() {
     let key = key();

@@ -1,5 +1,5 @@
-//! Backups that are sound as zstd and tar, and that we would not have written: made by hand, or by somebody who
-//! means harm. All are refused, with the place.
+//! Backups that are sound as zstd and tar, and that we would not have written: made by hand, or by
+//! somebody who means harm. All are refused, with the place.
 
 use std::io::{Cursor, Read, Write};
 
@@ -106,7 +106,8 @@ fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
     files
 }
 
-/// README, a log of two entries, its trace, an empty log, two pods, one of them with a name beside, and lists.
+/// README, a log of two entries, its trace, an empty log, two pods, one of them with a name beside,
+/// and lists.
 fn files() -> Vec<Packed> {
     let store = MemoryStore::new();
     let (session, segment) = (SessionId::new(), SegmentId::new());

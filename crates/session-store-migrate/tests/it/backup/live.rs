@@ -1,4 +1,5 @@
-//! A source that is written to while it is exported: each log in the backup is as it was at one moment.
+//! A source that is written to while it is exported: each log in the backup is as it was at one
+//! moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,7 +19,8 @@ struct Restless<F> {
     before_page: F,
 }
 
-/// Exports a log of ten entries. `before_page` gets the store, the segment, and the number of the page.
+/// Exports a log of ten entries. `before_page` gets the store, the segment, and the number of the
+/// page.
 fn exported(
     before_page: impl Fn(&MemoryStore, SessionId, SegmentId, usize) + Send + Sync,
 ) -> (Vec<u8>, Vec<String>) {

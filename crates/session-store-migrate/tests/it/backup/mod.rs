@@ -1,4 +1,5 @@
-//! Backups: what goes in comes out, what is damaged is refused, what is in one can be read without us.
+//! Backups: what goes in comes out, what is damaged is refused, what is in one can be read without
+//! us.
 
 mod damage;
 mod format;

@@ -1,4 +1,5 @@
-//! A backup without us: `tar`, `zstd` and `sha256sum` read it, and the folder it unpacks into is a store.
+//! A backup without us: `tar`, `zstd` and `sha256sum` read it, and the folder it unpacks into is a
+//! store.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,8 +36,8 @@ fn it_is_a_store_of_files() {
     assert!(report.is_equal(), "{report:?}");
 }
 
-/// The file backend finds a pod by the name of its folder, which has to be the one that it would have made, or
-/// one that it accepts.
+/// The file backend finds a pod by the name of its folder, which has to be the one that it would
+/// have made, or one that it accepts.
 #[test]
 fn every_pod_has_its_own_folder() {
     let source = MemoryStore::new();

@@ -1,4 +1,5 @@
-//! Every backend to every backend: what is in the source is in the destination afterwards, and nothing else.
+//! Every backend to every backend: what is in the source is in the destination afterwards, and
+//! nothing else.
 
 mod odd;
 mod place;

@@ -52,8 +52,8 @@ fn sizes() -> Vec<LogEntry> {
     sizes.chain([1_500_000]).map(entry).chain(entries(&[&nested])).collect()
 }
 
-/// Fills a store with the logs at and below a folder, a segment for each file, without the lines that are
-/// not entries.
+/// Fills a store with the logs at and below a folder, a segment for each file, without the lines
+/// that are not entries.
 pub(super) fn populate_from_logs(store: &dyn Store, folder: &Path) {
     let logs = logs_below(folder);
     assert!(!logs.is_empty(), "{} has no files *.jsonl", folder.display());
