@@ -2,19 +2,21 @@
 
 use crate::{Head, LogEntry, SegmentRef, Store, StoreError};
 
-/// The number of times that an append is sent again after a lost reply. Sending it again is safe
-/// ([`H5`](crate::contract#h5)). Waiting for a store that is down is left to the caller.
+/// The number of times that an append is sent again after a lost reply. Sending it again is safe.
+/// Waiting for a store that is down is left to the caller.
+///
+/// Clause [H5](crate::contract#h5).
 const RESENDS: usize = 3;
 
 /// Entries to append to a log that has a known head.
 ///
-/// Where a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries are
-/// stored: it sends the append again with the same head, which cannot append twice
-/// ([H5](crate::contract#h5)), and on a conflict reads the place where the entries belong. Only if that
-/// fails too does it return `Indeterminate`.
+/// Where a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries
+/// are stored: it sends the append again with the same head, which cannot append twice
+/// ([H5](crate::contract#h5)), and on a conflict reads the place where the entries belong. Only if
+/// that fails too does it return `Indeterminate`.
 ///
-/// Two writers that append the same bytes at the same position cannot be distinguished. Entries should
-/// therefore contain something unique to their writer, such as a time or an id.
+/// Two writers that append the same bytes at the same position cannot be distinguished. Entries
+/// should therefore contain something unique to their writer, such as a time or an id.
 #[derive(Debug)]
 pub struct AppendAttempt<'a, S: ?Sized> {
     segment: SegmentRef<'a, S>,
@@ -29,8 +31,8 @@ pub struct AppendAttempt<'a, S: ?Sized> {
 pub struct Resolution {
     /// The number of entries that are certainly stored at their place.
     pub appended: usize,
-    /// The head to expect at the next append. If others have appended after the entries, it is the head
-    /// of before. That head cannot return, so the next append is a conflict.
+    /// The head to expect at the next append. If others have appended after the entries, it is the
+    /// head of before. That head cannot return, so the next append is a conflict.
     pub head: Option<Head>,
     /// The error, if not all entries are stored.
     pub result: Result<(), StoreError>,
@@ -47,8 +49,8 @@ struct Found {
 impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     /// Returns an attempt to append `entries` if the head of the segment is `expected`.
     ///
-    /// `position` is the place of the first entry. It is the number of entries in `expected`, unless
-    /// the caller knows of more entries.
+    /// `position` is the place of the first entry. It is the number of entries in `expected`,
+    /// unless the caller knows of more entries.
     pub const fn new(
         segment: SegmentRef<'a, S>,
         expected: Option<Head>,
@@ -63,7 +65,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         self.run(false)
     }
 
-    /// Appends the entries after an earlier attempt with an unknown outcome, which can have stored them.
+    /// Appends the entries after an earlier attempt with an unknown outcome, which can have stored
+    /// them.
     pub fn retry(&self) -> Resolution {
         self.run(true)
     }
@@ -92,8 +95,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
                     return self.resolve(conflict);
                 }
                 error if !maybe_stored => return self.fail(error),
-                // A definite error of a resend says nothing about the attempt before it. Returning it
-                // would claim that nothing was stored (A5).
+                // A definite error of a resend says nothing about the attempt before it. To return
+                // it would claim that nothing was stored (A5).
                 error if resends == 0 => return self.nothing(self.unknown(error)),
                 _ => resends -= 1,
             }
@@ -140,8 +143,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         StoreError::indeterminate(format!("append to {}", self.segment.key()), error)
     }
 
-    /// Returns the head to expect if `head` is the reply to the append. A store that only checks and
-    /// then appends can reply with the head after another writer's entries.
+    /// Returns the head to expect if `head` is the reply to the append. A store that only checks
+    /// and then appends can reply with the head after another writer's entries.
     fn head_after_entries(&self, head: Head) -> Option<Head> {
         if head.entries() == self.position + self.entries.len() {
             Some(head)

@@ -27,27 +27,42 @@ macro_rules! capabilities {
 }
 
 capabilities! {
-    /// `append_if` and `truncate_if` work ([H2](crate::contract#h2), [H6](crate::contract#h6)).
+    /// `append_if` and `truncate_if` work.
+    ///
+    /// Clauses [H2](crate::contract#h2) and [H6](crate::contract#h6).
     ConditionalAppend = "conditional_append",
-    /// `read_trace_page` works ([X3](crate::contract#x3)).
+    /// `read_trace_page` works.
+    ///
+    /// Clause [X3](crate::contract#x3).
     ReadTraces = "read_traces",
-    /// `delete_segment` and `delete_session` work ([D1](crate::contract#d1)).
+    /// `delete_segment` and `delete_session` work.
+    ///
+    /// Clause [D1](crate::contract#d1).
     Delete = "delete",
-    /// `sync` works, and a store can be opened with [`Durability::Power`](crate::Durability::Power)
-    /// ([S4](crate::contract#s4)).
+    /// `sync` works, and a store can be opened with
+    /// [`Durability::Power`](crate::Durability::Power).
+    ///
+    /// Clause [S4](crate::contract#s4).
     DurableSync = "durable_sync",
-    /// The token of a head changes when entries are cut, replaced or recreated
-    /// ([H1](crate::contract#h1), [H4](crate::contract#h4)).
+    /// The token of a head changes when entries are cut, replaced or recreated.
+    ///
+    /// Clauses [H1](crate::contract#h1) and [H4](crate::contract#h4).
     Epoch = "epoch",
-    /// `append_all` and `append_if` store all entries or none, even if the process is killed
-    /// ([A7](crate::contract#a7)).
+    /// `append_all` and `append_if` store all entries or none, even if the process is killed.
+    ///
+    /// Clause [A7](crate::contract#a7).
     AtomicBatch = "atomic_batch",
-    /// The data outlives the last handle ([S2](crate::contract#s2), [S3](crate::contract#s3)).
+    /// The data outlives the last handle.
+    ///
+    /// Clauses [S2](crate::contract#s2) and [S3](crate::contract#s3).
     Persistent = "persistent",
-    /// Several processes can open the same storage ([A4](crate::contract#a4),
-    /// [S6](crate::contract#s6)).
+    /// Several processes can open the same storage.
+    ///
+    /// Clauses [A4](crate::contract#a4) and [S6](crate::contract#s6).
     MultiProcess = "multi_process",
-    /// `put_pod_if` works ([P4](crate::contract#p4)).
+    /// `put_pod_if` works.
+    ///
+    /// Clause [P4](crate::contract#p4).
     ConditionalPut = "conditional_put",
 }
 

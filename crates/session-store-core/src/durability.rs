@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The failures that an acknowledged change survives, beyond [S3](crate::contract#s3).
+/// The failures that an acknowledged change survives.
+///
+/// Every durability survives the end of the process ([S3](crate::contract#s3)).
 ///
 /// ```
 /// use session_store_core::Durability;
@@ -13,12 +15,13 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Durability {
-    /// The end of the process, even by SIGKILL. A power cut, or a crash of the operating system, can
-    /// lose the latest changes.
+    /// The end of the process, even by SIGKILL. A power cut, or a crash of the operating system,
+    /// can lose the latest changes.
     #[default]
     Process,
-    /// A power cut too ([S4](crate::contract#s4)), if the device keeps the data that it reports as
-    /// written.
+    /// A power cut too, if the device keeps the data that it reports as written.
+    ///
+    /// Clause [S4](crate::contract#s4).
     Power,
 }
 

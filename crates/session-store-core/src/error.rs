@@ -9,8 +9,8 @@ use crate::{Capability, Head, SegmentId};
 ///
 /// Every variant except [`Indeterminate`](Self::Indeterminate) and [`Partial`](Self::Partial) means
 /// that the call changed nothing ([A5](crate::contract#a5)). The text of an error contains the text
-/// of its cause, so printing the error alone is enough. [`error_chain`](crate::error_chain) prints an
-/// error of another type together with its causes.
+/// of its cause, so printing the error alone is enough. [`error_chain`](crate::error_chain) prints
+/// an error of another type together with its causes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -27,8 +27,9 @@ pub enum StoreError {
     #[error("segment not found: {0}")]
     NotFound(SegmentId),
 
-    /// Stored bytes are not an entry ([R4](crate::contract#r4)), or a truncate requested more entries
-    /// than the log has ([T2](crate::contract#t2)).
+    /// Stored bytes are not an entry, or a truncate requested more entries than the log has.
+    ///
+    /// Clauses [R4](crate::contract#r4) and [T2](crate::contract#t2).
     #[error("log corrupted at line {line}: {message}")]
     Corrupt {
         /// The physical line, counted from 1, or the number of entries that the truncate requested.
@@ -37,13 +38,16 @@ pub enum StoreError {
         message: String,
     },
 
-    /// The text cannot be the name of a pod ([P3](crate::contract#p3)). [`PodName::RULE`](crate::PodName::RULE) says which
+    /// The text cannot be the name of a pod. [`PodName::RULE`](crate::PodName::RULE) says which
     /// names are allowed.
+    ///
+    /// Clause [P3](crate::contract#p3).
     #[error("invalid pod name: {0}")]
     InvalidPodName(String),
 
-    /// The head of the segment is not the expected one, because another writer changed the log
-    /// ([H2](crate::contract#h2)).
+    /// The head of the segment is not the expected one, because another writer changed the log.
+    ///
+    /// Clause [H2](crate::contract#h2).
     #[error("head conflict: expected {}, found {}", describe(*expected), describe(*actual))]
     Conflict {
         /// The head that the caller expected. `None` means that the segment does not exist.
@@ -52,16 +56,18 @@ pub enum StoreError {
         actual: Option<Head>,
     },
 
-    /// The stored pod is not the expected one, because another writer changed it
-    /// ([P4](crate::contract#p4)).
+    /// The stored pod is not the expected one, because another writer changed it.
+    ///
+    /// Clause [P4](crate::contract#p4).
     #[error("pod conflict: another writer changed the pod {name}")]
     PodConflict {
         /// The name of the pod.
         name: String,
     },
 
-    /// The store cannot determine whether the change happened. It happened once or not at all
-    /// ([A6](crate::contract#a6)).
+    /// The store cannot determine whether the change happened. It happened once or not at all.
+    ///
+    /// Clause [A6](crate::contract#a6).
     #[error(
         "outcome unknown: {operation}: {source}; the change happened once or not at all, \
          so read before you retry"
@@ -73,7 +79,9 @@ pub enum StoreError {
         source: Box<dyn Error + Send + Sync>,
     },
 
-    /// A batch was stored in part. The stored entries remain ([A7](crate::contract#a7)).
+    /// A batch was stored in part. The stored entries remain.
+    ///
+    /// Clause [A7](crate::contract#a7).
     #[error("only the first {appended} entries were appended: {source}")]
     Partial {
         /// The number of entries from the start of the batch that are certainly stored.
@@ -82,7 +90,9 @@ pub enum StoreError {
         source: Box<StoreError>,
     },
 
-    /// An entry is larger than the backend can hold ([E4](crate::contract#e4)).
+    /// An entry is larger than the backend can hold.
+    ///
+    /// Clause [E4](crate::contract#e4).
     #[error("an entry of {size} bytes is over the limit of {limit} bytes")]
     TooLarge {
         /// The size of the entry in bytes.
@@ -91,7 +101,9 @@ pub enum StoreError {
         limit: u64,
     },
 
-    /// A newer version of the format wrote the storage ([S7](crate::contract#s7)).
+    /// A newer version of the format wrote the storage.
+    ///
+    /// Clause [S7](crate::contract#s7).
     #[error(
         "cannot open {place}: it has format version {found}, and this program reads versions up to \
          {supported}; use a newer release of session-store"
@@ -105,7 +117,9 @@ pub enum StoreError {
         supported: u64,
     },
 
-    /// The place holds something that is not a store of this kind ([L4](crate::contract#l4)).
+    /// The place holds something that is not a store of this kind.
+    ///
+    /// Clause [L4](crate::contract#l4).
     #[error("cannot open {place}: it is not a session store: {found}")]
     NotAStore {
         /// The path or address of the storage.
@@ -114,7 +128,9 @@ pub enum StoreError {
         found: String,
     },
 
-    /// The store does not have the capability that the call needs ([H3](crate::contract#h3)).
+    /// The store does not have the capability that the call needs.
+    ///
+    /// Clause [H3](crate::contract#h3).
     #[error("{operation} needs the capability {capability}, which this store does not have")]
     Unsupported {
         /// The method.
@@ -138,8 +154,9 @@ impl StoreError {
         Self::Io(io::Error::new(kind, FailedOperation { operation: operation.into(), source }))
     }
 
-    /// Returns the error of a truncate that requests more entries than the segment has
-    /// ([T2](crate::contract#t2)).
+    /// Returns the error of a truncate that requests more entries than the segment has.
+    ///
+    /// Clause [T2](crate::contract#t2).
     #[must_use]
     pub fn past_the_end(segment_id: SegmentId, requested: usize, stored: usize) -> Self {
         let message = format!(
@@ -149,8 +166,8 @@ impl StoreError {
         Self::Corrupt { line: requested, message }
     }
 
-    /// Returns an error that reports an unknown outcome of `operation`, caused by `source`. An error
-    /// that is [`Indeterminate`](Self::Indeterminate) already is returned unchanged.
+    /// Returns an error that reports an unknown outcome of `operation`, caused by `source`. An
+    /// error that is [`Indeterminate`](Self::Indeterminate) already is returned unchanged.
     #[must_use]
     pub fn indeterminate(operation: impl Into<String>, source: Self) -> Self {
         match source {

@@ -38,8 +38,8 @@ pub trait StoreExt: Store {
     /// Reads the whole log as values of one type.
     ///
     /// # Errors
-    /// As [`Store::read_all`]. [`StoreError::Corrupt`] with the number of the entry, counted from 1, if
-    /// an entry does not decode.
+    /// As [`Store::read_all`]. [`StoreError::Corrupt`] with the number of the entry, counted from
+    /// 1, if an entry does not decode.
     fn read_values<T: DeserializeOwned>(
         &self,
         session_id: SessionId,
@@ -73,10 +73,10 @@ pub trait StoreExt: Store {
 
     /// Returns an iterator over the log from the position `start` on.
     ///
-    /// It holds one page of 256 KiB in memory. It ends where the log ends at the moment when the last
-    /// page is read, or after the first error. The good entries before a bad line come first. A log
-    /// that is cut or replaced during the iteration ends it with [`StoreError::Conflict`], so that the
-    /// entries never are a mix of two logs ([C2](crate::contract#c2)).
+    /// It holds one page of 256 KiB in memory. It ends where the log ends at the moment when the
+    /// last page is read, or after the first error. The good entries before a bad line come first.
+    /// A log that is cut or replaced during the iteration ends it with [`StoreError::Conflict`], so
+    /// that the entries never are a mix of two logs ([C2](crate::contract#c2)).
     fn entries(
         &self,
         session_id: SessionId,

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 /// The end of a segment's log at one moment: the number of its entries and an opaque token.
 ///
-/// Heads are compared as a whole ([H1](crate::contract#h1)). They have no order: of two unequal heads,
-/// either can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch), the token changes
-/// whenever entries are cut, replaced or recreated, so an equal head means an unchanged log.
+/// Heads are compared as a whole ([H1](crate::contract#h1)). They have no order: of two unequal
+/// heads, either can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch), the
+/// token changes whenever entries are cut, replaced or recreated, so an equal head means an
+/// unchanged log.
 ///
 /// ```
 /// use session_store_core::Head;

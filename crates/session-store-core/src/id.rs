@@ -10,8 +10,9 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Ids order by their bytes. `new()` returns a UUID of version 7 (RFC 9562), whose bytes begin
-        /// with the time in milliseconds. Ids made by `new()` therefore sort in order of creation.
+        /// Ids order by their bytes. `new()` returns a UUID of version 7 (RFC 9562), whose bytes
+        /// begin with the time in milliseconds. Ids made by `new()` therefore sort in order of
+        /// creation.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
@@ -65,7 +66,8 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = uuid::Error;
 
-            /// Parses every spelling that the `uuid` crate reads. `Display` writes the hyphenated one.
+            /// Parses every spelling that the `uuid` crate reads. `Display` writes the hyphenated
+            /// one.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 text.parse().map(Self)
             }

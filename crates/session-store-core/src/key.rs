@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SegmentId, SessionId};
 
-/// The full name of a segment. Two sessions can each have a segment of the same id
-/// ([A8](crate::contract#a8)), so a segment id alone does not name a log.
+/// The full name of a segment. Two sessions can each have a segment of the same id, so a segment id
+/// alone does not name a log.
+///
+/// Clause [A8](crate::contract#a8).
 ///
 /// Keys order by session, then by segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

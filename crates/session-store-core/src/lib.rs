@@ -1,10 +1,10 @@
 //! The contract of session-store: what a store of agent session logs must do.
 //!
-//! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its state
-//! by reading the log back. This crate defines the parts of such a log ([`LogEntry`]: one JSON object on
-//! one line, kept byte for byte), the names ([`SessionId`], [`SegmentId`], [`SegmentKey`]), and the
-//! traits ([`Store`], [`PodStore`], [`Maintenance`]) with their error ([`StoreError`]). The module
-//! [`contract`] has the clauses that every store keeps.
+//! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its
+//! state by reading the log back. This crate defines the parts of such a log ([`LogEntry`]: one
+//! JSON object on one line, kept byte for byte), the names ([`SessionId`], [`SegmentId`],
+//! [`SegmentKey`]), and the traits ([`Store`], [`PodStore`], [`Maintenance`]) with their error
+//! ([`StoreError`]). The module [`contract`] has the clauses that every store keeps.
 //!
 //! The crate does no I/O and depends on no driver. Each backend is a crate of its own. The crate
 //! `session-store` opens any of them by a URL.
@@ -12,9 +12,9 @@
 //! # Why entries are opaque
 //!
 //! Backends move bytes: they never parse the content of an entry, and never write it again in their
-//! own form. Numbers, key order, duplicate keys and unknown fields therefore come back exactly as they
-//! were written, and a migration loses nothing. Each runtime keeps its own types and converts with
-//! [`LogEntry::encode`] and [`LogEntry::decode`].
+//! own form. Numbers, key order, duplicate keys and unknown fields therefore come back exactly as
+//! they were written, and a migration loses nothing. Each runtime keeps its own types and converts
+//! with [`LogEntry::encode`] and [`LogEntry::decode`].
 //!
 //! # Write your own store
 //!
@@ -111,10 +111,10 @@
 //!
 //! # Write a wrapper
 //!
-//! A wrapper is a store around another store: it adds metrics, a cache or a limit. It must forward every
-//! method that it does not change, also those with provided bodies. Otherwise the provided body replaces
-//! what the inner store does. [`forward_store!`] and [`forward_pod_store!`] forward the methods that are
-//! listed, and `clippy::missing_trait_methods` finds those that are missing.
+//! A wrapper is a store around another store: it adds metrics, a cache or a limit. It must forward
+//! every method that it does not change, also those with provided bodies. Otherwise the provided
+//! body replaces what the inner store does. [`forward_store!`] and [`forward_pod_store!`] forward
+//! the methods that are listed, and `clippy::missing_trait_methods` finds those that are missing.
 
 pub mod contract;
 pub mod event_trace;

@@ -1,5 +1,5 @@
-//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods wrap
-//! one. Only the outermost braces are looked at.
+//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods
+//! wrap one. Only the outermost braces are looked at.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::StoreError;
 
-/// A range of a shared text. The lines of one read share one allocation, and a clone copies no bytes.
+/// A range of a shared text. The lines of one read share one allocation, and a clone copies no
+/// bytes.
 #[derive(Clone)]
 pub(crate) struct Line {
     block: Arc<String>,
@@ -91,9 +92,9 @@ macro_rules! entry {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// The text never changes after the entry is built, and clones share it. Two entries are equal
-        /// if their texts are equal byte for byte. `Debug` shows the size and the first 32 characters
-        /// only, because logs can hold secrets.
+        /// The text never changes after the entry is built, and clones share it. Two entries are
+        /// equal if their texts are equal byte for byte. `Debug` shows the size and the first 32
+        /// characters only, because logs can hold secrets.
         #[derive(Clone, PartialEq, Eq, Hash)]
         pub struct $name($crate::line::Line);
 
@@ -101,8 +102,8 @@ macro_rules! entry {
             /// Builds an entry from a Rust value.
             ///
             /// # Errors
-            /// [`StoreError::Serde`](crate::StoreError::Serde) if the value does not serialize to an
-            /// object ([E2](crate::contract#e2)).
+            /// [`StoreError::Serde`](crate::StoreError::Serde) if the value does not serialize to
+            /// an object ([E2](crate::contract#e2)).
             pub fn encode<T: serde::Serialize + ?Sized>(
                 value: &T,
             ) -> Result<Self, $crate::StoreError> {
@@ -111,13 +112,13 @@ macro_rules! entry {
 
             /// Builds an entry from the text of a single JSON object.
             ///
-            /// White space around the object is removed. A run of white space between tokens is removed
-            /// if it contains a line break (LF or CR). Nothing else changes.
+            /// White space around the object is removed. A run of white space between tokens is
+            /// removed if it contains a line break (LF or CR). Nothing else changes.
             ///
             /// # Errors
-            /// [`StoreError::Serde`](crate::StoreError::Serde) with line and column for any other text
-            /// ([E3](crate::contract#e3)). [`StoreError::TooLarge`](crate::StoreError::TooLarge) for a
-            /// text of 4 GiB or more.
+            /// [`StoreError::Serde`](crate::StoreError::Serde) with line and column for any other
+            /// text ([E3](crate::contract#e3)).
+            /// [`StoreError::TooLarge`](crate::StoreError::TooLarge) for a text of 4 GiB or more.
             pub fn from_json(text: impl Into<String>) -> Result<Self, $crate::StoreError> {
                 $crate::line::Line::from_text(text.into()).map(Self)
             }
@@ -135,8 +136,8 @@ macro_rules! entry {
             /// Builds an entry from a part of a text that many entries share, like
             /// [`from_json`](Self::from_json).
             ///
-            /// No bytes are copied, except where line breaks must be removed. The block is freed with
-            /// the last of its entries, so a backend should keep blocks at a few hundred KiB.
+            /// No bytes are copied, except where line breaks must be removed. The block is freed
+            /// with the last of its entries, so a backend should keep blocks at a few hundred KiB.
             ///
             /// # Errors
             /// As [`from_json`](Self::from_json).
@@ -159,9 +160,9 @@ macro_rules! entry {
             /// Decodes the entry as a type of the caller.
             ///
             /// # Errors
-            /// [`StoreError::Serde`](crate::StoreError::Serde) if the object does not fit the type. The
-            /// limits of `serde_json` apply: at most 128 levels of nesting, and a number must fit the
-            /// requested type.
+            /// [`StoreError::Serde`](crate::StoreError::Serde) if the object does not fit the type.
+            /// The limits of `serde_json` apply: at most 128 levels of nesting, and a number must
+            /// fit the requested type.
             pub fn decode<'a, T: serde::Deserialize<'a>>(
                 &'a self,
             ) -> Result<T, $crate::StoreError> {
@@ -180,8 +181,8 @@ pub(crate) use entry;
 
 /// Returns the single object in `text`, without the JSON white space around it.
 fn object_in(text: &str) -> Result<&str, serde_json::Error> {
-    // A RawValue is validated without recursion, and its numbers and escapes are not interpreted. Deep
-    // nesting, 1e999 and a lone \ud800 are therefore accepted unchanged.
+    // A RawValue is validated without recursion, and its numbers and escapes are not interpreted.
+    // Deep nesting, 1e999 and a lone \ud800 are therefore accepted unchanged.
     let value = serde_json::from_str::<&RawValue>(text)?.get();
     if value.starts_with('{') {
         return Ok(value);
@@ -216,7 +217,7 @@ fn without_line_breaks(object: &str) -> String {
     let mut kept = String::with_capacity(object.len());
     let mut rest = object;
     while let Some(at) = rest.find(['\n', '\r']) {
-        // Valid JSON has line breaks between tokens only, so the whole run around one can be removed.
+        // Valid JSON has line breaks between tokens only, so the run around one can be removed.
         kept.push_str(rest[..at].trim_end_matches(is_json_space));
         rest = rest[at..].trim_start_matches(is_json_space);
     }
@@ -230,8 +231,8 @@ fn invalid_utf8(at: usize) -> StoreError {
 
 /// Returns whether the text contains a line break.
 ///
-/// The loop looks at all bytes of a chunk, so the compiler vectorizes it. It is 15 times as fast as a
-/// loop that stops at the first line break.
+/// The loop looks at all bytes of a chunk, so the compiler vectorizes it. It is 15 times as fast as
+/// a loop that stops at the first line break.
 fn has_line_break(text: &str) -> bool {
     let (chunks, rest) = text.as_bytes().as_chunks::<32>();
     let or = |found, &byte: &u8| found | is_line_break(byte);
@@ -242,7 +243,8 @@ fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Returns whether `c` is white space in JSON (RFC 8259). A no-break space or a byte-order mark is not.
+/// Returns whether `c` is white space in JSON (RFC 8259). A no-break space or a byte-order mark is
+/// not.
 fn is_json_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }

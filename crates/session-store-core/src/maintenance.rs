@@ -1,25 +1,28 @@
-//! `Maintenance`: what a storage can check and repair of itself.
+//! `Maintenance`: checks and repairs of a storage by its backend.
 
 use std::fmt;
 
 use crate::StoreError;
 
-/// Checks and repairs that need more than the methods of a store: a database's own integrity check, or
-/// an index that other methods read through.
+/// Checks and repairs that need more than the methods of a store: a database's own integrity check,
+/// or an index that other methods read through.
 ///
-/// [`Store::maintenance`](crate::Store::maintenance) returns it where a backend has one. Reading every
-/// log is not part of it, since any caller can do that through the store.
+/// [`Store::maintenance`](crate::Store::maintenance) returns it where a backend has one. Reading
+/// every log is not part of it, since any caller can do that through the store.
 pub trait Maintenance: Send + Sync {
-    /// Checks the storage and reports each finding when it is found. Changes nothing
-    /// ([M1](crate::contract#m1)).
+    /// Checks the storage and reports each finding when it is found. Changes nothing.
+    ///
+    /// Clause [M1](crate::contract#m1).
     ///
     /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::Backend`] if the check cannot continue. A finding is not an
-    /// error.
+    /// [`StoreError::Io`] or [`StoreError::Backend`] if the check cannot continue. A finding is not
+    /// an error.
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
 
-    /// Repairs what can be repaired without losing an entry, and reports each repair
-    /// ([M2](crate::contract#m2)). The call can be repeated.
+    /// Repairs what can be repaired without losing an entry, and reports each repair. The call can
+    /// be repeated.
+    ///
+    /// Clause [M2](crate::contract#m2).
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -53,9 +56,9 @@ pub struct Finding {
     pub severity: Severity,
     /// The place: a path, a key, a table or a segment.
     pub place: String,
-    /// What was found there, or what was repaired.
+    /// The problem that was found, or the repair that was made.
     pub cause: String,
-    /// What the operator can do about it. `None` if nothing needs to be done.
+    /// The action that the operator can take. `None` if none is needed.
     pub remedy: Option<String>,
 }
 
@@ -65,7 +68,7 @@ impl Finding {
         Self { severity, place: place.into(), cause: cause.into(), remedy: None }
     }
 
-    /// Sets what the operator can do.
+    /// Sets the action that the operator can take.
     #[must_use]
     pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }

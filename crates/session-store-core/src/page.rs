@@ -1,8 +1,11 @@
-//! `Page` and `TracePage`: the results of a paged read. `PageBudget`: the rule for the size of a page.
+//! `Page` and `TracePage`: the results of a paged read. `PageBudget`: the rule for the size of a
+//! page.
 
 use crate::{Head, LogEntry, TraceEntry};
 
-/// A part of a segment's log, with the head of the same moment ([R6](crate::contract#r6)).
+/// A part of a segment's log, with the head of the same moment.
+///
+/// Clause [R6](crate::contract#r6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page {
@@ -20,7 +23,9 @@ impl Page {
     }
 }
 
-/// A part of a segment's trace ([X3](crate::contract#x3)). An empty page is the end.
+/// A part of a segment's trace. An empty page is the end.
+///
+/// Clause [X3](crate::contract#x3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TracePage {

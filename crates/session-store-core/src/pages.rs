@@ -33,8 +33,8 @@ impl Checkpoint {
     /// The start of a log or a trace.
     pub const START: Self = Self::after(0);
 
-    /// Returns the place after the first `entries` entries. Nothing is known about those entries, so
-    /// replacing them is not noticed.
+    /// Returns the place after the first `entries` entries. Nothing is known about those entries,
+    /// so replacing them is not noticed.
     #[must_use]
     pub const fn after(entries: usize) -> Self {
         Self { entries, head: None, last: None }
@@ -61,10 +61,10 @@ impl Checkpoint {
 ///
 /// - Reading ends at the end of the log at the moment when the last page was read, or at
 ///   [`end_at`](Self::end_at).
-/// - A log that is cut or replaced during the reading ends it with [`StoreError::Conflict`], so that
-///   the entries never are a mix of two logs ([C2](crate::contract#c2)).
-/// - A bad line ends the reading with [`StoreError::Corrupt`] after the good entries before it, unless
-///   [`skip_bad_lines`](Self::skip_bad_lines) is set.
+/// - A log that is cut or replaced during the reading ends it with [`StoreError::Conflict`], so
+///   that the entries never are a mix of two logs ([C2](crate::contract#c2)).
+/// - A bad line ends the reading with [`StoreError::Corrupt`] after the good entries before it,
+///   unless [`skip_bad_lines`](Self::skip_bad_lines) is set.
 #[derive(Debug)]
 pub struct Pages<E> {
     page: vec::IntoIter<E>,
@@ -87,8 +87,8 @@ enum State<E> {
     Reading,
     /// The next page contains a bad line. The entries before it are read one by one.
     ReadingOneByOne,
-    /// A page was read whose head shows a change. The last entry before it is read again and must be
-    /// the same as before.
+    /// A page was read whose head shows a change. The last entry before it is read again and must
+    /// be the same as before.
     Verifying(Vec<E>, Option<Head>),
     Done,
 }
@@ -132,8 +132,8 @@ impl<E: Entry> Pages<E> {
         Self { end: entries, state, ..self }
     }
 
-    /// Continues after a bad line. Its [`StoreError::Corrupt`] is returned in the place of the entry.
-    /// Every other error still ends the reading.
+    /// Continues after a bad line. Its [`StoreError::Corrupt`] is returned in the place of the
+    /// entry. Every other error still ends the reading.
     #[must_use]
     pub fn skip_bad_lines(self) -> Self {
         Self { skip_bad_lines: true, ..self }
@@ -192,15 +192,15 @@ impl<E: Entry> Pages<E> {
         }
     }
 
-    /// Returns the position after the last entry that [`next_entry`](Self::next_entry) returned. A bad
-    /// line counts as an entry.
+    /// Returns the position after the last entry that [`next_entry`](Self::next_entry) returned. A
+    /// bad line counts as an entry.
     #[must_use]
     pub fn position(&self) -> usize {
         self.checkpoint.entries - self.page.as_slice().len()
     }
 
-    /// Returns the place up to which pages were read. Once the reading has ended without an error, that
-    /// is the place after the last entry.
+    /// Returns the place up to which pages were read. Once the reading has ended without an error,
+    /// that is the place after the last entry.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         self.checkpoint
@@ -208,9 +208,9 @@ impl<E: Entry> Pages<E> {
 
     /// Returns whether the log is certainly the one that was read before.
     ///
-    /// An equal head means that nothing has changed. A different head can also mean that the log has
-    /// only grown, so the caller verifies the last entry. A trace does not have a head. It is verified
-    /// when reading resumes and the trace has more entries than before.
+    /// An equal head means that nothing has changed. A different head can also mean that the log
+    /// has only grown, so the caller verifies the last entry. A trace does not have a head. It is
+    /// verified when reading resumes and the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
@@ -228,14 +228,12 @@ impl<E: Entry> Pages<E> {
             head,
             last: entries.last().map(EntryHash::of).or(self.checkpoint.last),
         };
-        // The head is of the same moment as the page. For a trace, only an empty page shows the end.
+        // A head is of the same moment as the page, so it shows the end of the log. The end of a
+        // trace is an empty page. A log also ends at an empty page, even if a store returns one
+        // before the head (which R6 forbids), because the reading would never end otherwise.
         let end = head.map_or(self.end, |head| self.end.min(head.entries()));
         if !entries.is_empty() && self.checkpoint.entries < end {
             self.state = State::Reading;
-        } else if head.is_some() && self.checkpoint.entries < end {
-            // A page before the end always has an entry (R6). A store that returns an empty one would
-            // be read without end, so the reading ends here.
-            self.state = State::Done;
         }
         self.page = entries.into_iter();
     }
@@ -263,8 +261,8 @@ impl<E: Entry> Pages<E> {
     }
 }
 
-/// A hash of an entry's text under a key of this process. A checkpoint holds it instead of the entry,
-/// so that many checkpoints need little memory.
+/// A hash of an entry's text under a key of this process. A checkpoint holds it instead of the
+/// entry, so that many checkpoints need little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EntryHash(u64);
 

@@ -1,6 +1,7 @@
 //! Percent-encoding, for crates that read and write the URLs of stores.
 
-/// Decodes a percent-encoded text: replaces `%` and two hexadecimal digits by the byte that they stand for.
+/// Decodes a percent-encoded text: replaces `%` and two hexadecimal digits by the byte that they
+/// stand for.
 ///
 /// Returns `None` if the digits are missing, or if the bytes are not UTF-8.
 #[must_use]
@@ -17,8 +18,8 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Encodes every character for which `is_plain` returns false, byte by byte. `is_plain('%')` must be false,
-/// or [`decode`] does not return the same text.
+/// Encodes every character for which `is_plain` returns false, byte by byte. `is_plain('%')` must
+/// be false, or [`decode`] does not return the same text.
 pub fn encode(text: &str, is_plain: impl Fn(char) -> bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for c in text.chars() {

@@ -61,8 +61,8 @@ impl Pod {
         Self::from_line(Line::encode(value)?)
     }
 
-    /// Builds a pod from the text of a single JSON object. A pod without the field `active`, or with
-    /// null in it, does not have a pointer yet.
+    /// Builds a pod from the text of a single JSON object. A pod without the field `active`, or
+    /// with null in it, does not have a pointer yet.
     ///
     /// # Errors
     /// [`StoreError::Serde`] if the text is not a single object, or `active` is not a pointer.

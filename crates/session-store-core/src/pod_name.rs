@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use crate::StoreError;
 
-/// The name of a pod, validated when it is made ([P3](crate::contract#p3)).
+/// The name of a pod, validated when it is made.
 ///
-/// Names order by their bytes. Two names are equal only if their bytes are equal, so case and Unicode
-/// normalization matter.
+/// Clause [P3](crate::contract#p3).
+///
+/// Names order by their bytes. Two names are equal only if their bytes are equal, so case and
+/// Unicode normalization matter.
 ///
 /// ```
 /// use session_store_core::PodName;
@@ -103,8 +105,8 @@ const MAX_PLAIN_BYTES: usize = 64;
 /// The name of the folder that holds a pod, in a file backend and in a backup.
 ///
 /// It is the name of the pod if every file system can hold that name and keep it apart from others.
-/// Otherwise it is `~` and a hash of the name, and a file in the folder contains the name. Both places
-/// use this type, so an unpacked backup is a store.
+/// Otherwise it is `~` and a hash of the name, and a file in the folder contains the name. Both
+/// places use this type, so an unpacked backup is a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodFolder(String);
 

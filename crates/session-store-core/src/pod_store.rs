@@ -22,7 +22,9 @@ pub trait PodStore: Send + Sync {
     /// [`StoreError::Corrupt`] with the name in its message if the stored text is not a pod.
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError>;
 
-    /// Returns the names of all pods, sorted by their bytes ([P2](crate::contract#p2)).
+    /// Returns the names of all pods, sorted by their bytes.
+    ///
+    /// Clause [P2](crate::contract#p2).
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
@@ -36,8 +38,8 @@ pub trait PodStore: Send + Sync {
 
     /// Puts the pod if the stored one equals `expected` byte for byte.
     ///
-    /// `None` expects that the pod does not exist. The comparison and the put are one step: of several
-    /// writers that expect the same pod, exactly one succeeds ([P4](crate::contract#p4)).
+    /// `None` expects that the pod does not exist. The comparison and the put are one step: of
+    /// several writers that expect the same pod, exactly one succeeds ([P4](crate::contract#p4)).
     ///
     /// # Errors
     /// [`StoreError::PodConflict`] if the stored pod is another one, and nothing is changed.
@@ -58,8 +60,8 @@ pub trait PodStore: Send + Sync {
 pub trait PodStoreExt: PodStore {
     /// Replaces the pod by the result of `update`, and returns it.
     ///
-    /// `update` receives the stored pod. If another writer changes the pod before the put, the pod is
-    /// read again and `update` is called again. Fields that `update` keeps are therefore never
+    /// `update` receives the stored pod. If another writer changes the pod before the put, the pod
+    /// is read again and `update` is called again. Fields that `update` keeps are therefore never
     /// overwritten with an older value. A result that equals the stored pod is not written.
     ///
     /// # Errors

@@ -9,11 +9,11 @@ use crate::{
     Store, StoreError, TraceEntries, TraceEntry, TracePage,
 };
 
-/// A segment of a store, made by [`StoreExt::segment`](crate::StoreExt::segment). The segment need not
-/// exist.
+/// A segment of a store, made by [`StoreExt::segment`](crate::StoreExt::segment). The segment need
+/// not exist.
 ///
-/// The methods call those of [`Store`] and [`StoreExt`](crate::StoreExt) with the key of the segment
-/// and fail with the same errors.
+/// The methods call those of [`Store`] and [`StoreExt`](crate::StoreExt) with the key of the
+/// segment and fail with the same errors.
 pub struct SegmentRef<'a, S: ?Sized> {
     store: &'a S,
     key: SegmentKey,
@@ -156,8 +156,8 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
         self.iterate(Pages::new(start))
     }
 
-    /// Returns an iterator over the pages of the segment's log or trace. `pages` says where it starts
-    /// and ends, and what it does at a bad line.
+    /// Returns an iterator over the pages of the segment's log or trace. `pages` says where it
+    /// starts and ends, and what it does at a bad line.
     #[must_use]
     pub fn iterate<E: Entry>(self, pages: Pages<E>) -> Entries<'a, S, E> {
         Entries::new(self.store, self.key, pages)

@@ -10,28 +10,30 @@ use crate::{
 /// A *session* is one conversation: a fork tree of *segments*. A *segment* is an append-only log of
 /// entries. A *handle* is one value of a type that implements this trait. Any number of handles and
 /// threads can use the same storage at once ([A4](crate::contract#a4)), and with
-/// [`Capability::MultiProcess`] any number of processes. A call that returned `Ok` is *acknowledged*:
-/// every handle sees its effect from then on ([A3](crate::contract#a3)).
+/// [`Capability::MultiProcess`] any number of processes. A call that returned `Ok` is
+/// *acknowledged*: every handle sees its effect from then on ([A3](crate::contract#a3)).
 ///
-/// The nine methods without a body are the base level. The other methods have provided bodies. Those
-/// are correct for every store, but slow, or return [`StoreError::Unsupported`]. A backend overrides
-/// the methods that it can do better, and declares in [`capabilities`](Self::capabilities) what it
-/// promises beyond the base level. The [`contract`](crate::contract) has the full text of each promise.
+/// The nine methods without a body are the base level. The other methods have provided bodies.
+/// Those are correct for every store, but slow, or return [`StoreError::Unsupported`]. A backend
+/// overrides the methods that it can do better, and declares in
+/// [`capabilities`](Self::capabilities) what it promises beyond the base level. The
+/// [`contract`](crate::contract) has the full text of each promise.
 ///
-/// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls in
-/// their runtime's `spawn_blocking`.
+/// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls
+/// in their runtime's `spawn_blocking`.
 pub trait Store: Send + Sync {
     /// Appends one entry to the end of the segment's log.
     ///
-    /// The call creates the segment and its session if they do not exist ([A2](crate::contract#a2)).
-    /// Every handle sees the entry once the call returns ([A3](crate::contract#a3)). It follows all
-    /// entries that were acknowledged before the call, and entries of one writer keep their order
-    /// ([A1](crate::contract#a1), [A4](crate::contract#a4)). The entry is stored as a whole or not at
-    /// all, and is never joined to the remains of another entry ([A5](crate::contract#a5)).
+    /// The call creates the segment and its session if they do not exist
+    /// ([A2](crate::contract#a2)). Every handle sees the entry once the call returns
+    /// ([A3](crate::contract#a3)). It follows all entries that were acknowledged before the call,
+    /// and entries of one writer keep their order ([A1](crate::contract#a1),
+    /// [A4](crate::contract#a4)). The entry is stored as a whole or not at all, and is never joined
+    /// to the remains of another entry ([A5](crate::contract#a5)).
     ///
     /// # Errors
-    /// - [`StoreError::TooLarge`], [`StoreError::Io`], [`StoreError::Backend`]: nothing is changed, and
-    ///   the next call works once the cause is gone ([A5](crate::contract#a5)).
+    /// - [`StoreError::TooLarge`], [`StoreError::Io`], [`StoreError::Backend`]: nothing is changed,
+    ///   and the next call works once the cause is gone ([A5](crate::contract#a5)).
     /// - [`StoreError::Indeterminate`]: the entry is stored once or not at all
     ///   ([A6](crate::contract#a6)). An implementation never resends an append that could then be
     ///   stored twice.
@@ -49,8 +51,8 @@ pub trait Store: Send + Sync {
     /// reads return ([R3](crate::contract#r3)).
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the line of stored
-    /// bytes that are not an entry ([R4](crate::contract#r4)). No line is skipped silently.
+    /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the line of
+    /// stored bytes that are not an entry ([R4](crate::contract#r4)). No line is skipped silently.
     fn read_all(
         &self,
         session_id: SessionId,
@@ -88,11 +90,11 @@ pub trait Store: Send + Sync {
 
     /// Creates a segment whose log is exactly `entries`, and **overwrites** an existing log.
     ///
-    /// Without entries, the segment is empty, exists and is listed ([C1](crate::contract#c1)). If the
-    /// segment exists, its whole log is replaced and its former entries are lost. Readers, and a
-    /// process that starts after a crash, see the old log or the new one, never a mix
-    /// ([C2](crate::contract#c2)). The trace is kept. To create a segment only if it does not exist,
-    /// use [`append_if`](Self::append_if) with `None`.
+    /// Without entries, the segment is empty, exists and is listed ([C1](crate::contract#c1)). If
+    /// the segment exists, its whole log is replaced and its former entries are lost. Readers, and
+    /// a process that starts after a crash, see the old log or the new one, never a mix
+    /// ([C2](crate::contract#c2)). The trace is kept. To create a segment only if it does not
+    /// exist, use [`append_if`](Self::append_if) with `None`.
     ///
     /// # Errors
     /// As [`append`](Self::append).
@@ -113,8 +115,8 @@ pub trait Store: Send + Sync {
 
     /// Returns the number of entries in the segment's log.
     ///
-    /// The number includes every acknowledged append of any writer, so a writer can notice that others
-    /// write to the segment ([C5](crate::contract#c5)). Lines are counted, not validated
+    /// The number includes every acknowledged append of any writer, so a writer can notice that
+    /// others write to the segment ([C5](crate::contract#c5)). Lines are counted, not validated
     /// ([C4](crate::contract#c4)). The cost does not grow with the log ([C6](crate::contract#c6)).
     ///
     /// # Errors
@@ -143,9 +145,10 @@ pub trait Store: Send + Sync {
     /// Truncates the segment's log to its first `entries_len` entries.
     ///
     /// All later entries are deleted permanently ([T1](crate::contract#t1),
-    /// [T4](crate::contract#t4)). Truncating to 0 leaves an empty segment. An append that starts after
-    /// this call returns is kept. An append that runs concurrently is kept or deleted as a whole
-    /// ([T5](crate::contract#t5)). The segment's trace is not changed ([T6](crate::contract#t6)).
+    /// [T4](crate::contract#t4)). Truncating to 0 leaves an empty segment. An append that starts
+    /// after this call returns is kept. An append that runs concurrently is kept or deleted as a
+    /// whole ([T5](crate::contract#t5)). The segment's trace is not changed
+    /// ([T6](crate::contract#t6)).
     ///
     /// The provided body reads the whole log and replaces it with
     /// [`create_segment`](Self::create_segment), so appends that run concurrently can be lost. A
@@ -153,8 +156,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown segment, which is not created
-    /// ([T3](crate::contract#t3)). [`StoreError::Corrupt`] with `line` = `entries_len` if the log has
-    /// fewer entries, and nothing is changed ([T2](crate::contract#t2)).
+    /// ([T3](crate::contract#t3)). [`StoreError::Corrupt`] with `line` = `entries_len` if the log
+    /// has fewer entries, and nothing is changed ([T2](crate::contract#t2)).
     fn truncate(
         &self,
         session_id: SessionId,
@@ -189,12 +192,12 @@ pub trait Store: Send + Sync {
     /// An empty slice changes nothing and creates nothing ([A7](crate::contract#a7)). With
     /// [`Capability::AtomicBatch`] all entries are stored or none, even if the process is killed.
     ///
-    /// The provided body appends one by one. A store must override it to be contiguous under concurrent
-    /// writers.
+    /// The provided body appends one by one. A store must override it to be contiguous under
+    /// concurrent writers.
     ///
     /// # Errors
-    /// As [`append`](Self::append) if nothing was stored. [`StoreError::Partial`] with the number of
-    /// entries that were stored and remain.
+    /// As [`append`](Self::append) if nothing was stored. [`StoreError::Partial`] with the number
+    /// of entries that were stored and remain.
     fn append_all(
         &self,
         session_id: SessionId,
@@ -212,14 +215,15 @@ pub trait Store: Send + Sync {
 
     /// Reads the entries from the position `start` on whose texts fit in `max_bytes`.
     ///
-    /// The page has at least one entry unless `start` is at or past the end of the log, and the head of
-    /// the same moment ([R6](crate::contract#r6)). Pages in sequence equal
+    /// The page has at least one entry unless `start` is at or past the end of the log, and the
+    /// head of the same moment ([R6](crate::contract#r6)). Pages in sequence equal
     /// [`read_all`](Self::read_all).
     ///
     /// The provided body reads the whole log for each page.
     ///
     /// # Errors
-    /// As [`read_all`](Self::read_all), but [`StoreError::Corrupt`] only for a bad line inside the page.
+    /// As [`read_all`](Self::read_all), but [`StoreError::Corrupt`] only for a bad line inside the
+    /// page.
     fn read_page(
         &self,
         session_id: SessionId,
@@ -234,7 +238,9 @@ pub trait Store: Send + Sync {
         Ok(Page::new(all.into_iter().skip(start).take_while(fits).collect(), head))
     }
 
-    /// Returns the segment's head, or `None` for an unknown segment ([H1](crate::contract#h1)).
+    /// Returns the segment's head, or `None` for an unknown segment.
+    ///
+    /// Clause [H1](crate::contract#h1).
     ///
     /// The provided body does not have an epoch: its token is constant.
     ///
@@ -254,7 +260,8 @@ pub trait Store: Send + Sync {
 
     /// Returns facts about the segment without reading its log, or `None` for an unknown segment.
     ///
-    /// The facts are of one moment ([L7](crate::contract#l7)). The provided body knows the head only.
+    /// The facts are of one moment ([L7](crate::contract#l7)). The provided body knows the head
+    /// only.
     ///
     /// # Errors
     /// As [`head`](Self::head).
@@ -269,8 +276,8 @@ pub trait Store: Send + Sync {
     /// Returns facts about the segments of all sessions, or of the part that `options` select.
     ///
     /// The order is that of [`list_sessions`](Self::list_sessions) and
-    /// [`list_segments`](Self::list_segments). To page through a large store, pass the last session of
-    /// a page to [`ListOptions::after`] ([L8](crate::contract#l8)).
+    /// [`list_segments`](Self::list_segments). To page through a large store, pass the last session
+    /// of a page to [`ListOptions::after`] ([L8](crate::contract#l8)).
     ///
     /// The provided body calls [`segment_info`](Self::segment_info) for each segment.
     ///
@@ -295,14 +302,14 @@ pub trait Store: Send + Sync {
     /// Appends the entries if the segment's head equals `expected`, and returns the new head.
     ///
     /// `None` expects that the segment does not exist, and creates it, even without entries. The
-    /// comparison and the append are one step: of several writers that hold the same head, exactly one
-    /// succeeds ([H2](crate::contract#h2)). After a lost reply the call can be repeated with the old
-    /// head; it cannot append twice ([H5](crate::contract#h5)).
+    /// comparison and the append are one step: of several writers that hold the same head, exactly
+    /// one succeeds ([H2](crate::contract#h2)). After a lost reply the call can be repeated with
+    /// the old head; it cannot append twice ([H5](crate::contract#h5)).
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with both heads, and nothing is changed. [`StoreError::Unsupported`]
-    /// without [`Capability::ConditionalAppend`] ([H3](crate::contract#h3)). Otherwise as
-    /// [`append_all`](Self::append_all).
+    /// [`StoreError::Conflict`] with both heads, and nothing is changed.
+    /// [`StoreError::Unsupported`] without [`Capability::ConditionalAppend`]
+    /// ([H3](crate::contract#h3)). Otherwise as [`append_all`](Self::append_all).
     fn append_if(
         &self,
         _session_id: SessionId,
@@ -319,8 +326,8 @@ pub trait Store: Send + Sync {
     /// ([H6](crate::contract#h6)).
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with both heads, also for an unknown segment, and nothing is changed.
-    /// [`StoreError::Unsupported`] without [`Capability::ConditionalAppend`]. Otherwise as
+    /// [`StoreError::Conflict`] with both heads, also for an unknown segment, and nothing is
+    /// changed. [`StoreError::Unsupported`] without [`Capability::ConditionalAppend`]. Otherwise as
     /// [`truncate`](Self::truncate).
     fn truncate_if(
         &self,
@@ -335,8 +342,9 @@ pub trait Store: Send + Sync {
     /// Reads the entries of the segment's trace from the position `start` on whose texts fit in
     /// `max_bytes`.
     ///
-    /// The page has at least one entry unless `start` is at or past the end of the trace. An empty page
-    /// is the end. A segment without a trace has an empty first page ([X3](crate::contract#x3)).
+    /// The page has at least one entry unless `start` is at or past the end of the trace. An empty
+    /// page is the end. A segment without a trace has an empty first page
+    /// ([X3](crate::contract#x3)).
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] for a bad line inside the page. [`StoreError::Unsupported`] without
@@ -369,8 +377,8 @@ pub trait Store: Send + Sync {
     /// Deletes all segments of the session with their traces. Returns whether any existed.
     ///
     /// # Errors
-    /// [`StoreError::Unsupported`] without [`Capability::Delete`]. After another error, some segments
-    /// can be deleted already. The call can be repeated ([D1](crate::contract#d1)).
+    /// [`StoreError::Unsupported`] without [`Capability::Delete`]. After another error, some
+    /// segments can be deleted already. The call can be repeated ([D1](crate::contract#d1)).
     fn delete_session(&self, _session_id: SessionId) -> Result<bool, StoreError> {
         unsupported("delete_session", Capability::Delete)
     }
@@ -380,8 +388,9 @@ pub trait Store: Send + Sync {
     /// A durable change survives a power cut ([S4](crate::contract#s4)).
     ///
     /// # Errors
-    /// [`StoreError::Unsupported`] without [`Capability::DurableSync`]. [`StoreError::Indeterminate`] if
-    /// a sync failed. A failed sync cannot be repeated, so the handle refuses further changes.
+    /// [`StoreError::Unsupported`] without [`Capability::DurableSync`].
+    /// [`StoreError::Indeterminate`] if a sync failed. A failed sync cannot be repeated, so the
+    /// handle refuses further changes.
     fn sync(&self) -> Result<(), StoreError> {
         unsupported("sync", Capability::DurableSync)
     }

@@ -1,4 +1,4 @@
-//! Entries: which texts are accepted, and that the text is kept (E1 to E5).
+//! Entries: which texts are accepted, and that the text is kept.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Pods, their names, and updates of one of them (P1, P3, P4).
+//! Pods, their names, and updates of one of them.
 
 use rstest::rstest;
 use session_store_core::{Pod, PodName, PodStore, PodStoreExt, SegmentId, SessionId, StoreError};
