@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use session_store::backends;
 
 pub(crate) use self::read::{
     CheckArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs, ShowArgs,
@@ -22,14 +23,7 @@ pub(crate) use self::write::{
     AppendArgs, CreateArgs, PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, RmArgs, TruncateArgs,
 };
 
-const AFTER_HELP: &str = "\
-STORE is one of
-  fs:PATH       a directory with one JSONL file per segment
-  sqlite:PATH   an SQLite database file
-  redis://HOST  a Redis server; also redis-sentinel://, redis-cluster://, and rediss:// with TLS
-  memory:       in memory; deleted when the command ends
-  PATH          an existing directory or SQLite database file
-
+const EXIT_STATUS: &str = "\
 Exit status
   0    success
   1    a negative answer: no match was found, stores differ, a check failed, or one part was
@@ -61,7 +55,7 @@ Examples
 /// A session is one conversation: a tree of segments. A segment is an append-only log of entries.
 /// An entry is one JSON object on one line. A pod is a named agent with a pointer to its session.
 #[derive(Parser)]
-#[command(name = "session-store", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "session-store", version, after_help = after_help(), max_term_width = 100)]
 pub(crate) struct Args {
     /// Print results as JSON, one object per line
     #[arg(long, global = true)]
@@ -218,6 +212,19 @@ pub(crate) struct CompletionsArgs {
 pub(crate) struct ManArgs {
     /// The directory for the pages; created if missing [default: print the main page]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// Returns the URLs of all backends, and the exit statuses.
+fn after_help() -> String {
+    let mut text = "STORE is one of\n".to_owned();
+    for backend in backends().iter().filter(|backend| backend.is_enabled) {
+        text += &format!("  {:<13} {}\n", backend.example, backend.description);
+        for schemes in backend.schemes[1..].chunks(4) {
+            text += &format!("                also {}:\n", schemes.join(":, "));
+        }
+    }
+    text += "  PATH          an existing directory or SQLite database file\n\n";
+    text + EXIT_STATUS
 }
 
 #[cfg(test)]

@@ -38,7 +38,17 @@ fn append_ends_when_its_counts_cannot_be_printed() {
 #[test]
 fn the_help_lists_the_commands_and_the_exit_statuses() {
     let help = run(["--help"]).ok();
-    for word in ["demo", "import", "migrate", "verify", "ls", "show", "append", "Exit status"] {
+    for word in [
+        "demo",
+        "import",
+        "migrate",
+        "verify",
+        "ls",
+        "show",
+        "append",
+        "redis://HOST",
+        "Exit status",
+    ] {
         assert!(help.contains(word), "{word} is missing in:\n{help}");
     }
 }
