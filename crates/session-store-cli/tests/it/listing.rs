@@ -84,6 +84,31 @@ fn the_session_of_pod_claims_is_only_shown_by_its_id() {
     assert_eq!(run(["ls", &url, CLAIMS]).ok().lines().count(), 1);
 }
 
+/// The facts of 100 sessions are read with one call. If a call fails, they are read one by one.
+#[cfg(target_os = "linux")]
+#[test]
+fn more_sessions_than_a_page_are_listed() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    fs::create_dir(place.path("logs")).unwrap();
+    for number in 0..250 {
+        fs::write(place.path(&format!("logs/{number}.jsonl")), "{}\n").unwrap();
+    }
+    run(["import", place.path("logs").to_str().unwrap(), &url]).ok();
+    let listed = run(["ls", &url]).ok();
+    let mut lines: Vec<_> = listed.lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 250);
+    assert!(lines.is_sorted_by(|a, b| a > b), "newest first");
+
+    let session = lines[120].split('\t').next().unwrap().to_owned();
+    // Even root cannot read this file from its start.
+    let log = place.path(&format!("a/{session}/{NOWHERE}.jsonl"));
+    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+    lines[120] = lines[120].replace("\t1\t1", "\t2\t?");
+    let ended = run(["ls", &url]);
+    assert_eq!((ended.status, ended.stdout.lines().eq(lines)), (Some(1), true), "{ended:?}");
+}
+
 #[test]
 fn an_empty_store_lists_nothing() {
     let place = Place::new();
