@@ -193,8 +193,8 @@ impl Database {
     /// way. So a connection that cannot write is replaced once by a new one, since the cause may be
     /// gone ([A5](session_store_core::contract#a5)). If the new connection cannot write either, no
     /// connection is kept open, not even one for reads. SQLite shares an open file among all
-    /// connections of a process, so one that stays open would make the next new connection unable
-    /// to write too.
+    /// connections of a process. With one left open, the next new connection could not write
+    /// either.
     fn begin<'a>(
         &'a self,
         writer: &'a mut Option<Connection>,

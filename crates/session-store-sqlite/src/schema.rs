@@ -24,11 +24,11 @@ const VERSION: i32 = 2;
 /// a row have the rowids `number << 32 | position`. Numbers ascend, so the lowest number among the
 /// logs of a segment id belongs to the session that has held that segment the longest.
 ///
-/// The columns `bytes` (the size of a log) and `modified` (the time of its last change, in
-/// milliseconds since 1970) are valid only if `info_entries` equals `entries` and `info_epoch`
-/// equals `epoch`. A handle that was opened by an older program before the upgrade goes on writing
-/// and does not know these columns. It changes `entries` or `epoch` with every change of a log, so
-/// the values that it leaves behind stop being valid.
+/// `bytes` is the size of a log. `modified` is the time of its last change, in milliseconds since
+/// 1970. Both are valid only if `info_entries` equals `entries` and `info_epoch` equals `epoch`.
+/// The reason is a handle that an older program opened before the upgrade. It goes on writing
+/// without knowing these columns, but changes `entries` or `epoch` with every change of a log. So
+/// the values that it leaves behind are not valid.
 const TABLES: &str = "
     CREATE TABLE log (
         number INTEGER PRIMARY KEY,

@@ -21,9 +21,9 @@ const CHECKPOINT_PAGES: c_int = 1000;
 pub(crate) struct WalState {
     /// Whether a sync has failed.
     ///
-    /// The operating system marks pages as clean although they did not reach the device. A second
-    /// sync would succeed without writing them (the "fsyncgate" problem of Linux). So the handle
-    /// never retries a sync and refuses all further changes.
+    /// After a failed sync, Linux marks pages as clean although they did not reach the device. A
+    /// second sync would succeed without writing them ("fsyncgate"). So the handle never retries a
+    /// sync and refuses all further changes.
     failed_sync: AtomicBool,
     /// The length of the WAL after the last change.
     pages: AtomicI32,

@@ -23,7 +23,7 @@ mod read_only;
 mod refused;
 mod upgrade;
 
-/// A fresh store, its file, and the folder that both live in.
+/// Returns a new store, its file, and the folder that contains the file.
 fn fresh() -> (TempDir, PathBuf, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.db");

@@ -91,8 +91,8 @@ fn a_repair_rebuilds_an_index_that_disagrees_with_its_table() {
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
     drop(store);
-    // The row is deleted from the index alone: while the schema does not have the index, the row
-    // gets another id and gets its old id back.
+    // While the schema does not have the index, the row gets another number. The index keeps the
+    // old one.
     tamper(
         &path,
         "CREATE TEMP TABLE saved AS SELECT * FROM sqlite_schema WHERE name = 'holder';

@@ -67,13 +67,13 @@ fn job() -> String {
     std::env::var(JOB).expect("only another test runs this one, with a job to do")
 }
 
-/// Cuts the power after `patience` acknowledged steps and returns whether all of them survive.
-fn survives(policy: SyncPolicy, patience: usize) -> bool {
+/// Cuts the power after `acknowledged` steps and returns whether all of them survive.
+fn survives(policy: SyncPolicy, acknowledged: usize) -> bool {
     let writer = |path: &Path| {
         let program = Command::new(std::env::current_exe().unwrap());
         child(program, "child_that_steps_until_killed", &format!("{policy:?} {}", path.display()))
     };
-    power_cut::survives(patience, writer, |path, steps| {
+    power_cut::survives(acknowledged, writer, |path, steps| {
         let folder = tempfile::tempdir().unwrap();
         let number = std::cell::Cell::new(0);
         let fresh = || -> Box<dyn Store> {

@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::thread;
 
 use rusqlite::Connection;
 use session_store_core::{
@@ -124,6 +126,29 @@ fn the_first_write_upgrades_a_store_of_version_1() {
     let check: String =
         connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
+}
+
+#[test]
+fn handles_that_upgrade_a_store_at_the_same_moment_all_succeed() {
+    const WRITERS: usize = 6;
+    for _ in 0..20 {
+        let (_folder, path) = version_1();
+        let stores = [(); WRITERS].map(|()| SqliteStore::open(&path).unwrap());
+        let together = Barrier::new(WRITERS);
+        let (new_session, new_segment) = ids();
+        thread::scope(|scope| {
+            for store in &stores {
+                scope.spawn(|| {
+                    together.wait();
+                    store.append(new_session, new_segment, &entry(0)).unwrap();
+                    assert_eq!(store.list_infos(&ListOptions::new()).unwrap().len(), 4);
+                });
+            }
+        });
+        assert_eq!(version_of(&path), 2);
+        let new = info(&stores[0], new_session, new_segment);
+        assert_eq!((new.head.entries(), new.bytes), (WRITERS, Some(WRITERS as u64 * 8)));
+    }
 }
 
 #[test]
