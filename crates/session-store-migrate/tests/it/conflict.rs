@@ -1,4 +1,4 @@
-//! A destination that holds something else: left, skipped or replaced, as the options say.
+//! Destinations in conflict with the source, under each option for conflicts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,14 +9,14 @@ use session_store_migrate::{
     Difference, MigrateReport, Migration, OnConflict, PodOutcome, Side, Stop,
 };
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, store_with, trace};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 
-/// Two sessions in the source, of which the destination has the first otherwise.
+/// A source with two segments. The destination has the first one with other entries.
 struct Case {
     source: MemoryStore,
     destination: MemoryStore,
@@ -43,7 +43,7 @@ fn replace(source: &dyn Store, destination: &dyn Store) -> MigrateReport {
 #[rstest]
 #[case::differs(&[A, B], &[A, C], Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 7, byte: 3 })]
 #[case::goes_on(&[A], &[A, B], Difference::Ends { side: Side::Source, entries: 1 })]
-fn skipped(
+fn a_conflict_is_not_overwritten(
     #[case] source: &[&str],
     #[case] destination: &[&str],
     #[case] expected: Difference,
@@ -67,7 +67,7 @@ fn skipped(
 #[case::goes_on(&[A], &[A, B, C], 1, 2)]
 #[case::all_other(&[A], &[B], 0, 1)]
 #[case::emptied(&[], &[B], 0, 1)]
-fn replaced(
+fn a_log_is_truncated_at_the_first_difference_and_replaced(
     #[case] source: &[&str],
     #[case] destination: &[&str],
     #[case] already: usize,
@@ -84,14 +84,14 @@ fn replaced(
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
 }
 
-/// The head that was compared is the one that is cut from, so that an entry of another writer that
-/// nobody has compared is not cut unseen: the log is compared anew.
+/// If another writer changes the log after the comparison, the truncation fails and the log is
+/// compared again.
 #[test]
-fn replacing_is_conditional() {
+fn replacing_is_conditional_on_the_compared_head() {
     let case = case(&[A, B], &[A, C]);
     let key = case.differs;
     let once = AtomicBool::new(true);
-    let destination = Lens::hooked(&case.destination, move |call, store| match call {
+    let destination = HookedStore::with_hook(&case.destination, move |call, store| match call {
         Call::TruncateIf if once.swap(false, Ordering::SeqCst) => {
             store.create_segment(key.0, key.1, &entries(&[A, B]))
         }
@@ -104,12 +104,11 @@ fn replacing_is_conditional() {
     assert_eq!(log_of(&case.destination, key.0, key.1), [A, B]);
 }
 
-/// Who writes to the destination all the time is not fought for ever.
 #[test]
-fn replacing_what_others_write_to_ends() {
+fn replacing_a_log_with_another_writer_stops() {
     let case = case(&[A, B], &[A]);
     let key = case.differs;
-    let destination = Lens::hooked(&case.destination, move |call, store| match call {
+    let destination = HookedStore::with_hook(&case.destination, move |call, store| match call {
         Call::AppendIf if store.exists(key.0, key.1)? => {
             store.append(key.0, key.1, &entries(&[C])[0])
         }
@@ -160,9 +159,9 @@ fn pods(#[case] on_conflict: OnConflict, #[case] expected: &str, #[case] complet
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), expected);
 }
 
-/// A trace tells of its log; beside another log it would tell lies.
+/// A trace belongs to its log. Next to another log it would be misleading.
 #[rstest]
-fn the_trace_of_another_log_is_not_copied(
+fn the_trace_of_a_log_in_conflict_is_not_copied(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
 ) {
     let Case { source, destination, differs, .. } = case(&[A], &[B]);

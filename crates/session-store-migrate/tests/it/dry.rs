@@ -1,19 +1,19 @@
-//! A plan that says what a run would do, and does nothing.
+//! Dry runs, which write nothing.
 
 use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{MigrateReport, Migration, OnConflict, PodOutcome, Stop};
 
-use crate::lens::Lens;
+use crate::hooked_store::HookedStore;
 use crate::{entries, log_of, store_with, trace};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 
-/// What a dry run says, to a destination that must not be written to.
+/// Returns the report of a dry run. Panics if the run writes.
 fn plan(source: &MemoryStore, destination: &MemoryStore, on_conflict: OnConflict) -> MigrateReport {
-    let watched = Lens::hooked(destination, |call, _| {
+    let watched = HookedStore::with_hook(destination, |call, _| {
         assert!(!call.is_write(), "{call:?}");
         Ok(())
     });
@@ -26,7 +26,7 @@ fn plan(source: &MemoryStore, destination: &MemoryStore, on_conflict: OnConflict
 }
 
 #[test]
-fn it_says_what_would_be_done() {
+fn the_report_has_the_changes_that_a_run_would_make() {
     let [absent, shorter, equal, empty] = [0; 4].map(|_| (SessionId::new(), SegmentId::new()));
     let (source, destination) = (MemoryStore::new(), MemoryStore::new());
     for key in [absent, shorter, equal] {
@@ -51,7 +51,7 @@ fn it_says_what_would_be_done() {
 }
 
 #[test]
-fn it_says_what_stands_against_it() {
+fn the_report_has_the_conflicts_of_a_run() {
     let key = (SessionId::new(), SegmentId::new());
     let (source, destination) =
         (store_with(key.0, key.1, &[A, B]), store_with(key.0, key.1, &[A, C, C]));

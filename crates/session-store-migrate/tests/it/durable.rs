@@ -1,4 +1,4 @@
-//! A copy that is said to be complete survives a power cut, where the destination can promise that.
+//! A complete copy survives a power cut, if the destination supports syncs.
 
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
@@ -8,11 +8,11 @@ use session_store_memory::MemoryStore;
 use session_store_migrate::backup::{Backup, export};
 use session_store_migrate::{Migration, Phase, Progress, Selection};
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, migrate, store_with};
 
-/// A destination that can sync, and what it was asked to change.
-fn syncing() -> (Lens, Arc<Mutex<Vec<Call>>>) {
+/// Returns a destination that can sync, and the list of its writes and syncs.
+fn syncing() -> (HookedStore, Arc<Mutex<Vec<Call>>>) {
     let calls = Arc::<Mutex<Vec<Call>>>::default();
     let seen = Arc::clone(&calls);
     let hook = move |call: Call, _: &MemoryStore| {
@@ -21,15 +21,15 @@ fn syncing() -> (Lens, Arc<Mutex<Vec<Call>>>) {
         }
         Ok(())
     };
-    (Lens { syncs: true, ..Lens::hooked(&MemoryStore::new(), hook) }, calls)
+    (HookedStore { syncs: true, ..HookedStore::with_hook(&MemoryStore::new(), hook) }, calls)
 }
 
-fn failing() -> Lens {
+fn failing() -> HookedStore {
     let hook = |call: Call, _: &MemoryStore| match call {
         Call::Sync => Err(StoreError::io("sync", io::Error::other("the disk is gone"))),
         _ => Ok(()),
     };
-    Lens { syncs: true, ..Lens::hooked(&MemoryStore::new(), hook) }
+    HookedStore { syncs: true, ..HookedStore::with_hook(&MemoryStore::new(), hook) }
 }
 
 fn source() -> MemoryStore {
@@ -37,15 +37,15 @@ fn source() -> MemoryStore {
 }
 
 #[test]
-fn a_copy_is_synced_when_all_is_written() {
+fn a_copy_is_synced_after_the_last_write() {
     let (destination, calls) = syncing();
     assert!(migrate(&source(), &destination).is_complete());
     assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
 }
 
-/// A source that is replaced at the last moment is followed by the proof, which writes too.
+/// The proof writes too, if the source is replaced after the copy.
 #[test]
-fn what_the_proof_copies_is_synced_as_well() {
+fn entries_that_the_proof_copies_are_synced() {
     let (destination, calls) = syncing();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let source = store_with(session, segment, &["{}"]);
@@ -60,14 +60,14 @@ fn what_the_proof_copies_is_synced_as_well() {
 }
 
 #[test]
-fn a_plan_syncs_nothing() {
+fn a_dry_run_syncs_nothing() {
     let (destination, calls) = syncing();
     assert!(Migration::new(source(), &destination).dry_run().run().unwrap().is_complete());
     assert_eq!(*calls.lock().unwrap(), []);
 }
 
 #[test]
-fn a_copy_that_was_not_synced_is_not_complete() {
+fn a_copy_that_cannot_be_synced_is_not_complete() {
     let report = migrate(&source(), &failing());
     assert!(!report.is_complete());
     let unsynced = report.sync_failure.unwrap().to_string();
@@ -75,7 +75,7 @@ fn a_copy_that_was_not_synced_is_not_complete() {
 }
 
 #[test]
-fn a_restored_backup_is_synced_too() {
+fn a_restored_backup_is_synced() {
     let mut file = Vec::new();
     let report = export(&source(), &Selection::default(), &mut file, &mut |_| {});
     assert!(report.unwrap().is_complete());

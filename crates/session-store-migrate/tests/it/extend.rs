@@ -1,4 +1,4 @@
-//! One segment brought up to a source: every relation between what is there and what should be.
+//! Extensions of one segment, for every relation between its entries and the source.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,7 +9,7 @@ use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Difference, Extension, Side, Stop, extend};
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, store_with};
 
 fn extend_to(
@@ -30,7 +30,7 @@ const C: &str = r#"{"n":"\ud800"}"#;
 #[case::empty(Some(&[][..]), &[A], 0, 1)]
 #[case::prefix(Some(&[A][..]), &[A, B, C], 1, 2)]
 #[case::equal(Some(&[A, B][..]), &[A, B], 2, 0)]
-fn appends_what_is_missing(
+fn missing_entries_are_appended(
     #[case] there: Option<&[&str]>,
     #[case] source: &[&str],
     #[case] already: usize,
@@ -50,7 +50,7 @@ fn appends_what_is_missing(
 #[case::differs(&[A, C], &[A, B, C], Difference::Entry { number: 2, source_bytes: 11, destination_bytes: 14, byte: 6 })]
 #[case::longer(&[A, B], &[A], Difference::Ends { side: Side::Source, entries: 1 })]
 #[case::spelled_otherwise(&[r#"{"n":1}"#], &[A], Difference::Entry { number: 1, source_bytes: 9, destination_bytes: 7, byte: 7 })]
-fn overwrites_nothing(
+fn a_conflict_changes_nothing(
     #[case] there: &[&str],
     #[case] source: &[&str],
     #[case] expected: Difference,
@@ -66,19 +66,19 @@ fn overwrites_nothing(
     assert_eq!(log_of(&store, key.0, key.1), there);
 }
 
-/// The other writer comes after the comparison and before the append: only a conditional append
-/// sees it.
+/// The other writer appends after the comparison and before the append of the copy. Only a
+/// conditional append notices that.
 #[rstest]
 #[case::absent(None)]
 #[case::prefix(Some(&[A][..]))]
 fn another_writer_is_a_conflict(#[case] there: Option<&[&str]>) {
     let key = (SessionId::new(), SegmentId::new());
     let store = there.map_or_else(MemoryStore::new, |texts| store_with(key.0, key.1, texts));
-    let lens = Lens::hooked(&store, move |call, store| match call {
+    let hooked = HookedStore::with_hook(&store, move |call, store| match call {
         Call::AppendIf => store.append(key.0, key.1, &entries(&[C])[0]),
         _ => Ok(()),
     });
-    let extension = extend_to(&lens, key, &[A, B]);
+    let extension = extend_to(&hooked, key, &[A, B]);
     assert!(
         matches!(extension.stopped.as_deref(), Some(Stop::Moved { .. })),
         "{:?}",
@@ -88,9 +88,9 @@ fn another_writer_is_a_conflict(#[case] there: Option<&[&str]>) {
     assert_eq!(log_of(&store, key.0, key.1), expected);
 }
 
-/// The head that counts is the one that was compared, not one that is looked up before the append.
+/// The append is conditional on the head that was compared, not on a head that is read later.
 #[test]
-fn a_writer_who_comes_while_the_source_is_read_is_a_conflict() {
+fn a_writer_during_the_read_of_the_source_is_a_conflict() {
     let key = (SessionId::new(), SegmentId::new());
     let store = store_with(key.0, key.1, &[A]);
     let source = entries(&[A, B]).into_iter().map(|entry| {
@@ -119,7 +119,7 @@ fn a_source_that_fails_leaves_a_prefix() {
 }
 
 #[test]
-fn a_source_that_fails_at_once_creates_nothing() {
+fn a_source_that_fails_at_its_first_entry_creates_nothing() {
     let key = (SessionId::new(), SegmentId::new());
     let store = MemoryStore::new();
     let extension = extend(&store, key.into(), [Err(io::Error::other("torn"))]);
@@ -137,23 +137,23 @@ fn a_full_destination_is_resumed_where_it_stopped() {
     let source = || all.iter().cloned().map(Ok::<_, Infallible>);
 
     let calls = AtomicUsize::new(0);
-    let lens = Lens::hooked(&store, move |call, _| match call {
+    let hooked = HookedStore::with_hook(&store, move |call, _| match call {
         Call::AppendIf if calls.fetch_add(1, Ordering::Relaxed) == 2 => {
             Err(StoreError::Io(io::ErrorKind::StorageFull.into()))
         }
         _ => Ok(()),
     });
-    let stopped = extend(&lens, key.into(), source());
+    let stopped = extend(&hooked, key.into(), source());
     assert!(matches!(stopped.stopped.as_deref(), Some(Stop::Destination(_))));
     assert!((1..8).contains(&stopped.appended), "{}", stopped.appended);
 
-    let resumed = extend(&lens, key.into(), source());
+    let resumed = extend(&hooked, key.into(), source());
     assert!(resumed.stopped.is_none());
     assert_eq!((resumed.already, resumed.appended), (stopped.appended, 8 - stopped.appended));
     assert_eq!(store.read_all(key.0, key.1).unwrap(), all);
 }
 
-/// Batches are bounded by bytes: the source is not gathered before it is written.
+/// Batches are limited in bytes, so the source is not collected in memory.
 #[test]
 fn a_large_source_is_written_while_it_is_read() {
     let key = (SessionId::new(), SegmentId::new());

@@ -1,5 +1,5 @@
-//! Stores that fail: at any call, for good, or only in their replies. What is left can be resumed,
-//! and what is missing is named.
+//! Stores that fail at one call, at every call, or after the call. The report names every missing
+//! part, and the next run completes the copy.
 
 use std::io;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use session_store_migrate::{
     Comparison, MigrateReport, Migration, Opened, Side, Stop, extend, extend_trace,
 };
 
-use crate::lens::{Call, Hook, Lens};
+use crate::hooked_store::{Call, Hook, HookedStore};
 use crate::{entries, log_of, migrate, store_with, trace, verify};
 
 /// With this many jobs, a batch is small.
 const MANY_JOBS: usize = 64;
 
-fn gone() -> StoreError {
+fn refused() -> StoreError {
     StoreError::Io(io::ErrorKind::ConnectionRefused.into())
 }
 
@@ -27,7 +27,7 @@ fn lost_reply() -> StoreError {
     StoreError::Indeterminate { operation: "append".to_owned(), source: "no reply".into() }
 }
 
-/// Two segments, the larger one of several batches where there are many jobs, with a trace each.
+/// Two segments with a trace each. With [`MANY_JOBS`], the larger one has several batches.
 fn populated() -> MemoryStore {
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(50_000));
     let store = MemoryStore::new();
@@ -39,7 +39,7 @@ fn populated() -> MemoryStore {
     store
 }
 
-/// Fails at the `nth` call, counted from 0, and counts all.
+/// Returns a hook that fails at the `nth` call, from 0, and counts the calls.
 fn failing_at(
     nth: usize,
     calls: &Arc<AtomicUsize>,
@@ -53,18 +53,18 @@ fn failing_at(
     })
 }
 
-/// A run and its resumption, for every call at which it can fail: nothing missing, nothing twice.
+/// The second run copies every missing entry, and no entry twice.
 #[rstest]
-fn every_call_can_fail_and_the_next_run_goes_on(
+fn after_a_failure_of_any_call_the_next_run_completes_the_copy(
     #[values(Side::Source, Side::Destination)] side: Side,
 ) {
     let store = populated();
     let mut nth = 0;
     loop {
         let (calls, copy) = (Arc::new(AtomicUsize::new(0)), MemoryStore::new());
-        let mut lenses = [Lens::clear(&store), Lens::clear(&copy)];
-        lenses[side as usize].before = failing_at(nth, &calls, |_| true, gone);
-        let [source, destination] = &lenses;
+        let mut stores = [HookedStore::new(&store), HookedStore::new(&copy)];
+        stores[side as usize].before = failing_at(nth, &calls, |_| true, refused);
+        let [source, destination] = &stores;
         let first = Migration::new(source, destination).jobs(MANY_JOBS).run();
         let has_failed = calls.load(Ordering::SeqCst) > nth;
         let is_complete = first.is_ok_and(|report| report.is_complete());
@@ -79,14 +79,14 @@ fn every_call_can_fail_and_the_next_run_goes_on(
     assert!(nth > 20, "only {nth} calls were made");
 }
 
-/// A write whose reply is lost has happened. It is looked for, and not made twice, in the same run.
+/// A write with a lost reply is stored. The run finds it and does not repeat it.
 #[test]
-fn every_reply_can_be_lost() {
+fn a_run_completes_if_any_reply_is_lost() {
     let store = populated();
     let mut nth = 0;
     loop {
         let (calls, copy) = (Arc::new(AtomicUsize::new(0)), MemoryStore::new());
-        let mut destination = Lens::clear(&copy);
+        let mut destination = HookedStore::new(&copy);
         destination.after = failing_at(nth, &calls, Call::is_write, lost_reply);
         let report = Migration::new(&store, &destination).jobs(MANY_JOBS).run().unwrap();
         assert!(report.is_complete(), "reply {nth} was lost: {report:?}");
@@ -99,26 +99,26 @@ fn every_reply_can_be_lost() {
     assert!(nth >= 8, "only {nth} writes were made");
 }
 
-/// One that did not happen, and whose answer does not say so, is made again.
+/// A write with a lost request is not stored, but the error is the same. The run repeats it.
 #[test]
-fn every_request_can_be_lost() {
+fn a_run_completes_if_any_request_is_lost() {
     let store = populated();
     for nth in 0..8 {
         let (calls, copy) = (Arc::new(AtomicUsize::new(0)), MemoryStore::new());
-        let mut destination = Lens::clear(&copy);
+        let mut destination = HookedStore::new(&copy);
         destination.before = failing_at(nth, &calls, Call::is_write, lost_reply);
         let report = Migration::new(&store, &destination).jobs(MANY_JOBS).run().unwrap();
         assert!(report.is_complete(), "request {nth} was lost: {report:?}");
     }
 }
 
-/// What stands where a lost append belongs, as many entries as it has, may be another's.
+/// The entries at the place of a lost append can belong to another writer.
 #[test]
-fn another_writers_entry_is_not_taken_for_a_lost_one() {
+fn another_writers_entry_is_not_mistaken_for_the_lost_one() {
     let key = (SessionId::new(), SegmentId::new());
     let (source, copy) = (store_with(key.0, key.1, &[r#"{"a":1}"#]), MemoryStore::new());
     let once = AtomicBool::new(true);
-    let destination = Lens::hooked(&copy, move |call, store| match call {
+    let destination = HookedStore::with_hook(&copy, move |call, store| match call {
         Call::AppendIf if once.swap(false, Ordering::SeqCst) => {
             store.append_all(key.0, key.1, &entries(&[r#"{"b":2}"#]))?;
             Err(lost_reply())
@@ -133,11 +133,11 @@ fn another_writers_entry_is_not_taken_for_a_lost_one() {
 /// In each of two passes, each of two segments gets four requests for its log and one for its
 /// trace.
 #[test]
-fn a_reply_that_never_comes_is_a_failure() {
+fn requests_without_a_reply_are_limited() {
     let store = populated();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let destination = Lens::hooked(&MemoryStore::new(), move |call, _| match call {
+    let destination = HookedStore::with_hook(&MemoryStore::new(), move |call, _| match call {
         call if call.is_write() => {
             counted.fetch_add(1, Ordering::SeqCst);
             Err(lost_reply())
@@ -152,18 +152,19 @@ fn a_reply_that_never_comes_is_a_failure() {
     assert_eq!(calls.load(Ordering::SeqCst), 2 * 2 * (4 + 1));
 }
 
-/// Twenty segments, and a patience that is over as soon as it may be.
-fn impatient(side: Side, call: Call) -> (MigrateReport, usize) {
+/// Copies twenty segments with a store that fails at one kind of call, and aborts as early as
+/// possible. Returns the number of segments that were not tried.
+fn copy_with_a_failing_store(side: Side, call: Call) -> (MigrateReport, usize) {
     let store = MemoryStore::new();
     for _ in 0..20 {
         store.create_segment(SessionId::new(), SegmentId::new(), &entries(&["{}"])).unwrap();
     }
-    let mut lenses = [Lens::clear(&store), Lens::clear(&MemoryStore::new())];
-    lenses[side as usize].before = Box::new(move |called, _| match called {
-        called if called == call => Err(gone()),
+    let mut stores = [HookedStore::new(&store), HookedStore::new(&MemoryStore::new())];
+    stores[side as usize].before = Box::new(move |called, _| match called {
+        called if called == call => Err(refused()),
         _ => Ok(()),
     });
-    let migration = Migration::new(&lenses[0], &lenses[1]).abort_after(Duration::ZERO).jobs(1);
+    let migration = Migration::new(&stores[0], &stores[1]).abort_after(Duration::ZERO).jobs(1);
     let report = migration.run().unwrap();
     let is_aborted = |copy: &&session_store_migrate::SegmentCopy| {
         matches!(copy.log.stopped.as_deref(), Some(Stop::Aborted))
@@ -176,8 +177,8 @@ fn impatient(side: Side, call: Call) -> (MigrateReport, usize) {
 #[case(Side::Destination, Call::AppendIf)]
 #[case(Side::Destination, Call::Head)]
 #[case(Side::Source, Call::ReadPage)]
-fn a_store_that_is_gone_is_not_tried_on_every_segment(#[case] side: Side, #[case] call: Call) {
-    let (report, aborted) = impatient(side, call);
+fn a_copy_aborts_if_a_store_is_down(#[case] side: Side, #[case] call: Call) {
+    let (report, aborted) = copy_with_a_failing_store(side, call);
     assert!(!report.is_complete());
     assert_eq!(report.segments.len(), 20, "all are named");
     assert!(report.segments.iter().all(|copy| !copy.is_complete()));
@@ -185,13 +186,13 @@ fn a_store_that_is_gone_is_not_tried_on_every_segment(#[case] side: Side, #[case
 }
 
 #[test]
-fn comparing_a_store_that_is_gone_ends_too() {
+fn a_comparison_aborts_if_a_store_is_down() {
     let store = MemoryStore::new();
     for _ in 0..20 {
         store.create_segment(SessionId::new(), SegmentId::new(), &entries(&["{}"])).unwrap();
     }
-    let other = Lens::hooked(&store, |call, _| match call {
-        Call::ReadPage => Err(gone()),
+    let other = HookedStore::with_hook(&store, |call, _| match call {
+        Call::ReadPage => Err(refused()),
         _ => Ok(()),
     });
     let report = Migration::new(&store, &other).abort_after(Duration::ZERO).verify().unwrap();
@@ -203,7 +204,7 @@ fn comparing_a_store_that_is_gone_ends_too() {
     assert!(aborted > 0 && failed + aborted == 20, "{failed} failed, {aborted} aborted");
 }
 
-/// The report of the copy is returned all the same.
+/// The report of the copy is returned although there is no proof.
 #[rstest]
 fn a_store_that_cannot_be_opened_again_is_a_failure(
     #[values(Side::Source, Side::Destination)] side: Side,
@@ -212,7 +213,7 @@ fn a_store_that_cannot_be_opened_again_is_a_failure(
     let source = store_with(key.0, key.1, &["{}"]);
     let destination = MemoryStore::new();
     let open = |which: Side, store: &MemoryStore| -> Opened<MemoryStore> {
-        if which == side { Err(gone().into()) } else { Ok(store.clone()) }
+        if which == side { Err(refused().into()) } else { Ok(store.clone()) }
     };
     let migration = Migration::new(&source, &destination)
         .reopen(|| open(Side::Source, &source), || open(Side::Destination, &destination));
@@ -233,7 +234,7 @@ fn the_proof_uses_the_handles_that_were_opened_for_it() {
     let open_handles = Arc::new(());
     let handle = |store: &MemoryStore| {
         let counted = Arc::clone(&open_handles);
-        Lens::hooked(store, move |_, _| {
+        HookedStore::with_hook(store, move |_, _| {
             let _ = &counted;
             Ok(())
         })
@@ -252,17 +253,17 @@ fn the_proof_uses_the_handles_that_were_opened_for_it() {
 
 /// A store that stores the first write of a kind and loses the reply. Every later call of the kind
 /// `fails` is refused.
-fn losing_a_reply(loses: Call, fails: Call) -> Lens {
+fn losing_a_reply(loses: Call, fails: Call) -> HookedStore {
     let lost = Arc::new(AtomicBool::new(false));
     let is_lost = Arc::clone(&lost);
-    let mut lens = Lens::hooked(&MemoryStore::new(), move |call, _| {
-        if call == fails && is_lost.load(Ordering::SeqCst) { Err(gone()) } else { Ok(()) }
+    let mut store = HookedStore::with_hook(&MemoryStore::new(), move |call, _| {
+        if call == fails && is_lost.load(Ordering::SeqCst) { Err(refused()) } else { Ok(()) }
     });
-    lens.after = Box::new(move |call, _| match call {
+    store.after = Box::new(move |call, _| match call {
         call if call == loses && !lost.swap(true, Ordering::SeqCst) => Err(lost_reply()),
         _ => Ok(()),
     });
-    lens
+    store
 }
 
 /// A definite error would claim that nothing was stored (A5), but the first attempt was.
@@ -292,13 +293,13 @@ fn a_definite_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
     assert_eq!(store.store.read_trace_page(session, segment, 0, 0).unwrap().entries.len(), 1);
 }
 
-/// The first attempt may still be on its way. Sending the entry again could store it twice (A6).
+/// The first attempt can still arrive. Sending the entry again could store it twice (A6).
 #[test]
 fn a_trace_entry_with_an_unknown_outcome_is_not_sent_again() {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let store = Lens::hooked(&MemoryStore::new(), move |call, _| match call {
+    let store = HookedStore::with_hook(&MemoryStore::new(), move |call, _| match call {
         Call::AppendTrace => {
             counted.fetch_add(1, Ordering::SeqCst);
             Err(lost_reply())

@@ -1,5 +1,5 @@
-//! A destination that is kept in step with its source. Each pause is a step of the story: what
-//! happens in it is in the destination at the next one.
+//! Destinations that follow the changes of a source. A test changes the source in each pause and
+//! checks the destination in the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,14 +9,14 @@ use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, St
 use session_store_memory::MemoryStore;
 use session_store_migrate::{MigrateReport, Migration, OnConflict, PodOutcome, Progress};
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, store_with, trace, verify};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 
-/// Follows for as many pauses as there are steps, and one pass after each.
+/// Follows the source. Each step is called in one pause.
 fn follow_through(
     source: &dyn Store,
     destination: &dyn Store,
@@ -32,7 +32,7 @@ fn follow_through(
 }
 
 #[test]
-fn whatever_happens_at_the_source() {
+fn every_change_of_the_source_is_copied() {
     let [first, second, third] = [0; 3].map(|_| (SessionId::new(), SegmentId::new()));
     let source = store_with(first.0, first.1, &[A]);
     let destination = MemoryStore::new();
@@ -66,7 +66,7 @@ fn whatever_happens_at_the_source() {
                 source.truncate(second.0, second.1, 0).unwrap();
                 source.append_all(second.0, second.1, &entries(&[B])).unwrap();
             },
-            // What came in the last pause is copied too.
+            // Changes of the last pause are copied too.
             &mut || {
                 equal();
                 source.append_all(first.0, first.1, &entries(&[C])).unwrap();
@@ -82,7 +82,7 @@ fn whatever_happens_at_the_source() {
 }
 
 #[test]
-fn what_is_deleted_at_the_source_stays_and_is_told() {
+fn deletions_are_reported_and_not_repeated() {
     let key = (SessionId::new(), SegmentId::new());
     let source = store_with(key.0, key.1, &[A]);
     let name: PodName = "coder".parse().unwrap();
@@ -104,7 +104,7 @@ fn what_is_deleted_at_the_source_stays_and_is_told() {
 }
 
 #[test]
-fn what_is_deleted_and_made_again_is_followed() {
+fn a_segment_that_is_deleted_and_created_again_is_copied() {
     let key = (SessionId::new(), SegmentId::new());
     let source = store_with(key.0, key.1, &[A, B]);
     let destination = MemoryStore::new();
@@ -120,9 +120,9 @@ fn what_is_deleted_and_made_again_is_followed() {
     assert_eq!(log_of(&destination, key.0, key.1), [C]);
 }
 
-/// What was in the destination before is not cut, whatever the source does later.
+/// Entries that the destination had before the run are never truncated.
 #[test]
-fn a_source_that_is_cut_below_what_was_there_is_a_conflict() {
+fn truncating_the_source_below_the_existing_entries_is_a_conflict() {
     let key = (SessionId::new(), SegmentId::new());
     let source = store_with(key.0, key.1, &[A, B]);
     let destination = store_with(key.0, key.1, &[A, B]);
@@ -136,7 +136,7 @@ fn a_source_that_is_cut_below_what_was_there_is_a_conflict() {
 }
 
 #[test]
-fn who_writes_to_the_destination_is_a_conflict() {
+fn another_writer_of_the_destination_is_a_conflict() {
     let key = (SessionId::new(), SegmentId::new());
     let source = store_with(key.0, key.1, &[A]);
     let destination = MemoryStore::new();
@@ -152,9 +152,9 @@ fn who_writes_to_the_destination_is_a_conflict() {
     assert_eq!(log_of(&destination, key.0, key.1), [A, C]);
 }
 
-/// A pod of the destination that somebody else has changed since is not overwritten.
+/// The pod in the destination was changed by another writer, so it is not overwritten.
 #[test]
-fn a_pod_that_both_have_changed_is_a_conflict() {
+fn a_pod_that_both_stores_have_changed_is_a_conflict() {
     let name: PodName = "coder".parse().unwrap();
     let (source, destination) = (MemoryStore::new(), MemoryStore::new());
     let pod = |text: &str| Pod::from_json(text).unwrap();
@@ -172,12 +172,12 @@ fn a_pod_that_both_have_changed_is_a_conflict() {
 }
 
 #[test]
-fn failures_pass() {
+fn a_failure_of_the_listing_is_retried() {
     let key = (SessionId::new(), SegmentId::new());
     let store = store_with(key.0, key.1, &[A]);
     let is_down = Arc::new(AtomicBool::new(false));
     let down = Arc::clone(&is_down);
-    let source = Lens::hooked(&store, move |_, _| match down.load(Ordering::SeqCst) {
+    let source = HookedStore::with_hook(&store, move |_, _| match down.load(Ordering::SeqCst) {
         true => Err(StoreError::Io(std::io::ErrorKind::ConnectionRefused.into())),
         false => Ok(()),
     });
@@ -200,13 +200,12 @@ fn failures_pass() {
     assert_eq!(log_of(&destination, key.0, key.1), [A, B, B]);
 }
 
-/// A segment that failed is tried again in the next pass.
 #[test]
-fn the_failure_of_a_segment_passes() {
+fn a_failure_of_a_segment_is_retried() {
     let key = (SessionId::new(), SegmentId::new());
     let store = store_with(key.0, key.1, &[A]);
     let once = AtomicBool::new(true);
-    let source = Lens::hooked(&store, move |call, _| match call {
+    let source = HookedStore::with_hook(&store, move |call, _| match call {
         Call::ReadPage if once.swap(false, Ordering::SeqCst) => {
             Err(StoreError::Io(std::io::ErrorKind::ConnectionReset.into()))
         }
@@ -219,14 +218,13 @@ fn the_failure_of_a_segment_passes() {
     assert_eq!(log_of(&destination, key.0, key.1), [A]);
 }
 
-/// A pass over what stands still reads no page of a log.
 #[test]
-fn looking_is_cheap() {
+fn a_pass_over_an_unchanged_source_reads_no_pages() {
     let key = (SessionId::new(), SegmentId::new());
     let store = store_with(key.0, key.1, &[A, B]);
     let pages = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&pages);
-    let source = Lens::hooked(&store, move |call, _| {
+    let source = HookedStore::with_hook(&store, move |call, _| {
         counted.fetch_add(usize::from(call == Call::ReadPage), Ordering::SeqCst);
         Ok(())
     });
@@ -241,9 +239,9 @@ fn looking_is_cheap() {
     assert!(report.is_complete());
 }
 
-/// A trace cannot be cut, so such a conflict lasts; the log goes on without it, and is proved.
+/// A trace cannot be truncated, so its conflict is final. The log is copied and proved without it.
 #[rstest]
-fn a_log_whose_trace_is_in_conflict(
+fn a_log_is_copied_although_its_trace_is_in_conflict(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
 ) {
     let key = (SessionId::new(), SegmentId::new());
@@ -262,9 +260,9 @@ fn a_log_whose_trace_is_in_conflict(
     assert_eq!(report.proof.unwrap().equal_entries(), 2);
 }
 
-/// What could not be put or read for a while is no conflict when it can be again.
+/// A pod that could not be read or put in one pass is not a conflict in the next one.
 #[rstest]
-fn a_pod_that_failed_for_a_while(#[values(Call::ReadPod, Call::PutPod)] fails: Call) {
+fn a_failure_of_a_pod_is_retried(#[values(Call::ReadPod, Call::PutPod)] fails: Call) {
     let name: PodName = "coder".parse().unwrap();
     let source = MemoryStore::new();
     let put = |text| source.put_pod(&name, &Pod::from_json(text).unwrap()).unwrap();
@@ -272,11 +270,12 @@ fn a_pod_that_failed_for_a_while(#[values(Call::ReadPod, Call::PutPod)] fails: C
     let is_down = Arc::new(AtomicBool::new(false));
     let down = Arc::clone(&is_down);
     let store = MemoryStore::new();
-    let destination =
-        Lens::hooked(&store, move |call, _| match call == fails && down.load(Ordering::SeqCst) {
+    let destination = HookedStore::with_hook(&store, move |call, _| {
+        match call == fails && down.load(Ordering::SeqCst) {
             true => Err(StoreError::Io(std::io::ErrorKind::ConnectionRefused.into())),
             false => Ok(()),
-        });
+        }
+    });
     let report = follow_through(
         &source,
         &destination,
@@ -293,7 +292,7 @@ fn a_pod_that_failed_for_a_while(#[values(Call::ReadPod, Call::PutPod)] fails: C
 }
 
 #[test]
-fn a_pod_that_is_deleted_and_put_again_is_followed() {
+fn a_pod_that_is_deleted_and_put_again_is_copied() {
     let name: PodName = "coder".parse().unwrap();
     let (source, destination) = (MemoryStore::new(), MemoryStore::new());
     let put = |text| source.put_pod(&name, &Pod::from_json(text).unwrap()).unwrap();
@@ -307,10 +306,9 @@ fn a_pod_that_is_deleted_and_put_again_is_followed() {
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
 }
 
-/// Of a trace only its entries tell that it is another one; what follows in it would make a
-/// mixture.
+/// A trace has no head. Only its last entry shows that it is another trace.
 #[test]
-fn the_trace_of_a_segment_that_was_made_again_is_not_mixed_with_the_old_one() {
+fn the_traces_of_a_deleted_and_a_new_segment_are_not_mixed() {
     let key = (SessionId::new(), SegmentId::new());
     let (source, destination) = (store_with(key.0, key.1, &[A]), MemoryStore::new());
     trace(&source, key.0, key.1, &[r#"{"t":1}"#]);

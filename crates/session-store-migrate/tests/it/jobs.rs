@@ -1,4 +1,4 @@
-//! Many segments at once: the outcome is that of one at a time, whatever is there before.
+//! Several jobs: the result is the same as that of one job.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,10 +10,10 @@ use session_store_memory::MemoryStore;
 use session_store_migrate::{Migration, OnConflict, Progress, SegmentCopy, Stop};
 use sha2::{Digest as _, Sha256};
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, migrate, verify};
 
-/// What a log may hold: numbers, so that two logs often begin alike.
+/// A log of small numbers, so that two logs often have a common prefix.
 fn log() -> impl Strategy<Value = Option<Vec<u8>>> {
     proptest::option::of(vec(0_u8..3, 0..6))
 }
@@ -37,7 +37,7 @@ fn is_prefix(earlier: Option<&Vec<u8>>, log: &[u8]) -> bool {
 
 proptest! {
     #[test]
-    fn any_source_into_any_destination(
+    fn any_source_is_copied_into_any_destination(
         logs in vec((log(), log()), 1..12),
         jobs in 1_usize..9,
         replace in any::<bool>(),
@@ -71,7 +71,7 @@ proptest! {
     }
 }
 
-/// The figures of an extension.
+/// The counts of an extension.
 struct Extension {
     already: usize,
     appended: usize,
@@ -95,7 +95,7 @@ fn many() -> MemoryStore {
 }
 
 #[test]
-fn events_come_on_the_callers_thread() {
+fn the_callers_thread_receives_all_events() {
     let (caller, source, destination) = (thread::current().id(), many(), MemoryStore::new());
     let (mut started, mut done) = (0, 0);
     let check = |event: Progress<'_>| {
@@ -111,12 +111,12 @@ fn events_come_on_the_callers_thread() {
     assert_eq!((started, done), (400, 400));
 }
 
-/// With one job, that is also the order in which they are done.
+/// With one job, the order of the appends is the order of the copies.
 #[test]
-fn the_oldest_segments_come_first() {
+fn segments_are_copied_in_ascending_order() {
     let (store, order) = (many(), Arc::new(Mutex::new(Vec::new())));
     let seen = Arc::clone(&order);
-    let destination = Lens::hooked(&MemoryStore::new(), move |call, store| {
+    let destination = HookedStore::with_hook(&MemoryStore::new(), move |call, store| {
         if call == Call::AppendIf {
             seen.lock().unwrap().push(store.list_sessions()?.first().copied());
         }
@@ -129,9 +129,9 @@ fn the_oldest_segments_come_first() {
     assert!(order.is_sorted());
 }
 
-/// Entries larger than a job's share, of more segments than there are jobs.
+/// The entries are larger than a job's share of the memory budget.
 #[test]
-fn large_entries_arrive_whatever_the_number_of_jobs() {
+fn large_entries_are_copied_with_any_number_of_jobs() {
     let store = MemoryStore::new();
     for n in 0..6 {
         let large = format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(300_000));
@@ -146,9 +146,9 @@ fn large_entries_arrive_whatever_the_number_of_jobs() {
     }
 }
 
-/// The hash in the report is that of the lines that `session-store show` prints.
+/// `session-store show` prints these lines.
 #[test]
-fn the_hash_is_that_of_the_lines() {
+fn the_report_has_the_hash_of_the_lines() {
     let key = (SessionId::new(), SegmentId::new());
     let source = crate::store_with(key.0, key.1, &[r#"{"a":1.0}"#, "{}"]);
     crate::trace(&source, key.0, key.1, &[r#"{"t":1}"#]);

@@ -1,5 +1,5 @@
-//! A source that is written to while it is copied: the destination ends as the source does, and the
-//! report says what moved.
+//! Sources that change during the copy. The destination becomes equal, and the report counts the
+//! changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, St
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Difference, MigrateReport, Migration, Phase, Progress, Stop};
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, migrate, store_with, verify};
 
 const A: &str = r#"{"a":1}"#;
@@ -22,21 +22,21 @@ fn key() -> Key {
     (SessionId::new(), SegmentId::new())
 }
 
-/// A source to which `happens` before its log's `nth` page is read, counted from 1. Pages have one
+/// Returns a source that calls `happens` before its `nth` page is read, from 1. A page has one
 /// entry.
 fn moving(
     store: &MemoryStore,
     nth: usize,
     happens: impl Fn(&MemoryStore) -> Result<(), StoreError> + Send + Sync + 'static,
-) -> Lens {
+) -> HookedStore {
     let pages = AtomicUsize::new(0);
-    Lens::hooked(store, move |call, store| {
+    HookedStore::with_hook(store, move |call, store| {
         let is_due = call == Call::ReadPage && pages.fetch_add(1, Ordering::SeqCst) + 1 == nth;
         if is_due { happens(store) } else { Ok(()) }
     })
 }
 
-/// Migrates, and lets something happen between the copying and the proof.
+/// Migrates, and calls `happens` between the copy and the proof.
 fn migrate_then(
     source: &dyn Store,
     destination: &dyn Store,
@@ -51,7 +51,7 @@ fn migrate_then(
 }
 
 #[test]
-fn what_is_appended_meanwhile_arrives() {
+fn entries_appended_during_the_copy_are_copied() {
     let key = key();
     let store = store_with(key.0, key.1, &[A, B]);
     let source = moving(&store, 2, move |store| store.append_all(key.0, key.1, &entries(&[C, D])));
@@ -63,10 +63,9 @@ fn what_is_appended_meanwhile_arrives() {
     assert_eq!((moved.grown, moved.rewritten, moved.since, moved.deleted), (2, 0, 0, false));
 }
 
-/// A segment that moved makes the engine look at all of them again, so that what came to one that
-/// was done before is found.
+/// A change in one segment causes another pass, which finds the changes of earlier segments.
 #[test]
-fn what_comes_to_a_segment_that_was_done_arrives_too() {
+fn entries_appended_to_a_copied_segment_are_copied() {
     let (first, second) = (key(), key());
     let store = store_with(first.0, first.1, &[A]);
     store.create_segment(second.0, second.1, &entries(&[A])).unwrap();
@@ -81,9 +80,9 @@ fn what_comes_to_a_segment_that_was_done_arrives_too() {
     assert_eq!(report.segments.iter().map(|copy| copy.moved.grown).collect::<Vec<_>>(), [1, 1]);
 }
 
-/// Conversations begin while others are copied, and nothing about those tells.
+/// A new session changes nothing in the other sessions, so only another listing finds it.
 #[test]
-fn a_session_that_begins_meanwhile_arrives() {
+fn a_session_created_during_the_copy_is_copied() {
     let (first, second) = (key(), key());
     let store = store_with(first.0, first.1, &[A]);
     let source =
@@ -95,15 +94,15 @@ fn a_session_that_begins_meanwhile_arrives() {
     assert_eq!(report.segments.len(), 2);
 }
 
-/// A pod is read after the sessions were listed, and may point to one that began since.
+/// The pod is read after the sessions were listed, and points to a newer session.
 #[test]
-fn what_a_pod_points_to_arrives_with_it() {
+fn a_session_that_a_copied_pod_points_to_is_copied() {
     let (first, second) = (key(), key());
     let store = store_with(first.0, first.1, &[A]);
     let name: PodName = "coder".parse().unwrap();
     store.put_pod(&name, &Pod::new(first.0, Some(first.1))).unwrap();
     let reads = AtomicUsize::new(0);
-    let source = Lens::hooked(&store, move |call, store| {
+    let source = HookedStore::with_hook(&store, move |call, store| {
         if call != Call::ReadPod || reads.fetch_add(1, Ordering::SeqCst) != 1 {
             return Ok(());
         }
@@ -118,7 +117,7 @@ fn what_a_pod_points_to_arrives_with_it() {
 }
 
 #[test]
-fn what_is_cut_and_written_anew_is_followed() {
+fn a_log_rewritten_during_the_copy_is_copied() {
     let key = key();
     for nth in 1..=4 {
         let store = store_with(key.0, key.1, &[A, B, C]);
@@ -136,9 +135,9 @@ fn what_is_cut_and_written_anew_is_followed() {
 }
 
 #[test]
-fn a_log_that_is_cut_is_cut_in_the_destination() {
+fn a_truncated_log_is_truncated_in_the_destination() {
     let key = key();
-    // Larger than a batch, so that it is written at once.
+    // Larger than a batch, so that each entry is appended alone.
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(2 << 20));
     let store = store_with(key.0, key.1, &[&large, &large, B]);
     let source = moving(&store, 3, move |store| store.truncate(key.0, key.1, 1));
@@ -150,9 +149,9 @@ fn a_log_that_is_cut_is_cut_in_the_destination() {
     assert_eq!((copy.log.appended, copy.log.cut, copy.moved.rewritten), (2, 1, 1));
 }
 
-/// The engine may cut what it wrote itself, and nothing else.
+/// A copy may truncate only entries that it has appended itself.
 #[test]
-fn what_was_there_before_is_never_cut() {
+fn existing_entries_are_never_truncated() {
     let key = key();
     let store = store_with(key.0, key.1, &[A, B, C]);
     let source = moving(&store, 3, move |store| {
@@ -169,13 +168,12 @@ fn what_was_there_before_is_never_cut() {
     assert_eq!(log_of(&destination, key.0, key.1)[0], A);
 }
 
-/// One who rewrites a log faster than it can be read is not followed for ever.
 #[test]
-fn a_log_that_never_stands_still_is_given_up() {
+fn a_log_that_is_replaced_without_end_stops_the_copy() {
     let key = key();
     let store = store_with(key.0, key.1, &[A, B, C]);
     let count = AtomicUsize::new(0);
-    let source = Lens::hooked(&store, move |call, store| match call {
+    let source = HookedStore::with_hook(&store, move |call, store| match call {
         Call::ReadPage => {
             let text = format!(r#"{{"n":{}}}"#, count.fetch_add(1, Ordering::SeqCst));
             store.create_segment(key.0, key.1, &entries(&[&text, &text, &text]))
@@ -190,7 +188,7 @@ fn a_log_that_never_stands_still_is_given_up() {
 }
 
 #[test]
-fn a_segment_that_is_deleted_meanwhile_is_told() {
+fn a_segment_deleted_during_the_copy_is_reported() {
     let key = key();
     let store = store_with(key.0, key.1, &[A, B]);
     let source = moving(&store, 2, move |store| store.delete_segment(key.0, key.1).map(drop));
@@ -203,7 +201,7 @@ fn a_segment_that_is_deleted_meanwhile_is_told() {
 }
 
 #[test]
-fn what_comes_after_the_copying_is_told() {
+fn entries_appended_after_the_copy_are_counted() {
     let key = key();
     let source = store_with(key.0, key.1, &[A]);
     let destination = MemoryStore::new();
@@ -216,7 +214,7 @@ fn what_comes_after_the_copying_is_told() {
 }
 
 #[test]
-fn what_is_rewritten_after_the_copying_is_followed_by_the_proof() {
+fn a_log_rewritten_after_the_copy_is_copied_by_the_proof() {
     let key = key();
     let source = store_with(key.0, key.1, &[A, B]);
     let destination = MemoryStore::new();
@@ -228,14 +226,14 @@ fn what_is_rewritten_after_the_copying_is_followed_by_the_proof() {
     assert_eq!(log_of(&destination, key.0, key.1), [C]);
 }
 
-/// A log that is cut and is as it was before when it is looked at again is no difference.
+/// The log is truncated during the comparison and equal again at the next look.
 #[test]
-fn what_is_cut_and_written_again_during_the_proof_is_compared_again() {
+fn a_log_restored_during_the_proof_is_compared_again() {
     let key = key();
     let store = store_with(key.0, key.1, &[A]);
     let step = Arc::new(AtomicUsize::new(0));
     let at = Arc::clone(&step);
-    let source = Lens::hooked(&store, move |call, store| {
+    let source = HookedStore::with_hook(&store, move |call, store| {
         match (call, at.load(Ordering::SeqCst)) {
             (Call::ReadPage, 1) => store.truncate(key.0, key.1, 0)?,
             (Call::Head, 2) => store.append_all(key.0, key.1, &entries(&[A]))?,
@@ -250,10 +248,10 @@ fn what_is_cut_and_written_again_during_the_proof_is_compared_again() {
     assert!(report.is_complete(), "{report:?}");
 }
 
-/// What a head cannot tell, the proof does: the log is another one with the same entry at the place
-/// where the copying went on.
+/// The new log has the same entry at the place where the copy continues, so the pages do not show
+/// the change. The proof finds it.
 #[test]
-fn a_log_replaced_by_one_that_looks_alike_is_followed_in_the_end() {
+fn a_log_replaced_by_a_similar_one_is_copied_by_the_proof() {
     let key = key();
     let store = store_with(key.0, key.1, &[A, B, C]);
     let source =
@@ -265,10 +263,10 @@ fn a_log_replaced_by_one_that_looks_alike_is_followed_in_the_end() {
     assert_eq!(log_of(&destination, key.0, key.1), [D, B, C]);
 }
 
-/// A destination that lost what it had acknowledged is no source that moved: it is not copied again
-/// in silence.
+/// The source did not change, so the destination has lost acknowledged entries. Copying them again
+/// would hide that.
 #[test]
-fn what_the_destination_loses_is_not_copied_again() {
+fn entries_that_the_destination_loses_are_not_copied_again() {
     let key = key();
     let source = store_with(key.0, key.1, &[A, B]);
     let destination = MemoryStore::new();

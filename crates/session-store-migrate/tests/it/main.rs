@@ -7,8 +7,8 @@ mod durable;
 mod extend;
 mod faults;
 mod follow;
+mod hooked_store;
 mod jobs;
-mod lens;
 mod live;
 mod migrate;
 mod pairs;
@@ -24,7 +24,7 @@ fn entries(texts: &[&str]) -> Vec<LogEntry> {
     texts.iter().map(|text| LogEntry::from_json(*text).unwrap()).collect()
 }
 
-/// A store with one segment that holds the texts, under the ids given.
+/// Returns a store with one segment that has these entries.
 fn store_with(session: SessionId, segment: SegmentId, texts: &[&str]) -> MemoryStore {
     let store = MemoryStore::new();
     store.create_segment(session, segment, &entries(texts)).unwrap();

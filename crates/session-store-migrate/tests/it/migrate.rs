@@ -1,4 +1,4 @@
-//! Whole stores copied: what arrives, what is reported, what is left alone.
+//! Copies of whole stores.
 
 use session_store_core::{Capability, SegmentId, SessionId, Store, StoreError};
 use session_store_memory::MemoryStore;
@@ -6,14 +6,14 @@ use session_store_migrate::{
     Gap, MigrateError, MigrateReport, Migration, Phase, Progress, Side, Stop, VerifyReport,
 };
 
-use crate::lens::Lens;
+use crate::hooked_store::HookedStore;
 use crate::{entries, log_of, migrate, store_with, trace, verify};
 
 fn proof(report: &MigrateReport) -> &VerifyReport {
     report.proof.as_ref().unwrap()
 }
 
-/// Three sessions of two segments each: one with a trace, one empty.
+/// Returns a store with three sessions of two segments each: one with a trace, one empty.
 fn populated() -> (MemoryStore, Vec<(SessionId, SegmentId)>) {
     let store = MemoryStore::new();
     let mut keys = Vec::new();
@@ -29,7 +29,7 @@ fn populated() -> (MemoryStore, Vec<(SessionId, SegmentId)>) {
 }
 
 #[test]
-fn copies_everything_oldest_first_and_proves_it() {
+fn everything_is_copied_and_proved() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
@@ -46,7 +46,7 @@ fn copies_everything_oldest_first_and_proves_it() {
 }
 
 #[test]
-fn a_second_run_has_nothing_to_do() {
+fn a_second_run_changes_nothing() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     assert!(migrate(&source, &destination).is_complete());
@@ -60,7 +60,7 @@ fn a_second_run_has_nothing_to_do() {
 }
 
 #[test]
-fn what_came_since_is_appended() {
+fn a_second_run_appends_new_entries() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     assert!(migrate(&source, &destination).is_complete());
@@ -73,7 +73,7 @@ fn what_came_since_is_appended() {
 }
 
 #[test]
-fn a_conflict_stops_one_segment_only() {
+fn a_conflict_does_not_stop_other_segments() {
     let (source, keys) = populated();
     let destination = store_with(keys[0].0, keys[0].1, &[r#"{"other":true}"#]);
     let report = migrate(&source, &destination);
@@ -88,7 +88,7 @@ fn a_conflict_stops_one_segment_only() {
 }
 
 #[test]
-fn a_trace_that_differs_is_a_conflict_too() {
+fn a_trace_that_differs_is_a_conflict() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     trace(&destination, keys[0].0, keys[0].1, &[r#"{"t":0}"#]);
@@ -102,10 +102,10 @@ fn a_trace_that_differs_is_a_conflict_too() {
 }
 
 #[test]
-fn a_corrupt_segment_is_named_and_its_prefix_kept() {
+fn the_prefix_of_a_corrupt_segment_is_copied() {
     let (store, keys) = populated();
     let destination = MemoryStore::new();
-    let mut source = Lens::clear(&store);
+    let mut source = HookedStore::new(&store);
     source.bad_entry = 1;
     let report = migrate(&source, &destination);
     assert!(!report.is_complete());
@@ -119,9 +119,9 @@ fn a_corrupt_segment_is_named_and_its_prefix_kept() {
 }
 
 #[test]
-fn the_proof_finds_a_destination_that_lies() {
+fn the_proof_finds_a_wrong_entry_count() {
     let (source, _) = populated();
-    let mut destination = Lens::clear(&MemoryStore::new());
+    let mut destination = HookedStore::new(&MemoryStore::new());
     destination.overcounts = 1;
     let report = migrate(&source, &destination);
     assert!(report.segments.iter().all(session_store_migrate::SegmentCopy::is_complete));
@@ -130,7 +130,7 @@ fn the_proof_finds_a_destination_that_lies() {
 }
 
 #[test]
-fn other_segments_of_the_destination_are_left_alone() {
+fn other_segments_of_the_destination_are_not_changed() {
     let (source, _) = populated();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let destination = store_with(session, segment, &[r#"{"mine":1}"#]);
@@ -142,7 +142,7 @@ fn other_segments_of_the_destination_are_left_alone() {
 fn a_destination_without_conditional_append_is_refused() {
     let (source, _) = populated();
     let store = MemoryStore::new();
-    let mut destination = Lens::clear(&store);
+    let mut destination = HookedStore::new(&store);
     destination.lacks = Some(Capability::ConditionalAppend);
     let error = Migration::new(&source, &destination).run().unwrap_err();
     assert!(matches!(error, MigrateError::Unconditional));
@@ -151,17 +151,17 @@ fn a_destination_without_conditional_append_is_refused() {
 }
 
 #[test]
-fn unreadable_traces_are_reported_unless_left_out() {
+fn unreadable_traces_are_a_gap_unless_left_out() {
     let (source, _) = populated();
     for side in Side::BOTH {
-        let mut lenses = [Lens::clear(&source), Lens::clear(&MemoryStore::new())];
-        lenses[side as usize].lacks = Some(Capability::ReadTraces);
-        let report = migrate(&lenses[0], &lenses[1]);
+        let mut stores = [HookedStore::new(&source), HookedStore::new(&MemoryStore::new())];
+        stores[side as usize].lacks = Some(Capability::ReadTraces);
+        let report = migrate(&stores[0], &stores[1]);
         assert_eq!(report.gaps, [Gap::Traces(side)]);
         assert!(!report.is_complete());
         assert_eq!(report.entries_copied(), 6, "the logs are copied all the same");
 
-        let report = Migration::new(&lenses[0], &lenses[1]).without_traces().run().unwrap();
+        let report = Migration::new(&stores[0], &stores[1]).without_traces().run().unwrap();
         assert!(report.is_complete());
     }
 }
@@ -180,7 +180,7 @@ fn a_selection_copies_its_sessions_only() {
 }
 
 #[test]
-fn progress_adds_up() {
+fn the_progress_events_have_all_entries() {
     let (source, _) = populated();
     let (mut phases, mut read, mut done) = (Vec::new(), 0, 0);
     let count = |event: Progress<'_>| match event {

@@ -1,10 +1,10 @@
-//! Pods copied and compared.
+//! Copies and comparisons of pods.
 
 use session_store_core::{Capability, Pod, PodName, PodStore, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Comparison, Gap, Migration, PodOutcome, Side};
 
-use crate::lens::{Call, Lens};
+use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, migrate, verify};
 
 fn name(text: &str) -> PodName {
@@ -20,7 +20,7 @@ fn pods_in(texts: &[(&str, &str)]) -> MemoryStore {
 }
 
 #[test]
-fn an_absent_one_is_put_an_equal_one_left_another_one_reported() {
+fn pods_are_copied_equal_or_in_conflict() {
     let source = pods_in(&[("absent", r#"{"x":1.0}"#), ("equal", "{}"), ("other", r#"{"x":1}"#)]);
     let destination = pods_in(&[("equal", "{}"), ("other", r#"{"x":2}"#)]);
     let report = migrate(&source, &destination);
@@ -35,7 +35,7 @@ fn an_absent_one_is_put_an_equal_one_left_another_one_reported() {
 }
 
 #[test]
-fn verify_sees_both_sides() {
+fn verify_compares_the_pods_of_both_stores() {
     let a = pods_in(&[("a", "{}"), ("both", "{}"), ("differs", r#"{"x":1}"#)]);
     let b = pods_in(&[("b", "{}"), ("both", "{}"), ("differs", r#"{"x":2}"#)]);
     let report = verify(&a, &b);
@@ -56,9 +56,9 @@ fn verify_sees_both_sides() {
 }
 
 #[test]
-fn a_store_without_pods_is_a_gap_only_if_there_is_something_to_miss() {
+fn a_store_without_pods_is_a_gap_only_if_the_other_has_pods() {
     let full = pods_in(&[("one", "{}")]);
-    let mut without = Lens::clear(&MemoryStore::new());
+    let mut without = HookedStore::new(&MemoryStore::new());
     without.lacks_pods = true;
     let report = migrate(&full, &without);
     assert_eq!(report.gaps, [Gap::Pods(Side::Destination)]);
@@ -69,7 +69,7 @@ fn a_store_without_pods_is_a_gap_only_if_there_is_something_to_miss() {
 }
 
 #[test]
-fn a_selection_takes_the_pods_that_point_to_it() {
+fn a_selection_includes_the_pods_that_point_to_it() {
     let (chosen, other) = (SessionId::new(), SessionId::new());
     let source = MemoryStore::new();
     for (pod, session) in [("chosen", chosen), ("other", other)] {
@@ -90,7 +90,7 @@ fn a_selection_takes_the_pods_that_point_to_it() {
 fn a_pod_that_changes_after_the_comparison_is_not_overwritten() {
     let source = pods_in(&[("coder", r#"{"x":1}"#)]);
     let store = MemoryStore::new();
-    let destination = Lens::hooked(&store, |call, store| match call {
+    let destination = HookedStore::with_hook(&store, |call, store| match call {
         Call::PutPod => store.put_pod(&name("coder"), &Pod::from_json(r#"{"x":2}"#)?),
         _ => Ok(()),
     });
@@ -104,7 +104,7 @@ fn a_pod_that_changes_after_the_comparison_is_not_overwritten() {
 #[test]
 fn a_pod_is_copied_to_a_store_without_conditional_puts_too() {
     let source = pods_in(&[("coder", r#"{"x":1}"#)]);
-    let mut destination = Lens::clear(&MemoryStore::new());
+    let mut destination = HookedStore::new(&MemoryStore::new());
     destination.lacks = Some(Capability::ConditionalPut);
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");

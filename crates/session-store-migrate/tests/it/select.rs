@@ -1,4 +1,4 @@
-//! Parts of a store, chosen by the time in their ids.
+//! Selections by the time in the ids.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ fn id(seconds: u64) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0))
 }
 
-/// The sessions that arrive of those of the source.
+/// Copies the sessions since a time, and returns those that are copied.
 fn since(source: &MemoryStore, seconds: u64) -> Vec<SessionId> {
     let destination = MemoryStore::new();
     let report = Migration::new(source, &destination).since(at(seconds)).run().unwrap();
@@ -26,7 +26,7 @@ fn since(source: &MemoryStore, seconds: u64) -> Vec<SessionId> {
 }
 
 #[test]
-fn a_session_is_as_new_as_the_newest_id_in_it() {
+fn the_time_of_a_session_is_the_latest_time_in_its_ids() {
     let (old, grown) = (SessionId::from(id(1000)), SessionId::from(id(1000)));
     let new = SessionId::from(id(2000));
     let source = MemoryStore::new();
@@ -42,7 +42,7 @@ fn a_session_is_as_new_as_the_newest_id_in_it() {
 }
 
 #[test]
-fn all_segments_of_a_session_come_with_it() {
+fn all_segments_of_a_selected_session_are_copied() {
     let session = SessionId::from(id(1000));
     let source = MemoryStore::new();
     for segment in [1000, 2000] {
@@ -55,7 +55,7 @@ fn all_segments_of_a_session_come_with_it() {
 }
 
 #[test]
-fn an_id_that_tells_no_time_is_always_taken() {
+fn an_id_without_a_time_is_always_selected() {
     const V4: u128 = 0x0ccf_1a04_1b4c_43b6_8aa5_79e4_1db4_3a68;
     let (old, untimed) = (id(1000), Uuid::from_u128(V4));
     for (session, segment) in [(untimed, old), (old, untimed)] {
@@ -65,7 +65,7 @@ fn an_id_that_tells_no_time_is_always_taken() {
 }
 
 #[test]
-fn pods_come_with_their_sessions() {
+fn pods_are_selected_with_their_sessions() {
     let (old, new) = (SessionId::from(id(1000)), SessionId::from(id(2000)));
     let source = MemoryStore::new();
     let names: [PodName; 2] = ["new", "old"].map(|name| name.parse().unwrap());
@@ -79,9 +79,9 @@ fn pods_come_with_their_sessions() {
     assert_eq!(destination.list_pods().unwrap(), names[..1]);
 }
 
-/// One that is there and too old is not unknown.
+/// A session that exists and is too old is not an unknown session.
 #[test]
-fn a_session_asked_for_by_name_may_be_too_old() {
+fn a_session_selected_by_id_can_be_too_old() {
     let old = SessionId::from(id(1000));
     let source = store_with(old, SegmentId::from(id(1000)), &[]);
     let destination = MemoryStore::new();
@@ -90,9 +90,9 @@ fn a_session_asked_for_by_name_may_be_too_old() {
     assert!(report.is_complete() && report.segments.is_empty());
 }
 
-/// Ids tell milliseconds: one that was made at that very time is not before it.
+/// An id contains the millisecond of its creation, and any time in it may be the real one.
 #[test]
-fn a_time_between_two_milliseconds_misses_nothing() {
+fn a_time_within_a_millisecond_selects_the_whole_millisecond() {
     let source = MemoryStore::new();
     source.create_segment(id(1000).into(), id(1000).into(), &entries(&[])).unwrap();
     let destination = MemoryStore::new();

@@ -1,11 +1,11 @@
-//! Two stores compared, both ways.
+//! Comparisons of two stores.
 
 use rstest::rstest;
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Comparison, Difference, MigrateError, Migration, Side};
 
-use crate::lens::Lens;
+use crate::hooked_store::HookedStore;
 use crate::{store_with, trace, verify};
 
 #[rstest]
@@ -16,7 +16,7 @@ use crate::{store_with, trace, verify};
     Some(Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 8, byte: 7 }))]
 #[case::begins_alike(&["{}"], &[r#"{"a":1}"#],
     Some(Difference::Entry { number: 1, source_bytes: 2, destination_bytes: 7, byte: 2 }))]
-fn logs_and_traces_alike(
+fn logs_and_traces_are_compared(
     #[case] a: &[&str],
     #[case] b: &[&str],
     #[case] expected: Option<Difference>,
@@ -43,7 +43,7 @@ fn logs_and_traces_alike(
 }
 
 #[test]
-fn a_segment_of_one_side_only() {
+fn a_segment_of_one_store_is_reported() {
     let (session, segment, other) = (SessionId::new(), SegmentId::new(), SegmentId::new());
     let a = store_with(session, segment, &[]);
     let b = store_with(session, other, &["{}"]);
@@ -58,23 +58,23 @@ fn a_segment_of_one_side_only() {
 }
 
 #[test]
-fn a_count_that_contradicts_the_log_is_a_difference() {
+fn a_wrong_entry_count_is_a_difference() {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let store = store_with(session, segment, &["{}"]);
-    let mut lens = Lens::clear(&store);
-    lens.overcounts = 2;
-    let report = verify(&store, &lens);
+    let mut hooked = HookedStore::new(&store);
+    hooked.overcounts = 2;
+    let report = verify(&store, &hooked);
     let expected = Difference::Count { side: Side::Destination, counted: 3, read: 1 };
     assert!(matches!(report.segments[0].log, Comparison::Differs(found) if found == expected));
 }
 
 #[test]
-fn a_log_that_cannot_be_read_names_side_and_segment() {
+fn a_read_error_names_the_side_and_the_segment() {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let store = store_with(session, segment, &["{}", "{}"]);
-    let mut lens = Lens::clear(&store);
-    lens.bad_entry = 1;
-    let report = verify(&store, &lens);
+    let mut hooked = HookedStore::new(&store);
+    hooked.bad_entry = 1;
+    let report = verify(&store, &hooked);
     let Comparison::Failed(failure) = &report.segments[0].log else {
         panic!("{report:?}");
     };

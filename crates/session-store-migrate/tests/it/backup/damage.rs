@@ -1,4 +1,4 @@
-//! Whatever happens to the file of a backup, it is none any more.
+//! Damaged backups. All are refused.
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
@@ -16,7 +16,7 @@ fn small() -> Vec<u8> {
 }
 
 #[test]
-fn any_bit_changed() {
+fn a_changed_bit_is_refused() {
     let file = small();
     for (at, bit) in (0..file.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
         let mut changed = file.clone();
@@ -26,7 +26,7 @@ fn any_bit_changed() {
 }
 
 #[test]
-fn cut_off_anywhere() {
+fn a_truncated_file_is_refused() {
     let file = small();
     for length in 0..file.len() {
         assert!(open(file[..length].to_vec()).is_err(), "{length} of {} bytes", file.len());
@@ -34,7 +34,7 @@ fn cut_off_anywhere() {
 }
 
 #[test]
-fn cut_off_in_the_middle_says_where() {
+fn the_error_of_a_truncated_file_has_the_place() {
     let mut file = backup_of(&populated());
     file.truncate(file.len() / 4);
     let Err(BackupError::Damaged { place, damage }) = open(file.clone()) else {
@@ -46,21 +46,21 @@ fn cut_off_in_the_middle_says_where() {
 }
 
 #[test]
-fn a_byte_too_many() {
+fn an_additional_byte_is_refused() {
     let mut file = small();
     file.push(0);
     assert!(open(file).is_err());
 }
 
 #[test]
-fn two_in_a_row() {
+fn two_backups_in_one_file_are_refused() {
     let file = small();
     assert!(open([file.clone(), file].concat()).is_err());
 }
 
-/// Somewhat over two frames, and a byte changed in the first.
+/// A backup of more than two frames, with a changed byte in the first one.
 #[test]
-fn damage_is_found_where_it_is() {
+fn the_error_of_a_changed_byte_has_the_place() {
     let store = MemoryStore::new();
     let digits = |n: u64| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let words: Vec<_> = (0..600_000).map(digits).collect();

@@ -1,5 +1,5 @@
-//! Backups that are sound as zstd and tar, and that we would not have written: made by hand, or by
-//! somebody who means harm. All are refused, with the place.
+//! Files that are valid zstd and tar, but that an export does not write: made by hand, or by an
+//! attacker. All are refused, with the place.
 
 use std::io::{Cursor, Read, Write};
 
@@ -29,7 +29,7 @@ impl Packed {
         String::from_utf8(self.content.clone()).unwrap()
     }
 
-    /// Its content changed, and its size to fit.
+    /// Returns the file with other content, and the size of that.
     fn with(&self, content: impl Into<Vec<u8>>) -> Self {
         let content = content.into();
         let mut header = self.header.clone();
@@ -70,7 +70,7 @@ fn unpacked(file: &[u8]) -> Vec<Packed> {
     packed.collect()
 }
 
-/// The files as an archive, with lists and hashes made to fit.
+/// Returns the files as a backup.
 fn packed(files: &[Packed]) -> Vec<u8> {
     let mut archive = Vec::new();
     for Packed { header, content } in files {
@@ -93,7 +93,7 @@ fn sealed(archive: &[u8]) -> Vec<u8> {
     file
 }
 
-/// `SHA256SUMS` made anew, so that only what was changed is wrong.
+/// Replaces `SHA256SUMS`, so that only the change itself is wrong.
 fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
     let Some(sums) = files.pop_if(|file| file.path() == "SHA256SUMS") else { return files };
     let line = |file: &Packed| {
@@ -106,8 +106,8 @@ fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
     files
 }
 
-/// README, a log of two entries, its trace, an empty log, two pods, one of them with a name beside,
-/// and lists.
+/// Returns the files of a backup: a README, a log of two entries, its trace, an empty log, two pods
+/// of which one has a file for its name, and the lists.
 fn files() -> Vec<Packed> {
     let store = MemoryStore::new();
     let (session, segment) = (SessionId::new(), SegmentId::new());
@@ -133,21 +133,21 @@ const MANIFEST: usize = 7;
 const SUMS: usize = 8;
 
 #[test]
-fn what_is_packed_again_unchanged_is_accepted() {
+fn an_unchanged_archive_is_accepted() {
     open(packed(&files())).unwrap();
     open(packed(&summed(files()))).unwrap();
 }
 
 /// The third bit of a frame's descriptor (RFC 8878, section 3.1.1.1.1).
 #[test]
-fn a_frame_has_a_checksum() {
+fn frames_have_checksums() {
     assert_ne!(backup_of(&MemoryStore::new())[4] & 0b100, 0);
 }
 
-/// How the files of a backup are changed.
+/// A change of the files of a backup.
 type Change = fn(&mut Vec<Packed>);
 
-/// What is changed, how, and what the refusal says.
+/// The name of a change, the change, and a part of the error.
 const CHANGES: &[(&str, Change, &str)] = &[
     ("a path upwards", |files| files[LOG] = files[LOG].named("../escaped.jsonl"), "header"),
     ("an absolute path", |files| files[LOG] = files[LOG].named("/tmp/escaped.jsonl"), "header"),
@@ -246,7 +246,7 @@ const CHANGES: &[(&str, Change, &str)] = &[
 ];
 
 #[test]
-fn what_was_changed_is_refused() {
+fn a_changed_archive_is_refused() {
     for (what, change, expected) in CHANGES {
         let mut files = files();
         change(&mut files);
@@ -262,7 +262,7 @@ fn what_was_changed_is_refused() {
 }
 
 #[test]
-fn sums_that_do_not_fit_are_refused() {
+fn wrong_sums_are_refused() {
     for change in [
         (|text: String| text.replacen('a', "b", 1)) as fn(String) -> String,
         |text| text + "0  more\n",
@@ -276,11 +276,11 @@ fn sums_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn content_beside_the_files_is_refused() {
+fn content_between_the_files_is_refused() {
     let archive = zstd::decode_all(&*packed(&files())).unwrap();
     let end = archive.len();
     let mut filled = archive.clone();
-    // The README does not fill its last block.
+    // The last block of the README has padding.
     let readme = files()[README].content.len();
     filled[512 + readme] = 1;
     for changed in [
@@ -298,7 +298,7 @@ fn content_beside_the_files_is_refused() {
 #[rstest]
 #[case::newer("A backup of session-store, format 2\n")]
 #[case::much_newer("A backup of session-store, format 99\nand more")]
-fn a_newer_format_is_refused_by_name(#[case] readme: &str) {
+fn a_newer_format_is_refused_with_its_version(#[case] readme: &str) {
     let mut files = files();
     files[README] = files[README].with(format!("{readme}{}", "\n"));
     files.truncate(1);
@@ -307,7 +307,7 @@ fn a_newer_format_is_refused_by_name(#[case] readme: &str) {
 }
 
 #[test]
-fn what_is_something_else_is_no_backup() {
+fn other_files_are_refused() {
     let mut stranger = files();
     stranger.remove(README);
     let prose: Vec<_> =
@@ -324,9 +324,9 @@ fn what_is_something_else_is_no_backup() {
     }
 }
 
-/// Many gigabytes of zeros take some kilobytes to write and no memory to refuse.
+/// A few kilobytes decompress to many gigabytes of zeros.
 #[test]
-fn a_bomb_is_refused_by_its_first_block() {
+fn a_decompression_bomb_is_refused_at_its_first_block() {
     let zeros = std::io::repeat(0).take(1 << 28);
     let bomb = zstd::encode_all(zeros, 0).unwrap();
     assert!(matches!(open(bomb), Err(BackupError::NotABackup { .. })));

@@ -1,5 +1,4 @@
-//! A source that is written to while it is exported: each log in the backup is as it was at one
-//! moment.
+//! Sources that change during an export. Each log in the backup is as it was at one moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,15 +11,15 @@ use session_store_memory::MemoryStore;
 use super::{export, restored};
 use crate::{entries, log_of};
 
-/// A store of small pages, before each of which something happens to it.
+/// A store with small pages that calls a function before each page.
 struct Restless<F> {
     store: MemoryStore,
     pages: AtomicUsize,
     before_page: F,
 }
 
-/// Exports a log of ten entries. `before_page` gets the store, the segment, and the number of the
-/// page.
+/// Exports a log of ten entries. `before_page` receives the store, the segment, and the number of
+/// the page.
 fn exported(
     before_page: impl Fn(&MemoryStore, SessionId, SegmentId, usize) + Send + Sync,
 ) -> (Vec<u8>, Vec<String>) {
@@ -43,7 +42,7 @@ fn only_log(file: Vec<u8>) -> Vec<String> {
 }
 
 #[test]
-fn what_is_appended_meanwhile_is_not_in_it() {
+fn entries_appended_during_the_export_are_left_out() {
     let (file, missing) = exported(|store, session, segment, page| {
         if page < 50 {
             store.append(session, segment, &entries(&[r#"{"late":1}"#])[0]).unwrap();
@@ -54,7 +53,7 @@ fn what_is_appended_meanwhile_is_not_in_it() {
 }
 
 #[test]
-fn a_log_that_is_cut_meanwhile_is_read_again() {
+fn a_log_truncated_during_the_export_is_read_again() {
     let (file, missing) = exported(|store, session, segment, page| {
         if page == 7 {
             store.truncate(session, segment, 3).unwrap();
@@ -66,7 +65,7 @@ fn a_log_that_is_cut_meanwhile_is_read_again() {
 }
 
 #[test]
-fn a_log_that_is_replaced_by_a_longer_one_is_read_again() {
+fn a_log_replaced_by_a_longer_one_is_read_again() {
     let (file, missing) = exported(|store, session, segment, page| {
         if page == 4 {
             store.create_segment(session, segment, &entries(&["{}"; 20])).unwrap();
@@ -76,9 +75,9 @@ fn a_log_that_is_replaced_by_a_longer_one_is_read_again() {
     assert_eq!(only_log(file), ["{}"; 20]);
 }
 
-/// The entry at the seam is the same in both logs, which are not.
+/// Both logs have the same entry before the page that follows the change.
 #[test]
-fn a_log_replaced_by_one_that_looks_alike_is_read_again() {
+fn a_log_replaced_by_a_similar_one_is_read_again() {
     let other = [r#"{"m":0}"#, r#"{"n":1}"#, r#"{"m":2}"#, r#"{"m":3}"#];
     let (file, missing) = exported(|store, session, segment, page| {
         if page == 2 {
@@ -90,7 +89,7 @@ fn a_log_replaced_by_one_that_looks_alike_is_read_again() {
 }
 
 #[test]
-fn a_log_that_never_rests_is_missing() {
+fn a_log_that_is_replaced_in_every_round_is_missing() {
     let (file, missing) = exported(|store, session, segment, page| {
         let other = format!("{{\"page\":{page}}}");
         store.create_segment(session, segment, &entries(&[other.as_str(); 5])).unwrap();
@@ -101,7 +100,7 @@ fn a_log_that_never_rests_is_missing() {
 }
 
 #[test]
-fn a_segment_that_is_deleted_meanwhile_is_not_missing() {
+fn a_segment_deleted_during_the_export_is_not_missing() {
     let (file, missing) = exported(|store, session, segment, page| {
         if page == 4 {
             store.delete_segment(session, segment).unwrap();

@@ -1,5 +1,4 @@
-//! Backups: what goes in comes out, what is damaged is refused, what is in one can be read without
-//! us.
+//! Backups: exports, restores, damaged files, and other programs that read them.
 
 mod damage;
 mod format;
@@ -17,8 +16,8 @@ use session_store_migrate::backup::{Backup, BackupError, ExportReport, export as
 
 use crate::{entries, trace};
 
-/// Texts that a backup could spoil.
-pub(crate) const ODD: [&str; 7] = [
+/// Entries that a careless backup would change.
+pub(crate) const UNUSUAL: [&str; 7] = [
     r#"{"a": 1.0,"a":2}"#,
     r#"{"n":1e999,"m":18446744073709551615}"#,
     r#"{"u":"\u0000\ud800"}"#,
@@ -28,16 +27,16 @@ pub(crate) const ODD: [&str; 7] = [
     r#"{"deep":[[[[{"x":[]}]]]]}"#,
 ];
 
-/// Names that are good for a folder, and names that are not.
+/// Names that can be the name of a folder, and names that cannot.
 pub(crate) const PODS: [&str; 6] =
     ["coder", "Coder", "審査 1", "~0190a7c2", "con", "re\u{301}viewer"];
 
-/// Logs, an empty segment, a trace, pods; one segment is longer than a page.
+/// Returns a store with logs, an empty segment, a trace and pods. One log is longer than a page.
 fn populated() -> MemoryStore {
     let store = MemoryStore::new();
     let (session, segment) = (SessionId::new(), SegmentId::new());
-    store.create_segment(session, segment, &entries(&ODD)).unwrap();
-    trace(&store, session, segment, &ODD[..2]);
+    store.create_segment(session, segment, &entries(&UNUSUAL)).unwrap();
+    trace(&store, session, segment, &UNUSUAL[..2]);
     store.create_segment(session, SegmentId::new(), &[]).unwrap();
     let long: Vec<_> =
         (0..700).map(|n| format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(n))).collect();
@@ -67,7 +66,7 @@ fn open(file: Vec<u8>) -> Result<Backup<Cursor<Vec<u8>>>, BackupError> {
     Backup::open(Cursor::new(file), &mut |_| {})
 }
 
-/// What a backup restores into an empty store.
+/// Restores a backup into an empty store, and proves it.
 fn restored(file: Vec<u8>) -> MemoryStore {
     let destination = MemoryStore::new();
     let mut backup = open(file).unwrap();

@@ -1,4 +1,4 @@
-//! Restoring into a store that holds something already.
+//! Restores into a store that is not empty.
 
 use session_store_core::{Capability, Pod, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
@@ -6,7 +6,7 @@ use session_store_migrate::backup::{BackupError, Found};
 use session_store_migrate::{Gap, MigrateError, Side, Stop};
 
 use super::{backup_of, open, populated, restored};
-use crate::lens::Lens;
+use crate::hooked_store::HookedStore;
 use crate::{entries, log_of, store_with, trace, verify};
 
 fn written(destination: &dyn Store, file: Vec<u8>) -> usize {
@@ -22,9 +22,9 @@ fn a_second_restore_writes_nothing() {
     assert_eq!(written(&destination, file), 0);
 }
 
-/// As after a restore that was interrupted: some segments whole, one in part, the others not there.
+/// The state after an interrupted restore: some segments complete, one in part, the others missing.
 #[test]
-fn what_is_there_already_is_not_written_again() {
+fn existing_entries_are_not_written_again() {
     let source = populated();
     let destination = restored(backup_of(&source));
     let (session, segment) = {
@@ -38,7 +38,7 @@ fn what_is_there_already_is_not_written_again() {
 }
 
 #[test]
-fn a_conflict_is_reported_and_nothing_overwritten() {
+fn a_conflict_is_reported_and_not_overwritten() {
     let source = populated();
     let destination = MemoryStore::new();
     let session = source.list_sessions().unwrap()[0];
@@ -59,7 +59,7 @@ fn a_conflict_is_reported_and_nothing_overwritten() {
 }
 
 #[test]
-fn a_store_that_lost_something_is_found_out() {
+fn the_proof_finds_a_deleted_session() {
     let source = populated();
     let mut backup = open(backup_of(&source)).unwrap();
     let destination = MemoryStore::new();
@@ -74,16 +74,16 @@ fn a_store_that_lost_something_is_found_out() {
 }
 
 #[test]
-fn a_destination_that_cannot_append_on_condition_is_refused() {
-    let mut destination = Lens::clear(&MemoryStore::new());
+fn a_destination_without_conditional_appends_is_refused() {
+    let mut destination = HookedStore::new(&MemoryStore::new());
     destination.lacks = Some(Capability::ConditionalAppend);
     let refused = open(backup_of(&populated())).unwrap().restore(&destination, &mut |_| {});
     assert!(matches!(refused, Err(BackupError::Store(MigrateError::Unconditional))), "{refused:?}");
 }
 
 #[test]
-fn what_a_destination_cannot_keep_is_a_gap() {
-    let mut destination = Lens::clear(&MemoryStore::new());
+fn parts_that_the_destination_cannot_store_are_gaps() {
+    let mut destination = HookedStore::new(&MemoryStore::new());
     destination.lacks = Some(Capability::ReadTraces);
     destination.lacks_pods = true;
     let mut backup = open(backup_of(&populated())).unwrap();
@@ -93,9 +93,9 @@ fn what_a_destination_cannot_keep_is_a_gap() {
     assert_eq!(report.parts.len(), 3);
 }
 
-/// A trace tells of its log; beside another log it would tell lies.
+/// A trace belongs to its log. Next to another log it would be misleading.
 #[test]
-fn the_trace_of_another_log_is_not_restored() {
+fn the_trace_of_a_log_in_conflict_is_not_restored() {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let source = store_with(session, segment, &[r#"{"a":1}"#]);
     trace(&source, session, segment, &[r#"{"t":1}"#]);

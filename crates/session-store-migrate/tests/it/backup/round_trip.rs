@@ -1,4 +1,4 @@
-//! What was exported is restored, byte for byte; and what part of it, if it is not all.
+//! Exported stores and parts of stores are restored byte for byte.
 
 use proptest::prelude::*;
 use session_store_core::{Capability, Pod, PodName, SegmentId, SessionId, Store};
@@ -7,8 +7,8 @@ use session_store_migrate::backup::{Part, export as run_export};
 use session_store_migrate::{Gap, Selection, Side};
 use uuid::Uuid;
 
-use super::{ODD, PODS, backup_of, export, populated, restored};
-use crate::lens::Lens;
+use super::{PODS, UNUSUAL, backup_of, export, populated, restored};
+use crate::hooked_store::HookedStore;
 use crate::{entries, log_of, trace, verify};
 
 #[test]
@@ -21,12 +21,12 @@ fn everything_is_restored() {
 }
 
 #[test]
-fn an_empty_store_is_one_too() {
+fn an_empty_store_is_restored() {
     assert!(restored(backup_of(&MemoryStore::new())).list_sessions().unwrap().is_empty());
 }
 
 #[test]
-fn the_manifest_says_what_is_in_it() {
+fn the_manifest_has_the_size_and_the_hash_of_each_part() {
     let source = populated();
     let (_, report) = export(&source, &Selection::default());
     let manifest = &report.manifest;
@@ -42,7 +42,7 @@ fn the_manifest_says_what_is_in_it() {
 }
 
 #[test]
-fn a_part_can_be_chosen() {
+fn a_selection_is_exported() {
     let source = populated();
     let session = source.list_sessions().unwrap()[1];
     let pods = source.pods().unwrap();
@@ -73,9 +73,9 @@ fn an_unknown_session_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_the_rest_is_there() {
+fn unreadable_parts_are_named_and_the_rest_is_exported() {
     let store = populated();
-    let mut source = Lens::clear(&store);
+    let mut source = HookedStore::new(&store);
     source.bad_entry = 5;
     let (file, report) = export(&source, &Selection::default());
     assert!(!report.is_complete());
@@ -90,7 +90,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_there() {
 
 #[test]
 fn a_source_without_readable_traces_leaves_a_gap() {
-    let mut source = Lens::clear(&populated());
+    let mut source = HookedStore::new(&populated());
     source.lacks = Some(Capability::ReadTraces);
     let (file, report) = export(&source, &Selection::default());
     assert_eq!(report.gaps, [Gap::Traces(Side::Source)]);
@@ -98,11 +98,11 @@ fn a_source_without_readable_traces_leaves_a_gap() {
     assert_eq!(restored(file).list_sessions().unwrap().len(), 2);
 }
 
-/// A store from a few ids, so that sessions share segments and segments sessions.
+/// A store with few different ids, so that several sessions have a segment of the same id.
 fn any_store() -> impl Strategy<Value = MemoryStore> {
     let ids =
         any::<prop::sample::Index>().prop_map(|index| Uuid::from_u128(7 + index.index(3) as u128));
-    let texts = prop::collection::vec(prop::sample::select(&ODD[..]), 0..6);
+    let texts = prop::collection::vec(prop::sample::select(&UNUSUAL[..]), 0..6);
     let segment = (ids.clone(), ids, texts.clone(), texts);
     let pods = prop::collection::vec((prop::sample::select(&PODS[..]), any::<u8>()), 0..4);
     (prop::collection::vec(segment, 0..6), pods).prop_map(|(segments, pods)| {
@@ -124,7 +124,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn any_store_comes_back(source in any_store()) {
+    fn any_store_is_restored(source in any_store()) {
         let report = verify(&source, &restored(backup_of(&source)));
         prop_assert!(report.is_equal(), "{report:?}");
     }

@@ -1,5 +1,4 @@
-//! A backup without us: `tar`, `zstd` and `sha256sum` read it, and the folder it unpacks into is a
-//! store.
+//! Backups that `tar`, `zstd` and `sha256sum` read. The unpacked folder is a store.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +11,7 @@ use test_deadlines::Process;
 use super::{backup_of, populated};
 use crate::verify;
 
-/// Unpacks a backup as its README says.
+/// Unpacks a backup with the commands of its README.
 fn unpack(file: &[u8], folder: &Path) {
     std::fs::write(folder.join("backup"), file).unwrap();
     for command in
@@ -28,7 +27,7 @@ fn unpack(file: &[u8], folder: &Path) {
 }
 
 #[test]
-fn it_is_a_store_of_files() {
+fn an_unpacked_backup_is_a_file_store() {
     let source = populated();
     let folder = tempfile::tempdir().unwrap();
     unpack(&backup_of(&source), folder.path());
@@ -36,8 +35,7 @@ fn it_is_a_store_of_files() {
     assert!(report.is_equal(), "{report:?}");
 }
 
-/// The file backend finds a pod by the name of its folder, which has to be the one that it would
-/// have made, or one that it accepts.
+/// The file backend finds a pod by the name of its folder.
 #[test]
 fn every_pod_has_its_own_folder() {
     let source = MemoryStore::new();
@@ -55,7 +53,7 @@ fn every_pod_has_its_own_folder() {
     let unpacked = FsStore::open(folder.path()).unwrap();
     let report = verify(&source, &unpacked);
     assert!(report.is_equal(), "{report:?}");
-    // And it goes on with them where they are.
+    // The file backend deletes the pods in these folders, and creates no others.
     for name in source.list_pods().unwrap() {
         assert!(unpacked.delete_pod(&name).unwrap(), "{name}");
     }

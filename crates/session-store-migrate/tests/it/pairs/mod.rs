@@ -1,7 +1,6 @@
-//! Every backend to every backend: what is in the source is in the destination afterwards, and
-//! nothing else.
+//! Copies from every backend to every backend.
 
-mod odd;
+mod contents;
 mod place;
 
 use std::io::Cursor;
@@ -13,10 +12,10 @@ use session_store_migrate::backup::Backup;
 
 use crate::backup::backup_of;
 use crate::{entries, migrate};
-use odd::{populate, populate_from_logs};
+use contents::{populate, populate_from_logs};
 use place::{Kind, Place};
 
-/// All that can be read of a store.
+/// Returns everything that can be read from a store.
 fn content(store: &dyn Store) -> Vec<String> {
     let mut content = Vec::new();
     for session in store.list_sessions().unwrap() {
@@ -36,7 +35,7 @@ fn content(store: &dyn Store) -> Vec<String> {
     content
 }
 
-/// Equality of what could fill a screen for minutes.
+/// Panics if two stores differ, without printing their content.
 #[track_caller]
 fn assert_same(source: &dyn Store, destination: &dyn Store) {
     let (source, destination) = (content(source), content(destination));
@@ -45,7 +44,7 @@ fn assert_same(source: &dyn Store, destination: &dyn Store) {
 }
 
 #[rstest]
-fn a_migration_is_identical(
+fn a_migrated_store_has_the_same_content(
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
 ) {
@@ -67,7 +66,7 @@ fn a_migration_is_identical(
 }
 
 #[rstest]
-fn logs_are_identical(
+fn migrated_logs_have_the_same_content(
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
 ) {
@@ -77,7 +76,7 @@ fn logs_are_identical(
 
 #[rstest]
 #[ignore = "needs real logs: cargo xtask test --corpus DIR"]
-fn corpus_is_identical(
+fn migrated_corpus_has_the_same_content(
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
 ) {
@@ -95,7 +94,7 @@ fn assert_logs_are_identical(from: Kind, to: Kind, folder: &Path) {
 }
 
 #[rstest]
-fn a_backup_is_identical(
+fn a_restored_backup_has_the_same_content(
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
     #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
 ) {

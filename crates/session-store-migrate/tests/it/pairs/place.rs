@@ -1,4 +1,4 @@
-//! A new storage of each kind, opened as its users open it: by its URL.
+//! A new storage of each kind, opened by its URL.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,10 +15,10 @@ pub(super) enum Kind {
     Redis,
 }
 
-/// Where one store is.
+/// The place of a store.
 pub(super) struct Place {
     url: String,
-    /// What is in memory is there as long as a handle is.
+    /// The first handle. A store in memory exists as long as one of its handles.
     first: OpenStore,
     _folder: TempDir,
 }
@@ -36,7 +36,7 @@ impl Place {
         Self { first: open_or_create(&url).unwrap(), url, _folder: folder }
     }
 
-    /// A handle that has seen nothing yet.
+    /// Returns a new handle.
     pub(super) fn open(&self) -> OpenStore {
         if self.url == "memory:" {
             return self.first.clone();
@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-/// On one server, which ends with the tests.
+/// Returns the URL of a new prefix on one server, which ends with the tests.
 fn a_prefix_of_its_own() -> String {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
     static NEXT: AtomicUsize = AtomicUsize::new(0);

@@ -1,5 +1,4 @@
-//! A memory store seen through a lens that makes it fail, lie, lack something, or move at a certain
-//! moment.
+//! A memory store with hooks around its calls, and with faults.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
@@ -7,7 +6,7 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// The calls that a hook may be put at.
+/// The calls that a hook sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     List,
@@ -23,35 +22,37 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Whether it may change something.
+    /// Returns whether the call can change the store.
     pub(crate) fn is_write(self) -> bool {
         matches!(self, Self::AppendIf | Self::TruncateIf | Self::AppendTrace | Self::PutPod)
     }
 }
 
-/// Sees a call and the store behind the lens; an error is what the caller gets.
+/// A function that is called with a call and the inner store. The caller receives its error.
 pub(crate) type Hook = Box<dyn Fn(Call, &MemoryStore) -> Done + Send + Sync>;
 
 type Done = Result<(), StoreError>;
 
-pub(crate) struct Lens {
+/// A store that forwards every call to a memory store, unless a fault is set.
+pub(crate) struct HookedStore {
     pub(crate) store: MemoryStore,
-    /// The entry, counted from 0, that every log's page fails on.
+    /// The position of an entry that cannot be read, in every log.
     pub(crate) bad_entry: usize,
-    /// What happens before a call reaches the store.
+    /// Called before the inner store.
     pub(crate) before: Hook,
-    /// What happens before its answer comes back.
+    /// Called after the inner store, before the caller receives the result.
     pub(crate) after: Hook,
     pub(crate) lacks: Option<Capability>,
     pub(crate) lacks_pods: bool,
-    /// Whether it can sync, which a store in memory cannot.
+    /// Whether the store can sync. A memory store cannot.
     pub(crate) syncs: bool,
-    /// How many entries it counts too many.
+    /// The difference between the reported and the real entry count.
     pub(crate) overcounts: usize,
 }
 
-impl Lens {
-    pub(crate) fn clear(store: &MemoryStore) -> Self {
+impl HookedStore {
+    /// Creates a store without hooks and faults.
+    pub(crate) fn new(store: &MemoryStore) -> Self {
         Self {
             store: store.clone(),
             bad_entry: usize::MAX,
@@ -64,12 +65,12 @@ impl Lens {
         }
     }
 
-    /// With something that happens before each call.
-    pub(crate) fn hooked(
+    /// Creates a store that calls `before` before each call.
+    pub(crate) fn with_hook(
         store: &MemoryStore,
         before: impl Fn(Call, &MemoryStore) -> Done + Send + Sync + 'static,
     ) -> Self {
-        Self { before: Box::new(before), ..Self::clear(store) }
+        Self { before: Box::new(before), ..Self::new(store) }
     }
 
     fn call<T>(
@@ -85,7 +86,7 @@ impl Lens {
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl Store for Lens {
+impl Store for HookedStore {
     forward_store! { self => self.store;
         append read_all list_segments lookup_session_of create_segment exists truncate append_all
         segment_info list_infos maintenance delete_segment delete_session
@@ -117,8 +118,7 @@ impl Store for Lens {
     fn head(&self, session: SessionId, segment: SegmentId) -> Result<Option<Head>, StoreError> {
         self.call(Call::Head, |store| store.head(session, segment))
     }
-    /// Pages of one entry, so that every entry before the bad one is read, and much can happen in
-    /// between.
+    /// Returns pages of one entry, so that a hook runs between any two entries.
     fn read_page(
         &self,
         session: SessionId,
@@ -165,7 +165,7 @@ impl Store for Lens {
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl PodStore for Lens {
+impl PodStore for HookedStore {
     forward_pod_store! { self => self.store; list_pods delete_pod }
 
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Done {

@@ -1,4 +1,4 @@
-//! Contents that stores have to keep: odd ids, texts, sizes and names, and logs from a folder.
+//! Contents of stores: unusual ids, texts, sizes and names, and logs from a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,31 +6,31 @@ use std::path::{Path, PathBuf};
 use session_store_core::{LogEntry, Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
-use crate::backup::{ODD, PODS};
+use crate::backup::{PODS, UNUSUAL};
 use crate::{entries, trace};
 
-/// Fills a store with odd ids, texts, sizes and names.
+/// Fills a store with unusual ids, texts, sizes and names.
 pub(super) fn populate(store: &dyn Store) {
     let shared = SegmentId::new();
     for session in [Uuid::nil(), Uuid::from_u128(u128::MAX), Uuid::now_v7(), Uuid::now_v7()] {
         let session = SessionId::from(session);
-        store.append_all(session, shared, &entries(&ODD)).unwrap();
+        store.append_all(session, shared, &entries(&UNUSUAL)).unwrap();
         store.create_segment(session, SegmentId::new(), &[]).unwrap();
     }
     let session = SessionId::new();
-    trace(store, session, shared, &ODD);
+    trace(store, session, shared, &UNUSUAL);
     store.append_all(session, shared, &sizes()).unwrap();
-    // A log that was emptied, and one that was cut and has grown again.
+    // A log that was truncated to 0, and one that was truncated and has grown again.
     let (emptied, regrown) = (SegmentId::new(), SegmentId::new());
     for segment in [emptied, regrown] {
-        store.append_all(session, segment, &entries(&ODD)).unwrap();
-        trace(store, session, segment, &ODD[..1]);
+        store.append_all(session, segment, &entries(&UNUSUAL)).unwrap();
+        trace(store, session, segment, &UNUSUAL[..1]);
     }
     store.truncate(session, emptied, 0).unwrap();
     store.truncate(session, regrown, 2).unwrap();
-    store.append_all(session, regrown, &entries(&ODD[..3])).unwrap();
+    store.append_all(session, regrown, &entries(&UNUSUAL[..3])).unwrap();
     for _ in 0..40 {
-        store.append_all(session, SegmentId::new(), &entries(&ODD[..1])).unwrap();
+        store.append_all(session, SegmentId::new(), &entries(&UNUSUAL[..1])).unwrap();
     }
     for name in PODS {
         let pod = Pod::from_json(format!("{{ \"owner\" : \"{name}\",\"owner\":1.0 }}")).unwrap();
@@ -40,7 +40,7 @@ pub(super) fn populate(store: &dyn Store) {
     store.pods().unwrap().put_pod(&"pointer".parse().unwrap(), &pointer).unwrap();
 }
 
-/// Around the sizes at which blocks and pages end, and one larger than a batch.
+/// Entries around the sizes of blocks and pages, and one larger than a batch.
 fn sizes() -> Vec<LogEntry> {
     let edges = [255, 4096, 65_536, 256 * 1024];
     let sizes = edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1]);
