@@ -14,9 +14,9 @@ fn follower(from: &str, to: &str) -> Process {
     let args = ["migrate", from, to, "--follow", "--interval", "10ms"];
     let mut child = Process::start(&mut program_with_signals(args));
     let stderr = child.stderr.as_mut().expect("its messages are a pipe");
-    let mut said = String::new();
-    BufReader::new(stderr).read_line(&mut said).expect("read its messages");
-    assert!(said.contains("following"), "{said}");
+    let mut message = String::new();
+    BufReader::new(stderr).read_line(&mut message).expect("read its messages");
+    assert!(message.contains("following"), "{message}");
     child
 }
 
