@@ -114,9 +114,9 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// List the sessions of a store, or the segments of one session
     ///
-    /// A line contains the id, the creation time if the id contains it (UUID v7), the number of
-    /// segments of a session, and the number of entries. A number that cannot be read is printed as
-    /// ?. The newest is listed first.
+    /// Prints the id, the creation time, the number of segments of a session, and the number of
+    /// entries. Only an id of UUID v7 contains the creation time. A number that cannot be read is
+    /// printed as ?. The newest is listed first.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///

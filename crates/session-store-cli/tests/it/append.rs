@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use rstest::rstest;
 use test_deadlines::Process;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, program, run, run_with};
 
 #[rstest]
 fn each_line_is_stored_and_counted(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
@@ -94,7 +94,7 @@ fn a_trace_is_separate_from_the_log(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind
 fn the_session_and_the_segment_are_required() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
-    for args in [["--session", NOWHERE], ["--segment", NOWHERE]] {
+    for args in [["--session", OTHER], ["--segment", OTHER]] {
         run(["append", url.as_str()].into_iter().chain(args)).refused(2);
     }
     assert_eq!(place.listing(), []);

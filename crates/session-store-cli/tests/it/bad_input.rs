@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 /// Every command that needs an existing store.
 const ON_EXISTING_STORES: &[&[&str]] = &[
@@ -147,9 +147,9 @@ fn an_unknown_segment_is_an_error() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
-    let message = run(["show", &url, NOWHERE]).refused(3);
+    let message = run(["show", &url, OTHER]).refused(3);
     assert!(message.starts_with("session-store: cannot find segment"), "{message}");
-    assert!(message.contains(NOWHERE) && message.contains(&url), "{message}");
+    assert!(message.contains(OTHER) && message.contains(&url), "{message}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use rstest::rstest;
 use test_deadlines::Process;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, program, run, run_with};
 
 /// Creates a store with a log, a trace, an empty segment and two pods.
 pub(crate) fn populated(place: &Place, kind: Kind) -> String {
@@ -16,7 +16,7 @@ pub(crate) fn populated(place: &Place, kind: Kind) -> String {
         "{\"t\":1}\n",
     )
     .ok();
-    run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &url, "--session", SESSION, "--segment", OTHER]).ok();
     for pod in ["coder", "審査 1"] {
         run(["pods", "put", &url, pod, "--session", SESSION]).ok();
     }
@@ -59,7 +59,7 @@ fn a_failed_export_leaves_no_file() {
     let before = place.listing();
     let file = place.path("a.tar.zst").display().to_string();
     run(["export", &place.url(Kind::Sqlite, "nowhere"), &file]).refused(3);
-    run(["export", &url, &file, "--session", NOWHERE]).refused(3);
+    run(["export", &url, &file, "--session", OTHER]).refused(3);
     run(["export", &url, &place.path("no/such/folder").display().to_string()]).refused(3);
     assert_eq!(place.listing(), before);
 }
@@ -88,7 +88,7 @@ fn an_interrupted_export_leaves_no_file(#[case] signal: rustix::process::Signal)
         locks.map(|lock| lock.unwrap().path()).collect()
     };
     let before_second = locks();
-    run_with(["append", &url, "--session", SESSION, "--segment", NOWHERE], "{}\n").ok();
+    run_with(["append", &url, "--session", SESSION, "--segment", OTHER], "{}\n").ok();
     let of_second: Vec<_> = locks().difference(&before_second).cloned().collect();
     let held: Vec<_> = of_second.iter().map(|lock| File::open(lock).unwrap()).collect();
     held.iter().for_each(|lock| lock.lock().unwrap());
@@ -135,14 +135,14 @@ fn a_corrupt_segment_is_reported_and_the_rest_is_exported() {
     let to = place.url(Kind::Sqlite, "to");
     let restored = run(["restore", &file, &to]).ok();
     assert!(restored.starts_with(&format!("not in the backup: segment {SEGMENT}")), "{restored}");
-    run(["exists", &to, NOWHERE]).ok();
+    run(["exists", &to, OTHER]).ok();
 }
 
 #[test]
 fn traces_pods_and_sessions_can_be_left_out() {
     let place = Place::new();
     let url = populated(&place, Kind::Fs);
-    run(["create", &url, "--session", NOWHERE]).ok();
+    run(["create", &url, "--session", OTHER]).ok();
     let file = place.path("a.tar.zst").display().to_string();
     let printed =
         run(["export", &url, &file, "--session", SESSION, "--no-traces", "--no-pods"]).ok();

@@ -7,7 +7,7 @@ use rstest::rstest;
 use rustix::process::Signal;
 use test_deadlines::Process;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, program_with_signals, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, program_with_signals, run};
 
 /// Starts a follower, and waits until it has copied all existing entries.
 fn follower(from: &str, to: &str) -> Process {
@@ -40,7 +40,7 @@ fn entries_from_before_the_signal_are_copied(
     for n in 0..20 {
         append(&from, &format!("{{\"n\":{n}}}\n"));
     }
-    run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &from, "--session", SESSION, "--segment", OTHER]).ok();
     run(["pods", "put", &from, "coder", "--session", SESSION]).ok();
     child.signal(signal);
     let (printed, status) = ended(child);

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 
 const V4: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 
@@ -30,8 +30,8 @@ fn the_segments_of_a_session_are_listed() {
         "{{\"segment_id\":\"{SEGMENT}\",\"created\":\"2022-02-22T19:22:22Z\",\"entries\":1}}\n"
     );
     assert_eq!(run(["ls", &url, SESSION, "--json"]).ok(), json);
-    let message = run(["ls", &url, NOWHERE]).refused(3);
-    assert!(message.contains(NOWHERE), "{message}");
+    let message = run(["ls", &url, OTHER]).refused(3);
+    assert!(message.contains(OTHER), "{message}");
 }
 
 #[test]
@@ -39,9 +39,9 @@ fn a_log_with_a_bad_line_is_listed() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
-    fs::write(place.path(&format!("a/{SESSION}/{NOWHERE}.jsonl")), "{}\nno entry\n").unwrap();
+    fs::write(place.path(&format!("a/{SESSION}/{OTHER}.jsonl")), "{}\nno entry\n").unwrap();
     let listed = run(["ls", &url, SESSION]).ok();
-    assert!(listed.contains(SEGMENT) && listed.contains(NOWHERE), "{listed}");
+    assert!(listed.contains(SEGMENT) && listed.contains(OTHER), "{listed}");
 }
 
 #[cfg(target_os = "linux")]
@@ -52,18 +52,18 @@ fn an_unreadable_log_does_not_stop_the_listing() {
     append(&url, "{}\n");
     run(["create", &url, "--session", V4, "--segment", V4]).ok();
     // Even root cannot read this file from its start.
-    let log = place.path(&format!("a/{SESSION}/{NOWHERE}.jsonl"));
+    let log = place.path(&format!("a/{SESSION}/{OTHER}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
 
     let sessions = run(["ls", &url]);
     let expected = format!("{V4}\t-\t1\t0\n{SESSION}\t2022-02-22T19:22:22Z\t2\t?\n");
     assert_eq!((sessions.status, sessions.stdout), (Some(1), expected));
-    assert!(sessions.stderr.contains(NOWHERE), "{}", sessions.stderr);
+    assert!(sessions.stderr.contains(OTHER), "{}", sessions.stderr);
 
     let segments = run(["ls", &url, SESSION, "--json"]);
     assert_eq!(segments.status, Some(1));
     let lines: Vec<_> = segments.stdout.lines().collect();
-    assert!(lines[0].contains(NOWHERE) && lines[0].contains("\"entries\":null"), "{lines:?}");
+    assert!(lines[0].contains(OTHER) && lines[0].contains("\"entries\":null"), "{lines:?}");
     assert!(lines[1].contains(SEGMENT) && lines[1].contains("\"entries\":1"), "{lines:?}");
 }
 
@@ -102,7 +102,7 @@ fn more_sessions_than_a_page_are_listed() {
 
     let session = lines[120].split('\t').next().unwrap().to_owned();
     // Even root cannot read this file from its start.
-    let log = place.path(&format!("a/{session}/{NOWHERE}.jsonl"));
+    let log = place.path(&format!("a/{session}/{OTHER}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
     lines[120] = lines[120].replace("\t1\t1", "\t2\t?");
     let ended = run(["ls", &url]);

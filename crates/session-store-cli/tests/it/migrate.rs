@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 /// Creates a store with a log, a trace, an empty segment and a pod.
 fn populated(place: &Place, kind: Kind) -> String {
@@ -13,7 +13,7 @@ fn populated(place: &Place, kind: Kind) -> String {
         "{\"t\":1}\n",
     )
     .ok();
-    run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &url, "--session", SESSION, "--segment", OTHER]).ok();
     run(["pods", "put", &url, "coder", "--session", SESSION]).ok();
     url
 }
@@ -31,7 +31,7 @@ fn every_backend_can_be_copied_to_every_backend(
     for args in [
         ["show", SEGMENT].as_slice(),
         &["show", SEGMENT, "--trace"],
-        &["show", NOWHERE],
+        &["show", OTHER],
         &["pods", "show", "coder"],
     ] {
         let at = |url: &str| {
@@ -62,7 +62,7 @@ fn a_conflict_is_reported_and_the_rest_is_copied() {
     assert!(ended.stdout.contains(&conflict), "{}", ended.stdout);
     assert!(ended.stdout.contains("1 of 2 segments complete"), "{}", ended.stdout);
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");
-    run(["exists", &to, NOWHERE]).ok();
+    run(["exists", &to, OTHER]).ok();
 }
 
 #[test]
@@ -74,14 +74,14 @@ fn a_corrupt_segment_is_reported_and_the_rest_is_copied() {
     let ended = run(["migrate", &from, &to]);
     assert_eq!(ended.status, Some(1));
     assert!(ended.stdout.contains(SEGMENT) && ended.stdout.contains("line 2"), "{}", ended.stdout);
-    run(["exists", &to, NOWHERE]).ok();
+    run(["exists", &to, OTHER]).ok();
 }
 
 #[test]
 fn traces_pods_and_sessions_can_be_left_out() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
-    run(["create", &from, "--session", NOWHERE]).ok();
+    run(["create", &from, "--session", OTHER]).ok();
     run(["migrate", &from, &to, "--session", SESSION, "--no-traces", "--no-pods"]).ok();
     assert_eq!(run(["ls", &to]).ok().lines().count(), 1);
     assert_eq!(run(["show", &to, SEGMENT, "--trace"]).ok(), "");

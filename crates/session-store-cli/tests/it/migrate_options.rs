@@ -5,7 +5,7 @@ use std::fs;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 
 /// Creates a source and a destination whose segment differs at entry 2.
 fn different(place: &Place) -> (String, String) {
@@ -56,7 +56,7 @@ fn a_dry_run_creates_nothing() {
 fn a_dry_run_reports_conflicts_and_existing_entries() {
     let place = Place::new();
     let (from, to) = different(&place);
-    run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &from, "--session", SESSION, "--segment", OTHER]).ok();
     let ended = run(["migrate", &from, &to, "--dry-run"]);
     assert_eq!(ended.status, Some(1));
     assert!(ended.stdout.contains("conflict: entry 2 differs"), "{}", ended.stdout);
@@ -106,7 +106,7 @@ fn a_store_in_memory_can_be_the_destination() {
 fn a_report_contains_the_hash_of_every_segment() {
     let place = Place::new();
     let (from, to) = different(&place);
-    run(["create", &from, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &from, "--session", SESSION, "--segment", OTHER]).ok();
     let file = place.path("report.json");
     let args = ["migrate", &from, &to, "--report", file.to_str().unwrap()];
     assert_eq!(run(args).status, Some(1));

@@ -136,7 +136,7 @@ fn list_into(directory: &Path, found: &mut Vec<(PathBuf, u64)>) {
 /// Fixed ids, so that messages can be compared.
 pub(crate) const SESSION: &str = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 pub(crate) const SEGMENT: &str = "017f22e2-79b1-7cc3-98c4-dc0c0c07398f";
-pub(crate) const NOWHERE: &str = "017f22e2-79b2-7cc3-98c4-dc0c0c07398f";
+pub(crate) const OTHER: &str = "017f22e2-79b2-7cc3-98c4-dc0c0c07398f";
 
 /// Appends lines to the segment [`SEGMENT`]. Returns the printed counts.
 #[track_caller]

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SESSION, append, run, run_with};
 
 const CORRUPT: &str = "017f22e2-79b3-7cc3-98c4-dc0c0c07398f";
 const EQUAL: &str = "017f22e2-79b4-7cc3-98c4-dc0c0c07398f";
@@ -18,17 +18,17 @@ fn stores(place: &Place) -> (String, String) {
     };
     append(&from, "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
     append(&to, "{\"a\":1}\n{\"b\":3}\n");
-    put(&from, NOWHERE, "{\"copied\":true}\n");
+    put(&from, OTHER, "{\"copied\":true}\n");
     put(&from, CORRUPT, "{\"good\":true}\n");
     for url in [&from, &to] {
         put(url, EQUAL, "{\"equal\":true}\n");
         put(url, SHORTER, "{\"n\":1}\n");
     }
     put(&from, SHORTER, "{\"n\":2}\n{\"n\":3}\n");
-    let traced = ["append", &from, "--session", SESSION, "--segment", NOWHERE, "--trace"];
+    let traced = ["append", &from, "--session", SESSION, "--segment", OTHER, "--trace"];
     run_with(traced, "{\"t\":1}\n").ok();
     for (url, pod, session) in
-        [(&from, "copied", SESSION), (&from, "differs", SESSION), (&to, "differs", NOWHERE)]
+        [(&from, "copied", SESSION), (&from, "differs", SESSION), (&to, "differs", OTHER)]
     {
         run(["pods", "put", url, pod, "--session", session]).ok();
     }
@@ -70,7 +70,7 @@ fn masked(text: &str, before: &str, ends: &[char]) -> String {
 )]
 #[case::replace(&["--on-conflict", "replace"], include_str!("golden/migrate_replace.json"))]
 #[case::dry_run(&["--dry-run"], include_str!("golden/migrate_dry_run.json"))]
-#[case::failed(&["--session", NOWHERE], include_str!("golden/migrate_failed.json"))]
+#[case::failed(&["--session", OTHER], include_str!("golden/migrate_failed.json"))]
 fn the_json_of_migrate_is_golden(#[case] options: &[&str], #[case] expected: &str) {
     let place = Place::new();
     let (from, to) = stores(&place);

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 #[rstest]
 fn a_segment_is_deleted_with_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
@@ -10,10 +10,10 @@ fn a_segment_is_deleted_with_its_trace(#[values(Kind::Fs, Kind::Sqlite)] kind: K
     let url = place.url(kind, "a");
     append(&url, "{}\n");
     run_with(["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"], "{}\n").ok();
-    run(["create", &url, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &url, "--session", SESSION, "--segment", OTHER]).ok();
     let deleted = run(["rm", &url, SEGMENT, "--yes"]).ok();
     assert_eq!(deleted, format!("deleted segment {SEGMENT} of session {SESSION}\n"));
-    assert!(run(["ls", &url, SESSION]).ok().starts_with(NOWHERE), "the other segment is kept");
+    assert!(run(["ls", &url, SESSION]).ok().starts_with(OTHER), "the other segment is kept");
     append(&url, "{}\n");
     assert_eq!(run(["show", &url, SEGMENT, "--trace"]).ok(), "");
 }
@@ -44,9 +44,9 @@ fn an_unknown_segment_or_session_is_an_error() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
-    for args in [vec![NOWHERE], vec![NOWHERE, "--session", SESSION], vec!["--session", NOWHERE]] {
+    for args in [vec![OTHER], vec![OTHER, "--session", SESSION], vec!["--session", OTHER]] {
         let message = run(["rm", &url, "--yes"].into_iter().chain(args)).refused(3);
-        assert!(message.contains(NOWHERE), "{message}");
+        assert!(message.contains(OTHER), "{message}");
     }
     run(["rm", &url, "--yes"]).refused(2);
     assert_eq!(run(["count", &url, SEGMENT]).ok(), "1\n");

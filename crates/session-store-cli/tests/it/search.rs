@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 const QUESTION: &str = r#"{"kind":"user_input","text":"Why does Leap fail?"}"#;
 const ANSWER: &str = r#"{"kind":"assistant_item","text":"No leap, 1.0 and 1e999"}"#;
@@ -15,7 +15,7 @@ fn populated(kind: Kind) -> (Place, String) {
     let place = Place::new();
     let url = place.url(kind, "a");
     append(&url, &format!("{QUESTION}\n{{}}\n{ANSWER}\n"));
-    let create = ["create", &url, "-", "--session", NOWHERE, "--segment", SEGMENT];
+    let create = ["create", &url, "-", "--session", OTHER, "--segment", SEGMENT];
     run_with(create, format!("{FOREIGN}\n")).ok();
     (place, url)
 }
@@ -25,13 +25,13 @@ fn found(session: &str, number: usize, entry: &str) -> String {
 }
 
 #[rstest]
-#[case(&["leap"], &[(NOWHERE, 1, FOREIGN), (SESSION, 3, ANSWER)])]
+#[case(&["leap"], &[(OTHER, 1, FOREIGN), (SESSION, 3, ANSWER)])]
 #[case(&["LEAP F", "--ignore-case"], &[(SESSION, 1, QUESTION)])]
-#[case(&["--kind", "user_input"], &[(NOWHERE, 1, FOREIGN), (SESSION, 1, QUESTION)])]
+#[case(&["--kind", "user_input"], &[(OTHER, 1, FOREIGN), (SESSION, 1, QUESTION)])]
 #[case(&["Leap", "--kind", "user_input"], &[(SESSION, 1, QUESTION)])]
 #[case(&["leap", "--session", SESSION], &[(SESSION, 3, ANSWER)])]
-#[case(&["leap", "--session", SESSION, "--session", NOWHERE],
-       &[(NOWHERE, 1, FOREIGN), (SESSION, 3, ANSWER)])]
+#[case(&["leap", "--session", SESSION, "--session", OTHER],
+       &[(OTHER, 1, FOREIGN), (SESSION, 3, ANSWER)])]
 fn a_match_is_printed_with_its_session_segment_and_number(
     #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
     #[case] pattern: &[&str],
@@ -76,7 +76,7 @@ fn bad_lines_are_reported_and_the_lines_after_them_are_searched() {
     fs::write(log, format!("\n{{}}\n{{}}{{}}\nleap\n{ANSWER}\n{{\"leap\":\"torn")).unwrap();
     let ended = run(["search", &url, "leap"]);
     assert_eq!(ended.status, Some(3));
-    let expected = [found(NOWHERE, 1, FOREIGN), found(SESSION, 4, ANSWER)].concat();
+    let expected = [found(OTHER, 1, FOREIGN), found(SESSION, 4, ANSWER)].concat();
     assert_eq!(ended.stdout, expected, "blank lines are not counted");
     let named: Vec<_> = ended.stderr.lines().collect();
     assert_eq!(named.len(), 2, "{named:?}");
@@ -95,9 +95,9 @@ fn bad_lines_are_reported_and_the_lines_after_them_are_searched() {
 fn an_unreadable_log_does_not_stop_the_search() {
     let (place, url) = populated(Kind::Fs);
     // Even root cannot read this file from its start.
-    let log = place.path("a").join(NOWHERE).join(format!("{NOWHERE}.jsonl"));
+    let log = place.path("a").join(OTHER).join(format!("{OTHER}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
     let ended = run(["search", &url, "leap"]);
     assert_eq!((ended.status, ended.stdout.lines().count()), (Some(3), 2), "{ended:?}");
-    assert!(ended.stderr.contains(NOWHERE), "{ended:?}");
+    assert!(ended.stderr.contains(OTHER), "{ended:?}");
 }

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 
 #[rstest]
 fn truncate_keeps_the_first_entries(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
@@ -33,11 +33,11 @@ fn an_unknown_segment_is_an_error(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) 
     let url = place.url(kind, "a");
     append(&url, "{}\n");
     for args in [vec!["count"], vec!["show"], vec!["truncate"]] {
-        let rest = [&url, NOWHERE].into_iter().chain((args[0] == "truncate").then_some("0"));
+        let rest = [&url, OTHER].into_iter().chain((args[0] == "truncate").then_some("0"));
         let message = run(args.iter().copied().chain(rest)).refused(3);
-        assert!(message.contains(NOWHERE), "{message}");
+        assert!(message.contains(OTHER), "{message}");
     }
-    let message = run(["count", &url, SEGMENT, "--session", NOWHERE]).refused(3);
+    let message = run(["count", &url, SEGMENT, "--session", OTHER]).refused(3);
     assert!(message.contains(SEGMENT), "{message}");
 }
 
@@ -55,11 +55,11 @@ fn exists_and_lookup_end_with_status_1_for_an_unknown_segment(
     );
     assert_eq!(run(["lookup", &url, SEGMENT]).ok(), format!("{SESSION}\n"));
 
-    let no = run(["exists", &url, NOWHERE]);
+    let no = run(["exists", &url, OTHER]);
     assert_eq!((no.status, no.stdout.as_str()), (Some(1), "no\n"));
-    let no = run(["exists", &url, SEGMENT, "--session", NOWHERE]);
+    let no = run(["exists", &url, SEGMENT, "--session", OTHER]);
     assert_eq!((no.status, no.stdout.as_str()), (Some(1), "no\n"));
-    run(["lookup", &url, NOWHERE]).refused(1);
-    let no = run(["lookup", &url, NOWHERE, "--json"]);
+    run(["lookup", &url, OTHER]).refused(1);
+    let no = run(["lookup", &url, OTHER, "--json"]);
     assert_eq!((no.status, no.stdout.as_str()), (Some(1), "{\"session_id\":null}\n"));
 }

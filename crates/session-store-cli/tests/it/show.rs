@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 #[rstest]
 fn a_log_of_several_pages_is_printed_in_order(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
@@ -20,10 +20,10 @@ fn the_session_selects_one_of_two_segments_of_the_same_id() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{\"of\":\"first\"}\n");
-    let second = ["append", &url, "--session", NOWHERE, "--segment", SEGMENT];
+    let second = ["append", &url, "--session", OTHER, "--segment", SEGMENT];
     run_with(second, "{\"of\":\"second\"}\n").ok();
     assert_eq!(run(["show", &url, SEGMENT, "--session", SESSION]).ok(), "{\"of\":\"first\"}\n");
-    assert_eq!(run(["show", &url, SEGMENT, "--session", NOWHERE]).ok(), "{\"of\":\"second\"}\n");
+    assert_eq!(run(["show", &url, SEGMENT, "--session", OTHER]).ok(), "{\"of\":\"second\"}\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 const TRACED: [&str; 4] = ["--session", SESSION, "--segment", SEGMENT];
 
@@ -14,8 +14,8 @@ fn populated(kind: Kind) -> (Place, String) {
     let url = place.url(kind, "a");
     append(&url, "{\"n\":1}\n{\"n\":2}\n{\"é\":3}\n");
     run_with(["append", &url, "--trace"].into_iter().chain(TRACED), "{}\n{\"t\":1}\n").ok();
-    run_with(["create", &url, "-", "--session", SESSION, "--segment", NOWHERE], "{}\n").ok();
-    run(["create", &url, "--session", NOWHERE, "--segment", NOWHERE]).ok();
+    run_with(["create", &url, "-", "--session", SESSION, "--segment", OTHER], "{}\n").ok();
+    run(["create", &url, "--session", OTHER, "--segment", OTHER]).ok();
     run(["pods", "put", &url, "coder", "--session", SESSION]).ok();
     (place, url)
 }
@@ -31,8 +31,8 @@ entries        4
 traces         1
 pods           1
 largest        {SEGMENT}  3
-               {NOWHERE}  1
-               {NOWHERE}  0
+               {OTHER}  1
+               {OTHER}  0
 "
     );
     assert_eq!(run(["stat", &url]).ok(), counted);
@@ -63,13 +63,13 @@ fn only_the_largest_segments_are_printed() {
 #[test]
 fn a_bad_line_is_counted_and_its_bytes_are_unknown() {
     let (place, url) = populated(Kind::Fs);
-    let log = place.path("a").join(SESSION).join(format!("{NOWHERE}.jsonl"));
+    let log = place.path("a").join(SESSION).join(format!("{OTHER}.jsonl"));
     fs::write(log, "{}\nno entry\n").unwrap();
     assert!(run(["stat", &url]).ok().contains("entries        5\n"));
     let read = run(["stat", &url, "--bytes"]);
     assert_eq!(read.status, Some(1));
     assert!(read.stdout.contains("entries        5\n  bytes        ?\n"), "{read:?}");
-    assert!(read.stderr.contains("line 2") && read.stderr.contains(NOWHERE), "{read:?}");
+    assert!(read.stderr.contains("line 2") && read.stderr.contains(OTHER), "{read:?}");
 }
 
 #[cfg(target_os = "linux")]
@@ -77,7 +77,7 @@ fn a_bad_line_is_counted_and_its_bytes_are_unknown() {
 fn an_unreadable_number_is_unknown_and_the_rest_is_printed() {
     let (place, url) = populated(Kind::Fs);
     // Even root cannot read this file from its start.
-    let log = place.path("a").join(NOWHERE).join(format!("{SEGMENT}.jsonl"));
+    let log = place.path("a").join(OTHER).join(format!("{SEGMENT}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
     let counted = run(["stat", &url]);
     assert_eq!(counted.status, Some(1));

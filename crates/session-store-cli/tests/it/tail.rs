@@ -5,7 +5,7 @@ use std::io::Write;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 fn log(numbers: impl IntoIterator<Item = usize>) -> String {
     numbers.into_iter().map(|n| format!("{{\"n\":{n}}}\n")).collect()
@@ -39,8 +39,8 @@ fn an_unknown_segment_is_an_error() {
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     for more in [vec![], vec!["-f"], vec!["--session", SESSION]] {
-        let message = run(["tail", &url, NOWHERE].into_iter().chain(more)).refused(3);
-        assert!(message.contains(NOWHERE), "{message}");
+        let message = run(["tail", &url, OTHER].into_iter().chain(more)).refused(3);
+        assert!(message.contains(OTHER), "{message}");
     }
     run(["tail", &url, SEGMENT, "--interval", "1s"]).refused(2);
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 fn segment(number: usize) -> String {
     format!("017f22e2-79b{number:x}-7000-8000-000000000000")
@@ -84,20 +84,20 @@ fn a_bad_first_entry_is_reported_in_the_tree() {
 #[test]
 fn an_unreadable_log_does_not_stop_the_tree() {
     let (place, url) = populated(Kind::Fs);
-    run(["create", &url, "--session", NOWHERE, "--segment", SEGMENT]).ok();
+    run(["create", &url, "--session", OTHER, "--segment", SEGMENT]).ok();
     // Even root cannot read this file from its start.
-    let log = place.path("a").join(NOWHERE).join(format!("{NOWHERE}.jsonl"));
+    let log = place.path("a").join(OTHER).join(format!("{OTHER}.jsonl"));
     std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
     let drawn = run(["tree", &url]);
     assert_eq!(drawn.status, Some(1));
-    assert!(drawn.stderr.contains(NOWHERE), "{drawn:?}");
+    assert!(drawn.stderr.contains(OTHER), "{drawn:?}");
     assert!(drawn.stdout.contains(&segment(3)), "{drawn:?}");
 }
 
 #[test]
 fn an_unknown_session_is_an_error_and_an_empty_store_is_not() {
     let (_place, url) = populated(Kind::Fs);
-    let message = run(["tree", &url, NOWHERE]).refused(3);
-    assert!(message.contains(NOWHERE), "{message}");
+    let message = run(["tree", &url, OTHER]).refused(3);
+    assert!(message.contains(OTHER), "{message}");
     assert_eq!(run(["tree", "memory:"]).ok(), "");
 }

@@ -1,6 +1,6 @@
 //! `verify`: the differences and the exit status.
 
-use crate::program::{Kind, NOWHERE, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 
 #[test]
 fn the_first_difference_of_each_segment_is_printed_without_its_content() {
@@ -8,7 +8,7 @@ fn the_first_difference_of_each_segment_is_printed_without_its_content() {
     let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Sqlite, "b"));
     append(&a, "{}\n{\"secret\":\"12\"}\n{}\n");
     append(&b, "{}\n{\"secret\":\"345\"}\n{}\n");
-    run(["create", &b, "--session", SESSION, "--segment", NOWHERE]).ok();
+    run(["create", &b, "--session", SESSION, "--segment", OTHER]).ok();
     run(["pods", "put", &a, "coder", "--session", SESSION]).ok();
     let ended = run(["verify", &a, &b]);
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(1), ""));
@@ -20,7 +20,7 @@ fn the_first_difference_of_each_segment_is_printed_without_its_content() {
                 "segment {SEGMENT} of session {SESSION}: entry 2 differs from byte 12 on: 15 bytes in \
                  {a}, 16 in {b}"
             ),
-            format!("segment {NOWHERE} of session {SESSION}: only in {b}"),
+            format!("segment {OTHER} of session {SESSION}: only in {b}"),
             format!("pod coder: only in {a}"),
             "different: 0 of 2 segments and 0 of 1 pod are equal".to_owned(),
         ]
