@@ -67,9 +67,12 @@ impl LineHasher {
         self.bytes += bytes.len() as u64;
     }
 
+    /// Adds a text without line feeds, and a line feed after it.
     pub(crate) fn add_line(&mut self, text: &str) {
-        self.add(text.as_bytes());
-        self.add(b"\n");
+        self.hash.update(text);
+        self.hash.update("\n");
+        self.lines += 1;
+        self.bytes += text.len() as u64 + 1;
     }
 
     pub(crate) fn finish(self) -> Digest {

@@ -27,6 +27,8 @@
 //! - A failure is reported with the segment and the side, and the other segments are copied. The
 //!   copied part of a segment that failed is a prefix of the source's log. If a store fails on
 //!   every segment for too long, the run aborts.
+//! - The proof reads both stores again and compares every copied entry, with handles of its own
+//!   after [`Migration::reopen`].
 //! - The destination is synced after the copy, and again if the proof writes, if it has
 //!   [`Capability::DurableSync`]. Entries that an earlier, interrupted run wrote are not synced.
 //! - Two segments are equal if all entries are equal byte for byte. The report has the number of
@@ -35,7 +37,7 @@
 //! # Memory
 //!
 //! A run uses less than 64 MiB and four times the size of the largest entry. The length of the
-//! segments and the number of jobs do not matter: pages and batches share a fixed budget, and only
+//! segments and the number of jobs do not matter. Pages and batches share a fixed budget, and only
 //! one job at a time holds an entry that is larger than its share. The report adds about half a KiB
 //! for each segment. The stores need memory of their own; one with the provided body of
 //! [`read_page`] reads a whole log for each page.

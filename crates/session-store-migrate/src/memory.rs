@@ -16,9 +16,8 @@ const MAX_COMMON: usize = 1024 * 1024;
 
 /// The number of consecutive small pages after which jobs read in parallel.
 ///
-/// The size of a page is known only after it is in memory. Until enough small pages show that
-/// entries are small, jobs read one at a time, so that at most one unexpected large page is in
-/// memory.
+/// The size of a page is known only after it is in memory. Jobs read one at a time until enough
+/// small pages show that entries are small. So at most one unexpected large page is in memory.
 const SMALL_IN_A_ROW: usize = 32;
 
 /// A fixed amount of memory for pages and batches, divided by the number of jobs.
@@ -101,8 +100,8 @@ impl<'a> Share<'a> {
 
     /// Waits until this job may read.
     ///
-    /// A job that already holds a large page never waits: it compares two stores, or copies from
-    /// one to the other, and can release that page only after it has read the matching page of the
+    /// A job that already holds a large page never waits. It compares two stores, or copies from
+    /// one to the other. It can release that page only after it has read the matching page of the
     /// other store.
     fn wait(&self) {
         let mut state = self.budget.lock();

@@ -78,9 +78,9 @@ pub struct SegmentCopy {
     pub log: Extension,
     /// The copy of the trace.
     ///
-    /// `None` if the trace is empty, if traces are not selected, if they cannot be copied
-    /// ([`gaps`](MigrateReport::gaps)), or if the log is in conflict: the trace belongs to the
-    /// other log.
+    /// `None` if the trace is empty, if traces are not selected, or if they cannot be copied
+    /// ([`gaps`](MigrateReport::gaps)). Also `None` if the log is in conflict, because the trace
+    /// belongs to the source's log.
     pub trace: Option<Box<Extension>>,
     /// The changes of the source during the run.
     pub moved: Moved,

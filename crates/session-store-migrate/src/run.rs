@@ -57,7 +57,7 @@ impl<'a> Run<'a> {
 
     /// Returns whether another pass may find more to copy.
     ///
-    /// Even after a complete first pass, only a second pass shows whether the source has changed: a
+    /// Even after a complete first pass, only a second pass shows whether the source has changed. A
     /// new session changes nothing in the sessions that are already copied.
     pub(crate) fn may_continue(&self) -> bool {
         let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);

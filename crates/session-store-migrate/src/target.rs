@@ -155,10 +155,10 @@ impl Trace<'_> {
             Err(error) if error.is_indeterminate() => error,
             result => return result,
         };
-        // If the entry is not there, it is not sent again: the lost append may still arrive, and then
-        // the trace would contain the entry twice (A6). A later pass of a migration compares the
-        // trace again and appends the missing entries. An error of the read does not replace the
-        // unknown outcome either, because a definite error means that nothing was stored (A5).
+        // If the entry is not there, it is not sent again. The lost append may still arrive, and
+        // then the trace would contain the entry twice (A6). A later pass of a migration compares
+        // the trace again and appends the missing entries. An error of the read does not replace
+        // the unknown outcome either, because a definite error means that nothing was stored (A5).
         match self.segment.read_trace_page(position, 0) {
             Ok(page) if page.entries.first() == Some(entry) => Ok(()),
             _ => Err(lost),

@@ -3,6 +3,10 @@
 use session_store_core::{PodFolder, SegmentId, SegmentKey};
 
 /// A file of a backup. A backup contains each file at most once, in ascending order.
+///
+/// The order lets a restore work in one pass. A log comes before its trace, so the restore already
+/// knows whether the log is in conflict. A pod comes after the segments, so it never points to a
+/// segment that is not there yet. The manifest comes after the parts whose hashes it contains.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum File {
     Readme,

@@ -21,9 +21,9 @@
 //! damaged. The last frame is one that decompressors skip. It contains the SHA-256 of all bytes
 //! before it. So a backup with any changed, missing or additional byte is refused.
 //!
-//! Both directions are streams: memory holds one page of entries and a list of the parts. An export
-//! writes logs of more than 8 MiB to a temporary file first, because a tar archive contains the
-//! size of a file before its content.
+//! Both directions are streams: memory holds one page of entries and a list of the parts. A tar
+//! archive contains the size of a file before its content, so an export first writes logs of more
+//! than 8 MiB to a temporary file.
 //!
 //! ```
 //! use std::io::Cursor;

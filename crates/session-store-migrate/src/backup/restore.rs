@@ -30,7 +30,7 @@ pub struct RestoreReport {
     /// The parts of the backup, in its order.
     ///
     /// Parts that the destination cannot store ([`gaps`](Self::gaps)) are not in the list, nor are
-    /// the traces of logs in conflict: a trace belongs to its log and is not restored next to
+    /// the traces of logs in conflict. A trace belongs to its log and is not restored next to
     /// another one.
     pub parts: Vec<PartRestore>,
     /// The kinds of parts that the destination cannot store.

@@ -28,6 +28,7 @@ impl Heading {
         let mut header = Header::new_gnu();
         header.set_path(self.file.path()).expect("the paths of a backup are short and relative");
         header.set_size(self.bytes);
+        // Logs hold secrets, so other users cannot read the unpacked files.
         header.set_mode(0o600);
         header.set_mtime(self.time);
         header.set_uid(0);
