@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_told_of_the_worst_size() {
+    fn growth_is_the_largest_ratio() {
         let measurement = series().growth("fs/entries");
         assert_eq!(measurement.shown(), "5.00×");
         assert_eq!(measurement.verdict(), "no");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_is_told_in_seconds() {
+    fn the_slowest_time_is_in_seconds() {
         let measurement = series().slowest("fs/entries", Goal::AtMost(0.5));
         assert_eq!(measurement.shown(), "500 ms");
         assert_eq!(measurement.verdict(), "yes");

@@ -28,7 +28,39 @@ const PHRASES: [(&str, &str); 13] = [
 
 pub(super) fn faults(file: &File) -> Vec<Fault> {
     let paragraphs = paragraphs(file);
-    paragraphs.iter().flat_map(|paragraph| paragraph_faults(file, paragraph)).collect()
+    let in_prose = paragraphs.iter().flat_map(|paragraph| paragraph_faults(file, paragraph));
+    in_prose.chain(name_faults(file)).collect()
+}
+
+/// Checks the names of functions, since the name of a test is a sentence.
+fn name_faults(file: &File) -> Vec<Fault> {
+    if !file.path.ends_with(".rs") {
+        return Vec::new();
+    }
+    let mut faults = Vec::new();
+    for (index, line) in file.text.lines().enumerate() {
+        let Some((before, name)) = line.split_once("fn ") else { continue };
+        let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+        let sentence = name[..end].replace('_', " ");
+        let is_code = !before.contains('"') && !before.trim_start().starts_with("//");
+        // A name of one word cannot be a sentence, and the id of a check never changes.
+        let is_sentence = sentence.contains(' ') && !is_check_id(&sentence);
+        if !is_code || !is_sentence || before.ends_with(char::is_alphanumeric) {
+            continue;
+        }
+        let words = words(&sentence, index + 1);
+        let is_bad = |at: usize| {
+            let found = |&(phrase, _): &(&str, &str)| {
+                begins_with(&words[at..], phrase) && !is_allowed(&words, at, phrase)
+            };
+            PHRASES.iter().any(found)
+        };
+        if OPENINGS.contains(&&*words[0].text) || (0..words.len()).any(is_bad) {
+            let what = format!("the name {} is not plain English", &name[..end]);
+            faults.push(Fault::at(file, index + 1, what));
+        }
+    }
+    faults
 }
 
 fn paragraph_faults(file: &File, paragraph: &Paragraph) -> Vec<Fault> {
@@ -47,6 +79,13 @@ fn paragraph_faults(file: &File, paragraph: &Paragraph) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// Whether the name of a function is the id of a check, such as `a1_order`.
+fn is_check_id(sentence: &str) -> bool {
+    let clause = sentence.split(' ').next().unwrap_or_default();
+    let number = clause.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    clause.len() == number.len() + 1 && number.parse::<u8>().is_ok()
 }
 
 fn begins_with(words: &[Word], phrase: &str) -> bool {
@@ -160,6 +199,23 @@ mod tests {
             "<!-- told -->",
         ] {
             assert_eq!(faults_of(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_functions_are_checked() {
+        let cases = [
+            ("fn what_is_there_stays() {}", 1),
+            ("    pub fn it_is_told_so(x: u8) {}", 1),
+            ("fn it_stays() {}", 0),
+            ("fn l3_a_pod_is_no_session() {}", 0),
+            ("fn it_is_no_longer_there() {}", 0),
+            ("fn who() {}", 0),
+            ("let f: impl Fn(u8);", 0),
+        ];
+        for (text, count) in cases {
+            let file = File { path: "a.rs".into(), text: text.into() };
+            assert_eq!(faults(&file).len(), count, "{text}");
         }
     }
 

@@ -107,7 +107,7 @@ fn a_base_level_store_pages_and_has_a_head() {
 }
 
 #[test]
-fn what_is_beyond_the_base_level_is_unsupported() {
+fn operations_beyond_the_base_level_are_unsupported() {
     let (session, segment) = ids();
     let store = OneLog::default();
     let refused = [
