@@ -17,6 +17,9 @@ use crate::output::Output;
 use crate::segment::{Line, lines};
 use crate::store::{list_segments, list_sessions, open};
 
+/// How often a log that changes is read again from its start.
+const MAX_RESTARTS: usize = 3;
+
 /// The JSON of a finding. A finding about a segment also has its ids.
 #[derive(Serialize)]
 struct FindingJson<'a> {
@@ -113,28 +116,40 @@ impl Check<'_> {
         self.summary.trace_entries += self.read::<TraceEntry>(key)?;
         let place = key.to_string();
         match self.store.lookup_session_of(key.segment_id) {
-            Ok(Some(_)) => Ok(()),
-            // The backend has reported the missing lookup entry itself.
-            Ok(None) if self.places.contains(&place) => Ok(()),
-            Ok(None) => {
+            // The backend itself may have reported the missing lookup entry.
+            Ok(None) if !self.places.contains(&place) && self.is_listed(key)? => {
                 let cause = "the segment cannot be found by its id alone";
                 let finding = Finding::new(Severity::Fault, place, cause);
                 self.add(Some(key), &finding.with_remedy("run check --repair"))
             }
+            Ok(_) => Ok(()),
             Err(error) => self.add_error(key, place, &error),
         }
     }
 
     /// Reads a log or a trace past its bad lines. Returns the number of entries.
     fn read<E: Line>(&mut self, key: SegmentKey) -> Result<usize, Failure> {
-        let mut entries = 0;
-        for line in lines::<E>(self.store.at(key), 0) {
+        let segment = self.store.at(key);
+        let (mut entries, mut restarts) = (0, 0);
+        let mut lines_left = lines::<E>(segment, 0);
+        while let Some(line) = lines_left.next() {
             match line {
                 Ok(_) => entries += 1,
+                // Another program truncated or replaced the log while it was read.
+                Err(StoreError::Conflict { .. }) if restarts < MAX_RESTARTS => {
+                    (entries, restarts) = (0, restarts + 1);
+                    lines_left = lines(segment, 0);
+                }
+                // Another program deleted the segment after the listing.
+                Err(StoreError::NotFound(_)) if !self.is_listed(key)? => {}
                 Err(error) => self.add_error(key, format!("{}{key}", E::PREFIX), &error)?,
             }
         }
         Ok(entries)
+    }
+
+    fn is_listed(&self, key: SegmentKey) -> Result<bool, Failure> {
+        Ok(list_segments(self.store, key.session_id)?.contains(&key.segment_id))
     }
 
     fn add_error(

@@ -58,7 +58,11 @@ impl<'a, E: Line> Tail<'a, E> {
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
-        self.print_last()?;
+        match self.print_last() {
+            // The log changed while it was read. The first poll finds the difference.
+            Err(failure) if self.args.follow && is_conflict(&failure) => {}
+            printed => printed?,
+        }
         if self.args.follow {
             match self.follow()? {}
         }
@@ -123,7 +127,7 @@ impl<'a, E: Line> Tail<'a, E> {
             };
             match failure.store_error() {
                 Some(StoreError::NotFound(_)) => self.mark_deleted(),
-                // The log changed while it was read. The next poll finds the difference.
+                // The next poll finds the difference.
                 Some(StoreError::Conflict { .. }) => self.head = None,
                 Some(error) if error.is_transient() => {
                     if !is_reported {
@@ -216,6 +220,11 @@ impl<'a, E: Line> Tail<'a, E> {
         let (key, url) = (self.segment.key(), self.segment.store().url());
         warn(&format!("{}{key} in {url} {change}", E::PREFIX));
     }
+}
+
+/// Returns whether the log was truncated or replaced while it was read.
+fn is_conflict(failure: &Failure) -> bool {
+    failure.store_error().is_some_and(StoreError::is_conflict)
 }
 
 /// Separates a bad line, which is skipped, from an error that ends the reading.
