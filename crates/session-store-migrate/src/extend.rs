@@ -116,10 +116,7 @@ pub fn extend<E: Error>(
     let share = Share::new(&budget);
     match Log::open(to.at(key), &share, WritePolicy::default()) {
         Ok(log) => Extension::of(log, source),
-        Err(error) => {
-            let stopped = Some(Box::new(Stop::Destination(error)));
-            Extension { stopped, ..Extension::new() }
-        }
+        Err(error) => Extension::stopped(Stop::Destination(error)),
     }
 }
 
@@ -141,6 +138,18 @@ pub fn extend_trace<E: Error>(
 impl<E> Extension<E> {
     pub(crate) fn new() -> Self {
         Self { already: 0, cut: 0, appended: 0, bytes: 0, stopped: None }
+    }
+
+    pub(crate) fn stopped(stop: Stop<E>) -> Self {
+        Self { stopped: Some(Box::new(stop)), ..Self::new() }
+    }
+
+    /// Returns the error of the source, if the source failed.
+    pub(crate) fn require_source(mut self) -> Result<Self, E> {
+        match self.stopped.take().map(|stop| *stop) {
+            Some(Stop::Source(error)) => Err(error),
+            stopped => Ok(Self { stopped: stopped.map(Box::new), ..self }),
+        }
     }
 
     fn of<T: Target>(mut target: T, source: impl IntoIterator<Item = Result<T::Entry, E>>) -> Self {

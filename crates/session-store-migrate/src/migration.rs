@@ -233,7 +233,7 @@ impl<'a> Migration<'a> {
     ) -> Result<MigrateReport, MigrateError> {
         let Self { source, destination, reopen, options, mut progress, .. } = self;
         let pair = Pair { source: &source, destination: &destination };
-        let keys = inventory::of_source(pair.source, &options.selection)?;
+        let keys = inventory::list(&[(Side::Source, pair.source)], &options.selection)?;
         inventory::require(&options.selection, &keys)?;
         if !pair.destination.capabilities().has(Capability::ConditionalAppend) {
             return Err(MigrateError::Unconditional);

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::breaker::CircuitBreaker;
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::copy::Copier;
-use crate::jobs::run_parallel;
 use crate::memory::MemoryBudget;
 use crate::meter::Meter;
 use crate::pair::{Pair, sync};
 use crate::pods::Pods;
-use crate::progress::{Phase, Progress};
+use crate::progress::Progress;
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
 use crate::side::Side;
 use crate::target::WritePolicy;
-use crate::verify::Comparer;
+use crate::verify::{Comparer, compare_all};
 
 /// How often a segment is copied again because its source was truncated or replaced after the copy.
 const REPEATS: usize = 3;
@@ -44,16 +43,8 @@ pub(crate) fn prove(
     };
     let is_copied = |copy: &&mut SegmentCopy| copy.log.stopped.is_none() && !copy.moved.deleted;
     let copies: Vec<_> = report.segments.iter_mut().filter(is_copied).collect();
-    progress(Progress::Begin { phase: Phase::Compare, parts: copies.len() });
-    let mut segments = Vec::with_capacity(copies.len());
-    let work = |copy, meter: &mut Meter<'_>| prover.segment(copy, meter);
-    run_parallel(options.jobs, copies, work, progress, |compared, progress| {
-        if let Some(compared) = compared {
-            progress(Progress::Compared(&compared));
-            segments.push(compared);
-        }
-    });
-    segments.sort_unstable_by_key(|segment| segment.key);
+    let compare = |copy, meter: &mut Meter<'_>| prover.segment(copy, meter);
+    let segments = compare_all(options.jobs, copies, compare, progress);
     let is_copied =
         |pod: &&PodCopy| pod.is_complete() && !matches!(pod.outcome, PodOutcome::Deleted);
     let names = report.pods.iter().filter(is_copied).map(|pod| pod.name.clone());

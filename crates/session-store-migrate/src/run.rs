@@ -17,7 +17,7 @@ use crate::pair::{Pair, sync};
 use crate::pods::{CopiedPods, Pods};
 use crate::progress::{Phase, Progress};
 use crate::report::{MigrateReport, SegmentCopy};
-use crate::side::Gap;
+use crate::side::{Gap, Side};
 use crate::target::WritePolicy;
 
 type Report<'r> = &'r mut dyn FnMut(Progress<'_>);
@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
     /// Lists the source again, and copies every change.
     pub(crate) fn pass(&mut self, progress: Report<'_>) {
         self.changed = false;
-        match inventory::of_source(self.pair.source, &self.options.selection) {
+        match inventory::list(&[(Side::Source, self.pair.source)], &self.options.selection) {
             Ok(keys) => self.visit(keys, Phase::CatchUp, progress),
             Err(failure) => {
                 progress(Progress::Failed(&failure));

@@ -19,14 +19,20 @@ pub(crate) trait Target {
     fn append(&mut self, position: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
 
     /// Returns whether everything after the first `keep` entries may be truncated.
-    fn may_cut(&self, keep: usize) -> bool;
+    fn may_cut(&self, _keep: usize) -> bool {
+        false
+    }
 
     /// Truncates everything after the first `keep` entries. Returns the number of truncated
     /// entries.
-    fn cut(&mut self, keep: usize) -> Result<usize, StoreError>;
+    fn cut(&mut self, _keep: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
 
     /// Creates a segment for which no entry was appended.
-    fn finish(&mut self) -> Result<(), StoreError>;
+    fn finish(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Returns the size of a batch, in bytes.
     fn batch_bytes(&self) -> usize;
@@ -183,18 +189,6 @@ impl Target for Trace<'_> {
                 _ => StoreError::Partial { appended, source: Box::new(error) },
             })?;
         }
-        Ok(())
-    }
-
-    fn may_cut(&self, _: usize) -> bool {
-        false
-    }
-
-    fn cut(&mut self, _: usize) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-
-    fn finish(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -25,7 +25,8 @@ pub(crate) fn verify(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<VerifyReport, MigrateError> {
     let selection = &options.selection;
-    let mut all = inventory::of_both(pair, selection)?;
+    let stores = Side::BOTH.map(|side| (side, pair.store(side)));
+    let mut all = inventory::list(&stores, selection)?;
     inventory::require(selection, &all)?;
     selection.retain_since(&mut all);
     let of_sessions = selection.pods_of(&all);
@@ -34,7 +35,16 @@ pub(crate) fn verify(
     let budget = MemoryBudget::new(options.jobs);
     let with_traces = selection.traces && gaps.is_empty();
     let comparer = Comparer { pair, budget: &budget, with_traces };
-    let segments = compare_segments(&comparer, options, all.into_iter().collect(), progress);
+    let breaker = CircuitBreaker::new(options.abort_after);
+    let compare = |(key, presence), meter: &mut Meter<'_>| {
+        if breaker.is_open() {
+            return Some(SegmentComparison::new(key, Comparison::Aborted));
+        }
+        let compared = comparer.segment(key, presence, meter);
+        breaker.record(compared.errors());
+        Some(compared)
+    };
+    let segments = compare_all(options.jobs, all.into_iter().collect(), compare, progress);
     let mut pods = Vec::new();
     if selection.pods {
         let (compared, gap) = Pods { pair, of_sessions }.compare()?;
@@ -44,26 +54,21 @@ pub(crate) fn verify(
     Ok(VerifyReport { segments, pods, gaps, names })
 }
 
-fn compare_segments(
-    comparer: &Comparer<'_>,
-    options: &Options,
-    all: Vec<(SegmentKey, Presence)>,
+/// Calls `compare` for each item, on `jobs` threads. Returns the comparisons in ascending order of
+/// the keys.
+pub(crate) fn compare_all<I: Send>(
+    jobs: usize,
+    items: Vec<I>,
+    compare: impl Fn(I, &mut Meter<'_>) -> Option<SegmentComparison> + Sync,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Vec<SegmentComparison> {
-    progress(Progress::Begin { phase: Phase::Compare, parts: all.len() });
-    let mut segments = Vec::with_capacity(all.len());
-    let breaker = CircuitBreaker::new(options.abort_after);
-    let work = |(key, presence), meter: &mut Meter<'_>| {
-        if breaker.is_open() {
-            return SegmentComparison::new(key, Comparison::Aborted);
+    progress(Progress::Begin { phase: Phase::Compare, parts: items.len() });
+    let mut segments = Vec::with_capacity(items.len());
+    run_parallel(jobs, items, compare, progress, |compared, progress| {
+        if let Some(compared) = compared {
+            progress(Progress::Compared(&compared));
+            segments.push(compared);
         }
-        let compared = comparer.segment(key, presence, meter);
-        breaker.record(compared.errors());
-        compared
-    };
-    run_parallel(options.jobs, all, work, progress, |compared, progress| {
-        progress(Progress::Compared(&compared));
-        segments.push(compared);
     });
     segments.sort_unstable_by_key(|segment| segment.key);
     segments

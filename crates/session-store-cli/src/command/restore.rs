@@ -97,15 +97,15 @@ impl<R> Outcome<R> {
     }
 
     fn entries_written(&self) -> usize {
-        self.logs().map(|log| log.written).sum()
+        self.logs().map(|log| log.extension.appended).sum()
     }
 
     /// Returns a sentence for each part that was not restored or not verified.
     fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = self.report.gaps.iter().map(Gap::to_string).collect();
         let mut stopped_parts = HashSet::new();
-        for PartRestore { part, stopped, .. } in &self.report.parts {
-            if let Some(stop) = stopped {
+        for PartRestore { part, extension, .. } in &self.report.parts {
+            if let Some(stop) = extension.stopped.as_deref() {
                 problems.push(format!("{part}: {}", error_chain(stop)));
                 stopped_parts.insert(part.to_string());
             }
@@ -124,7 +124,7 @@ impl<R> Outcome<R> {
     }
 
     fn summary(&self, store: &StoreUrl) -> String {
-        let already: usize = self.logs().map(|log| log.already).sum();
+        let already: usize = self.logs().map(|log| log.extension.already).sum();
         let written = entries(self.entries_written());
         let manifest = self.backup.manifest();
         let proved = match &self.proof {

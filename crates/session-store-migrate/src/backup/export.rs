@@ -68,7 +68,7 @@ pub fn export<W: Write>(
     writer: W,
     mut progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<ExportReport, BackupError> {
-    let mut keys = inventory::of_source(source, selection)?;
+    let mut keys = inventory::list(&[(Side::Source, source)], selection)?;
     inventory::require(selection, &keys)?;
     selection.retain_since(&mut keys);
     let of_sessions = selection.pods_of(&keys);

@@ -48,13 +48,8 @@ pub struct RestoreReport {
 pub struct PartRestore {
     /// The part.
     pub part: Part,
-    /// The number of stored entries that were equal to the first entries of the part. A pod counts
-    /// as one.
-    pub already: usize,
-    /// The number of entries that were written after them.
-    pub written: usize,
-    /// The reason why the destination does not contain the part.
-    pub stopped: Option<Stop<BackupError>>,
+    /// The entries that were stored or appended. A pod counts as one entry.
+    pub extension: Extension<BackupError>,
 }
 
 impl RestoreReport {
@@ -63,13 +58,13 @@ impl RestoreReport {
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
             && self.sync_failure.is_none()
-            && self.parts.iter().all(|part| part.stopped.is_none())
+            && self.parts.iter().all(|part| part.extension.stopped.is_none())
     }
 
     /// Returns whether `part` was restored last and is in conflict.
     fn is_in_conflict(&self, part: &Part) -> bool {
         let last = self.parts.last().filter(|last| last.part == *part);
-        last.and_then(|last| last.stopped.as_ref()).is_some_and(Stop::is_conflict)
+        last.and_then(|last| last.extension.stopped.as_deref()).is_some_and(Stop::is_conflict)
     }
 }
 
@@ -151,13 +146,15 @@ impl Restore<'_> {
     ) -> Result<(), BackupError> {
         let part = &member.part;
         self.meter.report(Progress::Started { entries: member.total.entries });
-        let outcome = if self.breaker.is_open() {
-            Some(Outcome::stopped(Stop::Aborted))
+        let extension = if self.breaker.is_open() {
+            Some(Extension::stopped(Stop::Aborted))
         } else {
             self.part(part, &mut content)
         };
-        if let Some(outcome) = outcome {
-            self.record(part, outcome)?;
+        if let Some(extension) = extension {
+            // An error of the backup itself ends the restore: the backup was changed after it was
+            // opened.
+            self.record(part, extension.require_source()?);
         }
         if content.finish()? != member.total {
             return Err(BackupError::damaged(part.file().path(), "it was changed just now"));
@@ -166,42 +163,40 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// Adds the outcome to the report. An error of the backup itself ends the restore: the backup
-    /// was changed after it was opened.
-    fn record(&mut self, part: &Part, outcome: Outcome) -> Result<(), BackupError> {
-        let Outcome { already, written, stopped } = outcome;
-        match &stopped {
+    /// Adds a part to the report.
+    fn record(&mut self, part: &Part, extension: Extension<BackupError>) {
+        match extension.stopped.as_deref() {
             Some(Stop::Destination(error)) => self.breaker.record([error]),
             Some(Stop::Aborted) => {}
             _ => self.breaker.record([]),
         }
-        if let Some(Stop::Source(error)) = stopped {
-            return Err(error);
-        }
-        self.report.parts.push(PartRestore { part: part.clone(), already, written, stopped });
-        Ok(())
+        self.report.parts.push(PartRestore { part: part.clone(), extension });
     }
 
     /// Restores one part. Returns `None` for a part that does not belong into the report.
-    fn part<R: Read>(&mut self, part: &Part, content: &mut Content<'_, R>) -> Option<Outcome> {
+    fn part<R: Read>(
+        &mut self,
+        part: &Part,
+        content: &mut Content<'_, R>,
+    ) -> Option<Extension<BackupError>> {
         let Self { destination, meter, report, .. } = self;
         match part {
             Part::Log(key) => {
                 let entries = Entries { content, meter, parse: LogEntry::from_utf8 };
-                Some(extend(*destination, *key, entries).into())
+                Some(extend(*destination, *key, entries))
             }
             Part::Trace(key) => {
                 let entries = Entries { content, meter, parse: TraceEntry::from_utf8 };
                 let has_gap = report.gaps.contains(&Gap::Traces(Side::Destination));
                 let is_skipped = has_gap || report.is_in_conflict(&Part::Log(*key));
-                (!is_skipped).then(|| extend_trace(*destination, *key, entries).into())
+                (!is_skipped).then(|| extend_trace(*destination, *key, entries))
             }
             Part::Pod { name } => {
                 let pods = destination.pods()?;
                 let pod = Entries { content, meter, parse: pod }.next()?;
                 Some(match pod {
                     Ok(pod) => put(pods, name, &pod),
-                    Err(error) => Outcome::stopped(Stop::Source(error)),
+                    Err(error) => Extension::stopped(Stop::Source(error)),
                 })
             }
         }
@@ -227,39 +222,21 @@ impl<R: Read, T> Iterator for Entries<'_, '_, '_, R, T> {
     }
 }
 
-/// The outcome of restoring one part.
-struct Outcome {
-    already: usize,
-    written: usize,
-    stopped: Option<Stop<BackupError>>,
-}
-
-impl Outcome {
-    fn stopped(stop: Stop<BackupError>) -> Self {
-        Self { already: 0, written: 0, stopped: Some(stop) }
-    }
-}
-
-impl From<Extension<BackupError>> for Outcome {
-    fn from(extension: Extension<BackupError>) -> Self {
-        let Extension { already, appended: written, stopped, .. } = extension;
-        Self { already, written, stopped: stopped.map(|stop| *stop) }
-    }
-}
-
-fn put(pods: &dyn PodStore, name: &PodName, pod: &Pod) -> Outcome {
-    match pods.read_pod(name) {
+fn put(pods: &dyn PodStore, name: &PodName, pod: &Pod) -> Extension<BackupError> {
+    let stop = match pods.read_pod(name) {
         Ok(None) => match put_if_unchanged(pods, name, None, pod) {
-            Ok(()) => Outcome { already: 0, written: 1, stopped: None },
-            Err(StoreError::PodConflict { .. }) => {
-                Outcome::stopped(Stop::Moved { expected: None, actual: None })
+            Ok(()) => {
+                let bytes = pod.as_json().len() as u64;
+                return Extension { appended: 1, bytes, ..Extension::new() };
             }
-            Err(error) => Outcome::stopped(Stop::Destination(error)),
+            Err(StoreError::PodConflict { .. }) => Stop::Moved { expected: None, actual: None },
+            Err(error) => Stop::Destination(error),
         },
         Ok(Some(stored)) => match Difference::between(1, pod.as_json(), stored.as_json()) {
-            None => Outcome { already: 1, written: 0, stopped: None },
-            Some(difference) => Outcome::stopped(Stop::Conflict(difference)),
+            None => return Extension { already: 1, ..Extension::new() },
+            Some(difference) => Stop::Conflict(difference),
         },
-        Err(error) => Outcome::stopped(Stop::Destination(error)),
-    }
+        Err(error) => Stop::Destination(error),
+    };
+    Extension::stopped(stop)
 }

@@ -12,7 +12,7 @@ use crate::{entries, log_of, store_with, trace, verify};
 fn written(destination: &dyn Store, file: Vec<u8>) -> usize {
     let report = open(file).unwrap().restore(destination, &mut |_| {}).unwrap();
     assert!(report.is_complete(), "{report:?}");
-    report.parts.iter().map(|part| part.written).sum()
+    report.parts.iter().map(|part| part.extension.appended).sum()
 }
 
 #[test]
@@ -49,9 +49,14 @@ fn a_conflict_is_reported_and_not_overwritten() {
 
     let mut backup = open(backup_of(&source)).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
-    let stopped: Vec<_> = report.parts.iter().filter(|part| part.stopped.is_some()).collect();
+    let stopped: Vec<_> =
+        report.parts.iter().filter(|part| part.extension.stopped.is_some()).collect();
     assert_eq!(stopped.len(), 2, "{stopped:?}");
-    assert!(stopped.iter().all(|part| matches!(part.stopped, Some(Stop::Conflict(_)))));
+    assert!(
+        stopped
+            .iter()
+            .all(|part| matches!(part.extension.stopped.as_deref(), Some(Stop::Conflict(_))))
+    );
     assert_eq!(log_of(&destination, session, segment), ["{}"]);
     let unproved = backup.prove(&destination, &mut |_| {});
     assert_eq!(unproved.len(), 2, "{unproved:?}");
