@@ -61,6 +61,7 @@ pub(crate) struct LineHasher {
 }
 
 impl LineHasher {
+    #[cfg(feature = "backup")]
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();

@@ -14,7 +14,11 @@ pub enum MigrateError {
     ///
     /// Without conditional appends, the entries of a concurrent writer could end up in the middle
     /// of a copy.
-    #[error("the destination lacks the capability {}", Capability::ConditionalAppend)]
+    #[error(
+        "the destination lacks the capability {}, without which a copy could mix with the entries of \
+         other writers",
+        Capability::ConditionalAppend
+    )]
     Unconditional,
 
     /// A selected session does not exist. Nothing was written.

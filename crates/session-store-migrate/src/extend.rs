@@ -145,6 +145,7 @@ impl<E> Extension<E> {
     }
 
     /// Returns the error of the source, if the source failed.
+    #[cfg(feature = "backup")]
     pub(crate) fn require_source(mut self) -> Result<Self, E> {
         match self.stopped.take().map(|stop| *stop) {
             Some(Stop::Source(error)) => Err(error),
