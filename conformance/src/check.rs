@@ -64,14 +64,13 @@ impl Check {
             // storage that the check never opens.
             let storage = run.harness().fresh();
             let declared = Declared::by(&*storage.open()?);
-            let undeclared = |requirement: &Requirement| requirement.undeclared(declared);
-            if let Some(operation) = self.requires.iter().find_map(undeclared) {
-                return unsupported::must_be_unsupported(run, operation);
-            }
-            let missing =
-                |requirement: &Requirement| requirement.missing(run.harness(), &*storage, declared);
-            if let Some(reason) = self.requires.iter().find_map(missing) {
-                return Err(CheckError::cannot_run(reason));
+            for requirement in self.requires {
+                if let Some(operation) = requirement.undeclared(declared) {
+                    return unsupported::must_be_unsupported(run, operation);
+                }
+                if let Some(reason) = requirement.missing(run.harness(), &*storage, declared) {
+                    return Err(CheckError::cannot_run(reason));
+                }
             }
         }
         (self.body)(run)

@@ -180,6 +180,30 @@ macro_rules! for_each_check {
                 /// more than 1,000 trace entries are read
                 l6_many_traces L6 [read_traces];
             }
+            infos {
+                /// segment_info of an unknown segment is None and creates nothing
+                l7_unknown_is_none L7 [];
+                /// segment_info has the head that head returns
+                l7_it_has_the_head L7 [];
+                /// the size is the bytes of each entry's text and one newline, after every change
+                l7_the_size_is_of_the_entries L7 [sizes];
+                /// the size is that of the entries that the head counts
+                l7_the_facts_are_of_one_moment L7 [sizes];
+                /// the time of the last change moves with each change and never goes back
+                l7_the_time_moves_with_changes L7 [times];
+                /// the time of the last change stays the same without a change
+                l7_the_time_stays_without_changes L7 [times];
+                /// size and time are the same after reopening
+                l7_reopening_keeps_the_facts L7 [persistent];
+                /// list_infos returns the facts of every listed segment, in their order
+                l8_every_segment_is_listed L8 [];
+                /// parts of a listing of more than 1,000 sessions are the whole listing
+                l8_parts_are_the_whole L8 [];
+                /// list_infos can start after a session that does not exist
+                l8_the_start_need_not_exist L8 [];
+                /// the provided list_infos returns the same segments as the store's own
+                l8_the_traits_body_agrees L8 [];
+            }
             create {
                 /// create_segment stores the entries in order
                 c1_entries_in_order C1 [];
@@ -353,6 +377,18 @@ macro_rules! for_each_check {
                 p3_names_never_alias P3 [pods];
                 /// a forbidden pod name returns InvalidPodName and changes nothing
                 p3_bad_names_touch_nothing P3 [pods];
+                /// put_pod_if puts the pod if the stored one is the expected one
+                p4_it_puts_the_pod P4 [pods, conditional_put];
+                /// put_pod_if on another pod returns PodConflict and changes nothing
+                p4_a_conflict_changes_nothing P4 [pods, conditional_put];
+                /// put_pod_if compares the bytes of the pods, not their values
+                p4_bytes_are_compared P4 [pods, conditional_put];
+                /// of several writers that expect the same pod, exactly one puts its own
+                p4_one_writer_wins P4 [pods, conditional_put];
+                /// of several writers that expect no pod, exactly one puts its own
+                p4_one_creator_wins P4 [pods, conditional_put];
+                /// put_pod_if never overwrites a plain put that it does not expect
+                p4_plain_puts_are_seen P4 [pods, conditional_put];
             }
             handles {
                 /// two fresh storages are isolated
@@ -375,6 +411,18 @@ macro_rules! for_each_check {
                 s7_a_newer_format_is_refused S7 [raise_format];
                 /// opening a missing storage for reading is an error
                 s7_a_missing_place_is_an_error S7 [open_missing];
+            }
+            maintenance {
+                /// a check of a sound storage reports no fault
+                m1_a_sound_store_has_no_fault M1 [maintenance];
+                /// a check changes nothing
+                m1_checking_changes_nothing M1 [maintenance];
+                /// a check does not change the file of a log, even of one with a bad line
+                m1_checking_leaves_the_file M1 [maintenance, log_file];
+                /// a repair does not change a sound storage
+                m2_repairing_changes_nothing_sound M2 [maintenance];
+                /// a repair keeps every entry that can be read
+                m2_repairing_keeps_every_entry M2 [maintenance, overwrite];
             }
         }
     };

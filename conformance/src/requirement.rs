@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use session_store_core::{Capabilities, Capability, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{
+    Capabilities, Capability, SegmentId, SegmentInfo, SessionId, Store, StoreError,
+};
 
 use crate::harness::{Harness, Storage};
 
@@ -22,6 +24,12 @@ pub enum Requirement {
     OwnBatches,
     /// A store that keeps pods.
     Pods,
+    /// A store that returns [`Store::maintenance`].
+    Maintenance,
+    /// A store that knows the [size](session_store_core::SegmentInfo::bytes) of a new segment.
+    Sizes,
+    /// A store that knows the [time](session_store_core::SegmentInfo::modified) of the last change.
+    Times,
     /// [`Storage::folder`].
     Folder,
     /// [`Storage::log_file`].
@@ -62,12 +70,16 @@ requirements! {
     read_traces = Requirement::Operation(Capability::ReadTraces);
     delete = Requirement::Operation(Capability::Delete);
     durable_sync = Requirement::Operation(Capability::DurableSync);
+    conditional_put = Requirement::Operation(Capability::ConditionalPut);
     epoch = Requirement::Guarantee(Capability::Epoch);
     atomic_batch = Requirement::Guarantee(Capability::AtomicBatch);
     persistent = Requirement::Guarantee(Capability::Persistent);
     multi_process = Requirement::Guarantee(Capability::MultiProcess);
     own_batches = Requirement::OwnBatches;
     pods = Requirement::Pods;
+    maintenance = Requirement::Maintenance;
+    sizes = Requirement::Sizes;
+    times = Requirement::Times;
     folder = Requirement::Folder;
     log_file = Requirement::LogFile;
     overwrite = Requirement::Overwrite;
@@ -117,6 +129,15 @@ impl Requirement {
                 (has_any, "the store declares neither conditional_append nor atomic_batch")
             }
             Self::Pods => (declared.keeps_pods, "the store keeps no pods"),
+            Self::Maintenance => (declared.has_maintenance, "the store has no maintenance"),
+            Self::Sizes => (
+                info_of_new_segment(storage).is_some_and(|info| info.bytes.is_some()),
+                "the store does not know the sizes of segments",
+            ),
+            Self::Times => (
+                info_of_new_segment(storage).is_some_and(|info| info.modified.is_some()),
+                "the store does not know the times of changes",
+            ),
             Self::Folder => (storage.folder().is_some(), "the harness has no folder"),
             Self::LogFile => (log_file(), "the harness has no log file"),
             Self::Overwrite => {
@@ -166,16 +187,29 @@ impl Requirement {
     }
 }
 
+/// Returns the facts of a segment that is created in the storage.
+fn info_of_new_segment(storage: &dyn Storage) -> Option<SegmentInfo> {
+    let (store, session_id, segment_id) =
+        (storage.open().ok()?, SessionId::new(), SegmentId::new());
+    store.create_segment(session_id, segment_id, &[]).ok()?;
+    store.segment_info(session_id, segment_id).ok()?
+}
+
 /// The declarations of a store. They are read before the harness changes the storage, because the
 /// harness may do so only while no handle is open.
 #[derive(Clone, Copy)]
 pub(crate) struct Declared {
     capabilities: Capabilities,
     keeps_pods: bool,
+    has_maintenance: bool,
 }
 
 impl Declared {
     pub(crate) fn by(store: &dyn Store) -> Self {
-        Self { capabilities: store.capabilities(), keeps_pods: store.pods().is_some() }
+        Self {
+            capabilities: store.capabilities(),
+            keeps_pods: store.pods().is_some(),
+            has_maintenance: store.maintenance().is_some(),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The test of an operation that a store does not declare: the operation must return `Unsupported`
 //! and change nothing.
 
-use session_store_core::{Capability, Head, StoreError};
+use session_store_core::{Capability, Head, Pod, StoreError};
 
 use crate::check_result::{CheckResult, mismatch};
 use crate::run::Run;
@@ -27,6 +27,17 @@ pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
             ("delete_session", |log, _| log.store().delete_session(log.session_id()).map(drop)),
         ],
         Capability::DurableSync => &[("sync", |log, _| log.store().sync())],
+        Capability::ConditionalPut => &[("put_pod_if", |log, _| {
+            let pod = Pod::new(log.session_id(), None);
+            log.store().pods().map_or_else(
+                // A store without pods has no method to call.
+                || {
+                    let (operation, capability) = ("put_pod_if", Capability::ConditionalPut);
+                    Err(StoreError::Unsupported { operation, capability })
+                },
+                |pods| pods.put_pod_if(&"reviewer".parse()?, None, &pod),
+            )
+        })],
         _ => &[],
     }
 }

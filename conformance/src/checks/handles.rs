@@ -16,7 +16,7 @@ use crate::test_log::TestLog;
 use crate::threads::race;
 
 /// Stores some of everything: entries, traces, an empty segment, a truncated one, and a pod.
-fn fill(store: &dyn Store) -> Result<(), StoreError> {
+pub(super) fn fill(store: &dyn Store) -> Result<(), StoreError> {
     let log = TestLog::with(store, &odd_entries())?;
     log.append_traces(&numbered_traces(0..3))?;
     log.sibling().create(&[])?;

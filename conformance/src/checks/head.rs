@@ -194,7 +194,7 @@ pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> CheckResult {
 
 /// Runs two different calls at the same moment and returns their results. The thread that starts
 /// first alternates from round to round, because a scheduler may always run it first.
-fn race_of_two<T: Send>(
+pub(super) fn race_of_two<T: Send>(
     round: usize,
     call: impl Fn(usize) -> T + Sync,
 ) -> Result<[T; 2], CheckError> {

@@ -4,11 +4,12 @@ use std::slice;
 
 use session_store_core::{Pod, PodName, SegmentId, SessionId, StoreError};
 
+use super::head::race_of_two;
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::recording::RecordingStore;
 use crate::run::Run;
 use crate::snapshot::Snapshot;
-use crate::threads::write_while_reading;
+use crate::threads::{race, write_while_reading};
 
 fn pod(text: impl Into<String>) -> Pod {
     Pod::from_json(text).expect("a sample is a pod")
@@ -227,4 +228,115 @@ pub(crate) fn p3_bad_names_touch_nothing(run: &Run<'_>) -> CheckResult {
         ensure_err!(parsed, StoreError::InvalidPodName(refused) if refused == name);
     }
     before.must_be_unchanged_in(&store, "the storage after names were refused")
+}
+
+/// Fails unless the result is a conflict about the pod with that name.
+fn must_conflict(result: &Result<(), StoreError>, name: &PodName) -> CheckResult {
+    ensure_err!(*result, StoreError::PodConflict { name: reported } if reported == name.as_str());
+    Ok(())
+}
+
+pub(crate) fn p4_it_puts_the_pod(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let name = "reviewer".parse()?;
+    let versions = [r#"{"v":1}"#, r#"{ "v" : 2 }"#, "{}", r#"{"v":1}"#].map(pod);
+    let mut expected = None;
+    for version in &versions {
+        store.required_pods().put_pod_if(&name, expected, version)?;
+        must_be(&store, &name, Some(version), "the pod after put_pod_if")?;
+        must_be(&other, &name, Some(version), "the pod through another handle")?;
+        expected = Some(version);
+    }
+    other.required_pods().put_pod_if(&name, expected, &versions[1])?;
+    must_be(&store, &name, Some(&versions[1]), "the pod after put_pod_if of another handle")?;
+    must_list(&store, &[name], "the pods after one name was put five times")
+}
+
+pub(crate) fn p4_a_conflict_changes_nothing(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let (name, absent) = ("reviewer".parse()?, "writer".parse()?);
+    let (old, new) = (pod(r#"{"v":"old"}"#), pod(r#"{"v":"new"}"#));
+    let pods = store.required_pods();
+    pods.put_pod(&name, &old)?;
+    other.required_pods().put_pod(&name, &new)?;
+    let before = Snapshot::of(&store)?;
+    must_conflict(&pods.put_pod_if(&name, Some(&old), &pod("{}")), &name)?;
+    must_conflict(&pods.put_pod_if(&name, None, &pod("{}")), &name)?;
+    must_conflict(&pods.put_pod_if(&absent, Some(&new), &pod("{}")), &absent)?;
+    before.must_be_unchanged_in(&store, "the storage after conflicts")?;
+    other.required_pods().delete_pod(&name)?;
+    must_conflict(&pods.put_pod_if(&name, Some(&new), &pod("{}")), &name)?;
+    must_list(&store, &[], "the pods after a conflict about a deleted pod")
+}
+
+pub(crate) fn p4_bytes_are_compared(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let name = "reviewer".parse()?;
+    let stored = pod(r#"{"a":1.0,"b":"\u00e9"}"#);
+    store.required_pods().put_pod(&name, &stored)?;
+    // The same values as JSON, in other bytes.
+    let equal_values = [
+        r#"{"b":"\u00e9","a":1.0}"#,
+        r#"{"a": 1.0,"b":"\u00e9"}"#,
+        r#"{"a":1.00,"b":"\u00e9"}"#,
+        r#"{"a":1.0,"b":"é"}"#,
+    ];
+    for expected in equal_values.map(pod) {
+        let result = store.required_pods().put_pod_if(&name, Some(&expected), &pod("{}"));
+        must_conflict(&result, &name)?;
+    }
+    must_be(&store, &name, Some(&stored), "the pod after conflicts")
+}
+
+/// Lets several writers put a pod with the same expected one. Fails unless exactly one succeeds.
+fn must_have_one_winner(run: &Run<'_>, expected: Option<&Pod>) -> CheckResult {
+    const WRITERS: usize = 4;
+    let handles = run.open_many(WRITERS)?;
+    let versions: Vec<_> = (0..WRITERS).map(|n| pod(format!(r#"{{"w":{n}}}"#))).collect();
+    for round in 0..40 {
+        let name = format!("pod {round}").parse()?;
+        if let Some(expected) = expected {
+            handles[0].required_pods().put_pod(&name, expected)?;
+        }
+        let results = race(WRITERS, |writer| {
+            let pods = handles[writer].required_pods();
+            Ok(pods.put_pod_if(&name, expected, &versions[writer]))
+        })?;
+        let winners: Vec<_> = (0..WRITERS).filter(|&writer| results[writer].is_ok()).collect();
+        ensure!(winners.len() == 1, "of {WRITERS} writers {winners:?} put the pod: {results:?}");
+        must_be(&handles[0], &name, Some(&versions[winners[0]]), "the pod after a race")?;
+        for result in results.iter().filter(|result| result.is_err()) {
+            must_conflict(result, &name)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn p4_one_writer_wins(run: &Run<'_>) -> CheckResult {
+    must_have_one_winner(run, Some(&pod(r#"{"v":"old"}"#)))
+}
+
+pub(crate) fn p4_one_creator_wins(run: &Run<'_>) -> CheckResult {
+    must_have_one_winner(run, None)
+}
+
+pub(crate) fn p4_plain_puts_are_seen(run: &Run<'_>) -> CheckResult {
+    let handles = run.open_many(2)?;
+    let [old, plain, conditional] =
+        ["old", "plain", "conditional"].map(|v| pod(format!(r#"{{"v":"{v}"}}"#)));
+    for round in 0..40 {
+        let name = format!("pod {round}").parse()?;
+        handles[0].required_pods().put_pod(&name, &old)?;
+        let [plain_result, _] = race_of_two(round, |writer| {
+            let pods = handles[writer].required_pods();
+            match writer {
+                0 => pods.put_pod(&name, &plain),
+                _ => pods.put_pod_if(&name, Some(&old), &conditional),
+            }
+        })?;
+        plain_result?;
+        // Either the plain put came last, or put_pod_if was a conflict.
+        must_be(&handles[1], &name, Some(&plain), "the pod after a plain put beside put_pod_if")?;
+    }
+    Ok(())
 }

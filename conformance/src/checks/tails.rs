@@ -14,7 +14,7 @@ use crate::test_log::TestLog;
 const WHOLE: &str = "{\"n\":[1.5e3,true,null],\"é\\n\":{\"🦀\":\"}\"}}";
 
 /// Writes the log file of a new segment with the given bytes.
-fn write_log(run: &Run<'_>, bytes: &[u8]) -> Result<SegmentKey, CheckError> {
+pub(super) fn write_log(run: &Run<'_>, bytes: &[u8]) -> Result<SegmentKey, CheckError> {
     let key = SegmentKey::new(SessionId::new(), SegmentId::new());
     let path = run.log_file(key)?;
     if let Some(folder) = path.parent() {
@@ -33,7 +33,7 @@ fn must_have_text(run: &Run<'_>, key: SegmentKey, text: &str, context: &str) -> 
 }
 
 /// Returns one whole line and then `tail`.
-fn with_tail(tail: &[u8]) -> Vec<u8> {
+pub(super) fn with_tail(tail: &[u8]) -> Vec<u8> {
     [b"{\"n\":0}\n", tail].concat()
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_store_conformance::run_all;
 use session_store_core::{
-    Capabilities, Capability, Head, ListOptions, LogEntry, Page, SegmentId, SegmentInfo,
-    SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Page, Pod, PodName, SegmentId,
+    SegmentInfo, SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
 };
 use uuid::Uuid;
 
@@ -165,6 +165,10 @@ impl Variant for HeadsOfTheLastEntry {
     fn delete_session(&self, _: SessionId) -> Result<bool> {
         unsupported("delete_session", Capability::Delete)
     }
+
+    fn put_pod_if(&self, _: &PodName, _: Option<&Pod>, _: &Pod) -> Result<()> {
+        unsupported("put_pod_if", Capability::ConditionalPut)
+    }
 }
 
 #[test]
@@ -203,6 +207,11 @@ impl Variant for Small {
 
     fn keeps_pods(&self) -> bool {
         false
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let has = |&capability: &Capability| capability != Capability::ConditionalPut;
+        self.inner.declared().iter().filter(has).collect()
     }
 }
 
@@ -313,6 +322,7 @@ impl Variant for OneByOne {
             .with(Capability::ReadTraces)
             .with(Capability::Delete)
             .with(Capability::Epoch)
+            .with(Capability::ConditionalPut)
     }
 
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use crate::{Head, LogEntry, TraceEntry};
 
-/// A part of a segment's log, and the head of the log at the same moment.
+/// A part of a segment's log, with the head of the same moment.
 ///
 /// Clause [R6](crate::contract#r6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,7 @@ impl TracePage {
     }
 }
 
-/// Decides which entries fit a page of `max_bytes`. The first entry always fits, so every page
-/// makes progress.
+/// Decides which entries fit a page of `max_bytes`. The first entry always fits.
 ///
 /// ```
 /// use session_store_core::PageBudget;

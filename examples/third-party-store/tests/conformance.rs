@@ -29,6 +29,9 @@ conformance_tests! {
     harness: file,
     skip: {
         pods: "it keeps no pods",
+        maintenance: "redb checks its own file",
+        sizes: "it stores no sizes",
+        times: "it stores no times",
         epoch: "a head is only a count",
         own_batches: "append_all is the provided body",
         atomic_batch: "append_all is the provided body",

@@ -199,5 +199,5 @@ broken! {
         }
     }
     state { lock: Mutex<()> }
-    caught by { r3_pages_and_counts_only_grow r3_reads_are_prefixes }
+    caught by { l7_the_facts_are_of_one_moment r3_pages_and_counts_only_grow r3_reads_are_prefixes }
 }

@@ -85,3 +85,21 @@ broken! {
         r5_conditions_write_the_owed_newline
     }
 }
+
+broken! {
+    /// Implements put_pod_if but does not declare it.
+    does_not_declare_conditional_put in shared {
+        fn capabilities(&self) -> Capabilities {
+            self.inner.declared().iter().filter(|&c| c != Capability::ConditionalPut).collect()
+        }
+    }
+    caught by {
+        h3_declared_or_refused
+        p4_a_conflict_changes_nothing
+        p4_bytes_are_compared
+        p4_it_puts_the_pod
+        p4_one_creator_wins
+        p4_one_writer_wins
+        p4_plain_puts_are_seen
+    }
+}

@@ -67,7 +67,12 @@ broken! {
             Ok(self.inner.read_entry_count(s, g)? + traces)
         }
     }
-    caught by { c4_traces_do_not_count x1_a_trace_leaves_the_log x2_a_trace_may_come_first }
+    caught by {
+        c4_traces_do_not_count
+        l8_the_traits_body_agrees
+        x1_a_trace_leaves_the_log
+        x2_a_trace_may_come_first
+    }
 }
 
 broken! {

@@ -32,6 +32,7 @@ broken! {
         c4_the_count_is_what_is_read
         l5_the_answer_stays
         l5_the_holder_is_found
+        l7_the_size_is_of_the_entries
         t1_it_keeps_the_first
         t1_its_own_length_changes_nothing
         t1_nothing_left_still_exists
@@ -61,7 +62,7 @@ broken! {
             self.inner.truncate(s, g, entries_len + usize::from(behind_a_mark))
         }
     }
-    caught by { l6_many_entries }
+    caught by { l6_many_entries l7_the_time_moves_with_changes }
 }
 
 broken! {

@@ -127,6 +127,7 @@ flawed! {
 
     /// Skips lines that do not parse.
     skips_bad_lines has SkipsBadLines caught by {
+        m2_repairing_keeps_every_entry
         r4_bad_lines_are_corrupt
         r4_lines_are_physical
         r6_fails_only_inside_the_page
@@ -152,13 +153,17 @@ flawed! {
     }
 
     /// Refuses to append after a bad line.
-    validates_on_append has ValidatesOnAppend caught by { r4_the_rest_stays_usable }
+    validates_on_append has ValidatesOnAppend caught by {
+        m2_repairing_keeps_every_entry
+        r4_the_rest_stays_usable
+    }
 
     /// Parses the log when it counts, and fails at a bad line.
     validates_on_count has ValidatesOnCount caught by { r4_the_rest_stays_usable }
 
     /// Parses the whole log for every page, and fails at any bad line.
     pages_read_the_whole_log has PagesReadTheWholeLog caught by {
+        m2_repairing_keeps_every_entry
         r4_the_rest_stays_usable
         r6_fails_only_inside_the_page
     }
@@ -174,6 +179,9 @@ flawed! {
         e1_kept_by_pages
         e1_kept_by_reopening
         e1_kept_by_truncate
+        m1_checking_changes_nothing
+        m2_repairing_changes_nothing_sound
+        m2_repairing_keeps_every_entry
         r2_reading_changes_nothing
         r4_the_rest_stays_usable
         r6_the_traits_body_agrees
@@ -191,6 +199,7 @@ flawed! {
     lists_any_file has ListsAnyFile caught by {
         l3_a_trace_is_no_segment
         l4_strays_are_left_alone
+        l7_unknown_is_none
         x1_a_trace_makes_nothing
     }
 
@@ -302,4 +311,10 @@ flawed! {
         r5_batches_write_the_owed_newline
         r5_conditions_write_the_owed_newline
     }
+
+    /// Removes a torn tail when it checks the storage.
+    checking_cuts_tails has ChecksCutTails caught by { m1_checking_leaves_the_file }
+
+    /// Deletes bad lines and everything after them in a repair.
+    repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by { m2_repairing_keeps_every_entry }
 }

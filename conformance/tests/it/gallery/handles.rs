@@ -76,6 +76,7 @@ broken! {
         e1_kept_by_reopening
         l5_the_answer_outlives_the_handles
         l6_many_sessions
+        l7_reopening_keeps_the_facts
         s1_a_second_handle_sees_the_same
         s2_appends_continue
         s2_reopening_finds_everything

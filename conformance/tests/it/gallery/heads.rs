@@ -37,6 +37,7 @@ broken! {
         h6_another_entry_is_a_conflict
         l3_a_pod_is_no_session
         l3_a_trace_is_no_segment
+        l7_unknown_is_none
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing
     }
@@ -54,7 +55,11 @@ broken! {
             Ok(())
         }
     }
-    caught by { h1_it_stays_while_nothing_changes x1_a_trace_leaves_the_log }
+    caught by {
+        h1_it_stays_while_nothing_changes
+        l7_the_time_stays_without_changes
+        x1_a_trace_leaves_the_log
+    }
 }
 
 broken! {
@@ -116,5 +121,6 @@ broken! {
         h1_a_recreated_segment_has_a_new_token
         h4_recreated_is_a_conflict
         h4_regrown_is_a_conflict
+        l7_it_has_the_head
     }
 }

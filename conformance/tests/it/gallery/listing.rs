@@ -18,7 +18,12 @@ broken! {
             Ok(self.inner.list_sessions()?.into_iter().rev().collect())
         }
     }
-    caught by { l1_sessions_newest_first l6_many_sessions }
+    caught by {
+        l1_sessions_newest_first
+        l6_many_sessions
+        l8_every_segment_is_listed
+        l8_the_traits_body_agrees
+    }
 }
 
 broken! {
@@ -28,7 +33,12 @@ broken! {
             Ok(self.inner.list_segments(s)?.into_iter().rev().collect())
         }
     }
-    caught by { l2_segments_newest_first l6_many_segments }
+    caught by {
+        l2_segments_newest_first
+        l6_many_segments
+        l8_every_segment_is_listed
+        l8_the_traits_body_agrees
+    }
 }
 
 broken! {
@@ -42,7 +52,13 @@ broken! {
             Ok(listed)
         }
     }
-    caught by { l1_sessions_newest_first l6_many_segments }
+    caught by {
+        l1_sessions_newest_first
+        l6_many_segments
+        l8_every_segment_is_listed
+        l8_parts_are_the_whole
+        l8_the_traits_body_agrees
+    }
 }
 
 broken! {
@@ -68,7 +84,7 @@ broken! {
             Ok(page)
         }
     }
-    caught by { l6_many_segments l6_many_sessions l6_many_traces }
+    caught by { l6_many_segments l6_many_sessions l6_many_traces l8_parts_are_the_whole }
 }
 
 broken! {
@@ -88,6 +104,9 @@ broken! {
         d1_an_append_afterwards_makes_it_anew
         h2_no_entries_only_compare
         h6_a_writer_rolls_back_its_own
+        l8_every_segment_is_listed
+        l8_parts_are_the_whole
+        l8_the_traits_body_agrees
         r1_empty_is_empty
         t1_it_keeps_the_first
         t1_nothing_left_still_exists
@@ -197,6 +216,7 @@ broken! {
         l2_an_unknown_session_has_none
         l3_a_pod_is_no_session
         l3_a_trace_is_no_segment
+        l7_unknown_is_none
         r2_reading_changes_nothing
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing

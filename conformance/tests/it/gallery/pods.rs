@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use session_store_core::{Pod, PodName, PodStore};
+use session_store_core::{Pod, PodName, PodStore, StoreError};
 
 use super::broken;
 use crate::variant::Result;
@@ -87,7 +87,12 @@ broken! {
             }
         }
     }
-    caught by { p1_put_creates_and_replaces p1_the_pointer_is_read }
+    caught by {
+        p1_put_creates_and_replaces
+        p1_the_pointer_is_read
+        p4_a_conflict_changes_nothing
+        p4_plain_puts_are_seen
+    }
 }
 
 broken! {
@@ -116,6 +121,10 @@ broken! {
         p2_absent_is_none
         p2_names_are_sorted
         p3_names_never_alias
+        p4_a_conflict_changes_nothing
+        p4_it_puts_the_pod
+        p4_one_creator_wins
+        p4_one_writer_wins
         s1_fresh_storages_are_isolated
     }
 }
@@ -143,6 +152,10 @@ broken! {
         p2_absent_is_none
         p2_names_are_sorted
         p3_names_never_alias
+        p4_a_conflict_changes_nothing
+        p4_bytes_are_compared
+        p4_one_writer_wins
+        p4_plain_puts_are_seen
         s1_a_second_handle_sees_the_same
         s2_reopening_finds_everything
         t6_pods_stay
@@ -182,10 +195,106 @@ broken! {
     }
     state { own: Mutex<BTreeMap<PodName, Pod>> }
     caught by {
+        m1_checking_changes_nothing
         p1_put_creates_and_replaces
         p1_readers_see_the_old_or_the_new
         p3_names_never_alias
+        p4_a_conflict_changes_nothing
+        p4_one_writer_wins
+        p4_plain_puts_are_seen
         s1_a_second_handle_sees_the_same
         s3_nothing_waits_for_the_close
+    }
+}
+
+broken! {
+    /// Acknowledges put_pod_if without storing the pod.
+    conditional_puts_are_lost in shared {
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            let stored = self.inner.read_pod(name)?;
+            self.inner.put_pod_if(name, expected, stored.as_ref().unwrap_or(pod))
+        }
+    }
+    caught by { p4_it_puts_the_pod p4_one_writer_wins }
+}
+
+broken! {
+    /// Compares the pod first and puts it later, so another writer can put one in between.
+    checks_then_puts in shared {
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            if self.inner.read_pod(name)?.as_ref() != expected {
+                return Err(StoreError::PodConflict { name: name.to_string() });
+            }
+            self.inner.wait_for_another_call();
+            self.inner.put_pod(name, pod)
+        }
+    }
+    caught by { p4_one_creator_wins p4_one_writer_wins p4_plain_puts_are_seen }
+}
+
+broken! {
+    /// Puts a pod under a condition without excluding plain puts.
+    plain_puts_are_overwritten in shared {
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            let _one_at_a_time = self.lock.lock().unwrap();
+            if self.inner.read_pod(name)?.as_ref() != expected {
+                return Err(StoreError::PodConflict { name: name.to_string() });
+            }
+            // Pause only in the check with a plain put. In the others nothing would end the pause.
+            if pod.as_json().contains("conditional") {
+                self.inner.wait_for_another_call();
+            }
+            self.inner.put_pod(name, pod)
+        }
+    }
+    state { lock: Mutex<()> }
+    caught by { p4_plain_puts_are_seen }
+}
+
+broken! {
+    /// Treats the expected pod None as any pod.
+    none_expects_any_pod in shared {
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            match expected {
+                None => self.inner.put_pod(name, pod),
+                _ => self.inner.put_pod_if(name, expected, pod),
+            }
+        }
+    }
+    caught by { p4_a_conflict_changes_nothing p4_one_creator_wins }
+}
+
+broken! {
+    /// Compares pods as JSON values instead of bytes.
+    compares_pods_as_values in shared {
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            let value = |pod: &Pod| serde_json::from_str::<serde_json::Value>(pod.as_json()).ok();
+            let _one_at_a_time = self.lock.lock().unwrap();
+            let stored = self.inner.read_pod(name)?;
+            if stored.as_ref().map(value) == expected.map(value) {
+                return self.inner.put_pod_if(name, stored.as_ref(), pod);
+            }
+            Err(StoreError::PodConflict { name: name.to_string() })
+        }
+    }
+    state { lock: Mutex<()> }
+    caught by { p4_bytes_are_compared }
+}
+
+broken! {
+    /// Reports a conflict without the name of the pod.
+    conflicts_have_no_name in shared {
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            self.inner.put_pod_if(name, expected, pod).map_err(|error| match error {
+                StoreError::PodConflict { .. } => StoreError::PodConflict { name: String::new() },
+                other => other,
+            })
+        }
+    }
+    caught by {
+        p4_a_conflict_changes_nothing
+        p4_bytes_are_compared
+        p4_one_creator_wins
+        p4_one_writer_wins
     }
 }

@@ -94,6 +94,8 @@ broken! {
         h3_declared_or_refused
         h4_regrown_is_a_conflict
         h6_another_entry_is_a_conflict
+        m1_checking_changes_nothing
+        m2_repairing_changes_nothing_sound
         r2_reading_changes_nothing
         s1_a_second_handle_sees_the_same
         s1_fresh_storages_are_isolated

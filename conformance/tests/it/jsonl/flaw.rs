@@ -50,4 +50,6 @@ flaws! {
     ReplacesInPlace,
     ComparesBeforeItLocks,
     BatchesForgetTheNewline,
+    ChecksCutTails,
+    RepairsCutAtBadLines,
 }

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, PageBudget, SegmentId, SegmentKey, SessionId,
-    Store, StoreError, TraceEntry,
+    Capabilities, Capability, Finding, Head, LogEntry, Maintenance, Page, PageBudget, SegmentId,
+    SegmentKey, SessionId, Store, StoreError, TraceEntry,
 };
 
 pub(crate) use self::flaw::Flaw;
@@ -216,6 +216,10 @@ impl Store for JsonlStore {
         Ok(())
     }
 
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+
     fn capabilities(&self) -> Capabilities {
         let guarantees = Capabilities::NONE.with(Capability::Persistent);
         guarantees.with(Capability::MultiProcess).with(Capability::ConditionalAppend)
@@ -286,5 +290,43 @@ impl Store for JsonlStore {
         self.wait_for_others_if_unlocked(SegmentKey::new(s, g))?;
         self.cut(SegmentKey::new(s, g), len)?;
         Ok(self.head_of(&self.lines(SegmentKey::new(s, g))?))
+    }
+}
+
+impl Maintenance for JsonlStore {
+    fn check(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
+        if !self.has(Flaw::ChecksCutTails) {
+            return Ok(());
+        }
+        self.rewrite_logs(|lines| match lines.tail() {
+            Tail::Torn(start) => Some(lines.bytes[..start].to_vec()),
+            _ => None,
+        })
+    }
+
+    fn repair(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
+        if !self.has(Flaw::RepairsCutAtBadLines) {
+            return Ok(());
+        }
+        self.rewrite_logs(|lines| {
+            let is_good = |&entry: &usize| lines.page(entry, PageBudget::new(0)).is_ok();
+            let good = (0..lines.count()).take_while(is_good).count();
+            (good < lines.count()).then(|| lines.first(good).to_vec())
+        })
+    }
+}
+
+impl JsonlStore {
+    /// Replaces each log for which `rewritten` returns other bytes.
+    fn rewrite_logs(&self, rewritten: impl Fn(&Lines) -> Option<Vec<u8>>) -> Result<()> {
+        for session_id in self.list_sessions()? {
+            for segment_id in self.list_segments(session_id)? {
+                let key = SegmentKey { session_id, segment_id };
+                if let Some(bytes) = rewritten(&self.lines(key)?) {
+                    self.replace(key, &bytes)?;
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,4 @@
-//! Tests of the trait `Store` itself: its provided bodies, the forwarding of its methods, and
-//! `StoreExt`.
+//! The trait itself: provided bodies over a base-level store, forwarding, and the conveniences.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,8 +8,7 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// A store with one segment and the nine required methods only. The append to a log of `fails_at`
-/// entries fails.
+/// The least that compiles: one segment, nine methods; fails its `fails_at`th append.
 #[derive(Default)]
 struct OneLog {
     entries: Mutex<Option<Vec<LogEntry>>>,
@@ -83,7 +81,7 @@ fn a_base_level_store_truncates() {
 }
 
 #[test]
-fn the_error_of_a_base_level_batch_has_the_number_of_stored_entries() {
+fn a_base_level_batch_says_how_far_it_came() {
     let (session, segment) = ids();
     let store = OneLog { fails_at: Some(2), ..OneLog::default() };
     let error = store.append_all(session, segment, &entries(5)).unwrap_err();
@@ -142,7 +140,7 @@ fn pointers_to_a_store_are_stores() {
 }
 
 #[test]
-fn the_extension_reads_values_ranges_and_iterators() {
+fn conveniences_read_values_ranges_and_pages() {
     let (session, segment) = ids();
     let store = OneLog::default();
     store.append_value(session, segment, &serde_json::json!({"n": 0})).unwrap();
@@ -165,7 +163,7 @@ fn the_extension_reads_values_ranges_and_iterators() {
     assert!(unknown.is_empty(), "an iterator ends after its first error");
 }
 
-/// Returns enough entries for several pages. Each entry contains the name of the log.
+/// Enough entries for several pages, each naming its log.
 fn long_log(name: &str) -> Vec<LogEntry> {
     let text = |n| format!("{{\"{name}\":{n},\"x\":\"{}\"}}", "y".repeat(1_000));
     (0..600).map(|n| LogEntry::from_json(text(n)).unwrap()).collect()
@@ -180,7 +178,7 @@ fn an_iterator_never_mixes_two_logs() {
     let first = entries.next().unwrap().unwrap();
     assert!(first.as_json().starts_with("{\"old\""));
     store.append_all(session, segment, &long_log("more")).unwrap();
-    assert_eq!(entries.by_ref().take(300).filter(Result::is_ok).count(), 300, "a log can grow");
+    assert_eq!(entries.by_ref().take(300).filter(Result::is_ok).count(), 300, "growing is no harm");
     store.create_segment(session, segment, &long_log("new")).unwrap();
     let mut rest: Vec<_> = entries.collect();
     let error = rest.pop().unwrap().unwrap_err();

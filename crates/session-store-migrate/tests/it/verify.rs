@@ -1,12 +1,12 @@
 //! Comparisons of two stores.
 
 use rstest::rstest;
-use session_store_core::{SegmentId, SegmentKey, SessionId, Store};
+use session_store_core::{SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Comparison, Difference, MigrateError, Migration, Side};
 
 use crate::hooked_store::HookedStore;
-use crate::{new_key, store_with, trace, verify};
+use crate::{store_with, trace, verify};
 
 #[rstest]
 #[case::equal(&["{}", "{}"], &["{}", "{}"], None)]
@@ -21,19 +21,19 @@ fn logs_and_traces_are_compared(
     #[case] b: &[&str],
     #[case] expected: Option<Difference>,
 ) {
-    let key = new_key();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
     let found = |outcome: &Comparison| match outcome {
         Comparison::Equal { .. } => None,
         Comparison::Differs(difference) => Some(*difference),
         other => panic!("{other:?}"),
     };
-    let report = verify(&store_with(key, a), &store_with(key, b));
+    let report = verify(&store_with(session, segment, a), &store_with(session, segment, b));
     assert_eq!(found(&report.segments[0].log), expected);
     assert_eq!(report.is_equal(), expected.is_none());
 
     let traced = |texts: &[&str]| {
-        let store = store_with(key, &[]);
-        trace(&store, key, texts);
+        let store = store_with(session, segment, &[]);
+        trace(&store, session, segment, texts);
         store
     };
     let report = verify(&traced(a), &traced(b));
@@ -44,24 +44,23 @@ fn logs_and_traces_are_compared(
 
 #[test]
 fn a_segment_of_one_store_is_reported() {
-    let key = new_key();
-    let other = SegmentKey::new(key.session_id, SegmentId::new());
-    let a = store_with(key, &[]);
-    let b = store_with(other, &["{}"]);
+    let (session, segment, other) = (SessionId::new(), SegmentId::new(), SegmentId::new());
+    let a = store_with(session, segment, &[]);
+    let b = store_with(session, other, &["{}"]);
     let report = verify(&a, &b);
     let only = |index: usize| match report.segments[index].log {
-        Comparison::OnlyIn(side) => (report.segments[index].key, side),
+        Comparison::OnlyIn(side) => (report.segments[index].key.segment_id, side),
         ref log => panic!("{log:?}"),
     };
-    assert_eq!([only(0), only(1)], [(key, Side::Source), (other, Side::Destination)]);
+    assert_eq!([only(0), only(1)], [(segment, Side::Source), (other, Side::Destination)]);
     assert!(!report.is_equal());
     assert!(verify(&MemoryStore::new(), &MemoryStore::new()).is_equal());
 }
 
 #[test]
 fn a_wrong_entry_count_is_a_difference() {
-    let key = new_key();
-    let store = store_with(key, &["{}"]);
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let store = store_with(session, segment, &["{}"]);
     let mut hooked = HookedStore::new(&store);
     hooked.overcounts = 2;
     let report = verify(&store, &hooked);
@@ -71,8 +70,8 @@ fn a_wrong_entry_count_is_a_difference() {
 
 #[test]
 fn a_read_error_names_the_side_and_the_segment() {
-    let key = new_key();
-    let store = store_with(key, &["{}", "{}"]);
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let store = store_with(session, segment, &["{}", "{}"]);
     let mut hooked = HookedStore::new(&store);
     hooked.bad_entry = 1;
     let report = verify(&store, &hooked);
@@ -80,7 +79,7 @@ fn a_read_error_names_the_side_and_the_segment() {
         panic!("{report:?}");
     };
     assert_eq!(failure.side, Side::Destination);
-    assert!(failure.to_string().contains(&key.to_string()), "{failure}");
+    assert!(failure.to_string().contains(&segment.to_string()), "{failure}");
     assert!(std::error::Error::source(failure).unwrap().to_string().contains("line 2"));
 }
 

@@ -19,5 +19,6 @@ conformance_tests! {
         overwrite: "a store in memory cannot be damaged from outside",
         open_missing: "a store in memory has no place",
         raise_format: "a store in memory has no format",
+        maintenance: "a store in memory has nothing to check",
     }
 }

@@ -1,0 +1,91 @@
+//! M: checks and repairs of a storage change no entry, and find no fault in a sound storage.
+
+use std::fs;
+
+use session_store_core::{Finding, LogEntry, Maintenance, Pages, SegmentKey, Severity, Store};
+
+use super::handles::fill;
+use super::tails::{with_tail, write_log};
+use crate::check_result::{CheckError, CheckResult, ensure_eq};
+use crate::recording::RecordingStore;
+use crate::run::Run;
+use crate::sample::{nth, numbered, odd_entries};
+use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
+
+fn maintenance(store: &RecordingStore) -> &dyn Maintenance {
+    store.maintenance().expect("the check requires a store with maintenance")
+}
+
+/// Runs a check of the storage and returns its faults.
+fn faults(store: &RecordingStore) -> Result<Vec<Finding>, CheckError> {
+    let mut faults = Vec::new();
+    let is_fault = |finding: &Finding| finding.severity >= Severity::Fault;
+    maintenance(store).check(&mut |finding| faults.extend(Some(finding).filter(is_fault)))?;
+    Ok(faults)
+}
+
+pub(crate) fn m1_a_sound_store_has_no_fault(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    ensure_eq(&faults(&store)?, &Vec::new(), "the faults of a fresh storage")?;
+    fill(&store)?;
+    ensure_eq(&faults(&store)?, &Vec::new(), "the faults of a sound storage")?;
+    drop(store);
+    ensure_eq(&faults(&run.open()?)?, &Vec::new(), "the faults through another handle")
+}
+
+pub(crate) fn m1_checking_changes_nothing(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    fill(&store)?;
+    let before = Snapshot::of(&store)?;
+    for store in [&store, &other] {
+        faults(store)?;
+        before.must_be_unchanged_in(store, "the storage after a check")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn m1_checking_leaves_the_file(run: &Run<'_>) -> CheckResult {
+    for tail in [&b"{\"n\":1}"[..], b"{\"n\":", b"\0\0", b"nonsense\n"] {
+        let bytes = with_tail(tail);
+        let key = write_log(run, &bytes)?;
+        faults(&run.open()?)?;
+        ensure_eq(&fs::read(run.log_file(key)?)?, &bytes, "the bytes of a log after a check")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn m2_repairing_changes_nothing_sound(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    fill(&store)?;
+    let before = Snapshot::of(&store)?;
+    for _ in 0..2 {
+        maintenance(&store).repair(&mut |_| ())?;
+        before.must_be_unchanged_in(&store, "a sound storage after a repair")?;
+    }
+    let log = TestLog::with(&store, &numbered(0..2))?;
+    log.must_hold(&numbered(0..2), "an append after a repair")
+}
+
+/// Reads all entries of a log that are not bad lines.
+fn readable(store: &dyn Store, key: SegmentKey) -> Vec<LogEntry> {
+    let pages = Pages::new(0).skip_bad_lines();
+    TestLog::at(store, key).iterate(pages).filter_map(Result::ok).collect()
+}
+
+pub(crate) fn m2_repairing_keeps_every_entry(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let damaged = TestLog::with(&store, &numbered(0..5))?.key();
+    let sound = TestLog::with(&store, &odd_entries())?.key();
+    drop(store);
+    run.overwrite(damaged, 2, b"nonsense")?;
+    let store = run.open()?;
+    let before = readable(&store, damaged);
+    maintenance(&store).repair(&mut |_| ())?;
+    TestLog::at(&store, sound).must_hold(&odd_entries(), "a sound log after a repair")?;
+    ensure_eq(&readable(&store, damaged), &before, "the entries of a damaged log after a repair")?;
+    let log = TestLog::at(&store, damaged);
+    log.append(&nth(9))?;
+    let expected = [before, numbered(9..10)].concat();
+    ensure_eq(&readable(&store, damaged), &expected, "the entries after an append")
+}
