@@ -19,6 +19,29 @@ pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, OpenError> {
     url.open_or_create().inspect(print_warnings)
 }
 
+/// Changes a store and then makes the changes durable, where the store supports that.
+///
+/// Every command that changes a store does so through this function. When a command ends with
+/// success, its user may delete the source of the data, and then a power cut must not lose the
+/// store. The sync also runs after a change that failed, because a part of it may be stored and
+/// reported.
+pub(crate) fn change<T>(
+    store: &OpenStore,
+    change: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let changed = change();
+    let is_syncable = store.capabilities().has(Capability::DurableSync);
+    let synced = if is_syncable { store.sync() } else { Ok(()) };
+    let synced = synced.context(|| format!("sync the changes of {}", store.url()));
+    match (changed, synced) {
+        (Err(failure), Err(sync_failure)) => {
+            sync_failure.report();
+            Err(failure)
+        }
+        (changed, synced) => changed.and_then(|value| synced.map(|()| value)),
+    }
+}
+
 fn print_warnings(store: &OpenStore) {
     for warning in store.warnings() {
         warn(&format!("{}: warning: {warning}", store.url()));

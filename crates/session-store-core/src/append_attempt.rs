@@ -10,10 +10,10 @@ const RESENDS: usize = 3;
 
 /// Entries to append to a log that has a known head.
 ///
-/// Where a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries
-/// are stored: it sends the append again with the same head, which cannot append twice
-/// ([H5](crate::contract#h5)), and on a conflict reads the place where the entries belong. Only if
-/// that fails too does it return `Indeterminate`.
+/// If a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries are
+/// stored. It sends the append again with the same head. This cannot append the entries twice,
+/// because an append changes the head ([H5](crate::contract#h5)). After a conflict, the attempt
+/// reads the log at the position of the entries. If this fails too, it returns `Indeterminate`.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -31,8 +31,9 @@ pub struct AppendAttempt<'a, S: ?Sized> {
 pub struct Resolution {
     /// The number of entries that are certainly stored at their place.
     pub appended: usize,
-    /// The head to expect at the next append. If others have appended after the entries, it is the
-    /// head of before. That head cannot return, so the next append is a conflict.
+    /// The head to expect at the next append. If other writers have appended after the entries,
+    /// this is the head from before the attempt. The log never has that head again, so the next
+    /// append is a conflict.
     pub head: Option<Head>,
     /// The error, if not all entries are stored.
     pub result: Result<(), StoreError>,
@@ -40,9 +41,9 @@ pub struct Resolution {
 
 /// The content of the log at the place of the entries.
 struct Found {
-    /// The number of the entries that are there.
+    /// The number of entries of the attempt that are there.
     stored: usize,
-    /// The head, if the log ends after those.
+    /// The head of the log, if the log ends directly after them.
     head: Option<Head>,
 }
 
@@ -95,8 +96,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
                     return self.resolve(conflict);
                 }
                 error if !maybe_stored => return self.fail(error),
-                // A definite error of a resend says nothing about the attempt before it. To return
-                // it would claim that nothing was stored (A5).
+                // An earlier append can have stored the entries, although this one failed without
+                // storing anything. Returning this error would mean that nothing was stored (A5).
                 error if resends == 0 => return self.nothing(self.unknown(error)),
                 _ => resends -= 1,
             }
@@ -131,7 +132,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         }
     }
 
-    /// A definite error. After a partial append only the new head is unknown.
+    /// Returns the outcome for an error that says exactly how many entries are stored. After a
+    /// partial append only the new head is unknown, so the log is read.
     fn fail(&self, error: StoreError) -> Resolution {
         let StoreError::Partial { appended, .. } = error else { return self.nothing(error) };
         let found = self.read().ok().filter(|found| found.stored == appended);
@@ -143,8 +145,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         StoreError::indeterminate(format!("append to {}", self.segment.key()), error)
     }
 
-    /// Returns the head to expect if `head` is the reply to the append. A store that only checks
-    /// and then appends can reply with the head after another writer's entries.
+    /// Returns the head to expect if `head` is the reply to the append. A store that appends and
+    /// then reads the head can reply with a head that already counts another writer's entries.
     fn head_after_entries(&self, head: Head) -> Option<Head> {
         if head.entries() == self.position + self.entries.len() {
             Some(head)

@@ -1,41 +1,49 @@
 //! The contract: what every [`Store`](crate::Store) must do, in numbered clauses.
 //!
-//! The id of a clause is never reused or renumbered. The end of each heading says who verifies the
-//! clauses below it, unless a clause says otherwise:
+//! The id of a clause is never reused or renumbered. The word after the colon in a heading says
+//! which tests verify the clauses below it. Where a clause has such a word in parentheses, that
+//! word applies:
 //! - *kit*: a check of the conformance kit, which any store can run,
 //! - *torture*: crash and power-cut tests of our own backends,
 //! - *bench*: the benchmarks, for costs.
 //!
-//! A clause marked *(cap: X)* binds a store only if the store declares the capability X.
+//! A clause marked *(cap: X)* binds a store only if the store declares the capability X in
+//! [`Store::capabilities`](crate::Store::capabilities).
 //! - The capabilities `conditional_append`, `read_traces`, `delete`, `durable_sync` and
-//!   `conditional_put` belong to methods. Without the capability, the method returns
-//!   `Unsupported`, and the kit checks that.
-//! - The capabilities `epoch`, `atomic_batch`, `persistent` and `multi_process` are guarantees.
-//!   They only determine which checks apply.
+//!   `conditional_put` each belong to one or two methods. Without the capability, these methods
+//!   return `Unsupported`, and the kit checks that.
+//! - The capabilities `epoch`, `atomic_batch`, `persistent` and `multi_process` are guarantees. The
+//!   methods of a store are the same without them. They only determine which checks apply.
 //!
 //! Terms:
 //! - A *session* is a fork tree of *segments*. A *segment* is an append-only log of *entries*.
-//! - A *handle* is one opened `Store` value.
+//! - A *trace* is a separate list of entries for debugging, one for each segment.
+//! - A *pod* is a named agent with a pointer to its active session and segment.
+//! - A *storage* is the place where the data is: a folder, a database, a server or memory.
+//! - A *handle* is one opened `Store` value. Several handles can use the same storage.
+//! - The *head* of a segment describes the end of its log ([H1](#h1)).
 //! - A call is *acknowledged* if it returned `Ok`.
+//! - A *definite error* is any error except `Indeterminate` and `Partial`.
+//! - An entry is *torn* if only a part of its bytes was written, for example because of a crash.
 //! - Two calls *overlap* if each one began before the other one returned.
 //!
 //! # Entries (E): kit
 //!
 //! - <a id="e1"></a>**E1** A `LogEntry` is one JSON object in UTF-8 on one line. Its text is kept
-//!   byte for byte: key order, spelling of numbers (`1.0`, `1e999`, 2^53+1, `u64::MAX`, -0.0),
-//!   escapes (`\u0000`, a lone `\ud800`), duplicate keys, null as opposed to a missing key, NFC as
-//!   opposed to NFD, U+2028.
+//!   byte for byte. This includes the key order, the spelling of numbers (`1.0`, `1e999`, 2^53+1,
+//!   `u64::MAX`, -0.0), escapes (`\u0000`, a lone `\ud800`), duplicate keys, the difference between
+//!   null and a missing key, the difference between NFC and NFD, and U+2028.
 //! - <a id="e2"></a>**E2** Building an entry from a Rust value (`Serialize`) fails with `Serde` if
 //!   the value does not serialize to an object. The entry is on one line even if the value
 //!   contains raw JSON with line breaks.
 //! - <a id="e3"></a>**E3** Building an entry from text or bytes accepts exactly one object. JSON
-//!   white space around the object is removed, but not a no-break space or a byte-order mark. A
-//!   run of white space between tokens is removed if it contains a line break. Nothing else is
-//!   changed. Any other text (empty, an array, a scalar, trailing bytes, invalid UTF-8) is an
-//!   error that names the place.
-//! - <a id="e4"></a>**E4** An entry can have any size that the backend can hold: `{}`, 64 MiB, 200
-//!   levels of nesting. (Decoding has the documented limits of `serde_json`.) An entry over the
-//!   limit of a backend is `TooLarge`, and nothing is stored.
+//!   white space around the object is removed, but not a no-break space or a byte-order mark. A run
+//!   of white space between tokens is removed if it contains a line break. Nothing else is changed.
+//!   Any other text (empty, an array, a scalar, trailing bytes, invalid UTF-8) is an error that
+//!   names the position in the text.
+//! - <a id="e4"></a>**E4** An entry can have any size that the backend can hold, for example `{}`,
+//!   64 MiB or 200 levels of nesting. (Decoding has the documented limits of `serde_json`.) Storing
+//!   an entry over the limit of a backend fails with `TooLarge`, and nothing is stored.
 //! - <a id="e5"></a>**E5** Unknown kinds of entries and unknown fields are ordinary data. They are
 //!   never rejected and never removed.
 //!
@@ -43,24 +51,24 @@
 //!
 //! - <a id="a1"></a>**A1** Entries come back in the order in which one writer appended them.
 //! - <a id="a2"></a>**A2** Appending to a segment that does not exist creates the segment and its
-//!   session. A segment appears together with its first entry: a crash leaves no empty segment
-//!   that no call created (torture).
+//!   session. A segment appears together with its first entry. A crash therefore never leaves an
+//!   empty segment, unless a call created it without entries (torture).
 //! - <a id="a3"></a>**A3** An acknowledged append is visible at once to every handle on the same
 //!   storage, in this process or (cap: `multi_process`) in another one.
 //! - <a id="a4"></a>**A4** Any number of threads, handles and processes can append to one segment
-//!   at the same time. Every acknowledged entry is there exactly once and whole, and the entries
+//!   at the same time. Every acknowledged entry is stored exactly once and whole, and the entries
 //!   of each writer keep their order.
-//! - <a id="a5"></a>**A5** A call that returned a definite error has changed nothing. The next
-//!   call works once the cause is gone (a full disk, a file-size limit with SIGXFSZ ignored, a
-//!   read-only file, a lost connection). An entry is never joined to a torn one.
-//! - <a id="a6"></a>**A6** If the outcome cannot be known (a lost reply, a killed process, a
-//!   failed sync), the entry is stored once or not at all, never twice, and the error is
-//!   `Indeterminate`. The library never resends an append that could then be stored twice.
-//! - <a id="a7"></a>**A7** `append_all` stores the entries in order and contiguously. (A store
-//!   that uses the provided body is contiguous only without concurrent writers.) (cap:
-//!   `atomic_batch`) All entries are stored or none, even after a crash. Without the capability, a
-//!   failed or killed call can leave a prefix, which remains; the error has the number of its
-//!   entries. An empty slice creates nothing and is `Ok`.
+//! - <a id="a5"></a>**A5** A call that returned a definite error has changed nothing. The next call
+//!   works once the cause of the error is gone (a full disk, a file-size limit with SIGXFSZ
+//!   ignored, a read-only file, a lost connection). An entry is never joined to a torn one.
+//! - <a id="a6"></a>**A6** If the outcome cannot be known (a lost reply, a killed process, a failed
+//!   sync), the entry is stored once or not at all, never twice, and the error is `Indeterminate`.
+//!   The library never sends an append again if the entry could then be stored twice.
+//! - <a id="a7"></a>**A7** `append_all` stores the entries in order and contiguously. (A store that
+//!   uses the provided body is contiguous only without concurrent writers.) (cap: `atomic_batch`)
+//!   All entries are stored or none, even after a crash. Without the capability, a failed or killed
+//!   call can store only the first entries. They remain, and the error of a failed call has their
+//!   number. An empty slice creates nothing and is `Ok`.
 //! - <a id="a8"></a>**A8** The same segment id in two sessions is two logs. Nothing of one log
 //!   appears in the other.
 //!
@@ -72,22 +80,23 @@
 //! - <a id="r3"></a>**R3** While writers run, the result of a read is a prefix of the results of
 //!   later reads, unless the log is truncated, replaced or deleted. A read never returns a part of
 //!   an entry or an entry that is rolled back later.
-//! - <a id="r4"></a>**R4** Stored bytes that are not an entry give `Corrupt { line, .. }`, with
-//!   the physical line counted from 1 and a message that names the segment and the bytes found.
-//!   Nothing is skipped silently. Other segments stay readable, listings work, and appends to the
-//!   segment work. A line of white space is not an entry. White space and CR around an object are
-//!   not part of the entry.
+//! - <a id="r4"></a>**R4** Reading stored bytes that are not an entry fails with
+//!   `Corrupt { line, .. }`. `line` is the physical line, counted from 1, and the message names the
+//!   segment and the bytes found. Nothing is skipped silently. Other segments stay readable,
+//!   listings work, and appends to the damaged segment work. A line of white space is not an entry.
+//!   White space and CR around an object are not part of the entry.
 //! - <a id="r5"></a>**R5** (file backends) The closing brace of an object commits the entry. The
-//!   newline only separates entries. An unterminated last line that is one whole object is an
-//!   entry for every operation, because a strict prefix of an object never is an object. A last
-//!   line that is a strict prefix of an object, or that contains NUL bytes, is torn: it is not
-//!   returned and not counted, and is not an error. A repair never changes what readers see. The
-//!   next append writes the missing newline in its own write, or first moves the torn tail to a
-//!   file beside the log. Nothing is deleted. A write that lacks only its newline is acknowledged.
+//!   newline only separates entries. An unterminated last line that is one whole object is an entry
+//!   for every operation, because a strict prefix of an object never is an object. A last line that
+//!   is a strict prefix of an object, or that contains NUL bytes, is torn: it is not returned and
+//!   not counted, and is not an error. A repair never changes what readers see. After an
+//!   unterminated entry, the next append writes the missing newline in its own write. After a torn
+//!   line, the next append first moves that line to a file beside the log. Nothing is deleted. A
+//!   write of which only the newline is missing is acknowledged.
 //! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns the entries from `start` on that
-//!   fit in `max_bytes`, at least one if `start` is before the end, and the head of the same
-//!   moment. Pages in sequence equal `read_all`, and together read the log once (bench). A page
-//!   fails only for a bad line inside it. Past the end the page is empty.
+//!   fit in `max_bytes`, at least one if `start` is before the end. It also returns the head of the
+//!   log at the same moment. Pages in sequence equal `read_all`, and together read the log once
+//!   (bench). A page fails only for a bad line inside it. Past the end the page is empty.
 //!
 //! # Listing and lookup (L): kit
 //!
@@ -95,22 +104,22 @@
 //!   each once, newest first. The order is by id, in descending order of bytes. Ids of UUID
 //!   version 7 sort in order of creation; any other UUID sorts by its bytes too.
 //! - <a id="l2"></a>**L2** `list_segments(session)` returns the segments of a session in the same
-//!   order. An unknown session gives `Ok([])`.
-//! - <a id="l3"></a>**L3** A trace or a pod alone makes neither a session nor a segment.
+//!   order. An unknown session has the result `Ok([])`.
+//! - <a id="l3"></a>**L3** A trace or a pod alone does not create a session or a segment.
 //! - <a id="l4"></a>**L4** Foreign data in the storage (stray files, other keys) is ignored and
 //!   not changed. A foreign SQLite database is rejected and not adopted.
 //! - <a id="l5"></a>**L5** `lookup_session_of` returns a session that holds the segment now, or
-//!   `None`. It returns the same session as long as that session holds the segment. The answer is
+//!   `None`. It returns the same session as long as that session holds the segment. The result is
 //!   correct right after create, append, truncate to 0, reopen and delete, also while other
-//!   sessions come and go.
-//! - <a id="l6"></a>**L6** With more than 1,000 sessions, segments or entries, nothing is cut off
-//!   at a page.
+//!   sessions are created and deleted.
+//! - <a id="l6"></a>**L6** With more than 1,000 sessions, segments or entries, listings and reads
+//!   are still complete: nothing is left out at the end of a page.
 //! - <a id="l7"></a>**L7** `segment_info` is `None` for an unknown segment. Otherwise it has the
 //!   facts of one moment: the head that `head` returns, the size of the log and the time of its
 //!   last change. The size is the bytes of each entry's text and one newline; a file backend gives
-//!   the readable length of the file. The time is by the clock of the storage. It does not go back
-//!   while that clock does not. Size and time are `None` where the store does not know them, and
-//!   never wrong.
+//!   the readable length of the file. The time is by the clock of the storage, and does not go back
+//!   as long as that clock does not go back. Size and time are `None` where the store does not know
+//!   them. They are never wrong.
 //! - <a id="l8"></a>**L8** `list_infos` returns the `segment_info` of every segment that the
 //!   listings return, in their order. `after(session)` selects the sessions that follow that
 //!   session, which need not exist. `limit(n)` selects the first n sessions. A session is always
@@ -121,10 +130,10 @@
 //!
 //! - <a id="c1"></a>**C1** `create_segment` stores the entries in order. `[]` creates an empty
 //!   segment that exists, is listed, and counts 0.
-//! - <a id="c2"></a>**C2** On an existing segment, `create_segment` replaces the whole log.
-//!   Readers (also page by page) and a crash (torture) see the old log or the new one, never a
-//!   mix. The segment's trace and its siblings do not change. The documentation says clearly that
-//!   the call overwrites.
+//! - <a id="c2"></a>**C2** On an existing segment, `create_segment` replaces the whole log. Readers
+//!   (also page by page) and a crash (torture) see the old log or the new one, never a mix. The
+//!   segment's trace and the other segments (its siblings) do not change. The documentation says
+//!   clearly that the call overwrites.
 //! - <a id="c3"></a>**C3** `exists` is true from the first create or append on, also for empty
 //!   segments. It creates nothing.
 //! - <a id="c4"></a>**C4** `read_entry_count` equals `read_all().len()` whenever no call overlaps
@@ -133,80 +142,83 @@
 //! - <a id="c5"></a>**C5** `read_entry_count` sees every acknowledged append of any other writer
 //!   at once, so a writer can notice that others write to the segment.
 //! - <a id="c6"></a>**C6** The cost of `read_entry_count` does not grow with the log (bench). A
-//!   file backend can scan what a handle has not yet seen, once.
+//!   file backend can scan, once, the part of the log that a handle has not yet seen.
 //!
 //! # Truncate (T): kit
 //!
-//! - <a id="t1"></a>**T1** n < len keeps the first n entries byte for byte. n = len changes
-//!   nothing. n = 0 leaves an empty segment that exists.
-//! - <a id="t2"></a>**T2** n > len (also `usize::MAX`) is `Corrupt { line: n, .. }` with both
-//!   numbers in its message, and nothing is changed.
-//! - <a id="t3"></a>**T3** An unknown segment is `NotFound` and is not created.
+//! - <a id="t1"></a>**T1** On a log of `len` entries, `truncate(n)` with n < len keeps the first n
+//!   entries byte for byte. n = len changes nothing. n = 0 leaves an empty segment that exists.
+//! - <a id="t2"></a>**T2** `truncate(n)` with n > len (also `usize::MAX`) fails with
+//!   `Corrupt { line: n, .. }`. The message has both numbers, and nothing is changed.
+//! - <a id="t3"></a>**T3** Truncating an unknown segment fails with `NotFound`, and the segment is
+//!   not created.
 //! - <a id="t4"></a>**T4** Appends after a truncate continue at n. The truncated entries never
 //!   come back, also after a reopen.
 //! - <a id="t5"></a>**T5** An append that begins after a truncate returned is kept. An append that
-//!   overlaps it is kept or deleted as a whole. The same holds for replace and delete.
-//! - <a id="t6"></a>**T6** A crash leaves the log as it was or truncated (torture). Traces,
-//!   siblings and pods do not change.
+//!   overlaps the truncate is kept or deleted as a whole. The same holds for replacing and for
+//!   deleting a segment.
+//! - <a id="t6"></a>**T6** After a crash during a truncate, the log is unchanged or truncated
+//!   (torture). Traces, siblings and pods do not change.
 //! - <a id="t7"></a>**T7** The provided body of `truncate`, built on `read_all` and
 //!   `create_segment`, is correct except for appends that overlap it. Its documentation says so.
 //!
 //! # Traces (X): kit
 //!
 //! - <a id="x1"></a>**X1** `append_trace` never changes the segment's log, count, existence or
-//!   listing. A trace that fails leaves the log intact.
-//! - <a id="x2"></a>**X2** A trace can come before its segment. Deleting a segment deletes its
-//!   trace.
-//! - <a id="x3"></a>**X3** (cap: `read_traces`) The entries of a trace come back in order, byte
-//!   for byte, by page as in R6. A segment without a trace has an empty page.
+//!   listing. An `append_trace` that fails leaves the log intact.
+//! - <a id="x2"></a>**X2** A trace can exist before its segment does. Deleting a segment deletes
+//!   its trace.
+//! - <a id="x3"></a>**X3** (cap: `read_traces`) The entries of a trace come back in order, byte for
+//!   byte, by page as in R6. For a segment without a trace, the page is empty.
 //! - <a id="x4"></a>**X4** A1, A3, A4 and A5 hold for traces.
 //!
 //! # Head and conditional writes (H): kit
 //!
 //! - <a id="h1"></a>**H1** `head` is `None` for an unknown segment. Otherwise it is a `Head`: the
 //!   number of entries and an opaque token, compared as a whole. (cap: epoch) Create, truncate,
-//!   replace, and delete followed by create give a token that was never used before (a random
-//!   one). A backend that has lost its sidecar data gives a new token. An append can change the
-//!   token. Where a server can lose acknowledged entries (a Redis failover), the token also covers
-//!   the last append, so that the loss is noticed.
+//!   replace, and delete followed by create give a token that was never used before (a random one).
+//!   A backend that has lost its sidecar data (the data that it keeps beside the logs) gives a new
+//!   token. An append can change the token. Where a server can lose acknowledged entries (a Redis
+//!   failover), the token also covers the last append, so that the loss is noticed.
 //! - <a id="h2"></a>**H2** (cap: `conditional_append`) `append_if(expected, entries)` appends if
 //!   the head still is `expected` and returns the new head. `None` expects that the segment does
-//!   not exist. Otherwise the call is `Conflict { expected, actual }` and changes nothing. Of N
-//!   writers that hold the same head exactly one succeeds. Several entries are stored as in A7.
-//!   With `None` and no entries, the call creates an empty segment. With a head and no entries,
+//!   not exist. Otherwise the call fails with `Conflict { expected, actual }` and changes nothing.
+//!   Of N writers that hold the same head exactly one succeeds. Several entries are stored as in
+//!   A7. With `None` and no entries, the call creates an empty segment. With a head and no entries,
 //!   the call compares and returns that head.
-//! - <a id="h3"></a>**H3** Without the capability the method returns `Unsupported`. Nothing in the
-//!   library falls back to a check followed by an append unless the caller requested that.
+//! - <a id="h3"></a>**H3** Without the capability, `append_if` returns `Unsupported`. Nothing in
+//!   the library falls back to a check followed by an append unless the caller requested that.
 //! - <a id="h4"></a>**H4** (cap: epoch) Truncating a log and growing it back to the same length is
 //!   a conflict.
 //! - <a id="h5"></a>**H5** After a lost reply, repeating `append_if` with the old head is safe: it
 //!   cannot append twice.
-//! - <a id="h6"></a>**H6** (cap: `conditional_append`) `truncate_if(expected, n)` truncates only
-//!   if the head still is `expected`, so a writer can take back its own entries without deleting
-//!   those of another writer.
+//! - <a id="h6"></a>**H6** (cap: `conditional_append`) `truncate_if(expected, n)` truncates only if
+//!   the head still is `expected`, so a writer can remove its own entries without deleting those of
+//!   another writer.
 //!
 //! # Deletion (D): kit
 //!
 //! - <a id="d1"></a>**D1** (cap: delete) `delete_segment` removes the log and the trace.
 //!   `delete_session` removes all segments of the session. Both return whether anything was there;
-//!   a trace alone counts. Listing, lookup and exists agree at once. Deleting what does not exist
-//!   is `Ok(false)`. An append that begins afterwards creates a new segment, which is listed.
+//!   a trace alone counts. Listings, lookup and `exists` agree at once that it is gone. Deleting
+//!   what does not exist is `Ok(false)`. An append that begins afterwards creates a new segment,
+//!   which is listed.
 //!
 //! # Pods (P): kit
 //!
 //! - <a id="p1"></a>**P1** A pod is a name with a pointer to a session and optionally a segment,
 //!   and other fields that belong to its owner. Unknown fields are kept. A put creates or replaces
-//!   the whole pod; readers and a crash see the old one or the new one.
+//!   the whole pod. Readers, also after a crash, see the old pod or the new one.
 //! - <a id="p2"></a>**P2** Reading a pod that does not exist is `Ok(None)`, and deleting it is
 //!   `Ok(false)`. Names are listed in sorted order.
-//! - <a id="p3"></a>**P3** A name that is empty, `.`, `..`, longer than 255 bytes, or contains
-//!   `/`, `\`, NUL or a control character is `InvalidPodName` in every backend, and touches no
-//!   storage. Any other Unicode name works and is distinct from every other name (also by case, by
-//!   NFC and NFD, and on a case-insensitive file system). A pod folder that another program made
-//!   under the plain name is read.
+//! - <a id="p3"></a>**P3** A name that is empty, `.`, `..`, longer than 255 bytes, or contains `/`,
+//!   `\`, NUL or a control character is `InvalidPodName` in every backend, and touches no storage.
+//!   Any other Unicode name works and is distinct from every other name (also by case, by NFC and
+//!   NFD, and on a case-insensitive file system). If another program made a pod's folder under the
+//!   plain name, the pod is read from that folder.
 //! - <a id="p4"></a>**P4** (cap: `conditional_put`) `put_pod_if(name, expected, pod)` puts the pod
-//!   if the stored one equals `expected` byte for byte. `None` expects that the pod does not
-//!   exist. Otherwise the call is `PodConflict` and changes nothing. Of N writers that expect the
+//!   if the stored one equals `expected` byte for byte. `None` expects that the pod does not exist.
+//!   Otherwise the call fails with `PodConflict` and changes nothing. Of N writers that expect the
 //!   same pod exactly one succeeds. Without the capability the method returns `Unsupported`.
 //!
 //! # Handles, restart, durability (S)

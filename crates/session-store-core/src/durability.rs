@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// The failures that an acknowledged change survives.
 ///
-/// Every durability survives the end of the process ([S3](crate::contract#s3)).
+/// With every durability, a change survives the end of the process ([S3](crate::contract#s3)).
 ///
 /// ```
 /// use session_store_core::Durability;

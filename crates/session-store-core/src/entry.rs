@@ -9,9 +9,9 @@ pub trait Entry: sealed::Sealed + Clone + PartialEq + Send + Sync + 'static {
     /// Returns the JSON text exactly as stored.
     fn as_json(&self) -> &str;
 
-    /// Reads one page of the segment's log or trace, with the head of the same moment.
+    /// Reads one page of the segment's log or trace, and the head of the log at the same moment.
     ///
-    /// A trace does not have a head.
+    /// For a trace the head is `None`.
     ///
     /// # Errors
     /// As [`Store::read_page`] or [`Store::read_trace_page`].

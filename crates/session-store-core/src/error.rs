@@ -34,12 +34,12 @@ pub enum StoreError {
     Corrupt {
         /// The physical line, counted from 1, or the number of entries that the truncate requested.
         line: usize,
-        /// The segment and the bytes that were found.
+        /// The segment, and the bytes or the number of entries that were found.
         message: String,
     },
 
-    /// The text cannot be the name of a pod. [`PodName::RULE`](crate::PodName::RULE) says which
-    /// names are allowed.
+    /// The text cannot be the name of a pod. [`PodName::RULE`](crate::PodName::RULE) is the text of
+    /// the rule for names.
     ///
     /// Clause [P3](crate::contract#p3).
     #[error("invalid pod name: {0}")]
@@ -75,7 +75,7 @@ pub enum StoreError {
     Indeterminate {
         /// The operation and its place.
         operation: String,
-        /// The failure that hides the outcome.
+        /// The failure because of which the outcome is unknown.
         source: Box<dyn Error + Send + Sync>,
     },
 
@@ -145,7 +145,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns an I/O error that names the operation and its place. The error kind is kept.
+    /// Returns an I/O error that names the operation and its place, and has the kind of `source`.
     ///
     /// `operation` is an infinitive phrase such as `append to /logs/a.jsonl`. The text of the error
     /// becomes `I/O error: cannot append to /logs/a.jsonl: …`.
@@ -198,8 +198,9 @@ impl StoreError {
         }
     }
 
-    /// Returns whether the same call can succeed later without a repair: the database was busy, a
-    /// connection was lost, a time limit passed. It is never true where the outcome is unknown.
+    /// Returns whether the same call can succeed later without a repair, for example because the
+    /// database was busy, a connection was lost or a time limit passed. The result is never true if
+    /// the outcome is unknown.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -240,7 +241,7 @@ impl BackendError {
     /// Returns an error for a failed operation.
     ///
     /// `operation` is an infinitive phrase that names the place, such as `append to sessions.db`.
-    /// `transient` is the answer of [`StoreError::is_transient`].
+    /// `transient` is the result of [`StoreError::is_transient`] for this error.
     pub fn new(
         operation: impl Into<String>,
         transient: bool,

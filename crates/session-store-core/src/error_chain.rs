@@ -4,8 +4,8 @@ use std::error::Error;
 
 /// Returns the texts of an error and of all its causes on one line, separated by `: `.
 ///
-/// Many errors contain the text of their cause already. A cause that adds nothing is left out, and
-/// a cause that only adds words before the text of the error replaces it.
+/// Many errors contain the text of their cause already. Such a cause is left out. A cause that ends
+/// with the text of the error replaces that text.
 ///
 /// ```
 /// use session_store_core::{StoreError, error_chain};

@@ -3,7 +3,7 @@
 use crate::line::entry;
 
 entry! {
-    /// One entry of a segment's debug trace. It is built like a [`LogEntry`](crate::LogEntry), but
-    /// is never part of the log.
+    /// One entry of a segment's debug trace. It has the same form as a
+    /// [`LogEntry`](crate::LogEntry), but is never part of the log.
     TraceEntry
 }

@@ -1,4 +1,5 @@
-//! `StoreExt`: conveniences over any store. Typed appends and reads, and iterators over logs.
+//! `StoreExt`: further methods of every store, such as typed appends and reads, and iterators over
+//! logs.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use crate::{
     TraceEntries,
 };
 
-/// Conveniences for every store. Import the trait to use them.
+/// Further methods of every store. Import the trait to call them.
 pub trait StoreExt: Store {
     /// Returns a handle on one segment, which need not exist.
     fn segment(&self, session_id: SessionId, segment_id: SegmentId) -> SegmentRef<'_, Self> {
@@ -57,7 +58,8 @@ pub trait StoreExt: Store {
         self.read_all(session_id, segment_id)?.into_iter().enumerate().map(decode).collect()
     }
 
-    /// Reads the entries at the positions of `range`. Returns fewer where the log ends before.
+    /// Reads the entries at the positions of `range`. Returns fewer entries if the log ends
+    /// earlier.
     ///
     /// # Errors
     /// As [`Store::read_page`].
@@ -73,10 +75,11 @@ pub trait StoreExt: Store {
 
     /// Returns an iterator over the log from the position `start` on.
     ///
-    /// It holds one page of 256 KiB in memory. It ends where the log ends at the moment when the
-    /// last page is read, or after the first error. The good entries before a bad line come first.
-    /// A log that is cut or replaced during the iteration ends it with [`StoreError::Conflict`], so
-    /// that the entries never are a mix of two logs ([C2](crate::contract#c2)).
+    /// The iterator holds one page of 256 KiB in memory. It ends at the end that the log has when
+    /// the last page is read, or after the first error. The good entries before a bad line are
+    /// returned before its error. A log that is cut or replaced during the iteration ends it with
+    /// [`StoreError::Conflict`], so that the entries never are a mix of two logs
+    /// ([C2](crate::contract#c2)).
     fn entries(
         &self,
         session_id: SessionId,

@@ -1,4 +1,5 @@
-//! The macros that forward methods of a store to another value, and the stores that are pointers.
+//! The macros that forward methods of a store to another value. They also make references and smart
+//! pointers to a store implement its traits.
 
 use std::sync::Arc;
 
@@ -7,9 +8,9 @@ use crate::{PodStore, Store};
 /// Forwards methods of [`Store`](crate::Store) to another value.
 ///
 /// The list of methods is always written out. A wrapper that denies `clippy::missing_trait_methods`
-/// therefore fails to build when the trait gains a method, until its author has decided about it.
-/// Without that lint, a wrapper would silently use the provided body of a method that its store
-/// overrides.
+/// therefore fails to build when the trait gains a method, until its author has decided whether to
+/// forward the method. Without that lint, the wrapper would silently use the provided body, even if
+/// the inner store overrides the method.
 ///
 /// ```
 /// use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, forward_store};
@@ -228,7 +229,7 @@ macro_rules! forward_pod_store {
     };
 }
 
-/// A reference or smart pointer to a store is a store.
+/// Implements the traits for references and smart pointers to a store.
 macro_rules! forward_pointers {
     ($($pointer:ty),*) => { $(
         #[deny(clippy::missing_trait_methods)]

@@ -4,7 +4,12 @@
 //! state by reading the log back. This crate defines the parts of such a log ([`LogEntry`]: one
 //! JSON object on one line, kept byte for byte), the names ([`SessionId`], [`SegmentId`],
 //! [`SegmentKey`]), and the traits ([`Store`], [`PodStore`], [`Maintenance`]) with their error
-//! ([`StoreError`]). The module [`contract`] has the clauses that every store keeps.
+//! ([`StoreError`]). The module [`contract`] lists the numbered clauses: the rules that every store
+//! must follow.
+//!
+//! A *session* is one conversation: a fork tree of *segments*. A *segment* is one append-only log
+//! of *entries*. A *trace* is a separate list of entries for debugging, one for each segment. A
+//! *pod* is a named agent with a pointer to its active session and segment.
 //!
 //! The crate does no I/O and depends on no driver. Each backend is a crate of its own. The crate
 //! `session-store` opens any of them by a URL.
@@ -13,13 +18,14 @@
 //!
 //! Backends move bytes: they never parse the content of an entry, and never write it again in their
 //! own form. Numbers, key order, duplicate keys and unknown fields therefore come back exactly as
-//! they were written, and a migration loses nothing. Each runtime keeps its own types and converts
-//! with [`LogEntry::encode`] and [`LogEntry::decode`].
+//! they were written, and a migration loses nothing. Each runtime keeps its own types, and converts
+//! them to and from entries with [`LogEntry::encode`] and [`LogEntry::decode`].
 //!
 //! # Write your own store
 //!
-//! Nine methods make a complete store. All other methods have provided bodies. The crate
-//! `session-store-conformance` checks whether a store keeps the contract.
+//! A type that implements the following nine methods is a complete store. All other methods have
+//! provided bodies. The crate `session-store-conformance` checks whether a store keeps the
+//! contract.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -30,7 +36,7 @@
 //! #[derive(Default)]
 //! struct Logs {
 //!     entries: BTreeMap<(SessionId, SegmentId), Vec<LogEntry>>,
-//!     // The session that a segment id belongs to: the first session that used it (L5).
+//!     // The first session that used each segment id (clause L5 of the contract).
 //!     owner: BTreeMap<SegmentId, SessionId>,
 //! }
 //!
@@ -38,7 +44,7 @@
 //! struct MapStore(Mutex<Logs>);
 //!
 //! impl MapStore {
-//!     // A panic in another thread must not make the store unusable (S5).
+//!     // A panic in another thread must not make the store unusable (clause S5).
 //!     fn lock(&self) -> MutexGuard<'_, Logs> {
 //!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
 //!     }

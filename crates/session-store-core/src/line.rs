@@ -1,5 +1,5 @@
-//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods
-//! wrap one. Only the outermost braces are looked at.
+//! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods are
+//! wrappers of a `Line`. The text is checked to be valid JSON, but is not interpreted.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -137,7 +137,8 @@ macro_rules! entry {
             /// [`from_json`](Self::from_json).
             ///
             /// No bytes are copied, except where line breaks must be removed. The block is freed
-            /// with the last of its entries, so a backend should keep blocks at a few hundred KiB.
+            /// with the last of its entries, so a backend should make blocks of a few hundred KiB
+            /// at most.
             ///
             /// # Errors
             /// As [`from_json`](Self::from_json).

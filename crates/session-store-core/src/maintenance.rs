@@ -7,8 +7,8 @@ use crate::StoreError;
 /// Checks and repairs that need more than the methods of a store: a database's own integrity check,
 /// or an index that other methods read through.
 ///
-/// [`Store::maintenance`](crate::Store::maintenance) returns it where a backend has one. Reading
-/// every log is not part of it, since any caller can do that through the store.
+/// [`Store::maintenance`](crate::Store::maintenance) returns the implementation of a backend, if it
+/// has one. Reading every log is not part of it, since any caller can read them through the store.
 pub trait Maintenance: Send + Sync {
     /// Checks the storage and reports each finding when it is found. Changes nothing.
     ///
@@ -29,11 +29,11 @@ pub trait Maintenance: Send + Sync {
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
 }
 
-/// How bad a [`Finding`] is.
+/// How serious a [`Finding`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Worth knowing. No data is missing or wrong.
+    /// Information for the operator. No data is missing or wrong.
     Note,
     /// Data is missing, wrong or cannot be found.
     Fault,
@@ -52,7 +52,7 @@ impl fmt::Display for Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How bad it is.
+    /// How serious the finding is.
     pub severity: Severity,
     /// The place: a path, a key, a table or a segment.
     pub place: String,

@@ -3,7 +3,7 @@
 
 use crate::{Head, LogEntry, TraceEntry};
 
-/// A part of a segment's log, with the head of the same moment.
+/// A part of a segment's log, and the head of the log at the same moment.
 ///
 /// Clause [R6](crate::contract#r6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,8 @@ impl TracePage {
     }
 }
 
-/// Decides which entries fit a page of `max_bytes`. The first entry always fits.
+/// Decides which entries fit a page of `max_bytes`. The first entry always fits, so every page
+/// makes progress.
 ///
 /// ```
 /// use session_store_core::PageBudget;

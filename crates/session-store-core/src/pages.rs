@@ -9,7 +9,7 @@ use crate::{BackendError, Entry, Head, StoreError};
 /// The size of a page unless the caller chooses another one.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// A page that [`Pages`] needs next. The fields are the arguments of
+/// The page that [`Pages`] needs next. The fields are the arguments of
 /// [`Store::read_page`](crate::Store::read_page).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
@@ -21,7 +21,8 @@ pub struct PageRequest {
 
 /// The place up to which a log or a trace was read.
 ///
-/// Reading can resume there later, and notices if the entries before it were cut or replaced.
+/// Reading can resume at this place later. It then detects whether the entries before the place
+/// were cut or replaced.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoint {
     entries: usize,
@@ -46,7 +47,8 @@ impl Checkpoint {
         self.entries
     }
 
-    /// Returns the head of the moment when the last page was read. A trace does not have one.
+    /// Returns the head of the log at the moment when the last page was read. A trace does not have
+    /// a head.
     #[must_use]
     pub const fn head(&self) -> Option<Head> {
         self.head
@@ -69,14 +71,14 @@ impl Checkpoint {
 pub struct Pages<E> {
     page: vec::IntoIter<E>,
     error: Option<StoreError>,
-    /// The end of `page`.
+    /// The place after the last entry of `page`.
     checkpoint: Checkpoint,
     end: usize,
     page_bytes: usize,
     skip_bad_lines: bool,
-    /// The last bad line, as the storage numbers it.
+    /// The number of the last bad line that was skipped, as the storage counts lines.
     bad_line: usize,
-    /// Whether no page was read since the reading resumed at a checkpoint.
+    /// Whether the reading resumed at a checkpoint and has not read a page since then.
     resumed: bool,
     state: State<E>,
 }
@@ -87,8 +89,8 @@ enum State<E> {
     Reading,
     /// The next page contains a bad line. The entries before it are read one by one.
     ReadingOneByOne,
-    /// A page was read whose head shows a change. The last entry before it is read again and must
-    /// be the same as before.
+    /// A page was read, and its head shows that the log has changed. The last entry before this
+    /// page is read again. It must be the same as before.
     Verifying(Vec<E>, Option<Head>),
     Done,
 }
@@ -132,20 +134,20 @@ impl<E: Entry> Pages<E> {
         Self { end: entries, state, ..self }
     }
 
-    /// Continues after a bad line. Its [`StoreError::Corrupt`] is returned in the place of the
-    /// entry. Every other error still ends the reading.
+    /// Continues after a bad line. The line's [`StoreError::Corrupt`] is returned in the place of
+    /// an entry. Every other error still ends the reading.
     #[must_use]
     pub fn skip_bad_lines(self) -> Self {
         Self { skip_bad_lines: true, ..self }
     }
 
-    /// Returns the next entry of the page at hand, or the error in its place. `None` means that the
+    /// Returns the next entry of the current page, or the error in its place. `None` means that the
     /// next page is needed or that the reading has ended.
     pub fn next_entry(&mut self) -> Option<Result<E, StoreError>> {
         self.page.next().map(Ok).or_else(|| self.error.take().map(Err))
     }
 
-    /// Returns the page that is needed next. `None` means that the page at hand has more entries or
+    /// Returns the page that is needed next. `None` means that the current page has more entries or
     /// that the reading has ended.
     #[must_use]
     pub fn next_request(&self) -> Option<PageRequest> {
@@ -182,7 +184,8 @@ impl<E: Entry> Pages<E> {
                     self.error = Some(StoreError::Conflict { expected, actual: head });
                 }
             }
-            // One bad line fails a whole page.
+            // One bad line makes the whole page fail, so the good entries before it are read one by
+            // one.
             (Err(StoreError::Corrupt { .. }), State::Reading) => {
                 self.state = State::ReadingOneByOne;
             }
@@ -200,7 +203,7 @@ impl<E: Entry> Pages<E> {
     }
 
     /// Returns the place up to which pages were read. Once the reading has ended without an error,
-    /// that is the place after the last entry.
+    /// this is the place after the last entry.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         self.checkpoint
@@ -209,8 +212,8 @@ impl<E: Entry> Pages<E> {
     /// Returns whether the log is certainly the one that was read before.
     ///
     /// An equal head means that nothing has changed. A different head can also mean that the log
-    /// has only grown, so the caller verifies the last entry. A trace does not have a head. It is
-    /// verified when reading resumes and the trace has more entries than before.
+    /// has only grown, so the caller verifies the last entry. A trace does not have a head, so it
+    /// is verified when the reading resumes and the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
@@ -229,8 +232,9 @@ impl<E: Entry> Pages<E> {
             last: entries.last().map(EntryHash::of).or(self.checkpoint.last),
         };
         // A head is of the same moment as the page, so it shows the end of the log. The end of a
-        // trace is an empty page. A log also ends at an empty page, even if a store returns one
-        // before the head (which R6 forbids), because the reading would never end otherwise.
+        // trace is an empty page. A log also ends at an empty page, even if its head counts more
+        // entries. R6 forbids such a page, but a store that returns one would otherwise be read
+        // without an end.
         let end = head.map_or(self.end, |head| self.end.min(head.entries()));
         if !entries.is_empty() && self.checkpoint.entries < end {
             self.state = State::Reading;
@@ -261,8 +265,8 @@ impl<E: Entry> Pages<E> {
     }
 }
 
-/// A hash of an entry's text under a key of this process. A checkpoint holds it instead of the
-/// entry, so that many checkpoints need little memory.
+/// A hash of an entry's text, with a random key of this process. A checkpoint holds the hash
+/// instead of the entry, so that many checkpoints need little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EntryHash(u64);
 

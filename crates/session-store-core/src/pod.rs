@@ -1,4 +1,4 @@
-//! `Pod`: what is stored under the name of a pod.
+//! `Pod`: a named agent with a pointer to its active session and segment, as it is stored.
 
 use std::fmt;
 
@@ -53,7 +53,8 @@ impl Pod {
         Self { line, active }
     }
 
-    /// Builds a pod from a Rust value whose JSON has the pointer.
+    /// Builds a pod from a Rust value that serializes to an object. Its field `active` is the
+    /// pointer.
     ///
     /// # Errors
     /// As [`from_json`](Self::from_json).

@@ -46,8 +46,8 @@ impl PodName {
         if is_plain(&self.0) { PodFolder(self.0.clone()) } else { self.hashed_folder() }
     }
 
-    /// Returns the name of the folder under the hash of this name, which is different from
-    /// [`folder`](Self::folder) if that is the plain name.
+    /// Returns the name of the folder that is made from the hash of this name. It differs from the
+    /// result of [`folder`](Self::folder) if that is the name itself.
     #[must_use]
     pub fn hashed_folder(&self) -> PodFolder {
         PodFolder(format!("{HASHED}{}", Uuid::new_v5(&NAMESPACE, self.0.as_bytes())))
@@ -93,20 +93,22 @@ impl fmt::Display for PodName {
     }
 }
 
-/// The first character of a folder that is named by a hash.
+/// The first character of a folder's name that is made from a hash.
 const HASHED: char = '~';
 
 /// The namespace of the hashes of pod names (RFC 9562, version 5).
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f1c_93a0_5d7e_4c6b_9e84_6a0d_71b3_c258);
 
-/// The longest name that also names its folder. The path below it fits the header of a tar archive.
+/// The length of the longest pod name that is also the name of its folder. With a longer name, the
+/// path of a file in the folder would not fit the header of a tar archive.
 const MAX_PLAIN_BYTES: usize = 64;
 
 /// The name of the folder that holds a pod, in a file backend and in a backup.
 ///
-/// It is the name of the pod if every file system can hold that name and keep it apart from others.
-/// Otherwise it is `~` and a hash of the name, and a file in the folder contains the name. Both
-/// places use this type, so an unpacked backup is a store.
+/// The folder has the name of the pod if every file system can hold that name and keep it apart
+/// from others. Otherwise its name is `~` and a hash of the pod's name, and a file in the folder
+/// contains the pod's name. Stores and backups both use this type, so an unpacked backup is a
+/// store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodFolder(String);
 

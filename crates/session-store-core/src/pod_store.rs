@@ -1,11 +1,14 @@
-//! `PodStore`: pods by name, and the loop that updates one of them.
+//! `PodStore`: stores pods by name. `PodStoreExt` adds the loop that updates a pod.
 
 use crate::{Capability, Pod, PodName, StoreError};
 
-/// Pods by name, in the same storage as the sessions.
+/// The pods of a storage, which are read and written by name.
+///
+/// A [`Pod`] is a named agent with a pointer to its active session and segment. Pods are in the
+/// same storage as the sessions.
 ///
 /// A pod does not create a session, and a session does not create a pod ([L3](crate::contract#l3)).
-/// Deleting a session keeps the pods that point to it.
+/// Deleting a session does not delete the pods that point to it.
 pub trait PodStore: Send + Sync {
     /// Creates the pod or replaces it as a whole.
     ///
@@ -56,9 +59,9 @@ pub trait PodStore: Send + Sync {
     }
 }
 
-/// Conveniences for every pod store. Import the trait to use them.
+/// Further methods of every pod store. Import the trait to call them.
 pub trait PodStoreExt: PodStore {
-    /// Replaces the pod by the result of `update`, and returns it.
+    /// Replaces the pod by the result of `update`, and returns that result.
     ///
     /// `update` receives the stored pod. If another writer changes the pod before the put, the pod
     /// is read again and `update` is called again. Fields that `update` keeps are therefore never

@@ -1,4 +1,5 @@
-//! `SegmentRef`: one segment of one store, with the store's methods.
+//! `SegmentRef`: a store together with the key of one segment, and the store's methods for that
+//! segment.
 
 use std::fmt;
 
@@ -156,8 +157,8 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
         self.iterate(Pages::new(start))
     }
 
-    /// Returns an iterator over the pages of the segment's log or trace. `pages` says where it
-    /// starts and ends, and what it does at a bad line.
+    /// Returns an iterator over the pages of the segment's log or trace. `pages` determines where
+    /// the iteration starts and ends, and what happens at a bad line.
     #[must_use]
     pub fn iterate<E: Entry>(self, pages: Pages<E>) -> Entries<'a, S, E> {
         Entries::new(self.store, self.key, pages)

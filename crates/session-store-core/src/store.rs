@@ -8,16 +8,18 @@ use crate::{
 /// A store of agent session logs.
 ///
 /// A *session* is one conversation: a fork tree of *segments*. A *segment* is an append-only log of
-/// entries. A *handle* is one value of a type that implements this trait. Any number of handles and
-/// threads can use the same storage at once ([A4](crate::contract#a4)), and with
-/// [`Capability::MultiProcess`] any number of processes. A call that returned `Ok` is
-/// *acknowledged*: every handle sees its effect from then on ([A3](crate::contract#a3)).
+/// entries. A *storage* is the place where the data is, such as a folder or a database. A *handle*
+/// is one opened value of a type that implements this trait. Any number of handles and threads can
+/// use the same storage at once ([A4](crate::contract#a4)), and with [`Capability::MultiProcess`]
+/// any number of processes. A call that returned `Ok` is *acknowledged*: every handle sees its
+/// effect from then on ([A3](crate::contract#a3)).
 ///
-/// The nine methods without a body are the base level. The other methods have provided bodies.
-/// Those are correct for every store, but slow, or return [`StoreError::Unsupported`]. A backend
-/// overrides the methods that it can do better, and declares in
-/// [`capabilities`](Self::capabilities) what it promises beyond the base level. The
-/// [`contract`](crate::contract) has the full text of each promise.
+/// The nine methods without a body are the base level. The other methods have provided bodies. Some
+/// of these bodies work for every store, but slowly. The others return [`StoreError::Unsupported`].
+/// A backend overrides the methods that it can do better, and declares in
+/// [`capabilities`](Self::capabilities) what it promises beyond the base level. A link such as
+/// [A4](crate::contract#a4) leads to the full text of a promise: a clause of the
+/// [`contract`](crate::contract).
 ///
 /// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls
 /// in their runtime's `spawn_blocking`.
@@ -26,17 +28,17 @@ pub trait Store: Send + Sync {
     ///
     /// The call creates the segment and its session if they do not exist
     /// ([A2](crate::contract#a2)). Every handle sees the entry once the call returns
-    /// ([A3](crate::contract#a3)). It follows all entries that were acknowledged before the call,
-    /// and entries of one writer keep their order ([A1](crate::contract#a1),
-    /// [A4](crate::contract#a4)). The entry is stored as a whole or not at all, and is never joined
-    /// to the remains of another entry ([A5](crate::contract#a5)).
+    /// ([A3](crate::contract#a3)). The entry follows all entries that were acknowledged before the
+    /// call, and entries of one writer keep their order ([A1](crate::contract#a1),
+    /// [A4](crate::contract#a4)). The entry is stored as a whole or not at all. It is never joined
+    /// to an earlier entry that was written only in part ([A5](crate::contract#a5)).
     ///
     /// # Errors
     /// - [`StoreError::TooLarge`], [`StoreError::Io`], [`StoreError::Backend`]: nothing is changed,
     ///   and the next call works once the cause is gone ([A5](crate::contract#a5)).
     /// - [`StoreError::Indeterminate`]: the entry is stored once or not at all
-    ///   ([A6](crate::contract#a6)). An implementation never resends an append that could then be
-    ///   stored twice.
+    ///   ([A6](crate::contract#a6)). An implementation never sends an append again if the entry
+    ///   could then be stored twice.
     fn append(
         &self,
         session_id: SessionId,
@@ -81,8 +83,9 @@ pub trait Store: Send + Sync {
 
     /// Returns a session that holds the segment now, or `None`.
     ///
-    /// If several sessions have a segment of this id, the answer stays the same while that session
-    /// holds it ([L5](crate::contract#l5), [A8](crate::contract#a8)).
+    /// If several sessions have a segment with this id, the result is one of them. It stays the
+    /// same as long as that session holds the segment ([L5](crate::contract#l5),
+    /// [A8](crate::contract#a8)).
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
@@ -105,7 +108,7 @@ pub trait Store: Send + Sync {
         entries: &[LogEntry],
     ) -> Result<(), StoreError>;
 
-    /// Returns whether the segment exists, whether or not it has entries. Creates nothing.
+    /// Returns whether the segment exists, even without entries. Creates nothing.
     ///
     /// A segment exists from its first create or append on ([C3](crate::contract#c3)).
     ///
@@ -127,9 +130,9 @@ pub trait Store: Send + Sync {
         segment_id: SegmentId,
     ) -> Result<usize, StoreError>;
 
-    /// Appends one entry to the segment's debug trace, which is separate from its log.
+    /// Appends one entry to the segment's debug trace, which is separate from the segment's log.
     ///
-    /// The log, its count, and the listings do not change, even if the call fails
+    /// The log, its number of entries, and the listings do not change, even if the call fails
     /// ([X1](crate::contract#x1)). The segment need not exist ([X2](crate::contract#x2)). Order,
     /// visibility and atomicity are those of [`append`](Self::append) ([X4](crate::contract#x4)).
     ///
@@ -178,6 +181,8 @@ pub trait Store: Send + Sync {
     }
 
     /// Returns the pods of the same storage, if the store keeps pods.
+    ///
+    /// A pod is a named agent with a pointer to its active session and segment.
     fn pods(&self) -> Option<&dyn PodStore> {
         None
     }
@@ -187,13 +192,13 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// Appends the entries in order and without entries of others between them.
+    /// Appends the entries in order and without entries of other writers between them.
     ///
     /// An empty slice changes nothing and creates nothing ([A7](crate::contract#a7)). With
     /// [`Capability::AtomicBatch`] all entries are stored or none, even if the process is killed.
     ///
-    /// The provided body appends one by one. A store must override it to be contiguous under
-    /// concurrent writers.
+    /// The provided body appends the entries one by one, so concurrent writers can append between
+    /// them. A store that must prevent this overrides the method.
     ///
     /// # Errors
     /// As [`append`](Self::append) if nothing was stored. [`StoreError::Partial`] with the number
@@ -213,11 +218,11 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// Reads the entries from the position `start` on whose texts fit in `max_bytes`.
+    /// Reads entries from the position `start` on, as many as fit in `max_bytes`.
     ///
-    /// The page has at least one entry unless `start` is at or past the end of the log, and the
-    /// head of the same moment ([R6](crate::contract#r6)). Pages in sequence equal
-    /// [`read_all`](Self::read_all).
+    /// The size of an entry is that of its text. The page has at least one entry, unless `start` is
+    /// at or past the end of the log. It also has the head of the log at the same moment
+    /// ([R6](crate::contract#r6)). Pages in sequence equal [`read_all`](Self::read_all).
     ///
     /// The provided body reads the whole log for each page.
     ///
@@ -240,9 +245,11 @@ pub trait Store: Send + Sync {
 
     /// Returns the segment's head, or `None` for an unknown segment.
     ///
-    /// Clause [H1](crate::contract#h1).
+    /// The head is the number of entries and an opaque token. Conditional writes compare it with
+    /// the head that the caller expects ([H1](crate::contract#h1)).
     ///
-    /// The provided body does not have an epoch: its token is constant.
+    /// The provided body uses a constant token. Its heads therefore do not change when a log is
+    /// truncated and grows back to the same length.
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
@@ -260,8 +267,8 @@ pub trait Store: Send + Sync {
 
     /// Returns facts about the segment without reading its log, or `None` for an unknown segment.
     ///
-    /// The facts are of one moment ([L7](crate::contract#l7)). The provided body knows the head
-    /// only.
+    /// All facts are of the same moment ([L7](crate::contract#l7)). The provided body returns the
+    /// head only.
     ///
     /// # Errors
     /// As [`head`](Self::head).
@@ -322,7 +329,7 @@ pub trait Store: Send + Sync {
 
     /// Truncates the log if the segment's head equals `expected`, and returns the new head.
     ///
-    /// A writer can take back its own entries this way without deleting those of another writer
+    /// This way a writer can remove its own entries without deleting those of another writer
     /// ([H6](crate::contract#h6)).
     ///
     /// # Errors
@@ -339,7 +346,7 @@ pub trait Store: Send + Sync {
         unsupported("truncate_if", Capability::ConditionalAppend)
     }
 
-    /// Reads the entries of the segment's trace from the position `start` on whose texts fit in
+    /// Reads entries of the segment's trace from the position `start` on, as many as fit in
     /// `max_bytes`.
     ///
     /// The page has at least one entry unless `start` is at or past the end of the trace. An empty
@@ -361,8 +368,8 @@ pub trait Store: Send + Sync {
 
     /// Deletes the segment's log and trace. Returns whether either of them existed.
     ///
-    /// Listings, lookup and `exists` agree at once. An append that starts after this call returns
-    /// creates a new segment ([D1](crate::contract#d1)).
+    /// Listings, lookup and `exists` agree at once that the segment is gone. An append that starts
+    /// after this call returns creates a new segment ([D1](crate::contract#d1)).
     ///
     /// # Errors
     /// [`StoreError::Unsupported`] without [`Capability::Delete`].
@@ -374,11 +381,11 @@ pub trait Store: Send + Sync {
         unsupported("delete_segment", Capability::Delete)
     }
 
-    /// Deletes all segments of the session with their traces. Returns whether any existed.
+    /// Deletes all segments of the session with their traces. Returns whether there were any.
     ///
     /// # Errors
     /// [`StoreError::Unsupported`] without [`Capability::Delete`]. After another error, some
-    /// segments can be deleted already. The call can be repeated ([D1](crate::contract#d1)).
+    /// segments can be deleted already, and the call can be repeated ([D1](crate::contract#d1)).
     fn delete_session(&self, _session_id: SessionId) -> Result<bool, StoreError> {
         unsupported("delete_session", Capability::Delete)
     }
@@ -389,8 +396,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unsupported`] without [`Capability::DurableSync`].
-    /// [`StoreError::Indeterminate`] if a sync failed. A failed sync cannot be repeated, so the
-    /// handle refuses further changes.
+    /// [`StoreError::Indeterminate`] if a sync failed. After that, a second sync could return `Ok`
+    /// although the operating system has dropped the data, so the handle refuses further changes.
     fn sync(&self) -> Result<(), StoreError> {
         unsupported("sync", Capability::DurableSync)
     }

@@ -92,9 +92,18 @@ impl Client {
         self.read_with(tag, &|connection, transmission| query(command, transmission, connection))
     }
 
-    /// Runs a script that changes nothing.
+    /// Runs a script whose repetition is harmless.
     pub(crate) fn read(&self, call: &Call<'_>) -> Result<Value, RequestError> {
         self.read_with(call.tag, &|connection, transmission| run(call, transmission, connection))
+    }
+
+    /// Repeats an attempt that sends no change, until it succeeds, is refused, or the deadline
+    /// passes.
+    pub(crate) fn retry<T>(
+        &self,
+        attempt: impl FnMut(Instant) -> RedisResult<T>,
+    ) -> Result<T, RequestError> {
+        self.delivery.retry(attempt)
     }
 
     fn read_with(&self, tag: Tag, transmit: Transmit<'_>) -> Result<Value, RequestError> {
@@ -137,7 +146,7 @@ impl Client {
     }
 
     /// Sends commands in one pipeline for each server, once, and returns the replies that arrived.
-    fn pipelined(&self, commands: &[(Tag, Cmd)]) -> Vec<Option<Value>> {
+    pub(crate) fn pipelined(&self, commands: &[(Tag, Cmd)]) -> Vec<Option<Value>> {
         let deadline = self.deadline();
         let mut nodes: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
         for (index, (tag, _)) in commands.iter().enumerate() {

@@ -81,6 +81,27 @@ impl Delivery {
         }
     }
 
+    /// Repeats an attempt that sends no change, until it succeeds, is refused, or the deadline
+    /// passes.
+    pub(crate) fn retry<T>(
+        &self,
+        mut attempt: impl FnMut(Instant) -> RedisResult<T>,
+    ) -> Result<T, RequestError> {
+        let deadline = self.deadline();
+        let mut pauses = Pauses::new();
+        loop {
+            let error = match attempt(deadline) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let disposition = Disposition::of_connecting(&error);
+            self.topology.mark_stale();
+            if disposition == Disposition::Refused || !pauses.pause(disposition, deadline) {
+                return Err(RequestError::not_executed(error, disposition));
+            }
+        }
+    }
+
     /// Makes one attempt, on the given node or else on the known owner of the slot.
     fn send_once(
         &self,

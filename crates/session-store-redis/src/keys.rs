@@ -70,6 +70,23 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
+/// A key of a log, a trace, or one of the indexes that list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredKey {
+    /// The sessions of a bucket.
+    Sessions(Tag),
+    /// The segments of a session.
+    Segments(SessionId),
+    /// The segments of a session that have a trace.
+    Traces(SessionId),
+    /// The metadata of a log.
+    Log(SegmentKey),
+    /// The entries of a log.
+    Entries(SegmentKey),
+    /// A trace.
+    Trace(SegmentKey),
+}
+
 /// The keys under one prefix.
 ///
 /// Other versions of this crate use the same storage at the same time. A name or type of a key
@@ -151,6 +168,51 @@ impl Keys {
         self.of_segment("trace", key)
     }
 
+    /// Returns the pattern that `SCAN` matches against keys. It matches every [`StoredKey`], and some
+    /// other keys too.
+    ///
+    /// A segment also has a set of holders, which the pattern leaves out by its first letter.
+    pub(crate) fn pattern(&self) -> String {
+        let is_special = |letter: char| matches!(letter, '*' | '?' | '[' | ']' | '\\');
+        let prefix = self.prefix.chars().flat_map(|letter| {
+            is_special(letter).then_some('\\').into_iter().chain(std::iter::once(letter))
+        });
+        format!("{}:{{??}}:[elst]*", prefix.collect::<String>())
+    }
+
+    /// Parses a key. Returns `None` for a key of another kind, and for one of another program.
+    pub(crate) fn parse(&self, key: &[u8]) -> Option<StoredKey> {
+        let text = str::from_utf8(key).ok()?;
+        let (tag, rest) =
+            text.strip_prefix(self.prefix.as_str())?.strip_prefix(":{")?.split_once("}:")?;
+        let (kind, ids) = rest.split_once(':').unwrap_or((rest, ""));
+        let (session, segment) = ids.split_once(':').unwrap_or((ids, ""));
+        let of_session = || session.parse().ok();
+        let of_segment = || Some(SegmentKey::new(of_session()?, segment.parse().ok()?));
+        let stored = match kind {
+            "sessions" => StoredKey::Sessions(Tag::Bucket(u8::from_str_radix(tag, 16).ok()?)),
+            "segments" => StoredKey::Segments(of_session()?),
+            "traces" => StoredKey::Traces(of_session()?),
+            "log" => StoredKey::Log(of_segment()?),
+            "entries" => StoredKey::Entries(of_segment()?),
+            "trace" => StoredKey::Trace(of_segment()?),
+            _ => return None,
+        };
+        // The tag, and the spelling of the ids, must be the ones that this crate writes.
+        (self.name(stored) == text).then_some(stored)
+    }
+
+    fn name(&self, key: StoredKey) -> String {
+        match key {
+            StoredKey::Sessions(tag) => self.sessions(tag),
+            StoredKey::Segments(session_id) => self.segments(session_id),
+            StoredKey::Traces(session_id) => self.traces(session_id),
+            StoredKey::Log(key) => self.log(key),
+            StoredKey::Entries(key) => self.entries(key),
+            StoredKey::Trace(key) => self.trace(key),
+        }
+    }
+
     fn of_segment(&self, kind: &str, key: SegmentKey) -> String {
         let SegmentKey { session_id, segment_id } = key;
         self.key(Tag::of_session(session_id), format_args!("{kind}:{session_id}:{segment_id}"))
@@ -196,5 +258,40 @@ mod tests {
             "logs:{00}:entries:00000000-0000-0000-0000-000000000000:ffffffff-ffff-ffff-ffff-ffffffffffff"
         );
         assert_eq!(keys.sessions(Tag::of_session(session)), "logs:{00}:sessions");
+    }
+
+    #[test]
+    fn a_key_is_parsed_back() {
+        let keys = Keys::new(String::from("a:{x"));
+        let session_id = SessionId::new();
+        let key = SegmentKey::new(session_id, SegmentId::new());
+        for stored in [
+            StoredKey::Sessions(Tag::Bucket(0xa0)),
+            StoredKey::Segments(session_id),
+            StoredKey::Traces(session_id),
+            StoredKey::Log(key),
+            StoredKey::Entries(key),
+            StoredKey::Trace(key),
+        ] {
+            assert_eq!(keys.parse(keys.name(stored).as_bytes()), Some(stored));
+        }
+    }
+
+    #[rstest]
+    #[case("logs:{00}:sessions:x")]
+    #[case("logs:{A0}:sessions")]
+    #[case("logs:{format}:version")]
+    #[case("logs:{01}:segments:00000000-0000-0000-0000-000000000000")]
+    #[case("logs:{00}:segments:{00000000-0000-0000-0000-000000000000}")]
+    #[case("logs:{00}:log:00000000-0000-0000-0000-000000000000")]
+    #[case("logs2:{00}:sessions")]
+    fn a_key_of_another_program_is_not_parsed(#[case] key: &str) {
+        assert_eq!(Keys::new(String::from("logs")).parse(key.as_bytes()), None);
+    }
+
+    #[test]
+    fn special_letters_of_the_prefix_are_escaped_in_the_pattern() {
+        let pattern = Keys::new(String::from(r"a*b[c]\?")).pattern();
+        assert_eq!(pattern, r"a\*b\[c\]\\\?:{??}:[elst]*");
     }
 }

@@ -72,14 +72,20 @@
 //! or more than 1 MB, to compute it.
 //!
 //! One step creates the first segment of a session and lists the session, and one step deletes the
-//! last segment and the listing. Listings are therefore always complete and exact.
+//! last segment and the listing. Listings are therefore complete and exact, as long as no key is
+//! deleted from outside.
 //!
 //! Only `holders` is in another slot than the segment. A session is added to it before it first
 //! holds the segment, and never removed. A lookup queries each of these sessions, and returns the
 //! one that has held the segment for the longest time. The clocks of the servers matter only if two
 //! sessions create the same segment id at the same moment on two nodes of a Cluster. A failover can
-//! lose an entry of `holders`. [`Maintenance`](session_store_core::Maintenance) reports it and adds
-//! it again.
+//! lose an entry of `holders`.
+//!
+//! `sessions`, `segments`, `traces` and `holders` are indexes: they can be computed from the other
+//! keys. [`Maintenance`](session_store_core::Maintenance) scans all keys on every master, compares
+//! them with the indexes in both directions, and writes lost parts of an index again. If a server is
+//! replaced or a slot moves during the scan, the call fails after it has reported its findings,
+//! since keys may have been missed.
 //!
 //! # Costs
 //!
@@ -91,7 +97,9 @@
 //!   the log already has entries, that step takes the server about one second per million entries.
 //! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
 //!   whole log, and the creation of a log of more than 64 KiB, use plain list commands.
-//! - Listing all sessions reads 256 sorted sets in one round trip to each server.
+//! - Listing all sessions reads 256 sorted sets in one round trip to each server, and counts the
+//!   lists of segments in another one.
+//! - A check looks at every key of the servers, also at those of other programs.
 //!
 //! # What can be lost
 //!
@@ -121,6 +129,10 @@
 //! the cause can also be a slot that was moving to another node when that node failed over, because
 //! Redis does not report such moves to replicas as Valkey does. `redis-cli --cluster fix` then
 //! reunites the keys. Deleting the segment clears the error.
+//!
+//! A lost index hides logs from the listings or from lookups, but not from calls that name the
+//! segment. A check reports such a log and a repair lists it again, and so does the next append to
+//! the segment. A session whose list of segments is lost is not listed.
 //!
 //! # Limits
 //!
@@ -154,10 +166,12 @@
 //! stall of the master (test `failover`, 4 writers that use `append_if`), every loss was reported
 //! by a conflict, and no log had a gap or a duplicate.
 
+mod batch;
 mod client;
 mod delivery;
 mod disposition;
 mod error;
+mod index;
 mod info;
 mod inspect;
 mod keys;
@@ -169,6 +183,7 @@ mod pod;
 mod read;
 mod remove;
 mod reply;
+mod scan;
 mod script;
 mod staging;
 mod store;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use redis::Cmd;
+use redis::{Cmd, Value};
 use session_store_core::{SegmentId, SegmentKey, SessionId};
 
 use crate::client::Client;
@@ -16,12 +16,57 @@ const PAGE: usize = 1000;
 /// The number of sessions whose segments are processed together, where all sessions are processed.
 pub(crate) const CHUNK: usize = 1000;
 
-/// Returns the ids of all sessions, newest first.
+/// Returns the ids of all sessions that have a segment, newest first.
+///
+/// The server, or another program, can delete the list of a session's segments. Such a session has
+/// no segment that a listing could return, so it is left out ([L1](session_store_core::contract#l1)).
 pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
-    let sets: Vec<_> = Tag::buckets().map(|tag| (tag, client.keys.sessions(tag))).collect();
-    let mut ids: Vec<SessionId> = members(client, &sets)?.concat();
+    let mut buckets = buckets(client)?;
+    let count = |(tag, ids): &(Tag, Vec<SessionId>)| {
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(ids.iter().map(|&id| client.keys.segments(id)).collect::<Vec<_>>());
+        (*tag, exists)
+    };
+    buckets.retain(|(_, ids)| !ids.is_empty());
+    let counts = client.pipelined(&buckets.iter().map(count).collect::<Vec<_>>());
+    let mut sessions = Vec::new();
+    for ((tag, ids), count) in buckets.into_iter().zip(counts) {
+        // While a slot moves, a node refuses a command with keys on both nodes.
+        let all_exist = count == Some(Value::Int(ids.len() as i64));
+        sessions.extend(if all_exist { ids } else { with_segments(client, tag, ids)? });
+    }
+    sessions.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(sessions)
+}
+
+/// Returns those sessions of a bucket whose list of segments exists.
+fn with_segments(
+    client: &Client,
+    tag: Tag,
+    mut ids: Vec<SessionId>,
+) -> Result<Vec<SessionId>, RequestError> {
+    let exists = |&id: &SessionId| {
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(client.keys.segments(id));
+        (tag, exists)
+    };
+    let replies = client.commands(&ids.iter().map(exists).collect::<Vec<_>>())?;
+    let mut replies = replies.into_iter();
+    ids.retain(|_| replies.next() == Some(Value::Int(1)));
+    Ok(ids)
+}
+
+/// Returns the ids in the list of sessions, newest first, also those without segments.
+pub(crate) fn listed_sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
+    let mut ids: Vec<_> = buckets(client)?.into_iter().flat_map(|(_, ids)| ids).collect();
     ids.sort_unstable_by(|a, b| b.cmp(a));
     Ok(ids)
+}
+
+/// Returns the listed sessions of each bucket.
+fn buckets(client: &Client) -> Result<Vec<(Tag, Vec<SessionId>)>, RequestError> {
+    let sets: Vec<_> = Tag::buckets().map(|tag| (tag, client.keys.sessions(tag))).collect();
+    Ok(Tag::buckets().zip(members(client, &sets)?).collect())
 }
 
 /// Returns the ids of the segments of each session, newest first.
@@ -59,26 +104,41 @@ pub(crate) fn segments_and_traces(
 }
 
 /// Returns the ids in each sorted set, in descending order of their bytes.
-///
-/// The first pages of all sets are read together, the others one by one. Most sets have one page.
 fn members<T: FromStr>(
     client: &Client,
     sets: &[(Tag, String)],
 ) -> Result<Vec<Vec<T>>, RequestError> {
+    let mut all: Vec<Vec<T>> = Vec::new();
+    all.resize_with(sets.len(), Vec::new);
+    for_each_page(client, sets, &mut |index, ids| {
+        all[index].extend(ids);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Calls `visit` with the ids in each sorted set, a page at a time and in descending order of their
+/// bytes. The number is the position of the set in `sets`.
+///
+/// The first pages of all sets are read together, the others one by one. Most sets have one page.
+pub(crate) fn for_each_page<T: FromStr>(
+    client: &Client,
+    sets: &[(Tag, String)],
+    visit: &mut dyn FnMut(usize, Vec<T>) -> Result<(), RequestError>,
+) -> Result<(), RequestError> {
     let firsts: Vec<_> = sets.iter().map(|(tag, key)| (*tag, page(key, None))).collect();
     let firsts = client.commands(&firsts)?;
-    let all = sets.iter().zip(firsts).map(|((tag, key), first)| {
+    for (index, ((tag, key), first)) in sets.iter().zip(firsts).enumerate() {
         let mut members = byte_strings(first)?;
-        let mut is_full = members.len() == PAGE;
-        while is_full {
-            let next = client.command(*tag, &page(key, members.last()))?;
-            let next = byte_strings(next)?;
-            is_full = next.len() == PAGE;
-            members.extend(next);
+        loop {
+            visit(index, members.iter().filter_map(|member| id(member)).collect())?;
+            if members.len() < PAGE {
+                break;
+            }
+            members = byte_strings(client.command(*tag, &page(key, members.last()))?)?;
         }
-        Ok(members.iter().filter_map(|member| id(member)).collect())
-    });
-    all.collect()
+    }
+    Ok(())
 }
 
 fn page(key: &str, below: Option<&Vec<u8>>) -> Cmd {

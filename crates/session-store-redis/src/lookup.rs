@@ -12,7 +12,7 @@ use session_store_core::{SegmentId, SegmentKey, SessionId};
 use crate::client::Client;
 use crate::error::RequestError;
 use crate::keys::Tag;
-use crate::listing::{self, id};
+use crate::listing::id;
 use crate::reply::{byte_string_or_nil, byte_strings, number};
 
 /// Adds the session to the segment's holders, which must happen before the session holds the
@@ -43,40 +43,20 @@ pub(crate) fn session_of(
     Ok(holders.into_iter().min().map(|(_, session_id)| session_id))
 }
 
-/// Reports each segment whose session is missing from the segment's holders.
-pub(crate) fn find_missing(
+/// Returns whether the session of each segment is among the segment's holders.
+pub(crate) fn are_registered(
     client: &Client,
-    report: &mut dyn FnMut(SegmentKey),
-) -> Result<(), RequestError> {
-    for_each_segment(client, "SISMEMBER", 0, report)
+    keys: &[SegmentKey],
+) -> Result<Vec<bool>, RequestError> {
+    let is_member =
+        |&key: &SegmentKey| (Tag::of_holders(key.segment_id), on_holders(client, "SISMEMBER", key));
+    let replies = client.commands(&keys.iter().map(is_member).collect::<Vec<_>>())?;
+    Ok(replies.into_iter().map(|reply| reply == Value::Int(1)).collect())
 }
 
-/// Adds each session that is missing from the holders of its segment, and reports the segment.
-pub(crate) fn add_missing(
-    client: &Client,
-    report: &mut dyn FnMut(SegmentKey),
-) -> Result<(), RequestError> {
-    for_each_segment(client, "SADD", 1, report)
-}
-
-/// Sends a command about the holders of each segment, and reports the segments with a given reply.
-fn for_each_segment(
-    client: &Client,
-    command: &str,
-    reported: i64,
-    report: &mut dyn FnMut(SegmentKey),
-) -> Result<(), RequestError> {
-    for session_ids in listing::sessions(client)?.chunks(listing::CHUNK) {
-        let keys = listing::keys(client, session_ids)?;
-        let commands = keys
-            .iter()
-            .map(|&key| (Tag::of_holders(key.segment_id), on_holders(client, command, key)));
-        let replies = client.commands(&commands.collect::<Vec<_>>())?;
-        let missing =
-            keys.into_iter().zip(replies).filter(|(_, reply)| *reply == Value::Int(reported));
-        missing.for_each(|(key, _)| report(key));
-    }
-    Ok(())
+/// Adds the session to the segment's holders.
+pub(crate) fn add(client: &Client, key: SegmentKey) -> Result<(), RequestError> {
+    client.command(Tag::of_holders(key.segment_id), &on_holders(client, "SADD", key)).map(drop)
 }
 
 /// Returns a command about one session in the set of holders.

@@ -1,32 +1,26 @@
-//! `Maintenance`: finding and adding the lookup entries that a failover has lost.
-//!
-//! Lookup entries are in other slots than the segments. In a Cluster a failover can lose an entry
-//! while another node keeps the segment.
+//! `Maintenance`: the defects of the indexes as findings.
 
-use session_store_core::{Finding, Maintenance, SegmentKey, Severity, StoreError};
+use session_store_core::{Finding, Maintenance, StoreError};
 
-use crate::lookup;
+use crate::index;
 use crate::store::RedisStore;
 
 impl Maintenance for RedisStore {
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
-        self.client.perform("check the lookups", |client| {
-            lookup::find_missing(client, &mut |key| {
-                let finding = finding(Severity::Fault, key, "the lookup entry is missing");
-                report(finding.with_remedy("repair the store, which adds the entry"));
+        self.client.perform("check the indexes", |client| {
+            index::find(client, &mut |defect| {
+                report(defect.fault());
+                Ok(())
             })
         })
     }
 
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
-        self.client.perform("repair the lookups", |client| {
-            lookup::add_missing(client, &mut |key| {
-                report(finding(Severity::Note, key, "added the missing lookup entry"));
+        self.client.perform("repair the indexes", |client| {
+            index::repair(client, &mut |defect| {
+                report(defect.repaired());
+                Ok(())
             })
         })
     }
-}
-
-fn finding(severity: Severity, key: SegmentKey, cause: &str) -> Finding {
-    Finding::new(severity, key.to_string(), cause)
 }

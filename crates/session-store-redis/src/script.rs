@@ -47,6 +47,12 @@ programs! {
     DELETE_POD = " flags=allow-oom", ["lua/once.lua", "lua/delete_pod.lua"];
     /// Reads the heads, sizes and modification times of logs.
     READ_INFOS = " flags=no-writes", ["lua/head.lua", "lua/read_infos.lua"];
+    /// Reads which keys of segments exist, and which lists name them.
+    READ_SEGMENTS = " flags=no-writes", ["lua/read_segments.lua"];
+    /// Reads which sessions have a list of segments, and which are listed.
+    READ_SESSIONS = " flags=no-writes", ["lua/read_sessions.lua"];
+    /// Makes an index agree with the keys that one member stands for.
+    INDEX = "", ["lua/index.lua"];
     /// Reads a part of a log.
     READ = " flags=no-writes", ["lua/head.lua", "lua/entries.lua", "lua/read.lua"];
     /// Reads a part of a trace.

@@ -25,7 +25,7 @@ pub(crate) use self::write::{
 
 const EXIT_STATUS: &str = "\
 Exit status
-  0    success
+  0    success; all changes of files and SQLite databases also survive a power cut
   1    a negative answer: no match was found, stores differ, a check failed, or one part was
        refused while the rest was done
   2    invalid usage

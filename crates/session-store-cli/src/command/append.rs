@@ -11,7 +11,7 @@ use crate::failure::{Context, Failure};
 use crate::input::{Lines, Source};
 use crate::output::Output;
 use crate::segment::Segment;
-use crate::store::open_or_create;
+use crate::store::{change, open_or_create};
 
 pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     if args.trace {
@@ -48,15 +48,17 @@ fn append_lines<T>(
     // one.
     let store = open_or_create(&args.store)?;
     let segment = store.segment(args.session, args.segment);
-    while let Some(entry) = next {
-        let entries = append(segment, &entry);
-        let entries =
-            entries.context(|| format!("append to {} in {}", segment.key(), store.url()))?;
-        out.answer(&EntryCount { entries })?;
-        out.flush()?;
-        next = lines.next(parse)?;
-    }
-    Ok(Exit::Done)
+    change(&store, || {
+        while let Some(entry) = next {
+            let entries = append(segment, &entry);
+            let entries =
+                entries.context(|| format!("append to {} in {}", segment.key(), store.url()))?;
+            out.answer(&EntryCount { entries })?;
+            out.flush()?;
+            next = lines.next(parse)?;
+        }
+        Ok(Exit::Done)
+    })
 }
 
 /// Appends at the current head and returns the new head.

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::segment::{Line, lines};
-use crate::store::{list_segments, list_sessions, open};
+use crate::store::{change, list_segments, list_sessions, open};
 
 /// How often a log that changes is read again from its start.
 const MAX_RESTARTS: usize = 3;
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut check =
         Check { store: &store, out, summary: Summary::default(), places: HashSet::new() };
     if args.repair {
-        check.repair()?;
+        change(&store, || check.repair())?;
     }
     check.check_storage()?;
     for session_id in list_sessions(&store)? {

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{Lines, Source};
 use crate::output::Output;
-use crate::store::open_or_create;
+use crate::store::{change, open_or_create};
 use crate::text::entries;
 
 #[derive(Serialize)]
@@ -31,12 +31,14 @@ pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> 
     let entries = read_entries(args)?;
     let key = SegmentKey::new(args.session.unwrap_or_default(), args.segment.unwrap_or_default());
     let store = open_or_create(&args.store)?;
-    let created = if args.replace {
-        store.at(key).create(&entries)
-    } else {
-        store.at(key).append_if(None, &entries).map(drop)
-    };
-    created.map_err(|error| create_failure(&store, key, error))?;
+    change(&store, || {
+        let created = if args.replace {
+            store.at(key).create(&entries)
+        } else {
+            store.at(key).append_if(None, &entries).map(drop)
+        };
+        created.map_err(|error| create_failure(&store, key, error))
+    })?;
     out.answer(&Created { key, entries: entries.len() })?;
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use crate::demo::{Size, create_sessions, hints};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::store::{open, open_or_create};
+use crate::store::{change, open, open_or_create};
 
 /// A step of the demo that is done.
 #[derive(Serialize)]
@@ -53,8 +53,10 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (from, via) = (StoreUrl::fs(&files), StoreUrl::sqlite(&database));
     let to = StoreUrl::fs(&files_again);
 
+    let store = open_or_create(&from)?;
     let sessions =
-        create_sessions(&open_or_create(&from)?).context(|| format!("write to {from}"))?;
+        change(&store, || create_sessions(&store).context(|| format!("write to {from}")))?;
+    drop(store);
     report(out, sessions.to_string(), &from, &files)?;
     copy(&from, &via)?;
     report(out, "Copied the sessions to SQLite and verified the copy".into(), &via, &database)?;

@@ -25,7 +25,7 @@ use crate::import::stored_segments::StoredSegments;
 use crate::import::time;
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::store::open_or_create;
+use crate::store::{change, open_or_create};
 
 pub(crate) fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
     let import = Import { salvage: args.salvage, bar: Bar::new(), summary: Summary::default() };
@@ -74,7 +74,7 @@ impl Import {
         if files.iter().any(|file| file.result.is_ok()) {
             let store = open_or_create(&args.store)?;
             self.resolve_keys(&mut files, &store)?;
-            self.store_all(files, &store, out)?;
+            change(&store, || self.store_all(files, &store, out))?;
         } else {
             for CheckedFile { file, result } in files {
                 result.err().map_or(Ok(()), |error| self.print(&refusal(&file, &error), out))?;

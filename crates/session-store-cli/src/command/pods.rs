@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input;
 use crate::output::Output;
-use crate::store::{open, open_or_create};
+use crate::store::{change, open, open_or_create};
 use crate::table::{Row, Table, cell, cell_or_dash};
 
 pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failure> {
@@ -93,8 +93,11 @@ fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
         }
     };
     let store = open_or_create(&args.store)?;
-    let stored = pods_of(&store)?.put_pod(&args.name, &pod);
-    stored.context(|| format!("write pod {} to {}", args.name, store.url()))?;
+    let pods = pods_of(&store)?;
+    change(&store, || {
+        let stored = pods.put_pod(&args.name, &pod);
+        stored.context(|| format!("write pod {} to {}", args.name, store.url()))
+    })?;
     Ok(Exit::Done)
 }
 
@@ -108,7 +111,8 @@ fn read_pod(file: &Path) -> Result<Pod, Failure> {
 fn remove(args: &PodArgs) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     let operation = || format!("delete pod {} from {}", args.name, store.url());
-    if pods_of(&store)?.delete_pod(&args.name).context(operation)? {
+    let pods = pods_of(&store)?;
+    if change(&store, || pods.delete_pod(&args.name).context(operation))? {
         Ok(Exit::Done)
     } else {
         Err(Failure::cannot(operation(), "the store does not contain it"))

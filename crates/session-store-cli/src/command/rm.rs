@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::segment::segment_key;
-use crate::store::{list_segments, open, unknown_session};
+use crate::store::{change, list_segments, open, unknown_session};
 use crate::text::plural;
 
 /// The segment or session to delete. It is printed after the deletion.
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     if !args.yes && !is_confirmed(operation)? {
         return Ok(Exit::No);
     }
-    if !delete(&store, &deletion).context(operation)? {
+    if !change(&store, || delete(&store, &deletion).context(operation))? {
         return Err(Failure::cannot(operation(), "it does not exist"));
     }
     out.report(&deletion, [format_args!("deleted {deletion}")])?;

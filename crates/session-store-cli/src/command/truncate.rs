@@ -7,16 +7,20 @@ use crate::entry_count::EntryCount;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::store::change;
 
 pub(crate) fn run(args: &TruncateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (store, key) = args.target.open()?;
     let operation = || format!("truncate {key} in {}", store.url());
-    store.at(key).truncate(args.entries).map_err(|error| match error {
-        // The store reports a length past the end as a corrupt line, but the log is intact.
-        StoreError::Corrupt { line, message } if line == args.entries => {
-            Failure::cannot(operation(), message)
-        }
-        error => Failure::cannot(operation(), error),
+    let truncate = || store.at(key).truncate(args.entries);
+    change(&store, || {
+        truncate().map_err(|error| match error {
+            // The store reports a length past the end as a corrupt line, but the log is intact.
+            StoreError::Corrupt { line, message } if line == args.entries => {
+                Failure::cannot(operation(), message)
+            }
+            error => Failure::cannot(operation(), error),
+        })
     })?;
     out.answer(&EntryCount { entries: args.entries })?;
     Ok(Exit::Done)

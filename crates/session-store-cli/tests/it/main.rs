@@ -16,6 +16,8 @@ mod migrate;
 mod migrate_options;
 mod output;
 mod pods;
+#[cfg(target_os = "linux")]
+mod power;
 mod program;
 mod qualify;
 mod report_json;

@@ -1,4 +1,4 @@
-//! Entries: which texts are accepted, and that the text is kept.
+//! Tests of entries: which texts are accepted as an entry, and that the text of an entry is kept.
 
 use std::sync::Arc;
 

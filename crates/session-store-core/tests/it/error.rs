@@ -1,4 +1,4 @@
-//! Errors: their texts, and the questions they answer.
+//! Tests of `StoreError`: the texts of errors, and the methods that classify errors.
 
 use std::io;
 
@@ -20,7 +20,7 @@ fn an_io_error_names_the_operation_and_keeps_kind_and_cause() {
 }
 
 #[test]
-fn a_partial_append_answers_with_its_cause() {
+fn a_partial_append_is_classified_by_its_cause() {
     let lost =
         StoreError::Indeterminate { operation: "append".into(), source: "reply lost".into() };
     let partial = StoreError::Partial { appended: 3, source: Box::new(lost) };
@@ -45,7 +45,7 @@ fn only_errors_that_need_no_repair_are_transient() {
     assert!(!StoreError::NotFound(SegmentId::new()).is_transient());
 }
 
-/// Programs match these texts, so they stay as they are to the letter.
+/// Programs compare these texts, so not even one letter of them can change.
 #[test]
 fn the_five_variants_of_the_original_trait_have_their_original_texts() {
     let segment: SegmentId = "0190a7c2-0000-7000-8000-0000000000ff".parse().unwrap();
@@ -69,14 +69,14 @@ fn the_five_variants_of_the_original_trait_have_their_original_texts() {
 }
 
 #[test]
-fn the_original_paths_exist() {
+fn both_types_of_entries_have_their_original_module_paths() {
     let entry = segment_log::LogEntry::from_json("{}").unwrap();
     let trace = event_trace::TraceEntry::from_json("{}").unwrap();
     assert_eq!(entry.as_json(), trace.as_json());
 }
 
 #[test]
-fn other_errors_name_the_thing() {
+fn other_errors_name_the_heads_or_the_capability() {
     let conflict = StoreError::Conflict { expected: None, actual: Some(Head::new(3, 0xab)) };
     assert!(conflict.is_conflict());
     assert_eq!(

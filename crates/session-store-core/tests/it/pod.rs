@@ -1,4 +1,4 @@
-//! Pods, their names, and updates of one of them.
+//! Tests of pods (named agents with a pointer to a session), of their names, and of updates.
 
 use rstest::rstest;
 use session_store_core::{Pod, PodName, PodStore, PodStoreExt, SegmentId, SessionId, StoreError};
@@ -92,5 +92,5 @@ fn an_update_keeps_the_fields_that_another_writer_adds_meanwhile() {
         Pod::encode(&fields)
     });
     assert_eq!(updated.unwrap().as_json(), r#"{"ours":2,"theirs":1}"#);
-    assert_eq!(calls, 2, "the first put conflicts with the other writer's");
+    assert_eq!(calls, 2, "the first put conflicts with the put of the other writer");
 }

@@ -1,4 +1,5 @@
-//! The trait itself: provided bodies over a base-level store, forwarding, and the conveniences.
+//! Tests of the trait `Store` itself: its provided bodies, the forwarding of its methods, and
+//! `StoreExt`.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,8 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// The least that compiles: one segment, nine methods; fails its `fails_at`th append.
+/// A store with one segment and the nine required methods only. The append to a log of `fails_at`
+/// entries fails.
 #[derive(Default)]
 struct OneLog {
     entries: Mutex<Option<Vec<LogEntry>>>,
@@ -81,7 +83,7 @@ fn a_base_level_store_truncates() {
 }
 
 #[test]
-fn a_base_level_batch_says_how_far_it_came() {
+fn the_error_of_a_base_level_batch_has_the_number_of_stored_entries() {
     let (session, segment) = ids();
     let store = OneLog { fails_at: Some(2), ..OneLog::default() };
     let error = store.append_all(session, segment, &entries(5)).unwrap_err();
@@ -140,7 +142,7 @@ fn pointers_to_a_store_are_stores() {
 }
 
 #[test]
-fn conveniences_read_values_ranges_and_pages() {
+fn the_extension_reads_values_ranges_and_iterators() {
     let (session, segment) = ids();
     let store = OneLog::default();
     store.append_value(session, segment, &serde_json::json!({"n": 0})).unwrap();
@@ -163,7 +165,7 @@ fn conveniences_read_values_ranges_and_pages() {
     assert!(unknown.is_empty(), "an iterator ends after its first error");
 }
 
-/// Enough entries for several pages, each naming its log.
+/// Returns enough entries for several pages. Each entry contains the name of the log.
 fn long_log(name: &str) -> Vec<LogEntry> {
     let text = |n| format!("{{\"{name}\":{n},\"x\":\"{}\"}}", "y".repeat(1_000));
     (0..600).map(|n| LogEntry::from_json(text(n)).unwrap()).collect()
@@ -178,7 +180,7 @@ fn an_iterator_never_mixes_two_logs() {
     let first = entries.next().unwrap().unwrap();
     assert!(first.as_json().starts_with("{\"old\""));
     store.append_all(session, segment, &long_log("more")).unwrap();
-    assert_eq!(entries.by_ref().take(300).filter(Result::is_ok).count(), 300, "growing is no harm");
+    assert_eq!(entries.by_ref().take(300).filter(Result::is_ok).count(), 300, "a log can grow");
     store.create_segment(session, segment, &long_log("new")).unwrap();
     let mut rest: Vec<_> = entries.collect();
     let error = rest.pop().unwrap().unwrap_err();

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
+use session_store_core::{Pod, PodName, PodStore, SegmentKey, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
     Difference, MigrateReport, Migration, OnConflict, PodOutcome, Side, Stop,
 };
 
 use crate::hooked_store::{Call, HookedStore};
-use crate::{entries, log_of, store_with, trace};
+use crate::{entries, log_of, new_key, store_with, trace};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
@@ -20,19 +20,19 @@ const C: &str = r#"{"c":3}"#;
 struct Case {
     source: MemoryStore,
     destination: MemoryStore,
-    differs: (SessionId, SegmentId),
-    absent: (SessionId, SegmentId),
+    differs: SegmentKey,
+    absent: SegmentKey,
 }
 
 fn case(source: &[&str], destination: &[&str]) -> Case {
-    let [differs, absent] = [0; 2].map(|_| (SessionId::new(), SegmentId::new()));
+    let [differs, absent] = [0; 2].map(|_| new_key());
     let case = Case {
-        source: store_with(differs.0, differs.1, source),
-        destination: store_with(differs.0, differs.1, destination),
+        source: store_with(differs, source),
+        destination: store_with(differs, destination),
         differs,
         absent,
     };
-    case.source.create_segment(absent.0, absent.1, &entries(&[A])).unwrap();
+    case.source.at(absent).create(&entries(&[A])).unwrap();
     case
 }
 
@@ -58,8 +58,8 @@ fn a_conflict_is_not_overwritten(
     assert!(copy.is_conflict() && !copy.is_complete());
     let stop = copy.log.stopped.as_deref();
     assert!(matches!(stop, Some(Stop::Conflict(found)) if *found == expected), "{stop:?}");
-    assert_eq!(log_of(&case.destination, case.differs.0, case.differs.1), destination);
-    assert_eq!(log_of(&case.destination, case.absent.0, case.absent.1), [A]);
+    assert_eq!(log_of(&case.destination, case.differs), destination);
+    assert_eq!(log_of(&case.destination, case.absent), [A]);
 }
 
 #[rstest]
@@ -79,7 +79,7 @@ fn a_log_is_truncated_at_the_first_difference_and_replaced(
     let log = &report.segments[0].log;
     assert_eq!((log.already, log.cut), (already, cut));
     assert_eq!(log.already + log.appended, source.len(), "only what differs is cut");
-    assert_eq!(log_of(&case.destination, case.differs.0, case.differs.1), source);
+    assert_eq!(log_of(&case.destination, case.differs), source);
     let again = replace(&case.source, &case.destination);
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
 }
@@ -93,7 +93,7 @@ fn replacing_is_conditional_on_the_compared_head() {
     let once = AtomicBool::new(true);
     let destination = HookedStore::with_hook(&case.destination, move |call, store| match call {
         Call::TruncateIf if once.swap(false, Ordering::SeqCst) => {
-            store.create_segment(key.0, key.1, &entries(&[A, B]))
+            store.at(key).create(&entries(&[A, B]))
         }
         Call::TruncateIf => panic!("what is there now is equal"),
         _ => Ok(()),
@@ -101,7 +101,7 @@ fn replacing_is_conditional_on_the_compared_head() {
     let report = replace(&case.source, &destination);
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments[0].log.cut, 0);
-    assert_eq!(log_of(&case.destination, key.0, key.1), [A, B]);
+    assert_eq!(log_of(&case.destination, key), [A, B]);
 }
 
 #[test]
@@ -109,9 +109,7 @@ fn replacing_a_log_with_another_writer_stops() {
     let case = case(&[A, B], &[A]);
     let key = case.differs;
     let destination = HookedStore::with_hook(&case.destination, move |call, store| match call {
-        Call::AppendIf if store.exists(key.0, key.1)? => {
-            store.append(key.0, key.1, &entries(&[C])[0])
-        }
+        Call::AppendIf if store.at(key).exists()? => store.at(key).append(&entries(&[C])[0]),
         _ => Ok(()),
     });
     let report = replace(&case.source, &destination);
@@ -121,19 +119,19 @@ fn replacing_a_log_with_another_writer_stops() {
 
 #[test]
 fn a_trace_cannot_be_replaced() {
-    let key = (SessionId::new(), SegmentId::new());
-    let (source, destination) = (store_with(key.0, key.1, &[A, B]), store_with(key.0, key.1, &[C]));
-    trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
-    trace(&destination, key.0, key.1, &[r#"{"t":2}"#]);
+    let key = new_key();
+    let (source, destination) = (store_with(key, &[A, B]), store_with(key, &[C]));
+    trace(&source, key, &[r#"{"t":1}"#]);
+    trace(&destination, key, &[r#"{"t":2}"#]);
     for (on_conflict, complete) in [(OnConflict::Replace, false), (OnConflict::Skip, true)] {
         let migration = Migration::new(&source, &destination).on_conflict(on_conflict);
         let report = migration.run().unwrap();
         let stop = report.segments[0].trace.as_ref().unwrap().stopped.as_deref();
         assert!(matches!(stop, Some(Stop::Conflict(_))), "{stop:?}");
         assert_eq!(report.is_complete(), complete);
-        let page = destination.read_trace_page(key.0, key.1, 0, 1000).unwrap();
+        let page = destination.at(key).read_trace_page(0, 1000).unwrap();
         assert_eq!(page.entries[0].as_json(), r#"{"t":2}"#);
-        assert_eq!(log_of(&destination, key.0, key.1), [A, B], "the log was replaced at first");
+        assert_eq!(log_of(&destination, key), [A, B], "the log was replaced at first");
     }
 }
 
@@ -165,9 +163,9 @@ fn the_trace_of_a_log_in_conflict_is_not_copied(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
 ) {
     let Case { source, destination, differs, .. } = case(&[A], &[B]);
-    trace(&source, differs.0, differs.1, &[r#"{"t":1}"#]);
+    trace(&source, differs, &[r#"{"t":1}"#]);
     let report = Migration::new(&source, &destination).on_conflict(on_conflict).run().unwrap();
     assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip);
-    let there = destination.read_trace_page(differs.0, differs.1, 0, usize::MAX).unwrap();
+    let there = destination.at(differs).read_trace_page(0, usize::MAX).unwrap();
     assert!(there.entries.is_empty(), "{there:?}");
 }

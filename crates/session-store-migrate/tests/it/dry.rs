@@ -1,11 +1,11 @@
 //! Dry runs, which write nothing.
 
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
+use session_store_core::{Pod, PodName, PodStore, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{MigrateReport, Migration, OnConflict, PodOutcome, Stop};
 
 use crate::hooked_store::HookedStore;
-use crate::{entries, log_of, store_with, trace};
+use crate::{entries, log_of, new_key, store_with, trace};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
@@ -27,17 +27,17 @@ fn plan(source: &MemoryStore, destination: &MemoryStore, on_conflict: OnConflict
 
 #[test]
 fn the_report_has_the_changes_that_a_run_would_make() {
-    let [absent, shorter, equal, empty] = [0; 4].map(|_| (SessionId::new(), SegmentId::new()));
+    let [absent, shorter, equal, empty] = [0; 4].map(|_| new_key());
     let (source, destination) = (MemoryStore::new(), MemoryStore::new());
     for key in [absent, shorter, equal] {
-        source.create_segment(key.0, key.1, &entries(&[A, B])).unwrap();
+        source.at(key).create(&entries(&[A, B])).unwrap();
     }
-    source.create_segment(empty.0, empty.1, &[]).unwrap();
-    trace(&source, absent.0, absent.1, &[r#"{"t":1}"#]);
-    destination.create_segment(shorter.0, shorter.1, &entries(&[A])).unwrap();
-    destination.create_segment(equal.0, equal.1, &entries(&[A, B])).unwrap();
+    source.at(empty).create(&[]).unwrap();
+    trace(&source, absent, &[r#"{"t":1}"#]);
+    destination.at(shorter).create(&entries(&[A])).unwrap();
+    destination.at(equal).create(&entries(&[A, B])).unwrap();
     let name: PodName = "coder".parse().unwrap();
-    source.put_pod(&name, &Pod::new(absent.0, None)).unwrap();
+    source.put_pod(&name, &Pod::new(absent.session_id, None)).unwrap();
 
     let report = plan(&source, &destination, OnConflict::Report);
     let logs: Vec<_> = report.segments.iter().map(|copy| &copy.log).collect();
@@ -47,14 +47,13 @@ fn the_report_has_the_changes_that_a_run_would_make() {
     assert!(matches!(report.pods[0].outcome, PodOutcome::Copied));
     assert!(destination.pods().unwrap().list_pods().unwrap().is_empty());
     assert!(report.is_complete(), "nothing stands against it");
-    assert_eq!(log_of(&destination, shorter.0, shorter.1), [A]);
+    assert_eq!(log_of(&destination, shorter), [A]);
 }
 
 #[test]
 fn the_report_has_the_conflicts_of_a_run() {
-    let key = (SessionId::new(), SegmentId::new());
-    let (source, destination) =
-        (store_with(key.0, key.1, &[A, B]), store_with(key.0, key.1, &[A, C, C]));
+    let key = new_key();
+    let (source, destination) = (store_with(key, &[A, B]), store_with(key, &[A, C, C]));
     let report = plan(&source, &destination, OnConflict::Report);
     assert!(matches!(report.segments[0].log.stopped.as_deref(), Some(Stop::Conflict(_))));
     assert!(!report.is_complete());

@@ -3,13 +3,13 @@
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
 
-use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_core::{StoreError, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::{Backup, export};
 use session_store_migrate::{Migration, Phase, Progress, Selection};
 
 use crate::hooked_store::{Call, HookedStore};
-use crate::{entries, migrate, store_with};
+use crate::{entries, migrate, new_key, store_with};
 
 /// Returns a destination that can sync, and the list of its writes and syncs.
 fn syncing() -> (HookedStore, Arc<Mutex<Vec<Call>>>) {
@@ -33,7 +33,7 @@ fn failing() -> HookedStore {
 }
 
 fn source() -> MemoryStore {
-    store_with(SessionId::new(), SegmentId::new(), &["{}"])
+    store_with(new_key(), &["{}"])
 }
 
 #[test]
@@ -47,11 +47,11 @@ fn a_copy_is_synced_after_the_last_write() {
 #[test]
 fn entries_that_the_proof_copies_are_synced() {
     let (destination, calls) = syncing();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let source = store_with(session, segment, &["{}"]);
+    let key = new_key();
+    let source = store_with(key, &["{}"]);
     let report = Migration::new(&source, &destination).progress(|event| {
         if let Progress::Begin { phase: Phase::Compare, .. } = event {
-            source.create_segment(session, segment, &entries(&[r#"{"a":1}"#])).unwrap();
+            source.at(key).create(&entries(&[r#"{"a":1}"#])).unwrap();
         }
     });
     assert!(report.run().unwrap().is_complete());

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rstest::rstest;
-use session_store_core::{SegmentId, SessionId, Store, StoreError, TraceEntry};
+use session_store_core::{SegmentId, SessionId, Store, StoreError, StoreExt, TraceEntry};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
     Comparison, MigrateReport, Migration, Opened, Side, Stop, extend, extend_trace,
 };
 
 use crate::hooked_store::{Call, Hook, HookedStore};
-use crate::{entries, log_of, migrate, store_with, trace, verify};
+use crate::{entries, log_of, migrate, new_key, store_with, trace, verify};
 
 /// With this many jobs, a batch is small.
 const MANY_JOBS: usize = 64;
@@ -32,9 +32,9 @@ fn populated() -> MemoryStore {
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(50_000));
     let store = MemoryStore::new();
     for texts in [&[large.as_str(); 7][..], &[r#"{"a":1}"#, r#"{"b":2}"#]] {
-        let (session, segment) = (SessionId::new(), SegmentId::new());
-        store.create_segment(session, segment, &entries(texts)).unwrap();
-        trace(&store, session, segment, &[r#"{"t":1}"#, r#"{"t":2}"#]);
+        let key = new_key();
+        store.at(key).create(&entries(texts)).unwrap();
+        trace(&store, key, &[r#"{"t":1}"#, r#"{"t":2}"#]);
     }
     store
 }
@@ -115,19 +115,19 @@ fn a_run_completes_if_any_request_is_lost() {
 /// The entries at the place of a lost append can belong to another writer.
 #[test]
 fn another_writers_entry_is_not_mistaken_for_the_lost_one() {
-    let key = (SessionId::new(), SegmentId::new());
-    let (source, copy) = (store_with(key.0, key.1, &[r#"{"a":1}"#]), MemoryStore::new());
+    let key = new_key();
+    let (source, copy) = (store_with(key, &[r#"{"a":1}"#]), MemoryStore::new());
     let once = AtomicBool::new(true);
     let destination = HookedStore::with_hook(&copy, move |call, store| match call {
         Call::AppendIf if once.swap(false, Ordering::SeqCst) => {
-            store.append_all(key.0, key.1, &entries(&[r#"{"b":2}"#]))?;
+            store.at(key).append_all(&entries(&[r#"{"b":2}"#]))?;
             Err(lost_reply())
         }
         _ => Ok(()),
     });
     let report = migrate(&source, &destination);
     assert!(matches!(report.segments[0].log.stopped.as_deref(), Some(Stop::Moved { .. })));
-    assert_eq!(log_of(&copy, key.0, key.1), [r#"{"b":2}"#]);
+    assert_eq!(log_of(&copy, key), [r#"{"b":2}"#]);
 }
 
 /// In each of two passes, each of two segments gets four requests for its log and one for its
@@ -209,8 +209,8 @@ fn a_comparison_aborts_if_a_store_is_down() {
 fn a_store_that_cannot_be_opened_again_is_a_failure(
     #[values(Side::Source, Side::Destination)] side: Side,
 ) {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = store_with(key.0, key.1, &["{}"]);
+    let key = new_key();
+    let source = store_with(key, &["{}"]);
     let destination = MemoryStore::new();
     let open = |which: Side, store: &MemoryStore| -> Opened<MemoryStore> {
         if which == side { Err(refused().into()) } else { Ok(store.clone()) }
@@ -228,8 +228,8 @@ fn a_store_that_cannot_be_opened_again_is_a_failure(
 /// The handles of the copy are closed before the stores are opened again.
 #[test]
 fn the_proof_uses_the_handles_that_were_opened_for_it() {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = store_with(key.0, key.1, &["{}"]);
+    let key = new_key();
+    let source = store_with(key, &["{}"]);
     let destination = MemoryStore::new();
     let open_handles = Arc::new(());
     let handle = |store: &MemoryStore| {
@@ -271,32 +271,32 @@ fn losing_a_reply(loses: Call, fails: Call) -> HookedStore {
 #[case::of_the_resend(Call::AppendIf)]
 #[case::of_the_read(Call::ReadPage)]
 fn a_definite_error_after_a_lost_reply_leaves_the_outcome_unknown(#[case] fails: Call) {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let key = new_key();
     let store = losing_a_reply(Call::AppendIf, fails);
     let source = entries(&["{}"]).into_iter().map(Ok::<_, StoreError>);
-    let extension = extend(&store, (session, segment).into(), source);
+    let extension = extend(&store, key, source);
     let stop = extension.stopped.as_deref();
     let is_unknown = matches!(stop, Some(Stop::Destination(error)) if error.is_indeterminate());
     assert!(is_unknown, "{stop:?}");
-    assert_eq!(log_of(&store.store, session, segment), ["{}"]);
+    assert_eq!(log_of(&store.store, key), ["{}"]);
 }
 
 #[test]
 fn a_definite_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let key = new_key();
     let store = losing_a_reply(Call::AppendTrace, Call::ReadTrace);
     let source = [Ok::<_, StoreError>(TraceEntry::from_json("{}").unwrap())];
-    let extension = extend_trace(&store, (session, segment).into(), source);
+    let extension = extend_trace(&store, key, source);
     let stop = extension.stopped.as_deref();
     let is_unknown = matches!(stop, Some(Stop::Destination(error)) if error.is_indeterminate());
     assert!(is_unknown, "{stop:?}");
-    assert_eq!(store.store.read_trace_page(session, segment, 0, 0).unwrap().entries.len(), 1);
+    assert_eq!(store.store.at(key).read_trace_page(0, 0).unwrap().entries.len(), 1);
 }
 
 /// The first attempt can still arrive. Sending the entry again could store it twice (A6).
 #[test]
 fn a_trace_entry_with_an_unknown_outcome_is_not_sent_again() {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let key = new_key();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let store = HookedStore::with_hook(&MemoryStore::new(), move |call, _| match call {
@@ -307,7 +307,7 @@ fn a_trace_entry_with_an_unknown_outcome_is_not_sent_again() {
         _ => Ok(()),
     });
     let source = [Ok::<_, StoreError>(TraceEntry::from_json("{}").unwrap())];
-    let extension = extend_trace(&store, (session, segment).into(), source);
+    let extension = extend_trace(&store, key, source);
     let stop = extension.stopped.as_deref();
     let is_unknown = matches!(stop, Some(Stop::Destination(error)) if error.is_indeterminate());
     assert!(is_unknown, "{stop:?}");

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rstest::rstest;
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{Pod, PodName, PodStore, Store, StoreError, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{MigrateReport, Migration, OnConflict, PodOutcome, Progress};
 
 use crate::hooked_store::{Call, HookedStore};
-use crate::{entries, log_of, store_with, trace, verify};
+use crate::{entries, log_of, new_key, store_with, trace, verify};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
@@ -33,8 +33,8 @@ fn follow_through(
 
 #[test]
 fn every_change_of_the_source_is_copied() {
-    let [first, second, third] = [0; 3].map(|_| (SessionId::new(), SegmentId::new()));
-    let source = store_with(first.0, first.1, &[A]);
+    let [first, second, third] = [0; 3].map(|_| new_key());
+    let source = store_with(first, &[A]);
     let destination = MemoryStore::new();
     let name: PodName = "coder".parse().unwrap();
     let put = |session| source.put_pod(&name, &Pod::new(session, None)).unwrap();
@@ -45,111 +45,108 @@ fn every_change_of_the_source_is_copied() {
         vec![
             &mut || {
                 equal();
-                source.append_all(first.0, first.1, &entries(&[B])).unwrap();
-                trace(&source, first.0, first.1, &[r#"{"t":1}"#]);
-                put(first.0);
+                source.at(first).append_all(&entries(&[B])).unwrap();
+                trace(&source, first, &[r#"{"t":1}"#]);
+                put(first.session_id);
             },
             &mut || {
                 equal();
-                source.create_segment(second.0, second.1, &[]).unwrap();
-                source.create_segment(first.0, third.1, &entries(&[A])).unwrap();
-                trace(&source, first.0, first.1, &[r#"{"t":2}"#]);
-                put(second.0);
+                source.at(second).create(&[]).unwrap();
+                source.create_segment(first.session_id, third.segment_id, &entries(&[A])).unwrap();
+                trace(&source, first, &[r#"{"t":2}"#]);
+                put(second.session_id);
             },
             &mut || {
                 equal();
-                source.truncate(first.0, first.1, 1).unwrap();
-                source.append_all(second.0, second.1, &entries(&[C])).unwrap();
+                source.at(first).truncate(1).unwrap();
+                source.at(second).append_all(&entries(&[C])).unwrap();
             },
             &mut || {
                 equal();
-                source.truncate(second.0, second.1, 0).unwrap();
-                source.append_all(second.0, second.1, &entries(&[B])).unwrap();
+                source.at(second).truncate(0).unwrap();
+                source.at(second).append_all(&entries(&[B])).unwrap();
             },
             // Changes of the last pause are copied too.
             &mut || {
                 equal();
-                source.append_all(first.0, first.1, &entries(&[C])).unwrap();
+                source.at(first).append_all(&entries(&[C])).unwrap();
             },
         ],
     );
     equal();
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments.len(), 3);
-    assert_eq!(log_of(&destination, first.0, first.1), [A, C]);
+    assert_eq!(log_of(&destination, first), [A, C]);
     assert!(report.segments[0].moved.rewritten > 0);
     assert!(matches!(report.pods[0].outcome, PodOutcome::Copied));
 }
 
 #[test]
 fn deletions_are_reported_and_not_repeated() {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = store_with(key.0, key.1, &[A]);
+    let key = new_key();
+    let source = store_with(key, &[A]);
     let name: PodName = "coder".parse().unwrap();
-    source.put_pod(&name, &Pod::new(key.0, None)).unwrap();
+    source.put_pod(&name, &Pod::new(key.session_id, None)).unwrap();
     let destination = MemoryStore::new();
     let report = follow_through(
         &source,
         &destination,
         vec![&mut || {
-            source.delete_session(key.0).unwrap();
+            source.delete_session(key.session_id).unwrap();
             source.delete_pod(&name).unwrap();
         }],
     );
     assert!(report.is_complete(), "{report:?}");
     assert!(report.segments[0].moved.deleted);
     assert!(matches!(report.pods[0].outcome, PodOutcome::Deleted));
-    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+    assert_eq!(log_of(&destination, key), [A]);
     assert!(destination.read_pod(&name).unwrap().is_some());
 }
 
 #[test]
 fn a_segment_that_is_deleted_and_created_again_is_copied() {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = store_with(key.0, key.1, &[A, B]);
+    let key = new_key();
+    let source = store_with(key, &[A, B]);
     let destination = MemoryStore::new();
     let report = follow_through(
         &source,
         &destination,
-        vec![&mut || assert!(source.delete_segment(key.0, key.1).unwrap()), &mut || {
-            source.create_segment(key.0, key.1, &entries(&[C])).unwrap();
+        vec![&mut || assert!(source.at(key).delete().unwrap()), &mut || {
+            source.at(key).create(&entries(&[C])).unwrap();
         }],
     );
     assert!(report.is_complete(), "{report:?}");
     assert!(!report.segments[0].moved.deleted);
-    assert_eq!(log_of(&destination, key.0, key.1), [C]);
+    assert_eq!(log_of(&destination, key), [C]);
 }
 
 /// Entries that the destination had before the run are never truncated.
 #[test]
 fn truncating_the_source_below_the_existing_entries_is_a_conflict() {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = store_with(key.0, key.1, &[A, B]);
-    let destination = store_with(key.0, key.1, &[A, B]);
-    let report = follow_through(
-        &source,
-        &destination,
-        vec![&mut || source.truncate(key.0, key.1, 1).unwrap()],
-    );
+    let key = new_key();
+    let source = store_with(key, &[A, B]);
+    let destination = store_with(key, &[A, B]);
+    let report =
+        follow_through(&source, &destination, vec![&mut || source.at(key).truncate(1).unwrap()]);
     assert!(report.segments[0].is_conflict() && !report.is_complete());
-    assert_eq!(log_of(&destination, key.0, key.1), [A, B]);
+    assert_eq!(log_of(&destination, key), [A, B]);
 }
 
 #[test]
 fn another_writer_of_the_destination_is_a_conflict() {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = store_with(key.0, key.1, &[A]);
+    let key = new_key();
+    let source = store_with(key, &[A]);
     let destination = MemoryStore::new();
     let report = follow_through(
         &source,
         &destination,
         vec![&mut || {
-            destination.append_all(key.0, key.1, &entries(&[C])).unwrap();
-            source.append_all(key.0, key.1, &entries(&[B])).unwrap();
+            destination.at(key).append_all(&entries(&[C])).unwrap();
+            source.at(key).append_all(&entries(&[B])).unwrap();
         }],
     );
     assert!(report.segments[0].is_conflict() && !report.is_complete());
-    assert_eq!(log_of(&destination, key.0, key.1), [A, C]);
+    assert_eq!(log_of(&destination, key), [A, C]);
 }
 
 /// The pod in the destination was changed by another writer, so it is not overwritten.
@@ -173,8 +170,8 @@ fn a_pod_that_both_stores_have_changed_is_a_conflict() {
 
 #[test]
 fn a_failure_of_the_listing_is_retried() {
-    let key = (SessionId::new(), SegmentId::new());
-    let store = store_with(key.0, key.1, &[A]);
+    let key = new_key();
+    let store = store_with(key, &[A]);
     let is_down = Arc::new(AtomicBool::new(false));
     let down = Arc::clone(&is_down);
     let source = HookedStore::with_hook(&store, move |_, _| match down.load(Ordering::SeqCst) {
@@ -184,7 +181,7 @@ fn a_failure_of_the_listing_is_retried() {
     let (destination, mut step, mut failures) = (MemoryStore::new(), 0, 0);
     let pause = || {
         is_down.store(step == 0, Ordering::SeqCst);
-        store.append_all(key.0, key.1, &entries(&[B])).unwrap();
+        store.at(key).append_all(&entries(&[B])).unwrap();
         step += 1;
         step < 2
     };
@@ -197,13 +194,13 @@ fn a_failure_of_the_listing_is_retried() {
     let report = Migration::new(&source, &destination).progress(count).follow(pause).unwrap();
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(failures, 1);
-    assert_eq!(log_of(&destination, key.0, key.1), [A, B, B]);
+    assert_eq!(log_of(&destination, key), [A, B, B]);
 }
 
 #[test]
 fn a_failure_of_a_segment_is_retried() {
-    let key = (SessionId::new(), SegmentId::new());
-    let store = store_with(key.0, key.1, &[A]);
+    let key = new_key();
+    let store = store_with(key, &[A]);
     let once = AtomicBool::new(true);
     let source = HookedStore::with_hook(&store, move |call, _| match call {
         Call::ReadPage if once.swap(false, Ordering::SeqCst) => {
@@ -212,16 +209,16 @@ fn a_failure_of_a_segment_is_retried() {
         _ => Ok(()),
     });
     let destination = MemoryStore::new();
-    let missing = || assert!(!destination.exists(key.0, key.1).unwrap());
+    let missing = || assert!(!destination.at(key).exists().unwrap());
     let report = follow_through(&source, &destination, vec![&mut || missing()]);
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+    assert_eq!(log_of(&destination, key), [A]);
 }
 
 #[test]
 fn a_pass_over_an_unchanged_source_reads_no_pages() {
-    let key = (SessionId::new(), SegmentId::new());
-    let store = store_with(key.0, key.1, &[A, B]);
+    let key = new_key();
+    let store = store_with(key, &[A, B]);
     let pages = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&pages);
     let source = HookedStore::with_hook(&store, move |call, _| {
@@ -244,17 +241,17 @@ fn a_pass_over_an_unchanged_source_reads_no_pages() {
 fn a_log_is_copied_although_its_trace_is_in_conflict(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
 ) {
-    let key = (SessionId::new(), SegmentId::new());
-    let (source, destination) = (store_with(key.0, key.1, &[A]), MemoryStore::new());
-    trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
-    trace(&destination, key.0, key.1, &[r#"{"t":2}"#]);
+    let key = new_key();
+    let (source, destination) = (store_with(key, &[A]), MemoryStore::new());
+    trace(&source, key, &[r#"{"t":1}"#]);
+    trace(&destination, key, &[r#"{"t":2}"#]);
     let pause = || {
-        source.append_all(key.0, key.1, &entries(&[B])).unwrap();
+        source.at(key).append_all(&entries(&[B])).unwrap();
         false
     };
     let migration = Migration::new(&source, &destination).on_conflict(on_conflict);
     let report = migration.follow(pause).unwrap();
-    assert_eq!(log_of(&destination, key.0, key.1), [A, B]);
+    assert_eq!(log_of(&destination, key), [A, B]);
     assert_eq!(report.is_complete(), on_conflict == OnConflict::Skip);
     assert!(report.segments[0].is_conflict());
     assert_eq!(report.proof.unwrap().equal_entries(), 2);
@@ -309,20 +306,20 @@ fn a_pod_that_is_deleted_and_put_again_is_copied() {
 /// A trace has no head. Only its last entry shows that it is another trace.
 #[test]
 fn the_traces_of_a_deleted_and_a_new_segment_are_not_mixed() {
-    let key = (SessionId::new(), SegmentId::new());
-    let (source, destination) = (store_with(key.0, key.1, &[A]), MemoryStore::new());
-    trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
+    let key = new_key();
+    let (source, destination) = (store_with(key, &[A]), MemoryStore::new());
+    trace(&source, key, &[r#"{"t":1}"#]);
     let report = follow_through(
         &source,
         &destination,
         vec![&mut || {
-            source.delete_segment(key.0, key.1).unwrap();
-            source.create_segment(key.0, key.1, &entries(&[B])).unwrap();
-            trace(&source, key.0, key.1, &[r#"{"t":2}"#, r#"{"t":3}"#]);
+            source.at(key).delete().unwrap();
+            source.at(key).create(&entries(&[B])).unwrap();
+            trace(&source, key, &[r#"{"t":2}"#, r#"{"t":3}"#]);
         }],
     );
     assert!(report.segments[0].is_conflict() && !report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, key.0, key.1), [B]);
-    let there = destination.read_trace_page(key.0, key.1, 0, usize::MAX).unwrap();
+    assert_eq!(log_of(&destination, key), [B]);
+    let there = destination.at(key).read_trace_page(0, usize::MAX).unwrap();
     assert_eq!(there.entries.len(), 1);
 }

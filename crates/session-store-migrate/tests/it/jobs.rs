@@ -5,31 +5,31 @@ use std::thread;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use session_store_core::{SegmentId, SessionId, Store};
+use session_store_core::{SegmentId, SegmentKey, SessionId, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Migration, OnConflict, Progress, SegmentCopy, Stop};
 use sha2::{Digest as _, Sha256};
 
 use crate::hooked_store::{Call, HookedStore};
-use crate::{entries, log_of, migrate, verify};
+use crate::{entries, log_of, migrate, new_key, verify};
 
 /// A log of small numbers, so that two logs often have a common prefix.
 fn log() -> impl Strategy<Value = Option<Vec<u8>>> {
     proptest::option::of(vec(0_u8..3, 0..6))
 }
 
-fn store_of<'a>(logs: impl IntoIterator<Item = (&'a Key, &'a Option<Vec<u8>>)>) -> MemoryStore {
+fn store_of<'a>(
+    logs: impl IntoIterator<Item = (&'a SegmentKey, &'a Option<Vec<u8>>)>,
+) -> MemoryStore {
     let store = MemoryStore::new();
     for (key, log) in logs {
         let Some(log) = log else { continue };
         let texts: Vec<_> = log.iter().map(|number| format!("{{\"n\":{number}}}")).collect();
         let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-        store.create_segment(key.0, key.1, &entries(&texts)).unwrap();
+        store.at(*key).create(&entries(&texts)).unwrap();
     }
     store
 }
-
-type Key = (SessionId, SegmentId);
 
 fn is_prefix(earlier: Option<&Vec<u8>>, log: &[u8]) -> bool {
     earlier.is_none_or(|earlier| log.starts_with(earlier))
@@ -42,26 +42,26 @@ proptest! {
         jobs in 1_usize..9,
         replace in any::<bool>(),
     ) {
-        let keys: Vec<_> = logs.iter().map(|_| (SessionId::new(), SegmentId::new())).collect();
+        let keys: Vec<_> = logs.iter().map(|_| new_key()).collect();
         let source = store_of(keys.iter().zip(logs.iter().map(|(source, _)| source)));
         let destination = store_of(keys.iter().zip(logs.iter().map(|(_, there)| there)));
         let on_conflict = if replace { OnConflict::Replace } else { OnConflict::Report };
         let migration = Migration::new(&source, &destination).jobs(jobs).on_conflict(on_conflict);
         let report = migration.run().unwrap();
-        for (key, (log, there)) in keys.iter().zip(&logs) {
-            let copy = report.segments.iter().find(|copy| copy.key == (*key).into());
+        for (&key, (log, there)) in keys.iter().zip(&logs) {
+            let copy = report.segments.iter().find(|copy| copy.key == key);
             prop_assert_eq!(copy.is_some(), log.is_some());
             let (Some(copy), Some(log)) = (copy, log) else { continue };
             let arrives = replace || is_prefix(there.as_ref(), log);
             prop_assert_eq!(copy.is_complete(), arrives);
-            let stored = destination.read_entry_count(key.0, key.1).unwrap();
+            let stored = destination.at(key).read_entry_count().unwrap();
             let expected = if arrives { log.len() } else { there.as_ref().map_or(0, Vec::len) };
             prop_assert_eq!(stored, expected);
             if arrives {
                 let Extension { already, appended, cut } = Extension::of(&copy.log);
                 prop_assert_eq!(already + appended, log.len());
                 prop_assert_eq!(cut, there.as_ref().map_or(0, Vec::len) - already);
-                prop_assert_eq!(log_of(&source, key.0, key.1), log_of(&destination, key.0, key.1));
+                prop_assert_eq!(log_of(&source, key), log_of(&destination, key));
             } else {
                 prop_assert!(matches!(copy.log.stopped.as_deref(), Some(Stop::Conflict(_))));
             }
@@ -149,9 +149,9 @@ fn large_entries_are_copied_with_any_number_of_jobs() {
 /// `session-store show` prints these lines.
 #[test]
 fn the_report_has_the_hash_of_the_lines() {
-    let key = (SessionId::new(), SegmentId::new());
-    let source = crate::store_with(key.0, key.1, &[r#"{"a":1.0}"#, "{}"]);
-    crate::trace(&source, key.0, key.1, &[r#"{"t":1}"#]);
+    let key = new_key();
+    let source = crate::store_with(key, &[r#"{"a":1.0}"#, "{}"]);
+    crate::trace(&source, key, &[r#"{"t":1}"#]);
     let report = migrate(&source, &MemoryStore::new());
     let proof = &report.proof.as_ref().unwrap().segments[0];
     let hash = |comparison: &session_store_migrate::Comparison| match comparison {

@@ -4,23 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{Pod, PodName, PodStore, Store, StoreError, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Difference, MigrateReport, Migration, Phase, Progress, Stop};
 
 use crate::hooked_store::{Call, HookedStore};
-use crate::{entries, log_of, migrate, store_with, verify};
+use crate::{entries, log_of, migrate, new_key, store_with, verify};
 
 const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 const D: &str = r#"{"d":4}"#;
-
-type Key = (SessionId, SegmentId);
-
-fn key() -> Key {
-    (SessionId::new(), SegmentId::new())
-}
 
 /// Returns a source that calls `happens` before its `nth` page is read, from 1. A page has one
 /// entry.
@@ -52,13 +46,13 @@ fn migrate_then(
 
 #[test]
 fn entries_appended_during_the_copy_are_copied() {
-    let key = key();
-    let store = store_with(key.0, key.1, &[A, B]);
-    let source = moving(&store, 2, move |store| store.append_all(key.0, key.1, &entries(&[C, D])));
+    let key = new_key();
+    let store = store_with(key, &[A, B]);
+    let source = moving(&store, 2, move |store| store.at(key).append_all(&entries(&[C, D])));
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, key.0, key.1), [A, B, C, D]);
+    assert_eq!(log_of(&destination, key), [A, B, C, D]);
     let moved = report.segments[0].moved;
     assert_eq!((moved.grown, moved.rewritten, moved.since, moved.deleted), (2, 0, 0, false));
 }
@@ -66,69 +60,68 @@ fn entries_appended_during_the_copy_are_copied() {
 /// A change in one segment causes another pass, which finds the changes of earlier segments.
 #[test]
 fn entries_appended_to_a_copied_segment_are_copied() {
-    let (first, second) = (key(), key());
-    let store = store_with(first.0, first.1, &[A]);
-    store.create_segment(second.0, second.1, &entries(&[A])).unwrap();
+    let (first, second) = (new_key(), new_key());
+    let store = store_with(first, &[A]);
+    store.at(second).create(&entries(&[A])).unwrap();
     let source = moving(&store, 2, move |store| {
-        store.append_all(first.0, first.1, &entries(&[B]))?;
-        store.append_all(second.0, second.1, &entries(&[B]))
+        store.at(first).append_all(&entries(&[B]))?;
+        store.at(second).append_all(&entries(&[B]))
     });
     let destination = MemoryStore::new();
     let report = Migration::new(&source, &destination).jobs(1).run().unwrap();
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, first.0, first.1), [A, B]);
+    assert_eq!(log_of(&destination, first), [A, B]);
     assert_eq!(report.segments.iter().map(|copy| copy.moved.grown).collect::<Vec<_>>(), [1, 1]);
 }
 
 /// A new session changes nothing in the other sessions, so only another listing finds it.
 #[test]
 fn a_session_created_during_the_copy_is_copied() {
-    let (first, second) = (key(), key());
-    let store = store_with(first.0, first.1, &[A]);
-    let source =
-        moving(&store, 1, move |store| store.create_segment(second.0, second.1, &entries(&[B])));
+    let (first, second) = (new_key(), new_key());
+    let store = store_with(first, &[A]);
+    let source = moving(&store, 1, move |store| store.at(second).create(&entries(&[B])));
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, second.0, second.1), [B]);
+    assert_eq!(log_of(&destination, second), [B]);
     assert_eq!(report.segments.len(), 2);
 }
 
 /// The pod is read after the sessions were listed, and points to a newer session.
 #[test]
 fn a_session_that_a_copied_pod_points_to_is_copied() {
-    let (first, second) = (key(), key());
-    let store = store_with(first.0, first.1, &[A]);
+    let (first, second) = (new_key(), new_key());
+    let store = store_with(first, &[A]);
     let name: PodName = "coder".parse().unwrap();
-    store.put_pod(&name, &Pod::new(first.0, Some(first.1))).unwrap();
+    store.put_pod(&name, &Pod::new(first.session_id, Some(first.segment_id))).unwrap();
     let reads = AtomicUsize::new(0);
     let source = HookedStore::with_hook(&store, move |call, store| {
         if call != Call::ReadPod || reads.fetch_add(1, Ordering::SeqCst) != 1 {
             return Ok(());
         }
-        store.create_segment(second.0, second.1, &entries(&[B]))?;
-        store.put_pod(&name, &Pod::new(second.0, Some(second.1)))
+        store.at(second).create(&entries(&[B]))?;
+        store.put_pod(&name, &Pod::new(second.session_id, Some(second.segment_id)))
     });
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, second.0, second.1), [B]);
+    assert_eq!(log_of(&destination, second), [B]);
     assert!(verify(&store, &destination).is_equal());
 }
 
 #[test]
 fn a_log_rewritten_during_the_copy_is_copied() {
-    let key = key();
+    let key = new_key();
     for nth in 1..=4 {
-        let store = store_with(key.0, key.1, &[A, B, C]);
+        let store = store_with(key, &[A, B, C]);
         let source = moving(&store, nth, move |store| {
-            store.truncate(key.0, key.1, 1)?;
-            store.append_all(key.0, key.1, &entries(&[D, D]))
+            store.at(key).truncate(1)?;
+            store.at(key).append_all(&entries(&[D, D]))
         });
         let destination = MemoryStore::new();
         let report = migrate(&source, &destination);
         assert!(report.is_complete(), "before page {nth}: {report:?}");
-        assert_eq!(log_of(&destination, key.0, key.1), [A, D, D], "before page {nth}");
+        assert_eq!(log_of(&destination, key), [A, D, D], "before page {nth}");
         let log = &report.segments[0].log;
         assert_eq!(log.already + log.appended - log.cut, 3, "before page {nth}");
     }
@@ -136,15 +129,15 @@ fn a_log_rewritten_during_the_copy_is_copied() {
 
 #[test]
 fn a_truncated_log_is_truncated_in_the_destination() {
-    let key = key();
+    let key = new_key();
     // Larger than a batch, so that each entry is appended alone.
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(2 << 20));
-    let store = store_with(key.0, key.1, &[&large, &large, B]);
-    let source = moving(&store, 3, move |store| store.truncate(key.0, key.1, 1));
+    let store = store_with(key, &[&large, &large, B]);
+    let source = moving(&store, 3, move |store| store.at(key).truncate(1));
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(log_of(&destination, key.0, key.1), [large.as_str()]);
+    assert_eq!(log_of(&destination, key), [large.as_str()]);
     let copy = &report.segments[0];
     assert_eq!((copy.log.appended, copy.log.cut, copy.moved.rewritten), (2, 1, 1));
 }
@@ -152,31 +145,31 @@ fn a_truncated_log_is_truncated_in_the_destination() {
 /// A copy may truncate only entries that it has appended itself.
 #[test]
 fn existing_entries_are_never_truncated() {
-    let key = key();
-    let store = store_with(key.0, key.1, &[A, B, C]);
+    let key = new_key();
+    let store = store_with(key, &[A, B, C]);
     let source = moving(&store, 3, move |store| {
-        store.truncate(key.0, key.1, 0)?;
-        store.append_all(key.0, key.1, &entries(&[D]))
+        store.at(key).truncate(0)?;
+        store.at(key).append_all(&entries(&[D]))
     });
-    let destination = store_with(key.0, key.1, &[A]);
+    let destination = store_with(key, &[A]);
     let report = migrate(&source, &destination);
     assert!(!report.is_complete());
     let stop = report.segments[0].log.stopped.as_deref();
     let Some(Stop::Conflict(Difference::Entry { number: 1, .. })) = stop else {
         panic!("{stop:?}");
     };
-    assert_eq!(log_of(&destination, key.0, key.1)[0], A);
+    assert_eq!(log_of(&destination, key)[0], A);
 }
 
 #[test]
 fn a_log_that_is_replaced_without_end_stops_the_copy() {
-    let key = key();
-    let store = store_with(key.0, key.1, &[A, B, C]);
+    let key = new_key();
+    let store = store_with(key, &[A, B, C]);
     let count = AtomicUsize::new(0);
     let source = HookedStore::with_hook(&store, move |call, store| match call {
         Call::ReadPage => {
             let text = format!(r#"{{"n":{}}}"#, count.fetch_add(1, Ordering::SeqCst));
-            store.create_segment(key.0, key.1, &entries(&[&text, &text, &text]))
+            store.at(key).create(&entries(&[&text, &text, &text]))
         }
         _ => Ok(()),
     });
@@ -189,54 +182,54 @@ fn a_log_that_is_replaced_without_end_stops_the_copy() {
 
 #[test]
 fn a_segment_deleted_during_the_copy_is_reported() {
-    let key = key();
-    let store = store_with(key.0, key.1, &[A, B]);
-    let source = moving(&store, 2, move |store| store.delete_segment(key.0, key.1).map(drop));
+    let key = new_key();
+    let store = store_with(key, &[A, B]);
+    let source = moving(&store, 2, move |store| store.at(key).delete().map(drop));
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
     assert!(report.segments[0].moved.deleted);
-    assert_eq!(log_of(&destination, key.0, key.1), [A], "what was copied stays");
+    assert_eq!(log_of(&destination, key), [A], "what was copied stays");
     assert!(report.proof.unwrap().segments.is_empty());
 }
 
 #[test]
 fn entries_appended_after_the_copy_are_counted() {
-    let key = key();
-    let source = store_with(key.0, key.1, &[A]);
+    let key = new_key();
+    let source = store_with(key, &[A]);
     let destination = MemoryStore::new();
     let report = migrate_then(&source, &destination, || {
-        source.append_all(key.0, key.1, &entries(&[B, C])).unwrap();
+        source.at(key).append_all(&entries(&[B, C])).unwrap();
     });
     assert!(report.is_complete(), "what was copied is a true prefix: {report:?}");
     assert_eq!(report.segments[0].moved.since, 2);
-    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+    assert_eq!(log_of(&destination, key), [A]);
 }
 
 #[test]
 fn a_log_rewritten_after_the_copy_is_copied_by_the_proof() {
-    let key = key();
-    let source = store_with(key.0, key.1, &[A, B]);
+    let key = new_key();
+    let source = store_with(key, &[A, B]);
     let destination = MemoryStore::new();
     let report = migrate_then(&source, &destination, || {
-        source.create_segment(key.0, key.1, &entries(&[C])).unwrap();
+        source.at(key).create(&entries(&[C])).unwrap();
     });
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments[0].moved.rewritten, 1);
-    assert_eq!(log_of(&destination, key.0, key.1), [C]);
+    assert_eq!(log_of(&destination, key), [C]);
 }
 
 /// The log is truncated during the comparison and equal again at the next look.
 #[test]
 fn a_log_restored_during_the_proof_is_compared_again() {
-    let key = key();
-    let store = store_with(key.0, key.1, &[A]);
+    let key = new_key();
+    let store = store_with(key, &[A]);
     let step = Arc::new(AtomicUsize::new(0));
     let at = Arc::clone(&step);
     let source = HookedStore::with_hook(&store, move |call, store| {
         match (call, at.load(Ordering::SeqCst)) {
-            (Call::ReadPage, 1) => store.truncate(key.0, key.1, 0)?,
-            (Call::Head, 2) => store.append_all(key.0, key.1, &entries(&[A]))?,
+            (Call::ReadPage, 1) => store.at(key).truncate(0)?,
+            (Call::Head, 2) => store.at(key).append_all(&entries(&[A]))?,
             _ => return Ok(()),
         }
         at.fetch_add(1, Ordering::SeqCst);
@@ -252,28 +245,27 @@ fn a_log_restored_during_the_proof_is_compared_again() {
 /// the change. The proof finds it.
 #[test]
 fn a_log_replaced_by_a_similar_one_is_copied_by_the_proof() {
-    let key = key();
-    let store = store_with(key.0, key.1, &[A, B, C]);
-    let source =
-        moving(&store, 3, move |store| store.create_segment(key.0, key.1, &entries(&[D, B, C])));
+    let key = new_key();
+    let store = store_with(key, &[A, B, C]);
+    let source = moving(&store, 3, move |store| store.at(key).create(&entries(&[D, B, C])));
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.segments[0].moved.rewritten, 1);
-    assert_eq!(log_of(&destination, key.0, key.1), [D, B, C]);
+    assert_eq!(log_of(&destination, key), [D, B, C]);
 }
 
 /// The source did not change, so the destination has lost acknowledged entries. Copying them again
 /// would hide that.
 #[test]
 fn entries_that_the_destination_loses_are_not_copied_again() {
-    let key = key();
-    let source = store_with(key.0, key.1, &[A, B]);
+    let key = new_key();
+    let source = store_with(key, &[A, B]);
     let destination = MemoryStore::new();
     let report = migrate_then(&source, &destination, || {
-        destination.truncate(key.0, key.1, 1).unwrap();
+        destination.at(key).truncate(1).unwrap();
     });
     assert!(!report.is_complete());
     assert!(!report.proof.unwrap().is_equal());
-    assert_eq!(log_of(&destination, key.0, key.1), [A]);
+    assert_eq!(log_of(&destination, key), [A]);
 }

@@ -16,30 +16,34 @@ mod pods;
 mod select;
 mod verify;
 
-use session_store_core::{LogEntry, SegmentId, SessionId, Store, TraceEntry};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreExt, TraceEntry};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{MigrateReport, Migration, VerifyReport};
+
+fn new_key() -> SegmentKey {
+    SegmentKey::new(SessionId::new(), SegmentId::new())
+}
 
 fn entries(texts: &[&str]) -> Vec<LogEntry> {
     texts.iter().map(|text| LogEntry::from_json(*text).unwrap()).collect()
 }
 
 /// Returns a store with one segment that has these entries.
-fn store_with(session: SessionId, segment: SegmentId, texts: &[&str]) -> MemoryStore {
+fn store_with(key: SegmentKey, texts: &[&str]) -> MemoryStore {
     let store = MemoryStore::new();
-    store.create_segment(session, segment, &entries(texts)).unwrap();
+    store.at(key).create(&entries(texts)).unwrap();
     store
 }
 
-fn trace(store: &dyn Store, session: SessionId, segment: SegmentId, texts: &[&str]) {
+fn trace(store: &dyn Store, key: SegmentKey, texts: &[&str]) {
     for text in texts {
         let entry = TraceEntry::from_json(*text).unwrap();
-        store.append_trace(session, segment, &entry).unwrap();
+        store.at(key).append_trace(&entry).unwrap();
     }
 }
 
-fn log_of(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<String> {
-    let entries = store.read_all(session, segment).unwrap();
+fn log_of(store: &dyn Store, key: SegmentKey) -> Vec<String> {
+    let entries = store.at(key).read_all().unwrap();
     entries.iter().map(|entry| entry.as_json().to_owned()).collect()
 }
 

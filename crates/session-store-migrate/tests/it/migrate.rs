@@ -1,29 +1,32 @@
 //! Copies of whole stores.
 
-use session_store_core::{Capability, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{
+    Capability, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt,
+};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
     Gap, MigrateError, MigrateReport, Migration, Phase, Progress, Side, Stop, VerifyReport,
 };
 
 use crate::hooked_store::HookedStore;
-use crate::{entries, log_of, migrate, store_with, trace, verify};
+use crate::{entries, log_of, migrate, new_key, store_with, trace, verify};
 
 fn proof(report: &MigrateReport) -> &VerifyReport {
     report.proof.as_ref().unwrap()
 }
 
 /// Returns a store with three sessions of two segments each: one with a trace, one empty.
-fn populated() -> (MemoryStore, Vec<(SessionId, SegmentId)>) {
+fn populated() -> (MemoryStore, Vec<SegmentKey>) {
     let store = MemoryStore::new();
     let mut keys = Vec::new();
     for _ in 0..3 {
-        let (session, first, second) = (SessionId::new(), SegmentId::new(), SegmentId::new());
+        let first = new_key();
+        let second = SegmentKey::new(first.session_id, SegmentId::new());
         let texts = [r#"{"a":1.0,"a":2}"#, r#"{"kind":"from_the_future"}"#];
-        store.create_segment(session, first, &entries(&texts)).unwrap();
-        store.create_segment(session, second, &[]).unwrap();
-        trace(&store, session, first, &[r#"{"t":1}"#, r#"{"t":2}"#]);
-        keys.extend([(session, first), (session, second)]);
+        store.at(first).create(&entries(&texts)).unwrap();
+        store.at(second).create(&[]).unwrap();
+        trace(&store, first, &[r#"{"t":1}"#, r#"{"t":2}"#]);
+        keys.extend([first, second]);
     }
     (store, keys)
 }
@@ -35,12 +38,12 @@ fn everything_is_copied_and_proved() {
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
     let copied: Vec<_> = report.segments.iter().map(|segment| segment.key).collect();
-    assert_eq!(copied, keys.iter().map(|key| (*key).into()).collect::<Vec<_>>());
+    assert_eq!(copied, keys);
     assert_eq!(report.entries_copied(), 6);
     assert_eq!(proof(&report).equal_entries(), 6);
     assert_eq!(proof(&report).equal_trace_entries(), 6);
-    for (session, segment) in keys {
-        assert_eq!(log_of(&destination, session, segment), log_of(&source, session, segment));
+    for key in keys {
+        assert_eq!(log_of(&destination, key), log_of(&source, key));
     }
     assert!(verify(&source, &destination).is_equal());
 }
@@ -50,11 +53,11 @@ fn a_second_run_changes_nothing() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     assert!(migrate(&source, &destination).is_complete());
-    let head = destination.head(keys[0].0, keys[0].1).unwrap();
+    let head = destination.at(keys[0]).head().unwrap();
     let report = migrate(&source, &destination);
     assert!(report.is_complete());
     assert_eq!(report.entries_copied(), 0);
-    assert_eq!(destination.head(keys[0].0, keys[0].1).unwrap(), head);
+    assert_eq!(destination.at(keys[0]).head().unwrap(), head);
     let traces = report.segments.iter().filter_map(|segment| segment.trace.as_ref());
     assert_eq!(traces.map(|trace| (trace.already, trace.appended)).max(), Some((2, 0)));
 }
@@ -64,8 +67,8 @@ fn a_second_run_appends_new_entries() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     assert!(migrate(&source, &destination).is_complete());
-    source.append(keys[1].0, keys[1].1, &entries(&[r#"{"later":1}"#])[0]).unwrap();
-    trace(&source, keys[0].0, keys[0].1, &[r#"{"t":3}"#]);
+    source.at(keys[1]).append(&entries(&[r#"{"later":1}"#])[0]).unwrap();
+    trace(&source, keys[0], &[r#"{"t":3}"#]);
     let report = migrate(&source, &destination);
     assert!(report.is_complete());
     assert_eq!(report.entries_copied(), 1);
@@ -75,15 +78,15 @@ fn a_second_run_appends_new_entries() {
 #[test]
 fn a_conflict_does_not_stop_other_segments() {
     let (source, keys) = populated();
-    let destination = store_with(keys[0].0, keys[0].1, &[r#"{"other":true}"#]);
+    let destination = store_with(keys[0], &[r#"{"other":true}"#]);
     let report = migrate(&source, &destination);
     assert!(!report.is_complete());
     let stopped = |segment: &&session_store_migrate::SegmentCopy| segment.log.stopped.is_some();
     let conflicts: Vec<_> = report.segments.iter().filter(stopped).collect();
     assert_eq!(conflicts.len(), 1);
-    assert_eq!(conflicts[0].key.segment_id, keys[0].1);
+    assert_eq!(conflicts[0].key.segment_id, keys[0].segment_id);
     assert!(matches!(conflicts[0].log.stopped.as_deref(), Some(Stop::Conflict(_))));
-    assert_eq!(log_of(&destination, keys[0].0, keys[0].1), [r#"{"other":true}"#]);
+    assert_eq!(log_of(&destination, keys[0]), [r#"{"other":true}"#]);
     assert_eq!(report.entries_copied(), 4);
 }
 
@@ -91,13 +94,13 @@ fn a_conflict_does_not_stop_other_segments() {
 fn a_trace_that_differs_is_a_conflict() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
-    trace(&destination, keys[0].0, keys[0].1, &[r#"{"t":0}"#]);
+    trace(&destination, keys[0], &[r#"{"t":0}"#]);
     let report = migrate(&source, &destination);
     assert!(!report.is_complete());
     let first = report.segments[0].trace.as_ref().unwrap();
     assert!(matches!(first.stopped.as_deref(), Some(Stop::Conflict(_))));
     assert!(report.segments[0].log.stopped.is_none());
-    let page = destination.read_trace_page(keys[0].0, keys[0].1, 0, 1000).unwrap();
+    let page = destination.at(keys[0]).read_trace_page(0, 1000).unwrap();
     assert_eq!(page.entries.len(), 1);
 }
 
@@ -113,7 +116,7 @@ fn the_prefix_of_a_corrupt_segment_is_copied() {
     let Some(Stop::Source(StoreError::Corrupt { line: 2, .. })) = stopped else {
         panic!("{:?}", report.segments[0]);
     };
-    assert_eq!(log_of(&destination, keys[0].0, keys[0].1), [r#"{"a":1.0,"a":2}"#]);
+    assert_eq!(log_of(&destination, keys[0]), [r#"{"a":1.0,"a":2}"#]);
     assert!(report.segments[1].log.stopped.is_none(), "the empty segment has no bad line");
     assert_eq!(proof(&report).segments.len(), 3, "what was not copied is not compared");
 }
@@ -132,10 +135,10 @@ fn the_proof_finds_a_wrong_entry_count() {
 #[test]
 fn other_segments_of_the_destination_are_not_changed() {
     let (source, _) = populated();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let destination = store_with(session, segment, &[r#"{"mine":1}"#]);
+    let key = new_key();
+    let destination = store_with(key, &[r#"{"mine":1}"#]);
     assert!(migrate(&source, &destination).is_complete());
-    assert_eq!(log_of(&destination, session, segment), [r#"{"mine":1}"#]);
+    assert_eq!(log_of(&destination, key), [r#"{"mine":1}"#]);
 }
 
 #[test]
@@ -170,9 +173,10 @@ fn unreadable_traces_are_a_gap_unless_left_out() {
 fn a_selection_copies_its_sessions_only() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
-    let report = Migration::new(&source, &destination).sessions([keys[2].0]).run().unwrap();
+    let report =
+        Migration::new(&source, &destination).sessions([keys[2].session_id]).run().unwrap();
     assert!(report.is_complete());
-    assert_eq!(destination.list_sessions().unwrap(), [keys[2].0]);
+    assert_eq!(destination.list_sessions().unwrap(), [keys[2].session_id]);
 
     let unknown = SessionId::new();
     let error = Migration::new(&source, &destination).sessions([unknown]).run().unwrap_err();

@@ -1,6 +1,6 @@
 //! Copies and comparisons of pods.
 
-use session_store_core::{Capability, Pod, PodName, PodStore, SessionId, Store};
+use session_store_core::{Capability, Pod, PodName, PodStore, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Comparison, Gap, Migration, PodOutcome, Side};
 
@@ -73,9 +73,7 @@ fn a_selection_includes_the_pods_that_point_to_it() {
     let (chosen, other) = (SessionId::new(), SessionId::new());
     let source = MemoryStore::new();
     for (pod, session) in [("chosen", chosen), ("other", other)] {
-        source
-            .create_segment(session, session_store_core::SegmentId::new(), &entries(&[]))
-            .unwrap();
+        source.create_segment(session, SegmentId::new(), &entries(&[])).unwrap();
         source.put_pod(&name(pod), &Pod::new(session, None)).unwrap();
     }
     source.put_pod(&name("points nowhere"), &Pod::from_json("{}").unwrap()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use session_store_core::{Pod, PodName, PodStore, SegmentId, SessionId, Store};
+use session_store_core::{Pod, PodName, PodStore, SegmentId, SegmentKey, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::Migration;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -59,7 +59,7 @@ fn an_id_without_a_time_is_always_selected() {
     const V4: u128 = 0x0ccf_1a04_1b4c_43b6_8aa5_79e4_1db4_3a68;
     let (old, untimed) = (id(1000), Uuid::from_u128(V4));
     for (session, segment) in [(untimed, old), (old, untimed)] {
-        let source = store_with(session.into(), segment.into(), &[]);
+        let source = store_with(SegmentKey::new(session.into(), segment.into()), &[]);
         assert_eq!(since(&source, 2000).len(), 1);
     }
 }
@@ -83,7 +83,7 @@ fn pods_are_selected_with_their_sessions() {
 #[test]
 fn a_session_selected_by_id_can_be_too_old() {
     let old = SessionId::from(id(1000));
-    let source = store_with(old, SegmentId::from(id(1000)), &[]);
+    let source = store_with(SegmentKey::new(old, id(1000).into()), &[]);
     let destination = MemoryStore::new();
     let migration = Migration::new(&source, &destination).sessions([old]).since(at(2000));
     let report = migration.run().unwrap();

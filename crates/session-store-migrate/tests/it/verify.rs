@@ -1,12 +1,12 @@
 //! Comparisons of two stores.
 
 use rstest::rstest;
-use session_store_core::{SegmentId, SessionId, Store};
+use session_store_core::{SegmentId, SegmentKey, SessionId, Store};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{Comparison, Difference, MigrateError, Migration, Side};
 
 use crate::hooked_store::HookedStore;
-use crate::{store_with, trace, verify};
+use crate::{new_key, store_with, trace, verify};
 
 #[rstest]
 #[case::equal(&["{}", "{}"], &["{}", "{}"], None)]
@@ -21,19 +21,19 @@ fn logs_and_traces_are_compared(
     #[case] b: &[&str],
     #[case] expected: Option<Difference>,
 ) {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let key = new_key();
     let found = |outcome: &Comparison| match outcome {
         Comparison::Equal { .. } => None,
         Comparison::Differs(difference) => Some(*difference),
         other => panic!("{other:?}"),
     };
-    let report = verify(&store_with(session, segment, a), &store_with(session, segment, b));
+    let report = verify(&store_with(key, a), &store_with(key, b));
     assert_eq!(found(&report.segments[0].log), expected);
     assert_eq!(report.is_equal(), expected.is_none());
 
     let traced = |texts: &[&str]| {
-        let store = store_with(session, segment, &[]);
-        trace(&store, session, segment, texts);
+        let store = store_with(key, &[]);
+        trace(&store, key, texts);
         store
     };
     let report = verify(&traced(a), &traced(b));
@@ -44,23 +44,24 @@ fn logs_and_traces_are_compared(
 
 #[test]
 fn a_segment_of_one_store_is_reported() {
-    let (session, segment, other) = (SessionId::new(), SegmentId::new(), SegmentId::new());
-    let a = store_with(session, segment, &[]);
-    let b = store_with(session, other, &["{}"]);
+    let key = new_key();
+    let other = SegmentKey::new(key.session_id, SegmentId::new());
+    let a = store_with(key, &[]);
+    let b = store_with(other, &["{}"]);
     let report = verify(&a, &b);
     let only = |index: usize| match report.segments[index].log {
-        Comparison::OnlyIn(side) => (report.segments[index].key.segment_id, side),
+        Comparison::OnlyIn(side) => (report.segments[index].key, side),
         ref log => panic!("{log:?}"),
     };
-    assert_eq!([only(0), only(1)], [(segment, Side::Source), (other, Side::Destination)]);
+    assert_eq!([only(0), only(1)], [(key, Side::Source), (other, Side::Destination)]);
     assert!(!report.is_equal());
     assert!(verify(&MemoryStore::new(), &MemoryStore::new()).is_equal());
 }
 
 #[test]
 fn a_wrong_entry_count_is_a_difference() {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let store = store_with(session, segment, &["{}"]);
+    let key = new_key();
+    let store = store_with(key, &["{}"]);
     let mut hooked = HookedStore::new(&store);
     hooked.overcounts = 2;
     let report = verify(&store, &hooked);
@@ -70,8 +71,8 @@ fn a_wrong_entry_count_is_a_difference() {
 
 #[test]
 fn a_read_error_names_the_side_and_the_segment() {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let store = store_with(session, segment, &["{}", "{}"]);
+    let key = new_key();
+    let store = store_with(key, &["{}", "{}"]);
     let mut hooked = HookedStore::new(&store);
     hooked.bad_entry = 1;
     let report = verify(&store, &hooked);
@@ -79,7 +80,7 @@ fn a_read_error_names_the_side_and_the_segment() {
         panic!("{report:?}");
     };
     assert_eq!(failure.side, Side::Destination);
-    assert!(failure.to_string().contains(&segment.to_string()), "{failure}");
+    assert!(failure.to_string().contains(&key.to_string()), "{failure}");
     assert!(std::error::Error::source(failure).unwrap().to_string().contains("line 2"));
 }
 

@@ -19,8 +19,10 @@ if replace or not exists then
   redis.call('UNLINK', KEYS[3])
   log.count, log.bytes = 0, 0
 end
-if staged > 0 and log.count == 0 then
+local count = log.count
+if staged > 0 and count == 0 then
   redis.call('RENAME', KEYS[6], KEYS[3])
+  count = staged
   -- The staging list expires. The log must not.
   redis.call('PERSIST', KEYS[3])
 else
@@ -29,7 +31,7 @@ else
   local moved, bytes, batch = 0, 0, 1
   while moved < staged do
     local entries = redis.call('LPOP', KEYS[6], batch)
-    redis.call('RPUSH', KEYS[3], unpack(entries))
+    count = redis.call('RPUSH', KEYS[3], unpack(entries))
     for _, entry in ipairs(entries) do bytes = bytes + #entry end
     moved = moved + #entries
     batch = math.max(1, math.min(500, math.floor(1000000 * moved / bytes)))
@@ -37,10 +39,10 @@ else
 end
 -- Lua's stack holds about 8,000 values, so a call has at most 1,000 of them.
 for first = FIRST, #ARGV, 1000 do
-  redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+  count = redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
 
-local stamp, count = ARGV[6], redis.call('LLEN', KEYS[3])
+local stamp = ARGV[6]
 local now = record_change(KEYS[2], stamp, log.bytes and log.bytes + tonumber(ARGV[10]))
 if replace or not exists then
   redis.call('HSET', KEYS[2], 'epoch', epoch_of(stamp, count))
@@ -48,7 +50,10 @@ end
 if not exists then
   local created = math.max(tonumber(now), tonumber(ARGV[9]))
   redis.call('HSET', KEYS[2], 'created', string.format('%.0f', created))
-  redis.call('ZADD', KEYS[4], 0, ARGV[5])
-  redis.call('ZADD', KEYS[5], 0, ARGV[4])
 end
+-- The server, or another program, can delete the list of sessions or of segments. So every append
+-- lists the segment and its session if they are not listed. Looking first is cheaper than adding
+-- (measured: together 0.6 µs if the lists are short, and 1.7 µs with 100 members in each).
+if not redis.call('ZSCORE', KEYS[4], ARGV[5]) then redis.call('ZADD', KEYS[4], 0, ARGV[5]) end
+if not redis.call('ZSCORE', KEYS[5], ARGV[4]) then redis.call('ZADD', KEYS[5], 0, ARGV[4]) end
 return finish('head ' .. head_of(count, stamp), true)

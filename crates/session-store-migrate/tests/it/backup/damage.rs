@@ -1,17 +1,17 @@
 //! Damaged backups. All are refused.
 
-use session_store_core::{SegmentId, SessionId, Store};
+use session_store_core::{SegmentId, SessionId, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::BackupError;
 
 use super::{backup_of, open, populated};
-use crate::{entries, trace};
+use crate::{entries, new_key, trace};
 
 fn small() -> Vec<u8> {
     let store = MemoryStore::new();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    store.create_segment(session, segment, &entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
-    trace(&store, session, segment, &["{}"]);
+    let key = new_key();
+    store.at(key).create(&entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
+    trace(&store, key, &["{}"]);
     backup_of(&store)
 }
 

@@ -4,14 +4,14 @@
 use std::io::{Cursor, Read, Write};
 
 use rstest::rstest;
-use session_store_core::{Pod, SegmentId, SessionId, Store};
+use session_store_core::{Pod, SegmentId, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::BackupError;
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 use super::{backup_of, open};
-use crate::{entries, trace};
+use crate::{entries, new_key, trace};
 
 /// One file of an archive.
 #[derive(Clone)]
@@ -110,10 +110,10 @@ fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
 /// of which one has a file for its name, and the lists.
 fn files() -> Vec<Packed> {
     let store = MemoryStore::new();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    store.create_segment(session, segment, &entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
-    store.create_segment(session, SegmentId::new(), &[]).unwrap();
-    trace(&store, session, segment, &["{}"]);
+    let key = new_key();
+    store.at(key).create(&entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
+    store.create_segment(key.session_id, SegmentId::new(), &[]).unwrap();
+    trace(&store, key, &["{}"]);
     for name in ["coder", "Coder"] {
         let pod = Pod::from_json("{}").unwrap();
         store.pods().unwrap().put_pod(&name.parse().unwrap(), &pod).unwrap();

@@ -9,12 +9,12 @@ mod unpacked;
 
 use std::io::Cursor;
 
-use session_store_core::{Pod, PodName, SegmentId, SessionId, Store};
+use session_store_core::{Pod, PodName, SegmentId, SegmentKey, SessionId, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::Selection;
 use session_store_migrate::backup::{Backup, BackupError, ExportReport, export as run_export};
 
-use crate::{entries, trace};
+use crate::{entries, new_key, trace};
 
 /// Entries that a careless backup would change.
 pub(crate) const UNUSUAL: [&str; 7] = [
@@ -34,19 +34,25 @@ pub(crate) const PODS: [&str; 6] =
 /// Returns a store with logs, an empty segment, a trace and pods. One log is longer than a page.
 fn populated() -> MemoryStore {
     let store = MemoryStore::new();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    store.create_segment(session, segment, &entries(&UNUSUAL)).unwrap();
-    trace(&store, session, segment, &UNUSUAL[..2]);
-    store.create_segment(session, SegmentId::new(), &[]).unwrap();
+    let key = new_key();
+    store.at(key).create(&entries(&UNUSUAL)).unwrap();
+    trace(&store, key, &UNUSUAL[..2]);
+    store.create_segment(key.session_id, SegmentId::new(), &[]).unwrap();
     let long: Vec<_> =
         (0..700).map(|n| format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(n))).collect();
     let long: Vec<_> = long.iter().map(String::as_str).collect();
-    store.create_segment(SessionId::new(), segment, &entries(&long)).unwrap();
+    store.create_segment(SessionId::new(), key.segment_id, &entries(&long)).unwrap();
     for name in PODS {
         let pod = Pod::from_json(format!("{{\"owner\":\"{name}\",\"active\":null}}")).unwrap();
         store.pods().unwrap().put_pod(&name.parse::<PodName>().unwrap(), &pod).unwrap();
     }
     store
+}
+
+/// Returns the key of the first segment of the first session in the listings.
+fn first_key(store: &dyn Store) -> SegmentKey {
+    let session_id = store.list_sessions().unwrap()[0];
+    SegmentKey::new(session_id, store.list_segments(session_id).unwrap()[0])
 }
 
 fn export(source: &dyn Store, selection: &Selection) -> (Vec<u8>, ExportReport) {

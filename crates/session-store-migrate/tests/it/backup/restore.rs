@@ -1,13 +1,13 @@
 //! Restores into a store that is not empty.
 
-use session_store_core::{Capability, Pod, SegmentId, SessionId, Store};
+use session_store_core::{Capability, Pod, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::{BackupError, Found};
 use session_store_migrate::{Gap, MigrateError, Side, Stop};
 
-use super::{backup_of, open, populated, restored};
+use super::{backup_of, first_key, open, populated, restored};
 use crate::hooked_store::HookedStore;
-use crate::{entries, log_of, store_with, trace, verify};
+use crate::{entries, log_of, new_key, store_with, trace, verify};
 
 fn written(destination: &dyn Store, file: Vec<u8>) -> usize {
     let report = open(file).unwrap().restore(destination, &mut |_| {}).unwrap();
@@ -27,11 +27,7 @@ fn a_second_restore_writes_nothing() {
 fn existing_entries_are_not_written_again() {
     let source = populated();
     let destination = restored(backup_of(&source));
-    let (session, segment) = {
-        let session = source.list_sessions().unwrap()[0];
-        (session, source.list_segments(session).unwrap()[0])
-    };
-    destination.truncate(session, segment, 300).unwrap();
+    destination.at(first_key(&source)).truncate(300).unwrap();
     destination.pods().unwrap().delete_pod(&"con".parse().unwrap()).unwrap();
     assert_eq!(written(&destination, backup_of(&source)), 400 + 1);
     assert!(verify(&source, &destination).is_equal());
@@ -41,9 +37,8 @@ fn existing_entries_are_not_written_again() {
 fn a_conflict_is_reported_and_not_overwritten() {
     let source = populated();
     let destination = MemoryStore::new();
-    let session = source.list_sessions().unwrap()[0];
-    let segment = source.list_segments(session).unwrap()[0];
-    destination.create_segment(session, segment, &entries(&["{}"])).unwrap();
+    let key = first_key(&source);
+    destination.at(key).create(&entries(&["{}"])).unwrap();
     let pod = Pod::from_json("{}").unwrap();
     destination.pods().unwrap().put_pod(&"coder".parse().unwrap(), &pod).unwrap();
 
@@ -57,7 +52,7 @@ fn a_conflict_is_reported_and_not_overwritten() {
             .iter()
             .all(|part| matches!(part.extension.stopped.as_deref(), Some(Stop::Conflict(_))))
     );
-    assert_eq!(log_of(&destination, session, segment), ["{}"]);
+    assert_eq!(log_of(&destination, key), ["{}"]);
     let unproved = backup.prove(&destination, &mut |_| {});
     assert_eq!(unproved.len(), 2, "{unproved:?}");
     assert!(unproved.iter().all(|part| matches!(part.found, Found::Other(_))));
@@ -101,14 +96,14 @@ fn parts_that_the_destination_cannot_store_are_gaps() {
 /// A trace belongs to its log. Next to another log it would be misleading.
 #[test]
 fn the_trace_of_a_log_in_conflict_is_not_restored() {
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let source = store_with(session, segment, &[r#"{"a":1}"#]);
-    trace(&source, session, segment, &[r#"{"t":1}"#]);
-    let destination = store_with(session, segment, &[r#"{"b":2}"#]);
+    let key = new_key();
+    let source = store_with(key, &[r#"{"a":1}"#]);
+    trace(&source, key, &[r#"{"t":1}"#]);
+    let destination = store_with(key, &[r#"{"b":2}"#]);
     let mut backup = open(backup_of(&source)).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
     assert!(!report.is_complete());
-    let there = destination.read_trace_page(session, segment, 0, usize::MAX).unwrap();
+    let there = destination.at(key).read_trace_page(0, usize::MAX).unwrap();
     assert!(there.entries.is_empty(), "{there:?}");
     assert_eq!(backup.prove(&destination, &mut |_| {}).len(), 2);
 }

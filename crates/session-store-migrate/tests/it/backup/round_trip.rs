@@ -1,7 +1,7 @@
 //! Exported stores and parts of stores are restored byte for byte.
 
 use proptest::prelude::*;
-use session_store_core::{Capability, Pod, PodName, SegmentId, SessionId, Store};
+use session_store_core::{Capability, Pod, PodName, SegmentKey, SessionId, Store, StoreExt};
 use session_store_memory::MemoryStore;
 use session_store_migrate::backup::{Part, export as run_export};
 use session_store_migrate::{Gap, Selection, Side};
@@ -34,7 +34,7 @@ fn the_manifest_has_the_size_and_the_hash_of_each_part() {
     assert_eq!((manifest.entries(), manifest.trace_entries()), (707, 2));
     for member in &manifest.members {
         if let Part::Log(key) = member.part {
-            let log = log_of(&source, key.session_id, key.segment_id);
+            let log = log_of(&source, key);
             let text: String = log.iter().map(|text| format!("{text}\n")).collect();
             assert_eq!((member.total.entries, member.total.bytes), (log.len(), text.len() as u64));
         }
@@ -108,9 +108,9 @@ fn any_store() -> impl Strategy<Value = MemoryStore> {
     (prop::collection::vec(segment, 0..6), pods).prop_map(|(segments, pods)| {
         let store = MemoryStore::new();
         for (session, segment, log, traces) in segments {
-            let (session, segment) = (SessionId::from(session), SegmentId::from(segment));
-            store.create_segment(session, segment, &entries(&log)).unwrap();
-            trace(&store, session, segment, &traces);
+            let key = SegmentKey::new(session.into(), segment.into());
+            store.at(key).create(&entries(&log)).unwrap();
+            trace(&store, key, &traces);
         }
         for (name, version) in pods {
             let pod = Pod::from_json(format!("{{\"v\": {version}}}")).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{LogEntry, Pod, SegmentId, SessionId, Store};
+use session_store_core::{LogEntry, Pod, SegmentId, SegmentKey, SessionId, Store};
 use uuid::Uuid;
 
 use crate::backup::{PODS, UNUSUAL};
@@ -18,13 +18,13 @@ pub(super) fn populate(store: &dyn Store) {
         store.create_segment(session, SegmentId::new(), &[]).unwrap();
     }
     let session = SessionId::new();
-    trace(store, session, shared, &UNUSUAL);
+    trace(store, SegmentKey::new(session, shared), &UNUSUAL);
     store.append_all(session, shared, &sizes()).unwrap();
     // A log that was truncated to 0, and one that was truncated and has grown again.
     let (emptied, regrown) = (SegmentId::new(), SegmentId::new());
     for segment in [emptied, regrown] {
         store.append_all(session, segment, &entries(&UNUSUAL)).unwrap();
-        trace(store, session, segment, &UNUSUAL[..1]);
+        trace(store, SegmentKey::new(session, segment), &UNUSUAL[..1]);
     }
     store.truncate(session, emptied, 0).unwrap();
     store.truncate(session, regrown, 2).unwrap();

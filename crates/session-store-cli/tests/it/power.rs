@@ -1,0 +1,70 @@
+//! A power cut right after a command that changes a store has ended with success.
+
+use std::path::Path;
+use std::process::Command;
+
+use rstest::rstest;
+use test_servers::power_cut;
+
+use crate::program::{Kind, Place, SEGMENT, SESSION};
+
+/// A shell script that runs in the folder of the input files. `$1` is the URL of the store.
+fn script(folder: &Path, url: &str, text: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-e", "-c", text, "sh", url]).current_dir(folder);
+    shell.env("P", env!("CARGO_BIN_EXE_session-store"));
+    shell.env("SESSION", SESSION).env("SEGMENT", SEGMENT);
+    shell
+}
+
+fn output(folder: &Path, url: &str, text: &str) -> String {
+    let output = script(folder, url, text).output().expect("run a shell");
+    assert!(output.status.success(), "{text}: {output:?}");
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
+}
+
+/// Creates the input of the commands: a log, and a store with its backup.
+fn prepare(folder: &Path) {
+    const INPUT: &str = r#"
+        echo '{"a":1}' >$SEGMENT.jsonl
+        $P create fs:source $SEGMENT.jsonl --session $SESSION --segment $SEGMENT
+        $P pods put fs:source me --session $SESSION
+        $P export fs:source backup.tar.zst
+    "#;
+    output(folder, "", INPUT);
+}
+
+#[rstest]
+#[case::import("$P import $SEGMENT.jsonl $1")]
+#[case::append("$P append $1 --session $SESSION --segment $SEGMENT <$SEGMENT.jsonl")]
+#[case::create("$P create $1 $SEGMENT.jsonl --session $SESSION --segment $SEGMENT")]
+#[case::truncate("$P migrate fs:source $1; sync -f ${1#*:}; $P truncate $1 $SEGMENT 0")]
+#[case::rm("$P migrate fs:source $1; sync -f ${1#*:}; $P rm --yes $1 $SEGMENT")]
+#[case::pods_put("$P pods put $1 me --session $SESSION")]
+#[case::pods_rm("$P migrate fs:source $1; sync -f ${1#*:}; $P pods rm $1 me")]
+#[case::migrate("$P migrate fs:source $1")]
+#[case::restore("$P restore backup.tar.zst $1")]
+#[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
+fn torture_a_power_cut_after_success_loses_nothing(
+    #[case] command: &str,
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+) {
+    const QUESTION: &str = "$P check $1; $P search $1 a || true; $P ls $1; $P pods ls $1";
+    let place = Place::new();
+    let folder = place.path("");
+    prepare(&folder);
+    let url = place.url(kind, "expected");
+    output(&folder, &url, command);
+    let expected = output(&folder, &url, QUESTION);
+
+    let url = |storage: &Path| match kind {
+        Kind::Fs => format!("fs:{}", storage.display()),
+        Kind::Sqlite => format!("sqlite:{}", storage.display()),
+    };
+    let steps = format!("{command}; echo acknowledged; exec sleep 60");
+    let writer = |storage: &Path| script(&folder, &url(storage), &steps);
+    let survived = power_cut::survives(1, writer, |storage, _| {
+        output(&folder, &url(storage), QUESTION) == expected
+    });
+    assert!(survived);
+}

@@ -1,0 +1,330 @@
+//! The indexes of segments, sessions, traces and lookups: comparing them with the keys that they
+//! list, and repairing them.
+//!
+//! An index key can be lost although the logs exist: the server evicts it, another program deletes
+//! it, or a failover loses the last change to it. Every index can be computed from the other keys.
+
+use std::fmt::Display;
+
+use session_store_core::{Finding, SegmentKey, SessionId, Severity};
+
+use crate::batch::{self, Query};
+use crate::client::Client;
+use crate::error::RequestError;
+use crate::keys::{StoredKey, Tag};
+use crate::script::{Call, INDEX, READ_SEGMENTS, READ_SESSIONS};
+use crate::{listing, lookup, scan};
+
+/// The number of index sets that are read together. Each can have a page of 1,000 ids.
+const SETS: usize = 50;
+
+/// A difference between an index and the keys that it should list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Defect {
+    /// A segment that is not in the list of its session's segments.
+    UnlistedSegment(SegmentKey),
+    /// A session with a list of segments that is not in the list of sessions.
+    UnlistedSession(SessionId),
+    /// A trace that is not in the list of its session's traces.
+    UnlistedTrace(SegmentKey),
+    /// A segment whose session is not in the set of its holders.
+    UnlistedHolder(SegmentKey),
+    /// A listed segment of which no key exists.
+    LostSegment(SegmentKey),
+    /// A listed session without a list of segments.
+    LostSession(SessionId),
+    /// A listed trace that does not exist.
+    LostTrace(SegmentKey),
+}
+
+type Report<'a> = &'a mut dyn FnMut(Defect) -> Result<(), RequestError>;
+
+/// Reports every defect when it is found. Changes nothing.
+pub(crate) fn find(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
+    scan::keys(client, &mut |keys| {
+        check_segments(client, &of_segments(&keys), report)?;
+        check_lookups(client, &logs(&keys), report)?;
+        let sessions: Vec<_> = keys.iter().filter_map(|&key| session(key)).collect();
+        check_sessions(client, &sessions, report)?;
+        let indexes: Vec<_> = keys.into_iter().filter(is_index).collect();
+        indexes.chunks(SETS).try_for_each(|indexes| check_members(client, indexes, report))
+    })
+}
+
+/// Repairs every defect, and reports it afterwards.
+///
+/// The first pass adds what the indexes lack. Only then is it known which members of an index have
+/// no keys, and the second pass removes those.
+pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
+    for adds in [true, false] {
+        find(client, &mut |defect| {
+            if defect.is_lost() == adds {
+                return Ok(());
+            }
+            defect.repair(client)?;
+            report(defect)
+        })?;
+    }
+    Ok(())
+}
+
+/// A segment, and the key or the member of an index by which it was found.
+///
+/// Several keys lead to one segment. Each defect is reported for one of them only.
+struct Found {
+    key: SegmentKey,
+    by: StoredKey,
+}
+
+fn of_segments(keys: &[StoredKey]) -> Vec<Found> {
+    let found = |&by: &StoredKey| match by {
+        StoredKey::Log(key) | StoredKey::Entries(key) | StoredKey::Trace(key) => {
+            Some(Found { key, by })
+        }
+        _ => None,
+    };
+    keys.iter().filter_map(found).collect()
+}
+
+fn logs(keys: &[StoredKey]) -> Vec<SegmentKey> {
+    let log = |key: &StoredKey| if let StoredKey::Log(key) = key { Some(*key) } else { None };
+    keys.iter().filter_map(log).collect()
+}
+
+fn session(key: StoredKey) -> Option<SessionId> {
+    if let StoredKey::Segments(session_id) = key { Some(session_id) } else { None }
+}
+
+fn is_index(key: &StoredKey) -> bool {
+    matches!(key, StoredKey::Sessions(_) | StoredKey::Segments(_) | StoredKey::Traces(_))
+}
+
+/// Checks the members of index keys.
+fn check_members(
+    client: &Client,
+    indexes: &[StoredKey],
+    report: Report<'_>,
+) -> Result<(), RequestError> {
+    let buckets = indexes.iter().filter_map(|&key| match key {
+        StoredKey::Sessions(tag) => Some((tag, client.keys.sessions(tag))),
+        _ => None,
+    });
+    listing::for_each_page(client, &buckets.collect::<Vec<_>>(), &mut |_, ids| {
+        check_sessions(client, &ids, report)
+    })?;
+    let by_session = indexes.iter().filter_map(|&by| match by {
+        StoredKey::Segments(id) => Some((by, id, client.keys.segments(id))),
+        StoredKey::Traces(id) => Some((by, id, client.keys.traces(id))),
+        _ => None,
+    });
+    let by_session: Vec<_> = by_session.collect();
+    let set = |(_, id, key): &(StoredKey, SessionId, String)| (Tag::of_session(*id), key.clone());
+    let sets: Vec<_> = by_session.iter().map(set).collect();
+    listing::for_each_page(client, &sets, &mut |index, ids| {
+        let (by, session_id, _) = by_session[index];
+        let found = |id| Found { key: SegmentKey::new(session_id, id), by };
+        check_segments(client, &ids.into_iter().map(found).collect::<Vec<_>>(), report)
+    })
+}
+
+/// The keys of a segment that exist, and the lists that name it, at one moment.
+struct SegmentState {
+    log: bool,
+    entries: bool,
+    listed: bool,
+    trace: bool,
+    trace_listed: bool,
+}
+
+impl SegmentState {
+    fn defect(&self, found: &Found) -> Option<Defect> {
+        let Self { log, entries, listed, trace, trace_listed } = *self;
+        let Found { key, by } = *found;
+        match by {
+            StoredKey::Log(_) if log && !listed => Some(Defect::UnlistedSegment(key)),
+            StoredKey::Entries(_) if entries && !log && !listed => {
+                Some(Defect::UnlistedSegment(key))
+            }
+            StoredKey::Trace(_) if trace && !trace_listed => Some(Defect::UnlistedTrace(key)),
+            StoredKey::Segments(_) if listed && !log && !entries => Some(Defect::LostSegment(key)),
+            StoredKey::Traces(_) if trace_listed && !trace => Some(Defect::LostTrace(key)),
+            _ => None,
+        }
+    }
+}
+
+fn check_segments(
+    client: &Client,
+    found: &[Found],
+    report: Report<'_>,
+) -> Result<(), RequestError> {
+    let query = |&Found { key, .. }: &Found| Query {
+        tag: Tag::of_session(key.session_id),
+        keys: segment_keys(client, key).into(),
+        arg: Some(key.segment_id.to_string()),
+    };
+    let states = batch::read(client, &READ_SEGMENTS, found.iter().map(query).collect())?;
+    for (found, state) in found.iter().zip(states) {
+        let [log, entries, listed, trace, trace_listed] = flags(&state)?;
+        let state = SegmentState { log, entries, listed, trace, trace_listed };
+        state.defect(found).map_or(Ok(()), &mut *report)?;
+    }
+    Ok(())
+}
+
+/// Returns the keys of a segment that the scripts of this module declare.
+fn segment_keys(client: &Client, key: SegmentKey) -> [String; 5] {
+    let keys = &client.keys;
+    let (segments, traces) = (keys.segments(key.session_id), keys.traces(key.session_id));
+    [keys.log(key), keys.entries(key), segments, keys.trace(key), traces]
+}
+
+fn check_sessions(
+    client: &Client,
+    session_ids: &[SessionId],
+    report: Report<'_>,
+) -> Result<(), RequestError> {
+    let query = |&session_id: &SessionId| {
+        let tag = Tag::of_session(session_id);
+        let keys = vec![client.keys.segments(session_id), client.keys.sessions(tag)];
+        Query { tag, keys, arg: Some(session_id.to_string()) }
+    };
+    let states = batch::read(client, &READ_SESSIONS, session_ids.iter().map(query).collect())?;
+    for (&session_id, state) in session_ids.iter().zip(states) {
+        match flags(&state)? {
+            [true, false] => report(Defect::UnlistedSession(session_id))?,
+            [false, true] => report(Defect::LostSession(session_id))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_lookups(
+    client: &Client,
+    logs: &[SegmentKey],
+    report: Report<'_>,
+) -> Result<(), RequestError> {
+    let registered = lookup::are_registered(client, logs)?;
+    let missing = logs.iter().zip(registered).filter(|(_, registered)| !registered);
+    missing.map(|(&key, _)| Defect::UnlistedHolder(key)).try_for_each(report)
+}
+
+/// Parses the reply of a script: a digit 0 or 1 for each fact.
+fn flags<const N: usize>(text: &[u8]) -> Result<[bool; N], RequestError> {
+    let flags: Vec<_> = text.iter().map(|&digit| digit == b'1').collect();
+    flags.try_into().map_err(|_| RequestError::UnexpectedReply)
+}
+
+fn index_session(client: &Client, session_id: SessionId) -> Result<(), RequestError> {
+    let sessions = client.keys.sessions(Tag::of_session(session_id));
+    index(client, session_id, sessions, &session_id, [client.keys.segments(session_id)])
+}
+
+/// Adds a member to an index if one of the keys exists, and removes it if not.
+///
+/// The script looks at the keys in the same step as it changes the index. So a late copy of it does
+/// no harm, and neither does a change by another handle since the defect was found.
+fn index<const N: usize>(
+    client: &Client,
+    session_id: SessionId,
+    index: String,
+    member: &dyn Display,
+    keys: [String; N],
+) -> Result<(), RequestError> {
+    let tag = Tag::of_session(session_id);
+    let call = Call::new(&INDEX, tag)
+        .keys([index, client.keys.never(tag)])
+        .keys(keys)
+        .arg(member.to_string());
+    client.read(&call).map(drop)
+}
+
+impl Defect {
+    /// Returns whether an index names what does not exist.
+    fn is_lost(self) -> bool {
+        matches!(self, Self::LostSegment(_) | Self::LostSession(_) | Self::LostTrace(_))
+    }
+
+    fn repair(self, client: &Client) -> Result<(), RequestError> {
+        let keys = &client.keys;
+        match self {
+            Self::UnlistedHolder(key) => lookup::add(client, key),
+            Self::UnlistedSession(session_id) | Self::LostSession(session_id) => {
+                index_session(client, session_id)
+            }
+            Self::UnlistedTrace(key) | Self::LostTrace(key) => {
+                let (session_id, segment_id) = (key.session_id, key.segment_id);
+                let traces = keys.traces(session_id);
+                index(client, session_id, traces, &segment_id, [keys.trace(key)])
+            }
+            Self::UnlistedSegment(key) | Self::LostSegment(key) => {
+                let (session_id, segment_id) = (key.session_id, key.segment_id);
+                let (segments, of_log) =
+                    (keys.segments(session_id), [keys.log(key), keys.entries(key)]);
+                index(client, session_id, segments, &segment_id, of_log)?;
+                index_session(client, session_id)
+            }
+        }
+    }
+
+    /// Returns the finding of a check.
+    pub(crate) fn fault(self) -> Finding {
+        let (cause, remedy) = match self {
+            Self::UnlistedSegment(_) => (
+                "the segment has a log, but the list of the session's segments does not name it",
+                "a repair adds the segment to the list",
+            ),
+            Self::UnlistedSession(_) => (
+                "the session has segments, but the list of sessions does not name it",
+                "a repair adds the session to the list",
+            ),
+            Self::UnlistedTrace(_) => (
+                "the list of the session's traces does not name the trace",
+                "a repair adds the trace to the list",
+            ),
+            Self::UnlistedHolder(_) => {
+                ("the lookup entry is missing", "repair the store, which adds the entry")
+            }
+            Self::LostSegment(_) => (
+                "the segment is listed, but its log and its entries are missing",
+                "restore the segment from a backup; a repair removes it from the list",
+            ),
+            Self::LostSession(_) => (
+                "the session is listed, but the list of its segments is missing",
+                "a repair lists the segments that exist, or removes the session from the list",
+            ),
+            Self::LostTrace(_) => (
+                "the trace is listed, but missing",
+                "restore the trace from a backup; a repair removes it from the list",
+            ),
+        };
+        Finding::new(Severity::Fault, self.place(), cause).with_remedy(remedy)
+    }
+
+    /// Returns the finding of a repair.
+    pub(crate) fn repaired(self) -> Finding {
+        let cause = match self {
+            Self::UnlistedSegment(_) => "added the segment to the list of the session's segments",
+            Self::UnlistedSession(_) => "added the session to the list of sessions",
+            Self::UnlistedTrace(_) => "added the trace to the list of the session's traces",
+            Self::UnlistedHolder(_) => "added the missing lookup entry",
+            Self::LostSegment(_) => "removed the segment, whose log is missing, from the list",
+            Self::LostSession(_) => "removed the session, which has no segments, from the list",
+            Self::LostTrace(_) => "removed the trace, which is missing, from the list",
+        };
+        Finding::new(Severity::Note, self.place(), cause)
+    }
+
+    fn place(self) -> String {
+        match self {
+            Self::UnlistedSession(session_id) | Self::LostSession(session_id) => {
+                format!("session {session_id}")
+            }
+            Self::UnlistedTrace(key) | Self::LostTrace(key) => format!("trace of {key}"),
+            Self::UnlistedSegment(key) | Self::UnlistedHolder(key) | Self::LostSegment(key) => {
+                key.to_string()
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+-- Adds a member to an index if any of the keys that it stands for exists, and removes it if not.
+-- KEYS: index, never, keys...
+-- ARGV: member
+if redis.call('EXISTS', unpack(KEYS, 3)) > 0 then
+  redis.call('ZADD', KEYS[1], 0, ARGV[1])
+else
+  redis.call('ZREM', KEYS[1], ARGV[1])
+end
+return 1

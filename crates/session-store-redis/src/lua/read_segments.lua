@@ -1,0 +1,17 @@
+-- Reads which keys of segments exist and which lists name them. Returns a text of five digits for each
+-- segment: 1 or 0 for its log, its entries, its place in the list of segments, its trace, and the
+-- trace's place in the list of traces.
+-- KEYS: log, entries, segments, trace and traces of each segment
+-- ARGV: segments...
+local function digit(found)
+  return found and found ~= 0 and '1' or '0'
+end
+
+local reply = {}
+for i, segment in ipairs(ARGV) do
+  local log, entries, segments, trace, traces = unpack(KEYS, 5 * i - 4, 5 * i)
+  reply[i] = digit(redis.call('EXISTS', log)) .. digit(redis.call('EXISTS', entries))
+    .. digit(redis.call('ZSCORE', segments, segment))
+    .. digit(redis.call('EXISTS', trace)) .. digit(redis.call('ZSCORE', traces, segment))
+end
+return reply
