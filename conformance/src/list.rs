@@ -137,6 +137,10 @@ macro_rules! for_each_check {
                 r5_a_torn_tail_is_not_there R5 [log_file];
                 /// the next append removes a torn tail from the log
                 r5_a_torn_tail_is_moved_aside R5 [log_file];
+                /// NUL bytes after a whole object are torn, and the object is an entry
+                r5_nuls_after_an_object_are_torn R5 [log_file];
+                /// two objects on a last line without a newline are Corrupt
+                r5_two_objects_are_a_bad_line R5 [log_file];
                 /// a torn tail is kept in a file beside the log
                 r5_nothing_torn_is_deleted R5 [log_file, folder];
                 /// a log that holds only a torn tail is empty

@@ -37,12 +37,13 @@ pub(super) fn with_tail(tail: &[u8]) -> Vec<u8> {
     [b"{\"n\":0}\n", tail].concat()
 }
 
-/// Returns every strict prefix of [`WHOLE`], also ones that end inside a character, and tails with
-/// the NUL bytes that a power cut can leave.
+/// Returns every strict prefix of [`WHOLE`], also ones that end inside a character, tails with the
+/// NUL bytes that a power cut can leave, and tails that no object begins.
 fn torn_tails() -> Vec<Vec<u8>> {
     let prefixes = (1..WHOLE.len()).map(|end| WHOLE.as_bytes()[..end].to_vec());
-    let nuls: [&[u8]; 4] = [b"\0", b"\0\0\0\0", b"{\"n\":\0\0", b"{\"n\":1}\0\0"];
-    prefixes.chain(nuls.map(<[u8]>::to_vec)).collect()
+    let nuls: [&[u8]; 3] = [b"\0", b"\0\0\0\0", b"{\"n\":\0\0"];
+    let others: [&[u8]; 4] = [b"\xe3", b"garbage", b"[{\"n\":1}]", b"{\"n\":01}"];
+    prefixes.chain(nuls.map(<[u8]>::to_vec)).chain(others.map(<[u8]>::to_vec)).collect()
 }
 
 pub(crate) fn r4_blank_lines_are_no_entries(run: &Run<'_>) -> CheckResult {
@@ -153,6 +154,30 @@ pub(crate) fn r5_a_torn_tail_is_moved_aside(run: &Run<'_>) -> CheckResult {
         must_have_text(run, key, "{\"n\":0}\n{\"n\":1}\n", &context)?;
     }
     Ok(())
+}
+
+pub(crate) fn r5_nuls_after_an_object_are_torn(run: &Run<'_>) -> CheckResult {
+    for tail in [&b"{\"n\":1}\0\0"[..], b"{\"n\":1}\0{\"n\":2}"] {
+        let key = write_log(run, &with_tail(tail))?;
+        let store = run.open()?;
+        let log = TestLog::at(&store, key);
+        log.must_hold(&numbered(0..2), "an entry without a newline, and NUL bytes")?;
+        log.append(&nth(2))?;
+        log.must_hold(&numbered(0..3), "an append after them")?;
+        let expected = "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n";
+        must_have_text(run, key, expected, "the text of the file")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn r5_two_objects_are_a_bad_line(run: &Run<'_>) -> CheckResult {
+    let key = write_log(run, &with_tail(br#"{"n":1}{"n":2}"#))?;
+    let store = run.open()?;
+    let log = TestLog::at(&store, key);
+    ensure_err!(log.read_all(), StoreError::Corrupt { line: 2, .. });
+    log.append(&nth(3))?;
+    ensure_err!(log.read_all(), StoreError::Corrupt { line: 2, .. });
+    log.must_read_page(2, 100, &numbered(3..4), "the page after it")
 }
 
 pub(crate) fn r5_nothing_torn_is_deleted(run: &Run<'_>) -> CheckResult {

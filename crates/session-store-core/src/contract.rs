@@ -87,12 +87,15 @@
 //!   White space and CR around an object are not part of the entry.
 //! - <a id="r5"></a>**R5** (file backends) The closing brace of an object commits the entry. The
 //!   newline only separates entries. An unterminated last line that is one whole object is an entry
-//!   for every operation, because a strict prefix of an object never is an object. A last line that
-//!   is a strict prefix of an object, or that contains NUL bytes, is torn: it is not returned and
-//!   not counted, and is not an error. A repair never changes what readers see. After an
-//!   unterminated entry, the next append writes the missing newline in its own write. After a torn
-//!   line, the next append first moves that line to a file beside the log. Nothing is deleted. A
-//!   write of which only the newline is missing is acknowledged.
+//!   for every operation, because a strict prefix of an object never is an object. An unterminated
+//!   last line that does not begin with a whole object is torn: it is not returned and not counted,
+//!   and is not an error. NUL bytes in the last line, and all bytes after them, are torn too. An
+//!   unterminated last line with other text after a whole object is `Corrupt`. A repair never
+//!   changes what readers see. After an unterminated entry, the next append writes the missing
+//!   newline in its own write. After a torn line, the next append first moves that line to a file
+//!   beside the log. Nothing is deleted. A write of which only the newline is missing is
+//!   acknowledged. If another program writes a line in two writes, without the lock of the store,
+//!   an append in between moves the first half.
 //! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns the entries from `start` on that
 //!   fit in `max_bytes`, at least one if `start` is before the end. It also returns the head of the
 //!   log at the same moment. Pages in sequence equal `read_all`, and together read the log once
@@ -158,7 +161,9 @@
 //!   overlaps the truncate is kept or deleted as a whole. The same holds for replacing and for
 //!   deleting a segment.
 //! - <a id="t6"></a>**T6** After a crash during a truncate, the log is unchanged or truncated
-//!   (torture). Traces, siblings and pods do not change.
+//!   (torture). The same holds after a power cut, with each durability, if the store declares
+//!   `durable_sync`. Only with `Power`, a power cut never undoes an acknowledged truncate (S4).
+//!   Traces, siblings and pods do not change.
 //! - <a id="t7"></a>**T7** The provided body of `truncate`, built on `read_all` and
 //!   `create_segment`, is correct except for appends that overlap it. Its documentation says so.
 //!
@@ -232,7 +237,9 @@
 //! - <a id="s4"></a>**S4** (torture) (cap: `durable_sync`) With the durability `Power`, every
 //!   acknowledged change (also create, truncate, delete and pods) survives a power cut. `sync()`
 //!   makes durable what this handle acknowledged before the call. Other handles can see entries
-//!   that are not durable yet.
+//!   that are not durable yet. With the durability `Process`, a power cut can lose changes that no
+//!   `sync()` made durable. A truncation never damages the entries that it keeps. A file backend
+//!   needs its sidecar files for that, from a power cut until the next change of the segment.
 //! - <a id="s5"></a>**S5** (kit) A store is `Send + Sync`. A panic in one thread does not affect
 //!   the others.
 //! - <a id="s6"></a>**S6** (kit) (cap: `multi_process`) Processes that open the same new, empty

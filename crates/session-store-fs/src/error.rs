@@ -27,6 +27,28 @@ pub(crate) fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// Returns the error for a line of a log that is not an entry. `first` is its first byte, and
+/// `entries` is the number of entries before it.
+pub(crate) fn corrupt_line(
+    path: &Path,
+    line: usize,
+    first: u8,
+    entries: usize,
+    cause: &StoreError,
+) -> StoreError {
+    match corrupt(path, line, cause) {
+        // Only a log whose sidecar files were lost, or whose last program knows no marks of cuts.
+        StoreError::Corrupt { line, message } if first == 0 => StoreError::Corrupt {
+            line,
+            message: format!(
+                "{message}; a power cut during a truncation can leave such NUL bytes; to finish \
+                 the truncation, truncate the segment to its first {entries} entries"
+            ),
+        },
+        error => error,
+    }
+}
+
 /// Returns the error for a stored line that is not an entry or a pod. It names the physical line,
 /// the file, and the parser's reason.
 pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {

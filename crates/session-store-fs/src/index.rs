@@ -52,6 +52,8 @@ impl Bookmark {
 pub(crate) struct LineIndex {
     /// The length of the file.
     len: u64,
+    /// The length that readers see. The bytes after it are torn.
+    readable: u64,
     /// The start of the tail, after all terminated lines.
     tail_start: Mark,
     tail: Tail,
@@ -63,6 +65,7 @@ impl LineIndex {
     pub(crate) fn empty() -> Self {
         Self {
             len: 0,
+            readable: 0,
             tail_start: Mark::default(),
             tail: Tail::Clean,
             marks: vec![Mark::default()],
@@ -78,19 +81,20 @@ impl LineIndex {
         self.tail
     }
 
-    pub(crate) fn tail_start(&self) -> Mark {
-        self.tail_start
-    }
-
     /// Returns the number of entries: all lines that are neither blank nor torn. They are not
     /// validated.
     pub(crate) fn entries(&self) -> usize {
         self.tail_start.entries + usize::from(self.tail == Tail::Line)
     }
 
-    /// Returns the length that readers see, without a torn tail.
+    /// Returns the length that readers see, without torn bytes.
     pub(crate) fn readable(&self) -> u64 {
-        if self.tail == Tail::Torn { self.tail_start.offset } else { self.len }
+        self.readable
+    }
+
+    /// Returns the torn bytes at the end of the file.
+    pub(crate) fn torn(&self) -> Range<u64> {
+        self.readable..self.len
     }
 
     pub(crate) fn bookmark(&self) -> &Bookmark {
@@ -105,27 +109,36 @@ impl LineIndex {
         before.max_by_key(|mark| mark.offset).unwrap_or_default()
     }
 
-    /// Scans what was appended since the last scan, or everything if the file has shrunk.
-    pub(crate) fn catch_up(&mut self, file: &File, len: u64) -> io::Result<()> {
+    /// Scans what was appended since the last scan, or everything if the file has shrunk. `cut` is
+    /// the mark of the last cut.
+    pub(crate) fn catch_up(&mut self, file: &File, len: u64, cut: u64) -> io::Result<()> {
         if len < self.len {
             *self = Self::empty();
         }
+        let is_interrupted = (self.tail_start.offset..len).contains(&cut)
+            && read_range(file, cut, cut + 1)? == b"\0";
+        let end = if is_interrupted { cut } else { len };
         let mut last = self.tail_start;
-        let rest = scan_lines(file, self.tail_start.offset..len, BLOCK, |line| {
+        let rest = scan_lines(file, self.tail_start.offset..end, BLOCK, |line| {
             last = self.tail_start;
             self.add_line(line.next, !line.blank);
             ControlFlow::Continue(())
         })?;
-        self.len = len;
-        self.tail = Tail::of(&read_range(file, rest, len)?);
-        if self.tail == Tail::Clean && has_nul(file, last.offset, len)? {
+        self.set_tail(&read_range(file, rest, end)?);
+        if rest == len && has_nul(file, last.offset, len)? {
             // A file system writes NULs for data that a crash lost. A last line with NULs is
             // therefore torn, even if its newline was saved.
             self.cut(last);
-            self.len = len;
-            self.tail = Tail::Torn;
+            self.set_tail(&read_range(file, last.offset, len)?);
         }
+        self.len = len;
         Ok(())
+    }
+
+    fn set_tail(&mut self, bytes: &[u8]) {
+        let (tail, readable) = Tail::split(bytes);
+        self.tail = tail;
+        self.readable = self.tail_start.offset + readable as u64;
     }
 
     /// Records a write at the end of the file: `written` bytes with entries of these lengths. The
@@ -143,12 +156,19 @@ impl LineIndex {
             }
         }
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
+        self.readable = self.len;
+    }
+
+    /// Records that the file was set to its readable length.
+    pub(crate) fn drop_torn(&mut self) {
+        self.len = self.readable;
     }
 
     /// Forgets the tail, so that it is read again: another handle may have replaced a torn tail by
     /// an entry of the same length.
     pub(crate) fn forget_tail(&mut self) {
         self.len = self.tail_start.offset;
+        self.readable = self.len;
         self.tail = Tail::Clean;
     }
 
@@ -159,6 +179,7 @@ impl LineIndex {
         self.tail_start = mark;
         self.tail = Tail::Clean;
         self.len = mark.offset;
+        self.readable = mark.offset;
     }
 
     /// Returns where the entry starts.

@@ -23,7 +23,7 @@
 //! {root}/pods/{pod_name}/metadata.json            a pod
 //! {root}/.session-store/format                    the version of the format
 //! {root}/.session-store/locks/                    lock files; their lengths are generations
-//! {root}/.session-store/epochs/                   the tokens of heads
+//! {root}/.session-store/epochs/                   the tokens of heads, and the marks of cuts
 //! {root}/.session-store/hints/                    the session of each segment id
 //! {root}/.session-store/torn/                     quarantined ends of logs
 //! {root}/.session-store/tmp/                      files that do not have their names yet
@@ -34,7 +34,9 @@
 //! while no handle is open.
 //!
 //! Everything in `.session-store/` can be deleted while no handle is open. No entry is lost, and
-//! the next change writes what is missing. Files have mode 0600 and folders 0700.
+//! the next change writes what is missing. The exception is the time after a power cut: a log whose
+//! truncation was interrupted needs its file in `epochs/` until its next change. Files have mode
+//! 0600 and folders 0700.
 //!
 //! The whole store must be on one local file system. Network file systems do not provide the
 //! `flock(2)` and `O_APPEND` that the protocol needs. A new log is written elsewhere and renamed
@@ -58,13 +60,20 @@
 //!
 //! A killed process can leave a part of a write. The closing brace commits an entry, and the
 //! newline only separates it from the next one. So a last line without a newline is an entry if it
-//! is a whole object. It is *torn* if it is a strict prefix of an object, or has NULs in it.
+//! is a whole object. It is *torn* if it does not begin with a whole object. NULs in the last line,
+//! and all bytes after them, are torn too.
 //!
 //! Readers ignore a torn tail. The next change of the log first moves the tail to
 //! `.session-store/torn/` ([R5](session_store_core::contract#r5)).
 //!
 //! Acknowledged changes survive the process. With
 //! [`Durability::Power`](session_store_core::Durability::Power) they survive a power cut, too.
+//!
+//! A power cut in the middle of a truncation can leave the old length of the log, and NULs from the
+//! cut on. The file in `epochs/` has the offset of the cut, which is synced before the cut begins.
+//! Readers end such a log there, and its next change finishes the cut
+//! ([T6](session_store_core::contract#t6)). A truncation therefore waits for two syncs, with each
+//! durability.
 //!
 //! # What a handle caches
 //!

@@ -13,9 +13,9 @@ use session_store_core::{Head, SegmentInfo, StoreError};
 use crate::error::Context;
 use crate::file;
 use crate::group_commit::{GroupCommit, Written};
-use crate::index::{LineIndex, Mark, read_range};
+use crate::index::{LineIndex, Mark};
 use crate::lock_file::Generation;
-use crate::sidecar::epoch::Epoch;
+use crate::sidecar::epoch::{Epoch, NO_CUT};
 use crate::sync::Syncs;
 
 /// The size from which on a batch is split into several writes.
@@ -48,6 +48,8 @@ pub(crate) struct Known {
     pub(crate) index: LineIndex,
     /// Whether the name of the file survives a power cut.
     pub(crate) is_name_durable: bool,
+    /// Whether the last cut and the name of the file with its mark survive a power cut.
+    pub(crate) is_cut_durable: bool,
 }
 
 impl Log {
@@ -67,7 +69,14 @@ impl Log {
             file: Arc::new(file),
             is_writable: opened.is_writable,
             opened: now,
-            known: Known { generation, inode, epoch, index, is_name_durable: false },
+            known: Known {
+                generation,
+                inode,
+                epoch,
+                index,
+                is_name_durable: false,
+                is_cut_durable: false,
+            },
             commit: Arc::default(),
             recorded: None,
         }))
@@ -86,16 +95,17 @@ impl Log {
     /// Takes over what was known about the file before, unless entries may have been cut since.
     pub(crate) fn inherit(&mut self, before: Known) {
         let now = &self.known;
-        let token = |known: &Known| known.epoch.map(|epoch| epoch.token);
-        // Every cut stores a new token, so a stored token that is the same proves that nothing was
-        // cut. A token that is not stored is derived from the file's time: it shows a change by
-        // another program, and the generation shows a cut by a handle.
+        let token = |known: &Known| known.epoch.map(|epoch| (epoch.token, epoch.cut));
+        // Every cut stores a new token or a new mark, so the same ones prove that nothing was cut.
+        // A token that is not stored is derived from the file's time: it shows a change by another
+        // program, and the generation shows a cut by a handle.
         let is_uncut = token(now) == token(&before)
             && (now.generation == before.generation || now.epoch.is_some_and(|now| now.is_stored));
         if is_uncut && now.inode == before.inode {
             self.known.index = before.index;
             self.known.index.forget_tail();
             self.known.is_name_durable = before.is_name_durable;
+            self.known.is_cut_durable = before.is_cut_durable;
         }
     }
 
@@ -108,7 +118,8 @@ impl Log {
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
         let len = (&*self.file).seek(SeekFrom::End(0)).context("read the length of", &self.path)?;
         if len != self.known.index.len() {
-            self.known.index.catch_up(&self.file, len).context("read", &self.path)?;
+            let cut = self.known.epoch.map_or(NO_CUT, |epoch| epoch.cut);
+            self.known.index.catch_up(&self.file, len, cut).context("read", &self.path)?;
         }
         Ok(())
     }
@@ -132,33 +143,21 @@ impl Log {
         self.known.index.find(&self.file, entry).context("read", &self.path)
     }
 
-    /// Returns the bytes after the last line.
-    pub(crate) fn tail(&self) -> Result<Vec<u8>, StoreError> {
-        let index = &self.known.index;
-        read_range(&self.file, index.tail_start().offset, index.len()).context("read", &self.path)
-    }
-
-    /// Appends the entries. If a write fails, the file is set back to its length before the call,
-    /// so that all are appended or none. The tail must not be torn.
+    /// Appends the entries. The tail must not be torn. If a write fails, a part of the entries may
+    /// be in the file, which the caller takes back.
     pub(crate) fn append<'a>(
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,
-    ) -> Result<(), StoreError> {
+    ) -> io::Result<()> {
         let file = Arc::clone(&self.file);
-        let before = self.known.index.len();
         loop {
             let of_this_write = entries.clone();
             let (bytes, count) = next_write(self.known.index.tail().owes_newline(), &mut entries);
             if count == 0 {
                 return Ok(());
             }
-            match write_entries(&file, &bytes) {
-                Ok(written) => {
-                    let lengths = of_this_write.take(count).map(str::len);
-                    self.known.index.record_write(written, lengths);
-                }
-                Err(error) => return Err(self.undo_append(before, error)),
-            }
+            let written = write_entries(&file, &bytes)?;
+            self.known.index.record_write(written, of_this_write.take(count).map(str::len));
         }
     }
 
@@ -172,23 +171,14 @@ impl Log {
         Err(io::Error::from(io::ErrorKind::ResourceBusy)).context("open for writing", &self.path)
     }
 
-    /// Sets the file back to its length before an append that failed.
-    fn undo_append(&mut self, before: u64, error: io::Error) -> StoreError {
-        // An earlier write of the same append may be in the index. The length alone would not show
-        // that it is gone, once another handle has appended as much. So the file is read again.
-        self.known.index = LineIndex::empty();
-        let operation = format!("append to {}", self.path.display());
-        match self.file.set_len(before) {
-            Ok(()) => StoreError::io(operation, error),
-            Err(_) => StoreError::Indeterminate { operation, source: error.into() },
-        }
+    /// Sets the length of the file.
+    pub(crate) fn set_len(&self, len: u64) -> Result<(), StoreError> {
+        self.file.set_len(len).context("truncate", &self.path)
     }
 
-    /// Truncates the file at the mark.
-    pub(crate) fn cut(&mut self, mark: Mark) -> Result<(), StoreError> {
-        self.file.set_len(mark.offset).context("truncate", &self.path)?;
-        self.known.index.cut(mark);
-        Ok(())
+    /// Makes the content of the file durable, whatever the durability of the handle.
+    pub(crate) fn sync(&self, syncs: &Syncs) -> Result<(), StoreError> {
+        syncs.run(&self.path, || self.file.sync_data())
     }
 }
 

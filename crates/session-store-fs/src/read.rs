@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use session_store_core::{LogEntry, PageBudget, StoreError};
 
-use crate::error::{Context, corrupt};
+use crate::error::{Context, corrupt_line};
 use crate::index::{Bookmark, Mark, find};
 use crate::log::Log;
 use crate::tail::trimmed_len;
@@ -81,11 +81,15 @@ impl Part {
                     self.bookmark.set(Mark { offset, entries, lines: line - 1 });
                     return Ok(found);
                 }
+                let start = range.start;
                 let entry = match &block {
                     Ok(text) => parse(text, range),
                     Err(_) => parse_alone(&bytes[range], parse),
                 };
-                found.push(entry.map_err(|error| corrupt(&self.path, line, &error))?);
+                found.push(entry.map_err(|error| {
+                    let entries = self.first + found.len();
+                    corrupt_line(&self.path, line, bytes[start], entries, &error)
+                })?);
             }
             at += bytes.len() as u64;
         }

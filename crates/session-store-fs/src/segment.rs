@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
@@ -13,12 +14,12 @@ use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_folder};
 use crate::group_commit::Written;
+use crate::index::LineIndex;
 use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
-use crate::sidecar::epoch::Epoch;
-use crate::tail::Tail;
+use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
 
 /// The head that a change requires.
 #[derive(Clone, Copy)]
@@ -95,7 +96,10 @@ impl<'a> Segment<'a> {
             return Ok((log.known.head(), None));
         }
         files.make_ready(&mut guard.lock, log)?;
-        log.append(entries)?;
+        let (before, count) = (log.known.index.len(), entries.len());
+        if let Err(error) = log.append(entries) {
+            return Err(files.undo_append(&mut guard.lock, log, before, count, error));
+        }
         let written = log.written(&files.directory.syncs);
         Ok((log.known.head(), written))
     }
@@ -117,7 +121,7 @@ impl<'a> Segment<'a> {
             return files.create(Kind::Log, file).map(drop);
         }
         guard.cached.forget((files.key, Kind::Log));
-        let epoch = files.under_new_epoch(&mut guard.lock, || {
+        let epoch = files.under_new_epoch(&mut guard.lock, None, || {
             let mut replacing = replacements.lock_write()?;
             replacing.lock.advance_generation()?;
             file.persist(&path).map_err(|error| error.error).context("write", &path)?;
@@ -144,12 +148,15 @@ impl<'a> Segment<'a> {
         if entries_len < entries {
             files.make_ready(&mut guard.lock, log)?;
             let mark = log.find(entries_len)?;
-            let epoch = files.under_new_epoch(&mut guard.lock, || {
-                log.cut(mark)?;
-                files.directory.syncs.sync_file(&log.path, &log.file)
+            let cut = files.begin_cut(log, mark.offset)?;
+            let epoch = files.under_new_epoch(&mut guard.lock, Some(cut), || {
+                log.set_len(mark.offset)?;
+                log.known.index.cut(mark);
+                log.sync(&files.directory.syncs)
             })?;
             log.known.generation = guard.lock.generation;
             log.known.epoch = Some(epoch);
+            log.known.is_cut_durable = true;
         }
         Ok(log.known.head())
     }
@@ -221,27 +228,98 @@ impl Files<'_> {
         if let Some(epoch) = log.known.epoch.filter(|epoch| !epoch.is_stored) {
             // The token was derived from the file's time, which this change will change. Storing
             // the same token keeps the heads valid that callers have read.
-            log.known.epoch = Some(directory.store_epoch(self.key, epoch.token)?);
+            log.known.epoch = Some(directory.store_epoch(self.key, epoch.token, NO_CUT)?);
         }
         self.repair_tail(lock, log)
     }
 
-    /// Moves a torn tail out of the log.
+    /// Moves torn bytes out of the log, and finishes a cut that a power cut interrupted.
     ///
-    /// An entry appended to the tail would become part of an invalid line
+    /// An entry appended to a torn tail would become part of an invalid line
     /// ([A5](session_store_core::contract#a5)). Nothing is deleted
     /// ([R5](session_store_core::contract#r5)).
     fn repair_tail(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
-        if log.known.index.tail() != Tail::Torn {
+        let torn = log.known.index.torn();
+        if torn.is_empty() {
             return Ok(());
         }
-        self.directory.quarantine(self.key, &log.tail()?)?;
+        self.directory.quarantine(self.key, &log.file, torn.clone())?;
         // The next entry may be as long as the tail. Without a new generation another handle, which
         // compares lengths, would still take the entry for a torn tail.
         lock.advance_generation()?;
         log.known.generation = lock.generation;
-        log.cut(log.known.index.tail_start())?;
-        self.directory.syncs.sync_file(&log.path, &log.file)
+        log.set_len(torn.start)?;
+        log.known.index.drop_torn();
+        let syncs = &self.directory.syncs;
+        if log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start) {
+            // Until the new length is on the device, the mark is needed as it is: an entry in the
+            // place of the NULs would hide that the lines after it were cut.
+            return log.sync(syncs);
+        }
+        syncs.sync_file(&log.path, &log.file)
+    }
+
+    /// Sets the file back to its length before an append that failed.
+    ///
+    /// A part of one entry needs no mark. If a power cut interrupts the cut, the part is a torn
+    /// tail, with or without NULs. The lines of a batch would be entries.
+    fn undo_append(
+        self,
+        lock: &mut HeldLock<'_>,
+        log: &mut Log,
+        before: u64,
+        entries: usize,
+        error: io::Error,
+    ) -> StoreError {
+        // An earlier write of the same append may be in the index. The length alone would not show
+        // that it is gone, once another handle has appended as much. So the file is read again.
+        log.known.index = LineIndex::empty();
+        let undone = match log.known.epoch {
+            Some(epoch) if entries > 1 => self.take_back(lock, log, epoch.token, before),
+            _ => log.set_len(before),
+        };
+        let operation = format!("append to {}", log.path.display());
+        match undone {
+            Ok(()) => StoreError::io(operation, error),
+            Err(_) => StoreError::Indeterminate { operation, source: error.into() },
+        }
+    }
+
+    /// Cuts the part of a batch that was written.
+    fn take_back(
+        self,
+        lock: &mut HeldLock<'_>,
+        log: &mut Log,
+        token: u128,
+        before: u64,
+    ) -> Result<(), StoreError> {
+        let mark = |lock: &mut HeldLock<'_>, log: &mut Log| {
+            let cut = self.begin_cut(log, before)?;
+            lock.advance_generation()?;
+            log.known.generation = lock.generation;
+            log.known.epoch = Some(self.directory.store_mark(self.key, token, cut)?);
+            Ok::<(), StoreError>(())
+        };
+        // Without a mark, which may fail to be written on a full disk, only a power cut at this
+        // moment could do harm. The entries must be gone in any case.
+        let marked = mark(lock, log);
+        log.set_len(before)?;
+        log.sync(&self.directory.syncs)?;
+        log.known.is_cut_durable = marked.is_ok();
+        Ok(())
+    }
+
+    /// Begins a cut of several lines.
+    ///
+    /// The next mark replaces the one of the last cut, which is not on the device yet if its
+    /// process was killed. Two interrupted cuts with one mark could leave NULs that no mark
+    /// explains, so the last cut is synced first.
+    fn begin_cut(self, log: &mut Log, offset: u64) -> Result<Cut, StoreError> {
+        let is_named = mem::take(&mut log.known.is_cut_durable);
+        if !is_named && log.known.epoch.is_some_and(|epoch| epoch.cut != NO_CUT) {
+            log.sync(&self.directory.syncs)?;
+        }
+        Ok(Cut { offset, is_named })
     }
 
     /// Gives the segment a new epoch and makes a change that cuts or replaces entries.
@@ -253,19 +331,27 @@ impl Files<'_> {
     /// conditional append would not notice the cut.
     ///
     /// If the change fails and is known not to have happened, the former epoch is restored.
+    ///
+    /// `cut` is where the change cuts the log. Another change keeps the mark of the last cut: if it
+    /// is interrupted, the log may still have the NULs of that cut.
     fn under_new_epoch(
         self,
         lock: &mut HeldLock<'_>,
+        cut: Option<Cut>,
         change: impl FnOnce() -> Result<(), StoreError>,
     ) -> Result<Epoch, StoreError> {
         let Self { directory, key } = self;
         lock.advance_generation()?;
-        let former = directory.stored_token(key)?;
-        let epoch = directory.store_new_epoch(key)?;
+        let former = directory.stored_epoch(key)?;
+        let last_cut = former.map_or(NO_CUT, |former| former.cut);
+        let epoch = match cut {
+            Some(cut) => directory.store_mark(key, new_token(), cut)?,
+            None => directory.store_epoch(key, new_token(), last_cut)?,
+        };
         match change() {
             Err(error) if !error.is_indeterminate() => {
                 let _ = match former {
-                    Some(token) => directory.store_epoch(key, token).map(drop),
+                    Some(former) => directory.store_epoch(key, former.token, former.cut).map(drop),
                     None => directory.delete_epoch(key),
                 };
                 Err(error)
@@ -286,7 +372,7 @@ impl Files<'_> {
         let epoch = match kind {
             Kind::Trace => None,
             Kind::Log => {
-                let epoch = directory.store_new_epoch(key)?;
+                let epoch = directory.store_epoch(key, new_token(), NO_CUT)?;
                 directory.store_hint(key)?;
                 Some(epoch)
             }

@@ -120,8 +120,8 @@ impl Syncs {
         std::mem::take(&mut *changed)
     }
 
-    /// Syncs a file or folder by its path.
-    fn sync_path(&self, path: &Path) -> Result<(), StoreError> {
+    /// Syncs a file or folder by its path, whatever the durability of the handle.
+    pub(crate) fn sync_path(&self, path: &Path) -> Result<(), StoreError> {
         // A missing file was deleted, and syncing its folder makes that durable. A file that cannot
         // be opened, for want of a descriptor for example, has lost nothing: the next sync can
         // still save it.

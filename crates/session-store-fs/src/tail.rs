@@ -1,34 +1,36 @@
-//! The tail of a file: whether its last line is an entry, a torn entry, or something else. Pure
+//! The tail of a file: which part of its last line is an entry, and which part is torn. Pure
 //! functions of bytes.
 
-use session_store_core::{LogEntry, StoreError};
+use session_store_core::LogEntry;
 
-/// The bytes after the last newline.
+/// The readable part of the bytes after the last newline. The rest of them is torn: the part of an
+/// entry that a crash left. It is not read and not counted, and the next append quarantines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
     /// No bytes.
     Clean,
     /// White space only. It is not an entry, but the next append writes a newline first.
     Blank,
-    /// A whole object, which is an entry, or other bytes, which are a bad line. The next append
-    /// writes a newline first.
+    /// A line that begins with a whole object: an entry, or a bad line if more text follows. The
+    /// next append writes a newline first.
     Line,
-    /// The part of an entry that a crash left. It is not read and not counted, and the next append
-    /// quarantines it.
-    Torn,
 }
 
 impl Tail {
-    /// Classifies bytes without a newline.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        if bytes.is_empty() {
-            Self::Clean
-        } else if is_blank(bytes) {
-            Self::Blank
-        } else if is_torn(bytes) {
-            Self::Torn
+    /// Classifies bytes without a newline. Returns the length of the readable part, too.
+    ///
+    /// A file system writes NULs for data that a crash lost. No entry contains a NUL, so the bytes
+    /// from the first one on are torn. An object before it may have been acknowledged, if its
+    /// newline did not fit on the disk ([R5](session_store_core::contract#r5)).
+    pub(crate) fn split(bytes: &[u8]) -> (Self, usize) {
+        let nul = memchr::memchr(0, bytes);
+        let text = &bytes[..nul.unwrap_or(bytes.len())];
+        if begins_with_object(text) {
+            (Self::Line, text.len())
+        } else if nul.is_none() && !bytes.is_empty() && is_blank(bytes) {
+            (Self::Blank, bytes.len())
         } else {
-            Self::Line
+            (Self::Clean, 0)
         }
     }
 
@@ -55,58 +57,78 @@ fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Returns whether a crash can have left this unterminated line: it has NULs, which a file system
-/// writes for lost data, or it is a strict prefix of an object.
-fn is_torn(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_some() || is_object_prefix(bytes)
+/// Returns whether the line begins with a whole object, after white space.
+fn begins_with_object(line: &[u8]) -> bool {
+    let start = line.iter().position(|byte| !is_space(byte)).unwrap_or(line.len());
+    let object = &line[start..];
+    object_len(object).is_some_and(|len| LogEntry::from_utf8(object[..len].to_vec()).is_ok())
 }
 
-fn is_object_prefix(bytes: &[u8]) -> bool {
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(error) if error.error_len().is_none() => {
-            // The last character is incomplete. It is part of a string, where any other can replace
-            // it.
-            let whole = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            format!("{whole}\u{fffd}")
+/// Returns where the braces that begin the text are balanced. If an object begins there, it ends
+/// there.
+fn object_len(text: &[u8]) -> Option<usize> {
+    if !text.starts_with(b"{") {
+        return None;
+    }
+    let (mut depth, mut is_string, mut is_escape) = (0_usize, false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escape => is_escape = false,
+            b'\\' if is_string => is_escape = true,
+            b'"' => is_string = !is_string,
+            b'{' if !is_string => depth += 1,
+            b'}' if !is_string => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
         }
-        Err(_) => return false,
-    };
-    // A number that ends after its sign, point or exponent is a syntax error, not an early end.
-    // With one more digit it is a number.
-    text.trim_start().starts_with('{') && (ends_early(&text) || ends_early(&format!("{text}0")))
-}
-
-fn ends_early(text: &str) -> bool {
-    matches!(LogEntry::from_json(text), Err(StoreError::Serde(error)) if error.is_eof())
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TORN: (Tail, usize) = (Tail::Clean, 0);
+
     #[test]
     fn every_strict_prefix_of_an_object_is_torn() {
-        let object =
-            "{\"a\" : [1, -2.5e+10, true, null, \"é\\u00e9\\\\\\\"🦀\", {}], \"b\":{\"c\":false}} ";
+        let object = "{\"a\" : [1, -2.5e+10, true, null, \"é\\u00e9\\\\\\\"🦀}\", {}], \"b\":{\"c\":false}} ";
         let whole = object.trim_end().len();
         for cut in 1..whole {
-            assert_eq!(Tail::of(&object.as_bytes()[..cut]), Tail::Torn, "cut at {cut}");
+            assert_eq!(Tail::split(&object.as_bytes()[..cut]), TORN, "cut at {cut}");
         }
-        assert_eq!(Tail::of(&object.as_bytes()[..whole]), Tail::Line);
+        assert_eq!(Tail::split(&object.as_bytes()[..whole]), (Tail::Line, whole));
     }
 
     #[test]
-    fn only_prefixes_and_nuls_are_torn() {
-        assert_eq!(Tail::of(b""), Tail::Clean);
-        assert_eq!(Tail::of(b" \t\r"), Tail::Blank);
-        for line in
-            ["{}", "{} ", "{}{", "[1", "\"{", "tru", "1", "{]", "{\"a\":01", "{\"a\" \"", "{x"]
-        {
-            assert_eq!(Tail::of(line.as_bytes()), Tail::Line, "{line}");
+    fn only_white_space_and_whole_objects_are_readable() {
+        assert_eq!(Tail::split(b""), (Tail::Clean, 0));
+        assert_eq!(Tail::split(b" \t\r"), (Tail::Blank, 3));
+        for line in ["{}", "{} ", " {\"a\":1}", "{}{", "{\"a\":1}{\"b\":2}", "{}x"] {
+            assert_eq!(Tail::split(line.as_bytes()), (Tail::Line, line.len()), "{line}");
         }
-        assert_eq!(Tail::of(b"{\"a\":\"\xff"), Tail::Line, "not a prefix of any text");
-        assert_eq!(Tail::of(b"{\"a\":1}\0\0"), Tail::Torn);
-        assert_eq!(Tail::of(b"\0\0\0"), Tail::Torn);
+        for line in
+            ["[1", "\"{", "tru", "1", "[]", "garbage", "{]", "{\"a\":01}", "{x}", "}{", "é{}"]
+        {
+            assert_eq!(Tail::split(line.as_bytes()), TORN, "{line}");
+        }
+        for line in [&b"\xe3"[..], b"{\"a\":\"\xff", b"{\"a\":\"\xff\"}"] {
+            assert_eq!(Tail::split(line), TORN, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn nuls_and_all_bytes_after_them_are_torn() {
+        for line in [&b"\0"[..], b"\0\0\0", b" \0", b"{\"a\":\0\0", b"\0\0:1}", b"\0{}"] {
+            assert_eq!(Tail::split(line), TORN, "{line:?}");
+        }
+        for line in [&b"{\"a\":1}\0\0"[..], b"{\"a\":1}\0{\"b\":2}"] {
+            assert_eq!(Tail::split(line), (Tail::Line, 7), "{line:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Power cuts: a file system in a file that loses its unsynced pages while a program writes to a
 //! store on it, and the steps of that program.
 //!
-//! Needs root, loop devices, `mkfs.ext4` and `python3`.
+//! Needs root, loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
@@ -19,18 +19,44 @@ use tempfile::TempDir;
 use test_deadlines::DEADLINE;
 use uuid::Uuid;
 
+/// The file systems whose power can be cut.
+#[derive(Clone, Copy, Debug)]
+pub enum FileSystem {
+    /// ext4 with its default options.
+    Ext4,
+    /// XFS with its default options.
+    Xfs,
+}
+
+impl FileSystem {
+    fn mkfs(self) -> Command {
+        Command::new(match self {
+            Self::Ext4 => "mkfs.ext4",
+            Self::Xfs => "mkfs.xfs",
+        })
+    }
+
+    /// The size of a disk. `mkfs.xfs` refuses less than 300 MB.
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Ext4 => 96 << 20,
+            Self::Xfs => 320 << 20,
+        }
+    }
+}
+
 /// A mounted file system whose blocks are in one file.
 struct Disk {
     folder: TempDir,
 }
 
 impl Disk {
-    fn new() -> Self {
+    fn new(file_system: FileSystem) -> Self {
         let folder = TempDir::new().unwrap();
         let disk = Self { folder };
-        File::create(disk.image()).unwrap().set_len(96 << 20).unwrap();
+        File::create(disk.image()).unwrap().set_len(file_system.bytes()).unwrap();
         fs::create_dir(disk.root()).unwrap();
-        run(Command::new("mkfs.ext4").arg("-q").arg(disk.image()));
+        run(file_system.mkfs().arg("-q").arg(disk.image()));
         disk.mount();
         disk
     }
@@ -76,21 +102,46 @@ fn run(command: &mut Command) {
     assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
 }
 
-/// Cuts the power after the writer has taken at least `steps` steps, and returns whether every
-/// acknowledged step survived.
+/// The reports of a writer whose power was cut.
+pub struct Reports {
+    /// The reports of steps that must have survived.
+    pub before: Vec<String>,
+    /// The reports that came after the cut. They promise nothing.
+    pub after: Vec<String>,
+}
+
+/// Cuts the power of an ext4 after the writer has taken at least `steps` steps, and returns whether
+/// every acknowledged step survived.
 ///
 /// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
 /// `acknowledged …` after each. After the cut, `is_intact` gets the path and the numbers of steps
 /// that the storage may contain, and decides.
 ///
 /// # Panics
-/// If the writer does not print a line within [`DEADLINE`], or a command of the system fails.
+/// As [`cut`].
 pub fn survives(
     steps: usize,
     writer: impl FnOnce(&Path) -> Command,
     is_intact: impl FnOnce(&Path, RangeInclusive<usize>) -> bool,
 ) -> bool {
-    let disk = Disk::new();
+    cut(FileSystem::Ext4, steps, writer, |root, reports| {
+        let acknowledged = reports.before.len();
+        is_intact(root, acknowledged..=acknowledged + reports.after.len() + 1)
+    })
+}
+
+/// Cuts the power after the writer has printed at least `steps` lines `acknowledged …`, and returns
+/// what `inspect` returns for the path of the storage and these lines.
+///
+/// # Panics
+/// If the writer does not print a line within [`DEADLINE`], or a command of the system fails.
+pub fn cut<R>(
+    file_system: FileSystem,
+    steps: usize,
+    writer: impl FnOnce(&Path) -> Command,
+    inspect: impl FnOnce(&Path, &Reports) -> R,
+) -> R {
+    let disk = Disk::new(file_system);
     let storage = disk.root().join("storage");
     let (reports, reporter) = std::io::pipe().unwrap();
     let mut child = writer(&storage)
@@ -101,7 +152,7 @@ pub fn survives(
     let reports = lines_of(reports);
     let mut reports = iter::from_fn(|| next_line(&reports));
     let is_step = |line: &String| line.starts_with("acknowledged");
-    let mut acknowledged = reports.by_ref().filter(is_step).take(steps).count();
+    let mut before: Vec<_> = reports.by_ref().filter(is_step).take(steps).collect();
     // The writer and the cut report through one pipe, so the order of the lines is the order of the
     // events. A step that is reported after the cut promises nothing: a sync that is under way when
     // ext4 is shut down can succeed without saving anything. A real power cut would have ended its
@@ -109,11 +160,11 @@ pub fn survives(
     disk.cut_power(reporter);
     child.kill().unwrap();
     child.wait().unwrap();
-    acknowledged += reports.by_ref().take_while(|line| line != "cut").filter(is_step).count();
-    let at_most = acknowledged + reports.filter(is_step).count() + 1;
+    before.extend(reports.by_ref().take_while(|line| line != "cut").filter(is_step));
+    let reports = Reports { before, after: reports.filter(is_step).collect() };
     disk.unmount();
     disk.mount();
-    is_intact(&storage, acknowledged..=at_most)
+    inspect(&storage, &reports)
 }
 
 /// Reads lines in a thread of their own, so that waiting for one can have a deadline.

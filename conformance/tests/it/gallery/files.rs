@@ -96,6 +96,7 @@ flawed! {
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
         r5_conditions_write_the_owed_newline
+        r5_nuls_after_an_object_are_torn
         r5_repair_under_other_handles
         s3_a_killed_writer_loses_nothing
     }
@@ -105,7 +106,9 @@ flawed! {
         r5_a_whole_last_line_is_an_entry
         r5_an_append_writes_the_owed_newline
         r5_batches_write_the_owed_newline
+        r5_nuls_after_an_object_are_torn
         r5_repair_under_other_handles
+        r5_two_objects_are_a_bad_line
     }
 
     /// Reports a torn tail as a corrupt line.
@@ -115,6 +118,7 @@ flawed! {
         r5_a_torn_tail_is_moved_aside
         r5_a_torn_tail_is_not_there
         r5_conditions_write_the_owed_newline
+        r5_nuls_after_an_object_are_torn
         r5_repair_under_other_handles
         s3_a_killed_writer_loses_nothing
     }
@@ -130,6 +134,7 @@ flawed! {
         m2_repairing_keeps_every_entry
         r4_bad_lines_are_corrupt
         r4_lines_are_physical
+        r5_two_objects_are_a_bad_line
         r6_fails_only_inside_the_page
     }
 
@@ -137,6 +142,7 @@ flawed! {
     counts_lines_from_zero has CountsLinesFromZero caught by {
         r4_bad_lines_are_corrupt
         r4_lines_are_physical
+        r5_two_objects_are_a_bad_line
         r6_fails_only_inside_the_page
     }
 
@@ -156,6 +162,7 @@ flawed! {
     validates_on_append has ValidatesOnAppend caught by {
         m2_repairing_keeps_every_entry
         r4_the_rest_stays_usable
+        r5_two_objects_are_a_bad_line
     }
 
     /// Parses the log when it counts, and fails at a bad line.
@@ -165,6 +172,7 @@ flawed! {
     pages_read_the_whole_log has PagesReadTheWholeLog caught by {
         m2_repairing_keeps_every_entry
         r4_the_rest_stays_usable
+        r5_two_objects_are_a_bad_line
         r6_fails_only_inside_the_page
     }
 
@@ -267,6 +275,7 @@ flawed! {
         r5_a_torn_tail_is_moved_aside
         r5_an_append_writes_the_owed_newline
         r5_batches_write_the_owed_newline
+        r5_nuls_after_an_object_are_torn
         r5_repair_under_other_handles
         t5_one_history_of_cuts
         t5_one_history_of_cutting_processes
@@ -291,6 +300,7 @@ flawed! {
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
         r5_conditions_write_the_owed_newline
+        r5_nuls_after_an_object_are_torn
         r5_repair_under_other_handles
         s3_a_killed_writer_loses_nothing
     }

@@ -61,6 +61,8 @@ impl JsonlStore {
                     fs::write(torn, &lines.bytes[start..])?;
                 }
                 file.set_len(start as u64)?;
+                let owes_newline = start > 0 && lines.bytes[start - 1] != b'\n';
+                bytes.extend(owes_newline.then_some(b'\n'));
             }
         }
         for entry in entries {

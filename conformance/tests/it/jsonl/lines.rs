@@ -54,7 +54,8 @@ impl Lines {
             _ => self.bytes.len(),
         };
         let numbered = (1..).zip(self.all());
-        numbered.filter(|(_, line)| line.start < end && !self.is_blank(line)).collect()
+        let readable = numbered.map(|(number, line)| (number, line.start..line.end.min(end)));
+        readable.filter(|(_, line)| line.start < end && !self.is_blank(line)).collect()
     }
 
     pub(crate) fn tail(&self) -> Tail {
@@ -64,13 +65,16 @@ impl Lines {
             return Tail::None;
         }
         let text = &self.bytes[last];
-        let torn = text.contains(&0) || (!self.bytes.ends_with(b"\n") && is_torn(text));
+        let nul = text.iter().position(|&byte| byte == 0);
+        let torn = match nul {
+            None if self.bytes.ends_with(b"\n") => return Tail::None,
+            _ if begins_with_object(&text[..nul.unwrap_or(text.len())]) => nul,
+            _ => Some(0),
+        };
         match self.flaw {
-            _ if self.bytes.ends_with(b"\n") && !torn => Tail::None,
-            Flaw::TornTailsAreFatal if torn => Tail::None,
+            Flaw::TornTailsAreFatal if torn.is_some() => Tail::None,
             Flaw::HidesWholeTails => Tail::Torn(start),
-            _ if torn => Tail::Torn(start),
-            _ => Tail::Whole,
+            _ => torn.map_or(Tail::Whole, |at| Tail::Torn(start + at)),
         }
     }
 
@@ -128,20 +132,8 @@ impl Lines {
     }
 }
 
-/// Returns whether the text is a strict prefix of an object.
-fn is_torn(text: &[u8]) -> bool {
-    let whole = match std::str::from_utf8(text) {
-        Ok(_) => text,
-        // An incomplete character at the end belongs to the tear. An invalid one is damage.
-        Err(error) if error.error_len().is_none() => &text[..error.valid_up_to()],
-        Err(_) => return false,
-    };
-    let ends_too_early = |text: Vec<u8>| match LogEntry::from_utf8(text) {
-        Err(StoreError::Serde(error)) => error.is_eof(),
-        _ => false,
-    };
-    // The parser reports a number that ends after its point or sign as invalid, not as incomplete.
-    // Such a text is torn if one more digit makes it incomplete.
-    whole.trim_ascii_start().starts_with(b"{")
-        && (ends_too_early(whole.to_vec()) || ends_too_early([whole, b"0"].concat()))
+/// Returns whether the text begins with a whole object.
+fn begins_with_object(text: &[u8]) -> bool {
+    let mut ends = (1..).zip(text).filter(|(_, byte)| **byte == b'}');
+    ends.any(|(end, _)| LogEntry::from_utf8(text[..end].to_vec()).is_ok())
 }

@@ -1,25 +1,51 @@
 //! Quarantined tails: what crashes left of entries, moved out of the logs and kept for inspection.
 
+use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 
 use session_store_core::{SegmentKey, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::file::{self, create_folder};
+use crate::index::read_range;
 use crate::layout::Layout;
 
+/// The number of bytes that are copied at once.
+const BLOCK: u64 = 1024 * 1024;
+
 impl Directory {
-    /// Copies a torn tail into a file beside the log.
+    /// Copies a range of the log into a file beside it.
     ///
-    /// The name is a hash of the bytes. If a later step fails and the repair runs again, it writes
-    /// the same file again and not another copy.
-    pub(crate) fn quarantine(&self, key: SegmentKey, tail: &[u8]) -> Result<(), StoreError> {
+    /// The name is a hash of the length and the first bytes. If a later step fails and the repair
+    /// runs again, it writes the same file again and not another copy.
+    pub(crate) fn quarantine(
+        &self,
+        key: SegmentKey,
+        log: &File,
+        Range { start, end }: Range<u64>,
+    ) -> Result<(), StoreError> {
         let folder = self.layout.torn();
         create_folder(&folder)?;
-        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, tail);
-        let path = folder.join(format!("{}{hash}", Layout::torn_prefix(key)));
-        self.persist(self.temporary_file(|file| file.write_all(tail))?, &path)
+        let mut hashed = Vec::new();
+        let temporary = self.temporary_file(|file| {
+            let mut at = start;
+            while at < end {
+                let block = read_range(log, at, end.min(at + BLOCK))?;
+                file.write_all(&block)?;
+                at += block.len() as u64;
+                if hashed.is_empty() {
+                    hashed = block;
+                }
+            }
+            Ok(())
+        })?;
+        if end - start > BLOCK {
+            hashed.extend((end - start).to_le_bytes());
+        }
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, &hashed);
+        self.persist(temporary, &folder.join(format!("{}{hash}", Layout::torn_prefix(key))))
     }
 
     /// Deletes the quarantined tails of a segment.

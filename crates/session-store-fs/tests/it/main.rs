@@ -3,6 +3,7 @@
 //! The conformance kit checks the contract, in the tests of the crate `session-store`.
 
 mod crash;
+mod cuts;
 mod handles;
 mod info;
 mod layout;
@@ -13,6 +14,7 @@ mod maintenance;
 mod pages;
 mod pods;
 mod power;
+mod power_truncate;
 mod tails;
 
 use std::fs;

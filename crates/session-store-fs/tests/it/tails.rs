@@ -19,7 +19,10 @@ use crate::{Fixture, entry, numbered};
 #[case::torn("{\"a\":1}\n{\"b\":\"to", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::torn_in_a_character("{\"a\":1}\n{\"b\":\"\u{1f980}", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::torn_at_once("{", 0, "{\"z\":0}\n")]
+#[case::no_object("{\"a\":1}\ngarbage", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::an_array("{\"a\":1}\n[{}]", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::nuls("{\"a\":1}\n\0\0\0\0", 1, "{\"a\":1}\n{\"z\":0}\n")]
+#[case::nuls_for_a_newline("{\"a\":1}\0\0\0\0", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::nuls_and_the_end_of_an_entry("{\"a\":1}\n\0\0\0\":2}\n", 1, "{\"a\":1}\n{\"z\":0}\n")]
 #[case::empty("", 0, "{\"z\":0}\n")]
 fn tails_are_read_and_repaired(#[case] before: &str, #[case] count: usize, #[case] after: &str) {
@@ -37,6 +40,15 @@ fn tails_are_read_and_repaired(#[case] before: &str, #[case] count: usize, #[cas
     assert_eq!(fixture.bytes(), after);
     assert_eq!(fixture.count(&store), count + 1);
     assert_eq!(fixture.texts(&fixture.open()), fixture.texts(&store));
+}
+
+#[test]
+fn a_single_byte_of_a_character_is_torn() {
+    let fixture = Fixture::holding(b"{\"a\":1}\n\xe3");
+    let store = fixture.open();
+    assert_eq!(fixture.texts(&store), ["{\"a\":1}"]);
+    fixture.append(&store, "{\"b\":2}");
+    assert_eq!(fixture.bytes(), "{\"a\":1}\n{\"b\":2}\n");
 }
 
 #[test]
@@ -75,7 +87,8 @@ fn another_handle_sees_an_entry_as_long_as_the_torn_tail_that_it_replaced() {
 #[case::welded("{}\n\n{}{}\n", 3)]
 #[case::array("{}\n[]\n", 2)]
 #[case::nuls_inside("{}\n\0\0\n{}\n", 2)]
-#[case::no_json_at_the_end("{}\n{}\nnonsense", 3)]
+#[case::welded_at_the_end("{}\n{\"a\":1}{\"b\":2}", 2)]
+#[case::text_after_an_object_at_the_end("{}\n{}nonsense", 2)]
 #[case::cut_short_inside("{\"a\":\n{}\n", 1)]
 #[case::byte_order_mark("\u{feff}{}\n", 1)]
 fn bad_lines_are_named_and_do_not_stop_appends(#[case] bytes: &str, #[case] line: usize) {
