@@ -1,4 +1,4 @@
-//! The `PodStore` trait over the state.
+//! `MemoryStore` as a `PodStore`. A pod is a named agent with a pointer to its active session.
 
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 

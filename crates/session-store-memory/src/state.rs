@@ -12,10 +12,11 @@ use uuid::Uuid;
 /// The log of a segment.
 pub(crate) struct Log {
     pub(crate) entries: Vec<LogEntry>,
-    /// The size of the entries, each with one newline.
+    /// The size of all entries, with one newline for each entry.
     bytes: usize,
     modified: SystemTime,
-    /// A random number that changes when entries are cut or replaced.
+    /// A random number that is replaced when entries are cut or replaced. It makes a head differ
+    /// from all earlier heads of the log, even if the number of entries is the same.
     epoch: u128,
 }
 
@@ -65,7 +66,8 @@ impl Log {
 #[derive(Default)]
 pub(crate) struct State {
     logs: BTreeMap<SegmentKey, Log>,
-    /// The sessions that hold a segment id, in the order in which they came to hold it.
+    /// For each segment id, the sessions that have a segment with this id, in the order in which
+    /// these segments were created.
     holders: BTreeMap<SegmentId, Vec<SessionId>>,
     pub(crate) traces: BTreeMap<SegmentKey, Vec<TraceEntry>>,
     pub(crate) pods: BTreeMap<PodName, Pod>,
@@ -76,7 +78,7 @@ impl State {
         self.logs.get(&key)
     }
 
-    /// Returns the log, which must exist.
+    /// Returns the log, or the error for a segment that does not exist.
     pub(crate) fn known_log(&self, key: SegmentKey) -> Result<&Log, StoreError> {
         self.log(key).ok_or(StoreError::NotFound(key.segment_id))
     }

@@ -1,4 +1,4 @@
-//! The `Store` trait over the state: each method is one step under the lock.
+//! `MemoryStore` as a `Store`. Each method is one step under the lock of the state.
 
 use std::fmt;
 use std::slice;
@@ -33,8 +33,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    // The change of a panicked thread is complete or has not begun, because no change in this crate
-    // panics halfway. So the poisoning of the lock is ignored (S5).
+    // A panic of a thread that holds the lock poisons the lock. This is ignored, so that other
+    // threads can continue (S5): no change in this crate panics halfway, so the state is sound.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
-//! Tests of what a store in memory keeps beside its entries. The conformance kit tests the rest.
+//! Tests of sizes, times, listings and pods of a store in memory. The tests of the crate
+//! `session-store` run the conformance kit over it.
 
 use std::time::SystemTime;
 
@@ -33,13 +34,13 @@ fn the_size_is_exact_after_every_kind_of_change() {
         let sizes = log.read_all().unwrap().into_iter().map(|entry| entry.as_json().len() + 1);
         assert_eq!(info.bytes, Some(sizes.sum::<usize>() as u64), "after change {n}");
         assert_eq!(Some(info.head), log.head().unwrap());
-        // Truncating to the number of entries changes nothing.
+        // Change 3 truncates the log to its number of entries, which changes nothing.
         assert_eq!(n != 3, info.modified.unwrap() >= before, "after change {n}");
     }
 }
 
 #[test]
-fn a_trace_and_an_empty_append_do_not_change_the_facts() {
+fn a_trace_and_an_empty_append_do_not_change_the_segment_info() {
     let store = MemoryStore::new();
     let log = store.segment(SessionId::new(), SegmentId::new());
     log.append(&entry(0)).unwrap();
