@@ -30,7 +30,8 @@ pub(crate) const BENCHES: [Bench; 3] = [
     },
 ];
 
-const ABOUT: &str = "allocations of each operation after 10⁴ entries, divided by those after 10³";
+const ABOUT: &str =
+    "allocations of each operation on a log of 10⁴ entries, divided by those on 10³ entries";
 
 /// Allocations of this process. The memory of SQLite and of a server is not counted.
 pub(crate) struct Counted {
@@ -48,7 +49,7 @@ pub(crate) fn counted<T>(work: impl FnOnce() -> T) -> (T, Counted) {
     (done, Counted { allocations, bytes: change.bytes_allocated as f64 })
 }
 
-/// A log for the operations.
+/// The log that the operations read and extend.
 struct Log<'a> {
     store: &'a dyn Store,
     session: SessionId,
@@ -95,7 +96,8 @@ fn grow(log: &Log<'_>, entries: usize) -> Done {
     Ok(())
 }
 
-/// Returns the mean of 20 calls. A first call is not counted, because it can fill caches.
+/// Returns the mean allocations of 20 calls. The call before them is not counted, because it can
+/// fill caches.
 fn each(log: &Log<'_>, operation: Operation) -> Fallible<Counted> {
     const TIMES: usize = 20;
     operation(log)?;
@@ -106,7 +108,8 @@ fn each(log: &Log<'_>, operation: Operation) -> Fallible<Counted> {
 }
 
 fn steady(bench: &'static str, what: &str, (short, long): &(Counted, Counted)) -> Measurement {
-    // A ratio with 0 is not defined. No allocations in both cases count as 1.
+    // Nothing can be divided by 0. If the operation allocates nothing on the short log, the figure
+    // is 1 plus its allocations on the long log.
     let share = if short.allocations == 0.0 {
         1.0 + long.allocations
     } else {

@@ -17,6 +17,7 @@ pub(crate) struct Logs<'a> {
     session: SessionId,
     logs: [SegmentId; 4],
     sizes: [usize; 4],
+    /// The entry that each truncation removes and that is then appended again.
     last: LogEntry,
 }
 

@@ -1,4 +1,5 @@
-//! The time of one operation over storages of several sizes, which must not increase.
+//! Compares the time of one operation in storages of several sizes. The time must not increase with
+//! the size.
 
 use crate::measure::{Spread, median, quotients};
 use crate::measurement::{Detail, Goal, Measurement, Unit};

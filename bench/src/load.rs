@@ -51,7 +51,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Entries of 1,000 bytes.
+    /// Creates entries of 1,000 bytes.
     pub(crate) fn one_kilobyte() -> Self {
         Self::of_size("entries of 1 KB", 1000)
     }
@@ -60,8 +60,8 @@ impl Load {
         Self { name, entries: vec![entry(size); ENTRIES] }
     }
 
-    /// Entries with the sizes of the lines in the folder's JSONL files, or with the measured
-    /// [`SIZES`].
+    /// Creates entries with the sizes of the lines in the folder's JSONL files. Without a folder,
+    /// uses the measured [`SIZES`].
     pub(crate) fn corpus(folder: Option<&Path>) -> Fallible<Self> {
         let sizes = match folder {
             Some(folder) => sizes_in(folder)?.into_iter().map(|size| (size, 1)).collect(),
@@ -97,7 +97,7 @@ fn entry(size: usize) -> LogEntry {
     let (head, tail) = (r#"{"kind":"note","ts":1767225600000,"text":""#, r#""}"#);
     let text = size.saturating_sub(head.len() + tail.len());
     let (whole, rest) = (TEXT.repeat(text / TEXT.len()), "x".repeat(text % TEXT.len()));
-    LogEntry::from_json(format!("{head}{whole}{rest}{tail}")).expect("it is an object")
+    LogEntry::from_json(format!("{head}{whole}{rest}{tail}")).expect("the text is a JSON object")
 }
 
 /// Returns the sizes of the non-empty lines of all JSONL files below the folder.
@@ -122,7 +122,8 @@ fn quantiles(mut sizes: Vec<(usize, usize)>, count: usize) -> Vec<usize> {
     let total: usize = sizes.iter().map(|size| size.1).sum();
     let (mut index, mut passed) = (0, 0);
     let quantile = |number| {
-        // The middle of the part that this size represents.
+        // All sizes in ascending order are divided into `count` equal parts. The quantile is the
+        // size in the middle of its part.
         let place = (2 * number + 1) * total / (2 * count);
         while passed + sizes[index].1 <= place {
             passed += sizes[index].1;
@@ -133,7 +134,8 @@ fn quantiles(mut sizes: Vec<(usize, usize)>, count: usize) -> Vec<usize> {
     (0..count).map(quantile).collect()
 }
 
-/// Returns the sizes in another, fixed order. The step has no factor in common with their number.
+/// Returns the sizes in another, fixed order. The step and the number of sizes have no common
+/// factor, so every size is taken once.
 fn mixed(sizes: &[usize]) -> Vec<usize> {
     const STEP: usize = 97;
     (0..sizes.len()).map(|index| sizes[index * STEP % sizes.len()]).collect()

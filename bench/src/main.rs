@@ -1,7 +1,8 @@
 //! Compares the speed of each backend with its medium.
 //!
-//! Each operation of ours has a floor: the same work, done on the medium directly. Both take turns
-//! in one run.
+//! Each operation of a backend has a *floor*: the same work, done directly on the medium (files,
+//! SQLite or Redis). The operation and its floor take turns in one run, so that other work of the
+//! machine affects both.
 
 mod allocations;
 mod args;
@@ -38,7 +39,8 @@ type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 type Done = Fallible<()>;
 
-/// Counts allocations. Each one takes some nanoseconds longer, in ours and in the floor.
+/// Counts allocations. This adds some nanoseconds to each allocation, in the backends and in the
+/// floors.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 

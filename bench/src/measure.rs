@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use crate::{Done, Fallible};
 
-/// One side of a comparison: runs a batch of operations and returns its time, without preparations.
+/// One side of a comparison: runs a batch of operations and returns its time. The time does not
+/// include preparations.
 pub(crate) type Side<'a> = Box<dyn FnMut() -> Fallible<Duration> + 'a>;
 
-/// Runs a batch of each side in every round, and returns the seconds of each side by round.
+/// Runs a batch of each side in every round. Returns, for each side, the seconds of each round.
 ///
 /// The first side changes from round to round. The first round warms up and is not counted.
 pub(crate) fn in_turn<const N: usize>(
@@ -45,7 +46,7 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<Duration>
 
 /// Runs the work in several threads at once, with the number of each thread.
 ///
-/// Returns the time from the first thread's begin to the last thread's end.
+/// Returns the time from the first thread's start to the last thread's end.
 pub(crate) fn in_parallel(
     threads: usize,
     work: impl Fn(usize) -> Done + Sync,
@@ -102,7 +103,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     Spread::of(values.iter().copied()).median
 }
 
-/// Returns the spread of the quotients of each round.
+/// Divides the two times of each round, and returns the spread of the quotients.
 pub(crate) fn quotients(dividends: &[f64], divisors: &[f64]) -> Spread {
     Spread::of(dividends.iter().zip(divisors).map(|(dividend, divisor)| dividend / divisor))
 }
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn quotients_are_of_the_same_round() {
+    fn the_times_of_the_same_round_are_divided() {
         assert_eq!(quotients(&[1.0, 20.0, 300.0], &[2.0, 40.0, 300.0]).median, 0.5);
     }
 
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_side_that_fails_ends_it() {
+    fn a_side_that_fails_ends_the_comparison() {
         assert!(in_turn(3, [Box::new(|| Err("no".into())) as Side<'_>]).is_err());
     }
 

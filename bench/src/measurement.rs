@@ -56,8 +56,8 @@ pub(crate) enum Quantity {
 }
 
 impl Measurement {
-    /// Returns our speed divided by the floor's speed, from the times of each round. A round has
-    /// `operations` operations.
+    /// Returns our speed divided by the floor's speed. The arguments are the times of each round on
+    /// both sides. A round has `operations` operations.
     pub(crate) fn speed(
         bench: &'static str,
         what: impl Into<String>,
@@ -75,7 +75,7 @@ impl Measurement {
         Self { goal: Some(goal), ..self }
     }
 
-    /// Whether the goal is reached, or `None` without a goal.
+    /// Returns whether the goal is reached, or `None` without a goal.
     pub(crate) fn is_reached(&self) -> Option<bool> {
         self.goal.map(|goal| goal.is_reached_by(self.figure.median))
     }

@@ -1,4 +1,4 @@
-//! The circumstances of all benchmarks: sizes, entries and folders.
+//! The settings that all benchmarks share: sizes, entries and folders.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) struct Bench {
     pub(crate) run: fn(&Plan) -> Fallible<Vec<Measurement>>,
 }
 
-/// The circumstances that all benchmarks share.
+/// The settings that all benchmarks share.
 pub(crate) struct Plan {
     /// Whether to run only small versions, as a test of the program.
     pub(crate) quick: bool,
@@ -36,12 +36,12 @@ impl Plan {
         Ok(Self { quick, loads, folder })
     }
 
-    /// Entries of 1 KB.
+    /// Returns entries of 1 KB.
     pub(crate) fn kilobyte(&self) -> &Load {
         &self.loads[0]
     }
 
-    /// Entries of the sizes in real logs.
+    /// Returns entries of the sizes in real logs.
     pub(crate) fn corpus(&self) -> &Load {
         &self.loads[1]
     }
@@ -57,9 +57,9 @@ impl Plan {
 
     /// Creates a new folder. All folders are removed at the end of the program.
     ///
-    /// ext4 does not reuse the inodes of deleted files for some minutes, and skips each of them
-    /// when it creates a file. After many deletions, creating a file is slow: a symlink took 2 ms.
-    /// So no files are deleted between two benchmarks.
+    /// No files are deleted between two benchmarks, because ext4 does not reuse the inodes of
+    /// deleted files for some minutes and skips each of them when it creates a file. After many
+    /// deletions, creating a file is slow: a symlink took 2 ms.
     pub(crate) fn folder(&self) -> Fallible<PathBuf> {
         Ok(tempfile::tempdir_in(&self.folder)?.keep())
     }

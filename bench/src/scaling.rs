@@ -24,7 +24,8 @@ pub(crate) fn scaling(
     scaled(plan, bench, "8 threads by one", appends, &append)
 }
 
-/// Like [`scaling`], with any function that appends.
+/// Compares the threads as [`scaling`] does, with any function that appends. The function receives
+/// the number of its thread.
 pub(crate) fn scaled(
     plan: &Plan,
     bench: &'static str,

@@ -1,4 +1,5 @@
-//! Appends that survive the process, against one `write(2)` on an open file.
+//! Appends with the default durability, which survive a killed process, against one `write(2)` on
+//! an open file.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The file backend, against plain files.
+//! Benchmarks the file backend against its floor: plain files.
 
 mod append;
 mod count;
@@ -49,8 +49,8 @@ impl Setup {
         self.folder.join("store")
     }
 
-    /// Returns the file of the segment. A floor must read this file and not a copy. The
-    /// pages of a copy are in larger pieces of the page cache, so a copy is read faster.
+    /// Returns the file of the segment. A floor must read this file and not a copy: a copy would be
+    /// read faster, because the page cache holds it in larger pieces.
     fn log(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))
     }

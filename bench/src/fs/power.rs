@@ -16,7 +16,7 @@ use crate::{Done, Fallible};
 
 pub(super) const BENCH: Bench = Bench {
     name: "fs/append_power",
-    about: "append, Power, against write(2) and fdatasync(2)",
+    about: "append with durability Power, against write(2) and fdatasync(2)",
     run: |plan| Ok(vec![one_segment(plan)?, eight_segments(plan)?]),
 };
 
@@ -41,8 +41,11 @@ fn eight_segments(plan: &Plan) -> Fallible<Measurement> {
         .map(|measurement| measurement.with_goal(Goal::AtLeast(0.8)))
 }
 
-/// Compares eight threads, with a segment for each, with `floor_threads` threads of the floor. Both
-/// sides append the same number of entries in total.
+/// Compares eight threads that append to the store with `floor_threads` threads that append to
+/// files.
+///
+/// `segments` has the segment of each of the eight threads. Both sides append the same number of
+/// entries in total.
 fn compared(
     plan: &Plan,
     what: &str,

@@ -1,5 +1,5 @@
-//! The floor of a migration: reads each log whole, splits it, checks its lines, and inserts them at
-//! once.
+//! The floor of a migration: a loop that reads each log whole, splits it into lines, checks them,
+//! and inserts all of them in one step.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -23,7 +23,8 @@ pub(super) trait Logs {
     fn each(&self, insert: &mut Insert<'_>) -> Done;
 }
 
-/// Copies all logs, then syncs the files in the folder `into`, as a migration does.
+/// Copies all logs, then syncs the files in the folder `into`, as a migration does. Returns the
+/// time.
 pub(super) fn timed(
     source: &dyn Logs,
     insert: &mut Insert<'_>,

@@ -1,4 +1,4 @@
-//! A page with a part that this program writes.
+//! Puts the results into a Markdown page, between two marks.
 
 use crate::Fallible;
 

@@ -1,4 +1,4 @@
-//! The Redis backend, against the same commands on a plain connection.
+//! Benchmarks the Redis backend against its floor: the same commands on a plain connection.
 
 mod growth;
 pub(crate) mod raw;

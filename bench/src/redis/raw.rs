@@ -1,4 +1,5 @@
-//! The floor: the same script and list without the backend.
+//! The floor of the Redis benchmarks: the backend's script, and plain list commands, on a
+//! connection without the backend.
 
 use redis::{Connection, Script};
 use serde_json::value::RawValue;
@@ -22,7 +23,9 @@ pub(crate) struct Raw {
     hash: String,
     keys: [String; 5],
     ids: [String; 2],
+    /// The stamp that the script writes into the head with each change.
     stamp: String,
+    /// The number of the last command. The script executes each number only once.
     sequence: u64,
 }
 

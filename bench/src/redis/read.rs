@@ -1,4 +1,4 @@
-//! Reading a whole log, at once and by pages.
+//! Reading a whole log, at once and by pages, against one `LRANGE` with a check of each text.
 
 use session_store_core::{LogEntry, Store, StoreExt};
 

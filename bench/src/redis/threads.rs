@@ -15,9 +15,10 @@ pub(super) const BENCH: Bench = Bench {
     run,
 };
 
-/// The goal for the ratio, if the plain connections reach more.
+/// The goal for the speed of eight threads divided by the speed of one thread, if plain connections
+/// reach more.
 const GOAL: f64 = 3.0;
-/// The goal for the ratio otherwise, as a part of the ratio of the plain connections.
+/// Otherwise, the goal is this part of the ratio that the plain connections reach.
 const PART_OF_PLAIN: f64 = 0.85;
 
 fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {

@@ -1,4 +1,4 @@
-//! Appends of one entry and of many entries.
+//! Appends of one entry and of 64 entries, against the same script and against `RPUSH` alone.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,4 @@
-//! The SQLite backend, against the same statements on a plain connection.
+//! Benchmarks the SQLite backend against its floor: the same statements on a plain connection.
 
 mod growth;
 pub(crate) mod raw;

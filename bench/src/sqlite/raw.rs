@@ -1,4 +1,5 @@
-//! The floor: the backend's statements without the backend.
+//! The floor of the SQLite benchmarks: the backend's statements on a connection without the
+//! backend.
 
 use std::path::Path;
 use std::time::Duration;

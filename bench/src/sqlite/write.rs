@@ -1,4 +1,5 @@
-//! Appends of one entry and of many entries in a transaction.
+//! Appends of one entry and of 64 entries in a transaction, against the same statements on a plain
+//! connection.
 
 use session_store_core::{LogEntry, Store};
 
@@ -21,8 +22,8 @@ pub(super) const MANY: Bench = Bench {
     run: |plan| plan.loads.iter().map(|load| append(plan, MANY.name, load, 64, 4096)).collect(),
 };
 
-/// Measures appends. `entries` is the number of entries in a round. It must be large enough for
-/// several checkpoints of the write-ahead log in each round.
+/// Measures appends. `entries` is the number of entries in a round. This number must be large
+/// enough for several checkpoints of the write-ahead log in each round.
 fn append(
     plan: &Plan,
     bench: &'static str,

@@ -1,4 +1,5 @@
-//! Quick runs of the program. Their results have no meaning, but every benchmark must return some.
+//! Quick runs of the program. Their results have no meaning, but every benchmark must return at
+//! least one measurement.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -30,7 +31,7 @@ fn everything_is_measured(#[case] filter: &str) {
     let findings = findings(filter);
     for name in listed.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name) {
         let of_bench: Vec<_> = findings.iter().filter(|finding| finding["bench"] == name).collect();
-        assert!(!of_bench.is_empty(), "{name} has found nothing");
+        assert!(!of_bench.is_empty(), "{name} returned no measurement");
         let figures = of_bench.iter().map(|finding| finding["figure"]["median"].as_f64());
         assert!(figures.into_iter().all(|figure| figure > Some(0.0)), "{of_bench:?}");
     }
