@@ -1,15 +1,16 @@
-//! `BestEffort`: conditional writes for stores that have none, by a check and then a write.
+//! `BestEffort`: a substitute for conditional writes, for stores that do not have them.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,
     SessionId, Store, StoreError, StoreExt, forward_pod_store, forward_store,
 };
 
-/// A store whose conditional writes are a check and then a write.
+/// A store whose conditional writes first check and then write.
 ///
-/// **Another writer can write between the two**, and a log that was truncated and has grown to the
-/// same length passes for unchanged. It is correct where only one writer uses a segment or a pod at
-/// a time. A store that has a conditional write of its own keeps it.
+/// **Another writer can write between the check and the write.** In addition, a log that was
+/// truncated and has grown to the same length counts as unchanged. The wrapper is therefore correct
+/// only if one writer at a time uses a segment or a pod. If the inner store has conditional writes
+/// of its own, the wrapper calls them.
 #[derive(Clone, Debug)]
 pub struct BestEffort<S>(pub S);
 
@@ -18,9 +19,10 @@ impl<S: Store> BestEffort<S> {
         self.0.capabilities().has(capability)
     }
 
-    /// The pods of the store. Only called through [`Store::pods`], which checks that there are any.
+    /// The pods of the inner store. The methods that call this can be reached through
+    /// [`Store::pods`] only, which returns `None` for a store without pods.
     fn inner_pods(&self) -> &dyn PodStore {
-        self.0.pods().expect("the store has pods whenever it returned some")
+        self.0.pods().expect("a store that has returned its pods still has them")
     }
 }
 

@@ -14,9 +14,9 @@ use crate::writer::SegmentWriter;
 /// Forks a segment at a turn boundary, into a new segment of the same session.
 ///
 /// The conversation continues in the new segment with the state after `at_turn_index` turns of the
-/// source; 0 is the point after its start. The new segment begins with a `segment_start` that names
-/// its origin and contains the state, so the segment can be read alone, even after the source is
-/// deleted. Entries of unknown kinds are not part of the state and are not copied.
+/// source. 0 is the point directly after its start. The new segment begins with a `segment_start`
+/// that names its origin and contains the state, so the segment can be read alone, even after the
+/// source is deleted. Entries of unknown kinds are not part of the state and are not copied.
 ///
 /// # Errors
 /// [`AgentError::NoSuchTurn`] and [`AgentError::Replay`]. Otherwise as [`Store::read_page`] and
@@ -90,6 +90,7 @@ fn state_at<S: Store>(
     let mut state = RestoredState::default();
     for entry in store.entries(session_id, segment_id, 0) {
         let entry = entry?;
+        // The start belongs to every state of the segment, also to the state after 0 turns.
         let is_start = state.entry_count == 0 && Kind::of(&entry) == Some(Kind::SegmentStart);
         if state.turn_index == at_turn_index && !is_start {
             return Ok(state);

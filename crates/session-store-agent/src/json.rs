@@ -10,8 +10,8 @@ use session_store_core::{LogEntry, StoreError};
 /// A JSON value of any type, kept as its text, so that numbers, escapes and unknown fields are not
 /// changed.
 ///
-/// A clone shares the text. `Debug` prints only its start, since logs contain secrets. The value
-/// serializes with `serde_json` only.
+/// A clone shares the text. `Debug` prints only the start of the text, since logs can contain
+/// secrets. Only `serde_json` can serialize the value.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 

@@ -1,11 +1,18 @@
 //! The functions that an agent runtime calls on any [`Store`](session_store_core::Store): writers
 //! that fork, lineage, typed records and replay.
 //!
+//! A *session* is one conversation: a tree of *segments*. A segment is an append-only log of
+//! *entries*. A *fork* is a new segment that continues the conversation from a point in another
+//! segment. A *compaction* is a new segment that continues it with a shorter history. A *pod* is a
+//! named agent with a pointer to its active session and segment.
+//!
 //! A runtime does more than append. It owns the end of a segment until another writer appends
 //! there, forks when that happens, returns to an earlier turn, compacts, and rebuilds its state
-//! after a crash. A check before an append would race, and a lock would keep other processes out.
-//! Here every append is conditional: the log must still end where the writer saw its end. If
-//! another writer has appended, the writer continues in a new segment of the same session.
+//! after a crash. A check for other writers before each append would not be enough, because another
+//! writer can append between the check and the append. A lock would exclude other processes.
+//! Therefore every append of this crate is conditional: the store appends only if the log still
+//! ends where the writer saw its end. If another writer has appended, the writer continues in a new
+//! segment of the same session.
 //!
 //! ```
 //! use serde_json::json;
@@ -45,9 +52,10 @@
 //! # Parts
 //!
 //! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an
-//!   append whose reply was lost. It accepts entries of any vocabulary.
-//! - [`Record`] and [`Kind`] are the vocabulary of the other parts. [`replay()`] computes a
-//!   [`RestoredState`] from records, and [`restore()`] opens a writer together with its state.
+//!   append whose reply was lost. It accepts any entries.
+//! - [`Record`] and [`Kind`] define the entries that the other parts interpret. [`replay()`]
+//!   computes a [`RestoredState`] from records, and [`restore()`] opens a writer together with its
+//!   state.
 //! - [`fork_at`], [`fork_session_at`] and [`compact`] create segments from existing ones.
 //!   [`SessionTree`] reads their tree.
 //! - [`open_pod`] opens a conversation by the name of an agent.
@@ -56,11 +64,12 @@
 //!
 //! A segment begins with a `segment_start` that contains everything needed to continue: session,
 //! lineage, system prompt, configuration, history and totals. Every segment can therefore be read
-//! alone, even after its origin is deleted, and a fork never writes to its source. The cost is that
-//! the first entry of a fork repeats the history.
+//! alone, even after the segment from which it was forked is deleted. A fork never writes to that
+//! segment. The cost is that the first entry of a fork repeats the history.
 //!
-//! Turns are counted by segment. In an [`Origin`], `at_turn_index` is the number of `turn_end`
-//! records of that segment before the fork. 0 is the point after its start.
+//! The turns of each segment are counted separately. In an [`Origin`], `at_turn_index` is the
+//! number of `turn_end` records of that segment before the fork. 0 is the point directly after the
+//! `segment_start`.
 //!
 //! # Unusual logs
 //!

@@ -8,20 +8,21 @@ use session_store_core::{LogEntry, SegmentId};
 pub struct Origin {
     /// The segment. It can be in another session, and it may have been deleted.
     pub segment_id: SegmentId,
-    /// The number of turns of that segment before the point; 0 is the point after its start.
+    /// The number of turns of that segment before the point. 0 is the point directly after the
+    /// segment's start.
     pub at_turn_index: usize,
 }
 
 /// How a segment was derived from another one.
 ///
-/// In the log it is the field `forked_from` or `compacted_from` of the first entry, with the value
-/// `{"segment_id": "…", "at_turn_index": n}`.
+/// In the log, the lineage is the field `forked_from` or `compacted_from` of the first entry, with
+/// the value `{"segment_id": "…", "at_turn_index": n}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lineage {
-    /// The conversation continues from there in another way.
+    /// The conversation continues from the origin in another direction.
     ForkedFrom(Origin),
-    /// The conversation continues from there with a shorter history.
+    /// The conversation continues from the origin with a shorter history.
     CompactedFrom(Origin),
 }
 

@@ -1,5 +1,5 @@
-//! Opens a conversation by the name of a pod: from the pod to a writer at the end of its active
-//! segment.
+//! Opens a conversation by the name of a pod. A pod is a named agent with a pointer to its active
+//! session and segment. The result is a writer at the end of that segment.
 
 use session_store_core::{
     ActiveSegment, Capability, LogEntry, Pod, PodName, PodStore, PodStoreExt, SegmentId,
@@ -18,7 +18,7 @@ use crate::writer::SegmentWriter;
 /// If the pod does not exist or has no pointer, this creates a session whose first segment begins
 /// with the entries of `opening`, and sets the pod's pointer to it. The other fields of the pod are
 /// kept. Any number of processes can do so at the same time: all of them open the same session
-/// ([P4]). In that case `opening` can be called and its result discarded.
+/// ([P4]). The result of `opening` is discarded if another process is faster.
 ///
 /// A pod that points to a session without a segment is opened at the newest segment of the session.
 ///
@@ -69,8 +69,9 @@ pub fn point_pod<S: Store + ?Sized>(
 
 /// Returns whether a session contains claims instead of a conversation.
 ///
-/// Earlier versions of this crate decided the first use of each pod's name in the log of one such
-/// session. A program that lists sessions for people leaves it out. It can be deleted.
+/// Earlier versions of this crate kept one session with a fixed id. Its log recorded which process
+/// had used the name of each pod first. The session is no longer needed and can be deleted. A
+/// program that lists sessions for people should leave it out.
 #[must_use]
 pub fn is_claims_session(session_id: SessionId) -> bool {
     // A UUID of version 8 that ends with the letters "claims".
@@ -78,8 +79,8 @@ pub fn is_claims_session(session_id: SessionId) -> bool {
     *session_id.as_bytes() == CLAIMS.to_be_bytes()
 }
 
-/// Returns the segment to which a pointer leads. If the pointer has no segment, it is the newest of
-/// the session, or a new one if the session has none.
+/// Returns the segment to which a pointer leads. If the pointer has no segment, the result is the
+/// newest segment of the session, or a new one if the session does not have any.
 fn resolve<S: Store>(
     store: &S,
     active: ActiveSegment,
@@ -112,15 +113,16 @@ fn create_first_segment<S: Store>(
 }
 
 /// Creates a session for a pod without a pointer, and sets the pointer, unless another process is
-/// faster. In both cases the pod must be read again.
+/// faster. In both cases the caller must read the pod again.
 ///
-/// The pod is put first, with a session but without a segment. That put decides which process
-/// creates the session, so a slower process leaves no second session behind. It finds the session
-/// in the pod and opens or creates the same first segment.
+/// There are three steps: put the pod with a session but without a segment, create the first
+/// segment, and put the pod with the segment. The first put decides which process creates the
+/// session. A slower process finds the session in the pod, opens or creates the same first segment,
+/// and therefore does not leave a second session behind.
 ///
-/// A process can be killed between the three steps. After the first one, the next `open_pod`
-/// creates the first segment. After the second one, the pod has no segment in its pointer, and the
-/// next `open_pod` opens the newest segment of the session, which is the first one.
+/// A process can be killed between the steps. After the first step, the next `open_pod` creates the
+/// first segment. After the second step, the pointer still has no segment, so the next `open_pod`
+/// opens the newest segment of the session, which is the first one.
 fn create_conversation<S: Store>(
     store: &S,
     pods: &dyn PodStore,
@@ -136,8 +138,8 @@ fn create_conversation<S: Store>(
     }
     let segment_id = Some(create_first_segment(store, session_id, opening)?);
     let opened = with_pointer(Some(&claimed), ActiveSegment { session_id, segment_id })?;
-    // If another process has changed the pod meanwhile, for example after a fork, its pointer is
-    // newer.
+    // If another process has changed the pod meanwhile, for example after a fork, the pointer of
+    // that process is newer, so it is kept.
     put_unless_changed(pods, name, Some(&claimed), &opened)?;
     Ok(())
 }
@@ -156,7 +158,8 @@ fn put_unless_changed(
     }
 }
 
-/// Fails with the name of the calling function, which says more to its caller than `put_pod_if`.
+/// Fails if the store does not have conditional puts. The error names `operation`, the function
+/// that the user called, since `put_pod_if` means nothing to the user.
 fn require_conditional_put<S: Store + ?Sized>(
     store: &S,
     operation: &'static str,

@@ -1,4 +1,5 @@
-//! Changes the pointer of a pod and keeps all its other fields.
+//! Changes the pointer of a pod (the field `active`, which names the session and segment of its
+//! conversation) and keeps all its other fields.
 
 use std::fmt;
 
@@ -63,6 +64,7 @@ mod tests {
     #[case::null("{\"active\":null,\"x\":\"\\ud800\"}", "{\"active\":@,\"x\":\"\\ud800\"}")]
     #[case::empty("{}", "{\"active\":@}")]
     fn only_the_pointer_changes(#[case] before: &str, #[case] after: &str) {
+        // In `after`, `@` is a placeholder for the pointer.
         let session_id = SessionId::from(Uuid::nil());
         let active = ActiveSegment { session_id, segment_id: Some(SegmentId::from(Uuid::nil())) };
         let pod = Pod::from_json(before).unwrap();

@@ -9,7 +9,7 @@ use session_store_core::{LogEntry, StoreError};
 
 /// The event that a record describes.
 ///
-/// In the log it is the field `kind`, in lower case with underscores.
+/// In the log, the kind is the field `kind`, in lower case with underscores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -36,7 +36,7 @@ pub enum Kind {
     PausedTurnAbandoned,
     /// A new configuration.
     ConfigChanged,
-    /// The usage of one call of the model.
+    /// The resources that one call of the model used, such as the number of tokens.
     LlmUsage,
     /// The state of an extension of the runtime.
     Extension,
@@ -44,8 +44,8 @@ pub enum Kind {
 
 /// An entry of the log and its kind: `{"kind": "…", "ts": milliseconds, …}`.
 ///
-/// Every entry is a record, and converting it does not change it. An entry of an unknown kind, or
-/// without the field `kind`, is a record without a [`kind`](Self::kind).
+/// Every entry can be converted to a record, and the conversion does not change its text. An entry
+/// of an unknown kind, or without the field `kind`, is a record without a [`kind`](Self::kind).
 ///
 /// ```
 /// use session_store_agent::{Kind, Record};
@@ -88,7 +88,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Returns the kind, if this version knows it.
+    /// Returns the kind, if this version of the crate knows it.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         self.kind

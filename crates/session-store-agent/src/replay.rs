@@ -111,6 +111,7 @@ impl RestoredState {
 
     fn add_usage(&mut self, fields: &BTreeMap<String, Json>) {
         for (name, value) in fields {
+            // The time of the record is a number too, but not an amount.
             if name != "ts"
                 && let Ok(amount) = value.decode::<u64>()
             {

@@ -12,8 +12,8 @@ use crate::record::{Kind, Record};
 /// The state of a conversation after some entry of a segment, as [`replay`](crate::replay())
 /// computes it.
 ///
-/// It serializes with `serde_json`. A runtime can save it, and later [`advance`](Self::advance) it
-/// by the entries from [`entry_count`](Self::entry_count) on.
+/// The state serializes with `serde_json`. A runtime can save the state, and later
+/// [`advance`](Self::advance) it by the entries from [`entry_count`](Self::entry_count) on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub struct RestoredState {
     pub lineage: Option<Lineage>,
     /// The system prompt.
     pub system_prompt: Option<Json>,
-    /// The configuration: that of the start, or of the latest `config_changed`.
+    /// The configuration from the latest `config_changed`, or from the start if there is none.
     pub config: Option<Json>,
     /// The conversation, oldest item first: the history in the start, and then every `user_input`,
     /// `assistant_item`, `tool_result` and `system_item`. Each item is the whole record as it was
@@ -36,7 +36,7 @@ pub struct RestoredState {
     /// The number of turns that have ended in this segment, which is what an
     /// [`Origin`](crate::Origin) counts.
     pub turn_index: usize,
-    /// Whether a run has started and not ended: there is an `invoke`, `user_input`,
+    /// Whether a run has started and not ended. This is so if there is an `invoke`, `user_input`,
     /// `assistant_item` or `tool_result`, and after it no `run_completed`, `run_errored` or
     /// `paused_turn_abandoned`.
     pub interrupted: bool,
@@ -51,12 +51,13 @@ pub struct RestoredState {
 impl RestoredState {
     /// Returns the record that starts a segment with this state.
     ///
-    /// It is the first record of a conversation, or of a segment with the given lineage. Replaying
-    /// it returns the same state, outside of a run and at turn 0 of its segment.
+    /// The record is the first one of a conversation, or of a segment with the given lineage.
+    /// Replaying the record returns the same state, except that no run is interrupted and the turns
+    /// of the segment are counted from 0.
     ///
     /// # Errors
-    /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], has no
-    /// error.
+    /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], does
+    /// not cause an error.
     pub fn start(&self, lineage: Option<Lineage>) -> Result<Record, StoreError> {
         let lineage = LineageFields::from(lineage);
         let state = StartState {

@@ -9,10 +9,10 @@ use crate::lineage::Lineage;
 
 /// The fork tree of a session.
 ///
-/// It is read from the first entry of each segment only, and every session has one. A segment is a
-/// root if its origin is not in the session, or if its first entry names no origin or cannot be
-/// read. If origins form a circle, the segment of the circle with the lowest id is a root.
-/// `Display` draws the tree.
+/// The tree is read from the first entry of each segment only, and every session has a tree. A
+/// segment is a root if its origin is not in the session, or if its first entry names no origin or
+/// cannot be read. If origins form a circle, the segment of the circle with the lowest id is a
+/// root. `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,
@@ -88,14 +88,16 @@ impl SessionTree {
 }
 
 impl SegmentNode {
-    /// Returns `None` if the segment was deleted after it was listed.
+    /// Reads the first entry of a segment. Returns `None` if the segment was deleted after it was
+    /// listed.
     fn read<S: Store + ?Sized>(
         store: &S,
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Self>, StoreError> {
         let node = Self { segment_id, lineage: None, parent: None, entries: None, damage: None };
-        // A page always contains at least one entry, also with a limit of 0 bytes.
+        // A page contains at least one entry, also with a limit of 0 bytes, unless the log is
+        // empty.
         match store.read_page(session_id, segment_id, 0, 0) {
             Ok(page) => Ok(Some(Self {
                 lineage: page.entries.first().and_then(Lineage::of),
@@ -127,6 +129,7 @@ fn set_parents(nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
 
 /// Removes the parent of the lowest id in each circle.
 fn break_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
+    // The ids from which the parents are known to lead to a root.
     let mut rooted = BTreeSet::new();
     for start in parents.keys().copied().collect::<Vec<_>>() {
         let (mut path, mut passed) = (vec![start], BTreeSet::from([start]));

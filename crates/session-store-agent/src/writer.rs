@@ -24,9 +24,10 @@ use crate::state::RestoredState;
 /// # Unknown outcomes
 ///
 /// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
-/// writer finds out, as [`AppendAttempt`] describes. Only if that fails too does it return
+/// writer finds out, as [`AppendAttempt`] describes. If this fails too, the writer returns
 /// `Indeterminate`. The caller must then **call again with the same entries**, which appends them
-/// once in total. A call with other entries first finds out whether the former ones are stored.
+/// once in total. A call with other entries first finds out whether the entries of the earlier call
+/// are stored.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -48,8 +49,9 @@ pub struct SegmentWriter<S> {
 struct Tail {
     /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
-    /// The number of entries that the writer knows. It differs from the head's number once others
-    /// have appended.
+    /// The number of entries that the writer knows. It is greater than the number in `head` if
+    /// another writer has appended directly after this one, because the head between the two
+    /// appends is unknown.
     entries: usize,
     /// The number of turns that end in those entries.
     turns: usize,
@@ -88,10 +90,10 @@ impl<S: Store> SegmentWriter<S> {
         Self::create_as(store, session_id, SegmentId::new(), opening)
     }
 
-    /// Creates a segment like [`create`](Self::create), with an id of the caller.
+    /// Creates a segment like [`create`](Self::create), with an id that the caller chooses.
     ///
     /// If several processes create the same segment at the same time, one succeeds. The others get
-    /// the conflict and can [`open`](Self::open) the segment.
+    /// [`StoreError::Conflict`] and can [`open`](Self::open) the segment.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the segment exists. Otherwise as [`Store::append_if`].
@@ -141,12 +143,12 @@ impl<S: Store> SegmentWriter<S> {
     /// Opens a segment if it has exactly `entry_count` entries, and forks it otherwise.
     ///
     /// This is for callers that count the entries that they have read or written. If the segment
-    /// has more, another writer has appended. If it has fewer or does not exist, entries were
-    /// truncated or deleted. In both cases the writer continues in a new segment that starts with
-    /// `opening`, as [`append_or_fork`](Self::append_or_fork) describes.
+    /// has more entries, another writer has appended. If it has fewer entries or does not exist,
+    /// entries were truncated or deleted. In both cases the writer continues in a new segment that
+    /// starts with `opening`, as [`append_or_fork`](Self::append_or_fork) describes.
     ///
-    /// A count cannot detect a log that was truncated and has grown to the same length. A writer
-    /// that stays open can.
+    /// A count does not show that a log was truncated and has grown to the same length. A writer
+    /// that stays open detects this.
     ///
     /// # Errors
     /// Those of `opening`. Otherwise as [`open`](Self::open) and [`Store::append_if`].
@@ -188,11 +190,12 @@ impl<S: Store> SegmentWriter<S> {
         self.append(&LogEntry::encode(value)?)
     }
 
-    /// Appends several entries without others between them, like [`append`](Self::append).
+    /// Appends several entries like [`append`](Self::append), without entries of other writers
+    /// between them.
     ///
     /// # Errors
     /// As [`append`](Self::append). A store without [`Capability::AtomicBatch`] can also return
-    /// [`StoreError::Partial`]; the writer then continues after the entries that are stored.
+    /// [`StoreError::Partial`]. The writer then continues after the entries that are stored.
     pub fn append_all(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
         let is_retry = self.resolve_indeterminate(entries)?;
         let attempt = self.attempt(self.key, self.tail, entries);
@@ -209,12 +212,13 @@ impl<S: Store> SegmentWriter<S> {
     /// Appends the entries, or forks if another writer has appended.
     ///
     /// A fork is a new segment of the session that contains the result of `opening` and then the
-    /// entries, in one append. `opening` receives the origin, which the first entry must name. It
-    /// returns everything that a reader of the new segment needs, also from the unfinished turn.
-    /// [`RestoredState::start`] builds such an entry.
+    /// entries, in one append. `opening` receives the origin of the fork, and returns the first
+    /// entries of the new segment. The first one must name the origin. Together they must contain
+    /// everything that a reader of the new segment needs, including the items of the unfinished
+    /// turn. [`RestoredState::start`] builds such an entry.
     ///
     /// The old segment is not changed. If the append to the new segment fails, the writer stays in
-    /// the old one. A part of the new segment can then be stored; nothing refers to it.
+    /// the old one. A part of the new segment can then be stored, but nothing refers to it.
     ///
     /// # Errors
     /// Those of [`append_all`](Self::append_all) except `Conflict`, and those of `opening`.
@@ -235,10 +239,10 @@ impl<S: Store> SegmentWriter<S> {
     /// A writer can therefore remove its own last entries, and never those of another writer.
     ///
     /// # Errors
-    /// Nothing is changed after [`StoreError::Conflict`] if another writer has appended,
-    /// [`StoreError::NotFound`] if the segment does not exist, and [`StoreError::Corrupt`] if it
-    /// has fewer entries. [`StoreError::Indeterminate`] if the outcome is unknown and the head has
-    /// changed since; [`reload`](Self::reload) then.
+    /// [`StoreError::Conflict`] if another writer has appended, [`StoreError::NotFound`] if the
+    /// segment does not exist, and [`StoreError::Corrupt`] if it has fewer entries. In these cases
+    /// nothing is changed. [`StoreError::Indeterminate`] if the outcome is unknown and a second
+    /// attempt fails. The caller must then [`reload`](Self::reload).
     pub fn roll_back(&mut self, entries_len: usize) -> Result<(), StoreError> {
         self.resolve_indeterminate(&[])?;
         let SegmentKey { session_id, segment_id } = self.key;
@@ -247,9 +251,9 @@ impl<S: Store> SegmentWriter<S> {
             self.store.read_range(session_id, segment_id, entries_len..self.tail.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating is safe, since a truncate changes the head. If the repetition fails, the
-            // first truncate or another writer may have changed the head, and nothing distinguishes
-            // the two.
+            // Repeating is safe, since a truncate changes the head. If the repetition is a
+            // conflict, either the first truncate or another writer has changed the head. Nothing
+            // shows which one, so the outcome stays unknown.
             Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;

@@ -25,7 +25,7 @@ use session_store_agent::{
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The argument after the URL for the child process that is killed during a tool call.
+/// The second argument of the child process, which is killed during a tool call.
 const FIRST_RUN: &str = "first-run";
 
 fn main() -> Done {
@@ -49,13 +49,17 @@ fn run_example(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
     } else {
         let result = first_run(store, || Err("the tool call fails".into()));
         assert!(result.is_err(), "the tool call fails");
-        writeln!(out, "1. an agent ran until a tool call failed; this store has one process only")?;
+        writeln!(
+            out,
+            "1. an agent ran until a tool call failed; processes cannot share this store"
+        )?;
     }
 
     let mut agent = Agent::open(store)?;
     writeln!(out, "2. resumed: {}", agent.describe())?;
     agent.write(Kind::PausedTurnAbandoned, &json!({}))?;
     agent.run("What is 40 + 2?", no_wait_tool)?;
+    // The first question took two turns: one with the tool call, and one with the answer.
     let (root, first_turns) = (agent.writer.segment_id(), 2);
 
     let mut second = Agent::open(store)?;
@@ -183,8 +187,9 @@ fn pod() -> Result<PodName, StoreError> {
     "adder".parse()
 }
 
-/// The scripted model. It reads the last item only: it adds the numbers of a question, and answers
-/// with the result of a tool.
+/// The scripted model. It reads the last item only. For a question it calls the tool `add` with the
+/// numbers in the question, or the tool `wait` if there are none. For the result of a tool it
+/// answers with that result.
 fn model(history: &[Json]) -> Result<Value, StoreError> {
     let Some(last) = history.last() else { return Ok(json!({"text": "Ask me something."})) };
     let last: Value = last.decode()?;

@@ -1,4 +1,4 @@
-//! The example, run on every backend.
+//! Tests that run the example on every backend.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ const URL: &str = "SESSION_STORE_AGENT_FIRST_RUN";
 #[ignore = "a child process of the other tests, which kill it"]
 fn child_that_waits_to_be_killed() {
     test_deadlines::exit_at_deadline();
-    let url = std::env::var(URL).expect("only another test runs this one");
+    let url = std::env::var(URL).expect("the test that starts this process sets the variable");
     let store = session_store::open_or_create(&url).unwrap();
     super::first_run(&store, super::wait_to_be_killed).unwrap();
 }
@@ -30,24 +30,24 @@ fn check_example(url: &str) {
 }
 
 #[test]
-fn in_memory() {
+fn the_example_runs_in_memory() {
     check_example("memory:");
 }
 
 #[test]
-fn in_files() {
+fn the_example_runs_in_files() {
     let folder = tempfile::tempdir().unwrap();
     check_example(&format!("fs:{}", folder.path().join("logs").display()));
 }
 
 #[test]
-fn in_sqlite() {
+fn the_example_runs_in_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     check_example(&format!("sqlite:{}", folder.path().join("logs.db").display()));
 }
 
 #[test]
-fn in_redis() {
+fn the_example_runs_in_redis() {
     let server = RedisServer::start_in_memory(&[]);
     check_example(&server.url());
 }

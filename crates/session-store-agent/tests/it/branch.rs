@@ -1,5 +1,5 @@
-//! Restoring, forking and compacting: a new segment can be read alone, and the source is not
-//! changed.
+//! Tests of restoring, forking and compacting a segment: the new segment can be read alone, and the
+//! source is not changed.
 
 use serde_json::json;
 use session_store_agent::{
@@ -11,6 +11,7 @@ use session_store_memory::MemoryStore;
 
 use crate::{entry, record, texts, turn_end};
 
+/// A store in memory, with one segment to fork.
 struct Source {
     store: MemoryStore,
     session: SessionId,
@@ -126,9 +127,9 @@ fn invalid_entries_after_the_turn_are_not_read() {
     let Source { store, session, segment } = source(1);
     store.append(session, segment, &record(Kind::ConfigChanged, &json!({}))).unwrap();
     assert!(fork_at(store.clone(), session, segment, 1).is_ok());
-    let twice = [turn_end(), record(Kind::SegmentStart, &json!({}))];
+    let late_start = [turn_end(), record(Kind::SegmentStart, &json!({}))];
     let second = SegmentId::new();
-    store.create_segment(session, second, &twice).unwrap();
+    store.create_segment(session, second, &late_start).unwrap();
     assert!(fork_at(store.clone(), session, second, 1).is_ok());
     for error in [
         fork_at(store.clone(), session, segment, 2).unwrap_err(),

@@ -1,4 +1,5 @@
-//! Child processes that execute the same command at the same moment.
+//! `ChildWriter`: a child process with a writer. Tests send the same command to several of them at
+//! the same moment.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -13,7 +14,7 @@ use crate::{bare_fork, entry};
 /// The environment variable in which a child finds its store, its segment and its number.
 const CHILD: &str = "SESSION_STORE_AGENT_CHILD";
 
-/// Marks the lines that a child prints for its parent, among those of the test harness.
+/// The mark before each reply of a child. The test harness prints other lines to the same output.
 const REPLY: &str = "child: ";
 
 /// The entry that a child appends in a round.
@@ -24,7 +25,8 @@ pub(crate) fn entry_of(child: usize, round: usize) -> LogEntry {
 #[test]
 #[ignore = "a child process of the tests in processes.rs"]
 fn child_that_executes_commands() {
-    let arguments = std::env::var(CHILD).expect("only another test runs this one");
+    let arguments =
+        std::env::var(CHILD).expect("the test that starts this process sets the variable");
     let parts: Vec<_> = arguments.split(' ').collect();
     let [url, session, segment, number] = parts[..] else { panic!("{arguments}") };
     let (session, segment) = (session.parse().unwrap(), segment.parse().unwrap());

@@ -1,4 +1,5 @@
-//! A memory store whose conditional writes fail, and that lacks capabilities, as a test requires.
+//! `FaultyStore`: a store in memory. A test selects which of its conditional writes fail, and which
+//! capability it does not have.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -10,22 +11,22 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// The effect on one conditional write.
+/// The outcome that a test selects for one write. All except `Followed` are for conditional writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The write succeeds.
-    None,
+    /// The write is executed without a fault.
+    Succeeds,
     /// The write does not happen, and its reply is lost.
     LostBefore,
     /// The write happens, and its reply is lost.
     LostAfter,
-    /// The write does not happen, and returns a definite error.
+    /// The write does not happen, and its error says so.
     Refused,
-    /// Only this number of entries is appended, and the error says so.
+    /// Only this number of entries is appended, and the error contains the number.
     Part(usize),
     /// Only this number of entries is appended, and the reply is lost.
     LostPart(usize),
-    /// A plain append succeeds, and another writer appends directly after it.
+    /// A plain (not conditional) append succeeds, and another writer appends directly after it.
     Followed,
 }
 
@@ -75,8 +76,8 @@ impl FaultyStore {
             write(&entries[..appended])
                 .and(Err(StoreError::Partial { appended, source: Box::new(source) }))
         };
-        match self.next_fault().unwrap_or(Fault::None) {
-            Fault::None | Fault::Followed => write(entries),
+        match self.next_fault().unwrap_or(Fault::Succeeds) {
+            Fault::Succeeds | Fault::Followed => write(entries),
             Fault::LostBefore => Err(lost()),
             Fault::LostAfter => write(entries).and(Err(lost())),
             Fault::Refused => Err(refused()),
@@ -86,7 +87,7 @@ impl FaultyStore {
     }
 
     fn assert_has(&self, capability: Capability) {
-        assert_ne!(self.lacks, Some(capability), "a capability is checked before it is used");
+        assert_ne!(self.lacks, Some(capability), "a caller checks a capability before it uses it");
     }
 }
 

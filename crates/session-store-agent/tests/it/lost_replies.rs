@@ -1,12 +1,14 @@
-//! Lost replies: an entry is stored once or not at all, and the writer finds out which.
+//! Tests of lost replies: the writer finds out whether its entries are stored, and never stores
+//! them twice.
+//!
+//! A [`Fault`] says whether a write happens before its reply is lost. One call sends an append at
+//! most four times, so four lost replies leave its outcome unknown.
 
 use rstest::rstest;
 use session_store_agent::{AppendOutcome, SegmentWriter};
 use session_store_core::{LogEntry, SessionId, Store, StoreError};
 
-use crate::faulty_store::Fault::{
-    self, LostAfter, LostBefore, LostPart, None as Works, Part, Refused,
-};
+use crate::faulty_store::Fault::{self, LostAfter, LostBefore, LostPart, Part, Refused, Succeeds};
 use crate::faulty_store::FaultyStore;
 use crate::{bare_fork, named, texts};
 
@@ -18,7 +20,7 @@ fn log_of(writer: &SegmentWriter<FaultyStore>) -> Vec<LogEntry> {
     writer.store().read_all(writer.session_id(), writer.segment_id()).unwrap()
 }
 
-/// Lets another writer append.
+/// Appends to the writer's segment, as another writer does.
 fn append_as_other(writer: &SegmentWriter<FaultyStore>) {
     let (session, segment) = (writer.session_id(), writer.segment_id());
     writer.store().store.append(session, segment, &named(&["other"])[0]).unwrap();
@@ -31,7 +33,7 @@ fn append_as_other(writer: &SegmentWriter<FaultyStore>) {
 #[case::stored_then_refused(&[LostAfter, Refused])]
 #[case::not_stored_then_refused(&[LostBefore, Refused])]
 #[case::a_part(&[LostPart(1)])]
-#[case::two_parts(&[LostPart(1), Works, LostPart(1)])]
+#[case::two_parts(&[LostPart(1), Succeeds, LostPart(1)])]
 #[case::stored_at_the_last_resend(&[LostBefore, LostBefore, LostBefore])]
 fn an_append_is_stored_once(#[case] faults: &[Fault]) {
     let store = FaultyStore::default();
@@ -52,7 +54,7 @@ fn an_append_with_an_unknown_outcome_can_be_repeated(#[case] faults: &[Fault]) {
     store.set_faults(faults);
     let entries = named(&["b", "c"]);
     assert!(writer.append_all(&entries).unwrap_err().is_indeterminate());
-    // A definite error of the repetition says nothing about the first append.
+    // A repetition that is refused does not show whether the first call stored the entries.
     store.set_faults(&[Refused; 4]);
     assert!(writer.append_all(&entries).unwrap_err().is_indeterminate());
     store.set_faults(&[]);
@@ -63,7 +65,7 @@ fn an_append_with_an_unknown_outcome_can_be_repeated(#[case] faults: &[Fault]) {
 #[rstest]
 #[case::never_stored(LostBefore, &["a", "x"])]
 #[case::stored(LostAfter, &["a", "b", "x"])]
-fn other_entries_are_appended_after_those_with_an_unknown_outcome(
+fn other_entries_are_appended_after_entries_with_an_unknown_outcome(
     #[case] first: Fault,
     #[case] expected: &[&str],
 ) {
@@ -76,7 +78,7 @@ fn other_entries_are_appended_after_those_with_an_unknown_outcome(
 }
 
 #[test]
-fn stored_entries_are_found_before_those_of_another_writer() {
+fn stored_entries_are_found_even_if_another_writer_has_appended_after_them() {
     let store = FaultyStore::default();
     let mut writer = writer(&store);
     store.set_faults(&[LostAfter, LostBefore, LostBefore, LostBefore]);
@@ -149,7 +151,8 @@ fn a_fork_is_stored_once(#[case] fault: Fault) {
     let store = FaultyStore::default();
     let mut writer = writer(&store);
     append_as_other(&writer);
-    store.set_faults(&[Works, fault]);
+    // The append to the old segment is a conflict without a fault. The fault is for the fork.
+    store.set_faults(&[Succeeds, fault]);
     let outcome = writer.append_or_fork(&named(&["b"]), bare_fork).unwrap();
     assert!(matches!(outcome, AppendOutcome::Forked { .. }));
     assert_eq!(store.list_segments(writer.session_id()).unwrap().len(), 2);
@@ -162,7 +165,7 @@ fn a_failed_fork_leaves_the_writer_in_its_segment() {
     let mut writer = writer(&store);
     let root = writer.segment_id();
     append_as_other(&writer);
-    store.set_faults(&[Works, Part(1)]);
+    store.set_faults(&[Succeeds, Part(1)]);
     let error = writer.append_or_fork(&named(&["b"]), bare_fork).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error}");
     assert_eq!((writer.segment_id(), writer.entry_count()), (root, 1));

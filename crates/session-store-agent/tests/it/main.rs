@@ -1,4 +1,4 @@
-//! Tests of the public interface over stores that fail, lose replies and are used by several
+//! Tests of the public interface, also over stores that fail, lose replies, or are used by several
 //! writers.
 
 mod branch;
@@ -20,7 +20,7 @@ fn entry(text: &str) -> LogEntry {
     LogEntry::from_json(text).unwrap()
 }
 
-/// Entries with these names.
+/// Returns one entry for each name. The entry contains the name.
 fn named(names: &[&str]) -> Vec<LogEntry> {
     names.iter().map(|name| entry(&format!("{{\"name\":\"{name}\"}}"))).collect()
 }

@@ -1,5 +1,5 @@
-//! Opening a conversation by the name of a pod: the first time and later, by one process and by
-//! several.
+//! Tests of `open_pod`, which opens a conversation by the name of a pod (a named agent with a
+//! pointer to a session): the first time and later, by one process and by several.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -138,7 +138,7 @@ fn a_store_without_conditional_puts_is_refused_before_a_session_is_created() {
     assert!(error.to_string().starts_with("point_pod needs"), "{error}");
 
     let (writer, _) = open(BestEffort(store.clone()), &coder());
-    assert_eq!(open(store.clone(), &coder()).0.key(), writer.key(), "it only reads the pod");
+    assert_eq!(open(store.clone(), &coder()).0.key(), writer.key(), "only the first open writes");
 }
 
 #[test]
@@ -167,8 +167,9 @@ fn threads_that_open_a_new_pod_at_once_open_one_session() {
 fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     for (before, fault) in (0..3).flat_map(|n| [(n, Fault::LostBefore), (n, Fault::LostAfter)]) {
         let store = FaultyStore::default();
-        let mut faults = vec![Fault::None; before];
+        let mut faults = vec![Fault::Succeeds; before];
         faults.push(fault);
+        // A killed process does not send a write again, so all three resends get lost.
         faults.extend([Fault::LostBefore; 3]);
         store.set_faults(&faults);
         open_pod(&store, &coder(), opening).unwrap_err();
@@ -201,6 +202,7 @@ fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) 
         store.before_put(|_| {});
     }
     store.before_put(|store| {
+        // Adds a first field. If it is the only one, no comma follows it.
         let update = |pod: Option<&Pod>| {
             let text = pod.map_or("{}", Pod::as_json).replacen('{', r#"{"color":"red","#, 1);
             Pod::from_json(text.replace(",}", "}"))
@@ -230,7 +232,8 @@ fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segmen
     assert_eq!(open(store.clone(), &coder()).0.key(), writer.key());
 }
 
-/// The same after the first segment exists and before the pod points to it.
+/// The other process joins, forks and moves the pod after the first segment exists and before the
+/// pod points to it.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_after_the_first_segment_exists() {
     let store = FaultyStore::default();

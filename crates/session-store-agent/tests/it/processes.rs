@@ -1,12 +1,15 @@
-//! Processes that expect the same head, or open the same new pod: exactly one succeeds, in every
-//! round.
+//! Tests with several processes on one storage. If all append to a segment and expect the same
+//! head, exactly one succeeds. If all open the same new pod (a named agent), they get the same
+//! session.
 
 use std::collections::BTreeSet;
 
 use rstest::rstest;
 use session_store::OpenStore;
 use session_store_agent::SessionTree;
-use session_store_core::{LogEntry, Pod, PodName, SegmentKey, SessionId, Store, StoreExt};
+use session_store_core::{
+    LogEntry, Pod, PodName, SegmentId, SegmentKey, SessionId, Store, StoreExt,
+};
 
 use crate::child_writer::{ChildWriter, entry_of, send_all};
 use crate::entry;
@@ -27,7 +30,7 @@ impl Race {
     fn start(scheme: &str, first: &LogEntry) -> Self {
         let storage = Storage::new(scheme);
         let store = session_store::open_or_create(storage.url()).unwrap();
-        let segment = SegmentKey::new(SessionId::new(), Default::default());
+        let segment = SegmentKey::new(SessionId::new(), SegmentId::new());
         store.at(segment).append(first).unwrap();
         let start = |number| ChildWriter::start(storage.url(), segment, number);
         let children = (0..CHILDREN).map(start).collect();
@@ -39,10 +42,11 @@ impl Race {
     }
 
     fn all_read_the_head(&mut self) {
+        // `open` has no argument, but a child expects a word after each command.
         assert_eq!(send_all(&mut self.children, "open -"), ["opened"; CHILDREN]);
     }
 
-    /// Lets all append at once. Returns the children whose append succeeded.
+    /// Lets all children append at once. Returns the numbers of those whose append succeeded.
     fn all_append(&mut self, round: usize) -> Vec<usize> {
         let replies = send_all(&mut self.children, &format!("append {round}"));
         (0..CHILDREN).filter(|child| replies[*child] == "appended").collect()
@@ -75,7 +79,7 @@ fn exactly_one_append_succeeds_in_each_round(#[case] scheme: &str) {
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
 #[case::redis("redis")]
-fn all_others_fork_and_every_entry_is_stored_once(#[case] scheme: &str) {
+fn all_processes_but_one_fork_and_every_entry_is_stored_once(#[case] scheme: &str) {
     const FORKING_ROUNDS: usize = 4;
     let mut race = Race::start(scheme, &entry("{\"kind\":\"segment_start\"}"));
     let SegmentKey { session_id, segment_id } = race.segment;
@@ -85,6 +89,7 @@ fn all_others_fork_and_every_entry_is_stored_once(#[case] scheme: &str) {
         let stayed = outcomes.iter().filter(|outcome| *outcome == "stayed").count();
         assert_eq!(stayed, 1, "{outcomes:?}");
         for (child, outcome) in outcomes.iter().enumerate() {
+            // The outcome is the id of the new segment, or the word `stayed`.
             let log =
                 race.store.read_all(session_id, outcome.parse().unwrap_or(segment_id)).unwrap();
             let copies = log.iter().filter(|entry| **entry == entry_of(child, round)).count();

@@ -1,4 +1,4 @@
-//! Records, and the state that a replay computes from them.
+//! Tests of records, and of the state that `replay` computes from them.
 
 use std::error::Error;
 

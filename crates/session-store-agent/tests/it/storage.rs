@@ -1,4 +1,5 @@
-//! A new storage of each persistent backend, by the scheme of its URL.
+//! `Storage`: a new, empty storage of a persistent backend. The scheme of a URL selects the
+//! backend.
 
 use tempfile::TempDir;
 use test_servers::RedisServer;

@@ -1,4 +1,5 @@
-//! The tree of a session with all kinds of first entries.
+//! Tests of `SessionTree`, the fork tree of a session, with all kinds of first entries in its
+//! segments.
 
 use serde_json::json;
 use session_store_agent::{Kind, Lineage, Origin, SessionTree, fork_at, fork_session_at};
@@ -12,7 +13,8 @@ fn id(number: u128) -> SegmentId {
     SegmentId::from(Uuid::from_u128(number))
 }
 
-/// Returns the tree of a session in which each numbered segment is forked from another one.
+/// Returns the tree of a session with numbered segments. Each link is a segment, and the segment
+/// from which it was forked.
 fn tree_of(links: &[(u128, Option<u128>)]) -> SessionTree {
     let (store, session) = (MemoryStore::new(), SessionId::from(Uuid::nil()));
     for (segment, parent) in links {

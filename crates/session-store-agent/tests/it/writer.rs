@@ -1,4 +1,5 @@
-//! The writer over a store without faults, alone and with other writers on the same segment.
+//! Tests of `SegmentWriter`, alone and with other writers on the same segment, mostly over a store
+//! without faults.
 
 use session_store_agent::{AppendOutcome, BestEffort, Lineage, Origin, SegmentWriter};
 use session_store_core::{Capability, LogEntry, SegmentId, SessionId, Store, StoreError};
@@ -12,6 +13,7 @@ fn writer_with(store: &MemoryStore, names: &[&str]) -> SegmentWriter<MemoryStore
     SegmentWriter::create(store.clone(), SessionId::new(), &named(names)).unwrap()
 }
 
+/// Returns a second writer at the end of the same segment.
 fn another(writer: &SegmentWriter<MemoryStore>) -> SegmentWriter<MemoryStore> {
     let (session, segment) = (writer.session_id(), writer.segment_id());
     SegmentWriter::open(writer.store().clone(), session, segment).unwrap().0
@@ -147,7 +149,7 @@ fn another_entry_count_forks_the_segment() {
     let mut writer = writer_with(&MemoryStore::new(), &[]);
     writer.append_all(&[turn_end(), turn_end()]).unwrap();
     let root = writer.segment_id();
-    // Another writer has appended; entries were truncated; the segment was deleted.
+    // The segment has more entries than the count, then fewer, and then it is deleted.
     for (count, is_deleted, turns) in [(1, false, 1), (5, false, 2), (2, true, 0), (0, true, 0)] {
         if is_deleted {
             writer.store().delete_segment(writer.session_id(), root).unwrap();
