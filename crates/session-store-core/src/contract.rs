@@ -110,7 +110,8 @@
 //!   order. An unknown session has the result `Ok([])`.
 //! - <a id="l3"></a>**L3** A trace or a pod alone does not create a session or a segment.
 //! - <a id="l4"></a>**L4** Foreign data in the storage (stray files, other keys) is ignored and
-//!   not changed. A foreign SQLite database is rejected and not adopted.
+//!   not changed. A foreign SQLite database is rejected and not adopted. Triggers,
+//!   views and conditions in a database have no effect on any call.
 //! - <a id="l5"></a>**L5** `lookup_session_of` returns a session that holds the segment now, or
 //!   `None`. It returns the same session as long as that session holds the segment. The result is
 //!   correct right after create, append, truncate to 0, reopen and delete, also while other
@@ -247,6 +248,10 @@
 //! - <a id="s7"></a>**S7** (kit) Storage in a newer version of the format is rejected with
 //!   `NewerFormat` and not misread. Opening a store to read creates nothing: a place that does not
 //!   exist is an error.
+//! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
+//!   open handle depends on, the handle notices that before it acknowledges a change. The call
+//!   fails and says that the store has to be reopened. Changes of other handles that were
+//!   acknowledged meanwhile are not overwritten.
 //!
 //! # Maintenance (M): kit
 //!

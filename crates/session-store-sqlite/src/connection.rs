@@ -13,6 +13,7 @@ use session_store_core::Durability;
 use crate::error::{DatabaseError, Result, is_busy};
 use crate::schema;
 use crate::sync::{self, WalState};
+use crate::wal;
 
 /// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
 /// reset the WAL while another connection reads it, which corrupts the database.
@@ -51,19 +52,25 @@ impl ConnectionSettings {
     /// Opens a connection for reads.
     ///
     /// It never checkpoints the WAL, not even when it is the last connection to be closed.
-    pub(crate) fn open_reader(&self) -> rusqlite::Result<Connection> {
+    pub(crate) fn open_reader(&self) -> Result<Connection> {
         let connection = self.open()?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        open_sidecars(&connection)?;
+        wal::check_length(&connection, &self.path)?;
         Ok(connection)
     }
 
     /// Opens the connection for changes.
     ///
     /// The database must be a store. With `create`, an empty database becomes a store first.
+    ///
+    /// Like every connection it does not checkpoint the WAL when it is closed, unless
+    /// [`checkpoint_on_close`] is called.
     pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
         let mut connection = self.open()?;
         schema::check_or_create(&mut connection, &self.path, create)?;
         use_wal_mode(&connection, self.busy_timeout)?;
+        open_sidecars(&connection)?;
+        wal::check_length(&connection, &self.path)?;
         connection.wal_hook(Some(sync::checkpoint_hook(Arc::clone(&self.wal))))?;
         Ok(connection)
     }
@@ -71,6 +78,10 @@ impl ConnectionSettings {
     fn open(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
+        // The last connection that is closed checkpoints the WAL, even if it has only read. That
+        // must not happen by accident: the WAL may belong to another database.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        distrust_schema(&connection)?;
         // The timeout comes first because every later statement can meet a lock.
         connection.busy_timeout(self.busy_timeout)?;
         sync::set_durability(&connection, self.durability)?;
@@ -90,7 +101,27 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(immutable_uri(path), flags)
+    let connection = Connection::open_with_flags(immutable_uri(path), flags)?;
+    distrust_schema(&connection)?;
+    Ok(connection)
+}
+
+/// Switches off everything in a schema that can change what the statements of a store do.
+///
+/// A database can come from elsewhere with triggers that delete what is appended, with views, and
+/// with conditions that call functions. A store has none of these.
+fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
+    use DbConfig as Config;
+    for (config, value) in [
+        (Config::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (Config::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (Config::SQLITE_DBCONFIG_ENABLE_FKEY, false),
+        (Config::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (Config::SQLITE_DBCONFIG_DEFENSIVE, true),
+    ] {
+        connection.set_db_config(config, value)?;
+    }
+    connection.pragma_update(None, "ignore_check_constraints", true)
 }
 
 /// Formats the path as a URI. Every byte is percent-encoded, so none has a meaning of its own.
@@ -98,6 +129,16 @@ fn immutable_uri(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes().iter();
     let encoded: String = bytes.map(|byte| format!("%{byte:02X}")).collect();
     format!("file:///{encoded}?immutable=1")
+}
+
+/// Makes SQLite open the WAL and its shared memory, which it delays until the first read.
+fn open_sidecars(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_query(None, "schema_version", |_| Ok(()))
+}
+
+/// Lets SQLite checkpoint and remove the WAL if this connection is the last one to be closed.
+pub(crate) fn checkpoint_on_close(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
 }
 
 /// Switches the database to WAL mode, unless it is in that mode.

@@ -3,20 +3,20 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
 use session_store_core::{Durability, StoreError};
 
-use crate::connection::ConnectionSettings;
+use crate::connection::{self, ConnectionSettings};
 use crate::error::{DatabaseError, Result, is_read_only};
-use crate::file::FileId;
+use crate::open_files::OpenFiles;
 use crate::schema;
 use crate::sync;
 use crate::transaction::{Transaction, begin_durable, begin_immediate};
+use crate::wal::{self, FirstPage, WalStamp};
 
 /// A WAL of this length is truncated, for which reads have to wait: 64 MiB.
 const LONG_WAL_PAGES: i32 = 16 * 1024;
@@ -34,11 +34,10 @@ const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// `idle_readers` only, and a change takes `reading` only while it truncates the WAL.
 pub(crate) struct Database {
     settings: ConnectionSettings,
-    /// The file that was opened, wherever it has been moved since.
-    file: FileId,
-    /// Connections for reads that no read is using. Declared before `writer`, so that they are
-    /// closed first: the connection that is closed last checkpoints and removes the WAL, and
-    /// readers are set not to.
+    files: Arc<OpenFiles>,
+    /// The write-ahead log (WAL) that was there before the store was opened.
+    earlier_wal: Option<WalStamp>,
+    /// Connections for reads that no read is using.
     idle_readers: Mutex<Vec<Connection>>,
     /// Held shared by each read, and exclusively to truncate the WAL.
     reading: RwLock<()>,
@@ -49,6 +48,8 @@ pub(crate) struct Database {
 struct Writer {
     /// `None` while the file cannot be written.
     connection: Option<Connection>,
+    /// Whether the handle has committed a change.
+    has_changed: bool,
     /// Whether there are acknowledged changes that a power cut can lose.
     unsynced: bool,
     /// The length of the WAL at which the next attempt to truncate it is made.
@@ -57,17 +58,42 @@ struct Writer {
 
 impl Database {
     /// Opens the database, which must be a store. With `create`, an empty one becomes a store.
-    pub(crate) fn open(settings: ConnectionSettings, create: bool) -> Result<Self> {
-        let connection = Some(settings.open_writer(create)?);
+    ///
+    /// `first_page` is that of the database file without its WAL, if it could be read.
+    pub(crate) fn open(
+        settings: ConnectionSettings,
+        create: bool,
+        first_page: Option<FirstPage>,
+    ) -> Result<Self> {
+        let files = OpenFiles::new(&settings.path)?;
+        let earlier_wal = WalStamp::of(&settings.path);
+        let connection = match settings.open_writer(create) {
+            // The file alone is a store, so its WAL has the first page of another database.
+            Err(DatabaseError::Store(StoreError::NotAStore { found, .. }))
+                if earlier_wal.is_some() && first_page.is_some_and(FirstPage::is_marked) =>
+            {
+                let cause = format_args!("with it, the file is {found}");
+                return Err(wal::foreign(&settings.path, cause));
+            }
+            opened => opened?,
+        };
+        files.connected()?;
+        if earlier_wal.is_some() {
+            wal::check_pages(&connection, &settings.path, first_page)?;
+        }
         let is_durable = settings.durability == Durability::Power;
         if is_durable {
             sync::sync_folder(&settings.path)?;
         }
         let unsynced = create && !is_durable;
-        let writer = Mutex::new(Writer { connection, unsynced, truncate_at: LONG_WAL_PAGES });
-        let file = FileId::at(&settings.path)?;
+        let writer = Mutex::new(Writer {
+            connection: Some(connection),
+            has_changed: false,
+            unsynced,
+            truncate_at: LONG_WAL_PAGES,
+        });
         let (idle_readers, reading) = Default::default();
-        Ok(Self { settings, file, idle_readers, reading, writer })
+        Ok(Self { settings, files, earlier_wal, idle_readers, reading, writer })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -81,10 +107,10 @@ impl Database {
         query: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T, StoreError> {
         self.locate_errors(operation, || {
-            self.file.check(&self.settings.path)?;
+            self.files.check()?;
             let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
             let idle = lock(&self.idle_readers).pop();
-            let mut reader = idle.map_or_else(|| self.settings.open_reader(), Ok)?;
+            let mut reader = idle.map_or_else(|| self.open_reader(), Ok)?;
             let result = query(&*reader.transaction()?);
             lock(&self.idle_readers).push(reader);
             result
@@ -110,7 +136,11 @@ impl Database {
                 self.truncate_long_wal(&mut writer);
             }
             self.close_after_failed_sync(&mut writer, committed)?;
+            writer.has_changed = true;
             writer.unsynced = self.settings.durability != Durability::Power;
+            self.files
+                .check_folder()
+                .map_err(|error| DatabaseError::Indeterminate(error.into()))?;
             Ok(output)
         })
     }
@@ -130,8 +160,14 @@ impl Database {
                 self.close_after_failed_sync(&mut writer, synced)?;
                 writer.unsynced = false;
             }
-            Ok(())
+            Ok(self.files.check()?)
         })
+    }
+
+    fn open_reader(&self) -> Result<Connection> {
+        let reader = self.settings.open_reader()?;
+        self.files.connected()?;
+        Ok(reader)
     }
 
     /// Adds the operation and the place to the error of `work`.
@@ -200,7 +236,7 @@ impl Database {
         writer: &'a mut Option<Connection>,
         begin: fn(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Transaction<'a>> {
-        self.file.check(&self.settings.path)?;
+        self.files.check()?;
         match writer.as_ref().map_or(Ok(()), begin) {
             Err(error) if is_read_only(&error) => *writer = None,
             begun => begun?,
@@ -210,7 +246,9 @@ impl Database {
             return Ok(Transaction::new(connection, wal));
         }
         lock(&self.idle_readers).clear();
+        self.files.disconnected();
         let connection = self.settings.open_writer(false)?;
+        self.files.connected()?;
         begin(&connection)?;
         Ok(Transaction::new(writer.insert(connection), wal))
     }
@@ -219,19 +257,37 @@ impl Database {
     /// unknown. Returns the result of the commit.
     ///
     /// Frames of the WAL that the device has lost must not be copied into the database. So the
-    /// connection is closed without a checkpoint. A later WAL recovery finds out by the checksums
-    /// how much of the WAL is complete.
+    /// connection is closed, which makes no checkpoint. A later WAL recovery finds out by the
+    /// checksums how much of the WAL is complete.
     fn close_after_failed_sync(&self, writer: &mut Writer, committed: Result<()>) -> Result<()> {
         let wal = &self.settings.wal;
         if matches!(committed, Err(DatabaseError::Indeterminate(_))) {
             wal.set_failed_sync();
         }
-        if wal.has_failed_sync()
-            && let Some(connection) = writer.connection.take()
-        {
-            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if wal.has_failed_sync() {
+            writer.connection = None;
         }
         committed
+    }
+}
+
+impl Drop for Database {
+    /// Closes the readers first, because the connection that is closed last checkpoints and removes
+    /// the WAL, and only the connection for changes can be allowed to.
+    fn drop(&mut self) {
+        lock(&self.idle_readers).clear();
+        let writer = lock(&self.writer);
+        // A WAL that no handle has written to since this one was opened may be stale or belong to
+        // another database. A handle that has only read leaves it as it is.
+        let is_wal_in_use =
+            self.earlier_wal.is_none() || WalStamp::of(self.path()) != self.earlier_wal;
+        if let Some(connection) = &writer.connection
+            && (writer.has_changed || is_wal_in_use)
+            && self.files.is_checkpoint_safe()
+        {
+            // If this fails, the WAL remains, which a later handle checkpoints.
+            let _ = connection::checkpoint_on_close(connection);
+        }
     }
 }
 

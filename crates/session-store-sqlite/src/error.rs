@@ -101,6 +101,15 @@ pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
 
+/// Returns the error for a sidecar file that is not in its place.
+pub(crate) fn gone(path: &Path) -> io::Error {
+    io::Error::other(format!(
+        "{} was removed or replaced while the store was open, and the file may have held \
+         acknowledged changes; close all handles of the store and reopen it",
+        path.display()
+    ))
+}
+
 fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> StoreError {
     use ErrorCode as Code;
     if error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DIRECTORY) {

@@ -12,6 +12,7 @@ use rusqlite::ErrorCode;
 use crate::connection;
 use crate::error::{NOT_A_DATABASE, Result, not_a_store};
 use crate::schema::Identity;
+use crate::wal::{self, FirstPage, WalStamp, sidecar};
 
 /// The size of a database's header. A shorter file is not a database, but SQLite takes a file of
 /// one byte for an empty database.
@@ -63,11 +64,25 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fails if the file is not a store and, with `adopt`, not an empty database either.
+/// Fails if a write-ahead log (WAL) is at the path of the WAL of the database, but no database.
+///
+/// SQLite would delete that WAL.
+pub(crate) fn check_wal_has_a_database(path: &Path) -> Result<()> {
+    // The WAL comes first: a store that another process is creating has a database before a WAL.
+    let has_wal = WalStamp::of(path).is_some();
+    let is_empty = match fs::metadata(path) {
+        Ok(file) => file.is_file() && file.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    if has_wal && is_empty { Err(wal::foreign(path, "the database is empty")) } else { Ok(()) }
+}
+
+/// Fails if the file is not a store and, with `adopt`, not an empty database either. Returns its
+/// first page, if it can be read.
 ///
 /// The check does not touch the file, so that another program's database stays as it is byte for
 /// byte. It cannot see everything: `schema::check_or_create` repeats it under locks.
-pub(crate) fn check(path: &Path, adopt: bool) -> Result<()> {
+pub(crate) fn check(path: &Path, adopt: bool) -> Result<Option<FirstPage>> {
     let file = fs::metadata(path)?;
     if !file.is_file() {
         return Err(not_a_store(path, "a folder or another thing that is not a file").into());
@@ -75,15 +90,22 @@ pub(crate) fn check(path: &Path, adopt: bool) -> Result<()> {
     if (1..HEADER_BYTES).contains(&file.len()) {
         return Err(not_a_store(path, NOT_A_DATABASE).into());
     }
-    match read_identity(path) {
-        Ok(identity) if identity.is_empty() && (adopt || has_wal(path, &file)) => Ok(()),
-        Ok(identity) => Ok(identity.check(path)?),
+    let identity = connection::open_immutable(path)
+        .and_then(|connection| Ok((Identity::of(&connection)?, FirstPage::of(&connection)?)));
+    match identity {
+        Ok((identity, first_page)) => {
+            if !identity.is_empty() || !(adopt || has_wal(path, &file)) {
+                identity.check(path)?;
+            }
+            wal::check_page_size(path, first_page)?;
+            Ok(Some(first_page))
+        }
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             Err(not_a_store(path, NOT_A_DATABASE).into())
         }
         // This read takes no lock, so any other error may come from a change in progress. If it
         // does not, the check under locks reports it.
-        Err(_) => Ok(()),
+        Err(_) => Ok(None),
     }
 }
 
@@ -123,7 +145,6 @@ fn read_identity(path: &Path) -> rusqlite::Result<Identity> {
 ///
 /// A WAL beside a file of no bytes is a remnant of another database and does not count.
 fn has_wal(path: &Path, file: &Metadata) -> bool {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    file.len() > 0 && fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+    let wal = sidecar(path, "-wal").and_then(fs::metadata);
+    file.len() > 0 && wal.is_ok_and(|wal| wal.len() > 0)
 }

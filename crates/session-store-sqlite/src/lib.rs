@@ -20,8 +20,31 @@
 //! # Files
 //!
 //! A `-wal` and a `-shm` file beside the database belong to it while it is open and after a crash.
-//! Move or copy a database only while it is closed. If the file is moved or replaced, open handles
-//! refuse to go on until it is back.
+//! The `-wal` file has the latest changes. It can also remain after a handle that only reads was
+//! closed last.
+//!
+//! If one of the three files is moved, removed or replaced, open handles refuse to go on until it
+//! is back ([S8](session_store_core::contract#s8)). Close them, and changes that are only in the
+//! removed `-wal` file are saved, unless another process has opened the database meanwhile.
+//!
+//! A `-wal` file that does not belong to its database is refused if its page size, its first page
+//! or its number of pages shows that. Handles that only read do not change it. Otherwise
+//! [`Maintenance::check`](session_store_core::Maintenance::check) finds the differences.
+//!
+//! A database can come from elsewhere. Its triggers, views, conditions and foreign keys have no
+//! effect, and a database is refused if its tables differ from those of a store
+//! ([L4](session_store_core::contract#l4)).
+//!
+//! # Backups
+//!
+//! A copy of the database file alone lacks the changes that are in the `-wal` file, and nothing in
+//! the copy shows that. So do one of these:
+//! - Copy the sessions with `session-store export` or with the crate `session-store-migrate`. Other
+//!   programs can use the store meanwhile.
+//! - Run `VACUUM INTO 'copy.db'` in any program that reads SQLite.
+//! - Close all handles, and copy the database together with the `-wal` file if there is one.
+//!
+//! # Permissions
 //!
 //! All files are created for their owner only (0600). SQLite creates the two extra files for reads
 //! too, so opening a store needs write permission on its folder.
@@ -68,9 +91,12 @@ mod database;
 mod entries;
 mod error;
 mod file;
+mod folder;
+mod layout;
 mod listing;
 mod log_row;
 mod maintenance;
+mod open_files;
 mod options;
 mod pod;
 mod rowid;
@@ -78,6 +104,7 @@ mod schema;
 mod store;
 mod sync;
 mod transaction;
+mod wal;
 
 pub use file::is_sqlite_file;
 pub use options::SqliteOptions;

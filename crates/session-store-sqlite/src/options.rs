@@ -99,15 +99,16 @@ impl SqliteOptions {
     fn open_database(&self, path: &Path) -> Result<Database> {
         connection::check_library(rusqlite::version_number())?;
         let path = std::path::absolute(path)?;
+        file::check_wal_has_a_database(&path)?;
         if self.create {
             file::create(&path)?;
         }
-        file::check(&path, self.create)?;
+        let first_page = file::check(&path, self.create)?;
         // SQLite takes the timeout in milliseconds as a C int.
         let busy_timeout = self.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
         let (durability, wal) = (self.durability, Arc::default());
         let settings = ConnectionSettings { path, busy_timeout, durability, wal };
-        Database::open(settings, self.create)
+        Database::open(settings, self.create, first_page)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, TransactionBehavior};
 use session_store_core::StoreError;
 
 use crate::error::{Result, not_a_store};
+use crate::layout;
 
 /// The mark of a session store in the header field `application_id`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SeSt");
@@ -107,15 +107,17 @@ pub(crate) fn check_or_create(
     path: &Path,
     create: bool,
 ) -> Result<()> {
-    // If the database belongs to another program, closing it must not checkpoint its WAL.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    let mut identity = Identity::of(connection)?;
-    if create && identity.is_empty() {
-        identity = create_tables(connection)?;
+    if create && Identity::of(connection)?.is_empty() {
+        create_tables(connection)?;
     }
+    // An upgrade by another connection changes the version and the columns in one transaction.
+    let snapshot = connection.transaction()?;
+    let identity = Identity::of(&snapshot)?;
     identity.check(path)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok(())
+    match layout::difference(&snapshot, identity.user_version >= VERSION)? {
+        Some(difference) => Err(not_a_store(path, difference).into()),
+        None => Ok(()),
+    }
 }
 
 /// Returns whether the table `log` has the columns of [`INFO_COLUMNS`].
@@ -157,8 +159,8 @@ pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<()> {
     if size > limit { Err(StoreError::TooLarge { size, limit }.into()) } else { Ok(()) }
 }
 
-/// Creates the tables and returns the identity that the database then has.
-fn create_tables(connection: &mut Connection) -> rusqlite::Result<Identity> {
+/// Creates the tables.
+fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another connection may have created tables before this one got the lock.
     if Identity::of(&transaction)?.is_empty() {
@@ -166,9 +168,7 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<Identity> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
-    let identity = Identity::of(&transaction)?;
-    transaction.commit()?;
-    Ok(identity)
+    transaction.commit()
 }
 
 #[cfg(test)]

@@ -17,10 +17,12 @@ mod maintenance;
 #[cfg(unix)]
 mod moved;
 mod open;
+mod planted;
 mod power;
 #[cfg(target_os = "linux")]
 mod read_only;
 mod refused;
+mod stale_wal;
 mod upgrade;
 
 /// Returns a new store, its file, and the folder that contains the file.

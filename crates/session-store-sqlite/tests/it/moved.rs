@@ -1,11 +1,15 @@
-//! The database file is moved, removed or replaced while a handle is open. The handle must not
-//! acknowledge a change that cannot be found at its path.
+//! The database file or a file beside it is moved, removed or replaced while a handle is open. The
+//! handle must not acknowledge a change that cannot be found at its path.
 
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use session_store_core::{Store, StoreError};
+use rstest::rstest;
+use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_sqlite::SqliteStore;
+use test_deadlines::Process;
 
 use crate::{entries, entry, fresh, ids};
 
@@ -51,4 +55,118 @@ fn a_handle_whose_file_was_replaced_by_another_database_fails() {
     }
     drop(store);
     assert_eq!(new.read_all(session, segment).unwrap(), [entry(7)]);
+}
+
+/// The environment variable that gives a child its store and the segment to append to.
+const JOB: &str = "SESSION_STORE_SQLITE_MOVED";
+
+fn sidecars(path: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    endings.iter().map(|ending| format!("{}{ending}", path.display()).into()).collect()
+}
+
+/// Asserts that the handle refuses a change, a read and a sync.
+#[track_caller]
+fn assert_refuses(store: &SqliteStore, session: SessionId, segment: SegmentId) {
+    for refused in [
+        store.append(session, segment, &entry(9)),
+        store.read_all(session, segment).map(drop),
+        store.sync(),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+        assert!(error.to_string().contains("was removed or replaced while"), "{error}");
+    }
+}
+
+#[rstest]
+fn a_handle_fails_once_a_file_beside_the_database_is_gone_and_loses_nothing(
+    #[values(&["-wal"], &["-shm"], &["-wal", "-shm"])] endings: &[&str],
+    #[values("removed", "moved", "replaced")] how: &str,
+) {
+    let (folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_all(session, segment, &entries(0..3)).unwrap();
+    for file in sidecars(&path, endings) {
+        let other = folder.path().join("other");
+        match how {
+            "removed" => fs::remove_file(file).unwrap(),
+            "moved" => fs::rename(file, other).unwrap(),
+            _ => {
+                // Closing the shared memory in this process would drop SQLite's locks on it.
+                assert!(Command::new("cp").args([&file, &other]).status().unwrap().success());
+                fs::rename(other, file).unwrap();
+            }
+        }
+    }
+    assert_refuses(&store, session, segment);
+    let error = SqliteStore::open(&path).map(drop).unwrap_err();
+    assert!(error.to_string().contains("was removed or replaced while"), "{error}");
+    assert_refuses(&store, session, segment);
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), entries(0..3));
+    store.append(session, segment, &entry(3)).unwrap();
+}
+
+#[test]
+#[ignore = "runs in a child process of the tests below"]
+fn child_that_appends() {
+    let job = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let [path, session, segment] = job.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let store = SqliteStore::open(path).unwrap();
+    store.append(session.parse().unwrap(), segment.parse().unwrap(), &entry(7)).unwrap();
+}
+
+/// Appends an entry in another process and returns whether that process has acknowledged it.
+fn append_in_another_process(path: &Path, session: SessionId, segment: SegmentId) -> bool {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "moved::child_that_appends", "--include-ignored"]);
+    child.env(JOB, format!("{} {session} {segment}", path.display()));
+    Process::output(&mut child).status.success()
+}
+
+#[test]
+fn a_handle_whose_log_was_removed_does_not_overwrite_the_changes_of_another_process() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(session, segment, &entry(1)).unwrap();
+    for file in sidecars(&path, &["-wal", "-shm"]) {
+        fs::remove_file(file).unwrap();
+    }
+    assert!(append_in_another_process(&path, session, segment));
+    assert_refuses(&store, session, segment);
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry(0), entry(7)]);
+}
+
+#[test]
+fn another_process_does_not_acknowledge_changes_if_only_the_log_was_removed() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    fs::remove_file(&sidecars(&path, &["-wal"])[0]).unwrap();
+    assert!(!append_in_another_process(&path, session, segment));
+    assert_refuses(&store, session, segment);
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+}
+
+#[test]
+fn a_handle_works_while_other_files_of_its_folder_come_and_go() {
+    let (folder, path, store) = fresh();
+    let (session, segment) = ids();
+    let other = folder.path().join("other");
+    for n in 0..50 {
+        fs::write(&other, "").unwrap();
+        store.append(session, segment, &entry(n)).unwrap();
+        fs::remove_file(&other).unwrap();
+        assert_eq!(store.read_entry_count(session, segment).unwrap(), n + 1);
+    }
+    assert!(append_in_another_process(&path, session, segment));
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), 51);
 }

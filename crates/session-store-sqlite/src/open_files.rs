@@ -1,0 +1,160 @@
+//! The files of an open database at their paths: whether one was removed or replaced.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::error::gone;
+use crate::file::FileId;
+use crate::folder::{ChangeTime, Folder};
+use crate::wal::sidecar;
+
+/// The endings of the write-ahead log and of its shared memory.
+const SIDECARS: [&str; 2] = ["-wal", "-shm"];
+
+/// The files of all handles of this process.
+static HANDLES: Mutex<Vec<Weak<OpenFiles>>> = Mutex::new(Vec::new());
+
+/// The database and its two sidecar files, as they were when a connection opened them.
+///
+/// SQLite goes on with the files that it has open, wherever they are. If the write-ahead log (WAL)
+/// is removed, the handle appends to a file without a name. Another process creates a new WAL and
+/// does not see these changes, and a later checkpoint of either process overwrites the changes of
+/// the other one. So a handle compares the files before it begins a change or a read, and again
+/// before it acknowledges a change.
+///
+/// SQLite keeps its files open as long as a connection is open. So an inode number is not reused,
+/// and the comparison by device and inode is exact.
+pub(crate) struct OpenFiles {
+    /// The path of the database, which can be a symbolic link.
+    path: PathBuf,
+    database: FileId,
+    sidecars: [PathBuf; 2],
+    folder: Folder,
+    opened: Mutex<Opened>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Opened {
+    /// The WAL and the shared memory. `None` while the handle has no connection: then another
+    /// process can remove them rightly.
+    sidecars: Option<[FileId; 2]>,
+    /// When the folder had changed last at the last comparison, if a later change of the folder
+    /// cannot have the same time.
+    compared: Option<ChangeTime>,
+}
+
+impl OpenFiles {
+    /// Records the database. Its sidecar files are recorded by [`connected`](Self::connected).
+    ///
+    /// Fails if the files of another handle of this process are gone. SQLite shares the shared
+    /// memory among all connections of a process. So a new connection would use the removed one
+    /// together with a new WAL.
+    pub(crate) fn new(path: &Path) -> io::Result<Arc<Self>> {
+        let [wal, shm] = SIDECARS.map(|ending| sidecar(path, ending));
+        let sidecars = [wal?, shm?];
+        let folder = Folder::open(sidecars[0].parent().unwrap_or(path))?;
+        let (path, database) = (path.to_owned(), FileId::at(path)?);
+        let files = Self { path, database, sidecars, folder, opened: Mutex::default() };
+        let files = Arc::new(files);
+        let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.retain(|handle| handle.strong_count() > 0);
+        for other in handles.iter().filter_map(Weak::upgrade) {
+            if other.database == files.database {
+                other.check_folder()?;
+            }
+        }
+        handles.push(Arc::downgrade(&files));
+        Ok(files)
+    }
+
+    /// Fails if the database or one of its sidecar files is not at its path.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.database.check(&self.path)?;
+        self.check_folder()
+    }
+
+    /// Fails if a sidecar file is not at its path, or if the database was replaced.
+    ///
+    /// A file is removed, replaced or moved by a change of its folder. So one system call on the
+    /// folder is enough as long as the folder has not changed.
+    pub(crate) fn check_folder(&self) -> io::Result<()> {
+        let changed = self.folder.changed()?;
+        let opened = self.opened();
+        if opened.compared.is_some_and(|time| time == changed) {
+            return Ok(());
+        }
+        let Some(sidecars) = opened.sidecars else { return Ok(()) };
+        self.database.check(&self.path)?;
+        self.check_sidecars(sidecars)?;
+        self.update(|opened| opened.compared = changed.is_settled().then_some(changed));
+        Ok(())
+    }
+
+    /// Records the sidecar files that a new connection has opened, or fails if another connection
+    /// of the handle has opened others.
+    pub(crate) fn connected(&self) -> io::Result<()> {
+        match self.opened().sidecars {
+            Some(sidecars) => self.check_sidecars(sidecars),
+            None => {
+                let [wal, shm] = &self.sidecars;
+                let ids = [self.find(wal)?, self.find(shm)?];
+                self.update(|opened| *opened = Opened { sidecars: Some(ids), compared: None });
+                Ok(())
+            }
+        }
+    }
+
+    /// Forgets the sidecar files, because the handle has closed all its connections.
+    pub(crate) fn disconnected(&self) {
+        self.update(|opened| *opened = Opened::default());
+    }
+
+    /// Returns whether SQLite can checkpoint and remove the WAL when the last connection closes.
+    ///
+    /// It must not if one of the three paths has another file. SQLite removes the sidecar files by
+    /// their paths, so it would remove files of another process with acknowledged changes. The
+    /// changes that are only in the removed WAL are lost then.
+    ///
+    /// It can if files are missing and none is in their place. Then no other process has changed
+    /// the database since: it would have created a WAL, and could not have removed that WAL while
+    /// this handle is open. So the checkpoint saves all acknowledged changes. An empty WAL does not
+    /// count if no other shared memory is there: a connection that uses the same shared memory has
+    /// created it and has then failed.
+    pub(crate) fn is_checkpoint_safe(&self) -> bool {
+        let is_in_place = |path: &Path, expected: FileId| match FileId::at(path) {
+            Ok(found) => found == expected,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        let Some(sidecars) = self.opened().sidecars else { return false };
+        let [wal, shm] = &self.sidecars;
+        let is_empty = |path: &Path| path.metadata().is_ok_and(|file| file.len() == 0);
+        is_in_place(&self.path, self.database)
+            && is_in_place(shm, sidecars[1])
+            && (is_in_place(wal, sidecars[0]) || is_empty(wal))
+    }
+
+    fn check_sidecars(&self, expected: [FileId; 2]) -> io::Result<()> {
+        for (path, expected) in self.sidecars.iter().zip(expected) {
+            if self.find(path)? != expected {
+                return Err(gone(path));
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, path: &Path) -> io::Result<FileId> {
+        FileId::at(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => gone(path),
+            _ => error,
+        })
+    }
+
+    fn opened(&self) -> Opened {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Opened)) {
+        change(&mut self.opened.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
