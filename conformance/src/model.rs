@@ -16,7 +16,7 @@ use crate::harness::Harness;
 use crate::random::{SEED, seed};
 use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{nth_trace, numbered, odd_entries, page_of};
+use crate::sample::{nth_trace, numbered, odd_entries, page_of, size_of};
 use crate::test_log::TestLog;
 
 const HANDLES: usize = 3;
@@ -314,10 +314,15 @@ impl Model {
     }
 
     fn must_be(&self, log: &TestLog<'_>) -> CheckResult {
-        match self.logs.get(&log.key()) {
-            Some(entries) => log.must_hold(entries, "the model's log"),
-            None => log.must_be_absent("the model has no such segment"),
-        }
+        let Some(entries) = self.logs.get(&log.key()) else {
+            ensure_eq(&log.info()?, &None, "the facts of a segment that the model does not have")?;
+            return log.must_be_absent("the model has no such segment");
+        };
+        log.must_hold(entries, "the model's log")?;
+        let info = log.info()?;
+        ensure_eq(&info.map(|info| info.head), &log.head()?, "the head in the facts")?;
+        let size = info.and_then(|info| info.bytes).unwrap_or(size_of(entries));
+        ensure_eq(&size, &size_of(entries), "the size in the facts")
     }
 
     /// Compares everything that can be read, for every id that a step may have used.

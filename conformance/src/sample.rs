@@ -80,3 +80,9 @@ pub(crate) fn page_of(entries: &[LogEntry], start: usize, max_bytes: usize) -> V
     let fits = |entry: &&LogEntry| budget.admits(entry.as_json().len());
     entries.iter().skip(start).take_while(fits).cloned().collect()
 }
+
+/// Returns the size that `segment_info` must have for the entries: the bytes of each text and one
+/// newline.
+pub(crate) fn size_of(entries: &[LogEntry]) -> u64 {
+    entries.iter().map(|entry| entry.as_json().len() as u64 + 1).sum()
+}

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use session_store_core::{
-    Capability, ListOptions, LogEntry, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
+    Capability, ListOptions, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
 };
 
 use super::head::Change;
@@ -12,7 +12,7 @@ use super::listing::{MANY, newest_first};
 use crate::base_level::BaseLevel;
 use crate::check_result::{CheckError, CheckResult, Result, ensure, ensure_eq};
 use crate::run::Run;
-use crate::sample::{entry, nth, numbered, numbered_traces, odd_entries};
+use crate::sample::{entry, nth, numbered, numbered_traces, odd_entries, size_of};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
@@ -25,11 +25,6 @@ const CLOCK_LIMIT: Duration = Duration::from_secs(5);
 
 fn known_info(log: TestLog<'_>) -> Result<SegmentInfo> {
     log.info()?.ok_or(StoreError::NotFound(log.segment_id()))
-}
-
-/// Returns the size of the entries: the bytes of each text and one newline.
-fn size_of(entries: &[LogEntry]) -> u64 {
-    entries.iter().map(|entry| entry.as_json().len() as u64 + 1).sum()
 }
 
 pub(crate) fn l7_unknown_is_none(run: &Run<'_>) -> CheckResult {

@@ -65,7 +65,8 @@ broken! {
             let before = self.inner.segment_info(s, g)?.and_then(|info| info.bytes);
             self.inner.truncate(s, g, entries_len)?;
             let after = self.inner.segment_info(s, g)?.and_then(|info| info.bytes);
-            let lost = before.unwrap_or(0) - after.unwrap_or(0);
+            // Another thread may have appended more than was truncated.
+            let lost = before.unwrap_or(0).saturating_sub(after.unwrap_or(0));
             *self.lost.lock().unwrap().entry(SegmentKey::new(s, g)).or_default() += lost;
             Ok(())
         }
