@@ -140,10 +140,6 @@ impl VerifyReport {
 }
 
 impl SegmentComparison {
-    pub(crate) fn new(key: SegmentKey, log: Comparison) -> Self {
-        Self { key, log, trace: None }
-    }
-
     /// Returns whether log and trace are equal on both sides.
     #[must_use]
     pub fn is_equal(&self) -> bool {
@@ -191,9 +187,7 @@ impl Difference {
             byte: equal + 1,
         })
     }
-}
 
-impl Difference {
     /// Describes the difference. `names` are the names of the source and the destination.
     pub(crate) fn describe<S: AsRef<str>>(&self, names: &[S; 2]) -> String {
         let name = |side: Side| names[side as usize].as_ref();

@@ -96,7 +96,8 @@ impl Copier<'_> {
         meter.report(Progress::Started { entries });
         let expected = if start.entries() > 0 { start.entries() } else { first.entries() };
         let SegmentCheckpoint { destination, existing, .. } = copy.checkpoint;
-        let mut target = Log::resume(to, &share, self.policy, destination, existing);
+        let mut target =
+            Log { segment: to, share: &share, policy: self.policy, head: destination, existing };
         let mut rounds = ROUNDS;
         loop {
             rounds -= 1;
@@ -158,8 +159,8 @@ fn copy_round(
         target.refresh().map_err(Stop::Destination)?;
     }
     let result = extend_from(&mut copy.log, target, &mut source, start, meter);
-    copy.checkpoint.destination = target.head();
-    copy.checkpoint.existing = target.existing();
+    copy.checkpoint.destination = target.head;
+    copy.checkpoint.existing = target.existing;
     result?;
     copy.checkpoint.source = source.checkpoint();
     Ok(source.checkpoint().entries())

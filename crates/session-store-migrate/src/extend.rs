@@ -181,10 +181,8 @@ impl<E> Extension<E> {
         }
         let mut first = None;
         if let Some(Mismatch { difference, entry }) = mismatch? {
-            if !target.may_cut(equal) {
-                return Err(Stop::Conflict(difference));
-            }
-            self.cut += target.cut(equal).map_err(stop)?;
+            let cut = target.cut(equal).map_err(stop)?;
+            self.cut += cut.ok_or(Stop::Conflict(difference))?;
             first = entry;
         }
         self.append_rest(target, equal, first.map(Ok).into_iter().chain(source))

@@ -4,42 +4,32 @@
 
 use std::time::Duration;
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use session_store_core::{PodName, SegmentKey};
 
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::digest::Digest;
 use crate::extend::{Extension, Stop};
-use crate::options::Options;
-use crate::report::{MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy, Totals};
+use crate::report::{MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy};
 
 impl Serialize for MigrateReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let proof = self.proof.as_ref();
-        let json = MigrateJson {
-            options: &self.options,
-            complete: self.is_complete(),
-            totals: self.totals(),
-            equal_entries: proof.map(VerifyReport::equal_entries),
-            equal_trace_entries: proof.map(VerifyReport::equal_trace_entries),
-            segments: Each(|| self.segments.iter().map(|copy| SegmentJson::new(self, copy))),
-            pods: Each(|| self.pods.iter().map(|pod| PodJson::new(self, pod))),
-            problems: Each(|| self.problems()),
-        };
-        json.serialize(serializer)
+        let segments = Each(|| self.segments.iter().map(|copy| SegmentJson::new(self, copy)));
+        let pods = Each(|| self.pods.iter().map(|pod| PodJson::new(self, pod)));
+        let equal_trace_entries = proof.map(VerifyReport::equal_trace_entries);
+        let mut json = serializer.serialize_struct("MigrateReport", 8)?;
+        json.serialize_field("options", &self.options)?;
+        json.serialize_field("complete", &self.is_complete())?;
+        json.serialize_field("totals", &self.totals())?;
+        json.serialize_field("equal_entries", &proof.map(VerifyReport::equal_entries))?;
+        json.serialize_field("equal_trace_entries", &equal_trace_entries)?;
+        json.serialize_field("segments", &segments)?;
+        json.serialize_field("pods", &pods)?;
+        json.serialize_field("problems", &Each(|| self.problems()))?;
+        json.end()
     }
-}
-
-#[derive(Serialize)]
-struct MigrateJson<'a, S, P, T> {
-    options: &'a Options,
-    complete: bool,
-    totals: Totals,
-    equal_entries: Option<usize>,
-    equal_trace_entries: Option<usize>,
-    segments: S,
-    pods: P,
-    problems: T,
 }
 
 /// A list whose items are created while they are serialized.
@@ -155,28 +145,18 @@ impl<'a> PodJson<'a> {
 
 impl Serialize for VerifyReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json = VerifyJson {
-            equal: self.is_equal(),
-            segments: self.segments.len(),
-            pods: self.pods.len(),
-            equal_entries: self.equal_entries(),
-            equal_trace_entries: self.equal_trace_entries(),
-            differences: Each(|| self.differences()),
-            compared: Each(|| self.segments.iter().map(|segment| ComparedJson::new(self, segment))),
-        };
-        json.serialize(serializer)
+        let compared =
+            Each(|| self.segments.iter().map(|segment| ComparedJson::new(self, segment)));
+        let mut json = serializer.serialize_struct("VerifyReport", 7)?;
+        json.serialize_field("equal", &self.is_equal())?;
+        json.serialize_field("segments", &self.segments.len())?;
+        json.serialize_field("pods", &self.pods.len())?;
+        json.serialize_field("equal_entries", &self.equal_entries())?;
+        json.serialize_field("equal_trace_entries", &self.equal_trace_entries())?;
+        json.serialize_field("differences", &Each(|| self.differences()))?;
+        json.serialize_field("compared", &compared)?;
+        json.end()
     }
-}
-
-#[derive(Serialize)]
-struct VerifyJson<D, C> {
-    equal: bool,
-    segments: usize,
-    pods: usize,
-    equal_entries: usize,
-    equal_trace_entries: usize,
-    differences: D,
-    compared: C,
 }
 
 #[derive(Serialize)]

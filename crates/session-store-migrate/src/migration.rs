@@ -11,7 +11,7 @@ use crate::error::{Failure, MigrateError};
 use crate::inventory;
 use crate::options::{OnConflict, Options};
 use crate::pair::Pair;
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 use crate::prove::prove;
 use crate::report::MigrateReport;
 use crate::run::Run;
@@ -239,7 +239,7 @@ impl<'a> Migration<'a> {
             return Err(MigrateError::Unconditional);
         }
         let mut run = Run::new(pair, &options);
-        run.first_pass(keys, &mut progress);
+        run.visit(keys, Phase::Copy, &mut progress);
         more_passes(&mut run, &mut progress);
         let mut report = run.into_report();
         if options.dry_run {
@@ -259,12 +259,10 @@ impl<'a> Migration<'a> {
                 prove(pair, &mut report, &mut progress);
             }
             (source, destination) => {
-                let failures =
-                    [(Side::Source, source.err()), (Side::Destination, destination.err())];
-                let failed = failures.into_iter().filter_map(|(side, error)| Some((side, error?)));
-                report.failures.extend(
-                    failed.map(|(side, error)| Failure::of(side, "open the store again")(error)),
-                );
+                let errors = [(Side::Source, source.err()), (Side::Destination, destination.err())];
+                for (side, error) in errors {
+                    report.failures.extend(error.map(Failure::of(side, "open the store again")));
+                }
             }
         }
         Ok(report)

@@ -1,7 +1,5 @@
 //! The proof of a copy: reads both stores back, compares them, and copies changes that it finds.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::breaker::CircuitBreaker;
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::copy::Copier;
@@ -11,7 +9,7 @@ use crate::pair::{Pair, sync};
 use crate::pods::Pods;
 use crate::progress::Progress;
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
-use crate::side::Side;
+use crate::side::{Gap, Side};
 use crate::target::WritePolicy;
 use crate::verify::{Comparer, compare_all};
 
@@ -28,8 +26,10 @@ pub(crate) fn prove(
     progress: &mut dyn FnMut(Progress<'_>),
 ) {
     let options = &report.options;
+    let totals = report.totals();
     let budget = MemoryBudget::new(options.jobs);
-    let with_traces = options.selection.traces && report.gaps.iter().all(|gap| !gap.is_traces());
+    let with_traces =
+        options.selection.traces && !report.gaps.iter().any(|gap| matches!(gap, Gap::Traces(_)));
     let prover = Prover {
         comparer: Comparer { pair, budget: &budget, with_traces },
         copier: Copier {
@@ -39,7 +39,6 @@ pub(crate) fn prove(
             with_traces,
         },
         breaker: CircuitBreaker::new(options.abort_after),
-        has_written: AtomicBool::new(false),
     };
     let is_copied = |copy: &&mut SegmentCopy| copy.log.stopped.is_none() && !copy.moved.deleted;
     let copies: Vec<_> = report.segments.iter_mut().filter(is_copied).collect();
@@ -51,7 +50,7 @@ pub(crate) fn prove(
     let pods = Pods { pair, of_sessions: None }.compare_all(names);
     let names = Side::NAMES.map(str::to_owned);
     report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new(), names });
-    if prover.has_written.into_inner() && report.sync_failure.is_none() {
+    if report.totals() != totals && report.sync_failure.is_none() {
         report.sync_failure = sync(pair.destination).err();
     }
 }
@@ -60,7 +59,6 @@ struct Prover<'a> {
     comparer: Comparer<'a>,
     copier: Copier<'a>,
     breaker: CircuitBreaker,
-    has_written: AtomicBool,
 }
 
 impl Prover<'_> {
@@ -70,7 +68,8 @@ impl Prover<'_> {
     /// copying it again was a conflict or failed. The copy's report has the reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
-            return Some(SegmentComparison::new(copy.key, Comparison::Aborted));
+            let (key, log) = (copy.key, Comparison::Aborted);
+            return Some(SegmentComparison { key, log, trace: None });
         }
         let mut compared = self.compare(copy, meter);
         for _ in 0..REPEATS {
@@ -90,8 +89,7 @@ impl Prover<'_> {
     /// Copies the segment again. There may be nothing to copy, if the source was changed back.
     fn copy_again(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) {
         let cut = copy.log.cut;
-        let changed = self.copier.copy(copy, meter);
-        self.has_written.fetch_or(changed, Ordering::Relaxed);
+        self.copier.copy(copy, meter);
         copy.moved.rewritten += usize::from(copy.log.cut > cut);
     }
 
@@ -112,6 +110,6 @@ impl Prover<'_> {
             true => self.comparer.trace(key, copy.checkpoint.trace.entries(), meter),
             false => None,
         };
-        SegmentComparison { trace, ..SegmentComparison::new(key, log) }
+        SegmentComparison { key, log, trace }
     }
 }

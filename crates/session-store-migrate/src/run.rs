@@ -65,15 +65,6 @@ impl<'a> Run<'a> {
         self.changed && !self.options.dry_run && !has_aborted
     }
 
-    /// Copies all segments of `keys`, and the pods.
-    pub(crate) fn first_pass(
-        &mut self,
-        keys: BTreeMap<SegmentKey, Presence>,
-        progress: Report<'_>,
-    ) {
-        self.visit(keys, Phase::Copy, progress);
-    }
-
     /// Lists the source again, and copies every change.
     pub(crate) fn pass(&mut self, progress: Report<'_>) {
         self.changed = false;
@@ -101,7 +92,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn visit(
+    /// Makes a pass over the segments of `keys`, and over the pods.
+    pub(crate) fn visit(
         &mut self,
         mut keys: BTreeMap<SegmentKey, Presence>,
         phase: Phase,

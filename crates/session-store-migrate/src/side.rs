@@ -37,12 +37,6 @@ pub enum Gap {
     Pods(Side),
 }
 
-impl Gap {
-    pub(crate) const fn is_traces(self) -> bool {
-        matches!(self, Self::Traces(_))
-    }
-}
-
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -18,15 +18,10 @@ pub(crate) trait Target {
     /// Appends after the first `position` entries.
     fn append(&mut self, position: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
 
-    /// Returns whether everything after the first `keep` entries may be truncated.
-    fn may_cut(&self, _keep: usize) -> bool {
-        false
-    }
-
-    /// Truncates everything after the first `keep` entries. Returns the number of truncated
-    /// entries.
-    fn cut(&mut self, _keep: usize) -> Result<usize, StoreError> {
-        Ok(0)
+    /// Truncates everything after the first `keep` entries. Returns the number of truncated entries,
+    /// or `None` if they must not be truncated.
+    fn cut(&mut self, _keep: usize) -> Result<Option<usize>, StoreError> {
+        Ok(None)
     }
 
     /// Creates a segment for which no entry was appended.
@@ -48,13 +43,14 @@ pub(crate) struct WritePolicy {
 
 /// The log of a segment. Every write is conditional on its head.
 pub(crate) struct Log<'a> {
-    segment: Segment<'a>,
-    share: &'a Share<'a>,
-    head: Option<Head>,
-    /// The number of entries that this run has not written. Only later entries may be truncated
-    /// without [`OnConflict::Replace`].
-    existing: usize,
-    policy: WritePolicy,
+    pub(crate) segment: Segment<'a>,
+    pub(crate) share: &'a Share<'a>,
+    pub(crate) policy: WritePolicy,
+    /// The head after the last read or write of this run.
+    pub(crate) head: Option<Head>,
+    /// The number of the first entries that this run has not written. Only the entries after them
+    /// may be truncated without [`OnConflict::Replace`].
+    pub(crate) existing: usize,
 }
 
 impl<'a> Log<'a> {
@@ -66,26 +62,7 @@ impl<'a> Log<'a> {
     ) -> Result<Self, StoreError> {
         let head = segment.head()?;
         let existing = head.map_or(0, |head| head.entries());
-        Ok(Self { segment, share, head, existing, policy })
-    }
-
-    /// Continues with the head and the number of existing entries of an earlier value.
-    pub(crate) fn resume(
-        segment: Segment<'a>,
-        share: &'a Share<'a>,
-        policy: WritePolicy,
-        head: Option<Head>,
-        existing: usize,
-    ) -> Self {
-        Self { segment, share, head, existing, policy }
-    }
-
-    pub(crate) fn head(&self) -> Option<Head> {
-        self.head
-    }
-
-    pub(crate) fn existing(&self) -> usize {
-        self.existing
+        Ok(Self { segment, share, policy, head, existing })
     }
 
     /// Reads the head again. If another writer has changed the log, all its entries count as
@@ -122,18 +99,15 @@ impl Target for Log<'_> {
         result
     }
 
-    fn may_cut(&self, keep: usize) -> bool {
-        keep >= self.existing || self.policy.on_conflict == OnConflict::Replace
-    }
-
-    fn cut(&mut self, keep: usize) -> Result<usize, StoreError> {
-        let Some(head) = self.head else { return Ok(0) };
+    fn cut(&mut self, keep: usize) -> Result<Option<usize>, StoreError> {
+        let may_cut = keep >= self.existing || self.policy.on_conflict == OnConflict::Replace;
+        let Some(head) = self.head.filter(|_| may_cut) else { return Ok(None) };
         self.head = Some(match self.policy.dry_run {
             true => Head::new(keep, 0),
             false => self.segment.truncate_if(head, keep)?,
         });
         self.existing = self.existing.min(keep);
-        Ok(head.entries() - keep)
+        Ok(Some(head.entries() - keep))
     }
 
     fn finish(&mut self) -> Result<(), StoreError> {

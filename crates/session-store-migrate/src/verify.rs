@@ -38,7 +38,7 @@ pub(crate) fn verify(
     let breaker = CircuitBreaker::new(options.abort_after);
     let compare = |(key, presence), meter: &mut Meter<'_>| {
         if breaker.is_open() {
-            return Some(SegmentComparison::new(key, Comparison::Aborted));
+            return Some(SegmentComparison { key, log: Comparison::Aborted, trace: None });
         }
         let compared = comparer.segment(key, presence, meter);
         breaker.record(compared.errors());
@@ -89,14 +89,11 @@ impl Comparer<'_> {
         meter: &mut Meter<'_>,
     ) -> SegmentComparison {
         if let Presence::Only(side) = presence {
-            return SegmentComparison::new(key, Comparison::OnlyIn(side));
+            return SegmentComparison { key, log: Comparison::OnlyIn(side), trace: None };
         }
         let log = self.log(key, usize::MAX, meter);
         let log = self.check_counts(key, log, |_, counted, read| counted == read);
-        SegmentComparison {
-            trace: self.trace(key, usize::MAX, meter),
-            ..SegmentComparison::new(key, log)
-        }
+        SegmentComparison { key, log, trace: self.trace(key, usize::MAX, meter) }
     }
 
     /// Compares the first `entries` of the source's log with the whole log of the destination.

@@ -137,7 +137,7 @@ impl<W: Write> Export<'_, W> {
         let log = read_log(segment, &mut self.meter);
         if self.add(Part::Log(key), log)? && self.manifest.with_traces {
             let trace = spool(segment.trace_entries(0), &mut self.meter);
-            let trace = trace.map(|trace| Some(trace).filter(|trace| trace.lines() > 0));
+            let trace = trace.map(|trace| Some(trace).filter(|trace| trace.total().entries > 0));
             self.add(Part::Trace(key), trace)?;
         }
         self.meter.report(Progress::Done);

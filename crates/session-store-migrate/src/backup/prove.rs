@@ -5,9 +5,10 @@ use session_store_core::{Entry, Store, StoreError, StoreExt};
 use super::check::Backup;
 use super::digest::Total;
 use super::manifest::{Member, Part};
-use super::restore::circuit_breaker;
+use crate::breaker::CircuitBreaker;
 use crate::digest::LineHasher;
 use crate::meter::Meter;
+use crate::options::ABORT_AFTER;
 use crate::progress::{Phase, Progress};
 
 /// A part that a store does not contain as the backup does.
@@ -49,7 +50,7 @@ impl<R> Backup<R> {
         let members = &self.manifest().members;
         let mut meter = Meter::new(&mut progress);
         meter.report(Progress::Begin { phase: Phase::Compare, parts: members.len() });
-        let breaker = circuit_breaker();
+        let breaker = CircuitBreaker::new(ABORT_AFTER);
         let mut unproved = Vec::new();
         for member in members {
             meter.report(Progress::Started { entries: member.total.entries });

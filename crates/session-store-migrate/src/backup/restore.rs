@@ -97,7 +97,8 @@ impl<R: Read + Seek> Backup<R> {
         let mut archive = Archive::new(&mut self.reader)?;
         open_readme(&mut archive)?;
         let mut members = self.manifest.members.iter();
-        let mut restore = Restore { destination, meter, breaker: circuit_breaker(), report };
+        let breaker = CircuitBreaker::new(ABORT_AFTER);
+        let mut restore = Restore { destination, meter, breaker, report };
         while let Some(content) = archive.next()? {
             match content.file {
                 File::Segment(..) | File::Pod(_, PodFile::Metadata) => {
@@ -116,19 +117,13 @@ impl<R: Read + Seek> Backup<R> {
         let members = &self.manifest.members;
         let traces = members.iter().any(|member| matches!(member.part, Part::Trace(_)))
             && !destination.capabilities().has(Capability::ReadTraces);
-        let pods = members.iter().any(|member| matches!(member.part, Part::Pod { .. }))
-            && destination.pods().is_none();
+        let pods = self.manifest.pods() > 0 && destination.pods().is_none();
         let gaps = [
             traces.then_some(Gap::Traces(Side::Destination)),
             pods.then_some(Gap::Pods(Side::Destination)),
         ];
         gaps.into_iter().flatten().collect()
     }
-}
-
-/// Returns a circuit breaker with the default limit of a migration.
-pub(super) fn circuit_breaker() -> CircuitBreaker {
-    CircuitBreaker::new(ABORT_AFTER)
 }
 
 struct Restore<'a> {

@@ -32,10 +32,6 @@ impl Spool {
         self.write(b"\n")
     }
 
-    pub(super) const fn lines(&self) -> usize {
-        self.hasher.lines
-    }
-
     /// Returns the total of the bytes that were written so far.
     pub(super) fn total(&self) -> Total {
         Total::of(&self.hasher)
