@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The reason why a text is not the URL of a store.
 ///
-/// The message says what would be correct. It never repeats a part of the text that can be a
+/// The message says what would be correct. It never contains a part of the URL that can be a
 /// password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub enum UrlError {
         feature: &'static str,
     },
 
-    /// A URL of Redis is malformed. The text contains no password.
+    /// A URL of Redis is malformed. The message does not contain a password.
     #[error("{0}")]
     Redis(String),
 

@@ -1,5 +1,5 @@
-//! Persistence for agent session logs: one small [`Store`] trait, with backends by feature flag and
-//! URL.
+//! Persistence for agent session logs: one small [`Store`] trait, and backends that a feature flag
+//! enables and a URL selects.
 //!
 //! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its
 //! state by reading the log. A *session* is one conversation: a fork tree of *segments*. A segment
@@ -32,10 +32,10 @@
 //! | `redis`, `redis-tls` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
 //! | `memory` | `memory:` | in memory, for tests |
 //!
-//! All backends keep the same [contract], which [`Store`] states method by method. [`open()`] and
-//! [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their syntax. Each
-//! backend is also a module of this crate, for callers that need its own options. Opening a URL
-//! whose feature is off is an error that names the feature.
+//! All backends keep the same [contract]. The docs of [`Store`] describe it method by method.
+//! [`open()`] and [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their
+//! syntax. Each backend is also a module of this crate, for callers that need the backend's own
+//! options. Opening the URL of a backend whose feature is off is an error that names the feature.
 
 mod backend;
 mod error;

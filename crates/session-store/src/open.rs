@@ -1,4 +1,4 @@
-//! From a URL to an opened store.
+//! Opens the store at a URL.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::url::{StoreUrl, Target};
 /// Opens the store at a URL, which [`StoreUrl`] describes.
 ///
 /// Nothing is created: if there is no store, the result is an error
-/// ([S7](session_store_core::contract#s7)). A store in memory is always a new one.
+/// ([S7](session_store_core::contract#s7)). Only `memory:` creates a new store each time.
 ///
 /// # Errors
 /// [`OpenError`]
@@ -22,7 +22,8 @@ pub fn open(url: &str) -> Result<OpenStore, OpenError> {
 
 /// Opens the store at a URL, and creates an empty one if there is none.
 ///
-/// Any number of processes can do so at the same time ([S6](session_store_core::contract#s6)).
+/// Any number of processes can open the same new store at the same time
+/// ([S6](session_store_core::contract#s6)).
 ///
 /// # Errors
 /// [`OpenError`]
@@ -78,9 +79,9 @@ impl StoreUrl {
 
     /// Returns whether both URLs certainly name the same storage.
     ///
-    /// Paths are compared by the file or folder to which they lead, also through links. Other URLs
-    /// are compared part by part, so a Redis storage that has several names is not recognized.
-    /// Every `memory:` is a storage of its own.
+    /// Two paths name the same storage if they lead to the same file or folder, also through
+    /// symbolic links. Other URLs are compared part by part, so two different addresses of the same
+    /// Redis server are not recognized. Every `memory:` is a storage of its own.
     #[must_use]
     pub fn is_same_storage(&self, other: &Self) -> bool {
         let real_path = |path: &Path| path.canonicalize().ok();

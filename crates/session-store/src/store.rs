@@ -32,8 +32,8 @@ impl OpenStore {
         &self.url
     }
 
-    /// Returns what an operator should know about the storage, for example that a Redis server can
-    /// evict entries. Each text is a sentence about the storage at the moment when it was opened.
+    /// Returns warnings for the operator of the storage, for example that a Redis server can evict
+    /// entries. Each text is a sentence about the storage at the moment when it was opened.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -7,10 +7,10 @@ use session_store_core::{Durability, percent};
 
 use crate::error::UrlError;
 
-/// The option for the time to wait for another writer.
+/// The option that sets how long to wait for another writer.
 pub(crate) const BUSY_TIMEOUT: &str = "busy_timeout";
 
-/// The option for what an acknowledged change survives.
+/// The option that sets which failures an acknowledged change survives.
 pub(crate) const DURABILITY: &str = "durability";
 
 /// A URL, split into scheme, target and query.
@@ -92,7 +92,7 @@ pub(crate) fn path_text(path: &Path) -> String {
     // Control characters are encoded too, since they can change what a terminal shows.
     let is_plain = |c: char| !matches!(c, '%' | '?') && !c.is_control();
     let encoded = percent::encode(&path.to_string_lossy(), is_plain);
-    // Two slashes at the start of a path would be read as those before a host.
+    // Two slashes at the start would be read as the slashes before a host, so two more are written.
     if encoded.starts_with("//") { format!("//{encoded}") } else { encoded }
 }
 

@@ -1,4 +1,5 @@
-//! `StoreUrl`: where a store is, as text. Parsing reads the text only; `open.rs` reads the storage.
+//! `StoreUrl`: the place of a store, as text. Parsing a URL does not access the storage; `open.rs`
+//! does.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ pub struct StoreUrl(pub(crate) Target);
 /// The meaning of a URL.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
-    /// A path without a scheme. Its backend is known once the storage is read.
+    /// A path without a scheme. The content of the storage determines the backend.
     BarePath(PathBuf),
     Location(Location),
 }

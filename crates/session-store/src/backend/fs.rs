@@ -11,7 +11,7 @@ use crate::syntax::{
     DURABILITY, SplitUrl, durability_option, parse_durability, path_text, query_text,
 };
 
-/// A directory of JSONL files.
+/// The location of a directory of JSONL files.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FsLocation {
     path: PathBuf,

@@ -6,7 +6,7 @@ use super::BackendLocation;
 use crate::error::UrlError;
 use crate::syntax::SplitUrl;
 
-/// No location: every open creates a new store.
+/// The location of a store in memory. It has no parts, because every open creates a new store.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct MemoryLocation;
 

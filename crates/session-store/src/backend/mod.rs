@@ -1,7 +1,7 @@
 //! The table of backends: the schemes of their URLs, their features, and how each opens a store.
 //!
-//! A backend is one row of the table and one file in this folder. URLs, errors and docs come from
-//! the table.
+//! A backend is one row of the table and one file in this folder. The parser of URLs, the texts of
+//! errors and the docs all use the table.
 
 mod fs;
 mod memory;
@@ -39,8 +39,8 @@ pub struct Backend {
     pub(crate) parse: fn(&SplitUrl<'_>) -> Result<Location, UrlError>,
 }
 
-/// The URL of one backend, in its parts. `Display` writes it from the parts and never from the text
-/// that was parsed, so a location that contains a password can leave it out.
+/// The URL of one backend, in its parts. `Display` writes the URL from these parts and not from the
+/// text that was parsed, so that a password in it can be left out.
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
@@ -179,8 +179,8 @@ pub(crate) fn backend_of(scheme: &str) -> Option<&'static Backend> {
     backends().iter().find(|backend| backend.schemes.contains(&scheme))
 }
 
-/// Reads the storage at a bare path to find its backend: SQLite if the file is a database, else
-/// files.
+/// Reads the storage at a bare path to find its backend. The backend is SQLite if the path is a
+/// database file, and otherwise the file backend.
 pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
     let is_database = sqlite::is_sqlite_file(path)?;
     let path = path.to_path_buf();
@@ -194,7 +194,7 @@ pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
 /// Lists an example of each backend's URLs: `fs:PATH, sqlite:PATH, redis://HOST and memory:`.
 pub(crate) fn list_of_examples() -> String {
     let examples: Vec<_> = backends().iter().map(|backend| backend.example).collect();
-    let (last, others) = examples.split_last().expect("there are backends");
+    let (last, others) = examples.split_last().expect("the table has a backend");
     format!("{} and {last}", others.join(", "))
 }
 
@@ -219,7 +219,7 @@ mod tests {
                 [format!("`{feature}`"), format!("`{example}`"), format!("| {description} |")];
             for text in docs {
                 let has_row = text.lines().any(|line| cells.iter().all(|cell| line.contains(cell)));
-                assert!(has_row, "no row has {cells:?}");
+                assert!(has_row, "no row of the docs has {cells:?}");
             }
         }
     }

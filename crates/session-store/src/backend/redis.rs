@@ -8,11 +8,11 @@ use crate::error::UrlError;
 use crate::redis::RedisUrl;
 use crate::syntax::SplitUrl;
 
-/// Without the feature there is no URL of Redis, and parsing one is an error.
+/// Without the feature, no value of this type exists, because parsing a URL of Redis is an error.
 #[cfg(not(feature = "redis"))]
 type RedisUrl = std::convert::Infallible;
 
-/// A server, a Sentinel group or a Cluster.
+/// The location of a Redis server, a Sentinel group or a Cluster.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RedisLocation(Box<RedisUrl>);
 

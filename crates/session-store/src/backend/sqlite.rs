@@ -13,7 +13,7 @@ use crate::syntax::{
     path_text, query_text,
 };
 
-/// A database file.
+/// The location of a database file.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SqliteLocation {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! The file backend. Every storage is a new folder.
+//! The checks of the conformance kit over the file backend. Every storage is a new folder.
 
 use std::io;
 use std::path::PathBuf;
@@ -47,10 +47,10 @@ impl Storage for Folder {
     }
 
     fn raise_format(&self) -> Option<io::Result<()>> {
-        let side = self.root().join(".session-store");
+        let sidecar = self.root().join(".session-store");
         let raise = || {
-            std::fs::create_dir_all(&side)?;
-            std::fs::write(side.join("format"), r#"{"version":999,"adopted":false}"#)
+            std::fs::create_dir_all(&sidecar)?;
+            std::fs::write(sidecar.join("format"), r#"{"version":999,"adopted":false}"#)
         };
         Some(raise())
     }

@@ -1,4 +1,4 @@
-//! The memory backend.
+//! The checks of the conformance kit over the memory backend.
 
 use session_store_conformance::{Storage, conformance_tests};
 use session_store_memory::MemoryStore;
@@ -14,11 +14,11 @@ conformance_tests! {
         multi_process: "a store in memory exists in one process",
         persistent: "a store in memory ends with its last handle",
         process: "a store in memory exists in one process",
-        folder: "a store in memory is not a folder",
-        log_file: "a store in memory has no file",
+        folder: "a store in memory does not have a folder",
+        log_file: "a store in memory does not have files",
         overwrite: "a store in memory cannot be damaged from outside",
-        open_missing: "a store in memory has no place",
-        raise_format: "a store in memory has no format",
+        open_missing: "a store in memory does not have a place that can be missing",
+        raise_format: "a store in memory does not have a format with a version",
         maintenance: "a store in memory has nothing to check",
     }
 }

@@ -1,4 +1,5 @@
-//! The SQLite backend. Every storage is a database file in a new folder.
+//! The checks of the conformance kit over the SQLite backend. Every storage is a database file in a
+//! new folder.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ impl Database {
         self.0.path().join("sessions.db")
     }
 
-    /// Changes exactly one row without the store.
+    /// Changes exactly one row with SQL, since the store itself cannot damage an entry.
     fn change(&self, sql: &str, parameters: impl rusqlite::Params) -> io::Result<()> {
         let change = || Connection::open(self.file())?.execute(sql, parameters);
         match change() {
@@ -57,6 +58,7 @@ impl Storage for Database {
         index: usize,
         bytes: &[u8],
     ) -> Option<io::Result<()>> {
+        // The id of an entry is the number of its log in the upper 32 bits, and its index below.
         let sql = "UPDATE entry SET text = CAST(?1 AS TEXT) WHERE id = ?2 | (
                        SELECT number << 32 FROM log
                        WHERE session_id = ?3 AND segment_id = ?4 AND trace = 0)";
@@ -80,6 +82,6 @@ conformance_tests! {
     harness: Database::new,
     skip: {
         folder: "a database file is not a folder; a foreign database has a test of its own",
-        log_file: "a database file contains no lines",
+        log_file: "a database file does not consist of lines",
     }
 }
