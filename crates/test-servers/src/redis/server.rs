@@ -153,7 +153,7 @@ impl RedisServer {
 
     fn wait_until_it_answers(&mut self) {
         let port = self.port;
-        self.process.wait_until(|| replies_to_ping(port).is_ok());
+        self.process.wait_until(|| accepts_commands(port).unwrap_or(false));
     }
 }
 
@@ -169,13 +169,18 @@ fn text_of(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Sends a `PING` and waits for any reply, which may also be an error: a server can require a
-/// password.
-fn replies_to_ping(port: u16) -> io::Result<()> {
+/// Sends a `PING` and waits for the reply. Returns whether the server accepts commands.
+///
+/// The reply can be an error, since a server can require a password. A server that still loads its
+/// data at the start replies with an error too, but it does not accept commands yet.
+fn accepts_commands(port: u16) -> io::Result<bool> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(Duration::from_secs(1)))?;
     connection.write_all(b"PING\r\n")?;
-    connection.read_exact(&mut [0])
+    // The shortest reply is `+PONG` and a line break.
+    let mut start = [0; 7];
+    connection.read_exact(&mut start)?;
+    Ok(start != *b"-LOADIN")
 }
 
 /// The position of a server in the replication stream.
