@@ -253,9 +253,13 @@
 //!   fails and says that the store has to be reopened. Changes of other handles that were
 //!   acknowledged meanwhile are not overwritten.
 //!
-//! # Maintenance (M): kit
+//! # Maintenance (M)
 //!
-//! - <a id="m1"></a>**M1** `Maintenance::check` changes nothing. It reports no fault on a sound
-//!   store.
-//! - <a id="m2"></a>**M2** `Maintenance::repair` deletes nothing: every entry that could be read
-//!   before can be read afterwards, and a sound store does not change.
+//! - <a id="m1"></a>**M1** (kit) `Maintenance::check` changes nothing. It reports no fault on
+//!   a sound store.
+//! - <a id="m2"></a>**M2** (kit) `Maintenance::repair` deletes nothing: every entry that could
+//!   be read before can be read afterwards, and a sound store does not change.
+//! - <a id="m3"></a>**M3** (torture) `Maintenance::check` compares the listings with the stored
+//!   segments in both directions. A stored segment that the listings do not return is a fault, and
+//!   so is a listed segment that is not stored. `Maintenance::repair` corrects the listings where
+//!   the storage has what that needs.

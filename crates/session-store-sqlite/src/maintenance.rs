@@ -1,9 +1,9 @@
-//! The `Maintenance` trait: SQLite's integrity check, a comparison of the logs with their entries,
-//! and the repair of indexes and unknown sizes.
+//! The `Maintenance` trait: SQLite's integrity check, a comparison of the tables with each other
+//! and with their indexes, and the repair of indexes and sizes.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, ErrorCode, Row};
 use session_store_core::{
-    Finding, Maintenance, SegmentId, SegmentKey, SessionId, Severity, StoreError,
+    Finding, Maintenance, PodName, SegmentId, SegmentKey, SessionId, Severity, StoreError,
 };
 
 use crate::error::Result;
@@ -21,8 +21,25 @@ type Findings = Result<Vec<Finding>>;
 /// Each is a query of its own, because the write-ahead log cannot be truncated during a query. They
 /// read the table `log` without its indexes: a query fails if an index names a row that the table
 /// does not have.
-const CHECKS: [fn(&Connection) -> Findings; 4] =
-    [check_integrity, check_logs, check_stray_rows, check_sizes];
+const CHECKS: [fn(&Connection) -> Findings; 10] = [
+    check_schema,
+    check_integrity,
+    check_rows_without_listing,
+    check_listing_without_rows,
+    check_log_rows,
+    check_logs,
+    check_stray_rows,
+    check_traces,
+    check_sizes,
+    check_pods,
+];
+
+/// The condition for a row of `log` that a store can have written.
+const IS_ROW_VALID: &str = "length(session_id) = 16 AND length(segment_id) = 16
+    AND trace IN (0, 1) AND entries BETWEEN 0 AND 4294967295 AND length(epoch) = 16
+    AND number BETWEEN 0 AND 2147483647";
+
+const REBUILD: &str = "a repair rebuilds the indexes";
 
 impl Maintenance for SqliteStore {
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
@@ -39,7 +56,11 @@ impl Maintenance for SqliteStore {
         if errors.iter().any(|error| is_index_error(error)) {
             report(self.database.write("rebuild the indexes", rebuild_indexes)?);
         }
-        let measured = self.database.write("measure the logs", measure_logs)?;
+        let wrong = self.database.read("check the sizes of the logs", wrong_sizes)?;
+        let numbers: Vec<i64> = wrong.into_iter().map(|(number, _)| number).collect();
+        let measured = self
+            .database
+            .write("measure the logs", |connection| measure_logs(connection, &numbers))?;
         measured.into_iter().for_each(report);
         Ok(())
     }
@@ -48,7 +69,7 @@ impl Maintenance for SqliteStore {
 fn check_integrity(connection: &Connection) -> Findings {
     let fault = |cause: String| {
         let remedy = if is_index_error(&cause) {
-            "a repair rebuilds the indexes"
+            REBUILD
         } else {
             "copy the sessions that are readable to a new store"
         };
@@ -56,6 +77,65 @@ fn check_integrity(connection: &Connection) -> Findings {
         Finding::new(Severity::Fault, place, cause).with_remedy(remedy)
     };
     Ok(integrity_errors(connection)?.into_iter().map(fault).collect())
+}
+
+/// Reports triggers and views. They have no effect, but the author of one may believe that it has.
+fn check_schema(connection: &Connection) -> Findings {
+    let select = "SELECT type || ' ' || name || ' on ' || tbl_name FROM sqlite_schema
+                  WHERE type IN ('trigger', 'view')";
+    select_all(connection, select, (), |row| {
+        let cause = format!("the {} has no effect on a store", row.get::<_, String>(0)?);
+        Ok(note(connection, cause))
+    })
+}
+
+/// Reports segments and traces that the table has and the index does not, so that no listing and no
+/// read finds them.
+fn check_rows_without_listing(connection: &Connection) -> Findings {
+    let select = format!(
+        "SELECT session_id, segment_id, iif(trace, 'trace', 'log') FROM log AS found NOT INDEXED
+         WHERE {IS_ROW_VALID} AND NOT EXISTS (
+             SELECT 1 FROM log INDEXED BY sqlite_autoindex_log_1
+             WHERE session_id = found.session_id AND segment_id = found.segment_id
+                 AND trace = found.trace AND number = found.number)"
+    );
+    let cause = "it is stored, but listings and reads do not find it";
+    select_all(connection, &select, (), |row| index_fault(row, cause))
+}
+
+/// Reports segments and traces that the index has and the table does not.
+fn check_listing_without_rows(connection: &Connection) -> Findings {
+    let select = "SELECT session_id, segment_id, iif(trace, 'trace', 'log')
+         FROM log INDEXED BY sqlite_autoindex_log_1
+         WHERE length(session_id) = 16 AND length(segment_id) = 16
+             AND number NOT IN (SELECT number FROM log NOT INDEXED)";
+    select_all(connection, select, (), |row| index_fault(row, "it is listed, but not stored"))
+}
+
+fn index_fault(row: &Row<'_>, cause: &str) -> rusqlite::Result<Finding> {
+    Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(REBUILD))
+}
+
+/// Returns the words for a log or a trace whose ids and kind are the first columns of the row.
+fn place(row: &Row<'_>) -> rusqlite::Result<String> {
+    let key = SegmentKey {
+        session_id: SessionId::from_bytes(row.get(0)?),
+        segment_id: SegmentId::from_bytes(row.get(1)?),
+    };
+    Ok(format!("{} of {key}", row.get::<_, String>(2)?))
+}
+
+/// Reports rows of the table `log` that no store can have written. No call returns them.
+fn check_log_rows(connection: &Connection) -> Findings {
+    let select =
+        format!("SELECT number, entries FROM log NOT INDEXED WHERE ({IS_ROW_VALID}) IS NOT TRUE");
+    select_all(connection, &select, (), |row| {
+        let [number, entries]: [i64; 2] = [row.get(0)?, row.get(1)?];
+        let cause = format!("its ids or numbers are invalid, so its {entries} entries are ignored");
+        let remedy = "restore the sessions from a backup";
+        let place = format!("row {number} of the table log");
+        Ok(Finding::new(Severity::Fault, place, cause).with_remedy(remedy))
+    })
 }
 
 /// Reports logs and traces with fewer or more rows than entries.
@@ -68,16 +148,39 @@ fn check_logs(connection: &Connection) -> Findings {
          FROM log NOT INDEXED
          WHERE length(session_id) = 16 AND length(segment_id) = 16
              AND (present < entries OR extra > 0)";
-    select_all(connection, select, (), log_fault)
+    let mut faults = select_all(connection, select, (), log_fault)?;
+    faults.extend(wrong_sizes(connection)?.into_iter().map(|(_, fault)| fault));
+    Ok(faults)
+}
+
+/// Returns the numbers of the complete logs whose stored size is not the size of their entries,
+/// each with its fault.
+fn wrong_sizes(connection: &Connection) -> Result<Vec<(i64, Finding)>> {
+    if !has_info_columns(connection)? {
+        return Ok(Vec::new());
+    }
+    let select = format!(
+        "SELECT session_id, segment_id, 'log', number, bytes,
+             (SELECT ifnull(sum(octet_length(text) + 1), 0) FROM entry
+              WHERE id BETWEEN number << 32 AND (number << 32) + entries - 1) AS measured,
+             (SELECT count(*) FROM entry
+              WHERE id BETWEEN number << 32 AND (number << 32) + entries - 1) AS present
+         FROM log NOT INDEXED
+         WHERE trace = 0 AND {IS_ROW_VALID} AND {IS_SIZE_KNOWN}
+             AND measured <> bytes AND present = entries
+             AND (SELECT encoding FROM pragma_encoding) = 'UTF-8'"
+    );
+    select_all(connection, &select, (), |row| {
+        let [stored, measured]: [i64; 2] = [row.get(4)?, row.get(5)?];
+        let cause = format!("its stored size is {stored} bytes, and its entries have {measured}");
+        let remedy = "a repair measures it";
+        let fault = Finding::new(Severity::Fault, place(row)?, cause).with_remedy(remedy);
+        Ok((row.get(3)?, fault))
+    })
 }
 
 fn log_fault(row: &Row<'_>) -> rusqlite::Result<Finding> {
-    let (session_id, segment_id, kind, entries, present, extra) = row.try_into()?;
-    let (kind, entries, present, extra): (String, i64, i64, i64) = (kind, entries, present, extra);
-    let key = SegmentKey {
-        session_id: SessionId::from_bytes(session_id),
-        segment_id: SegmentId::from_bytes(segment_id),
-    };
+    let [entries, present, extra]: [i64; 3] = [row.get(3)?, row.get(4)?, row.get(5)?];
     let (cause, remedy) = if present < entries {
         let cause = format!("{} of {entries} entries are missing", entries - present);
         (cause, "copy the readable entries to a new segment")
@@ -85,7 +188,7 @@ fn log_fault(row: &Row<'_>) -> rusqlite::Result<Finding> {
         let cause = format!("{extra} rows follow the last entry, and appends fail");
         (cause, "copy the segment to a new one")
     };
-    Ok(Finding::new(Severity::Fault, format!("{kind} of {key}"), cause).with_remedy(remedy))
+    Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(remedy))
 }
 
 /// Reports entries that belong to no log.
@@ -97,6 +200,33 @@ fn check_stray_rows(connection: &Connection) -> Findings {
     let fault = Finding::new(Severity::Fault, "table entry", cause)
         .with_remedy("copy the sessions to a new store");
     Ok((rows > 0).then_some(fault).into_iter().collect())
+}
+
+/// Reports traces of segments that do not exist.
+fn check_traces(connection: &Connection) -> Findings {
+    let select = format!(
+        "SELECT session_id, segment_id, 'trace' FROM log AS found NOT INDEXED
+         WHERE {IS_ROW_VALID} AND trace = 1 AND NOT EXISTS (
+             SELECT 1 FROM log INDEXED BY sqlite_autoindex_log_1
+             WHERE session_id = found.session_id AND segment_id = found.segment_id AND trace = 0)"
+    );
+    select_all(connection, &select, (), |row| {
+        Ok(Finding::new(Severity::Note, place(row)?, "the segment has a trace, but no log"))
+    })
+}
+
+/// Reports pods with a name that no pod can have. No call returns them.
+fn check_pods(connection: &Connection) -> Findings {
+    let names = select_all(connection, "SELECT name FROM pod", (), |row| {
+        Ok(String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned())
+    })?;
+    let invalid = names.into_iter().filter(|name| name.parse::<PodName>().is_err());
+    let fault = |name: String| {
+        let cause =
+            format!("{} is not the name of a pod, so the pod is ignored", name.escape_debug());
+        Finding::new(Severity::Fault, "table pod", cause).with_remedy("give the row a valid name")
+    };
+    Ok(invalid.map(fault).collect())
 }
 
 /// Reports logs of unknown size. The upgrade from version 1, handles of older programs and cuts of
@@ -112,21 +242,34 @@ fn check_sizes(connection: &Connection) -> Findings {
     Ok((logs > 0).then_some(note).into_iter().collect())
 }
 
+/// Rebuilds the indexes, or reports that two rows are in each other's way.
 fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
-    connection.execute_batch("REINDEX")?;
-    Ok(note(connection, "the indexes were rebuilt".to_owned()))
+    match connection.execute_batch("REINDEX") {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            let cause = "the indexes cannot be rebuilt, because two rows have the same ids";
+            let place = connection.path().unwrap_or_default();
+            let remedy = "copy the sessions that are readable to a new store";
+            Ok(Finding::new(Severity::Fault, place, cause).with_remedy(remedy))
+        }
+        rebuilt => {
+            rebuilt?;
+            Ok(note(connection, "the indexes were rebuilt".to_owned()))
+        }
+    }
 }
 
-/// Measures the logs of unknown size, which reads all their entries. Other writers wait until then.
-/// The time of the last change of such a log stays unknown.
-fn measure_logs(connection: &Connection) -> Findings {
+/// Measures the logs of unknown size and those with the given numbers, which reads all their
+/// entries. Other writers wait until then. The time of the last change of a log of unknown size
+/// stays unknown.
+fn measure_logs(connection: &Connection, numbers: &[i64]) -> Findings {
+    let numbers = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     // `octet_length` counts bytes in the encoding of the database, see `log_row::size_from`.
     let update = format!(
         "UPDATE log SET info_entries = entries, info_epoch = epoch,
              modified = iif({HAS_INFO}, modified, NULL),
              bytes = (SELECT ifnull(sum(octet_length(text) + 1), 0) FROM entry
                  WHERE id BETWEEN number << 32 AND (number << 32) + entries - 1)
-         WHERE trace = 0 AND ({IS_SIZE_KNOWN}) IS NOT TRUE
+         WHERE trace = 0 AND (({IS_SIZE_KNOWN}) IS NOT TRUE OR number IN ({numbers}))
              AND (SELECT encoding FROM pragma_encoding) = 'UTF-8'"
     );
     let logs = connection.execute(&update, ())?;

@@ -1,5 +1,5 @@
-//! The check of a database ([M1](session_store_core::contract#m1)) and its repair
-//! ([M2](session_store_core::contract#m2)).
+//! The check of a database ([M1](session_store_core::contract#m1),
+//! [M3](session_store_core::contract#m3)) and its repair ([M2](session_store_core::contract#m2)).
 
 use std::path::Path;
 
@@ -77,7 +77,7 @@ fn missing_and_extra_rows_are_found() {
     tamper(&path, "DELETE FROM entry WHERE text LIKE '%:1}'");
     assert_one_fault(&store, &place, "1 of 3 entries are missing");
 
-    tamper(&path, "INSERT INTO entry VALUES (1 << 32 | 1, '{}'), (1 << 32 | 3, '{}')");
+    tamper(&path, r#"INSERT INTO entry VALUES (1 << 32 | 1, '{"n":1}'), (1 << 32 | 3, '{}')"#);
     assert_one_fault(&store, &place, "1 rows follow the last entry");
     assert!(store.append(session, segment, &entry(3)).is_err());
 
@@ -118,6 +118,134 @@ fn a_repair_rebuilds_an_index_that_disagrees_with_its_table() {
     assert_eq!(repair(&store), []);
     assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
     assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+}
+
+/// Changes the table `log` without its indexes.
+fn tamper_without_indexes(path: &Path, sql: &str) {
+    tamper(
+        path,
+        &format!(
+            "CREATE TEMP TABLE saved AS SELECT * FROM sqlite_schema WHERE type = 'index'
+                 AND tbl_name = 'log';
+             CREATE TEMP TABLE tables AS SELECT * FROM sqlite_schema WHERE name = 'log';
+             PRAGMA writable_schema = ON;
+             DELETE FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'log';
+             UPDATE sqlite_schema
+                 SET sql = replace(sql, ',\n        UNIQUE (session_id, segment_id, trace)', '')
+                 WHERE name = 'log';
+             PRAGMA writable_schema = RESET;
+             {sql};
+             PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = (SELECT sql FROM tables) WHERE name = 'log';
+             INSERT INTO sqlite_schema SELECT * FROM saved;
+             PRAGMA writable_schema = RESET;"
+        ),
+    );
+}
+
+#[test]
+fn segments_that_no_listing_finds_are_found_and_repaired() {
+    let (_folder, path, store) = fresh();
+    let ((session, segment), (hidden_session, hidden)) = (ids(), ids());
+    store.append(session, segment, &entry(0)).unwrap();
+    store.append(hidden_session, hidden, &entry(1)).unwrap();
+    drop(store);
+    let id = hidden_session.to_string().replace('-', "");
+    let other = ids().0;
+    let other_id = other.to_string().replace('-', "");
+    let sql = format!("UPDATE log SET session_id = x'{other_id}' WHERE session_id = x'{id}'");
+    tamper_without_indexes(&path, &sql);
+
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(!store.list_sessions().unwrap().contains(&other));
+    let place = format!("log of segment {hidden} of session {other}");
+    let findings = check(&store);
+    assert!(
+        findings.iter().any(|it| it.place == place && it.cause.contains("do not find it")),
+        "{findings:?}"
+    );
+    repair(&store);
+    assert_eq!(check(&store), []);
+    assert_eq!(store.read_all(other, hidden).unwrap(), [entry(1)]);
+}
+
+#[test]
+fn segments_that_are_listed_and_not_stored_are_found_and_repaired() {
+    let (_folder, path, store) = fresh();
+    let ((session, segment), (lost_session, lost)) = (ids(), ids());
+    store.append(session, segment, &entry(0)).unwrap();
+    store.create_segment(lost_session, lost, &[]).unwrap();
+    drop(store);
+    tamper_without_indexes(&path, "DELETE FROM log WHERE entries = 0");
+    let store = SqliteStore::open(&path).unwrap();
+    let findings = check(&store);
+    let place = format!("log of segment {lost} of session {lost_session}");
+    assert!(
+        findings.iter().any(|it| it.place == place && it.cause.contains("not stored")),
+        "{findings:?}"
+    );
+    repair(&store);
+    assert_eq!(check(&store), []);
+    assert_eq!(store.list_sessions().unwrap(), [session]);
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+}
+
+#[test]
+fn a_repair_reports_rows_with_the_same_ids_and_keeps_them() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    drop(store);
+    let sql = "INSERT INTO log SELECT 7, session_id, segment_id, trace, 0, epoch, 0, 0, 0, epoch
+        FROM log";
+    tamper_without_indexes(&path, sql);
+    let store = SqliteStore::open(&path).unwrap();
+    let repaired = repair(&store);
+    let is_reported = |finding: &Finding| {
+        finding.severity == Severity::Fault && finding.cause.contains("two rows have the same ids")
+    };
+    assert!(repaired.iter().any(is_reported), "{repaired:?}");
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+}
+
+#[test]
+fn rows_that_no_call_returns_are_found() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    let row = "INSERT INTO log SELECT 9, session_id, x'00', 0, 3, epoch, 0, 0, 3, epoch FROM log";
+    tamper(&path, row);
+    assert_one_fault(&store, "row 9 of the table log", "its 3 entries are ignored");
+    tamper(&path, "DELETE FROM log WHERE number = 9; INSERT INTO pod VALUES ('../c', '{}')");
+    assert_one_fault(&store, "table pod", "../c is not the name of a pod");
+}
+
+#[test]
+fn triggers_and_traces_without_a_log_are_notes() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    tamper(&path, "CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM entry; END");
+    let findings = check(&store);
+    let [trigger, trace] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!((trigger.severity, trace.severity), (Severity::Note, Severity::Note));
+    assert!(trigger.cause.contains("the trigger t on entry has no effect"), "{trigger}");
+    assert_eq!(trace.place, format!("trace of segment {segment} of session {session}"));
+}
+
+#[test]
+fn a_wrong_size_is_found_and_measured() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_all(session, segment, &entries(0..3)).unwrap();
+    tamper(&path, "UPDATE log SET bytes = 7");
+    let place = format!("log of segment {segment} of session {session}");
+    assert_one_fault(&store, &place, "its stored size is 7 bytes, and its entries have 24");
+    assert_eq!(repair(&store).len(), 1);
+    let info = store.segment_info(session, segment).unwrap().unwrap();
+    assert_eq!(info.bytes, Some(24));
+    assert!(info.modified.is_some());
+    assert_eq!(check(&store), []);
 }
 
 #[test]
