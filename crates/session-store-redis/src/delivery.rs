@@ -51,13 +51,21 @@ impl Delivery {
         let deadline = self.deadline();
         let mut transmission = Transmission::default();
         let mut pauses = Pauses::new();
-        let mut redirected = None;
+        let (mut redirected, mut replicas) = (None, 0);
         loop {
             let result = self.send_once(slot, redirected.take(), deadline, transmission, transmit);
-            let (node, disposition, error) = match result {
+            let (node, mut disposition, mut error) = match result {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
+            if disposition == Disposition::Replica {
+                replicas += 1;
+                // The first attempt may have used a connection from before a failover. The second
+                // one has a new connection, and the name of the server is resolved again.
+                if replicas > 1 && self.topology.is_single_server() {
+                    (disposition, error) = (Disposition::Refused, explain_replica(&error));
+                }
+            }
             transmission.is_repeat |=
                 effect == Effect::Change && disposition == Disposition::ReplyLost;
             transmission.asking = disposition == Disposition::Ask;
@@ -121,16 +129,23 @@ impl Delivery {
             }
             Err(error) => {
                 let disposition = Disposition::of_reply(&error);
-                if disposition == Disposition::ReplyLost {
+                if matches!(disposition, Disposition::ReplyLost | Disposition::Replica) {
                     drop(connection);
                     node.close_idle();
                 } else {
                     connection.release();
                 }
+                let error = node.explain(error);
                 Err((Some(node), disposition, error))
             }
         }
     }
+}
+
+/// Adds to the refusal of a replica how to proceed.
+fn explain_replica(error: &RedisError) -> RedisError {
+    let advice = "the server is a replica, which accepts no changes; use the URL of its master";
+    (error.kind(), advice, error.to_string()).into()
 }
 
 /// Whether a command changes anything.
@@ -170,8 +185,11 @@ impl Pauses {
                 self.redirections += 1;
                 !self.redirections.is_multiple_of(REDIRECTIONS)
             }
-            // The first lost connection was most likely idle and closed by the server.
-            Disposition::ReplyLost => !std::mem::replace(&mut self.lost, true),
+            // The first lost connection was most likely idle and closed by the server, or led to a
+            // server that has become a replica.
+            Disposition::ReplyLost | Disposition::Replica => {
+                !std::mem::replace(&mut self.lost, true)
+            }
             _ => false,
         };
         let left = deadline.saturating_duration_since(Instant::now());

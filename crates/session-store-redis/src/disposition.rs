@@ -14,6 +14,8 @@ pub(crate) enum Disposition {
     UnknownScript,
     /// Not executed for a reason that passes. Send it later, perhaps to another node.
     Later,
+    /// Not executed, because the server is a replica. Send it to the master.
+    Replica,
     /// Not executed, and refused for good.
     Refused,
     /// Perhaps executed: the connection was lost before the reply.
@@ -28,12 +30,9 @@ impl Disposition {
             ErrorKind::Server(Kind::Moved) => Self::Moved,
             ErrorKind::Server(Kind::Ask) => Self::Ask,
             ErrorKind::Server(Kind::NoScript) => Self::UnknownScript,
+            ErrorKind::Server(Kind::ReadOnly) => Self::Replica,
             ErrorKind::Server(
-                Kind::BusyLoading
-                | Kind::TryAgain
-                | Kind::ClusterDown
-                | Kind::MasterDown
-                | Kind::ReadOnly,
+                Kind::BusyLoading | Kind::TryAgain | Kind::ClusterDown | Kind::MasterDown,
             ) => Self::Later,
             ErrorKind::Extension if is_passing(error) => Self::Later,
             ErrorKind::Server(_) | ErrorKind::Extension => Self::Refused,
@@ -92,7 +91,7 @@ mod tests {
     #[case(server(ServerErrorKind::Ask), Disposition::Ask)]
     #[case(server(ServerErrorKind::NoScript), Disposition::UnknownScript)]
     #[case(server(ServerErrorKind::TryAgain), Disposition::Later)]
-    #[case(server(ServerErrorKind::ReadOnly), Disposition::Later)]
+    #[case(server(ServerErrorKind::ReadOnly), Disposition::Replica)]
     #[case(server(ServerErrorKind::BusyLoading), Disposition::Later)]
     #[case(server(ServerErrorKind::ResponseError), Disposition::Refused)]
     #[case(server(ServerErrorKind::NoPerm), Disposition::Refused)]

@@ -1,10 +1,12 @@
 //! The version and settings of the servers, which are checked when a store is opened.
 
-use redis::{Connection, RedisError};
+use std::time::Instant;
+
+use redis::{Connection, RedisResult};
 
 use crate::client::Client;
-use crate::disposition::Disposition;
 use crate::error::RequestError;
+use crate::topology::pool::Node;
 
 /// What the servers report.
 pub(crate) struct Inspection {
@@ -14,38 +16,62 @@ pub(crate) struct Inspection {
     pub(crate) max_text_bytes: Option<usize>,
 }
 
-/// Queries all servers. Each must be reachable at the first attempt.
+/// Queries all servers. They are retried like any other read, since a store can be opened during a
+/// restart or a failover too.
 pub(crate) fn servers(client: &Client) -> Result<Inspection, RequestError> {
-    let deadline = client.deadline();
-    let failed = |error: RedisError| {
-        let disposition = Disposition::of_connecting(&error);
-        RequestError::not_executed(error, disposition)
-    };
     let mut inspection = Inspection { warnings: Vec::new(), max_text_bytes: None };
-    for node in client.topology().owners(deadline).map_err(failed)? {
-        let mut connection = node.take(deadline).map_err(failed)?;
-        let info = redis::cmd("INFO").query::<String>(&mut *connection).map_err(failed)?;
+    for Server { address, info, appendfsync, max_text_bytes } in
+        client.retry(|deadline| query_all(client, deadline))?
+    {
         if let Some(version) = field(&info, "redis_version").filter(|version| !is_new(version)) {
             let reason = format!("the server is Redis {version}; 7.0 or newer is needed");
             return Err(RequestError::Unusable(reason));
         }
-        let fsync = setting(&mut connection, "appendfsync");
-        let warnings = warn(&info, fsync.as_deref());
-        inspection.warnings.extend(warnings.map(|text| format!("{}: {text}", node.address)));
-        let max_bytes = setting(&mut connection, "proto-max-bulk-len");
-        let max_bytes = max_bytes.and_then(|bytes| bytes.parse().ok());
-        inspection.max_text_bytes = inspection.max_text_bytes.into_iter().chain(max_bytes).min();
-        connection.release();
+        let warnings = warn(&info, appendfsync.as_deref());
+        inspection.warnings.extend(warnings.map(|text| format!("{address}: {text}")));
+        let limits = inspection.max_text_bytes.into_iter().chain(max_text_bytes);
+        inspection.max_text_bytes = limits.min();
     }
     Ok(inspection)
 }
 
-/// Returns a setting. Hosted services often refuse `CONFIG GET`.
-fn setting(connection: &mut Connection, name: &str) -> Option<String> {
+/// The replies of one server.
+struct Server {
+    address: String,
+    info: String,
+    appendfsync: Option<String>,
+    max_text_bytes: Option<usize>,
+}
+
+fn query_all(client: &Client, deadline: Instant) -> RedisResult<Vec<Server>> {
+    client.topology().owners(deadline)?.iter().map(|node| query(node, deadline)).collect()
+}
+
+fn query(node: &Node, deadline: Instant) -> RedisResult<Server> {
+    let mut connection = node.take(deadline)?;
+    let mut query = || {
+        let info = redis::cmd("INFO").query(&mut *connection)?;
+        let appendfsync = setting(&mut connection, "appendfsync")?;
+        let max_text_bytes = setting(&mut connection, "proto-max-bulk-len")?;
+        let max_text_bytes = max_text_bytes.and_then(|bytes| bytes.parse().ok());
+        Ok(Server { address: node.address.to_string(), info, appendfsync, max_text_bytes })
+    };
+    let server = query().map_err(|error| node.explain(error))?;
+    connection.release();
+    Ok(server)
+}
+
+/// Returns a setting, or `None` if the server refuses to return it, as hosted services often do.
+///
+/// Any other error is returned: a late reply may still arrive on the connection.
+fn setting(connection: &mut Connection, name: &str) -> RedisResult<Option<String>> {
     let mut get = redis::cmd("CONFIG");
     get.arg("GET").arg(name);
-    let name_and_value: Vec<String> = get.query(connection).ok()?;
-    name_and_value.into_iter().nth(1)
+    match get.query::<Vec<String>>(connection) {
+        Ok(name_and_value) => Ok(name_and_value.into_iter().nth(1)),
+        Err(error) if error.code().is_some() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the value of a line `name:value` in the reply to `INFO`.

@@ -143,9 +143,25 @@
 //! - While a slot moves to another node, its keys are on both nodes. A call that needs several
 //!   keys, or that deletes keys (replace, truncate, delete), waits until the move is over.
 //! - A prefix cannot contain braces.
-//! - The login needs permission for scripts and the commands in them, for `INFO`, and on a Cluster
-//!   for `CLUSTER SLOTS`. `CONFIG GET`, `RPUSHX` and, behind Sentinels, `ROLE` are used if they are
-//!   permitted.
+//!
+//! # Permissions
+//!
+//! A login needs these permissions and no others. The prefix is `session-store` here:
+//!
+//! ```text
+//! ACL SETUSER NAME on >PASSWORD ~session-store:* +eval +evalsha +exists +get +hdel +hget +hkeys +hmget +hset +info +llen +lpop +lrange +ltrim +persist +pexpire +rename +rpush +sadd +scan +set +sismember +smembers +time +unlink +zadd +zrange +zrem +zscore
+//! ```
+//!
+//! Redis does not roll back a script. So if the login lacks a command of a script, a change can fail
+//! after a part of it was done.
+//!
+//! A URL with another database than 0 also needs `+select`, and a Cluster needs `+cluster|slots
+//! +asking`.
+//!
+//! These are used if they are permitted:
+//! - `+config|get`, to report unsafe settings of the server and its limit for the size of an entry,
+//! - `+rpushx`, to create large logs faster,
+//! - `+role`, to recognize behind Sentinels a former master that has become a replica.
 //!
 //! # Measured
 //!

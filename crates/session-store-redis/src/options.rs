@@ -94,7 +94,8 @@ impl RedisOptions {
     /// Sets how long a call retries a command, up to five minutes.
     ///
     /// A command is retried if it gets no reply, or if the servers cannot execute it now: a server
-    /// is down, a failover is in progress, or a slot moves. After that time the call fails with an
+    /// is down, a failover is in progress, or a slot moves. Opening the store is retried in the same
+    /// way. A refused login, and a change to a server that is a replica, fail at once. After that time the call fails with an
     /// error that [is transient](StoreError::is_transient) or
     /// [indeterminate](StoreError::is_indeterminate). The last attempt can add its connect and
     /// response timeouts to that time.
@@ -154,8 +155,6 @@ impl RedisOptions {
         let topology = Topology::new(url, connector);
         let keys = Keys::new(prefix.to_owned());
         let mut client = Client::new(keys, url.to_string(), topology, self.timeouts.retry);
-        // The inspection makes one attempt, so a wrong address fails at once, and not after the
-        // retries.
         let inspection = inspect::servers(&client)?;
         client.limit_texts(inspection.max_text_bytes);
         self.check_format(&client)?;

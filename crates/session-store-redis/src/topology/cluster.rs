@@ -44,7 +44,8 @@ fn covered(answer: &RedisResult<Vec<Range>>) -> usize {
 
 fn query(node: &Node, deadline: Instant) -> RedisResult<Vec<Range>> {
     let mut connection = node.take(deadline)?;
-    let ranges = redis::cmd("CLUSTER").arg("SLOTS").query(&mut *connection)?;
+    let ranges = redis::cmd("CLUSTER").arg("SLOTS").query(&mut *connection);
+    let ranges = ranges.map_err(|error| node.explain(error))?;
     connection.release();
     parse(&ranges, &node.address)
 }

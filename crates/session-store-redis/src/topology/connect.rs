@@ -59,7 +59,10 @@ impl Connector {
         let info = self.address(address).into_connection_info()?;
         let info = info.set_redis_settings(self.settings()).set_tcp_settings(self.tcp());
         let client = self.client(info)?;
-        let mut connection = client.get_connection_with_timeout(self.timeouts.connect)?;
+        let waited = self.timeouts.connect;
+        let mut connection = client.get_connection_with_timeout(waited).map_err(|error| {
+            explain_timeout(error, format_args!("no connection to {address} within {waited:?}"))
+        })?;
         connection.set_read_timeout(Some(self.timeouts.response))?;
         connection.set_write_timeout(Some(self.timeouts.response))?;
         if self.masters_only {
@@ -128,6 +131,15 @@ impl Connector {
         }
         Client::open(info)
     }
+}
+
+/// Adds a description to the error of a timeout. Any other error is returned as it is.
+pub(crate) fn explain_timeout(error: RedisError, description: fmt::Arguments<'_>) -> RedisError {
+    if !error.is_timeout() {
+        return error;
+    }
+    let text = format!("timed out: {description}: {error}");
+    io::Error::new(io::ErrorKind::TimedOut, text).into()
 }
 
 /// Returns an error that did not come from a server.

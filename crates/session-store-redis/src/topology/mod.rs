@@ -91,6 +91,11 @@ impl Topology {
         })
     }
 
+    /// Returns whether the URL names one server, so that no other one can be asked for the master.
+    pub(crate) fn is_single_server(&self) -> bool {
+        matches!(self.source, Source::Server(_))
+    }
+
     /// Returns all servers that own a slot.
     pub(crate) fn owners(&self, deadline: Instant) -> RedisResult<Vec<Arc<Node>>> {
         Ok(self.current(deadline)?.owners())

@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use redis::{Connection, RedisResult};
+use redis::{Connection, RedisError, RedisResult};
 
-use crate::topology::connect::{Address, Connector};
+use crate::topology::connect::{Address, Connector, explain_timeout};
 
 /// One server and its connections, which are opened on demand.
 pub(crate) struct Node {
@@ -58,6 +58,14 @@ impl Node {
             lease.connection = Some(self.connector.connect(&self.address)?);
         }
         Ok(lease)
+    }
+
+    /// Adds the server and the timeout to the error of a command that got no reply in time.
+    ///
+    /// The operating system reports a timeout as "resource temporarily unavailable".
+    pub(crate) fn explain(&self, error: RedisError) -> RedisError {
+        let waited = self.connector.timeouts.response;
+        explain_timeout(error, format_args!("no reply from {} within {waited:?}", self.address))
     }
 
     /// Closes the idle connections. If one connection was lost, the others most likely were lost

@@ -1,0 +1,127 @@
+//! The permissions of a login: those in the documentation suffice, and each of them is needed.
+
+use redis::Connection;
+use session_store_core::{
+    LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError, TraceEntry,
+};
+use session_store_redis::{RedisOptions, RedisStore};
+use test_servers::{RedisCluster, RedisServer};
+
+/// Returns the words of the command in the documentation, from the key pattern on.
+fn documented() -> Vec<&'static str> {
+    let docs = include_str!("../../src/lib.rs");
+    let line = docs.lines().find_map(|line| line.strip_prefix("//! ACL SETUSER "));
+    line.expect("the documentation has the command").split(' ').skip(3).collect()
+}
+
+/// Makes the login `user` have these permissions only.
+fn permit(connection: &mut Connection, rules: &[&str]) {
+    let mut set = redis::cmd("ACL");
+    set.arg(("SETUSER", "user", "reset", "on", ">secret")).arg(rules);
+    set.exec(connection).unwrap();
+}
+
+fn entries(count: usize) -> Vec<LogEntry> {
+    (0..count).map(|n| LogEntry::from_json(format!(r#"{{"n":{n}}}"#)).unwrap()).collect()
+}
+
+/// Performs every operation, with batches that are staged too.
+fn use_everything(url: &str) -> Result<(), StoreError> {
+    drop(RedisStore::open_or_create(url)?);
+    let store = RedisOptions::new().open(url)?;
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let (few, many) = (entries(3), entries(6000));
+    store.append_all(session, segment, &many)?;
+    store.append_all(session, segment, &many)?;
+    store.append_if(session, segment, store.head(session, segment)?, &few)?;
+    assert_eq!(store.read_all(session, segment)?.len(), 12_003);
+    store.truncate(session, segment, 2)?;
+    store.create_segment(session, segment, &few)?;
+    store.append_trace(session, segment, &TraceEntry::from_json("{}")?)?;
+    assert_eq!(store.read_trace_page(session, segment, 0, 10)?.entries.len(), 1);
+    assert_eq!(store.list_sessions()?, [session]);
+    assert_eq!(store.list_segments(session)?, [segment]);
+    assert_eq!(store.list_infos(&Default::default())?.len(), 1);
+    assert_eq!(store.lookup_session_of(segment)?, Some(session));
+    let (name, pod) = ("coder".parse::<PodName>()?, Pod::new(session, None));
+    store.put_pod(&name, &pod)?;
+    store.put_pod_if(&name, Some(&pod), &pod)?;
+    assert_eq!((store.read_pod(&name)?, store.list_pods()?.len()), (Some(pod), 1));
+    assert!(store.delete_pod(&name)?);
+    let maintenance = store.maintenance().expect("the store has maintenance");
+    maintenance.check(&mut |finding| panic!("{finding}"))?;
+    maintenance.repair(&mut |finding| panic!("{finding}"))?;
+    assert!(store.delete_segment(session, segment)?);
+    store.append(session, segment, &few[0])?;
+    assert!(store.delete_session(session)?);
+    Ok(())
+}
+
+#[test]
+fn each_documented_permission_is_needed_and_no_other() {
+    let server = RedisServer::start_in_memory(&[]);
+    let url = format!("redis://user:secret@127.0.0.1:{}", server.port());
+    let mut connection = server.connection();
+    let documented = documented();
+    assert!(documented.len() > 20, "{documented:?}");
+    permit(&mut connection, &documented);
+    use_everything(&url).unwrap();
+    for missing in &documented {
+        redis::cmd("FLUSHALL").exec(&mut connection).unwrap();
+        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection).unwrap();
+        let rules: Vec<_> = documented.iter().copied().filter(|rule| rule != missing).collect();
+        permit(&mut connection, &rules);
+        let error = use_everything(&url).expect_err(missing);
+        assert!(matches!(error, StoreError::Backend(_)), "{missing}: {error:?}");
+        assert!(!error.is_transient(), "{missing}: {error:?}");
+    }
+}
+
+#[test]
+fn another_database_needs_one_more_permission() {
+    let server = RedisServer::start_in_memory(&[]);
+    let url = format!("redis://user:secret@127.0.0.1:{}/1", server.port());
+    permit(&mut server.connection(), &documented());
+    RedisStore::open_or_create(&url).unwrap_err();
+    permit(&mut server.connection(), &[&documented()[..], &["+select"]].concat());
+    use_everything(&url).unwrap();
+}
+
+/// Returns the first slot that has a log, and its master.
+fn slot_of_log(cluster: &RedisCluster) -> (u16, usize) {
+    let master = cluster.master_with_key("*:log:*");
+    let mut connection = cluster.masters[master].connection();
+    let logs: Vec<String> = redis::cmd("KEYS").arg("*:log:*").query(&mut connection).unwrap();
+    let slot = redis::cmd("CLUSTER").arg("KEYSLOT").arg(&logs[0]).query(&mut connection).unwrap();
+    (slot, master)
+}
+
+#[test]
+fn a_cluster_needs_two_more_permissions() {
+    let cluster = RedisCluster::start_in_memory();
+    let url = cluster.url().replace("//", "//user:secret@");
+    let permit_on_all = |more: &[&str]| {
+        let rules = [&documented()[..], more].concat();
+        cluster.masters.iter().for_each(|node| permit(&mut node.connection(), &rules));
+    };
+    permit_on_all(&["+asking"]);
+    RedisStore::open_or_create(&url).unwrap_err();
+    permit_on_all(&["+cluster|slots", "+asking"]);
+    use_everything(&url).unwrap();
+
+    // A new segment in a slot that is moving to another node.
+    let store = RedisStore::open(&url).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    store.create_segment(session, segment, &[]).unwrap();
+    let (slot, master) = slot_of_log(&cluster);
+    store.delete_session(session).unwrap();
+    cluster.start_slot_migration(slot, master, (master + 1) % 3);
+    // A new handle, since the record of the old one is in that slot.
+    let store = RedisStore::open(&url).unwrap();
+    permit_on_all(&["+cluster|slots"]);
+    let error = store.append(session, segment, &entries(1)[0]).unwrap_err();
+    assert!(error.to_string().to_lowercase().contains("noperm"), "{error}");
+    permit_on_all(&["+cluster|slots", "+asking"]);
+    cluster.finish_slot_migration(slot, master, (master + 1) % 3);
+    store.append(session, segment, &entries(1)[0]).unwrap();
+}

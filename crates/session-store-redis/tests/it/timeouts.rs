@@ -1,0 +1,57 @@
+//! Servers that do not answer in time, and servers that are down while a store is opened.
+
+use std::io::ErrorKind;
+use std::thread;
+use std::time::Duration;
+
+use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+use session_store_redis::{RedisOptions, RedisStore};
+use test_servers::RedisServer;
+
+use crate::open::{kind, works};
+
+const SHORT: Duration = Duration::from_millis(200);
+
+fn impatient() -> RedisOptions {
+    RedisOptions::new().response_timeout(SHORT).retry_for(SHORT)
+}
+
+#[test]
+fn an_error_names_the_timeout_and_the_server() {
+    let server = RedisServer::start_in_memory(&[]);
+    works(&RedisStore::open_or_create(&server.url()).unwrap());
+    let store = impatient().open(&server.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    store.create_segment(session, segment, &[]).unwrap();
+    server.pause();
+    let read = store.read_all(session, segment).unwrap_err();
+    let opened = impatient().open(&server.url()).unwrap_err();
+    for error in [&read, &opened] {
+        assert_eq!(kind(error), Some(ErrorKind::TimedOut), "{error:?}");
+        assert!(error.is_transient());
+    }
+    let entry = LogEntry::from_json("{}").unwrap();
+    let append = store.append(session, segment, &entry).unwrap_err();
+    assert!(append.is_indeterminate(), "{append:?}");
+    for error in [read, opened, append] {
+        let text = error.to_string();
+        let server = format!("timed out: no reply from 127.0.0.1:{} within 200ms", server.port());
+        assert!(text.contains(&server), "{text}");
+    }
+    server.resume();
+}
+
+#[test]
+fn a_store_is_opened_when_its_server_is_up_again() {
+    let mut server = RedisServer::start_durable(&[]);
+    let url = server.url();
+    works(&RedisStore::open_or_create(&url).unwrap());
+    server.kill();
+    thread::scope(|scope| {
+        let opened = scope.spawn(|| RedisStore::open(&url));
+        // The attempts before the restart are refused.
+        thread::sleep(SHORT);
+        server.restart();
+        works(&opened.join().unwrap().unwrap());
+    });
+}
