@@ -17,6 +17,7 @@ mod listing;
 mod migration;
 mod new_file;
 mod output;
+mod password;
 mod progress;
 mod segment;
 mod signal;
@@ -26,15 +27,14 @@ mod text;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Args;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let mut out = Output::new(args.json);
-    let outcome = command::run(args.command, &mut out);
+    let Args { json, passwords, mut command } = Args::parse_or_exit();
+    let mut out = Output::new(json);
+    let outcome =
+        passwords.supply(command.urls_mut()).and_then(|()| command::run(command, &mut out));
     // The results that were printed before an error appear before its message.
     let flushed = out.flush();
     let exit = outcome.and_then(|exit| flushed.map(|()| exit)).unwrap_or_else(|failure| {

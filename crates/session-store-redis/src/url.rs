@@ -29,7 +29,8 @@ const SENTINEL_PORT: u16 = 26379;
 /// | `sentinel_password=PASSWORD` | the password for the Sentinels, which get no login without it |
 /// | `sentinel_username=USER` | the user for the Sentinels |
 ///
-/// `Display` and `Debug` omit passwords.
+/// `Display` and `Debug` omit passwords. A password that is not in the text of the URL can be set with
+/// [`with_password`](Self::with_password).
 ///
 /// ```
 /// use session_store_redis::RedisUrl;
@@ -124,6 +125,34 @@ impl FromStr for RedisUrl {
 }
 
 impl RedisUrl {
+    /// Returns whether the URL has a password for the servers that hold the data.
+    #[must_use]
+    pub const fn has_password(&self) -> bool {
+        self.login.password.is_some()
+    }
+
+    /// Sets the password for the servers that hold the data.
+    #[must_use]
+    pub fn with_password(mut self, password: impl Into<String>) -> Self {
+        self.login.password = Some(password.into());
+        self
+    }
+
+    /// Returns whether the URL names Sentinels and has no password for them.
+    #[must_use]
+    pub const fn lacks_sentinel_password(&self) -> bool {
+        matches!(&self.place, Place::Sentinel { login, .. } if login.password.is_none())
+    }
+
+    /// Sets the password for the Sentinels. A URL of another kind is not changed.
+    #[must_use]
+    pub fn with_sentinel_password(mut self, password: impl Into<String>) -> Self {
+        if let Place::Sentinel { login, .. } = &mut self.place {
+            login.password = Some(password.into());
+        }
+        self
+    }
+
     fn with_options(mut self, query: &str) -> Parsed<Self> {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (option, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -326,6 +355,18 @@ mod tests {
         let Place::Sentinel { login, .. } = url.place else { panic!("{text}") };
         assert!(url.login == Login { user: Some("u".into()), password: Some("p".into()) });
         assert!(login == Login { user: Some("w@".into()), password: Some("q=&".into()) });
+    }
+
+    #[test]
+    fn passwords_can_be_set_later() {
+        let url = |text: &str| text.parse::<RedisUrl>().unwrap();
+        let without = url("redis-sentinel://u@a/main");
+        assert!(!without.has_password() && without.lacks_sentinel_password());
+        let with = without.with_password("p").with_sentinel_password("s");
+        assert!(with == url("redis-sentinel://u:p@a/main?sentinel_password=s"));
+        let server = url("redis://u:p@a");
+        assert!(server.has_password() && !server.lacks_sentinel_password());
+        assert!(server.clone().with_sentinel_password("s") == server);
     }
 
     #[rstest]

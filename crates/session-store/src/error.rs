@@ -27,6 +27,16 @@ pub enum UrlError {
         known: String,
     },
 
+    /// The text has the form of a URL, but no scheme. It is not repeated, since it can contain a
+    /// password.
+    #[error(
+        "the text is not a path or a URL; there are {known} (a path that contains a colon is written ./PATH)"
+    )]
+    Malformed {
+        /// An example of each backend's URLs.
+        known: String,
+    },
+
     /// The scheme needs a path, and there is none.
     #[error("a path must follow {0}:")]
     NoPath(String),

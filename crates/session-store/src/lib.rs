@@ -40,6 +40,7 @@
 mod backend;
 mod error;
 mod open;
+mod password;
 mod store;
 mod syntax;
 mod url;
@@ -58,5 +59,6 @@ pub use session_store_sqlite as sqlite;
 pub use backend::{Backend, backends};
 pub use error::UrlError;
 pub use open::{OpenError, open, open_or_create};
+pub use password::PasswordOf;
 pub use store::OpenStore;
 pub use url::StoreUrl;

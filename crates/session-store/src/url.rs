@@ -9,6 +9,7 @@ use crate::backend::{
     FsLocation, Location, MemoryLocation, SqliteLocation, backend_of, list_of_examples,
 };
 use crate::error::UrlError;
+use crate::password::PasswordOf;
 use crate::syntax::SplitUrl;
 
 /// The place of a store: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
@@ -28,6 +29,8 @@ use crate::syntax::SplitUrl;
 /// - A text without a scheme is a bare path, which is not decoded. When it is opened, it is an
 ///   SQLite database if the file is one, and otherwise a directory. A path whose first part
 ///   contains a colon is written `./a:b`.
+///
+/// A password that is not in the text can be set with [`with_password`](Self::with_password).
 ///
 /// `Display` and `Debug` write the URL from its parts, without passwords. Parsing the text of a URL
 /// that has no password returns an equal URL.
@@ -70,6 +73,39 @@ impl StoreUrl {
         Self(Target::Location(Location::Memory(MemoryLocation)))
     }
 
+    /// Returns the passwords that the store can need and that the URL does not contain.
+    ///
+    /// Arguments of a program are visible to other users of the machine, so a program should read
+    /// these passwords from elsewhere.
+    #[must_use]
+    pub fn missing_passwords(&self) -> Vec<PasswordOf> {
+        match &self.0 {
+            Target::BarePath(_) => Vec::new(),
+            Target::Location(location) => location.missing_passwords(),
+        }
+    }
+
+    /// Sets a password. A URL that names no such servers is not changed.
+    ///
+    /// ```
+    /// use session_store::{PasswordOf, StoreUrl};
+    ///
+    /// # #[cfg(feature = "redis")] {
+    /// let url: StoreUrl = "redis://agent@db.example".parse()?;
+    /// assert_eq!(url.missing_passwords(), [PasswordOf::Servers]);
+    /// let url = url.with_password(PasswordOf::Servers, "hunter2");
+    /// assert_eq!(url.missing_passwords(), []);
+    /// # }
+    /// # Ok::<(), session_store::UrlError>(())
+    /// ```
+    #[must_use]
+    pub fn with_password(self, of: PasswordOf, password: impl Into<String>) -> Self {
+        match self.0 {
+            Target::Location(location) => location.with_password(of, password.into()).into(),
+            target => Self(target),
+        }
+    }
+
     /// The path of the storage, if it is a file or a folder.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.0 {
@@ -95,6 +131,9 @@ impl FromStr for StoreUrl {
             return Err(UrlError::Empty { known: list_of_examples() });
         }
         let Some(url) = SplitUrl::split(text) else {
+            if is_like_url(text) {
+                return Err(UrlError::Malformed { known: list_of_examples() });
+            }
             return Ok(Self(Target::BarePath(text.into())));
         };
         match backend_of(&url.scheme) {
@@ -102,6 +141,15 @@ impl FromStr for StoreUrl {
             None => Err(UrlError::UnknownScheme { scheme: url.scheme, known: list_of_examples() }),
         }
     }
+}
+
+/// Returns whether a text without a valid scheme is probably a mistyped URL, such as
+/// `redis//:PASSWORD@HOST`.
+///
+/// Messages about a bare path repeat it, so such a text must not become one.
+fn is_like_url(text: &str) -> bool {
+    let has_login = text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
+    (text.contains("://") || has_login) && !text.starts_with(['/', '.'])
 }
 
 impl fmt::Display for StoreUrl {
@@ -152,6 +200,8 @@ mod tests {
     #[case("./a:b")]
     #[case("/var/a:b")]
     #[case("my logs/100%?x=1")]
+    #[case("./redis//:a@b")]
+    #[case("a@b")]
     #[case("1:2")]
     #[case(":")]
     fn a_bare_path_is_not_decoded(#[case] text: &str) {
@@ -188,6 +238,8 @@ mod tests {
 
     #[rstest]
     #[case("", "is missing; there are fs:PATH, sqlite:PATH, redis://HOST and memory:")]
+    #[case("redis//:x@host", "not a path or a URL; there are fs:PATH, sqlite:PATH")]
+    #[case("a b://host", "written ./PATH")]
     #[case("fs:", "path must follow fs:")]
     #[case("fs:?", "path must follow fs:")]
     #[case("sqlite://host/a.db", "sqlite:///PATH")]
@@ -216,6 +268,12 @@ mod tests {
     #[case("redis://user:hunter2@host/x")]
     #[case("redis-sentinel://host/main?sentinel_password=hunter2")]
     #[case("ftp://user:hunter2@host")]
+    #[case("redi_s://user:hunter2@host")]
+    #[case("redis//:hunter2@host")]
+    #[case("redis:/:hunter2@host")]
+    #[case("redis;//user:hunter2@host")]
+    #[case(":hunter2@host")]
+    #[case("user:hunter2@host")]
     fn no_message_contains_a_password(#[case] text: &str) {
         let shown = match text.parse::<StoreUrl>() {
             Ok(url) => format!("{url} {url:?}"),

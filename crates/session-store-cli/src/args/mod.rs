@@ -1,6 +1,7 @@
 //! The arguments of every command, and the texts of the help.
 
 mod read;
+mod redact;
 mod time;
 mod transfer;
 mod value;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use session_store::backends;
+use session_store::{StoreUrl, backends};
 
 pub(crate) use self::read::{
     CheckArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs, ShowArgs,
@@ -31,6 +32,15 @@ Exit status
   2    invalid usage
   3    an error: a missing store, session, segment or pod, invalid input, or an I/O error
   141  the reader of standard output closed it";
+
+const PASSWORDS: &str = "\
+Passwords of Redis
+  A password in a URL is visible to other users of the machine. For a URL without one, it is read
+  from --password-file, from the terminal with --ask-password, or else from these variables:
+  SESSION_STORE_PASSWORD           the servers that hold the data
+  SESSION_STORE_SENTINEL_PASSWORD  the Sentinels
+
+";
 
 const TAIL_EXAMPLES: &str = "\
 Example
@@ -61,8 +71,31 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    #[command(flatten)]
+    pub(crate) passwords: PasswordArgs,
+
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Where to read the passwords of stores.
+#[derive(clap::Args)]
+pub(crate) struct PasswordArgs {
+    /// Read the password of a Redis store from this file: the password is on the first line, and
+    /// that of the Sentinels on the second. For two stores, give the option twice
+    #[arg(long = "password-file", value_name = "FILE", global = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Ask for the password of a Redis store on the terminal
+    #[arg(long = "ask-password", global = true, conflicts_with = "files")]
+    pub(crate) ask: bool,
+}
+
+impl Args {
+    /// Parses the arguments of the program, or ends it with a message that contains no password.
+    pub(crate) fn parse_or_exit() -> Self {
+        Self::try_parse().unwrap_or_else(|error| redact::exit(&error))
+    }
 }
 
 #[derive(Subcommand)]
@@ -195,6 +228,37 @@ pub(crate) enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    /// Returns the URLs in the arguments of the command, in their order.
+    pub(crate) fn urls_mut(&mut self) -> Vec<&mut StoreUrl> {
+        match self {
+            Self::Demo(_) | Self::Completions(_) | Self::Man(_) => Vec::new(),
+            Self::Import(args) => vec![&mut args.store],
+            Self::Migrate(args) => vec![&mut args.from, &mut args.to],
+            Self::Verify(args) => vec![&mut args.a, &mut args.b],
+            Self::Export(args) => vec![&mut args.store],
+            Self::Restore(args) => vec![&mut args.store],
+            Self::Check(args) => vec![&mut args.store],
+            Self::Ls(args) => vec![&mut args.store],
+            Self::Tree(args) => vec![&mut args.store],
+            Self::Stat(args) => vec![&mut args.store],
+            Self::Show(args) => vec![&mut args.target.store],
+            Self::Tail(args) => vec![&mut args.target.store],
+            Self::Search(args) => vec![&mut args.store],
+            Self::Append(args) => vec![&mut args.store],
+            Self::Create(args) => vec![&mut args.store],
+            Self::Truncate(args) => vec![&mut args.target.store],
+            Self::Count(args) | Self::Exists(args) => vec![&mut args.store],
+            Self::Lookup(args) => vec![&mut args.store],
+            Self::Rm(args) => vec![&mut args.store],
+            Self::Qualify(args) => vec![&mut args.store],
+            Self::Pods(PodsCommand::Ls(args)) => vec![&mut args.store],
+            Self::Pods(PodsCommand::Show(args) | PodsCommand::Rm(args)) => vec![&mut args.store],
+            Self::Pods(PodsCommand::Put(args)) => vec![&mut args.store],
+        }
+    }
+}
+
 #[derive(clap::Args)]
 pub(crate) struct DemoArgs {
     /// The directory for the sample stores; must be empty or missing [default: a new temporary
@@ -224,7 +288,7 @@ fn after_help() -> String {
         }
     }
     text += "  PATH          an existing directory or SQLite database file\n\n";
-    text + EXIT_STATUS
+    text + PASSWORDS + EXIT_STATUS
 }
 
 #[cfg(test)]

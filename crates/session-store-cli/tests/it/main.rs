@@ -15,6 +15,8 @@ mod listing;
 mod migrate;
 mod migrate_options;
 mod output;
+#[cfg(unix)]
+mod password;
 mod pods;
 #[cfg(target_os = "linux")]
 mod power;

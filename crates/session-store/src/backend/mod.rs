@@ -20,6 +20,7 @@ pub(crate) use sqlite::SqliteLocation;
 use session_store_core::{Store, StoreError};
 
 use crate::error::UrlError;
+use crate::password::PasswordOf;
 use crate::syntax::SplitUrl;
 
 /// A backend that this crate can open by URL.
@@ -57,6 +58,16 @@ trait BackendLocation: fmt::Display + Eq + Sized {
     /// Whether two locations without a path certainly name the same storage.
     fn is_same_storage(&self, _other: &Self) -> bool {
         false
+    }
+
+    /// The passwords that the store can need and that the URL does not contain.
+    fn missing_passwords(&self) -> Vec<PasswordOf> {
+        Vec::new()
+    }
+
+    /// Sets a password, if the store can need it.
+    fn with_password(self, _of: PasswordOf, _password: String) -> Self {
+        self
     }
 }
 
@@ -125,6 +136,18 @@ macro_rules! backends {
             /// The path of the storage, if it is a file or a folder.
             pub(crate) fn path(&self) -> Option<&Path> {
                 match self {$(Self::$name(location) => location.path(),)+}
+            }
+
+            /// The passwords that the store can need and that the URL does not contain.
+            pub(crate) fn missing_passwords(&self) -> Vec<PasswordOf> {
+                match self {$(Self::$name(location) => location.missing_passwords(),)+}
+            }
+
+            /// Sets a password, if the store can need it.
+            pub(crate) fn with_password(self, of: PasswordOf, password: String) -> Self {
+                match self {
+                    $(Self::$name(location) => Self::$name(location.with_password(of, password)),)+
+                }
             }
 
             /// Whether two locations without a path certainly name the same storage.

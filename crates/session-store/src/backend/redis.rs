@@ -5,6 +5,8 @@ use std::fmt;
 use super::BackendLocation;
 use crate::error::UrlError;
 #[cfg(feature = "redis")]
+use crate::password::PasswordOf;
+#[cfg(feature = "redis")]
 use crate::redis::RedisUrl;
 use crate::syntax::SplitUrl;
 
@@ -43,6 +45,21 @@ impl BackendLocation for RedisLocation {
 
     fn is_same_storage(&self, other: &Self) -> bool {
         self == other
+    }
+
+    #[cfg(feature = "redis")]
+    fn missing_passwords(&self) -> Vec<PasswordOf> {
+        let servers = (!self.0.has_password()).then_some(PasswordOf::Servers);
+        let sentinels = self.0.lacks_sentinel_password().then_some(PasswordOf::Sentinels);
+        servers.into_iter().chain(sentinels).collect()
+    }
+
+    #[cfg(feature = "redis")]
+    fn with_password(self, of: PasswordOf, password: String) -> Self {
+        Self(Box::new(match of {
+            PasswordOf::Servers => self.0.with_password(password),
+            PasswordOf::Sentinels => self.0.with_sentinel_password(password),
+        }))
     }
 }
 

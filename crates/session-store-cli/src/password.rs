@@ -1,0 +1,116 @@
+//! Passwords of stores that are not in a URL: from a file, the terminal or the environment.
+
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use session_store::{PasswordOf, StoreUrl};
+
+use crate::args::PasswordArgs;
+use crate::failure::{Context, Failure};
+
+/// The size of a password file, at most.
+const MAX_BYTES: u64 = 64 * 1024;
+
+impl PasswordArgs {
+    /// Sets the passwords that the URLs do not contain.
+    pub(crate) fn supply(&self, urls: Vec<&mut StoreUrl>) -> Result<(), Failure> {
+        let mut files = self.files.iter();
+        // One file serves all stores. The last of several files also serves the stores after it.
+        let mut file = None;
+        for url in urls {
+            let missing = url.missing_passwords();
+            if missing.is_empty() {
+                continue;
+            }
+            file = files.next().or(file);
+            let lines = file.map(|file| read_lines(file)).transpose()?;
+            for of in missing {
+                let password = match &lines {
+                    Some(lines) => lines.get(line_of(of)).cloned(),
+                    None if self.ask => ask(of, url)?,
+                    None => from_environment(of)?,
+                };
+                if let Some(password) = password {
+                    *url = url.clone().with_password(of, password);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the position of a password in a password file.
+const fn line_of(of: PasswordOf) -> usize {
+    match of {
+        PasswordOf::Sentinels => 1,
+        _ => 0,
+    }
+}
+
+/// Reads the lines of a password file.
+fn read_lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let operation = || format!("read the password file {}", path.display());
+    let mut text = String::new();
+    let file = File::open(path).context(operation)?;
+    file.take(MAX_BYTES).read_to_string(&mut text).context(operation)?;
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    match lines.first() {
+        Some(first) if !first.is_empty() => Ok(lines),
+        _ => Err(Failure::cannot(operation(), "its first line is empty")),
+    }
+}
+
+fn from_environment(of: PasswordOf) -> Result<Option<String>, Failure> {
+    let name = match of {
+        PasswordOf::Sentinels => "SESSION_STORE_SENTINEL_PASSWORD",
+        _ => "SESSION_STORE_PASSWORD",
+    };
+    match env::var(name) {
+        Ok(password) => Ok(Some(password).filter(|password| !password.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        // The error would repeat the value.
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Failure::cannot(format!("read the variable {name}"), "it is not UTF-8"))
+        }
+    }
+}
+
+/// Asks for a password on the terminal, also if standard input and output are not the terminal. An
+/// empty answer means that there is none.
+#[cfg(unix)]
+fn ask(of: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
+    use std::io::{BufRead, BufReader, Write};
+
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+    const INTERRUPT: char = '\x03';
+    let operation = || format!("ask for the password of {url}");
+    let mut terminal =
+        File::options().read(true).write(true).open("/dev/tty").context(operation)?;
+    let whose = if of == PasswordOf::Sentinels { "the Sentinels of " } else { "" };
+    let shown = tcgetattr(&terminal).context(operation)?;
+    let mut hidden = shown.clone();
+    // Without signals, no key can end the program while the terminal hides what is typed.
+    hidden.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
+    tcsetattr(&terminal, OptionalActions::Flush, &hidden).context(operation)?;
+    // The question comes after the change, which discards what was typed before.
+    let mut answer = String::new();
+    let read = write!(terminal, "Password for {whose}{url}: ")
+        .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));
+    tcsetattr(&terminal, OptionalActions::Flush, &shown).context(operation)?;
+    let _ = writeln!(terminal);
+    read.context(operation)?;
+    if answer.contains(INTERRUPT) {
+        return Err(Failure::cannot(operation(), "interrupted"));
+    }
+    let answer = answer.trim_end_matches(['\r', '\n']);
+    Ok(Some(answer.to_owned()).filter(|password| !password.is_empty()))
+}
+
+#[cfg(not(unix))]
+fn ask(_: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
+    let cause = "this system has no terminal that can hide it; use --password-file";
+    Err(Failure::cannot(format!("ask for the password of {url}"), cause))
+}
