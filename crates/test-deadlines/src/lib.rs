@@ -11,6 +11,6 @@ use std::time::Duration;
 pub use process::{Process, exit_at_deadline};
 pub use wait::{RaiseAtEnd, wait_until};
 
-/// The longest that a child process may run and a wait may last. A loaded machine with two cores
-/// needs a tenth of it for the slowest test.
+/// The longest time that a child process can run and a wait can last. On a loaded machine with two
+/// cores, the slowest test needs a tenth of this time.
 pub const DEADLINE: Duration = Duration::from_secs(180);

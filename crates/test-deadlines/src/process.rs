@@ -14,14 +14,15 @@ use crate::DEADLINE;
 
 /// A child process of a test. Dropping it kills the process.
 ///
-/// A second thread kills the process at the deadline. Every read from its pipes then ends, and
-/// every wait for it panics, so a test that uses the pipes directly has a deadline too.
+/// Another thread kills the process at the deadline. Every read from the process's pipes then ends,
+/// and every wait for the process panics. So a test that reads from the pipes directly has a
+/// deadline too.
 #[derive(Debug)]
 pub struct Process {
     child: Arc<Mutex<Child>>,
     is_late: Arc<AtomicBool>,
     deadline: Duration,
-    /// Its drop ends the thread that waits for the deadline.
+    /// Dropping this sender ends the thread that waits for the deadline.
     _alive: Sender<()>,
     /// The process's standard input, if it is a pipe.
     pub stdin: Option<ChildStdin>,
@@ -55,12 +56,12 @@ impl Process {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (child, is_late) = (Arc::new(Mutex::new(child)), Arc::new(AtomicBool::new(false)));
         let (alive, ended) = channel::<()>();
-        let (its, late) = (Arc::clone(&child), Arc::clone(&is_late));
+        let (watched, late) = (Arc::clone(&child), Arc::clone(&is_late));
         thread::spawn(move || {
             if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
                 late.store(true, Ordering::SeqCst);
-                // A process that has ended cannot be killed, which is fine.
-                let _ = lock(&its).kill();
+                // An error means that the process has ended already.
+                let _ = lock(&watched).kill();
             }
         });
         Self { child, is_late, deadline, _alive: alive, stdin, stdout, stderr }
@@ -93,8 +94,8 @@ impl Process {
 
     /// Sends SIGTERM to the process.
     ///
-    /// Tests end processes by this signal. A shell starts its background jobs with SIGINT ignored,
-    /// and the processes of a test inherit that.
+    /// Tests use this signal and not SIGINT, because a shell starts its background jobs with SIGINT
+    /// ignored, and the processes of a test inherit this.
     ///
     /// # Panics
     /// If the process has ended.
@@ -113,7 +114,7 @@ impl Process {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let child = lock(&self.child);
         let sent = rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal);
-        sent.expect("the process is there until it is waited for");
+        sent.expect("a process can receive a signal until it is waited for");
     }
 
     /// Kills the process and waits for its end.
@@ -122,7 +123,7 @@ impl Process {
     /// If the deadline has passed.
     #[track_caller]
     pub fn kill(&self) -> ExitStatus {
-        // A process that has ended cannot be killed, which is fine.
+        // An error means that the process has ended already.
         let _ = lock(&self.child).kill();
         self.wait()
     }
@@ -142,7 +143,7 @@ impl Process {
         }
     }
 
-    /// Closes the process's standard input, reads all that it still prints, and waits for its end.
+    /// Closes the process's standard input, reads the rest of its output, and waits for its end.
     ///
     /// # Panics
     /// If the deadline passes.
@@ -158,7 +159,8 @@ impl Process {
 
     #[track_caller]
     fn ended(&self) -> Option<ExitStatus> {
-        let status = lock(&self.child).try_wait().expect("wait for the process");
+        let status =
+            lock(&self.child).try_wait().expect("the status of a child process can be read");
         let is_late = self.is_late.load(Ordering::SeqCst);
         assert!(!is_late, "the process was killed: it ran for {:?}", self.deadline);
         status
@@ -168,7 +170,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let mut child = lock(&self.child);
-        // A process that has ended cannot be killed, which is fine.
+        // An error means that the process has ended already.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -181,13 +183,13 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
 fn read_to_end(pipe: Option<impl Read>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {
-        pipe.read_to_end(&mut bytes).expect("read the output of the process");
+        pipe.read_to_end(&mut bytes).expect("the output of a child process can be read");
     }
     bytes
 }
 
-/// Ends the calling process with status 1 after [`DEADLINE`]. A child process calls this where its
-/// parent cannot use [`Process`].
+/// Ends the calling process with status 1 after [`DEADLINE`]. A child process calls this if its
+/// parent cannot use [`Process`] to start it.
 pub fn exit_at_deadline() {
     thread::spawn(|| {
         thread::sleep(DEADLINE);

@@ -1,4 +1,4 @@
-//! Waits for a condition, and a flag that ends the waits of other threads.
+//! A wait for a condition, and a flag that ends the loops of other threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,22 +9,24 @@ use crate::DEADLINE;
 /// Waits until `reached` returns true.
 ///
 /// # Panics
-/// If it does not within [`DEADLINE`]. `event` completes "waited too long for …".
+/// If `reached` does not return true within [`DEADLINE`]. The message is "waited too long for" and
+/// then `event`.
 #[track_caller]
 pub fn wait_until(event: &str, mut reached: impl FnMut() -> bool) {
     let (start, mut pause) = (Instant::now(), Duration::from_micros(300));
     while !reached() {
         assert!(start.elapsed() < DEADLINE, "waited too long for {event}");
         thread::sleep(pause);
-        // A server that needs seconds is not slowed down by thousands of queries.
+        // The pauses grow, so that a server that needs seconds does not get thousands of queries.
         pause = (pause * 2).min(Duration::from_millis(10));
     }
 }
 
 /// Raises a flag when it is dropped.
 ///
-/// A thread scope joins its threads also when its closure panics. Threads that loop until a flag is
-/// raised would then never end, so the flag must be raised on that path too.
+/// A thread scope joins its threads even if its closure panics. Threads that loop until a flag is
+/// raised would then never end. So the flag must be raised after a panic too, which only a drop
+/// does.
 #[derive(Debug)]
 pub struct RaiseAtEnd<'a>(pub &'a AtomicBool);
 

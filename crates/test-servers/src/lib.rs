@@ -20,9 +20,9 @@
 //! println!("{}", server.url()); // redis://127.0.0.1:PORT
 //! ```
 //!
-//! All functions panic where they fail, since their callers are tests. The Redis servers need
-//! `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs
-//! root and `mkfs.ext4`.
+//! A function that fails panics, since its callers are tests. The Redis servers need `redis-server`
+//! (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs root,
+//! loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
 pub mod power_cut;
 

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[must_use]
 pub fn free_port() -> u16 {
     // The ports from 10,000 to 19,999 are below those that the kernel assigns to outgoing
-    // connections. Each test process starts its search at another port, since several of them run
-    // at the same time and a port is only bound some moments after it was found.
+    // connections. Each test process starts its search at another port. Otherwise two processes
+    // could find the same port, since they run at the same time and a server binds its port only
+    // some moments after the search.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = process::id().wrapping_mul(61);
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();

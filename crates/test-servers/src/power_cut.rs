@@ -1,5 +1,6 @@
-//! Power cuts: a file system in a file that loses its unsynced pages while a program writes to a
-//! store on it, and the steps of that program.
+//! Simulated power cuts. A program takes a series of [`step`]s on a store, which is on a file
+//! system inside one file. [`cut`] then drops everything that the file system has not synced, and
+//! lets the test inspect the store.
 //!
 //! Needs root, loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
@@ -91,8 +92,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, since a process that another test is starting may hold copies of files that were
-        // open here.
+        // The unmount is lazy (`-l`). A normal one can fail, because a process that another test is
+        // starting can still hold copies of files that were open here.
         let _ = Command::new("umount").arg("-l").arg(self.root()).stderr(Stdio::null()).status();
     }
 }
@@ -102,20 +103,22 @@ fn run(command: &mut Command) {
     assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
 }
 
-/// The reports of a writer whose power was cut.
+/// The lines `acknowledged …` that a writer printed. Each line reports one step.
+#[derive(Debug)]
 pub struct Reports {
-    /// The reports of steps that must have survived.
+    /// The lines from before the cut. Their steps must have survived.
     pub before: Vec<String>,
-    /// The reports that came after the cut. They promise nothing.
+    /// The lines that the writer printed after the cut, before it was killed. Their steps need not
+    /// have survived.
     pub after: Vec<String>,
 }
 
-/// Cuts the power of an ext4 after the writer has taken at least `steps` steps, and returns whether
-/// every acknowledged step survived.
+/// Cuts the power of an ext4 file system after the writer has taken at least `steps` steps, and
+/// returns whether every acknowledged step survived.
 ///
 /// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
-/// `acknowledged …` after each. After the cut, `is_intact` gets the path and the numbers of steps
-/// that the storage may contain, and decides.
+/// `acknowledged …` after each of them. After the cut, `is_intact` gets the path and a range. It
+/// returns whether the storage contains the effects of a number of steps in this range.
 ///
 /// # Panics
 /// As [`cut`].
@@ -126,6 +129,7 @@ pub fn survives(
 ) -> bool {
     cut(FileSystem::Ext4, steps, writer, |root, reports| {
         let acknowledged = reports.before.len();
+        // The writer can have completed one more step that it did not report before the kill.
         is_intact(root, acknowledged..=acknowledged + reports.after.len() + 1)
     })
 }
@@ -154,9 +158,9 @@ pub fn cut<R>(
     let is_step = |line: &String| line.starts_with("acknowledged");
     let mut before: Vec<_> = reports.by_ref().filter(is_step).take(steps).collect();
     // The writer and the cut report through one pipe, so the order of the lines is the order of the
-    // events. A step that is reported after the cut promises nothing: a sync that is under way when
-    // ext4 is shut down can succeed without saving anything. A real power cut would have ended its
-    // caller.
+    // events. A step that is reported after the cut need not have survived: a sync that is under
+    // way when ext4 is shut down can succeed without saving anything. A real power cut would have
+    // ended its caller.
     disk.cut_power(reporter);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -180,7 +184,7 @@ fn lines_of(pipe: PipeReader) -> Receiver<String> {
     lines
 }
 
-/// The next line; `None` after the last one.
+/// Returns the next line, or `None` after the last one.
 fn next_line(lines: &Receiver<String>) -> Option<String> {
     match lines.recv_timeout(DEADLINE) {
         Ok(line) => Some(line),
@@ -189,9 +193,9 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
     }
 }
 
-/// Whether the store contains what one of these numbers of [`step`]s leaves in an empty store,
-/// which `fresh` opens. If so, also takes some more steps, since they must work whatever the cut
-/// left behind.
+/// Returns whether the content of the store equals that of an empty store after one of these
+/// numbers of [`step`]s. `fresh` opens an empty store. If the contents are equal, the function also
+/// takes eleven more steps on the store, since every kind of change must still work after the cut.
 pub fn holds(
     store: &dyn Store,
     mut steps: RangeInclusive<usize>,

@@ -1,4 +1,4 @@
-//! One server process: started in a temporary folder, ended when its value is dropped.
+//! One server process. It starts in a temporary folder, and ends when its value is dropped.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -45,7 +45,7 @@ impl ServerProcess {
     }
 
     /// Waits until `is_ready` returns true. Panics with the server's output if the process ends
-    /// before.
+    /// first.
     pub(crate) fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool) {
         let (child, folder) = (&mut self.child, &self.folder);
         wait_until("a server to answer", || {
@@ -59,7 +59,8 @@ impl ServerProcess {
 
     /// Kills the process, as a crash does. The folder remains.
     pub(crate) fn kill(&mut self) {
-        // First the watchdog: once the process is reaped, its id can belong to another process.
+        // The watchdog ends first. After the end of the server its id can belong to another
+        // process, which the watchdog would kill.
         end(&mut self.watchdog);
         end(&mut self.child);
     }
@@ -113,9 +114,9 @@ impl Program {
 /// Starts a process that waits for the end of this one, then kills the server and deletes its
 /// folder.
 ///
-/// `Drop` does not run for a server in a `static`, nor when the test process is killed. In both
-/// cases the kernel closes the watchdog's standard input, `cat` returns, and the rest of the script
-/// runs.
+/// `Drop` does not run for a server in a `static`, and not if the test process is killed. In both
+/// cases the kernel closes the other end of the watchdog's standard input when the test process
+/// ends. `cat` then returns, and the rest of the script runs.
 fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
     let script = r#"cat; kill -9 "$1"; rm -rf "$2""#;
     Command::new("sh")
@@ -130,7 +131,7 @@ fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
 
 /// Kills a process and waits for its end.
 fn end(child: &mut Child) {
-    // Both fail only for a process that was reaped already.
+    // Both calls fail only if the process has ended and its status was already read.
     let _ = child.kill();
     let _ = child.wait();
 }

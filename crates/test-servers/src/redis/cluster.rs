@@ -1,4 +1,5 @@
-//! A Redis Cluster of three masters, and what tests do to its slots and masters.
+//! A Redis Cluster of three masters. Tests move its slots, and make its replicas take over from its
+//! masters.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -9,7 +10,8 @@ use test_deadlines::wait_until;
 
 use super::server::RedisServer;
 
-/// The number of hash slots in every Cluster.
+/// The number of hash slots in every Cluster. Each key belongs to one slot, and each slot to one
+/// master.
 const SLOTS: usize = 16_384;
 
 /// The options of every node. A node that is silent for 2 seconds counts as failed.
@@ -86,7 +88,7 @@ impl RedisCluster {
         cluster
     }
 
-    /// The URL of the Cluster, with all masters as seeds.
+    /// The URL of the Cluster. Its seeds (the addresses where a client starts) are all masters.
     #[must_use]
     pub fn url(&self) -> String {
         let seed = |node: &RedisServer| format!("127.0.0.1:{}", node.port());
@@ -132,7 +134,7 @@ impl RedisCluster {
         wait_until("a replica to take over", || {
             let replica = &self.replicas[index];
             // A master tries to hand over for 5 seconds, and then continues as the master. Only
-            // after that may FAILOVER be sent again.
+            // then can FAILOVER be sent again.
             if sent.is_none_or(|sent| sent.elapsed() > Duration::from_secs(6))
                 && cluster_command::<Value>(&mut replica.connection(), "FAILOVER").is_ok()
             {
@@ -184,8 +186,9 @@ impl RedisCluster {
 
     /// Marks the slot as migrating, without moving a key.
     pub fn start_slot_migration(&self, slot: u16, from: usize, to: usize) {
-        // A node that receives a slot increments the highest configuration epoch that it has seen.
-        // If it had not seen the last one yet, another owner of the slot could win.
+        // If two nodes claim a slot, the one with the higher configuration epoch wins. A node that
+        // receives a slot takes the highest epoch that it has seen, plus one. If it had missed an
+        // epoch of another node, that node could keep the slot.
         wait_until("the nodes to agree on an epoch", || {
             self.masters.iter().all(|node| epoch(node) == epoch(&self.masters[to]))
         });
@@ -201,15 +204,16 @@ impl RedisCluster {
         }
     }
 
-    /// Sets the state of a slot, with regard to the node `of`, at the node `at`.
+    /// Sets the state of a slot on the master `at`. The state names a second master, `of`: the
+    /// other side of a migration, or the owner.
     fn set_slot(&self, at: usize, slot: u16, state: &str, of: usize) {
         let id: String = cluster_command(&mut self.masters[of].connection(), "MYID").unwrap();
         let state = ("SETSLOT", slot, state, id);
         cluster_command::<Value>(&mut self.masters[at].connection(), state).unwrap();
     }
 
-    /// Moves one key of the slot, and returns whether there was one. Moving keys one by one leaves
-    /// the keys of a segment on different nodes for a while.
+    /// Moves one key of the slot, and returns whether there was one. The keys are moved one by one,
+    /// so that the keys of a segment are on different nodes for a while.
     fn move_one_key(&self, slot: u16, from: usize, to: usize) -> bool {
         let mut source = self.masters[from].connection();
         let keys: Vec<String> = cluster_command(&mut source, ("GETKEYSINSLOT", slot, 1)).unwrap();

@@ -62,12 +62,13 @@ impl LossyProxy {
     }
 
     /// Sends the server all requests since [`lose_next_reply`](Self::lose_next_reply) a second
-    /// time, as a delayed copy in the network would arrive. Returns when the server has executed
+    /// time, as if the network had delayed a copy of them. Returns when the server has executed
     /// them.
     pub fn resend_requests(&self) {
         let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         connection.write_all(&self.traffic.requests.lock().unwrap()).unwrap();
+        // The reply to `ECHO` comes after the replies to all requests.
         connection.write_all(b"*2\r\n$4\r\nECHO\r\n$7\r\nthe end\r\n").unwrap();
         let (mut replies, mut buffer) = (Vec::new(), [0; 4096]);
         wait_until("the last reply", || {

@@ -27,8 +27,8 @@ impl SentinelGroup {
         Self::start_with(&Passwords { data: None, sentinels: None })
     }
 
-    /// Starts the servers so that master and replica require the password `data`, and the Sentinels
-    /// the password `watch`.
+    /// Starts the servers with passwords. Master and replica require the password `data`, and the
+    /// Sentinels require the password `watch`.
     #[must_use]
     pub fn start_with_passwords() -> Self {
         Self::start_with(&Passwords { data: Some("data"), sentinels: Some("watch") })
@@ -86,7 +86,7 @@ fn configuration(master_port: u16, passwords: &Passwords) -> String {
     text
 }
 
-/// Whether a Sentinel sees the replica and all three Sentinels.
+/// Whether a Sentinel knows the replica and all three Sentinels.
 fn knows_all(sentinel: &RedisServer) -> bool {
     let info = sentinel.info("sentinel");
     info.contains("status=ok,") && info.contains("slaves=1,sentinels=3")

@@ -61,10 +61,10 @@ impl RedisServer {
             ["--port", &port.to_string()],
             ["--unixsocket", &socket],
             ["--dir", &path],
-            // No snapshots: what a server keeps is decided by its append-only file alone.
+            // Without snapshots, only the append-only file determines which data a server keeps.
             ["--save", ""],
-            // A new replica is served at once; by default a master waits 5 seconds for further
-            // ones.
+            // A master sends its data to a new replica at once. By default it waits 5 seconds for
+            // further replicas.
             ["--repl-diskless-sync-delay", "0"],
         ];
         let arguments = own.as_flattened().iter().chain(options).map(ToString::to_string).collect();

@@ -10,7 +10,7 @@ use crate::free_port;
 /// A Redis server with a TLS port and a self-signed certificate.
 #[derive(Debug)]
 pub struct TlsRedisServer {
-    /// The server; its own port accepts connections without TLS.
+    /// The server. Its other port accepts connections without TLS.
     _server: RedisServer,
     tls_port: u16,
     certificate: Vec<u8>,
@@ -42,7 +42,7 @@ impl TlsRedisServer {
         format!("rediss://127.0.0.1:{}", self.tls_port)
     }
 
-    /// The certificate, in PEM. It is its own authority.
+    /// The certificate, in PEM. It is signed by its own key, so a client must trust it directly.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate

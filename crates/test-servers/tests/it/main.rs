@@ -1,5 +1,5 @@
-//! Tests of the servers themselves: they answer, survive or lose data as documented, and end with
-//! their value.
+//! Tests of the servers themselves: they answer, keep or lose data as documented, and end when
+//! their value is dropped.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -66,7 +66,7 @@ const CHILD: &str = "TEST_SERVERS_CHILD";
 #[ignore = "a child process of the test below, which kills it"]
 fn child_with_a_server_in_a_static() {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
-    std::env::var(CHILD).expect("only another test runs this one");
+    std::env::var(CHILD).expect("the test that starts this process sets the variable");
     println!("\nport {}", SERVER.port());
     std::thread::sleep(test_deadlines::DEADLINE);
 }
@@ -87,8 +87,8 @@ fn a_server_in_a_static_ends_when_its_process_is_killed() {
 #[test]
 #[should_panic(expected = "no such option")]
 fn a_server_that_does_not_start_panics_with_its_log() {
-    // The message of the server differs between versions, so the option's name is the expected
-    // text.
+    // The server's message differs between versions, so the test expects the name of the option
+    // only.
     let _ = RedisServer::start_in_memory(&["--no such option", "1"]);
 }
 
