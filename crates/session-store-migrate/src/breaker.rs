@@ -1,12 +1,12 @@
-//! Stops a run early if a store fails on every segment.
+//! Ends a run early if a store fails on every segment, for example because its server is down.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use session_store_core::StoreError;
 
-/// The least number of consecutive failures. A few unreadable files do not mean that the store is
-/// down.
+/// The number of consecutive failures that is required. Fewer failures do not mean that the store
+/// is down: some of its files may be unreadable.
 const MIN_FAILURES: usize = 8;
 
 /// Counts consecutive failures. After enough of them, over a long enough time, the remaining
@@ -16,7 +16,7 @@ pub(crate) struct CircuitBreaker {
     failing: Mutex<Option<Failing>>,
 }
 
-/// An uninterrupted row of failures.
+/// A series of failures without a success between them.
 struct Failing {
     since: Instant,
     segments: usize,
@@ -27,7 +27,7 @@ impl CircuitBreaker {
         Self { limit, failing: Mutex::default() }
     }
 
-    /// Records the errors of one more segment.
+    /// Records one more segment with its errors. A segment without an error is a success.
     ///
     /// Errors about the content of a segment, such as a bad line, count as a success: the store
     /// responds.
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_after_enough_failures_over_a_long_enough_time() {
+    fn the_breaker_opens_after_enough_failures_over_a_long_enough_time() {
         let breaker = CircuitBreaker::new(Duration::ZERO);
         (1..MIN_FAILURES).for_each(|_| breaker.record([&refused()]));
         assert!(!breaker.is_open());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_or_a_corrupt_segment_resets_it() {
+    fn a_success_or_a_corrupt_segment_resets_the_breaker() {
         let corrupt = StoreError::Corrupt { line: 1, message: String::new() };
         for between in [None, Some(corrupt)] {
             let breaker = CircuitBreaker::new(Duration::ZERO);

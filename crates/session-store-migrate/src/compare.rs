@@ -9,8 +9,8 @@ use crate::side::Side;
 
 /// Compares two sequences of entries.
 ///
-/// `on_equal` is called with the text of each equal entry. `operation` describes a read in an
-/// error.
+/// `on_equal` is called with the text of each equal entry. If a read fails, `operation` names it in
+/// the error.
 pub(crate) fn compare<T: Entry>(
     mut source: impl Iterator<Item = Result<T, StoreError>>,
     mut destination: impl Iterator<Item = Result<T, StoreError>>,

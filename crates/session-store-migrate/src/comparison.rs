@@ -17,7 +17,7 @@ pub struct VerifyReport {
     pub segments: Vec<SegmentComparison>,
     /// Every compared pod, by name.
     pub pods: Vec<PodComparison>,
-    /// The parts that could not be compared at all.
+    /// The kinds of data that were not compared, because a store does not support them.
     pub gaps: Vec<Gap>,
     /// The names of the source and the destination in the sentences of this report.
     pub names: [String; 2],
@@ -28,7 +28,7 @@ pub struct VerifyReport {
 #[must_use]
 #[non_exhaustive]
 pub struct SegmentComparison {
-    /// The name of the segment.
+    /// The ids of the session and the segment.
     pub key: SegmentKey,
     /// The comparison of the logs: every entry byte for byte, and the entry counts of both sides.
     pub log: Comparison,
@@ -70,16 +70,16 @@ pub enum Comparison {
     OnlyIn(Side),
     /// One side could not be read.
     Failed(Failure),
-    /// The part was not compared: a store had failed on every earlier segment for too long.
+    /// The part was not compared, because a store had failed on every earlier segment for too long.
     Aborted,
 }
 
 /// The first difference of two logs, traces or pods.
 ///
-/// It contains sizes and positions but no content, because logs hold secrets.
+/// It contains sizes and positions but no content, because logs can hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// All entries of `side` are equal to those of the other side, which has more.
+    /// All entries of `side` are equal to the first entries of the other side, which has more.
     Ends {
         /// The shorter side.
         side: Side,
@@ -98,8 +98,8 @@ pub enum Difference {
         /// a byte.
         byte: usize,
     },
-    /// All entries are equal, but `side` reports a count that differs from the number of its
-    /// entries.
+    /// All entries are equal, but `side` reports an entry count that differs from the number of
+    /// entries that it returns.
     Count {
         /// The side with the wrong count.
         side: Side,

@@ -1,4 +1,4 @@
-//! Copies one segment, and later the changes of its source.
+//! Copies one segment, and in later passes the changes of its source.
 
 use std::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::report::{Moved, SegmentCheckpoint, SegmentCopy};
 use crate::side::Side;
 use crate::target::{Log, Target, Trace, WritePolicy};
 
-/// How often a log is compared from its beginning because it changed during the copy. A source that
-/// is replaced faster than it can be read must be paused for the copy.
+/// The maximum number of attempts to copy a log that is changed during each attempt. If the source
+/// is replaced faster than it can be read, its writers must be paused for the copy.
 const ROUNDS: usize = 5;
 
 /// The shared settings of all jobs that copy segments.
@@ -35,7 +35,8 @@ impl Copier<'_> {
         if is_first || is_retry {
             return self.copy(copy, meter) || is_first;
         }
-        // A conflict of the log is final. A conflict of the trace does not stop the log.
+        // A log in conflict is not copied again. A conflict of the trace does not stop the copy of
+        // the log.
         copy.log.stopped.is_none() && timed(copy, |copy| self.catch_up(copy, meter))
     }
 
@@ -52,8 +53,8 @@ impl Copier<'_> {
     /// Returns whether a difference of the two logs may come from a change of the source.
     ///
     /// That is the case if the source's head has changed since the copy, or if the destination's
-    /// has not. Otherwise the destination lost entries or another writer changed it. Copying again
-    /// would hide that.
+    /// head has not. Otherwise the destination has lost entries, or another writer has changed it.
+    /// Copying the segment again would hide that.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
         let head = |side| self.pair.segment(side, copy.key).head().ok();
         head(Side::Source) != Some(copy.checkpoint.source.head())
@@ -76,9 +77,9 @@ impl Copier<'_> {
 
     /// Copies the source's log from `start` on.
     ///
-    /// If the source turns out to be another log, the copy starts again from the beginning. It does
-    /// so too if another writer changed the destination and the options allow to replace the
-    /// destination.
+    /// If the source's log was truncated or replaced after `start` was read, the copy starts again
+    /// from the beginning of the log. It also starts again if another writer has changed the
+    /// destination and the options allow the copy to replace the destination's log.
     fn copy_log(
         &self,
         copy: &mut SegmentCopy,
@@ -94,6 +95,7 @@ impl Copier<'_> {
         };
         let entries = first.entries().saturating_sub(start.entries());
         meter.report(Progress::Started { entries });
+        // Later entries were appended after the copy of this segment began.
         let expected = if start.entries() > 0 { start.entries() } else { first.entries() };
         let SegmentCheckpoint { destination, existing, .. } = copy.checkpoint;
         let mut target =
@@ -122,8 +124,9 @@ impl Copier<'_> {
     }
 
     fn copy_trace(&self, copy: &mut SegmentCopy, start: Checkpoint, meter: &mut Meter<'_>) {
-        // A conflict of the trace is final. If the log is in conflict, the trace is not copied: it
-        // describes the source's log and would be misleading next to another one.
+        // A trace in conflict is not copied again. If the log is in conflict, its trace is not
+        // copied either, because it describes the source's log and would be misleading next to
+        // another log.
         if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
         }
@@ -137,7 +140,7 @@ impl Copier<'_> {
             result.map(|()| reader.checkpoint())
         };
         let result = match copy_from(start) {
-            // The source has another trace now. Compare it from its beginning.
+            // The source has another trace now, so compare the traces from the beginning.
             Err(Stop::Source(StoreError::Conflict { .. })) => copy_from(Checkpoint::START),
             result => result,
         };
@@ -166,7 +169,8 @@ fn copy_round(
     Ok(source.checkpoint().entries())
 }
 
-/// Appends the entries of `reader`, which follow `start`. Both sides are equal up to there.
+/// Appends the entries that `reader` returns. They follow `start`, up to which both sides are
+/// equal.
 fn extend_from<G: Target>(
     extension: &mut Extension,
     target: &mut G,
@@ -187,7 +191,8 @@ fn extend_from<G: Target>(
 
 /// Adds the time of `work` to the copy. Returns whether `work` changed anything.
 ///
-/// The time of later visits that change nothing is not added: a follower makes many of them.
+/// The time of a later visit that changes nothing is not added, because `follow` makes many of
+/// them.
 fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     let (began, before) = (Instant::now(), progress_of(copy));
     work(copy);
@@ -198,7 +203,7 @@ fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     has_changed
 }
 
-/// Returns numbers that change whenever a visit changes anything.
+/// Returns numbers of which at least one differs after a visit that changed anything.
 fn progress_of(copy: &SegmentCopy) -> (usize, usize, usize, Moved) {
     let traced = copy.trace.as_ref().map_or(0, |trace| trace.appended);
     (copy.log.appended, copy.log.cut, traced, copy.moved)

@@ -1,5 +1,5 @@
-//! Extends one log or trace to the entries of a source: compares the stored entries, and appends
-//! the rest.
+//! Makes one log or trace equal to a source: compares the stored entries with the source, and
+//! appends the entries that are missing.
 
 use std::error::Error;
 use std::fmt;
@@ -18,8 +18,8 @@ use crate::target::{Log, Target, Trace, WritePolicy};
 /// entries does not become large.
 const ENTRY_BYTES: usize = 64;
 
-/// The extension of one log or trace. Unless it stopped, the log has `already + appended - cut`
-/// entries now.
+/// The result of extending one log or trace. Unless the extension stopped, the log or trace has
+/// `already + appended - cut` entries now.
 #[derive(Debug, Serialize)]
 #[serde(bound = "E: Error + 'static")]
 #[must_use]
@@ -27,16 +27,16 @@ const ENTRY_BYTES: usize = 64;
 pub struct Extension<E = StoreError> {
     /// The number of stored entries that were equal to the first entries of the source.
     pub already: usize,
-    /// The number of entries that were truncated: stored ones that differed, and appended ones
-    /// after the source itself was truncated.
+    /// The number of entries that were truncated. These are stored entries that differed, and
+    /// entries that were appended before the source itself was truncated.
     pub cut: usize,
     /// The number of entries that were appended.
     pub appended: usize,
     /// The bytes of the entries that were appended.
     #[serde(rename = "appended_bytes")]
     pub bytes: u64,
-    /// The reason why the log is not equal to the source. The appended entries stay, as a prefix of
-    /// the source.
+    /// The reason why the log or trace is not equal to the source, or `None` if it is equal.
+    /// Entries that were appended before the stop remain stored.
     #[serde(serialize_with = "error_text", skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Box<Stop<E>>>,
 }
@@ -57,12 +57,13 @@ pub enum Stop<E = StoreError> {
     Source(E),
     /// The destination failed.
     Destination(StoreError),
-    /// The segment was not tried: a store had failed on every earlier segment for too long.
+    /// The segment was not tried, because a store had failed on every earlier segment for too long.
     Aborted,
 }
 
 impl<E> Stop<E> {
-    /// Returns whether the destination has other entries, as opposed to a store that failed.
+    /// Returns whether the destination has entries that the source does not have. Otherwise a store
+    /// failed, or the segment was not tried.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_) | Self::Moved { .. })
@@ -144,7 +145,7 @@ impl<E> Extension<E> {
         Self { stopped: Some(Box::new(stop)), ..Self::new() }
     }
 
-    /// Returns the error of the source, if the source failed.
+    /// Returns the extension, or the error of the source if the source failed.
     #[cfg(feature = "backup")]
     pub(crate) fn require_source(mut self) -> Result<Self, E> {
         match self.stopped.take().map(|stop| *stop) {
@@ -160,14 +161,14 @@ impl<E> Extension<E> {
         extension
     }
 
-    /// Returns whether nothing was stored and nothing was done.
+    /// Returns whether no entry was found, appended or truncated, and nothing failed.
     pub(crate) fn is_empty(&self) -> bool {
         self.already + self.cut + self.appended == 0 && self.stopped.is_none()
     }
 
     /// Compares the stored entries with the source, and appends the rest of the source.
     ///
-    /// If they differ and the target allows it, the target is truncated at the first difference.
+    /// If the two differ and the target allows it, the target is truncated at the first difference.
     pub(crate) fn compare_and_append<T: Target>(
         &mut self,
         target: &mut T,
@@ -176,6 +177,7 @@ impl<E> Extension<E> {
         let is_first = self.is_empty();
         let mut equal = 0;
         let mismatch = compare_stored(target, &mut source, &mut equal);
+        // A later comparison also finds the entries that this extension has appended.
         if is_first {
             self.already = equal;
         }
@@ -239,12 +241,13 @@ impl<E> Extension<E> {
 /// The first difference of a target and its source.
 struct Mismatch<T> {
     difference: Difference,
-    /// The source's entry at that place, if the source has one. The iterator no longer contains it.
+    /// The source's entry at that place, if the source has one. The iterator has already returned
+    /// it, so it must be appended before the rest of the iterator.
     entry: Option<T>,
 }
 
-/// Compares the stored entries with the source up to the first difference. `equal` counts the equal
-/// entries, also if an error ends the comparison.
+/// Compares the stored entries with the source up to the first difference. Counts the equal entries
+/// in `equal`, even if an error ends the comparison.
 fn compare_stored<T: Target, E>(
     target: &T,
     source: &mut impl Iterator<Item = Result<T::Entry, E>>,

@@ -15,7 +15,8 @@ pub(crate) enum Presence {
     Only(Side),
 }
 
-/// Returns the segments of the stores' selected sessions, of any age.
+/// Returns the segments of all selected sessions in the stores. The caller removes sessions that
+/// are too old with [`Selection::retain_since`].
 pub(crate) fn list(
     stores: &[(Side, &dyn Store)],
     selection: &Selection,
@@ -43,8 +44,5 @@ pub(crate) fn require<V>(
     keys: &BTreeMap<SegmentKey, V>,
 ) -> Result<(), MigrateError> {
     let found: BTreeSet<_> = keys.keys().map(|key| key.session_id).collect();
-    match selection.sessions.iter().flatten().find(|id| !found.contains(id)) {
-        Some(missing) => Err(MigrateError::NoSuchSession(*missing)),
-        None => Ok(()),
-    }
+    selection.require(|id| found.contains(id))
 }

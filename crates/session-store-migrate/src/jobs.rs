@@ -56,7 +56,7 @@ fn run<I, O>(
     sender: &SyncSender<Event<O>>,
 ) {
     loop {
-        // A statement of its own, so that the lock is released before the work begins.
+        // This is a separate statement, so that the lock is released before the work begins.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(item) = next else { return };
         // A send fails only after the caller's thread has panicked.

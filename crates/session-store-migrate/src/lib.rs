@@ -1,10 +1,13 @@
-//! The copy engine of session-store: moves sessions between any two stores and proves the copy.
+//! The copy engine of session-store: copies sessions between any two stores and verifies the copy.
 //!
-//! [`Migration`] copies entries, empty segments, traces and pods, byte for byte and in order, and
-//! then compares both stores. It can also follow the changes of a source, or only compare.
-//! [`extend()`] is the step beneath: it appends to one segment the entries that it lacks, from any
-//! source of entries. With the feature `backup`, the module of that name writes a store into one
-//! file and restores it.
+//! [`Migration`] copies entries, empty segments, traces (the debug logs of segments) and pods
+//! (named agents, each with a pointer to its active session). It copies them byte for byte and in
+//! order. A copy ends with a *proof*: both stores are read again, and every entry is compared. A
+//! migration can also follow the changes of a source, or only compare two stores.
+//!
+//! [`extend()`] is the basic step of a copy. It appends to one segment the entries that the segment
+//! lacks, from any iterator of entries. With the feature `backup`, the module of that name writes a
+//! store into one file and restores it.
 //!
 //! # Rules
 //!
@@ -15,41 +18,45 @@
 //!   source's log, the missing entries are appended. So an interrupted copy is resumed by starting
 //!   it again, and a second copy changes nothing.
 //! - If the logs differ, the segment is in conflict. The report has the first difference. The
-//!   segment is not changed and its trace is not copied, unless [`OnConflict`] says otherwise.
-//! - Every write to a log is conditional on the head that was compared
-//!   ([H2](session_store_core::contract#h2)). A copy never appends to the entries of another
-//!   writer, and never truncates them. The destination must have [`Capability::ConditionalAppend`].
-//!   If the outcome of a write is unknown, the engine reads the log to find out
-//!   ([H5](session_store_core::contract#h5)).
-//! - A source that is written to during the copy is read until a page contains its end. If the
-//!   source is truncated or replaced meanwhile, the destination is changed in the same way, but
-//!   only in entries that this run has written. [`Moved`] counts these changes.
-//! - A failure is reported with the segment and the side, and the other segments are copied. The
-//!   copied part of a segment that failed is a prefix of the source's log. If a store fails on
-//!   every segment for too long, the run aborts.
-//! - The proof reads both stores again and compares every copied entry, with handles of its own
-//!   after [`Migration::reopen`].
-//! - The destination is synced after the copy, and again if the proof writes, if it has
-//!   [`Capability::DurableSync`]. Entries that an earlier, interrupted run wrote are not synced.
+//!   segment is not changed and its trace is not copied, unless the option is
+//!   [`OnConflict::Replace`].
+//! - Every write to a log is conditional on its *head*, a value that changes with every change of
+//!   the log ([H2](session_store_core::contract#h2)). A write fails if the head is not the one that
+//!   was compared. So a copy never appends to the entries of another writer, and never truncates
+//!   them. The destination must have [`Capability::ConditionalAppend`]. If the outcome of a write
+//!   is unknown, the engine reads the log to find out ([H5](session_store_core::contract#h5)).
+//! - A source can be written to during the copy. It is read until a page reaches its current end.
+//!   If a log of the source is truncated or replaced during the run, the log of the destination is
+//!   changed in the same way, but only in entries that this run has written. [`Moved`] counts these
+//!   changes.
+//! - A failure is reported with the segment and the side (source or destination). The other
+//!   segments are copied. The copied part of a segment that failed is a prefix of the source's log.
+//!   If a store fails on every segment for too long, the run aborts.
+//! - With [`Migration::reopen`], the proof opens new handles, because the handles of the copy may
+//!   return cached data.
+//! - If the destination has [`Capability::DurableSync`], it is synced after the copy. It is synced
+//!   again if the proof has copied more entries. Entries that an earlier, interrupted run wrote are
+//!   not synced.
 //! - Two segments are equal if all entries are equal byte for byte. The report has the number of
 //!   entries, their bytes and the SHA-256 ([`Digest`]) of everything that was compared.
 //!
 //! # Memory
 //!
-//! A run uses less than 64 MiB and four times the size of the largest entry. The length of the
-//! segments and the number of jobs do not matter. Pages and batches share a fixed budget, and only
-//! one job at a time holds an entry that is larger than its share. The report adds about half a KiB
-//! for each segment. The stores need memory of their own; one with the provided body of
-//! [`read_page`] reads a whole log for each page.
+//! A run uses less than 64 MiB, plus four times the size of the largest entry. The length of the
+//! segments and the number of jobs (threads that copy segments) do not matter: pages and batches
+//! share a fixed budget, and only one job at a time holds an entry that is larger than its share.
+//! The report adds about half a KiB for each segment. The stores need memory of their own. A store
+//! that does not override [`read_page`] reads a whole log for each page.
 //!
-//! Before the first pages show how large entries are, jobs read one at a time. So several large
-//! entries are in memory together only if they follow many small ones, in several segments at once.
+//! The size of an entry is known only after it was read. So jobs read one at a time until enough
+//! pages were small. Several large entries are in memory together only if they follow many small
+//! ones, in several segments at once.
 //!
 //! # Limits
 //!
 //! - A trace without a segment is not listed by any store, so it is not copied.
-//! - Traces have no head. Two copies into one destination at the same time could write a trace
-//!   twice. The proof would find that.
+//! - Traces have no head, so appends to them are not conditional. Two copies into one destination
+//!   at the same time could write trace entries twice. The proof would find that.
 //! - A trace cannot be truncated, so a trace that differs stays a conflict with every option.
 //!
 //! ```

@@ -11,13 +11,14 @@ const BATCHES: usize = 8 * 1024 * 1024;
 const MAX_PAGE: usize = 256 * 1024;
 /// The largest batch to append. Larger batches are not written noticeably faster.
 const MAX_BATCH: usize = 1024 * 1024;
-/// Pages up to this size never serialize the jobs, even if a job's share is smaller.
-const MAX_COMMON: usize = 1024 * 1024;
+/// A page larger than this counts as large, even if a job's share is larger.
+const MAX_SMALL: usize = 1024 * 1024;
 
 /// The number of consecutive small pages after which jobs read in parallel.
 ///
-/// The size of a page is known only after it is in memory. Jobs read one at a time until enough
-/// small pages show that entries are small. So at most one unexpected large page is in memory.
+/// The size of a page is known only after it is in memory. So jobs read one at a time until this
+/// number of small pages shows that entries are small. Then at most one unexpected large page is in
+/// memory.
 const SMALL_IN_A_ROW: usize = 32;
 
 /// A fixed amount of memory for pages and batches, divided by the number of jobs.
@@ -56,10 +57,11 @@ impl MemoryBudget {
     }
 
     fn is_large(&self, bytes: usize) -> bool {
-        bytes > (PAGES / self.jobs).min(MAX_COMMON)
+        bytes > (PAGES / self.jobs).min(MAX_SMALL)
     }
 
-    // A poisoned lock is used as it is: no code below can panic between two changes of the state.
+    // The state is correct even if the lock is poisoned, because no code can panic between two
+    // changes of the state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,11 +100,10 @@ impl<'a> Share<'a> {
         (page, permit)
     }
 
-    /// Waits until this job may read.
+    /// Waits until the budget allows this job to read.
     ///
-    /// A job that already holds a large page never waits. It compares two stores, or copies from
-    /// one to the other. It can release that page only after it has read the matching page of the
-    /// other store.
+    /// A job that already holds a large page does not wait, because it might wait without an end:
+    /// it releases that page only after it has read the matching page of the other store.
     fn wait(&self) {
         let mut state = self.budget.lock();
         while self.held.get() == 0
@@ -114,7 +115,7 @@ impl<'a> Share<'a> {
     }
 }
 
-/// The read of one page. Dropping it ends the read, also after a panic.
+/// The read of one page. Dropping this value ends the read, also after a panic.
 struct Reading<'a> {
     share: &'a Share<'a>,
     large: bool,
@@ -159,10 +160,11 @@ mod tests {
 
     use super::*;
 
-    const LARGE: usize = MAX_COMMON + 1;
+    const LARGE: usize = MAX_SMALL + 1;
 
-    /// Lets `jobs` threads read these pages one after the other. Returns the most large pages that
-    /// were held, and the most pages that were read, at the same time.
+    /// Lets each of `jobs` threads read these pages one after the other. Returns the largest number
+    /// of large pages that were held at the same time, and of pages that were read at the same
+    /// time.
     fn most(jobs: usize, pages: &[usize]) -> (usize, usize) {
         let budget = MemoryBudget::new(jobs);
         let (held, most_held) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -206,8 +208,8 @@ mod tests {
         for _ in 0..SMALL_IN_A_ROW {
             shares[0].read(|| 1, |bytes| *bytes);
         }
-        // The second job reads during the read of the first one. Before, it would wait without an
-        // end.
+        // The second job reads during the read of the first one. After fewer small pages, it would
+        // wait without an end.
         shares[0].read(|| shares[1].read(|| 1, |bytes| *bytes).0, |bytes| *bytes);
     }
 

@@ -75,7 +75,7 @@ impl<'a> Migration<'a> {
 
     /// Opens both stores again for the proof of [`run`](Self::run) and [`follow`](Self::follow).
     ///
-    /// Stores that were passed to [`new`](Self::new) by value are closed before. Without this
+    /// Stores that were passed to [`new`](Self::new) by value are closed first. Without this
     /// setter, the proof uses the handles of the copy, and [`MigrateReport::reopened`] is false.
     pub fn reopen<A: Store + 'a, B: Store + 'a>(
         mut self,
@@ -89,7 +89,7 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Sets the names of the stores in the sentences of [`verify`](Self::verify).
+    /// Sets the names of the stores in the report of [`verify`](Self::verify).
     ///
     /// The default is "the source" and "the destination".
     pub fn names(mut self, source: impl Into<String>, destination: impl Into<String>) -> Self {
@@ -167,8 +167,8 @@ impl<'a> Migration<'a> {
     /// there yet.
     ///
     /// The run makes passes over the source until a pass finds no change, but at most 8. Later
-    /// passes copy new entries and new sessions, and retry what failed. The destination is synced
-    /// if it has [`Capability::DurableSync`].
+    /// passes copy new entries and new sessions, and retry segments that failed. The destination is
+    /// synced if it has [`Capability::DurableSync`].
     ///
     /// # Errors
     /// [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`] before anything is
@@ -189,13 +189,13 @@ impl<'a> Migration<'a> {
     /// The changes are new entries, sessions, segments, traces and pods, and logs that are
     /// truncated or replaced. Deletions are not repeated in the destination.
     ///
-    /// `pause` is called after each pass. It returns after any time, with whether to continue.
-    /// After the last pause there is one more pass, for the changes during the pause, and then the
-    /// proof. A pass over an unchanged source reads only the head of each log and the end of each
-    /// trace.
+    /// `pause` is called after each pass. It can block for any time, and returns whether to
+    /// continue. After the last pause, one more pass copies the changes that were made during the
+    /// pause. Then both stores are compared. A pass over an unchanged source reads only the head of
+    /// each log and the end of each trace.
     ///
-    /// The next pass retries a failure. It does not retry a conflict. A conflict of a trace does
-    /// not stop the copy of its log.
+    /// A failure is retried in the next pass, but a conflict is not. A conflict of a trace does not
+    /// stop the copy of its log.
     ///
     /// # Errors
     /// As for [`run`](Self::run).
@@ -226,7 +226,7 @@ impl<'a> Migration<'a> {
         verify(pair, &self.options, self.names, &mut self.progress)
     }
 
-    /// Makes the first pass, then calls `more_passes`, then makes the proof.
+    /// Makes the first pass, calls `more_passes`, and then makes the proof.
     fn copy_and_prove(
         self,
         more_passes: impl FnOnce(&mut Run<'_>, &mut dyn FnMut(Progress<'_>)),
@@ -249,8 +249,8 @@ impl<'a> Migration<'a> {
             prove(pair, &mut report, &mut progress);
             return Ok(report);
         };
-        // Closes stores that were passed by value, so that the new handles share nothing with the
-        // old ones.
+        // This closes stores that were passed by value, so that the new handles share nothing with
+        // the old ones.
         drop((source, destination));
         match (open_source(), open_destination()) {
             (Ok(source), Ok(destination)) => {

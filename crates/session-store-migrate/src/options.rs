@@ -36,16 +36,17 @@ pub struct Options {
     pub abort_after: Duration,
 }
 
-/// The treatment of a segment or pod of the destination that is not an earlier version of the
-/// source's.
+/// The treatment of a segment or pod of the destination that differs from the source.
+///
+/// A log that is a prefix of the source's log is not a conflict: the missing entries are appended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OnConflict {
-    /// The destination is not changed, and the copy is not complete.
+    /// The destination is not changed, and the report counts the copy as not complete.
     #[default]
     Report,
-    /// The destination is not changed, and the copy may be complete all the same.
+    /// The destination is not changed. The report counts the copy as complete nevertheless.
     Skip,
     /// The destination is replaced with the source.
     ///

@@ -1,4 +1,4 @@
-//! Copies and compares pods.
+//! Copies and compares pods: named agents, each with a pointer to its active session and segment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,14 @@ use crate::select::points_to;
 use crate::side::{Gap, Side};
 use crate::target::WritePolicy;
 
-/// How often a pod is compared again because another writer changed it in the destination.
+/// The maximum number of attempts to put a pod that another writer changes in the destination at
+/// the same time.
 const ROUNDS: usize = 5;
 
 /// The selected pods of both stores.
 pub(crate) struct Pods<'a> {
     pub(crate) pair: Pair<'a>,
-    /// The sessions that a selected pod points to. `None` if every pod is selected.
+    /// Only pods that point to one of these sessions are selected. `None` if every pod is selected.
     pub(crate) of_sessions: Option<BTreeSet<SessionId>>,
 }
 
@@ -59,7 +60,7 @@ impl CopiedPods {
         known.shared = shared;
     }
 
-    /// Marks the pods that the source no longer has.
+    /// Marks the pods as deleted whose names are no longer in `names`, the pods of the source.
     fn mark_deleted(&mut self, names: &BTreeSet<PodName>) {
         let deleted = self.0.iter_mut().filter(|(name, _)| !names.contains(name));
         deleted.for_each(|(_, pod)| pod.outcome = PodOutcome::Deleted);
@@ -142,6 +143,7 @@ impl Pods<'_> {
     pub(crate) fn compare(&self) -> Result<(Vec<PodComparison>, Option<Gap>), Failure> {
         let mut names = self.names(Side::Source)?;
         let others = self.names(Side::Destination)?;
+        // A store that does not support pods is a gap only if the other store has pods.
         for (side, pods) in [(Side::Source, &others), (Side::Destination, &names)] {
             if self.pair.store(side).pods().is_none() && !pods.is_empty() {
                 return Ok((Vec::new(), Some(Gap::Pods(side))));
@@ -151,7 +153,7 @@ impl Pods<'_> {
         Ok((self.compare_all(names), None))
     }
 
-    /// Compares the pods of these names, except those that neither store has any more.
+    /// Compares the pods of these names. Leaves out pods that both stores have deleted since.
     pub(crate) fn compare_all(
         &self,
         names: impl IntoIterator<Item = PodName>,
@@ -204,7 +206,7 @@ impl Pods<'_> {
     }
 }
 
-/// Puts a pod, if the stored pod still is the one that was compared.
+/// Puts a pod if the stored pod is still the one that was compared.
 ///
 /// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut)
 /// cannot check that, so a change of another writer after the comparison is overwritten there.

@@ -1,4 +1,5 @@
-//! The proof of a copy: reads both stores back, compares them, and copies changes that it finds.
+//! The proof of a copy: reads both stores again and compares them. If a log of the source was
+//! truncated or replaced after the copy, the proof copies it again.
 
 use crate::breaker::CircuitBreaker;
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
@@ -13,7 +14,8 @@ use crate::side::{Gap, Side};
 use crate::target::WritePolicy;
 use crate::verify::{Comparer, compare_all};
 
-/// How often a segment is copied again because its source was truncated or replaced after the copy.
+/// The maximum number of times that a segment is copied again, because its source was truncated or
+/// replaced after the copy.
 const REPEATS: usize = 3;
 
 /// Compares everything that was copied or was equal before, and adds the result to the report.
@@ -64,8 +66,8 @@ struct Prover<'a> {
 impl Prover<'_> {
     /// Compares a segment.
     ///
-    /// Returns `None` if there is nothing left to compare: the source deleted the segment, or
-    /// copying it again was a conflict or failed. The copy's report has the reason.
+    /// Returns `None` if there is nothing left to compare. The source then deleted the segment, or
+    /// copying it again stopped with a conflict or a failure. `copy` has the reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
             let (key, log) = (copy.key, Comparison::Aborted);
@@ -86,7 +88,7 @@ impl Prover<'_> {
         Some(compared)
     }
 
-    /// Copies the segment again. There may be nothing to copy, if the source was changed back.
+    /// Copies the segment again. There is nothing to copy if the source was changed back meanwhile.
     fn copy_again(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) {
         let cut = copy.log.cut;
         self.copier.copy(copy, meter);
@@ -105,7 +107,7 @@ impl Prover<'_> {
             }
             Side::Destination => counted == read,
         });
-        // If the trace was not copied, the copy's report already has the reason.
+        // If the trace was not copied, `copy` already has the reason.
         let trace = match copy.is_complete() {
             true => self.comparer.trace(key, copy.checkpoint.trace.entries(), meter),
             false => None,

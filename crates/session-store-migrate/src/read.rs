@@ -7,12 +7,12 @@ use crate::memory::{Permit, Share};
 /// A segment of one of the two stores.
 pub(crate) type Segment<'a> = SegmentRef<'a, dyn Store + 'a>;
 
-/// Iterates over the entries of a log or a trace. [`Pages`] has the rules of reading.
+/// Iterates over the entries of a log or a trace. [`Pages`] decides which page is read next.
 pub(crate) struct Reader<'a, E> {
     segment: Segment<'a>,
     share: &'a Share<'a>,
     pages: Pages<E>,
-    /// The permit of the page at hand, if the page is large.
+    /// The permit to hold the current page in memory, if the page is large.
     permit: Option<Permit<'a>>,
 }
 
@@ -39,8 +39,8 @@ impl<E: Entry> Iterator for Reader<'_, E> {
             }
             let request = self.pages.next_request()?;
             // A request before the checkpoint reads one old entry again, to verify that the log is
-            // still the same. The pages still hold the page that caused the check, so its permit is
-            // kept.
+            // still the same. `pages` still holds the page that caused this check, so the permit of
+            // that page is kept.
             let is_check = request.start < self.pages.checkpoint().entries();
             if !is_check {
                 self.permit = None;

@@ -11,7 +11,7 @@ use crate::extend::{Extension, Stop};
 use crate::options::{OnConflict, Options};
 use crate::side::Gap;
 
-/// The report of a migration, with the proof that the destination equals the source.
+/// The report of a migration. It contains the proof that the destination equals the source.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
@@ -22,7 +22,7 @@ pub struct MigrateReport {
     pub segments: Vec<SegmentCopy>,
     /// Every pod of the source, by name.
     pub pods: Vec<PodCopy>,
-    /// The parts that could not be copied at all.
+    /// The kinds of data that were not copied, because a store does not support them.
     pub gaps: Vec<Gap>,
     /// Failures on which the rest of the run depends: a store could not be listed, or could not be
     /// opened again for the proof.
@@ -33,13 +33,13 @@ pub struct MigrateReport {
     pub sync_failure: Option<Failure>,
     /// The comparison of both stores after the copy.
     ///
-    /// It covers everything that was copied or was equal before, without conflicts. `None` after a
+    /// It covers everything that was copied or was already equal, but no conflicts. `None` after a
     /// dry run, and if a store could not be opened again.
     pub proof: Option<VerifyReport>,
     /// Whether the proof used handles that were opened for it
     /// ([`Migration::reopen`](crate::Migration::reopen)).
     ///
-    /// Otherwise it used the handles of the copy, which may have answered from their caches.
+    /// Otherwise the proof used the handles of the copy, which may have returned cached data.
     pub reopened: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct Totals {
 #[must_use]
 #[non_exhaustive]
 pub struct SegmentCopy {
-    /// The name of the segment.
+    /// The ids of the session and the segment.
     pub key: SegmentKey,
     /// The copy of the log.
     pub log: Extension,
@@ -93,12 +93,13 @@ pub struct SegmentCopy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Moved {
-    /// The number of entries that were appended after the copy of the segment began. They are
-    /// copied.
+    /// The number of entries that were appended to the source after the copy of the segment began,
+    /// and that were copied too.
     pub grown: usize,
     /// How often the log was truncated or replaced. The destination was changed in the same way.
     pub rewritten: usize,
-    /// The number of entries that were appended after the last pass. They are not copied.
+    /// The number of entries that were appended to the source after the last pass, and that were
+    /// not copied.
     pub since: usize,
     /// Whether the segment was deleted. Its copy stays in the destination.
     pub deleted: bool,
@@ -111,8 +112,8 @@ pub(crate) struct SegmentCheckpoint {
     pub(crate) source: Checkpoint,
     /// The head of the destination's log.
     pub(crate) destination: Option<Head>,
-    /// The number of the destination's entries that existed before the run. Only later ones may be
-    /// cut.
+    /// The number of the destination's entries that existed before the run. Only later entries may
+    /// be truncated.
     pub(crate) existing: usize,
     /// The position in the source's trace up to which both traces are equal.
     pub(crate) trace: Checkpoint,
@@ -154,7 +155,7 @@ pub enum PodOutcome {
 }
 
 impl MigrateReport {
-    /// Returns whether everything selected is in the destination and was proved to be.
+    /// Returns whether the proof found everything selected in the destination.
     ///
     /// After a dry run, returns whether nothing prevents the copy. Conflicts are ignored if the
     /// options request to skip them.

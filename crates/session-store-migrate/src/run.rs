@@ -29,8 +29,8 @@ pub(crate) struct Run<'a> {
     budget: MemoryBudget,
     trace_gaps: Vec<Gap>,
     pod_gap: Option<Gap>,
-    /// In ascending order of the keys. The jobs borrow the copies in place, because there may be
-    /// many.
+    /// The copies of all segments, in ascending order of the keys. The jobs borrow them and do not
+    /// move them, because there may be many.
     copies: Vec<SegmentCopy>,
     pods: CopiedPods,
     /// The failures of the last pass.
@@ -57,8 +57,8 @@ impl<'a> Run<'a> {
 
     /// Returns whether another pass may find more to copy.
     ///
-    /// Even after a complete first pass, only a second pass shows whether the source has changed. A
-    /// new session changes nothing in the sessions that are already copied.
+    /// A pass that copied anything is followed by another one, because the source may have changed
+    /// during that time. Only another listing finds a session that was created meanwhile.
     pub(crate) fn may_continue(&self) -> bool {
         let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);
         let has_aborted = self.copies.iter().flat_map(SegmentCopy::stops).any(is_aborted);
@@ -106,8 +106,8 @@ impl<'a> Run<'a> {
         if self.options.selection.pods {
             let pods = Pods { pair: self.pair, of_sessions };
             match pods.copy(self.policy(), &mut self.pods) {
-                // A changed pod causes another pass too: it may point to a session that was created
-                // after the sessions were listed.
+                // A changed pod causes another pass too, because it may point to a session that was
+                // created after the sessions were listed.
                 Ok((changed, gap)) => {
                     self.changed |= changed;
                     self.pod_gap = gap;
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Adds a copy for each new segment, and marks the copies of deleted ones.
+    /// Adds a copy for each new segment, and marks the copies of deleted segments.
     fn update_copies(&mut self, mut keys: BTreeMap<SegmentKey, Presence>) {
         for copy in &mut self.copies {
             copy.moved.deleted = keys.remove(&copy.key).is_none();

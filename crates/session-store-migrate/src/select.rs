@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::{Failure, MigrateError};
 use crate::side::Side;
 
-/// The operation in an error of a listing.
+/// The operation in the error if the sessions cannot be listed.
 pub(crate) const LIST_SESSIONS: &str = "list the sessions";
 
 /// The part of a store to copy, compare or export. The default is everything.
@@ -69,13 +69,19 @@ impl Selection {
 
     /// Checks that the store can be listed and contains every session that is selected by its id.
     ///
-    /// A run checks this too. A caller that creates the destination can check the source first.
+    /// A run checks this too. But a caller that creates the destination can use this method to
+    /// check the source first.
     ///
     /// # Errors
     /// [`MigrateError::NoSuchSession`], and [`MigrateError::Failed`] if the store cannot be listed.
     pub fn check_source(&self, source: &dyn Store) -> Result<(), MigrateError> {
         let sessions = source.list_sessions().map_err(Failure::of(Side::Source, LIST_SESSIONS))?;
-        let missing = self.sessions.iter().flatten().find(|id| !sessions.contains(id));
+        self.require(|id| sessions.contains(id))
+    }
+
+    /// Returns an error if a session that is selected by its id does not exist.
+    pub(crate) fn require(&self, exists: impl Fn(&SessionId) -> bool) -> Result<(), MigrateError> {
+        let missing = self.sessions.iter().flatten().find(|id| !exists(id));
         missing.map_or(Ok(()), |missing| Err(MigrateError::NoSuchSession(*missing)))
     }
 
@@ -93,7 +99,8 @@ impl Selection {
         keys.retain(|key, _| new.contains(&key.session_id));
     }
 
-    /// Returns the sessions that a selected pod must point to. `None` if every pod is selected.
+    /// Returns the sessions to one of which a selected pod must point. `None` if every pod is
+    /// selected.
     pub(crate) fn pods_of<V>(&self, keys: &BTreeMap<SegmentKey, V>) -> Option<BTreeSet<SessionId>> {
         let is_part = self.sessions.is_some() || self.since.is_some();
         is_part.then(|| keys.keys().map(|key| key.session_id).collect())

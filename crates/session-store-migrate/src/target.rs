@@ -18,13 +18,13 @@ pub(crate) trait Target {
     /// Appends after the first `position` entries.
     fn append(&mut self, position: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
 
-    /// Truncates everything after the first `keep` entries. Returns the number of truncated entries,
-    /// or `None` if they must not be truncated.
+    /// Truncates everything after the first `keep` entries. Returns the number of truncated
+    /// entries, or `None` if they must not be truncated.
     fn cut(&mut self, _keep: usize) -> Result<Option<usize>, StoreError> {
         Ok(None)
     }
 
-    /// Creates a segment for which no entry was appended.
+    /// Creates the segment if it does not exist, which is the case if no entry was appended.
     fn finish(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -67,6 +67,8 @@ impl<'a> Log<'a> {
 
     /// Reads the head again. If another writer has changed the log, all its entries count as
     /// existing.
+    ///
+    /// In a dry run, the head contains writes that were not made, so it is always replaced.
     pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
         let now = Self::open(self.segment, self.share, self.policy)?;
         if now.head != self.head || self.policy.dry_run {
@@ -79,7 +81,8 @@ impl<'a> Log<'a> {
 impl Target for Log<'_> {
     type Entry = LogEntry;
 
-    /// Stops at the head. If another writer has appended after it, the first write is a conflict.
+    /// Stops at the end of the log according to the head. If another writer has appended entries
+    /// since, the first write is a conflict.
     fn stored(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
         let entries = self.head.map_or(0, |head| head.entries());
         let reader = Reader::new(self.segment, self.share, Checkpoint::START);
@@ -87,7 +90,8 @@ impl Target for Log<'_> {
         reader.take(entries)
     }
 
-    /// [`AppendAttempt`] finds out what happened if a reply is lost. It never appends twice.
+    /// If the reply of an append is lost, [`AppendAttempt`] finds out whether the entries are
+    /// stored. It never appends them twice.
     fn append(&mut self, position: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
         if self.policy.dry_run {
             self.head = Some(Head::new(position + batch.len(), 0));
@@ -135,10 +139,10 @@ impl Trace<'_> {
             Err(error) if error.is_indeterminate() => error,
             result => return result,
         };
-        // If the entry is not there, it is not sent again. The lost append may still arrive, and
+        // If the entry is not stored, it is not sent again. The lost append may still arrive, and
         // then the trace would contain the entry twice (A6). A later pass of a migration compares
-        // the trace again and appends the missing entries. An error of the read does not replace
-        // the unknown outcome either, because a definite error means that nothing was stored (A5).
+        // the trace again and appends the missing entries. If this read fails, its error is not
+        // returned either, because that error would mean that nothing was stored (A5).
         match self.segment.read_trace_page(position, 0) {
             Ok(page) if page.entries.first() == Some(entry) => Ok(()),
             _ => Err(lost),

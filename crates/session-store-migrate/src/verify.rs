@@ -104,8 +104,8 @@ impl Comparer<'_> {
         self.compare::<LogEntry>(key, entries, &format!("read {key}"), meter)
     }
 
-    /// Compares the traces in the same way. Returns `None` if both are empty or traces are not
-    /// selected.
+    /// Compares the first `entries` of the source's trace with the whole trace of the destination.
+    /// Returns `None` if both are empty, or if traces are not compared.
     pub(crate) fn trace(
         &self,
         key: SegmentKey,
@@ -136,7 +136,8 @@ impl Comparer<'_> {
 
     /// Checks the entry counts of both stores after an equal comparison.
     ///
-    /// `is_right` receives a side, its reported count and the number of entries that were read.
+    /// `is_right` receives a side, its reported count and the number of entries that were read. It
+    /// returns whether that count is right.
     pub(crate) fn check_counts(
         &self,
         key: SegmentKey,

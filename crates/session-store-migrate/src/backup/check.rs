@@ -1,4 +1,4 @@
-//! Reads a whole backup and checks it, before anything is done with it.
+//! Reads a whole backup and checks it. A backup can be used only after this check.
 
 use std::io::{Read, Seek};
 
@@ -155,8 +155,8 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    /// Parses every line, and returns the number of lines. `parse` returns the length of the parsed
-    /// text.
+    /// Parses every line, and returns the number of lines. `parse` returns the length of the text
+    /// that it has parsed, which must be the whole line.
     fn lines<R: Read>(
         &mut self,
         content: &mut Content<'_, R>,
@@ -213,8 +213,7 @@ fn name_in<R: Read>(content: &mut Content<'_, R>) -> Result<PodName, BackupError
 
 /// Parses the line of a pod.
 pub(super) fn pod(line: Vec<u8>) -> Result<Pod, StoreError> {
-    // Every pod is a JSON object, and so is every entry. Parsing it as an entry first checks the
-    // UTF-8.
+    // A pod is a JSON object, as an entry is. Parsing it as an entry first checks that it is UTF-8.
     Pod::from_json(LogEntry::from_utf8(line)?.as_json())
 }
 

@@ -24,7 +24,8 @@ use crate::read::Segment;
 use crate::select::{Selection, points_to};
 use crate::side::{Gap, Side};
 
-/// How often a log is read again because it was truncated or replaced during the read.
+/// The maximum number of times that a log is read, because it was truncated or replaced during each
+/// read.
 const ROUNDS: usize = 5;
 
 /// The report of an export.
@@ -34,7 +35,7 @@ const ROUNDS: usize = 5;
 pub struct ExportReport {
     /// The list of the parts in the backup, and of the parts that are missing.
     pub manifest: Manifest,
-    /// The selected parts that could not be read at all.
+    /// The selected kinds of data that the source cannot return.
     pub gaps: Vec<Gap>,
     /// The size of the backup in bytes.
     pub bytes: u64,
@@ -53,10 +54,10 @@ impl ExportReport {
 ///
 /// The source is only read, and other processes may write to it. Each log is written as it was at
 /// one moment, but that moment differs from log to log. A log that is truncated or replaced during
-/// the read is read again, at most five times.
+/// the read is read again, up to five times in total.
 ///
 /// A part that cannot be read is left out and named in the manifest. A segment or pod that is
-/// deleted before its turn does not count as missing.
+/// deleted before the export reaches it does not count as missing.
 ///
 /// # Errors
 /// [`BackupError::Store`] for a selected session that does not exist, and if sessions, segments or
@@ -190,7 +191,8 @@ impl<W: Write> Export<'_, W> {
         Ok(false)
     }
 
-    /// Adds the two files that list the others. Returns the size of the backup.
+    /// Adds the manifest and `SHA256SUMS`, which list the other files. Returns the size of the
+    /// backup.
     fn finish(self, readme: Total) -> Result<(Manifest, u64), BackupError> {
         let Self { mut archive, manifest, .. } = self;
         let lines = spool_lines(manifest::lines(&manifest)).map_err(BackupError::Spool)?;
@@ -229,10 +231,10 @@ fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>
 /// Returns an error unless the entries that were read are those that the log had at the head
 /// `before`.
 ///
-/// Reading by pages notices a replaced log only by the entry before each page. A log that was
-/// replaced between two pages can have the same entry there, and then the result is a mix of two
-/// logs. So the head must still be the same. If it is not, entries may only have been appended, and
-/// the beginning of the log is read again and compared.
+/// A read by pages compares only the entry before each page, to notice that the log was replaced. A
+/// log that was replaced between two pages can have the same entry there. The result would then be
+/// a mix of two logs. So the head must not have changed. If the head has changed, the beginning of
+/// the log is read again and compared, because the change may have been an append.
 fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<(), StoreError> {
     let now = segment.head()?;
     if now == Some(before) {

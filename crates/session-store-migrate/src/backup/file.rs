@@ -1,4 +1,4 @@
-//! The files of a backup: their paths and their order. Pure functions of ids and names.
+//! The files of a backup: their paths and their order. The functions do no I/O.
 
 use session_store_core::{PodFolder, SegmentId, SegmentKey};
 
@@ -6,7 +6,7 @@ use session_store_core::{PodFolder, SegmentId, SegmentKey};
 ///
 /// The order lets a restore work in one pass. A log comes before its trace, so the restore already
 /// knows whether the log is in conflict. A pod comes after the segments, so it never points to a
-/// segment that is not there yet. The manifest comes after the parts whose hashes it contains.
+/// segment that is not restored yet. The manifest comes after the parts whose hashes it contains.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum File {
     Readme,

@@ -1,5 +1,5 @@
-//! Backups: a store in one file. [`export`] writes it, [`Backup::open`] checks it, and
-//! [`Backup::restore`] writes it into any store.
+//! Backups. A backup is one file that contains a store. [`export`] writes the file,
+//! [`Backup::open`] checks it, and [`Backup::restore`] writes its content into any store.
 //!
 //! # Format
 //!
@@ -11,17 +11,17 @@
 //! - `SESSION/SEGMENT.jsonl`, the log of a segment, one entry on each line, followed by
 //!   `SESSION/SEGMENT.trace.jsonl` if the segment has a trace. The log of an empty segment is
 //!   empty;
-//! - `pods/FOLDER/metadata.json`, a pod. If the pod's name cannot be a folder, the folder is named
-//!   by a hash and a file `name` comes first;
+//! - `pods/FOLDER/metadata.json`, a pod (a named agent). If the pod's name cannot be the name of a
+//!   folder, the folder is named by a hash of the name. A file `name` with the name comes first;
 //! - `manifest.jsonl`, the list of all parts with their entries, bytes and SHA-256, and of the
 //!   parts that could not be read;
 //! - `SHA256SUMS`.
 //!
-//! The archive is compressed in frames of 4 MiB. Each has a checksum, which shows where a file is
-//! damaged. The last frame is one that decompressors skip. It contains the SHA-256 of all bytes
-//! before it. So a backup with any changed, missing or additional byte is refused.
+//! The archive is compressed in frames of 4 MiB. Each frame has a checksum, which shows where a
+//! file is damaged. The last frame is of a kind that decompressors skip. It contains the SHA-256 of
+//! all bytes before it. So a backup with any changed, missing or additional byte is refused.
 //!
-//! Both directions are streams: memory holds one page of entries and a list of the parts. A tar
+//! An export and a restore hold one page of entries and a list of the parts in memory. A tar
 //! archive contains the size of a file before its content, so an export first writes logs of more
 //! than 8 MiB to a temporary file.
 //!

@@ -11,27 +11,27 @@ use crate::meter::Meter;
 use crate::options::ABORT_AFTER;
 use crate::progress::{Phase, Progress};
 
-/// A part that a store does not contain as the backup does.
+/// A part of a backup that a store lacks, stores differently, or cannot read.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
 pub struct Unproved {
     /// The part.
     pub part: Part,
-    /// The content of the store instead.
+    /// The result of reading the part from the store.
     pub found: Found,
 }
 
-/// The content of a store instead of a part of a backup.
+/// The result of reading a part from a store, if the part is not equal to the backup.
 #[derive(Debug)]
 pub enum Found {
-    /// Nothing of that name.
+    /// The store does not have the part.
     Nothing,
-    /// Something of this size and hash.
+    /// The store has the part with this other size or hash.
     Other(Total),
-    /// The store failed to read it.
+    /// The store failed to read the part.
     Failed(StoreError),
-    /// It was not read: the store had failed on every earlier part for too long.
+    /// The part was not read, because the store had failed on every earlier part for too long.
     Aborted,
 }
 
@@ -39,8 +39,8 @@ impl<R> Backup<R> {
     /// Reads every part of the backup from a store and compares the hashes. Returns the parts that
     /// differ.
     ///
-    /// After a complete restore the list is empty, unless another writer has changed the store. The
-    /// proof is strongest with a handle that was opened after the restore, because it has cached
+    /// After a complete restore the list is empty, unless another writer has changed the store. It
+    /// is best to pass a handle that was opened after the restore, because such a handle has cached
     /// nothing.
     pub fn prove(
         &self,
@@ -68,7 +68,7 @@ impl<R> Backup<R> {
     }
 }
 
-/// Returns the store's content instead of a part, or `None` if the store has the part.
+/// Returns `None` if the total of the store is that of the member.
 fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Found> {
     match total {
         Ok(Some(total)) if total == member.total => None,

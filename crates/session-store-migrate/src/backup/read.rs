@@ -38,15 +38,15 @@ impl<R: Read + Seek> Archive<R> {
 }
 
 impl<R: Read> Archive<R> {
-    /// Returns the first file. Returns `None` if it is not a README, so the archive is not a
-    /// backup.
+    /// Returns the first file. Returns `None` if it is not a README, because then the archive is
+    /// not a backup.
     pub(super) fn first(&mut self) -> Result<Option<Content<'_, R>>, BackupError> {
         let heading = Heading::parse(&self.block()?);
         let readme = heading.filter(|heading| heading.file == File::Readme);
         Ok(readme.map(|heading| self.content(heading)))
     }
 
-    /// Returns the next file, or `None` at the end. The end is checked.
+    /// Returns the next file, or `None` after a check of the end of the archive.
     pub(super) fn next(&mut self) -> Result<Option<Content<'_, R>>, BackupError> {
         let block = self.block()?;
         if block == END {

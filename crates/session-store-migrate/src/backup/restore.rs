@@ -29,11 +29,11 @@ use crate::side::{Gap, Side};
 pub struct RestoreReport {
     /// The parts of the backup, in its order.
     ///
-    /// Parts that the destination cannot store ([`gaps`](Self::gaps)) are not in the list, nor are
-    /// the traces of logs in conflict. A trace belongs to its log and is not restored next to
-    /// another one.
+    /// The list does not contain parts that the destination cannot store ([`gaps`](Self::gaps)).
+    /// Nor does it contain the traces of logs in conflict, because a trace belongs to its log and
+    /// is not restored next to another log.
     pub parts: Vec<PartRestore>,
-    /// The kinds of parts that the destination cannot store.
+    /// The kinds of data in the backup that the destination cannot store.
     pub gaps: Vec<Gap>,
     /// The failure to sync the destination. A power cut could then lose restored entries.
     ///
@@ -147,8 +147,8 @@ impl Restore<'_> {
             self.part(part, &mut content)
         };
         if let Some(extension) = extension {
-            // An error of the backup itself ends the restore: the backup was changed after it was
-            // opened.
+            // An error of the backup itself ends the restore, because the backup was changed after
+            // it was opened.
             self.record(part, extension.require_source()?);
         }
         if content.finish()? != member.total {
@@ -168,7 +168,8 @@ impl Restore<'_> {
         self.report.parts.push(PartRestore { part: part.clone(), extension });
     }
 
-    /// Restores one part. Returns `None` for a part that does not belong into the report.
+    /// Restores one part. Returns `None` for a part that the report does not contain
+    /// ([`RestoreReport::parts`]).
     fn part<R: Read>(
         &mut self,
         part: &Part,

@@ -1,4 +1,4 @@
-//! The outermost layer of a backup: compressed frames and a seal.
+//! The outermost layer of a backup: compressed frames, and a seal that covers all of them.
 //!
 //! Each zstd frame has a checksum, which shows where the content is damaged. The seal at the end is
 //! a frame that every decompressor skips (RFC 8878, section 3.1.2). It contains the SHA-256 of all
@@ -28,8 +28,9 @@ const FRAME: usize = 4 * 1024 * 1024;
 /// The default level of zstd. It compresses at about the speed of a disk.
 const LEVEL: i32 = 3;
 
-/// The largest window of a frame that is accepted, as a power of two. It limits the memory that a
-/// damaged file can claim. The frames that an export writes need a quarter of it.
+/// The largest accepted window of a frame, as a power of two. The decompressor allocates the
+/// window, so this limits the memory that a damaged file can request. The frames that an export
+/// writes need a quarter of it.
 const MAX_WINDOW_LOG: u32 = 23;
 
 /// A writer that compresses, and adds the seal at the end.
@@ -72,7 +73,7 @@ impl<W: Write> Write for Sealing<W> {
         Ok(written)
     }
 
-    /// Does nothing: a frame is written when it is full.
+    /// Does nothing, because a frame is written when it is full.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

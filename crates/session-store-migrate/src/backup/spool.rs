@@ -1,4 +1,5 @@
-//! The content of one file of a backup, held until its size is known.
+//! The content of one file of a backup. It is held until its size is known, because the size comes
+//! before the content in the archive.
 
 use std::io::{self, BufWriter, Read, Seek, Write};
 
@@ -7,7 +8,7 @@ use tempfile::SpooledTempFile;
 use super::digest::Total;
 use crate::digest::LineHasher;
 
-/// Content up to this size is held in memory, and in a temporary file beyond it.
+/// Content up to this size is held in memory. Larger content is written to a temporary file.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 /// Content that is written once and then read once.

@@ -19,7 +19,7 @@ pub(super) const END: [u8; BLOCK] = [0; BLOCK];
 pub(super) struct Heading {
     pub(super) file: File,
     pub(super) bytes: u64,
-    /// The time of the export, in seconds since 1970. All files of a backup have the same.
+    /// The time of the export, in seconds since 1970. All files of a backup have the same time.
     pub(super) time: u64,
 }
 
@@ -28,7 +28,7 @@ impl Heading {
         let mut header = Header::new_gnu();
         header.set_path(self.file.path()).expect("the paths of a backup are short and relative");
         header.set_size(self.bytes);
-        // Logs hold secrets, so other users cannot read the unpacked files.
+        // Logs can hold secrets, so other users must not be able to read the unpacked files.
         header.set_mode(0o600);
         header.set_mtime(self.time);
         header.set_uid(0);
