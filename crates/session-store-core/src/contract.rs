@@ -208,7 +208,8 @@
 //!   `delete_session` removes all segments of the session. Both return whether anything was there;
 //!   a trace alone counts. Listings, lookup and `exists` agree at once that it is gone. Deleting
 //!   what does not exist is `Ok(false)`. An append that begins afterwards creates a new segment,
-//!   which is listed.
+//!   which is listed. A crash during a delete leaves no trace of a segment whose log is gone
+//!   (torture).
 //!
 //! # Pods (P): kit
 //!
@@ -263,3 +264,6 @@
 //!   segments in both directions. A stored segment that the listings do not return is a fault, and
 //!   so is a listed segment that is not stored. `Maintenance::repair` corrects the listings where
 //!   the storage has what that needs.
+//! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
+//!   (R5), before and after an append has moved it, each interrupted truncate, and each trace
+//!   without a log.

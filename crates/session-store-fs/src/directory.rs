@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::Context;
 use crate::layout::Layout;
+use crate::searches::Searches;
 use crate::sync::Syncs;
 
 /// The directory that a handle works on.
@@ -19,12 +20,18 @@ pub(crate) struct Directory {
     pub(crate) syncs: Syncs,
     /// Set after the sidecar folder was created.
     pub(crate) prepared: OnceLock<()>,
+    pub(crate) searches: Searches,
 }
 
 impl Directory {
     pub(crate) fn new(root: PathBuf, durability: Durability) -> Self {
         let syncs = Syncs::new(root.clone(), durability);
-        Self { layout: Layout::new(root), syncs, prepared: OnceLock::new() }
+        Self {
+            layout: Layout::new(root),
+            syncs,
+            prepared: OnceLock::new(),
+            searches: Searches::default(),
+        }
     }
 
     /// Writes a temporary file that gets its name later.

@@ -106,6 +106,7 @@ mod mutex;
 mod options;
 mod pod;
 mod read;
+mod searches;
 mod segment;
 mod sidecar;
 mod store;

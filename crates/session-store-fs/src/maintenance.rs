@@ -1,16 +1,23 @@
 //! Maintenance: checks and repairs of the directory.
 //!
-//! They concern foreign files, quarantined tails and lookup hints. Entries are not checked, since
-//! any caller can read them.
+//! They concern foreign files, traces without a log, torn and quarantined tails, and lookup hints.
+//! Entries are not checked, since any caller can read them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use session_store_core::{Finding, ListOptions, Maintenance, SegmentKey, Severity, StoreError};
+use session_store_core::{
+    Finding, ListOptions, Maintenance, SegmentId, SegmentKey, SessionId, Severity, StoreError,
+};
 
 use crate::directory::Directory;
 use crate::file::{self, FolderEntry};
-use crate::layout::{segment_of, session_of};
+use crate::index::read_range;
+use crate::layout::{Kind, segment_of, session_of};
+use crate::sidecar::epoch::NO_CUT;
 use crate::store::FsStore;
 
 impl Maintenance for FsStore {
@@ -21,14 +28,16 @@ impl Maintenance for FsStore {
             let is_own = session_of(entry.name()).is_some() || own.contains(&entry.path());
             (!is_own).then_some(STRAY)
         })?;
+        let mut without_hint = HashSet::new();
         for session_id in self.directory.session_folders()? {
-            list(&layout.session(session_id), report, |entry| {
-                let is_own = segment_of(entry.name()).is_some() && entry.is_file();
-                (!is_own).then_some(STRAY)
-            })?;
+            for segment_id in self.check_session(session_id, report)? {
+                if !self.directory.has_hint(segment_id)? {
+                    without_hint.insert(segment_id);
+                }
+            }
         }
         list(&layout.torn(), report, |_| Some(QUARANTINED))?;
-        let missing = self.segments_without_hint()?.len();
+        let missing = without_hint.len();
         if missing > 0 {
             let cause = format!("missing lookup hints: {missing}");
             let remedy =
@@ -59,6 +68,11 @@ const STRAY: Cause = (
     "the store ignores it; move it elsewhere if it is not needed",
 );
 
+const TRACE_ALONE: Cause = (
+    "a trace without a log: its segment was never created, or was deleted in part",
+    "a new segment with these ids continues the trace; deleting the segment deletes it",
+);
+
 const QUARANTINED: Cause = (
     "the incomplete end of a log that a crash left, moved here by the next change",
     "no acknowledged entry is in it; delete it after you have looked at it",
@@ -72,7 +86,7 @@ fn note(place: &Path, cause: impl Into<String>) -> Finding {
 fn list(
     folder: &Path,
     report: &mut dyn FnMut(Finding),
-    cause: impl Fn(&FolderEntry<'_>) -> Option<Cause>,
+    mut cause: impl FnMut(&FolderEntry<'_>) -> Option<Cause>,
 ) -> Result<(), StoreError> {
     file::list(folder, |entry| {
         if let Some((text, remedy)) = cause(entry) {
@@ -82,6 +96,60 @@ fn list(
 }
 
 impl FsStore {
+    /// Checks the files of a session and returns its segments.
+    fn check_session(
+        &self,
+        session_id: SessionId,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<Vec<SegmentId>, StoreError> {
+        let Directory { layout, .. } = &self.directory;
+        let mut files = Vec::new();
+        list(&layout.session(session_id), report, |entry| {
+            let file = segment_of(entry.name()).filter(|_| entry.is_file());
+            files.extend(file);
+            file.is_none().then_some(STRAY)
+        })?;
+        let mut segments = Vec::new();
+        for (segment_id, kind) in files {
+            let key = SegmentKey::new(session_id, segment_id);
+            if kind == Kind::Log {
+                segments.push(segment_id);
+            } else if !self.directory.has_log(key)? {
+                let (cause, remedy) = TRACE_ALONE;
+                report(note(&layout.file(key, kind), cause).with_remedy(remedy));
+            }
+            self.check_tail(key, kind, report);
+        }
+        Ok(segments)
+    }
+
+    /// Reports torn bytes at the end of a file.
+    ///
+    /// A file that cannot be read is left out. The caller reads all entries and reports it.
+    fn check_tail(&self, key: SegmentKey, kind: Kind, report: &mut dyn FnMut(Finding)) {
+        if !self.directory.may_be_torn(key, kind).unwrap_or(false) {
+            return;
+        }
+        // A writer may be about to write the rest. Under the lock none is.
+        let Ok(Some((torn, is_cut))) = self.lock_read(key).and_then(|mut file| file.torn(kind))
+        else {
+            return;
+        };
+        let Range { start, end } = torn;
+        let (cause, remedy) = if is_cut {
+            (
+                format!("a power cut interrupted a truncation; the log ends at byte {start}"),
+                "the next change of the segment finishes it; keep .session-store until then",
+            )
+        } else {
+            (
+                format!("incomplete entry at the end, which a crash left: {} bytes", end - start),
+                "readers ignore it; the next change of the segment moves it to .session-store/torn",
+            )
+        };
+        report(note(&self.directory.layout.file(key, kind), cause).with_remedy(remedy));
+    }
+
     /// Returns the segments whose lookup needs a search. If several sessions hold one, the search
     /// returns the first by id, and so does this.
     fn segments_without_hint(&self) -> Result<Vec<SegmentKey>, StoreError> {
@@ -96,5 +164,28 @@ impl FsStore {
             }
         }
         Ok(missing)
+    }
+}
+
+impl Directory {
+    /// Returns whether a file may have torn bytes, from its last block and the mark of its last
+    /// cut. Takes no lock.
+    fn may_be_torn(&self, key: SegmentKey, kind: Kind) -> io::Result<bool> {
+        const BLOCK: u64 = 4096;
+        let Some(opened) = file::open(&self.layout.file(key, kind))? else { return Ok(false) };
+        let len = opened.file.metadata()?.len();
+        let end = read_range(&opened.file, len.saturating_sub(BLOCK), len)?;
+        if end.is_empty() || !end.ends_with(b"\n") || memchr::memchr(0, &end).is_some() {
+            return Ok(!end.is_empty());
+        }
+        let cut = match kind {
+            Kind::Log => self.stored_epoch(key).ok().flatten().map_or(NO_CUT, |epoch| epoch.cut),
+            Kind::Trace => NO_CUT,
+        };
+        let mut byte = [1];
+        if cut < len {
+            opened.file.read_exact_at(&mut byte, cut)?;
+        }
+        Ok(byte == [0])
     }
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
@@ -159,6 +160,15 @@ impl<'a> Segment<'a> {
             log.known.is_cut_durable = true;
         }
         Ok(log.known.head())
+    }
+
+    /// Returns the torn bytes of a file, and whether they are the rest of a cut that a power cut
+    /// interrupted. Returns `None` if there are none.
+    pub(crate) fn torn(&mut self, kind: Kind) -> Result<Option<(Range<u64>, bool)>, StoreError> {
+        let Some(log) = self.open(kind)? else { return Ok(None) };
+        let torn = log.known.index.torn();
+        let is_cut = log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start);
+        Ok((!torn.is_empty()).then_some((torn, is_cut)))
     }
 
     /// Deletes log and trace, and returns whether either existed.
@@ -389,18 +399,22 @@ impl Files<'_> {
 
     /// Deletes both files, and returns whether either existed.
     ///
+    /// The trace is deleted first. A crash in between leaves a log without a trace, which is found
+    /// and can be deleted again. A trace without a log would not be listed, and the next segment
+    /// with these ids would have it.
+    ///
     /// An empty session folder may remain. Advancing the generation of deletions first invalidates
     /// every cached listing that names the session.
     fn delete_both(self, deletions: &LockFile<ListedSessions>) -> Result<bool, StoreError> {
         let mut deleting = deletions.lock_write()?;
         deleting.lock.advance_generation()?;
-        let had_log = file::delete(&self.path(Kind::Log))?;
-        match file::delete(&self.path(Kind::Trace)) {
-            Err(error) if had_log => {
-                let operation = format!("delete the trace of {}", self.key);
+        let had_trace = file::delete(&self.path(Kind::Trace))?;
+        match file::delete(&self.path(Kind::Log)) {
+            Err(error) if had_trace => {
+                let operation = format!("delete the log of {} after its trace", self.key);
                 Err(StoreError::indeterminate(operation, error))
             }
-            result => result.map(|had_trace| had_log || had_trace),
+            result => result.map(|had_log| had_log || had_trace),
         }
     }
 

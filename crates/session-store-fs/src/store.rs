@@ -58,7 +58,7 @@ impl FsStore {
     }
 
     /// Locks the segment to read it.
-    fn lock_read(&self, key: SegmentKey) -> Result<Segment<'_>, StoreError> {
+    pub(crate) fn lock_read(&self, key: SegmentKey) -> Result<Segment<'_>, StoreError> {
         Ok(Segment::new(&self.directory, key, self.stripes.lock_read(key.segment_id)?))
     }
 

@@ -3,6 +3,7 @@
 //! A hint is a symbolic link, since a link is made and read in a single system call. Its target is
 //! text that never names an existing file.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -46,8 +47,35 @@ impl Directory {
     pub(crate) fn lookup(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
         match self.read_hint(segment_id)? {
             Some(hint) if self.is_valid(&hint, segment_id)? => Ok(Some(hint.session_id)),
-            _ => self.search(segment_id),
+            _ => self.lookup_without_hint(segment_id),
         }
+    }
+
+    /// Returns a session that holds the segment, and lists all folders if such lookups are
+    /// frequent.
+    fn lookup_without_hint(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
+        if let Some(session_id) = self.searches.session_of(segment_id)
+            && self.has_log(SegmentKey::new(session_id, segment_id))?
+        {
+            return Ok(Some(session_id));
+        }
+        if self.searches.lists_all() {
+            self.searches.remember(self.sessions_of_all_segments()?);
+        }
+        self.search(segment_id)
+    }
+
+    /// Returns the first session, by id, of each segment.
+    fn sessions_of_all_segments(&self) -> Result<HashMap<SegmentId, SessionId>, StoreError> {
+        let mut folders = self.session_folders()?;
+        folders.sort_unstable();
+        let mut sessions = HashMap::new();
+        for session_id in folders {
+            for segment_id in self.segments(session_id)? {
+                sessions.entry(segment_id).or_insert(session_id);
+            }
+        }
+        Ok(sessions)
     }
 
     /// Returns whether lookups of the segment find a valid hint.

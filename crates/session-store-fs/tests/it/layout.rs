@@ -185,11 +185,24 @@ fn a_partly_deleted_session_is_reported_as_indeterminate() {
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     fixture.append(&store, "{}");
-    // A folder in the place of its log makes deleting the other segment fail.
+    // A folder in the place of its trace makes deleting the other segment fail.
     let stuck = SegmentId::from(Uuid::max());
-    store.append_trace(session, stuck, &TraceEntry::from_json("{}").unwrap()).unwrap();
-    fs::create_dir(fixture.path(&format!("{session}/{stuck}.jsonl"))).unwrap();
+    store.append(session, stuck, &entry("{}")).unwrap();
+    fs::create_dir(fixture.path(&format!("{session}/{stuck}.trace.jsonl"))).unwrap();
     assert!(store.delete_session(session).unwrap_err().is_indeterminate());
     assert!(!store.exists(session, segment).unwrap());
     assert!(!store.delete_session(session).unwrap_err().is_indeterminate());
+    assert!(store.exists(session, stuck).unwrap());
+}
+
+#[test]
+fn a_deletion_that_removed_only_the_trace_is_indeterminate() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let store = fixture.open();
+    store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    // A folder in the place of the log cannot be deleted as a file.
+    fs::create_dir(fixture.log()).unwrap();
+    assert!(store.delete_segment(session, segment).unwrap_err().is_indeterminate());
+    assert_eq!(store.read_trace_page(session, segment, 0, 9).unwrap().entries, []);
 }

@@ -4,6 +4,7 @@
 
 mod crash;
 mod cuts;
+mod delete;
 mod handles;
 mod info;
 mod layout;

@@ -1,9 +1,11 @@
 //! Checks and repairs of the directory.
 //!
 //! A check changes nothing ([M1](session_store_core::contract#m1)), and a repair deletes nothing
-//! ([M2](session_store_core::contract#m2)).
+//! ([M2](session_store_core::contract#m2)). A check notes torn tails and traces without a log
+//! ([M4](session_store_core::contract#m4)).
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use session_store_core::{
     Finding, Pod, PodStore, SegmentId, SessionId, Severity, Store, TraceEntry,
@@ -82,6 +84,83 @@ fn a_quarantined_tail_is_noted_and_kept() {
     assert_eq!(fs::read_to_string(&found[0].place).unwrap(), "{\"torn");
     assert_eq!(repair(&store), []);
     assert_eq!(check(&store), found);
+}
+
+#[test]
+fn a_torn_tail_is_noted_before_it_is_quarantined() {
+    let fixture = Fixture::holding("{}\n\u{e3}");
+    let store = fixture.open();
+    repair(&store);
+    let before = fs::read(fixture.log()).unwrap();
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].severity, Severity::Note);
+    assert!(found[0].place.ends_with(&format!("{}.jsonl", fixture.segment)), "{found:?}");
+    assert!(found[0].cause.contains("2 bytes"), "{found:?}");
+    assert_eq!(fs::read(fixture.log()).unwrap(), before);
+
+    fixture.append(&store, "{}");
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].place.contains("torn"), "{found:?}");
+}
+
+#[test]
+fn an_interrupted_truncation_is_noted() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    store.append_all(fixture.session, fixture.segment, &numbered(0..3)).unwrap();
+    let mut bytes = fs::read(fixture.log()).unwrap();
+    store.truncate(fixture.session, fixture.segment, 1).unwrap();
+    assert_eq!(check(&store), []);
+    // The power cut wrote NULs for the second entry, and kept the third one and the length.
+    bytes[8..16].fill(0);
+    fs::write(fixture.log(), bytes).unwrap();
+    let store = fixture.open();
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].cause.contains("ends at byte 8"), "{found:?}");
+    fixture.append(&store, "{}");
+    assert!(check(&store).iter().all(|found| found.place.contains("torn")));
+}
+
+#[test]
+fn a_trace_without_a_log_is_noted() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    store.append_trace(fixture.session, fixture.segment, &trace()).unwrap();
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].severity, Severity::Note);
+    assert!(found[0].place.ends_with(&format!("{}.trace.jsonl", fixture.segment)), "{found:?}");
+    fixture.append(&store, "{}");
+    assert_eq!(check(&store), []);
+}
+
+#[test]
+fn many_lookups_without_hints_list_each_folder_a_few_times_only() {
+    const SESSIONS: usize = 3_000;
+    let fixture = Fixture::new();
+    let ids: Vec<_> =
+        std::iter::repeat_with(|| (SessionId::new(), SegmentId::new())).take(SESSIONS).collect();
+    for (session, segment) in &ids {
+        fs::create_dir(fixture.path(&session.to_string())).unwrap();
+        fs::write(fixture.path(&format!("{session}/{segment}.jsonl")), "{}\n").unwrap();
+    }
+    let store = fixture.open();
+    let start = Instant::now();
+    for &(session, segment) in &ids {
+        assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+    }
+    // A search of all sessions for each segment takes 9,000,000 system calls.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+
+    let (session, segment) = ids[7];
+    fs::rename(fixture.path(&session.to_string()), fixture.path("aside")).unwrap();
+    assert_eq!(store.lookup_session_of(segment).unwrap(), None, "the session is gone");
+    let other = SessionId::new();
+    store.append(other, segment, &entry("{}")).unwrap();
+    assert_eq!(store.lookup_session_of(segment).unwrap(), Some(other));
 }
 
 #[test]
