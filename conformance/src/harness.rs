@@ -133,6 +133,15 @@ pub trait Storage: Send + Sync {
         None
     }
 
+    /// Removes the segment from the index that the listings read, and keeps its log. It may remove
+    /// other parts of the index too.
+    ///
+    /// Checks then repair the index ([M3](session_store_core::contract#m3)). A store whose listings
+    /// read the logs themselves has no such index.
+    fn unlist(&self, _session_id: SessionId, _segment_id: SegmentId) -> Option<io::Result<()>> {
+        None
+    }
+
     /// Marks the storage as written by a newer version of its format.
     ///
     /// A check then opens it ([S7](session_store_core::contract#s7)).

@@ -151,6 +151,8 @@ macro_rules! for_each_check {
             listing {
                 /// list_sessions returns each session once, in descending byte order
                 l1_sessions_newest_first L1 [];
+                /// every listed session has a segment, even if a part of an index is lost
+                l1_a_listed_session_has_segments L1 [unlist];
                 /// list_segments returns each segment once, in descending byte order
                 l2_segments_newest_first L2 [];
                 /// an unknown session has no segments
@@ -427,6 +429,12 @@ macro_rules! for_each_check {
                 m2_repairing_changes_nothing_sound M2 [maintenance];
                 /// a repair keeps every entry that can be read
                 m2_repairing_keeps_every_entry M2 [maintenance, overwrite];
+                /// a check reports a segment that an index lacks
+                m3_a_lost_index_entry_is_found M3 [maintenance, unlist];
+                /// a repair lists a segment again that an index lacks
+                m3_repairing_lists_a_segment_again M3 [maintenance, unlist];
+                /// an append lists its segment and its session again
+                m3_an_append_lists_its_segment_again M3 [unlist];
             }
         }
     };

@@ -36,6 +36,8 @@ pub enum Requirement {
     LogFile,
     /// [`Storage::overwrite`], or a log file.
     Overwrite,
+    /// [`Storage::unlist`].
+    Unlist,
     /// [`Storage::raise_format`].
     RaiseFormat,
     /// [`Storage::open_missing`].
@@ -83,6 +85,7 @@ requirements! {
     folder = Requirement::Folder;
     log_file = Requirement::LogFile;
     overwrite = Requirement::Overwrite;
+    unlist = Requirement::Unlist;
     raise_format = Requirement::RaiseFormat;
     open_missing = Requirement::OpenMissing;
     process = Requirement::Process;
@@ -144,6 +147,10 @@ impl Requirement {
                 let done = storage.overwrite(SessionId::new(), SegmentId::new(), 0, b"");
                 (done.is_some() || log_file(), "the harness cannot overwrite an entry")
             }
+            Self::Unlist => {
+                let done = storage.unlist(SessionId::new(), SegmentId::new());
+                (done.is_some(), "the harness cannot remove a segment from an index")
+            }
             Self::RaiseFormat => {
                 (storage.raise_format().is_some(), "the harness cannot raise the format version")
             }
@@ -168,6 +175,7 @@ impl Requirement {
             Self::Folder => Some("Storage::folder"),
             Self::LogFile => Some("Storage::log_file"),
             Self::Overwrite => Some("Storage::overwrite or log_file"),
+            Self::Unlist => Some("Storage::unlist"),
             Self::RaiseFormat => Some("Storage::raise_format"),
             Self::OpenMissing => Some("Storage::open_missing"),
             Self::Process => Some("Storage::address and open_at"),

@@ -146,6 +146,14 @@ impl<'h> Run<'h> {
         &self.call_log
     }
 
+    /// Removes a segment from the index that the listings read. No handle may be open.
+    pub(crate) fn unlist(&self, key: SegmentKey) -> Result<(), CheckError> {
+        self.call_log.record(format!("{key} removed from the index from outside"));
+        let done = self.storage.unlist(key.session_id, key.segment_id);
+        let done = done.ok_or_else(|| CheckError::new("the harness cannot unlist a segment"))?;
+        Ok(done?)
+    }
+
     /// Overwrites a stored entry, in the log's file if there is one. No handle may be open.
     pub(crate) fn overwrite(
         &self,

@@ -26,9 +26,9 @@ use crate::requirement::Requirement;
 ///   `own_batches` is met by `atomic_batch` or `conditional_append`, and `pods` by a store that
 ///   keeps pods. Operations cannot be skipped: if one is not declared, its checks require
 ///   `Unsupported`.
-/// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `raise_format`,
-///   `open_missing`. `process` is met by an address that another process can open, and `files` by
-///   an address that is a path.
+/// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `unlist`,
+///   `raise_format`, `open_missing`. `process` is met by an address that another process can open,
+///   and `files` by an address that is a path.
 ///
 /// ```
 /// mod conformance {

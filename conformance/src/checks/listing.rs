@@ -5,7 +5,7 @@ use std::fs;
 use session_store_core::{Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
-use crate::check_result::{CheckResult, ensure_entries, ensure_eq, ensure_ids};
+use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_ids};
 use crate::run::Run;
 use crate::sample::{entry, nth, numbered, numbered_traces, trace};
 use crate::test_log::TestLog;
@@ -48,6 +48,21 @@ pub(crate) fn l1_sessions_newest_first(run: &Run<'_>) -> CheckResult {
     }
     let expected = newest_first(unordered_ids().into_iter().map(SessionId::from));
     store.must_list_sessions(&expected, "every session once, newest first")
+}
+
+pub(crate) fn l1_a_listed_session_has_segments(run: &Run<'_>) -> CheckResult {
+    let key = {
+        let store = run.open()?;
+        TestLog::with(&store, &numbered(0..1))?;
+        TestLog::with(&store, &numbered(0..1))?.key()
+    };
+    run.unlist(key)?;
+    let store = run.open()?;
+    for session_id in store.list_sessions()? {
+        let segments = store.list_segments(session_id)?;
+        ensure!(!segments.is_empty(), "the listed session {session_id} has no segments");
+    }
+    Ok(())
 }
 
 pub(crate) fn l2_segments_newest_first(run: &Run<'_>) -> CheckResult {

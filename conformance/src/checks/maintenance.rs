@@ -6,7 +6,7 @@ use session_store_core::{Finding, LogEntry, Maintenance, Pages, SegmentKey, Seve
 
 use super::handles::fill;
 use super::tails::{with_tail, write_log};
-use crate::check_result::{CheckError, CheckResult, ensure_eq};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq};
 use crate::recording::RecordingStore;
 use crate::run::Run;
 use crate::sample::{nth, numbered, odd_entries};
@@ -88,4 +88,44 @@ pub(crate) fn m2_repairing_keeps_every_entry(run: &Run<'_>) -> CheckResult {
     log.append(&nth(9))?;
     let expected = [before, numbered(9..10)].concat();
     ensure_eq(&readable(&store, damaged), &expected, "the entries after an append")
+}
+
+/// Creates a log of two entries beside another one, and removes it from the index.
+fn unlisted(run: &Run<'_>) -> Result<SegmentKey, CheckError> {
+    let key = {
+        let store = run.open()?;
+        TestLog::with(&store, &numbered(0..1))?;
+        TestLog::with(&store, &numbered(0..2))?.key()
+    };
+    run.unlist(key)?;
+    Ok(key)
+}
+
+pub(crate) fn m3_a_lost_index_entry_is_found(run: &Run<'_>) -> CheckResult {
+    let key = unlisted(run)?;
+    let store = run.open()?;
+    TestLog::at(&store, key).must_read(&numbered(0..2), "a log that an index lacks")?;
+    let faults = faults(&store)?;
+    let ids = [key.segment_id.to_string(), key.session_id.to_string()];
+    let names_it = |fault: &Finding| ids.iter().any(|id| fault.to_string().contains(id));
+    ensure!(faults.iter().any(names_it), "no fault names {key}: {faults:?}");
+    Ok(())
+}
+
+pub(crate) fn m3_repairing_lists_a_segment_again(run: &Run<'_>) -> CheckResult {
+    let key = unlisted(run)?;
+    let store = run.open()?;
+    maintenance(&store).repair(&mut |_| ())?;
+    let log = TestLog::at(&store, key);
+    log.must_hold(&numbered(0..2), "a log that an index lacked, after a repair")?;
+    log.must_be_found("the session of the segment after a repair")?;
+    ensure_eq(&faults(&store)?, &Vec::new(), "the faults after a repair")
+}
+
+pub(crate) fn m3_an_append_lists_its_segment_again(run: &Run<'_>) -> CheckResult {
+    let key = unlisted(run)?;
+    let store = run.open()?;
+    let log = TestLog::at(&store, key);
+    log.append(&nth(2))?;
+    log.must_hold(&numbered(0..3), "a log that an index lacked, after an append")
 }

@@ -1,6 +1,7 @@
 //! A memory store in which single methods can be replaced: the basis of the gallery of broken
 //! stores.
 
+use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -84,6 +85,11 @@ pub(crate) trait Variant: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Removes the segment from an index, as [`Storage::unlist`] does.
+    fn unlist(&self, _key: SegmentKey) -> Option<io::Result<()>> {
+        None
+    }
+
     /// Runs when the last handle of the variant is dropped.
     fn close(&self) {}
 }
@@ -107,10 +113,22 @@ pub(crate) use over_memory;
 /// A handle on a variant.
 pub(crate) struct VariantStore<V: Variant>(Arc<V>);
 
+/// A storage whose handles share one variant and its state.
+pub(crate) struct Shared<V>(Arc<V>);
+
+impl<V: Variant> Storage for Shared<V> {
+    fn open(&self) -> Result<Box<dyn Store>> {
+        Ok(Box::new(VariantStore(Arc::clone(&self.0))))
+    }
+
+    fn unlist(&self, session_id: SessionId, segment_id: SegmentId) -> Option<io::Result<()>> {
+        self.0.unlist(SegmentKey { session_id, segment_id })
+    }
+}
+
 /// Returns a storage whose handles share one variant and its state.
-pub(crate) fn shared<V: Variant>() -> impl Storage {
-    let variant = Arc::new(V::over(Arc::default()));
-    move || VariantStore(Arc::clone(&variant))
+pub(crate) fn shared<V: Variant>() -> Shared<V> {
+    Shared(Arc::new(V::over(Arc::default())))
 }
 
 /// Returns a storage with a variant for each handle, whose state is a cache or a buffer of the

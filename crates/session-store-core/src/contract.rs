@@ -260,10 +260,12 @@
 //!   a sound store.
 //! - <a id="m2"></a>**M2** (kit) `Maintenance::repair` deletes nothing: every entry that could
 //!   be read before can be read afterwards, and a sound store does not change.
-//! - <a id="m3"></a>**M3** (torture) `Maintenance::check` compares the listings with the stored
-//!   segments in both directions. A stored segment that the listings do not return is a fault, and
-//!   so is a listed segment that is not stored. `Maintenance::repair` corrects the listings where
-//!   the storage has what that needs.
+//! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
+//!   with the stored segments in both directions. A stored segment that a listing or a lookup does
+//!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
+//!   corrects the listings where the storage has what that needs. If the listings read an index
+//!   that is stored apart from the logs, an append lists its segment and its session, even if the
+//!   index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
 //!   (R5), before and after an append has moved it, each interrupted truncate, and each trace
 //!   without a log.

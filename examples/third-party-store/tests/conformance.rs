@@ -41,6 +41,7 @@ conformance_tests! {
         folder: "it is one file",
         log_file: "its file has no lines",
         overwrite: "nothing else writes to its file",
+        unlist: "its listings read the logs",
         open_missing: "it always creates a missing file",
         raise_format: "redb manages its own format",
     },

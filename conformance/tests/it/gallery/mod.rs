@@ -23,7 +23,7 @@ macro_rules! modules {
 
 modules! {
     appends batches capabilities conditions content counts creates cuts deletes files handles heads
-    infos listing lookups maintenance pods reads traces
+    index infos listing lookups maintenance pods reads traces
 }
 
 /// The checks that no store can fail, because the types of core enforce them.

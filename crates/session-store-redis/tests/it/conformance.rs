@@ -48,6 +48,14 @@ impl Storage for Prefixed {
         Some(result.map(drop).map_err(io::Error::other))
     }
 
+    fn unlist(&self, session_id: SessionId, segment_id: SegmentId) -> Option<io::Result<()>> {
+        let log = self.servers.key(&self.prefix, "log", session_id, segment_id);
+        let Some(log) = log else { return Some(Err(io::Error::from(io::ErrorKind::NotFound))) };
+        let segments = log.replace(":log:", ":segments:").replace(&format!(":{segment_id}"), "");
+        let result = self.servers.command(redis::cmd("DEL").arg(&segments));
+        Some(result.map(drop).map_err(io::Error::other))
+    }
+
     fn raise_format(&self) -> Option<io::Result<()>> {
         let key = format!("{}:{{format}}:version", self.prefix);
         let result = self.servers.command(redis::cmd("SET").arg(&key).arg(999));

@@ -65,5 +65,6 @@ conformance_tests! {
     harness: Folder::new,
     skip: {
         atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
+        unlist: "the listings read the folders",
     }
 }

@@ -17,6 +17,7 @@ conformance_tests! {
         folder: "a store in memory does not have a folder",
         log_file: "a store in memory does not have files",
         overwrite: "a store in memory cannot be damaged from outside",
+        unlist: "a store in memory does not have an index apart from its logs",
         open_missing: "a store in memory does not have a place that can be missing",
         raise_format: "a store in memory does not have a format with a version",
         maintenance: "a store in memory has nothing to check",
