@@ -31,7 +31,9 @@ fn every_clause_of_the_kit_has_a_check() {
     let listed = |clause: &str| CHECKS.iter().any(|check| check.clause == clause);
     // The benchmarks verify the clause about costs.
     let measured = ["C6"];
-    let clauses = contract.lines().filter_map(|line| line.split("**").nth(1));
+    // Tests of our own backends verify the clauses that are marked in this way.
+    let lines = contract.lines().filter(|line| !line.contains("** (torture)"));
+    let clauses = lines.filter_map(|line| line.split("**").nth(1));
     let clauses: Vec<_> = clauses
         .filter(|word| word.len() == 2 && word.as_bytes()[1].is_ascii_digit())
         .filter(|clause| !measured.contains(clause))
