@@ -23,9 +23,10 @@ use crate::requirement::Requirement;
 /// These are the names of the [`Requirement`](crate::Requirement)s:
 ///
 /// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
-///   `own_batches` is met by `atomic_batch` or `conditional_append`, and `pods` by a store that
-///   keeps pods. Operations cannot be skipped: if one is not declared, its checks require
-///   `Unsupported`.
+///   `own_batches` is met by `atomic_batch` or `conditional_append`. Operations cannot be skipped:
+///   if one is not declared, its checks require `Unsupported`.
+/// - Other abilities of a store: `pods` and `maintenance`, if it returns them; `sizes` and `times`,
+///   if `segment_info` has the size and the time of a new segment.
 /// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `unlist`,
 ///   `raise_format`, `open_missing`. `process` is met by an address that another process can open,
 ///   and `files` by an address that is a path.
