@@ -1,4 +1,5 @@
-//! Destinations in conflict with the source, under each option for conflicts.
+//! Tests of conflicts, in which the destination has entries that differ from the source, with each
+//! value of [`OnConflict`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +17,8 @@ const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 
-/// A source with two segments. The destination has the first one with other entries.
+/// A source with two segments. The destination has the first segment with other entries, and lacks
+/// the second one.
 struct Case {
     source: MemoryStore,
     destination: MemoryStore,
@@ -42,7 +44,7 @@ fn replace(source: &dyn Store, destination: &dyn Store) -> MigrateReport {
 
 #[rstest]
 #[case::differs(&[A, B], &[A, C], Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 7, byte: 3 })]
-#[case::goes_on(&[A], &[A, B], Difference::Ends { side: Side::Source, entries: 1 })]
+#[case::longer(&[A], &[A, B], Difference::Ends { side: Side::Source, entries: 1 })]
 fn a_conflict_is_not_overwritten(
     #[case] source: &[&str],
     #[case] destination: &[&str],
@@ -64,9 +66,9 @@ fn a_conflict_is_not_overwritten(
 
 #[rstest]
 #[case::differs(&[A, B, C], &[A, C], 1, 1)]
-#[case::goes_on(&[A], &[A, B, C], 1, 2)]
-#[case::all_other(&[A], &[B], 0, 1)]
-#[case::emptied(&[], &[B], 0, 1)]
+#[case::longer(&[A], &[A, B, C], 1, 2)]
+#[case::no_equal_entry(&[A], &[B], 0, 1)]
+#[case::empty_source(&[], &[B], 0, 1)]
 fn a_log_is_truncated_at_the_first_difference_and_replaced(
     #[case] source: &[&str],
     #[case] destination: &[&str],
@@ -78,7 +80,7 @@ fn a_log_is_truncated_at_the_first_difference_and_replaced(
     assert!(report.is_complete(), "{report:?}");
     let log = &report.segments[0].log;
     assert_eq!((log.already, log.cut), (already, cut));
-    assert_eq!(log.already + log.appended, source.len(), "only what differs is cut");
+    assert_eq!(log.already + log.appended, source.len(), "only entries that differ are truncated");
     assert_eq!(log_of(&case.destination, case.differs), source);
     let again = replace(&case.source, &case.destination);
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
@@ -95,7 +97,7 @@ fn replacing_is_conditional_on_the_compared_head() {
         Call::TruncateIf if once.swap(false, Ordering::SeqCst) => {
             store.at(key).create(&entries(&[A, B]))
         }
-        Call::TruncateIf => panic!("what is there now is equal"),
+        Call::TruncateIf => panic!("the log is equal now and must not be truncated"),
         _ => Ok(()),
     });
     let report = replace(&case.source, &destination);
@@ -131,7 +133,7 @@ fn a_trace_cannot_be_replaced() {
         assert_eq!(report.is_complete(), complete);
         let page = destination.at(key).read_trace_page(0, 1000).unwrap();
         assert_eq!(page.entries[0].as_json(), r#"{"t":2}"#);
-        assert_eq!(log_of(&destination, key), [A, B], "the log was replaced at first");
+        assert_eq!(log_of(&destination, key), [A, B], "the first run replaced the log");
     }
 }
 
@@ -139,7 +141,11 @@ fn a_trace_cannot_be_replaced() {
 #[case(OnConflict::Report, r#"{"x":2}"#, false)]
 #[case(OnConflict::Skip, r#"{"x":2}"#, true)]
 #[case(OnConflict::Replace, r#"{"x":1}"#, true)]
-fn pods(#[case] on_conflict: OnConflict, #[case] expected: &str, #[case] complete: bool) {
+fn a_pod_in_conflict_is_replaced_only_with_the_option(
+    #[case] on_conflict: OnConflict,
+    #[case] expected: &str,
+    #[case] complete: bool,
+) {
     let name: PodName = "coder".parse().unwrap();
     let store = |text: &str| {
         let store = MemoryStore::new();

@@ -1,4 +1,4 @@
-//! Dry runs, which write nothing.
+//! Tests of dry runs, which write nothing and report what a run would do.
 
 use session_store_core::{Pod, PodName, PodStore, Store, StoreExt};
 use session_store_memory::MemoryStore;
@@ -46,7 +46,7 @@ fn the_report_has_the_changes_that_a_run_would_make() {
     assert_eq!(report.segments[0].trace.as_ref().unwrap().appended, 1);
     assert!(matches!(report.pods[0].outcome, PodOutcome::Copied));
     assert!(destination.pods().unwrap().list_pods().unwrap().is_empty());
-    assert!(report.is_complete(), "nothing stands against it");
+    assert!(report.is_complete(), "nothing prevents the copy");
     assert_eq!(log_of(&destination, shorter), [A]);
 }
 

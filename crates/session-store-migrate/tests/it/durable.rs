@@ -1,4 +1,4 @@
-//! A complete copy survives a power cut, if the destination supports syncs.
+//! Tests that a copy is synced before it is reported as complete, so that it survives a power cut.
 
 use std::io::{self, Cursor};
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,7 @@ fn syncing() -> (HookedStore, Arc<Mutex<Vec<Call>>>) {
     (HookedStore { syncs: true, ..HookedStore::with_hook(&MemoryStore::new(), hook) }, calls)
 }
 
+/// Returns a destination whose syncs fail.
 fn failing() -> HookedStore {
     let hook = |call: Call, _: &MemoryStore| match call {
         Call::Sync => Err(StoreError::io("sync", io::Error::other("the disk is gone"))),

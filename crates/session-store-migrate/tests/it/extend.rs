@@ -1,4 +1,5 @@
-//! Extensions of one segment, for every relation between its entries and the source.
+//! Tests of `extend`, which appends to one segment the entries that it lacks, for every relation
+//! between the stored entries and the source.
 
 use std::convert::Infallible;
 use std::io;
@@ -45,7 +46,7 @@ fn missing_entries_are_appended(
 #[rstest]
 #[case::differs(&[A, C], &[A, B, C], Difference::Entry { number: 2, source_bytes: 11, destination_bytes: 14, byte: 6 })]
 #[case::longer(&[A, B], &[A], Difference::Ends { side: Side::Source, entries: 1 })]
-#[case::spelled_otherwise(&[r#"{"n":1}"#], &[A], Difference::Entry { number: 1, source_bytes: 9, destination_bytes: 7, byte: 7 })]
+#[case::other_text_of_the_same_value(&[r#"{"n":1}"#], &[A], Difference::Entry { number: 1, source_bytes: 9, destination_bytes: 7, byte: 7 })]
 fn a_conflict_changes_nothing(
     #[case] there: &[&str],
     #[case] source: &[&str],

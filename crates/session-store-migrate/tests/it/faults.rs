@@ -1,5 +1,5 @@
-//! Stores that fail at one call, at every call, or after the call. The report names every missing
-//! part, and the next run completes the copy.
+//! Tests with stores that fail at one call or at every call, or that lose the reply of a call. The
+//! report names every missing part, and the next run completes the copy.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use session_store_migrate::{
 use crate::hooked_store::{Call, Hook, HookedStore};
 use crate::{entries, log_of, migrate, new_key, store_with, trace, verify};
 
-/// With this many jobs, a batch is small.
+/// A number of jobs with which a batch is small, because the batches of all jobs share one budget.
 const MANY_JOBS: usize = 64;
 
 fn refused() -> StoreError {
@@ -27,7 +27,8 @@ fn lost_reply() -> StoreError {
     StoreError::Indeterminate { operation: "append".to_owned(), source: "no reply".into() }
 }
 
-/// Two segments with a trace each. With [`MANY_JOBS`], the larger one has several batches.
+/// Returns a store with two segments that have a trace each. With [`MANY_JOBS`], the larger segment
+/// is copied in several batches.
 fn populated() -> MemoryStore {
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(50_000));
     let store = MemoryStore::new();
@@ -39,7 +40,9 @@ fn populated() -> MemoryStore {
     store
 }
 
-/// Returns a hook that fails at the `nth` call, from 0, and counts the calls.
+/// Returns a hook that counts the calls for which `is_due` is true, and fails at the `nth` of them,
+/// from
+/// 0.
 fn failing_at(
     nth: usize,
     calls: &Arc<AtomicUsize>,
@@ -68,7 +71,7 @@ fn after_a_failure_of_any_call_the_next_run_completes_the_copy(
         let first = Migration::new(source, destination).jobs(MANY_JOBS).run();
         let has_failed = calls.load(Ordering::SeqCst) > nth;
         let is_complete = first.is_ok_and(|report| report.is_complete());
-        assert!(has_failed || is_complete, "nothing failed, and call {nth} was reached");
+        assert!(has_failed || is_complete, "the run is not complete, but no call has failed");
         assert!(migrate(&store, &copy).is_complete(), "after a failure at call {nth}");
         assert!(verify(&store, &copy).is_equal(), "after a failure at call {nth}");
         if !has_failed {
@@ -79,7 +82,7 @@ fn after_a_failure_of_any_call_the_next_run_completes_the_copy(
     assert!(nth > 20, "only {nth} calls were made");
 }
 
-/// A write with a lost reply is stored. The run finds it and does not repeat it.
+/// A write whose reply is lost is stored. The run finds the write and does not repeat it.
 #[test]
 fn a_run_completes_if_any_reply_is_lost() {
     let store = populated();
@@ -99,7 +102,8 @@ fn a_run_completes_if_any_reply_is_lost() {
     assert!(nth >= 8, "only {nth} writes were made");
 }
 
-/// A write with a lost request is not stored, but the error is the same. The run repeats it.
+/// A write whose request is lost is not stored, but the error is the same. The run repeats the
+/// write.
 #[test]
 fn a_run_completes_if_any_request_is_lost() {
     let store = populated();
@@ -130,8 +134,8 @@ fn another_writers_entry_is_not_mistaken_for_the_lost_one() {
     assert_eq!(log_of(&copy, key), [r#"{"b":2}"#]);
 }
 
-/// In each of two passes, each of two segments gets four requests for its log and one for its
-/// trace.
+/// The run makes two passes over two segments. In each pass, it sends at most four requests for the
+/// log of a segment and one for its trace.
 #[test]
 fn requests_without_a_reply_are_limited() {
     let store = populated();
@@ -152,8 +156,8 @@ fn requests_without_a_reply_are_limited() {
     assert_eq!(calls.load(Ordering::SeqCst), 2 * 2 * (4 + 1));
 }
 
-/// Copies twenty segments with a store that fails at one kind of call, and aborts as early as
-/// possible. Returns the number of segments that were not tried.
+/// Copies twenty segments while one store fails at every call of one kind. The run aborts as early
+/// as possible. Returns the report, and the number of segments that were not tried.
 fn copy_with_a_failing_store(side: Side, call: Call) -> (MigrateReport, usize) {
     let store = MemoryStore::new();
     for _ in 0..20 {
@@ -180,7 +184,7 @@ fn copy_with_a_failing_store(side: Side, call: Call) -> (MigrateReport, usize) {
 fn a_copy_aborts_if_a_store_is_down(#[case] side: Side, #[case] call: Call) {
     let (report, aborted) = copy_with_a_failing_store(side, call);
     assert!(!report.is_complete());
-    assert_eq!(report.segments.len(), 20, "all are named");
+    assert_eq!(report.segments.len(), 20, "the report names all segments");
     assert!(report.segments.iter().all(|copy| !copy.is_complete()));
     assert!((1..20).contains(&aborted), "{aborted}");
 }
@@ -251,8 +255,8 @@ fn the_proof_uses_the_handles_that_were_opened_for_it() {
     assert!(report.proof.is_some() && !report.reopened);
 }
 
-/// A store that stores the first write of a kind and loses the reply. Every later call of the kind
-/// `fails` is refused.
+/// Returns a store that executes the first call of the kind `loses`, but loses its reply. Every
+/// later call of the kind `fails` is refused.
 fn losing_a_reply(loses: Call, fails: Call) -> HookedStore {
     let lost = Arc::new(AtomicBool::new(false));
     let is_lost = Arc::clone(&lost);
@@ -266,11 +270,12 @@ fn losing_a_reply(loses: Call, fails: Call) -> HookedStore {
     store
 }
 
-/// A definite error would claim that nothing was stored (A5), but the first attempt was.
+/// An error other than `Indeterminate` means that nothing was stored (A5). It would be wrong here,
+/// because the first attempt was stored.
 #[rstest]
 #[case::of_the_resend(Call::AppendIf)]
 #[case::of_the_read(Call::ReadPage)]
-fn a_definite_error_after_a_lost_reply_leaves_the_outcome_unknown(#[case] fails: Call) {
+fn an_error_after_a_lost_reply_leaves_the_outcome_unknown(#[case] fails: Call) {
     let key = new_key();
     let store = losing_a_reply(Call::AppendIf, fails);
     let source = entries(&["{}"]).into_iter().map(Ok::<_, StoreError>);
@@ -282,7 +287,7 @@ fn a_definite_error_after_a_lost_reply_leaves_the_outcome_unknown(#[case] fails:
 }
 
 #[test]
-fn a_definite_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
+fn an_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
     let key = new_key();
     let store = losing_a_reply(Call::AppendTrace, Call::ReadTrace);
     let source = [Ok::<_, StoreError>(TraceEntry::from_json("{}").unwrap())];
@@ -293,7 +298,7 @@ fn a_definite_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
     assert_eq!(store.store.at(key).read_trace_page(0, 0).unwrap().entries.len(), 1);
 }
 
-/// The first attempt can still arrive. Sending the entry again could store it twice (A6).
+/// The first request can still arrive, so sending the entry again could store it twice (A6).
 #[test]
 fn a_trace_entry_with_an_unknown_outcome_is_not_sent_again() {
     let key = new_key();

@@ -1,5 +1,6 @@
-//! Destinations that follow the changes of a source. A test changes the source in each pause and
-//! checks the destination in the next one.
+//! Tests of `Migration::follow`, which keeps a destination equal to a source that changes. A test
+//! changes the source in one pause between two passes, and checks the destination in the next
+//! pause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 
-/// Follows the source. Each step is called in one pause.
+/// Follows the source. Calls one step in each pause, and ends after the last step.
 fn follow_through(
     source: &dyn Store,
     destination: &dyn Store,
@@ -82,7 +83,7 @@ fn every_change_of_the_source_is_copied() {
 }
 
 #[test]
-fn deletions_are_reported_and_not_repeated() {
+fn deletions_are_reported_and_not_made_in_the_destination() {
     let key = new_key();
     let source = store_with(key, &[A]);
     let name: PodName = "coder".parse().unwrap();
@@ -149,7 +150,7 @@ fn another_writer_of_the_destination_is_a_conflict() {
     assert_eq!(log_of(&destination, key), [A, C]);
 }
 
-/// The pod in the destination was changed by another writer, so it is not overwritten.
+/// Another writer has changed the pod in the destination, so the copy does not overwrite it.
 #[test]
 fn a_pod_that_both_stores_have_changed_is_a_conflict() {
     let name: PodName = "coder".parse().unwrap();
@@ -236,7 +237,8 @@ fn a_pass_over_an_unchanged_source_reads_no_pages() {
     assert!(report.is_complete());
 }
 
-/// A trace cannot be truncated, so its conflict is final. The log is copied and proved without it.
+/// A trace cannot be truncated, so its conflict is final. The log is copied and verified without
+/// the trace.
 #[rstest]
 fn a_log_is_copied_although_its_trace_is_in_conflict(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,
@@ -303,7 +305,8 @@ fn a_pod_that_is_deleted_and_put_again_is_copied() {
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
 }
 
-/// A trace has no head. Only its last entry shows that it is another trace.
+/// A trace has no head. Only the last entry that was copied shows that the source has another trace
+/// now.
 #[test]
 fn the_traces_of_a_deleted_and_a_new_segment_are_not_mixed() {
     let key = new_key();

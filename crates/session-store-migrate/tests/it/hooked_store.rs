@@ -1,4 +1,4 @@
-//! A memory store with hooks around its calls, and with faults.
+//! A memory store for tests. It calls hooks before and after its calls, and can have faults.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
@@ -6,7 +6,7 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// The calls that a hook sees.
+/// The calls for which a hook is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     List,
@@ -28,12 +28,13 @@ impl Call {
     }
 }
 
-/// A function that is called with a call and the inner store. The caller receives its error.
+/// A function that receives a call and the inner store. If it returns an error, the caller of the
+/// store receives that error.
 pub(crate) type Hook = Box<dyn Fn(Call, &MemoryStore) -> Done + Send + Sync>;
 
 type Done = Result<(), StoreError>;
 
-/// A store that forwards every call to a memory store, unless a fault is set.
+/// A store that forwards every call to a memory store. The fields set its hooks and faults.
 pub(crate) struct HookedStore {
     pub(crate) store: MemoryStore,
     /// The position of an entry that cannot be read, in every log.
@@ -42,9 +43,11 @@ pub(crate) struct HookedStore {
     pub(crate) before: Hook,
     /// Called after the inner store, before the caller receives the result.
     pub(crate) after: Hook,
+    /// A capability of the memory store that this store does not declare.
     pub(crate) lacks: Option<Capability>,
+    /// Whether this store does not store pods.
     pub(crate) lacks_pods: bool,
-    /// Whether the store can sync. A memory store cannot.
+    /// Whether this store declares that it can sync, which the memory store does not.
     pub(crate) syncs: bool,
     /// The difference between the reported and the real entry count.
     pub(crate) overcounts: usize,
@@ -79,9 +82,9 @@ impl HookedStore {
         go: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         (self.before)(call, &self.store)?;
-        let answer = go(&self.store)?;
+        let result = go(&self.store)?;
         (self.after)(call, &self.store)?;
-        Ok(answer)
+        Ok(result)
     }
 }
 

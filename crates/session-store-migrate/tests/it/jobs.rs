@@ -1,4 +1,4 @@
-//! Several jobs: the result is the same as that of one job.
+//! Tests of copies with several jobs. The result is the same as with one job.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -7,13 +7,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use session_store_core::{SegmentId, SegmentKey, SessionId, Store, StoreExt};
 use session_store_memory::MemoryStore;
-use session_store_migrate::{Migration, OnConflict, Progress, SegmentCopy, Stop};
+use session_store_migrate::{
+    Comparison, Extension, Migration, OnConflict, Progress, SegmentCopy, Stop,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, migrate, new_key, verify};
 
-/// A log of small numbers, so that two logs often have a common prefix.
+/// Returns no log, or a log of small numbers, so that two logs often have a common prefix.
 fn log() -> impl Strategy<Value = Option<Vec<u8>>> {
     proptest::option::of(vec(0_u8..3, 0..6))
 }
@@ -58,7 +60,7 @@ proptest! {
             let expected = if arrives { log.len() } else { there.as_ref().map_or(0, Vec::len) };
             prop_assert_eq!(stored, expected);
             if arrives {
-                let Extension { already, appended, cut } = Extension::of(&copy.log);
+                let Extension { already, appended, cut, .. } = copy.log;
                 prop_assert_eq!(already + appended, log.len());
                 prop_assert_eq!(cut, there.as_ref().map_or(0, Vec::len) - already);
                 prop_assert_eq!(log_of(&source, key), log_of(&destination, key));
@@ -68,20 +70,6 @@ proptest! {
         }
         prop_assert_eq!(report.is_complete(), report.segments.iter().all(SegmentCopy::is_complete));
         prop_assert!(report.segments.is_sorted_by_key(|copy| copy.key));
-    }
-}
-
-/// The counts of an extension.
-struct Extension {
-    already: usize,
-    appended: usize,
-    cut: usize,
-}
-
-impl Extension {
-    fn of(extension: &session_store_migrate::Extension) -> Self {
-        let session_store_migrate::Extension { already, appended, cut, .. } = *extension;
-        Self { already, appended, cut }
     }
 }
 
@@ -146,7 +134,7 @@ fn large_entries_are_copied_with_any_number_of_jobs() {
     }
 }
 
-/// `session-store show` prints these lines.
+/// `session-store show` prints the hashed lines, so a user can compute the same hash.
 #[test]
 fn the_report_has_the_hash_of_the_lines() {
     let key = new_key();
@@ -154,8 +142,8 @@ fn the_report_has_the_hash_of_the_lines() {
     crate::trace(&source, key, &[r#"{"t":1}"#]);
     let report = migrate(&source, &MemoryStore::new());
     let proof = &report.proof.as_ref().unwrap().segments[0];
-    let hash = |comparison: &session_store_migrate::Comparison| match comparison {
-        session_store_migrate::Comparison::Equal { hash, .. } => *hash.as_bytes(),
+    let hash = |comparison: &Comparison| match comparison {
+        Comparison::Equal { hash, .. } => *hash.as_bytes(),
         other => panic!("{other:?}"),
     };
     assert_eq!(hash(&proof.log)[..], Sha256::digest("{\"a\":1.0}\n{}\n")[..]);

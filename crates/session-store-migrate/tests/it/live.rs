@@ -1,5 +1,5 @@
-//! Sources that change during the copy. The destination becomes equal, and the report counts the
-//! changes.
+//! Tests of copies from a source that changes during the copy. The destination becomes equal to the
+//! source, and the report counts the changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 const D: &str = r#"{"d":4}"#;
 
-/// Returns a source that calls `happens` before its `nth` page is read, from 1. A page has one
+/// Returns a source that calls `happens` before its `nth` page is read, from 1. Each page has one
 /// entry.
 fn moving(
     store: &MemoryStore,
@@ -189,7 +189,7 @@ fn a_segment_deleted_during_the_copy_is_reported() {
     let report = migrate(&source, &destination);
     assert!(report.is_complete(), "{report:?}");
     assert!(report.segments[0].moved.deleted);
-    assert_eq!(log_of(&destination, key), [A], "what was copied stays");
+    assert_eq!(log_of(&destination, key), [A], "the copied entry stays");
     assert!(report.proof.unwrap().segments.is_empty());
 }
 
@@ -201,7 +201,7 @@ fn entries_appended_after_the_copy_are_counted() {
     let report = migrate_then(&source, &destination, || {
         source.at(key).append_all(&entries(&[B, C])).unwrap();
     });
-    assert!(report.is_complete(), "what was copied is a true prefix: {report:?}");
+    assert!(report.is_complete(), "the copied entries are still a prefix: {report:?}");
     assert_eq!(report.segments[0].moved.since, 2);
     assert_eq!(log_of(&destination, key), [A]);
 }
@@ -219,7 +219,8 @@ fn a_log_rewritten_after_the_copy_is_copied_by_the_proof() {
     assert_eq!(log_of(&destination, key), [C]);
 }
 
-/// The log is truncated during the comparison and equal again at the next look.
+/// The log is truncated during the comparison. It has its old content again when the proof reads
+/// its head next.
 #[test]
 fn a_log_restored_during_the_proof_is_compared_again() {
     let key = new_key();

@@ -1,4 +1,4 @@
-//! Copies of whole stores.
+//! Tests of `Migration::run`: copies of whole stores.
 
 use session_store_core::{
     Capability, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt,
@@ -15,7 +15,8 @@ fn proof(report: &MigrateReport) -> &VerifyReport {
     report.proof.as_ref().unwrap()
 }
 
-/// Returns a store with three sessions of two segments each: one with a trace, one empty.
+/// Returns a store with three sessions of two segments each. The first segment of a session has a
+/// trace, and the second one is empty.
 fn populated() -> (MemoryStore, Vec<SegmentKey>) {
     let store = MemoryStore::new();
     let mut keys = Vec::new();
@@ -118,7 +119,7 @@ fn the_prefix_of_a_corrupt_segment_is_copied() {
     };
     assert_eq!(log_of(&destination, keys[0]), [r#"{"a":1.0,"a":2}"#]);
     assert!(report.segments[1].log.stopped.is_none(), "the empty segment has no bad line");
-    assert_eq!(proof(&report).segments.len(), 3, "what was not copied is not compared");
+    assert_eq!(proof(&report).segments.len(), 3, "segments that were not copied are not compared");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Copies and comparisons of pods.
+//! Tests of the copies and comparisons of pods (named agents, each with a pointer to a session).
 
 use session_store_core::{Capability, Pod, PodName, PodStore, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
@@ -20,7 +20,7 @@ fn pods_in(texts: &[(&str, &str)]) -> MemoryStore {
 }
 
 #[test]
-fn pods_are_copied_equal_or_in_conflict() {
+fn each_pod_is_copied_or_equal_or_in_conflict() {
     let source = pods_in(&[("absent", r#"{"x":1.0}"#), ("equal", "{}"), ("other", r#"{"x":1}"#)]);
     let destination = pods_in(&[("equal", "{}"), ("other", r#"{"x":2}"#)]);
     let report = migrate(&source, &destination);
@@ -64,7 +64,7 @@ fn a_store_without_pods_is_a_gap_only_if_the_other_has_pods() {
     assert_eq!(report.gaps, [Gap::Pods(Side::Destination)]);
     assert!(!report.is_complete());
     assert!(migrate(&MemoryStore::new(), &without).is_complete());
-    assert!(migrate(&without, &full).is_complete(), "the source has none to copy");
+    assert!(migrate(&without, &full).is_complete(), "the source has no pods to copy");
     assert_eq!(verify(&without, &full).gaps, [Gap::Pods(Side::Source)]);
 }
 

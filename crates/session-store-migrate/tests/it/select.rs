@@ -1,4 +1,4 @@
-//! Selections by the time in the ids.
+//! Tests of `Migration::since`, which selects sessions by the time in their ids.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ fn id(seconds: u64) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0))
 }
 
-/// Copies the sessions since a time, and returns those that are copied.
+/// Copies the sessions since a time, and returns the copied sessions.
 fn since(source: &MemoryStore, seconds: u64) -> Vec<SessionId> {
     let destination = MemoryStore::new();
     let report = Migration::new(source, &destination).since(at(seconds)).run().unwrap();
@@ -56,6 +56,7 @@ fn all_segments_of_a_selected_session_are_copied() {
 
 #[test]
 fn an_id_without_a_time_is_always_selected() {
+    // A UUID of version 4 contains no time.
     const V4: u128 = 0x0ccf_1a04_1b4c_43b6_8aa5_79e4_1db4_3a68;
     let (old, untimed) = (id(1000), Uuid::from_u128(V4));
     for (session, segment) in [(untimed, old), (old, untimed)] {
@@ -79,7 +80,7 @@ fn pods_are_selected_with_their_sessions() {
     assert_eq!(destination.list_pods().unwrap(), names[..1]);
 }
 
-/// A session that exists and is too old is not an unknown session.
+/// A selected session that exists but is too old is left out. It does not count as unknown.
 #[test]
 fn a_session_selected_by_id_can_be_too_old() {
     let old = SessionId::from(id(1000));

@@ -1,4 +1,4 @@
-//! Comparisons of two stores.
+//! Tests of `Migration::verify`, which compares two stores.
 
 use rstest::rstest;
 use session_store_core::{SegmentId, SegmentKey, SessionId, Store};
@@ -14,7 +14,7 @@ use crate::{new_key, store_with, trace, verify};
 #[case::longer(&["{}"], &[], Some(Difference::Ends { side: Side::Destination, entries: 0 }))]
 #[case::other(&["{}", r#"{"a":1}"#], &["{}", r#"{"a":10}"#],
     Some(Difference::Entry { number: 2, source_bytes: 7, destination_bytes: 8, byte: 7 }))]
-#[case::begins_alike(&["{}"], &[r#"{"a":1}"#],
+#[case::equal_first_byte(&["{}"], &[r#"{"a":1}"#],
     Some(Difference::Entry { number: 1, source_bytes: 2, destination_bytes: 7, byte: 2 }))]
 fn logs_and_traces_are_compared(
     #[case] a: &[&str],

@@ -1,4 +1,4 @@
-//! Damaged backups. All are refused.
+//! Tests that every damaged backup is refused, with the place of the damage.
 
 use session_store_core::{SegmentId, SessionId, Store, StoreExt};
 use session_store_memory::MemoryStore;
@@ -7,6 +7,8 @@ use session_store_migrate::backup::BackupError;
 use super::{backup_of, open, populated};
 use crate::{entries, new_key, trace};
 
+/// Returns a backup of a log with two entries and a trace. It is small, so that a test can change
+/// each of its bits.
 fn small() -> Vec<u8> {
     let store = MemoryStore::new();
     let key = new_key();
@@ -38,7 +40,7 @@ fn the_error_of_a_truncated_file_has_the_place() {
     let mut file = backup_of(&populated());
     file.truncate(file.len() / 4);
     let Err(BackupError::Damaged { place, damage }) = open(file.clone()) else {
-        panic!("accepted")
+        panic!("the damaged file was accepted")
     };
     let position = place.split_whitespace().find_map(|word| word.parse::<usize>().ok());
     assert!(position.is_some_and(|at| (at..at + 100).contains(&file.len())), "{place}");
@@ -58,7 +60,7 @@ fn two_backups_in_one_file_are_refused() {
     assert!(open([file.clone(), file].concat()).is_err());
 }
 
-/// A backup of more than two frames, with a changed byte in the first one.
+/// The backup has more than two frames. The changed byte is in the first frame.
 #[test]
 fn the_error_of_a_changed_byte_has_the_place() {
     let store = MemoryStore::new();
@@ -71,7 +73,9 @@ fn the_error_of_a_changed_byte_has_the_place() {
     let mut file = backup_of(&store);
     let early = file.len() / 4;
     file[early] ^= 0x10;
-    let Err(BackupError::Damaged { place, .. }) = open(file) else { panic!("accepted") };
+    let Err(BackupError::Damaged { place, .. }) = open(file) else {
+        panic!("the damaged file was accepted")
+    };
     let line = place.split_once("line ").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
     assert!(line.is_some_and(|line| (1..50).contains(&line)), "{place}");
 }

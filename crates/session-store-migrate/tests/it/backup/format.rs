@@ -1,5 +1,5 @@
-//! Files that are valid zstd and tar, but that an export does not write: made by hand, or by an
-//! attacker. All are refused, with the place.
+//! Tests with files that are valid zstd and tar, but that an export does not write. An attacker
+//! could make such a file. All of them are refused, with the place of the fault.
 
 use std::io::{Cursor, Read, Write};
 
@@ -29,7 +29,7 @@ impl Packed {
         String::from_utf8(self.content.clone()).unwrap()
     }
 
-    /// Returns the file with other content, and the size of that.
+    /// Returns the file with other content, and with the size of that content in its header.
     fn with(&self, content: impl Into<Vec<u8>>) -> Self {
         let content = content.into();
         let mut header = self.header.clone();
@@ -38,6 +38,7 @@ impl Packed {
         Self { header, content }
     }
 
+    /// Returns the file with a changed header that has the right checksum.
     fn headed(&self, change: impl FnOnce(&mut Header)) -> Self {
         let mut header = self.header.clone();
         change(&mut header);
@@ -93,7 +94,8 @@ fn sealed(archive: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Replaces `SHA256SUMS`, so that only the change itself is wrong.
+/// Writes the right hashes of the changed files to `SHA256SUMS`, so that only the change itself is
+/// wrong.
 fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
     let Some(sums) = files.pop_if(|file| file.path() == "SHA256SUMS") else { return files };
     let line = |file: &Packed| {
@@ -106,8 +108,8 @@ fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
     files
 }
 
-/// Returns the files of a backup: a README, a log of two entries, its trace, an empty log, two pods
-/// of which one has a file for its name, and the lists.
+/// Returns the files of a backup: a README, a log of two entries, its trace, an empty log, two
+/// pods, the manifest and the hashes. One of the pods has a file that contains its name.
 fn files() -> Vec<Packed> {
     let store = MemoryStore::new();
     let key = new_key();
@@ -172,9 +174,9 @@ const CHANGES: &[(&str, Change, &str)] = &[
         |files| files[LOG] = files[LOG].headed(|header| header.set_size(1 << 62)),
         "",
     ),
-    ("a stranger", |files| files.insert(1, files[LOG].named("notes.txt")), "header"),
-    ("twice", |files| files.insert(LOG, files[LOG].clone()), "not in its place"),
-    ("another order", |files| files.swap(LOG, TRACE), "not in its place"),
+    ("a file of another kind", |files| files.insert(1, files[LOG].named("notes.txt")), "header"),
+    ("a file twice", |files| files.insert(LOG, files[LOG].clone()), "not in its place"),
+    ("files in another order", |files| files.swap(LOG, TRACE), "not in its place"),
     (
         "a second manifest",
         |files| files.insert(MANIFEST, files[MANIFEST].clone()),
@@ -189,33 +191,41 @@ const CHANGES: &[(&str, Change, &str)] = &[
         "manifest.jsonl, line 2",
     ),
     (
-        "an entry less",
+        "a log without its last entry",
         |files| files[LOG] = files[LOG].with("{\"a\":1}\n"),
         "manifest.jsonl, line 2",
     ),
-    ("no entry", |files| files[LOG] = files[LOG].with("{\"a\":1}\nno entry\n"), "jsonl, line 2"),
+    (
+        "a line that is not an entry",
+        |files| files[LOG] = files[LOG].with("{\"a\":1}\nno entry\n"),
+        "jsonl, line 2",
+    ),
     ("a blank line", |files| files[LOG] = files[LOG].with("{\"a\":1}\n\n"), "jsonl, line 2"),
     (
-        "space around",
+        "white space around an entry",
         |files| files[LOG] = files[LOG].with("{\"a\":1}\n {\"b\":2}\n"),
         "white space",
     ),
     ("no last newline", |files| files[LOG] = files[LOG].with("{\"a\":1}\n{\"b\":2}"), "no end"),
-    ("no utf8", |files| files[TRACE] = files[TRACE].with(b"{\"\xff\":1}\n"), "UTF-8"),
-    ("a pod that is none", |files| files[POD] = files[POD].with("{\"active\":7}\n"), "pointer"),
+    (
+        "a trace that is not UTF-8",
+        |files| files[TRACE] = files[TRACE].with(b"{\"\xff\":1}\n"),
+        "UTF-8",
+    ),
+    ("an invalid pod", |files| files[POD] = files[POD].with("{\"active\":7}\n"), "pointer"),
     ("a pod of two lines", |files| files[POD] = files[POD].with("{}\n{}\n"), "one line"),
-    ("a pod of none", |files| files[POD] = files[POD].with(""), "one line"),
+    ("a pod without a line", |files| files[POD] = files[POD].with(""), "one line"),
     (
         "a name left out",
         |files| drop(files.remove(NAME)),
         "the name of the pod is missing or wrong",
     ),
     (
-        "the name of another",
+        "the name of another pod",
         |files| files[NAME] = files[NAME].with("CODER"),
         "the name of the pod is missing or wrong",
     ),
-    ("a name that is none", |files| files[NAME] = files[NAME].with(".."), "invalid pod name"),
+    ("an invalid name", |files| files[NAME] = files[NAME].with(".."), "invalid pod name"),
     ("a name too long", |files| files[NAME] = files[NAME].with("x".repeat(1 << 20)), "too long"),
     ("a name without a pod", |files| drop(files.remove(NAMED)), "has 4 members"),
     (
@@ -228,7 +238,7 @@ const CHANGES: &[(&str, Change, &str)] = &[
         "a line too many",
     ),
     (
-        "a manifest that promises what is missing",
+        "a manifest with a wrong number of missing parts",
         |files| {
             let text = files[MANIFEST].text().replacen("\"missing\":0", "\"missing\":99999999", 1);
             files[MANIFEST] = files[MANIFEST].with(text);
@@ -280,7 +290,7 @@ fn content_between_the_files_is_refused() {
     let archive = zstd::decode_all(&*packed(&files())).unwrap();
     let end = archive.len();
     let mut filled = archive.clone();
-    // The last block of the README has padding.
+    // This byte is in the padding after the README.
     let readme = files()[README].content.len();
     filled[512 + readme] = 1;
     for changed in [
@@ -308,15 +318,15 @@ fn a_newer_format_is_refused_with_its_version(#[case] readme: &str) {
 
 #[test]
 fn other_files_are_refused() {
-    let mut stranger = files();
-    stranger.remove(README);
+    let mut without_readme = files();
+    without_readme.remove(README);
     let prose: Vec<_> =
         (0..5000_u32).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
     for (other, expected) in [
         (Vec::new(), "empty"),
         (b"{\"kind\":\"invoke\"}\n".to_vec(), "not compressed with zstd"),
         (zstd::encode_all(&prose[..], 0).unwrap(), "something else"),
-        (packed(&stranger), "something else"),
+        (packed(&without_readme), "something else"),
     ] {
         let refused = open(other);
         let Err(BackupError::NotABackup { found }) = refused else { panic!("{refused:?}") };

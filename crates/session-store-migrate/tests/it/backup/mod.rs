@@ -1,4 +1,4 @@
-//! Backups: exports, restores, damaged files, and other programs that read them.
+//! Tests of backups: exports, restores, damaged files, and other programs that read backups.
 
 mod damage;
 mod format;
@@ -27,7 +27,7 @@ pub(crate) const UNUSUAL: [&str; 7] = [
     r#"{"deep":[[[[{"x":[]}]]]]}"#,
 ];
 
-/// Names that can be the name of a folder, and names that cannot.
+/// Names of pods. Some can be the name of a folder, and others cannot.
 pub(crate) const PODS: [&str; 6] =
     ["coder", "Coder", "審査 1", "~0190a7c2", "con", "re\u{301}viewer"];
 
@@ -72,7 +72,7 @@ fn open(file: Vec<u8>) -> Result<Backup<Cursor<Vec<u8>>>, BackupError> {
     Backup::open(Cursor::new(file), &mut |_| {})
 }
 
-/// Restores a backup into an empty store, and proves it.
+/// Restores a backup into an empty store, and verifies the result.
 fn restored(file: Vec<u8>) -> MemoryStore {
     let destination = MemoryStore::new();
     let mut backup = open(file).unwrap();

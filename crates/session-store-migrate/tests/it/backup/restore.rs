@@ -1,4 +1,4 @@
-//! Restores into a store that is not empty.
+//! Tests of restores, most of them into a store that is not empty.
 
 use session_store_core::{Capability, Pod, Store, StoreExt};
 use session_store_memory::MemoryStore;
@@ -9,6 +9,7 @@ use super::{backup_of, first_key, open, populated, restored};
 use crate::hooked_store::HookedStore;
 use crate::{entries, log_of, new_key, store_with, trace, verify};
 
+/// Restores a backup. Returns the number of entries and pods that were written.
 fn written(destination: &dyn Store, file: Vec<u8>) -> usize {
     let report = open(file).unwrap().restore(destination, &mut |_| {}).unwrap();
     assert!(report.is_complete(), "{report:?}");
@@ -22,7 +23,8 @@ fn a_second_restore_writes_nothing() {
     assert_eq!(written(&destination, file), 0);
 }
 
-/// The state after an interrupted restore: some segments complete, one in part, the others missing.
+/// After an interrupted restore, some segments are complete, one has only its first entries, and
+/// others are missing.
 #[test]
 fn existing_entries_are_not_written_again() {
     let source = populated();

@@ -1,4 +1,5 @@
-//! Backups that `tar`, `zstd` and `sha256sum` read. The unpacked folder is a store.
+//! Tests that `tar`, `zstd` and `sha256sum` can read a backup, and that the unpacked folder is a
+//! store.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +36,7 @@ fn an_unpacked_backup_is_a_file_store() {
     assert!(report.is_equal(), "{report:?}");
 }
 
-/// The file backend finds a pod by the name of its folder.
+/// The file backend finds a pod by the name of its folder, so each pod needs a folder of its own.
 #[test]
 fn every_pod_has_its_own_folder() {
     let source = MemoryStore::new();

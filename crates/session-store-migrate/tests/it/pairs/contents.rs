@@ -1,4 +1,5 @@
-//! Contents of stores: unusual ids, texts, sizes and names, and logs from a folder.
+//! The content that the tests of all pairs copy: unusual ids, texts, sizes and names, or the logs
+//! of a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub(super) fn populate(store: &dyn Store) {
     let session = SessionId::new();
     trace(store, SegmentKey::new(session, shared), &UNUSUAL);
     store.append_all(session, shared, &sizes()).unwrap();
-    // A log that was truncated to 0, and one that was truncated and has grown again.
+    // A log that was truncated to 0 entries, and a log that was truncated and has grown again.
     let (emptied, regrown) = (SegmentId::new(), SegmentId::new());
     for segment in [emptied, regrown] {
         store.append_all(session, segment, &entries(&UNUSUAL)).unwrap();
@@ -52,8 +53,8 @@ fn sizes() -> Vec<LogEntry> {
     sizes.chain([1_500_000]).map(entry).chain(entries(&[&nested])).collect()
 }
 
-/// Fills a store with the logs at and below a folder, a segment for each file, without the lines
-/// that are not entries.
+/// Fills a store with the log files at and below a folder: a segment for each file. Leaves out
+/// lines that are not entries.
 pub(super) fn populate_from_logs(store: &dyn Store, folder: &Path) {
     let logs = logs_below(folder);
     assert!(!logs.is_empty(), "{} has no files *.jsonl", folder.display());

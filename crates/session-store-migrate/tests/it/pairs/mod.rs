@@ -1,4 +1,4 @@
-//! Copies from every backend to every backend.
+//! Tests of copies and restores from every backend to every backend.
 
 mod contents;
 mod place;

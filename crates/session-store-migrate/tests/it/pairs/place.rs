@@ -1,4 +1,4 @@
-//! A new storage of each kind, opened by its URL.
+//! The place of a test's store: a new folder, file or server prefix for each backend.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 /// The place of a store.
 pub(super) struct Place {
     url: String,
-    /// The first handle. A store in memory exists as long as one of its handles.
+    /// The first handle. It keeps a store in memory, which exists as long as one of its handles.
     first: OpenStore,
     _folder: TempDir,
 }
@@ -31,7 +31,7 @@ impl Place {
             Kind::Memory => "memory:".to_owned(),
             Kind::Fs => format!("fs:{}", path.display()),
             Kind::Sqlite => format!("sqlite:{}", path.display()),
-            Kind::Redis => a_prefix_of_its_own(),
+            Kind::Redis => new_redis_prefix(),
         };
         Self { first: open_or_create(&url).unwrap(), url, _folder: folder }
     }
@@ -45,8 +45,9 @@ impl Place {
     }
 }
 
-/// Returns the URL of a new prefix on one server, which ends with the tests.
-fn a_prefix_of_its_own() -> String {
+/// Returns the URL of a new prefix on a server that all tests share. The server ends with the
+/// tests.
+fn new_redis_prefix() -> String {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{}?prefix=pair{}", SERVER.url(), NEXT.fetch_add(1, Ordering::Relaxed))
