@@ -1,7 +1,8 @@
 //! A session store over the embedded database redb.
 //!
-//! It implements only the nine required methods, and declares no capabilities. All other methods
-//! have the provided bodies of the trait.
+//! The store implements only the nine required methods of the trait `Store`, and declares no
+//! capabilities. All other methods have the provided bodies of the trait. The README explains the
+//! decisions.
 
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use session_store_core::{
 };
 use uuid::Uuid;
 
-/// A session and a segment. Integers sort in the same order as the bytes of ids.
+/// The ids of a session and a segment, as integers, which sort in the same order as the bytes of
+/// the ids.
 type RowKey = (u128, u128);
 
 /// The number of entries of each segment.
@@ -20,7 +22,7 @@ const SEGMENTS: TableDefinition<RowKey, u64> = TableDefinition::new("segments");
 const ENTRIES: TableDefinition<(u128, u128, u64), &str> = TableDefinition::new("entries");
 /// The text of each trace entry, by session, segment and position.
 const TRACES: TableDefinition<(u128, u128, u64), &str> = TableDefinition::new("traces");
-/// The first session that held each segment.
+/// For each segment id, the first session that had a segment with this id.
 const HOLDERS: TableDefinition<u128, u128> = TableDefinition::new("holders");
 
 /// A store in one file. redb cannot open a file twice, so share the store in an `Arc`.
@@ -55,8 +57,8 @@ impl RedbStore {
         Ok(store)
     }
 
-    /// Runs `change` in one transaction, which applies all of it or nothing. redb runs one write
-    /// transaction at a time.
+    /// Runs `change` in one transaction, which applies the whole change or nothing. redb runs one
+    /// write transaction at a time, so concurrent appends are executed one after the other.
     fn write<T>(
         &self,
         operation: &'static str,
@@ -101,7 +103,8 @@ fn push(
     Ok(next + 1)
 }
 
-/// Stores the number of entries, and the holder if the segment has none.
+/// Stores the number of entries of a segment, and its session if no session has had a segment with
+/// this id.
 fn set_count(tables: &redb::WriteTransaction, key: RowKey, count: u64) -> Result<(), redb::Error> {
     tables.open_table(SEGMENTS)?.insert(key, count)?;
     let mut holders = tables.open_table(HOLDERS)?;

@@ -1,4 +1,5 @@
-//! All checks of the conformance kit over the store.
+//! All checks of the conformance kit over the store. Checks whose requirements the store does not
+//! meet are skipped, with the reasons.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use session_store_core::{Store, StoreError};
 use tempfile::TempDir;
 use third_party_store::RedbStore;
 
-/// A database file in a temporary folder.
+/// A storage for one check: a database file in a temporary folder.
 struct File {
     store: Arc<RedbStore>,
     _folder: TempDir,
@@ -28,21 +29,21 @@ impl Storage for File {
 conformance_tests! {
     harness: file,
     skip: {
-        pods: "it keeps no pods",
+        pods: "the store does not keep pods",
         maintenance: "redb checks its own file",
-        sizes: "it stores no sizes",
-        times: "it stores no times",
-        epoch: "a head is only a count",
+        sizes: "the store does not record sizes",
+        times: "the store does not record times",
+        epoch: "a head is only the number of entries",
         own_batches: "append_all is the provided body",
         atomic_batch: "append_all is the provided body",
         persistent: "not declared: the harness keeps one handle open",
         multi_process: "redb cannot open a file twice",
         process: "redb cannot open a file twice",
-        folder: "it is one file",
-        log_file: "its file has no lines",
-        overwrite: "nothing else writes to its file",
-        unlist: "its listings read the logs",
-        open_missing: "it always creates a missing file",
+        folder: "the store is one file",
+        log_file: "the file does not consist of lines",
+        overwrite: "the harness cannot change the file while redb has it open",
+        unlist: "the store does not have an index apart from its logs",
+        open_missing: "the store always creates a missing file",
         raise_format: "redb manages its own format",
     },
 }
