@@ -95,7 +95,7 @@
 //!   newline in its own write. After a torn line, the next append first moves that line to a file
 //!   beside the log. Nothing is deleted. A write of which only the newline is missing is
 //!   acknowledged. If another program writes a line in two writes, without the lock of the store,
-//!   an append in between moves the first half.
+//!   an append between the two writes moves the first half of the line to that file.
 //! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns the entries from `start` on that
 //!   fit in `max_bytes`, at least one if `start` is before the end. It also returns the head of the
 //!   log at the same moment. Pages in sequence equal `read_all`, and together read the log once
@@ -109,9 +109,9 @@
 //! - <a id="l2"></a>**L2** `list_segments(session)` returns the segments of a session in the same
 //!   order. An unknown session has the result `Ok([])`.
 //! - <a id="l3"></a>**L3** A trace or a pod alone does not create a session or a segment.
-//! - <a id="l4"></a>**L4** Foreign data in the storage (stray files, other keys) is ignored and
-//!   not changed. A foreign SQLite database is rejected and not adopted. Triggers,
-//!   views and conditions in a database have no effect on any call.
+//! - <a id="l4"></a>**L4** Foreign data in the storage (stray files, other keys) is ignored and not
+//!   changed. A foreign SQLite database is rejected and not adopted. Triggers, views and conditions
+//!   that another program added to a database have no effect on any call.
 //! - <a id="l5"></a>**L5** `lookup_session_of` returns a session that holds the segment now, or
 //!   `None`. It returns the same session as long as that session holds the segment. The result is
 //!   correct right after create, append, truncate to 0, reopen and delete, also while other
@@ -208,8 +208,8 @@
 //!   `delete_session` removes all segments of the session. Both return whether anything was there;
 //!   a trace alone counts. Listings, lookup and `exists` agree at once that it is gone. Deleting
 //!   what does not exist is `Ok(false)`. An append that begins afterwards creates a new segment,
-//!   which is listed. A crash during a delete leaves no trace of a segment whose log is gone
-//!   (torture).
+//!   which is listed. After a crash during a delete, the segment does not have a trace if its log
+//!   is gone (torture).
 //!
 //! # Pods (P): kit
 //!
@@ -240,8 +240,8 @@
 //!   acknowledged change (also create, truncate, delete and pods) survives a power cut. `sync()`
 //!   makes durable what this handle acknowledged before the call. Other handles can see entries
 //!   that are not durable yet. With the durability `Process`, a power cut can lose changes that no
-//!   `sync()` made durable. A truncation never damages the entries that it keeps. A file backend
-//!   needs its sidecar files for that, from a power cut until the next change of the segment.
+//!   `sync()` made durable. A truncation never damages the entries that it keeps. To ensure this, a
+//!   file backend needs its sidecar files from the power cut until the next change of the segment.
 //! - <a id="s5"></a>**S5** (kit) A store is `Send + Sync`. A panic in one thread does not affect
 //!   the others.
 //! - <a id="s6"></a>**S6** (kit) (cap: `multi_process`) Processes that open the same new, empty
@@ -263,9 +263,9 @@
 //! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
 //!   with the stored segments in both directions. A stored segment that a listing or a lookup does
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
-//!   corrects the listings where the storage has what that needs. If the listings read an index
-//!   that is stored apart from the logs, an append lists its segment and its session, even if the
-//!   index had lost them.
+//!   corrects the listings as far as the storage contains the data for that. If the listings read
+//!   an index that is stored apart from the logs, an append adds its segment and its session to the
+//!   index, even if the index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
 //!   (R5), before and after an append has moved it, each interrupted truncate, and each trace
 //!   without a log.
