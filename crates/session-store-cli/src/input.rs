@@ -1,7 +1,7 @@
 //! Reading entries line by line from standard input or a JSONL file.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use session_store::StoreError;
@@ -30,15 +30,69 @@ impl Source {
     }
 }
 
+/// The number of bytes after which a line that does not begin like an object is not read further.
+/// A shorter line is read completely, so that the message can describe it.
+pub(crate) const SAMPLE: usize = 64 * 1024;
+
+/// The result of reading a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadLine {
+    /// There is no further line.
+    End,
+    /// The line was read completely.
+    Complete,
+    /// Only the first [`SAMPLE`] bytes were read, because they do not begin like an object.
+    NotAnObject,
+    /// Only the first bytes were read, because the line is longer than the limit.
+    TooLong,
+}
+
+/// Reads the next line with its line break into `line`, up to `max` bytes.
+///
+/// A small compressed file, or a device such as `/dev/zero`, can be a line without an end. Without
+/// a limit it would fill the memory.
+pub(crate) fn read_line(
+    reader: &mut impl BufRead,
+    line: &mut Vec<u8>,
+    max: usize,
+    is_object_required: bool,
+) -> io::Result<ReadLine> {
+    line.clear();
+    let sample = max.min(SAMPLE);
+    reader.by_ref().take(sample as u64).read_until(b'\n', line)?;
+    if line.is_empty() {
+        return Ok(ReadLine::End);
+    }
+    if line.len() < sample || line.ends_with(b"\n") {
+        return Ok(ReadLine::Complete);
+    }
+    let first = line.iter().find(|byte| !is_space(**byte));
+    if is_object_required && first.is_some_and(|first| *first != b'{') {
+        return Ok(ReadLine::NotAnObject);
+    }
+    // One byte more shows whether the line ends here.
+    let rest = max - sample + 1;
+    reader.by_ref().take(rest as u64).read_until(b'\n', line)?;
+    let is_too_long = line.len() > max && !line.ends_with(b"\n");
+    Ok(if is_too_long { ReadLine::TooLong } else { ReadLine::Complete })
+}
+
+/// Describes a line that is longer than the limit.
+pub(crate) fn too_long(max: usize) -> String {
+    format!("the line has more than {max} bytes; raise the limit with --max-line")
+}
+
 /// Reads the lines of a JSONL text as entries. Blank lines are skipped.
 pub(crate) struct Lines {
     source: Source,
     number: usize,
+    max: usize,
 }
 
 impl Lines {
-    pub(crate) const fn new(source: Source) -> Self {
-        Self { source, number: 0 }
+    /// Creates a reader of lines of up to `max` bytes.
+    pub(crate) const fn new(source: Source, max: usize) -> Self {
+        Self { source, number: 0, max }
     }
 
     /// Parses the next line that is not blank. Returns `None` at the end.
@@ -49,20 +103,28 @@ impl Lines {
         let Some(line) = self.next_line()? else { return Ok(None) };
         match parse(line) {
             Ok(entry) => Ok(Some(entry)),
-            Err(error) => Err(Failure::cannot(
-                format!("read line {} of {} as an entry", self.number, self.source.name),
-                reason(&error),
-            )),
+            Err(error) => Err(Failure::cannot(self.operation(), reason(&error))),
         }
+    }
+
+    fn operation(&self) -> String {
+        format!("read line {} of {} as an entry", self.number, self.source.name)
     }
 
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             let mut line = Vec::new();
             self.number += 1;
-            let read = self.source.reader.read_until(b'\n', &mut line);
-            if read.context(|| format!("read {}", self.source.name))? == 0 {
-                return Ok(None);
+            let read = read_line(&mut self.source.reader, &mut line, self.max, true);
+            match read.context(|| format!("read {}", self.source.name))? {
+                ReadLine::End => return Ok(None),
+                ReadLine::Complete => {}
+                ReadLine::NotAnObject => {
+                    return Err(Failure::cannot(self.operation(), "it does not begin with {"));
+                }
+                ReadLine::TooLong => {
+                    return Err(Failure::cannot(self.operation(), too_long(self.max)));
+                }
             }
             // The line break is removed, so that the parser reports an early end on line 1 as well.
             line.truncate(
@@ -98,8 +160,8 @@ mod tests {
     use super::*;
 
     fn read(text: &'static str) -> Vec<Result<String, String>> {
-        let mut lines =
-            Lines::new(Source { reader: Box::new(text.as_bytes()), name: "the input".to_owned() });
+        let source = Source { reader: Box::new(text.as_bytes()), name: "the input".to_owned() };
+        let mut lines = Lines::new(source, 20);
         let mut read = Vec::new();
         loop {
             match lines.next(LogEntry::from_utf8) {
@@ -117,6 +179,24 @@ mod tests {
         assert!(read[1].as_ref().is_err_and(|why| why.contains("line 4 of the input")), "{read:?}");
         assert_eq!(read[2].as_deref(), Ok("{\"b\":2}"), "the last line does not need a newline");
         assert_eq!(read.len(), 3);
+    }
+
+    #[test]
+    fn a_line_is_read_up_to_the_limit() {
+        let limit = "{\"a\":\"0123456789ab\"}";
+        assert_eq!(read("{\"a\":\"0123456789ab\"}\n"), [Ok(limit.to_owned())]);
+        let why = read("{\"a\":\"0123456789abc\"}\n").remove(0).unwrap_err();
+        assert!(why.contains("line 1 of the input") && why.contains("more than 20 bytes"), "{why}");
+    }
+
+    #[test]
+    fn a_line_that_is_not_an_object_is_not_read_to_its_end() {
+        let endless = || BufReader::new(io::repeat(b'['));
+        let mut line = Vec::new();
+        let read = read_line(&mut endless(), &mut line, usize::MAX / 2, true).unwrap();
+        assert_eq!((read, line.len()), (ReadLine::NotAnObject, SAMPLE));
+        let read = read_line(&mut endless(), &mut line, 100_000, false).unwrap();
+        assert_eq!((read, line.len()), (ReadLine::TooLong, 100_001));
     }
 
     #[test]

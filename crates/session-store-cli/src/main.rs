@@ -31,6 +31,8 @@ use crate::args::Args;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    signal::survive_file_size_limit();
     let Args { json, passwords, mut command } = Args::parse_or_exit();
     let mut out = Output::new(json);
     let outcome =

@@ -1,11 +1,23 @@
 //! Signals that ask a command to finish its work.
 
 use std::process;
+#[cfg(unix)]
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::exit::INTERRUPTED;
 use crate::failure::{Context, Failure, warn};
+
+/// Makes a write beyond the file-size limit of the process an error.
+///
+/// The signal of such a write ends a program that does not handle it, without a message and in the
+/// middle of a change. With any handler, the write returns an error.
+#[cfg(unix)]
+pub(crate) fn survive_file_size_limit() {
+    // Registering fails only for signals that cannot be handled.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
 
 /// Receives the first SIGINT, SIGTERM or SIGHUP.
 pub(crate) struct StopSignal(Receiver<()>);

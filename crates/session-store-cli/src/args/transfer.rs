@@ -9,7 +9,7 @@ use session_store::{SessionId, StoreUrl};
 use session_store_migrate::{DEFAULT_JOBS, Selection};
 
 use super::time;
-use super::value::{UrlParser, id};
+use super::value::{UrlParser, id, size};
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
@@ -22,6 +22,17 @@ pub(crate) struct ImportArgs {
     /// Import the valid records of a broken file, and print each line that was split or skipped
     #[arg(long)]
     pub(crate) salvage: bool,
+    #[command(flatten)]
+    pub(crate) lines: LinesArgs,
+}
+
+/// The limits of the lines that are read.
+#[derive(clap::Args)]
+pub(crate) struct LinesArgs {
+    /// Refuse a line that is longer, which limits the memory that the input can claim: a number of
+    /// bytes, or of KiB, MiB or GiB
+    #[arg(long = "max-line", value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    pub(crate) max: usize,
 }
 
 #[derive(clap::Args)]
@@ -148,4 +159,6 @@ pub(crate) struct RestoreArgs {
     /// The store to write to; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
+    #[command(flatten)]
+    pub(crate) lines: LinesArgs,
 }

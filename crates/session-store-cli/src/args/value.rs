@@ -18,6 +18,16 @@ pub(super) fn pod_name(text: &str) -> Result<PodName, &'static str> {
     text.parse().map_err(|_| PodName::RULE)
 }
 
+/// Parses a size: a number of bytes, or of KiB, MiB or GiB.
+pub(super) fn size(text: &str) -> Result<usize, &'static str> {
+    const UNITS: [(&str, u32); 4] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("", 0)];
+    let parse = |(unit, shift): (&str, u32)| {
+        let number: u32 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        usize::try_from(u64::from(number) << shift).ok().filter(|size| *size > 0)
+    };
+    UNITS.into_iter().find_map(parse).ok_or("a size is a number of bytes, KiB, MiB or GiB")
+}
+
 /// Parses a URL. The messages of clap's own parser would contain an invalid URL with its password.
 #[derive(Clone)]
 pub(super) struct UrlParser;
@@ -37,5 +47,24 @@ impl TypedValueParser for UrlParser {
             let message = format!("invalid URL for {arg}: {error}");
             command.clone().error(ErrorKind::ValueValidation, message)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("256MiB", Some(256 << 20))]
+    #[case("1 KiB", Some(1024))]
+    #[case("7", Some(7))]
+    #[case("0", None)]
+    #[case("1MB", None)]
+    #[case("-1", None)]
+    #[case("MiB", None)]
+    fn a_size_is_parsed(#[case] text: &str, #[case] expected: Option<usize>) {
+        assert_eq!(size(text).ok(), expected);
     }
 }

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Subcommand};
 use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 
 use super::read::SegmentArgs;
+use super::transfer::LinesArgs;
 use super::value::{UrlParser, id, pod_name};
 
 #[derive(clap::Args)]
@@ -22,6 +23,8 @@ pub(crate) struct AppendArgs {
     /// Append to the trace of the segment, and print the number of lines appended by this command
     #[arg(long)]
     pub(crate) trace: bool,
+    #[command(flatten)]
+    pub(crate) lines: LinesArgs,
 }
 
 #[derive(clap::Args)]
@@ -40,6 +43,8 @@ pub(crate) struct CreateArgs {
     /// Replace the segment if it exists; its old entries are deleted
     #[arg(long)]
     pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) lines: LinesArgs,
 }
 
 #[derive(clap::Args)]

@@ -39,7 +39,7 @@ fn append_lines<T>(
     parse: fn(Vec<u8>) -> Result<T, StoreError>,
     mut append: impl FnMut(Segment<'_>, &T) -> Result<usize, StoreError>,
 ) -> Result<Exit, Failure> {
-    let mut lines = Lines::new(Source::stdin());
+    let mut lines = Lines::new(Source::stdin(), args.lines.max);
     let mut next = lines.next(parse)?;
     if next.is_none() {
         return Ok(Exit::Done);

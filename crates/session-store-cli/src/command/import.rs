@@ -28,12 +28,18 @@ use crate::progress::Bar;
 use crate::store::{change, open_or_create};
 
 pub(crate) fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let import = Import { salvage: args.salvage, bar: Bar::new(), summary: Summary::default() };
+    let import = Import {
+        salvage: args.salvage,
+        max_line: args.lines.max,
+        bar: Bar::new(),
+        summary: Summary::default(),
+    };
     import.run(args, out)
 }
 
 struct Import {
     salvage: bool,
+    max_line: usize,
     bar: Bar,
     summary: Summary,
 }
@@ -102,7 +108,7 @@ impl Import {
     fn check(&mut self, file: &LogFile) -> Result<Checked, ReadError> {
         let opened = file.open()?;
         let metadata = opened.metadata()?;
-        let mut records = Records::new(BufReader::new(opened.take(metadata.len())), self.salvage);
+        let mut records = self.records(opened.take(metadata.len()));
         let (mut entries, mut millis) = (0, None);
         for entry in records.by_ref() {
             let entry = entry?;
@@ -170,7 +176,11 @@ impl Import {
     /// Reads the checked part of a file again.
     fn read_checked(&self, file: &LogFile, checked: &Checked) -> Result<CheckedRecords, ReadError> {
         let opened = file.open()?.take(checked.bytes);
-        Ok(Records::new(BufReader::new(opened), self.salvage))
+        Ok(self.records(opened))
+    }
+
+    fn records(&self, file: Take<File>) -> CheckedRecords {
+        Records::new(BufReader::new(file), self.salvage, self.max_line)
     }
 
     fn print(&mut self, report: &FileReport, out: &mut Output) -> Result<(), Failure> {
@@ -206,7 +216,10 @@ fn require_distinct_keys(files: &[CheckedFile]) -> Result<(), Failure> {
 
 fn refusal(file: &LogFile, error: &ReadError) -> FileReport {
     let state = match error {
-        ReadError::Line { .. } | ReadError::Dangling | ReadError::NotRegular => State::Refused,
+        ReadError::Line { .. }
+        | ReadError::TooLong { .. }
+        | ReadError::Dangling
+        | ReadError::NotRegular => State::Refused,
         ReadError::Io(_) => State::Failed,
     };
     FileReport::not_stored(&file.path, state, error_chain(error))

@@ -16,6 +16,9 @@ use crate::output::Output;
 use crate::store::{change, open, open_or_create};
 use crate::table::{Row, Table, cell, cell_or_dash};
 
+/// The size of a pod in a file, at most.
+const MAX_POD: u64 = 256 * 1024 * 1024;
+
 pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         PodsCommand::Ls(args) => list(args, out),
@@ -103,8 +106,12 @@ fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
 
 fn read_pod(file: &Path) -> Result<Pod, Failure> {
     let mut text = String::new();
-    let mut source = input::Source::open(file)?;
-    source.reader.read_to_string(&mut text).context(|| format!("read {}", source.name))?;
+    let source = input::Source::open(file)?;
+    let read = source.reader.take(MAX_POD + 1).read_to_string(&mut text);
+    if read.context(|| format!("read {}", source.name))? as u64 > MAX_POD {
+        let cause = format!("it has more than {MAX_POD} bytes");
+        return Err(Failure::cannot(format!("read {} as a pod", source.name), cause));
+    }
     Pod::from_json(text).context(|| format!("read {} as a pod", source.name))
 }
 

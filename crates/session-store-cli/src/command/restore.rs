@@ -47,7 +47,8 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
     let operation = || format!("restore {} to {}", args.file.display(), args.store);
     let mut bar = Bar::new();
     let mut show = |event: Progress<'_>| bar.show_event(&event);
-    let mut backup = Backup::open(file, &mut show).context(operation)?;
+    let mut backup =
+        Backup::open_with_max_line(file, args.lines.max as u64, &mut show).context(operation)?;
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).context(operation)?;
     let proof =

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use session_store::{LogEntry, StoreError};
 
 use crate::import::pieces::{Piece, Reason, pieces};
-use crate::input::{self, is_space};
+use crate::input::{self, ReadLine, is_space};
 use crate::text::plural;
 
 /// Why a file cannot be read, or not to its end.
@@ -21,6 +21,8 @@ pub(crate) enum ReadError {
     NotRegular,
     #[error("line {line}: {reason}")]
     Line { line: usize, reason: String },
+    #[error("line {line}: {}", input::too_long(*.max))]
+    TooLong { line: usize, max: usize },
     #[error("cannot read the file")]
     Io(#[from] io::Error),
 }
@@ -86,6 +88,7 @@ impl fmt::Display for SalvagedLine {
 pub(crate) struct Records<R> {
     input: R,
     salvage: bool,
+    max_line: usize,
     line: usize,
     bytes: Vec<u8>,
     ready: VecDeque<LogEntry>,
@@ -95,10 +98,12 @@ pub(crate) struct Records<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    pub(crate) fn new(input: R, salvage: bool) -> Self {
+    /// Creates a reader of records on lines of up to `max_line` bytes.
+    pub(crate) fn new(input: R, salvage: bool, max_line: usize) -> Self {
         Self {
             input,
             salvage,
+            max_line,
             line: 0,
             bytes: Vec::new(),
             ready: VecDeque::new(),
@@ -115,11 +120,16 @@ impl<R: BufRead> Records<R> {
 
     /// Reads the next line. Returns `false` at the end of the file.
     fn read_line(&mut self) -> Result<bool, ReadError> {
-        self.bytes.clear();
-        if self.input.read_until(b'\n', &mut self.bytes)? == 0 {
-            return Ok(false);
+        let (max, line) = (self.max_line, self.line + 1);
+        match input::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
+            ReadLine::End => return Ok(false),
+            ReadLine::Complete => {}
+            ReadLine::NotAnObject => {
+                return Err(ReadError::Line { line, reason: sample_error(&self.bytes) });
+            }
+            ReadLine::TooLong => return Err(ReadError::TooLong { line, max }),
         }
-        self.line += 1;
+        self.line = line;
         self.bytes.pop_if(|last| *last == b'\n');
         if !self.bytes.iter().all(|byte| is_space(*byte)) {
             match entry(&self.bytes) {
@@ -257,6 +267,18 @@ fn line_error(line: &[u8], error: &StoreError) -> String {
     }
 }
 
+/// Returns why a line is invalid of which only the beginning was read.
+fn sample_error(line: &[u8]) -> String {
+    match pieces(line).next() {
+        Some(Piece::Junk(_, Reason::ByteOrderMark)) => Reason::ByteOrderMark.to_string(),
+        Some(Piece::Junk(range, reason)) if range.end == line.len() => {
+            format!("{reason} (more than {} bytes)", range.len())
+        }
+        Some(Piece::Junk(range, reason)) => describe(range.len(), reason),
+        _ => "text that does not begin with {".to_owned(),
+    }
+}
+
 fn describe(bytes: usize, reason: Reason) -> String {
     match reason {
         Reason::ByteOrderMark => reason.to_string(),
@@ -272,7 +294,7 @@ mod tests {
     use super::*;
 
     fn texts(input: &[u8], salvage: bool) -> (Vec<String>, Option<String>, Vec<String>) {
-        let mut records = Records::new(input, salvage);
+        let mut records = Records::new(input, salvage, usize::MAX / 2);
         let (mut texts, mut error) = (Vec::new(), None);
         for record in records.by_ref() {
             match record {

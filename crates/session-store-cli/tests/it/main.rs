@@ -11,6 +11,8 @@ mod follow;
 mod import;
 mod import_logs;
 mod kill;
+#[cfg(unix)]
+mod limits;
 mod listing;
 mod migrate;
 mod migrate_options;

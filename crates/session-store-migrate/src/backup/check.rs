@@ -21,26 +21,41 @@ use crate::progress::{Phase, Progress};
 pub struct Backup<R> {
     pub(super) reader: R,
     pub(super) manifest: Manifest,
+    pub(super) max_line: u64,
 }
 
+/// The default limit of a line, in bytes.
+pub const DEFAULT_MAX_LINE: u64 = 256 * 1024 * 1024;
+
 impl<R: Read + Seek> Backup<R> {
-    /// Reads a whole backup and checks it.
+    /// Reads a whole backup and checks it, with lines of up to [`DEFAULT_MAX_LINE`].
+    ///
+    /// # Errors
+    /// The same as of [`open_with_max_line`](Self::open_with_max_line).
+    pub fn open(reader: R, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Self, BackupError> {
+        Self::open_with_max_line(reader, DEFAULT_MAX_LINE, progress)
+    }
+
+    /// Reads a whole backup and checks it. `max_line` is the number of bytes in the longest line
+    /// that is accepted, which limits the memory that a hostile file can claim.
     ///
     /// A file that is truncated, changed or of another format is refused. Memory holds one line at
     /// a time and a few hundred bytes for each part.
     ///
     /// # Errors
-    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], and [`BackupError::Damaged`] with
-    /// the place; [`BackupError::Read`] if the reader fails.
-    pub fn open(
+    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], [`BackupError::LineTooLong`], and
+    /// [`BackupError::Damaged`] with the place; [`BackupError::Read`] if the reader fails.
+    pub fn open_with_max_line(
         mut reader: R,
+        max_line: u64,
         mut progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, BackupError> {
         require_zstd(&mut reader)?;
         let mut meter = Meter::new(&mut progress);
         meter.report(Progress::Begin { phase: Phase::Check, parts: 0 });
-        let manifest = check(&mut reader, &mut meter)?;
-        Ok(Self { reader, manifest })
+        let archive = Archive::new(&mut reader, max_line)?;
+        let manifest = check(archive, &mut meter)?;
+        Ok(Self { reader, manifest, max_line })
     }
 }
 
@@ -62,8 +77,10 @@ fn require_zstd(reader: &mut (impl Read + Seek)) -> Result<(), BackupError> {
     }
 }
 
-fn check(reader: impl Read + Seek, meter: &mut Meter<'_>) -> Result<Manifest, BackupError> {
-    let mut archive = Archive::new(reader)?;
+fn check<R: Read + Seek>(
+    mut archive: Archive<R>,
+    meter: &mut Meter<'_>,
+) -> Result<Manifest, BackupError> {
     let readme = open_readme(&mut archive)?;
     let mut check = Check { meter, members: Vec::new(), name: None };
     let mut manifest = None;

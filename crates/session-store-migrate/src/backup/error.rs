@@ -43,6 +43,18 @@ pub enum BackupError {
         supported: u64,
     },
 
+    /// A line is longer than the limit. It can be a large entry, or a small file that decompresses
+    /// to very much.
+    #[error(
+        "{place}: the line has more than {limit} bytes; raise the limit, max-line, if it is an entry"
+    )]
+    LineTooLong {
+        /// The place of the line.
+        place: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+
     /// The backup was truncated or changed after it was written.
     #[error("the backup is damaged: {place}: {damage}")]
     Damaged {

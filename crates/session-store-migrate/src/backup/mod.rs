@@ -61,7 +61,7 @@ mod spool;
 mod tar;
 mod write;
 
-pub use check::Backup;
+pub use check::{Backup, DEFAULT_MAX_LINE};
 pub use digest::Total;
 pub use error::BackupError;
 pub use export::{ExportReport, export};

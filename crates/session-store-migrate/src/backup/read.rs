@@ -10,13 +10,15 @@ use super::seal::Unsealing;
 use super::tar::{BLOCK, END, Heading, padding};
 use crate::digest::LineHasher;
 
-/// The longest line: the largest entry and a line feed.
-const MAX_LINE: u64 = 1 << 32;
+/// The longest line of the files that this crate writes without entries, and without a manifest.
+const MAX_TEXT_LINE: u64 = 4096;
 
 /// A backup during the read.
 pub(super) struct Archive<R: Read> {
     stream: BufReader<Unsealing<R>>,
     last: Option<File>,
+    /// The number of bytes in the longest line that is accepted.
+    max_line: u64,
 }
 
 /// One file of a backup. [`finish`](Content::finish) must be called before the next file is read.
@@ -31,9 +33,9 @@ pub(super) struct Content<'a, R: Read> {
 
 impl<R: Read + Seek> Archive<R> {
     /// Starts at the beginning of the backup, regardless of the reader's position.
-    pub(super) fn new(reader: R) -> Result<Self, BackupError> {
+    pub(super) fn new(reader: R, max_line: u64) -> Result<Self, BackupError> {
         let stream = Unsealing::new(reader).map_err(BackupError::Read)?;
-        Ok(Self { stream: BufReader::with_capacity(128 * 1024, stream), last: None })
+        Ok(Self { stream: BufReader::with_capacity(128 * 1024, stream), last: None, max_line })
     }
 }
 
@@ -117,16 +119,36 @@ impl<R: Read> Content<'_, R> {
             return Ok(None);
         }
         self.line += 1;
+        let is_text = matches!(self.file, File::Readme | File::Sums);
+        if !is_text && self.first_byte()? != b'{' {
+            return Err(self.damaged("the line does not begin with {"));
+        }
+        let max = if is_text { MAX_TEXT_LINE } else { self.archive.max_line };
         let mut line = Vec::new();
-        let limit = self.left.min(MAX_LINE);
+        // A few kilobytes of a backup can contain a line of gigabytes, so the line is not read
+        // further than the limit.
+        let limit = self.left.min(max.saturating_add(1));
         let read = (&mut self.archive.stream).take(limit).read_until(b'\n', &mut line);
         self.left -= read.map_err(|error| self.read_error(error))? as u64;
         if line.last() != Some(&b'\n') {
-            return Err(self.damaged("the line has no end"));
+            return Err(if line.len() as u64 > max {
+                BackupError::LineTooLong { place: self.place(), limit: max }
+            } else {
+                self.damaged("the line has no end")
+            });
         }
         self.hasher.add(&line);
         line.pop();
         Ok(Some(line))
+    }
+
+    /// Returns the next byte, which stays unread.
+    fn first_byte(&mut self) -> Result<u8, BackupError> {
+        let available = match self.archive.stream.fill_buf() {
+            Ok([]) => Err(io::ErrorKind::UnexpectedEof.into()),
+            result => result.map(|bytes| bytes[0]),
+        };
+        available.map_err(|error| self.read_error(error))
     }
 
     /// Returns the rest of the file, a text of at most `limit` bytes.
@@ -189,5 +211,52 @@ impl<R: Read> Content<'_, R> {
         let position = self.archive.stream.get_ref().position();
         let (path, line) = (self.file.path(), self.line.max(1));
         format!("{path}, line {line}, near byte {position} of the file")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write};
+
+    use session_store_core::{SegmentId, SegmentKey, SessionId};
+
+    use super::super::file::SegmentFile;
+    use super::super::manifest::readme;
+    use super::super::seal::Sealing;
+    use super::super::{Backup, BackupError};
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    /// Returns a backup whose first log has one line: `start`, and then 64 MiB of `x`.
+    fn bomb(start: &str) -> Cursor<Vec<u8>> {
+        let mut file = Vec::new();
+        let mut archive = Sealing::new(&mut file).unwrap();
+        let heading = |file, bytes| Heading { file, bytes, time: 0 }.to_block();
+        let text = readme();
+        archive.write_all(&heading(File::Readme, text.len() as u64)).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+        archive.write_all(&vec![0; padding(text.len() as u64)]).unwrap();
+        let log =
+            File::Segment(SegmentKey::new(SessionId::new(), SegmentId::new()), SegmentFile::Log);
+        archive.write_all(&heading(log, start.len() as u64 + 64 * MIB)).unwrap();
+        archive.write_all(start.as_bytes()).unwrap();
+        io::copy(&mut io::repeat(b'x').take(64 * MIB), &mut archive).unwrap();
+        archive.finish().unwrap();
+        Cursor::new(file)
+    }
+
+    #[test]
+    fn a_small_file_cannot_claim_much_memory() {
+        let bomb = bomb("{");
+        assert!(bomb.get_ref().len() < 20_000, "{}", bomb.get_ref().len());
+        let error = Backup::open_with_max_line(bomb, MIB, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, BackupError::LineTooLong { limit: MIB, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_line_that_is_not_an_object_is_refused_at_its_first_byte() {
+        let error = Backup::open(bomb("["), &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("does not begin with {"), "{error}");
     }
 }

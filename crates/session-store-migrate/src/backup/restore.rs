@@ -94,7 +94,7 @@ impl<R: Read + Seek> Backup<R> {
         let mut meter = Meter::new(&mut progress);
         let parts = self.manifest.members.len();
         meter.report(Progress::Begin { phase: Phase::Restore, parts });
-        let mut archive = Archive::new(&mut self.reader)?;
+        let mut archive = Archive::new(&mut self.reader, self.max_line)?;
         open_readme(&mut archive)?;
         let mut members = self.manifest.members.iter();
         let breaker = CircuitBreaker::new(ABORT_AFTER);
