@@ -6,7 +6,7 @@ use std::{mem, vec};
 
 use crate::{BackendError, Entry, Head, StoreError};
 
-/// The size of a page unless the caller chooses another one.
+/// The size of a page in bytes, unless the caller chooses another size.
 const PAGE_BYTES: usize = 256 * 1024;
 
 /// The page that [`Pages`] needs next. The fields are the arguments of
@@ -69,10 +69,13 @@ impl Checkpoint {
 ///   unless [`skip_bad_lines`](Self::skip_bad_lines) is set.
 #[derive(Debug)]
 pub struct Pages<E> {
+    /// The entries of the current page that were not returned yet.
     page: vec::IntoIter<E>,
+    /// The error to return after these entries.
     error: Option<StoreError>,
     /// The place after the last entry of `page`.
     checkpoint: Checkpoint,
+    /// The position before which the reading ends.
     end: usize,
     page_bytes: usize,
     skip_bad_lines: bool,

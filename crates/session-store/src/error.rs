@@ -27,8 +27,8 @@ pub enum UrlError {
         known: String,
     },
 
-    /// The text has the form of a URL, but no scheme. It is not repeated, since it can contain a
-    /// password.
+    /// The text has the form of a URL, but no valid scheme. The message does not repeat the text,
+    /// since it can contain a password.
     #[error(
         "the text is not a path or a URL; there are {known} (a path that contains a colon is written ./PATH)"
     )]

@@ -1,4 +1,4 @@
-//! `PasswordOf`: the passwords of a store that can be set apart from its URL.
+//! `PasswordOf`: names the passwords of a store that can be set separately from the store's URL.
 
 /// The servers that a password is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -6,6 +6,6 @@
 pub enum PasswordOf {
     /// The servers that hold the data.
     Servers,
-    /// The Sentinels that name these servers.
+    /// The Sentinels, which report the address of the current master.
     Sentinels,
 }

@@ -75,8 +75,8 @@ impl StoreUrl {
 
     /// Returns the passwords that the store can need and that the URL does not contain.
     ///
-    /// Arguments of a program are visible to other users of the machine, so a program should read
-    /// these passwords from elsewhere.
+    /// A program should not get these passwords from its arguments, which other users of the
+    /// machine can see. It can read them from a file, for example.
     #[must_use]
     pub fn missing_passwords(&self) -> Vec<PasswordOf> {
         match &self.0 {
@@ -85,7 +85,7 @@ impl StoreUrl {
         }
     }
 
-    /// Sets a password. A URL that names no such servers is not changed.
+    /// Sets the password for these servers. A URL without such servers is not changed.
     ///
     /// ```
     /// use session_store::{PasswordOf, StoreUrl};
@@ -146,7 +146,8 @@ impl FromStr for StoreUrl {
 /// Returns whether a text without a valid scheme is probably a mistyped URL, such as
 /// `redis//:PASSWORD@HOST`.
 ///
-/// Messages about a bare path repeat it, so such a text must not become one.
+/// A mistyped URL can contain a password, and messages about a bare path repeat the path. So a
+/// mistyped URL must not count as a bare path.
 fn is_like_url(text: &str) -> bool {
     let has_login = text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
     (text.contains("://") || has_login) && !text.starts_with(['/', '.'])

@@ -134,8 +134,9 @@ pub fn survives(
     })
 }
 
-/// Cuts the power after the writer has printed at least `steps` lines `acknowledged …`, and returns
-/// what `inspect` returns for the path of the storage and these lines.
+/// Cuts the power after the writer has printed at least `steps` lines `acknowledged …`, and mounts
+/// the file system again. Returns the result of `inspect`, which gets the path of the storage and
+/// all lines that the writer printed.
 ///
 /// # Panics
 /// If the writer does not print a line within [`DEADLINE`], or a command of the system fails.

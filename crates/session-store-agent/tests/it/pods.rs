@@ -126,7 +126,7 @@ fn a_store_without_pods_is_refused() {
 }
 
 #[test]
-fn a_store_without_conditional_puts_is_refused_before_a_session_is_created() {
+fn a_store_without_conditional_puts_is_refused_and_no_session_is_created() {
     let store = FaultyStore::lacking(Capability::ConditionalPut);
     let error = open_pod(&store, &coder(), opening).unwrap_err();
     assert_eq!(
