@@ -209,6 +209,8 @@ macro_rules! for_each_check {
                 l8_the_start_need_not_exist L8 [];
                 /// the provided list_infos returns the same segments as the store's own
                 l8_the_traits_body_agrees L8 [];
+                /// list_infos does not leave a damaged segment out, and still returns the others
+                l8_a_damaged_segment_hides_nothing L8 [overwrite];
             }
             create {
                 /// create_segment stores the entries in order

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use session_store_core::{
-    Capability, ListOptions, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
+    Capability, ListOptions, SegmentInfo, SegmentKey, SessionId, Store, StoreError, error_chain,
 };
 
 use super::head::Change;
@@ -278,4 +278,33 @@ pub(crate) fn l8_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
         ensure_eq(&own, &provided, "the segments and counts of the provided list_infos")?;
     }
     Ok(())
+}
+
+pub(crate) fn l8_a_damaged_segment_hides_nothing(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    // A session before the damaged one in the listing, and one after it.
+    let logs = [0, 1, 2].map(|n| TestLog::new(&store).in_session(SessionId::from_bytes([n; 16])));
+    logs.iter().try_for_each(|log| log.append_all(&numbered(0..3)))?;
+    let keys = logs.map(|log| log.key());
+    drop(store);
+    run.overwrite(keys[1], 1, b"nonsense")?;
+    let store = run.open()?;
+    let damaged = TestLog::at(&store, keys[1]);
+    ensure_eq(&damaged.is_listed()?, &true, "the damaged segment is listed")?;
+    let listed = |options: ListOptions| -> Result<Vec<SegmentKey>, StoreError> {
+        Ok(store.list_infos(&options)?.into_iter().map(|(key, _)| key).collect())
+    };
+    match (damaged.info(), listed(ListOptions::new())) {
+        (Ok(_), all) => {
+            ensure_eq(&all?, &vec![keys[2], keys[1], keys[0]], "the segments with facts")?;
+        }
+        (Err(_), all) => {
+            let error = all.err().map(|error| error_chain(&error)).unwrap_or_default();
+            let id = keys[1].segment_id.to_string();
+            ensure!(error.contains(&id), "the error names the damaged segment {id}: {error}");
+        }
+    }
+    ensure_eq(&listed(ListOptions::new().limit(1))?, &vec![keys[2]], "the part before it")?;
+    let rest = ListOptions::new().after(keys[1].session_id);
+    ensure_eq(&listed(rest)?, &vec![keys[0]], "the part after it")
 }

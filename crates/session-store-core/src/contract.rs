@@ -128,7 +128,10 @@
 //!   listings return, in their order. `after(session)` selects the sessions that follow that
 //!   session, which need not exist. `limit(n)` selects the first n sessions. A session is always
 //!   returned with all its segments, so a caller that continues after the last session of each
-//!   part sees every segment once.
+//!   part sees every segment once. If `segment_info` fails for a segment, `list_infos` fails with
+//!   that error and names the segment. It never leaves such a segment out. Parts without the
+//!   session of that segment are returned, and `list_sessions` and `list_segments` return the
+//!   segment (R4).
 //!
 //! # Create, exists, count (C): kit
 //!

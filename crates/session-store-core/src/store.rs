@@ -289,7 +289,9 @@ pub trait Store: Send + Sync {
     /// The provided body calls [`segment_info`](Self::segment_info) for each segment.
     ///
     /// # Errors
-    /// As [`list_sessions`](Self::list_sessions) and [`head`](Self::head).
+    /// As [`list_sessions`](Self::list_sessions) and [`segment_info`](Self::segment_info). One
+    /// damaged segment makes the call fail. [`StoreExt::list_each_info`](crate::StoreExt::list_each_info) returns
+    /// the facts of the others.
     fn list_infos(
         &self,
         options: &ListOptions,

@@ -327,4 +327,9 @@ flawed! {
 
     /// Deletes bad lines and everything after them in a repair.
     repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by { m2_repairing_keeps_every_entry }
+
+    /// Leaves logs with a bad line out of the list of facts.
+    lists_facts_of_sound_logs has ListsFactsOfSoundLogs caught by {
+        l8_a_damaged_segment_hides_nothing
+    }
 }

@@ -52,4 +52,5 @@ flaws! {
     BatchesForgetTheNewline,
     ChecksCutTails,
     RepairsCutAtBadLines,
+    ListsFactsOfSoundLogs,
 }

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use session_store_core::{
-    Capabilities, Capability, Finding, Head, LogEntry, Maintenance, Page, PageBudget, SegmentId,
-    SegmentKey, SessionId, Store, StoreError, TraceEntry,
+    Capabilities, Capability, Finding, Head, ListOptions, LogEntry, Maintenance, Page, PageBudget,
+    SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry,
 };
 
 pub(crate) use self::flaw::Flaw;
@@ -258,6 +258,19 @@ impl Store for JsonlStore {
             Err(StoreError::NotFound(_)) => Ok(None),
             lines => Ok(Some(self.head_of(&lines?))),
         }
+    }
+
+    fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
+        let mut infos = Vec::new();
+        for s in options.select(self.list_sessions()?) {
+            for g in self.list_segments(s)? {
+                let is_left_out =
+                    self.has(Flaw::ListsFactsOfSoundLogs) && self.read_all(s, g).is_err();
+                let info = if is_left_out { None } else { self.segment_info(s, g)? };
+                infos.extend(info.map(|info| (SegmentKey::new(s, g), info)));
+            }
+        }
+        Ok(infos)
     }
 
     fn append_if(

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use rstest::rstest;
-use session_store_core::{ListOptions, LogEntry, SegmentId, SessionId, Store, StoreError};
+use session_store_core::{
+    ListOptions, LogEntry, SegmentId, SessionId, Store, StoreError, StoreExt,
+};
 use session_store_redis::RedisStore;
 use test_deadlines::wait_until;
 use test_servers::RedisServer;
@@ -120,6 +122,24 @@ fn a_log_that_has_lost_a_key_is_an_error_until_it_is_deleted(
         assert!(text.contains("APART") && text.contains(&segment.to_string()), "{text}");
     }
     assert_eq!(keys("*:*:*:*", &mut raw), left);
+
+    // The other segments and their facts can still be listed.
+    let before = SessionId::from_bytes([0xff; 16]);
+    let after = SessionId::from_bytes([0; 16]);
+    for session in [before, after] {
+        store.append(session, SegmentId::new(), &entry()).unwrap();
+    }
+    assert_eq!(store.list_sessions().unwrap(), [before, session, after]);
+    let part = |options: ListOptions| store.list_infos(&options).unwrap()[0].0.session_id;
+    assert_eq!(part(ListOptions::new().limit(1)), before);
+    assert_eq!(part(ListOptions::new().after(session)), after);
+    let infos = store.list_each_info(&ListOptions::new()).unwrap();
+    let sound: Vec<_> = infos.iter().map(|(key, i)| (key.session_id, i.is_ok())).collect();
+    assert_eq!(sound, [(before, true), (session, false), (after, true)]);
+    for session in [before, after] {
+        assert!(store.delete_session(session).unwrap());
+    }
+
     assert!(store.delete_segment(session, segment).unwrap());
     works(&store);
     store.append(session, segment, &entry()).unwrap();
