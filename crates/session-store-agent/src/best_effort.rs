@@ -1,4 +1,5 @@
-//! `BestEffort`: a substitute for conditional writes, for stores that do not have them.
+//! `BestEffort`: a substitute for conditional writes, for stores that do not have them. It checks,
+//! and then writes.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,
@@ -26,6 +27,7 @@ impl<S: Store> BestEffort<S> {
     }
 }
 
+/// Fails unless the head of the segment is `expected`.
 fn check<S: Store>(segment: SegmentRef<'_, S>, expected: Option<Head>) -> Result<(), StoreError> {
     let actual = segment.head()?;
     if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }

@@ -52,7 +52,7 @@
 //! # Parts
 //!
 //! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an
-//!   append whose reply was lost. It accepts any entries.
+//!   append whose reply was lost. It accepts entries of any kind.
 //! - [`Record`] and [`Kind`] define the entries that the other parts interpret. [`replay()`]
 //!   computes a [`RestoredState`] from records, and [`restore()`] opens a writer together with its
 //!   state.
@@ -76,12 +76,12 @@
 //! | in the log | effect |
 //! |---|---|
 //! | an unknown kind, unknown fields, an entry without a kind | kept and counted, otherwise ignored |
-//! | a first entry that is not a `segment_start` | the state starts with its default; a root in the tree |
+//! | a first entry that is not a `segment_start` | the state starts with its default; the segment is a root in the tree |
 //! | a `segment_start` that is not the first entry | [`ReplayError::LateStart`] |
 //! | a field of the wrong type in a known kind | [`ReplayError::Malformed`] with the number of the entry |
-//! | an origin in another session, or a deleted one | kept in the [`Lineage`]; a root in the tree |
-//! | an origin at a turn that its segment does not have | kept in the [`Lineage`] |
-//! | an origin in another form, or a circle of origins | a root in the tree |
+//! | an origin in another session, or a deleted one | it is in the [`Lineage`]; the segment is a root in the tree |
+//! | an origin at a turn that its segment does not have | it is in the [`Lineage`] |
+//! | an origin in another form, or a circle of origins | the segment, or one segment of the circle, is a root in the tree |
 //! | a fork at a turn that the segment does not have | [`AgentError::NoSuchTurn`] with the number of turns |
 
 mod best_effort;

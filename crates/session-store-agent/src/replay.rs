@@ -123,7 +123,8 @@ impl RestoredState {
 }
 
 fn state_of_start(entry: &LogEntry) -> Result<RestoredState, StoreError> {
-    // Decoded in two steps, since serde's flatten does not keep the text of a nested value.
+    // The entry is decoded in two steps, since serde's flatten does not keep the text of a nested
+    // value.
     let lineage = entry.decode::<LineageFields>()?.lineage();
     let StartState { session_id, system_prompt, config, turn_count, usage, extensions, history } =
         entry.decode()?;

@@ -33,8 +33,8 @@ pub struct RestoredState {
     /// The number of turns that have ended in the whole conversation, including those before a fork
     /// or a compaction.
     pub turn_count: usize,
-    /// The number of turns that have ended in this segment, which is what an
-    /// [`Origin`](crate::Origin) counts.
+    /// The number of turns that have ended in this segment. An [`Origin`](crate::Origin) counts the
+    /// same turns.
     pub turn_index: usize,
     /// Whether a run has started and not ended. This is so if there is an `invoke`, `user_input`,
     /// `assistant_item` or `tool_result`, and after it no `run_completed`, `run_errored` or

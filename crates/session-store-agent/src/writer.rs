@@ -24,7 +24,7 @@ use crate::state::RestoredState;
 /// # Unknown outcomes
 ///
 /// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
-/// writer finds out, as [`AppendAttempt`] describes. If this fails too, the writer returns
+/// writer finds out, as [`AppendAttempt`] describes. If the writer cannot find out, it returns
 /// `Indeterminate`. The caller must then **call again with the same entries**, which appends them
 /// once in total. A call with other entries first finds out whether the entries of the earlier call
 /// are stored.
@@ -266,7 +266,7 @@ impl<S: Store> SegmentWriter<S> {
     /// all entries.
     ///
     /// # Errors
-    /// As [`open`](Self::open). The writer then continues where it was.
+    /// As [`open`](Self::open). After an error, the writer continues where it was before the call.
     pub fn reload(&mut self) -> Result<Vec<LogEntry>, StoreError> {
         let entries = self.read_after(Tail::default())?;
         self.indeterminate = None;

@@ -8,12 +8,13 @@ use crate::{Head, LogEntry, SegmentRef, Store, StoreError};
 /// Clause [H5](crate::contract#h5).
 const RESENDS: usize = 3;
 
-/// Entries to append to a log that has a known head.
+/// An attempt to append entries to a log whose head is known.
 ///
 /// If a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries are
 /// stored. It sends the append again with the same head. This cannot append the entries twice,
 /// because an append changes the head ([H5](crate::contract#h5)). After a conflict, the attempt
-/// reads the log at the position of the entries. If this fails too, it returns `Indeterminate`.
+/// reads the log at the position of the entries. The result is `Indeterminate` only if these calls
+/// fail too.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -50,8 +51,8 @@ struct Found {
 impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     /// Returns an attempt to append `entries` if the head of the segment is `expected`.
     ///
-    /// `position` is the place of the first entry. It is the number of entries in `expected`,
-    /// unless the caller knows of more entries.
+    /// `position` is the place of the first entry. It is the number of entries that `expected`
+    /// counts, unless the caller knows that the log has more entries.
     pub const fn new(
         segment: SegmentRef<'a, S>,
         expected: Option<Head>,

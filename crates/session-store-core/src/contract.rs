@@ -120,10 +120,10 @@
 //!   are still complete: nothing is left out at the end of a page.
 //! - <a id="l7"></a>**L7** `segment_info` is `None` for an unknown segment. Otherwise it has the
 //!   facts of one moment: the head that `head` returns, the size of the log and the time of its
-//!   last change. The size is the bytes of each entry's text and one newline; a file backend gives
-//!   the readable length of the file. The time is by the clock of the storage, and does not go back
-//!   as long as that clock does not go back. Size and time are `None` where the store does not know
-//!   them. They are never wrong.
+//!   last change. The size is the number of bytes of the texts of all entries, and of one newline
+//!   for each entry. For a file backend it is the readable length of the file. The time is by the
+//!   clock of the storage, and does not go back as long as that clock does not go back. Size and
+//!   time are `None` if the store does not know them. They are never wrong.
 //! - <a id="l8"></a>**L8** `list_infos` returns the `segment_info` of every segment that the
 //!   listings return, in their order. `after(session)` selects the sessions that follow that
 //!   session, which need not exist. `limit(n)` selects the first n sessions. A session is always

@@ -10,10 +10,11 @@ use crate::{Head, SessionId};
 pub struct SegmentInfo {
     /// The head of the log.
     pub head: Head,
-    /// The size of the log: the bytes of each entry's text and one newline. A file backend gives
-    /// the readable length of the file. `None` where the store does not know the size.
+    /// The size of the log in bytes: the texts of all entries, and one newline for each entry. For
+    /// a file backend it is the readable length of the file. `None` if the store does not know the
+    /// size.
     pub bytes: Option<u64>,
-    /// The time of the last change to the log, by the clock of the storage. `None` where the store
+    /// The time of the last change to the log, by the clock of the storage. `None` if the store
     /// does not know the time.
     pub modified: Option<SystemTime>,
 }

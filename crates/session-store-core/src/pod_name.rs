@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 
-/// The name of a pod, validated when it is made.
+/// The name of a pod (a named agent). A value of this type is always a valid name.
 ///
 /// Clause [P3](crate::contract#p3).
 ///
