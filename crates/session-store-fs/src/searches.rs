@@ -8,7 +8,7 @@ use session_store_core::{SegmentId, SessionId};
 
 use crate::mutex::lock;
 
-/// What a handle knows from searches for segments without hints.
+/// The results of a handle's searches for segments without hints.
 #[derive(Debug, Default)]
 pub(crate) struct Searches(Mutex<Results>);
 

@@ -8,8 +8,8 @@ use crate::keys::Tag;
 use crate::reply::byte_strings;
 use crate::script::{Call, Program};
 
-/// The most queries in one call. A call blocks the server for about 1.5 ms (measured with the script
-/// that reads metadata, on a busy machine: 5.5 µs a segment).
+/// The most queries in one call. A call blocks the server for about 1.5 ms (measured with the
+/// script that reads metadata, on a busy machine: 5.5 µs a segment).
 const CALL_QUERIES: usize = 256;
 
 /// The part of a script's call that concerns one item.

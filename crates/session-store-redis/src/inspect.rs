@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::error::RequestError;
 use crate::topology::pool::Node;
 
-/// What the servers report.
+/// The reports of the servers about their settings.
 pub(crate) struct Inspection {
     /// The settings that can lose data.
     pub(crate) warnings: Vec<String>,

@@ -168,8 +168,8 @@ impl Keys {
         self.of_segment("trace", key)
     }
 
-    /// Returns the pattern that `SCAN` matches against keys. It matches every [`StoredKey`], and some
-    /// other keys too.
+    /// Returns the pattern that `SCAN` matches against keys. It matches every [`StoredKey`], and
+    /// some other keys too.
     ///
     /// A segment also has a set of holders, which the pattern leaves out by its first letter.
     pub(crate) fn pattern(&self) -> String {

@@ -83,8 +83,8 @@
 //!
 //! `sessions`, `segments`, `traces` and `holders` are indexes: they can be computed from the other
 //! keys. [`Maintenance`](session_store_core::Maintenance) scans all keys on every master, compares
-//! them with the indexes in both directions, and writes lost parts of an index again. If a server is
-//! replaced or a slot moves during the scan, the call fails after it has reported its findings,
+//! them with the indexes in both directions, and writes lost parts of an index again. If a server
+//! is replaced or a slot moves during the scan, the call fails after it has reported its findings,
 //! since keys may have been missed.
 //!
 //! # Costs
@@ -152,8 +152,8 @@
 //! ACL SETUSER NAME on >PASSWORD ~session-store:* +eval +evalsha +exists +get +hdel +hget +hkeys +hmget +hset +info +llen +lpop +lrange +ltrim +persist +pexpire +rename +rpush +sadd +scan +set +sismember +smembers +time +unlink +zadd +zrange +zrem +zscore
 //! ```
 //!
-//! Redis does not roll back a script. So if the login lacks a command of a script, a change can fail
-//! after a part of it was done.
+//! Redis does not roll back a script. So if the login lacks a command of a script, a change can
+//! fail after a part of it was done.
 //!
 //! A URL with another database than 0 also needs `+select`, and a Cluster needs `+cluster|slots
 //! +asking`.

@@ -148,8 +148,10 @@ fn page(key: &str, below: Option<&Vec<u8>>) -> Cmd {
     command
 }
 
-/// Parses an id as the scripts write it. Any other member was stored by another program and is
-/// ignored ([L4](session_store_core::contract#l4)).
+/// Parses an id as the scripts write it.
+///
+/// Any other member was stored by another program and is ignored
+/// ([L4](session_store_core::contract#l4)).
 pub(crate) fn id<T: FromStr>(bytes: &[u8]) -> Option<T> {
     str::from_utf8(bytes).ok()?.parse().ok()
 }

@@ -94,9 +94,9 @@ impl RedisOptions {
     /// Sets how long a call retries a command, up to five minutes.
     ///
     /// A command is retried if it gets no reply, or if the servers cannot execute it now: a server
-    /// is down, a failover is in progress, or a slot moves. Opening the store is retried in the same
-    /// way. A refused login, and a change to a server that is a replica, fail at once. After that time the call fails with an
-    /// error that [is transient](StoreError::is_transient) or
+    /// is down, a failover is in progress, or a slot moves. Opening the store is retried in the
+    /// same way. A refused login, and a change to a server that is a replica, fail at once. After
+    /// that time the call fails with an error that [is transient](StoreError::is_transient) or
     /// [indeterminate](StoreError::is_indeterminate). The last attempt can add its connect and
     /// response timeouts to that time.
     pub fn retry_for(mut self, time: Duration) -> Self {

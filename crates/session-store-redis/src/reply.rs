@@ -21,7 +21,7 @@ pub(crate) enum ChangeReply {
     Nothing,
     /// The head differs from the expected one.
     Conflict(Option<Head>),
-    /// The segment does not exist, and the call may not create it.
+    /// The segment does not exist, and the call must not create it.
     Absent,
     /// The log has fewer entries than the call is to keep.
     Past(usize),

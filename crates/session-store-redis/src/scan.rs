@@ -12,8 +12,8 @@ use crate::reply::{byte_string_or_nil, byte_strings, number};
 /// About how many keys a server looks at for one page.
 const PAGE_KEYS: usize = 1000;
 
-/// Calls `visit` with the keys of the logs, the traces and their indexes, a page at a time and in no
-/// order.
+/// Calls `visit` with the keys of the logs, the traces and their indexes, a page at a time and in
+/// no order.
 ///
 /// Every key that exists during the whole scan is visited, possibly more than once.
 ///
@@ -68,7 +68,7 @@ struct Server {
     tags: Vec<Tag>,
 }
 
-/// Returns the servers that own the slots of sessions now, by a map that is fetched anew.
+/// Returns the servers that own the slots of sessions now, by a newly fetched map.
 fn servers(client: &Client) -> Result<Vec<Server>, RequestError> {
     client.topology().mark_stale();
     let mut owned = BTreeMap::<String, Vec<Tag>>::new();

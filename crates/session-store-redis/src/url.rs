@@ -29,8 +29,8 @@ const SENTINEL_PORT: u16 = 26379;
 /// | `sentinel_password=PASSWORD` | the password for the Sentinels, which get no login without it |
 /// | `sentinel_username=USER` | the user for the Sentinels |
 ///
-/// `Display` and `Debug` omit passwords. A password that is not in the text of the URL can be set with
-/// [`with_password`](Self::with_password).
+/// `Display` and `Debug` omit passwords. A password that is not in the text of the URL can be set
+/// with [`with_password`](Self::with_password).
 ///
 /// ```
 /// use session_store_redis::RedisUrl;

@@ -11,7 +11,7 @@ use crate::reply::ChangeReply;
 use crate::script::{APPEND, Call, TRACE};
 use crate::staging::{Staging, is_faster_staged, is_one_call};
 
-/// What happens to the entries that a log already has.
+/// The treatment of the entries that a log already has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Append,

@@ -93,11 +93,15 @@ fn begins_with(words: &[Word], phrase: &str) -> bool {
     phrase.split(' ').all(|expected| words.next() == Some(expected))
 }
 
-/// "There is no X" and "is no longer" are plain English.
+/// "There is no X", "is no longer" and "stands for" are plain English.
 fn is_allowed(words: &[Word], at: usize, phrase: &str) -> bool {
     let before = at.checked_sub(1).map_or("", |before| &*words[before].text);
-    let after = words.get(at + 2).map_or("", |word| &*word.text);
-    phrase == "is no" && (before == "there" || ["longer", "more"].contains(&after))
+    let after = |count: usize| words.get(at + count).map_or("", |word| &*word.text);
+    match phrase {
+        "is no" => before == "there" || ["longer", "more"].contains(&after(2)),
+        "stands" => after(1) == "for",
+        _ => false,
+    }
 }
 
 /// Whether the sentence that begins here ends with a question mark.
@@ -193,7 +197,7 @@ mod tests {
             "It returns what it reads.",
             "What is a session?",
             "## What it is not",
-            "There is no segment. It is no longer there.",
+            "There is no segment. It is no longer there. An id stands for it.",
             "The word `told` and [a link](told.md) are fine.",
             "```\nWhat is told\n```",
             "<!-- told -->",

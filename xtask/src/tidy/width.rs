@@ -17,10 +17,10 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
         if prose.is_some_and(|prose| prose.trim_start().starts_with("```")) {
             in_code = !in_code;
         }
-        // rustfmt cannot wrap a string.
+        // rustfmt cannot wrap strings and some attributes.
         let is_free = match prose {
             Some(prose) => in_code || prose.trim_start().starts_with('|') || has_link(prose),
-            None => line.contains('"'),
+            None => line.contains('"') || line.trim_start().starts_with('#'),
         };
         let width = line.chars().count();
         if width > WIDEST && !is_free {
@@ -46,6 +46,7 @@ mod tests {
             ("a.rs", format!("// {long}"), 1),
             ("a.rs", format!("fn {long}"), 1),
             ("a.rs", format!("f(\"{long}\")"), 0),
+            ("a.rs", format!("#[case({long})]"), 0),
             ("a.md", long.clone(), 1),
             ("a.md", format!("| {long}"), 0),
             ("a.md", format!("[x]({long})"), 0),

@@ -270,8 +270,10 @@ fn losing_a_reply(loses: Call, fails: Call) -> HookedStore {
     store
 }
 
-/// An error other than `Indeterminate` means that nothing was stored (A5). It would be wrong here,
+/// An error other than `Indeterminate` means that nothing was stored. It would be wrong here,
 /// because the first attempt was stored.
+///
+/// See [A5](session_store_core::contract#a5).
 #[rstest]
 #[case::of_the_resend(Call::AppendIf)]
 #[case::of_the_read(Call::ReadPage)]
@@ -298,7 +300,9 @@ fn an_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
     assert_eq!(store.store.at(key).read_trace_page(0, 0).unwrap().entries.len(), 1);
 }
 
-/// The first request can still arrive, so sending the entry again could store it twice (A6).
+/// The first request can still arrive, so sending the entry again could store it twice.
+///
+/// See [A6](session_store_core::contract#a6).
 #[test]
 fn a_trace_entry_with_an_unknown_outcome_is_not_sent_again() {
     let key = new_key();

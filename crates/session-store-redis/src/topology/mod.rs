@@ -91,7 +91,7 @@ impl Topology {
         })
     }
 
-    /// Returns whether the URL names one server, so that no other one can be asked for the master.
+    /// Returns whether the URL names one server. No other server can then name the master.
     pub(crate) fn is_single_server(&self) -> bool {
         matches!(self.source, Source::Server(_))
     }
