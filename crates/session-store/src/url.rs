@@ -26,9 +26,9 @@ use crate::syntax::SplitUrl;
 ///   The same schemes with `rediss` use TLS. The type `redis::RedisUrl` of the feature `redis`
 ///   describes them.
 /// - `memory:` is a new store in memory each time it is opened.
-/// - A text without a scheme is a bare path, which is not decoded. When it is opened, it is an
-///   SQLite database if the file is one, and otherwise a directory. A path whose first part
-///   contains a colon is written `./a:b`.
+/// - A text without a scheme is a bare path, which is not decoded. When a bare path is opened, the
+///   store is an SQLite database if there is a database file at the path, and otherwise a
+///   directory. A path whose first part contains a colon is written `./a:b`.
 ///
 /// A password that is not in the text can be set with [`with_password`](Self::with_password).
 ///

@@ -1,9 +1,9 @@
 //! Real servers for the tests of this workspace, and a disk whose power can be cut. Not published.
 //!
-//! Every server is a child process with a temporary folder and a free port on 127.0.0.1. Its
-//! constructor returns when the server answers, and dropping its value ends the process and deletes
-//! the folder. That also happens when a test panics, when its process is killed, and for servers in
-//! a `static`.
+//! Every server is a child process with a temporary folder and a free port on 127.0.0.1. The
+//! constructor of the server's type returns when the server answers. Dropping the value ends the
+//! process and deletes the folder. Both also happen when a test panics, when the process of the
+//! test is killed, and for servers in a `static`.
 //!
 //! | type | servers |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | [`TlsRedisServer`] | one Redis server that accepts TLS connections |
 //! | [`SentinelGroup`] | a master, a replica and three Sentinels |
 //! | [`RedisCluster`] | three masters, each with or without a replica |
-//! | [`LossyProxy`] | a proxy in front of a Redis server that loses replies |
+//! | [`LossyProxy`] | a proxy that loses replies of a Redis server |
 //!
 //! ```no_run
 //! use test_servers::RedisServer;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Returns a port of 127.0.0.1 on which no process listens.
 ///
-/// The port 10,000 above it is free too: a node of a Redis Cluster uses that one for its bus.
+/// The port with the number 10,000 higher is free too, since a node of a Redis Cluster uses that
+/// port for its connections to other nodes.
 #[must_use]
 pub fn free_port() -> u16 {
     // The ports from 10,000 to 19,999 are below those that the kernel assigns to outgoing

@@ -172,7 +172,7 @@ pub fn cut<R>(
     inspect(&storage, &reports)
 }
 
-/// Reads lines in a thread of their own, so that waiting for one can have a deadline.
+/// Reads lines in a separate thread, so that the wait for a line can have a deadline.
 fn lines_of(pipe: PipeReader) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {

@@ -182,7 +182,8 @@ fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     }
 }
 
-/// The other process opens the pod after this one has read it and before this one puts it.
+/// The other process opens the pod after the tested process has read it and before the tested
+/// process puts it.
 #[test]
 fn the_slower_of_two_first_opens_joins_the_session_of_the_faster_one() {
     let store = FaultyStore::default();
@@ -216,8 +217,8 @@ fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) 
     assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
 }
 
-/// The other process joins, forks and moves the pod after this one has put the pod and before this
-/// one creates the first segment.
+/// The other process joins, forks and moves the pod after the tested process has put the pod and
+/// before the tested process creates the first segment.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segment_exists() {
     let store = MemoryStore::new();
@@ -232,8 +233,8 @@ fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segmen
     assert_eq!(open(store.clone(), &coder()).0.key(), writer.key());
 }
 
-/// The other process joins, forks and moves the pod after the first segment exists and before the
-/// pod points to it.
+/// The other process joins, forks and moves the pod after the tested process has created the first
+/// segment and before the tested process sets the pod's pointer to it.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_after_the_first_segment_exists() {
     let store = FaultyStore::default();

@@ -1,4 +1,4 @@
-//! A proxy in front of a Redis server that loses replies, and can send requests a second time.
+//! A proxy that loses replies of a Redis server, and can send requests to the server a second time.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
