@@ -256,6 +256,10 @@
 //!   open handle depends on, the handle notices that before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were
 //!   acknowledged meanwhile are not overwritten.
+//! - <a id="s9"></a>**S9** (torture) (file backends) Below its root, the store follows no symbolic
+//!   link, and reads and writes only regular files. A link in the place of a session, a log, a
+//!   trace or a pod is not listed, a call that names it fails with `Io`, and its target does not
+//!   change. A FIFO or a device never blocks a call.
 //!
 //! # Maintenance (M)
 //!

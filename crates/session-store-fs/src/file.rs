@@ -1,41 +1,76 @@
 //! Files and folders: opening, creating, testing and listing them. Nothing here knows about stores.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    Dir, DirEntry, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, futimens,
+    AtFlags, Dir, DirEntry, FileType, OFlags, Timespec, Timestamps, UTIME_NOW, futimens, unlinkat,
 };
 use session_store_core::StoreError;
 
 use crate::error::{Context, if_found};
+use crate::open;
 
-/// A file opened to read, and to append if the process may write it.
+/// A regular file opened to read, and to append if the process may write it.
 pub(crate) struct Opened {
     pub(crate) file: File,
+    pub(crate) metadata: Metadata,
     pub(crate) is_writable: bool,
 }
+
+/// The flags to read and append.
+const APPEND: OFlags = OFlags::RDWR.union(OFlags::APPEND);
 
 /// Opens the file, or returns `None` if it does not exist.
 pub(crate) fn open(path: &Path) -> io::Result<Option<Opened>> {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let opened = match OpenOptions::new().read(true).append(true).open(path) {
+    let (opened, is_writable) = match open::open_file(path, APPEND) {
         Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
-            File::open(path).map(|file| Opened { file, is_writable: false })
+            (open::open_file(path, OFlags::RDONLY), false)
         }
-        result => result.map(|file| Opened { file, is_writable: true }),
+        opened => (opened, true),
     };
-    if_found(opened)
+    if_found(opened.map(|(file, metadata)| Opened { file, metadata, is_writable }))
 }
 
 /// Opens the file to read and append, and creates it with mode 0600 if it does not exist.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<Opened> {
-    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    Ok(Opened { file, is_writable: true })
+    let (file, metadata) = open::open_file(path, APPEND | OFlags::CREATE)?;
+    Ok(Opened { file, metadata, is_writable: true })
+}
+
+/// Opens the file to write over its content, and creates it with mode 0600 if it does not exist.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<(File, Metadata)> {
+    open::open_file(path, OFlags::WRONLY | OFlags::CREATE)
+}
+
+/// Opens the file to append. Fails with the system's own error if that is not allowed.
+pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
+    open::open_file(path, APPEND).map(|(file, _)| file)
+}
+
+/// Opens a file or folder to sync it.
+pub(crate) fn open_to_sync(path: &Path) -> io::Result<File> {
+    open::open(path, OFlags::RDONLY)
+}
+
+/// Reads the first `max_bytes` of a file, or returns `None` if it does not exist.
+pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some((file, _)) = if_found(open::open_file(path, OFlags::RDONLY))? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(max_bytes).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Creates a folder of the store as [`create_folder`] does. Fails if it is a symbolic link, or
+/// behind one.
+pub(crate) fn create_own_folder(path: &Path) -> Result<(), StoreError> {
+    create_folder(path)?;
+    open::metadata(path).context("open the folder", path).map(drop)
 }
 
 /// Creates the folder and its parents with mode 0700. An existing folder is not an error.
@@ -46,7 +81,16 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Deletes the file, and returns whether it existed.
 pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
-    Ok(if_found(fs::remove_file(path)).context("delete", path)?.is_some())
+    let folder = path.parent().unwrap_or(path);
+    let unlink = || -> io::Result<()> {
+        // A link in the place of the folder must not lead to another folder's file.
+        let opened = open::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        Ok(unlinkat(opened, path.file_name().unwrap_or_default(), AtFlags::empty())?)
+    };
+    match unlink() {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        result => Ok(if_found(result).context("delete", path)?.is_some()),
+    }
 }
 
 /// Sets the time of the last modification to now.
@@ -62,11 +106,16 @@ pub(crate) fn touch(file: &File) -> io::Result<()> {
 /// found out.
 pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     use io::ErrorKind::{InvalidFilename, NotADirectory};
-    match fs::metadata(path) {
+    match open::metadata(path) {
         // A foreign file in the place of the folder, or a name that the file system cannot hold.
         Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(None),
         result => Ok(if_found(result).context("look for", path)?.filter(Metadata::is_file)),
     }
+}
+
+/// Returns whether anything is there.
+pub(crate) fn exists(path: &Path) -> io::Result<bool> {
+    Ok(if_found(open::metadata(path))?.is_some())
 }
 
 /// Returns whether the path is a file. Fails if that cannot be found out.
@@ -89,12 +138,28 @@ impl FolderEntry<'_> {
         self.folder.join(self.name())
     }
 
+    /// Returns whether it is a regular file. A link is not followed.
     pub(crate) fn is_file(&self) -> bool {
+        self.is_type(FileType::RegularFile)
+    }
+
+    /// Returns whether it is a folder. A link is not followed.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.is_type(FileType::Directory)
+    }
+
+    pub(crate) fn is_link(&self) -> bool {
+        self.is_type(FileType::Symlink)
+    }
+
+    fn is_type(&self, expected: FileType) -> bool {
         match self.entry.file_type() {
-            FileType::RegularFile => true,
-            // A link is followed, and some file systems do not report the type.
-            FileType::Symlink | FileType::Unknown => self.path().is_file(),
-            _ => false,
+            // Some file systems do not report the type.
+            FileType::Unknown => self
+                .path()
+                .symlink_metadata()
+                .is_ok_and(|metadata| FileType::from_raw_mode(metadata.mode()) == expected),
+            found => found == expected,
         }
     }
 }
@@ -111,8 +176,8 @@ pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result
 /// Reads a folder. `std::fs::read_dir` allocates each name twice, which takes longer than reading
 /// it.
 fn read_folder(folder: &Path, mut found: impl FnMut(&FolderEntry<'_>)) -> io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    for entry in Dir::new(rustix::fs::open(folder, flags, Mode::empty())?)? {
+    let opened = open::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    for entry in Dir::new(opened)? {
         let entry = FolderEntry { folder, entry: &entry? };
         if entry.name() != "." && entry.name() != ".." {
             found(&entry);

@@ -42,6 +42,18 @@
 //! `flock(2)` and `O_APPEND` that the protocol needs. A new log is written elsewhere and renamed
 //! into its folder, which works only within one file system.
 //!
+//! # Links, devices and FIFOs
+//!
+//! The path of the root can contain symbolic links, which are resolved once, when the store is
+//! opened. Below the root the store follows no link: one could lead to any file of the user. Only
+//! regular files are read and written. A FIFO never blocks a call.
+//!
+//! A link in the place of a session, a log, a trace or a pod does not appear in listings
+//! ([S9](session_store_core::contract#s9)). Calls that name it fail with
+//! [`StoreError::Io`](session_store_core::StoreError::Io), and its target does not change. Deleting
+//! a segment deletes a link in the place of its log, but not the target. A check reports links of
+//! sessions, logs and traces as faults. Replace such a link by its target.
+//!
 //! # How an entry is appended
 //!
 //! Each segment belongs to one of 256 stripes. A stripe has a lock file, and a mutex for the
@@ -103,6 +115,7 @@ mod lock_file;
 mod log;
 mod maintenance;
 mod mutex;
+mod open;
 mod options;
 mod pod;
 mod read;

@@ -1,4 +1,5 @@
-//! Sessions, segments and their files, by the names in the folders. Foreign names are ignored.
+//! Sessions, segments and their files, by the names in the folders. Foreign names are ignored, and
+//! symbolic links.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -106,7 +107,9 @@ impl Directory {
     /// Returns the sessions that have a folder, with or without logs, in no order.
     pub(crate) fn session_folders(&self) -> Result<Vec<SessionId>, StoreError> {
         let mut ids = Vec::new();
-        file::list(self.layout.root(), |entry| ids.extend(session_of(entry.name())))?;
+        file::list(self.layout.root(), |entry| {
+            ids.extend(session_of(entry.name()).filter(|_| entry.is_folder()));
+        })?;
         Ok(ids)
     }
 

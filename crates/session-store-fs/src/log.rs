@@ -1,7 +1,7 @@
 //! One open file of entries, a log or a trace: what is known about it, and the writes that keep its
 //! lines whole. The caller holds the segment's lock.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -61,8 +61,7 @@ impl Log {
         read_epoch: impl FnOnce(&File) -> Result<Option<Epoch>, StoreError>,
     ) -> Result<Option<Self>, StoreError> {
         let Some(opened) = file::open(path).context("open", path)? else { return Ok(None) };
-        let file = opened.file;
-        let inode = file.metadata().context("read the metadata of", path)?.ino();
+        let (file, inode) = (opened.file, opened.metadata.ino());
         let (epoch, index) = (read_epoch(&file)?, LineIndex::empty());
         Ok(Some(Self {
             path: path.into(),
@@ -166,7 +165,7 @@ impl Log {
         if self.is_writable {
             return Ok(());
         }
-        OpenOptions::new().append(true).open(&self.path).context("open for writing", &self.path)?;
+        file::open_to_append(&self.path).context("open for writing", &self.path)?;
         // The permission was granted after the file was opened. The next call opens the file again.
         Err(io::Error::from(io::ErrorKind::ResourceBusy)).context("open for writing", &self.path)
     }

@@ -26,7 +26,7 @@ impl Maintenance for FsStore {
         let own = [layout.sidecar(), layout.pods()];
         list(layout.root(), report, |entry| {
             let is_own = session_of(entry.name()).is_some() || own.contains(&entry.path());
-            (!is_own).then_some(STRAY)
+            (!is_own || !entry.is_folder()).then(|| stray(entry, is_own))
         })?;
         let mut without_hint = HashSet::new();
         for session_id in self.directory.session_folders()? {
@@ -60,26 +60,45 @@ impl Maintenance for FsStore {
     }
 }
 
-/// A cause and its remedy.
-type Cause = (&'static str, &'static str);
+/// A severity, a cause and its remedy.
+type Cause = (Severity, &'static str, &'static str);
+
+/// Returns the cause for an entry of a folder that the store ignores. `is_named` says whether it
+/// has the name of a session, a segment, or another part of the store.
+fn stray(entry: &FolderEntry<'_>, is_named: bool) -> Cause {
+    if is_named && entry.is_link() { LINK } else { STRAY }
+}
+
+const LINK: Cause = (
+    Severity::Fault,
+    "a symbolic link, which the store does not follow",
+    "replace it by what it leads to; until then that is not listed",
+);
 
 const STRAY: Cause = (
+    Severity::Note,
     "not part of the session store",
     "the store ignores it; move it elsewhere if it is not needed",
 );
 
 const TRACE_ALONE: Cause = (
+    Severity::Note,
     "a trace without a log: its segment was never created, or was deleted in part",
     "a new segment with these ids continues the trace; deleting the segment deletes it",
 );
 
 const QUARANTINED: Cause = (
+    Severity::Note,
     "the incomplete end of a log that a crash left, moved here by the next change",
     "no acknowledged entry is in it; delete it after you have looked at it",
 );
 
 fn note(place: &Path, cause: impl Into<String>) -> Finding {
     Finding::new(Severity::Note, place.display().to_string(), cause)
+}
+
+fn finding(place: &Path, (severity, cause, remedy): Cause) -> Finding {
+    Finding::new(severity, place.display().to_string(), cause).with_remedy(remedy)
 }
 
 /// Reports everything in the folder for which `cause` returns a cause.
@@ -89,8 +108,8 @@ fn list(
     mut cause: impl FnMut(&FolderEntry<'_>) -> Option<Cause>,
 ) -> Result<(), StoreError> {
     file::list(folder, |entry| {
-        if let Some((text, remedy)) = cause(entry) {
-            report(note(&entry.path(), text).with_remedy(remedy));
+        if let Some(cause) = cause(entry) {
+            report(finding(&entry.path(), cause));
         }
     })
 }
@@ -105,9 +124,10 @@ impl FsStore {
         let Directory { layout, .. } = &self.directory;
         let mut files = Vec::new();
         list(&layout.session(session_id), report, |entry| {
-            let file = segment_of(entry.name()).filter(|_| entry.is_file());
+            let named = segment_of(entry.name());
+            let file = named.filter(|_| entry.is_file());
             files.extend(file);
-            file.is_none().then_some(STRAY)
+            file.is_none().then(|| stray(entry, named.is_some()))
         })?;
         let mut segments = Vec::new();
         for (segment_id, kind) in files {
@@ -115,8 +135,7 @@ impl FsStore {
             if kind == Kind::Log {
                 segments.push(segment_id);
             } else if !self.directory.has_log(key)? {
-                let (cause, remedy) = TRACE_ALONE;
-                report(note(&layout.file(key, kind), cause).with_remedy(remedy));
+                report(finding(&layout.file(key, kind), TRACE_ALONE));
             }
             self.check_tail(key, kind, report);
         }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use session_store_core::{Pod, PodFolder, PodName, PodStore, StoreError};
 
 use crate::directory::Directory;
-use crate::error::{Context, corrupt, if_found};
-use crate::file::{self, create_folder, is_file};
+use crate::error::{Context, corrupt};
+use crate::file::{self, create_own_folder, is_file};
 use crate::store::FsStore;
 
 /// The file that holds the pod.
@@ -17,6 +17,9 @@ const METADATA: &str = "metadata.json";
 
 /// The file that holds the pod's name, in a folder that is named by a hash.
 const NAME: &str = "name";
+
+/// The number of bytes that are read of a pod's name. A longer text is not the name of a pod.
+const MAX_NAME: u64 = 1024;
 
 impl Directory {
     /// Returns the folder that holds the pod. Another program may have created it under the pod's
@@ -42,7 +45,9 @@ impl Directory {
 
     fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut folders = Vec::new();
-        file::list(&self.layout.pods(), |entry| folders.push(entry.path()))?;
+        file::list(&self.layout.pods(), |entry| {
+            folders.extend(entry.is_folder().then(|| entry.path()));
+        })?;
         Ok(folders)
     }
 
@@ -55,7 +60,7 @@ impl Directory {
         let is_taken = plain.exists() && !self.is_exact(name, &plain)?;
         let folder = if is_taken { name.hashed_folder() } else { name.folder() };
         let (is_hashed, folder) = (folder.is_hashed(), self.layout.pod(folder.as_str()));
-        create_folder(&folder)?;
+        create_own_folder(&folder)?;
         if is_hashed {
             self.write_file(name.as_str(), &folder.join(NAME))?;
         }
@@ -84,8 +89,9 @@ fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
     }
     // A folder without this file belongs to a pod that is being deleted.
     let path = folder.join(NAME);
-    let inside = if_found(fs::read_to_string(&path)).context("read", &path)?;
-    Ok(inside.and_then(|name| name.parse().ok()))
+    let inside = file::read(&path, MAX_NAME).context("read", &path)?;
+    let name = inside.and_then(|name| String::from_utf8(name).ok());
+    Ok(name.and_then(|name| name.parse().ok()))
 }
 
 impl PodStore for FsStore {
@@ -112,13 +118,13 @@ impl PodStore for FsStore {
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
         let Some(folder) = self.directory.pod_folder(name)? else { return Ok(None) };
         let path = folder.join(METADATA);
-        match fs::read_to_string(&path) {
-            Ok(text) => Pod::from_json(text).map(Some).map_err(|error| corrupt(&path, 1, &error)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Err(corrupt(&path, 1, &error.into()))
-            }
-            Err(error) => if_found(Err(error)).context("read", &path),
-        }
+        let bytes = file::read(&path, u64::MAX).context("read", &path)?;
+        let pod = bytes.map(|bytes| {
+            let text = String::from_utf8(bytes)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            Pod::from_json(text)
+        });
+        pod.transpose().map_err(|error| corrupt(&path, 1, &error))
     }
 
     fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
@@ -139,7 +145,7 @@ impl PodStore for FsStore {
         let Some(folder) = directory.pod_folder(name)? else { return Ok(false) };
         file::delete(&folder.join(METADATA))?;
         if folder == directory.layout.pod(name.hashed_folder().as_str()) {
-            let _ = fs::remove_file(folder.join(NAME));
+            let _ = file::delete(&folder.join(NAME));
         }
         // Fails if another program has put files in the folder, which then stays.
         let _ = fs::remove_dir(&folder);

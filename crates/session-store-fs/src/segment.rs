@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use crate::cache::Cache;
 use crate::directory::Directory;
 use crate::error::Context;
-use crate::file::{self, create_folder};
+use crate::file::{self, create_own_folder};
 use crate::group_commit::Written;
 use crate::index::LineIndex;
 use crate::layout::Kind;
@@ -118,7 +118,7 @@ impl<'a> Segment<'a> {
         // append that came first.
         file::touch(file.as_file()).context("set the time of", file.path())?;
         let path = files.path(Kind::Log);
-        if !path.try_exists().context("look for", &path)? {
+        if !file::exists(&path).context("look for", &path)? {
             return files.create(Kind::Log, file).map(drop);
         }
         guard.cached.forget((files.key, Kind::Log));
@@ -429,18 +429,19 @@ impl Files<'_> {
 /// Another process that deletes the last segment of the session removes the folder, at any moment.
 /// The folder is then created again.
 fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
+    use io::ErrorKind::{AlreadyExists, NotFound};
     const ATTEMPTS: usize = 100;
+    let is_race = |error: &io::Error| matches!(error.kind(), AlreadyExists | NotFound);
     let mut attempt = 0;
     loop {
         attempt += 1;
-        match create_folder(folder) {
-            Err(StoreError::Io(error))
-                if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {}
+        match create_own_folder(folder) {
+            Err(StoreError::Io(error)) if is_race(&error) && attempt < ATTEMPTS => continue,
             result => result?,
         }
         match file.persist_noclobber(path) {
             Ok(_) => return Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {
+            Err(error) if error.error.kind() == NotFound && attempt < ATTEMPTS => {
                 file = error.file;
             }
             Err(error) => return Err(error.error).context("create", path),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use session_store_core::{Durability, StoreError};
 
 use crate::error::if_found;
+use crate::file;
 use crate::mutex::lock;
 
 /// The number of files and folders that are synced one by one. If there are more, their whole file
@@ -125,12 +126,14 @@ impl Syncs {
         // A missing file was deleted, and syncing its folder makes that durable. A file that cannot
         // be opened, for want of a descriptor for example, has lost nothing: the next sync can
         // still save it.
-        let opened = if_found(File::open(path)).map_err(|error| indeterminate(path, error))?;
+        let opened =
+            if_found(file::open_to_sync(path)).map_err(|error| indeterminate(path, error))?;
         opened.map_or(Ok(()), |file| self.run(path, || file.sync_all()))
     }
 
     fn sync_root(&self) -> Result<(), StoreError> {
-        let root = File::open(&self.root).map_err(|error| indeterminate(&self.root, error))?;
+        let root =
+            file::open_to_sync(&self.root).map_err(|error| indeterminate(&self.root, error))?;
         self.run(&self.root, || sync_file_system(&root))
     }
 

@@ -12,16 +12,16 @@
 //! The mark is never cleared. After the log has grown again, the byte at the mark is the start of
 //! an entry or a newline.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use session_store_core::{SegmentKey, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
-use crate::error::{Context, if_found};
+use crate::error::Context;
 use crate::file;
 use crate::layout::Kind;
 
@@ -30,6 +30,9 @@ const DIGITS: usize = 32;
 
 /// The number of hexadecimal digits of a stored offset.
 const OFFSET_DIGITS: usize = 16;
+
+/// The number of bytes that are read of an epoch file. No epoch is longer.
+const MAX_BYTES: u64 = 64;
 
 /// The offset that is stored before the first cut. No file is longer.
 pub(crate) const NO_CUT: u64 = u64::MAX;
@@ -107,7 +110,7 @@ impl Directory {
     /// Returns the stored epoch, if it is whole.
     pub(crate) fn stored_epoch(&self, key: SegmentKey) -> Result<Option<Epoch>, StoreError> {
         let path = self.layout.epoch(key);
-        let bytes = if_found(fs::read(&path)).context("read", &path)?.unwrap_or_default();
+        let bytes = file::read(&path, MAX_BYTES).context("read", &path)?.unwrap_or_default();
         Ok(Epoch::parse(&bytes))
     }
 
@@ -152,11 +155,9 @@ impl Directory {
     /// therefore cannot leave a part of one.
     fn write_epoch(&self, key: SegmentKey, token: u128, cut: u64) -> Result<Written, StoreError> {
         let (path, epoch) = (self.layout.epoch(key), Epoch { token, cut, is_stored: true });
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
         let write = || -> io::Result<_> {
-            let mut file = options.open(&path)?;
-            let is_new = file.metadata()?.len() == 0;
+            let (mut file, metadata) = file::open_to_write(&path)?;
+            let is_new = metadata.len() == 0;
             file.write_all(epoch.text().as_bytes())?;
             Ok((file, is_new))
         };

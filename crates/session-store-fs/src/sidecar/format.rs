@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use session_store_core::StoreError;
 
 use crate::directory::Directory;
-use crate::error::{Context, if_found};
-use crate::file::{self, create_folder};
+use crate::error::Context;
+use crate::file::{self, create_own_folder};
 
 /// The version that this crate writes, and the newest that it reads.
 const VERSION: u64 = 1;
+
+/// The number of bytes that are read of the file `format`. A longer file is not one of ours.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// The content of the file `format`.
 #[derive(Serialize, Deserialize)]
@@ -51,7 +54,7 @@ impl Directory {
     fn create_sidecar(&self) -> Result<(), StoreError> {
         let layout = &self.layout;
         for folder in [layout.locks(), layout.epochs(), layout.hints(), layout.temporary()] {
-            create_folder(&folder)?;
+            create_own_folder(&folder)?;
         }
         if self.read_format()?.is_none() {
             let adopted = !self.session_folders()?.is_empty();
@@ -64,7 +67,7 @@ impl Directory {
 
     fn read_format(&self) -> Result<Option<Format>, StoreError> {
         let path = self.layout.format();
-        let bytes = if_found(fs::read(&path)).context("read", &path)?.unwrap_or_default();
+        let bytes = file::read(&path, MAX_BYTES).context("read", &path)?.unwrap_or_default();
         if bytes.iter().all(|&byte| byte == 0) {
             // A power cut can leave the file empty, or full of NULs. The next change writes it
             // again.

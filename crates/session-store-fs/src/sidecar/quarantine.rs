@@ -8,7 +8,7 @@ use session_store_core::{SegmentKey, StoreError};
 use uuid::Uuid;
 
 use crate::directory::Directory;
-use crate::file::{self, create_folder};
+use crate::file::{self, create_own_folder};
 use crate::index::read_range;
 use crate::layout::Layout;
 
@@ -27,7 +27,7 @@ impl Directory {
         Range { start, end }: Range<u64>,
     ) -> Result<(), StoreError> {
         let folder = self.layout.torn();
-        create_folder(&folder)?;
+        create_own_folder(&folder)?;
         let mut hashed = Vec::new();
         let temporary = self.temporary_file(|file| {
             let mut at = start;

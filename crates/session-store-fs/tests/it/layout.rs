@@ -172,9 +172,11 @@ fn a_handle_does_not_depend_on_the_working_directory() {
 fn a_segment_that_cannot_be_read_is_an_error_and_not_missing() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
-    // Opening a link to itself fails.
-    symlink(session.to_string(), fixture.path(&session.to_string())).unwrap();
     let store = fixture.open();
+    fixture.append(&store, "{}");
+    // The hint leads to a session folder that cannot be opened.
+    fs::remove_dir_all(fixture.path(&session.to_string())).unwrap();
+    symlink(session.to_string(), fixture.path(&session.to_string())).unwrap();
     assert!(matches!(store.exists(session, segment).unwrap_err(), StoreError::Io(_)));
     assert!(matches!(store.lookup_session_of(segment).unwrap_err(), StoreError::Io(_)));
 }

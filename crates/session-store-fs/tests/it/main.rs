@@ -9,6 +9,7 @@ mod handles;
 mod info;
 mod layout;
 mod limits;
+mod links;
 mod listing;
 mod lookup;
 mod maintenance;

@@ -116,6 +116,9 @@ fn a_pod_that_cannot_be_read_is_an_error_and_not_missing() {
     symlink("reviewer", fixture.path("pods/reviewer")).unwrap();
     assert!(matches!(store.read_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
     assert!(matches!(store.delete_pod(&name("reviewer")).unwrap_err(), StoreError::Io(_)));
+    assert_eq!(store.list_pods().unwrap(), [], "listings leave links out");
+    fs::create_dir(fixture.path("pods/writer")).unwrap();
+    symlink("metadata.json", fixture.path("pods/writer/metadata.json")).unwrap();
     assert!(matches!(store.list_pods().unwrap_err(), StoreError::Io(_)));
 }
 
