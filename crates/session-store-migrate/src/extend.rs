@@ -197,22 +197,28 @@ impl<E> Extension<E> {
         mut position: usize,
         source: impl Iterator<Item = Result<T::Entry, E>>,
     ) -> Result<(), Stop<E>> {
-        let mut batch = Batch::new(target.batch_bytes());
+        let (mut batch, mut bytes) = (Vec::new(), 0);
         for entry in source {
             match entry {
-                Ok(entry) => batch.push(entry),
+                Ok(entry) => {
+                    bytes += entry.as_json().len() + ENTRY_BYTES;
+                    batch.push(entry);
+                }
                 Err(error) => {
-                    self.append(target, position, &batch.entries)?;
+                    self.append(target, position, &batch)?;
                     return Err(Stop::Source(error));
                 }
             }
-            if batch.is_full() {
-                self.append(target, position, &batch.entries)?;
-                position += batch.entries.len();
+            // A large entry fills the batch alone. It is appended at once, so that other jobs can
+            // read their large entries ([`MemoryBudget`]).
+            if bytes >= target.batch_bytes() {
+                self.append(target, position, &batch)?;
+                position += batch.len();
                 batch.clear();
+                bytes = 0;
             }
         }
-        self.append(target, position, &batch.entries)?;
+        self.append(target, position, &batch)?;
         target.finish().map_err(stop)
     }
 
@@ -272,34 +278,5 @@ fn stop<E>(error: StoreError) -> Stop<E> {
     match error {
         StoreError::Conflict { expected, actual } => Stop::Moved { expected, actual },
         other => Stop::Destination(other),
-    }
-}
-
-/// Entries that are appended together.
-struct Batch<T> {
-    entries: Vec<T>,
-    bytes: usize,
-    max_bytes: usize,
-}
-
-impl<T: Entry> Batch<T> {
-    fn new(max_bytes: usize) -> Self {
-        Self { entries: Vec::new(), bytes: 0, max_bytes }
-    }
-
-    fn push(&mut self, entry: T) {
-        self.bytes += entry.as_json().len() + ENTRY_BYTES;
-        self.entries.push(entry);
-    }
-
-    /// A large entry fills a batch alone. It is appended at once, so that other jobs can read their
-    /// large entries ([`MemoryBudget`]).
-    fn is_full(&self) -> bool {
-        self.bytes >= self.max_bytes
-    }
-
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.bytes = 0;
     }
 }

@@ -7,7 +7,7 @@ use session_store_core::{LogEntry, Pod, PodName, StoreError, TraceEntry};
 
 use super::error::BackupError;
 use super::file::{File, PodFile, SegmentFile};
-use super::manifest::{FORMAT, Heading, Manifest, Member, Missing, Part, format_of, sums};
+use super::manifest::{FORMAT, FirstLine, Manifest, Member, Missing, Part, format_of, sums};
 use super::read::{Archive, Content};
 use super::seal::ZSTD_MAGIC;
 use crate::digest::Digest;
@@ -200,7 +200,7 @@ impl Check<'_, '_> {
         mut content: Content<'_, R>,
     ) -> Result<(Manifest, Digest), BackupError> {
         let members = std::mem::take(&mut self.members);
-        let first: Heading = parse_json(&mut content)?;
+        let first: FirstLine = parse_json(&mut content)?;
         let created = first.created().filter(|_| first.fits(members.len()));
         let Some(created) = created else {
             return Err(content.damaged(format!("the backup has {} members", members.len())));
@@ -217,7 +217,7 @@ impl Check<'_, '_> {
         if content.line()?.is_some() {
             return Err(content.damaged("there is a line too many"));
         }
-        let Heading { version, traces: with_traces, pods: with_pods, .. } = first;
+        let FirstLine { version, traces: with_traces, pods: with_pods, .. } = first;
         let manifest = Manifest { version, created, with_traces, with_pods, members, missing };
         Ok((manifest, content.finish()?.sha256))
     }

@@ -9,11 +9,11 @@ use session_store_core::{
     StoreExt, error_chain,
 };
 
-use super::digest::Total;
 use super::error::BackupError;
 use super::file::File;
 use super::manifest::{self, Manifest, Member, Missing, Part};
 use super::spool::Spool;
+use super::total::Total;
 use super::write::Archive;
 use crate::digest::LineHasher;
 use crate::error::Failure;

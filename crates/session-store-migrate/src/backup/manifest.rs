@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use session_store_core::{PodName, SegmentKey};
 
-use super::digest::Total;
 use super::file::{File, PodFile, SegmentFile};
+use super::total::Total;
 use crate::digest::Digest;
 
 /// The version of the format. A backup of a later version is refused.
@@ -158,7 +158,7 @@ impl Part {
 
 /// The first line of the manifest.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Heading {
+pub(super) struct FirstLine {
     format: u64,
     pub(super) version: String,
     /// An RFC 3339 time.
@@ -180,7 +180,7 @@ struct MemberLine<'a> {
     total: &'a Total,
 }
 
-impl Heading {
+impl FirstLine {
     pub(super) fn of(manifest: &Manifest) -> Self {
         Self {
             format: FORMAT,
@@ -197,7 +197,7 @@ impl Heading {
         self.created.parse().ok().map(Timestamp::into)
     }
 
-    /// Returns whether the heading has this number of members and the format of the first file.
+    /// Returns whether the line has this number of members, and the format of the README.
     pub(super) const fn fits(&self, members: usize) -> bool {
         self.format == FORMAT && self.members == members
     }
@@ -215,7 +215,7 @@ impl Member {
 pub(super) fn lines(manifest: &Manifest) -> impl Iterator<Item = String> {
     let members = manifest.members.iter().map(Member::line);
     let missing = manifest.missing.iter().map(as_json);
-    std::iter::once(as_json(&Heading::of(manifest))).chain(members).chain(missing)
+    std::iter::once(as_json(&FirstLine::of(manifest))).chain(members).chain(missing)
 }
 
 fn as_json<T: Serialize>(line: &T) -> String {

@@ -48,7 +48,6 @@
 //! ```
 
 mod check;
-mod digest;
 mod error;
 mod export;
 mod file;
@@ -59,12 +58,13 @@ mod restore;
 mod seal;
 mod spool;
 mod tar;
+mod total;
 mod write;
 
 pub use check::{Backup, DEFAULT_MAX_LINE};
-pub use digest::Total;
 pub use error::BackupError;
 pub use export::{ExportReport, export};
 pub use manifest::{Manifest, Member, Missing, Part};
 pub use prove::{Found, Unproved};
 pub use restore::{PartRestore, RestoreReport};
+pub use total::Total;

@@ -3,8 +3,8 @@
 use session_store_core::{Entry, Store, StoreError, StoreExt};
 
 use super::check::Backup;
-use super::digest::Total;
 use super::manifest::{Member, Part};
+use super::total::Total;
 use crate::breaker::CircuitBreaker;
 use crate::digest::LineHasher;
 use crate::meter::Meter;

@@ -3,11 +3,11 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
-use super::digest::Total;
 use super::error::BackupError;
 use super::file::File;
 use super::seal::Unsealing;
 use super::tar::{BLOCK, END, Heading, padding};
+use super::total::Total;
 use crate::digest::LineHasher;
 
 /// The longest line of the files that this crate writes without entries, and without a manifest.

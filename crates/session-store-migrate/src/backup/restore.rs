@@ -1,6 +1,7 @@
 //! Writes a backup into a store.
 
 use std::io::{Read, Seek};
+use std::iter;
 
 use session_store_core::{
     Capability, LogEntry, Pod, PodName, PodStore, Store, StoreError, TraceEntry,
@@ -178,19 +179,18 @@ impl Restore<'_> {
         let Self { destination, meter, report, .. } = self;
         match part {
             Part::Log(key) => {
-                let entries = Entries { content, meter, parse: LogEntry::from_utf8 };
+                let entries = entries(content, meter, LogEntry::from_utf8);
                 Some(extend(*destination, *key, entries))
             }
             Part::Trace(key) => {
-                let entries = Entries { content, meter, parse: TraceEntry::from_utf8 };
+                let entries = entries(content, meter, TraceEntry::from_utf8);
                 let has_gap = report.gaps.contains(&Gap::Traces(Side::Destination));
                 let is_skipped = has_gap || report.is_in_conflict(&Part::Log(*key));
                 (!is_skipped).then(|| extend_trace(*destination, *key, entries))
             }
             Part::Pod { name } => {
                 let pods = destination.pods()?;
-                let pod = Entries { content, meter, parse: pod }.next()?;
-                Some(match pod {
+                Some(match entries(content, meter, pod).next()? {
                     Ok(pod) => put(pods, name, &pod),
                     Err(error) => Extension::stopped(Stop::Source(error)),
                 })
@@ -200,22 +200,18 @@ impl Restore<'_> {
 }
 
 /// Iterates over the parsed lines of a file.
-struct Entries<'a, 'b, 'c, R: Read, T> {
-    content: &'a mut Content<'b, R>,
-    meter: &'a mut Meter<'c>,
+fn entries<R: Read, T>(
+    content: &mut Content<'_, R>,
+    meter: &mut Meter<'_>,
     parse: fn(Vec<u8>) -> Result<T, StoreError>,
-}
-
-impl<R: Read, T> Iterator for Entries<'_, '_, '_, R, T> {
-    type Item = Result<T, BackupError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let line = self.content.line().transpose()?;
+) -> impl Iterator<Item = Result<T, BackupError>> {
+    iter::from_fn(move || {
+        let line = content.line().transpose()?;
         Some(line.and_then(|line| {
-            self.meter.count(line.len());
-            (self.parse)(line).map_err(|error| self.content.damaged(error.to_string()))
+            meter.count(line.len());
+            parse(line).map_err(|error| content.damaged(error.to_string()))
         }))
-    }
+    })
 }
 
 fn put(pods: &dyn PodStore, name: &PodName, pod: &Pod) -> Extension<BackupError> {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
 
-use super::digest::Total;
+use super::total::Total;
 use crate::digest::LineHasher;
 
 /// Content up to this size is held in memory. Larger content is written to a temporary file.

@@ -3,12 +3,12 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
-use super::digest::Total;
 use super::error::BackupError;
 use super::file::File;
 use super::seal::Sealing;
 use super::spool::Spool;
 use super::tar::{END, Heading, padding};
+use super::total::Total;
 
 /// A backup during the write.
 pub(super) struct Archive<W: Write> {
