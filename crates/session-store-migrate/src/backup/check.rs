@@ -24,7 +24,7 @@ pub struct Backup<R> {
     pub(super) max_line: u64,
 }
 
-/// The default limit of a line, in bytes.
+/// The default limit for the length of a line, in bytes.
 pub const DEFAULT_MAX_LINE: u64 = 256 * 1024 * 1024;
 
 impl<R: Read + Seek> Backup<R> {
@@ -36,11 +36,11 @@ impl<R: Read + Seek> Backup<R> {
         Self::open_with_max_line(reader, DEFAULT_MAX_LINE, progress)
     }
 
-    /// Reads a whole backup and checks it. `max_line` is the number of bytes in the longest line
-    /// that is accepted, which limits the memory that a hostile file can claim.
+    /// Reads a whole backup and checks it. Refuses lines of more than `max_line` bytes.
     ///
-    /// A file that is truncated, changed or of another format is refused. Memory holds one line at
-    /// a time and a few hundred bytes for each part.
+    /// The limit protects the memory, because a small compressed file can contain a line of
+    /// gigabytes. A file that is truncated, changed or of another format is refused too. Memory
+    /// holds one line at a time and a few hundred bytes for each part.
     ///
     /// # Errors
     /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], [`BackupError::LineTooLong`], and

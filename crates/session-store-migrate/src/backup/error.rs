@@ -43,8 +43,8 @@ pub enum BackupError {
         supported: u64,
     },
 
-    /// A line is longer than the limit. It can be a large entry, or a small file that decompresses
-    /// to very much.
+    /// A line is longer than the limit. The line can be a large entry. The file can also be an
+    /// attack: a small file that decompresses to gigabytes.
     #[error(
         "{place}: the line has more than {limit} bytes; raise the limit, max-line, if it is an entry"
     )]

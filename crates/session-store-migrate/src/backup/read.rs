@@ -10,14 +10,14 @@ use super::tar::{BLOCK, END, Heading, padding};
 use super::total::Total;
 use crate::digest::LineHasher;
 
-/// The longest line of the files that this crate writes without entries, and without a manifest.
+/// The longest accepted line of `README` and `SHA256SUMS`. These files contain no entries.
 const MAX_TEXT_LINE: u64 = 4096;
 
 /// A backup during the read.
 pub(super) struct Archive<R: Read> {
     stream: BufReader<Unsealing<R>>,
     last: Option<File>,
-    /// The number of bytes in the longest line that is accepted.
+    /// The longest accepted line of all other files, in bytes.
     max_line: u64,
 }
 
@@ -228,7 +228,8 @@ mod tests {
 
     const MIB: u64 = 1024 * 1024;
 
-    /// Returns a backup whose first log has one line: `start`, and then 64 MiB of `x`.
+    /// Returns a small file that decompresses to a backup whose first log has one line: `start`,
+    /// and then 64 MiB of `x`.
     fn bomb(start: &str) -> Cursor<Vec<u8>> {
         let mut file = Vec::new();
         let mut archive = Sealing::new(&mut file).unwrap();
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_file_cannot_claim_much_memory() {
+    fn a_line_above_the_limit_is_refused() {
         let bomb = bomb("{");
         assert!(bomb.get_ref().len() < 20_000, "{}", bomb.get_ref().len());
         let error = Backup::open_with_max_line(bomb, MIB, &mut |_| {}).unwrap_err();

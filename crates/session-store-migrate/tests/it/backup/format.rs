@@ -202,8 +202,13 @@ const CHANGES: &[(&str, Change, &str)] = &[
     ),
     ("a blank line", |files| files[LOG] = files[LOG].with("{\"a\":1}\n\n"), "jsonl, line 2"),
     (
-        "white space around an entry",
+        "white space before an entry",
         |files| files[LOG] = files[LOG].with("{\"a\":1}\n {\"b\":2}\n"),
+        "does not begin with {",
+    ),
+    (
+        "white space after an entry",
+        |files| files[LOG] = files[LOG].with("{\"a\":1}\n{\"b\":2} \n"),
         "white space",
     ),
     ("no last newline", |files| files[LOG] = files[LOG].with("{\"a\":1}\n{\"b\":2}"), "no end"),
