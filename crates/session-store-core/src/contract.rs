@@ -260,6 +260,9 @@
 //!   link, and reads and writes only regular files. A link in the place of a session, a log, a
 //!   trace or a pod is not listed, a call that names it fails with `Io`, and its target does not
 //!   change. A FIFO or a device never blocks a call.
+//! - <a id="s10"></a>**S10** (torture) A store that this process can read and cannot write can be
+//!   opened and read, unless its last change has to be completed first. A change fails with the
+//!   cause that the operating system gives.
 //!
 //! # Maintenance (M)
 //!

@@ -23,7 +23,7 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 const WAL_MODE: &str = "wal";
 
 /// The pause between two attempts where SQLite itself does not wait for a lock.
-const RETRY_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Fails if the linked SQLite library is too old. `version` is its number.
 pub(crate) fn check_library(version: i32) -> Result<()> {

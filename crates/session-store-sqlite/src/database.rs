@@ -4,12 +4,14 @@
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
 use session_store_core::{Durability, StoreError};
 
+use crate::change_time::ChangeTime;
 use crate::connection::{self, ConnectionSettings};
 use crate::error::{DatabaseError, Result, is_read_only};
 use crate::open_files::OpenFiles;
@@ -20,6 +22,9 @@ use crate::wal::{self, FirstPage, WalStamp};
 
 /// A WAL of this length is truncated, for which reads have to wait: 64 MiB.
 const LONG_WAL_PAGES: i32 = 16 * 1024;
+
+/// The least time for which a read of a file is repeated that has just been changed.
+const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 
 /// The longest wait for the reads of other handles when the WAL is truncated.
 const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -46,7 +51,7 @@ pub(crate) struct Database {
 
 /// The connection for changes and the state of its changes.
 struct Writer {
-    /// `None` while the file cannot be written.
+    /// `None` while the file cannot be written, or no file can be created beside it.
     connection: Option<Connection>,
     /// Whether the handle has committed a change.
     has_changed: bool,
@@ -75,6 +80,12 @@ impl Database {
                 let cause = format_args!("with it, the file is {found}");
                 return Err(wal::foreign(&settings.path, cause));
             }
+            Err(error) if error.is_refused_by_system() => {
+                let database = Self::new(settings, files, earlier_wal, None);
+                let check = |connection: &_| schema::check(connection, database.path());
+                database.read_unwritable(error, check)?;
+                return Ok(database);
+            }
             opened => opened?,
         };
         files.connected()?;
@@ -85,36 +96,88 @@ impl Database {
         if is_durable {
             sync::sync_folder(&settings.path)?;
         }
-        let unsynced = create && !is_durable;
-        let writer = Mutex::new(Writer {
-            connection: Some(connection),
-            has_changed: false,
-            unsynced,
-            truncate_at: LONG_WAL_PAGES,
-        });
+        let database = Self::new(settings, files, earlier_wal, Some(connection));
+        lock(&database.writer).unsynced = create && !is_durable;
+        Ok(database)
+    }
+
+    fn new(
+        settings: ConnectionSettings,
+        files: Arc<OpenFiles>,
+        earlier_wal: Option<WalStamp>,
+        connection: Option<Connection>,
+    ) -> Self {
+        let (has_changed, unsynced, truncate_at) = (false, false, LONG_WAL_PAGES);
+        let writer = Mutex::new(Writer { connection, has_changed, unsynced, truncate_at });
         let (idle_readers, reading) = Default::default();
-        Ok(Self { settings, files, earlier_wal, idle_readers, reading, writer })
+        Self { settings, files, earlier_wal, idle_readers, reading, writer }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.settings.path
     }
 
-    /// Runs `query` on a snapshot of the database.
+    /// Runs `query` on a snapshot of the database. It can run more than once.
     pub(crate) fn read<T>(
         &self,
         operation: impl Display,
-        query: impl FnOnce(&Connection) -> Result<T>,
+        query: impl Fn(&Connection) -> Result<T>,
     ) -> Result<T, StoreError> {
         self.locate_errors(operation, || {
             self.files.check()?;
             let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
             let idle = lock(&self.idle_readers).pop();
-            let mut reader = idle.map_or_else(|| self.open_reader(), Ok)?;
-            let result = query(&*reader.transaction()?);
-            lock(&self.idle_readers).push(reader);
-            result
+            match idle.map_or_else(|| self.open_reader(), Ok) {
+                Err(error) if error.is_refused_by_system() => self.read_unwritable(error, query),
+                reader => self.read_with(reader?, query),
+            }
         })
+    }
+
+    fn read_with<T>(
+        &self,
+        mut reader: Connection,
+        query: impl Fn(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let result = query(&*reader.transaction()?);
+        lock(&self.idle_readers).push(reader);
+        result
+    }
+
+    /// Runs `query` where SQLite cannot create the files beside the database that it needs, for
+    /// which it has returned `error`.
+    ///
+    /// If there is no WAL, the database file alone is complete and is read without locks. The
+    /// result counts only if the file was not changed meanwhile: there still is not a WAL, and the
+    /// last change of the file is the same and was not just now.
+    fn read_unwritable<T>(
+        &self,
+        error: DatabaseError,
+        query: impl Fn(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let path = self.path();
+        let start = Instant::now();
+        loop {
+            if !wal::is_file_complete(path) {
+                return Err(error);
+            }
+            let before = ChangeTime::of(path)?;
+            let result = connection::open_immutable(path)
+                .map_err(DatabaseError::from)
+                .and_then(|connection| query(&connection));
+            let is_unchanged = wal::is_file_complete(path) && ChangeTime::of(path)? == before;
+            if is_unchanged && before.is_settled() {
+                return result;
+            }
+            if start.elapsed() > self.settings.busy_timeout.max(LONGEST_UNSETTLED) {
+                return Err(error);
+            }
+            thread::sleep(connection::RETRY_PAUSE);
+            // Another process may have created the files.
+            if let Ok(reader) = self.open_reader() {
+                return self.read_with(reader, query);
+            }
+        }
     }
 
     /// Runs `change` in a transaction that is committed if it returns `Ok`, and else rolled back.
@@ -138,9 +201,7 @@ impl Database {
             self.close_after_failed_sync(&mut writer, committed)?;
             writer.has_changed = true;
             writer.unsynced = self.settings.durability != Durability::Power;
-            self.files
-                .check_folder()
-                .map_err(|error| DatabaseError::Indeterminate(error.into()))?;
+            self.files.check().map_err(|error| DatabaseError::Indeterminate(error.into()))?;
             Ok(output)
         })
     }

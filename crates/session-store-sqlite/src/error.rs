@@ -8,6 +8,8 @@ use std::path::Path;
 use rusqlite::{ErrorCode, ffi};
 use session_store_core::{BackendError, StoreError};
 
+use crate::permission;
+
 /// The description of a file that is not a database.
 pub(crate) const NOT_A_DATABASE: &str = "a file that is not a SQLite database";
 
@@ -33,6 +35,13 @@ impl DatabaseError {
     /// Returns the error for a log or a database that has reached its limit.
     pub(crate) fn full(what: &str, limit: &str) -> Self {
         Self::Impossible(format!("the {what} is full: it has reached its limit of {limit}"))
+    }
+
+    /// Returns whether the operating system did not let SQLite open or create a file.
+    pub(crate) fn is_refused_by_system(&self) -> bool {
+        use ErrorCode as Code;
+        let Self::Sqlite(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(Code::CannotOpen | Code::ReadOnly))
     }
 
     /// Adds the operation that failed. `path` is the place of the database.
@@ -112,14 +121,26 @@ pub(crate) fn gone(path: &Path) -> io::Error {
 
 fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> StoreError {
     use ErrorCode as Code;
-    if error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DIRECTORY) {
-        // SQLite's own text says "attempt to write", which confuses a caller that only reads.
-        operation.push_str(" (SQLite must be able to create files beside a database to read it)");
+    let is_folder = error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DIRECTORY);
+    let mut is_denied = is_folder;
+    if is_folder || error.sqlite_error_code() == Some(Code::CannotOpen) {
+        // SQLite's own text is only that it cannot open the file.
+        if let Err(cause) = permission::can_read(path) {
+            return StoreError::io(operation, cause);
+        }
+        let folder = permission::can_create_beside(path);
+        is_denied |= folder.is_err();
+        if is_denied {
+            // SQLite's own text is "attempt to write", which confuses a caller that only reads.
+            operation.push_str(" (SQLite must be able to create files beside a database");
+            operation.push_str(&folder.map_or_else(|cause| format!(": {cause})"), |()| ")".into()));
+        }
     }
     let kind = match error.sqlite_error_code() {
         Some(Code::NotADatabase) => return not_a_store(path, NOT_A_DATABASE),
         Some(Code::DiskFull) => io::ErrorKind::StorageFull,
         Some(Code::ReadOnly | Code::PermissionDenied) => io::ErrorKind::PermissionDenied,
+        Some(Code::CannotOpen) if is_denied => io::ErrorKind::PermissionDenied,
         Some(Code::CannotOpen | Code::SystemIoFailure) => io::ErrorKind::Other,
         _ => return BackendError::new(operation, is_busy(&error), error).into(),
     };

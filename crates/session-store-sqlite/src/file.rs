@@ -11,6 +11,7 @@ use rusqlite::ErrorCode;
 
 use crate::connection;
 use crate::error::{NOT_A_DATABASE, Result, not_a_store};
+use crate::permission;
 use crate::schema::Identity;
 use crate::wal::{self, FirstPage, WalStamp, sidecar};
 
@@ -39,7 +40,10 @@ pub fn is_sqlite_file(path: &Path) -> io::Result<bool> {
             // The header is that of a database. The rest can look corrupt while another connection
             // writes, since this read takes no lock.
             Some(ErrorCode::DatabaseCorrupt) => Ok(true),
-            _ => Err(io::Error::other(error)),
+            _ => {
+                permission::can_read(&path)?;
+                Err(io::Error::other(error))
+            }
         },
     }
 }

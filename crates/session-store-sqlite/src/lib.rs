@@ -47,7 +47,9 @@
 //! # Permissions
 //!
 //! All files are created for their owner only (0600). SQLite creates the two extra files for reads
-//! too, so opening a store needs write permission on its folder.
+//! too. Where it cannot, a database without a `-wal` file is read without them, and a read is
+//! repeated if the file has changed meanwhile. If there is a `-wal` file, opening the store needs
+//! write permission on its folder.
 //!
 //! The database must be on a local file system, because its processes share memory. Two rules of
 //! SQLite apply to a process that has a store open. It must not open and close the file by other
@@ -86,18 +88,19 @@
 //! crate uses 0.39 through rusqlite 0.41, and other dependencies must use the same version. sqlx
 //! 0.9.0 needs 0.30.1 to 0.37, so a program that uses both does not build.
 
+mod change_time;
 mod connection;
 mod database;
 mod entries;
 mod error;
 mod file;
-mod folder;
 mod layout;
 mod listing;
 mod log_row;
 mod maintenance;
 mod open_files;
 mod options;
+mod permission;
 mod pod;
 mod rowid;
 mod schema;

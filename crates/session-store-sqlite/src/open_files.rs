@@ -1,12 +1,13 @@
 //! The files of an open database at their paths: whether one was removed or replaced.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::change_time::ChangeTime;
 use crate::error::gone;
 use crate::file::FileId;
-use crate::folder::{ChangeTime, Folder};
 use crate::wal::sidecar;
 
 /// The endings of the write-ahead log and of its shared memory.
@@ -30,7 +31,8 @@ pub(crate) struct OpenFiles {
     path: PathBuf,
     database: FileId,
     sidecars: [PathBuf; 2],
-    folder: Folder,
+    /// The folder of all three files, or `None` if the path of the database is a symbolic link.
+    folder: Option<PathBuf>,
     opened: Mutex<Opened>,
 }
 
@@ -39,8 +41,8 @@ struct Opened {
     /// The WAL and the shared memory. `None` while the handle has no connection: then another
     /// process can remove them rightly.
     sidecars: Option<[FileId; 2]>,
-    /// When the folder had changed last at the last comparison, if a later change of the folder
-    /// cannot have the same time.
+    /// The last change of the folder at the last comparison, if a later change of the folder cannot
+    /// have the same time.
     compared: Option<ChangeTime>,
 }
 
@@ -53,7 +55,8 @@ impl OpenFiles {
     pub(crate) fn new(path: &Path) -> io::Result<Arc<Self>> {
         let [wal, shm] = SIDECARS.map(|ending| sidecar(path, ending));
         let sidecars = [wal?, shm?];
-        let folder = Folder::open(sidecars[0].parent().unwrap_or(path))?;
+        let is_link = fs::symlink_metadata(path)?.is_symlink();
+        let folder = path.parent().filter(|_| !is_link).map(Path::to_owned);
         let (path, database) = (path.to_owned(), FileId::at(path)?);
         let files = Self { path, database, sidecars, folder, opened: Mutex::default() };
         let files = Arc::new(files);
@@ -61,7 +64,7 @@ impl OpenFiles {
         handles.retain(|handle| handle.strong_count() > 0);
         for other in handles.iter().filter_map(Weak::upgrade) {
             if other.database == files.database {
-                other.check_folder()?;
+                other.check()?;
             }
         }
         handles.push(Arc::downgrade(&files));
@@ -69,25 +72,20 @@ impl OpenFiles {
     }
 
     /// Fails if the database or one of its sidecar files is not at its path.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        self.database.check(&self.path)?;
-        self.check_folder()
-    }
-
-    /// Fails if a sidecar file is not at its path, or if the database was replaced.
     ///
-    /// A file is removed, replaced or moved by a change of its folder. So one system call on the
-    /// folder is enough as long as the folder has not changed.
-    pub(crate) fn check_folder(&self) -> io::Result<()> {
-        let changed = self.folder.changed()?;
+    /// A file is removed, replaced or moved by a change of its folder. So one look at the folder is
+    /// enough as long as the folder has not changed.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let folder = self.folder.as_deref().map(ChangeTime::of).transpose()?;
         let opened = self.opened();
-        if opened.compared.is_some_and(|time| time == changed) {
+        if folder.is_some() && folder == opened.compared {
             return Ok(());
         }
-        let Some(sidecars) = opened.sidecars else { return Ok(()) };
         self.database.check(&self.path)?;
-        self.check_sidecars(sidecars)?;
-        self.update(|opened| opened.compared = changed.is_settled().then_some(changed));
+        if let Some(sidecars) = opened.sidecars {
+            self.check_sidecars(sidecars)?;
+        }
+        self.update(|opened| opened.compared = folder.filter(|time| time.is_settled()));
         Ok(())
     }
 

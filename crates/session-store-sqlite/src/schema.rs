@@ -110,8 +110,13 @@ pub(crate) fn check_or_create(
     if create && Identity::of(connection)?.is_empty() {
         create_tables(connection)?;
     }
+    check(connection, path)
+}
+
+/// Fails unless the database is a store.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<()> {
     // An upgrade by another connection changes the version and the columns in one transaction.
-    let snapshot = connection.transaction()?;
+    let snapshot = connection.unchecked_transaction()?;
     let identity = Identity::of(&snapshot)?;
     identity.check(path)?;
     match layout::difference(&snapshot, identity.user_version >= VERSION)? {

@@ -46,7 +46,7 @@ impl SqliteStore {
         verb: &str,
         session_id: SessionId,
         segment_id: SegmentId,
-        query: impl FnOnce(SegmentRows<'_>) -> Result<T, DatabaseError>,
+        query: impl Fn(SegmentRows<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
         let key = SegmentKey { session_id, segment_id };
         let query = |connection: &_| query(SegmentRows { connection, key });

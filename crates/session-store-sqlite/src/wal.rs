@@ -47,6 +47,16 @@ impl WalStamp {
     }
 }
 
+/// Returns whether the database file has all changes, because there is neither a WAL nor a rollback
+/// journal, or because they are empty.
+pub(crate) fn is_file_complete(path: &Path) -> bool {
+    let is_empty = |ending: &str| match sidecar(path, ending).and_then(fs::metadata) {
+        Ok(file) => file.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    is_empty("-wal") && is_empty("-journal")
+}
+
 /// Fields of a database's first page that only ascend, and the size of its pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstPage {

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rstest::rstest;
+use rusqlite::Connection;
 use rustix::process::geteuid;
 use rustix::thread::{Uid, set_thread_uid};
 use session_store_core::{Store, StoreError};
-use session_store_sqlite::SqliteStore;
+use session_store_sqlite::{SqliteStore, is_sqlite_file};
 
 use crate::{entries, entry, fresh, ids};
 
@@ -67,6 +68,102 @@ fn copy_as_crashed(path: &Path) -> PathBuf {
         fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
     }
     folder.join(path.file_name().unwrap())
+}
+
+/// A folder and its files that cannot be written until this is dropped.
+struct FrozenFolder {
+    folder: PathBuf,
+    _files: Frozen,
+}
+
+impl FrozenFolder {
+    fn new(path: &Path) -> Self {
+        let folder = path.parent().unwrap().to_owned();
+        let files =
+            Frozen::new(fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()).collect());
+        set_mode(&folder, 0o500);
+        fs::write(folder.join("new"), "").unwrap_err();
+        Self { folder, _files: files }
+    }
+}
+
+impl Drop for FrozenFolder {
+    fn drop(&mut self) {
+        set_mode(&self.folder, 0o700);
+    }
+}
+
+#[track_caller]
+fn assert_denied<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    let StoreError::Io(error) = result.unwrap_err() else { panic!("another error") };
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    assert!(error.to_string().contains("Permission denied"), "{error}");
+}
+
+#[test]
+fn a_store_in_a_read_only_folder_can_be_read_and_follows_its_changes() {
+    unprivileged(|| {
+        let (folder, path, store) = fresh();
+        let (session, segment) = ids();
+        store.append(session, segment, &entry(0)).unwrap();
+        drop(store);
+
+        let frozen = FrozenFolder::new(&path);
+        let before = fs::read(&path).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+        assert_eq!(store.list_sessions().unwrap(), [session]);
+        store.maintenance().unwrap().check(&mut |finding| panic!("{finding}")).unwrap();
+        assert_denied(store.append(session, segment, &entry(1)));
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        drop(frozen);
+        SqliteStore::open(&path).unwrap().append(session, segment, &entry(1)).unwrap();
+        let frozen = FrozenFolder::new(&path);
+        assert_eq!(store.read_all(session, segment).unwrap(), entries(0..2));
+        drop(frozen);
+        store.append(session, segment, &entry(2)).unwrap();
+        assert_eq!(store.read_all(session, segment).unwrap(), entries(0..3));
+    });
+}
+
+#[test]
+fn another_database_in_a_read_only_folder_is_refused() {
+    unprivileged(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("foreign.db");
+        let sql = "PRAGMA journal_mode = wal; CREATE TABLE t (x)";
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let _frozen = FrozenFolder::new(&path);
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
+    });
+}
+
+#[test]
+fn changes_that_only_the_write_ahead_log_has_are_not_left_out_in_a_read_only_folder() {
+    unprivileged(|| {
+        let (_folder, path, store) = fresh();
+        let (session, segment) = ids();
+        store.append(session, segment, &entry(0)).unwrap();
+        let crashed = copy_as_crashed(&path);
+        fs::remove_file(&files_of(&crashed)[2]).unwrap();
+        let _frozen = FrozenFolder::new(&crashed);
+        assert_denied(SqliteStore::open(&crashed));
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_permission_error() {
+    unprivileged(|| {
+        let (_folder, path, store) = fresh();
+        drop(store);
+        set_mode(&path, 0o000);
+        assert_denied(SqliteStore::open(&path));
+        let error = is_sqlite_file(&path).unwrap_err();
+        assert_eq!(error.to_string(), "Permission denied (os error 13)");
+    });
 }
 
 /// Returns the database, its write-ahead log, and the index of that log.
