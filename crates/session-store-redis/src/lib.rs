@@ -132,7 +132,8 @@
 //!
 //! A lost index hides logs from the listings or from lookups, but not from calls that name the
 //! segment. A check reports such a log and a repair lists it again, and so does the next append to
-//! the segment. A session whose list of segments is lost is not listed.
+//! the segment. A session whose list of segments is lost is not listed. Deleting a session deletes
+//! only the segments that are listed, so repair the store before.
 //!
 //! # Limits
 //!

@@ -6,7 +6,9 @@ use session_store_core::{
     TraceEntry,
 };
 use session_store_redis::RedisStore;
+use test_servers::{RedisCluster, RedisServer};
 
+use crate::permissions::slot_of_log;
 use crate::shared::{Servers, unique_prefix};
 
 fn check(maintenance: &dyn Maintenance) -> Vec<Finding> {
@@ -268,4 +270,55 @@ fn a_check_beside_writers_finds_nothing() {
             assert_eq!((at.check(), at.repair()), (Vec::new(), Vec::new()));
         }
     });
+}
+
+/// Creates a storage that lacks a part of an index, so that a check reports a finding.
+fn damaged(server: &RedisServer) -> RedisStore {
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    store.create_segment(SessionId::new(), SegmentId::new(), &[]).unwrap();
+    let mut raw = server.connection();
+    let holders: Vec<String> = redis::cmd("KEYS").arg("*:holders:*").query(&mut raw).unwrap();
+    redis::cmd("DEL").arg(holders).exec(&mut raw).unwrap();
+    store
+}
+
+#[test]
+fn a_check_during_a_restart_of_the_server_fails() {
+    let mut server = RedisServer::start_durable(&[]);
+    let store = damaged(&server);
+    let maintenance = store.maintenance().unwrap();
+    let mut findings = 0;
+    let checked = maintenance.check(&mut |_| {
+        findings += 1;
+        server.kill();
+        server.restart();
+    });
+    let error = checked.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("run it again"), "{error}");
+    assert_eq!((findings, check(maintenance).len()), (1, 1));
+}
+
+#[test]
+fn a_check_during_a_move_of_a_slot_fails() {
+    let cluster = RedisCluster::start_in_memory();
+    let store = RedisStore::open_or_create(&cluster.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    store.create_segment(session, segment, &[]).unwrap();
+    for bucket in 0..=255 {
+        let key = format!("session-store:{{{bucket:02x}}}:holders:{segment}");
+        cluster.command(redis::cmd("DEL").arg(key)).unwrap();
+    }
+    let (slot, master) = slot_of_log(&cluster);
+    let maintenance = store.maintenance().unwrap();
+    // The segment can be found once on each master.
+    let mut is_moved = false;
+    let checked = maintenance.check(&mut |_| {
+        if !std::mem::replace(&mut is_moved, true) {
+            cluster.move_slot(slot, master, (master + 1) % 3);
+        }
+    });
+    let error = checked.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("run it again"), "{error}");
+    assert_eq!(repair(maintenance).len(), 1);
+    assert_eq!(check(maintenance), []);
 }

@@ -65,6 +65,7 @@ fn an_older_storage_is_read_as_it_is(#[values(Servers::One, Servers::Cluster)] s
     assert_eq!(store.lookup_session_of(segment(6)).unwrap(), None);
     let pod = store.read_pod(&"coder".parse::<PodName>().unwrap()).unwrap().unwrap();
     assert_eq!(pod.active().unwrap().session_id, session(1));
+    store.maintenance().unwrap().check(&mut |finding| panic!("{finding}")).unwrap();
 
     let infos = store.list_infos(&ListOptions::new()).unwrap();
     assert_eq!(infos.len(), 5);

@@ -88,7 +88,7 @@ fn another_database_needs_one_more_permission() {
 }
 
 /// Returns the first slot that has a log, and its master.
-fn slot_of_log(cluster: &RedisCluster) -> (u16, usize) {
+pub(crate) fn slot_of_log(cluster: &RedisCluster) -> (u16, usize) {
     let master = cluster.master_with_key("*:log:*");
     let mut connection = cluster.masters[master].connection();
     let logs: Vec<String> = redis::cmd("KEYS").arg("*:log:*").query(&mut connection).unwrap();
