@@ -10,8 +10,8 @@ use session_store_core::{SegmentId, SessionId};
 use test_servers::RedisServer;
 
 use crate::measure;
-use crate::redis::raw::Raw as Connection;
-use crate::sqlite::raw::Raw;
+use crate::redis::raw::Raw as RawRedis;
+use crate::sqlite::raw::Raw as RawSqlite;
 use crate::{Done, Fallible};
 
 /// A function that stores the entries of one log.
@@ -66,11 +66,11 @@ impl Logs for Files<'_> {
 }
 
 /// The database of a SQLite store.
-pub(super) struct Database(Raw);
+pub(super) struct Database(RawSqlite);
 
 impl Database {
     pub(super) fn open(path: &Path) -> Fallible<Self> {
-        Raw::open(path).map(Self)
+        RawSqlite::open(path).map(Self)
     }
 }
 
@@ -96,7 +96,7 @@ fn check(lines: &[&str]) -> Done {
 
 /// Returns a function that inserts each log in one transaction.
 pub(super) fn into_database(path: &Path) -> Fallible<Box<Insert<'static>>> {
-    let raw = Raw::create(path)?;
+    let raw = RawSqlite::create(path)?;
     Ok(Box::new(move |session, segment, lines| raw.append(session, segment, lines.iter().copied())))
 }
 
@@ -114,7 +114,7 @@ pub(super) fn into_files(root: &Path) -> Box<Insert<'_>> {
 
 /// Returns a function that pushes each log in one command.
 pub(super) fn into_server(server: &RedisServer) -> Fallible<Box<Insert<'static>>> {
-    let mut connection = Connection::connect(server)?;
+    let mut connection = RawRedis::connect(server)?;
     Ok(Box::new(move |session, segment, lines| {
         connection.turn_to(session, segment);
         connection.push(lines.iter().copied())

@@ -28,7 +28,7 @@ pub(crate) fn prove(
     progress: &mut dyn FnMut(Progress<'_>),
 ) {
     let options = &report.options;
-    let totals = report.totals();
+    let copied_before = report.totals();
     let budget = MemoryBudget::new(options.jobs);
     let with_traces =
         options.selection.traces && !report.gaps.iter().any(|gap| matches!(gap, Gap::Traces(_)));
@@ -46,13 +46,13 @@ pub(crate) fn prove(
     let copies: Vec<_> = report.segments.iter_mut().filter(is_copied).collect();
     let compare = |copy, meter: &mut Meter<'_>| prover.segment(copy, meter);
     let segments = compare_all(options.jobs, copies, compare, progress);
-    let is_copied =
+    let is_copied_pod =
         |pod: &&PodCopy| pod.is_complete() && !matches!(pod.outcome, PodOutcome::Deleted);
-    let names = report.pods.iter().filter(is_copied).map(|pod| pod.name.clone());
-    let pods = Pods { pair, of_sessions: None }.compare_all(names);
+    let copied_pods = report.pods.iter().filter(is_copied_pod).map(|pod| pod.name.clone());
+    let pods = Pods { pair, of_sessions: None }.compare_all(copied_pods);
     let names = Side::NAMES.map(str::to_owned);
     report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new(), names });
-    if report.totals() != totals && report.sync_failure.is_none() {
+    if report.totals() != copied_before && report.sync_failure.is_none() {
         report.sync_failure = sync(pair.destination).err();
     }
 }
@@ -70,8 +70,11 @@ impl Prover<'_> {
     /// copying it again stopped with a conflict or a failure. `copy` has the reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
-            let (key, log) = (copy.key, Comparison::Aborted);
-            return Some(SegmentComparison { key, log, trace: None });
+            return Some(SegmentComparison {
+                key: copy.key,
+                log: Comparison::Aborted,
+                trace: None,
+            });
         }
         let mut compared = self.compare(copy, meter);
         for _ in 0..REPEATS {
