@@ -111,10 +111,14 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
             return self.nothing(conflict);
         }
         match self.read() {
+            // An attempt without entries creates an empty segment. If the log has entries, another
+            // writer has created the segment or appended to it.
+            Ok(Found { stored: 0, head }) if !self.entries.is_empty() || head.is_none() => {
+                self.nothing(conflict)
+            }
             Ok(Found { stored, head }) if stored == self.entries.len() => {
                 self.complete(head.or(self.expected))
             }
-            Ok(Found { stored: 0, .. }) => self.nothing(conflict),
             Ok(Found { stored, head: Some(head) }) => self.append_rest(stored, head),
             Ok(Found { stored, head: None }) => self.part(stored, self.expected, conflict),
             Err(error) => self.nothing(self.unknown(error)),
