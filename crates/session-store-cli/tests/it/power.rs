@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rstest::rstest;
+use test_deadlines::Process;
 use test_servers::power_cut;
 
 use crate::program::{Kind, Place, SEGMENT, SESSION};
@@ -18,7 +19,7 @@ fn script(folder: &Path, url: &str, text: &str) -> Command {
 }
 
 fn output(folder: &Path, url: &str, text: &str) -> String {
-    let output = script(folder, url, text).output().expect("run a shell");
+    let output = Process::output(&mut script(folder, url, text));
     assert!(output.status.success(), "{text}: {output:?}");
     String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
