@@ -114,15 +114,23 @@ pub(crate) fn check_pages(
     {
         return Err(foreign(path, "it is older than the database"));
     }
-    // The size and the files are not read at one moment, so a commit or a checkpoint of another
-    // connection can make them differ.
-    let attempts = 5;
-    let differences = (0..attempts).map(|_| difference(connection, path, now.page_bytes));
-    let last = differences.take_while(|found| !matches!(found, Ok(None))).enumerate().last();
-    match last {
-        Some((_, Err(error))) => Err(error),
-        Some((n, Ok(Some(cause)))) if n + 1 == attempts => Err(foreign(path, cause)),
-        _ => Ok(()),
+    // The two files are not read at one moment. So a difference counts only if no other connection
+    // has written to the WAL meanwhile. It is confirmed once more, because the WAL can be reset and
+    // reach the same length again.
+    let mut confirmations = 0;
+    loop {
+        let Some(frames) = frames_in_use(connection)?.filter(|&frames| frames > 0) else {
+            return Ok(());
+        };
+        let Some(cause) = difference(connection, path, now.page_bytes, frames)? else {
+            return Ok(());
+        };
+        if frames_in_use(connection)? == Some(frames) {
+            if confirmations == 1 {
+                return Err(foreign(path, cause));
+            }
+            confirmations += 1;
+        }
     }
 }
 
@@ -130,10 +138,12 @@ pub(crate) fn check_pages(
 ///
 /// The last frame of each transaction has the number of pages that the database then has. SQLite
 /// stores the same number in the first page.
-fn difference(connection: &Connection, path: &Path, page_bytes: u64) -> Result<Option<String>> {
-    let Some(frames) = frames_in_use(connection)?.filter(|&frames| frames > 0) else {
-        return Ok(None);
-    };
+fn difference(
+    connection: &Connection,
+    path: &Path,
+    page_bytes: u64,
+    frames: u64,
+) -> Result<Option<String>> {
     // SQLite does not reset the WAL while a transaction reads it.
     let snapshot = connection.unchecked_transaction()?;
     let by_first_page: u32 = snapshot.pragma_query_value(None, "page_count", |row| row.get(0))?;

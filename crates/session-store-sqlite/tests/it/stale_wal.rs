@@ -3,11 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rusqlite::Connection;
 use session_store_core::{LogEntry, SegmentId, SessionId, Severity, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
+use test_deadlines::RaiseAtEnd;
 
 use crate::{entries, entry, fresh, ids};
 
@@ -131,6 +134,24 @@ fn a_log_that_is_older_than_the_format_of_the_database_is_refused() {
     drop(store);
     fs::write(wal_of(&path), wal).unwrap();
     assert_refused(&path, "");
+}
+
+#[test]
+fn a_log_that_grows_while_a_store_is_opened_is_not_refused() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _end = RaiseAtEnd(&is_done);
+            for _ in 0..200 {
+                SqliteStore::open(&path).unwrap();
+            }
+        });
+        while !is_done.load(Ordering::Relaxed) {
+            store.append(session, segment, &large("y")).unwrap();
+        }
+    });
 }
 
 #[test]
