@@ -11,6 +11,9 @@ use crate::{
     SessionId, Store, StoreError, TraceEntries,
 };
 
+/// A segment, and its facts or the error of reading them.
+pub type ListedInfo = (SegmentKey, Result<SegmentInfo, StoreError>);
+
 /// Further methods of every store. Import the trait to call them.
 pub trait StoreExt: Store {
     /// Returns a handle on one segment, which need not exist.
@@ -83,10 +86,7 @@ pub trait StoreExt: Store {
     /// # Errors
     /// As [`Store::list_sessions`] and [`Store::list_segments`]. Errors that
     /// [are transient](StoreError::is_transient) are returned too, since they concern all segments.
-    fn list_each_info(
-        &self,
-        options: &ListOptions,
-    ) -> Result<Vec<(SegmentKey, Result<SegmentInfo, StoreError>)>, StoreError> {
+    fn list_each_info(&self, options: &ListOptions) -> Result<Vec<ListedInfo>, StoreError> {
         match self.list_infos(options) {
             Ok(infos) => return Ok(infos.into_iter().map(|(key, info)| (key, Ok(info))).collect()),
             Err(error) if error.is_transient() => return Err(error),
