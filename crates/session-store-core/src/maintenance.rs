@@ -60,18 +60,41 @@ pub struct Finding {
     pub cause: String,
     /// The action that the operator can take. `None` if none is needed.
     pub remedy: Option<String>,
+    /// Whether the place holds data that no listing of the store contains. A copy of the store
+    /// lacks that data, so a copy with such a finding is not complete.
+    ///
+    /// False for an incomplete entry, which was never acknowledged.
+    pub is_unlisted: bool,
 }
 
 impl Finding {
     /// Returns a finding without a remedy.
     pub fn new(severity: Severity, place: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { severity, place: place.into(), cause: cause.into(), remedy: None }
+        Self {
+            severity,
+            place: place.into(),
+            cause: cause.into(),
+            remedy: None,
+            is_unlisted: false,
+        }
     }
 
     /// Sets the action that the operator can take.
     #[must_use]
     pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// Marks data that no listing of the store contains.
+    #[must_use]
+    pub fn unlisted(self) -> Self {
+        Self { is_unlisted: true, ..self }
+    }
+
+    /// Returns whether a copy of the store lacks data, because of this finding.
+    #[must_use]
+    pub fn is_left_behind(&self) -> bool {
+        self.severity == Severity::Fault || self.is_unlisted
     }
 }
 

@@ -109,9 +109,17 @@ fn list(
 ) -> Result<(), StoreError> {
     file::list(folder, |entry| {
         if let Some(cause) = cause(entry) {
-            report(finding(&entry.path(), cause));
+            let finding = finding(&entry.path(), cause);
+            let is_foreign_log = cause == STRAY && is_jsonl(&entry.path());
+            report(if is_foreign_log { finding.unlisted() } else { finding });
         }
     })
+}
+
+/// Returns whether a file is named like a log. The manifest of an unpacked backup is not a log.
+fn is_jsonl(path: &Path) -> bool {
+    let is_manifest = path.file_name().is_some_and(|name| name == "manifest.jsonl");
+    path.extension().is_some_and(|extension| extension == "jsonl") && !is_manifest
 }
 
 impl FsStore {
@@ -135,7 +143,7 @@ impl FsStore {
             if kind == Kind::Log {
                 segments.push(segment_id);
             } else if !self.directory.has_log(key)? {
-                report(finding(&layout.file(key, kind), TRACE_ALONE));
+                report(finding(&layout.file(key, kind), TRACE_ALONE).unlisted());
             }
             self.check_tail(key, kind, report);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use session_store_core::{PodName, SegmentKey, StoreError};
+use session_store_core::{Finding, PodName, SegmentKey, StoreError};
 
 use crate::digest::Digest;
 use crate::error::Failure;
@@ -19,6 +19,10 @@ pub struct VerifyReport {
     pub pods: Vec<PodComparison>,
     /// The kinds of data that were not compared, because a store does not support them.
     pub gaps: Vec<Gap>,
+    /// The findings of the stores' own checks, if the whole stores are selected.
+    ///
+    /// A [`Finding::is_left_behind`] names data that a store does not list, so it is not compared.
+    pub findings: Vec<(Side, Finding)>,
     /// The names of the source and the destination in the sentences of this report.
     pub names: [String; 2],
 }
@@ -121,6 +125,7 @@ impl VerifyReport {
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.gaps.is_empty()
+            && !self.findings.iter().any(|(_, finding)| finding.is_left_behind())
             && self.segments.iter().all(SegmentComparison::is_equal)
             && self.pods.iter().all(|pod| pod.outcome.is_equal())
     }

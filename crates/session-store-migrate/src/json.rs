@@ -19,7 +19,7 @@ impl Serialize for MigrateReport {
         let segments = Each(|| self.segments.iter().map(|copy| SegmentJson::new(self, copy)));
         let pods = Each(|| self.pods.iter().map(|pod| PodJson::new(self, pod)));
         let equal_trace_entries = proof.map(VerifyReport::equal_trace_entries);
-        let mut json = serializer.serialize_struct("MigrateReport", 8)?;
+        let mut json = serializer.serialize_struct("MigrateReport", 9)?;
         json.serialize_field("options", &self.options)?;
         json.serialize_field("complete", &self.is_complete())?;
         json.serialize_field("totals", &self.totals())?;
@@ -28,6 +28,7 @@ impl Serialize for MigrateReport {
         json.serialize_field("segments", &segments)?;
         json.serialize_field("pods", &pods)?;
         json.serialize_field("problems", &Each(|| self.problems()))?;
+        json.serialize_field("notes", &Each(|| self.notes()))?;
         json.end()
     }
 }
@@ -147,13 +148,14 @@ impl Serialize for VerifyReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let compared =
             Each(|| self.segments.iter().map(|segment| ComparedJson::new(self, segment)));
-        let mut json = serializer.serialize_struct("VerifyReport", 7)?;
+        let mut json = serializer.serialize_struct("VerifyReport", 8)?;
         json.serialize_field("equal", &self.is_equal())?;
         json.serialize_field("segments", &self.segments.len())?;
         json.serialize_field("pods", &self.pods.len())?;
         json.serialize_field("equal_entries", &self.equal_entries())?;
         json.serialize_field("equal_trace_entries", &self.equal_trace_entries())?;
         json.serialize_field("differences", &Each(|| self.differences()))?;
+        json.serialize_field("notes", &Each(|| self.notes()))?;
         json.serialize_field("compared", &compared)?;
         json.end()
     }

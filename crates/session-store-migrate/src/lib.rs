@@ -54,7 +54,9 @@
 //!
 //! # Limits
 //!
-//! - A trace without a segment is not listed by any store, so it is not copied.
+//! - A trace without a segment is not listed by any store, so it is not copied. If the whole source
+//!   is selected, the report has the findings of its own check. They name such data, and then the
+//!   copy is not complete.
 //! - Traces have no head, so appends to them are not conditional. Two copies into one destination
 //!   at the same time could write trace entries twice. The proof would find that.
 //! - A trace cannot be truncated, so a trace that differs stays a conflict with every option.
@@ -90,6 +92,7 @@ mod extend;
 mod inventory;
 mod jobs;
 mod json;
+mod leftovers;
 mod memory;
 mod meter;
 mod migration;

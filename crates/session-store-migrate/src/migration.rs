@@ -9,6 +9,7 @@ use session_store_core::{Capability, SessionId, Store};
 use crate::comparison::VerifyReport;
 use crate::error::{Failure, MigrateError};
 use crate::inventory;
+use crate::leftovers;
 use crate::options::{OnConflict, Options};
 use crate::pair::Pair;
 use crate::progress::{Phase, Progress};
@@ -242,6 +243,10 @@ impl<'a> Migration<'a> {
         run.visit(keys, Phase::Copy, &mut progress);
         more_passes(&mut run, &mut progress);
         let mut report = run.into_report();
+        match leftovers::check(Side::Source, pair.source, &options.selection) {
+            Ok(findings) => report.findings = findings,
+            Err(failure) => report.failures.push(failure),
+        }
         if options.dry_run {
             return Ok(report);
         }

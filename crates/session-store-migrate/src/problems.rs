@@ -1,6 +1,6 @@
 //! Sentences about everything that is not complete or not equal.
 
-use session_store_core::error_chain;
+use session_store_core::{Finding, error_chain};
 
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
@@ -16,12 +16,19 @@ impl MigrateReport {
         let pods = self.pods.iter().filter_map(|pod| self.pod_problem(pod));
         let gaps = self.gaps.iter().map(Gap::to_string);
         let failures = self.failures.iter().chain(&self.sync_failure);
+        let left_behind = self.findings.iter().filter(|finding| finding.is_left_behind());
         let unproved = self.proof.iter().flat_map(VerifyReport::differences);
         segments
             .chain(pods)
             .chain(gaps)
             .chain(failures.map(|failure| error_chain(failure)))
             .chain(unproved.map(|difference| format!("not proved: {difference}")))
+            .chain(left_behind.map(|finding| format!("not copied: {finding}")))
+    }
+
+    /// Returns the other findings of the source's own check. They concern no data that a copy lacks.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.findings.iter().filter(|finding| !finding.is_left_behind()).map(Finding::to_string)
     }
 
     fn segment_problems<'a>(&self, copy: &'a SegmentCopy) -> impl Iterator<Item = String> + 'a {
@@ -60,7 +67,16 @@ impl VerifyReport {
             Gap::Traces(side) => format!("traces: {} cannot read them back", self.name(*side)),
             Gap::Pods(side) => format!("pods: {} does not store any", self.name(*side)),
         });
-        segments.chain(pods).chain(gaps)
+        let findings = self.findings.iter().filter(|(_, finding)| finding.is_left_behind());
+        let findings = findings
+            .map(|(side, finding)| format!("not compared: in {}: {finding}", self.name(*side)));
+        segments.chain(pods).chain(gaps).chain(findings)
+    }
+
+    /// Returns the other findings of the stores' own checks. They concern no data of the store.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        let others = self.findings.iter().filter(|(_, finding)| !finding.is_left_behind());
+        others.map(|(side, finding)| format!("in {}: {finding}", self.name(*side)))
     }
 
     fn segment_differences(&self, segment: &SegmentComparison) -> impl Iterator<Item = String> {

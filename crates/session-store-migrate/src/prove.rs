@@ -51,7 +51,8 @@ pub(crate) fn prove(
     let copied_pods = report.pods.iter().filter(is_copied_pod).map(|pod| pod.name.clone());
     let pods = Pods { pair, of_sessions: None }.compare_all(copied_pods);
     let names = Side::NAMES.map(str::to_owned);
-    report.proof = Some(VerifyReport { segments, pods, gaps: Vec::new(), names });
+    report.proof =
+        Some(VerifyReport { segments, pods, gaps: Vec::new(), findings: Vec::new(), names });
     if report.totals() != copied_before && report.sync_failure.is_none() {
         report.sync_failure = sync(pair.destination).err();
     }

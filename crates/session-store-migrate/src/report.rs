@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use session_store_core::{Checkpoint, Head, PodName, SegmentKey, StoreError};
+use session_store_core::{Checkpoint, Finding, Head, PodName, SegmentKey, StoreError};
 
 use crate::comparison::{Difference, VerifyReport};
 use crate::error::Failure;
@@ -27,6 +27,10 @@ pub struct MigrateReport {
     /// Failures on which the rest of the run depends: a store could not be listed, or could not be
     /// opened again for the proof.
     pub failures: Vec<Failure>,
+    /// The findings of the source's own check, if the whole source is selected.
+    ///
+    /// A [`Finding::is_left_behind`] names data that the source does not list, so it is not copied.
+    pub findings: Vec<Finding>,
     /// The failure to sync the destination. A power cut could then lose copied entries.
     ///
     /// `None` if the sync succeeded or if the destination does not support it.
@@ -164,6 +168,7 @@ impl MigrateReport {
         self.gaps.is_empty()
             && self.failures.is_empty()
             && self.sync_failure.is_none()
+            && !self.findings.iter().any(Finding::is_left_behind)
             && self.segments.iter().all(|copy| copy.is_complete() || self.is_skipped(copy))
             && self.pods.iter().all(|pod| pod.is_complete() || self.is_skipped_pod(pod))
             && self.proof.as_ref().is_none_or(VerifyReport::is_equal)

@@ -87,6 +87,7 @@ impl<'a> Run<'a> {
             pods: self.pods.into_copies(),
             gaps: self.trace_gaps.into_iter().chain(self.pod_gap).collect(),
             failures: self.failures,
+            findings: Vec::new(),
             proof: None,
             reopened: false,
         }

@@ -8,6 +8,7 @@ use crate::comparison::{Comparison, Difference, SegmentComparison, VerifyReport}
 use crate::error::{Failure, MigrateError};
 use crate::inventory::{self, Presence};
 use crate::jobs::run_parallel;
+use crate::leftovers;
 use crate::memory::{MemoryBudget, Share};
 use crate::meter::Meter;
 use crate::options::Options;
@@ -51,7 +52,12 @@ pub(crate) fn verify(
         pods = compared;
         gaps.extend(gap);
     }
-    Ok(VerifyReport { segments, pods, gaps, names })
+    let mut findings = Vec::new();
+    for side in Side::BOTH {
+        let of_side = leftovers::check(side, pair.store(side), selection)?;
+        findings.extend(of_side.into_iter().map(|finding| (side, finding)));
+    }
+    Ok(VerifyReport { segments, pods, gaps, findings, names })
 }
 
 /// Calls `compare` for each item, on `jobs` threads. Returns the comparisons in ascending order of

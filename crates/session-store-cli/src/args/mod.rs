@@ -116,12 +116,16 @@ pub(crate) enum Command {
     /// running the command again. A segment or pod that differs is reported and not overwritten,
     /// unless --on-conflict is given. Other programs can write to FROM during the copy.
     ///
+    /// Data that FROM contains but does not list, such as a trace without a log, is named and not
+    /// copied.
+    ///
     /// Exit status: 0 if everything was copied; 1 if a part was not, while the rest was; 3 if a
     /// store cannot be opened, listed, or opened again for the comparison.
     Migrate(MigrateArgs),
     /// Compare two stores entry by entry
     ///
-    /// Prints the first difference of each segment. The exit status is 1 if the stores differ.
+    /// Prints the first difference of each segment, and names data that a store contains but does
+    /// not list. The exit status is 1 if the stores differ or contain such data.
     Verify(VerifyArgs),
     /// Write a store to one compressed backup file
     ///
@@ -140,10 +144,10 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Read a whole store and report every problem
     ///
-    /// Reads every log and trace to its end, looks up every segment by its id, and runs the checks
-    /// of the backend. Prints each fault and each note with its place. The exit status is 1 if
-    /// there is a fault. An incomplete last line of a file is not a fault: readers ignore it, and
-    /// the next append moves it to another file.
+    /// Reads every log, trace and pod to its end, looks up every segment by its id, and runs the
+    /// checks of the backend. Prints each fault and each note with its place. The exit status is 1
+    /// if there is a fault. An incomplete last line of a file is not a fault: readers ignore it,
+    /// and the next append moves it to another file.
     Check(CheckArgs),
     /// List the sessions of a store, or the segments of one session
     ///

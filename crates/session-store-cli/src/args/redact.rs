@@ -36,7 +36,7 @@ mod tests {
 
     #[rstest]
     #[case("redis://user:hunter2@host/0", "'redis://***@host/0'")]
-    #[case("rdis//:hunter2@h@host", "'rdis***@host'")]
+    #[case("rdis//:hunter2@h@host", "'***@host'")]
     #[case("redis-sentinel://h/m?sentinel_password=hunter2", "'redis-sentinel://h/m?password=***'")]
     #[case("fs:logs", "'fs:logs'")]
     #[case("notes@home", "'notes@home'")]

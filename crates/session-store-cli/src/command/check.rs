@@ -1,4 +1,4 @@
-//! `check`: reads every log and trace to its end, looks up every segment, and reports every
+//! `check`: reads every log, trace and pod to its end, looks up every segment, and reports every
 //! problem.
 
 use std::collections::HashSet;
@@ -38,15 +38,16 @@ struct Summary {
     segments: usize,
     entries: usize,
     trace_entries: usize,
+    pods: usize,
     faults: usize,
     repairs: Option<usize>,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segments, entries, trace_entries, faults, repairs } = self;
+        let Self { segments, entries, trace_entries, pods, faults, repairs } = self;
         write!(f, "segments: {segments}, entries: {entries}, trace entries: {trace_entries}, ")?;
-        write!(f, "faults: {faults}")?;
+        write!(f, "pods: {pods}, faults: {faults}")?;
         repairs.map_or(Ok(()), |repairs| write!(f, ", repairs: {repairs}"))
     }
 }
@@ -64,6 +65,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
             check.check_segment(SegmentKey { session_id, segment_id })?;
         }
     }
+    check.check_pods()?;
     let Check { out, summary, .. } = check;
     out.answer(&summary)?;
     Ok(Exit::done_if(summary.faults == 0))
@@ -146,6 +148,24 @@ impl Check<'_> {
             }
         }
         Ok(entries)
+    }
+
+    /// Reads every pod.
+    fn check_pods(&mut self) -> Result<(), Failure> {
+        let Some(pods) = self.store.pods() else { return Ok(()) };
+        let names = pods.list_pods();
+        for name in names.context(|| format!("list the pods of {}", self.store.url()))? {
+            match pods.read_pod(&name) {
+                Ok(Some(_)) => self.summary.pods += 1,
+                // Another program deleted the pod after the listing.
+                Ok(None) => {}
+                Err(error) => {
+                    let place = format!("pod {name}");
+                    self.add(None, &Finding::new(Severity::Fault, place, error_chain(&error)))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn is_listed(&self, key: SegmentKey) -> Result<bool, Failure> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
-use session_store::OpenStore;
+use session_store::{Finding, OpenStore};
 use session_store_migrate::Gap;
 use session_store_migrate::backup::{self, BackupError, ExportReport, Missing};
 
@@ -28,8 +28,10 @@ pub(crate) fn run(args: &ExportArgs, out: &mut Output) -> Result<Exit, Failure> 
     let report = export(args, &store, file.writer())?;
     file.finish()?;
     let problems = problems(&report);
-    let json = ReportJson::new(&report, &problems);
-    out.report(&json, problems.iter().chain([&summary(&args.file, &report)]))?;
+    let notes = notes(&report);
+    let json = ReportJson::new(&report, &problems, &notes);
+    let lines = notes.iter().chain(&problems);
+    out.report(&json, lines.chain([&summary(&args.file, &report)]))?;
     Ok(Exit::done_if(report.is_complete()))
 }
 
@@ -41,7 +43,7 @@ fn export_to_stdout(args: &ExportArgs, store: &OpenStore) -> Result<Exit, Failur
         return Err(Failure::cannot("write a backup to standard output", cause));
     }
     let report = export(args, store, stdout.lock())?;
-    problems(&report).iter().for_each(|problem| warn(problem));
+    notes(&report).iter().chain(&problems(&report)).for_each(|line| warn(line));
     Ok(Exit::done_if(report.is_complete()))
 }
 
@@ -62,7 +64,15 @@ fn export(args: &ExportArgs, store: &OpenStore, file: impl Write) -> Result<Expo
 fn problems(report: &ExportReport) -> Vec<String> {
     let gaps = report.gaps.iter().map(Gap::to_string);
     let missing = report.manifest.missing.iter().map(missing_part);
-    gaps.chain(missing.map(|sentence| format!("left out: {sentence}"))).collect()
+    let left_behind = report.findings.iter().filter(|finding| finding.is_left_behind());
+    let left_out = missing.chain(left_behind.map(Finding::to_string));
+    gaps.chain(left_out.map(|sentence| format!("left out: {sentence}"))).collect()
+}
+
+/// Returns a sentence for each finding of the store's own check that concerns no data.
+fn notes(report: &ExportReport) -> Vec<String> {
+    let notes = report.findings.iter().filter(|finding| !finding.is_left_behind());
+    notes.map(|note| format!("note: {note}")).collect()
 }
 
 fn summary(file: &Path, report: &ExportReport) -> String {
@@ -79,16 +89,18 @@ struct ReportJson<'a> {
     contents: Contents,
     missing: &'a [Missing],
     problems: &'a [String],
+    notes: &'a [String],
 }
 
 impl<'a> ReportJson<'a> {
-    fn new(report: &'a ExportReport, problems: &'a [String]) -> Self {
+    fn new(report: &'a ExportReport, problems: &'a [String], notes: &'a [String]) -> Self {
         Self {
             complete: report.is_complete(),
             bytes: report.bytes,
             contents: Contents::of(&report.manifest),
             missing: &report.manifest.missing,
             problems,
+            notes,
         }
     }
 }

@@ -23,7 +23,9 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
     let report = compare(args)?;
     let json = RunJson::new(stores, began, &report);
     file.finish(&json)?;
-    out.report(&json, report.differences().chain([text::comparison_summary(&report)]))?;
+    let notes = report.notes().map(|note| format!("note: {note}"));
+    let lines = notes.chain(report.differences()).chain([text::comparison_summary(&report)]);
+    out.report(&json, lines)?;
     Ok(Exit::done_if(report.is_equal()))
 }
 

@@ -8,7 +8,7 @@ use session_store_migrate::{
 use crate::text::{entries, plural};
 
 /// Returns a line for each segment and pod that changed in the source during the run, or was
-/// replaced in the destination.
+/// replaced in the destination, and for each note of the source's own check.
 pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| {
         moved(copy.moved).chain(replaced(copy)).map(move |note| format!("{}: {note}", copy.key))
@@ -20,7 +20,7 @@ pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
         PodOutcome::Deleted => Some(format!("pod {}: {DELETED}", pod.name)),
         _ => None,
     });
-    segments.chain(pods)
+    segments.chain(pods).chain(report.notes().map(|note| format!("note: {note}")))
 }
 
 const DELETED: &str = "deleted in the source, kept in the destination";
@@ -85,7 +85,9 @@ pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
     let pods = report.pods.iter().map(|pod| format!("pod {}: {}", pod.name, pod_action(pod)));
     let gaps = report.gaps.iter().map(Gap::to_string);
     let failures = report.failures.iter().map(|failure| error_chain(failure));
-    segments.chain(pods).chain(gaps).chain(failures)
+    let left_behind = report.findings.iter().filter(|finding| finding.is_left_behind());
+    let left_behind = left_behind.map(|finding| format!("not copied: {finding}"));
+    segments.chain(pods).chain(gaps).chain(failures).chain(left_behind)
 }
 
 fn action(extension: &Extension) -> String {
@@ -129,7 +131,12 @@ pub(crate) fn comparison_summary(report: &VerifyReport) -> String {
         return format!("equal: {segments}, {}", equal(report, report.pods.len()));
     }
     let pods = plural(report.pods.len(), "pod", "pods");
+    let left_behind = report.findings.iter().filter(|(_, finding)| finding.is_left_behind());
+    let unlisted = match left_behind.count() {
+        0 => String::new(),
+        count => format!("; {} not compared", plural(count, "place is", "places are")),
+    };
     let equal = report.segments.iter().filter(|segment| segment.is_equal()).count();
     let equal_pods = report.pods.iter().filter(|pod| pod.outcome.is_equal()).count();
-    format!("different: {equal} of {segments} and {equal_pods} of {pods} are equal")
+    format!("different: {equal} of {segments} and {equal_pods} of {pods} are equal{unlisted}")
 }

@@ -13,7 +13,7 @@ fn a_sound_store_has_no_faults(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let url = place.url(kind, "a");
     append(&url, "{\"n\":1}\n{\"n\":2}\n");
     let found = run(["check", &url]).ok();
-    assert_eq!(found, "segments: 1, entries: 2, trace entries: 0, faults: 0\n");
+    assert_eq!(found, "segments: 1, entries: 2, trace entries: 0, pods: 0, faults: 0\n");
     let found = run(["check", &url, "--repair", "--json"]).ok();
     assert!(found.contains("\"repairs\":0"), "{found}");
 }
@@ -35,7 +35,7 @@ fn every_bad_line_is_reported_and_an_incomplete_last_line_is_not() {
     for (line, number) in lines.iter().zip([2, 4]) {
         assert!(line.starts_with(&place) && line.contains(&format!("line {number}")), "{lines:?}");
     }
-    assert_eq!(lines[2], "segments: 1, entries: 3, trace entries: 0, faults: 2");
+    assert_eq!(lines[2], "segments: 1, entries: 3, trace entries: 0, pods: 0, faults: 2");
 
     let ended = run(["check", &url, "--json"]);
     let finding: Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();

@@ -11,6 +11,7 @@ mod follow;
 mod import;
 mod import_logs;
 mod kill;
+mod leftovers;
 #[cfg(unix)]
 mod limits;
 mod listing;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use session_store_core::{
-    Capability, Entry, Head, PodFolder, PodName, SegmentKey, SessionId, Store, StoreError,
+    Capability, Entry, Finding, Head, PodFolder, PodName, SegmentKey, SessionId, Store, StoreError,
     StoreExt, error_chain,
 };
 
@@ -18,6 +18,7 @@ use super::write::Archive;
 use crate::digest::LineHasher;
 use crate::error::Failure;
 use crate::inventory;
+use crate::leftovers;
 use crate::meter::Meter;
 use crate::progress::{Phase, Progress};
 use crate::read::Segment;
@@ -37,6 +38,10 @@ pub struct ExportReport {
     pub manifest: Manifest,
     /// The selected kinds of data that the source cannot return.
     pub gaps: Vec<Gap>,
+    /// The findings of the source's own check, if the whole source is selected.
+    ///
+    /// A [`Finding::is_left_behind`] names data that the source does not list, so the backup lacks it.
+    pub findings: Vec<Finding>,
     /// The size of the backup in bytes.
     pub bytes: u64,
 }
@@ -45,7 +50,9 @@ impl ExportReport {
     /// Returns whether the backup contains everything selected.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.gaps.is_empty() && self.manifest.missing.is_empty()
+        self.gaps.is_empty()
+            && self.manifest.missing.is_empty()
+            && !self.findings.iter().any(Finding::is_left_behind)
     }
 }
 
@@ -77,6 +84,8 @@ pub fn export<W: Write>(
     let readable = source.capabilities().has(Capability::ReadTraces);
     let gap = (selection.traces && !readable).then_some(Gap::Traces(Side::Source));
 
+    let findings = leftovers::check(Side::Source, source, selection)?;
+
     let created = SystemTime::now();
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -98,7 +107,7 @@ pub fn export<W: Write>(
         export.pod(name, of_sessions.as_ref())?;
     }
     let (manifest, bytes) = export.finish(readme)?;
-    Ok(ExportReport { manifest, gaps: gap.into_iter().collect(), bytes })
+    Ok(ExportReport { manifest, gaps: gap.into_iter().collect(), findings, bytes })
 }
 
 /// Returns the names of all pods, in the order of their folders in the backup.

@@ -120,7 +120,8 @@ impl<R: Read> Content<'_, R> {
         }
         self.line += 1;
         let is_text = matches!(self.file, File::Readme | File::Sums);
-        if !is_text && self.first_byte()? != b'{' {
+        // White space is refused later, with its own message.
+        if !is_text && !matches!(self.first_byte()?, b'{' | b' ' | b'\t' | b'\r' | b'\n') {
             return Err(self.damaged("the line does not begin with {"));
         }
         let max = if is_text { MAX_TEXT_LINE } else { self.archive.max_line };
