@@ -114,7 +114,9 @@ fn files() -> Vec<Packed> {
     let store = MemoryStore::new();
     let key = new_key();
     store.at(key).create(&entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
-    store.create_segment(key.session_id, SegmentId::new(), &[]).unwrap();
+    // The largest id, so that the empty log is always the second one.
+    let last = SegmentId::from_bytes([0xff; 16]);
+    store.create_segment(key.session_id, last, &[]).unwrap();
     trace(&store, key, &["{}"]);
     for name in ["coder", "Coder"] {
         let pod = Pod::from_json("{}").unwrap();
