@@ -43,7 +43,7 @@ enum Chore {
     },
     /// Cut the power below stores and check them afterwards
     ///
-    /// Needs root, loop devices, mkfs.ext4, python3 and strace.
+    /// Needs root, loop devices, mkfs.ext4, mkfs.xfs, python3 and strace.
     Torture,
     /// Check format, clippy, documentation, features and conventions
     Lint,

@@ -39,7 +39,8 @@
 //! 0600 and folders 0700.
 //!
 //! The whole store must be on one local file system. Network file systems do not provide the
-//! `flock(2)` and `O_APPEND` that the protocol needs. A new log is written elsewhere and renamed
+//! `flock(2)` and `O_APPEND` that the protocol needs. [`FsStore::warnings`] reports a network or
+//! FUSE file system. A new log is written elsewhere and renamed
 //! into its folder, which works only within one file system.
 //!
 //! # Links, devices and FIFOs
@@ -107,6 +108,7 @@ mod cache;
 mod directory;
 mod error;
 mod file;
+mod file_system;
 mod group_commit;
 mod index;
 mod layout;

@@ -7,6 +7,7 @@ use session_store_core::{Durability, StoreError};
 use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::create_folder;
+use crate::file_system;
 use crate::store::FsStore;
 
 /// The options for opening a directory as a store.
@@ -66,7 +67,8 @@ impl FsOptions {
             // The name of the directory itself must survive a power cut, too.
             directory.syncs.sync_folder(parent)?;
         }
-        Ok(FsStore::new(directory))
+        let warnings = file_system::warnings(directory.layout.root());
+        Ok(FsStore::new(directory, warnings))
     }
 }
 

@@ -37,10 +37,11 @@ pub struct FsStore {
     deletions: LockFile<ListedSessions>,
     replacements: LockFile<()>,
     pub(crate) pod_lock: LockFile<()>,
+    warnings: Vec<String>,
 }
 
 impl FsStore {
-    pub(crate) fn new(directory: Directory) -> Self {
+    pub(crate) fn new(directory: Directory, warnings: Vec<String>) -> Self {
         let layout = &directory.layout;
         Self {
             stripes: Stripes::new(layout),
@@ -48,7 +49,16 @@ impl FsStore {
             replacements: LockFile::new(layout.replacements()),
             pod_lock: LockFile::new(layout.pod_lock()),
             directory,
+            warnings,
         }
+    }
+
+    /// Returns why the place of the store can lose data, as it was when the store was opened.
+    ///
+    /// The warnings name network and FUSE file systems, whose locks are not reliable.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Locks the segment for a change.

@@ -208,3 +208,10 @@ fn a_deletion_that_removed_only_the_trace_is_indeterminate() {
     assert!(store.delete_segment(session, segment).unwrap_err().is_indeterminate());
     assert_eq!(store.read_trace_page(session, segment, 0, 9).unwrap().entries, []);
 }
+
+#[test]
+fn a_local_file_system_gives_no_warning() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    assert!(store.warnings().is_empty(), "{:?}", store.warnings());
+}

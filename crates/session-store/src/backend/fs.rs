@@ -36,7 +36,11 @@ impl BackendLocation for FsLocation {
     #[cfg(feature = "fs")]
     fn open(&self, create: bool) -> super::OpenResult {
         let options = crate::fs::FsOptions::new().create(create).durability(self.durability);
-        Some(options.open(&self.path).map(super::Opened::from))
+        let opened = options.open(&self.path).map(|store| {
+            let warnings = store.warnings().to_vec();
+            super::Opened { warnings, ..store.into() }
+        });
+        Some(opened)
     }
 
     fn path(&self) -> Option<&Path> {

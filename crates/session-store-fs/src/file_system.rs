@@ -1,0 +1,64 @@
+//! The type of the file system below a store, and the warning for a type whose locks are not
+//! reliable.
+
+use std::path::Path;
+
+/// Returns the warnings about the file system of a path.
+#[cfg(target_os = "linux")]
+pub(crate) fn warnings(root: &Path) -> Vec<String> {
+    // Without the type there is nothing to warn of. A path that cannot be used fails elsewhere.
+    let Ok(found) = rustix::fs::statfs(root) else { return Vec::new() };
+    // The type has other integer types on other processors. It always fits in 32 bits.
+    let magic = u32::try_from(i128::from(found.f_type) & 0xFFFF_FFFF).unwrap_or_default();
+    unreliable(magic).map(|name| text(root, name)).into_iter().collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn warnings(_: &Path) -> Vec<String> {
+    Vec::new()
+}
+
+fn text(root: &Path, name: &str) -> String {
+    format!(
+        "{}: the file system is {name}, whose locks and appends can fail between processes or \
+         machines; acknowledged entries can be lost; use a local file system",
+        root.display()
+    )
+}
+
+/// Returns the name of a network or FUSE file system, by the number that statfs(2) returns.
+fn unreliable(magic: u32) -> Option<&'static str> {
+    match magic {
+        0x6969 => Some("NFS"),
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => Some("SMB"),
+        0x6573_5546 => Some("FUSE"),
+        0x0102_1997 => Some("9p"),
+        0x00C3_6400 => Some("Ceph"),
+        0x5346_414F | 0x6B41_4653 => Some("AFS"),
+        0x7375_7245 => Some("Coda"),
+        0x0BD0_0BD0 => Some("Lustre"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_and_fuse_file_systems_are_unreliable() {
+        for (magic, name) in [(0x6969, "NFS"), (0xFE53_4D42, "SMB"), (0x6573_5546, "FUSE")] {
+            assert_eq!(unreliable(magic), Some(name));
+        }
+        // ext4, XFS, btrfs, tmpfs, overlayfs, ZFS.
+        for magic in [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1] {
+            assert_eq!(unreliable(magic), None, "{magic:x}");
+        }
+    }
+
+    #[test]
+    fn a_warning_names_the_place_and_the_file_system() {
+        let text = text(Path::new("/mnt/logs"), "NFS");
+        assert!(text.starts_with("/mnt/logs: the file system is NFS"), "{text}");
+    }
+}
