@@ -98,8 +98,9 @@
 //! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
 //!   whole log, and the creation of a log of more than 64 KiB, use plain list commands.
 //! - Listing all sessions reads 256 sorted sets in one round trip to each server, and counts the
-//!   lists of segments in another one.
-//! - A check looks at every key of the servers, also at those of other programs.
+//!   lists of segments in another one (measured with 100,000 sessions: 0.05 s and 0.1 s).
+//! - A check looks at every key of the servers, also at those of other programs. It holds one page
+//!   of keys in memory (measured with 100,000 segments on a busy machine: 5 to 8 s, 32 MiB).
 //!
 //! # What can be lost
 //!
