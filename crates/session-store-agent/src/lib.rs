@@ -108,5 +108,5 @@ pub use record::{Kind, Record};
 pub use replay::{ReplayError, replay};
 pub use restore::{restore, restore_from};
 pub use state::RestoredState;
-pub use tree::{SegmentNode, SessionTree};
+pub use tree::{DepthFirst, SegmentNode, SessionTree, Visit};
 pub use writer::{AppendOutcome, SegmentWriter};

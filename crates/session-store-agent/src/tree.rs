@@ -79,11 +79,64 @@ impl SessionTree {
         self.with_parent(Some(segment_id))
     }
 
+    /// Iterates over all segments. A segment comes before its children, and siblings come in
+    /// ascending order of their ids.
+    #[must_use]
+    pub fn depth_first(&self) -> DepthFirst<'_> {
+        let mut children = BTreeMap::<_, Vec<_>>::new();
+        for node in self.nodes() {
+            children.entry(node.parent).or_default().push(node);
+        }
+        let mut walk = DepthFirst { children, open: Vec::new() };
+        walk.open_children(None, 0);
+        walk
+    }
+
     fn with_parent(
         &self,
         parent: Option<SegmentId>,
     ) -> impl DoubleEndedIterator<Item = &SegmentNode> {
         self.nodes().filter(move |node| node.parent == parent)
+    }
+}
+
+/// The place of a segment in a [depth-first walk](SessionTree::depth_first).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Visit<'a> {
+    /// The segment.
+    pub node: &'a SegmentNode,
+    /// The number of segments above it: 0 for a root.
+    pub depth: usize,
+    /// Whether it is the last child of its parent, or the last root.
+    pub is_last: bool,
+}
+
+/// An iterator over a tree, made by [`SessionTree::depth_first`].
+///
+/// It has a stack of its own instead of recursion, since a chain of forks can be longer than the
+/// call stack is deep. The children are grouped once, so the whole walk takes linear time.
+#[derive(Debug)]
+pub struct DepthFirst<'a> {
+    children: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
+    open: Vec<Visit<'a>>,
+}
+
+impl DepthFirst<'_> {
+    fn open_children(&mut self, parent: Option<SegmentId>, depth: usize) {
+        let children = self.children.remove(&parent).unwrap_or_default();
+        let visits = children.into_iter().rev().enumerate();
+        self.open.extend(visits.map(|(after, node)| Visit { node, depth, is_last: after == 0 }));
+    }
+}
+
+impl<'a> Iterator for DepthFirst<'a> {
+    type Item = Visit<'a>;
+
+    fn next(&mut self) -> Option<Visit<'a>> {
+        let visit = self.open.pop()?;
+        self.open_children(Some(visit.node.segment_id), visit.depth + 1);
+        Some(visit)
     }
 }
 
@@ -153,14 +206,8 @@ fn break_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
 impl fmt::Display for SessionTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "session {}", self.session_id)?;
-        // A stack instead of recursion, since a chain of forks can be longer than the call stack is
-        // deep.
-        let mut open: Vec<_> = self.roots().rev().map(|root| (root, 1)).collect();
-        while let Some((node, depth)) = open.pop() {
-            writeln!(f, "{:1$}{node}", "", 2 * depth)?;
-            open.extend(self.children(node.segment_id).rev().map(|child| (child, depth + 1)));
-        }
-        Ok(())
+        self.depth_first()
+            .try_for_each(|Visit { node, depth, .. }| writeln!(f, "{:1$}{node}", "", 2 * depth + 2))
     }
 }
 

@@ -23,6 +23,12 @@ use crate::{
 ///
 /// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls
 /// in their runtime's `spawn_blocking`.
+///
+/// # Handles and processes
+///
+/// A handle is only for the process that opened it. After the call `fork`, the child must not use
+/// the handles of its parent. It shares their locks, files and connections, so the calls of both
+/// processes would mix. The child opens the store again.
 pub trait Store: Send + Sync {
     /// Appends one entry to the end of the segment's log.
     ///

@@ -28,6 +28,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::MultiProcess);
 
 /// A handle on a directory of logs. The crate's documentation describes the directory.
+///
+/// A process that was made by `fork` must open the store again
+/// ([handles and processes](session_store_core::Store#handles-and-processes)): it inherits the
+/// locks of its parent, so they would not exclude it.
 pub struct FsStore {
     pub(crate) directory: Directory,
     // Lock order: the stripe of one segment, then `deletions` or `replacements`. No call locks the

@@ -21,6 +21,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A store in memory. A clone is another handle on the same storage. Each call of
 /// [`MemoryStore::new`] makes a separate storage.
+///
+/// A process that was made by `fork` must open the store again
+/// ([handles and processes](session_store_core::Store#handles-and-processes)): its
+/// memory is a copy, and a lock that another thread held stays locked.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<RwLock<State>>,

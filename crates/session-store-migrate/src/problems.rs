@@ -26,7 +26,8 @@ impl MigrateReport {
             .chain(left_behind.map(|finding| format!("not copied: {finding}")))
     }
 
-    /// Returns the other findings of the source's own check. They concern no data that a copy lacks.
+    /// Returns the other findings of the source's own check. They concern no data that a copy
+    /// lacks.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.findings.iter().filter(|finding| !finding.is_left_behind()).map(Finding::to_string)
     }

@@ -30,6 +30,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// [C2](session_store_core::contract#c2)). Threads can share a handle: it has a few connections to
 /// each server. It replaces a lost connection and sends the command again. A change that arrives
 /// twice is done once ([A6](session_store_core::contract#a6)).
+///
+/// A process that was made by `fork` must open the store again
+/// ([handles and processes](session_store_core::Store#handles-and-processes)): it
+/// would share the connections of its parent, and read the replies to the parent's commands.
 pub struct RedisStore {
     pub(crate) client: Client,
     warnings: Vec<String>,

@@ -239,7 +239,7 @@ fn check_sizes(connection: &Connection) -> Findings {
     );
     let logs: i64 = connection.query_row(&select, (), |row| row.get(0))?;
     let remedy = "a repair measures them; until then listings do not have their sizes";
-    let note = note(connection, format!("the size of {logs} logs is unknown")).with_remedy(remedy);
+    let note = note(connection, format!("logs of unknown size: {logs}")).with_remedy(remedy);
     Ok((logs > 0).then_some(note).into_iter().collect())
 }
 
@@ -274,7 +274,7 @@ fn measure_logs(connection: &Connection, numbers: &[i64]) -> Findings {
              AND (SELECT encoding FROM pragma_encoding) = 'UTF-8'"
     );
     let logs = connection.execute(&update, ())?;
-    let note = note(connection, format!("the size of {logs} logs was measured"));
+    let note = note(connection, format!("logs that were measured: {logs}"));
     Ok((logs > 0).then_some(note).into_iter().collect())
 }
 

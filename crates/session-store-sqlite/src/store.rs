@@ -31,6 +31,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// segment ([C2](session_store_core::contract#c2)), or a deleted session is visible completely or
 /// not at all. One handle serves many threads: reads do not wait, and changes wait only for other
 /// changes.
+///
+/// A process that was made by `fork` must open the store again
+/// ([handles and processes](session_store_core::Store#handles-and-processes)): SQLite
+/// connections and their locks do not survive a fork.
 pub struct SqliteStore {
     pub(crate) database: Database,
 }

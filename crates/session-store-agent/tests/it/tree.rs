@@ -135,3 +135,13 @@ fn a_node_contains_the_error_of_its_first_entry() {
     assert!(tree.node(sound).unwrap().damage.is_none());
     assert!(tree.to_string().contains("  damaged"));
 }
+
+#[test]
+fn a_walk_visits_a_segment_before_its_children() {
+    let tree = tree_of(&[(1, None), (2, Some(1)), (3, None), (4, Some(1)), (5, Some(2))]);
+    let visits = tree
+        .depth_first()
+        .map(|visit| (Uuid::from(visit.node.segment_id).as_u128(), visit.depth, visit.is_last));
+    let expected = [(1, 0, false), (2, 1, false), (5, 2, true), (4, 1, true), (3, 0, true)];
+    assert_eq!(visits.collect::<Vec<_>>(), expected);
+}

@@ -1,10 +1,8 @@
 //! `tree`: prints the segments of each session as a tree. Only first entries are read.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SessionId, error_chain};
-use session_store_agent::{Lineage, SegmentNode, SessionTree};
+use session_store_agent::{Lineage, SegmentNode, SessionTree, Visit};
 
 use crate::args::TreeArgs;
 use crate::exit::Exit;
@@ -45,13 +43,13 @@ fn show(tree: &SessionTree, out: &mut Output) -> Result<bool, Failure> {
     if !out.is_json() && tree.nodes().next().is_some() {
         out.line(format_args!("session {}", tree.session_id()))?;
     }
-    let mut is_sound = true;
-    for branch in Walk::through(tree) {
-        is_sound &= branch.node.damage.is_none();
+    let (mut is_sound, mut indent) = (true, Indent::default());
+    for visit in tree.depth_first() {
+        is_sound &= visit.node.damage.is_none();
         if out.is_json() {
-            out.json_line(&Node::of(tree, branch.node))?;
+            out.json_line(&Node::of(tree, visit.node))?;
         } else {
-            out.line(branch.line())?;
+            out.line(indent.line(visit))?;
         }
     }
     Ok(is_sound)
@@ -83,64 +81,22 @@ impl Node {
     }
 }
 
-/// A segment, and the indentation of its line.
-struct Branch<'a> {
-    node: &'a SegmentNode,
-    indent: String,
-    is_last: bool,
+/// The indentation of the lines of a tree.
+#[derive(Default)]
+struct Indent {
+    /// For each segment above the current one, whether it is a last child.
+    last: Vec<bool>,
 }
 
-impl Branch<'_> {
-    fn line(&self) -> String {
-        let Self { node, indent, is_last } = self;
-        let branch = if *is_last { "└── " } else { "├── " };
+impl Indent {
+    /// Returns the line of a segment.
+    fn line(&mut self, Visit { node, depth, is_last, .. }: Visit<'_>) -> String {
+        self.last.truncate(depth);
+        let indent: String =
+            self.last.iter().map(|is_last| if *is_last { "    " } else { "│   " }).collect();
+        self.last.push(is_last);
+        let branch = if is_last { "└── " } else { "├── " };
         let damage = node.damage.as_ref().map(|damage| format!(": {}", error_chain(damage)));
         format!("{indent}{branch}{node}{}", damage.unwrap_or_default())
-    }
-
-    fn indent_below(&self) -> String {
-        let indent = if self.is_last { "    " } else { "│   " };
-        format!("{}{indent}", self.indent)
-    }
-}
-
-/// Iterates over a tree. A segment comes before its children.
-///
-/// The iterator has a stack of its own instead of recursion, because a chain of forks can be longer
-/// than the call stack is deep.
-struct Walk<'a> {
-    children: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
-    open: Vec<Branch<'a>>,
-}
-
-impl<'a> Walk<'a> {
-    fn through(tree: &'a SessionTree) -> Self {
-        let mut children = BTreeMap::<_, Vec<_>>::new();
-        for node in tree.nodes() {
-            children.entry(node.parent).or_default().push(node);
-        }
-        let mut walk = Self { children, open: Vec::new() };
-        walk.open_below(None, "");
-        walk
-    }
-
-    fn open_below(&mut self, parent: Option<SegmentId>, indent: &str) {
-        let children = self.children.remove(&parent).unwrap_or_default();
-        let branches = children.into_iter().rev().enumerate().map(|(after, node)| Branch {
-            node,
-            indent: indent.to_owned(),
-            is_last: after == 0,
-        });
-        self.open.extend(branches);
-    }
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = Branch<'a>;
-
-    fn next(&mut self) -> Option<Branch<'a>> {
-        let branch = self.open.pop()?;
-        self.open_below(Some(branch.node.segment_id), &branch.indent_below());
-        Some(branch)
     }
 }

@@ -259,7 +259,7 @@ fn a_repair_measures_logs_of_unknown_size() {
     let findings = check(&store);
     let [note] = &findings[..] else { panic!("{findings:?}") };
     assert_eq!(note.severity, Severity::Note);
-    assert!(note.cause.contains("the size of 1 logs is unknown"), "{note}");
+    assert!(note.cause.contains("logs of unknown size: 1"), "{note}");
     assert_eq!(repair(&store).len(), 1);
     let info = log.info().unwrap().unwrap();
     assert_eq!((info.bytes, info.modified), (Some(24), None));
