@@ -107,6 +107,11 @@ fn child_whose_batch_fits_in_part() {
     let batch = vec![long; 4];
     let error = one.append_all(session, segment, &batch).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+    // A power cut during the undo must not leave a part of the batch.
+    let root = fixture.folder.path().parent().unwrap();
+    let epoch = root.join(format!(".session-store/epochs/{session}.{segment}"));
+    let mark = fs::read_to_string(epoch).unwrap();
+    assert!(mark.ends_with(" 0000000000000003\n"), "the mark is where the batch began: {mark}");
     // The log is now longer than with the first write, and its lines start elsewhere.
     let text = format!("{{\"x\":\"{}\"}}", "z".repeat(80));
     other.append_all(session, segment, &vec![entry(&text); 20_000]).unwrap();
