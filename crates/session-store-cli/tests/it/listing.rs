@@ -51,9 +51,7 @@ fn an_unreadable_log_does_not_stop_the_listing() {
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     run(["create", &url, "--session", V4, "--segment", V4]).ok();
-    // Even root cannot read this file from its start.
-    let log = place.path(&format!("a/{SESSION}/{OTHER}.jsonl"));
-    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+    place.add_unreadable_log("a", SESSION, OTHER);
 
     let sessions = run(["ls", &url]);
     let expected = format!("{V4}\t-\t1\t0\n{SESSION}\t2022-02-22T19:22:22Z\t2\t?\n");
@@ -101,9 +99,7 @@ fn more_sessions_than_a_page_are_listed() {
     assert!(lines.is_sorted_by(|a, b| a > b), "newest first");
 
     let session = lines[120].split('\t').next().unwrap().to_owned();
-    // Even root cannot read this file from its start.
-    let log = place.path(&format!("a/{session}/{OTHER}.jsonl"));
-    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+    place.add_unreadable_log("a", &session, OTHER);
     lines[120] = lines[120].replace("\t1\t1", "\t2\t?");
     let ended = run(["ls", &url]);
     assert_eq!((ended.status, ended.stdout.lines().eq(lines)), (Some(1), true), "{ended:?}");

@@ -1,7 +1,6 @@
 //! Running the program, and temporary folders for stores.
 
 use std::ffi::OsStr;
-#[cfg(target_os = "linux")]
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -110,6 +109,16 @@ impl Place {
             Kind::Fs => format!("fs:{}", path.display()),
             Kind::Sqlite => format!("sqlite:{}", path.display()),
         }
+    }
+
+    /// Adds a log to a store in files. Even root cannot read it, because a folder is in the place of
+    /// the file with its epoch.
+    pub(crate) fn add_unreadable_log(&self, store: &str, session: &str, segment: &str) {
+        let store = self.path(store);
+        let epoch = store.join(format!(".session-store/epochs/{session}.{segment}"));
+        fs::create_dir_all(epoch).expect("make a folder");
+        let log = store.join(format!("{session}/{segment}.jsonl"));
+        fs::write(log, "{}\n").expect("write a log");
     }
 
     /// Returns all files with their sizes. Two equal listings mean that nothing was created or

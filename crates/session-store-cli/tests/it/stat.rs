@@ -76,9 +76,7 @@ fn a_bad_line_is_counted_and_its_bytes_are_unknown() {
 #[test]
 fn an_unreadable_number_is_unknown_and_the_rest_is_printed() {
     let (place, url) = populated(Kind::Fs);
-    // Even root cannot read this file from its start.
-    let log = place.path("a").join(OTHER).join(format!("{SEGMENT}.jsonl"));
-    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+    place.add_unreadable_log("a", OTHER, SEGMENT);
     let counted = run(["stat", &url]);
     assert_eq!(counted.status, Some(1));
     assert!(counted.stderr.contains(SEGMENT), "{counted:?}");

@@ -85,9 +85,7 @@ fn a_bad_first_entry_is_reported_in_the_tree() {
 fn an_unreadable_log_does_not_stop_the_tree() {
     let (place, url) = populated(Kind::Fs);
     run(["create", &url, "--session", OTHER, "--segment", SEGMENT]).ok();
-    // Even root cannot read this file from its start.
-    let log = place.path("a").join(OTHER).join(format!("{OTHER}.jsonl"));
-    std::os::unix::fs::symlink("/proc/self/mem", log).unwrap();
+    place.add_unreadable_log("a", OTHER, OTHER);
     let drawn = run(["tree", &url]);
     assert_eq!(drawn.status, Some(1));
     assert!(drawn.stderr.contains(OTHER), "{drawn:?}");
