@@ -30,8 +30,10 @@ impl Source {
     }
 }
 
-/// The number of bytes after which a line that does not begin like an object is not read further.
-/// A shorter line is read completely, so that the message can describe it.
+/// The number of bytes that are read of a long line that does not begin with `{`, as a JSON object
+/// must.
+///
+/// A line of fewer bytes is read completely, so that the message can say why it is not an object.
 pub(crate) const SAMPLE: usize = 64 * 1024;
 
 /// The result of reading a line.
@@ -41,7 +43,7 @@ pub(crate) enum ReadLine {
     End,
     /// The line was read completely.
     Complete,
-    /// Only the first [`SAMPLE`] bytes were read, because they do not begin like an object.
+    /// Only the first [`SAMPLE`] bytes were read, because they do not begin with `{`.
     NotAnObject,
     /// Only the first bytes were read, because the line is longer than the limit.
     TooLong,
@@ -49,8 +51,9 @@ pub(crate) enum ReadLine {
 
 /// Reads the next line with its line break into `line`, up to `max` bytes.
 ///
-/// A small compressed file, or a device such as `/dev/zero`, can be a line without an end. Without
-/// a limit it would fill the memory.
+/// A longer line is read only in part, and so is a long line that does not begin with `{` if
+/// `is_object_required` is set. Without the limit `max`, a line of a small compressed file or of a
+/// device such as `/dev/zero` could fill the memory.
 pub(crate) fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,
@@ -70,7 +73,7 @@ pub(crate) fn read_line(
     if is_object_required && first.is_some_and(|first| *first != b'{') {
         return Ok(ReadLine::NotAnObject);
     }
-    // One byte more shows whether the line ends here.
+    // One byte more than `max` is read, to see whether the line ends after `max` bytes.
     let rest = max - sample + 1;
     reader.by_ref().take(rest as u64).read_until(b'\n', line)?;
     let is_too_long = line.len() > max && !line.ends_with(b"\n");
@@ -126,7 +129,8 @@ impl Lines {
                     return Err(Failure::cannot(self.operation(), too_long(self.max)));
                 }
             }
-            // The line break is removed, so that the parser reports an early end on line 1 as well.
+            // The line break is removed, because the parser counts lines: it would report an error
+            // after the line break on line 2, and `reason` expects the error on line 1.
             line.truncate(
                 line.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1),
             );
@@ -142,8 +146,10 @@ pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Returns why a line is not an entry. The line number of `serde_json` is removed: it is always 1,
-/// and messages name the line of the file.
+/// Returns the reason why a line is not an entry.
+///
+/// The line number that `serde_json` reports is removed. It is always 1, because each line is
+/// parsed alone, and it would contradict the line of the file that the message names.
 pub(crate) fn reason(error: &StoreError) -> String {
     let StoreError::Serde(error) = error else { return error.to_string() };
     let text = error.to_string();

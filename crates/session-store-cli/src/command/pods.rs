@@ -1,4 +1,7 @@
 //! `pods`: lists, prints, writes and deletes pods.
+//!
+//! A pod is a named agent. It is stored as a JSON object that contains a pointer: the ids of the
+//! session, and possibly of the segment, that the agent works on.
 
 use std::io::Read;
 use std::path::Path;
@@ -16,7 +19,7 @@ use crate::output::Output;
 use crate::store::{change, open, open_or_create};
 use crate::table::{Row, Table, cell, cell_or_dash};
 
-/// The size of a pod in a file, at most.
+/// The maximum size in bytes of a file with a pod.
 const MAX_POD: u64 = 256 * 1024 * 1024;
 
 pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failure> {
@@ -28,12 +31,14 @@ pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failu
     }
 }
 
-/// A pod and its pointer. The pointer is unknown if the stored pod cannot be read.
+/// A pod, and the session and segment that it points to. Both ids are `None` if the stored pod
+/// cannot be read.
 #[derive(Serialize)]
 struct PodRow {
     name: String,
     session_id: Option<SessionId>,
     segment_id: Option<SegmentId>,
+    /// Whether the stored pod was read.
     #[serde(skip)]
     is_known: bool,
 }
@@ -50,8 +55,10 @@ impl Row for PodRow {
     const HEADER: &'static [&'static str] = &["POD", "SESSION", "SEGMENT"];
 
     fn cells(&self) -> Vec<String> {
-        let pointer = if self.is_known { cell_or_dash } else { cell };
-        vec![self.name.clone(), pointer(self.session_id), cell_or_dash(self.segment_id)]
+        // A pod without a pointer has a dash in both columns. A pod that cannot be read has a
+        // question mark as its session, to show that its pointer is unknown.
+        let session_cell = if self.is_known { cell_or_dash } else { cell };
+        vec![self.name.clone(), session_cell(self.session_id), cell_or_dash(self.segment_id)]
     }
 
     fn is_known(&self) -> bool {
@@ -109,7 +116,7 @@ fn read_pod(file: &Path) -> Result<Pod, Failure> {
     let source = input::Source::open(file)?;
     let read = source.reader.take(MAX_POD + 1).read_to_string(&mut text);
     if read.context(|| format!("read {}", source.name))? as u64 > MAX_POD {
-        let cause = format!("it has more than {MAX_POD} bytes");
+        let cause = format!("the input has more than {MAX_POD} bytes");
         return Err(Failure::cannot(format!("read {} as a pod", source.name), cause));
     }
     Pod::from_json(text).context(|| format!("read {} as a pod", source.name))

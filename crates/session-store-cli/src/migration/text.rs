@@ -27,7 +27,7 @@ const DELETED: &str = "deleted in the source, kept in the destination";
 
 fn moved(moved: Moved) -> impl Iterator<Item = String> {
     let rewritten = (moved.rewritten > 0).then(|| {
-        "truncated or replaced in the source during the copy, and then in the destination"
+        "truncated or replaced in the source during the copy; the destination was changed as well"
             .to_owned()
     });
     let since = (moved.since > 0).then(|| {
@@ -37,13 +37,17 @@ fn moved(moved: Moved) -> impl Iterator<Item = String> {
     [rewritten, since, deleted].into_iter().flatten()
 }
 
-/// If the source was not rewritten, the entries that were cut are those of another writer.
+/// Returns a note if entries of the destination were deleted and replaced by those of the source.
+///
+/// If the source was truncated or replaced during the copy, the deleted entries are an earlier part
+/// of this copy, and [`moved`] reports them. Otherwise another program wrote them, and
+/// `--on-conflict replace` deleted them.
 fn replaced(copy: &SegmentCopy) -> Option<String> {
     let is_replaced = copy.log.cut > 0 && copy.moved.rewritten == 0;
     is_replaced.then(|| format!("{} of the destination replaced", entries(copy.log.cut)))
 }
 
-/// Returns the last line of `migrate`.
+/// Returns the last line that `migrate` prints.
 pub(crate) fn copy_summary(report: &MigrateReport, to: &str) -> String {
     let totals = report.totals();
     let grown: usize = report.segments.iter().map(|segment| segment.moved.grown).sum();
@@ -75,7 +79,7 @@ fn equal(report: &VerifyReport, pods: usize) -> String {
     )
 }
 
-/// Returns a line for each segment and pod with the action of a run.
+/// Returns a line for each segment and pod that says what a run without `--dry-run` would do.
 pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().map(|copy| {
         let log = action(&copy.log);
@@ -112,7 +116,7 @@ fn pod_action(pod: &PodCopy) -> String {
     }
 }
 
-/// Returns the last line of a dry run.
+/// Returns the last line that `migrate --dry-run` prints.
 pub(crate) fn plan_summary(report: &MigrateReport, to: &str) -> String {
     let totals = report.totals();
     format!(
@@ -124,7 +128,7 @@ pub(crate) fn plan_summary(report: &MigrateReport, to: &str) -> String {
     )
 }
 
-/// Returns the last line of `verify`.
+/// Returns the last line that `verify` prints.
 pub(crate) fn comparison_summary(report: &VerifyReport) -> String {
     let segments = plural(report.segments.len(), "segment", "segments");
     if report.is_equal() {

@@ -1,4 +1,4 @@
-//! `tree`: the segments of a session by their origin.
+//! Tests of `tree`, which prints each segment below the segment it was forked or compacted from.
 
 use std::fs;
 
@@ -6,21 +6,26 @@ use rstest::rstest;
 
 use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
+/// Returns the id of the segment with this number. The number is a part of the time in the id, so
+/// the segments are listed in the order of their numbers.
 fn segment(number: usize) -> String {
     format!("017f22e2-79b{number:x}-7000-8000-000000000000")
 }
 
-/// Creates a segment with this first entry and a second one.
+/// Creates a segment whose first entry is `first` and whose second entry is `{}`.
 fn create(url: &str, number: usize, first: &str) {
     let segment = segment(number);
     let create = ["create", url, "-", "--session", SESSION, "--segment", &segment];
     run_with(create, format!("{first}\n{{}}\n")).ok();
 }
 
+/// Returns a first entry that names the segment `number` as its origin. `how` is the field that
+/// names it: `forked_from` or `compacted_from`.
 fn from(how: &str, number: usize) -> String {
     format!("{{\"{how}\":{{\"segment_id\":\"{}\",\"at_turn_index\":3}}}}", segment(number))
 }
 
+/// Creates a session of five segments. Segment 5 is forked from segment 9, which does not exist.
 fn populated(kind: Kind) -> (Place, String) {
     let place = Place::new();
     let url = place.url(kind, "a");
@@ -85,6 +90,7 @@ fn a_bad_first_entry_is_reported_in_the_tree() {
 fn an_unreadable_log_does_not_stop_the_tree() {
     let (place, url) = populated(Kind::Fs);
     run(["create", &url, "--session", OTHER, "--segment", SEGMENT]).ok();
+    // OTHER is the id of the session, and serves as the id of its second segment as well.
     place.add_unreadable_log("a", OTHER, OTHER);
     let drawn = run(["tree", &url]);
     assert_eq!(drawn.status, Some(1));

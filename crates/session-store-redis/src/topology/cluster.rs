@@ -1,4 +1,4 @@
-//! A Cluster: querying its nodes for the map from slots to nodes.
+//! Queries the nodes of a Cluster for the map from slots to the nodes that own them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,10 +18,11 @@ pub(crate) struct Range {
     pub(crate) address: Address,
 }
 
-/// Returns the first answer that names an owner for every slot, or else the one that covers most
-/// slots.
+/// Returns the first answer that names an owner for every slot. If no answer does, returns the
+/// answer that names an owner for the most slots.
 ///
-/// A node that has left the Cluster answers too, but names no owners.
+/// The first answer is not always usable: a node that was removed from the Cluster still answers,
+/// but its answer names no owners.
 pub(crate) fn query_any(nodes: &[Arc<Node>], deadline: Instant) -> RedisResult<Vec<Range>> {
     let mut best = Err(other("the Cluster has no nodes"));
     for node in nodes {
@@ -74,8 +75,11 @@ fn parse_range(item: &Value, from: &Address) -> Option<Range> {
     (first <= last).then_some(Range { first, last, address })
 }
 
-/// Returns the host that `from` has named. A node that does not know its own name writes none, or
-/// `?`. It is reached under the name by which it was queried.
+/// Returns the address of a node that the node `from` has named.
+///
+/// A node that does not know its own host name writes an empty name or `?`. Its name is then the
+/// one by which the client reached `from`. There is no such name if `from` was reached by a Unix
+/// socket.
 pub(crate) fn resolve(name: &str, port: u16, from: &Address) -> Option<Address> {
     let name = match (name, from) {
         ("" | "?", Address::Host(host)) => &host.name,

@@ -28,11 +28,14 @@ impl fmt::Display for Address {
     }
 }
 
-/// The longest waits of a handle.
+/// The maximum times that a handle waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
+    /// For a connection and the login.
     pub(crate) connect: Duration,
+    /// For the reply to a command.
     pub(crate) response: Duration,
+    /// For an operation with all its retries.
     pub(crate) retry: Duration,
 }
 
@@ -54,7 +57,7 @@ impl Connector {
     /// Opens a connection and logs in.
     ///
     /// # Errors
-    /// Nothing was sent but the login.
+    /// After every error, only the login was sent, so the caller can retry its command.
     pub(crate) fn connect(&self, address: &Address) -> RedisResult<Connection> {
         let info = self.address(address).into_connection_info()?;
         let info = info.set_redis_settings(self.settings()).set_tcp_settings(self.tcp());
@@ -100,8 +103,8 @@ impl Connector {
 
     fn tcp(&self) -> TcpSettings {
         let settings = TcpSettings::default().set_nodelay(true);
-        // The kernel must not deliver a command long after the response timeout, when the caller
-        // has already given it up.
+        // The kernel must not deliver a command after the response timeout. The caller has already
+        // reported an error by then, and the command would change the data unexpectedly.
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         let settings = settings.set_user_timeout(self.timeouts.response);
         settings
@@ -113,8 +116,8 @@ impl Connector {
             return Client::open(info);
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // This fails only if another thread has installed a provider in the meantime, which
-            // serves too.
+            // This fails only if another thread has just installed a provider. TLS then uses that
+            // provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let root_cert = self.root_certificates.clone();
@@ -149,12 +152,13 @@ pub(crate) fn other(reason: impl Into<String>) -> RedisError {
 
 /// Fails if the server reports itself as a replica.
 ///
-/// A former master can return as a replica on the same address. It would answer reads with stale
-/// data.
+/// A master that failed can come back as a replica with the same address. A replica would answer
+/// reads with outdated data.
 fn refuse_replica(connection: &mut Connection) -> RedisResult<()> {
     let role: Value = match redis::cmd("ROLE").query(connection) {
         Ok(role) => role,
-        // The login may lack the permission for ROLE. A replica still refuses changes.
+        // The user may lack the permission for ROLE, so the server is accepted. If it is a replica,
+        // it still refuses changes.
         Err(error) if error.code() == Some("NOPERM") => return Ok(()),
         Err(error) => return Err(error),
     };

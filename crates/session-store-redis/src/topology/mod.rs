@@ -1,7 +1,11 @@
-//! The servers of one storage: the map from slots to servers, and refreshing it.
+//! The servers of one storage: the map from slots to servers, and how the map is refreshed.
 //!
-//! A storage is one server, a master behind Sentinels, or a Cluster. The first two are maps with
-//! one owner. Sending a command, and sending it again, is in `delivery.rs`.
+//! A storage is the place that holds the data: one server, a master that Sentinels watch, or a
+//! Cluster. Redis divides all keys into 16384 slots, and each slot of a Cluster has one server that
+//! owns it. The map records these owners. If the storage is one server or a master, that server
+//! owns all slots.
+//!
+//! This module only finds the server for a command. `delivery.rs` sends the command and retries it.
 
 pub(crate) mod cluster;
 pub(crate) mod connect;
@@ -23,35 +27,42 @@ use crate::url::{Host, Place, RedisUrl};
 
 /// The servers of one storage.
 ///
-/// Redirections are not followed here: only the sender of a command knows whether the command may
-/// be sent again.
+/// A redirection is the reply of a Cluster node that does not own the slot of a command. It names
+/// the owner. This type does not resend the command, because only its sender knows whether that is
+/// harmless.
 pub(crate) struct Topology {
     source: Source,
     connector: Connector,
     map: Mutex<Map>,
 }
 
-/// The source of the map.
+/// Where the map comes from.
 enum Source {
+    /// The only server. It owns all slots.
     Server(Address),
+    /// The Sentinels that name the master. The master owns all slots.
     Sentinels(Sentinels),
-    /// The nodes of a Cluster that the URL names.
+    /// The seeds: the nodes of a Cluster that the URL names. Each node can report the whole map.
     Cluster(Vec<Host>),
 }
 
 #[derive(Default)]
 struct Map {
-    /// The owners of ranges of slots, by the last slot of the range. Empty until the first query.
+    /// Maps the last slot of each range of slots to the first slot and the owner of the range.
+    /// Empty until the first query.
     ranges: BTreeMap<Slot, (Slot, Arc<Node>)>,
-    /// The owners, and the nodes that redirections and seeds have named since the last query. A
-    /// node that stays in a new map keeps its connections.
+    /// All known nodes: the owners of slots, the seeds that were queried, and the nodes that
+    /// redirections named since the last query. An owner that still owns slots after a query is the
+    /// same `Node`, so it keeps its open connections.
     nodes: HashMap<Address, Arc<Node>>,
+    /// Whether the next thread that needs the map must refresh it.
     stale: bool,
-    /// The number of queries so far. It selects the server that is queried first.
+    /// The number of queries so far. It selects the node or Sentinel that is queried first.
     queries: usize,
 }
 
 impl Map {
+    /// Returns the server that owns a slot, or `None` if no range contains the slot.
     fn owner(&self, slot: Slot) -> Option<Arc<Node>> {
         let (_, (first, node)) = self.ranges.range(slot..).next()?;
         (*first <= slot).then(|| Arc::clone(node))
@@ -82,7 +93,8 @@ impl Topology {
         Self { source, connector, map: Mutex::default() }
     }
 
-    /// Returns the server that owns a slot. It first queries for a map that is missing or stale.
+    /// Returns the server that owns a slot. Queries for the map first if the map is missing or
+    /// stale.
     pub(crate) fn owner(&self, slot: Slot, deadline: Instant) -> RedisResult<Arc<Node>> {
         let owner = self.current(deadline)?.owner(slot);
         owner.ok_or_else(|| {
@@ -91,7 +103,8 @@ impl Topology {
         })
     }
 
-    /// Returns whether the URL names one server. No other server can then name the master.
+    /// Returns whether the storage is one server that the URL names. If that server is a replica,
+    /// no Sentinel and no other node can name its master.
     pub(crate) fn is_single_server(&self) -> bool {
         matches!(self.source, Source::Server(_))
     }
@@ -101,14 +114,16 @@ impl Topology {
         Ok(self.current(deadline)?.owners())
     }
 
-    /// Marks the map as stale, because a server was lost or does not own the slot.
+    /// Marks the map as stale. Call it when the connection to a server was lost, or when a server
+    /// does not own the slot that the map gives it.
     pub(crate) fn mark_stale(&self) {
         self.lock().stale = true;
     }
 
-    /// Returns the node that a redirection from `from` names. Only a Cluster redirects.
+    /// Returns the node with the address that a redirection by the node `from` contains. Only the
+    /// nodes of a Cluster redirect.
     ///
-    /// An address without a host means the sender's host.
+    /// If the address has a port but no host, the host is that of `from`.
     pub(crate) fn redirected(&self, from: &Node, address: &str) -> Option<Arc<Node>> {
         let Source::Cluster(_) = self.source else { return None };
         let (name, port) = address.rsplit_once(':')?;
@@ -118,9 +133,10 @@ impl Topology {
 
     /// Returns the map, refreshed if it is stale.
     ///
-    /// The thread that finds the map stale clears the mark and refreshes the map without the lock,
-    /// which can take longer than another thread has time. Other threads use the old map meanwhile,
-    /// since the servers that they need may be well.
+    /// The first thread that finds the map stale clears the mark and refreshes the map. It does not
+    /// hold the lock while it queries, because a query can take longer than the deadlines of other
+    /// threads allow. During the query, the other threads use the old map: the servers that they
+    /// need are often not affected by the change.
     fn current(&self, deadline: Instant) -> RedisResult<MutexGuard<'_, Map>> {
         let mut map = self.lock();
         if !std::mem::take(&mut map.stale) && !map.ranges.is_empty() {
@@ -153,6 +169,7 @@ impl Topology {
         }
     }
 
+    /// Replaces the map. A node that no longer owns a slot is dropped with its connections.
     fn install(&self, ranges: Vec<Range>) -> MutexGuard<'_, Map> {
         let mut map = self.lock();
         map.ranges.clear();
@@ -167,8 +184,8 @@ impl Topology {
 
     /// Returns the nodes of a Cluster to query for the map: the known owners, then the seeds.
     ///
-    /// The owners take turns at being the first. One that is cut off from the others keeps giving
-    /// the same outdated answer.
+    /// A different owner is queried first each time, because an owner that is cut off from the rest
+    /// of the Cluster would always return the same outdated map.
     fn candidates(&self, map: &mut Map, seeds: &[Host], turn: usize) -> Vec<Arc<Node>> {
         let mut nodes = map.owners();
         let turn = turn % nodes.len().max(1);
@@ -182,6 +199,7 @@ impl Topology {
         nodes
     }
 
+    /// Returns the known node with this address, or adds a new one.
     fn node(&self, map: &mut Map, address: Address) -> Arc<Node> {
         let fresh = |address: &Address| Node::new(address.clone(), self.connector.clone());
         Arc::clone(map.nodes.entry(address).or_insert_with_key(|address| Arc::new(fresh(address))))

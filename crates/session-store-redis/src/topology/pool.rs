@@ -9,7 +9,7 @@ use redis::{Connection, RedisError, RedisResult};
 
 use crate::topology::connect::{Address, Connector, explain_timeout};
 
-/// One server and its connections, which are opened on demand.
+/// One server and its connections. A connection is opened when no idle one is left.
 pub(crate) struct Node {
     pub(crate) address: Address,
     connector: Connector,
@@ -31,11 +31,11 @@ impl Node {
 
     /// Takes an idle connection, or opens one.
     ///
-    /// If the maximum number of connections is in use, it waits until another thread releases one.
+    /// If the maximum number of connections is in use, this waits until another thread releases
+    /// one.
     ///
-    /// # Errors
-    /// The server cannot be reached, or no connection was released before `deadline`. Nothing was
-    /// sent but the login.
+    /// # Errors The server cannot be reached, or no connection was released before `deadline`. Only
+    /// the login was sent, so the caller can retry its command.
     pub(crate) fn take(&self, deadline: Instant) -> RedisResult<Lease<'_>> {
         let mut connections = self.lock();
         let limit = self.connector.connections.max(1);
@@ -51,8 +51,8 @@ impl Node {
         connections.in_use += 1;
         let idle = connections.idle.pop();
         drop(connections);
-        // The lease exists before the connection is opened, so that a failure to open it releases
-        // its place.
+        // The lease is created before the connection is opened. If opening fails, dropping the
+        // lease counts the connection as no longer in use.
         let mut lease = Lease { node: self, connection: idle };
         if lease.connection.is_none() {
             lease.connection = Some(self.connector.connect(&self.address)?);
@@ -62,17 +62,19 @@ impl Node {
 
     /// Adds the server and the timeout to the error of a command that got no reply in time.
     ///
-    /// The operating system reports a timeout as "resource temporarily unavailable".
+    /// Without this, the message would be the one of the operating system for a timeout: "resource
+    /// temporarily unavailable".
     pub(crate) fn explain(&self, error: RedisError) -> RedisError {
         let waited = self.connector.timeouts.response;
         explain_timeout(error, format_args!("no reply from {} within {waited:?}", self.address))
     }
 
-    /// Closes the idle connections. If one connection was lost, the others most likely were lost
-    /// too.
+    /// Closes the idle connections. Call it when a connection was lost, because the other
+    /// connections to the same server were most likely lost as well.
     pub(crate) fn close_idle(&self) {
         let idle = std::mem::take(&mut self.lock().idle);
-        // Close them after the lock is released: closing is a system call for each.
+        // The lock is already released here. Closing takes a system call for each connection, and
+        // other threads must not wait for it.
         drop(idle);
     }
 
@@ -83,8 +85,9 @@ impl Node {
 
 /// A connection that one thread uses.
 ///
-/// Dropping the lease closes the connection, since a late reply to an earlier command may still
-/// arrive on it. Only [`Lease::release`] returns it to the pool.
+/// Dropping the lease closes the connection, because a late reply to a command that failed may
+/// still arrive on it. The next command would take that reply for its own. Only [`Lease::release`]
+/// returns the connection to the pool.
 pub(crate) struct Lease<'a> {
     node: &'a Node,
     connection: Option<Connection>,

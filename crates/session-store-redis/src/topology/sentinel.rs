@@ -1,4 +1,7 @@
-//! Sentinels: querying them for the address of the master.
+//! Queries the Sentinels for the address of the master.
+//!
+//! Sentinels are processes that watch a master and its replicas. They name a new master when the
+//! old one fails.
 
 use std::time::Instant;
 
@@ -11,7 +14,7 @@ use crate::url::Host;
 pub(crate) struct Sentinels {
     hosts: Vec<Host>,
     service: String,
-    /// The connector for the Sentinels, which have a login of their own.
+    /// Opens connections to the Sentinels. Their login is not the login of the master.
     connector: Connector,
 }
 
@@ -20,10 +23,11 @@ impl Sentinels {
         Self { hosts, service, connector }
     }
 
-    /// Returns the master that the first Sentinel with an answer names.
+    /// Returns the master that a Sentinel names. The Sentinels are queried in order until one
+    /// answers.
     ///
-    /// The Sentinels take turns at being the first. One that is cut off from the others keeps
-    /// naming a master that is gone.
+    /// A different Sentinel is queried first each time (`turn`), because a Sentinel that is cut off
+    /// from the others would always name a master that has been replaced.
     pub(crate) fn query_any(&self, turn: usize, deadline: Instant) -> RedisResult<Host> {
         let (later, first) = self.hosts.split_at(turn % self.hosts.len().max(1));
         let mut named = Err(other("the URL names no Sentinel"));
@@ -47,7 +51,8 @@ impl Sentinels {
     }
 }
 
-/// Adds to a refused login that the one before the hosts in the URL is not for the Sentinels.
+/// Adds to the error of a refused login that a Sentinel has its own login. The user and password
+/// before the hosts of the URL are only for the master.
 fn explain_login(sentinel: &Host, error: RedisError) -> RedisError {
     let refused = error.kind() == ErrorKind::AuthenticationFailed
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));

@@ -1,4 +1,7 @@
-//! The contents of a store, and assertions that a copy has all or a part of them.
+//! The contents of a store, and assertions that a copy of the store has all of them or a part.
+//!
+//! The tests interrupt the program that copies: they kill it, fill its disk or kill its server.
+//! They compare the interrupted copy, and the copy of a second run, with these contents.
 
 use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, StoreExt, TraceEntry};
 
@@ -20,7 +23,8 @@ struct Log {
 }
 
 impl Contents {
-    /// Fills a new store with small segments, some of several batches, traces, and pods.
+    /// Creates a store with small segments, traces and pods. Some segments are larger than one
+    /// batch of a copy.
     pub(super) fn fill(url: &str) -> Self {
         let store = session_store::open_or_create(url).expect("create the source");
         let mut session = SessionId::new();
@@ -62,15 +66,19 @@ impl Contents {
         self.logs.iter().map(|log| log.entries.len()).sum()
     }
 
-    /// Returns the number of these entries that the destination has. A missing destination has
-    /// none.
+    /// Returns the number of entries in those segments of the destination that these contents have.
+    /// It is 0 if the copying program has not created the destination yet.
     pub(super) fn copied_to(&self, store: &mut Destination) -> usize {
         let count = |store: &OpenStore, log: &Log| store.read_entry_count(log.session, log.segment);
         let Some(store) = store.opened() else { return 0 };
         self.logs.iter().filter_map(|log| count(store, log).ok()).sum()
     }
 
-    /// Asserts that a store has only these logs, and of each log only its first entries.
+    /// Asserts that every segment of a store is a segment of these contents, and that its log and
+    /// its trace begin like those of these contents.
+    ///
+    /// This must hold after each interrupted copy. The store can be missing, because the copying
+    /// program can be killed before it creates the store.
     pub(super) fn assert_part_in(&self, url: &str) {
         let Ok(store) = session_store::open(url) else { return };
         for found in &Self::of(&store).logs {
@@ -90,8 +98,9 @@ impl Contents {
     }
 }
 
-/// Creates a segment. Its entries have different sizes, so that a copy does not stop at the end of
-/// a page.
+/// Creates a segment. Its entries have different sizes, so that the pages in which they are copied
+/// end at different entries. The tests kill the copying program, and the kill then hits different
+/// positions of a page.
 fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
     let segment = SegmentId::new();
     let entries = match number % 16 {
@@ -113,7 +122,8 @@ fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
     }
 }
 
-/// A store that another program creates.
+/// The destination of a copy. The copying program creates it while the test watches, so it is
+/// opened as soon as it exists.
 pub(super) struct Destination {
     url: String,
     store: Option<OpenStore>,
@@ -124,6 +134,7 @@ impl Destination {
         Self { url: url.to_owned(), store: None }
     }
 
+    /// Returns the store, or `None` if it does not exist yet.
     fn opened(&mut self) -> Option<&OpenStore> {
         if self.store.is_none() {
             self.store = session_store::open(&self.url).ok();
