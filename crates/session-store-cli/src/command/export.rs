@@ -18,6 +18,10 @@ use crate::output::Output;
 use crate::progress::Bar;
 use crate::store::open;
 
+/// The note about a backup without segments.
+const EMPTY: &str = "the backup contains no segment; an SQLite database that was copied without its \
+                     -wal file is empty, too";
+
 pub(crate) fn run(args: &ExportArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     if args.file == Path::new("-") {
@@ -69,10 +73,13 @@ fn problems(report: &ExportReport) -> Vec<String> {
     gaps.chain(left_out.map(|sentence| format!("left out: {sentence}"))).collect()
 }
 
-/// Returns a sentence for each finding of the store's own check that concerns no data.
+/// Returns a sentence for each finding of the store's own check that concerns no data, and one for
+/// a backup without segments.
 fn notes(report: &ExportReport) -> Vec<String> {
     let notes = report.findings.iter().filter(|finding| !finding.is_left_behind());
-    notes.map(|note| format!("note: {note}")).collect()
+    let is_empty = report.manifest.segments() == 0;
+    let empty = is_empty.then(|| format!("note: {EMPTY}"));
+    notes.map(|note| format!("note: {note}")).chain(empty).collect()
 }
 
 fn summary(file: &Path, report: &ExportReport) -> String {

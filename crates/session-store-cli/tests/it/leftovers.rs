@@ -98,3 +98,13 @@ fn walk(pods: &std::path::Path) -> std::path::PathBuf {
     let folder = pods.read_dir().unwrap().next().unwrap().unwrap().path();
     folder.join("metadata.json")
 }
+
+#[test]
+fn a_backup_without_segments_is_noted() {
+    let place = Place::new();
+    let (url, backup) = (place.url(Kind::Sqlite, "a"), place.path("backup"));
+    append(&url, "{}\n");
+    run(["rm", "--yes", &url, SEGMENT]).ok();
+    let printed = run(["export", &url, backup.to_str().unwrap()]).ok();
+    assert!(printed.starts_with("note: the backup contains no segment"), "{printed}");
+}
