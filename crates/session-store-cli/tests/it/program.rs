@@ -111,8 +111,8 @@ impl Place {
         }
     }
 
-    /// Adds a log to a store in files. Even root cannot read it, because a folder is in the place of
-    /// the file with its epoch.
+    /// Adds a log to a store in files. Even root cannot read it, because a folder is in the place
+    /// of the file with its epoch.
     pub(crate) fn add_unreadable_log(&self, store: &str, session: &str, segment: &str) {
         let store = self.path(store);
         let epoch = store.join(format!(".session-store/epochs/{session}.{segment}"));
