@@ -1,4 +1,5 @@
-//! Many queries by one script: a few calls for each slot instead of one for each query.
+//! Runs one script for many items. A few calls for each slot take the place of one call for each
+//! item.
 
 use std::collections::BTreeMap;
 

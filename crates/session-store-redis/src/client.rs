@@ -57,8 +57,8 @@ impl Client {
         self.delivery.deadline()
     }
 
-    /// Performs an operation of the store. An error gets the operation and the place here, and
-    /// nowhere else.
+    /// Performs an operation of the store. Adds the operation and the place to an error. No other
+    /// function adds them, so each message contains them once.
     pub(crate) fn perform<T>(
         &self,
         operation: impl Display,
@@ -67,7 +67,8 @@ impl Client {
         work(self).map_err(|error| error.during(format_args!("{operation} in {}", self.place)))
     }
 
-    /// Repeats work of several steps as long as it must start again, until the deadline.
+    /// Repeats work that has several steps until it does not return `StartAgain`, or the deadline
+    /// passes.
     pub(crate) fn repeat<T>(
         &self,
         mut work: impl FnMut() -> Result<T, RequestError>,
@@ -97,8 +98,8 @@ impl Client {
         self.read_with(call.tag, &|connection, transmission| run(call, transmission, connection))
     }
 
-    /// Repeats an attempt that sends no change, until it succeeds, is refused, or the deadline
-    /// passes.
+    /// Repeats `attempt` until it succeeds, a server refuses it, or the deadline passes. The
+    /// attempt must not send a change.
     pub(crate) fn retry<T>(
         &self,
         attempt: impl FnMut(Instant) -> RedisResult<T>,
@@ -112,9 +113,9 @@ impl Client {
 
     /// Sends commands whose repetition is harmless, in one pipeline for each server.
     ///
-    /// A pipeline is sent once. The commands without a reply are then sent alone, with retries. A
-    /// single command is sent in that way at once, or its first attempt would add to the longest
-    /// wait.
+    /// A pipeline is sent once. Each command without a reply is then sent alone, with retries. A
+    /// single command is sent alone from the start: the time that a failed pipeline takes would
+    /// only be added to the longest time that the call can take.
     pub(crate) fn commands(&self, commands: &[(Tag, Cmd)]) -> Result<Vec<Value>, RequestError> {
         if let [(tag, command)] = commands {
             return Ok(vec![self.command(*tag, command)?]);
@@ -128,8 +129,8 @@ impl Client {
     /// Runs scripts that change nothing, in one pipeline for each server, as [`Self::commands`]
     /// does.
     ///
-    /// If a server has not cached the script, no call in the pipeline succeeds there. The first
-    /// call that is repeated alone makes the server cache it.
+    /// If a server has not cached the script, every call in its pipeline fails. Each call is then
+    /// sent alone, and the first one of them makes the server cache the script.
     pub(crate) fn reads(&self, calls: &[Call<'_>]) -> Result<Vec<Value>, RequestError> {
         if let [call] = calls {
             return Ok(vec![self.read(call)?]);
@@ -168,10 +169,10 @@ impl Client {
 
     /// Runs a script that changes something. The change is done once, even if connections are lost.
     ///
-    /// The call is signed with the writer's token and number, and states whether it is a repeat.
-    /// The script records the reply to a change. It also records the refusal of a repeat, because
-    /// an earlier copy may still arrive, and must not be executed after the caller has got an
-    /// error.
+    /// The call contains the token of a writer, the number of the change, and whether the call is a
+    /// repeat. The script records the reply to a change under that token. It also records the
+    /// refusal of a repeat: an earlier copy of the change may still arrive, and it must not be
+    /// executed after the caller has received an error.
     ///
     /// # Errors
     /// `NoReply` if no copy got a reply in time. After any other error nothing was changed.
@@ -200,7 +201,7 @@ impl Client {
     }
 }
 
-/// Sends the commands in one pipeline. If any reply is missing, it returns none.
+/// Sends the commands in one pipeline. Returns all replies, or an empty list if one is missing.
 fn pipeline<'a>(
     node: &Node,
     commands: impl Iterator<Item = &'a Cmd>,

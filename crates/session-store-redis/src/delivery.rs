@@ -20,10 +20,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// owner, they can redirect a command in a circle.
 const REDIRECTIONS: u32 = 8;
 
-/// The path to the servers. It may execute a command several times, so its callers pass only
-/// commands for which that is harmless.
+/// Sends commands to the servers of one storage. A server may execute a command several times, so
+/// the callers pass only commands for which that is harmless.
 pub(crate) struct Delivery {
     pub(crate) topology: Topology,
+    /// How long a command is retried.
     pub(crate) retry: Duration,
 }
 
@@ -38,10 +39,12 @@ impl Delivery {
 
     /// Sends a read or a change until a server replies or the deadline passes.
     ///
-    /// A refusal ends the retries of a read, and of a change of which no earlier copy can have been
-    /// executed. After a lost reply to a change the outcome is unknown. The refusal of the next
-    /// copy does not tell whether the first one was executed. A later copy may still be answered
-    /// from the record of the first one, so the retries go on.
+    /// If a server refuses a read, the retries end. They also end if a server refuses a change and
+    /// no earlier copy of the change can have been executed.
+    ///
+    /// If the reply to a change was lost, its outcome is unknown. The change is then sent again
+    /// even after a refusal, because the refusal of one copy does not show whether an earlier copy
+    /// was executed. If it was, the server has recorded the reply and returns it for a later copy.
     pub(crate) fn send(
         &self,
         slot: Slot,
@@ -60,8 +63,10 @@ impl Delivery {
             };
             if disposition == Disposition::Replica {
                 replicas += 1;
-                // The first attempt may have used a connection from before a failover. The second
-                // one has a new connection, and the name of the server is resolved again.
+                // The first attempt may have used a connection that was opened before a failover,
+                // to the former master. The second attempt opens a new connection, and the host
+                // name is resolved again. If that server is a replica too, no other server is
+                // known.
                 if replicas > 1 && self.topology.is_single_server() {
                     (disposition, error) = (Disposition::Refused, explain_replica(&error));
                 }
@@ -89,8 +94,8 @@ impl Delivery {
         }
     }
 
-    /// Repeats an attempt that sends no change, until it succeeds, is refused, or the deadline
-    /// passes.
+    /// Repeats `attempt` until it succeeds, a server refuses it, or the deadline passes. The
+    /// attempt must not send a change.
     pub(crate) fn retry<T>(
         &self,
         mut attempt: impl FnMut(Instant) -> RedisResult<T>,
@@ -110,7 +115,10 @@ impl Delivery {
         }
     }
 
-    /// Makes one attempt, on the given node or else on the known owner of the slot.
+    /// Makes one attempt: sends the command to `node` if it is given, and otherwise to the owner of
+    /// the slot.
+    ///
+    /// An error comes with the node that replied, if any, and with what to do next.
     fn send_once(
         &self,
         slot: Slot,
@@ -142,7 +150,7 @@ impl Delivery {
     }
 }
 
-/// Adds to the refusal of a replica how to proceed.
+/// Adds advice to the error of a replica that refused a command.
 fn explain_replica(error: &RedisError) -> RedisError {
     let advice = "the server is a replica, which accepts no changes; use the URL of its master";
     (error.kind(), advice, error.to_string()).into()
@@ -151,18 +159,20 @@ fn explain_replica(error: &RedisError) -> RedisError {
 /// Whether a command changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Nothing, or it can be executed several times without harm.
+    /// The command changes nothing, or it can be executed several times without harm.
     Read,
-    /// It changes something. A repeat must be marked as one.
+    /// The command changes something. A second copy must be marked as a repeat, so that the server
+    /// does not execute the change twice.
     Change,
 }
 
 /// The circumstances of one attempt to send a command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Transmission {
-    /// Whether an earlier copy of a change may have been executed, or may still be.
+    /// Whether an earlier copy of the change was sent. That copy may have been executed already, or
+    /// may be executed later.
     pub(crate) is_repeat: bool,
-    /// Whether to precede the command with `ASKING`: the slot is moving to this node.
+    /// Whether to send `ASKING` before the command. The node needs it while the slot moves to it.
     pub(crate) asking: bool,
 }
 
@@ -170,6 +180,7 @@ pub(crate) struct Transmission {
 struct Pauses {
     next: Duration,
     redirections: u32,
+    /// Whether a connection was lost, or a server was a replica.
     lost: bool,
 }
 
@@ -185,8 +196,8 @@ impl Pauses {
                 self.redirections += 1;
                 !self.redirections.is_multiple_of(REDIRECTIONS)
             }
-            // The first lost connection was most likely idle and closed by the server, or led to a
-            // server that has become a replica.
+            // The first time, the next attempt follows without a pause: most likely the server had
+            // closed an idle connection, or has become a replica, and a new connection succeeds.
             Disposition::ReplyLost | Disposition::Replica => {
                 !std::mem::replace(&mut self.lost, true)
             }

@@ -12,11 +12,11 @@ pub(crate) enum Disposition {
     Ask,
     /// Not executed, because the server does not know the script. Send its text.
     UnknownScript,
-    /// Not executed for a reason that passes. Send it later, perhaps to another node.
+    /// Not executed for a temporary reason. Send it later, perhaps to another node.
     Later,
     /// Not executed, because the server is a replica. Send it to the master.
     Replica,
-    /// Not executed, and refused for good.
+    /// Not executed. The server would refuse it again.
     Refused,
     /// Perhaps executed: the connection was lost before the reply.
     ReplyLost,

@@ -1,5 +1,7 @@
-//! `RequestError`: why work on the servers failed. The store adds operation and place once, at its
-//! boundary.
+//! `RequestError`: why work on the servers failed.
+//!
+//! It does not contain the operation or the URL of the store. `Client::perform` adds both once,
+//! when it turns the error into a `StoreError`.
 
 use std::fmt::Display;
 use std::io;
@@ -24,8 +26,8 @@ pub(crate) enum RequestError {
     NoReply(RedisError),
     /// A reply has none of the forms that this version knows.
     UnexpectedReply,
-    /// The work has several steps, and the state that they rely on was changed in between. It must
-    /// start again.
+    /// The work has several steps, and another program changed the data between two of them. The
+    /// work must start again.
     StartAgain(&'static str),
     /// The storage or the server cannot be used as it is, for the reason given.
     Unusable(String),
@@ -39,8 +41,8 @@ impl RequestError {
         Self::Server { error, transient: disposition != Disposition::Refused }
     }
 
-    /// Returns the error of the store. `operation` is an infinitive phrase that names the place
-    /// too.
+    /// Returns the error of the store. `operation` is an infinitive phrase that also names the
+    /// place, such as `read pod a in redis://host`.
     pub(crate) fn during(self, operation: impl Display) -> StoreError {
         let operation = operation.to_string();
         let (transient, source) = match self {
@@ -59,7 +61,8 @@ impl RequestError {
         BackendError::new(operation, transient, source).into()
     }
 
-    /// Turns an unknown outcome into a transient failure, for a step that does not change any log.
+    /// Turns an unknown outcome into a transient failure. Only for a step before the change itself:
+    /// whether such a step was executed does not matter, because it does not change any log.
     pub(crate) fn before_the_change(self) -> Self {
         match self {
             Self::NoReply(error) => Self::Server { error, transient: true },
@@ -67,7 +70,7 @@ impl RequestError {
         }
     }
 
-    /// Returns whether the servers answered, and no copy of a change is still in flight.
+    /// Returns whether the servers answered and no copy of a change can still be executed.
     pub(crate) fn is_definite(&self) -> bool {
         !matches!(
             self,

@@ -1,8 +1,8 @@
-//! The indexes of segments, sessions, traces and lookups: comparing them with the keys that they
-//! list, and repairing them.
+//! Compares the indexes with the keys that they list, and repairs the indexes.
 //!
-//! An index key can be lost although the logs exist: the server evicts it, another program deletes
-//! it, or a failover loses the last change to it. Every index can be computed from the other keys.
+//! An index is a key that lists segments, sessions, traces, or the sessions that hold a segment. It
+//! can be lost although the logs exist: the server evicts it, another program deletes it, or a
+//! failover loses the last change to it. Every index can be computed from the other keys.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ use crate::keys::{StoredKey, Tag};
 use crate::script::{Call, INDEX, READ_SEGMENTS, READ_SESSIONS};
 use crate::{listing, lookup, scan};
 
-/// The number of index sets that are read together. Each can have a page of 1,000 ids.
+/// The number of index sets of which a page is read at the same time. A page has up to 1,000 ids.
 const SETS: usize = 50;
 
 /// A difference between an index and the keys that it should list.
@@ -53,8 +53,9 @@ pub(crate) fn find(client: &Client, report: Report<'_>) -> Result<(), RequestErr
 
 /// Repairs every defect, and reports it afterwards.
 ///
-/// The first pass adds what the indexes lack. Only then is it known which members of an index have
-/// no keys, and the second pass removes those.
+/// The first pass adds the missing members of the indexes. The second pass removes the members that
+/// have no keys. It needs complete indexes: a session, for example, is only lost if the first pass
+/// did not find any segment to list for it.
 pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
     for adds in [true, false] {
         find(client, &mut |defect| {
@@ -68,9 +69,11 @@ pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestE
     Ok(())
 }
 
-/// A segment, and the key or the member of an index by which it was found.
+/// A segment, and the key by which the scan found it: a key of the segment itself, or an index that
+/// lists it.
 ///
-/// Several keys lead to one segment. Each defect is reported for one of them only.
+/// The scan finds a segment once for each of these keys. Each defect belongs to one kind of key, so
+/// it is reported once.
 struct Found {
     key: SegmentKey,
     by: StoredKey,
@@ -127,7 +130,7 @@ fn check_members(
     })
 }
 
-/// The keys of a segment that exist, and the lists that name it, at one moment.
+/// Which keys of a segment exist, and which indexes list it, at one moment.
 struct SegmentState {
     log: bool,
     entries: bool,
@@ -223,8 +226,9 @@ fn index_session(client: &Client, session_id: SessionId) -> Result<(), RequestEr
 
 /// Adds a member to an index if one of the keys exists, and removes it if not.
 ///
-/// The script looks at the keys in the same step as it changes the index. So a late copy of it does
-/// no harm, and neither does a change by another handle since the defect was found.
+/// The script checks the keys and changes the index in one atomic step. A copy of the call that
+/// arrives late is therefore harmless, and so is a change that another handle made after the defect
+/// was found.
 fn index<const N: usize>(
     client: &Client,
     session_id: SessionId,
@@ -241,7 +245,7 @@ fn index<const N: usize>(
 }
 
 impl Defect {
-    /// Returns whether an index names what does not exist.
+    /// Returns whether an index lists a segment, session or trace that does not exist.
     fn is_lost(self) -> bool {
         matches!(self, Self::LostSegment(_) | Self::LostSession(_) | Self::LostTrace(_))
     }

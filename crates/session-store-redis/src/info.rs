@@ -23,8 +23,8 @@ pub(crate) fn list(
         let part = &sessions[next..sessions.len().min(next + left.min(listing::CHUNK))];
         next += part.len();
         let keys = listing::keys(client, part)?;
-        // A segment that was deleted after it was listed has no facts. A session without segments
-        // does not count.
+        // A segment that was deleted after it was listed has no facts and is left out. A session
+        // without segments does not count towards the limit.
         let found: Vec<_> =
             keys.iter().zip(of(client, &keys)?).filter_map(|(&key, i)| Some((key, i?))).collect();
         left -= found.chunk_by(|(a, _), (b, _)| a.session_id == b.session_id).count();

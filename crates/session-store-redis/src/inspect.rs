@@ -16,8 +16,8 @@ pub(crate) struct Inspection {
     pub(crate) max_text_bytes: Option<usize>,
 }
 
-/// Queries all servers. They are retried like any other read, since a store can be opened during a
-/// restart or a failover too.
+/// Queries all servers. The queries are retried like any other read, because a store can also be
+/// opened during a restart or a failover.
 pub(crate) fn servers(client: &Client) -> Result<Inspection, RequestError> {
     let mut inspection = Inspection { warnings: Vec::new(), max_text_bytes: None };
     for Server { address, info, appendfsync, max_text_bytes } in
@@ -63,7 +63,8 @@ fn query(node: &Node, deadline: Instant) -> RedisResult<Server> {
 
 /// Returns a setting, or `None` if the server refuses to return it, as hosted services often do.
 ///
-/// Any other error is returned: a late reply may still arrive on the connection.
+/// Any other error is returned, and the connection is closed, because a late reply may still arrive
+/// on it.
 fn setting(connection: &mut Connection, name: &str) -> RedisResult<Option<String>> {
     let mut get = redis::cmd("CONFIG");
     get.arg("GET").arg(name);

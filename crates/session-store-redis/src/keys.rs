@@ -13,7 +13,8 @@ pub(crate) const SLOTS: usize = 16_384;
 
 /// A hash tag: the part of a key between braces.
 ///
-/// Keys with the same tag are in the same slot, so one script can change them together.
+/// Redis computes the slot of a key from its tag alone. Keys with the same tag are therefore in the
+/// same slot, and one script can change them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tag {
     /// One of 256 parts of all sessions and of all lookups.
@@ -30,7 +31,7 @@ impl Tag {
         Self::Bucket(bucket(session_id.into()))
     }
 
-    /// Returns the tag of the set of sessions that may hold a segment.
+    /// Returns the tag of a segment's holders, which are the sessions that may hold the segment.
     pub(crate) fn of_holders(segment_id: SegmentId) -> Self {
         Self::Bucket(bucket(segment_id.into()))
     }
@@ -131,9 +132,9 @@ impl Keys {
     /// start a script that declares a key which it does not have, so declaring this one delays the
     /// script until the move is over.
     ///
-    /// Scripts that delete keys must wait in this way. Once such a script has deleted a key, the
-    /// node looks for that key on the other node, refuses the script's next access to it, and the
-    /// script ends half-way.
+    /// Scripts that delete keys must wait in this way. If such a script ran during the move, the
+    /// node would take a key that the script has just deleted for a key that has moved. It would
+    /// refuse the script's next access to that key, and the script would end half-way.
     pub(crate) fn never(&self, tag: Tag) -> String {
         self.key(tag, "never")
     }
@@ -171,7 +172,7 @@ impl Keys {
     /// Returns the pattern that `SCAN` matches against keys. It matches every [`StoredKey`], and
     /// some other keys too.
     ///
-    /// A segment also has a set of holders, which the pattern leaves out by its first letter.
+    /// A key of holders is not a [`StoredKey`]. The pattern excludes it by its first letter.
     pub(crate) fn pattern(&self) -> String {
         let is_special = |letter: char| matches!(letter, '*' | '?' | '[' | ']' | '\\');
         let prefix = self.prefix.chars().flat_map(|letter| {

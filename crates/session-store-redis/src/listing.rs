@@ -10,16 +10,17 @@ use crate::error::RequestError;
 use crate::keys::Tag;
 use crate::reply::byte_strings;
 
-/// The most ids that one command reads.
+/// The maximum number of ids that one command reads.
 const PAGE: usize = 1000;
 
-/// The number of sessions whose segments are processed together, where all sessions are processed.
+/// The number of sessions whose segments are read together by an operation on all sessions.
 pub(crate) const CHUNK: usize = 1000;
 
 /// Returns the ids of all sessions that have a segment, newest first.
 ///
 /// The server, or another program, can delete the list of a session's segments. Such a session has
-/// no segment that a listing could return, so it is left out ([L1](session_store_core::contract#l1)).
+/// no segment that a listing could return, so it is left out
+/// ([L1](session_store_core::contract#l1)).
 pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
     let mut buckets = buckets(client)?;
     let count = |(tag, ids): &(Tag, Vec<SessionId>)| {
@@ -31,7 +32,8 @@ pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> 
     let counts = client.pipelined(&buckets.iter().map(count).collect::<Vec<_>>());
     let mut sessions = Vec::new();
     for ((tag, ids), count) in buckets.into_iter().zip(counts) {
-        // While a slot moves, a node refuses a command with keys on both nodes.
+        // The count is missing if the command failed. While a slot moves, for example, a node
+        // refuses a command with keys on both nodes. Each session is then queried alone.
         let all_exist = count == Some(Value::Int(ids.len() as i64));
         sessions.extend(if all_exist { ids } else { with_segments(client, tag, ids)? });
     }
@@ -118,9 +120,10 @@ fn members<T: FromStr>(
 }
 
 /// Calls `visit` with the ids in each sorted set, a page at a time and in descending order of their
-/// bytes. The number is the position of the set in `sets`.
+/// bytes. The first argument of `visit` is the position of the set in `sets`.
 ///
-/// The first pages of all sets are read together, the others one by one. Most sets have one page.
+/// The first pages of all sets are read together, and further pages one by one, because most sets
+/// have only one page.
 pub(crate) fn for_each_page<T: FromStr>(
     client: &Client,
     sets: &[(Tag, String)],

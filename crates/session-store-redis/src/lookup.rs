@@ -18,9 +18,10 @@ use crate::reply::{byte_string_or_nil, byte_strings, number};
 /// Adds the session to the segment's holders, which must happen before the session holds the
 /// segment.
 ///
-/// Returns the earliest creation time that the new log may have. It is later than that of every log
-/// which other sessions hold under this id. A lookup then keeps returning the same session, even if
-/// the server's clock goes back or the servers' clocks differ.
+/// Returns the earliest creation time that the new log may have: a time after the creation of every
+/// log that another session holds under this segment id. A lookup returns the session with the
+/// oldest log, so it keeps returning the same session, even if the clocks of the servers differ or
+/// are set back.
 pub(crate) fn register(client: &Client, key: SegmentKey) -> Result<String, RequestError> {
     let tag = Tag::of_holders(key.segment_id);
     let add_and_list =

@@ -132,7 +132,7 @@ impl RedisOptions {
     /// Opens the store at a parsed URL.
     ///
     /// # Errors
-    /// The same as of [`open`](Self::open).
+    /// The same errors as [`open`](Self::open).
     pub fn open_url(&self, url: &RedisUrl) -> Result<RedisStore, StoreError> {
         self.connect(url).map_err(|error| error.during(format_args!("open {url}")))
     }

@@ -1,4 +1,6 @@
-//! `PodStore`: the pods are one hash, from names to texts.
+//! `PodStore`: stores the pods in one hash, which maps their names to their JSON texts.
+//!
+//! A pod is a named agent with a pointer to the session that it works on.
 
 use std::fmt::Display;
 
@@ -56,8 +58,10 @@ impl PodStore for RedisStore {
 }
 
 impl RedisStore {
-    /// Puts a pod if the stored text is `expected`: the text of a pod, `none`, or an empty text,
-    /// which stands for any.
+    /// Puts a pod if the stored text is `expected`.
+    ///
+    /// `expected` is the text of a pod. The word `none` means that no pod may be stored, and an
+    /// empty text accepts every stored pod.
     fn put(&self, name: &PodName, expected: &str, pod: &Pod) -> Result<(), StoreError> {
         self.client.perform(format_args!("put pod {name}"), |client| {
             client.check_size(expected)?;

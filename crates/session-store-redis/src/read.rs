@@ -1,7 +1,7 @@
 //! Reads of logs and traces.
 //!
-//! A read takes many small parts, so that a long log does not block the server. The parts make up
-//! the log of one moment.
+//! A long log is read in many small parts, so that a read does not block the server. All parts
+//! together are the state of the log at one moment.
 
 use std::fmt::Display;
 use std::sync::LazyLock;
@@ -17,14 +17,18 @@ use crate::script::{Call, Program, READ, READ_TRACE};
 /// About how many bytes of entries one call reads.
 const PART_BYTES: usize = 1024 * 1024;
 
-/// About how many bytes the first call of a long read takes. A script's reply is copied through
-/// Lua, which takes six times as long as a plain list command (measured by reading 1 MiB parts: 1.9
-/// and 0.3 ms a MiB).
+/// About how many bytes the first call of a long read reads.
+///
+/// The first call is a script, and the next ones are plain list commands, which are six times as
+/// fast because Lua does not copy their replies (measured with parts of 1 MiB: 1.9 and 0.3 ms a
+/// MiB).
 const FIRST_PART_BYTES: usize = 64 * 1024;
 
-/// The most entries that a plain list command reads. The command does not limit its reply by bytes,
-/// and large entries may follow small ones. The server would hold all of them twice (measured: 4096
-/// entries are no faster).
+/// The maximum number of entries that a plain list command reads.
+///
+/// The command cannot limit its reply by bytes. If large entries follow small ones, the reply can
+/// be much larger than expected, and the server holds a second copy of these entries. A limit of
+/// 4096 entries was measured and is not faster.
 const RANGE_ENTRIES: usize = 512;
 
 /// The most entries that a list can have on the server. Lua holds this number exactly.
@@ -102,10 +106,13 @@ impl<'a> LogWalk<'a> {
     /// Reads the next entries by a plain list command, as many as are likely to make up one part.
     ///
     /// Returns `None` if the epoch has changed, or if the server did not reply at the first
-    /// attempt. The list command and the query for the epoch are two steps, and others may change
-    /// the log in between. But the epoch is read last, and an old epoch never comes back. So an
-    /// equal epoch proves that nothing was cut or replaced before the entries were read, and what
-    /// was appended is behind them.
+    /// attempt.
+    ///
+    /// The list command and the query for the epoch are two steps, and other writers may change the
+    /// log between them. The epoch is therefore read after the entries. It changes whenever entries
+    /// are cut or replaced, and an old epoch never comes back. If the epoch is still that of the
+    /// first part, no entries were cut or replaced before these were read. Entries that were
+    /// appended are behind the ones that are read here.
     fn range(&self) -> Option<Vec<Vec<u8>>> {
         let (from, end) = (self.page.position(), self.page.end);
         let to = end.min(from + self.page.entries_in(PART_BYTES).min(RANGE_ENTRIES));
@@ -206,8 +213,8 @@ impl<E> PageBuilder<E> {
         self.is_full |= texts.is_empty();
         let (mut added, mut added_bytes) = (0, 0);
         for text in texts {
-            // Stored bytes that are not an entry count like the shortest entry. A page that is full
-            // therefore ends before them, and does not fail because of them.
+            // Stored bytes that are not an entry count at least as much as the shortest entry,
+            // `{}`. A page that is already full therefore ends before them and does not fail.
             let bytes = text.len().max("{}".len());
             if self.position() >= self.end || !self.budget.admits(bytes) {
                 self.is_full = true;

@@ -40,8 +40,9 @@ pub(crate) fn segment(client: &Client, key: SegmentKey) -> Result<bool, RequestE
 
 /// Deletes a session with all segments and traces, in one step. Returns whether there was one.
 ///
-/// A script declares all its keys, so the segments are listed first. If a segment or trace was
-/// added since, the script deletes nothing, and the work starts again.
+/// A script must declare all its keys, so the segments are listed before the call. If another
+/// writer adds a segment or trace after the listing, the script deletes nothing, and the work
+/// starts again.
 pub(crate) fn session(client: &Client, session_id: SessionId) -> Result<bool, RequestError> {
     client.repeat(|| {
         let segment_ids = listing::segments_and_traces(client, session_id)?;

@@ -1,4 +1,4 @@
-//! Parsing what the servers send: the replies of the scripts, and those of plain commands.
+//! Parses the replies of the scripts and of plain commands.
 
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -23,7 +23,7 @@ pub(crate) enum ChangeReply {
     Conflict(Option<Head>),
     /// The segment does not exist, and the call must not create it.
     Absent,
-    /// The log has fewer entries than the call is to keep.
+    /// The log has fewer entries than a truncate was to keep.
     Past(usize),
     /// The session has segments that the call did not name.
     Grown,
@@ -55,9 +55,10 @@ impl ChangeReply {
 
 /// Parses a head, which a script writes as `Head` displays itself.
 ///
-/// The token is the stamp of the log's last change. Every change has its own stamp, so a head also
-/// covers the last append. After a failover that lost acknowledged entries, an old head therefore
-/// never matches ([H1](session_store_core::contract#h1)).
+/// A head contains the number of entries and a token. The token is the stamp of the log's last
+/// change, and every change has its own stamp, even an append. If a failover loses acknowledged
+/// entries, a head from before the failover therefore never matches again
+/// ([H1](session_store_core::contract#h1)).
 fn head(text: &str) -> Parsed<Head> {
     number(text)
 }
@@ -81,7 +82,7 @@ pub(crate) fn info(bytes: &[u8]) -> Parsed<Option<SegmentInfo>> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LogPart {
     pub(crate) head: Head,
-    /// The epoch, which changes when entries are cut or replaced, and only then.
+    /// The epoch. It changes when entries are cut or replaced, and does not change with an append.
     pub(crate) epoch: Vec<u8>,
     pub(crate) texts: Vec<Vec<u8>>,
 }

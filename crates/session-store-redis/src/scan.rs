@@ -1,4 +1,4 @@
-//! A scan of all keys under the prefix, on every server, a page at a time.
+//! Scans all keys under the prefix on every server, a page at a time.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ const PAGE_KEYS: usize = 1000;
 ///
 /// Every key that exists during the whole scan is visited, possibly more than once.
 ///
-/// # Errors
-/// `StartAgain` after the last page if a server was replaced or restarted, or if a slot moved. A
-/// server then does not know how far the scan was, and a key that moved may have been missed.
+/// # Errors `StartAgain` after the last page if a server was replaced or restarted, or if a slot
+/// moved. The scan can then have missed keys, because its position is only valid on the same server
+/// process, and a key that moves can be absent from both servers when each is scanned.
 pub(crate) fn keys(
     client: &Client,
     visit: &mut dyn FnMut(Vec<StoredKey>) -> Result<(), RequestError>,
@@ -68,7 +68,7 @@ struct Server {
     tags: Vec<Tag>,
 }
 
-/// Returns the servers that own the slots of sessions now, by a newly fetched map.
+/// Queries for a new map, and returns the servers that own the slots of sessions.
 fn servers(client: &Client) -> Result<Vec<Server>, RequestError> {
     client.topology().mark_stale();
     let mut owned = BTreeMap::<String, Vec<Tag>>::new();

@@ -1,7 +1,7 @@
 //! The Lua scripts. Each is one atomic step on the server, and declares all its keys.
 //!
-//! Redis does not roll back a script that fails half-way. So each script checks everything before
-//! its first write.
+//! Redis does not roll back a script that fails half-way. Each script therefore makes all its
+//! checks before its first write.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -51,7 +51,7 @@ programs! {
     READ_SEGMENTS = " flags=no-writes", ["lua/read_segments.lua"];
     /// Reads which sessions have a list of segments, and which are listed.
     READ_SESSIONS = " flags=no-writes", ["lua/read_sessions.lua"];
-    /// Makes an index agree with the keys that one member stands for.
+    /// Adds a member to an index if the keys that it stands for exist, and removes it if not.
     INDEX = "", ["lua/index.lua"];
     /// Reads a part of a log.
     READ = " flags=no-writes", ["lua/head.lua", "lua/entries.lua", "lua/read.lua"];

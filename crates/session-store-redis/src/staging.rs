@@ -1,4 +1,5 @@
-//! Staging: sending many entries to a list of their own, which one script then adds to a log.
+//! Staging: many entries are first sent to a temporary list. One script then adds the whole list to
+//! a log in one atomic step.
 
 use redis::Value;
 use session_store_core::LogEntry;
@@ -9,12 +10,13 @@ use crate::error::RequestError;
 use crate::keys::Tag;
 use crate::script::{BEGIN, Call, STAGE};
 
-/// The most that one call carries. More entries are staged first.
+/// The limits of the entries that one call can contain. More entries are staged first.
 const MAX_CALL_BYTES: usize = 4 * 1024 * 1024;
 const MAX_CALL_ENTRIES: usize = 5_000;
 
-/// The size from which on the entries of a new log are staged by a plain list command. It takes
-/// half the time of a script, which copies every entry twice.
+/// The size from which the entries of a new log are staged by a plain list command.
+///
+/// The list command takes half the time of a script, because a script copies every entry twice.
 const MIN_STAGED_BYTES: usize = 64 * 1024;
 
 /// How long staged entries exist, in milliseconds, if no log takes them.
@@ -40,14 +42,16 @@ pub(crate) struct Staging<'a> {
 }
 
 impl<'a> Staging<'a> {
-    /// Names a list that does not exist yet.
+    /// Chooses a random name for the list. The list does not exist yet.
     pub(crate) fn new(client: &'a Client, tag: Tag) -> Self {
         let key = client.keys.staging(tag, &Uuid::new_v4().simple().to_string());
         Self { client, tag, key }
     }
 
-    /// Stages the entries. Returns whether they are staged, which may only fail for entries that
-    /// fit into one call.
+    /// Stages the entries. Returns whether they are staged.
+    ///
+    /// Returns `false` only for entries that fit into one call. The caller then sends them with the
+    /// call itself.
     pub(crate) fn stage(&self, entries: &[LogEntry]) -> Result<bool, RequestError> {
         if is_one_call(entries) {
             return Ok(self.stage_once(entries));
@@ -64,9 +68,9 @@ impl<'a> Staging<'a> {
 
     /// Stages entries by a plain list command, in one attempt. Returns whether they are staged.
     ///
-    /// If the attempt fails, nothing is left for long. A script creates the list from the first
-    /// entry and makes it expire. `RPUSHX` adds the rest only to a list that exists, so it cannot
-    /// create one that never expires.
+    /// If the attempt fails half-way, the list still expires. A script creates the list with the
+    /// first entry and sets its lifetime. `RPUSHX` then adds the other entries, and it only adds to
+    /// a list that exists. It therefore cannot create a list without a lifetime.
     fn stage_once(&self, entries: &[LogEntry]) -> bool {
         let Some((first, rest)) = entries.split_first() else { return false };
         let begin = Call::new(&BEGIN, self.tag)

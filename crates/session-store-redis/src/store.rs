@@ -1,5 +1,5 @@
-//! `RedisStore`, and its `Store` trait: each method names its operation and calls the module that
-//! performs it.
+//! `RedisStore` and its implementation of `Store`. Each method names its operation for messages,
+//! and calls the module that performs it.
 
 use std::fmt;
 use std::slice;

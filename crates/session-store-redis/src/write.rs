@@ -64,7 +64,8 @@ impl Write<'_> {
         let staging = Staging::new(self.client, Tag::of_session(self.key.session_id));
         let staged = staging.stage(self.entries);
         let head = staged.and_then(|staged| self.write(staged.then_some(&staging)));
-        // After any other error a copy that needs the staged entries may still arrive. They expire.
+        // After any other error, a copy of the call may still be executed and needs the staged
+        // entries. They are left to expire.
         if head.as_ref().is_err_and(RequestError::is_definite) {
             staging.discard();
         }
@@ -73,9 +74,10 @@ impl Write<'_> {
 
     /// Calls the script, after registering the segment for lookups if it may be new.
     ///
-    /// An append registers nothing at first, since the segment most likely exists. The script
-    /// refuses to create a log unless the call states the earliest creation time, which only a
-    /// registration returns.
+    /// An append does not register the segment at first, because the segment most likely exists. If
+    /// it does not, the script refuses to create it: a call that creates a log must contain the
+    /// earliest creation time, and only a registration returns that time. The segment is then
+    /// registered, and the script is called again.
     fn write(&self, mut staging: Option<&Staging<'_>>) -> Result<Head, RequestError> {
         let mut earliest = None;
         if self.creates() {
@@ -86,7 +88,8 @@ impl Write<'_> {
                 ChangeReply::Head(head) => return Ok(head),
                 ChangeReply::Conflict(actual) => return Err(self.expected.conflict(actual)),
                 ChangeReply::Absent => earliest = Some(lookup::register(self.client, self.key)?),
-                // The staged entries are gone, but they fit into the call.
+                // The staged entries expired or were lost. They fit into one call, so they are sent
+                // with the call itself.
                 ChangeReply::Unstaged if is_one_call(self.entries) => staging = None,
                 ChangeReply::Unstaged => {
                     return Err(RequestError::StartAgain(
@@ -130,7 +133,7 @@ impl Write<'_> {
         self.client.change(call)
     }
 
-    /// Returns whether the log will have no other entries.
+    /// Returns whether the log will contain only the entries of this write.
     fn creates(&self) -> bool {
         self.mode == Mode::Replace || self.expected == Expected::Exactly(None)
     }

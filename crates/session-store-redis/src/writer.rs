@@ -3,17 +3,20 @@
 //! A writer has a random token and numbers its changes. Each change carries both. The script that
 //! executes a change records the writer's last number and reply, in the same slot and the same
 //! atomic step. If the same change arrives again, the script returns the recorded reply and changes
-//! nothing. The record holds one change, so a writer has one change in flight, and starts the next
-//! only when the outcome of the last is known.
+//! nothing.
+//!
+//! The record only contains the last change of a writer. A writer therefore has one change in
+//! flight, and starts the next change only when the outcome of the last one is known.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-/// How long a slot records a writer after the writer's last change there. It is longer than the
-/// longest retry time plus timeouts, so no copy of a change can arrive after its record has
-/// expired.
+/// How long the record of a writer is kept after the writer's last change.
+///
+/// This is longer than the maximum retry time and the timeouts together. No copy of a change can
+/// therefore arrive after the record has expired.
 pub(crate) const RECORDED: Duration = Duration::from_secs(15 * 60);
 
 /// One writer, used by one thread at a time.
@@ -34,20 +37,22 @@ impl Writer {
     }
 }
 
-/// The idle writers of a handle. Each concurrent change takes one, so their number is that of the
-/// most concurrent changes so far.
+/// The idle writers of a handle. Each change takes a writer while it runs, so a handle has as many
+/// writers as it had changes at the same time.
 #[derive(Default)]
 pub(crate) struct Writers(Mutex<Vec<Writer>>);
 
 impl Writers {
+    /// Takes an idle writer, or creates one.
     pub(crate) fn take(&self) -> Writer {
         self.lock().pop().unwrap_or_else(Writer::new)
     }
 
-    /// Returns a writer whose last change has a known outcome.
+    /// Adds a writer to the idle ones. The outcome of its last change must be known.
     ///
-    /// Any other writer must be dropped. A new change under its token would overwrite the record
-    /// that a late copy of the last change needs, or be mistaken for that change.
+    /// A writer whose last change has an unknown outcome must be dropped instead, because a copy of
+    /// that change may still arrive. A new change of the same writer would overwrite the record
+    /// that prevents a second execution.
     pub(crate) fn put_back(&self, writer: Writer) {
         self.lock().push(writer);
     }

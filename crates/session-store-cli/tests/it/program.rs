@@ -111,8 +111,11 @@ impl Place {
         }
     }
 
-    /// Adds a log to a store in files. Even root cannot read it, because a folder is in the place
-    /// of the file with its epoch.
+    /// Adds a log to a session of a file store. Listings contain the log, and every read of it
+    /// fails.
+    ///
+    /// A read of a log also reads its epoch file. A folder has the name of that file here, and no
+    /// process can read a folder as a file, not even a process of root.
     pub(crate) fn add_unreadable_log(&self, store: &str, session: &str, segment: &str) {
         let store = self.path(store);
         let epoch = store.join(format!(".session-store/epochs/{session}.{segment}"));
