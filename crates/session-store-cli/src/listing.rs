@@ -9,20 +9,20 @@ use crate::store::{list_segments, list_sessions};
 /// The number of sessions that are read with one call.
 const SESSIONS_PER_PAGE: usize = 100;
 
-/// A session and its segments. A part that cannot be read is the error of reading it.
+/// A session and its segments. If the segments cannot be listed, the error takes their place.
 pub(crate) struct ListedSession {
     pub(crate) session_id: SessionId,
     pub(crate) segments: Result<Vec<ListedSegment>, Failure>,
 }
 
-/// A segment and the facts about it.
+/// A segment, and its head, size and time. If they cannot be read, the error takes their place.
 pub(crate) struct ListedSegment {
     pub(crate) key: SegmentKey,
     pub(crate) info: Result<SegmentInfo, Failure>,
 }
 
-/// Calls `visit` for each session. The old session of pod claims is left out, because it contains
-/// no conversation.
+/// Calls `visit` for each session that contains a conversation. One session does not: older
+/// versions of the agent crate recorded the first use of each pod name in it.
 ///
 /// One call to the store returns the facts of many sessions, because a call for each segment is
 /// slow on a server. If that call fails, the segments of its sessions are read one by one. One

@@ -13,8 +13,9 @@ use crate::failure::{Context, Failure};
 
 /// A file that is written under a temporary name in its folder.
 ///
-/// Dropping it deletes it. A killed process leaves it behind, as a hidden file `.NAME.XXXXXX`. So
-/// does a process that a signal ends without [`remove_on_signal`](Self::remove_on_signal).
+/// Dropping the value deletes the file. A process that is killed leaves the file behind, under the
+/// hidden name `.NAME.XXXXXX`. A process that another signal ends also leaves the file behind,
+/// unless [`remove_on_signal`](Self::remove_on_signal) was called.
 pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
@@ -39,8 +40,8 @@ impl<'a> NewFile<'a> {
 
     /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
     ///
-    /// A program can do this for one file, and only if it does not handle these signals otherwise.
-    /// If one of them is ignored, as under `nohup`, this changes nothing.
+    /// A program can call this for one file, and only if it does not handle these signals in
+    /// another way. A signal that the process ignores, such as SIGHUP under `nohup`, stays ignored.
     pub(crate) fn remove_on_signal(&self) {
         let temporary = self.file.path().to_owned();
         let _ = ctrlc::try_set_handler(move || {

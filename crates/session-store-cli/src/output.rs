@@ -1,4 +1,5 @@
-//! Standard output: results as text or as JSON. A closed pipe is not an error.
+//! Standard output: results as text or as JSON. If the reader of the output closes it, the command
+//! ends without a message.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -68,8 +69,10 @@ impl Output {
         self.stdout.flush().map_err(write_error)
     }
 
-    /// Waits for `time`, but only as long as standard output is open. A command that has nothing to
-    /// print would not notice otherwise that its reader is gone.
+    /// Waits for `time`. Returns an error at once if the reader of standard output closes it.
+    ///
+    /// Without this, a command that has nothing to print would not notice that its reader has
+    /// ended.
     pub(crate) fn wait(&self, time: Duration) -> Result<(), Failure> {
         #[cfg(unix)]
         let time = wait_for_close(self.stdout.get_ref(), time)?;
@@ -84,7 +87,7 @@ impl Output {
 fn wait_for_close(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    // ERR and HUP are reported even though no event is requested.
+    // The system always reports ERR and HUP, so no event needs to be requested.
     let mut watched = [PollFd::new(stdout, PollFlags::empty())];
     let timeout = Timespec::try_from(time).ok();
     match poll(&mut watched, timeout.as_ref()) {

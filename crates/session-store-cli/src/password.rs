@@ -1,4 +1,5 @@
-//! Passwords of stores that are not in a URL: from a file, the terminal or the environment.
+//! Passwords of Redis stores. A password that is not in the URL comes from a file, the terminal or
+//! the environment.
 
 use std::env;
 use std::fs::File;
@@ -70,15 +71,15 @@ fn from_environment(of: PasswordOf) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(password) => Ok(Some(password).filter(|password| !password.is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
-        // The error would repeat the value.
+        // The error is not printed, because its message would contain the password.
         Err(env::VarError::NotUnicode(_)) => {
             Err(Failure::cannot(format!("read the variable {name}"), "it is not UTF-8"))
         }
     }
 }
 
-/// Asks for a password on the terminal, also if standard input and output are not the terminal. An
-/// empty answer means that there is none.
+/// Asks for a password on the terminal of the process, even if standard input and output are
+/// redirected. An empty answer means that the server has no password.
 #[cfg(unix)]
 fn ask(of: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
     use std::io::{BufRead, BufReader, Write};
@@ -92,10 +93,11 @@ fn ask(of: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
     let whose = if of == PasswordOf::Sentinels { "the Sentinels of " } else { "" };
     let shown = tcgetattr(&terminal).context(operation)?;
     let mut hidden = shown.clone();
-    // Without signals, no key can end the program while the terminal hides what is typed.
+    // With ISIG, Ctrl-C could end the program while the terminal hides the input, and the terminal
+    // would stay in this state.
     hidden.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
     tcsetattr(&terminal, OptionalActions::Flush, &hidden).context(operation)?;
-    // The question comes after the change, which discards what was typed before.
+    // The question is printed after the change, because the change discards earlier input.
     let mut answer = String::new();
     let read = write!(terminal, "Password for {whose}{url}: ")
         .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));

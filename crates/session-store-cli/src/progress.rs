@@ -157,8 +157,8 @@ impl Count {
         self.entries_expected += entries as u64;
     }
 
-    /// Returns the fraction of the work that is done, from 0 to 1. It assumes that the parts that
-    /// are not started have as many entries, on average, as those that are.
+    /// Returns the fraction of the work that is done, from 0 to 1. The result is an estimate: the
+    /// parts that are not started are expected to have as many entries, on average, as the others.
     fn done(&self) -> f64 {
         let done = if self.entries_expected > 0 {
             let average = self.entries_expected as f64 / self.parts_started as f64;
@@ -181,7 +181,7 @@ impl Count {
         } else {
             String::new()
         };
-        // The number of parts of a backup is unknown until its end was read.
+        // The number is 0 if it is unknown: a backup states its parts only at its end.
         let parts =
             if *parts == 0 { parts_done.to_string() } else { format!("{parts_done}/{parts}") };
         format!(

@@ -44,9 +44,10 @@ pub(crate) fn look_up_session(
     found.context(|| format!("look up segment {segment_id} in {}", store.url()))
 }
 
-/// A log entry or a trace entry. Messages call its log `segment S`, and its trace `the trace of
+/// An entry of a log or of a trace. Messages call a log `segment S`, and a trace `the trace of
 /// segment S`.
 pub(crate) trait Line: Entry {
+    /// The words before `segment S` in messages.
     const PREFIX: &'static str;
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn lines<E: Line>(segment: Segment<'_>, start: usize) -> Entries<'_, 
     segment.iterate(Pages::new(start).skip_bad_lines())
 }
 
-/// Returns the operation of reading a log or a trace, for messages.
+/// Returns the text for messages about reading a log or a trace, such as `read segment S from URL`.
 pub(crate) fn reading<E: Line>(segment: Segment<'_>) -> String {
     format!("read {}{} from {}", E::PREFIX, segment.key(), segment.store().url())
 }

@@ -11,8 +11,9 @@ use crate::failure::{Context, Failure, warn};
 
 /// Makes a write beyond the file-size limit of the process an error.
 ///
-/// The signal of such a write ends a program that does not handle it, without a message and in the
-/// middle of a change. With any handler, the write returns an error.
+/// Such a write sends SIGXFSZ to the process. If the process does not handle this signal, it ends
+/// without a message and in the middle of a change. If it handles the signal, the write returns an
+/// error.
 #[cfg(unix)]
 pub(crate) fn survive_file_size_limit() {
     // Registering fails only for signals that cannot be handled.
@@ -34,8 +35,8 @@ impl StopSignal {
             }
             is_interrupted = true;
             warn("interrupted: finishing the current work; interrupt again to stop immediately");
-            // The receiver is only dropped when the command ends, and then the signal is not
-            // needed.
+            // Sending fails only if the receiver was dropped. The command has then ended, so the
+            // signal is not needed.
             let _ = sender.send(());
         })
         .context(|| "install a signal handler".to_owned())?;

@@ -21,10 +21,12 @@ pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, OpenError> {
 
 /// Changes a store and then makes the changes durable, where the store supports that.
 ///
-/// Every command that changes a store does so through this function. When a command ends with
-/// success, its user may delete the source of the data, and then a power cut must not lose the
-/// store. The sync also runs after a change that failed, because a part of it may be stored and
-/// reported.
+/// Every command that changes a store does so through this function. When a command has ended with
+/// success, its user may delete the source of the data. A power cut after that must not lose the
+/// data in the store.
+///
+/// The sync also runs after a change that failed, because a part of the change may be stored, and
+/// the command may have reported that part as stored.
 pub(crate) fn change<T>(
     store: &OpenStore,
     change: impl FnOnce() -> Result<T, Failure>,
@@ -63,8 +65,8 @@ fn is_missing(error: &StoreError) -> bool {
 /// Returns a function that opens the store again. A new handle has cached nothing, so it reads what
 /// is stored.
 ///
-/// The function keeps no handle of the store, except for a store in memory: such a store ends with
-/// its last handle, so the function returns that handle.
+/// A store in memory is deleted with its last handle and cannot be opened again. For such a store,
+/// the function returns a clone of the given handle.
 pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Result<OpenStore, OpenError> + use<> {
     let url = store.url().clone();
     let is_persistent = store.capabilities().has(Capability::Persistent);
@@ -77,8 +79,10 @@ pub(crate) fn list_sessions(store: &OpenStore) -> Result<Vec<SessionId>, Failure
     store.list_sessions().context(|| format!("list the sessions of {}", store.url()))
 }
 
-/// Returns the ids of the sessions to show: all except the old session of pod claims, which
-/// contains no conversation.
+/// Returns the ids of the sessions to show.
+///
+/// One session is left out: older versions of the agent crate recorded the first use of each pod
+/// name in it. It does not contain a conversation.
 pub(crate) fn list_conversations(store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
     let mut sessions = list_sessions(store)?;
     sessions.retain(|session_id| !is_claims_session(*session_id));

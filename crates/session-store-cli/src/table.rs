@@ -1,4 +1,5 @@
-//! Rows of a listing: a table on a terminal, cells separated by tabs in a pipe, or JSON.
+//! Prints the rows of a listing: as a table on a terminal, as cells separated by tabs in a pipe, or
+//! as JSON.
 
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;

@@ -4,7 +4,8 @@ use std::{env, process};
 
 /// Prints the message of the parser and ends the program.
 ///
-/// The parser repeats an argument that is in the wrong place. That can be a URL with a password.
+/// If an argument is in the wrong place, the message of the parser contains the argument, which can
+/// be a URL with a password.
 pub(super) fn exit(error: &clap::Error) -> ! {
     let message = error.render().to_string();
     let redacted = env::args().fold(message.clone(), |message, arg| redact(&message, &arg));

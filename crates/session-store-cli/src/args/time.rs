@@ -6,7 +6,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
-/// Parses a time: RFC 3339, a local date or time, or a span before now.
+/// Parses a time: a text in RFC 3339 format, a local date or time, or a span such as `7d`, which is
+/// counted back from now.
 pub(super) fn parse_time(text: &str) -> Result<SystemTime, String> {
     parse_time_at(text, &Zoned::now()).map(Into::into).ok_or_else(|| {
         "not a time such as 2026-01-31, 2026-01-31T08:00:00Z or 7d (seven days ago)".to_owned()

@@ -83,7 +83,7 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// Returns the selection as the migrate crate has it.
+    /// Returns the arguments as a value of the migrate crate.
     pub(crate) fn selection(&self) -> Selection {
         let mut selection = Selection::default();
         selection.sessions =
@@ -114,13 +114,12 @@ pub(crate) struct ReportArgs {
 /// How to treat a conflict.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub(crate) enum ConflictArg {
-    /// Keep it, report it, and end with status 1
+    /// Keep the data of TO, report the difference, and end with status 1
     #[default]
     Report,
-    /// Keep it and report it
+    /// Keep the data of TO and report the difference
     Skip,
-    /// Replace it with that of FROM, which deletes the different data of TO; not possible for a
-    /// trace
+    /// Replace the data of TO, which deletes it, with the data of FROM; not possible for a trace
     Replace,
 }
 

@@ -8,7 +8,8 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use session_store::{PodName, StoreUrl};
 
-/// Parses an id. The message of the parser itself does not name the expected format.
+/// Parses an id. The error names the expected format, which the message of the `uuid` crate does
+/// not.
 pub(super) fn id<T: FromStr<Err = uuid::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| format!("not a UUID ({error})"))
 }
@@ -28,7 +29,7 @@ pub(super) fn size(text: &str) -> Result<usize, &'static str> {
     UNITS.into_iter().find_map(parse).ok_or("a size is a number of bytes, KiB, MiB or GiB")
 }
 
-/// Parses a URL. The messages of clap's own parser would contain an invalid URL with its password.
+/// Parses a URL. A parser of clap would print an invalid URL with its password.
 #[derive(Clone)]
 pub(super) struct UrlParser;
 

@@ -32,7 +32,7 @@ struct FindingJson<'a> {
     remedy: Option<&'a str>,
 }
 
-/// The numbers of what was read and found.
+/// The numbers of segments, entries and pods that were read, and of the problems that were found.
 #[derive(Default, Serialize)]
 struct Summary {
     segments: usize,

@@ -1,9 +1,11 @@
 //! `import`: stores existing agent logs. Each file becomes one segment.
 //!
-//! Each file is read twice. The first pass checks every line and finds the first time of the file.
-//! The second pass begins when all files have their ids, and stores the entries. Nothing of an
-//! invalid file is therefore stored, and a file that grows meanwhile is stored up to the size that
-//! was checked.
+//! Each file is read twice. The first pass checks every line, and finds the first time in the file,
+//! which can be a part of the segment's id. The second pass begins when all files have their ids,
+//! and stores the entries.
+//!
+//! No part of an invalid file is therefore stored. The second pass reads only as many bytes as the
+//! first pass has checked, even if the file has grown since.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -121,7 +123,7 @@ impl Import {
         Ok(Checked { key, bytes: metadata.len(), entries, salvaged, millis })
     }
 
-    /// Gives each file the segment that an earlier import stored it as.
+    /// Replaces the key of each file that an earlier import has stored under another key.
     fn resolve_keys(&self, files: &mut [CheckedFile], store: &OpenStore) -> Result<(), Failure> {
         let taken = files.iter().filter_map(|file| Some(file.result.as_ref().ok()?.key)).collect();
         let mut stored = StoredSegments::new(store, taken);

@@ -72,7 +72,8 @@ fn print_sessions(store: &OpenStore, out: &mut Output) -> Result<Exit, Failure> 
 
 fn session_row(ListedSession { session_id, segments }: ListedSession) -> SessionRow {
     let segments = known(segments);
-    // All segments are counted, even after an unknown one, so that each error is reported.
+    // All counts are collected before they are added. `sum` alone would stop at the first unknown
+    // count, and the errors of later segments would not be reported.
     let counts = segments.as_ref().map(|segments| segments.iter().map(entries).collect::<Vec<_>>());
     SessionRow {
         session_id,

@@ -20,7 +20,8 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
     let (stores, began) = (Stores::Migrated { from: &from, to: &to }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
-    // With --follow, a signal asks the command to finish, and the report is written.
+    // With --follow, a signal asks the command to finish, and the command still writes the report.
+    // So the signal must not delete the file.
     if !args.follow {
         file.remove_on_signal();
     }
@@ -46,7 +47,8 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
 
 fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let operation = || format!("migrate {} to {}", args.from, args.to);
-    // The comparison would find both equal, and the user would believe in a second copy.
+    // Without this check, the comparison would find both stores equal, and the user would believe
+    // that a second copy exists.
     if args.from.is_same_storage(&args.to) {
         return Err(Failure::cannot(operation(), "both are the same store"));
     }
@@ -90,7 +92,8 @@ fn follow(
         stop.pause(args.interval)
     };
     let migration = migration.progress(move |event| match &event {
-        // There are many passes that search for changes, and most find none, so they are not shown.
+        // Following makes many passes over the source. Most passes find no change, so the bar does
+        // not show them.
         Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
         Progress::Failed(failure) => bar.suspend(|| warn(&error_chain(failure))),
         _ => bar.show_event(&event),

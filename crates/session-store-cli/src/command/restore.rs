@@ -1,4 +1,5 @@
-//! `restore`: writes a backup to a store, then reads it back and compares.
+//! `restore`: writes a backup to a store, then reads the store back and compares it with the
+//! backup.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -68,7 +69,8 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
 struct Outcome<R> {
     backup: Backup<R>,
     report: RestoreReport,
-    /// The parts that differ, or why the store cannot be opened again.
+    /// The result of reading the store back: the parts that differ from the backup, or the reason
+    /// why the store cannot be opened again.
     proof: Result<Vec<Unproved>, Failure>,
 }
 

@@ -59,7 +59,8 @@ impl<'a, E: Line> Tail<'a, E> {
 
     fn run(mut self) -> Result<Exit, Failure> {
         match self.print_last() {
-            // The log changed while it was read. The first poll finds the difference.
+            // Another program changed the log while it was read. The first poll continues from the
+            // change.
             Err(failure) if self.args.follow && is_conflict(&failure) => {}
             printed => printed?,
         }
@@ -80,7 +81,7 @@ impl<'a, E: Line> Tail<'a, E> {
         self.print_after(first)
     }
 
-    /// Returns the number of lines. A trace must be read for this.
+    /// Returns the number of lines. A store does not record it for a trace, so a trace is read.
     fn count(&self) -> Result<usize, StoreError> {
         if !self.args.trace {
             return self.segment.read_entry_count();
@@ -127,7 +128,8 @@ impl<'a, E: Line> Tail<'a, E> {
             };
             match failure.store_error() {
                 Some(StoreError::NotFound(_)) => self.mark_deleted(),
-                // The next poll finds the difference.
+                // Another program changed the log while it was read. Without a head, the next poll
+                // compares the lines and continues from the change.
                 Some(StoreError::Conflict { .. }) => self.head = None,
                 Some(error) if error.is_transient() => {
                     if !is_reported {
@@ -140,7 +142,7 @@ impl<'a, E: Line> Tail<'a, E> {
         }
     }
 
-    /// Prints the new entries, also of a log that was truncated or replaced.
+    /// Prints the new entries. If the log was truncated or replaced, prints a message first.
     fn poll(&mut self) -> Result<(), Failure> {
         let head = self.read_head().context(|| reading::<E>(self.segment))?;
         if head.is_some() && head == self.head {
@@ -165,8 +167,8 @@ impl<'a, E: Line> Tail<'a, E> {
             }
         }
         self.print_after(self.position)?;
-        // This head is older than the lines. If the log was replaced in between, the next poll
-        // finds another head.
+        // The head was read before the lines. If the log was replaced after the head was read, the
+        // next poll finds another head and compares the lines.
         self.head = head;
         Ok(())
     }
@@ -179,9 +181,11 @@ impl<'a, E: Line> Tail<'a, E> {
         head.map_or(Err(StoreError::NotFound(self.segment.segment_id())), |head| Ok(Some(head)))
     }
 
-    /// Returns how many of the lines that were read are unchanged, or `None` if they all differ as
-    /// far as they are remembered. If the log has grown and its last known line is unchanged, all
-    /// are.
+    /// Returns how many of the lines that were read are unchanged. Returns `None` if the log
+    /// differs already at the oldest line whose hash is remembered.
+    ///
+    /// If the log has grown and the last line that was read is unchanged, the lines before it are
+    /// taken to be unchanged as well.
     fn unchanged(&self, head: Option<Head>) -> Result<Option<usize>, StoreError> {
         let oldest = self.position - self.recent.len();
         let last = self.position.saturating_sub(1).max(oldest);
@@ -206,7 +210,7 @@ impl<'a, E: Line> Tail<'a, E> {
         Ok(position)
     }
 
-    /// Forgets the lines of a deleted log. If it is created again, all its entries are new.
+    /// Forgets the lines of a deleted log. If a log is created in its place, all entries are new.
     fn mark_deleted(&mut self) {
         if !self.is_deleted {
             self.note("was deleted; waiting until it exists again");

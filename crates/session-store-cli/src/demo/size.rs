@@ -17,8 +17,8 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Returns the size of a file, or of all files below a directory. Hidden directories are
-    /// skipped, because they do not contain entries.
+    /// Returns the size of a file, or of all files below a directory. Hidden files and directories
+    /// are skipped, because they do not contain entries.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         if !metadata.is_dir() {

@@ -28,8 +28,8 @@ impl LogFile {
         Self { path, relative, is_trace }
     }
 
-    /// Opens the file if it is a regular file. A log is read twice, and a pipe can only be read
-    /// once. Opening a pipe would also wait for its writer.
+    /// Opens the file if it is a regular file. A pipe is refused, because a log is read twice and a
+    /// pipe can only be read once. Opening a pipe would also wait for its writer.
     pub(crate) fn open(&self) -> Result<File, ReadError> {
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => Ok(File::open(&self.path)?),

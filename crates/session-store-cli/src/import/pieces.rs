@@ -49,8 +49,9 @@ impl fmt::Display for Reason {
 
 /// Splits a line into its parts. A part is searched for when the iterator reaches it.
 ///
-/// A brace inside junk starts a record only under three conditions. Its object is whole. The end of
-/// the line or another record follows the object. The object is not nested in a broken record.
+/// Junk is text that is not a part of a record. A brace inside junk starts a record only if three
+/// conditions hold: its object is whole, the end of the line or another record follows the object,
+/// and the object is not nested in a broken record.
 ///
 /// After a broken object, the search continues where the parser failed. No byte is therefore parsed
 /// more than a few times, even if braces are nested deeply.
@@ -105,11 +106,13 @@ fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     }
 }
 
-/// Returns where the record at `at` begins a second time and is whole up to the end of the line.
-/// The text before must be a strict prefix of that record: a writer wrote a part of it, and then
-/// all of it again.
+/// Returns the position where the record at `at` begins a second time, as a whole record up to the
+/// end of the line.
+///
+/// This is the line of a writer that wrote a part of a record and then the whole record again. The
+/// text from `at` to the returned position is therefore a prefix of the whole record.
 fn restart(line: &[u8], at: usize) -> Option<usize> {
-    // More than a few candidates are not repetitions but a nested structure.
+    // More than a few candidates come from nested objects, not from a repeated record.
     const CANDIDATES: usize = 16;
     let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
     let repeats = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
@@ -117,9 +120,11 @@ fn restart(line: &[u8], at: usize) -> Option<usize> {
     repeats.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
-/// Returns where a record can begin that was appended directly to the broken one at `at`. The
-/// parser fails at the opening brace of the new record. If the broken record ends inside a string
-/// or an escape, the parser fails a few bytes after the brace.
+/// Returns the position where a new record can begin that was appended directly to the broken
+/// record at `at`.
+///
+/// The parser fails at the opening brace of the new record. If the broken record ends inside a
+/// string or an escape, the parser fails a few bytes after the brace.
 fn concatenation(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     const REACH: usize = 4;
     let failed = (at + error.column()).saturating_sub(1).clamp(at + 1, line.len());

@@ -1,5 +1,7 @@
-//! Reading a JSONL file as entries. Only one line is in memory at a time. An invalid line is an
-//! error, or its whole records are salvaged.
+//! Reads a JSONL file as entries, with one line in memory at a time.
+//!
+//! An invalid line is an error. With `--salvage`, the whole JSON objects in the line become
+//! entries, and the other bytes are skipped.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -41,8 +43,8 @@ pub(crate) struct SalvagedLine {
 pub(crate) enum Action {
     /// The line was split into several records.
     ///
-    /// A record that is also on a neighboring line is stored twice. Only the reader of the log can
-    /// know whether the second one is superfluous.
+    /// A record that is also on a neighboring line is stored twice and reported. Only the user can
+    /// know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
         records: usize,
@@ -246,12 +248,13 @@ fn id_of(entry: &LogEntry) -> Option<String> {
     entry.decode().ok().map(|Named { uuid }| uuid)
 }
 
-/// Parses a line as one entry. The line is copied, because an invalid one is split afterwards.
+/// Parses a line as one entry. The line is copied, because an invalid line is still needed to be
+/// split into records.
 fn entry(line: &[u8]) -> Result<LogEntry, StoreError> {
     LogEntry::from_utf8(line.to_vec())
 }
 
-/// Returns why a line is invalid. This depends on its first two parts.
+/// Returns why a line is invalid. The first two parts of the line decide the text.
 fn line_error(line: &[u8], error: &StoreError) -> String {
     let first: Vec<_> = pieces(line).take(2).collect();
     match &first[..] {
@@ -267,7 +270,7 @@ fn line_error(line: &[u8], error: &StoreError) -> String {
     }
 }
 
-/// Returns why a line is invalid of which only the beginning was read.
+/// Returns why a line is invalid if only the beginning of the line was read.
 fn sample_error(line: &[u8]) -> String {
     match pieces(line).next() {
         Some(Piece::Junk(_, Reason::ByteOrderMark)) => Reason::ByteOrderMark.to_string(),

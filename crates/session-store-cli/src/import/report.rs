@@ -23,7 +23,7 @@ pub(crate) struct FileReport {
     pub(crate) reason: Option<String>,
     /// The number of entries of the file that are stored.
     pub(crate) entries: usize,
-    /// The number of those that this import stored.
+    /// The number of entries that this import stored.
     pub(crate) new: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) salvaged: Vec<SalvagedLine>,

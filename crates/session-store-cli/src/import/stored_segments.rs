@@ -18,8 +18,9 @@ use crate::import::time;
 /// is needed.
 pub(crate) struct StoredSegments<'a> {
     store: &'a OpenStore,
-    /// The stored ids by their path bits: those of the segments of each listed session, and under
-    /// `None` those of the sessions.
+    /// The listings that were read. The key `None` is the listing of all sessions, and any other
+    /// key is the session whose segments are listed. Each listing groups the ids by the bits that
+    /// were derived from a path.
     listed: HashMap<Option<Uuid>, HashMap<u128, Vec<Uuid>>>,
     /// The segments of all files of this import. No two files can be the same segment.
     taken: HashSet<SegmentKey>,
@@ -33,7 +34,7 @@ impl<'a> StoredSegments<'a> {
     /// Returns the segment that the file at `relative` is already stored as, else `key`. `millis`
     /// is the first time that the file contains, and `records` reads the file.
     ///
-    /// A log that was derived from the same path belongs to this file in two cases:
+    /// A log whose id was derived from the same path belongs to this file in two cases:
     /// - the log and the file have the same first time;
     /// - the log has no time, and the file begins with all its entries.
     ///
@@ -91,8 +92,8 @@ impl<'a> StoredSegments<'a> {
         mut records: impl Iterator<Item = Result<LogEntry, ReadError>>,
     ) -> bool {
         for stored in self.store.at(key).entries(0) {
-            // A log that cannot be read is taken for this file's. Storing then reports the error,
-            // and no second copy is created.
+            // A log that cannot be read is treated as the log of this file. Storing the file then
+            // reports the error. Otherwise a second copy of the file would be created.
             let Ok(stored) = stored else { return true };
             let time = time::millis_of(&stored);
             if time.is_some() {

@@ -30,8 +30,8 @@ fn millis(json: &str) -> Option<u64> {
     number_to_millis(json.parse().ok()?)
 }
 
-/// A smaller number is in seconds. In milliseconds this limit is a day of 1973, in seconds one of
-/// 5138.
+/// A number below this limit is in seconds, and any other number is in milliseconds. The limit is
+/// in the year 5138 if it is read as seconds, and in 1973 if it is read as milliseconds.
 const SECONDS_END: f64 = 1e11;
 /// The first time that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;

@@ -1,5 +1,5 @@
-//! The JSON of `--json` and `--report`: the reports of the engine, with what only the command
-//! knows.
+//! The JSON of `--json` and `--report`: a report of the migrate crate, with the version, the
+//! command, the URLs and the times.
 
 use std::time::SystemTime;
 
