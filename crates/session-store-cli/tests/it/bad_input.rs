@@ -1,4 +1,5 @@
-//! Invalid input: every command reports a clear error, and changes and creates nothing.
+//! Tests of invalid input: every command reports a clear error, changes nothing and creates
+//! nothing.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `check`: every problem is reported, and the rest of the store is read.
+//! Tests of `check`, which reports every problem of a store and reads the rest of the store.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! `create`: new segments, empty or from a file. An existing segment is replaced only with
-//! `--replace`.
+//! Tests of `create`, which makes a segment, empty or from a file. It replaces an existing segment
+//! only with `--replace`.
 
 use std::fs;
 

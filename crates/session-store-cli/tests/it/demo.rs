@@ -1,4 +1,5 @@
-//! `demo`: it runs, verifies its copies, and overwrites nothing.
+//! Tests of `demo`, which creates sample sessions, copies them, verifies the copies, and overwrites
+//! nothing.
 
 use std::fs;
 

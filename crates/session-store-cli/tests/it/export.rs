@@ -1,4 +1,5 @@
-//! `export`: a backup file that appears when it is complete, and a backup on standard output.
+//! Tests of `export`, which writes a backup to standard output, or to a file that gets its name
+//! when it is complete.
 
 use std::fs;
 

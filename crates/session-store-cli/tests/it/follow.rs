@@ -1,5 +1,5 @@
-//! `migrate --follow`: new entries are copied until an interrupt, and then both stores are
-//! compared.
+//! Tests of `migrate --follow`, which copies new entries until it is interrupted, and then compares
+//! both stores.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -20,7 +20,7 @@ fn follower(from: &str, to: &str) -> Process {
     child
 }
 
-/// Waits for the end. Returns the standard output and the exit status.
+/// Waits until the program ends. Returns its standard output and its exit status.
 fn ended(mut child: Process) -> (String, Option<i32>) {
     let mut printed = String::new();
     let mut stdout = child.stdout.take().expect("its output is a pipe");

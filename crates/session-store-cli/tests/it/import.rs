@@ -1,4 +1,4 @@
-//! `import`: valid and invalid log files, imported once and repeatedly.
+//! Tests of `import` with valid and invalid log files, which are imported once and repeatedly.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! `import` of whole logs: invented ones from `tests/fixtures/logs`, and real ones from a folder
-//! that `cargo xtask test --corpus DIR` names.
+//! Tests of `import` with whole logs: the logs in `tests/fixtures/logs`, which were written for the
+//! tests, and the real logs in the folder DIR of `cargo xtask test --corpus DIR`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn fixture(name: &str) -> PathBuf {
 /// A file or a folder of real logs.
 fn corpus(name: &str) -> PathBuf {
     let folder = std::env::var_os("SESSION_STORE_CORPUS");
-    let folder = folder.expect("SESSION_STORE_CORPUS must name the folder of real logs");
+    let folder = folder.expect("SESSION_STORE_CORPUS is set to the folder of real logs");
     Path::new(&folder).join(name)
 }
 
@@ -57,7 +57,7 @@ fn assert_stored(kind: Kind, folder: &Path) {
 #[case::two_records_in_the_last_line("pi/session-welded-line.jsonl", 6, 7)]
 #[case::comments_in_front("odd/comment-header.jsonl", 1, 2)]
 #[case::no_final_newline("odd/no-final-newline.jsonl", 0, 5)]
-fn odd_logs_are_refused_and_salvaged(
+fn unusual_logs_are_refused_and_salvaged(
     #[case] file: &str,
     #[case] bad_line: usize,
     #[case] entries: usize,
@@ -72,7 +72,7 @@ fn odd_logs_are_refused_and_salvaged(
 #[case("claude-code-odd/comment-header-1.2MB-line.jsonl", 1, 2)]
 #[case("claude-code-odd/no-final-newline.jsonl", 0, 175)]
 #[ignore = "needs real logs: cargo xtask test --corpus DIR"]
-fn corpus_odd_logs_are_refused_and_salvaged(
+fn corpus_unusual_logs_are_refused_and_salvaged(
     #[case] file: &str,
     #[case] bad_line: usize,
     #[case] entries: usize,

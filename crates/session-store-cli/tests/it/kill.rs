@@ -1,5 +1,5 @@
-//! `append` killed at random moments, and several writers on one segment. Every entry whose count
-//! was printed is stored exactly once and whole.
+//! Tests of `append` that kill the program at random moments, also with several writers on one
+//! segment. An entry whose count was printed must be stored exactly once and whole.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

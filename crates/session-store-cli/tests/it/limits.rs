@@ -1,4 +1,5 @@
-//! Limits: of the lines that commands read, and of the files that the process may write.
+//! Tests of limits: the length of a line that a command reads, and the size of a file that the
+//! process may write.
 
 use std::fs;
 use std::io::Write;

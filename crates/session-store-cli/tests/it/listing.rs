@@ -1,4 +1,4 @@
-//! `ls`: sessions and segments, as text and as JSON.
+//! Tests of `ls`, which lists sessions and segments, as text and as JSON.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! `migrate`: everything is copied, nothing is overwritten, and the exit status shows the result.
+//! Tests of `migrate`, which copies a whole store, overwrites nothing, and shows the result by its
+//! exit status.
 
 use rstest::rstest;
 

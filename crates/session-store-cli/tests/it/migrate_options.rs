@@ -92,7 +92,7 @@ fn jobs_are_at_least_one() {
     run(["verify", &from, &to, "--jobs", "2"]).ok();
 }
 
-/// A store in memory cannot be opened again for the proof.
+/// A store in memory cannot be opened again, so the comparison after the copy uses the same handle.
 #[test]
 fn a_store_in_memory_can_be_the_destination() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! A closed standard output, and the help.
+//! Tests of a command whose standard output is closed, and of the help.
 
 use std::io::{Read, Write};
 

@@ -1,4 +1,4 @@
-//! Passwords of Redis that are not in a URL.
+//! Tests of the passwords of Redis that are not in a URL.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! `pods`: its commands ls, show, put and rm.
+//! Tests of `pods` with its commands ls, show, put and rm. A pod is a named agent that points to a
+//! session.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A power cut right after a command that changes a store has ended with success.
+//! Tests of a power cut directly after a command that has changed a store and ended with success.
 
 use std::path::Path;
 use std::process::Command;

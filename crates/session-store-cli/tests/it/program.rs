@@ -1,4 +1,4 @@
-//! Running the program, and temporary folders for stores.
+//! Functions that run the program, temporary folders for stores, and ids that many tests use.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -145,7 +145,7 @@ fn list_into(directory: &Path, found: &mut Vec<(PathBuf, u64)>) {
     }
 }
 
-/// Fixed ids, so that messages can be compared.
+/// Fixed ids, so that tests can compare messages. `OTHER` is a second session or a second segment.
 pub(crate) const SESSION: &str = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 pub(crate) const SEGMENT: &str = "017f22e2-79b1-7cc3-98c4-dc0c0c07398f";
 pub(crate) const OTHER: &str = "017f22e2-79b2-7cc3-98c4-dc0c0c07398f";

@@ -1,4 +1,4 @@
-//! `qualify`: its report, and that it does not change existing data.
+//! Tests of `qualify`: the report that it prints, and the existing data that it must not change.
 
 use rstest::rstest;
 

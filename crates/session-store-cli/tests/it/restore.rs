@@ -1,4 +1,5 @@
-//! `restore`: everything is restored, and a damaged file is refused before anything is written.
+//! Tests of `restore`, which restores a whole backup, and refuses a damaged file before it writes
+//! anything.
 
 use std::fs;
 
@@ -62,7 +63,7 @@ fn a_conflict_is_reported_and_the_rest_is_restored() {
     assert_eq!(report["problems"].as_array().unwrap().len(), 2);
 }
 
-/// The store is not created.
+/// The damage is found before the store is created.
 #[test]
 fn a_damaged_file_is_refused_with_the_position_and_nothing_is_written() {
     let place = Place::new();

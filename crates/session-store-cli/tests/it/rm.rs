@@ -1,4 +1,4 @@
-//! `rm`: deletions and their confirmation.
+//! Tests of `rm`, which deletes segments and sessions after a confirmation.
 
 use rstest::rstest;
 

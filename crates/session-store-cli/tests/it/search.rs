@@ -1,4 +1,5 @@
-//! `search`: entries by text and by kind, and unreadable logs.
+//! Tests of `search`, which prints the entries that contain a text or are of a kind, and reports
+//! unreadable logs.
 
 use std::fs;
 

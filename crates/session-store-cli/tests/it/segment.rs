@@ -1,4 +1,4 @@
-//! `truncate`, `count`, `exists` and `lookup`.
+//! Tests of `truncate`, `count`, `exists` and `lookup`.
 
 use rstest::rstest;
 

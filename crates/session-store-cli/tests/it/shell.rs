@@ -1,4 +1,4 @@
-//! `completions` and `man`: both contain all commands.
+//! Tests of `completions` and `man`, whose outputs contain all commands.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `show`: the log exactly as stored.
+//! Tests of `show`, which prints a log exactly as stored.
 
 use rstest::rstest;
 

@@ -1,4 +1,4 @@
-//! `stat`: the numbers of a store.
+//! Tests of `stat`, which counts the sessions, segments, entries, traces and pods of a store.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `tail`: the last entries, and with `-f` the later changes of the log.
+//! Tests of `tail`, which prints the last entries of a log, and with `-f` also later entries.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -103,7 +103,9 @@ mod follow {
             assert!(message.contains(expected) && message.contains(SEGMENT), "{message}");
         }
 
-        /// Terminates it. It must not have printed or reported more than was read.
+        /// Terminates the program. Panics if the program has printed or reported a line that the
+        /// test has
+        /// not read.
         fn end(mut self) -> ExitStatus {
             self.child.terminate();
             assert!(self.stdout.as_mut().expect("it was not closed").next().is_none());

@@ -1,4 +1,4 @@
-//! `verify`: the differences and the exit status.
+//! Tests of `verify`: the differences that it prints, and its exit status.
 
 use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 

@@ -1,4 +1,4 @@
-//! The stores of a test, in every persistent backend.
+//! The places of the stores of a test: temporary directories, and one Redis server.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

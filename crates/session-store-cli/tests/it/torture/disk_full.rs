@@ -1,4 +1,5 @@
-//! A full disk: a part is copied, and the rest is reported. With more space, the rest is copied.
+//! Tests of a copy to a full disk. The command copies a part and reports the rest. With more space,
+//! a second run copies the rest.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,7 +17,7 @@ use crate::program::{Ended, program, run};
 fn run_with_small_files(limit: usize, args: [&str; 3]) -> Ended {
     let program = program(args);
     let mut command = Command::new("sh");
-    // The default action of SIGXFSZ ends the process without a message.
+    // SIGXFSZ is ignored, because its default action would end the process without a message.
     let script = format!("trap '' XFSZ; exec prlimit --fsize={limit} -- \"$0\" \"$@\"");
     command.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
     Process::output(&mut command).into()

@@ -1,4 +1,4 @@
-//! A copy that follows a source which another program writes to all the time.
+//! Tests of `migrate --follow` with a source that another program changes all the time.
 
 use rstest::rstest;
 use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, TraceEntry};
@@ -11,8 +11,8 @@ use super::running::Running;
 /// The number of rounds of writing.
 const ROUNDS: usize = 30;
 
-/// The writer. It appends entries and traces to old and new segments, truncates them, and writes
-/// pods.
+/// The program that changes the source. It appends entries and traces to old and new segments,
+/// truncates new segments, and writes pods.
 struct Writer {
     store: OpenStore,
     session: SessionId,
@@ -60,7 +60,8 @@ fn everything_is_copied_at_the_end(#[case] from: Backend, #[case] to: Backend) {
     let mut copy_store = Destination::new(&destination);
     for round in 0..ROUNDS {
         writer.write(round);
-        // In a few rounds the copy is complete. In most rounds it is not.
+        // In every tenth round, the writer waits until the copy is complete. In the other rounds,
+        // it writes on while the copy is behind.
         if round % 10 == 3 {
             let contents = Contents::open(&source);
             follower.wait_for(|| contents.copied_to(&mut copy_store) == contents.entries());

@@ -1,4 +1,4 @@
-//! Repeated kills during a copy.
+//! Tests that kill a copying program several times, and then let it finish the copy.
 
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
@@ -16,9 +16,11 @@ fn kills() -> usize {
     kills.unwrap_or(3)
 }
 
-/// Copies the contents to one destination after the other, until [`kills`] copies were killed. Most
-/// copies are killed several times. After each kill, the destination has a part of the contents. At
-/// the end it has all of them.
+/// Copies the contents to one destination after the other, until the program was killed [`kills`]
+/// times during a copy. Most copies are killed several times.
+///
+/// Asserts that the destination has a part of the contents after each kill, and all of them after
+/// the last run, which is not killed.
 fn kill_and_resume(
     contents: &Contents,
     place: &Place,
@@ -32,8 +34,9 @@ fn kill_and_resume(
         let mut copied = 0;
         while tally.during < kills() {
             let moment = random.hash_one((tally.copies, tally.during, tally.after)) as usize;
-            // Kill after at most a quarter of the remaining entries. When all are copied, the kill
-            // hits the proof or comes too late.
+            // The program is killed after it has copied at most a quarter of the remaining entries.
+            // When all entries are copied, the kill hits the comparison after the copy, or the
+            // program has already ended.
             let aim = copied + 1 + moment % ((contents.entries() - copied) / 4 + 1);
             if !killed_at(Running::start(&command(&url)), aim, moment >> 32, contents, &url) {
                 break;
@@ -60,11 +63,14 @@ fn killed_at(copy: Running, aim: usize, moments: usize, contents: &Contents, url
     copy.kill().signal().is_some()
 }
 
+/// How often the program was killed.
 #[derive(Default)]
 struct Tally {
+    /// The number of kills before all entries were copied.
     during: usize,
     /// The number of kills after all entries were copied.
     after: usize,
+    /// The number of destinations.
     copies: usize,
 }
 
@@ -107,7 +113,8 @@ fn a_killed_restore_is_resumed(
     kill_and_resume(&contents, &place, to, command).report(&format!("a backup to {to:?}"));
 }
 
-/// The file is written under another name, so that a part of it is never taken for a backup.
+/// `export` writes the file under a temporary name and renames it at the end. If the file exists
+/// after the kill, it is therefore a whole backup.
 #[test]
 fn a_killed_export_leaves_no_part_of_its_file() {
     let place = Place::new();

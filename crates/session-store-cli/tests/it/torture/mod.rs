@@ -1,8 +1,9 @@
-//! Copies that are interrupted by a kill, a full disk or a lost server. When they are started
-//! again, the copy is complete, and no entry is stored twice. Also a copy that follows a busy
-//! source.
+//! Tests that interrupt a copy by a kill, a full disk or a lost server, and then run the command
+//! again. The second run must complete the copy and store no entry twice. Another test follows a
+//! source that changes all the time.
 //!
-//! Ordinary runs kill each pair of backends three times. `KILLS=40` is the long run.
+//! An ordinary run kills the copy three times for each pair of backends. The environment variable
+//! `KILLS=40` makes it a long run.
 
 mod backends;
 mod contents;
@@ -14,7 +15,8 @@ mod server_lost;
 
 use crate::program::Ended;
 
-/// Asserts that a run succeeded. It can have printed warnings of a server.
+/// Asserts that a run succeeded. Standard error is not checked, because it can contain warnings
+/// about the settings of a server.
 #[track_caller]
 fn assert_done(ended: &Ended) {
     assert_eq!(ended.status, Some(0), "{ended:?}");

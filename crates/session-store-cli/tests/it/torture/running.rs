@@ -1,4 +1,4 @@
-//! A running program. It ends at its deadline or with the test.
+//! A program that runs while the test goes on. It is killed at its deadline, or when the test ends.
 
 use std::process::ExitStatus;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A server that is killed during a copy, and restarts with all acknowledged entries.
+//! Tests of a Redis server that is killed during a copy, and restarts with all acknowledged
+//! entries.
 
 use std::time::Duration;
 
