@@ -71,9 +71,9 @@
 //! sets the size. A truncate makes the size unknown if it would have to read more than 256 entries,
 //! or more than 1 MB, to compute it.
 //!
-//! One step creates the first segment of a session and lists the session, and one step deletes the
-//! last segment and the listing. Listings are therefore complete and exact, as long as no key is
-//! deleted from outside.
+//! One atomic step creates the first segment of a session and adds the session to `sessions`.
+//! Another step deletes the last segment and removes the session. Listings are therefore complete
+//! and exact, as long as no key is deleted from outside.
 //!
 //! Only `holders` is in another slot than the segment. A session is added to it before it first
 //! holds the segment, and never removed. A lookup queries each of these sessions, and returns the
@@ -84,8 +84,8 @@
 //! `sessions`, `segments`, `traces` and `holders` are indexes: they can be computed from the other
 //! keys. [`Maintenance`](session_store_core::Maintenance) scans all keys on every master, compares
 //! them with the indexes in both directions, and writes lost parts of an index again. If a server
-//! is replaced or a slot moves during the scan, the call fails after it has reported its findings,
-//! since keys may have been missed.
+//! is replaced or a slot moves during the scan, the scan may miss keys. The call then reports its
+//! findings and fails.
 //!
 //! # Costs
 //!
@@ -118,23 +118,25 @@
 //!
 //! Replication is asynchronous, so a failover can lose the last acknowledged changes. The setting
 //! `min-replicas-to-write 1` limits the loss to `min-replicas-max-lag` for a master that is cut
-//! off. A master that hands over (`CLUSTER FAILOVER`) loses nothing.
+//! off. If a master hands its slots over to a replica on command (`CLUSTER FAILOVER`), no change is
+//! lost.
 //!
 //! A writer that uses `append_if` always notices a loss. A head names the last change, so a head
 //! from before the loss is a conflict, even if the log has grown to the same length again
 //! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
 //! does not notice.
 //!
-//! A log that has lost its list of entries is an error with the code `APART`, and so is a list that
-//! has lost its log. The cause is an eviction, or another program that deleted the key. On Redis
-//! the cause can also be a slot that was moving to another node when that node failed over, because
-//! Redis does not report such moves to replicas as Valkey does. `redis-cli --cluster fix` then
-//! reunites the keys. Deleting the segment clears the error.
+//! A log has two keys, `log` and `entries`. If one of them is lost, a call for the segment fails
+//! with an error that has the code `APART`. The cause is an eviction, or another program that
+//! deleted the key. On Redis the cause can also be a slot that was moving to another node when that
+//! node failed over, because Redis does not report such moves to replicas as Valkey does.
+//! `redis-cli --cluster fix` then brings both keys to one node again. Deleting the segment also
+//! removes the error.
 //!
 //! A lost index hides logs from the listings or from lookups, but not from calls that name the
-//! segment. A check reports such a log and a repair lists it again, and so does the next append to
-//! the segment. A session whose list of segments is lost is not listed. Deleting a session deletes
-//! only the segments that are listed, so repair the store before.
+//! segment. A check reports such a log. A repair lists it again, and so does the next append to the
+//! segment. A session whose list of segments is lost is not listed. Deleting a session deletes
+//! only the segments that are listed, so repair the store before you delete a session.
 //!
 //! # Limits
 //!

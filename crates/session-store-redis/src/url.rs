@@ -64,7 +64,7 @@ pub(crate) struct Host {
     pub(crate) port: u16,
 }
 
-/// A user and a password. Without either there is no login.
+/// A user and a password. If both are missing, no login is sent.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Login {
     pub(crate) user: Option<String>,
@@ -73,7 +73,7 @@ pub(crate) struct Login {
 
 /// The reason why a text is not the URL of a Redis storage.
 ///
-/// It repeats no part of the text that could be a password.
+/// The message does not contain any part of the text that could be a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisUrlError(String);
 

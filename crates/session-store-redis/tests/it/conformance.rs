@@ -1,4 +1,4 @@
-//! The conformance kit on one server and on a Cluster.
+//! Runs the conformance kit on one server and on a Cluster.
 
 use std::io;
 

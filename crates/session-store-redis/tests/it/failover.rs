@@ -1,7 +1,8 @@
 //! Failovers: a replica takes over from a lost master, or a master hands over to its replica.
 //!
-//! A lost master may take acknowledged entries with it. A writer then gets a conflict, and no entry
-//! is stored twice or after a gap. A master that hands over loses nothing.
+//! If the master is lost, entries that it had acknowledged can be lost with it. A writer then gets
+//! a conflict, and no entry is stored twice or after a gap. If the master hands over on command, no
+//! entry is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;

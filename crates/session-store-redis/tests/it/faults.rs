@@ -1,5 +1,5 @@
-//! Faults under 8 writers: killed connections, paused servers, crashed servers. Nothing is lost or
-//! stored twice.
+//! Tests of faults while 8 writers append: killed connections, paused servers and crashed servers.
+//! No entry is lost or stored twice.
 
 use std::thread;
 use std::time::Duration;
@@ -62,7 +62,7 @@ fn killed_connections_lose_and_repeat_nothing(#[case] mut servers: Servers) {
             for connection in &mut connections {
                 killed += kill_all(connection).unwrap();
             }
-            // Without a pause no command would ever get a reply.
+            // The pause lets commands get a reply between two faults.
             thread::sleep(Duration::from_millis(2));
         }
     });

@@ -1,4 +1,4 @@
-//! Lost replies and late copies of commands: each change is done once.
+//! Tests of lost replies and of copies of a command that arrive late. Each change is done once.
 
 use rstest::rstest;
 use session_store_core::{

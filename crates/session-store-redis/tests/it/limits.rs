@@ -1,5 +1,5 @@
-//! Servers that are full, busy, or have a low limit, and logs that are partly lost. Each gives a
-//! definite error and changes nothing.
+//! Tests of servers that are full, busy or have a low limit, and of logs of which a key is lost. A
+//! call fails with an error after which nothing has changed.
 
 use std::io::ErrorKind;
 use std::thread;

@@ -1,4 +1,5 @@
-//! Maintenance: the indexes are compared with the keys that they list, and repaired.
+//! Tests of the check and the repair of the indexes, which are the keys that list sessions,
+//! segments, traces and holders.
 
 use rstest::rstest;
 use session_store_core::{

@@ -1,4 +1,5 @@
-//! Opening a store: unreachable, foreign and unsafe servers; logins and sockets; lookups.
+//! Tests of opening a store: on servers that are unreachable, hold another program's data or have
+//! unsafe settings, and with logins and sockets. Also tests of lookups.
 
 use std::io::ErrorKind;
 use std::time::Duration;

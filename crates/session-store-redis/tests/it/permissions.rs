@@ -1,4 +1,5 @@
-//! The permissions of a login: those in the documentation suffice, and each of them is needed.
+//! Tests of the permissions of a login. The permissions in the documentation are enough, and each
+//! of them is needed.
 
 use redis::Connection;
 use session_store_core::{
@@ -116,7 +117,7 @@ fn a_cluster_needs_two_more_permissions() {
     let (slot, master) = slot_of_log(&cluster);
     store.delete_session(session).unwrap();
     cluster.start_slot_migration(slot, master, (master + 1) % 3);
-    // A new handle, since the record of the old one is in that slot.
+    // A new handle is used, because the record of the old handle's writer is in that slot.
     let store = RedisStore::open(&url).unwrap();
     permit_on_all(&["+cluster|slots"]);
     let error = store.append(session, segment, &entries(1)[0]).unwrap_err();

@@ -1,4 +1,4 @@
-//! A URL that names a replica: reads work, and changes fail at once.
+//! Tests of a URL that names a replica. Reads succeed, and changes fail at once.
 
 use std::time::{Duration, Instant};
 

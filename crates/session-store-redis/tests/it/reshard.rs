@@ -1,4 +1,5 @@
-//! Slots that move between nodes during writes, and nodes that have left the Cluster.
+//! Tests of slots that move between nodes during writes, and of nodes that were removed from the
+//! Cluster.
 
 use std::time::{Duration, Instant};
 use std::{slice, thread};
