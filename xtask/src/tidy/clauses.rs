@@ -7,10 +7,10 @@ use super::lines::{Paragraph, paragraphs};
 use super::{Fault, File};
 
 /// Checks the files for which `applies` returns true.
-pub(super) fn faults(files: &[File], applies: impl Fn(&File) -> bool) -> Vec<Fault> {
+pub(super) fn faults(files: &[File]) -> Vec<Fault> {
     let contract = files.iter().find(|file| file.path == CONTRACT);
     let anchors = contract.map(|file| anchors(&file.text)).unwrap_or_default();
-    let checked = files.iter().filter(|file| file.path != CONTRACT && applies(file));
+    let checked = files.iter().filter(|file| file.path != CONTRACT);
     checked.flat_map(|file| file_faults(file, &anchors)).collect()
 }
 
@@ -89,7 +89,7 @@ mod tests {
         for (text, count) in cases {
             let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
             let files = [file(CONTRACT, contract), file("a.rs", text)];
-            let found = faults(&files, |_| true);
+            let found = faults(&files);
             assert_eq!(found.len(), count, "{text}: {found:?}");
         }
     }

@@ -18,9 +18,6 @@ use xshell::{Shell, cmd};
 
 use crate::Done;
 
-/// The beginnings of paths whose prose is not checked yet.
-const NOT_YET: &[&str] = &["docs/conformance.md"];
-
 /// A file under version control.
 struct File {
     path: String,
@@ -30,10 +27,6 @@ struct File {
 impl File {
     fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-
-    fn is_prose_checked(&self) -> bool {
-        !NOT_YET.iter().any(|start| self.path.starts_with(start))
     }
 }
 
@@ -73,11 +66,10 @@ fn faults(files: &[File]) -> Vec<Fault> {
     faults.extend(contract::faults(files));
     faults.extend(modules::faults(files));
     faults.extend(links::faults(files));
-    let checked = || files.iter().filter(|file| file.is_prose_checked());
-    faults.extend(checked().flat_map(prose::faults));
-    faults.extend(checked().flat_map(width::faults));
-    faults.extend(checked().filter_map(|file| text::beside_its_folder(file, files)));
-    faults.extend(clauses::faults(files, File::is_prose_checked));
+    faults.extend(files.iter().flat_map(prose::faults));
+    faults.extend(files.iter().flat_map(width::faults));
+    faults.extend(files.iter().filter_map(|file| text::beside_its_folder(file, files)));
+    faults.extend(clauses::faults(files));
     faults
 }
 

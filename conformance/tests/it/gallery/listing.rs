@@ -225,7 +225,7 @@ broken! {
 
 broken! {
     /// Creates the segment in exists.
-    makes_what_it_is_asked_for in shared {
+    makes_a_segment_in_exists in shared {
         fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let there = self.inner.exists(s, g)?;
             if !there {
