@@ -91,7 +91,8 @@ pub fn agrees_with_the_model(harness: &dyn Harness) -> Result<(), String> {
     let bytes: Vec<_> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let result = TestRunner::new_with_rng(config, random)
-        // Do not keep the data here: proptest still shrinks a sequence that fails.
+        // The data of a failed run is not kept here, because proptest runs many more sequences
+        // while it shrinks the one that failed.
         .run(&steps(), |steps| {
             let failed = |error: CheckError| TestCaseError::fail(error.to_string());
             play(&Run::new(harness), &steps).map_err(failed)
@@ -145,7 +146,7 @@ impl Ids {
 struct Model {
     logs: BTreeMap<SegmentKey, Vec<LogEntry>>,
     traced: BTreeMap<SegmentKey, usize>,
-    /// A head that each log had at some time, and whether it is still the current one.
+    /// For each log, one head that the log has had, and whether that head is still current.
     heads: BTreeMap<SegmentKey, (Head, bool)>,
 }
 
@@ -198,7 +199,7 @@ impl Model {
         }
     }
 
-    /// Notes that the log has changed: a head from before is not the current one.
+    /// Notes that the log has changed, so that its remembered head is not current any more.
     fn outdate(&mut self, key: SegmentKey) {
         if let Some((_, current)) = self.heads.get_mut(&key) {
             *current = false;
@@ -223,8 +224,8 @@ impl Model {
         }
     }
 
-    /// Returns the head to pass as the expected one, and whether it is current. If `stale` is set,
-    /// it is a head from before.
+    /// Returns the head to pass as the expected one, and whether that head is current. If `stale`
+    /// is set, this is the remembered head, if there is one and the store has epochs.
     fn expected(
         &mut self,
         log: &TestLog<'_>,
@@ -325,7 +326,8 @@ impl Model {
         ensure_eq(&size, &size_of(entries), "the size in the facts")
     }
 
-    /// Compares everything that can be read, for every id that a step may have used.
+    /// Compares logs, facts, listings and pods with the model, for every id that a step may have
+    /// used.
     fn must_be_all_of(&self, store: &RecordingStore, ids: &Ids) -> CheckResult {
         for session_id in ids.sessions {
             for segment_id in ids.segments {

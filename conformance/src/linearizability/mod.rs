@@ -1,14 +1,16 @@
 //! Decides whether a history is linearizable: whether there is an order of its calls that respects
 //! their times and in which a sequential log returns the same results.
 //!
-//! This is the concurrent part of the clauses about appends, reads, counts and truncates.
+//! These are the promises of the store's [contract](session_store_core::contract) about concurrent appends,
+//! reads, counts and truncates.
 //! Acknowledged entries are stored once, refused ones never, and unknown ones once or never. Each
 //! writer's order is kept, and so is the order of two calls if one ended before the other started.
 //! A read sees the log of one moment. A truncated entry is kept or deleted as a whole.
 //!
 //! The search walks over the sets of calls that have taken effect. It is fast because entries never
-//! move: if a read shows an entry that only one append wrote, the append took effect exactly when
-//! the log was what the read shows before that entry. Entries that no read shows are all alike.
+//! move: if a read shows an entry that only one call wrote, that call took effect when the log
+//! was exactly the entries that precede this one in the read. Entries that no read shows are all
+//! alike.
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,7 @@ type EntryNumber = u32;
 const UNSEEN: EntryNumber = 0;
 
 /// The most states that the search visits. The histories of this kit need a few thousand. The
-/// search can take exponential time, so a longer one ends without a decision.
+/// search can take exponential time, so it ends without a decision after this number of states.
 const MOST_STATES: usize = 2_000_000;
 
 /// How many calls a failure prints before and after the point where no further call is possible.
@@ -84,7 +86,7 @@ struct Calls<'a> {
     all: Vec<Call>,
     events: Vec<&'a Event>,
     numbers: EntryNumbers<'a>,
-    /// For each entry that one append wrote and a read shows: the log before the entry.
+    /// For each entry that only one call wrote and that a read shows: the entries that precede it.
     before: HashMap<EntryNumber, Vec<EntryNumber>>,
 }
 
@@ -119,8 +121,8 @@ impl<'a> Calls<'a> {
         (0..self.all.len()).all(|at| applied.has(at) || !self.all[at].certain)
     }
 
-    /// Returns every state that can come next. A call can take effect next if it started before
-    /// every call that has not taken effect yet ended.
+    /// Returns every state that can come next. A waiting call (one that has not taken effect) can
+    /// take effect next if no other waiting call ended before it started.
     fn next_states(&self, state: &State) -> Vec<State> {
         let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
         let certain = waiting().filter(|&at| self.all[at].certain);

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The total size of the pages that all jobs hold of one store.
+/// The total size of one store's pages that all jobs together may hold.
 const PAGES: usize = 4 * 1024 * 1024;
 /// The total size of the batches that all jobs hold.
 const BATCHES: usize = 8 * 1024 * 1024;
@@ -17,8 +17,8 @@ const MAX_SMALL: usize = 1024 * 1024;
 /// The number of consecutive small pages after which jobs read in parallel.
 ///
 /// The size of a page is known only after it is in memory. So jobs read one at a time until this
-/// number of small pages shows that entries are small. Then at most one unexpected large page is in
-/// memory.
+/// number of small pages shows that entries are small. Until then, at most one unexpected large
+/// page is in memory.
 const SMALL_IN_A_ROW: usize = 32;
 
 /// A fixed amount of memory for pages and batches, divided by the number of jobs.
@@ -162,9 +162,8 @@ mod tests {
 
     const LARGE: usize = MAX_SMALL + 1;
 
-    /// Lets each of `jobs` threads read these pages one after the other. Returns the largest number
-    /// of large pages that were held at the same time, and of pages that were read at the same
-    /// time.
+    /// Lets each of `jobs` threads read these pages one after the other. Returns two maxima: the
+    /// large pages held at the same time, and the pages being read at the same time.
     fn most(jobs: usize, pages: &[usize]) -> (usize, usize) {
         let budget = MemoryBudget::new(jobs);
         let (held, most_held) = (AtomicUsize::new(0), AtomicUsize::new(0));

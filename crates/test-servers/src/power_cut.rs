@@ -92,8 +92,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // The unmount is lazy (`-l`). A normal one can fail, because a process that another test is
-        // starting can still hold copies of files that were open here.
+        // The unmount is lazy (`-l`). A normal unmount can fail, because a child process that
+        // another test has just forked can still hold file descriptors of this process.
         let _ = Command::new("umount").arg("-l").arg(self.root()).stderr(Stdio::null()).status();
     }
 }
@@ -118,7 +118,8 @@ pub struct Reports {
 ///
 /// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
 /// `acknowledged …` after each of them. After the cut, `is_intact` gets the path and a range. It
-/// returns whether the storage contains the effects of a number of steps in this range.
+/// returns whether the storage contains exactly the effects of the first n steps, for some n in the
+/// range.
 ///
 /// # Panics
 /// As [`cut`].
@@ -194,9 +195,9 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
     }
 }
 
-/// Returns whether the content of the store equals that of an empty store after one of these
-/// numbers of [`step`]s. `fresh` opens an empty store. If the contents are equal, the function also
-/// takes eleven more steps on the store, since every kind of change must still work after the cut.
+/// Returns whether the content of the store is what the first n [`step`]s make of an empty store,
+/// for some n in `steps`. `fresh` opens an empty store. If so, the function also takes eleven more
+/// steps on the store, because every changing method must still work after the cut.
 pub fn holds(
     store: &dyn Store,
     mut steps: RangeInclusive<usize>,
@@ -215,7 +216,7 @@ pub fn holds(
     is_intact
 }
 
-/// Takes the step number `n`. Eleven steps in a row make every kind of change, on a few segments.
+/// Takes the step number `n`. Eleven steps in a row call every changing method, on a few segments.
 pub fn step(store: &dyn Store, n: usize) {
     let id = |n: usize| Uuid::from_u128(0x7000_0000_0000_0000_0000 + n as u128);
     let (session, segment) = (SessionId::from(id(n % 2)), SegmentId::from(id(n % 5)));

@@ -21,8 +21,8 @@ pub(crate) struct CheckArgs {
     /// The store to check
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// First repair everything that the backend can repair without deleting an entry, such as
-    /// missing lookup entries
+    /// First make all repairs that delete no entry of a log, such as adding missing records for
+    /// lookups
     #[arg(long)]
     pub(crate) repair: bool,
 }
@@ -117,8 +117,7 @@ pub(crate) struct PatternArgs {
     /// The text that an entry must contain
     #[arg(required_unless_present = "kind")]
     pub(crate) text: Option<String>,
-    /// Print only entries of this kind: the value of their field kind, or of type if there is no
-    /// kind
+    /// Print only entries whose field "kind" (or "type", if there is no "kind") has this value
     #[arg(long)]
     pub(crate) kind: Option<String>,
     /// Ignore the difference between upper and lower case

@@ -63,10 +63,10 @@ fn append_lines<T>(
 
 /// Appends at the current head and returns the new head.
 ///
-/// Only a conditional append returns the number of entries right after this one, because other
-/// programs may append at the same time. A conflict means that nothing was stored, so a retry at
-/// the actual head cannot store the entry twice. Any other error is returned, because the entry may
-/// be stored.
+/// Other programs may append at the same time, so only a conditional append can tell how many
+/// entries the log has right after this one. A conflict means that nothing was stored, so a retry
+/// at the actual head cannot store the entry twice. Any other error is returned, because the entry
+/// may be stored.
 fn append_at(
     segment: Segment<'_>,
     mut head: Option<Head>,

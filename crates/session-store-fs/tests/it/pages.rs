@@ -1,4 +1,5 @@
-//! Reading page by page. A page starts where the one before ended, unless the log was cut.
+//! Tests of reading page by page. A page is read from the byte where the page before it ended.
+//! After a truncation, the store finds the start of the page by the number of its entry again.
 
 use session_store_core::{LogEntry, Store, StoreError};
 use session_store_fs::FsStore;
