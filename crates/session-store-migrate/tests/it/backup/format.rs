@@ -206,7 +206,7 @@ const CHANGES: &[(&str, Change, &str)] = &[
     (
         "white space before an entry",
         |files| files[LOG] = files[LOG].with("{\"a\":1}\n {\"b\":2}\n"),
-        "does not begin with {",
+        "white space",
     ),
     (
         "white space after an entry",
