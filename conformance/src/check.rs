@@ -1,4 +1,5 @@
-//! A check: one promise of one clause, and what it requires to run.
+//! `Check` tests one promise of the store [contract](session_store_core::contract), and lists its
+//! requirements for the store and the harness.
 
 use std::any::Any;
 use std::fmt;
@@ -33,8 +34,8 @@ pub enum Outcome {
     Passed,
     /// The check does not apply to this store or harness, for this reason.
     CannotRun(String),
-    /// The store broke the promise. The text has what was expected and found, and the calls before
-    /// it.
+    /// The store broke the promise. The text says what was expected, what was found, and which
+    /// calls led to the failure.
     Failed(String),
 }
 
@@ -60,8 +61,8 @@ impl Check {
 
     fn result(&self, run: &Run<'_>) -> CheckResult {
         if !self.requires.is_empty() {
-            // To find out whether a harness can damage a storage is to damage one, so use a second
-            // storage that the check never opens.
+            // The only way to learn whether a harness can damage a storage is to try it. So this
+            // tries it on a second storage, which the check never opens.
             let storage = run.harness().fresh();
             let declared = Declared::by(&*storage.open()?);
             for requirement in self.requires {

@@ -16,7 +16,7 @@ use crate::harness::Harness;
 use crate::random::{SEED, seed};
 use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{nth_trace, numbered, odd_entries, page_of, size_of};
+use crate::sample::{nth_trace, numbered, page_of, size_of, unusual_entries};
 use crate::test_log::TestLog;
 
 const HANDLES: usize = 3;
@@ -151,7 +151,7 @@ struct Model {
 }
 
 fn entries(first: usize, len: usize) -> Vec<LogEntry> {
-    odd_entries().into_iter().cycle().skip(first).take(len).collect()
+    unusual_entries().into_iter().cycle().skip(first).take(len).collect()
 }
 
 fn unsupported<T>(result: &Result<T, StoreError>) -> bool {

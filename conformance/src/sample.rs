@@ -23,7 +23,7 @@ const ODD_TEXTS: &[&str] = &[
 ];
 
 /// Returns one log entry for each odd text.
-pub(crate) fn odd_entries() -> Vec<LogEntry> {
+pub(crate) fn unusual_entries() -> Vec<LogEntry> {
     ODD_TEXTS.iter().map(|&text| entry(text)).collect()
 }
 

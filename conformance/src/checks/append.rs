@@ -1,4 +1,5 @@
-//! A: appends are ordered, whole and visible immediately, and segments do not mix.
+//! Checks of section A of the contract (append): appended entries are ordered, whole and visible
+//! at once, and segments do not mix.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,10 +1,10 @@
-//! C: creating, replacing, existence and counts.
+//! Checks of section C of the contract: creating and replacing segments, existence and counts.
 
 use session_store_core::{LogEntry, Store, StoreError};
 
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{entry, nth, numbered, numbered_traces, odd_entries, trace};
+use crate::sample::{entry, nth, numbered, numbered_traces, trace, unusual_entries};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
@@ -30,10 +30,11 @@ pub(crate) fn c1_an_empty_segment_exists(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn c2_it_replaces_the_whole_log(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &odd_entries())?;
+    let log = TestLog::with(&store, &unusual_entries())?;
     let sibling = log.sibling();
     sibling.append_all(&numbered(0..3))?;
-    for entries in [numbered(0..2), numbered(10..60), numbered(7..8), Vec::new(), odd_entries()] {
+    for entries in [numbered(0..2), numbered(10..60), numbered(7..8), Vec::new(), unusual_entries()]
+    {
         log.create(&entries)?;
         log.must_hold(&entries, "a replaced log")?;
     }
@@ -138,8 +139,8 @@ pub(crate) fn c4_the_count_is_what_is_read(run: &Run<'_>) -> CheckResult {
     agree(0)?;
     log.append(&entry("{}"))?;
     agree(1)?;
-    log.append_all(&odd_entries())?;
-    agree(1 + odd_entries().len())?;
+    log.append_all(&unusual_entries())?;
+    agree(1 + unusual_entries().len())?;
     log.truncate(5)?;
     agree(5)?;
     log.create(&numbered(0..9))?;

@@ -1,4 +1,5 @@
-//! D: deleting, and what all other methods return afterwards.
+//! Checks of section D of the contract (deletion): deleting, and the results of all other methods
+//! afterwards.
 
 use session_store_core::{SessionId, Store};
 

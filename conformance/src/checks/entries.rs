@@ -1,4 +1,5 @@
-//! E: entries are returned byte for byte, whichever method stored them.
+//! Checks of section E of the contract (entries): a store returns each entry byte for byte,
+//! whichever method stored it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,56 +9,56 @@ use session_store_core::{LogEntry, StoreError, StoreExt};
 
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{entry, numbered, odd_entries, odd_traces};
+use crate::sample::{entry, numbered, odd_traces, unusual_entries};
 use crate::test_log::TestLog;
 
 pub(crate) fn e1_kept_by_append(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    log.append_each(&odd_entries())?;
-    log.must_read(&odd_entries(), "the entries after append")
+    log.append_each(&unusual_entries())?;
+    log.must_read(&unusual_entries(), "the entries after append")
 }
 
 pub(crate) fn e1_kept_by_append_all(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &odd_entries())?;
-    log.must_read(&odd_entries(), "the entries after append_all")
+    let log = TestLog::with(&store, &unusual_entries())?;
+    log.must_read(&unusual_entries(), "the entries after append_all")
 }
 
 pub(crate) fn e1_kept_by_create(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    log.create(&odd_entries())?;
-    log.must_read(&odd_entries(), "the entries after create_segment")?;
-    log.create(&odd_entries()[1..])?;
-    log.must_read(&odd_entries()[1..], "the entries of a replaced log")
+    log.create(&unusual_entries())?;
+    log.must_read(&unusual_entries(), "the entries after create_segment")?;
+    log.create(&unusual_entries()[1..])?;
+    log.must_read(&unusual_entries()[1..], "the entries of a replaced log")
 }
 
 pub(crate) fn e1_kept_by_append_if(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
     let mut head = None;
-    for odd in odd_entries() {
+    for odd in unusual_entries() {
         head = Some(log.append_if(head, &[odd])?);
     }
-    log.append_if(head, &odd_entries())?;
-    let twice = [odd_entries(), odd_entries()].concat();
+    log.append_if(head, &unusual_entries())?;
+    let twice = [unusual_entries(), unusual_entries()].concat();
     log.must_read(&twice, "the entries after append_if")
 }
 
 pub(crate) fn e1_kept_by_truncate(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &[odd_entries(), numbered(0..3)].concat())?;
-    log.truncate(odd_entries().len())?;
-    log.must_read(&odd_entries(), "the entries that truncate kept")
+    let log = TestLog::with(&store, &[unusual_entries(), numbered(0..3)].concat())?;
+    log.truncate(unusual_entries().len())?;
+    log.must_read(&unusual_entries(), "the entries that truncate kept")
 }
 
 pub(crate) fn e1_kept_by_pages(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &odd_entries())?;
+    let log = TestLog::with(&store, &unusual_entries())?;
     let paged: Result<Vec<_>, _> = store.entries(log.session_id(), log.segment_id(), 0).collect();
-    ensure_entries(&paged?, &odd_entries(), "the entries of all pages")?;
-    for (start, odd) in odd_entries().into_iter().enumerate() {
+    ensure_entries(&paged?, &unusual_entries(), "the entries of all pages")?;
+    for (start, odd) in unusual_entries().into_iter().enumerate() {
         log.must_read_page(start, 0, &[odd], "a page of one entry")?;
     }
     Ok(())
@@ -71,10 +72,10 @@ pub(crate) fn e1_kept_by_traces(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn e1_kept_by_reopening(run: &Run<'_>) -> CheckResult {
-    let key = TestLog::with(&run.open()?, &odd_entries())?.key();
+    let key = TestLog::with(&run.open()?, &unusual_entries())?.key();
     let reopened = run.open()?;
     let log = TestLog::at(&reopened, key);
-    log.must_read(&odd_entries(), "the entries after reopening")
+    log.must_read(&unusual_entries(), "the entries after reopening")
 }
 
 pub(crate) fn e2_values_become_one_line(run: &Run<'_>) -> CheckResult {

@@ -1,5 +1,5 @@
-//! S: storages are isolated, handles share their storage, and acknowledged changes outlive the
-//! handles.
+//! Checks of section S of the contract (handles and restart): storages are isolated, all handles of
+//! a storage share its data, and acknowledged changes outlive the handles.
 
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
@@ -10,14 +10,14 @@ use session_store_core::{Capability, Pod, Store, StoreError};
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{entry, nth, numbered, numbered_traces, odd_entries, signed};
+use crate::sample::{entry, nth, numbered, numbered_traces, signed, unusual_entries};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::race;
 
 /// Stores some of everything: entries, traces, an empty segment, a truncated one, and a pod.
 pub(super) fn fill(store: &dyn Store) -> Result<(), StoreError> {
-    let log = TestLog::with(store, &odd_entries())?;
+    let log = TestLog::with(store, &unusual_entries())?;
     log.append_traces(&numbered_traces(0..3))?;
     log.sibling().create(&[])?;
     log.namesake().append_each(&numbered(0..5))?;

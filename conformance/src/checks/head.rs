@@ -1,4 +1,5 @@
-//! H: heads change with the log, and conditional writes compare and write atomically.
+//! Checks of section H of the contract: the head of a log changes with the log, and a conditional
+//! write compares the head and writes in one step.
 
 use std::collections::HashSet;
 

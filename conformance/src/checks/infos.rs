@@ -1,4 +1,5 @@
-//! L: facts about segments agree with the logs, with the listings and with each other.
+//! Checks of section L of the contract: facts about segments (`segment_info`, `list_infos`) agree
+//! with the logs, with the listings and with each other.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,7 +13,7 @@ use super::listing::{MANY, newest_first};
 use crate::base_level::BaseLevel;
 use crate::check_result::{CheckError, CheckResult, Result, ensure, ensure_eq};
 use crate::run::Run;
-use crate::sample::{entry, nth, numbered, numbered_traces, odd_entries, size_of};
+use crate::sample::{entry, nth, numbered, numbered_traces, size_of, unusual_entries};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
@@ -52,7 +53,7 @@ pub(crate) fn l7_it_has_the_head(run: &Run<'_>) -> CheckResult {
     agree("the head of an empty segment")?;
     log.append(&nth(0))?;
     agree("the head after an append")?;
-    log.append_all(&odd_entries())?;
+    log.append_all(&unusual_entries())?;
     agree("the head after a batch")?;
     log.truncate(2)?;
     agree("the head after a truncate")?;
@@ -73,11 +74,11 @@ pub(crate) fn l7_the_size_is_of_the_entries(run: &Run<'_>) -> CheckResult {
         must_have_size_of_entries(log, context)?;
         must_have_size_of_entries(log.through(&other), context)
     };
-    for odd in odd_entries() {
+    for odd in unusual_entries() {
         log.append(&odd)?;
         agree("the size after an append")?;
     }
-    log.through(&other).append_all(&odd_entries())?;
+    log.through(&other).append_all(&unusual_entries())?;
     agree("the size after a batch of another handle")?;
     for cut in [0, 8, 1, 16] {
         log.truncate(log.read_entry_count()? - cut)?;
@@ -155,8 +156,8 @@ pub(crate) fn l7_the_time_stays_without_changes(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn l7_reopening_keeps_the_facts(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &[odd_entries(), numbered(0..2)].concat())?;
-    log.truncate(odd_entries().len() + 1)?;
+    let log = TestLog::with(&store, &[unusual_entries(), numbered(0..2)].concat())?;
+    log.truncate(unusual_entries().len() + 1)?;
     let (key, before) = (log.key(), known_info(log)?);
     drop(store);
     thread::sleep(CLOCK_TICK);

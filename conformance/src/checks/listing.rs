@@ -1,4 +1,5 @@
-//! L: sessions and segments are listed completely and in order, and a segment's session is found.
+//! Checks of section L of the contract (listing and lookup): sessions and segments are listed
+//! completely and in order, and the session of a segment is found.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! M: checks and repairs of a storage change no entry, and find no fault in a sound storage.
+//! Checks of section M of the contract (maintenance): the check and the repair of a storage change
+//! no entry, and find no fault in a sound storage.
 
 use std::fs;
 
@@ -9,7 +10,7 @@ use super::tails::{with_tail, write_log};
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq};
 use crate::recording::RecordingStore;
 use crate::run::Run;
-use crate::sample::{nth, numbered, odd_entries};
+use crate::sample::{nth, numbered, unusual_entries};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 
@@ -76,13 +77,13 @@ fn readable(store: &dyn Store, key: SegmentKey) -> Vec<LogEntry> {
 pub(crate) fn m2_repairing_keeps_every_entry(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let damaged = TestLog::with(&store, &numbered(0..5))?.key();
-    let sound = TestLog::with(&store, &odd_entries())?.key();
+    let sound = TestLog::with(&store, &unusual_entries())?.key();
     drop(store);
     run.overwrite(damaged, 2, b"nonsense")?;
     let store = run.open()?;
     let before = readable(&store, damaged);
     maintenance(&store).repair(&mut |_| ())?;
-    TestLog::at(&store, sound).must_hold(&odd_entries(), "a sound log after a repair")?;
+    TestLog::at(&store, sound).must_hold(&unusual_entries(), "a sound log after a repair")?;
     ensure_eq(&readable(&store, damaged), &before, "the entries of a damaged log after a repair")?;
     let log = TestLog::at(&store, damaged);
     log.append(&nth(9))?;

@@ -1,4 +1,5 @@
-//! P: pods keep all their fields, are replaced whole, and have distinct names.
+//! Checks of section P of the contract: pods (named agents with a pointer to their session) keep
+//! all their fields, are replaced as a whole, and have distinct names.
 
 use std::slice;
 

@@ -1,5 +1,5 @@
-//! A, C, H, T and S across processes: processes that write at the same time, a process that is
-//! killed, and a process that cannot write more.
+//! Checks of the contract across processes: processes that write at the same time, a process that
+//! is killed, and a process that cannot write more.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,11 +1,12 @@
-//! R: reads are whole and repeatable, prefixes of later reads, and report damage.
+//! Checks of section R of the contract (read): a read returns whole entries, can be repeated, is a
+//! prefix of later reads, and reports damage.
 
 use session_store_core::{Store, StoreError};
 
 use crate::base_level::BaseLevel;
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{entry, nth, numbered, odd_entries, odd_padding, page_of, signed, trace};
+use crate::sample::{entry, nth, numbered, odd_padding, page_of, signed, trace, unusual_entries};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::{race, write_while_reading};
@@ -30,7 +31,7 @@ pub(crate) fn r1_empty_is_empty(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn r2_reading_changes_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &odd_entries())?;
+    let log = TestLog::with(&store, &unusual_entries())?;
     log.append_trace(&trace("{}"))?;
     let before = Snapshot::of(&store)?;
     let traces = store.capabilities().has(session_store_core::Capability::ReadTraces);
@@ -123,13 +124,14 @@ pub(crate) fn r4_bad_lines_are_corrupt(run: &Run<'_>) -> CheckResult {
 pub(crate) fn r4_the_rest_stays_usable(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (log, other) =
-        (TestLog::with(&store, &numbered(0..3))?, TestLog::with(&store, &odd_entries())?);
+        (TestLog::with(&store, &numbered(0..3))?, TestLog::with(&store, &unusual_entries())?);
     let (log, other) = (log.key(), other.key());
     drop(store);
     run.overwrite(log, 1, b"nonsense")?;
     let store = run.open()?;
     let log = TestLog::at(&store, log);
-    TestLog::at(&store, other).must_hold(&odd_entries(), "another segment beside a bad line")?;
+    TestLog::at(&store, other)
+        .must_hold(&unusual_entries(), "another segment beside a bad line")?;
     log.must_exist("a segment with a bad line")?;
     log.append(&nth(3))?;
     log.must_count(4, "the count of a segment with a bad line")?;
@@ -193,10 +195,10 @@ pub(crate) fn r6_the_head_is_of_the_same_moment(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let own = TestLog::with(&store, &odd_entries())?;
+    let own = TestLog::with(&store, &unusual_entries())?;
     let base = BaseLevel(&store);
     let provided = own.through(&base);
-    for start in [0, 3, odd_entries().len(), usize::MAX] {
+    for start in [0, 3, unusual_entries().len(), usize::MAX] {
         for max_bytes in [0, 64, usize::MAX] {
             let (own, provided) =
                 (own.read_page(start, max_bytes)?, provided.read_page(start, max_bytes)?);
@@ -206,7 +208,7 @@ pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
         }
     }
     provided.append_all(&[entry("{}"), entry("{}")])?;
-    own.must_count(odd_entries().len() + 2, "the count after the provided append_all")?;
+    own.must_count(unusual_entries().len() + 2, "the count after the provided append_all")?;
     let counts = (own.known_head()?.entries(), provided.known_head()?.entries());
     ensure_eq(&counts.0, &counts.1, "the count in the provided head")
 }

@@ -1,4 +1,4 @@
-//! X: traces are stored beside the log and never change it.
+//! Checks of section X of the contract: a trace is stored beside the log and never changes the log.
 
 use session_store_core::{Store, TraceEntry};
 

@@ -1,4 +1,4 @@
-//! T: truncating, and concurrent appends.
+//! Checks of section T of the contract: truncating a log, also while other calls append to it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -7,14 +7,14 @@ use session_store_core::{LogEntry, Pod, StoreError};
 use crate::base_level::BaseLevel;
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{nth, numbered, numbered_traces, odd_entries, odd_padding, signed};
+use crate::sample::{nth, numbered, numbered_traces, odd_padding, signed, unusual_entries};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::{SetOnDrop, race, yield_while};
 
 pub(crate) fn t1_it_keeps_the_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let all = odd_entries();
+    let all = unusual_entries();
     for n in 0..=all.len() {
         let log = TestLog::with(&store, &all)?;
         log.truncate(n)?;
@@ -89,10 +89,10 @@ pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> CheckResult {
 pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (shorter, regrown) =
-        (TestLog::with(&store, &odd_entries())?, TestLog::with(&store, &odd_entries())?);
+        (TestLog::with(&store, &unusual_entries())?, TestLog::with(&store, &unusual_entries())?);
     for log in [shorter, regrown] {
         // Read the entries first: a handle that caches them could write them back.
-        log.must_hold(&odd_entries(), "a log before the truncate")?;
+        log.must_hold(&unusual_entries(), "a log before the truncate")?;
     }
     shorter.truncate(1)?;
     regrown.truncate(2)?;
@@ -101,8 +101,8 @@ pub(crate) fn t4_what_was_cut_stays_cut(run: &Run<'_>) -> CheckResult {
     drop(store);
     let reopened = run.open()?;
     TestLog::at(&reopened, shorter)
-        .must_hold(&odd_entries()[..1], "a truncated log after reopening")?;
-    let expected = [&odd_entries()[..2], &numbered(0..2)].concat();
+        .must_hold(&unusual_entries()[..1], "a truncated log after reopening")?;
+    let expected = [&unusual_entries()[..2], &numbered(0..2)].concat();
     TestLog::at(&reopened, regrown)
         .must_hold(&expected, "a truncated and regrown log after reopening")
 }
@@ -244,10 +244,10 @@ pub(crate) fn t6_siblings_stay(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &numbered(0..5))?;
     let (sibling, stranger) = (log.sibling(), TestLog::new(&store));
     for other in [sibling, stranger, log.namesake()] {
-        other.append_all(&odd_entries())?;
+        other.append_all(&unusual_entries())?;
         log.truncate(4)?;
         log.truncate(0)?;
-        other.must_hold(&odd_entries(), "another segment after truncates")?;
+        other.must_hold(&unusual_entries(), "another segment after truncates")?;
         log.append_all(&numbered(0..5))?;
     }
     Ok(())
@@ -277,17 +277,17 @@ pub(crate) fn t6_pods_stay(run: &Run<'_>) -> CheckResult {
 pub(crate) fn t7_the_traits_body_is_right(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let base = BaseLevel(&store);
-    let log = TestLog::with(&base, &odd_entries())?;
-    let len = odd_entries().len();
+    let log = TestLog::with(&base, &unusual_entries())?;
+    let len = unusual_entries().len();
     log.truncate(len)?;
-    log.must_hold(&odd_entries(), "the log after a truncate to its length")?;
+    log.must_hold(&unusual_entries(), "the log after a truncate to its length")?;
     ensure_err!(log.truncate(len + 1), StoreError::Corrupt { line, .. } if *line == len + 1);
     ensure_err!(log.truncate(usize::MAX), StoreError::Corrupt { line: usize::MAX, .. });
-    log.must_hold(&odd_entries(), "the log after truncates past the end")?;
+    log.must_hold(&unusual_entries(), "the log after truncates past the end")?;
     log.truncate(3)?;
-    log.through(&store).must_hold(&odd_entries()[..3], "the first n entries")?;
+    log.through(&store).must_hold(&unusual_entries()[..3], "the first n entries")?;
     log.append(&nth(0))?;
-    let expected = [&odd_entries()[..3], &numbered(0..1)].concat();
+    let expected = [&unusual_entries()[..3], &numbered(0..1)].concat();
     log.through(&store).must_hold(&expected, "an append after a truncate")?;
     log.truncate(0)?;
     log.must_hold(&[], "the log after truncate to 0")?;
