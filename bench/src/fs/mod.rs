@@ -49,8 +49,9 @@ impl Setup {
         self.folder.join("store")
     }
 
-    /// Returns the file of the segment. A floor must read this file and not a copy: a copy would be
-    /// read faster, because the page cache holds it in larger pieces.
+    /// Returns the file of the segment. A floor must read this file and not a copy: a copy is
+    /// written in large pieces, so the page cache holds it in larger pieces, and reads of it are
+    /// faster.
     fn log(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))
     }

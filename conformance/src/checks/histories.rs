@@ -91,7 +91,7 @@ fn step(log: &ObservedLog<'_>, thread: usize, n: usize, cut: Option<Cut>) -> Che
             let effect = log.append(&ENTRIES[thread][n]);
             ensure!(
                 effect != Effect::Refused,
-                "an append failed although there were only other writers"
+                "an append failed, and other writers are no reason for it to fail"
             );
         }
     }

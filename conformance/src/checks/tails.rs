@@ -37,8 +37,9 @@ pub(super) fn with_tail(tail: &[u8]) -> Vec<u8> {
     [b"{\"n\":0}\n", tail].concat()
 }
 
-/// Returns every strict prefix of [`WHOLE`], also ones that end inside a character, tails with the
-/// NUL bytes that a power cut can leave, and tails that no object begins.
+/// Returns torn tails of three kinds: every strict prefix of [`WHOLE`] (some end inside a
+/// character), tails with the NUL bytes that a power cut can leave, and tails that do not begin
+/// with a whole object.
 fn torn_tails() -> Vec<Vec<u8>> {
     let prefixes = (1..WHOLE.len()).map(|end| WHOLE.as_bytes()[..end].to_vec());
     let nuls: [&[u8]; 3] = [b"\0", b"\0\0\0\0", b"{\"n\":\0\0"];
@@ -163,7 +164,10 @@ pub(crate) fn r5_nuls_after_an_object_are_torn(run: &Run<'_>) -> CheckResult {
         let log = TestLog::at(&store, key);
         log.must_hold(&numbered(0..2), "an entry without a newline, and NUL bytes")?;
         log.append(&nth(2))?;
-        log.must_hold(&numbered(0..3), "an append after them")?;
+        log.must_hold(
+            &numbered(0..3),
+            "an append after an entry without a newline, and NUL bytes",
+        )?;
         let expected = "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n";
         must_have_text(run, key, expected, "the text of the file")?;
     }
@@ -177,7 +181,7 @@ pub(crate) fn r5_two_objects_are_a_bad_line(run: &Run<'_>) -> CheckResult {
     ensure_err!(log.read_all(), StoreError::Corrupt { line: 2, .. });
     log.append(&nth(3))?;
     ensure_err!(log.read_all(), StoreError::Corrupt { line: 2, .. });
-    log.must_read_page(2, 100, &numbered(3..4), "the page after it")
+    log.must_read_page(2, 100, &numbered(3..4), "the page after the bad line")
 }
 
 pub(crate) fn r5_nothing_torn_is_deleted(run: &Run<'_>) -> CheckResult {

@@ -22,8 +22,8 @@
 //! {root}/{session_id}/{segment_id}.trace.jsonl    the trace
 //! {root}/pods/{pod_name}/metadata.json            a pod
 //! {root}/.session-store/format                    the version of the format
-//! {root}/.session-store/locks/                    lock files; their lengths are generations
-//! {root}/.session-store/epochs/                   the tokens of heads, and the marks of cuts
+//! {root}/.session-store/locks/                    lock files; the length of each counts changes
+//! {root}/.session-store/epochs/                   a random token for each segment, and where it was truncated
 //! {root}/.session-store/hints/                    the session of each segment id
 //! {root}/.session-store/torn/                     quarantined ends of logs
 //! {root}/.session-store/tmp/                      files that do not have their names yet
@@ -40,8 +40,8 @@
 //!
 //! The whole store must be on one local file system. Network file systems do not provide the
 //! `flock(2)` and `O_APPEND` that the protocol needs. [`FsStore::warnings`] reports a network or
-//! FUSE file system. A new log is written elsewhere and renamed
-//! into its folder, which works only within one file system.
+//! FUSE file system. A new log is written elsewhere and renamed into its folder, which works only
+//! within one file system.
 //!
 //! # Links, devices and FIFOs
 //!
@@ -61,7 +61,8 @@
 //! threads that share a handle. An append makes five system calls:
 //! 1. It locks the lock file.
 //! 2. It reads the length of the lock file, which is the generation of the stripe.
-//! 3. It reads the length of the log. If both lengths are known, the handle knows the whole log.
+//! 3. It reads the length of the log. If both lengths are the ones that the handle
+//!    remembers, its cache is up to date.
 //! 4. It writes the line and its newline.
 //! 5. It unlocks the lock file.
 //!
@@ -73,8 +74,9 @@
 //!
 //! A killed process can leave a part of a write. The closing brace commits an entry, and the
 //! newline only separates it from the next one. So a last line without a newline is an entry if it
-//! is a whole object. It is *torn* if it does not begin with a whole object. NULs in the last line,
-//! and all bytes after them, are torn too.
+//! is a whole object. It is *torn* if it does not begin with a whole object. A last line with more
+//! text after a whole object is neither: it is corrupt. NULs in the last line, and all bytes after
+//! them, are torn.
 //!
 //! Readers ignore a torn tail. The next change of the log first moves the tail to
 //! `.session-store/torn/` ([R5](session_store_core::contract#r5)).
@@ -85,8 +87,8 @@
 //! A power cut in the middle of a truncation can leave the old length of the log, and NULs from the
 //! cut on. The file in `epochs/` has the offset of the cut, which is synced before the cut begins.
 //! Readers end such a log there, and its next change finishes the cut
-//! ([T6](session_store_core::contract#t6)). A truncation therefore waits for two syncs, with each
-//! durability.
+//! ([T6](session_store_core::contract#t6)). A truncation therefore always waits for two syncs, of the
+//! offset and of the log, whatever the durability.
 //!
 //! # What a handle caches
 //!
@@ -101,8 +103,9 @@
 //! At most 64 stripes have files open at a time. Every stripe keeps facts about the 64 logs that
 //! were used last.
 //!
-//! A handle that has listed a session knows that its folder holds a log. It opens the folder again
-//! only after a segment was deleted, which advances the generation of deletions.
+//! Once a handle has listed a session, it remembers that the session's folder holds a log. It does
+//! not open the folder again until a segment is deleted, which advances the generation of
+//! deletions.
 
 mod cache;
 mod directory;

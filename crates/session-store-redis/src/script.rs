@@ -31,9 +31,11 @@ macro_rules! programs {
 programs! {
     /// Appends to a log, conditionally or not, creates it or replaces it.
     APPEND = "", ["lua/once.lua", "lua/head.lua", "lua/append.lua"];
-    /// Starts a list of staged entries. A plain list command adds the rest.
+    /// Creates a list of staged entries from the first entry, where one attempt stages all of them.
+    /// `RPUSHX` adds the other entries.
     BEGIN = "", ["lua/begin.lua"];
-    /// Stages entries that are too many for one call.
+    /// Adds a part of the entries to a list of staged entries, where one call cannot carry all of
+    /// them.
     STAGE = "", ["lua/once.lua", "lua/stage.lua"];
     /// Truncates a log. It must also run on a server that is out of memory, since it frees some.
     TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/entries.lua", "lua/truncate.lua"];
@@ -49,9 +51,10 @@ programs! {
     READ_INFOS = " flags=no-writes", ["lua/head.lua", "lua/read_infos.lua"];
     /// Reads which keys of segments exist, and which lists name them.
     READ_SEGMENTS = " flags=no-writes", ["lua/read_segments.lua"];
-    /// Reads which sessions have a list of segments, and which are listed.
+    /// Reads which sessions have a list of segments, and which are in the list of sessions.
     READ_SESSIONS = " flags=no-writes", ["lua/read_sessions.lua"];
-    /// Adds a member to an index if the keys that it stands for exist, and removes it if not.
+    /// Makes an index agree with the keys: adds the member if its keys exist, and removes the
+    /// member if they do not.
     INDEX = "", ["lua/index.lua"];
     /// Reads a part of a log.
     READ = " flags=no-writes", ["lua/head.lua", "lua/entries.lua", "lua/read.lua"];

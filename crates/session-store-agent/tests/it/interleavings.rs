@@ -19,7 +19,7 @@ use crate::turn_end;
 enum Step {
     /// Appends this number of items, and possibly the end of a turn.
     Append { items: usize, turn_ends: bool },
-    /// Continues after the entries of the other writers in its segment.
+    /// Reloads its segment, so that the next append follows the entries of the other writers.
     Reload,
 }
 
@@ -66,7 +66,7 @@ impl Runtime {
                 let log = writer.store().read_all(writer.session_id(), writer.segment_id());
                 self.state = replay(&log.unwrap()[..1]).unwrap();
             }
-            Err(error) => panic!("fewer faults than resends must not fail an append: {error}"),
+            Err(error) => panic!("the store fails less often than the writer resends: {error}"),
         }
         self.state.advance(&entries).unwrap();
         self.acknowledged.extend(entries);

@@ -114,8 +114,8 @@ impl Place {
     /// Adds a log to a session of a file store. Listings contain the log, and every read of it
     /// fails.
     ///
-    /// A read of a log also reads its epoch file. A folder has the name of that file here, and no
-    /// process can read a folder as a file, not even a process of root.
+    /// A read of a log also reads its epoch file. This function makes a folder in the place of that
+    /// file. No process can read a folder as a file, not even a process of root.
     pub(crate) fn add_unreadable_log(&self, store: &str, session: &str, segment: &str) {
         let store = self.path(store);
         let epoch = store.join(format!(".session-store/epochs/{session}.{segment}"));

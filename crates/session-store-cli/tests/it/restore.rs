@@ -51,7 +51,7 @@ fn a_conflict_is_reported_and_the_rest_is_restored() {
     let no_trace = format!("not proved: the trace of segment {SEGMENT} of session {SESSION}");
     assert!(
         lines[1].starts_with(&no_trace),
-        "a trace is not restored beside another log: {lines:?}"
+        "a trace is not restored if the log differs from the backup: {lines:?}"
     );
     assert!(lines[2].ends_with("2 of 5 logs, traces and pods are not equal"), "{lines:?}");
     assert_eq!(run(["show", &to, SEGMENT]).ok(), "{\"a\": 2.0}\n");

@@ -1,4 +1,4 @@
-//! Tests of `extend`, which appends to one segment the entries that it lacks, for every relation
+//! Tests of `extend`, which appends the entries that a segment lacks. They cover every relation
 //! between the stored entries and the source.
 
 use std::convert::Infallible;
