@@ -1,6 +1,6 @@
 //! The text of the reports of `migrate` and `verify`.
 
-use session_store::error_chain;
+use session_store::{Finding, error_chain};
 use session_store_migrate::{
     Extension, Gap, MigrateReport, Moved, PodCopy, PodOutcome, SegmentCopy, VerifyReport,
 };
@@ -56,13 +56,23 @@ pub(crate) fn copy_summary(report: &MigrateReport, to: &str) -> String {
         _ => format!(" ({grown} of them appended during the copy)"),
     };
     format!(
-        "{to}: {} of {} complete, {} copied{during}, {} already present; {}",
+        "{to}: {} of {} complete, {} copied{during}, {} already present; {}{}",
         totals.complete,
         plural(totals.segments, "segment", "segments"),
         entries(totals.entries_copied),
         totals.entries_already,
         report.proof.as_ref().map_or_else(|| "not read back".to_owned(), proof),
+        left_behind(&report.findings, "copied"),
     )
+}
+
+/// Returns the end of a summary if data of a store is not in the store's listings. `verb` says what
+/// the command did not do with that data.
+fn left_behind<'a>(findings: impl IntoIterator<Item = &'a Finding>, verb: &str) -> String {
+    match findings.into_iter().filter(|finding| finding.is_left_behind()).count() {
+        0 => String::new(),
+        count => format!("; {} not {verb}", plural(count, "place is", "places are")),
+    }
 }
 
 fn proof(proof: &VerifyReport) -> String {
@@ -120,11 +130,12 @@ fn pod_action(pod: &PodCopy) -> String {
 pub(crate) fn plan_summary(report: &MigrateReport, to: &str) -> String {
     let totals = report.totals();
     format!(
-        "{to}: {} ({} bytes) would be copied; {} of {} would be complete",
+        "{to}: {} ({} bytes) would be copied; {} of {} would be complete{}",
         entries(totals.entries_copied),
         totals.bytes_copied,
         totals.complete,
         plural(totals.segments, "segment", "segments"),
+        left_behind(&report.findings, "copied"),
     )
 }
 
@@ -135,12 +146,8 @@ pub(crate) fn comparison_summary(report: &VerifyReport) -> String {
         return format!("equal: {segments}, {}", equal(report, report.pods.len()));
     }
     let pods = plural(report.pods.len(), "pod", "pods");
-    let left_behind = report.findings.iter().filter(|(_, finding)| finding.is_left_behind());
-    let unlisted = match left_behind.count() {
-        0 => String::new(),
-        count => format!("; {} not compared", plural(count, "place is", "places are")),
-    };
+    let left_behind = left_behind(report.findings.iter().map(|(_, finding)| finding), "compared");
     let equal = report.segments.iter().filter(|segment| segment.is_equal()).count();
     let equal_pods = report.pods.iter().filter(|pod| pod.outcome.is_equal()).count();
-    format!("different: {equal} of {segments} and {equal_pods} of {pods} are equal{unlisted}")
+    format!("different: {equal} of {segments} and {equal_pods} of {pods} are equal{left_behind}")
 }

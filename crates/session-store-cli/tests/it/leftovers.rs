@@ -45,6 +45,8 @@ fn a_trace_without_a_log_is_left_behind_and_named() {
     let trace = ["append", "--trace", &url, "--session", SESSION, "--segment", OTHER];
     run_with(trace, "{}\n").ok();
     assert_all_print(&place, &url, 1, "a trace without a log");
+    let again = run(["migrate", &url, &place.url(Kind::Sqlite, "b")]);
+    assert!(again.stdout.ends_with("; 1 place is not copied\n"), "{again:?}");
     // A copy of some sessions does not claim to be a copy of the store.
     let copy = place.url(Kind::Sqlite, "c");
     run(["migrate", &url, &copy, "--session", SESSION]).ok();
