@@ -7,12 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Entries, ListOptions, LogEntry, Pages, SegmentId, SegmentInfo, SegmentKey, SegmentRef,
-    SessionId, Store, StoreError, TraceEntries,
+    Entries, LogEntry, Pages, SegmentId, SegmentKey, SegmentRef, SessionId, Store, StoreError,
+    TraceEntries,
 };
-
-/// A segment, and its facts or the error of reading them.
-pub type ListedInfo = (SegmentKey, Result<SegmentInfo, StoreError>);
 
 /// Further methods of every store. Import the trait to call them.
 pub trait StoreExt: Store {
@@ -74,36 +71,6 @@ pub trait StoreExt: Store {
     ) -> Result<Vec<LogEntry>, StoreError> {
         let pages = Pages::new(range.start).end_at(range.end);
         self.segment(session_id, segment_id).iterate(pages).collect()
-    }
-
-    /// Returns facts about segments as [`list_infos`](Store::list_infos) does. Where the facts of a
-    /// segment cannot be read, it returns the error in their place.
-    ///
-    /// One call reads the facts in bulk. If that call fails because of a damaged segment, the
-    /// segments are read one by one, which is slow on a server. A large store is therefore better
-    /// read in parts ([`ListOptions::limit`], [L8](crate::contract#l8)).
-    ///
-    /// # Errors
-    /// As [`Store::list_sessions`] and [`Store::list_segments`]. Errors that
-    /// [are transient](StoreError::is_transient) are returned too, since they concern all segments.
-    fn list_each_info(&self, options: &ListOptions) -> Result<Vec<ListedInfo>, StoreError> {
-        match self.list_infos(options) {
-            Ok(infos) => return Ok(infos.into_iter().map(|(key, info)| (key, Ok(info))).collect()),
-            Err(error) if error.is_transient() => return Err(error),
-            Err(_) => {}
-        }
-        let mut infos = Vec::new();
-        for session_id in options.select(self.list_sessions()?) {
-            for segment_id in self.list_segments(session_id)? {
-                let info = match self.segment_info(session_id, segment_id) {
-                    Err(error) if error.is_transient() => return Err(error),
-                    info => info.transpose(),
-                };
-                // A segment that is deleted after it was listed is left out.
-                infos.extend(info.map(|info| (SegmentKey { session_id, segment_id }, info)));
-            }
-        }
-        Ok(infos)
     }
 
     /// Returns an iterator over the log from the position `start` on.

@@ -158,7 +158,7 @@ pub use entry::Entry;
 pub use error::{BackendError, StoreError};
 pub use error_chain::error_chain;
 pub use event_trace::TraceEntry;
-pub use ext::{ListedInfo, StoreExt};
+pub use ext::StoreExt;
 pub use head::{Head, InvalidHead};
 pub use id::{SegmentId, SessionId};
 pub use info::{ListOptions, SegmentInfo};

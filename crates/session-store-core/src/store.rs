@@ -296,8 +296,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`list_sessions`](Self::list_sessions) and [`segment_info`](Self::segment_info). One
-    /// damaged segment makes the call fail. [`StoreExt::list_each_info`](crate::StoreExt::list_each_info) returns
-    /// the facts of the others.
+    /// damaged segment makes the call fail. The facts of the others can then be read with
+    /// [`segment_info`](Self::segment_info).
     fn list_infos(
         &self,
         options: &ListOptions,

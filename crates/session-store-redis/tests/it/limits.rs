@@ -6,9 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use rstest::rstest;
-use session_store_core::{
-    ListOptions, LogEntry, SegmentId, SessionId, Store, StoreError, StoreExt,
-};
+use session_store_core::{ListOptions, LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::RedisStore;
 use test_deadlines::wait_until;
 use test_servers::RedisServer;
@@ -133,9 +131,6 @@ fn a_log_that_has_lost_a_key_is_an_error_until_it_is_deleted(
     let part = |options: ListOptions| store.list_infos(&options).unwrap()[0].0.session_id;
     assert_eq!(part(ListOptions::new().limit(1)), before);
     assert_eq!(part(ListOptions::new().after(session)), after);
-    let infos = store.list_each_info(&ListOptions::new()).unwrap();
-    let sound: Vec<_> = infos.iter().map(|(key, i)| (key.session_id, i.is_ok())).collect();
-    assert_eq!(sound, [(before, true), (session, false), (after, true)]);
     for session in [before, after] {
         assert!(store.delete_session(session).unwrap());
     }
