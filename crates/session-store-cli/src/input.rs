@@ -1,10 +1,11 @@
 //! Reading entries line by line from standard input or a JSONL file.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use session_store::StoreError;
+use session_store_import::lines::{ReadLine, is_space, read_line, reason, too_long};
 
 use crate::failure::{Context, Failure};
 
@@ -28,61 +29,6 @@ impl Source {
         let file = File::open(path).context(|| format!("open {name}"))?;
         Ok(Self { reader: Box::new(BufReader::new(file)), name })
     }
-}
-
-/// The number of bytes that are read of a long line that does not begin with `{`, as a JSON object
-/// must.
-///
-/// A line of fewer bytes is read completely, so that the message can say why it is not an object.
-pub(crate) const SAMPLE: usize = 64 * 1024;
-
-/// The result of reading a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadLine {
-    /// There is no further line.
-    End,
-    /// The line was read completely.
-    Complete,
-    /// Only the first [`SAMPLE`] bytes were read, because they do not begin with `{`.
-    NotAnObject,
-    /// Only the first bytes were read, because the line is longer than the limit.
-    TooLong,
-}
-
-/// Reads the next line with its line break into `line`, up to `max` bytes.
-///
-/// A longer line is read only in part, and so is a long line that does not begin with `{` if
-/// `is_object_required` is set. Without the limit `max`, a line of a small compressed file or of a
-/// device such as `/dev/zero` could fill the memory.
-pub(crate) fn read_line(
-    reader: &mut impl BufRead,
-    line: &mut Vec<u8>,
-    max: usize,
-    is_object_required: bool,
-) -> io::Result<ReadLine> {
-    line.clear();
-    let sample = max.min(SAMPLE);
-    reader.by_ref().take(sample as u64).read_until(b'\n', line)?;
-    if line.is_empty() {
-        return Ok(ReadLine::End);
-    }
-    if line.len() < sample || line.ends_with(b"\n") {
-        return Ok(ReadLine::Complete);
-    }
-    let first = line.iter().find(|byte| !is_space(**byte));
-    if is_object_required && first.is_some_and(|first| *first != b'{') {
-        return Ok(ReadLine::NotAnObject);
-    }
-    // One byte more than `max` is read, to see whether the line ends after `max` bytes.
-    let rest = max - sample + 1;
-    reader.by_ref().take(rest as u64).read_until(b'\n', line)?;
-    let is_too_long = line.len() > max && !line.ends_with(b"\n");
-    Ok(if is_too_long { ReadLine::TooLong } else { ReadLine::Complete })
-}
-
-/// Describes a line that is longer than the limit.
-pub(crate) fn too_long(max: usize) -> String {
-    format!("the line has more than {max} bytes; raise the limit with --max-line")
 }
 
 /// Reads the lines of a JSONL text as entries. Blank lines are skipped.
@@ -141,24 +87,6 @@ impl Lines {
     }
 }
 
-/// Returns whether JSON treats the byte as white space. A form feed is not white space in JSON.
-pub(crate) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-/// Returns the reason why a line is not an entry.
-///
-/// The line number that `serde_json` reports is removed. It is always 1, because each line is
-/// parsed alone, and it would contradict the line of the file that the message names.
-pub(crate) fn reason(error: &StoreError) -> String {
-    let StoreError::Serde(error) = error else { return error.to_string() };
-    let text = error.to_string();
-    match text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())) {
-        Some(reason) => format!("{reason} at column {}", error.column()),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use session_store::LogEntry;
@@ -193,16 +121,6 @@ mod tests {
         assert_eq!(read("{\"a\":\"0123456789ab\"}\n"), [Ok(limit.to_owned())]);
         let why = read("{\"a\":\"0123456789abc\"}\n").remove(0).unwrap_err();
         assert!(why.contains("line 1 of the input") && why.contains("more than 20 bytes"), "{why}");
-    }
-
-    #[test]
-    fn a_line_that_is_not_an_object_is_not_read_to_its_end() {
-        let endless = || BufReader::new(io::repeat(b'['));
-        let mut line = Vec::new();
-        let read = read_line(&mut endless(), &mut line, usize::MAX / 2, true).unwrap();
-        assert_eq!((read, line.len()), (ReadLine::NotAnObject, SAMPLE));
-        let read = read_line(&mut endless(), &mut line, 100_000, false).unwrap();
-        assert_eq!((read, line.len()), (ReadLine::TooLong, 100_001));
     }
 
     #[test]

@@ -21,13 +21,13 @@ use crate::exit::Exit;
 use crate::failure::{Failure, warn};
 use crate::import::files::{self, LogFile};
 use crate::import::ids;
-use crate::import::records::{ReadError, Records, SalvagedLine};
+use crate::import::millis_of;
 use crate::import::report::{FileReport, State, Summary};
 use crate::import::stored_segments::StoredSegments;
-use crate::import::time;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::store::{change, open_or_create};
+use session_store_import::{ReadError, Records, SalvagedLine};
 
 pub(crate) fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
     let import = Import {
@@ -115,7 +115,7 @@ impl Import {
         for entry in records.by_ref() {
             let entry = entry?;
             entries += 1;
-            millis = millis.or_else(|| time::millis_of(&entry));
+            millis = millis.or_else(|| millis_of(&entry));
             self.bar.read(1, entry.as_json().len() as u64);
         }
         let key = ids::key_of(&file.relative, millis.map_or_else(|| modified(&metadata), Ok)?);

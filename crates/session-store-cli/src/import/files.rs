@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Context, Failure};
 use crate::import::ids;
-use crate::import::records::ReadError;
+use session_store_import::ReadError;
 
 /// The folder of a file store that contains no logs. It is not searched.
 const STORE_FOLDER: &str = ".session-store";

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 use session_store::SegmentKey;
 
-use crate::import::records::SalvagedLine;
 use crate::text::plural;
+use session_store_import::SalvagedLine;
 
 /// The outcome of one file.
 #[derive(Debug, Serialize)]

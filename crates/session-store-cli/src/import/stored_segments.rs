@@ -10,9 +10,8 @@ use session_store::{LogEntry, OpenStore, SegmentKey, Store, StoreError, StoreExt
 use uuid::Uuid;
 
 use crate::failure::{Context, Failure};
-use crate::import::ids;
-use crate::import::records::ReadError;
-use crate::import::time;
+use crate::import::{ids, millis_of};
+use session_store_import::ReadError;
 
 /// Finds the segments of earlier imports. Each listing of the store is read at most once, when it
 /// is needed.
@@ -95,7 +94,7 @@ impl<'a> StoredSegments<'a> {
             // A log that cannot be read is treated as the log of this file. Storing the file then
             // reports the error. Otherwise a second copy of the file would be created.
             let Ok(stored) = stored else { return true };
-            let time = time::millis_of(&stored);
+            let time = millis_of(&stored);
             if time.is_some() {
                 return time == millis;
             }

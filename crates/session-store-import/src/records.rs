@@ -8,64 +8,88 @@ use std::fmt;
 use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
-use session_store::{LogEntry, StoreError};
+use session_store_core::{LogEntry, StoreError};
 
-use crate::import::pieces::{Piece, Reason, pieces};
-use crate::input::{self, ReadLine, is_space};
+use crate::lines::{self, ReadLine, is_space};
+use crate::pieces::{Piece, Reason, pieces};
 use crate::text::plural;
 
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub enum ReadError {
+    /// A symbolic link without a target.
     #[error("it is a dangling symbolic link")]
     Dangling,
+    /// A pipe or a device.
     #[error("it is not a regular file")]
     NotRegular,
+    /// A line that is not one record.
     #[error("line {line}: {reason}")]
-    Line { line: usize, reason: String },
-    #[error("line {line}: {}", input::too_long(*.max))]
-    TooLong { line: usize, max: usize },
+    Line {
+        /// The number of the line, from 1.
+        line: usize,
+        /// The reason why the line is not a record.
+        reason: String,
+    },
+    /// A line that is longer than the limit.
+    #[error("line {line}: {}", lines::too_long(*.max))]
+    TooLong {
+        /// The number of the line, from 1.
+        line: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// The operating system reported an error.
     #[error("cannot read the file")]
     Io(#[from] io::Error),
 }
 
 /// A line that is not one record, and how it was salvaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SalvagedLine {
-    pub(crate) line: usize,
+pub struct SalvagedLine {
+    /// The number of the line, from 1.
+    pub line: usize,
+    /// How the line was salvaged.
     #[serde(flatten)]
-    pub(crate) action: Action,
+    pub action: Action,
 }
 
 /// How a line was salvaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "found", rename_all = "snake_case")]
-pub(crate) enum Action {
+pub enum Action {
     /// The line was split into several records.
     ///
     /// A record that is also on a neighboring line is stored twice and reported. Only the user can
     /// know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
+        /// The number of records.
         records: usize,
+        /// The records that are also on a neighboring line.
         #[serde(rename = "twins")]
         duplicates: Vec<Duplicate>,
     },
     /// Bytes that are not part of a whole record were skipped.
     #[serde(rename = "left_out")]
-    Skipped { bytes: usize, reason: Reason },
+    Skipped {
+        /// The number of bytes.
+        bytes: usize,
+        /// Why the bytes are not a record.
+        reason: Reason,
+    },
 }
 
 /// A record of a split line that is also on a neighboring line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Duplicate {
+pub struct Duplicate {
     /// The number of the record in the split line, from 1.
-    pub(crate) record: usize,
+    pub record: usize,
     /// The neighboring line.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Whether the texts are equal. If not, the records have the same id: some agents rewrite a
     /// record when they resume.
-    pub(crate) identical: bool,
+    pub identical: bool,
 }
 
 impl fmt::Display for SalvagedLine {
@@ -87,7 +111,7 @@ impl fmt::Display for SalvagedLine {
 }
 
 /// Iterates over the entries of a file in order. The first error ends it.
-pub(crate) struct Records<R> {
+pub struct Records<R> {
     input: R,
     salvage: bool,
     max_line: usize,
@@ -101,7 +125,7 @@ pub(crate) struct Records<R> {
 
 impl<R: BufRead> Records<R> {
     /// Creates a reader of records on lines of up to `max_line` bytes.
-    pub(crate) fn new(input: R, salvage: bool, max_line: usize) -> Self {
+    pub fn new(input: R, salvage: bool, max_line: usize) -> Self {
         Self {
             input,
             salvage,
@@ -116,14 +140,14 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Returns the lines that were salvaged.
-    pub(crate) fn into_salvaged(self) -> Vec<SalvagedLine> {
+    pub fn into_salvaged(self) -> Vec<SalvagedLine> {
         self.salvaged
     }
 
     /// Reads the next line. Returns `false` at the end of the file.
     fn read_line(&mut self) -> Result<bool, ReadError> {
         let (max, line) = (self.max_line, self.line + 1);
-        match input::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
+        match lines::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
             ReadLine::End => return Ok(false),
             ReadLine::Complete => {}
             ReadLine::NotAnObject => {
@@ -153,7 +177,7 @@ impl<R: BufRead> Records<R> {
             match piece {
                 Piece::Record(range) => records.push(
                     entry(&self.bytes[range])
-                        .map_err(|error| ReadError::Line { line, reason: input::reason(&error) })?,
+                        .map_err(|error| ReadError::Line { line, reason: lines::reason(&error) })?,
                 ),
                 Piece::Junk(range, reason) => {
                     let action = Action::Skipped { bytes: range.len(), reason };
@@ -258,9 +282,9 @@ fn entry(line: &[u8]) -> Result<LogEntry, StoreError> {
 fn line_error(line: &[u8], error: &StoreError) -> String {
     let first: Vec<_> = pieces(line).take(2).collect();
     match &first[..] {
-        [Piece::Record(_)] | [] => input::reason(error),
+        [Piece::Record(_)] | [] => lines::reason(error),
         [Piece::Junk(_, reason @ Reason::InvalidJson), ..] => {
-            format!("{reason}: {}", input::reason(error))
+            format!("{reason}: {}", lines::reason(error))
         }
         [Piece::Junk(range, reason), ..] => describe(range.len(), *reason),
         [Piece::Record(_), Piece::Record(_), ..] => "several records on one line".to_owned(),

@@ -9,7 +9,7 @@ use std::{fmt, iter};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::input::is_space;
+use crate::lines::is_space;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -25,12 +25,18 @@ pub(crate) enum Piece {
 /// Why a part of a line is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
+pub enum Reason {
+    /// A byte-order mark.
     ByteOrderMark,
+    /// NUL bytes only.
     Nuls,
+    /// The beginning of an object.
     Unfinished,
+    /// Bytes that are not UTF-8.
     InvalidUtf8,
+    /// Text that begins like an object and is not JSON.
     InvalidJson,
+    /// Any other text.
     NoObject,
 }
 

@@ -1,9 +1,12 @@
 //! The time that an entry contains.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use session_store::LogEntry;
+use session_store_core::LogEntry;
 
 /// The fields of an entry that agents store their time in.
 #[derive(Deserialize)]
@@ -14,31 +17,37 @@ struct Stamps<'a> {
     ts: Option<&'a RawValue>,
 }
 
-/// Returns the time of an entry in milliseconds since 1970: its field `timestamp`, else `ts`. The
-/// value is a text in RFC 3339 format, or a number of seconds or milliseconds. Every other value is
-/// ignored.
-pub(crate) fn millis_of(entry: &LogEntry) -> Option<u64> {
+/// Returns the time of an entry: its field `timestamp`, else `ts`.
+///
+/// The value is a text in RFC 3339 format, or a number of seconds or milliseconds since 1970. Every
+/// other value is ignored.
+#[must_use]
+pub fn time_of(entry: &LogEntry) -> Option<SystemTime> {
     let stamps: Stamps<'_> = entry.decode().ok()?;
-    [stamps.timestamp, stamps.ts].into_iter().flatten().find_map(|raw| millis(raw.get()))
+    let values = [stamps.timestamp, stamps.ts].into_iter().flatten();
+    values.into_iter().find_map(|raw| time_in(&serde_json::from_str(raw.get()).ok()?))
 }
 
-fn millis(json: &str) -> Option<u64> {
-    if let Ok(text) = serde_json::from_str::<String>(json) {
-        let time: Timestamp = text.parse().ok()?;
-        return u64::try_from(time.as_millisecond()).ok();
+/// Returns the time that a JSON value contains, as [`time_of`] does.
+#[must_use]
+pub fn time_in(value: &Value) -> Option<SystemTime> {
+    match value {
+        Value::String(text) => Some(text.parse::<Timestamp>().ok()?.into()),
+        Value::Number(number) => from_number(number.as_f64()?),
+        _ => None,
     }
-    number_to_millis(json.parse().ok()?)
 }
 
 /// A number below this limit is in seconds, and any other number is in milliseconds. The limit is
 /// in the year 5138 if it is read as seconds, and in 1973 if it is read as milliseconds.
 const SECONDS_END: f64 = 1e11;
-/// The first time that does not fit in a UUID version 7.
+/// The first time, in milliseconds, that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;
 
-fn number_to_millis(number: f64) -> Option<u64> {
+fn from_number(number: f64) -> Option<SystemTime> {
     let millis = if number < SECONDS_END { number * 1000.0 } else { number };
-    (0.0..MILLIS_END).contains(&millis).then_some(millis as u64)
+    let is_valid = (0.0..MILLIS_END).contains(&millis);
+    is_valid.then(|| UNIX_EPOCH + Duration::from_millis(millis as u64))
 }
 
 #[cfg(test)]
@@ -58,9 +67,11 @@ mod tests {
     #[case::nested(r#"{"snapshot":{"timestamp":"2025-12-17T19:39:21.535Z"}}"#, None)]
     #[case::not_a_time(r#"{"timestamp":"yesterday"}"#, None)]
     #[case::before_1970(r#"{"ts":-5}"#, None)]
-    #[case::too_large(r#"{"ts":1e999}"#, None)]
+    #[case::too_large(r#"{"ts":1e300}"#, None)]
+    #[case::not_a_number(r#"{"ts":1e999}"#, None)]
     #[case::no_field("{}", None)]
     fn a_time_is_text_or_a_number(#[case] entry: &str, #[case] expected: Option<u64>) {
-        assert_eq!(millis_of(&LogEntry::from_json(entry).unwrap()), expected);
+        let expected = expected.map(|millis| UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(time_of(&LogEntry::from_json(entry).unwrap()), expected);
     }
 }

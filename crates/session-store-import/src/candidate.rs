@@ -1,0 +1,137 @@
+//! `Candidate`: a file that a format may contain, as its path and its first bytes.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+
+/// The number of bytes of a file that the formats see.
+pub const HEAD_BYTES: usize = 4096;
+
+/// The endings of compressed files. The engine finds the compression itself by the first bytes.
+const COMPRESSED: [&str; 2] = [".zst", ".gz"];
+
+/// The path of a file as names, and the first bytes of its content.
+///
+/// The path is absolute, so that a format finds the folders above the file whatever folder the user
+/// names. The name of a compressed file is the name without `.zst` or `.gz`, and the bytes are
+/// decompressed.
+#[derive(Clone)]
+pub struct Candidate<'a> {
+    /// The names of the folders, from the root on.
+    folders: Vec<String>,
+    name: String,
+    head: &'a [u8],
+    nearby: Option<&'a Nearby<'a>>,
+}
+
+/// A function that returns the first 64 KiB of the file at a path relative to the folder of the
+/// candidate, or `None` if there is no such file.
+pub type Nearby<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
+
+impl<'a> Candidate<'a> {
+    /// Creates a candidate. Only the first [`HEAD_BYTES`] of `head` are used.
+    #[must_use]
+    pub fn new(path: &Path, head: &'a [u8]) -> Self {
+        let folders = path.parent().into_iter().flatten().map(name_text).collect();
+        let name = path.file_name().map(name_text).unwrap_or_default();
+        let name = uncompressed(&name).to_owned();
+        Self { folders, name, head: &head[..head.len().min(HEAD_BYTES)], nearby: None }
+    }
+
+    /// Sets the function that reads files near the candidate.
+    #[must_use]
+    pub fn with_nearby(mut self, nearby: &'a Nearby<'a>) -> Self {
+        self.nearby = Some(nearby);
+        self
+    }
+
+    /// Returns the name of the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the name of the file without `extension`, or `None` if the file does not have that
+    /// extension. Upper and lower case are equal.
+    #[must_use]
+    pub fn stem(&self, extension: &str) -> Option<&str> {
+        let (stem, found) = self.name.rsplit_once('.')?;
+        found.eq_ignore_ascii_case(extension).then_some(stem)
+    }
+
+    /// Returns the name of the folder that contains the file, or the empty text.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.folders.last().map_or("", String::as_str)
+    }
+
+    /// Returns the names of the folders above the file, from the root on.
+    #[must_use]
+    pub fn folders(&self) -> &[String] {
+        &self.folders
+    }
+
+    /// Returns whether a folder of this name is above the file.
+    #[must_use]
+    pub fn is_below(&self, folder: &str) -> bool {
+        self.folders.iter().any(|name| name == folder)
+    }
+
+    /// Returns the beginning of a small file near this one, such as `../session.json`. `path` is
+    /// relative to the folder of the file. Returns `None` if there is no such file.
+    #[must_use]
+    pub fn nearby(&self, path: &str) -> Option<Vec<u8>> {
+        self.nearby.and_then(|nearby| nearby(path))
+    }
+
+    /// Returns the first bytes of the content. A line at the end of them can be incomplete.
+    #[must_use]
+    pub const fn head(&self) -> &'a [u8] {
+        self.head
+    }
+
+    /// Returns whether the first bytes contain this text.
+    #[must_use]
+    pub fn head_contains(&self, text: &str) -> bool {
+        self.head.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+}
+
+impl fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate")
+            .field("folders", &self.folders)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns the name of a file without the ending of a compression.
+pub(crate) fn uncompressed(name: &str) -> &str {
+    COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+}
+
+/// Returns a name as text. Bytes that are not UTF-8 are escaped, so that two names stay different.
+pub(crate) fn name_text(name: &OsStr) -> String {
+    match name.to_str() {
+        Some(name) => name.to_owned(),
+        None => name.as_encoded_bytes().escape_ascii().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_split_into_names() {
+        let file = Candidate::new(Path::new("/home/u/logs/a.jsonl.zst"), b"{\"type\":\"user\"");
+        assert_eq!(
+            (file.name(), file.stem("JSONL"), file.folder()),
+            ("a.jsonl", Some("a"), "logs")
+        );
+        assert_eq!(file.folders(), ["/", "home", "u", "logs"]);
+        assert!(file.is_below("u") && !file.is_below("a.jsonl"));
+        assert!(file.head_contains("user") && !file.head_contains("users"));
+    }
+}

@@ -1,0 +1,152 @@
+//! Claude Code: `projects/PROJECT/SESSION.jsonl`, and the logs of subagents.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use session_store_core::LogEntry;
+use uuid::Uuid;
+
+use super::any::session_in;
+use crate::candidate::Candidate;
+use crate::description::{Description, Role, ToolCall};
+use crate::environment::Environment;
+use crate::format::{Encoding, FileKind, Format};
+use crate::identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
+use crate::time::time_in;
+
+/// The logs of Claude Code.
+///
+/// ```text
+/// projects/{project}/{session}.jsonl                            the main log of a session
+/// projects/{project}/{session}/subagents/agent-{id}.jsonl       the log of a subagent
+/// projects/{project}/{session}/subagents/workflows/…/*.jsonl    logs of workflows, at any depth
+/// projects/{project}/agent-{id}.jsonl                           a subagent, in old versions
+/// ```
+///
+/// The main log of a session is the segment with the id of the session. The id of any other segment
+/// is derived from the session and the path below `subagents`. In the old layout the first entry
+/// names the session.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaudeCode;
+
+impl Format for ClaudeCode {
+    fn name(&self) -> &'static str {
+        "claude-code"
+    }
+
+    fn default_folders(&self, environment: &Environment) -> Vec<PathBuf> {
+        let configured = environment.folder_or("CLAUDE_CONFIG_DIR", ".claude");
+        vec![configured.join("projects"), environment.home().join(".config/claude/projects")]
+    }
+
+    fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {
+        if let Some((_, below)) = subagent_path(file) {
+            let is_log = file.stem("jsonl").is_some();
+            let kind = FileKind::Companion("descriptions of subagents");
+            return Some(if is_log { FileKind::Log(Encoding::Lines) } else { kind })
+                .filter(|_| !below.is_empty());
+        }
+        if file.is_below("tool-results")
+            && file.folders().iter().any(|name| as_uuid(name).is_some())
+        {
+            return Some(FileKind::Companion("results of tools"));
+        }
+        let stem = file.stem("jsonl")?;
+        if stem == "history" && file.head_contains("\"display\"") {
+            return Some(FileKind::Companion("prompt histories"));
+        }
+        let is_named = as_uuid(stem).is_some() || stem.starts_with("agent-");
+        let is_written = MARKS.iter().any(|mark| file.head_contains(mark));
+        (is_named && is_written).then_some(FileKind::Log(Encoding::Lines))
+    }
+
+    fn identify(&self, file: &Candidate<'_>, first: &LogEntry) -> Identity {
+        let subagent = |session: Uuid, path: &str| {
+            let segment = derived_id(self.name(), &format!("{session}/{path}"));
+            Identity::new(session, segment).forked_from(Origin::new(session, session))
+        };
+        if let Some((session, path)) = subagent_path(file) {
+            return subagent(session, &path);
+        }
+        if let Some(session) = uuids_in(file.name()).next() {
+            return Identity::new(session, session).forked_from(fork_origin(first));
+        }
+        let session = session_in(first);
+        let session = session.unwrap_or_else(|| derived_id(self.name(), first.as_json()));
+        subagent(session, file.name())
+    }
+
+    fn recognize(&self, first: &[LogEntry]) -> bool {
+        first.iter().any(|entry| {
+            let Ok(value) = entry.decode::<Value>() else { return false };
+            let has = |name| value.get(name).is_some();
+            has("parentUuid") || has("leafUuid") || has("messageId") && has("snapshot")
+        })
+    }
+
+    fn describe(&self, entry: &LogEntry) -> Description {
+        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let content = &value["message"]["content"];
+        let blocks = content.as_array().map(Vec::as_slice).unwrap_or_default();
+        let has_result = blocks.iter().any(|block| block["type"] == "tool_result");
+        let role = value["message"]["role"].as_str().or_else(|| value["type"].as_str());
+        Description {
+            time: value.get("timestamp").and_then(time_in),
+            role: if has_result { Some(Role::Tool) } else { role.and_then(Role::of) },
+            title: text("customTitle").or_else(|| text("aiTitle")).or_else(|| text("summary")),
+            text: content.as_str().map(str::to_owned).or_else(|| joined_text(blocks)),
+            tool_calls: blocks.iter().filter_map(tool_call).collect(),
+            id: text("uuid"),
+            parent: text("parentUuid"),
+        }
+    }
+}
+
+/// Texts that the first lines of a log of Claude Code contain.
+const MARKS: [&str; 5] =
+    ["\"parentUuid\"", "\"leafUuid\"", "\"isSidechain\"", "\"sessionId\"", "\"snapshot\""];
+
+/// Returns the session of a file below `{session}/subagents`, and the path of the file below that
+/// folder. The nearest such folder is used.
+fn subagent_path(file: &Candidate<'_>) -> Option<(Uuid, String)> {
+    let folders = file.folders();
+    let at = (1..folders.len())
+        .rev()
+        .find(|&at| folders[at] == "subagents" && as_uuid(&folders[at - 1]).is_some())?;
+    let below = folders[at + 1..].iter().map(String::as_str).chain([file.name()]);
+    Some((as_uuid(&folders[at - 1])?, below.collect::<Vec<_>>().join("/")))
+}
+
+/// Returns the origin that the first entry of a forked session names.
+fn fork_origin(first: &LogEntry) -> Option<Origin> {
+    let value: Value = first.decode().ok()?;
+    let origin = value.get("forkedFrom")?;
+    let session = as_uuid(origin["sessionId"].as_str()?)?;
+    let entry = origin["messageUuid"].as_str().map(str::to_owned);
+    Some(Origin { entry, ..Origin::new(session, session) })
+}
+
+/// Returns the texts of the blocks of a message, without the thoughts of the model.
+fn joined_text(blocks: &[Value]) -> Option<String> {
+    let texts: Vec<_> = blocks.iter().filter_map(block_text).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+fn block_text(block: &Value) -> Option<String> {
+    match block["type"].as_str()? {
+        "text" => block["text"].as_str().map(str::to_owned),
+        "tool_result" => match &block["content"] {
+            Value::String(text) => Some(text.clone()),
+            Value::Array(blocks) => joined_text(blocks),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn tool_call(block: &Value) -> Option<ToolCall> {
+    let is_call = block["type"] == "tool_use";
+    let name = block["name"].as_str().filter(|_| is_call)?.to_owned();
+    Some(ToolCall { name, input: block["input"].to_string() })
+}

@@ -1,0 +1,46 @@
+//! Reads the logs of agent programs into a session store.
+//!
+//! Every program keeps its logs in its own way. A [`Format`] describes one such way: where the
+//! files are, which files are logs, which ids they have, and what an entry says to a person.
+//! [`FORMATS`] is the table of all formats. The last one, [`AnyJsonl`], takes every file of JSON
+//! lines.
+//!
+//! A format also describes entries of stored logs, whose files are not known:
+//!
+//! ```
+//! use session_store_core::LogEntry;
+//! use session_store_import::{Role, format_of};
+//!
+//! let entry = LogEntry::from_json(
+//!     r#"{"type":"user","uuid":"u1","parentUuid":null,"message":{"role":"user","content":"hello"}}"#,
+//! )?;
+//! let format = format_of(&[entry.clone()]);
+//! assert_eq!(format.name(), "claude-code");
+//! let description = format.describe(&entry);
+//! assert_eq!((description.role, description.text.as_deref()), (Some(Role::User), Some("hello")));
+//! # Ok::<(), session_store_core::StoreError>(())
+//! ```
+
+mod candidate;
+mod description;
+pub mod document;
+mod environment;
+mod format;
+mod formats;
+mod identity;
+pub mod lines;
+mod pieces;
+mod records;
+mod text;
+mod time;
+
+pub use candidate::{Candidate, HEAD_BYTES, Nearby};
+pub use description::{Description, Role, ToolCall};
+pub use environment::Environment;
+pub use format::{Encoding, FileKind, Format};
+pub use formats::{AnyJsonl, ClaudeCode, FORMATS, format_of};
+pub use identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
+pub use pieces::Reason;
+pub use records::{Action, Duplicate, ReadError, Records, SalvagedLine};
+pub use text::plural;
+pub use time::{time_in, time_of};

@@ -1,0 +1,3 @@
+//! Tests of the formats, through the public interface.
+
+mod claude_code;
