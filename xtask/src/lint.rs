@@ -19,11 +19,13 @@ pub(crate) fn run(shell: &Shell) -> Done {
         )
         .run()?;
     }
-    cmd!(
-        shell,
-        "cargo clippy --manifest-path examples/third-party-store/Cargo.toml --all-targets -- --deny warnings"
-    )
-    .run()?;
+    for example in ["beside-sqlx", "third-party-store"] {
+        cmd!(
+            shell,
+            "cargo clippy --manifest-path examples/{example}/Cargo.toml --all-targets -- --deny warnings"
+        )
+        .run()?;
+    }
     let _warnings_are_errors = shell.push_env("RUSTDOCFLAGS", "--deny warnings");
     cmd!(shell, "cargo doc --workspace --all-features --no-deps").run()?;
     Ok(())

@@ -6,14 +6,16 @@ use xshell::{Shell, cmd};
 
 use crate::{Done, requirements};
 
-/// Runs the tests. If the arguments select no tests and file systems can be mounted, also runs the
-/// ignored tests named `mount_…`.
+/// Runs the tests. If the arguments select no tests, also runs an example and, if file systems can
+/// be mounted, the ignored tests named `mount_…`.
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     requirements::ensure(shell)?;
     cmd!(shell, "cargo test --workspace --all-features --no-fail-fast {arguments...}").run()?;
     if !arguments.is_empty() {
         return Ok(());
     }
+    // Also builds the SQLite backend with the oldest version of rusqlite that it supports.
+    cmd!(shell, "cargo run --manifest-path examples/beside-sqlx/Cargo.toml").run()?;
     if requirements::can_mount(shell) {
         return ignored(shell, "mount_");
     }

@@ -12,7 +12,7 @@ use session_store_core::Durability;
 
 use crate::error::{DatabaseError, Result, is_busy};
 use crate::schema;
-use crate::sync::{self, WalState};
+use crate::sync::{self, CHECKPOINT_BYTES, WalState};
 use crate::wal;
 
 /// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
@@ -71,7 +71,10 @@ impl ConnectionSettings {
         use_wal_mode(&connection, self.busy_timeout)?;
         open_sidecars(&connection)?;
         wal::check_length(&connection, &self.path)?;
-        connection.wal_hook(Some(sync::checkpoint_hook(Arc::clone(&self.wal))))?;
+        // SQLite's automatic checkpoint ignores a failed sync and tries again after the next
+        // commit. That second sync would succeed and hide the loss. So the store checkpoints itself.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", CHECKPOINT_BYTES)?;
         Ok(connection)
     }
 

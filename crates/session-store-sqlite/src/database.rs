@@ -2,13 +2,13 @@
 //! passed in as closures; the tables are defined elsewhere.
 
 use std::fmt::Display;
+use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, MAIN_DB};
+use rusqlite::Connection;
 use session_store_core::{Durability, StoreError};
 
 use crate::change_time::ChangeTime;
@@ -16,12 +16,12 @@ use crate::connection::{self, ConnectionSettings};
 use crate::error::{DatabaseError, Result, is_read_only};
 use crate::open_files::OpenFiles;
 use crate::schema;
-use crate::sync;
+use crate::sync::{self, CHECKPOINT_BYTES};
 use crate::transaction::{Transaction, begin_durable, begin_immediate};
 use crate::wal::{self, FirstPage, WalStamp};
 
-/// A WAL of this length is truncated, for which reads have to wait: 64 MiB.
-const LONG_WAL_PAGES: i32 = 16 * 1024;
+/// A WAL of this length is truncated, for which reads have to wait.
+const LONG_WAL_BYTES: u64 = 64 << 20;
 
 /// The least time for which a read of a file is repeated that has just been changed.
 const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
@@ -57,8 +57,10 @@ struct Writer {
     has_changed: bool,
     /// Whether there are acknowledged changes that a power cut can lose.
     unsynced: bool,
-    /// The length of the WAL at which the next attempt to truncate it is made.
-    truncate_at: i32,
+    /// The length of the WAL file after the last change.
+    wal_bytes: u64,
+    /// The length of the WAL file at which the next attempt to truncate it is made.
+    truncate_at: u64,
 }
 
 impl Database {
@@ -107,8 +109,14 @@ impl Database {
         earlier_wal: Option<WalStamp>,
         connection: Option<Connection>,
     ) -> Self {
-        let (has_changed, unsynced, truncate_at) = (false, false, LONG_WAL_PAGES);
-        let writer = Mutex::new(Writer { connection, has_changed, unsynced, truncate_at });
+        let writer = Writer {
+            connection,
+            has_changed: false,
+            unsynced: false,
+            wal_bytes: 0,
+            truncate_at: LONG_WAL_BYTES,
+        };
+        let writer = Mutex::new(writer);
         let (idle_readers, reading) = Default::default();
         Self { settings, files, earlier_wal, idle_readers, reading, writer }
     }
@@ -196,7 +204,7 @@ impl Database {
             let output = change(&transaction)?;
             let committed = transaction.commit();
             if committed.is_ok() {
-                self.truncate_long_wal(&mut writer);
+                self.checkpoint_long_wal(&mut writer);
             }
             self.close_after_failed_sync(&mut writer, committed)?;
             writer.has_changed = true;
@@ -242,33 +250,45 @@ impl Database {
             .map_err(|error| error.during(format_args!("{operation} in {}", path.display()), path))
     }
 
-    /// Truncates the WAL if it is long.
+    /// Checkpoints the WAL if it has grown, and truncates it if a checkpoint is not enough.
+    ///
+    /// After a checkpoint, SQLite writes the WAL from its start again, and the length of the file
+    /// stays. So a file that has not grown needs no checkpoint.
     ///
     /// SQLite starts the WAL over only at a moment without reads. If reads always overlap, the WAL
-    /// is checkpointed but grows without end. So new reads of this handle wait here until the reads
-    /// in progress are done. Reads of other handles cannot be held back: they are waited for only
-    /// for a limited time. If that is not enough, the next attempt is made at twice the length.
-    fn truncate_long_wal(&self, writer: &mut Writer) {
+    /// is checkpointed but grows without end. So a long WAL is truncated. New reads of this handle
+    /// wait here until the reads in progress are done. Reads of other handles cannot be held back,
+    /// so this function waits for them only for a limited time. If they take longer, the next
+    /// attempt is made at twice the length.
+    fn checkpoint_long_wal(&self, writer: &mut Writer) {
         let wal = &self.settings.wal;
-        let pages = wal.pages();
-        if pages < LONG_WAL_PAGES {
-            writer.truncate_at = LONG_WAL_PAGES;
-        }
-        if pages < writer.truncate_at || wal.has_failed_sync() {
-            return;
+        let bytes = self.files.wal_bytes();
+        let has_grown = bytes > mem::replace(&mut writer.wal_bytes, bytes);
+        if bytes < LONG_WAL_BYTES {
+            writer.truncate_at = LONG_WAL_BYTES;
         }
         let Some(connection) = &writer.connection else { return };
-        writer.truncate_at = pages.saturating_mul(2);
-        let _no_reads = self.reading.write().unwrap_or_else(PoisonError::into_inner);
-        let truncated = connection
-            .busy_timeout(self.settings.busy_timeout.min(TRUNCATE_TIMEOUT))
-            .and_then(|()| connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE));
-        // Setting the timeout only stores a number and cannot fail.
-        let _ = connection.busy_timeout(self.settings.busy_timeout);
+        if !has_grown || bytes < CHECKPOINT_BYTES.into() || wal.has_failed_sync() {
+            return;
+        }
+        let checkpointed = if bytes < writer.truncate_at {
+            sync::checkpoint(connection, "PASSIVE")
+        } else {
+            writer.truncate_at = bytes.saturating_mul(2);
+            self.truncate_wal(connection)
+        };
         // A WAL that stays long is not a failure of the change, so other errors are ignored.
-        if let Err(error) = truncated {
+        if let Err(error) = checkpointed {
             wal.record(&error);
         }
+    }
+
+    fn truncate_wal(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let _no_reads = self.reading.write().unwrap_or_else(PoisonError::into_inner);
+        connection.busy_timeout(self.settings.busy_timeout.min(TRUNCATE_TIMEOUT))?;
+        let truncated = sync::checkpoint(connection, "TRUNCATE");
+        connection.busy_timeout(self.settings.busy_timeout)?;
+        truncated
     }
 
     fn commit_to_device(&self, writer: &mut Option<Connection>) -> Result<()> {

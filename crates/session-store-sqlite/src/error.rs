@@ -1,6 +1,7 @@
 //! Errors of SQLite and of the operating system, and how they become a [`StoreError`].
 
 use std::error::Error;
+use std::ffi::c_int;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -75,6 +76,11 @@ impl From<rusqlite::Error> for DatabaseError {
     }
 }
 
+/// Returns SQLite's extended error code, which newer versions of rusqlite have a method for.
+fn extended_code(error: &rusqlite::Error) -> Option<c_int> {
+    error.sqlite_error().map(|error| error.extended_code)
+}
+
 /// Returns whether another connection held a lock, so that the same call may succeed later.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     use ErrorCode as Code;
@@ -96,14 +102,14 @@ pub(crate) fn is_read_only(error: &rusqlite::Error) -> bool {
 /// only up to the last page that was written completely, so the commit record is missing.
 pub(crate) fn can_reappear(error: &rusqlite::Error) -> bool {
     use ErrorCode as Code;
-    let failed_write = error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_WRITE);
+    let failed_write = extended_code(error) == Some(ffi::SQLITE_IOERR_WRITE);
     let code = error.sqlite_error_code();
     matches!(code, Some(Code::SystemIoFailure | Code::OutOfMemory)) && !failed_write
 }
 
 /// Returns whether a sync failed, so that the device may have lost acknowledged changes.
 pub(crate) fn is_failed_sync(error: &rusqlite::Error) -> bool {
-    error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_FSYNC)
+    extended_code(error) == Some(ffi::SQLITE_IOERR_FSYNC)
 }
 
 pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
@@ -121,7 +127,7 @@ pub(crate) fn gone(path: &Path) -> io::Error {
 
 fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> StoreError {
     use ErrorCode as Code;
-    let is_folder = error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DIRECTORY);
+    let is_folder = extended_code(&error) == Some(ffi::SQLITE_READONLY_DIRECTORY);
     let mut is_denied = is_folder;
     if is_folder || error.sqlite_error_code() == Some(Code::CannotOpen) {
         // SQLite's own text is only that it cannot open the file.

@@ -35,6 +35,14 @@
 //! effect, and a database is refused if its tables differ from those of a store
 //! ([L4](session_store_core::contract#l4)).
 //!
+//! # Other users of SQLite in one program
+//!
+//! A program can link SQLite only once. This crate accepts rusqlite 0.39 to 0.41, so that it can
+//! share one SQLite with sqlx 0.9. It cannot be combined with sqlx 0.8, which needs an older
+//! SQLite. A build without the feature `bundled` links the library of the system. It must be SQLite
+//! 3.51.3 or newer, because older versions can corrupt a database in WAL mode. Opening a store
+//! checks the version.
+//!
 //! # Backups
 //!
 //! A copy of the database file alone lacks the changes that are in the `-wal` file, and nothing in

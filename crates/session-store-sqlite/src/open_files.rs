@@ -108,6 +108,11 @@ impl OpenFiles {
         self.update(|opened| *opened = Opened::default());
     }
 
+    /// Returns the length of the WAL file, or 0 if it is not at its path.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        fs::metadata(&self.sidecars[0]).map_or(0, |wal| wal.len())
+    }
+
     /// Returns whether SQLite can checkpoint and remove the WAL when the last connection closes.
     ///
     /// It must not if one of the three paths has another file. SQLite removes the sidecar files by

@@ -1,20 +1,17 @@
 //! Durability: what each commit syncs, and the record of failed syncs.
 
-use std::ffi::c_int;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
-use rusqlite::hooks::Wal;
 use session_store_core::Durability;
 
 use crate::error::{Result, is_failed_sync};
 
-/// The write-ahead log is checkpointed once it has this many pages, as SQLite does by default.
-const CHECKPOINT_PAGES: c_int = 1000;
+/// A WAL file of this length is checkpointed: about 1,000 pages, as SQLite does by default.
+pub(crate) const CHECKPOINT_BYTES: u32 = 4 << 20;
 
 /// The state of the write-ahead log (WAL), shared by all connections of a handle.
 #[derive(Debug, Default)]
@@ -25,15 +22,9 @@ pub(crate) struct WalState {
     /// second sync would succeed without writing them ("fsyncgate"). So the handle never retries a
     /// sync and refuses all further changes.
     failed_sync: AtomicBool,
-    /// The length of the WAL after the last change.
-    pages: AtomicI32,
 }
 
 impl WalState {
-    pub(crate) fn pages(&self) -> i32 {
-        self.pages.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn has_failed_sync(&self) -> bool {
         self.failed_sync.load(Ordering::Acquire)
     }
@@ -80,25 +71,9 @@ pub(crate) fn set_durability(
     connection.pragma_update(None, "fullfsync", full_sync)
 }
 
-/// Returns a hook that checkpoints the WAL after a commit and stores its length in `wal`.
-///
-/// It replaces SQLite's automatic checkpoint, which runs at the same point but ignores a failed
-/// sync and tries again after the next commit. That second sync would succeed and hide the loss.
-pub(crate) fn checkpoint_hook(
-    wal: Arc<WalState>,
-) -> impl FnMut(&mut Wal, c_int) -> rusqlite::Result<()> + Send + 'static {
-    move |log, pages| {
-        wal.pages.store(pages, Ordering::Relaxed);
-        if pages >= CHECKPOINT_PAGES
-            && !wal.has_failed_sync()
-            && let Err(error) = log.checkpoint()
-        {
-            wal.record(&error);
-        }
-        // The commit itself has succeeded. If the checkpoint failed because another connection
-        // holds the lock, the next commit tries again.
-        Ok(())
-    }
+/// Copies the pages of the WAL into the database. `mode` is a mode of `PRAGMA wal_checkpoint`.
+pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+    connection.pragma(None, "wal_checkpoint", mode, |_| Ok(()))
 }
 
 /// Syncs the folder that holds the database and its WAL, so that their names survive a power cut.

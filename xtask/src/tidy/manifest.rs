@@ -15,6 +15,12 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
         if core && section == "dependencies" && !CORE.contains(&key) {
             faults.push(Fault::new(file, format!("core must not depend on {key}")));
         }
+        if section == "features" && value.contains("?/") {
+            let what = format!(
+                "the feature {key} must not use `?/`: cargo then adds the optional dependency to every lock file, and a program can link SQLite only once"
+            );
+            faults.push(Fault::new(file, what));
+        }
         if section == "dev-dependencies"
             && key.starts_with("session-store")
             && is_versioned(key, value)
@@ -62,6 +68,12 @@ mod tests {
         assert_eq!(faults_of(core, "[dependencies]\nserde.workspace = true\n"), 0);
         assert_eq!(faults_of(core, "[dependencies]\nlibc = \"1\"\n"), 1);
         assert_eq!(faults_of(core, "[dev-dependencies]\nrstest.workspace = true\n"), 0);
+    }
+
+    #[test]
+    fn a_feature_names_no_dependency_that_may_be_absent() {
+        assert_eq!(faults_of("x/Cargo.toml", "[features]\ntls = [\"dep:redis\"]\n"), 0);
+        assert_eq!(faults_of("x/Cargo.toml", "[features]\ntls = [\"redis?/tls\"]\n"), 1);
     }
 
     #[test]

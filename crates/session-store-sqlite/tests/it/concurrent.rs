@@ -181,3 +181,15 @@ fn a_long_wal_is_truncated_although_reads_always_overlap() {
     });
     assert_eq!(length, 0);
 }
+
+#[test]
+fn the_wal_stays_short_without_reads() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    let large = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(1 << 18))).unwrap();
+    for _ in 0..64 {
+        store.append(session, segment, &large).unwrap();
+        let length = std::fs::metadata(format!("{}-wal", path.display())).unwrap().len();
+        assert!(length < 5 << 20, "the WAL has {length} bytes");
+    }
+}
