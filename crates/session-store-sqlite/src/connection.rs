@@ -72,7 +72,8 @@ impl ConnectionSettings {
         open_sidecars(&connection)?;
         wal::check_length(&connection, &self.path)?;
         // SQLite's automatic checkpoint ignores a failed sync and tries again after the next
-        // commit. That second sync would succeed and hide the loss. So the store checkpoints itself.
+        // commit. That second sync would succeed and hide the loss. So the store runs its own
+        // checkpoints.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", CHECKPOINT_BYTES)?;
         Ok(connection)
