@@ -24,6 +24,8 @@
 //! must return `Unsupported` and change nothing. A check that cannot run never counts as passed:
 //! list the check, or the requirement that is missing, under `skip` with a reason, and the test is
 //! shown as ignored. [`run_all`] runs the same checks outside of a test binary.
+//! [`conformance_matrix!`] tests several backends or configurations with rstest, each one as a case
+//! of every check.
 //!
 //! # Where things are
 //!
@@ -44,6 +46,7 @@ mod harness;
 mod history;
 mod linearizability;
 mod list;
+mod matrix;
 #[cfg(feature = "model")]
 mod model;
 mod process;
@@ -68,4 +71,4 @@ pub use process::serve;
 pub use report::{Report, run_all};
 pub use requirement::Requirement;
 #[doc(hidden)]
-pub use suite::{TestHarness, assert_holds, assert_skips_are_needed, write_report};
+pub use suite::{TestHarness, assert_holds, assert_skips_are_needed, served_case, write_report};

@@ -103,7 +103,14 @@ macro_rules! conformance_tests {
             $crate::assert_skips_are_needed(&test_harness!(), &[$(stringify!($skip)),*]);
         }
 
-        $crate::model_test! { $harness }
+        $crate::if_model! {
+            #[test]
+            fn agrees_with_the_model() {
+                if let Err(report) = $crate::agrees_with_the_model(&$harness) {
+                    panic!("{report}");
+                }
+            }
+        }
 
         #[test]
         #[ignore = "prints the whole report: cargo test -- --ignored --nocapture report"]
@@ -119,27 +126,32 @@ macro_rules! conformance_tests {
     };
 }
 
-/// Defines the test against the model.
+/// Keeps the items, because the kit was built with the model.
 #[cfg(feature = "model")]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! model_test {
-    ($harness:expr) => {
-        #[test]
-        fn agrees_with_the_model() {
-            if let Err(report) = $crate::agrees_with_the_model(&$harness) {
-                panic!("{report}");
-            }
-        }
+macro_rules! if_model {
+    ($($item:item)*) => {
+        $($item)*
     };
 }
 
-/// Defines nothing, because the kit was built without the model.
+/// Removes the items, because the kit was built without the model.
 #[cfg(not(feature = "model"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! model_test {
-    ($harness:expr) => {};
+macro_rules! if_model {
+    ($($item:item)*) => {};
+}
+
+/// The environment variable that names the case that a helper process serves.
+const CASE: &str = "SESSION_STORE_CONFORMANCE_CASE";
+
+/// Returns the name of the case that this helper process serves, or `None` in a process that no
+/// check has started.
+#[must_use]
+pub fn served_case() -> Option<String> {
+    env::var(CASE).ok()
 }
 
 /// A harness in a test program. Its helper process is the same program, and runs one ignored test.
@@ -147,13 +159,20 @@ macro_rules! model_test {
 pub struct TestHarness<H> {
     harness: H,
     test: &'static str,
+    case: Option<&'static str>,
 }
 
 impl<H: Harness> TestHarness<H> {
     /// Creates the harness. `test` is the path of a test that calls [`serve`](crate::serve), with
     /// the name of the crate.
     pub fn new(harness: H, test: &'static str) -> Self {
-        Self { harness, test }
+        Self { harness, test, case: None }
+    }
+
+    /// Creates the harness of one case of a matrix. The test in the helper process learns the case
+    /// from [`served_case`].
+    pub fn of_case(harness: H, test: &'static str, case: &'static str) -> Self {
+        Self { harness, test, case: Some(case) }
     }
 }
 
@@ -170,6 +189,7 @@ impl<H: Harness> Harness for TestHarness<H> {
         let (_crate, test) = self.test.split_once("::")?;
         let mut helper = Command::new(env::current_exe().ok()?);
         helper.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+        helper.envs(self.case.map(|case| (CASE, case)));
         Some(helper)
     }
 }
@@ -203,16 +223,15 @@ pub fn assert_holds(harness: &dyn Harness, id: &str) {
 const REPORTS: &str = "SESSION_STORE_CONFORMANCE_REPORTS";
 
 /// Runs all checks and prints the report. If `SESSION_STORE_CONFORMANCE_REPORTS` is set, the
-/// function also writes the report as JSON to that folder, in a file with the name of the test's
-/// module.
+/// function also writes the report as JSON to that folder, in a file that is named after `subject`.
 ///
 /// # Panics
 /// If the file cannot be written.
-pub fn write_report(harness: &dyn Harness, module: &str) {
+pub fn write_report(harness: &dyn Harness, subject: &str) {
     let report = run_all(harness, "");
     println!("{report}");
     if let Some(folder) = env::var_os(REPORTS) {
-        let file = Path::new(&folder).join(format!("{}.json", module.replace("::", "-")));
+        let file = Path::new(&folder).join(format!("{}.json", subject.replace("::", "-")));
         std::fs::write(&file, report.to_json())
             .unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
     }

@@ -5,5 +5,6 @@ mod allowed;
 mod call_tracker;
 mod gallery;
 mod jsonl;
+mod matrix;
 mod suite;
 mod variant;

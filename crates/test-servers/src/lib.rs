@@ -26,10 +26,12 @@
 
 pub mod power_cut;
 
+mod fast_folder;
 mod port;
 mod process;
 mod redis;
 
+pub use fast_folder::fast_folder;
 pub use port::free_port;
 pub use redis::cluster::RedisCluster;
 pub use redis::proxy::LossyProxy;

@@ -13,6 +13,9 @@ use xshell::{Shell, cmd};
 
 use crate::{Done, requirements};
 
+/// The backends, by the end of the names of their crates.
+const BACKENDS: [&str; 4] = ["fs", "memory", "redis", "sqlite"];
+
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// The broken stores by name.
@@ -79,23 +82,20 @@ fn reports(shell: &Shell) -> Fallible<Reports> {
     requirements::ensure(shell)?;
     let folder = empty_folder(shell, "reports")?;
     let _folder = shell.push_env("SESSION_STORE_CONFORMANCE_REPORTS", &folder);
-    for package in ["session-store", "session-store-redis"] {
-        cmd!(
-            shell,
-            "cargo test --package {package} --all-features --test it -- --ignored ::report"
-        )
+    let packages = BACKENDS.map(|backend| format!("--package=session-store-{backend}"));
+    cmd!(shell, "cargo test {packages...} --all-features --test it -- --ignored ::report::")
         .run()?;
-    }
     let reports = json_files(&folder)?.into_iter();
-    Ok(reports.map(|(module, report)| (backend(&module).to_owned(), report)).collect())
+    Ok(reports.map(|(name, report)| (configuration(&name), report)).collect())
 }
 
-/// Returns the name of the backend that a test module is about.
-fn backend(module: &str) -> &str {
-    match module.trim_start_matches("it-") {
-        "conformance-server" => "redis",
-        "conformance-cluster" => "redis cluster",
-        name => name,
+/// Returns the backend and the case of a report with that file name, or only the backend if both
+/// have the same name.
+fn configuration(name: &str) -> String {
+    let name = name.trim_start_matches("session-store-");
+    match name.split_once('-') {
+        Some((backend, case)) if backend == case => backend.to_owned(),
+        _ => name.replace('-', " "),
     }
 }
 
@@ -231,9 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_named_after_backends() {
-        let names = ["it-fs", "it-conformance-server", "it-conformance-cluster"].map(backend);
-        assert_eq!(names, ["fs", "redis", "redis cluster"]);
+    fn a_report_is_named_after_its_backend_and_its_case() {
+        let names = ["fs-power", "memory-memory", "redis-cluster"];
+        let names = names.map(|name| configuration(&format!("session-store-{name}")));
+        assert_eq!(names, ["fs power", "memory", "redis cluster"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Tests of the file backend: the content of its files, and files that others have changed.
 //!
-//! The conformance kit checks the contract, in the tests of the crate `session-store`.
+//! The conformance kit checks the contract, in `conformance.rs`.
 
+mod conformance;
 mod crash;
 mod cuts;
 mod delete;

@@ -1,5 +1,6 @@
-//! Tests of sizes, times, listings and pods of a store in memory. The tests of the crate
-//! `session-store` run the conformance kit over it.
+//! The conformance kit over a store in memory, and tests of sizes, times, listings and pods.
+
+mod conformance;
 
 use std::time::SystemTime;
 

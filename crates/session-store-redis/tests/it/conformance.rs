@@ -2,7 +2,7 @@
 
 use std::io;
 
-use session_store_conformance::{Storage, conformance_tests};
+use session_store_conformance::{Storage, conformance_matrix};
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_redis::{RedisOptions, RedisStore};
 
@@ -68,36 +68,21 @@ impl Storage for Prefixed {
     }
 }
 
-mod server {
-    use super::*;
-
-    fn storage() -> Prefixed {
-        Prefixed::on(Servers::One)
-    }
-
-    conformance_tests! {
-        harness: storage,
+conformance_matrix! {
+    server: {
+        harness: || Prefixed::on(Servers::One),
         skip: {
             files: "the files belong to the server; a full server has its own test",
             folder: "a server is not a folder; foreign keys have their own test",
             log_file: "the store has no files",
-        }
-    }
-}
-
-mod cluster {
-    use super::*;
-
-    fn storage() -> Prefixed {
-        Prefixed::on(Servers::Cluster)
-    }
-
-    conformance_tests! {
-        harness: storage,
+        },
+    },
+    cluster: {
+        harness: || Prefixed::on(Servers::Cluster),
         skip: {
             files: "the files belong to the server; a full server has its own test",
             folder: "servers are not a folder; foreign keys have their own test",
             log_file: "the store has no files",
-        }
-    }
+        },
+    },
 }

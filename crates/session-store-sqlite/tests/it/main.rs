@@ -8,6 +8,7 @@ use session_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 mod concurrent;
+mod conformance;
 mod corrupt;
 mod full_disk;
 mod info;
