@@ -12,7 +12,7 @@ use session_store_core::Durability;
 
 use crate::error::{DatabaseError, Result, is_busy};
 use crate::schema;
-use crate::sync::{self, CHECKPOINT_BYTES, WalState};
+use crate::sync::{self, WalState};
 use crate::wal;
 
 /// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
@@ -75,7 +75,6 @@ impl ConnectionSettings {
         // commit. That second sync would succeed and hide the loss. So the store runs its own
         // checkpoints.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "journal_size_limit", CHECKPOINT_BYTES)?;
         Ok(connection)
     }
 

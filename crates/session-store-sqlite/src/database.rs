@@ -16,9 +16,14 @@ use crate::connection::{self, ConnectionSettings};
 use crate::error::{DatabaseError, Result, is_read_only};
 use crate::open_files::OpenFiles;
 use crate::schema;
-use crate::sync::{self, CHECKPOINT_BYTES};
+use crate::sync;
 use crate::transaction::{Transaction, begin_durable, begin_immediate};
 use crate::wal::{self, FirstPage, WalStamp};
+
+/// A WAL is checkpointed after this number of commits, or when its file grows past this length.
+/// Both are about 1,000 pages for entries of 1 KB, which is SQLite's default.
+const CHECKPOINT_COMMITS: u32 = 256;
+const CHECKPOINT_BYTES: u64 = 4 << 20;
 
 /// A WAL of this length is truncated, for which reads have to wait.
 const LONG_WAL_BYTES: u64 = 64 << 20;
@@ -57,6 +62,8 @@ struct Writer {
     has_changed: bool,
     /// Whether there are acknowledged changes that a power cut can lose.
     unsynced: bool,
+    /// The number of commits since the last checkpoint.
+    commits: u32,
     /// The length of the WAL file after the last change.
     wal_bytes: u64,
     /// The length of the WAL file at which the next attempt to truncate it is made.
@@ -113,6 +120,7 @@ impl Database {
             connection,
             has_changed: false,
             unsynced: false,
+            commits: 0,
             wal_bytes: 0,
             truncate_at: LONG_WAL_BYTES,
         };
@@ -204,7 +212,7 @@ impl Database {
             let output = change(&transaction)?;
             let committed = transaction.commit();
             if committed.is_ok() {
-                self.checkpoint_long_wal(&mut writer);
+                self.count_commit(&mut writer);
             }
             self.close_after_failed_sync(&mut writer, committed)?;
             writer.has_changed = true;
@@ -250,27 +258,31 @@ impl Database {
             .map_err(|error| error.during(format_args!("{operation} in {}", path.display()), path))
     }
 
-    /// Checkpoints the WAL if it has grown, and truncates it if a checkpoint is not enough.
+    /// Counts a commit. Checkpoints the WAL if that is due, and truncates it if that is not enough.
     ///
     /// After a checkpoint, SQLite writes the WAL from its start again, and the length of the file
-    /// stays. So a file that has not grown needs no checkpoint.
+    /// stays. So the length does not show how much of the file is in use, and the commits are
+    /// counted too.
     ///
     /// SQLite starts the WAL over only at a moment without reads. If reads always overlap, the WAL
     /// is checkpointed but grows without end. So a long WAL is truncated. New reads of this handle
     /// wait here until the reads in progress are done. Reads of other handles cannot be held back,
     /// so this function waits for them only for a limited time. If they take longer, the next
     /// attempt is made at twice the length.
-    fn checkpoint_long_wal(&self, writer: &mut Writer) {
+    fn count_commit(&self, writer: &mut Writer) {
         let wal = &self.settings.wal;
         let bytes = self.files.wal_bytes();
         let has_grown = bytes > mem::replace(&mut writer.wal_bytes, bytes);
         if bytes < LONG_WAL_BYTES {
             writer.truncate_at = LONG_WAL_BYTES;
         }
-        let Some(connection) = &writer.connection else { return };
-        if !has_grown || bytes < CHECKPOINT_BYTES.into() || wal.has_failed_sync() {
+        writer.commits += 1;
+        let is_due = writer.commits >= CHECKPOINT_COMMITS || has_grown && bytes >= CHECKPOINT_BYTES;
+        let Some(connection) = writer.connection.as_ref().filter(|_| is_due) else { return };
+        if wal.has_failed_sync() {
             return;
         }
+        writer.commits = 0;
         let checkpointed = if bytes < writer.truncate_at {
             sync::checkpoint(connection, "PASSIVE")
         } else {

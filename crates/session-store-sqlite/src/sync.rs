@@ -10,9 +10,6 @@ use session_store_core::Durability;
 
 use crate::error::{Result, is_failed_sync};
 
-/// A WAL file of this length is checkpointed: about 1,000 pages, as SQLite does by default.
-pub(crate) const CHECKPOINT_BYTES: u32 = 4 << 20;
-
 /// The state of the write-ahead log (WAL), shared by all connections of a handle.
 #[derive(Debug, Default)]
 pub(crate) struct WalState {
