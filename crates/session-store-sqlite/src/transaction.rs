@@ -41,8 +41,8 @@ impl<'a> Transaction<'a> {
     /// before it. The outcome stays unknown only if this commit fails too, or if a sync failed: the
     /// device may then still hold the old frames.
     fn overwrite_failed_commit(&self, error: rusqlite::Error) -> DatabaseError {
-        // A failed sync is recorded, so that no later checkpoint copies pages from a WAL that may be
-        // incomplete on the device.
+        // A failed sync is recorded, so that no later checkpoint copies pages from a WAL that is
+        // perhaps incomplete on the device.
         let failed_sync = self.wal.record(&error);
         let overwritten = begin_immediate(self)
             .and_then(|()| schema::dirty_a_page(self))
