@@ -9,22 +9,28 @@ use session_store_core::{LogEntry, StoreError};
 
 /// The event that a record describes.
 ///
-/// In the log, the kind is the field `kind`, in lower case with underscores.
+/// In the log, the kind is the field `kind`, in lower case with underscores. Some programs write a
+/// prefix: `annotated_user_input` is read as [`UserInput`](Self::UserInput).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
     /// The first record of a segment: its lineage and the state that it starts with.
+    #[serde(alias = "annotated_segment_start")]
     SegmentStart,
     /// The start of a run.
     Invoke,
     /// An input of the user.
+    #[serde(alias = "annotated_user_input")]
     UserInput,
     /// An output of the model: text or a tool call.
+    #[serde(alias = "annotated_assistant_item")]
     AssistantItem,
     /// The result of a tool call.
+    #[serde(alias = "annotated_tool_result")]
     ToolResult,
     /// An item that the runtime adds to the conversation.
+    #[serde(alias = "annotated_system_item")]
     SystemItem,
     /// The end of a turn. Segments are forked at such boundaries.
     TurnEnd,
@@ -34,6 +40,8 @@ pub enum Kind {
     RunErrored,
     /// The end of an interrupted run that is not continued.
     PausedTurnAbandoned,
+    /// A run that goes on in this segment, which was compacted while the run was active.
+    ActiveRunCheckpoint,
     /// A new configuration.
     ConfigChanged,
     /// The resources that one call of the model used, such as the number of tokens.

@@ -87,32 +87,45 @@ impl RestoredState {
         match kind {
             Kind::SegmentStart => *self = state_of_start(entry)?,
             Kind::Invoke => self.interrupted = true,
-            Kind::UserInput | Kind::AssistantItem | Kind::ToolResult => {
+            Kind::UserInput => {
+                let UserInput { extensions } = entry.decode()?;
+                extensions.into_iter().for_each(|extension| self.set_extension(extension));
+                self.history.push(entry.into());
+                self.interrupted = true;
+            }
+            Kind::AssistantItem | Kind::ToolResult => {
                 self.history.push(entry.into());
                 self.interrupted = true;
             }
             Kind::SystemItem => self.history.push(entry.into()),
             Kind::TurnEnd => {
-                self.turn_count += 1;
+                let TurnEnd { turn_count } = entry.decode()?;
+                self.turn_count = turn_count.unwrap_or(self.turn_count + 1);
                 self.turn_index += 1;
             }
-            Kind::RunCompleted | Kind::RunErrored | Kind::PausedTurnAbandoned => {
-                self.interrupted = false;
+            Kind::RunCompleted | Kind::RunErrored => {
+                self.interrupted = entry.decode::<RunEnd>()?.interrupted;
+            }
+            Kind::PausedTurnAbandoned => self.interrupted = false,
+            Kind::ActiveRunCheckpoint => {
+                self.turn_count = entry.decode::<ActiveRunCheckpoint>()?.total_turn_count;
+                self.interrupted = true;
             }
             Kind::ConfigChanged => self.config = Some(entry.decode::<ConfigChanged>()?.config),
             Kind::LlmUsage => self.add_usage(&entry.decode()?),
-            Kind::Extension => {
-                let Extension { name, payload } = entry.decode()?;
-                self.extensions.insert(name, payload);
-            }
+            Kind::Extension => self.set_extension(entry.decode()?),
         }
         Ok(())
     }
 
+    fn set_extension(&mut self, Extension { name, payload }: Extension) {
+        self.extensions.insert(name, payload);
+    }
+
     fn add_usage(&mut self, fields: &BTreeMap<String, Json>) {
         for (name, value) in fields {
-            // The time of the record is a number too, but not an amount.
-            if name != "ts"
+            // These fields are numbers too, but not amounts.
+            if !["ts", "history_len"].contains(&name.as_str())
                 && let Ok(amount) = value.decode::<u64>()
             {
                 let total = self.usage.entry(name.clone()).or_default();
@@ -148,6 +161,29 @@ struct ConfigChanged {
 
 #[derive(Deserialize)]
 struct Extension {
+    #[serde(alias = "domain")]
     name: String,
     payload: Json,
+}
+
+#[derive(Deserialize)]
+struct UserInput {
+    #[serde(default)]
+    extensions: Vec<Extension>,
+}
+
+#[derive(Deserialize)]
+struct TurnEnd {
+    turn_count: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct RunEnd {
+    #[serde(default)]
+    interrupted: bool,
+}
+
+#[derive(Deserialize)]
+struct ActiveRunCheckpoint {
+    total_turn_count: usize,
 }

@@ -31,18 +31,21 @@ pub struct RestoredState {
     /// written.
     pub history: Vec<Json>,
     /// The number of turns that have ended in the whole conversation, including those before a fork
-    /// or a compaction.
+    /// or a compaction. A `turn_end` with a field `turn_count` sets the number.
     pub turn_count: usize,
     /// The number of turns that have ended in this segment. An [`Origin`](crate::Origin) counts the
     /// same turns.
     pub turn_index: usize,
     /// Whether a run has started and not ended. This is so if there is an `invoke`, `user_input`,
-    /// `assistant_item` or `tool_result`, and after it no `run_completed`, `run_errored` or
-    /// `paused_turn_abandoned`.
+    /// `assistant_item`, `tool_result` or `active_run_checkpoint`, and after it no `run_completed`,
+    /// `run_errored` or `paused_turn_abandoned`. It is also so if the run has ended with
+    /// `"interrupted": true`.
     pub interrupted: bool,
-    /// The sums over all `llm_usage` records: a total for each field that contains a whole number.
+    /// The sums over all `llm_usage` records: a total for each field that contains a whole number,
+    /// except the time and `history_len`, the number of items that a call has sent.
     pub usage: BTreeMap<String, u64>,
-    /// The latest `payload` of each extension, by its `name`.
+    /// The latest `payload` of each extension, by its `name` or `domain`. The records `extension`
+    /// contain them, and the field `extensions` of each `user_input`.
     pub extensions: BTreeMap<String, Json>,
     /// The number of entries of the segment that the state contains.
     pub entry_count: usize,

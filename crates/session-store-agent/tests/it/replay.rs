@@ -56,6 +56,44 @@ fn every_kind_has_its_effect() {
     assert_eq!(state.extensions["todo"].as_json(), "[1.0]");
 }
 
+/// Records as another program with the same layout writes them. `{}` stands for the prefix of the
+/// kinds that its newer versions write.
+const OTHER_PROGRAM: [&str; 11] = [
+    r#"{"kind":"{}segment_start","ts":1,"session_id":"019a0000-0000-7000-8000-000000000001","system_prompt":null,"config":{"max_tokens":1024},"history":[{"item":"seed"}],"compacted_from":{"segment_id":"019a0000-0000-7000-8000-000000000002","at_turn_index":3}}"#,
+    r#"{"kind":"active_run_checkpoint","ts":2,"active_turn_count":3,"total_turn_count":9}"#,
+    r#"{"kind":"invoke","ts":3,"trigger":"user_send"}"#,
+    r#"{"kind":"{}user_input","ts":4,"segments":[{"kind":"text","text":"hi"}],"extensions":[{"domain":"memory","payload":{"at":1}},{"domain":"plan","payload":[]}],"history":[]}"#,
+    r#"{"kind":"llm_usage","ts":5,"history_len":7,"input_total_tokens":50,"cache_read_tokens":0,"cache_write_tokens":0,"output_tokens":10}"#,
+    r#"{"kind":"{}assistant_item","ts":6,"entry":{"item":"call"}}"#,
+    r#"{"kind":"{}tool_result","ts":7,"entry":{"item":"result"}}"#,
+    r#"{"kind":"{}system_item","ts":8,"entry":{"item":"note"}}"#,
+    r#"{"kind":"extension","ts":9,"domain":"memory","payload":{"at":2}}"#,
+    r#"{"kind":"turn_end","ts":10,"turn_count":11}"#,
+    r#"{"kind":"run_completed","ts":11,"interrupted":true,"result":"paused","active_run_turn_count":2}"#,
+];
+
+#[rstest]
+#[case::older("")]
+#[case::newer("annotated_")]
+fn the_records_of_another_program_are_understood(#[case] prefix: &str) {
+    let log: Vec<_> =
+        OTHER_PROGRAM.iter().map(|text| entry(&text.replacen("{}", prefix, 1))).collect();
+    assert!(log.iter().all(|entry| Kind::of(entry).is_some()));
+    assert!(replay(&log[..2]).unwrap().interrupted, "the run goes on in the compacted segment");
+
+    let mut state = replay(&log).unwrap();
+    assert_eq!((state.turn_count, state.turn_index, state.history.len()), (11, 1, 5));
+    assert_eq!(state.system_prompt, None);
+    assert_eq!(state.extensions["memory"].as_json(), r#"{"at":2}"#);
+    assert_eq!(state.extensions["plan"].as_json(), "[]");
+    let usage: Vec<_> = state.usage.iter().filter(|(_, n)| **n > 0).collect();
+    assert_eq!(usage, [(&"input_total_tokens".into(), &50), (&"output_tokens".into(), &10)]);
+    assert!(state.interrupted, "the run is paused");
+
+    state.apply(&entry(r#"{"kind":"run_errored","interrupted":false,"message":"no"}"#)).unwrap();
+    assert!(!state.interrupted);
+}
+
 #[test]
 fn a_replay_can_continue_from_any_saved_state() {
     let log = log(&CONVERSATION);
@@ -128,6 +166,10 @@ fn the_error_for_a_second_start_has_the_number_of_the_entry() {
 #[case::no_config(r#"{"kind":"config_changed"}"#, "config_changed")]
 #[case::no_name(r#"{"kind":"extension","payload":1}"#, "extension")]
 #[case::wrong_name(r#"{"kind":"extension","name":1,"payload":1}"#, "extension")]
+#[case::extensions(r#"{"kind":"user_input","extensions":1}"#, "user_input")]
+#[case::turns(r#"{"kind":"turn_end","turn_count":-1}"#, "turn_end")]
+#[case::end(r#"{"kind":"run_completed","interrupted":1}"#, "run_completed")]
+#[case::checkpoint(r#"{"kind":"active_run_checkpoint"}"#, "active_run_checkpoint")]
 fn the_error_for_a_wrong_type_has_the_number_of_the_entry(#[case] text: &str, #[case] kind: &str) {
     let mut state = RestoredState::default();
     let error = state.apply(&entry(text)).unwrap_err();
