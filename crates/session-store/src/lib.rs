@@ -36,6 +36,12 @@
 //! [`open()`] and [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their
 //! syntax. Each backend is also a module of this crate, for callers that need the backend's own
 //! options. Opening the URL of a backend whose feature is off is an error that names the feature.
+//!
+//! # In an agent runtime
+//!
+//! The feature `agent` adds the module `agent`, the interface for a runtime over any store. It has
+//! a writer that forks the segment if another writer has appended to it, a replay that rebuilds the
+//! state of a conversation from its log, and pods that are opened by their name.
 
 mod backend;
 mod error;
@@ -47,6 +53,8 @@ mod url;
 
 pub use session_store_core::*;
 
+#[cfg(feature = "agent")]
+pub use session_store_agent as agent;
 #[cfg(feature = "fs")]
 pub use session_store_fs as fs;
 #[cfg(feature = "memory")]
