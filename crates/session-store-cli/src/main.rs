@@ -19,6 +19,7 @@ mod new_file;
 mod output;
 mod password;
 mod progress;
+mod reference;
 mod segment;
 mod signal;
 mod store;

@@ -33,6 +33,12 @@ Exit status
   3    an error: a missing store, session, segment or pod, invalid input, or an I/O error
   141  the reader of standard output closed it";
 
+const REFERENCES: &str = "\
+SESSION and SEGMENT are an id, its first characters, or the word latest for the one that was written
+last. Commands that create a session or a segment need a whole id.
+
+";
+
 const PASSWORDS: &str = "\
 Passwords of Redis
   A password in a URL is visible to other users of the machine. For a URL without one, it is read
@@ -292,7 +298,7 @@ fn after_help() -> String {
         }
     }
     text += "  PATH          an existing directory or SQLite database file\n\n";
-    text + PASSWORDS + EXIT_STATUS
+    text + REFERENCES + PASSWORDS + EXIT_STATUS
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use session_store::{SegmentId, SessionId, StoreUrl};
 
 use super::time;
-use super::value::{UrlParser, id};
+use super::value::UrlParser;
+use crate::reference::Reference;
 
 #[derive(clap::Args)]
 pub(crate) struct QualifyArgs {
@@ -33,8 +34,7 @@ pub(crate) struct LsArgs {
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// List the segments of this session
-    #[arg(value_parser = id::<SessionId>)]
-    pub(crate) session: Option<SessionId>,
+    pub(crate) session: Option<Reference<SessionId>>,
 }
 
 #[derive(clap::Args)]
@@ -43,8 +43,7 @@ pub(crate) struct TreeArgs {
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// Print only this session
-    #[arg(value_parser = id::<SessionId>)]
-    pub(crate) session: Option<SessionId>,
+    pub(crate) session: Option<Reference<SessionId>>,
 }
 
 #[derive(clap::Args)]
@@ -64,12 +63,11 @@ pub(crate) struct SegmentArgs {
     /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The segment's id
-    #[arg(value_parser = id::<SegmentId>)]
-    pub(crate) segment: SegmentId,
+    /// The segment
+    pub(crate) segment: Reference<SegmentId>,
     /// The session that contains the segment [default: looked up by the segment's id]
-    #[arg(long, value_parser = id::<SessionId>)]
-    pub(crate) session: Option<SessionId>,
+    #[arg(long)]
+    pub(crate) session: Option<Reference<SessionId>>,
 }
 
 #[derive(clap::Args)]
@@ -107,8 +105,8 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) pattern: PatternArgs,
     /// Search only this session (can be repeated)
-    #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
-    pub(crate) sessions: Vec<SessionId>,
+    #[arg(long = "session", value_name = "SESSION")]
+    pub(crate) sessions: Vec<Reference<SessionId>>,
 }
 
 /// The conditions that an entry must meet.
@@ -130,7 +128,6 @@ pub(crate) struct LookupArgs {
     /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The segment's id
-    #[arg(value_parser = id::<SegmentId>)]
-    pub(crate) segment: SegmentId,
+    /// The segment
+    pub(crate) segment: Reference<SegmentId>,
 }

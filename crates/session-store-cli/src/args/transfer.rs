@@ -1,15 +1,18 @@
 //! The arguments of the commands that copy or compare whole stores and files.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
-use session_store::{SessionId, StoreUrl};
+use session_store::{OpenStore, SessionId, StoreUrl};
 use session_store_migrate::{DEFAULT_JOBS, Selection};
 
 use super::time;
-use super::value::{UrlParser, id, size};
+use super::value::{UrlParser, size};
+use crate::failure::Failure;
+use crate::reference::Reference;
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
@@ -67,8 +70,8 @@ pub(crate) struct MigrateArgs {
 #[derive(clap::Args)]
 pub(crate) struct SelectionArgs {
     /// Copy only this session (can be repeated)
-    #[arg(long = "session", value_name = "SESSION", value_parser = id::<SessionId>)]
-    pub(crate) sessions: Vec<SessionId>,
+    #[arg(long = "session", value_name = "SESSION")]
+    pub(crate) sessions: Vec<Reference<SessionId>>,
     /// Copy only sessions that were created, or got a segment, at this time or later: a date, a
     /// time, or a span such as 7d. A session is always copied if its ids contain no time (only UUID
     /// v7 does)
@@ -83,15 +86,16 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// Returns the arguments as a value of the migrate crate.
-    pub(crate) fn selection(&self) -> Selection {
+    /// Returns the selection of the migrate crate, with the sessions that the references name.
+    pub(crate) fn resolve(&self, from: &OpenStore) -> Result<Selection, Failure> {
+        let sessions = self.sessions.iter().map(|session| session.resolve(from));
+        let sessions = sessions.collect::<Result<BTreeSet<_>, _>>()?;
         let mut selection = Selection::default();
-        selection.sessions =
-            (!self.sessions.is_empty()).then(|| self.sessions.iter().copied().collect());
+        selection.sessions = (!sessions.is_empty()).then_some(sessions);
         selection.since = self.since;
         selection.traces = !self.no_traces;
         selection.pods = !self.no_pods;
-        selection
+        Ok(selection)
     }
 }
 

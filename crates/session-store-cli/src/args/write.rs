@@ -8,6 +8,7 @@ use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 use super::read::SegmentArgs;
 use super::transfer::LinesArgs;
 use super::value::{UrlParser, id, pod_name};
+use crate::reference::Reference;
 
 #[derive(clap::Args)]
 pub(crate) struct AppendArgs {
@@ -62,11 +63,10 @@ pub(crate) struct RmArgs {
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// The segment to delete
-    #[arg(value_parser = id::<SegmentId>)]
-    pub(crate) segment: Option<SegmentId>,
+    pub(crate) segment: Option<Reference<SegmentId>>,
     /// The session that contains the segment; without SEGMENT, the session to delete
-    #[arg(long, value_parser = id::<SessionId>)]
-    pub(crate) session: Option<SessionId>,
+    #[arg(long)]
+    pub(crate) session: Option<Reference<SessionId>>,
     /// Delete without a confirmation
     #[arg(short, long)]
     pub(crate) yes: bool,

@@ -3,13 +3,12 @@
 use std::fmt;
 
 use serde::Serialize;
-use session_store::Store;
+use session_store::StoreExt;
 
 use crate::args::SegmentArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::segment::look_up_session;
 use crate::store::open;
 
 #[derive(Serialize)]
@@ -25,11 +24,9 @@ impl fmt::Display for Existence {
 
 pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    let exists = match args.session {
-        Some(session_id) => store
-            .exists(session_id, args.segment)
-            .context(|| format!("find segment {} in {}", args.segment, store.url()))?,
-        None => look_up_session(&store, args.segment)?.is_some(),
+    let exists = match args.segment.find(args.session.as_ref(), &store)? {
+        Some(key) => store.at(key).exists().context(|| format!("find {key} in {}", store.url()))?,
+        None => false,
     };
     out.answer(&Existence { exists })?;
     Ok(Exit::done_if(exists))

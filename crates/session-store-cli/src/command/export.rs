@@ -52,8 +52,9 @@ fn export_to_stdout(args: &ExportArgs, store: &OpenStore) -> Result<Exit, Failur
 }
 
 fn export(args: &ExportArgs, store: &OpenStore, file: impl Write) -> Result<ExportReport, Failure> {
+    let selection = args.selection.resolve(store)?;
     let mut bar = Bar::new();
-    let report = backup::export(store, &args.selection.selection(), file, &mut |event| {
+    let report = backup::export(store, &selection, file, &mut |event| {
         bar.show_event(&event);
     });
     match report {

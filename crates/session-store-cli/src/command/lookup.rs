@@ -8,7 +8,6 @@ use crate::args::LookupArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::segment::look_up_session;
 use crate::store::open;
 
 #[derive(Serialize)]
@@ -17,7 +16,8 @@ struct Holder {
 }
 
 pub(crate) fn run(args: &LookupArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let session_id = look_up_session(&open(&args.store)?, args.segment)?;
+    let key = args.segment.find(None, &open(&args.store)?)?;
+    let session_id = key.map(|key| key.session_id);
     if out.is_json() {
         out.json_line(&Holder { session_id })?;
     } else if let Some(session_id) = session_id {

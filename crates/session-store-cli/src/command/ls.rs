@@ -58,8 +58,8 @@ impl Row for SegmentRow {
 
 pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    match args.session {
-        Some(session_id) => print_segments(&store, session_id, out),
+    match &args.session {
+        Some(session) => print_segments(&store, session.resolve(&store)?, out),
         None => print_sessions(&store, out),
     }
 }

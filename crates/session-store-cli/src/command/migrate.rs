@@ -52,8 +52,8 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     if args.from.is_same_storage(&args.to) {
         return Err(Failure::cannot(operation(), "both are the same store"));
     }
-    let selection = args.selection.selection();
     let from = open(&args.from)?;
+    let selection = args.selection.resolve(&from)?;
     // The selection is checked before the destination is created.
     selection.check_source(&from).context(operation)?;
     let to = if args.dry_run { open_or_empty(&args.to)? } else { open_or_create(&args.to)? };

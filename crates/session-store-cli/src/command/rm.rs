@@ -10,7 +10,6 @@ use crate::args::RmArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
-use crate::segment::segment_key;
 use crate::store::{change, list_segments, open, unknown_session};
 use crate::text::plural;
 
@@ -48,11 +47,13 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn choose(args: &RmArgs, store: &OpenStore) -> Result<Deletion, Failure> {
-    if let Some(segment_id) = args.segment {
-        let SegmentKey { session_id, .. } = segment_key(store, args.session, segment_id)?;
+    if let Some(segment) = &args.segment {
+        let SegmentKey { session_id, segment_id } =
+            segment.resolve(args.session.as_ref(), store)?;
         return Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 });
     }
-    let session_id = args.session.expect("the parser requires SEGMENT or --session");
+    let session = args.session.as_ref().expect("the parser requires SEGMENT or --session");
+    let session_id = session.resolve(store)?;
     match list_segments(store, session_id)?.len() {
         0 => Err(unknown_session(store, session_id)),
         segments => Ok(Deletion { session_id, segment_id: None, segments }),

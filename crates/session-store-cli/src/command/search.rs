@@ -31,10 +31,12 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
 /// Returns the sessions to search. A session that the user named must exist.
 fn sessions(args: &SearchArgs, store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
     let mut sessions = list_sessions(store)?;
-    if let Some(missing) = args.sessions.iter().find(|session| !sessions.contains(session)) {
+    let named = args.sessions.iter().map(|session| session.resolve(store));
+    let named = named.collect::<Result<Vec<_>, _>>()?;
+    if let Some(missing) = named.iter().find(|session| !sessions.contains(session)) {
         return Err(unknown_session(store, *missing));
     }
-    sessions.retain(|id| args.sessions.is_empty() || args.sessions.contains(id));
+    sessions.retain(|id| named.is_empty() || named.contains(id));
     Ok(sessions)
 }
 

@@ -12,7 +12,8 @@ use crate::store::{list_conversations, open, unknown_session};
 
 pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
-    if let Some(session_id) = args.session {
+    if let Some(session) = &args.session {
+        let session_id = session.resolve(&store)?;
         let tree = read(&store, session_id)?;
         if tree.nodes().next().is_none() {
             return Err(unknown_session(&store, session_id));

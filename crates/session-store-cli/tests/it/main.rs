@@ -25,6 +25,7 @@ mod pods;
 mod power;
 mod program;
 mod qualify;
+mod reference;
 mod report_json;
 mod restore;
 mod rm;

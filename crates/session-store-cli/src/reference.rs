@@ -1,0 +1,218 @@
+//! References to sessions and segments on the command line: an id, the first characters of an id,
+//! or `latest`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
+
+use crate::failure::{Context, Failure};
+use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
+use crate::store::{list_segments, list_sessions};
+
+/// The word for the session or segment that was written last.
+const LATEST: &str = "latest";
+
+/// The number of ids that the message about an ambiguous prefix lists.
+const MAX_CANDIDATES: usize = 10;
+
+/// A session or a segment as the user names it.
+#[derive(Clone, Debug)]
+pub(crate) enum Reference<T> {
+    Id(T),
+    Prefix(Prefix),
+    Latest,
+}
+
+/// The first characters of an id, without hyphens and in lower case.
+#[derive(Clone, Debug)]
+pub(crate) struct Prefix(String);
+
+impl<T: FromStr> FromStr for Reference<T> {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == LATEST {
+            return Ok(Self::Latest);
+        }
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        let digits = text.replace('-', "").to_ascii_lowercase();
+        if (1..32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self::Prefix(Prefix(digits)));
+        }
+        Err("not a UUID, the first characters of one, or `latest`")
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Reference<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Prefix(Prefix(digits)) => write!(f, "{digits}…"),
+            Self::Latest => f.write_str(LATEST),
+        }
+    }
+}
+
+impl Reference<SessionId> {
+    /// Returns the id of the session. A full id is returned as it is. For any other reference, the
+    /// store must contain the session.
+    pub(crate) fn resolve(&self, store: &OpenStore) -> Result<SessionId, Failure> {
+        let found = match self {
+            Self::Id(id) => Some(*id),
+            Self::Prefix(prefix) => prefix
+                .find(list_sessions(store)?)
+                .map_err(|cause| Failure::cannot(self.finding(store), cause))?,
+            Self::Latest => latest_session(store)?,
+        };
+        found.ok_or_else(|| Failure::cannot(self.finding(store), "the store does not contain it"))
+    }
+
+    fn finding(&self, store: &OpenStore) -> String {
+        format!("find session {self} in {}", store.url())
+    }
+}
+
+impl Reference<SegmentId> {
+    /// Returns the key of the segment, or `None` if no session contains the segment.
+    ///
+    /// Without a session, a full id is looked up, a prefix is compared with all segments, and the
+    /// latest segment is that of the latest session. A full id in a given session is returned even
+    /// if the session does not contain it.
+    pub(crate) fn find(
+        &self,
+        session: Option<&Reference<SessionId>>,
+        store: &OpenStore,
+    ) -> Result<Option<SegmentKey>, Failure> {
+        let session = session.map(|session| session.resolve(store)).transpose()?;
+        match self {
+            Self::Id(segment_id) => {
+                let session = session.map_or_else(
+                    || store.lookup_session_of(*segment_id).context(|| self.finding(store)),
+                    |session_id| Ok(Some(session_id)),
+                )?;
+                Ok(session.map(|session_id| SegmentKey::new(session_id, *segment_id)))
+            }
+            Self::Prefix(prefix) => {
+                let keys = keys(session, store)?.into_iter();
+                let keys = keys.filter(|key| prefix.matches(&key.segment_id)).collect();
+                only(keys).map_err(|cause| Failure::cannot(self.finding(store), cause))
+            }
+            Self::Latest => {
+                match session.map_or_else(|| latest_session(store), |id| Ok(Some(id)))? {
+                    Some(session_id) => Ok(latest_segment(read_session(store, session_id))?),
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Returns the key of the segment, like [`find`](Self::find), or an error if no session
+    /// contains the segment.
+    pub(crate) fn resolve(
+        &self,
+        session: Option<&Reference<SessionId>>,
+        store: &OpenStore,
+    ) -> Result<SegmentKey, Failure> {
+        self.find(session, store)?
+            .ok_or_else(|| Failure::cannot(self.finding(store), "no session contains it"))
+    }
+
+    fn finding(&self, store: &OpenStore) -> String {
+        format!("find segment {self} in {}", store.url())
+    }
+}
+
+impl Prefix {
+    fn matches(&self, id: &impl fmt::Display) -> bool {
+        id.to_string().replace('-', "").starts_with(&self.0)
+    }
+
+    fn find<T: fmt::Display>(&self, ids: Vec<T>) -> Result<Option<T>, String> {
+        only(ids.into_iter().filter(|id| self.matches(id)).collect())
+    }
+}
+
+/// Returns the only candidate, or `None` if there are none. Several candidates are an error that
+/// lists them.
+fn only<T: fmt::Display>(mut candidates: Vec<T>) -> Result<Option<T>, String> {
+    if candidates.len() < 2 {
+        return Ok(candidates.pop());
+    }
+    let mut message = format!("{} ids begin with it:", candidates.len());
+    for candidate in candidates.iter().take(MAX_CANDIDATES) {
+        message += &format!("\n  {candidate}");
+    }
+    if candidates.len() > MAX_CANDIDATES {
+        message += "\n  …";
+    }
+    Err(message)
+}
+
+/// Returns the segments of a session, or of all sessions.
+fn keys(session: Option<SessionId>, store: &OpenStore) -> Result<Vec<SegmentKey>, Failure> {
+    if let Some(session_id) = session {
+        let segments = list_segments(store, session_id)?.into_iter();
+        return Ok(segments.map(|segment_id| SegmentKey { session_id, segment_id }).collect());
+    }
+    let mut keys = Vec::new();
+    for_each_session(store, |session| {
+        keys.extend(session.segments?.into_iter().map(|segment| segment.key));
+        Ok(())
+    })?;
+    Ok(keys)
+}
+
+/// Returns the session that was written last. If the storage records no times, that is the first
+/// one that is listed.
+fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Failure> {
+    let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
+    for_each_session(store, |session| {
+        let segments = session.segments?;
+        let modified = segments.iter().filter_map(modified).max();
+        if latest.is_none_or(|(time, _)| modified > time) {
+            latest = Some((modified, session.session_id));
+        }
+        Ok(())
+    })?;
+    Ok(latest.map(|(_, session_id)| session_id))
+}
+
+fn latest_segment(session: ListedSession) -> Result<Option<SegmentKey>, Failure> {
+    // The last one of several maxima is returned, and the newest id is listed first.
+    let segments = session.segments?;
+    Ok(segments.iter().rev().max_by_key(|segment| modified(segment)).map(|segment| segment.key))
+}
+
+fn modified(segment: &ListedSegment) -> Option<SystemTime> {
+    segment.info.as_ref().ok()?.modified
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68", "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68")]
+    #[case("0ccf1a041b4c43b68aa579e41db43a68", "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68")]
+    #[case("0CCF1A04-1b", "0ccf1a041b…")]
+    #[case("7", "7…")]
+    #[case("latest", "latest")]
+    fn a_reference_is_parsed(#[case] text: &str, #[case] shown: &str) {
+        assert_eq!(text.parse::<Reference<SegmentId>>().unwrap().to_string(), shown);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("-")]
+    #[case("last")]
+    #[case("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68f")]
+    fn another_text_is_refused(#[case] text: &str) {
+        assert!(text.parse::<Reference<SegmentId>>().is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! Tests of references: the first characters of an id, and `latest`.
+
+use std::fs::{File, FileTimes};
+use std::time::{Duration, SystemTime};
+
+use rstest::rstest;
+
+use crate::program::{Kind, Place, run};
+
+const A: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+const B: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a69";
+const C: &str = "1ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+
+/// Creates a session with a segment for each id. Both have the same id.
+fn stored(kind: Kind) -> (Place, String) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    for id in [A, B, C] {
+        run(["create", &url, "--session", id, "--segment", id]).ok();
+    }
+    (place, url)
+}
+
+#[rstest]
+#[case::first_characters("1cc")]
+#[case::one_character("1")]
+#[case::upper_case("1CCF1A04-1B4C")]
+#[case::without_hyphens("1ccf1a041b4c43b6")]
+fn the_first_characters_of_an_id_are_enough(
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    #[case] prefix: &str,
+) {
+    let (_place, url) = stored(kind);
+    assert_eq!(run(["lookup", &url, prefix]).ok(), format!("{C}\n"));
+    assert_eq!(run(["count", &url, prefix]).ok(), "0\n");
+    assert_eq!(run(["exists", &url, prefix, "--session", prefix]).ok(), "yes\n");
+    assert!(run(["ls", &url, prefix]).ok().starts_with(C));
+    assert!(run(["tree", &url, prefix]).ok().contains(C));
+    run(["rm", &url, prefix, "--yes"]).ok();
+    assert_eq!(run(["exists", &url, C]).status, Some(1));
+    assert_eq!(run(["exists", &url, A]).ok(), "yes\n");
+}
+
+#[test]
+fn a_copy_is_limited_to_the_named_session() {
+    let (place, url) = stored(Kind::Fs);
+    let copy = place.url(Kind::Sqlite, "copy");
+    run(["migrate", &url, &copy, "--session", "1"]).ok();
+    assert!(run(["ls", &copy]).ok().starts_with(C));
+    let message = run(["migrate", &url, &place.url(Kind::Fs, "b"), "--session", "0"]).refused(3);
+    assert!(message.contains("2 ids begin with it"), "{message}");
+    assert!(!place.path("b").exists(), "nothing is created for an ambiguous reference");
+}
+
+#[test]
+fn an_ambiguous_reference_is_refused_and_lists_the_candidates() {
+    let (_place, url) = stored(Kind::Fs);
+    for args in [vec!["rm", &url, "0ccf", "--yes"], vec!["show", &url, "0ccf"]] {
+        let message = run(args).refused(3);
+        assert!(message.contains(A) && message.contains(B) && !message.contains(C), "{message}");
+    }
+    let message = run(["rm", &url, "--session", "0ccf", "--yes"]).refused(3);
+    assert!(message.contains("2 ids begin with it"), "{message}");
+    assert_eq!(run(["ls", &url]).ok().lines().count(), 3, "all sessions are still stored");
+}
+
+#[test]
+fn a_reference_to_nothing_is_an_error() {
+    let (place, url) = stored(Kind::Fs);
+    assert!(run(["show", &url, "ff"]).refused(3).contains("no session contains it"));
+    assert!(run(["ls", &url, "ff"]).refused(3).contains("the store does not contain it"));
+    assert_eq!(run(["exists", &url, "ff"]).status, Some(1));
+    assert_eq!(run(["lookup", &url, "ff"]).status, Some(1));
+    let empty = place.url(Kind::Fs, "empty");
+    run(["create", &empty, "--session", A, "--segment", A]).ok();
+    run(["rm", &empty, A, "--yes"]).ok();
+    assert!(run(["tree", &empty, "latest"]).refused(3).contains("latest"));
+}
+
+#[test]
+fn latest_is_the_session_that_was_written_last() {
+    let (place, url) = stored(Kind::Fs);
+    let now = SystemTime::now();
+    for (age, id) in [(10, A), (5, B), (20, C)] {
+        let log = File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
+        let time = FileTimes::new().set_modified(now - Duration::from_secs(age));
+        log.unwrap().set_times(time).unwrap();
+    }
+    assert_eq!(run(["lookup", &url, "latest"]).ok(), format!("{B}\n"));
+    assert!(run(["ls", &url, "latest"]).ok().starts_with(B));
+    assert_eq!(run(["count", &url, "latest", "--session", "1"]).ok(), "0\n");
+}
