@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use session_store::StoreError;
+use session_store::{LogEntry, StoreError};
 use session_store_import::lines::{ReadLine, is_space, read_line, reason, too_long};
 
 use crate::failure::{Context, Failure};
@@ -54,6 +54,11 @@ impl Lines {
             Ok(entry) => Ok(Some(entry)),
             Err(error) => Err(Failure::cannot(self.operation(), reason(&error))),
         }
+    }
+
+    /// Parses all other lines.
+    pub(crate) fn read_all(&mut self) -> Result<Vec<LogEntry>, Failure> {
+        std::iter::from_fn(|| self.next(LogEntry::from_utf8).transpose()).collect()
     }
 
     fn operation(&self) -> String {

@@ -14,12 +14,13 @@ use clap_complete::Shell;
 use session_store::{StoreUrl, backends};
 
 pub(crate) use self::read::{
-    CheckArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs, ShowArgs,
-    StatArgs, TailArgs, TreeArgs,
+    CheckArgs, CountArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs,
+    ShowArgs, StatArgs, TailArgs, TreeArgs,
 };
 pub(crate) use self::transfer::{
     ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, VerifyArgs,
 };
+pub(crate) use self::value::ExpectedHead;
 pub(crate) use self::write::{
     AppendArgs, CreateArgs, PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, RmArgs, TruncateArgs,
 };
@@ -197,6 +198,9 @@ pub(crate) enum Command {
     /// including this one. A printed number means that the entry is stored. Other programs can
     /// append to the segment at the same time. Blank lines are skipped. The first line that is not
     /// one JSON object ends the command; the lines before it stay stored.
+    ///
+    /// With --batch or --if-head, all lines are appended in one call after the last one was read.
+    /// An invalid line then ends the command before anything is stored.
     Append(AppendArgs),
     /// Create a segment
     ///
@@ -205,7 +209,7 @@ pub(crate) enum Command {
     /// Keep the first entries of a segment and delete the rest permanently
     Truncate(TruncateArgs),
     /// Print the number of entries in a segment
-    Count(SegmentArgs),
+    Count(CountArgs),
     /// Test whether a segment exists
     ///
     /// Prints yes or no. The exit status is 1 if the segment does not exist.
@@ -258,7 +262,8 @@ impl Command {
             Self::Append(args) => vec![&mut args.store],
             Self::Create(args) => vec![&mut args.store],
             Self::Truncate(args) => vec![&mut args.target.store],
-            Self::Count(args) | Self::Exists(args) => vec![&mut args.store],
+            Self::Count(args) => vec![&mut args.target.store],
+            Self::Exists(args) => vec![&mut args.store],
             Self::Lookup(args) => vec![&mut args.store],
             Self::Rm(args) => vec![&mut args.store],
             Self::Qualify(args) => vec![&mut args.store],

@@ -71,6 +71,16 @@ pub(crate) struct SegmentArgs {
 }
 
 #[derive(clap::Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) target: SegmentArgs,
+    /// Print the head of the segment: the number of its entries, and a token that is new after
+    /// each truncation or replacement
+    #[arg(long)]
+    pub(crate) head: bool,
+}
+
+#[derive(clap::Args)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) target: SegmentArgs,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Arg;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use session_store::{PodName, StoreUrl};
+use session_store::{Head, InvalidHead, PodName, StoreUrl};
 
 /// Parses an id. The error names the expected format, which the message of the `uuid` crate does
 /// not.
@@ -17,6 +17,15 @@ pub(super) fn id<T: FromStr<Err = uuid::Error>>(text: &str) -> Result<T, String>
 /// Parses the name of a pod. The message contains the rule for names.
 pub(super) fn pod_name(text: &str) -> Result<PodName, &'static str> {
     text.parse().map_err(|_| PodName::RULE)
+}
+
+/// The head that a segment must have, or `None` if the segment must not exist.
+#[derive(Clone, Copy)]
+pub(crate) struct ExpectedHead(pub(crate) Option<Head>);
+
+/// Parses a head as `count --head` prints it, or `none`.
+pub(super) fn expected_head(text: &str) -> Result<ExpectedHead, InvalidHead> {
+    if text == "none" { Ok(ExpectedHead(None)) } else { text.parse().map(Some).map(ExpectedHead) }
 }
 
 /// Parses a size: a number of bytes, or of KiB, MiB or GiB.

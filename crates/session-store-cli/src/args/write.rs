@@ -7,7 +7,7 @@ use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 
 use super::read::SegmentArgs;
 use super::transfer::LinesArgs;
-use super::value::{UrlParser, id, pod_name};
+use super::value::{ExpectedHead, UrlParser, expected_head, id, pod_name};
 use crate::reference::Reference;
 
 #[derive(clap::Args)]
@@ -24,6 +24,13 @@ pub(crate) struct AppendArgs {
     /// Append to the trace of the segment, and print the number of lines appended by this command
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Read all lines first, and append them in one call
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) batch: bool,
+    /// Append only if the segment has this head, in one call as with --batch, and print the new
+    /// head; none for a segment that does not exist. If the head differs, the exit status is 1
+    #[arg(long, value_name = "HEAD", conflicts_with = "trace", value_parser = expected_head)]
+    pub(crate) if_head: Option<ExpectedHead>,
     #[command(flatten)]
     pub(crate) lines: LinesArgs,
 }

@@ -1,19 +1,22 @@
-//! `append`: appends the lines of standard input to a segment, and prints a count after each.
+//! `append`: appends the lines of standard input to a segment, one by one or in one call.
 
 use std::slice;
 
 use session_store::{Head, LogEntry, StoreError, StoreExt, TraceEntry};
 
-use crate::args::AppendArgs;
-use crate::entry_count::EntryCount;
+use crate::args::{AppendArgs, ExpectedHead};
+use crate::entry_count::{EntryCount, HeadOf};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input::{Lines, Source};
 use crate::output::Output;
 use crate::segment::Segment;
-use crate::store::{change, open_or_create};
+use crate::store::{change, open, open_or_create};
 
 pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if args.batch || args.if_head.is_some() {
+        return append_batch(args, out);
+    }
     if args.trace {
         let mut entries = 0;
         append_lines(args, out, TraceEntry::from_utf8, |segment, entry| {
@@ -24,11 +27,43 @@ pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> 
     } else {
         let mut head = None;
         append_lines(args, out, LogEntry::from_utf8, |segment, entry| {
-            let appended = append_at(segment, head, entry)?;
+            let appended = append_at(segment, head, slice::from_ref(entry))?;
             head = Some(appended);
             Ok(appended.entries())
         })
     }
+}
+
+/// Appends all lines in one call. Prints the new head if an expected one was given, else the count.
+fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let mut lines = Lines::new(Source::stdin(), args.lines.max);
+    let entries = lines.read_all()?;
+    if entries.is_empty() {
+        return Ok(Exit::Done);
+    }
+    // A segment that must have a head is in a store that exists.
+    let must_exist = matches!(args.if_head, Some(ExpectedHead(Some(_))));
+    let store = if must_exist { open(&args.store)? } else { open_or_create(&args.store)? };
+    let segment = store.segment(args.session, args.segment);
+    let operation = || format!("append to {} in {}", segment.key(), store.url());
+    change(&store, || {
+        let Some(ExpectedHead(expected)) = args.if_head else {
+            let head = append_at(segment, None, &entries).context(operation)?;
+            out.answer(&EntryCount { entries: head.entries() })?;
+            return Ok(Exit::Done);
+        };
+        match segment.append_if(expected, &entries) {
+            Err(StoreError::Conflict { actual, .. }) => {
+                let actual = actual.map_or_else(|| "none".to_owned(), |head| head.to_string());
+                Failure::cannot(operation(), format!("its head is {actual}")).report();
+                Ok(Exit::No)
+            }
+            appended => {
+                out.answer(&HeadOf::from(appended.context(operation)?))?;
+                Ok(Exit::Done)
+            }
+        }
+    })
 }
 
 /// Appends line by line, and prints the count that `append` returns. Output is flushed after each
@@ -64,16 +99,16 @@ fn append_lines<T>(
 /// Appends at the current head and returns the new head.
 ///
 /// Other programs may append at the same time, so only a conditional append can tell how many
-/// entries the log has right after this one. A conflict means that nothing was stored, so a retry
-/// at the actual head cannot store the entry twice. Any other error is returned, because the entry
-/// may be stored.
+/// entries the log has right after this append. A conflict means that nothing was stored, so a
+/// retry at the actual head cannot store the entries twice. Any other error is returned, because
+/// the entries may be stored.
 fn append_at(
     segment: Segment<'_>,
     mut head: Option<Head>,
-    entry: &LogEntry,
+    entries: &[LogEntry],
 ) -> Result<Head, StoreError> {
     loop {
-        match segment.append_if(head, slice::from_ref(entry)) {
+        match segment.append_if(head, entries) {
             Err(StoreError::Conflict { actual, .. }) => head = actual,
             appended => return appended,
         }

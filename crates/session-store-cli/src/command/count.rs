@@ -1,17 +1,23 @@
-//! `count`: prints the number of entries in a segment.
+//! `count`: prints the number of entries in a segment, or its head.
 
 use session_store::StoreExt;
 
-use crate::args::SegmentArgs;
-use crate::entry_count::EntryCount;
+use crate::args::CountArgs;
+use crate::entry_count::{EntryCount, HeadOf};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 
-pub(crate) fn run(args: &SegmentArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (store, key) = args.open()?;
-    let counted = store.at(key).read_entry_count();
-    let entries = counted.context(|| format!("count the entries of {key} in {}", store.url()))?;
-    out.answer(&EntryCount { entries })?;
+pub(crate) fn run(args: &CountArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let (store, key) = args.target.open()?;
+    let operation = || format!("count the entries of {key} in {}", store.url());
+    if args.head {
+        let head = store.at(key).head().context(operation)?;
+        let head = head.ok_or_else(|| Failure::cannot(operation(), "it does not exist"))?;
+        out.answer(&HeadOf::from(head))?;
+    } else {
+        let entries = store.at(key).read_entry_count().context(operation)?;
+        out.answer(&EntryCount { entries })?;
+    }
     Ok(Exit::Done)
 }

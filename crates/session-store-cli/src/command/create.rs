@@ -45,12 +45,7 @@ pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> 
 
 fn read_entries(args: &CreateArgs) -> Result<Vec<LogEntry>, Failure> {
     let Some(file) = &args.file else { return Ok(Vec::new()) };
-    let mut lines = Lines::new(Source::open(file)?, args.lines.max);
-    let mut entries = Vec::new();
-    while let Some(entry) = lines.next(LogEntry::from_utf8)? {
-        entries.push(entry);
-    }
-    Ok(entries)
+    Lines::new(Source::open(file)?, args.lines.max).read_all()
 }
 
 fn create_failure(store: &OpenStore, key: SegmentKey, error: StoreError) -> Failure {

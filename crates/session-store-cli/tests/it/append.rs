@@ -100,3 +100,43 @@ fn the_session_and_the_segment_are_required() {
     }
     assert_eq!(place.listing(), []);
 }
+
+/// Runs `append` with further arguments.
+fn append_with(url: &str, args: &[&str], input: &str) -> crate::program::Ended {
+    let named = ["append", url, "--session", SESSION, "--segment", SEGMENT];
+    run_with(named.iter().chain(args), input)
+}
+
+#[rstest]
+fn a_batch_is_stored_whole_or_not_at_all(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    let message = append_with(&url, &["--batch"], "{}\nbad\n").refused(3);
+    assert!(message.contains("line 2"), "{message}");
+    assert!(!place.path("a").exists(), "a bad line creates nothing");
+    assert_eq!(append_with(&url, &["--batch"], "{\"a\":1}\n{\"b\":2}\n").ok(), "2\n");
+    assert_eq!(append_with(&url, &["--batch"], "{}\n").ok(), "3\n");
+    assert_eq!(append_with(&url, &["--batch"], "").ok(), "");
+}
+
+#[rstest]
+fn a_batch_is_stored_only_at_the_expected_head(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    let first = append_with(&url, &["--if-head", "none"], "{}\n{}\n").ok();
+    assert_eq!(run(["count", "--head", &url, SEGMENT]).ok(), first);
+    assert_eq!(append_with(&url, &["--if-head", "none"], "{}\n").status, Some(1));
+
+    let second = append_with(&url, &["--if-head", first.trim()], "{}\n").ok();
+    assert!(second.starts_with("3@"), "{second}");
+    let conflict = append_with(&url, &["--if-head", first.trim()], "{}\n");
+    assert_eq!((conflict.status, conflict.stdout.as_str()), (Some(1), ""));
+    assert!(conflict.stderr.contains(second.trim()), "{}", conflict.stderr);
+    assert_eq!(run(["count", &url, SEGMENT]).ok(), "3\n", "a conflict stores nothing");
+
+    let json = run(["count", "--head", "--json", &url, SEGMENT]).ok();
+    assert_eq!(json, format!("{{\"entries\":3,\"head\":\"{}\"}}\n", second.trim()));
+    let missing = append_with(&place.url(kind, "b"), &["--if-head", first.trim()], "{}\n");
+    assert_eq!(missing.status, Some(3));
+    assert!(!place.path("b").exists());
+}
