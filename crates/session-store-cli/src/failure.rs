@@ -1,11 +1,12 @@
 //! Errors that end a command, and messages on standard error: `session-store: cannot DO IT: CAUSE`.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use session_store::{OpenError, StoreError, error_chain};
 
 use crate::exit::Exit;
+use crate::terminal::visible;
 
 /// An error that ends a command.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +70,10 @@ impl<T, E: Error + Send + Sync + 'static> Context<T> for Result<T, E> {
     }
 }
 
-/// Prints a line to standard error. An error is ignored, because there is no other place to report
-/// it.
+/// Prints a line to standard error. On a terminal, hidden characters are printed as escape
+/// sequences. An error is ignored, because there is no other place to report it.
 pub(crate) fn warn(message: &str) {
-    let _ = writeln!(io::stderr(), "session-store: {message}");
+    let stderr = io::stderr();
+    let message = if stderr.is_terminal() { visible(message) } else { message.into() };
+    let _ = writeln!(stderr.lock(), "session-store: {message}");
 }

@@ -24,6 +24,7 @@ mod segment;
 mod signal;
 mod store;
 mod table;
+mod terminal;
 mod text;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::terminal::visible;
 
 /// Standard output. Only results are written to it.
 pub(crate) struct Output {
@@ -51,10 +52,13 @@ impl Output {
         lines.into_iter().try_for_each(|line| self.line(line))
     }
 
-    /// Prints one line of text.
+    /// Prints one line of text. On a terminal, hidden characters are printed as escape sequences.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<(), Failure> {
-        writeln!(self.stdout, "{line}").map_err(write_error)?;
-        if self.terminal { self.flush() } else { Ok(()) }
+        if !self.terminal {
+            return writeln!(self.stdout, "{line}").map_err(write_error);
+        }
+        writeln!(self.stdout, "{}", visible(&line.to_string())).map_err(write_error)?;
+        self.flush()
     }
 
     /// Prints a value as JSON on one line.

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::{change, list_segments, open, unknown_session};
+use crate::terminal::visible;
 use crate::text::plural;
 
 /// The segment or session to delete. It is printed after the deletion.
@@ -74,7 +75,7 @@ fn is_confirmed(operation: impl Fn() -> String) -> Result<bool, Failure> {
         return Err(Failure::cannot(operation(), cause));
     }
     let mut answer = String::new();
-    write!(io::stderr(), "Permanently {}? [y/N] ", operation())
+    write!(io::stderr(), "Permanently {}? [y/N] ", visible(&operation()))
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
         .context(operation)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

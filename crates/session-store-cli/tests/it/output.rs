@@ -1,6 +1,8 @@
 //! Tests of a command whose standard output is closed, and of the help.
 
 use std::io::{Read, Write};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
 
 use test_deadlines::Process;
 
@@ -51,4 +53,22 @@ fn the_help_lists_the_commands_and_the_exit_statuses() {
     ] {
         assert!(help.contains(word), "{word} is missing in:\n{help}");
     }
+}
+
+/// The program `script` of util-linux runs a command in a terminal of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn hidden_characters_are_escaped_on_a_terminal_and_kept_in_a_pipe() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let entry = "{\"text\":\"\u{9b}2J\u{202e}\"}\n";
+    run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], entry).ok();
+    assert_eq!(run(["show", &url, SEGMENT]).ok(), entry);
+
+    let command = format!("'{}' show '{url}' {SEGMENT}", env!("CARGO_BIN_EXE_session-store"));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    let output = Process::start(script.stdin(Stdio::null()).stdout(Stdio::piped()));
+    let shown = String::from_utf8(output.wait_with_output().stdout).unwrap();
+    assert_eq!(shown.trim_end(), r#"{"text":"\u009b2J\u202e"}"#);
 }
