@@ -1,6 +1,6 @@
 //! The call log: the last calls before a failure, in the order in which they returned.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,36 @@ struct Lines {
     count: usize,
     handles: usize,
     names: HashMap<Uuid, String>,
+    /// The calls that have not returned, with their numbers.
+    running: BTreeMap<usize, String>,
+    started: usize,
+    /// Whether a call has panicked.
+    panicked: bool,
+}
+
+/// A call that has started. If the call panics, this value is dropped before its end is recorded.
+#[must_use]
+pub(crate) struct StartedCall<'a> {
+    call_log: &'a CallLog,
+    number: usize,
+    ended: bool,
+}
+
+impl StartedCall<'_> {
+    /// Notes that the call has returned.
+    pub(crate) fn end(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for StartedCall<'_> {
+    fn drop(&mut self) {
+        let mut lines = self.call_log.lines();
+        if let (Some(call), false) = (lines.running.remove(&self.number), self.ended) {
+            lines.panicked = true;
+            lines.record(format!("{call} -> panicked"));
+        }
+    }
 }
 
 impl CallLog {
@@ -42,19 +72,48 @@ impl CallLog {
         self.lines().record(line);
     }
 
+    /// Notes that a call has started, which is not a call on a segment.
+    pub(crate) fn start(&self, name: &str) -> StartedCall<'_> {
+        self.start_described(|_| name.to_owned())
+    }
+
+    /// Notes that a call on a handle has started.
+    pub(crate) fn start_call(
+        &self,
+        handle: usize,
+        name: &str,
+        ids: (Option<SessionId>, Option<SegmentId>),
+    ) -> StartedCall<'_> {
+        self.start_described(|lines| {
+            format!("#{handle} {name}({})", lines.names_of(ids).collect::<Vec<_>>().join(", "))
+        })
+    }
+
+    fn start_described(&self, describe: impl FnOnce(&mut Lines) -> String) -> StartedCall<'_> {
+        let mut lines = self.lines();
+        let call = describe(&mut lines);
+        lines.started += 1;
+        let number = lines.started;
+        lines.running.insert(number, call);
+        StartedCall { call_log: self, number, ended: false }
+    }
+
+    /// Returns whether a call has panicked.
+    pub(crate) fn has_panicked_call(&self) -> bool {
+        self.lines().panicked
+    }
+
     /// Records a call on a handle and its outcome, with short names for the ids.
     pub(crate) fn record_call(
         &self,
         handle: usize,
         name: &str,
-        (session, segment): (Option<SessionId>, Option<SegmentId>),
+        ids: (Option<SessionId>, Option<SegmentId>),
         arguments: Option<String>,
         outcome: &str,
     ) {
         let mut lines = self.lines();
-        let session = session.map(|id| lines.name("s", id.into()));
-        let segment = segment.map(|id| lines.name("g", id.into()));
-        let arguments: Vec<_> = [session, segment, arguments].into_iter().flatten().collect();
+        let arguments: Vec<_> = lines.names_of(ids).chain(arguments).collect();
         lines.record(format!("#{handle} {name}({}) -> {outcome}", arguments.join(", ")));
     }
 
@@ -82,6 +141,16 @@ impl Lines {
         self.count += 1;
     }
 
+    /// Returns the short names of the ids of a call.
+    fn names_of(
+        &mut self,
+        (session, segment): (Option<SessionId>, Option<SegmentId>),
+    ) -> impl Iterator<Item = String> + use<> {
+        let session = session.map(|id| self.name("s", id.into()));
+        let segment = segment.map(|id| self.name("g", id.into()));
+        session.into_iter().chain(segment)
+    }
+
     fn name(&mut self, letter: &str, id: Uuid) -> String {
         let next = self.names.len() + 1;
         self.names.entry(id).or_insert_with(|| format!("{letter}{next}")).clone()
@@ -101,6 +170,9 @@ impl Lines {
 
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.count == 0 && self.running.is_empty() {
+            return f.write_str("no call was made before the failure");
+        }
         let first = self.count - self.last.len() + 1;
         write!(f, "calls before the failure")?;
         if first > 1 {
@@ -108,6 +180,12 @@ impl fmt::Display for Lines {
         }
         for (line, number) in self.last.iter().zip(first..) {
             write!(f, "\n  {number:>4}. {line}")?;
+        }
+        if !self.running.is_empty() {
+            write!(f, "\ncalls that have not returned")?;
+        }
+        for call in self.running.values() {
+            write!(f, "\n        {call}")?;
         }
         Ok(())
     }

@@ -2,9 +2,15 @@
 //! requirements for the store and the harness.
 
 use std::any::Any;
+use std::env;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
+use crate::call_log::CallLog;
 use crate::check_result::{CheckError, CheckResult};
 use crate::harness::Harness;
 use crate::requirement::{Declared, Requirement};
@@ -12,7 +18,7 @@ use crate::run::Run;
 use crate::unsupported;
 
 /// One check of the kit.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Check {
     /// The identifier. Tests and functions are named after it, and filters match it. It never
@@ -39,24 +45,88 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// The longest time of a check, if the environment sets none. On a loaded machine with two cores,
+/// the slowest check of a backend needs a tenth of this time.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
+
+/// The environment variable that sets the longest time of a check, in seconds.
+const TIME_LIMIT_VARIABLE: &str = "SESSION_STORE_CONFORMANCE_SECONDS";
+
+fn time_limit() -> Duration {
+    let given = env::var(TIME_LIMIT_VARIABLE).ok().and_then(|seconds| seconds.parse().ok());
+    given.map_or(TIME_LIMIT, Duration::from_secs)
+}
+
 impl Check {
-    /// Runs the check on a fresh storage. A panic is a failure.
+    /// Runs the check on a fresh storage, for at most 300 seconds.
+    ///
+    /// A panic is a failure, and so is a check that does not end in time. The environment variable
+    /// `SESSION_STORE_CONFORMANCE_SECONDS` sets another limit.
     #[must_use]
-    pub fn run(&self, harness: &dyn Harness) -> Outcome {
-        let created = panic::catch_unwind(AssertUnwindSafe(|| Run::new(harness)));
-        let run = match created {
-            Ok(run) => run,
-            Err(cause) => {
-                let text = panic_text(&*cause);
-                return Outcome::Failed(format!("{self}\ncannot create a fresh storage: {text}"));
-            }
+    pub fn run(&self, harness: &Arc<dyn Harness>) -> Outcome {
+        self.run_within(time_limit(), harness)
+    }
+
+    /// Runs the check on a fresh storage, for at most the given time.
+    ///
+    /// A check that does not end in time fails. Its thread is left behind, because a thread cannot
+    /// be stopped from outside.
+    #[must_use]
+    pub fn run_within(&self, limit: Duration, harness: &Arc<dyn Harness>) -> Outcome {
+        let call_log = Arc::<CallLog>::default();
+        let (sender, outcome) = mpsc::channel();
+        let started = {
+            let (check, harness, call_log) = (*self, Arc::clone(harness), Arc::clone(&call_log));
+            thread::Builder::new().name(self.id.to_owned()).spawn(move || {
+                // The receiver is gone if the check ran longer than the limit.
+                let _ = sender.send(check.run_in_this_thread(&*harness, call_log));
+            })
         };
-        match panic::catch_unwind(AssertUnwindSafe(|| self.result(&run))) {
-            Ok(Ok(())) => Outcome::Passed,
-            Ok(Err(CheckError::CannotRun(reason))) => Outcome::CannotRun(reason),
-            Ok(Err(error)) => Outcome::Failed(self.report(&error.to_string(), run)),
-            Err(cause) => Outcome::Failed(self.report(&panic_text(&*cause), run)),
+        let thread = match started {
+            Ok(thread) => thread,
+            Err(error) => return Outcome::CannotRun(format!("cannot start a thread: {error}")),
+        };
+        match outcome.recv_timeout(limit) {
+            Ok(outcome) => {
+                // The thread has only to end. It catches panics before it sends the outcome.
+                let _ = thread.join();
+                outcome
+            }
+            Err(error) => {
+                let message = match error {
+                    RecvTimeoutError::Timeout => {
+                        format!("the check did not end within {} seconds", limit.as_secs_f32())
+                    }
+                    RecvTimeoutError::Disconnected => {
+                        String::from("the thread of the check ended without an outcome")
+                    }
+                };
+                Outcome::Failed(format!("{self}\n{}", call_log.failure_report(&message)))
+            }
         }
+    }
+
+    /// Returns whether a skip with that name covers the check.
+    pub(crate) fn is_named_by(&self, name: &str) -> bool {
+        self.id == name || self.requires.iter().any(|requirement| requirement.is_named_by(name))
+    }
+
+    fn run_in_this_thread(&self, harness: &dyn Harness, call_log: Arc<CallLog>) -> Outcome {
+        let log = Arc::clone(&call_log);
+        let caught = panic::catch_unwind(AssertUnwindSafe(|| {
+            let run = Run::with_call_log(harness, call_log);
+            let outcome = match panic::catch_unwind(AssertUnwindSafe(|| self.result(&run))) {
+                Ok(Ok(())) => return Outcome::Passed,
+                Ok(Err(CheckError::CannotRun(reason))) => return Outcome::CannotRun(reason),
+                Ok(Err(error)) => error.to_string(),
+                Err(cause) => panic_text(&*cause, &log),
+            };
+            Outcome::Failed(self.report(&outcome, run))
+        }));
+        caught.unwrap_or_else(|cause| {
+            let text = format!("cannot create or drop a storage: {}", panic_text(&*cause, &log));
+            Outcome::Failed(format!("{self}\n{}", log.failure_report(&text)))
+        })
     }
 
     fn result(&self, run: &Run<'_>) -> CheckResult {
@@ -88,8 +158,10 @@ impl fmt::Display for Check {
     }
 }
 
-fn panic_text(cause: &(dyn Any + Send)) -> String {
+/// Describes a panic. A panic inside of a call is one of the store.
+fn panic_text(cause: &(dyn Any + Send), call_log: &CallLog) -> String {
     let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| cause.downcast_ref::<String>().cloned());
-    format!("panicked: {}", text.unwrap_or_else(|| String::from("without a message")))
+    let who = if call_log.has_panicked_call() { "the store" } else { "the check or its harness" };
+    format!("{who} panicked: {}", text.unwrap_or_else(|| String::from("without a message")))
 }

@@ -4,11 +4,15 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 
 /// A source of storages, one for each check. Any closure that returns a [`Storage`] is a harness.
-pub trait Harness: Sync {
+///
+/// A check runs in a thread of its own, which is left behind if the check does not end in time. So
+/// a harness is shared and does not borrow.
+pub trait Harness: Send + Sync + 'static {
     /// Creates a fresh, empty storage that shares nothing with any other storage.
     fn fresh(&self) -> Box<dyn Storage>;
 
@@ -38,7 +42,7 @@ fn no_open_at() -> StoreError {
 
 impl<F, S> Harness for F
 where
-    F: Fn() -> S + Sync,
+    F: Fn() -> S + Send + Sync + 'static,
     S: Storage + 'static,
 {
     fn fresh(&self) -> Box<dyn Storage> {
@@ -47,6 +51,20 @@ where
 
     fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
         S::open_at(address)
+    }
+}
+
+impl<H: Harness + ?Sized> Harness for Arc<H> {
+    fn fresh(&self) -> Box<dyn Storage> {
+        (**self).fresh()
+    }
+
+    fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
+        (**self).open_at(address)
+    }
+
+    fn helper(&self) -> Option<Command> {
+        (**self).helper()
     }
 }
 
@@ -65,7 +83,7 @@ where
 ///     let store = MemoryStore::new();
 ///     move || store.clone()
 /// };
-/// assert!(run_all(&harness, "a1_").is_success());
+/// assert!(run_all(harness, "a1_").is_success());
 /// ```
 ///
 /// The other methods change the storage without the store. The provided implementations return

@@ -458,3 +458,12 @@ macro_rules! checks {
 }
 
 for_each_check!(checks);
+
+/// Returns every check of [`CHECKS`], and the comparison with a model.
+pub fn all_checks() -> impl Iterator<Item = &'static Check> {
+    #[cfg(feature = "model")]
+    let model = [&crate::model::MODEL];
+    #[cfg(not(feature = "model"))]
+    let model: [&Check; 0] = [];
+    CHECKS.iter().chain(model)
+}

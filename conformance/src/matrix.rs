@@ -52,21 +52,25 @@ macro_rules! conformance_matrix {
     (@cases ($d:tt) $(
         [$when:meta] $case:ident ($harness:expr) { $($skip:ident $reason:literal)* }
     )*) => {
-        fn harness_of_case(case: &str) -> Box<dyn $crate::Harness> {
+        fn harness_of_case(
+            case: &str,
+        ) -> $crate::TestHarness<std::sync::Arc<dyn $crate::Harness>> {
             $(
                 #[cfg($when)]
                 if case == stringify!($case) {
                     let test = concat!(module_path!(), "::in_another_process");
-                    let case = stringify!($case);
-                    return Box::new($crate::TestHarness::of_case($harness, test, case));
+                    let skips = &[$((stringify!($skip), $reason)),*];
+                    let harness = $crate::TestHarness::new($harness, test, skips);
+                    return harness.of_case(stringify!($case)).shared();
                 }
             )*
             panic!("the matrix has no case {case}");
         }
 
         // Defines the function of one check. `[$check $need …]` has the words that can be skipped.
-        // The rules go through the cases, and in each case through the words. A word that the case
-        // skips makes an ignored case of the function, and a case without such a word runs.
+        // The rules go through the cases, and in each case through the words and their facts. A
+        // word that the case skips makes an ignored case of the function, and a case without such a
+        // word runs.
         macro_rules! check_in_cases {
             $($((
                 @ $case [$skip $d($d rest:ident)*]
@@ -87,14 +91,22 @@ macro_rules! conformance_matrix {
                     } $d($d left)*
                 }
             };)*
-            (@ $d case:ident [$d first:ident $d($d rest:ident)*] $d($d more:tt)*) => {
-                check_in_cases! { @ $d case [$d($d rest)*] $d($d more)* }
+            (@ $d case:ident [$d word:ident $d($d rest:ident)*] $d($d more:tt)*) => {
+                $crate::with_fact! {
+                    check_in_cases! { @fact $d case } $d word { [$d($d rest)*] $d($d more)* }
+                }
+            };
+            $($((@fact $case $skip { [$d($d rest:ident)*] $d($d more:tt)* }) => {
+                check_in_cases! { @ $case [$skip] $d($d more)* }
+            };)*)*
+            (@fact $d case:ident $d fact:ident { $d($d rest:tt)* }) => {
+                check_in_cases! { @ $d case $d($d rest)* }
             };
             ([$d check:ident $d($d need:ident)*] { $d($d cases:tt)* }) => {
                 #[rstest::rstest]
                 $d($d cases)*
                 fn $d check(#[case] case: &str) {
-                    $crate::assert_holds(&*harness_of_case(case), stringify!($d check));
+                    $crate::assert_holds(harness_of_case(case), stringify!($d check));
                 }
             };
             ([$d($d word:ident)*] $d done:tt $d next:ident $d($d left:ident)*) => {
@@ -116,18 +128,16 @@ macro_rules! conformance_matrix {
         $crate::for_each_check!(all_checks);
 
         #[rstest::rstest]
-        $(#[cfg_attr($when, case::$case(stringify!($case), &[$(stringify!($skip)),*]))])*
-        fn every_skip_is_needed(#[case] case: &str, #[case] skipped: &[&str]) {
-            $crate::assert_skips_are_needed(&*harness_of_case(case), skipped);
+        $(#[cfg_attr($when, case::$case(stringify!($case)))])*
+        fn every_skip_is_needed(#[case] case: &str) {
+            $crate::assert_skips_are_needed(harness_of_case(case));
         }
 
         $crate::if_model! {
             #[rstest::rstest]
             $(#[cfg_attr($when, case::$case(stringify!($case)))])*
             fn agrees_with_the_model(#[case] case: &str) {
-                if let Err(report) = $crate::agrees_with_the_model(&*harness_of_case(case)) {
-                    panic!("{report}");
-                }
+                $crate::assert_holds(harness_of_case(case), "agrees_with_the_model");
             }
         }
 
@@ -136,14 +146,14 @@ macro_rules! conformance_matrix {
         #[ignore = "prints the whole report: cargo test -- --ignored --nocapture report"]
         fn report(#[case] case: &str) {
             let subject = format!("{}-{case}", env!("CARGO_PKG_NAME"));
-            $crate::write_report(&*harness_of_case(case), &subject);
+            $crate::write_report(harness_of_case(case), &subject);
         }
 
         #[test]
         #[ignore = "a helper process that the checks start"]
         fn in_another_process() {
             if let Some(case) = $crate::served_case() {
-                let served = $crate::serve(&*harness_of_case(&case));
+                let served = $crate::serve(&harness_of_case(&case));
                 served.expect("the process that started this one reads its replies");
             }
         }

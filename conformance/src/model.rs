@@ -11,9 +11,8 @@ use session_store_core::{
 };
 use uuid::Uuid;
 
+use crate::check::Check;
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq};
-use crate::harness::Harness;
-use crate::random::{SEED, seed};
 use crate::recording::RecordingStore;
 use crate::run::Run;
 use crate::sample::{nth_trace, numbered, page_of, size_of, unusual_entries};
@@ -23,7 +22,7 @@ const HANDLES: usize = 3;
 const MOST_STEPS: usize = 40;
 
 /// How many sequences are run.
-pub const SEQUENCES: u32 = 60;
+const SEQUENCES: u32 = 60;
 
 /// One step of a sequence: an action on one of a few segments through one of the handles.
 #[derive(Clone, Debug)]
@@ -80,34 +79,40 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..MOST_STEPS)
 }
 
-/// Runs [`SEQUENCES`] random sequences, each on a fresh storage.
-///
-/// # Errors
-/// The report of a shortest sequence for which the store and the model differ, with the seed that
-/// repeats it.
-pub fn agrees_with_the_model(harness: &dyn Harness) -> Result<(), String> {
-    let seed = seed();
+/// The comparison with the model, as a check. The list of checks does not have it, because it does
+/// not belong to a single clause.
+pub(crate) const MODEL: Check = Check {
+    id: "agrees_with_the_model",
+    clause: "all",
+    promise: "random calls return the same as those of a simple model",
+    requires: &[],
+    body: agrees_with_the_model,
+};
+
+/// Runs random sequences, each on a fresh storage, and shrinks one that fails. The last run of the
+/// shortest sequence is in `run`.
+fn agrees_with_the_model(run: &Run<'_>) -> CheckResult {
     let config = Config { cases: SEQUENCES, failure_persistence: None, ..Config::default() };
-    let bytes: Vec<_> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
+    let bytes: Vec<_> = run.seed().to_le_bytes().into_iter().cycle().take(32).collect();
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let result = TestRunner::new_with_rng(config, random)
         // The data of a failed run is not kept here, because proptest runs many more sequences
         // while it shrinks the one that failed.
         .run(&steps(), |steps| {
             let failed = |error: CheckError| TestCaseError::fail(error.to_string());
-            play(&Run::new(harness), &steps).map_err(failed)
+            play(&Run::new(run.harness()), &steps).map_err(failed)
         });
+    let differ = |error| CheckError::new(format!("the store and the model differ\n{error}"));
     match result {
         Ok(()) => Ok(()),
-        Err(TestError::Fail(_, steps)) => {
+        Err(TestError::Fail(reason, steps)) => {
             // Run the shrunk sequence once more, for its report and its data.
-            let run = Run::new(harness);
-            let error = play(&run, &steps).err();
-            let report = error.map(|error| run.into_failure_report(&error.to_string()));
-            let report = report.unwrap_or_default();
-            Err(format!("the store and the model differ\n{report}\nseed: {SEED}={seed}"))
+            play(run, &steps).map_err(|error| differ(error.to_string()))?;
+            Err(differ(format!("only one of two runs of the same sequence failed: {reason}")))
         }
-        Err(TestError::Abort(reason)) => Err(format!("proptest stopped: {reason}")),
+        Err(TestError::Abort(reason)) => {
+            Err(CheckError::new(format!("proptest stopped: {reason}")))
+        }
     }
 }
 

@@ -25,20 +25,24 @@ impl RecordingStore {
         Self { store, handle, call_log }
     }
 
-    /// Records a call and returns its result. `describe` prints the value of a successful call.
+    /// Makes a call, records it and returns its result. `describe` prints the value of a successful
+    /// call.
     fn record<T>(
         &self,
         name: &str,
         ids: (Option<SessionId>, Option<SegmentId>),
-        arguments: Option<String>,
+        arguments: impl FnOnce() -> Option<String>,
         describe: impl FnOnce(&T) -> String,
-        result: Result<T>,
+        call: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        let started = self.call_log.start_call(self.handle, name, ids);
+        let result = call();
+        started.end();
         let outcome = match &result {
             Ok(value) => describe(value),
             Err(error) => format!("error: {}", error_chain(error)),
         };
-        self.call_log.record_call(self.handle, name, ids, arguments, &outcome);
+        self.call_log.record_call(self.handle, name, ids, arguments(), &outcome);
         result
     }
 
@@ -99,50 +103,85 @@ impl Store for RecordingStore {
     forward_store! { self => *self.store; capabilities maintenance }
 
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
-        let result = self.store.append(s, g, entry);
-        self.record("append", (Some(s), Some(g)), Some(debug(entry)), ok, result)
+        self.record(
+            "append",
+            (Some(s), Some(g)),
+            || Some(debug(entry)),
+            ok,
+            || self.store.append(s, g, entry),
+        )
     }
 
     fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
-        let result = self.store.read_all(s, g);
-        self.record("read_all", (Some(s), Some(g)), None, length, result)
+        self.record("read_all", (Some(s), Some(g)), || None, length, || self.store.read_all(s, g))
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>> {
-        self.record("list_sessions", (None, None), None, length, self.store.list_sessions())
+        self.record("list_sessions", (None, None), || None, length, || self.store.list_sessions())
     }
 
     fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
-        self.record("list_segments", (Some(s), None), None, length, self.store.list_segments(s))
+        self.record(
+            "list_segments",
+            (Some(s), None),
+            || None,
+            length,
+            || self.store.list_segments(s),
+        )
     }
 
     fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
-        let result = self.store.lookup_session_of(g);
-        self.record("lookup_session_of", (None, Some(g)), None, debug, result)
+        self.record(
+            "lookup_session_of",
+            (None, Some(g)),
+            || None,
+            debug,
+            || self.store.lookup_session_of(g),
+        )
     }
 
     fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
-        let result = self.store.create_segment(s, g, entries);
-        self.record("create_segment", (Some(s), Some(g)), described(entries), ok, result)
+        self.record(
+            "create_segment",
+            (Some(s), Some(g)),
+            || described(entries),
+            ok,
+            || self.store.create_segment(s, g, entries),
+        )
     }
 
     fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
-        self.record("exists", (Some(s), Some(g)), None, debug, self.store.exists(s, g))
+        self.record("exists", (Some(s), Some(g)), || None, debug, || self.store.exists(s, g))
     }
 
     fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
-        let result = self.store.read_entry_count(s, g);
-        self.record("read_entry_count", (Some(s), Some(g)), None, debug, result)
+        self.record(
+            "read_entry_count",
+            (Some(s), Some(g)),
+            || None,
+            debug,
+            || self.store.read_entry_count(s, g),
+        )
     }
 
     fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
-        let result = self.store.append_trace(s, g, entry);
-        self.record("append_trace", (Some(s), Some(g)), Some(debug(entry)), ok, result)
+        self.record(
+            "append_trace",
+            (Some(s), Some(g)),
+            || Some(debug(entry)),
+            ok,
+            || self.store.append_trace(s, g, entry),
+        )
     }
 
     fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
-        let result = self.store.truncate(s, g, entries_len);
-        self.record("truncate", (Some(s), Some(g)), Some(debug(&entries_len)), ok, result)
+        self.record(
+            "truncate",
+            (Some(s), Some(g)),
+            || Some(debug(&entries_len)),
+            ok,
+            || self.store.truncate(s, g, entries_len),
+        )
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {
@@ -150,29 +189,45 @@ impl Store for RecordingStore {
     }
 
     fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
-        let result = self.store.append_all(s, g, entries);
-        self.record("append_all", (Some(s), Some(g)), described(entries), ok, result)
+        self.record(
+            "append_all",
+            (Some(s), Some(g)),
+            || described(entries),
+            ok,
+            || self.store.append_all(s, g, entries),
+        )
     }
 
     fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
-        let arguments = Some(format!("{start}, {bytes}"));
+        let arguments = || Some(format!("{start}, {bytes}"));
         let describe = |page: &Page| format!("{} entries, head {}", page.entries.len(), page.head);
-        let result = self.store.read_page(s, g, start, bytes);
-        self.record("read_page", (Some(s), Some(g)), arguments, describe, result)
+        self.record("read_page", (Some(s), Some(g)), arguments, describe, || {
+            self.store.read_page(s, g, start, bytes)
+        })
     }
 
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
-        self.record("head", (Some(s), Some(g)), None, debug, self.store.head(s, g))
+        self.record("head", (Some(s), Some(g)), || None, debug, || self.store.head(s, g))
     }
 
     fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
-        let result = self.store.segment_info(s, g);
-        self.record("segment_info", (Some(s), Some(g)), None, debug, result)
+        self.record(
+            "segment_info",
+            (Some(s), Some(g)),
+            || None,
+            debug,
+            || self.store.segment_info(s, g),
+        )
     }
 
     fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
-        let result = self.store.list_infos(options);
-        self.record("list_infos", (None, None), Some(debug(options)), length, result)
+        self.record(
+            "list_infos",
+            (None, None),
+            || Some(debug(options)),
+            length,
+            || self.store.list_infos(options),
+        )
     }
 
     fn append_if(
@@ -182,15 +237,17 @@ impl Store for RecordingStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head> {
-        let arguments = described(entries).map(|entries| format!("{expected:?}, {entries}"));
-        let result = self.store.append_if(s, g, expected, entries);
-        self.record("append_if", (Some(s), Some(g)), arguments, debug, result)
+        let arguments = || described(entries).map(|entries| format!("{expected:?}, {entries}"));
+        self.record("append_if", (Some(s), Some(g)), arguments, debug, || {
+            self.store.append_if(s, g, expected, entries)
+        })
     }
 
     fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
-        let result = self.store.truncate_if(s, g, expected, len);
-        let arguments = Some(format!("{expected:?}, {len}"));
-        self.record("truncate_if", (Some(s), Some(g)), arguments, debug, result)
+        let arguments = || Some(format!("{expected:?}, {len}"));
+        self.record("truncate_if", (Some(s), Some(g)), arguments, debug, || {
+            self.store.truncate_if(s, g, expected, len)
+        })
     }
 
     fn read_trace_page(
@@ -200,50 +257,78 @@ impl Store for RecordingStore {
         start: usize,
         bytes: usize,
     ) -> Result<TracePage> {
-        let arguments = Some(format!("{start}, {bytes}"));
+        let arguments = || Some(format!("{start}, {bytes}"));
         let describe = |page: &TracePage| format!("{} trace entries", page.entries.len());
-        let result = self.store.read_trace_page(s, g, start, bytes);
-        self.record("read_trace_page", (Some(s), Some(g)), arguments, describe, result)
+        self.record("read_trace_page", (Some(s), Some(g)), arguments, describe, || {
+            self.store.read_trace_page(s, g, start, bytes)
+        })
     }
 
     fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
-        let result = self.store.delete_segment(s, g);
-        self.record("delete_segment", (Some(s), Some(g)), None, debug, result)
+        self.record(
+            "delete_segment",
+            (Some(s), Some(g)),
+            || None,
+            debug,
+            || self.store.delete_segment(s, g),
+        )
     }
 
     fn delete_session(&self, s: SessionId) -> Result<bool> {
-        self.record("delete_session", (Some(s), None), None, debug, self.store.delete_session(s))
+        self.record(
+            "delete_session",
+            (Some(s), None),
+            || None,
+            debug,
+            || self.store.delete_session(s),
+        )
     }
 
     fn sync(&self) -> Result<()> {
-        self.record("sync", (None, None), None, ok, self.store.sync())
+        self.record("sync", (None, None), || None, ok, || self.store.sync())
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl PodStore for RecordingStore {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
-        let result = self.inner_pods().put_pod(name, pod);
-        self.record("put_pod", (None, None), Some(format!("{name:?}, {pod:?}")), ok, result)
+        self.record(
+            "put_pod",
+            (None, None),
+            || Some(format!("{name:?}, {pod:?}")),
+            ok,
+            || self.inner_pods().put_pod(name, pod),
+        )
     }
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
-        let result = self.inner_pods().read_pod(name);
-        self.record("read_pod", (None, None), Some(debug(name)), debug, result)
+        self.record(
+            "read_pod",
+            (None, None),
+            || Some(debug(name)),
+            debug,
+            || self.inner_pods().read_pod(name),
+        )
     }
 
     fn list_pods(&self) -> Result<Vec<PodName>> {
-        self.record("list_pods", (None, None), None, debug, self.inner_pods().list_pods())
+        self.record("list_pods", (None, None), || None, debug, || self.inner_pods().list_pods())
     }
 
     fn delete_pod(&self, name: &PodName) -> Result<bool> {
-        let result = self.inner_pods().delete_pod(name);
-        self.record("delete_pod", (None, None), Some(debug(name)), debug, result)
+        self.record(
+            "delete_pod",
+            (None, None),
+            || Some(debug(name)),
+            debug,
+            || self.inner_pods().delete_pod(name),
+        )
     }
 
     fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
-        let arguments = Some(format!("{name:?}, {expected:?}, {pod:?}"));
-        let result = self.inner_pods().put_pod_if(name, expected, pod);
-        self.record("put_pod_if", (None, None), arguments, ok, result)
+        let arguments = || Some(format!("{name:?}, {expected:?}, {pod:?}"));
+        self.record("put_pod_if", (None, None), arguments, ok, || {
+            self.inner_pods().put_pod_if(name, expected, pod)
+        })
     }
 }

@@ -48,6 +48,51 @@ pub enum Requirement {
     Files,
 }
 
+/// The word that stands for no fact.
+const NO_FACT: &str = "no_fact";
+
+/// A fact from which several requirements follow.
+struct Fact {
+    name: &'static str,
+    meaning: &'static str,
+}
+
+// The inner macro needs `$` for its own fragments, so the first token is a `$`.
+macro_rules! facts {
+    ($d:tt $($fact:ident $meaning:literal { $($requirement:ident)* })*) => {
+        const FACTS: &[Fact] = &[$(Fact { name: stringify!($fact), meaning: $meaning }),*];
+
+        /// Calls the macro `$callback` with the fact from which a requirement follows in the place
+        /// of the requirement, or with `no_fact`.
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! with_fact {
+            $($(($d callback:ident! { $d($d before:tt)* } $requirement $d after:tt) => {
+                $d callback! { $d($d before)* $fact $d after }
+            };)*)*
+            ($d callback:ident! { $d($d before:tt)* } $d other:ident $d after:tt) => {
+                $d callback! { $d($d before)* no_fact $d after }
+            };
+        }
+    };
+}
+
+facts! { $
+    base_level "the store has only the nine required methods" {
+        persistent multi_process epoch atomic_batch own_batches pods maintenance sizes times
+    }
+    only_open "the harness only opens handles, in this process" {
+        process files folder log_file overwrite unlist raise_format open_missing
+    }
+}
+
+/// Returns the word as a text.
+macro_rules! text_of {
+    ($word:ident []) => {
+        stringify!($word)
+    };
+}
+
 macro_rules! requirements {
     ($($name:ident = $requirement:expr;)*) => {
         /// The names as constants, for the list of checks.
@@ -61,8 +106,9 @@ macro_rules! requirements {
         }
 
         impl Requirement {
-            const ALL: &'static [(&'static str, Self)] =
-                &[$((stringify!($name), names::$name),)*];
+            /// Every requirement with its name and its fact.
+            const ALL: &'static [(&'static str, &'static str, Self)] =
+                &[$((stringify!($name), with_fact!(text_of! {} $name []), names::$name),)*];
         }
     };
 }
@@ -94,15 +140,60 @@ requirements! {
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::ALL.iter().find(|(_, requirement)| requirement == self);
-        f.write_str(named.map_or("an unnamed requirement", |(name, _)| name))
+        let named = Self::ALL.iter().find(|(_, _, requirement)| requirement == self);
+        f.write_str(named.map_or("an unnamed requirement", |(name, _, _)| name))
     }
 }
 
 impl Requirement {
-    /// Returns the requirement with that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(other, _)| *other == name).map(|(_, requirement)| *requirement)
+    /// Returns every requirement that a skip with that name covers: the one with this name, or all
+    /// that follow from the fact with this name.
+    pub(crate) fn all_named(name: &str) -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().map(|(_, _, requirement)| *requirement);
+        all.filter(move |requirement| requirement.is_named_by(name))
+    }
+
+    pub(crate) fn is_named_by(self, name: &str) -> bool {
+        let own = Self::ALL.iter().find(|(_, _, requirement)| *requirement == self);
+        own.is_some_and(|(own, fact, _)| [*own, *fact].contains(&name) && name != NO_FACT)
+    }
+
+    /// Returns the lines under `skip` for everything that `harness` does not meet and that no name
+    /// in `skipped` covers.
+    pub(crate) fn missing_lines(
+        harness: &dyn Harness,
+        skipped: &[&str],
+    ) -> Result<Vec<String>, StoreError> {
+        let mut lines = Vec::new();
+        for fact in FACTS {
+            let all: Vec<_> = Self::all_named(fact.name).collect();
+            let mut of_fact = Vec::new();
+            for &requirement in &all {
+                if requirement.is_missing(harness)? {
+                    of_fact.push(requirement);
+                }
+            }
+            let is_listed =
+                |requirement: &Self| skipped.iter().any(|name| requirement.is_named_by(name));
+            let whole = of_fact.len() == all.len() && !of_fact.iter().any(is_listed);
+            if whole {
+                lines.push(format!("{}: {:?},", fact.name, fact.meaning));
+                continue;
+            }
+            for requirement in of_fact.into_iter().filter(|requirement| !is_listed(requirement)) {
+                lines.push(requirement.line(harness)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Returns the line for this requirement, and how to meet the requirement.
+    fn line(self, harness: &dyn Harness) -> Result<String, StoreError> {
+        let storage = harness.fresh();
+        let declared = Declared::by(&*storage.open()?);
+        let reason = self.missing(harness, &*storage, declared).unwrap_or_default();
+        let methods = self.methods().map(|methods| format!(" // or implement {methods}"));
+        Ok(format!("{self}: {reason:?},{}", methods.unwrap_or_default()))
     }
 
     /// Returns whether a fresh storage of `harness` does not meet the requirement.

@@ -26,11 +26,12 @@ pub(crate) struct Run<'h> {
 }
 
 impl<'h> Run<'h> {
+    #[cfg(feature = "model")]
     pub(crate) fn new(harness: &'h dyn Harness) -> Self {
         Self::with_call_log(harness, Arc::default())
     }
 
-    fn with_call_log(harness: &'h dyn Harness, call_log: Arc<CallLog>) -> Self {
+    pub(crate) fn with_call_log(harness: &'h dyn Harness, call_log: Arc<CallLog>) -> Self {
         Self { harness, storage: harness.fresh(), call_log, seed: OnceLock::new() }
     }
 
@@ -42,7 +43,10 @@ impl<'h> Run<'h> {
 
     /// Opens a new handle on the storage.
     pub(crate) fn open(&self) -> Result<RecordingStore, CheckError> {
-        Ok(RecordingStore::new(self.storage.open()?, Arc::clone(&self.call_log)))
+        let opening = self.call_log.start("open");
+        let store = self.storage.open();
+        opening.end();
+        Ok(RecordingStore::new(store?, Arc::clone(&self.call_log)))
     }
 
     /// Opens several handles on the storage.
@@ -118,7 +122,12 @@ impl<'h> Run<'h> {
     /// Returns random numbers. They differ from run to run unless the seed is given; a failure
     /// prints the seed.
     pub(crate) fn random(&self) -> Random {
-        Random::new(*self.seed.get_or_init(random::seed))
+        Random::new(self.seed())
+    }
+
+    /// Returns the seed of the run, which a failure prints.
+    pub(crate) fn seed(&self) -> u64 {
+        *self.seed.get_or_init(random::seed)
     }
 
     /// Ends a run that failed with `message`: returns the report, and keeps the data if the harness

@@ -1,15 +1,17 @@
 //! The checks as tests: `conformance_tests!` and the functions that its expansion calls.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use session_store_core::{Store, StoreError};
 
 use crate::check::{Check, Outcome};
 use crate::harness::{Harness, Storage};
-use crate::list::CHECKS;
-use crate::report::run_all;
+use crate::list::all_checks;
+use crate::report::run_with_skips;
 use crate::requirement::Requirement;
 
 /// Defines one `#[test]` for each check of the kit.
@@ -20,7 +22,13 @@ use crate::requirement::Requirement;
 /// cannot run and is not listed fails. The test `every_skip_is_needed` fails if a listed
 /// requirement is met or a listed check passes.
 ///
-/// These are the names of the [`Requirement`](crate::Requirement)s:
+/// Two names stand for all requirements that follow from one fact, and each of the other names for
+/// one [`Requirement`](crate::Requirement):
+///
+/// - `base_level`: the store has only the nine required methods. It covers the guarantees and the
+///   other abilities of a store.
+/// - `only_open`: the harness only opens handles in this process. It covers the methods of
+///   [`Storage`](crate::Storage).
 ///
 /// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
 ///   `own_batches` is met by `atomic_batch` or `conditional_append`. Operations cannot be skipped:
@@ -42,7 +50,8 @@ use crate::requirement::Requirement;
 ///         },
 ///         skip: {
 ///             persistent: "a store in memory ends with its last handle",
-///             // and so on: the tests that fail name the requirements to list here
+///             only_open: "a store in memory has no place",
+///             // and so on: a test that fails prints the lines to paste here
 ///         },
 ///     }
 /// }
@@ -57,12 +66,17 @@ macro_rules! conformance_tests {
     (@tests ($d:tt) $harness:expr, { $($skip:ident: $reason:literal),* }) => {
         macro_rules! test_harness {
             () => {
-                $crate::TestHarness::new($harness, concat!(module_path!(), "::in_another_process"))
+                $crate::TestHarness::new(
+                    $harness,
+                    concat!(module_path!(), "::in_another_process"),
+                    &[$((stringify!($skip), $reason)),*],
+                )
             };
         }
 
-        // Takes the id of a check and its requirements. The test is ignored if the id or one of the
-        // requirements is listed under `skip`. The rules try the requirements one after another.
+        // Takes the id of a check and its requirements. The test is ignored if the id, one of the
+        // requirements or one of their facts is listed under `skip`. The rules try the requirements
+        // one after another, and after each one its fact.
         macro_rules! conformance_test {
             $((@ $skip [$d($d requirement:ident)*]) => {
                 conformance_test! { @ignored $skip $reason }
@@ -71,19 +85,27 @@ macro_rules! conformance_tests {
                 conformance_test! { @ignored $d check $reason }
             };)*
             (@ $d check:ident [$d requirement:ident $d($d others:ident)*]) => {
-                conformance_test! { @ $d check [$d($d others)*] }
+                $crate::with_fact! {
+                    conformance_test! { @fact $d check } $d requirement [$d($d others)*]
+                }
+            };
+            $((@fact $d check:ident $skip $d others:tt) => {
+                conformance_test! { @ignored $d check $reason }
+            };)*
+            (@fact $d check:ident $d fact:ident $d others:tt) => {
+                conformance_test! { @ $d check $d others }
             };
             (@ $d check:ident []) => {
                 #[test]
                 fn $d check() {
-                    $crate::assert_holds(&test_harness!(), stringify!($d check));
+                    $crate::assert_holds(test_harness!(), stringify!($d check));
                 }
             };
             (@ignored $d check:ident $d reason:literal) => {
                 #[test]
                 #[ignore = $d reason]
                 fn $d check() {
-                    $crate::assert_holds(&test_harness!(), stringify!($d check));
+                    $crate::assert_holds(test_harness!(), stringify!($d check));
                 }
             };
             ($d($d module:ident {
@@ -100,22 +122,20 @@ macro_rules! conformance_tests {
 
         #[test]
         fn every_skip_is_needed() {
-            $crate::assert_skips_are_needed(&test_harness!(), &[$(stringify!($skip)),*]);
+            $crate::assert_skips_are_needed(test_harness!());
         }
 
         $crate::if_model! {
             #[test]
             fn agrees_with_the_model() {
-                if let Err(report) = $crate::agrees_with_the_model(&$harness) {
-                    panic!("{report}");
-                }
+                $crate::assert_holds(test_harness!(), "agrees_with_the_model");
             }
         }
 
         #[test]
         #[ignore = "prints the whole report: cargo test -- --ignored --nocapture report"]
         fn report() {
-            $crate::write_report(&test_harness!(), module_path!());
+            $crate::write_report(test_harness!(), module_path!());
         }
 
         #[test]
@@ -154,25 +174,41 @@ pub fn served_case() -> Option<String> {
     env::var(CASE).ok()
 }
 
+/// The lines under `skip`: a name and a reason each.
+type Skips = &'static [(&'static str, &'static str)];
+
 /// A harness in a test program. Its helper process is the same program, and runs one ignored test.
 #[derive(Debug)]
 pub struct TestHarness<H> {
     harness: H,
     test: &'static str,
     case: Option<&'static str>,
+    skips: Skips,
 }
 
 impl<H: Harness> TestHarness<H> {
     /// Creates the harness. `test` is the path of a test that calls [`serve`](crate::serve), with
     /// the name of the crate.
-    pub fn new(harness: H, test: &'static str) -> Self {
-        Self { harness, test, case: None }
+    pub fn new(harness: H, test: &'static str, skips: Skips) -> Self {
+        Self { harness, test, case: None, skips }
     }
 
-    /// Creates the harness of one case of a matrix. The test in the helper process learns the case
+    /// Makes it the harness of one case of a matrix. The test in the helper process learns the case
     /// from [`served_case`].
-    pub fn of_case(harness: H, test: &'static str, case: &'static str) -> Self {
-        Self { harness, test, case: Some(case) }
+    #[must_use]
+    pub fn of_case(mut self, case: &'static str) -> Self {
+        self.case = Some(case);
+        self
+    }
+
+    /// Returns the harness with a harness behind a pointer, so that all cases have one type.
+    pub fn shared(self) -> TestHarness<Arc<dyn Harness>> {
+        let Self { harness, test, case, skips } = self;
+        TestHarness { harness: Arc::new(harness), test, case, skips }
+    }
+
+    fn skipped(&self) -> Vec<&'static str> {
+        self.skips.iter().map(|(name, _)| *name).collect()
     }
 }
 
@@ -195,65 +231,102 @@ impl<H: Harness> Harness for TestHarness<H> {
 }
 
 fn check(id: &str) -> Option<&'static Check> {
-    CHECKS.iter().find(|check| check.id == id)
+    all_checks().find(|check| check.id == id)
 }
 
 /// Runs the check with that id.
 ///
 /// # Panics
-/// If the check fails or cannot run.
+/// If the check fails. Also if it cannot run, except that the requirements that are neither met nor
+/// skipped are shown only once in a process for each harness.
 #[track_caller]
-pub fn assert_holds(harness: &dyn Harness, id: &str) {
+pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
-    match check.run(harness) {
+    let (subject, skipped) = ((harness.test, harness.case), harness.skipped());
+    let harness: Arc<dyn Harness> = Arc::new(harness);
+    match check.run(&harness) {
         Outcome::Passed => {}
-        Outcome::CannotRun(reason) => {
-            let missing = |required: &&Requirement| required.is_missing(harness).unwrap_or(false);
-            let requirement = check.requires.iter().find(missing);
-            let name = requirement.map_or_else(|| id.to_owned(), ToString::to_string);
-            let methods = requirement.and_then(|requirement| requirement.methods());
-            let or = methods.map(|methods| format!("implement {methods}, or ")).unwrap_or_default();
-            panic!("{check}\ncannot run: {reason}; {or}list {name} under skip with a reason")
-        }
         Outcome::Failed(report) => panic!("{report}"),
+        Outcome::CannotRun(reason) => {
+            let missing = |required: &Requirement| required.is_missing(&*harness).unwrap_or(false);
+            if !check.requires.iter().any(missing) {
+                panic!("{check}\ncannot run: {reason}; list {id} under skip with a reason");
+            }
+            // One failure shows everything that cannot run, so the others need not fail too.
+            static SHOWN: Mutex<BTreeSet<(&str, Option<&str>)>> = Mutex::new(BTreeSet::new());
+            let is_first = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(subject);
+            if is_first {
+                panic!("{check}\ncannot run: {reason}\n{}", skips_to_paste(&*harness, &skipped));
+            }
+            println!("cannot run: {reason}; the failure of another test has the lines for `skip`");
+        }
+    }
+}
+
+/// Returns the lines to paste for everything that the harness does not meet and does not skip.
+fn skips_to_paste(harness: &dyn Harness, skipped: &[&str]) -> String {
+    match Requirement::missing_lines(harness, skipped) {
+        Ok(lines) => format!(
+            "These lines cover all checks that cannot run. Paste them, with your own reasons:\n    \
+             skip: {{\n        {}\n    }}",
+            lines.join("\n        ")
+        ),
+        Err(error) => format!("cannot open a fresh storage: {error}"),
     }
 }
 
 /// The environment variable for the folder of reports.
 const REPORTS: &str = "SESSION_STORE_CONFORMANCE_REPORTS";
 
-/// Runs all checks and prints the report. If `SESSION_STORE_CONFORMANCE_REPORTS` is set, the
-/// function also writes the report as JSON to that folder, in a file that is named after `subject`.
+/// Runs all checks that are not skipped, and prints the report. If
+/// `SESSION_STORE_CONFORMANCE_REPORTS` is set, the function also writes the report as JSON to that
+/// folder, in a file that is named after `subject`.
 ///
 /// # Panics
-/// If the file cannot be written.
-pub fn write_report(harness: &dyn Harness, subject: &str) {
-    let report = run_all(harness, "");
+/// If a check fails, or the file cannot be written.
+pub fn write_report<H: Harness>(harness: TestHarness<H>, subject: &str) {
+    let skips = harness.skips;
+    let report = run_with_skips(harness, "", skips);
     println!("{report}");
     if let Some(folder) = env::var_os(REPORTS) {
         let file = Path::new(&folder).join(format!("{}.json", subject.replace("::", "-")));
         std::fs::write(&file, report.to_json())
             .unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
     }
+    let failed: Vec<_> = report.failed().collect();
+    assert!(failed.is_empty(), "checks failed: {failed:?}");
 }
 
 /// Checks that each name in a `skip` list must be there.
 ///
 /// # Panics
-/// If a listed check passes, a listed requirement is met, or a name is neither.
+/// If a listed check passes, a listed requirement is met, or a name is neither a check nor a
+/// requirement nor a fact.
 #[track_caller]
-pub fn assert_skips_are_needed(harness: &dyn Harness, skipped: &[&str]) {
+pub fn assert_skips_are_needed<H: Harness>(harness: TestHarness<H>) {
+    let skipped = harness.skipped();
+    let harness: Arc<dyn Harness> = Arc::new(harness);
     for name in skipped {
         if let Some(check) = check(name) {
-            let passes = check.run(harness) == Outcome::Passed;
+            let passes = check.run(&harness) == Outcome::Passed;
             assert!(!passes, "skip lists {name}, which passes: remove it from the list");
-        } else if let Some(requirement) = Requirement::named(name) {
-            let missing = requirement.is_missing(harness);
+            continue;
+        }
+        let named: Vec<_> = Requirement::all_named(name).collect();
+        assert!(
+            !named.is_empty(),
+            "skip lists {name}, which is neither a check nor a requirement of the kit"
+        );
+        for requirement in &named {
+            let missing = requirement.is_missing(&*harness);
             let missing =
                 missing.unwrap_or_else(|error| panic!("cannot open a fresh storage: {error}"));
-            assert!(missing, "skip lists {name}, which is met: remove it from the list");
-        } else {
-            panic!("skip lists {name}, which is neither a check nor a requirement of the kit");
+            let advice = if named.len() == 1 {
+                "remove it from the list"
+            } else {
+                "list the other requirements one by one"
+            };
+            assert!(missing, "skip lists {name}, but {requirement} is met: {advice}");
         }
     }
 }

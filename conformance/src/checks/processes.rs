@@ -4,6 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use session_store_core::{Capability, Store};
+
 use super::append::{appends_are_visible, changes_are_visible};
 use super::create::counts_appends_of_another;
 use super::handles::open_at_once;
@@ -141,10 +143,13 @@ fn write_until_killed(log: ObservedLog<'_>, mut entries: usize, round: usize) ->
 
 pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
     const LIMIT_KIB: usize = 512;
-    let unlimited = run.open()?;
-    let process = run.start_process_with_file_limit(LIMIT_KIB)?;
+    let (store, process) = (run.open()?, run.start_process_with_file_limit(LIMIT_KIB)?);
+    let has_many_processes = store.capabilities().has(Capability::MultiProcess);
+    // A store for one process is open in one process at a time.
+    let unlimited = has_many_processes.then_some(store);
     let limited = run.open_in(&process)?;
     let (history, log) = (History::default(), TestLog::new(&limited));
+    let key = log.key();
     let writer = ObservedLog::new(log, &history);
     let mut refused = 0;
     for n in 0..400 {
@@ -156,7 +161,15 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
         }
     }
     writer.read()?;
-    let after = ObservedLog::new(log.through(&unlimited), &history);
+    let unlimited = match unlimited {
+        Some(store) => store,
+        None => {
+            drop(limited);
+            process.kill();
+            run.open()?
+        }
+    };
+    let after = ObservedLog::new(TestLog::at(&unlimited, key), &history);
     for n in 400..403 {
         let effect = after.append(&signed(0, n, odd_padding(n) % 20_011));
         ensure!(effect == Effect::Applied, "an append failed although the disk has room");

@@ -12,6 +12,7 @@
 //! was exactly the entries that precede this one in the read. Entries that no read shows are all
 //! alike.
 
+mod explanation;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use std::fmt;
 
 use session_store_core::LogEntry;
 
+use self::explanation::explanation;
 use crate::history::{Effect, Event, Operation};
 
 /// The number of an entry. Equal texts have the same number.
@@ -49,7 +51,18 @@ impl fmt::Display for NotLinearizable {
 }
 
 /// Finds an order of the calls on a segment that did not exist before them.
+///
+/// # Errors
+/// The plainest contradiction between the calls, if there is a plain one, and then the calls that
+/// cannot be ordered.
 pub(crate) fn linearize(events: &[Event]) -> Result<(), NotLinearizable> {
+    find_order(events).map_err(|NotLinearizable(details)| {
+        let first = explanation(events).map(|sentence| sentence + "\n").unwrap_or_default();
+        NotLinearizable(first + &details)
+    })
+}
+
+fn find_order(events: &[Event]) -> Result<(), NotLinearizable> {
     let calls = Calls::of(events);
     let mut visited = HashSet::new();
     let mut open = vec![State { applied: CallSet::new(calls.all.len()), log: None }];
@@ -169,10 +182,12 @@ impl<'a> Calls<'a> {
             (0..self.all.len()).partition(|&at| furthest.applied.has(at));
         applied.sort_by_key(|&at| self.events[at].ended);
         let fit = applied.len();
+        let more = waiting.len().saturating_sub(CALLS_SHOWN);
+        let more = if more == 0 { String::new() } else { format!("\n    and {more} more calls") };
         NotLinearizable(format!(
             "no order of the {} calls that explains their results {found}\n  at most {fit} calls \
              can be ordered; the last of them, each with its start and end:{}\n  then {}, and none \
-             of these calls can follow:{}",
+             of these calls can follow:{}{more}",
             self.all.len(),
             self.describe_calls(&applied[fit.saturating_sub(CALLS_SHOWN)..]),
             self.describe_log(&furthest.log),

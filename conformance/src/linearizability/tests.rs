@@ -224,3 +224,35 @@ fn the_error_lists_the_calls_that_do_not_fit() {
         assert!(error.contains(part), "{part} is not in: {error}");
     }
 }
+
+/// Fails unless the history is not linearizable, and its error begins with the sentence.
+fn explained(events: &[Event], sentence: &str) {
+    let error = linearize(events).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{sentence}\nno order of the")), "{error}");
+}
+
+#[test]
+fn a_plain_contradiction_is_named_first() {
+    let lost = "the append of LogEntry(7 bytes: {\"n\":1}) was acknowledged, but a later read does \
+                not have it";
+    explained(&sequential([append(1), read(&[])]), lost);
+    let shorter = "a call found 2 entries, and a later call only 1, although no call removed \
+                   entries in between";
+    let counts = [Operation::Count(Some(2)), Operation::Count(Some(1))];
+    explained(&sequential([append(1), append(2)].into_iter().chain(counts)), shorter);
+    let foreign = "a read returned LogEntry(7 bytes: {\"n\":3}), which no call wrote";
+    explained(&sequential([append(1), read(&[1, 3])]), foreign);
+    let twice = "a read returned LogEntry(7 bytes: {\"n\":1}) 2 times, but fewer calls wrote it";
+    explained(&sequential([append(1), read(&[1, 1])]), twice);
+    let refused = "the append of LogEntry(7 bytes: {\"n\":1}) failed with a definite error, but a \
+                   read returned it";
+    let failed = with_effect(event(append(1), 0, 1), Effect::Refused);
+    explained(&[failed, event(read(&[1]), 2, 3)], refused);
+}
+
+#[test]
+fn a_cut_between_the_calls_is_not_a_contradiction() {
+    let events = sequential([append(1), append(2), Operation::Truncate(0), read(&[1])]);
+    let error = linearize(&events).unwrap_err().to_string();
+    assert!(error.starts_with("no order of the 4 calls"), "{error}");
+}

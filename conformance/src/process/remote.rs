@@ -3,7 +3,10 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use session_store_core::{
@@ -14,6 +17,9 @@ use super::PROCESS;
 use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
 use crate::check_result::Result;
 
+/// The longest time that the process may take for one call, and for its start.
+const REPLY_LIMIT: Duration = Duration::from_secs(60);
+
 /// The other process and the pipes to it. Dropping the value kills the process.
 pub(crate) struct RemoteStore {
     child: Mutex<Child>,
@@ -23,17 +29,25 @@ pub(crate) struct RemoteStore {
 
 struct Pipes {
     requests: ChildStdin,
-    replies: BufReader<ChildStdout>,
+    /// The replies, which a thread reads, because a read from a pipe has no time limit.
+    replies: Receiver<io::Result<String>>,
+    limit: Duration,
 }
 
 impl RemoteStore {
     /// Starts the process and waits until it is ready.
-    pub(crate) fn start(mut helper: Command) -> io::Result<Self> {
+    pub(crate) fn start(helper: Command) -> io::Result<Self> {
+        Self::start_within(REPLY_LIMIT, helper)
+    }
+
+    /// Starts the process, which may take the given time for its start and for each call.
+    fn start_within(limit: Duration, mut helper: Command) -> io::Result<Self> {
         helper.env(PROCESS, "1").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = helper.spawn()?;
         let pipes = Pipes {
             requests: child.stdin.take().expect("standard input is a pipe"),
-            replies: BufReader::new(child.stdout.take().expect("standard output is a pipe")),
+            replies: read_replies(child.stdout.take().expect("standard output is a pipe")),
+            limit,
         };
         let (child, pipes) = (Mutex::new(child), Mutex::new(pipes));
         let remote = Self { child, pipes, calls_started: AtomicUsize::new(0) };
@@ -89,18 +103,34 @@ impl Pipes {
         self.reply()
     }
 
-    /// Returns the next line that is a reply.
+    /// Returns the next reply.
     fn reply(&mut self) -> io::Result<String> {
-        loop {
-            let mut line = String::new();
-            if self.replies.read_line(&mut line)? == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the process has ended"));
+        self.replies.recv_timeout(self.limit).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Disconnected => {
+                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the process has ended"))
             }
-            if let Some(reply) = line.strip_prefix(REPLY_PREFIX) {
-                return Ok(reply.to_owned());
+            RecvTimeoutError::Timeout => {
+                let text = format!("no reply within {} seconds", self.limit.as_secs_f32());
+                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            }
+        })
+    }
+}
+
+/// Reads the lines of the process in a thread, and returns those that are replies. The thread ends
+/// with the process.
+fn read_replies(output: ChildStdout) -> Receiver<io::Result<String>> {
+    let (sender, replies) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let reply = line.map(|line| line.strip_prefix(REPLY_PREFIX).map(str::to_owned));
+            let Some(reply) = reply.transpose() else { continue };
+            if sender.send(reply).is_err() {
+                return;
             }
         }
-    }
+    });
+    replies
 }
 
 impl Store for RemoteStore {
@@ -178,5 +208,42 @@ impl Store for RemoteStore {
 
     fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
         self.call(&Request::Delete((s, g).into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    fn shell(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn a_process_that_does_not_start_is_an_error() {
+        let error = RemoteStore::start_within(SOON, shell("exec sleep 100")).err();
+        assert_eq!(error.map(|error| error.kind()), Some(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_call_that_hangs_has_an_unknown_outcome() {
+        let hangs = format!("echo '{REPLY_PREFIX}ready'; exec sleep 100");
+        let remote = RemoteStore::start(shell(&hangs)).unwrap();
+        remote.pipes().limit = SOON;
+        let error = remote.list_sessions().unwrap_err();
+        assert!(error.is_indeterminate(), "{error}");
+        assert!(error.to_string().contains("no reply within 0.05 seconds"), "{error}");
+    }
+
+    #[test]
+    fn a_process_that_ends_is_noticed() {
+        let ends = format!("echo '{REPLY_PREFIX}ready'");
+        let remote = RemoteStore::start(shell(&ends)).unwrap();
+        let error = remote.list_sessions().unwrap_err();
+        assert!(error.is_indeterminate(), "{error}");
     }
 }

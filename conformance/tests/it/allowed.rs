@@ -23,7 +23,7 @@ fn unsupported<T>(operation: &'static str, capability: Capability) -> Result<T> 
 
 #[test]
 fn the_reference_backend_passes() {
-    let report = run_all(&memory, "");
+    let report = run_all(memory, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -96,7 +96,7 @@ fn a_store_with_only_the_required_methods_passes() {
         let store = Arc::new(NineMethods::default());
         move || Arc::clone(&store)
     };
-    let report = run_all(&harness, "");
+    let report = run_all(harness, "");
     assert!(report.is_success(), "{report}");
     let operations = ["h2_one_writer_wins", "d1_a_deleted_session_is_gone", "x3_traces_by_page"];
     let not_run: Vec<_> = report.not_run().collect();
@@ -173,7 +173,7 @@ impl Variant for HeadsOfTheLastEntry {
 
 #[test]
 fn a_store_without_epochs_and_conditions_passes() {
-    let report = run_all(&shared::<HeadsOfTheLastEntry>, "");
+    let report = run_all(shared::<HeadsOfTheLastEntry>, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -217,7 +217,7 @@ impl Variant for Small {
 
 #[test]
 fn a_store_with_a_size_limit_and_without_pods_passes() {
-    let report = run_all(&shared::<Small>, "");
+    let report = run_all(shared::<Small>, "");
     assert!(report.is_success(), "{report}");
     assert!(report.not_run().any(|id| id == "p3_names_never_alias"), "{report}");
 }
@@ -249,7 +249,7 @@ impl Variant for Slow {
 
 #[test]
 fn a_slow_store_passes() {
-    let report = run_all(&shared::<Slow>, "");
+    let report = run_all(shared::<Slow>, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -272,7 +272,7 @@ impl Variant for AlwaysDurable {
 
 #[test]
 fn a_store_that_is_always_durable_passes() {
-    let report = run_all(&shared::<AlwaysDurable>, "");
+    let report = run_all(shared::<AlwaysDurable>, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -303,7 +303,7 @@ impl Variant for ValidatedCache {
 
 #[test]
 fn a_store_with_a_validated_cache_passes() {
-    let report = run_all(&for_each_handle::<ValidatedCache>, "");
+    let report = run_all(for_each_handle::<ValidatedCache>, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -338,7 +338,7 @@ impl Variant for OneByOne {
 
 #[test]
 fn a_store_whose_batches_become_visible_entry_by_entry_passes() {
-    let report = run_all(&shared::<OneByOne>, "");
+    let report = run_all(shared::<OneByOne>, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -437,7 +437,7 @@ impl Variant for Deferred {
 
 #[test]
 fn a_store_that_defers_invisible_appends_passes() {
-    let report = run_all(&shared::<Deferred>, "");
+    let report = run_all(shared::<Deferred>, "");
     assert!(report.is_success(), "{report}");
 }
 
@@ -513,6 +513,6 @@ impl Variant for RandomTokens {
 
 #[test]
 fn a_store_with_random_tokens_passes() {
-    let report = run_all(&shared::<RandomTokens>, "");
+    let report = run_all(shared::<RandomTokens>, "");
     assert!(report.is_success(), "{report}");
 }

@@ -1,13 +1,17 @@
 //! The functions behind `conformance_tests!`, the filter of checks, and the text of failures.
 
+use std::any::Any;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
 
 use session_store_conformance::{
-    CHECKS, Outcome, Report, Storage, agrees_with_the_model, assert_holds, assert_skips_are_needed,
-    run_all,
+    CHECKS, Harness, Outcome, Report, Storage, TestHarness, all_checks, assert_holds,
+    assert_skips_are_needed, run_all, run_with_skips, write_report,
 };
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
@@ -43,18 +47,78 @@ fn every_clause_of_the_kit_has_a_check() {
     assert!(without.is_empty(), "{without:?}");
 }
 
-#[test]
-#[should_panic(expected = "cannot run: the store does not declare persistent; \
-                list persistent under skip with a reason")]
-fn an_unlisted_check_that_cannot_run_fails() {
-    assert_holds(&memory, "s2_appends_continue");
+/// Returns the memory store as a harness that skips something.
+fn skipping(skips: &'static [(&'static str, &'static str)]) -> TestHarness<impl Harness> {
+    TestHarness::new(memory, "it::none", skips)
+}
+
+/// Returns the message with which the call panics, or an empty text.
+fn panic_of(call: impl FnOnce()) -> String {
+    let result = panic::catch_unwind(AssertUnwindSafe(call));
+    let text = |cause: Box<dyn Any + Send>| cause.downcast_ref::<String>().cloned();
+    result.err().and_then(text).unwrap_or_default()
 }
 
 #[test]
-#[should_panic(expected = "cannot run: the harness cannot raise the format version; \
-                implement Storage::raise_format, or list raise_format under skip with a reason")]
-fn the_failure_names_the_method_to_implement() {
-    assert_holds(&memory, "s7_a_newer_format_is_refused");
+fn one_failure_shows_every_line_to_skip() {
+    let harness = || {
+        let skips = &[("log_file", ""), ("multi_process", "")];
+        TestHarness::new(memory, "it::one_failure", skips)
+    };
+    let first = panic_of(|| assert_holds(harness(), "s2_appends_continue"));
+    assert!(first.contains("cannot run: the store does not declare persistent"), "{first}");
+    for line in [
+        "\n    skip: {\n        persistent: \"the store does not declare persistent\",\n",
+        "\n        maintenance: \"the store has no maintenance\",\n",
+        "\n        folder: \"the harness has no folder\", // or implement Storage::folder\n",
+    ] {
+        assert!(first.contains(line), "{line} is not in:\n{first}");
+    }
+    for skipped in ["log_file:", "multi_process:", "only_open:", "base_level:"] {
+        assert!(!first.contains(skipped), "{skipped} is in:\n{first}");
+    }
+    let second = panic_of(|| assert_holds(harness(), "s7_a_newer_format_is_refused"));
+    assert_eq!(second, "");
+}
+
+#[test]
+fn requirements_that_follow_from_one_fact_are_one_line() {
+    let harness = || TestHarness::new(memory, "it::facts", &[]);
+    let lines = panic_of(|| assert_holds(harness(), "s2_appends_continue"));
+    assert!(
+        lines.contains("only_open: \"the harness only opens handles, in this process\""),
+        "{lines}"
+    );
+    assert!(!lines.contains("log_file"), "{lines}");
+}
+
+#[test]
+fn a_fact_can_be_skipped() {
+    assert_skips_are_needed(skipping(&[("only_open", "")]));
+}
+
+#[test]
+#[should_panic(expected = "skip lists base_level, but epoch is met: list the other")]
+fn a_fact_cannot_be_skipped_if_a_part_of_it_is_met() {
+    assert_skips_are_needed(skipping(&[("base_level", "")]));
+}
+
+#[test]
+fn a_report_has_the_reasons_of_skips() {
+    let skips = [("persistent", "it ends"), ("t2_past_the_end_is_refused", "not today")];
+    let report = run_with_skips(memory, "", &skips);
+    assert!(report.is_success(), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("not run  s2_appends_continue: it ends\n"), "{text}");
+    assert!(text.contains("not run  t2_past_the_end_is_refused: not today\n"), "{text}");
+    assert!(text.contains("not run  s7_a_missing_place_is_an_error: the harness cannot"), "{text}");
+    assert!(text.contains("ok       agrees_with_the_model\n"), "{text}");
+}
+
+#[test]
+#[should_panic(expected = "checks failed: [\"e1_kept_by_append\"")]
+fn a_report_with_a_failure_fails() {
+    write_report(TestHarness::new(shared::<Loses>, "it::none", &[]), "none");
 }
 
 /// A storage that may be changed from outside only while no handle is open.
@@ -74,37 +138,44 @@ impl Storage for Exclusive {
 
 #[test]
 fn requirements_are_tested_while_no_handle_is_open() {
-    let report = run_all(&Exclusive::default, "s7_a_newer_format");
+    let report = run_all(Exclusive::default, "s7_a_newer_format");
     assert!(matches!(report.results[..], [(_, Outcome::CannotRun(_))]), "{report}");
-    assert_skips_are_needed(&Exclusive::default, &["raise_format"]);
+    let harness = TestHarness::new(Exclusive::default, "it::none", &[("raise_format", "")]);
+    assert_skips_are_needed(harness);
 }
 
 #[test]
 fn a_needed_skip_passes() {
-    assert_skips_are_needed(&memory, &["s2_appends_continue", "r4_lines_are_physical"]);
+    assert_skips_are_needed(skipping(&[
+        ("s2_appends_continue", ""),
+        ("r4_lines_are_physical", ""),
+    ]));
 }
 
 #[test]
 #[should_panic(expected = "skip lists a1_order_of_one_writer, which passes")]
 fn a_skip_that_is_no_longer_needed_fails() {
-    assert_skips_are_needed(&memory, &["s2_appends_continue", "a1_order_of_one_writer"]);
+    assert_skips_are_needed(skipping(&[
+        ("s2_appends_continue", ""),
+        ("a1_order_of_one_writer", ""),
+    ]));
 }
 
 #[test]
 fn a_requirement_that_is_not_met_can_be_skipped() {
-    assert_skips_are_needed(&memory, &["persistent", "process", "log_file"]);
+    assert_skips_are_needed(skipping(&[("persistent", ""), ("process", ""), ("log_file", "")]));
 }
 
 #[test]
-#[should_panic(expected = "skip lists pods, which is met")]
+#[should_panic(expected = "skip lists pods, but pods is met: remove it from the list")]
 fn a_requirement_that_is_met_cannot_be_skipped() {
-    assert_skips_are_needed(&memory, &["persistent", "pods"]);
+    assert_skips_are_needed(skipping(&[("persistent", ""), ("pods", "")]));
 }
 
 #[test]
-#[should_panic(expected = "skip lists conditional_append, which is met")]
+#[should_panic(expected = "skip lists conditional_append, but conditional_append is met")]
 fn an_operation_cannot_be_skipped() {
-    assert_skips_are_needed(&memory, &["conditional_append"]);
+    assert_skips_are_needed(skipping(&[("conditional_append", "")]));
 }
 
 #[test]
@@ -112,17 +183,17 @@ fn an_operation_cannot_be_skipped() {
     expected = "skip lists a1_misspelt, which is neither a check nor a requirement of the kit"
 )]
 fn a_skip_that_names_no_check_fails() {
-    assert_skips_are_needed(&memory, &["a1_misspelt"]);
+    assert_skips_are_needed(skipping(&[("a1_misspelt", "")]));
 }
 
 #[test]
 fn a_report_without_checks_is_not_a_success() {
-    assert!(!run_all(&memory, "no check has this in its id").is_success());
+    assert!(!run_all(memory, "no check has this in its id").is_success());
 }
 
 #[test]
 fn a_filter_selects_checks() {
-    let report = run_all(&memory, "t2_");
+    let report = run_all(memory, "t2_");
     assert_eq!(report.results.len(), 1);
     assert_eq!(
         report.to_string(),
@@ -149,7 +220,7 @@ impl Variant for Loses {
 
 #[test]
 fn a_failure_has_the_clause_the_calls_and_the_difference() {
-    let report = run_all(&shared::<Loses>, "a1_order_of_one_writer");
+    let report = run_all(shared::<Loses>, "a1_order_of_one_writer");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
     for part in [
         "a1_order_of_one_writer [A1]: entries are read in the order in which one writer appended",
@@ -178,7 +249,7 @@ impl Variant for Forgets {
 
 #[test]
 fn a_failure_uses_short_names_and_lists_the_ids() {
-    let report = run_all(&shared::<Forgets>, "l5_the_holder_is_found");
+    let report = run_all(shared::<Forgets>, "l5_the_holder_is_found");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
     assert!(text.contains("\n  expected: (Some(s2), Some(s2))\n"), "{text}");
     assert!(text.contains("\nids: g1 0"), "{text}");
@@ -186,13 +257,8 @@ fn a_failure_uses_short_names_and_lists_the_ids() {
 }
 
 #[test]
-fn the_reference_backend_agrees_with_the_model() {
-    agrees_with_the_model(&memory).unwrap();
-}
-
-#[test]
 fn a_sequence_that_differs_from_the_model_is_shrunk() {
-    let report = agrees_with_the_model(&shared::<Loses>).unwrap_err();
+    let report = run_all(shared::<Loses>, "agrees_with_the_model").to_string();
     for part in [
         "the store and the model differ",
         "append(s1, g2,",
@@ -221,7 +287,8 @@ impl Storage for CountsKept {
 #[test]
 fn only_the_shrunk_sequence_keeps_its_data() {
     static KEPT: AtomicUsize = AtomicUsize::new(0);
-    agrees_with_the_model(&|| CountsKept(Box::new(shared::<Loses>()), &KEPT)).unwrap_err();
+    let harness = || CountsKept(Box::new(shared::<Loses>()), &KEPT);
+    assert!(!run_all(harness, "agrees_with_the_model").is_success());
     assert_eq!(KEPT.load(Relaxed), 1);
 }
 
@@ -239,21 +306,48 @@ impl Variant for Panics {
 }
 
 #[test]
-fn a_panic_is_a_failure() {
-    let report = run_all(&shared::<Panics>, "c4_unknown_is_not_found");
+fn a_panic_of_the_store_is_a_failure() {
+    let report = run_all(shared::<Panics>, "c4_unknown_is_not_found");
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
-    assert!(text.contains("panicked: the count is gone"), "{text}");
+    assert!(text.contains("c4_unknown_is_not_found [C4]: counting an unknown segment"), "{text}");
+    assert!(text.contains("the store panicked: the count is gone"), "{text}");
+    assert!(text.contains("#1 read_entry_count(s3, g4) -> panicked"), "{text}");
+}
+
+/// A store that never returns from a count.
+struct Hangs {
+    inner: Arc<Inner>,
+}
+
+impl Variant for Hangs {
+    over_memory! {}
+
+    fn read_entry_count(&self, _: SessionId, _: SegmentId) -> Result<usize> {
+        loop {
+            thread::park();
+        }
+    }
+}
+
+#[test]
+fn a_store_that_hangs_fails_the_check() {
+    let harness: Arc<dyn Harness> = Arc::new(shared::<Hangs>);
+    let check = all_checks().find(|check| check.id == "c4_unknown_is_not_found").unwrap();
+    let outcome = check.run_within(Duration::from_millis(200), &harness);
+    let Outcome::Failed(text) = outcome else { panic!("{outcome:?}") };
+    assert!(text.contains("the check did not end within 0.2 seconds"), "{text}");
+    assert!(
+        text.contains("\ncalls that have not returned\n        #1 read_entry_count(s3, g4)"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_panic_of_the_harness_fails_the_check() {
     let broken = || -> fn() -> MemoryStore { panic!("the server is gone") };
-    let report = run_all(&broken, "t2_").to_string();
+    let report = run_all(broken, "t2_").to_string();
     assert!(report.contains("t2_past_the_end_is_refused [T2]"), "{report}");
-    assert!(
-        report.contains("cannot create a fresh storage: panicked: the server is gone"),
-        "{report}"
-    );
+    assert!(report.contains("the check or its harness panicked: the server is gone"), "{report}");
 }
 
 /// A store that lists only one page of sessions.
@@ -271,7 +365,7 @@ impl Variant for ListsAPage {
 
 #[test]
 fn a_failure_has_the_first_difference_of_long_lists() {
-    let report = run_all(&shared::<ListsAPage>, "l6_many_sessions").to_string();
+    let report = run_all(shared::<ListsAPage>, "l6_many_sessions").to_string();
     assert!(report.contains("(first difference at id 1000, counted from 0)"), "{report}");
     assert!(report.contains("  found:    1000 ids, number 1000 is nothing\n"), "{report}");
 }

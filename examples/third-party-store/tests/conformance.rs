@@ -29,21 +29,7 @@ impl Storage for File {
 conformance_tests! {
     harness: file,
     skip: {
-        pods: "the store does not keep pods",
-        maintenance: "redb checks its own file",
-        sizes: "the store does not record sizes",
-        times: "the store does not record times",
-        epoch: "a head is only the number of entries",
-        own_batches: "append_all is the provided body",
-        atomic_batch: "append_all is the provided body",
-        persistent: "not declared: the harness keeps one handle open",
-        multi_process: "redb cannot open a file twice",
-        process: "redb cannot open a file twice",
-        folder: "the store is one file",
-        log_file: "the file does not consist of lines",
-        overwrite: "the harness cannot change the file while redb has it open",
-        unlist: "the store does not have an index apart from its logs",
-        open_missing: "the store always creates a missing file",
-        raise_format: "redb manages its own format",
+        base_level: "the store has only the nine required methods",
+        only_open: "redb cannot open a file twice",
     },
 }

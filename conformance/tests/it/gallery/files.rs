@@ -76,13 +76,13 @@ macro_rules! flawed {
         #[test]
         fn $test() {
             let test = concat!(module_path!(), "::in_another_process");
-            let harness = TestHarness::new(|| Folder::with(Flaw::$flaw), test);
+            let harness = TestHarness::new(|| Folder::with(Flaw::$flaw), test, &[]);
             let store = BrokenStore {
                 name: stringify!($test),
                 flaw: $doc.trim_ascii(),
                 caught_by: &[$(stringify!($id)),*],
             };
-            store.must_be_caught(&harness);
+            store.must_be_caught(harness);
         }
     )*};
 }

@@ -1,7 +1,7 @@
 //! Stores that mix up, change or lose pods.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 
@@ -12,8 +12,12 @@ fn folded(name: &PodName) -> PodName {
     name.as_str().to_ascii_lowercase().parse().expect("a name in lower case is a name")
 }
 
-/// The pods of all storages in this program.
-static PODS: Mutex<BTreeMap<PodName, Pod>> = Mutex::new(BTreeMap::new());
+/// The pods of all storages in this program. One of them is from another storage.
+static PODS: LazyLock<Mutex<BTreeMap<PodName, Pod>>> = LazyLock::new(|| {
+    let (name, pod) = ("of another storage".parse(), Pod::from_json("{}"));
+    let (name, pod) = (name.expect("a valid name"), pod.expect("a valid pod"));
+    Mutex::new(BTreeMap::from([(name, pod)]))
+});
 
 broken! {
     /// Compares pod names without case, like a case-insensitive collation.

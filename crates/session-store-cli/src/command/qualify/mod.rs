@@ -32,7 +32,7 @@ pub(crate) fn run(args: &QualifyArgs, out: &mut Output) -> Result<Exit, Failure>
     // An interrupt stops the run between two checks. A check that is killed would leave its
     // sessions behind in the live store.
     let stop = StopSignal::listen()?;
-    let live = Live { store: store.clone() };
+    let live: Arc<dyn Harness> = Arc::new(Live { store: store.clone() });
     let until_stopped = checks.iter().take_while(|_| stop.pause(Duration::ZERO));
     let mut report: Report =
         without_panic_messages(|| until_stopped.map(|&check| (check, check.run(&live))).collect());
