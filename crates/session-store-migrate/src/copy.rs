@@ -8,12 +8,13 @@ use crate::extend::{Extension, Stop};
 use crate::memory::{MemoryBudget, Share};
 use crate::meter::Meter;
 use crate::options::OnConflict;
+use crate::options::WritePolicy;
 use crate::pair::Pair;
 use crate::progress::Progress;
 use crate::read::Reader;
 use crate::report::{Moved, SegmentCheckpoint, SegmentCopy};
 use crate::side::Side;
-use crate::target::{Log, Target, Trace, WritePolicy};
+use crate::target::{Log, Target, Trace};
 
 /// The maximum number of attempts to copy a log that is changed during each attempt. If the source
 /// is replaced faster than it can be read, its writers must be paused for the copy.

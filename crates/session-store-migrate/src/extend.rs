@@ -11,8 +11,9 @@ use session_store_core::{
 
 use crate::comparison::Difference;
 use crate::memory::{MemoryBudget, Share};
+use crate::options::WritePolicy;
 use crate::side::Side;
-use crate::target::{Log, Target, Trace, WritePolicy};
+use crate::target::{Log, Target, Trace};
 
 /// The memory that an entry needs besides its text. It is counted so that a batch of many small
 /// entries does not become large.
@@ -113,9 +114,23 @@ pub fn extend<E: Error>(
     key: SegmentKey,
     source: impl IntoIterator<Item = Result<LogEntry, E>>,
 ) -> Extension<E> {
+    extend_with(to, key, source, WritePolicy::default())
+}
+
+/// Appends to a log the entries of `source` that it lacks, as [`extend()`] does, with other rules
+/// for the writes.
+///
+/// With [`OnConflict::Replace`](crate::OnConflict::Replace), the log is truncated at the first
+/// difference and then extended.
+pub fn extend_with<E: Error>(
+    to: &dyn Store,
+    key: SegmentKey,
+    source: impl IntoIterator<Item = Result<LogEntry, E>>,
+    policy: WritePolicy,
+) -> Extension<E> {
     let budget = MemoryBudget::new(1);
     let share = Share::new(&budget);
-    match Log::open(to.at(key), &share, WritePolicy::default()) {
+    match Log::open(to.at(key), &share, policy) {
         Ok(log) => Extension::of(log, source),
         Err(error) => Extension::stopped(Stop::Destination(error)),
     }
@@ -131,9 +146,21 @@ pub fn extend_trace<E: Error>(
     key: SegmentKey,
     source: impl IntoIterator<Item = Result<TraceEntry, E>>,
 ) -> Extension<E> {
+    extend_trace_with(to, key, source, WritePolicy::default())
+}
+
+/// Appends to a trace the entries of `source` that it lacks, as [`extend_trace`] does, with other
+/// rules for the writes. A trace cannot be truncated, so a trace that differs is always a conflict.
+pub fn extend_trace_with<E: Error>(
+    to: &dyn Store,
+    key: SegmentKey,
+    source: impl IntoIterator<Item = Result<TraceEntry, E>>,
+    policy: WritePolicy,
+) -> Extension<E> {
     let budget = MemoryBudget::new(1);
     let share = Share::new(&budget);
-    Extension::of(Trace { segment: to.at(key), share: &share, dry_run: false }, source)
+    let trace = Trace { segment: to.at(key), share: &share, dry_run: policy.dry_run };
+    Extension::of(trace, source)
 }
 
 impl<E> Extension<E> {

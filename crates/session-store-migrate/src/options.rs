@@ -56,6 +56,15 @@ pub enum OnConflict {
     Replace,
 }
 
+/// The rules for the writes to one segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WritePolicy {
+    /// The treatment of a log that differs from the source.
+    pub on_conflict: OnConflict,
+    /// Whether writes are only counted.
+    pub dry_run: bool,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

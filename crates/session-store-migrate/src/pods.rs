@@ -8,11 +8,11 @@ use crate::comparison::{Comparison, Difference, PodComparison};
 use crate::digest::Digest;
 use crate::error::Failure;
 use crate::options::OnConflict;
+use crate::options::WritePolicy;
 use crate::pair::Pair;
 use crate::report::{PodCopy, PodOutcome};
 use crate::select::points_to;
 use crate::side::{Gap, Side};
-use crate::target::WritePolicy;
 
 /// The maximum number of attempts to put a pod that another writer changes in the destination at
 /// the same time.

@@ -6,12 +6,12 @@ use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::copy::Copier;
 use crate::memory::MemoryBudget;
 use crate::meter::Meter;
+use crate::options::WritePolicy;
 use crate::pair::{Pair, sync};
 use crate::pods::Pods;
 use crate::progress::Progress;
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
 use crate::side::{Gap, Side};
-use crate::target::WritePolicy;
 use crate::verify::{Comparer, compare_all};
 
 /// The maximum number of times that a segment is copied again, because its source was truncated or

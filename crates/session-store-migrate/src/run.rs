@@ -13,12 +13,12 @@ use crate::jobs::run_parallel;
 use crate::memory::MemoryBudget;
 use crate::meter::Meter;
 use crate::options::Options;
+use crate::options::WritePolicy;
 use crate::pair::{Pair, sync};
 use crate::pods::{CopiedPods, Pods};
 use crate::progress::{Phase, Progress};
 use crate::report::{MigrateReport, SegmentCopy};
 use crate::side::{Gap, Side};
-use crate::target::WritePolicy;
 
 type Report<'r> = &'r mut dyn FnMut(Progress<'_>);
 

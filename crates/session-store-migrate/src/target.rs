@@ -5,7 +5,7 @@ use session_store_core::{
 };
 
 use crate::memory::Share;
-use crate::options::OnConflict;
+use crate::options::{OnConflict, WritePolicy};
 use crate::read::{Reader, Segment};
 
 /// A log or a trace that a copy extends.
@@ -31,14 +31,6 @@ pub(crate) trait Target {
 
     /// Returns the size of a batch, in bytes.
     fn batch_bytes(&self) -> usize;
-}
-
-/// The rules for writes to the destination.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct WritePolicy {
-    pub(crate) on_conflict: OnConflict,
-    /// Whether writes are only counted.
-    pub(crate) dry_run: bool,
 }
 
 /// The log of a segment. Every write is conditional on its head.

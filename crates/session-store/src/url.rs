@@ -106,8 +106,9 @@ impl StoreUrl {
         }
     }
 
-    /// The path of the storage, if it is a file or a folder.
-    pub(crate) fn path(&self) -> Option<&Path> {
+    /// Returns the path of the storage, if it is a file or a folder.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Target::BarePath(path) => Some(path),
             Target::Location(location) => location.path(),
