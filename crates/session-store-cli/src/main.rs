@@ -11,7 +11,6 @@ mod demo;
 mod entry_count;
 mod exit;
 mod failure;
-mod import;
 mod input;
 mod listing;
 mod migration;

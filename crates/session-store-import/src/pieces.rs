@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::lines::is_space;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The encoding of U+FEFF, which some editors write at the beginning of a file.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A part of a line. Parts are in order, and only white space is between them.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use std::fmt;
 use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError};
 
 use crate::lines::{self, ReadLine, is_space};
-use crate::pieces::{Piece, Reason, pieces};
+use crate::pieces::{BYTE_ORDER_MARK, Piece, Reason, pieces};
 use crate::text::plural;
 
 /// Why a file cannot be read, or not to its end.
@@ -38,6 +39,24 @@ pub enum ReadError {
         line: usize,
         /// The limit, in bytes.
         max: usize,
+    },
+    /// A file that is not text in UTF-8.
+    #[error("it is {0}")]
+    Foreign(&'static str),
+    /// A document that does not have the form of its format.
+    #[error("{0}")]
+    Document(String),
+    /// A file without a whole record, of which the rest was to be salvaged.
+    #[error("no part of it is a whole record")]
+    Nothing,
+    /// Compressed data that is damaged or incomplete.
+    #[error("the {name} data is damaged or incomplete")]
+    Compressed {
+        /// The compression.
+        name: &'static str,
+        /// The error of the decompressor.
+        #[source]
+        error: io::Error,
     },
     /// The operating system reported an error.
     #[error("cannot read the file")]
@@ -110,16 +129,37 @@ impl fmt::Display for SalvagedLine {
     }
 }
 
+/// The oddities of a file that was read nevertheless.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Oddities {
+    /// Whether a byte-order mark at the beginning was dropped.
+    pub byte_order_mark: bool,
+    /// The number of records that were on several lines.
+    pub several_lines: usize,
+    /// The bytes of the last line, if the line is not finished yet. The file was read up to it.
+    pub unfinished: Option<usize>,
+    /// The lines that were salvaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub salvaged: Vec<SalvagedLine>,
+}
+
 /// Iterates over the entries of a file in order. The first error ends it.
+///
+/// An unterminated last line that is the beginning of an object is not an error, because its writer
+/// may be about to complete it.
+#[derive(Debug)]
 pub struct Records<R> {
     input: R,
     salvage: bool,
     max_line: usize,
     line: usize,
     bytes: Vec<u8>,
+    /// Lines that were read already, because they could have been the rest of a record. No record
+    /// on several lines begins in one of them.
+    pending: VecDeque<Vec<u8>>,
     ready: VecDeque<LogEntry>,
     ended: bool,
-    salvaged: Vec<SalvagedLine>,
+    oddities: Oddities,
     neighbors: Neighbors,
 }
 
@@ -132,38 +172,109 @@ impl<R: BufRead> Records<R> {
             max_line,
             line: 0,
             bytes: Vec::new(),
+            pending: VecDeque::new(),
             ready: VecDeque::new(),
             ended: false,
-            salvaged: Vec::new(),
+            oddities: Oddities::default(),
             neighbors: Neighbors::default(),
         }
     }
 
-    /// Returns the lines that were salvaged.
-    pub fn into_salvaged(self) -> Vec<SalvagedLine> {
-        self.salvaged
+    /// Returns the oddities that were found.
+    pub fn into_oddities(self) -> Oddities {
+        self.oddities
     }
 
     /// Reads the next line. Returns `false` at the end of the file.
     fn read_line(&mut self) -> Result<bool, ReadError> {
         let (max, line) = (self.max_line, self.line + 1);
-        match lines::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
-            ReadLine::End => return Ok(false),
-            ReadLine::Complete => {}
-            ReadLine::NotAnObject => {
-                return Err(ReadError::Line { line, reason: sample_error(&self.bytes) });
+        let is_pending = match self.pending.pop_front() {
+            Some(bytes) => {
+                self.bytes = bytes;
+                true
             }
-            ReadLine::TooLong => return Err(ReadError::TooLong { line, max }),
-        }
+            None => {
+                match lines::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
+                    ReadLine::End => return Ok(false),
+                    ReadLine::Complete => {}
+                    ReadLine::NotAnObject => {
+                        return Err(ReadError::Line { line, reason: sample_error(&self.bytes) });
+                    }
+                    ReadLine::TooLong => return Err(ReadError::TooLong { line, max }),
+                }
+                false
+            }
+        };
         self.line = line;
-        self.bytes.pop_if(|last| *last == b'\n');
-        if !self.bytes.iter().all(|byte| is_space(*byte)) {
-            match entry(&self.bytes) {
-                Ok(entry) => self.add(vec![entry]),
-                Err(error) => self.split(&error)?,
+        let is_terminated = self.bytes.pop_if(|last| *last == b'\n').is_some();
+        if line == 1 && self.bytes.starts_with(BYTE_ORDER_MARK) {
+            self.bytes.drain(..BYTE_ORDER_MARK.len());
+            self.oddities.byte_order_mark = true;
+        }
+        if self.bytes.iter().all(|byte| is_space(*byte)) {
+            return Ok(true);
+        }
+        match entry(&self.bytes) {
+            Ok(entry) => self.add(vec![entry]),
+            Err(_) if !is_terminated && is_unfinished(&self.bytes) => {
+                self.oddities.unfinished = Some(self.bytes.len());
+            }
+            Err(error) => {
+                let may_continue = is_terminated && !is_pending && is_unfinished(&self.bytes);
+                if !may_continue || !self.join_lines()? {
+                    self.split(&error)?;
+                }
             }
         }
         Ok(true)
+    }
+
+    /// Reads further lines until they complete the record that begins in the current line. Returns
+    /// `false` if they do not, and then the lines become pending.
+    ///
+    /// A line that begins like a record of its own ends the search: the current line is broken, and
+    /// reading on could join it to sound records.
+    fn join_lines(&mut self) -> Result<bool, ReadError> {
+        let mut joined = self.bytes.clone();
+        let mut nesting = Nesting::default();
+        nesting.read(&joined);
+        while nesting.is_open() && joined.len() <= self.max_line {
+            let mut line = Vec::new();
+            let max = self.max_line;
+            match lines::read_line(&mut self.input, &mut line, max, false)? {
+                ReadLine::End => return Ok(self.is_still_written(&joined)),
+                ReadLine::TooLong => {
+                    let line = self.line + self.pending.len() + 1;
+                    return Err(ReadError::TooLong { line, max });
+                }
+                ReadLine::Complete | ReadLine::NotAnObject => {}
+            }
+            let begins_a_record = line.starts_with(b"{\"");
+            nesting.read(&line);
+            joined.push(b'\n');
+            joined.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(&line));
+            self.pending.push_back(line);
+            if begins_a_record {
+                return Ok(false);
+            }
+        }
+        let Ok(entry) = entry(&joined) else { return Ok(false) };
+        self.line += self.pending.len();
+        self.pending.clear();
+        self.oddities.several_lines += 1;
+        self.add(vec![entry]);
+        Ok(true)
+    }
+
+    /// Returns whether the lines up to the end of the file are a record that is not finished yet.
+    fn is_still_written(&mut self, joined: &[u8]) -> bool {
+        let is_open = self.pending.back().is_some_and(|line| !line.ends_with(b"\n"));
+        let is_unfinished = is_open && is_unfinished(joined);
+        if is_unfinished {
+            self.oddities.unfinished = Some(joined.len());
+            self.pending.clear();
+        }
+        is_unfinished
     }
 
     /// Splits a line that is not one record, or returns the error of the line.
@@ -181,7 +292,7 @@ impl<R: BufRead> Records<R> {
                 ),
                 Piece::Junk(range, reason) => {
                     let action = Action::Skipped { bytes: range.len(), reason };
-                    self.salvaged.push(SalvagedLine { line, action });
+                    self.oddities.salvaged.push(SalvagedLine { line, action });
                 }
             }
         }
@@ -191,7 +302,7 @@ impl<R: BufRead> Records<R> {
 
     fn add(&mut self, records: Vec<LogEntry>) {
         if self.salvage {
-            self.neighbors.add(self.line, &records, &mut self.salvaged);
+            self.neighbors.add(self.line, &records, &mut self.oddities.salvaged);
         }
         self.ready.extend(records);
     }
@@ -214,8 +325,54 @@ impl<R: BufRead> Iterator for Records<R> {
     }
 }
 
-/// The records that the next line is compared with, to find duplicates.
+/// The nesting of brackets at a place in a JSON text.
 #[derive(Default)]
+struct Nesting {
+    depth: usize,
+    in_string: bool,
+    /// Whether the text cannot be continued on another line.
+    is_broken: bool,
+}
+
+impl Nesting {
+    /// Reads one line of the text. A string cannot contain a line break, so a string that is open
+    /// at the end of the line is broken.
+    fn read(&mut self, line: &[u8]) {
+        let mut is_escaped = false;
+        for byte in line {
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' if self.in_string => is_escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                b'{' | b'[' if !self.in_string => self.depth += 1,
+                b'}' | b']' if !self.in_string => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        self.is_broken |= self.in_string;
+    }
+
+    const fn is_open(&self) -> bool {
+        self.depth > 0 && !self.is_broken
+    }
+}
+
+/// Returns whether the text is the beginning of an object, and can become a whole object.
+fn is_unfinished(text: &[u8]) -> bool {
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        // The text can end inside a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    text.trim_start_matches(|c: char| c.is_ascii() && is_space(c as u8)).starts_with('{')
+        && serde_json::from_str::<&RawValue>(text).is_err_and(|error| error.is_eof())
+}
+
+/// The records that the next line is compared with, to find duplicates.
+#[derive(Debug, Default)]
 struct Neighbors {
     /// The last record before the current line, and its line.
     before: Option<(usize, LogEntry)>,
@@ -286,6 +443,7 @@ fn line_error(line: &[u8], error: &StoreError) -> String {
         [Piece::Junk(_, reason @ Reason::InvalidJson), ..] => {
             format!("{reason}: {}", lines::reason(error))
         }
+        [Piece::Junk(range, Reason::NoObject), ..] if line[range.start] == b'[' => ARRAY.to_owned(),
         [Piece::Junk(range, reason), ..] => describe(range.len(), *reason),
         [Piece::Record(_), Piece::Record(_), ..] => "several records on one line".to_owned(),
         [Piece::Record(_), Piece::Junk(range, reason), ..] => {
@@ -297,6 +455,7 @@ fn line_error(line: &[u8], error: &StoreError) -> String {
 /// Returns why a line is invalid if only the beginning of the line was read.
 fn sample_error(line: &[u8]) -> String {
     match pieces(line).next() {
+        Some(Piece::Junk(range, Reason::NoObject)) if line[range.start] == b'[' => ARRAY.to_owned(),
         Some(Piece::Junk(_, Reason::ByteOrderMark)) => Reason::ByteOrderMark.to_string(),
         Some(Piece::Junk(range, reason)) if range.end == line.len() => {
             format!("{reason} (more than {} bytes)", range.len())
@@ -305,6 +464,9 @@ fn sample_error(line: &[u8]) -> String {
         _ => "text that does not begin with {".to_owned(),
     }
 }
+
+/// The reason why an array is not a record.
+const ARRAY: &str = "a JSON array; make a line of each element with: jq -c '.[]'";
 
 fn describe(bytes: usize, reason: Reason) -> String {
     match reason {
@@ -329,7 +491,8 @@ mod tests {
                 Err(line_error) => error = Some(line_error.to_string()),
             }
         }
-        let salvaged_lines = records.into_salvaged().iter().map(ToString::to_string).collect();
+        let salvaged_lines =
+            records.into_oddities().salvaged.iter().map(ToString::to_string).collect();
         (texts, error, salvaged_lines)
     }
 
@@ -356,9 +519,8 @@ mod tests {
     #[case::duplicate_by_id(b"{\"uuid\":\"x\",\"v\":1}{}\n{\"uuid\":\"x\",\"v\":2}\n", "line 1: several records on one line", &["line 1: split into 2 records; record 1 is also on line 2 with another text"], 3)]
     #[case::wrong_syntax(b"{\"a\":nope}\n{}\n", "line 1: invalid JSON: expected ident at column 7", &["line 1: skipped invalid JSON (10 bytes)"], 1)]
     #[case::comment(b"// x\n{}\n", "line 1: text that is not a JSON object (4 bytes)", &["line 1: skipped text that is not a JSON object (4 bytes)"], 1)]
-    #[case::array(b"{}\n[{}]\n", "line 2: text that is not a JSON object (4 bytes)", &["line 2: skipped text that is not a JSON object (4 bytes)"], 1)]
-    #[case::byte_order_mark(b"\xEF\xBB\xBF{}\n", "line 1: a byte-order mark", &["line 1: skipped a byte-order mark"], 1)]
-    #[case::incomplete_last_line(b"{}\n{\"a\":\"x", "line 2: an incomplete record (7 bytes)", &["line 2: skipped an incomplete record (7 bytes)"], 1)]
+    #[case::array(b"{}\n[{}]\n", "line 2: a JSON array; make a line of each element with: jq -c '.[]'", &["line 2: skipped text that is not a JSON object (4 bytes)"], 1)]
+    #[case::incomplete_line(b"{}\n{\"a\":\"x\n", "line 2: an incomplete record (7 bytes)", &["line 2: skipped an incomplete record (7 bytes)"], 1)]
     #[case::braces_in_an_incomplete_string(b"{\"t\":\"{} {\n{}\n", "line 1: an incomplete record (10 bytes)", &["line 1: skipped an incomplete record (10 bytes)"], 1)]
     #[case::nuls(b"{}\n\0\0\0{}\n", "line 2: 3 NUL bytes", &["line 2: skipped 3 NUL bytes"], 2)]
     #[case::nuls_after(b"{}\0\0\0\n", "line 1: a record followed by 3 NUL bytes", &["line 1: skipped 3 NUL bytes"], 1)]
@@ -375,5 +537,63 @@ mod tests {
         let (texts, error, salvaged_lines) = texts(input, true);
         assert_eq!((texts.len(), error), (salvaged, None), "{texts:?}");
         assert_eq!(salvaged_lines, found);
+    }
+
+    #[rstest]
+    #[case::byte_order_mark(
+        b"\xEF\xBB\xBF{}\n",
+        1,
+        Oddities { byte_order_mark: true, ..Oddities::default() }
+    )]
+    #[case::unfinished(
+        b"{}\n{\"a\":\"x",
+        1,
+        Oddities { unfinished: Some(7), ..Oddities::default() }
+    )]
+    #[case::unfinished_character(
+        b"{}\n{\"a\":\"\xE2\x82",
+        1,
+        Oddities { unfinished: Some(8), ..Oddities::default() }
+    )]
+    #[case::several_lines(
+        b"{\n \"a\": [\n  1\n ]\n}\n{}\n",
+        2,
+        Oddities { several_lines: 1, ..Oddities::default() }
+    )]
+    #[case::unfinished_on_several_lines(
+        b"{}\n{\n \"a\": 1",
+        1,
+        Oddities { unfinished: Some(9), ..Oddities::default() }
+    )]
+    fn an_oddity_is_noted_and_read(
+        #[case] input: &[u8],
+        #[case] entries: usize,
+        #[case] expected: Oddities,
+        #[values(false, true)] salvage: bool,
+    ) {
+        let mut records = Records::new(input, salvage, 1000);
+        assert_eq!(records.by_ref().filter(Result::is_ok).count(), entries);
+        assert_eq!(records.into_oddities(), expected);
+    }
+
+    /// The records after the broken line are not taken for the rest of it.
+    #[test]
+    fn a_broken_line_is_not_joined_to_records() {
+        let input = b"{\"a\":[\n{\"b\":1}\n{\"c\":1}\n]}\n";
+        let (texts, _, _) = texts(input, true);
+        assert_eq!(texts, [r#"{"b":1}"#, r#"{"c":1}"#]);
+        assert_eq!(texts_of_strict_error(input), "line 1: an incomplete record (6 bytes)");
+    }
+
+    fn texts_of_strict_error(input: &[u8]) -> String {
+        texts(input, false).1.unwrap()
+    }
+
+    /// Without a limit on joining, each of these lines would be joined to all later ones.
+    #[test]
+    fn many_open_lines_are_read_once() {
+        let input = b"{\n".repeat(200_000);
+        let records = Records::new(&input[..], true, usize::MAX / 2);
+        assert_eq!(records.count(), 0);
     }
 }

@@ -9,7 +9,7 @@ mod write;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use session_store::{StoreUrl, backends};
 
@@ -58,6 +58,13 @@ Examples
   session-store search fs:logs 'connection refused'
   session-store search fs:logs --kind user_input --json | jq -r .entry.text";
 
+const IMPORT_EXAMPLES: &str = "\
+Examples
+  session-store import
+  session-store import ~/.claude/projects ~/.codex/sessions fs:logs
+  session-store import --since 7d --quiet ~/.codex/sessions sqlite:logs.db
+  ssh host cat session.jsonl | session-store import - fs:logs";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Example
   session-store completions bash > ~/.local/share/bash-completion/completions/session-store";
@@ -101,7 +108,14 @@ pub(crate) struct PasswordArgs {
 impl Args {
     /// Parses the arguments of the program, or ends it with a message that contains no password.
     pub(crate) fn parse_or_exit() -> Self {
-        Self::try_parse().unwrap_or_else(|error| redact::exit(&error))
+        let mut args = Self::try_parse().unwrap_or_else(|error| redact::exit(&error));
+        if let Command::Import(import) = &mut args.command {
+            let mut command = Self::command();
+            command.build();
+            let command = command.find_subcommand_mut("import").expect("the command exists");
+            import.split_operands(command).unwrap_or_else(|error| redact::exit(&error));
+        }
+        args
     }
 }
 
@@ -109,12 +123,30 @@ impl Args {
 pub(crate) enum Command {
     /// Create sample sessions, copy them from files to SQLite and back, and verify the copies
     Demo(DemoArgs),
-    /// Import existing agent logs (JSONL files)
+    /// Import existing logs of agent programs
     ///
-    /// Each file becomes one segment. If the file's name contains a UUID, that is the segment's id.
-    /// Else the id is derived from the file's path below PATH and from its first timestamp. A later
-    /// import finds the segment by this id and appends only the new entries. Give the same PATH
-    /// each time: below another directory, the same file has another id.
+    /// Takes the logs of Claude Code and Codex, every other file of JSON lines (*.jsonl, *.ndjson),
+    /// and the directories of file stores. Files can be compressed with gzip or zstd. Each log
+    /// becomes one segment. The session has the id that the program shows. Where a program does not
+    /// give an id, the id is derived from the name, so a later import finds the segment and appends
+    /// only the new entries, also after a directory was renamed.
+    ///
+    /// Each log has an outcome of its own: imported, extended, unchanged, behind (the store has
+    /// more entries than the file, and keeps them), empty, older (than --since), skipped, conflict,
+    /// refused or failed. Files that were not taken are counted by kind. An incomplete last line is
+    /// not taken, because its writer may complete it. The trace of each new segment says where the
+    /// log came from.
+    ///
+    /// Without PATH, prints the logs that were found in the default directories of the known
+    /// programs.
+    ///
+    /// Exit status: 0 if nothing of a log is missing in the store; 1 if a log is in conflict, was
+    /// refused or failed, while the rest was imported.
+    #[command(
+        after_help = IMPORT_EXAMPLES,
+        override_usage = "session-store import [OPTIONS] <PATH>... <STORE>\n       \
+                          session-store import [STORE]"
+    )]
     Import(ImportArgs),
     /// Copy sessions from one store to another, and verify the copy
     ///
@@ -247,7 +279,7 @@ impl Command {
     pub(crate) fn urls_mut(&mut self) -> Vec<&mut StoreUrl> {
         match self {
             Self::Demo(_) | Self::Completions(_) | Self::Man(_) => Vec::new(),
-            Self::Import(args) => vec![&mut args.store],
+            Self::Import(args) => args.store.iter_mut().collect(),
             Self::Migrate(args) => vec![&mut args.from, &mut args.to],
             Self::Verify(args) => vec![&mut args.a, &mut args.b],
             Self::Export(args) => vec![&mut args.store],
@@ -308,8 +340,6 @@ fn after_help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,12 +1,17 @@
 //! The arguments of the commands that copy or compare whole stores and files.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::mem;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use clap::ValueEnum;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Command, ValueEnum};
 use session_store::{OpenStore, SessionId, StoreUrl};
+use session_store_import::OnConflict;
 use session_store_migrate::{DEFAULT_JOBS, Selection};
 
 use super::time;
@@ -16,17 +21,86 @@ use crate::reference::Reference;
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
-    /// Log files, or directories that are searched for *.jsonl files
-    #[arg(required = true, value_name = "PATH")]
+    /// Log files, or directories that are searched for logs; - for standard input. STORE, the last
+    /// argument, is the store to import into; created if missing
+    #[arg(value_name = "PATH|STORE")]
+    operands: Vec<OsString>,
+    #[arg(skip)]
     pub(crate) paths: Vec<PathBuf>,
-    /// The store to import into; created if missing
-    #[arg(value_parser = UrlParser)]
-    pub(crate) store: StoreUrl,
+    #[arg(skip)]
+    pub(crate) store: Option<StoreUrl>,
     /// Import the valid records of a broken file, and print each line that was split or skipped
     #[arg(long)]
     pub(crate) salvage: bool,
+    /// How to treat a file that differs from the stored log and does not extend it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) on_conflict: ImportConflictArg,
+    /// Print what would be imported, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Import only logs with an entry of this time or later: a date, a time, or a span such as 7d.
+    /// A log without times is always imported
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
+    pub(crate) since: Option<SystemTime>,
+    /// Take only files of the directories whose name, or a directory in their path, matches this
+    /// pattern; a pattern with / must match the path below PATH (can be repeated)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) include: Vec<String>,
+    /// Do not take files that match this pattern (can be repeated)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Print only what was not imported
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) lines: LinesArgs,
+}
+
+impl ImportArgs {
+    /// Splits the operands into the paths and the store, which is the last one. A single operand is
+    /// a store if it is a URL.
+    ///
+    /// The parser cannot do that, because the paths are optional and the store follows them.
+    pub(super) fn split_operands(&mut self, command: &mut Command) -> Result<(), clap::Error> {
+        let mut operands = mem::take(&mut self.operands);
+        let Some(store) = operands.pop() else { return Ok(()) };
+        if operands.is_empty() && !store.to_string_lossy().contains(':') {
+            let message = format!(
+                "the store is missing; for example: session-store import {} fs:logs",
+                Path::new(&store).display()
+            );
+            return Err(command.error(ErrorKind::MissingRequiredArgument, message));
+        }
+        self.store = Some(UrlParser.parse_ref(command, None, &store)?);
+        self.paths = operands.into_iter().map(PathBuf::from).collect();
+        Ok(())
+    }
+}
+
+/// How to treat a conflict of an import.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ImportConflictArg {
+    /// Keep the stored log, report the difference, and end with status 1
+    #[default]
+    Report,
+    /// Keep the stored log and report the difference
+    Skip,
+    /// Truncate the stored log at the first difference, and append the rest of the file
+    Replace,
+    /// Keep both: the entries of the file from the first difference on become a segment of their
+    /// own, which names the stored log as its origin
+    Fork,
+}
+
+impl From<ImportConflictArg> for OnConflict {
+    fn from(arg: ImportConflictArg) -> Self {
+        match arg {
+            ImportConflictArg::Report => Self::Report,
+            ImportConflictArg::Skip => Self::Skip,
+            ImportConflictArg::Replace => Self::Replace,
+            ImportConflictArg::Fork => Self::Fork,
+        }
+    }
 }
 
 /// The limits of the lines that are read.

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
+use test_deadlines::Process;
 
-use crate::program::{Ended, Kind, Place, append, run, run_with};
+use crate::program::{Ended, Kind, Place, append, program, run, run_with};
 
 const S: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
@@ -53,11 +53,6 @@ pub(crate) fn field(json: &str, name: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-fn set_modified_later(file: &Path) {
-    let file = fs::File::options().write(true).open(file).unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
-}
-
 #[rstest]
 fn ids_come_from_the_file_names(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let logs = Logs::new(kind);
@@ -70,121 +65,27 @@ fn ids_come_from_the_file_names(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     assert_eq!(run(["lookup", &logs.url(), G]).ok().trim(), G);
     let segments = run(["--json", "ls", &logs.url(), S]).ok();
     assert_eq!(segments.lines().count(), 2);
-    assert!(
-        segments.contains("019b2dd3-003f-7"),
-        "a UUID v7 with the time of the first entry: {segments}"
-    );
 }
 
 #[rstest]
 fn a_second_import_appends_only_what_is_new(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let logs = Logs::new(kind);
-    let file = logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}");
+    logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}");
     let first = logs.import(&[]).ok();
     assert!(first.contains("imported, 2 of 2 entries new"), "{first}");
     let again = logs.import(&[]).ok();
     assert!(again.contains("unchanged, 0 of 2 entries new"), "{again}");
 
-    // The file contains no time, so it is identified by its path, although its modification time
-    // changed.
     logs.put("session.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
-    set_modified_later(&file);
     let grown = logs.import(&[]).ok();
     assert!(grown.contains("extended, 1 of 3 entries new"), "{grown}");
     assert_eq!(logs.stored(), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
 }
 
-/// The derived id contains the first time, so it changes when the file gets its first time. The
-/// segment of the earlier import is found anyway.
-#[rstest]
-#[case::empty("")]
-#[case::untimed("{\"n\":1}\n")]
-fn a_file_that_gets_its_first_time_keeps_its_segment(
-    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
-    #[values("session.jsonl", "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68/subagents/agent-a5.jsonl")]
-    name: &str,
-    #[case] first: &str,
-) {
-    let logs = Logs::new(kind);
-    logs.put(name, first);
-    logs.import(&[]).ok();
-    let mut content = first.to_owned();
-    for line in ["{\"ts\":1766000361535}\n", "{\"ts\":1766000361536}\n"] {
-        content.push_str(line);
-        logs.put(name, &content);
-        let grown = logs.import(&[]).ok();
-        let entries = content.lines().count();
-        assert!(grown.contains(&format!("1 of {entries} entries new")), "{grown}");
-        assert_eq!(logs.stored(), content);
-    }
-    let again = logs.import(&[]).ok();
-    assert!(again.contains("unchanged"), "{again}");
-    let sessions = run(["--json", "ls", &logs.url()]).ok();
-    let segments = run(["--json", "ls", &logs.url(), &field(&sessions, "session_id")]).ok();
-    assert_eq!((sessions.lines().count(), segments.lines().count()), (1, 1));
-}
-
-/// A changed file is not imported as a second segment.
 #[test]
-fn a_changed_file_that_once_had_no_time_is_a_conflict() {
-    let logs = Logs::new(Kind::Fs);
-    for content in ["{}\n", "{}\n{\"ts\":1766000361535}\n{\"n\":3}\n"] {
-        logs.put("session.jsonl", content);
-        logs.import(&[]).ok();
-    }
-    logs.put("session.jsonl", "{}\n{\"ts\":1766000361535}\n{\"n\":4}\n");
-    let ended = logs.import(&[]);
-    assert_eq!(ended.status, Some(1));
-    assert!(ended.stdout.contains("conflict") && ended.stdout.contains("entry 3"), "{ended:?}");
-}
-
-/// A file without any time is identified by its path. Its modification time is ignored.
-#[test]
-fn a_changed_file_without_any_time_is_a_conflict() {
-    let logs = Logs::new(Kind::Fs);
-    let file = logs.put("session.jsonl", "{\"n\":1}\n");
-    logs.import(&[]).ok();
-    logs.put("session.jsonl", "{\"n\":2}\n");
-    set_modified_later(&file);
-    let ended = logs.import(&[]);
-    assert_eq!(ended.status, Some(1));
-    assert!(ended.stdout.contains("conflict"), "{ended:?}");
-    assert_eq!(logs.stored(), "{\"n\":1}\n");
-}
-
-#[rstest]
-#[case::without_time("{\"n\":1}\n")]
-#[case::with_another_time("{\"ts\":1766000000000}\n")]
-fn another_log_at_the_path_of_an_old_one_gets_its_own_segment(#[case] old: &str) {
-    let logs = Logs::new(Kind::Fs);
-    for content in [old, "{\"ts\":1766000361535}\n"] {
-        logs.put("session.jsonl", content);
-        let printed = logs.import(&[]).ok();
-        assert!(printed.contains("imported, 1 of 1 entries new"), "{printed}");
-    }
-}
-
-/// Two folders can each have a file of the same name. An earlier log belongs to only one of them.
-#[test]
-fn an_earlier_log_is_extended_by_one_file_only() {
-    let logs = Logs::new(Kind::Fs);
-    let file = logs.put("a/session.jsonl", "");
-    run(["import", &*file.to_string_lossy(), &logs.url()]).ok();
-    let paths = ["a", "b"].map(|folder| {
-        let time = if folder == "a" { 1_766_000_361_535_u64 } else { 1_766_000_361_536 };
-        let file = logs.put(&format!("{folder}/session.jsonl"), format!("{{\"ts\":{time}}}\n"));
-        file.display().to_string()
-    });
-    let printed = run(["import", &paths[0], &paths[1], &logs.url()]).ok();
-    assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
-    let again = run(["import", &paths[0], &paths[1], &logs.url()]).ok();
-    assert!(again.ends_with("2 files, 0 of 2 entries new\n"), "{again}");
-}
-
-#[rstest]
-#[case::other("{\"n\":1}\n{\"n\":9}\n{\"n\":3}\n", "entry 2 differs from byte 6 on")]
-#[case::shorter("{\"n\":1}\n", "ends after entry 1")]
-fn a_file_that_does_not_extend_its_segment_is_a_conflict(#[case] changed: &str, #[case] why: &str) {
+fn a_file_that_does_not_extend_its_segment_is_a_conflict() {
+    let changed = "{\"n\":1}\n{\"n\":9}\n{\"n\":3}\n";
+    let why = "entry 2 differs from byte 6 on";
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{\"n\":1}\n{\"n\":2}\n");
     logs.put(&format!("{G}.jsonl"), "{}\n");
@@ -194,6 +95,7 @@ fn a_file_that_does_not_extend_its_segment_is_a_conflict(#[case] changed: &str, 
     let ended = logs.import(&[]);
     assert_eq!(ended.status, Some(1));
     assert!(ended.stdout.contains("conflict") && ended.stdout.contains(why), "{}", ended.stdout);
+    assert!(ended.stdout.contains("--on-conflict fork"), "{}", ended.stdout);
     assert_eq!(run(["show", &logs.url(), S]).ok(), "{\"n\":1}\n{\"n\":2}\n");
     assert_eq!(run(["count", &logs.url(), G]).ok().trim(), "2", "the other file is imported");
 }
@@ -230,18 +132,6 @@ fn a_file_that_does_not_extend_its_segment_is_a_conflict(#[case] changed: &str, 
     "line 1",
     "{\"b\":1}\n",
     "line 2: skipped text that is not a JSON object (3 bytes)"
-)]
-#[case::byte_order_mark(
-    "\u{feff}{\"a\":1}\n",
-    "line 1",
-    "{\"a\":1}\n",
-    "line 1: skipped a byte-order mark"
-)]
-#[case::incomplete_last_line(
-    "{\"a\":1}\n{\"b\":",
-    "line 2",
-    "{\"a\":1}\n",
-    "line 2: skipped an incomplete record (5 bytes)"
 )]
 fn an_invalid_line_is_refused_and_salvaged(
     #[case] content: &str,
@@ -287,14 +177,17 @@ fn a_refused_file_does_not_stop_the_import() {
 }
 
 #[test]
-fn two_files_of_the_same_id_are_an_error_and_nothing_is_stored() {
+fn two_files_of_the_same_id_do_not_stop_the_others() {
     let logs = Logs::new(Kind::Fs);
-    let files = ["a", "b"].map(|folder| logs.put(&format!("{folder}/{S}.jsonl"), "{}\n"));
-    let message = logs.import(&[]).refused(3);
-    for file in files {
-        assert!(message.contains(&*file.to_string_lossy()), "{message}");
+    for (file, content) in [("a", "{\"n\":1}\n"), ("b", "{\"n\":2}\n{\"n\":3}\n")] {
+        logs.put(&format!("{file}/{S}.jsonl"), content);
     }
-    assert!(!logs.place.path("store").exists());
+    logs.put(&format!("{G}.jsonl"), "{}\n");
+    let ended = logs.import(&[]);
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stdout.contains(" is the same segment; "), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("3 files, 3 of 3 entries new, 1 in conflict\n"), "{ended:?}");
+    assert_eq!(run(["count", &logs.url(), S]).ok().trim(), "2", "the longer file is stored");
 }
 
 #[test]
@@ -306,17 +199,29 @@ fn a_missing_path_is_an_error() {
     assert_eq!(logs.place.listing(), []);
 }
 
-/// A log is read twice, and a pipe can only be read once.
+/// Only `-` is standard input. A log is read twice, and a pipe can only be read once.
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_not_regular_is_refused() {
     let logs = Logs::new(Kind::Fs);
     for path in ["/dev/stdin", "/dev/null"] {
-        let message = run_with(["import", path, &logs.url()], "{}\n").refused(3);
-        assert!(message.contains(&format!("cannot import {path}: ")), "{message}");
-        assert!(message.contains("not a regular file"), "{message}");
+        let ended = run_with(["import", path, &logs.url()], "{}\n");
+        assert_eq!(ended.status, Some(1));
+        let expected = format!("{path}: refused: it is not a regular file");
+        assert!(ended.stdout.contains(&expected), "{}", ended.stdout);
         assert_eq!(logs.place.listing(), []);
     }
+}
+
+#[test]
+fn standard_input_is_one_log() {
+    let logs = Logs::new(Kind::Fs);
+    let input = format!("{{\"sessionId\":\"{S}\",\"parentUuid\":null}}\n{{\"n\":2}}\n");
+    let printed = run_with(["import", "-", &logs.url()], &input).ok();
+    assert!(printed.contains(&format!("imported, 2 of 2 entries new, session {S}\n")), "{printed}");
+    logs.put(&format!("{S}.jsonl"), &input);
+    let again = logs.import(&[]).ok();
+    assert!(again.contains("unchanged"), "the file has the same ids: {again}");
 }
 
 #[cfg(unix)]
@@ -333,7 +238,8 @@ fn dangling_links_do_not_stop_the_import() {
     fs::write(&linked, "{}\n").unwrap();
     symlink(&linked, folder.join(format!("{G}.jsonl"))).unwrap();
     let printed = logs.import(&[]).ok();
-    assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
+    assert!(printed.contains("2 files, 2 of 2 entries new\n"), "{printed}");
+    assert!(printed.contains("not taken: dangling links (2)"), "{printed}");
 
     symlink("nowhere", folder.join("gone.jsonl")).unwrap();
     symlink("/dev/null", folder.join("null.jsonl")).unwrap();
@@ -345,17 +251,35 @@ fn dangling_links_do_not_stop_the_import() {
     ] {
         assert!(ended.stdout.contains(why), "{}", ended.stdout);
     }
-    assert!(ended.stdout.ends_with("4 files, 0 of 2 entries new, 2 refused\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("4 files, 0 of 2 entries new, 2 refused\n"), "{}", ended.stdout);
 }
 
+/// The destination is often created in the folder that is imported.
 #[test]
-fn a_file_store_among_the_logs_is_imported_too() {
+fn a_store_among_the_logs_is_not_searched_and_named() {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{}\n");
-    append(&format!("fs:{}", logs.place.path("logs/store").display()), "{}\n");
-    logs.put("store/.session-store/torn/old.jsonl", "{\"torn\":");
+    let inside = format!("fs:{}", logs.place.path("logs/store").display());
+    append(&inside, "{}\n");
     let printed = logs.import(&[]).ok();
-    assert!(printed.ends_with("2 files, 2 of 2 entries new\n"), "{printed}");
+    assert!(printed.contains("1 file, 1 of 1 entries new\n"), "{printed}");
+    assert!(printed.contains("not taken: session stores"), "{printed}");
+    let folder = logs.place.path("logs").display().to_string();
+    for new in [1, 0] {
+        let printed = run(["import", &folder, &inside]).ok();
+        assert!(printed.contains(&format!("1 file, {new} of 1 entries new\n")), "{printed}");
+    }
+}
+
+/// A store that the user names itself is imported, without its sidecar files.
+#[test]
+fn a_store_that_is_named_is_imported() {
+    let logs = Logs::new(Kind::Sqlite);
+    append(&format!("fs:{}", logs.place.path("logs").display()), "{\"n\":1}\n");
+    logs.put(".session-store/torn/old.jsonl", "{\"torn\":");
+    let printed = logs.import(&[]).ok();
+    assert!(printed.ends_with("1 file, 1 of 1 entries new\n"), "{printed}");
+    assert_eq!(logs.stored(), "{\"n\":1}\n");
 }
 
 /// The folder can be a file store, in which a trace is beside its log.
@@ -389,4 +313,66 @@ fn the_report_can_be_json() {
         }])
     );
     assert_eq!(lines[1]["new"], 3);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), "{}\n{}\n");
+    let printed = logs.import(&["--dry-run"]).ok();
+    assert!(printed.ends_with("1 file, 2 of 2 entries would be new\n"), "{printed}");
+    assert!(!logs.place.path("store").exists());
+    logs.import(&[]).ok();
+    logs.put(&format!("{S}.jsonl"), "{}\n{}\n{}\n");
+    let printed = logs.import(&["--dry-run"]).ok();
+    assert!(printed.ends_with("1 file, 1 of 3 entries would be new\n"), "{printed}");
+    assert_eq!(run(["count", &logs.url(), S]).ok().trim(), "2");
+}
+
+#[test]
+fn a_quiet_import_prints_only_what_was_not_imported() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!("{S}.jsonl"), "{}\n");
+    assert_eq!(logs.import(&["--quiet"]).ok(), "");
+    logs.put(&format!("{G}.jsonl"), "[1]\n");
+    let ended = logs.import(&["--quiet"]);
+    assert_eq!((ended.status, ended.stdout.lines().count()), (Some(1), 2), "{}", ended.stdout);
+}
+
+#[test]
+fn files_are_selected_by_patterns_and_by_time() {
+    let logs = Logs::new(Kind::Fs);
+    logs.put("a/old.jsonl", "{\"ts\":\"2020-01-01T00:00:00Z\"}\n");
+    logs.put("a/new.jsonl", "{\"ts\":\"2026-01-01T00:00:00Z\"}\n");
+    logs.put("b/other.jsonl", "{}\n");
+    let summary = |options: &[&str]| {
+        let options = [&["--dry-run"], options].concat();
+        let printed = logs.import(&options).ok();
+        printed.lines().find(|line| line.contains(" entries would be new")).unwrap().to_owned()
+    };
+    assert_eq!(
+        summary(&["--since", "2025-01-01"]),
+        "3 files, 2 of 2 entries would be new, 1 older"
+    );
+    assert_eq!(summary(&["--include", "a"]), "2 files, 2 of 2 entries would be new");
+    assert_eq!(summary(&["--exclude", "*/o*.jsonl"]), "1 file, 1 of 1 entries would be new");
+}
+
+#[test]
+fn the_default_folders_are_found_without_a_path() {
+    let program_in = |home: &Path, args: &[&str]| -> Ended {
+        let mut command = program(args);
+        Process::start(command.env_clear().env("HOME", home)).wait_with_output().into()
+    };
+    let logs = Logs::new(Kind::Fs);
+    logs.put(&format!(".claude/projects/-p/{S}.jsonl"), "{\"parentUuid\":null}\n");
+    let home = logs.place.path("logs");
+    let found = program_in(&home, &["import"]).ok();
+    let folder = home.join(".claude/projects").display().to_string();
+    assert!(found.contains(&format!("claude-code: 1 log (0.0 MB) in {folder}\n")), "{found}");
+    assert!(found.contains(&format!("session-store import {folder} fs:logs\n")), "{found}");
+    let empty = program_in(&home.join("empty"), &["import"]);
+    assert_eq!(empty.status, Some(1));
+    let missing = program_in(&home, &["import", &folder]).refused(2);
+    assert!(missing.contains("the store is missing"), "{missing}");
 }

@@ -73,7 +73,10 @@ impl Format for ClaudeCode {
         }
         let session = session_in(first);
         let session = session.unwrap_or_else(|| derived_id(self.name(), first.as_json()));
-        subagent(session, file.name())
+        match subagent_name(file, first) {
+            Some(name) => subagent(session, &name),
+            None => Identity::new(session, session).forked_from(fork_origin(first)),
+        }
     }
 
     fn recognize(&self, first: &[LogEntry]) -> bool {
@@ -116,6 +119,17 @@ fn subagent_path(file: &Candidate<'_>) -> Option<(Uuid, String)> {
         .find(|&at| folders[at] == "subagents" && as_uuid(&folders[at - 1]).is_some())?;
     let below = folders[at + 1..].iter().map(String::as_str).chain([file.name()]);
     Some((as_uuid(&folders[at - 1])?, below.collect::<Vec<_>>().join("/")))
+}
+
+/// Returns the name of the log of a subagent that is not below its session, or `None` for a main
+/// log.
+fn subagent_name(file: &Candidate<'_>, first: &LogEntry) -> Option<String> {
+    if file.name().starts_with("agent-") {
+        return Some(file.name().to_owned());
+    }
+    let value: Value = first.decode().ok()?;
+    let agent = value["agentId"].as_str().filter(|_| value["isSidechain"] == true)?;
+    Some(format!("agent-{agent}.jsonl"))
 }
 
 /// Returns the origin that the first entry of a forked session names.

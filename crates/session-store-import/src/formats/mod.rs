@@ -2,6 +2,8 @@
 
 mod any;
 mod claude_code;
+mod codex;
+mod own;
 
 use session_store_core::LogEntry;
 
@@ -9,9 +11,11 @@ use crate::format::Format;
 
 pub use any::AnyJsonl;
 pub use claude_code::ClaudeCode;
+pub use codex::Codex;
+pub use own::OwnLayout;
 
 /// The formats. The first one that claims a file is used, so [`AnyJsonl`] is the last.
-pub const FORMATS: [&dyn Format; 2] = [&ClaudeCode, &AnyJsonl];
+pub const FORMATS: [&dyn Format; 4] = [&OwnLayout, &ClaudeCode, &Codex, &AnyJsonl];
 
 /// Returns the format of a stored log that begins with these entries. A few entries are enough.
 #[must_use]

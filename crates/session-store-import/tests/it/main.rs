@@ -1,3 +1,11 @@
-//! Tests of the formats, through the public interface.
+//! Tests of the formats and of the import, through the public interface.
 
+mod bytes;
 mod claude_code;
+mod codex;
+mod conflicts;
+mod logs;
+mod own_layout;
+mod provenance;
+mod reports;
+mod trouble;

@@ -1,0 +1,65 @@
+//! `Fork`: the segment for the entries of a file that differ from the stored log.
+
+use serde::Deserialize;
+use serde_json::json;
+use session_store_core::{LogEntry, SegmentId, SegmentKey};
+
+use crate::description::Role;
+use crate::format::Format;
+use crate::identity::derived_id;
+
+/// A segment that continues another one in a different way.
+#[derive(Debug)]
+pub(crate) struct Fork {
+    /// The segment that has the common entries.
+    pub(crate) of: SegmentId,
+    pub(crate) key: SegmentKey,
+    /// The number of entries of the file before the fork. Those of earlier forks are included.
+    pub(crate) at: usize,
+    /// The first entry of the fork, which names the origin.
+    pub(crate) entry: LogEntry,
+}
+
+impl Fork {
+    /// Creates the fork of a segment. `common` are the entries of the file before the fork, and
+    /// `first` is the next one.
+    ///
+    /// The id is derived from the segment and from `first`, so the next import finds the fork.
+    pub(crate) fn new(of: SegmentKey, common: Common, first: Option<&LogEntry>) -> Self {
+        let first = first.map_or("", LogEntry::as_json);
+        let id = derived_id("fork", &format!("{}\0{}\0{first}", of.segment_id, common.entries));
+        let entry = json!({
+            "kind": "fork",
+            "forked_from": { "segment_id": of.segment_id, "at_turn_index": common.turns },
+            "at_entry": common.entries,
+        });
+        Self {
+            of: of.segment_id,
+            key: SegmentKey::new(of.session_id, id.into()),
+            at: common.entries,
+            entry: LogEntry::encode(&entry).expect("an object is an entry"),
+        }
+    }
+}
+
+/// The entries of a file that the stored segments have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) entries: usize,
+    /// The number of turns. In the logs of other programs, a message of the user is a turn.
+    pub(crate) turns: usize,
+}
+
+impl Common {
+    pub(crate) fn add(self, format: &dyn Format, entry: &LogEntry) -> Self {
+        #[derive(Deserialize)]
+        struct Header {
+            kind: String,
+        }
+        let is_turn = match entry.decode() {
+            Ok(Header { kind }) => kind == "turn_end",
+            Err(_) => format.describe(entry).role == Some(Role::User),
+        };
+        Self { entries: self.entries + 1, turns: self.turns + usize::from(is_turn) }
+    }
+}

@@ -1,0 +1,58 @@
+//! The options of an import.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::filter::Filter;
+
+/// The options of an import.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether the whole records of a broken file are stored.
+    pub salvage: bool,
+    /// The size of the longest line that is read, in bytes.
+    pub max_line: usize,
+    /// The treatment of a stored log that differs from its file.
+    pub on_conflict: OnConflict,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// The time that the last entry of a log must have at least.
+    pub since: Option<SystemTime>,
+    /// The files to take from the folders that are searched.
+    pub filter: Filter,
+    /// The file or folder of the destination, which is not searched.
+    pub destination: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            salvage: false,
+            max_line: 256 << 20,
+            on_conflict: OnConflict::default(),
+            dry_run: false,
+            since: None,
+            filter: Filter::new(),
+            destination: None,
+        }
+    }
+}
+
+/// The treatment of a stored log that differs from its file. A log that is a prefix of its file is
+/// not a conflict, and neither is a file that is a prefix of its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnConflict {
+    /// The stored log is kept, and the report counts a conflict. If the program rewrites its
+    /// records, the new form is stored as with [`Fork`](Self::Fork).
+    #[default]
+    Report,
+    /// The stored log is kept, and the report does not count a conflict.
+    Skip,
+    /// The stored log is truncated at the first difference, and the rest of the file is appended.
+    Replace,
+    /// Both are kept. The entries of the file from the first difference on become a segment of
+    /// their own in the same session. Its first entry names the stored log as its origin.
+    Fork,
+}

@@ -1,0 +1,73 @@
+//! Storing a pod from a file.
+
+use std::fs;
+
+use session_store_core::{Pod, PodFolder, PodName, PodStore, Store, StoreError, error_chain};
+
+use crate::options::{OnConflict, Options};
+use crate::report::{State, UnitReport};
+use crate::unit::Unit;
+
+/// The size of the largest file that is read as a pod, in bytes.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Stores a pod that the store does not have. A pod that differs is a conflict.
+pub(crate) fn store(unit: &Unit, to: &dyn Store, options: &Options) -> UnitReport {
+    let (name, pod) = match read(unit) {
+        Ok(read) => read,
+        Err(reason) => return unit.report(State::Refused, reason),
+    };
+    let (state, reason) = match to.pods() {
+        None => (State::Failed, Some("the store does not hold pods".to_owned())),
+        Some(pods) => match put(pods, &name, &pod, options) {
+            Ok(state) => (state, None),
+            Err(StoreError::PodConflict { .. }) => {
+                let reason = "the stored pod differs".to_owned();
+                match options.on_conflict {
+                    OnConflict::Skip => (State::Skipped, Some(reason)),
+                    _ => (State::Conflict, Some(reason)),
+                }
+            }
+            Err(error) => (State::Failed, Some(error_chain(&error))),
+        },
+    };
+    UnitReport { pod: Some(name.to_string()), ..unit.report(state, reason) }
+}
+
+fn put(
+    pods: &dyn PodStore,
+    name: &PodName,
+    pod: &Pod,
+    options: &Options,
+) -> Result<State, StoreError> {
+    let stored = pods.read_pod(name)?;
+    if stored.as_ref() == Some(pod) {
+        return Ok(State::Unchanged);
+    }
+    let expected = stored.as_ref().filter(|_| options.on_conflict == OnConflict::Replace);
+    match (&stored, expected) {
+        (Some(_), None) => pods.put_pod_if(name, None, pod)?,
+        _ if options.dry_run => {}
+        (_, expected) => pods.put_pod_if(name, expected, pod)?,
+    }
+    Ok(State::Imported)
+}
+
+/// Reads a pod and its name, which is the name of its folder, or in a file beside it.
+fn read(unit: &Unit) -> Result<(PodName, Pod), String> {
+    let path = &unit.file.absolute;
+    let folder = path.parent().ok_or("it is not in a folder")?;
+    let folder_name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = match PodFolder::parse(folder_name) {
+        Some(named) if named.is_hashed() => {
+            fs::read_to_string(folder.join("name")).map_err(|error| error.to_string())?
+        }
+        _ => folder_name.to_owned(),
+    };
+    let name = name.parse::<PodName>().map_err(|error| error.to_string())?;
+    if unit.file.bytes > MAX_BYTES {
+        return Err("it is too large for a pod".to_owned());
+    }
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Ok((name, Pod::from_json(text).map_err(|error| error.to_string())?))
+}

@@ -1,0 +1,281 @@
+//! The reports of an import: one for each log, and a summary.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+use session_store_core::{SegmentId, SegmentKey};
+
+use crate::records::Oddities;
+use crate::text::plural;
+
+/// The outcome of one log, trace or pod, or of a file or folder that cannot be read.
+#[derive(Clone, Debug, Serialize)]
+#[must_use]
+pub struct UnitReport {
+    /// The path of the file.
+    pub path: String,
+    /// The format of the file, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<&'static str>,
+    /// The segment that the file is stored as.
+    #[serde(flatten)]
+    pub key: Option<SegmentKey>,
+    /// The pod that the file is stored as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Whether the file is stored as the trace of the segment.
+    pub trace: bool,
+    /// The outcome.
+    pub state: State,
+    /// The reason of the outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The segment that has the first entries of the file, if the file is stored as a fork.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork_of: Option<SegmentId>,
+    /// The number of entries of the file that are stored.
+    pub entries: usize,
+    /// The number of entries that this import stored.
+    pub new: usize,
+    /// The oddities of the file.
+    #[serde(flatten)]
+    pub oddities: Oddities,
+    /// Whether the file was refused, and the option `salvage` would store a part of it.
+    #[serde(skip)]
+    pub salvage_helps: bool,
+}
+
+/// The outcome of one log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The whole log was stored.
+    Imported,
+    /// The log has grown since an earlier import, and its new entries were appended.
+    Extended,
+    /// The whole log was already stored.
+    Unchanged,
+    /// The stored log has all entries of the file and more. It was kept.
+    Behind,
+    /// The file has no entry. No segment was created.
+    Empty,
+    /// The last entry is older than the requested time. Nothing was stored.
+    Older,
+    /// The stored log differs from the file, and was kept because the options say so.
+    Skipped,
+    /// The stored log differs from the file. It was not changed.
+    Conflict,
+    /// The file is not a valid log. Nothing was stored.
+    Refused,
+    /// An error interrupted reading or storing. A prefix of the log may be stored.
+    Failed,
+}
+
+impl State {
+    /// Returns whether the log is stored as it is in the file.
+    #[must_use]
+    pub const fn is_stored(self) -> bool {
+        matches!(self, Self::Imported | Self::Extended | Self::Unchanged)
+    }
+
+    /// Returns whether nothing of the file is missing in the store.
+    #[must_use]
+    pub const fn is_clean(self) -> bool {
+        !matches!(self, Self::Conflict | Self::Refused | Self::Failed)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Imported => "imported",
+            Self::Extended => "extended",
+            Self::Unchanged => "unchanged",
+            Self::Behind => "behind",
+            Self::Empty => "empty",
+            Self::Older => "older",
+            Self::Skipped => "skipped",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl UnitReport {
+    /// Creates the report of a file of which nothing was stored.
+    pub(crate) fn new(path: &Path, state: State, reason: impl Into<Option<String>>) -> Self {
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            format: None,
+            key: None,
+            pod: None,
+            trace: false,
+            state,
+            reason: reason.into(),
+            fork_of: None,
+            entries: 0,
+            new: 0,
+            oddities: Oddities::default(),
+            salvage_helps: false,
+        }
+    }
+
+    /// Returns whether the report says more than that the log is stored.
+    #[must_use]
+    pub fn is_notable(&self) -> bool {
+        !self.state.is_stored() || self.reason.is_some() || self.oddities != Oddities::default()
+    }
+}
+
+impl fmt::Display for UnitReport {
+    /// Writes one line, and at most a few further lines for what was salvaged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        write!(f, "{}: {}", printable(&self.path), self.state)?;
+        if let Some(SegmentKey { session_id, segment_id }) = self.key {
+            if self.state.is_stored() {
+                write!(f, ", {} of {} entries new", self.new, self.entries)?;
+            }
+            write!(f, ", session {session_id}")?;
+            if session_id.as_bytes() != segment_id.as_bytes() {
+                write!(f, ", segment {segment_id}")?;
+            }
+            if self.trace {
+                f.write_str(", as its trace")?;
+            }
+        }
+        if let Some(origin) = self.fork_of {
+            write!(f, ", a fork of segment {origin}")?;
+        }
+        if let Some(pod) = &self.pod {
+            write!(f, ", pod {pod}")?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, ": {reason}")?;
+        }
+        write!(f, "{}", self.oddities)?;
+        let salvaged = &self.oddities.salvaged;
+        salvaged.iter().take(SHOWN).try_for_each(|line| write!(f, "\n  {line}"))?;
+        match salvaged.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {}; --json lists them", plural(more, "line", "lines")),
+        }
+    }
+}
+
+impl fmt::Display for Oddities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.byte_order_mark {
+            f.write_str("; dropped a byte-order mark")?;
+        }
+        if self.several_lines > 0 {
+            let records = plural(self.several_lines, "record was", "records were");
+            write!(f, "; {records} on several lines")?;
+        }
+        if let Some(bytes) = self.unfinished {
+            let bytes = plural(bytes, "byte", "bytes");
+            write!(f, "; the last line is not finished yet ({bytes} not taken)")?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns a path on one line: control characters are escaped.
+fn printable(path: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    path.chars().map(escape).collect()
+}
+
+/// The outcome of all logs.
+#[derive(Clone, Debug, Default, Serialize)]
+#[must_use]
+pub struct Summary {
+    /// The number of logs, traces and pods, and of paths that cannot be read.
+    pub files: usize,
+    /// The number of reports with each state.
+    pub states: BTreeMap<State, usize>,
+    /// The number of entries of the files that are stored.
+    pub entries: usize,
+    /// The number of entries that this import stored.
+    pub new: usize,
+    /// The number of logs of which a part was salvaged.
+    pub salvaged: usize,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The files and folders that were not taken, by kind.
+    pub passed_over: BTreeMap<String, PassedOver>,
+}
+
+/// The files of one kind that were not taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct PassedOver {
+    /// The number of files.
+    pub count: usize,
+    /// The path of one of them.
+    pub example: String,
+}
+
+impl Summary {
+    pub(crate) fn count(&mut self, unit: &UnitReport) {
+        self.files += 1;
+        *self.states.entry(unit.state).or_default() += 1;
+        self.entries += unit.entries;
+        self.new += unit.new;
+        self.salvaged += usize::from(!unit.oddities.salvaged.is_empty());
+    }
+
+    pub(crate) fn pass_over(&mut self, kind: impl Into<String>, path: &Path) {
+        let example = || path.to_string_lossy().into_owned();
+        let kind = self.passed_over.entry(kind.into());
+        kind.or_insert_with(|| PassedOver { count: 0, example: example() }).count += 1;
+    }
+
+    /// Returns the number of reports with a state.
+    #[must_use]
+    pub fn of(&self, state: State) -> usize {
+        self.states.get(&state).copied().unwrap_or_default()
+    }
+
+    /// Returns whether nothing of any log is missing in the store.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.states.keys().all(|state| state.is_clean())
+    }
+}
+
+impl fmt::Display for Summary {
+    /// Writes a line about the logs, and a line about each kind of files that were not taken.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tense = if self.dry_run { "would be new" } else { "new" };
+        let files = plural(self.files, "file", "files");
+        write!(f, "{files}, {} of {} entries {tense}", self.new, self.entries)?;
+        const WORDS: [(State, &str); 7] = [
+            (State::Behind, "behind"),
+            (State::Empty, "empty"),
+            (State::Older, "older"),
+            (State::Skipped, "skipped"),
+            (State::Refused, "refused"),
+            (State::Conflict, "in conflict"),
+            (State::Failed, "failed"),
+        ];
+        for (state, word) in WORDS {
+            match self.of(state) {
+                0 => {}
+                count => write!(f, ", {count} {word}")?,
+            }
+        }
+        if self.salvaged > 0 {
+            write!(f, ", {} salvaged", self.salvaged)?;
+        }
+        for (kind, PassedOver { count, example }) in &self.passed_over {
+            write!(f, "\nnot taken: {kind} ({count}), such as {}", printable(example))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! Storing one log, and the ways on after a conflict.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use session_store_core::{LogEntry, SegmentKey, Store, TraceEntry, error_chain};
+use session_store_migrate::{
+    Difference, Extension, OnConflict as Writes, Side, Stop, WritePolicy, extend_trace_with,
+    extend_with,
+};
+
+use crate::fork::{Common, Fork};
+use crate::format::FileKind;
+use crate::identity::Identity;
+use crate::options::{OnConflict, Options};
+use crate::provenance;
+use crate::records::ReadError;
+use crate::report::{State, UnitReport};
+use crate::unit::{Content, Unit};
+
+/// The files that this import has already stored, by their segments. The flag is set for a trace.
+pub(crate) type Earlier = HashMap<(SegmentKey, bool), PathBuf>;
+
+/// The number of times that one log can be forked from its forks.
+const MAX_FORKS: usize = 64;
+
+/// A log whose entries are valid, and the store for it.
+pub(crate) struct StoreLog<'a> {
+    pub(crate) unit: &'a Unit,
+    pub(crate) identity: &'a Identity,
+    pub(crate) content: &'a Content,
+    pub(crate) options: &'a Options,
+    pub(crate) to: &'a dyn Store,
+}
+
+/// The segment that the entries go to.
+struct Place {
+    key: SegmentKey,
+    /// The entry that names the origin, if the segment is a fork.
+    fork: Option<Fork>,
+}
+
+impl Place {
+    /// Returns the number of the first entry of the file that goes to the segment, from 0.
+    fn start(&self) -> usize {
+        self.fork.as_ref().map_or(0, |fork| fork.at)
+    }
+
+    /// Returns the number of entries of the segment that are not in the file.
+    fn added(&self) -> usize {
+        usize::from(self.fork.is_some())
+    }
+}
+
+impl StoreLog<'_> {
+    /// Stores the log.
+    pub(crate) fn run(&self, earlier: &mut Earlier) -> UnitReport {
+        let is_trace = self.unit.kind == FileKind::Trace;
+        let slot = (self.identity.key, is_trace);
+        let other = earlier.get(&slot).cloned();
+        let mut report = self.attempt(other.is_some());
+        report.oddities = self.content.oddities.clone();
+        if let Some(other) = other {
+            add_other(&mut report, &other.to_string_lossy());
+        } else if report.state.is_clean() {
+            earlier.insert(slot, self.unit.file.path.clone());
+        }
+        report
+    }
+
+    /// Stores the log in its segment, or in a fork of the segment. `is_second` is set if another
+    /// file of this import is stored as the segment.
+    fn attempt(&self, is_second: bool) -> UnitReport {
+        let mut place = Place { key: self.identity.key, fork: None };
+        for _ in 0..MAX_FORKS {
+            let extension = self.extend(&place, Writes::Report);
+            let Some(Stop::Conflict(difference)) = extension.stopped.as_deref() else {
+                return self.finish(&place, &extension);
+            };
+            if matches!(difference, Difference::Ends { side: Side::Source, .. }) {
+                return self.finish(&place, &extension);
+            }
+            // A log that was replaced with one file must not be replaced again with another.
+            let is_replaceable = !is_second && self.unit.kind != FileKind::Trace;
+            match self.on_conflict() {
+                OnConflict::Replace if is_replaceable => {
+                    return self.finish(&place, &self.extend(&place, Writes::Replace));
+                }
+                OnConflict::Fork if extension.already >= place.added() => {
+                    match self.fork(&place, extension.already) {
+                        Ok(fork) => place = fork,
+                        Err(error) => return self.failure(&error),
+                    }
+                }
+                _ => return self.finish(&place, &extension),
+            }
+        }
+        self.unit.report(State::Conflict, "the log differs from each of its forks".to_owned())
+    }
+
+    /// Returns the treatment of a conflict.
+    fn on_conflict(&self) -> OnConflict {
+        match self.options.on_conflict {
+            OnConflict::Fork if self.unit.kind == FileKind::Trace => OnConflict::Report,
+            OnConflict::Report if self.unit.format.rewrites() => OnConflict::Fork,
+            chosen => chosen,
+        }
+    }
+
+    /// Appends to a segment the entries that it lacks.
+    fn extend(&self, place: &Place, on_conflict: Writes) -> Extension<ReadError> {
+        let policy = WritePolicy { on_conflict, dry_run: self.options.dry_run };
+        let entries = self.unit.entries_from(self.content, place.start(), self.options);
+        let entries: Box<dyn Iterator<Item = _> + '_> = match entries {
+            Ok(entries) => entries,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        };
+        if self.unit.kind == FileKind::Trace {
+            return extend_trace_with(self.to, place.key, entries.map(trace_entry), policy);
+        }
+        let origin = place.fork.as_ref().map(|fork| Ok(fork.entry.clone()));
+        extend_with(self.to, place.key, origin.into_iter().chain(entries), policy)
+    }
+
+    /// Returns the fork of a segment of which the first `equal` entries are equal.
+    fn fork(&self, place: &Place, equal: usize) -> Result<Place, ReadError> {
+        let at = place.start() + equal - place.added();
+        let mut entries = self.unit.entries_from(self.content, 0, self.options)?;
+        let common = entries.by_ref().take(at).try_fold(Common::default(), |common, entry| {
+            entry.map(|entry| common.add(self.unit.format, &entry))
+        })?;
+        let first = entries.next().transpose()?;
+        let fork = Fork::new(place.key, common, first.as_ref());
+        Ok(Place { key: fork.key, fork: Some(fork) })
+    }
+
+    fn failure(&self, error: &ReadError) -> UnitReport {
+        self.unit.report(State::Failed, error_chain(error))
+    }
+
+    /// Creates the report, and stores where the log came from.
+    fn finish(&self, place: &Place, extension: &Extension<ReadError>) -> UnitReport {
+        let expected = self.content.entries.count - place.start() + place.added();
+        let stored = extension.already + extension.appended;
+        let (state, reason) = outcome(extension, stored == expected, self.options);
+        // The entry that names the origin is not one of the file.
+        let appended_origin = if extension.already == 0 { place.added() } else { 0 };
+        let report = UnitReport {
+            key: Some(place.key),
+            fork_of: place.fork.as_ref().map(|fork| fork.of),
+            entries: place.start() + stored.saturating_sub(place.added()),
+            new: extension.appended.saturating_sub(appended_origin),
+            ..self.unit.report(state, reason)
+        };
+        let is_log = matches!(self.unit.kind, FileKind::Log(_));
+        if !state.is_stored() || !is_log || self.options.dry_run {
+            return report;
+        }
+        let is_new = state == State::Imported;
+        match provenance::add(self.to, place.key, self.unit, self.identity, is_new) {
+            Ok(()) => report,
+            Err(error) => UnitReport {
+                state: State::Failed,
+                reason: Some(format!("cannot store where the log came from: {error}")),
+                ..report
+            },
+        }
+    }
+}
+
+/// Returns the state of a log after its extension, and the reason.
+fn outcome(
+    extension: &Extension<ReadError>,
+    is_whole: bool,
+    options: &Options,
+) -> (State, Option<String>) {
+    const CHANGED: &str = "the file changed during the import";
+    match extension.stopped.as_deref() {
+        None if !is_whole => (State::Failed, Some(CHANGED.to_owned())),
+        None if extension.cut > 0 => {
+            let cut = format!("{} stored entries were replaced", extension.cut);
+            (State::Extended, Some(cut))
+        }
+        None if extension.already == 0 => (State::Imported, None),
+        None if extension.appended == 0 => (State::Unchanged, None),
+        None => (State::Extended, None),
+        Some(Stop::Conflict(Difference::Ends { side: Side::Source, .. })) => {
+            (State::Behind, Some("the store has more entries than the file".to_owned()))
+        }
+        Some(Stop::Conflict(difference)) if options.on_conflict == OnConflict::Skip => {
+            (State::Skipped, Some(format!("it differs from the stored log: {difference}")))
+        }
+        Some(Stop::Conflict(difference)) => {
+            let advice = "keep both with --on-conflict fork, or only the file with replace";
+            let reason = format!("the file does not extend the stored log: {difference}; {advice}");
+            (State::Conflict, Some(reason))
+        }
+        Some(stop @ Stop::Moved { .. }) => (State::Conflict, Some(error_chain(stop))),
+        Some(Stop::Source(error)) => {
+            (State::Failed, Some(format!("{CHANGED}: {}", error_chain(error))))
+        }
+        Some(stop @ (Stop::Destination(_) | Stop::Aborted)) => {
+            (State::Failed, Some(error_chain(stop)))
+        }
+    }
+}
+
+/// Adds to a report that another file of this import is stored as the same segment.
+fn add_other(report: &mut UnitReport, other: &str) {
+    match report.state {
+        State::Behind | State::Unchanged => {
+            report.state = State::Unchanged;
+            report.reason = Some(format!("{other} has the same entries"));
+        }
+        State::Conflict => {
+            let reason = report.reason.take().unwrap_or_default();
+            report.reason = Some(format!("{other} is the same segment; {reason}"));
+        }
+        _ => {}
+    }
+}
+
+fn trace_entry(entry: Result<LogEntry, ReadError>) -> Result<TraceEntry, ReadError> {
+    const REASON: &str = "log entries and trace entries have the same format";
+    entry.map(|entry| TraceEntry::from_json(entry.as_json()).expect(REASON))
+}
