@@ -67,7 +67,7 @@ fn sqlite_to_fs(plan: &Plan) -> Fallible<Vec<Measurement>> {
         SQLITE_FS,
         &|| {
             let into = plan.folder()?;
-            copied(&store, || Ok(FsStore::open(&into)?))
+            copied(&store, || Ok(FsStore::open_or_create(&into)?))
         },
         &|| {
             let into = plan.folder()?;

@@ -38,6 +38,9 @@ impl Failure {
         if !matches!(self, Self::BrokenPipe) {
             warn(&error_chain(self));
         }
+        if matches!(self, Self::Open(error) if is_missing(error)) {
+            warn("to create a store from existing logs, use: session-store import PATH STORE");
+        }
     }
 
     /// Returns the cause if it is an error of a store.
@@ -55,6 +58,12 @@ impl Failure {
             _ => Exit::Failed,
         }
     }
+}
+
+/// Returns whether a store cannot be opened because there is none.
+pub(crate) fn is_missing(error: &OpenError) -> bool {
+    let OpenError::Store { source, .. } = error else { return false };
+    matches!(&**source, StoreError::Io(cause) if cause.kind() == io::ErrorKind::NotFound)
 }
 
 /// Adds the operation that failed to an error.

@@ -1,13 +1,9 @@
 //! Opening stores, and the operations on a whole store that several commands need.
 
-use std::io::ErrorKind;
-
-use session_store::{
-    Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreError, StoreUrl,
-};
+use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
 use session_store_agent::is_claims_session;
 
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure, is_missing, warn};
 
 /// Opens an existing store, and prints the warnings of its backend.
 pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, OpenError> {
@@ -52,14 +48,11 @@ fn print_warnings(store: &OpenStore) {
 
 /// Opens a store, or an empty one in memory if it does not exist. Nothing is created.
 pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
-    open(url).or_else(|error| match &error {
-        OpenError::Store { source, .. } if is_missing(source) => StoreUrl::memory().open(),
-        _ => Err(error),
-    })
-}
-
-fn is_missing(error: &StoreError) -> bool {
-    matches!(error, StoreError::Io(error) if error.kind() == ErrorKind::NotFound)
+    open(url).or_else(
+        |error| {
+            if is_missing(&error) { StoreUrl::memory().open() } else { Err(error) }
+        },
+    )
 }
 
 /// Returns a function that opens the store again. A new handle has cached nothing, so it reads what

@@ -251,7 +251,8 @@
 //!   storage at the same moment all succeed.
 //! - <a id="s7"></a>**S7** (kit) Storage in a newer version of the format is rejected with
 //!   `NewerFormat` and not misread. Opening a store to read creates nothing: a place that does not
-//!   exist is an error.
+//!   exist is an error, and so is an existing place without a store, such as an empty folder. A
+//!   store that was created and never written is a store, and is empty.
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
 //!   open handle depends on, the handle notices that before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were

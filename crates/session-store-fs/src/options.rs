@@ -44,10 +44,14 @@ impl FsOptions {
 
     /// Opens the directory.
     ///
-    /// Nothing is written in it before the first change ([S7](session_store_core::contract#s7)).
+    /// Nothing is written in a directory that is a store before the first change
+    /// ([S7](session_store_core::contract#s7)). A directory is a store if it has a folder of a
+    /// session, a folder `pods`, or a folder `.session-store`. In another directory, and in a
+    /// created one, the folder `.session-store` is created.
     ///
     /// # Errors
-    /// [`StoreError::Io`] if the path does not exist, is not a directory, or cannot be created;
+    /// [`StoreError::Io`] if the path does not exist, is not a directory, is not a store, or cannot
+    /// be created;
     /// [`StoreError::NewerFormat`] if a newer version of this crate has written the directory;
     /// [`StoreError::NotAStore`] if its file `.session-store/format` has other content.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FsStore, StoreError> {
@@ -63,6 +67,14 @@ impl FsOptions {
         }
         let directory = Directory::new(root, self.durability);
         directory.check_format()?;
+        if !directory.is_store()? {
+            if !self.create {
+                let cause = "it has no session folder and no folder .session-store; check the path, or create a store";
+                let error = std::io::Error::new(std::io::ErrorKind::NotFound, cause);
+                return Err(error).context("find a session store in", path);
+            }
+            directory.prepare()?;
+        }
         if let (true, Some(parent)) = (self.create, directory.layout.root().parent()) {
             // The name of the directory itself must survive a power cut, too.
             directory.syncs.sync_folder(parent)?;
@@ -73,7 +85,7 @@ impl FsOptions {
 }
 
 impl FsStore {
-    /// Opens an existing directory, which can be any: one that another program wrote, too.
+    /// Opens an existing store. A directory of sessions that another program wrote is a store.
     ///
     /// # Errors
     /// As [`FsOptions::open`].
@@ -81,7 +93,7 @@ impl FsStore {
         FsOptions::new().open(path)
     }
 
-    /// Opens a directory, and creates it if it does not exist.
+    /// Opens a directory, and creates a store in it if there is none.
     ///
     /// # Errors
     /// As [`FsOptions::open`].

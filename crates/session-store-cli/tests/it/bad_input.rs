@@ -25,6 +25,8 @@ const ON_EXISTING_STORES: &[&[&str]] = &[
     &["pods", "rm", "STORE", "coder"],
     &["migrate", "STORE", "memory:"],
     &["verify", "STORE", "memory:"],
+    &["check", "STORE"],
+    &["export", "STORE", "-"],
 ];
 
 fn with_store<'a>(args: &[&'a str], store: &'a str) -> Vec<&'a str> {
@@ -43,6 +45,25 @@ fn a_missing_store_is_an_error_and_is_not_created(#[values(Kind::Fs, Kind::Sqlit
     let bare = place.path("mistyped");
     let message = run(["ls", bare.to_str().unwrap()]).refused(3);
     assert!(message.contains("mistyped"), "{message}");
+    assert!(message.contains("session-store import PATH STORE"), "{message}");
+}
+
+#[test]
+fn a_folder_without_a_store_is_an_error_and_stays_empty() {
+    let place = Place::new();
+    let folder = place.path("empty");
+    fs::create_dir(&folder).unwrap();
+    let [url, bare] = [place.url(Kind::Fs, "empty"), folder.display().to_string()];
+    for store in [&url, &bare] {
+        for args in ON_EXISTING_STORES {
+            let message = run(with_store(args, store)).refused(3);
+            assert!(message.contains("no session folder"), "{args:?}: {message}");
+            assert!(message.contains("session-store import PATH STORE"), "{args:?}: {message}");
+            assert_eq!(folder.read_dir().unwrap().count(), 0, "{args:?}");
+        }
+    }
+    run(["create", &url]).ok();
+    assert_eq!(run(["ls", &bare]).ok().lines().count(), 1);
 }
 
 #[rstest]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,14 @@ impl Directory {
     /// Fails if a newer version has written the directory.
     pub(crate) fn check_format(&self) -> Result<(), StoreError> {
         self.read_format().map(drop)
+    }
+
+    /// Returns whether the directory holds a store, of this crate or of another program.
+    pub(crate) fn is_store(&self) -> Result<bool, StoreError> {
+        let is_ours = |folder: &Path| fs::symlink_metadata(folder).is_ok_and(|file| file.is_dir());
+        Ok(is_ours(&self.layout.sidecar())
+            || is_ours(&self.layout.pods())
+            || !self.session_folders()?.is_empty())
     }
 
     /// Returns whether another program may have written logs that have no lookup hints.

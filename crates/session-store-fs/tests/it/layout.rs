@@ -1,9 +1,11 @@
 //! The directory: names and modes of files, foreign files, and newer formats.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use rstest::rstest;
 use session_store_core::{Pod, PodStore, SegmentId, SessionId, Store, StoreError, TraceEntry};
 use session_store_fs::FsStore;
 use uuid::Uuid;
@@ -30,6 +32,32 @@ fn tree(folder: &Path) -> Vec<(String, u32)> {
     }
     found.sort();
     found
+}
+
+#[test]
+fn a_folder_without_a_store_is_an_error_until_a_store_is_created() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("notes.txt"), "").unwrap();
+    fs::create_dir(fixture.path("notes")).unwrap();
+    let error = FsStore::open(fixture.folder.path()).unwrap_err();
+    assert!(error.to_string().contains("no session folder"), "{error}");
+    assert!(matches!(error, StoreError::Io(error) if error.kind() == ErrorKind::NotFound));
+    assert!(!fixture.path(".session-store").exists(), "opening to read creates nothing");
+
+    FsStore::open_or_create(fixture.folder.path()).unwrap();
+    let store = FsStore::open(fixture.folder.path()).unwrap();
+    assert_eq!(store.list_sessions().unwrap(), [], "a store that was never written is empty");
+}
+
+#[rstest]
+#[case::of_a_session("019a0000-0000-7000-8000-000000000001")]
+#[case::of_pods("pods")]
+fn a_folder_of_another_program_is_a_store(#[case] folder: &str) {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path(folder)).unwrap();
+    FsStore::open(fixture.folder.path()).unwrap();
+    FsStore::open_or_create(fixture.folder.path()).unwrap();
+    assert!(!fixture.path(".session-store").exists(), "nothing is written before a change");
 }
 
 #[test]
@@ -161,7 +189,7 @@ fn the_sidecar_folder_can_be_deleted() {
 #[test]
 fn a_handle_does_not_depend_on_the_working_directory() {
     let fixture = Fixture::new();
-    let store = FsStore::open(fixture.folder.path().join(".")).unwrap();
+    let store = FsStore::open_or_create(fixture.folder.path().join(".")).unwrap();
     assert!(
         format!("{store:?}")
             .contains(fixture.folder.path().canonicalize().unwrap().to_str().unwrap())

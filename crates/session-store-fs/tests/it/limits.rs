@@ -45,7 +45,7 @@ fn inherited() -> Fixture {
 }
 
 fn parent_store(fixture: &Fixture) -> FsStore {
-    FsStore::open(fixture.folder.path().parent().unwrap()).unwrap()
+    FsStore::open_or_create(fixture.folder.path().parent().unwrap()).unwrap()
 }
 
 #[test]

@@ -67,7 +67,8 @@ fn a_log_replaced_during_a_listing_is_listed_once() {
     let folder = [PathBuf::from("/dev/shm"), temp_dir()].into_iter().find(|path| path.is_dir());
     let folder = TempDir::new_in(folder.unwrap()).unwrap();
     let session = SessionId::new();
-    let (one, other) = (FsStore::open(&folder).unwrap(), FsStore::open(&folder).unwrap());
+    let (one, other) =
+        (FsStore::open_or_create(&folder).unwrap(), FsStore::open_or_create(&folder).unwrap());
     let segments: Vec<_> = std::iter::repeat_with(SegmentId::new).take(200).collect();
     let replace_all =
         || segments.iter().for_each(|&id| one.create_segment(session, id, &[]).unwrap());

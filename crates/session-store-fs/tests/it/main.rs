@@ -49,7 +49,7 @@ impl Fixture {
     }
 
     fn open(&self) -> FsStore {
-        FsStore::open(self.folder.path()).unwrap()
+        FsStore::open_or_create(self.folder.path()).unwrap()
     }
 
     fn path(&self, below: &str) -> PathBuf {

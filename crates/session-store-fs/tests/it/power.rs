@@ -174,7 +174,7 @@ fn torture_a_power_cut_restores_no_former_head() {
         child
     };
     let survived = power_cut::survives(1, writer, |root, _| {
-        let store = FsStore::open(root).unwrap();
+        let store = FsStore::open_or_create(root).unwrap();
         let head = store.head(Uuid::max().into(), Uuid::max().into()).unwrap().unwrap();
         head.entries() == 3 && head.to_string() != fs::read_to_string(former_head(root)).unwrap()
     });
@@ -184,7 +184,11 @@ fn torture_a_power_cut_restores_no_former_head() {
 #[test]
 fn concurrent_durable_appends_are_all_kept() {
     let fixture = Fixture::new();
-    let store = FsOptions::new().durability(Durability::Power).open(fixture.folder.path()).unwrap();
+    let store = FsOptions::new()
+        .create(true)
+        .durability(Durability::Power)
+        .open(fixture.folder.path())
+        .unwrap();
     std::thread::scope(|scope| {
         for writer in 0..8 {
             let (store, fixture) = (&store, &fixture);
