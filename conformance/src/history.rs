@@ -1,7 +1,11 @@
 //! The history of one segment under concurrent calls: each call, when it started and ended, and
-//! whether it took effect. [`crate::linearizability`] decides whether a correct log can have such a
+//! whether it took effect. [`crate::linearize`] decides whether a correct log can have such a
 //! history.
+//!
+//! The checks of this kit record their calls here, and so does a program that injects faults into a
+//! store while it writes.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,10 +16,18 @@ use crate::test_log::TestLog;
 
 /// A call on the segment with its arguments, or with its result if it only reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// Entries that are stored together or not at all.
     Append(Vec<LogEntry>),
+    /// A batch of which an interrupted call can store only the first entries.
+    ///
+    /// Clause [A7](session_store_core::contract#a7).
+    AppendInParts(Vec<LogEntry>),
+    /// A truncation to this number of entries.
     Truncate(usize),
+    /// A replacement of the whole log.
     Replace(Vec<LogEntry>),
+    /// A deletion of the segment.
     Delete,
     /// The entries that were read, or `None` if the segment did not exist.
     Read(Option<Vec<LogEntry>>),
@@ -25,17 +37,22 @@ pub(crate) enum Operation {
 
 /// Whether a call took effect, as far as its result shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub enum Effect {
     /// The call took effect between its start and its end.
     Applied,
     /// The call may have taken effect at any time after its start, or never.
     Unknown,
+    /// The call may have taken effect between its start and its end, or never: its process was
+    /// killed, and nothing of the call is left that could take effect later.
+    Interrupted,
     /// The call did not take effect.
     Refused,
 }
 
 impl Effect {
-    pub(crate) fn of<T>(result: &Result<T>) -> Self {
+    /// Returns the effect that the result of a call shows.
+    #[must_use]
+    pub fn of<T>(result: &Result<T>) -> Self {
         match result {
             Ok(_) => Self::Applied,
             Err(error) if error.is_indeterminate() => Self::Unknown,
@@ -46,38 +63,76 @@ impl Effect {
 
 /// One call. Times are ticks of a clock that all threads share.
 #[derive(Clone, Debug)]
-pub(crate) struct Event {
-    pub(crate) operation: Operation,
-    pub(crate) effect: Effect,
-    pub(crate) started: usize,
-    pub(crate) ended: usize,
+pub struct Event {
+    /// The call.
+    pub operation: Operation,
+    /// Whether the call took effect.
+    pub effect: Effect,
+    /// The time before the call.
+    pub started: usize,
+    /// The time after the call.
+    pub ended: usize,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, effect, started, ended } = self;
+        let outcome = if *effect == Effect::Applied { "" } else { ", outcome unknown" };
+        write!(f, "[{started} to {ended}{outcome}] ")?;
+        match operation {
+            Operation::Append(entries) | Operation::AppendInParts(entries) => {
+                write!(f, "append of {entries:?}")
+            }
+            Operation::Truncate(len) => write!(f, "truncate to {len}"),
+            Operation::Replace(entries) => write!(f, "replace by {} entries", entries.len()),
+            Operation::Delete => f.write_str("delete"),
+            Operation::Read(None) => f.write_str("read: NotFound"),
+            Operation::Read(Some(entries)) => {
+                write!(f, "read of {} entries, the last {:?}", entries.len(), entries.last())
+            }
+            Operation::Count(found) => write!(f, "count: {found:?}"),
+        }
+    }
 }
 
 /// The calls so far, in the order in which they returned.
-#[derive(Default)]
-pub(crate) struct History {
+#[derive(Debug, Default)]
+pub struct History {
     clock: AtomicUsize,
     events: Mutex<Vec<Event>>,
 }
 
 impl History {
     /// Returns the calls that have returned.
-    pub(crate) fn events(&self) -> Vec<Event> {
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn tick(&self) -> usize {
+    /// Returns the time at the start of a call, for [`record`](Self::record).
+    pub fn start(&self) -> usize {
         self.clock.fetch_add(1, SeqCst)
     }
 
-    fn record(&self, operation: Operation, effect: Effect, started: usize) {
-        let ended = self.tick();
+    /// Records a call that has returned.
+    pub fn record(&self, operation: Operation, effect: Effect, started: usize) {
+        let ended = self.start();
         let event = Event { operation, effect, started, ended };
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
+    /// Declares that calls of unknown outcome can no longer take effect, because their processes
+    /// have ended.
+    pub fn end_interrupted_calls(&self) {
+        let now = self.start();
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events.iter_mut().filter(|event| event.effect == Effect::Unknown) {
+            (event.effect, event.ended) = (Effect::Interrupted, now);
+        }
+    }
+
     fn write<T>(&self, operation: Operation, call: impl FnOnce() -> Result<T>) -> Effect {
-        let started = self.tick();
+        let started = self.start();
         let effect = Effect::of(&call());
         self.record(operation, effect, started);
         effect
@@ -89,7 +144,7 @@ impl History {
         call: impl FnOnce() -> Result<T>,
         operation: impl FnOnce(Option<&T>) -> Operation,
     ) -> Result<Option<T>> {
-        let started = self.tick();
+        let started = self.start();
         let found = match call() {
             Err(StoreError::NotFound(_)) => None,
             result => Some(result?),

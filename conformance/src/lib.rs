@@ -64,8 +64,11 @@ mod unsupported;
 
 pub use check::{Check, Outcome};
 pub use harness::{Harness, Storage};
+pub use history::{Effect, Event, History, Operation};
+pub use linearizability::{NotLinearizable, linearize};
 pub use list::{CHECKS, all_checks};
-pub use process::serve;
+pub use process::{RemoteStore, serve};
+pub use random::Random;
 pub use report::{Report, run_all, run_with_skips};
 pub use requirement::Requirement;
 #[doc(hidden)]

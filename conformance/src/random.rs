@@ -14,15 +14,18 @@ pub(crate) fn seed() -> u64 {
 }
 
 /// Marsaglia's xorshift, which is random enough to choose the moment of a kill.
-pub(crate) struct Random(u64);
+#[derive(Clone, Debug)]
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Returns the sequence of numbers that belongs to the seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(seed | 1)
     }
 
     /// Returns a number below `end`.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

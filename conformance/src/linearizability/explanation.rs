@@ -34,7 +34,9 @@ fn read(event: &Event) -> Option<&[LogEntry]> {
 /// Returns the entries that a call wrote or tried to write.
 fn written(event: &Event) -> &[LogEntry] {
     match &event.operation {
-        Operation::Append(entries) | Operation::Replace(entries) => entries,
+        Operation::Append(entries)
+        | Operation::AppendInParts(entries)
+        | Operation::Replace(entries) => entries,
         _ => &[],
     }
 }

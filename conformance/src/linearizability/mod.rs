@@ -42,7 +42,9 @@ type LogState = Option<Vec<EntryNumber>>;
 
 /// Why a history was not found to be linearizable.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotLinearizable(String);
+pub struct NotLinearizable(String);
+
+impl std::error::Error for NotLinearizable {}
 
 impl fmt::Display for NotLinearizable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +57,7 @@ impl fmt::Display for NotLinearizable {
 /// # Errors
 /// The plainest contradiction between the calls, if there is a plain one, and then the calls that
 /// cannot be ordered.
-pub(crate) fn linearize(events: &[Event]) -> Result<(), NotLinearizable> {
+pub fn linearize(events: &[Event]) -> Result<(), NotLinearizable> {
     find_order(events).map_err(|NotLinearizable(details)| {
         let first = explanation(events).map(|sentence| sentence + "\n").unwrap_or_default();
         NotLinearizable(first + &details)
@@ -106,6 +108,8 @@ struct Calls<'a> {
 struct Call {
     transition: Transition,
     certain: bool,
+    /// Whether an uncertain call can have stored only its first entries.
+    in_parts: bool,
     started: usize,
     ended: usize,
 }
@@ -140,28 +144,44 @@ impl<'a> Calls<'a> {
         let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
         let certain = waiting().filter(|&at| self.all[at].certain);
         let first_end = certain.map(|at| self.all[at].ended).min().unwrap_or(usize::MAX);
-        let ready = waiting().filter(|&at| self.all[at].started < first_end);
-        let next = |at: usize| {
-            let log = self.apply(&self.all[at].transition, &state.log)?;
-            Some(State { applied: state.applied.with(at), log })
+        // An interrupted call cannot take effect after a call that started after its end.
+        let applied = (0..self.all.len()).filter(|&at| state.applied.has(at));
+        let last_start = applied.map(|at| self.all[at].started).max().unwrap_or(0);
+        let ready = waiting()
+            .filter(|&at| self.all[at].started < first_end && last_start <= self.all[at].ended);
+        let after = |at: usize, log| State { applied: state.applied.with(at), log };
+        let next = |at: usize| -> Vec<State> {
+            let call = &self.all[at];
+            match &call.transition {
+                Transition::Append(entries) if call.in_parts => (1..=entries.len())
+                    .filter_map(|stored| self.append(&entries[..stored], &state.log))
+                    .map(|log| after(at, log))
+                    .collect(),
+                whole => {
+                    self.apply(whole, &state.log).map(|log| after(at, log)).into_iter().collect()
+                }
+            }
         };
-        ready.filter_map(next).collect()
+        ready.flat_map(next).collect()
+    }
+
+    /// Returns the log after an append, or `None` if a read shows other entries before them.
+    fn append(&self, entries: &[EntryNumber], log: &LogState) -> Option<LogState> {
+        let mut log = log.clone().unwrap_or_default();
+        for entry in entries {
+            if self.before.get(entry).is_some_and(|before| *before != log) {
+                return None;
+            }
+            log.push(*entry);
+        }
+        Some(Some(log))
     }
 
     /// Returns the log after the transition, or `None` if the transition is not possible on this
     /// log.
     fn apply(&self, transition: &Transition, log: &LogState) -> Option<LogState> {
         match (transition, log) {
-            (Transition::Append(entries), _) => {
-                let mut log = log.clone().unwrap_or_default();
-                for entry in entries {
-                    if self.before.get(entry).is_some_and(|before| *before != log) {
-                        return None;
-                    }
-                    log.push(*entry);
-                }
-                Some(Some(log))
-            }
+            (Transition::Append(entries), _) => self.append(entries, log),
             (Transition::Truncate(len), Some(log)) => {
                 log.get(..*len).map(|kept| Some(kept.to_vec()))
             }
@@ -196,7 +216,7 @@ impl<'a> Calls<'a> {
     }
 
     fn describe_calls(&self, calls: &[usize]) -> String {
-        calls.iter().map(|&at| format!("\n    {}", describe_event(self.events[at]))).collect()
+        calls.iter().map(|&at| format!("\n    {}", self.events[at])).collect()
     }
 
     fn describe_log(&self, log: &LogState) -> String {
@@ -207,26 +227,6 @@ impl<'a> Calls<'a> {
             Some(Some(entry)) => format!(", the last {entry:?}"),
         };
         format!("the log has {} entries{last}", log.len())
-    }
-}
-
-fn describe_event(event: &Event) -> String {
-    let operation = match &event.operation {
-        Operation::Append(entries) => format!("append of {entries:?}"),
-        Operation::Truncate(len) => format!("truncate to {len}"),
-        Operation::Replace(entries) => format!("replace by {} entries", entries.len()),
-        Operation::Delete => String::from("delete"),
-        Operation::Read(None) => String::from("read: NotFound"),
-        Operation::Read(Some(entries)) => {
-            format!("read of {} entries, the last {:?}", entries.len(), entries.last())
-        }
-        Operation::Count(found) => format!("count: {found:?}"),
-    };
-    let times = format!("{} to {}", event.started, event.ended);
-    if event.effect == Effect::Applied {
-        format!("[{times}] {operation}")
-    } else {
-        format!("[{times}, outcome unknown] {operation}")
     }
 }
 
@@ -265,7 +265,9 @@ impl<'a> EntryNumbers<'a> {
 
     fn call(&self, event: &Event) -> Call {
         let transition = match &event.operation {
-            Operation::Append(entries) => Transition::Append(self.of_entries(entries)),
+            Operation::Append(entries) | Operation::AppendInParts(entries) => {
+                Transition::Append(self.of_entries(entries))
+            }
             Operation::Truncate(len) => Transition::Truncate(*len),
             Operation::Replace(entries) => Transition::Replace(self.of_entries(entries)),
             Operation::Delete => Transition::Delete,
@@ -275,9 +277,9 @@ impl<'a> EntryNumbers<'a> {
             Operation::Count(found) => Transition::Count(*found),
         };
         let certain = event.effect == Effect::Applied;
-        // A call with an unknown outcome can take effect at any time after its start.
-        let ended = if certain { event.ended } else { usize::MAX };
-        Call { transition, certain, started: event.started, ended }
+        let in_parts = !certain && matches!(event.operation, Operation::AppendInParts(_));
+        let ended = if event.effect == Effect::Unknown { usize::MAX } else { event.ended };
+        Call { transition, certain, in_parts, started: event.started, ended }
     }
 }
 

@@ -256,3 +256,34 @@ fn a_cut_between_the_calls_is_not_a_contradiction() {
     let error = linearize(&events).unwrap_err().to_string();
     assert!(error.starts_with("no order of the 4 calls"), "{error}");
 }
+
+#[test]
+fn an_interrupted_call_takes_effect_before_its_end_or_never() {
+    let interrupted = || with_effect(event(append(2), 2, 3), Effect::Interrupted);
+    let history = |shown: [&[usize]; 2]| {
+        let mut events = vec![event(append(1), 0, 1), interrupted()];
+        events.push(event(read(shown[0]), 4, 5));
+        events.push(event(read(shown[1]), 6, 7));
+        events
+    };
+    linearizable(&history([&[1], &[1]]));
+    linearizable(&history([&[1, 2], &[1, 2]]));
+    not_linearizable(&history([&[1, 2], &[1]]));
+    not_linearizable(&history([&[1], &[1, 2]]));
+}
+
+#[test]
+fn an_interrupted_batch_is_stored_in_part_only_if_its_store_allows_that() {
+    let history = |batch, shown: &[usize]| {
+        let batch = with_effect(event(batch, 2, 3), Effect::Interrupted);
+        [event(append(1), 0, 1), batch, event(read(shown), 4, 5)]
+    };
+    let in_parts = || Operation::AppendInParts(entries(&[2, 3, 4]));
+    for shown in [&[1][..], &[1, 2], &[1, 2, 3], &[1, 2, 3, 4]] {
+        linearizable(&history(in_parts(), shown));
+    }
+    not_linearizable(&history(in_parts(), &[1, 3]));
+    not_linearizable(&history(Operation::Append(entries(&[2, 3, 4])), &[1, 2]));
+    let acknowledged = event(in_parts(), 2, 3);
+    not_linearizable(&[event(append(1), 0, 1), acknowledged, event(read(&[1, 2]), 4, 5)]);
+}

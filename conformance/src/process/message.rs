@@ -5,7 +5,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 use session_store_core::{
-    Head, InvalidHead, LogEntry, SegmentId, SegmentKey, SessionId, StoreError, error_chain,
+    Finding, Head, InvalidHead, LogEntry, PodName, SegmentId, SegmentKey, SessionId, Severity,
+    StoreError, error_chain,
 };
 
 /// The start of every line that is a reply. A test program prints other lines between the replies.
@@ -30,6 +31,35 @@ pub(super) enum Request {
     Sessions,
     Segments(SessionId),
     Lookup(SegmentId),
+    ReadTracePage(SegmentKey, usize, usize),
+    PutPod(PodName, String),
+    ReadPod(PodName),
+    ListPods,
+    DeletePod(PodName),
+    Sync,
+    Check,
+    Repair,
+}
+
+/// A finding, without its remedy.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireFinding {
+    is_fault: bool,
+    place: String,
+    cause: String,
+}
+
+impl From<Finding> for WireFinding {
+    fn from(Finding { severity, place, cause, .. }: Finding) -> Self {
+        Self { is_fault: severity == Severity::Fault, place, cause }
+    }
+}
+
+impl From<WireFinding> for Finding {
+    fn from(WireFinding { is_fault, place, cause }: WireFinding) -> Self {
+        let severity = if is_fault { Severity::Fault } else { Severity::Note };
+        Self::new(severity, place, cause)
+    }
 }
 
 /// An error, with as much detail as the checks need to distinguish errors.
@@ -39,6 +69,7 @@ pub(super) enum WireError {
     Corrupt(usize, String),
     Conflict(Option<WireHead>, Option<WireHead>),
     Indeterminate(String),
+    Partial(usize, Box<WireError>),
     Other(String),
 }
 
@@ -50,6 +81,9 @@ impl From<StoreError> for WireError {
             StoreError::Corrupt { line, message } => Self::Corrupt(line, message),
             StoreError::Conflict { expected, actual } => {
                 Self::Conflict(expected.map(WireHead), actual.map(WireHead))
+            }
+            StoreError::Partial { appended, source } => {
+                Self::Partial(appended, Box::new(Self::from(*source)))
             }
             error if error.is_indeterminate() => Self::Indeterminate(text),
             _ => Self::Other(text),
@@ -68,6 +102,9 @@ impl From<WireError> for StoreError {
             }
             WireError::Indeterminate(text) => {
                 Self::indeterminate("call another process", io::Error::other(text).into())
+            }
+            WireError::Partial(appended, source) => {
+                Self::Partial { appended, source: Box::new(Self::from(*source)) }
             }
             WireError::Other(text) => Self::Io(io::Error::other(text)),
         }

@@ -5,7 +5,7 @@ mod message;
 mod remote;
 mod serve;
 
-pub(crate) use remote::RemoteStore;
+pub use remote::RemoteStore;
 pub use serve::serve;
 
 /// The environment variable that is set for a process that a check starts.

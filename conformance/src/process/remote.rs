@@ -1,5 +1,6 @@
 //! A handle in another process: each call is sent to the process, and its reply is returned.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -10,18 +11,25 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use session_store_core::{
-    Head, LogEntry, Page, SegmentId, SessionId, Store, StoreError, TraceEntry,
+    Finding, Head, LogEntry, Maintenance, Page, Pod, PodName, PodStore, SegmentId, SessionId,
+    Store, StoreError, TraceEntry, TracePage,
 };
 
 use super::PROCESS;
-use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
+use super::message::{
+    REPLY_PREFIX, Request, WireEntry, WireError, WireFinding, WireHead, from_wire, to_wire,
+};
 use crate::check_result::Result;
 
 /// The longest time that the process may take for one call, and for its start.
 const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
-/// The other process and the pipes to it. Dropping the value kills the process.
-pub(crate) struct RemoteStore {
+/// A handle in another process that runs [`serve`](crate::serve). Dropping the value kills the
+/// process.
+///
+/// If the process ends during a call, the result is
+/// [`StoreError::Indeterminate`].
+pub struct RemoteStore {
     child: Mutex<Child>,
     pipes: Mutex<Pipes>,
     calls_started: AtomicUsize,
@@ -35,8 +43,12 @@ struct Pipes {
 }
 
 impl RemoteStore {
-    /// Starts the process and waits until it is ready.
-    pub(crate) fn start(helper: Command) -> io::Result<Self> {
+    /// Starts the process and waits until it is ready. `helper` is a command whose process calls
+    /// [`serve`](crate::serve).
+    ///
+    /// # Errors
+    /// An I/O error if the process cannot be started, or ends at once.
+    pub fn start(helper: Command) -> io::Result<Self> {
         Self::start_within(REPLY_LIMIT, helper)
     }
 
@@ -55,17 +67,22 @@ impl RemoteStore {
         Ok(remote)
     }
 
-    pub(crate) fn open(&self, address: &str) -> Result<()> {
+    /// Opens the storage with this [address](crate::Storage::address) in the process.
+    ///
+    /// # Errors
+    /// The errors of [`Harness::open_at`](crate::Harness::open_at).
+    pub fn open(&self, address: &str) -> Result<()> {
         self.call(&Request::Open(address.to_owned()))
     }
 
     /// Returns how many calls the process has started, including those that open a handle.
-    pub(crate) fn calls_started(&self) -> usize {
+    #[must_use]
+    pub fn calls_started(&self) -> usize {
         self.calls_started.load(SeqCst)
     }
 
     /// Kills the process with SIGKILL.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         // The errors say that the process has already ended.
         let _ = child.kill();
@@ -82,6 +99,13 @@ impl RemoteStore {
         let reply = self.pipes().call(request, &self.calls_started).map_err(lost)?;
         let result: Result<T, WireError> = serde_json::from_str(&reply)?;
         Ok(result?)
+    }
+}
+
+impl fmt::Debug for RemoteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls_started = self.calls_started();
+        f.debug_struct("RemoteStore").field("calls_started", &calls_started).finish_non_exhaustive()
     }
 }
 
@@ -206,8 +230,66 @@ impl Store for RemoteStore {
         self.call(&request).map(|WireHead(head)| head)
     }
 
+    fn read_trace_page(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        start: usize,
+        max_bytes: usize,
+    ) -> Result<TracePage> {
+        let texts: Vec<String> =
+            self.call(&Request::ReadTracePage((s, g).into(), start, max_bytes))?;
+        let entries = texts.into_iter().map(TraceEntry::from_json).collect::<Result<_>>()?;
+        Ok(TracePage::new(entries))
+    }
+
     fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
         self.call(&Request::Delete((s, g).into()))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.call(&Request::Sync)
+    }
+
+    fn pods(&self) -> Option<&dyn PodStore> {
+        Some(self)
+    }
+
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        Some(self)
+    }
+}
+
+impl PodStore for RemoteStore {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+        self.call(&Request::PutPod(name.clone(), pod.as_json().to_owned()))
+    }
+
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
+        let pod: Option<String> = self.call(&Request::ReadPod(name.clone()))?;
+        pod.map(Pod::from_json).transpose()
+    }
+
+    fn list_pods(&self) -> Result<Vec<PodName>> {
+        self.call(&Request::ListPods)
+    }
+
+    fn delete_pod(&self, name: &PodName) -> Result<bool> {
+        self.call(&Request::DeletePod(name.clone()))
+    }
+}
+
+impl Maintenance for RemoteStore {
+    fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<()> {
+        let findings: Vec<WireFinding> = self.call(&Request::Check)?;
+        findings.into_iter().map(Finding::from).for_each(report);
+        Ok(())
+    }
+
+    fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<()> {
+        let findings: Vec<WireFinding> = self.call(&Request::Repair)?;
+        findings.into_iter().map(Finding::from).for_each(report);
+        Ok(())
     }
 }
 

@@ -4,10 +4,12 @@ use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use session_store_core::{Store, StoreExt, TraceEntry};
+use session_store_core::{Finding, Maintenance, Pod, PodStore, Store, StoreExt, TraceEntry};
 
 use super::PROCESS;
-use super::message::{REPLY_PREFIX, Request, WireEntry, WireError, WireHead, from_wire, to_wire};
+use super::message::{
+    REPLY_PREFIX, Request, WireEntry, WireError, WireFinding, WireHead, from_wire, to_wire,
+};
 use crate::check_result::Result;
 use crate::harness::Harness;
 
@@ -80,5 +82,33 @@ fn perform(store: &dyn Store, request: Request) -> Result<Box<RawValue>> {
         Request::Sessions => to_json(&store.list_sessions()?),
         Request::Segments(session_id) => to_json(&store.list_segments(session_id)?),
         Request::Lookup(segment_id) => to_json(&store.lookup_session_of(segment_id)?),
+        Request::ReadTracePage(key, start, max_bytes) => {
+            let entries = store.at(key).read_trace_page(start, max_bytes)?.entries;
+            to_json(&entries.iter().map(TraceEntry::as_json).collect::<Vec<_>>())
+        }
+        Request::PutPod(name, pod) => to_json(&pods(store)?.put_pod(&name, &Pod::from_json(pod)?)?),
+        Request::ReadPod(name) => {
+            to_json(&pods(store)?.read_pod(&name)?.map(|pod| pod.as_json().to_owned()))
+        }
+        Request::ListPods => to_json(&pods(store)?.list_pods()?),
+        Request::DeletePod(name) => to_json(&pods(store)?.delete_pod(&name)?),
+        Request::Sync => to_json(&store.sync()?),
+        Request::Check => maintain(store, |maintenance, report| maintenance.check(report)),
+        Request::Repair => maintain(store, |maintenance, report| maintenance.repair(report)),
     }
+}
+
+fn pods(store: &dyn Store) -> Result<&dyn PodStore> {
+    store.pods().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported).into())
+}
+
+fn maintain(
+    store: &dyn Store,
+    call: impl FnOnce(&dyn Maintenance, &mut dyn FnMut(Finding)) -> Result<()>,
+) -> Result<Box<RawValue>> {
+    let mut findings: Vec<WireFinding> = Vec::new();
+    if let Some(maintenance) = store.maintenance() {
+        call(maintenance, &mut |finding| findings.push(finding.into()))?;
+    }
+    to_json(&findings)
 }
