@@ -54,6 +54,17 @@ impl Directory {
         Ok(file)
     }
 
+    /// Syncs a temporary file that replaces another file, with every durability.
+    ///
+    /// Without this sync, a power cut could leave the name with an empty file, and the replaced
+    /// file would be lost too.
+    pub(crate) fn sync_replacement(&self, file: &NamedTempFile) -> Result<(), StoreError> {
+        if self.syncs.is_power() {
+            return Ok(());
+        }
+        self.syncs.run(file.path(), || file.as_file().sync_all())
+    }
+
     /// Writes a temporary file of entries, one a line.
     pub(crate) fn entries_file<'e>(
         &self,

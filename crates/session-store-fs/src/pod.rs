@@ -74,7 +74,9 @@ impl Directory {
     }
 
     fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {
-        self.persist(self.temporary_file(|file| file.write_all(text.as_bytes()))?, path)
+        let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
+        self.sync_replacement(&file)?;
+        self.persist(file, path)
     }
 }
 

@@ -121,6 +121,7 @@ impl<'a> Segment<'a> {
         if !file::exists(&path).context("look for", &path)? {
             return files.create(Kind::Log, file).map(drop);
         }
+        files.directory.sync_replacement(&file)?;
         guard.cached.forget((files.key, Kind::Log));
         let epoch = files.under_new_epoch(&mut guard.lock, None, || {
             let mut replacing = replacements.lock_write()?;
