@@ -41,10 +41,16 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Cut the power below stores and check them afterwards
+    /// Inject faults into stores while several processes write, and check them afterwards
     ///
-    /// Needs root, loop devices, mkfs.ext4, mkfs.xfs, python3 and strace.
-    Torture,
+    /// `cargo xtask torture --help` lists the options. Power cuts need root, loop devices,
+    /// mkfs.ext4, mkfs.xfs and python3.
+    #[command(disable_help_flag = true)]
+    Torture {
+        /// A backend, and options of the program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check format, clippy, documentation, features and conventions
     Lint,
     /// Check the conventions of this workspace
@@ -80,7 +86,7 @@ fn run(chore: Chore) -> Done {
         Chore::Test { corpus: Some(folder), .. } => test::corpus(&shell, &current.join(folder)),
         Chore::Test { arguments, .. } => test::run(&shell, &arguments),
         Chore::Bench { arguments } => bench::run(&shell, &arguments),
-        Chore::Torture => test::torture(&shell),
+        Chore::Torture { arguments } => test::torture(&shell, &arguments),
         Chore::Lint => lint::run(&shell),
         Chore::Conformance { gallery: true, .. } => conformance::print_gallery(&shell),
         Chore::Conformance { json, .. } => {

@@ -125,6 +125,14 @@ pub(crate) fn can_mount(shell: &Shell) -> bool {
     is_root(shell) && succeeds(cmd!(shell, "unshare --mount true"))
 }
 
+/// Whether power cuts can be simulated: whether an image of a file system can be made and mounted.
+pub(crate) fn can_cut_power(shell: &Shell) -> bool {
+    let programs = ["mkfs.ext4", "mkfs.xfs", "python3"];
+    can_mount(shell)
+        && programs.iter().all(|program| is_installed(shell, program))
+        && succeeds(cmd!(shell, "losetup --find"))
+}
+
 fn is_root(shell: &Shell) -> bool {
     cmd!(shell, "id -u").quiet().read().is_ok_and(|id| id == "0")
 }

@@ -17,10 +17,18 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     // Also builds the SQLite backend with the oldest version of rusqlite that it supports.
     cmd!(shell, "cargo run --manifest-path examples/beside-sqlx/Cargo.toml").run()?;
     if requirements::can_mount(shell) {
-        return ignored(shell, "mount_");
+        ignored(shell, "mount_")?;
+    } else {
+        eprintln!(
+            "the tests named mount_… did not run: they need root and the right to mount file systems"
+        );
+    }
+    if requirements::can_cut_power(shell) {
+        return ignored(shell, "cut_power_");
     }
     eprintln!(
-        "the tests named mount_… did not run: they need root and the right to mount file systems"
+        "the tests named cut_power_… did not run: they need root, loop devices, mkfs.ext4, \
+         mkfs.xfs and python3"
     );
     Ok(())
 }
@@ -36,10 +44,11 @@ pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
     ignored(shell, "corpus_")
 }
 
-/// Runs the tests that need more than a fresh machine has. These tests are named `torture_…` and
-/// ignored otherwise.
-pub(crate) fn torture(shell: &Shell) -> Done {
-    ignored(shell, "torture")
+/// Runs the program `torture` with these arguments. Without arguments, also runs the ignored tests
+/// named `torture_…`, which need more than a fresh machine has.
+pub(crate) fn torture(shell: &Shell, arguments: &[String]) -> Done {
+    cmd!(shell, "cargo run --release --package torture -- {arguments...}").run()?;
+    if arguments.is_empty() { ignored(shell, "torture_") } else { Ok(()) }
 }
 
 fn ignored(shell: &Shell, names: &str) -> Done {

@@ -5,7 +5,7 @@
 //! Needs root, loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read};
 use std::iter;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use session_store_core::{
     LogEntry, Pod, PodName, SegmentId, SessionId, Store, StoreExt, TraceEntry,
 };
 use tempfile::TempDir;
-use test_deadlines::DEADLINE;
+use test_deadlines::{DEADLINE, Process};
 use uuid::Uuid;
 
 /// The file systems whose power can be cut.
@@ -47,12 +47,18 @@ impl FileSystem {
 }
 
 /// A mounted file system whose blocks are in one file.
-struct Disk {
+#[derive(Debug)]
+pub struct Disk {
     folder: TempDir,
 }
 
 impl Disk {
-    fn new(file_system: FileSystem) -> Self {
+    /// Creates an empty file system and mounts it.
+    ///
+    /// # Panics
+    /// If a command of the system fails.
+    #[must_use]
+    pub fn new(file_system: FileSystem) -> Self {
         let folder = TempDir::new().unwrap();
         let disk = Self { folder };
         File::create(disk.image()).unwrap().set_len(file_system.bytes()).unwrap();
@@ -66,7 +72,9 @@ impl Disk {
         self.folder.path().join("image")
     }
 
-    fn root(&self) -> PathBuf {
+    /// Returns the folder where the file system is mounted.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
         self.folder.path().join("root")
     }
 
@@ -78,15 +86,66 @@ impl Disk {
         run(Command::new("umount").arg(self.root()));
     }
 
-    /// Drops everything that was not synced, by the ioctl `FS_IOC_SHUTDOWN` without flushing the
-    /// journal. Writes the line `cut` to `announcement` just before.
-    fn cut_power(&self, announcement: PipeWriter) {
+    /// Mounts the file system again, as after a restart of the machine. No file can be open.
+    ///
+    /// # Panics
+    /// If a command of the system fails.
+    pub fn remount(&self) {
+        self.unmount();
+        self.mount();
+    }
+
+    /// Prepares a power cut, so that the cut itself takes little time.
+    ///
+    /// # Panics
+    /// If `python3` cannot be started.
+    #[must_use]
+    pub fn power_switch(&self) -> PowerSwitch {
+        let (answers, answer) = std::io::pipe().unwrap();
+        let switch = PowerSwitch { python: self.start_cut(Stdio::piped(), answer), answers };
+        switch.wait_for("ready");
+        switch
+    }
+
+    /// Starts a program that drops everything that was not synced, by the ioctl `FS_IOC_SHUTDOWN`
+    /// without flushing the journal. The program waits for a byte or the end of its input before,
+    /// and prints `ready` and `cut`.
+    fn start_cut(&self, input: Stdio, output: PipeWriter) -> Process {
         let script = "import fcntl, os, struct, sys\n\
                       root = os.open(sys.argv[1], os.O_RDONLY)\n\
+                      os.write(1, b'ready\\n')\n\
+                      os.read(0, 1)\n\
                       os.write(1, b'cut\\n')\n\
                       fcntl.ioctl(root, 0x8004587d, struct.pack('I', 2))";
         let mut python = Command::new("python3");
-        run(python.args(["-c", script]).arg(self.root()).stdout(announcement));
+        python.args(["-c", script]).arg(self.root()).stdin(input).stdout(output);
+        Process::start(&mut python)
+    }
+}
+
+/// A power cut that happens as soon as it is requested.
+#[derive(Debug)]
+pub struct PowerSwitch {
+    python: Process,
+    answers: PipeReader,
+}
+
+impl PowerSwitch {
+    fn wait_for(&self, answer: &str) {
+        let mut line = vec![0; answer.len() + 1];
+        (&self.answers).read_exact(&mut line).unwrap();
+        assert_eq!(line, format!("{answer}\n").into_bytes());
+    }
+
+    /// Cuts the power, and returns when nothing more can be synced.
+    ///
+    /// # Panics
+    /// If the cut fails.
+    pub fn cut(mut self) {
+        // Closing the input lets the program continue.
+        drop(self.python.stdin.take());
+        let status = self.python.wait();
+        assert!(status.success(), "the power cut failed: {status}");
     }
 }
 
@@ -163,13 +222,13 @@ pub fn cut<R>(
     // events. A step that is reported after the cut need not have survived: a sync that is under
     // way when ext4 is shut down can succeed without saving anything. A real power cut would have
     // ended its caller.
-    disk.cut_power(reporter);
+    let status = disk.start_cut(Stdio::null(), reporter).wait();
+    assert!(status.success(), "the power cut failed: {status}");
     child.kill().unwrap();
     child.wait().unwrap();
     before.extend(reports.by_ref().take_while(|line| line != "cut").filter(is_step));
     let reports = Reports { before, after: reports.filter(is_step).collect() };
-    disk.unmount();
-    disk.mount();
+    disk.remount();
     inspect(&storage, &reports)
 }
 

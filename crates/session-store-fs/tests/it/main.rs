@@ -3,7 +3,6 @@
 //! The conformance kit checks the contract, in `conformance.rs`.
 
 mod conformance;
-mod crash;
 mod cuts;
 mod delete;
 mod handles;
@@ -17,7 +16,6 @@ mod maintenance;
 mod pages;
 mod pods;
 mod power;
-mod power_truncate;
 mod tails;
 
 use std::fs;

@@ -1,0 +1,84 @@
+//! The killer: ends processes by SIGKILL in the middle of their calls.
+
+use std::time::Duration;
+use std::{iter, thread};
+
+use session_store_conformance::RemoteStore;
+use tempfile::TempDir;
+
+use super::moment::Moment;
+use crate::audit::{Survives, audit};
+use crate::budget::Budget;
+use crate::process;
+use crate::report::{Tally, Violation};
+use crate::round::Round;
+use crate::subject::{Subject, open_or_create};
+use crate::writer::{Rules, Writer};
+
+const WRITERS: usize = 3;
+
+/// How many rounds use one storage. The tails that the kills of one round leave are repaired in the
+/// next one.
+const ROUNDS: usize = 20;
+
+/// A call without a sync seldom takes longer.
+const LONGEST_CALL: Duration = Duration::from_micros(500);
+
+/// Kills until the budget is used up.
+pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Violation> {
+    let mut total = Tally::default();
+    while budget.has_more(total.faults) {
+        let folder =
+            TempDir::new().map_err(|error| Violation::failed("create a folder", &error))?;
+        let address = subject.address(&folder.path().join("storage"));
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.flaw.is_none());
+        for _ in 0..ROUNDS {
+            if !budget.has_more(total.faults) {
+                break;
+            }
+            match kill_all(subject, &address, round, budget) {
+                Ok((tally, next)) => {
+                    total.add(&tally);
+                    round = next;
+                }
+                Err(violation) => return Err(violation.with_data(&folder.keep())),
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// Runs a round whose writers are all killed. Returns the next round.
+fn kill_all(
+    subject: &Subject,
+    address: &str,
+    round: Round,
+    budget: &mut Budget,
+) -> Result<(Tally, Round), Violation> {
+    let rules = Rules {
+        ends_when_unknown: true,
+        can_be_refused: false,
+        in_parts: subject.stores_in_parts(),
+        syncs: false,
+    };
+    let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
+    let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;
+    thread::scope(|scope| {
+        for (number, process) in processes.iter().enumerate() {
+            let writer = Writer::new(process, &round, number, rules, budget.random());
+            scope.spawn(move || writer.run(usize::MAX));
+            let moment = Moment::random(&mut budget.random(), LONGEST_CALL);
+            let progress = &round.progress[number];
+            scope.spawn(move || {
+                moment.wait(progress, process);
+                process.kill();
+            });
+        }
+    });
+    drop(processes);
+    round.count(|tally| tally.faults += WRITERS);
+    let tally = round.result()?;
+    let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
+    let contents = audit(&*store, &round, Survives::All)?;
+    Ok((tally, round.next(contents)))
+}

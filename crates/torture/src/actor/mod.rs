@@ -1,0 +1,5 @@
+//! The actors: each one causes one kind of fault while writers write, and has the result audited.
+
+pub(crate) mod kill;
+pub(crate) mod moment;
+pub(crate) mod power;

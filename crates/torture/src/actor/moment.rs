@@ -1,0 +1,66 @@
+//! The moment of a fault: in the middle of a call, as often as possible of a call that rewrites.
+
+use std::hint;
+use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use session_store_conformance::{Random, RemoteStore};
+
+use crate::round::Progress;
+
+/// The longest wait for a call of the wanted kind. The fault then comes anyway.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// A moment in the run of one writer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The number of calls that the writer has begun at least.
+    calls: usize,
+    /// Whether the current call has to be a change other than an append.
+    rewrites: bool,
+    /// The time from the start of the call on.
+    delay: Duration,
+}
+
+impl Moment {
+    /// Returns a random moment. Half of them are in a call that rewrites. The delays are as long as
+    /// the calls.
+    pub(crate) fn random(random: &mut Random, longest_call: Duration) -> Self {
+        let longest = usize::try_from(longest_call.as_nanos()).unwrap_or(usize::MAX);
+        let delay = match random.below(5) {
+            0 => longest * 4,
+            _ => longest,
+        };
+        Self {
+            calls: 1 + random.below(16),
+            rewrites: random.below(2) == 0,
+            delay: Duration::from_nanos(random.below(delay) as u64),
+        }
+    }
+
+    /// Waits for the moment.
+    pub(crate) fn wait(&self, progress: &Progress, process: &RemoteStore) {
+        let begun = Instant::now();
+        let is_late = || begun.elapsed() > LONGEST || progress.ended.load(SeqCst);
+        let is_call = || {
+            progress.calls.load(SeqCst) >= self.calls
+                && (!self.rewrites || progress.rewrites.load(SeqCst))
+        };
+        while !is_call() && !is_late() {
+            thread::yield_now();
+        }
+        // The process reports the start of each call.
+        let (call, started) = (progress.calls.load(SeqCst), process.calls_started());
+        let has_started =
+            || process.calls_started() > started || progress.calls.load(SeqCst) > call;
+        while !has_started() && !is_late() {
+            thread::yield_now();
+        }
+        // Spin: a sleep is too coarse to hit a given moment of a short call.
+        let started = Instant::now();
+        while started.elapsed() < self.delay {
+            hint::spin_loop();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Power cuts: everything that was not synced is lost while several processes are in a call.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+use std::{iter, thread};
+
+use session_store::Durability;
+use session_store_conformance::RemoteStore;
+use test_servers::power_cut::{Disk, FileSystem};
+
+use super::moment::Moment;
+use crate::audit::{Survives, audit};
+use crate::budget::Budget;
+use crate::process;
+use crate::report::{Tally, Violation};
+use crate::round::Round;
+use crate::subject::{Subject, open_or_create};
+use crate::writer::{Rules, Writer};
+
+/// Four writers, so that most cuts are in the middle of several calls.
+const WRITERS: usize = 4;
+
+/// How many power cuts one file system has.
+const CUTS: usize = 10;
+
+/// A call with a sync seldom takes longer.
+const LONGEST_CALL: Duration = Duration::from_millis(3);
+
+/// The promise that a run checks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expectation {
+    /// The changes that must survive a power cut.
+    pub(crate) survives: Survives,
+    /// Whether each change counts only after a `sync`.
+    pub(crate) syncs: bool,
+}
+
+impl Expectation {
+    /// Returns the promise of a store with this durability.
+    pub(crate) fn of(durability: Durability) -> Self {
+        let survives = match durability {
+            Durability::Power => Survives::All,
+            Durability::Process => Survives::SomeMoment,
+        };
+        Self { survives, syncs: false }
+    }
+}
+
+/// Cuts the power until the budget is used up.
+pub(crate) fn run(
+    subject: &Subject,
+    file_system: FileSystem,
+    expectation: Expectation,
+    budget: &mut Budget,
+) -> Result<Tally, Violation> {
+    let mut total = Tally::default();
+    while budget.has_more(total.faults) {
+        let disk = Disk::new(file_system);
+        let address = subject.address(&disk.root().join("storage"));
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.flaw.is_none());
+        for _ in 0..CUTS {
+            if !budget.has_more(total.faults) {
+                break;
+            }
+            let (tally, next) = cut(subject, &disk, &address, round, expectation, budget)?;
+            total.add(&tally);
+            round = next;
+        }
+    }
+    Ok(total)
+}
+
+/// Runs a round that a power cut ends. Returns the next round.
+fn cut(
+    subject: &Subject,
+    disk: &Disk,
+    address: &str,
+    round: Round,
+    expectation: Expectation,
+    budget: &mut Budget,
+) -> Result<(Tally, Round), Violation> {
+    let rules = Rules {
+        ends_when_unknown: true,
+        can_be_refused: false,
+        in_parts: subject.stores_in_parts(),
+        syncs: expectation.syncs,
+    };
+    let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
+    let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;
+    let switch = disk.power_switch();
+    thread::scope(|scope| {
+        for (number, process) in processes.iter().enumerate() {
+            let writer = Writer::new(process, &round, number, rules, budget.random());
+            scope.spawn(move || writer.run(usize::MAX));
+        }
+        let mut random = budget.random();
+        let number = random.below(WRITERS);
+        let moment = Moment::random(&mut random, LONGEST_CALL);
+        moment.wait(&round.progress[number], &processes[number]);
+        // A call that returns after this moment is of unknown outcome. A sync that is under way
+        // when the file system is shut down can succeed without saving anything. A real power cut
+        // would have ended its caller.
+        round.power_is_off.store(true, SeqCst);
+        switch.cut();
+        processes.iter().for_each(RemoteStore::kill);
+    });
+    drop(processes);
+    disk.remount();
+    round.count(|tally| tally.faults += 1);
+    let tally = round.result()?;
+    let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
+    let contents = audit(&*store, &round, expectation.survives)?;
+    // The next round begins with these contents, so its power cut must not lose them.
+    store.sync().map_err(|error| Violation::failed("sync", &error))?;
+    Ok((tally, round.next(contents)))
+}

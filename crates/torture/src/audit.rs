@@ -1,0 +1,157 @@
+//! The auditor: after each round, compares the storage with the histories of all targets.
+
+use session_store::{LogEntry, SessionId, Severity, Store};
+use session_store_conformance::{Effect, Event, Operation, linearize};
+
+use crate::report::Violation;
+use crate::round::Round;
+use crate::target::{Change, Content, Kind, Target};
+
+/// The changes that must have survived the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Survives {
+    /// Every acknowledged change.
+    All,
+    /// The changes up to some moment. Later ones are lost.
+    SomeMoment,
+}
+
+/// Checks everything that a new handle on the storage sees, and returns the contents.
+///
+/// Each target must be readable, and its content must be explained by its calls. The next append
+/// must work. Listings, lookups and the store's own check must agree with the contents.
+pub(crate) fn audit(
+    store: &dyn Store,
+    round: &Round,
+    survives: Survives,
+) -> Result<Vec<Content>, Violation> {
+    for target in &round.targets {
+        target.history.end_interrupted_calls();
+        let found = read(store, target)?;
+        if survives == Survives::SomeMoment {
+            explained_by_a_moment(target, found.as_deref())?;
+        } else {
+            explained(&target.history.events())?;
+        }
+    }
+    check(store)?;
+    let contents = append_to_all(store, round)?;
+    listed(store, round, &contents)?;
+    check(store)?;
+    Ok(contents)
+}
+
+fn read(store: &dyn Store, target: &Target) -> Result<Content, Violation> {
+    let started = target.history.start();
+    let found = target.read(store).map_err(|error| Violation::failed("read", &error))?;
+    target.history.record(Operation::Read(found.clone()), Effect::Applied, started);
+    Ok(found)
+}
+
+fn explained(events: &[Event]) -> Result<(), Violation> {
+    linearize(events).map_err(|error| Violation::new(error.to_string()))
+}
+
+/// Checks that the content is the one of some moment before the power cut.
+///
+/// The content at the start of the round was durable. A file that was created without a sync can be
+/// left empty.
+fn explained_by_a_moment(target: &Target, found: Option<&[LogEntry]>) -> Result<(), Violation> {
+    let mut events = target.history.events();
+    let Some(read) = events.pop() else { return Ok(()) };
+    let absent = found
+        .is_some_and(<[_]>::is_empty)
+        .then(|| Event { operation: Operation::Read(None), ..read.clone() });
+    let first = usize::from(target.had_content);
+    for count in (first..=events.len()).rev() {
+        for read in [Some(&read), absent.as_ref()].into_iter().flatten() {
+            let until = [until(&events, count), vec![read.clone()]].concat();
+            if linearize(&until).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+    let calls: String = events.iter().map(|event| format!("\n  {event}")).collect();
+    Err(Violation::new(format!("no moment before the power cut explains {read}; calls:{calls}")))
+}
+
+/// Returns the history up to a moment: the first `count` events, and as interrupted calls those
+/// that overlap the next event. Later acknowledged calls are lost.
+fn until(events: &[Event], count: usize) -> Vec<Event> {
+    let (certain, later) = events.split_at(count);
+    let moment = later.first().map_or(0, |event| event.ended);
+    let overlaps = |event: &&Event| event.effect == Effect::Interrupted || event.started < moment;
+    let overlapping = later.iter().filter(overlaps).cloned();
+    let interrupted = overlapping.map(|event| Event { effect: Effect::Interrupted, ..event });
+    certain.iter().cloned().chain(interrupted).collect()
+}
+
+/// Reports the first fault that the store's own check finds.
+fn check(store: &dyn Store) -> Result<(), Violation> {
+    let Some(maintenance) = store.maintenance() else { return Ok(()) };
+    let mut fault = None;
+    let checked = maintenance.check(&mut |finding| {
+        if finding.severity == Severity::Fault {
+            fault.get_or_insert(finding);
+        }
+    });
+    checked.map_err(|error| Violation::failed("check", &error))?;
+    match fault {
+        Some(fault) => Err(Violation::new(format!("check reports a fault: {fault}"))),
+        None => Ok(()),
+    }
+}
+
+/// Appends an entry to each log and trace and replaces each pod. Returns the contents after it.
+fn append_to_all(store: &dyn Store, round: &Round) -> Result<Vec<Content>, Violation> {
+    let mut contents = Vec::new();
+    for (number, target) in round.targets.iter().enumerate() {
+        let text = format!(r#"{{"round":{},"auditor":{number}}}"#, round.number);
+        let entry = [LogEntry::from_json(text).expect("the text is an object")];
+        let before = target.read(store).map_err(|error| Violation::failed("read", &error))?;
+        let change = if target.kind == Kind::Pod { Change::Replace } else { Change::Append };
+        target
+            .change(store, change, &entry)
+            .map_err(|error| Violation::failed("the auditor's change", &error))?;
+        let expected = match target.kind {
+            Kind::Pod => entry.to_vec(),
+            Kind::Log | Kind::Trace => [before.unwrap_or_default(), entry.to_vec()].concat(),
+        };
+        let found = target.read(store).map_err(|error| Violation::failed("read", &error))?;
+        if found.as_ref() != Some(&expected) {
+            return Err(Violation::new(format!(
+                "the auditor's change of {:?} {} is not read back",
+                target.kind, target.key
+            )));
+        }
+        contents.push(found);
+    }
+    Ok(contents)
+}
+
+/// Checks that counts, listings and lookups agree with the contents. After
+/// [`append_to_all`], every log exists.
+fn listed(store: &dyn Store, round: &Round, contents: &[Content]) -> Result<(), Violation> {
+    let failed = |error| Violation::failed("a listing", &error);
+    let session: SessionId = round.targets[0].key.session_id;
+    let logs = round.targets.iter().zip(contents).filter(|(target, _)| target.kind == Kind::Log);
+    let mut expected = Vec::new();
+    for (target, content) in logs {
+        let (s, g) = (target.key.session_id, target.key.segment_id);
+        let count = store.read_entry_count(s, g).map_err(failed)?;
+        let found = store.lookup_session_of(g).map_err(failed)?;
+        if Some(count) != content.as_ref().map(Vec::len) || found != Some(session) {
+            let text = format!("{}: {count} entries counted, found in {found:?}", target.key);
+            return Err(Violation::new(text));
+        }
+        expected.push(g);
+    }
+    expected.sort_by(|a, b| b.cmp(a));
+    let segments = store.list_segments(session).map_err(failed)?;
+    let sessions = store.list_sessions().map_err(failed)?;
+    if segments != expected || sessions != [session] {
+        let text = format!("listed {sessions:?} with {segments:?}, expected {expected:?}");
+        return Err(Violation::new(text));
+    }
+    Ok(())
+}

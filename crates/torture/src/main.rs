@@ -1,0 +1,95 @@
+//! `cargo xtask torture`: faults in stores while several processes write to them.
+//!
+//! Writers make random changes and reads, and record them in histories. An actor causes faults.
+//! An auditor then compares the storage with the histories, by the checker of the conformance kit:
+//! nothing acknowledged is lost or stored twice, everything is readable, and an interrupted change
+//! is done or not done.
+//!
+//! - `actor` has a file for each kind of fault.
+//! - `writer` makes the calls, `target` describes what they change, and `round` is the state that
+//!   writers, actor and auditor share.
+//! - `audit` checks the storage after a fault.
+//! - `planted` has stores with known bugs. `--prove` runs the faults over them, since a torture
+//!   that does not find these bugs shows nothing about other stores.
+
+mod actor;
+mod args;
+mod audit;
+mod budget;
+mod planted;
+mod process;
+mod report;
+mod round;
+mod subject;
+mod target;
+mod writer;
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use session_store::Durability;
+
+use crate::actor::{kill, power};
+use crate::args::{Args, Disks, Fault, Hidden};
+use crate::budget::Budget;
+use crate::report::{Tally, Violation};
+use crate::subject::{Backend, Subject};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(Hidden::Writer) = args.hidden {
+        // An error means that the parent has ended, so no process reads a message.
+        return process::run().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
+    let seed = args.seed.unwrap_or_else(seed_of_now);
+    let mut failures = 0;
+    for backend in [Backend::Fs, Backend::Sqlite] {
+        if args.backend.is_none_or(|only| only == backend) {
+            failures += torture(&args, backend, seed);
+        }
+    }
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn seed_of_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs())
+}
+
+/// Runs every selected fault over the backend. Returns the number of runs that found a violation.
+fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
+    let is_selected = |fault| args.fault.is_none_or(|only| only == fault);
+    let mut failures = 0;
+    let mut run = |name: String, run: &dyn Fn(&mut Budget) -> Result<Tally, Violation>| {
+        let mut budget = Budget::new(args.limit(), seed);
+        match run(&mut budget) {
+            Ok(tally) => tally.print(&name, seed, budget.elapsed()),
+            Err(violation) => {
+                failures += 1;
+                println!("{name}: VIOLATION; seed {seed}\n{violation}");
+            }
+        }
+    };
+    let subject = |durability| Subject { backend, durability, flaw: None };
+    if is_selected(Fault::Kill) {
+        let subject = subject(Durability::Process);
+        run(format!("{subject}: kills"), &|budget| kill::run(&subject, budget));
+    }
+    if is_selected(Fault::Power) {
+        for disk in [Disks::Ext4, Disks::Xfs] {
+            for durability in [Durability::Power, Durability::Process] {
+                if args.file_system.is_some_and(|only| only != disk)
+                    || args.durability.is_some_and(|only| only != durability)
+                {
+                    continue;
+                }
+                let subject = subject(durability);
+                let expectation = power::Expectation::of(durability);
+                run(format!("{subject} on {disk:?}: power cuts"), &|budget| {
+                    power::run(&subject, disk.into(), expectation, budget)
+                });
+            }
+        }
+    }
+    failures
+}

@@ -1,0 +1,52 @@
+//! The processes of the writers: this program again, which holds a handle and makes the calls that
+//! the parent sends.
+
+use std::io;
+use std::process::Command;
+
+use session_store::{Store, StoreError};
+use session_store_conformance::{Harness, RemoteStore, Storage, serve};
+
+use crate::report::Violation;
+use crate::subject;
+
+/// The hidden command of a writer's process.
+pub(crate) const WRITER: &str = "writer";
+
+/// Opens storages by their address. The kit's own storages are not used here.
+struct ByAddress;
+
+impl Harness for ByAddress {
+    fn fresh(&self) -> Box<dyn Storage> {
+        unreachable!("a writer only opens storages that exist")
+    }
+
+    fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
+        subject::open_or_create(address)
+    }
+}
+
+/// Makes the calls of the parent process until it ends.
+pub(crate) fn run() -> io::Result<()> {
+    serve(&ByAddress)
+}
+
+/// Returns the command of a writer's process.
+pub(crate) fn command() -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(WRITER);
+    Ok(command)
+}
+
+/// Starts a process that has opened the storage.
+pub(crate) fn start(address: &str) -> Result<RemoteStore, Violation> {
+    start_as(command().map_err(|error| Violation::failed("start a process", &error))?, address)
+}
+
+/// Starts this process, which has opened the storage.
+pub(crate) fn start_as(command: Command, address: &str) -> Result<RemoteStore, Violation> {
+    let process = RemoteStore::start(command);
+    let process = process.map_err(|error| Violation::failed("start a process", &error))?;
+    process.open(address).map_err(|error| Violation::failed("open in a process", &error))?;
+    Ok(process)
+}

@@ -1,0 +1,97 @@
+//! A round: some writers on the same targets, from the start of the writers to the audit.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, PoisonError};
+
+use session_store::SessionId;
+
+use crate::report::{Tally, Violation};
+use crate::target::{Content, Kind, Target};
+
+/// The state that the writers of a round share with the actor and the auditor.
+#[derive(Debug)]
+pub(crate) struct Round {
+    /// The number of the round. Entries of different rounds differ.
+    pub(crate) number: usize,
+    /// The first target is a log that all writers share. Then come three targets for each writer,
+    /// mostly a log, a trace and a pod.
+    pub(crate) targets: Vec<Target>,
+    pub(crate) progress: Vec<Progress>,
+    /// Raised when writers end after their current call.
+    pub(crate) over: AtomicBool,
+    /// Raised when the power is cut: the results of calls that return later show nothing.
+    pub(crate) power_is_off: AtomicBool,
+    tally: Mutex<Tally>,
+    violations: Mutex<Vec<Violation>>,
+}
+
+/// The progress of one writer, by which an actor chooses the moment of a fault.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The number of calls that the writer has begun.
+    pub(crate) calls: AtomicUsize,
+    /// Whether the current call is a change other than an append.
+    pub(crate) rewrites: AtomicBool,
+    pub(crate) ended: AtomicBool,
+}
+
+impl Round {
+    /// Returns the first round on an empty storage. Without `has_pods`, all targets are logs.
+    pub(crate) fn first(number: usize, writers: usize, has_pods: bool) -> Self {
+        let session = SessionId::new();
+        let own = if has_pods { [Kind::Log, Kind::Trace, Kind::Pod] } else { [Kind::Log; 3] };
+        let kinds = [Kind::Log].into_iter().chain((0..writers).flat_map(|_| own));
+        Self::on(number, writers, kinds.map(|kind| Target::new(kind, session)).collect())
+    }
+
+    /// Returns the next round on the same storage, which has these contents.
+    pub(crate) fn next(self, contents: Vec<Content>) -> Self {
+        let writers = self.progress.len();
+        let targets = self.targets.into_iter().zip(contents);
+        let targets = targets.map(|(target, content)| target.continued(content)).collect();
+        Self::on(self.number + 1, writers, targets)
+    }
+
+    fn on(number: usize, writers: usize, targets: Vec<Target>) -> Self {
+        Self {
+            number,
+            targets,
+            progress: (0..writers).map(|_| Progress::default()).collect(),
+            over: AtomicBool::new(false),
+            power_is_off: AtomicBool::new(false),
+            tally: Mutex::default(),
+            violations: Mutex::default(),
+        }
+    }
+
+    /// Returns the number of a target that the writer with this number uses.
+    pub(crate) fn target_of(&self, writer: usize, chance: usize) -> &Target {
+        let own = 1 + 3 * writer;
+        &self.targets[match chance % 8 {
+            0..4 => 0,
+            4 | 5 => own,
+            6 => own + 1,
+            _ => own + 2,
+        }]
+    }
+
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Tally)) {
+        count(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn violated(&self, violation: Violation) {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner).push(violation);
+    }
+
+    /// Returns the counts, or the first violation of the writers.
+    pub(crate) fn result(&self) -> Result<Tally, Violation> {
+        match self.violations.lock().unwrap_or_else(PoisonError::into_inner).first() {
+            Some(violation) => Err(violation.clone()),
+            None => Ok(self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(SeqCst)
+    }
+}

@@ -1,0 +1,70 @@
+//! The store under test: its backend and durability, and how it is opened.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use clap::ValueEnum;
+use session_store::{Durability, OpenError, Store, StoreError};
+
+use crate::planted::{self, Flaw};
+
+/// The backends that can be tortured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// JSONL files.
+    Fs,
+    /// An SQLite database.
+    Sqlite,
+    /// One Redis server.
+    Redis,
+    /// A Redis Cluster.
+    Cluster,
+}
+
+/// A store whose storage is a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    pub(crate) backend: Backend,
+    pub(crate) durability: Durability,
+    /// The planted bug, if the store is not one of ours.
+    pub(crate) flaw: Option<Flaw>,
+}
+
+impl Subject {
+    /// Returns the text by which [`open`] and [`open_or_create`] find a storage.
+    pub(crate) fn address(&self, path: &Path) -> String {
+        let scheme = if self.backend == Backend::Fs { "fs" } else { "sqlite" };
+        let url = format!("{scheme}:{}?durability={}", path.display(), self.durability);
+        match self.flaw {
+            Some(flaw) => planted::address(flaw, path, &url),
+            None => url,
+        }
+    }
+
+    /// Whether an interrupted batch can be stored in part.
+    pub(crate) fn stores_in_parts(&self) -> bool {
+        self.backend == Backend::Fs
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.flaw {
+            Some(flaw) => write!(f, "{flaw:?}"),
+            None => write!(f, "{:?} with durability {}", self.backend, self.durability),
+        }
+    }
+}
+
+/// Opens a storage and creates it if there is none.
+pub(crate) fn open_or_create(address: &str) -> Result<Box<dyn Store>, StoreError> {
+    match planted::open(address) {
+        Some(store) => store,
+        None => Ok(Box::new(session_store::open_or_create(address).map_err(to_store_error)?)),
+    }
+}
+
+fn to_store_error(error: OpenError) -> StoreError {
+    io::Error::other(error).into()
+}
