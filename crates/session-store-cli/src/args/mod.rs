@@ -65,6 +65,12 @@ Examples
   session-store import --since 7d --quiet ~/.codex/sessions sqlite:logs.db
   ssh host cat session.jsonl | session-store import - fs:logs";
 
+const RM_EXAMPLES: &str = "\
+Examples
+  session-store rm fs:logs --older-than 90d --keep 100 --dry-run
+  session-store rm fs:logs --older-than 90d --archive old.tar.zst
+  session-store search fs:logs secret --json | jq -r .session_id | session-store rm fs:logs --stdin --yes";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Example
   session-store completions bash > ~/.local/share/bash-completion/completions/session-store";
@@ -250,12 +256,16 @@ pub(crate) enum Command {
     ///
     /// The exit status is 1 if there is none.
     Lookup(LookupArgs),
-    /// Delete a segment, or a session with all its segments
+    /// Delete segments, or sessions with all their segments
     ///
     /// With SEGMENT, deletes that segment and its trace. With --session alone, deletes the session
-    /// with all its segments. Pods that point to them are not changed. Asks for a confirmation
-    /// unless --yes is given.
-    #[command(override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT|--session <SESSION>>")]
+    /// with all its segments. With --older-than and --keep, deletes the sessions that meet both
+    /// conditions. A segment or session that a pod points to is only deleted with --force. Pods are
+    /// not changed. Asks for a confirmation unless --yes is given.
+    #[command(
+        override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT…|--session <SESSION>|--older-than <WHEN>|--keep <N>>",
+        after_help = RM_EXAMPLES
+    )]
     Rm(RmArgs),
     /// Test whether a live store keeps the storage contract
     ///

@@ -1,11 +1,13 @@
 //! The arguments of the commands that change one store.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::{ArgGroup, Subcommand};
 use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 
 use super::read::SegmentArgs;
+use super::time;
 use super::transfer::LinesArgs;
 use super::value::{ExpectedHead, UrlParser, expected_head, id, pod_name};
 use crate::reference::Reference;
@@ -64,16 +66,43 @@ pub(crate) struct TruncateArgs {
 }
 
 #[derive(clap::Args)]
-#[command(group(ArgGroup::new("what").args(["segment", "session"]).required(true).multiple(true)))]
+#[command(group(
+    ArgGroup::new("what")
+        .args(["segments", "sessions", "stdin", "older_than", "keep"])
+        .required(true)
+        .multiple(true)
+))]
 pub(crate) struct RmArgs {
     /// The store to delete from
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The segment to delete
-    pub(crate) segment: Option<Reference<SegmentId>>,
-    /// The session that contains the segment; without SEGMENT, the session to delete
+    /// The segments to delete
+    #[arg(value_name = "SEGMENT", conflicts_with_all = ["stdin", "older_than", "keep", "archive"])]
+    pub(crate) segments: Vec<Reference<SegmentId>>,
+    /// A session to delete (can be repeated); with SEGMENT, the session that contains the segments
+    #[arg(long = "session", value_name = "SESSION", conflicts_with_all = ["older_than", "keep"])]
+    pub(crate) sessions: Vec<Reference<SessionId>>,
+    /// Read further sessions to delete from standard input, one on each line
+    #[arg(long, conflicts_with_all = ["older_than", "keep"])]
+    pub(crate) stdin: bool,
+    /// Delete the sessions that were last written before this time: a date, a time, or a span such
+    /// as 90d. A session that a pod points to is kept
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
+    pub(crate) older_than: Option<SystemTime>,
+    /// Keep the N sessions that were written last, and delete the others. A session that a pod
+    /// points to is kept
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+    /// Also delete what a pod points to
     #[arg(long)]
-    pub(crate) session: Option<Reference<SessionId>>,
+    pub(crate) force: bool,
+    /// First write the sessions to this backup file, read the file back and compare it with the
+    /// store. Nothing is deleted if that fails
+    #[arg(long, value_name = "FILE")]
+    pub(crate) archive: Option<PathBuf>,
+    /// Only print what would be deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Delete without a confirmation
     #[arg(short, long)]
     pub(crate) yes: bool,

@@ -1,5 +1,8 @@
 //! Tests of `rm`, which deletes segments and sessions after a confirmation.
 
+use std::fs::{File, FileTimes};
+use std::time::{Duration, SystemTime};
+
 use rstest::rstest;
 
 use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
@@ -56,8 +59,106 @@ fn an_unknown_segment_or_session_is_an_error() {
 fn the_usage_shows_both_forms() {
     let message = run(["rm", "fs:a"]).refused(2);
     assert!(
-        message.contains("Usage: session-store rm [OPTIONS] <STORE> <SEGMENT|--session <SESSION>>")
+        message
+            .contains("Usage: session-store rm [OPTIONS] <STORE> <SEGMENT…|--session <SESSION>|")
     );
     let message = run(["pods", "put", "fs:a", "coder"]).refused(2);
     assert!(message.contains("  <FILE|--session <SESSION>>\n"), "{message}");
+}
+
+const IDS: [&str; 3] = [
+    "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68",
+    "1ccf1a04-1b4c-43b6-8aa5-79e41db43a68",
+    "2ccf1a04-1b4c-43b6-8aa5-79e41db43a68",
+];
+
+/// Creates three sessions, the first of which was written 10 days ago, the second 20, the third 30.
+fn aged() -> (Place, String) {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    for (days, id) in (1..).zip(IDS) {
+        run_with(["create", &url, "-", "--session", id, "--segment", id], "{}\n").ok();
+        let log = File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
+        let age = Duration::from_secs(days * 10 * 24 * 60 * 60);
+        let times = FileTimes::new().set_modified(SystemTime::now() - age);
+        log.unwrap().set_times(times).unwrap();
+    }
+    (place, url)
+}
+
+/// Returns the positions in [`IDS`] of the sessions of a store.
+fn left(url: &str) -> Vec<usize> {
+    let listed = run(["ls", url]).stdout;
+    (0..3).filter(|&index| listed.contains(IDS[index])).collect()
+}
+
+#[rstest]
+#[case::by_age(&["--older-than", "15d"], &[0])]
+#[case::by_rank(&["--keep", "2"], &[0, 1])]
+#[case::by_age_and_rank(&["--older-than", "5d", "--keep", "1"], &[0])]
+#[case::none_is_old(&["--older-than", "90d"], &[0, 1, 2])]
+#[case::all(&["--keep", "0"], &[])]
+fn old_sessions_are_deleted(#[case] options: &[&str], #[case] expected: &[usize]) {
+    let (_place, url) = aged();
+    let rm = |more| run(["rm", &url].into_iter().chain(options.iter().copied()).chain([more]));
+    let planned = rm("--dry-run").ok();
+    assert_eq!(planned.matches("would delete session").count(), 3 - expected.len(), "{planned}");
+    assert_eq!(left(&url), [0, 1, 2], "a dry run deletes nothing");
+    rm("--yes").ok();
+    assert_eq!(left(&url), expected);
+}
+
+#[test]
+fn a_session_that_a_pod_points_to_is_only_deleted_by_force() {
+    let (_place, url) = aged();
+    run(["pods", "put", &url, "coder", "--session", IDS[2], "--segment", IDS[2]]).ok();
+    let kept = run(["rm", &url, "--keep", "0", "--yes"]);
+    assert_eq!((kept.status, left(&url)), (Some(0), vec![2]));
+    assert!(kept.stderr.contains("pod coder points to it"), "{}", kept.stderr);
+
+    for named in [vec!["--session", IDS[2]], vec![IDS[2]]] {
+        let args = ["rm", &url, "--yes"].into_iter().chain(named);
+        let message = run(args).refused(3);
+        assert!(message.contains("pod coder") && message.contains("--force"), "{message}");
+    }
+    run(["rm", &url, "--session", IDS[2], "--yes", "--force"]).ok();
+    assert_eq!(left(&url), [0; 0]);
+}
+
+#[test]
+fn several_sessions_are_deleted_also_from_standard_input() {
+    let (_place, url) = aged();
+    let input = format!("{}\n\n{}\n", IDS[1], IDS[1]);
+    let args = ["rm", &url, "--session", "0cc", "--stdin", "--yes"];
+    assert_eq!(run_with(args, input).ok().lines().count(), 2);
+    assert_eq!(left(&url), [2]);
+    let message = run_with(["rm", &url, "--stdin", "--yes"], "no-id\n").refused(3);
+    assert!(message.contains("line 1 of standard input"), "{message}");
+}
+
+#[test]
+fn sessions_are_archived_before_they_are_deleted() {
+    let (place, url) = aged();
+    let file = place.path("old.tar.zst").display().to_string();
+    let archive = ["rm", &url, "--older-than", "15d", "--archive", &file, "--yes"];
+    let ended = run(archive);
+    assert_eq!((ended.status, left(&url)), (Some(0), vec![0]), "{ended:?}");
+    let message = run(archive.map(|arg| if arg == "15d" { "1d" } else { arg })).refused(3);
+    assert!(message.contains("the file exists"), "{message}");
+    assert_eq!(left(&url), [0], "nothing is deleted without its archive");
+
+    let restored = place.url(Kind::Sqlite, "b");
+    run(["restore", &file, &restored]).ok();
+    assert_eq!(left(&restored), [1, 2]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_that_cannot_be_archived_is_not_deleted() {
+    let (place, url) = aged();
+    place.add_unreadable_log("a", IDS[1], OTHER);
+    let file = place.path("old.tar.zst").display().to_string();
+    let message = run(["rm", &url, "--session", IDS[1], "--archive", &file, "--yes"]).refused(3);
+    assert!(message.contains("nothing was deleted"), "{message}");
+    assert!(left(&url).contains(&1) && !place.path("old.tar.zst").exists());
 }

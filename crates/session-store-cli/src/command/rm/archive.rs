@@ -1,0 +1,54 @@
+//! `rm --archive`: saves the sessions to a backup file before they are deleted.
+
+use std::fs::File;
+use std::path::Path;
+
+use session_store::OpenStore;
+use session_store_migrate::Selection;
+use session_store_migrate::backup::{self, Backup};
+
+use super::Deletion;
+use crate::backup::Contents;
+use crate::failure::{Context, Failure, warn};
+use crate::new_file::NewFile;
+use crate::output::Output;
+use crate::progress::Bar;
+
+/// Writes the sessions to a backup file, reads the file back and compares it with the store.
+///
+/// An error means that nothing may be deleted. A session that another program writes to meanwhile
+/// differs from the file, so it is an error too.
+pub(super) fn write(
+    path: &Path,
+    deletions: &[Deletion],
+    store: &OpenStore,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let operation = || format!("archive {} to {}", store.url(), path.display());
+    let mut selection = Selection::default();
+    selection.sessions = Some(deletions.iter().map(|deletion| deletion.session_id).collect());
+    selection.pods = false;
+    let mut bar = Bar::new();
+    let file = NewFile::create(path, false)?;
+    file.remove_on_signal();
+    let exported =
+        backup::export(store, &selection, file.writer(), &mut |event| bar.show_event(&event));
+    if !exported.context(operation)?.is_complete() {
+        return Err(Failure::cannot(operation(), "a part cannot be read; nothing was deleted"));
+    }
+    file.finish()?;
+    let file = File::open(path).context(operation)?;
+    let mut show = |event: session_store_migrate::Progress<'_>| bar.show_event(&event);
+    let archive = Backup::open(file, &mut show).context(operation)?;
+    let different = archive.prove(store, &mut show);
+    drop(bar);
+    if let Some(part) = different.first() {
+        let cause = format!("{} has changed since; nothing was deleted", part.part);
+        return Err(Failure::cannot(operation(), cause));
+    }
+    let contents = Contents::of(archive.manifest());
+    if !out.is_json() {
+        warn(&format!("{}: {contents}", path.display()));
+    }
+    Ok(())
+}

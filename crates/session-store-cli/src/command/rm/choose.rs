@@ -1,0 +1,142 @@
+//! Which segments or sessions `rm` deletes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::time::SystemTime;
+
+use session_store::{OpenStore, PodName, SegmentId, SegmentKey, SessionId, Store};
+
+use super::Deletion;
+use crate::args::RmArgs;
+use crate::failure::{Context, Failure, warn};
+use crate::listing::for_each_session;
+use crate::reference::Reference;
+use crate::store::{list_segments, unknown_session};
+
+/// Returns the segments and sessions to delete.
+///
+/// A pod is a named agent with a pointer to the session where its conversation continues. Without
+/// `--force`, a segment or session that the user names and a pod points to is an error. A session
+/// that is only chosen by its age or rank is then kept.
+pub(super) fn deletions(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
+    let pods = if args.force { Pointers::default() } else { Pointers::read(store)? };
+    if args.older_than.is_some() || args.keep.is_some() {
+        let mut expired = expired(args, store)?;
+        expired.retain(|deletion| match pods.pod_at(deletion) {
+            Some(pod) => {
+                warn(&format!("kept {deletion}: pod {pod} points to it"));
+                false
+            }
+            None => true,
+        });
+        return Ok(expired);
+    }
+    let mut named =
+        if args.segments.is_empty() { sessions(args, store)? } else { segments(args, store)? };
+    let mut seen = HashSet::new();
+    named.retain(|deletion| seen.insert((deletion.session_id, deletion.segment_id)));
+    match named.iter().find_map(|deletion| Some((deletion, pods.pod_at(deletion)?))) {
+        Some((deletion, pod)) => {
+            let cause = format!("pod {pod} points to it; use --force to delete it all the same");
+            Err(Failure::cannot(deletion.operation(store), cause))
+        }
+        None => Ok(named),
+    }
+}
+
+fn segments(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
+    let session = match &args.sessions[..] {
+        [] => None,
+        [session] => Some(session),
+        _ => return Err(Failure::cannot("find the segments", "--session names several sessions")),
+    };
+    let resolve = |segment: &Reference<SegmentId>| {
+        let SegmentKey { session_id, segment_id } = segment.resolve(session, store)?;
+        Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 })
+    };
+    args.segments.iter().map(resolve).collect()
+}
+
+fn sessions(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
+    let resolve = |session: Reference<SessionId>| {
+        let session_id = session.resolve(store)?;
+        match list_segments(store, session_id)?.len() {
+            0 => Err(unknown_session(store, session_id)),
+            segments => Ok(Deletion { session_id, segment_id: None, segments }),
+        }
+    };
+    let further = if args.stdin { read_ids()? } else { Vec::new() };
+    args.sessions.iter().cloned().chain(further).map(resolve).collect()
+}
+
+/// Reads references to sessions from standard input, one on each line. Blank lines are skipped.
+fn read_ids() -> Result<Vec<Reference<SessionId>>, Failure> {
+    let mut references = Vec::new();
+    for (index, line) in io::stdin().lines().enumerate() {
+        let line = line.context(|| "read standard input".to_owned())?;
+        if !line.trim().is_empty() {
+            let operation = format!("read line {} of standard input", index + 1);
+            let reference = line.trim().parse();
+            references.push(reference.map_err(|cause| Failure::cannot(operation, cause))?);
+        }
+    }
+    Ok(references)
+}
+
+/// Returns the sessions that were last written before `--older-than` and are not among the `--keep`
+/// that were written last. A session whose time is unknown is kept.
+fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
+    let mut sessions: Vec<(SystemTime, Deletion)> = Vec::new();
+    for_each_session(store, |session| {
+        let (session_id, segments) = (session.session_id, session.segments?);
+        let times: Option<Vec<_>> =
+            segments.iter().map(|segment| segment.info.as_ref().ok()?.modified).collect();
+        match times.and_then(|times| times.into_iter().max()) {
+            Some(time) => sessions
+                .push((time, Deletion { session_id, segment_id: None, segments: segments.len() })),
+            None => {
+                let unknown = "the time of its last write is unknown";
+                warn(&format!("kept session {session_id}: {unknown}"));
+            }
+        }
+        Ok(())
+    })?;
+    sessions.sort_by(|(a, _), (b, _)| b.cmp(a));
+    let by_rank = sessions.into_iter().skip(args.keep.unwrap_or(0));
+    let is_old = |time: SystemTime| args.older_than.is_none_or(|limit| time < limit);
+    Ok(by_rank.filter(|(time, _)| is_old(*time)).map(|(_, deletion)| deletion).collect())
+}
+
+/// The segments and sessions that the pods of a store point to, with the name of a pod.
+#[derive(Default)]
+struct Pointers {
+    sessions: BTreeMap<SessionId, PodName>,
+    segments: BTreeMap<SegmentKey, PodName>,
+}
+
+impl Pointers {
+    fn read(store: &OpenStore) -> Result<Self, Failure> {
+        let mut pointers = Self::default();
+        let Some(pods) = store.pods() else { return Ok(pointers) };
+        for name in pods.list_pods().context(|| format!("list the pods of {}", store.url()))? {
+            let pod = pods.read_pod(&name);
+            let pod = pod.context(|| format!("read pod {name} from {}", store.url()))?;
+            let Some(active) = pod.and_then(|pod| pod.active()) else { continue };
+            if let Some(segment_id) = active.segment_id {
+                let key = SegmentKey::new(active.session_id, segment_id);
+                pointers.segments.insert(key, name.clone());
+            }
+            pointers.sessions.insert(active.session_id, name);
+        }
+        Ok(pointers)
+    }
+
+    fn pod_at(&self, deletion: &Deletion) -> Option<&PodName> {
+        match deletion.segment_id {
+            Some(segment_id) => {
+                self.segments.get(&SegmentKey::new(deletion.session_id, segment_id))
+            }
+            None => self.sessions.get(&deletion.session_id),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `rm`: deletes segments or whole sessions, after a confirmation.
+
+mod archive;
+mod choose;
+
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use serde::Serialize;
+use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
+
+use crate::args::RmArgs;
+use crate::exit::Exit;
+use crate::failure::{Context, Failure};
+use crate::output::Output;
+use crate::store::{change, open};
+use crate::terminal::visible;
+use crate::text::plural;
+
+/// The number of segments and sessions that the question for a confirmation lists.
+const MAX_LISTED: usize = 10;
+
+/// A segment or a session to delete. It is printed after the deletion.
+#[derive(Clone, Copy, Serialize)]
+struct Deletion {
+    session_id: SessionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment_id: Option<SegmentId>,
+    segments: usize,
+}
+
+impl fmt::Display for Deletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session_id, segment_id, segments } = *self;
+        if let Some(segment_id) = segment_id {
+            return SegmentKey { session_id, segment_id }.fmt(f);
+        }
+        write!(f, "session {session_id} with {}", plural(segments, "segment", "segments"))
+    }
+}
+
+impl Deletion {
+    fn operation(&self, store: &OpenStore) -> String {
+        format!("delete {self} from {}", store.url())
+    }
+
+    /// Deletes the segment or the session, which must exist.
+    fn run(&self, store: &OpenStore) -> Result<(), Failure> {
+        let deleted = match self.segment_id {
+            Some(segment_id) => store.delete_segment(self.session_id, segment_id),
+            None => store.delete_session(self.session_id),
+        };
+        if deleted.context(|| self.operation(store))? {
+            return Ok(());
+        }
+        Err(Failure::cannot(self.operation(store), "it does not exist"))
+    }
+}
+
+pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = open(&args.store)?;
+    let deletions = choose::deletions(args, &store)?;
+    if args.dry_run {
+        for deletion in &deletions {
+            out.report(deletion, [format_args!("would delete {deletion}")])?;
+        }
+        return Ok(Exit::Done);
+    }
+    if deletions.is_empty() {
+        out.report(&deletions, ["nothing to delete"])?;
+        return Ok(Exit::Done);
+    }
+    if !args.yes && !is_confirmed(&deletions, &store)? {
+        return Ok(Exit::No);
+    }
+    if let Some(file) = &args.archive {
+        archive::write(file, &deletions, &store, out)?;
+    }
+    change(&store, || delete_all(&deletions, &store, out))
+}
+
+/// Deletes one after the other. A deletion that fails is reported, and the others follow.
+fn delete_all(
+    deletions: &[Deletion],
+    store: &OpenStore,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let mut exit = Exit::Done;
+    for deletion in deletions {
+        match deletion.run(store) {
+            Ok(()) => out.report(deletion, [format_args!("deleted {deletion}")])?,
+            Err(failure) => {
+                failure.report();
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Asks the user to confirm the deletions. A script must use `--yes`.
+fn is_confirmed(deletions: &[Deletion], store: &OpenStore) -> Result<bool, Failure> {
+    let operation = || match deletions {
+        [deletion] => deletion.operation(store),
+        _ => format!("delete {} sessions or segments from {}", deletions.len(), store.url()),
+    };
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let cause = "a confirmation needs a terminal; use --yes to delete without one";
+        return Err(Failure::cannot(operation(), cause));
+    }
+    let mut question = String::new();
+    if deletions.len() > 1 {
+        for deletion in deletions.iter().take(MAX_LISTED) {
+            question += &format!("  {deletion}\n");
+        }
+        if deletions.len() > MAX_LISTED {
+            question += "  …\n";
+        }
+    }
+    question += &format!("Permanently {}? [y/N] ", operation());
+    let mut answer = String::new();
+    write!(io::stderr(), "{}", visible(&question))
+        .and_then(|()| io::stdin().lock().read_line(&mut answer))
+        .context(operation)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
