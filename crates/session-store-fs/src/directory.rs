@@ -13,6 +13,10 @@ use crate::layout::Layout;
 use crate::searches::Searches;
 use crate::sync::Syncs;
 
+/// The number of bytes that a file of entries is written with at a time. The first batch of an
+/// import or a migration is about 1 MiB.
+const WRITE_BYTES: usize = 64 * 1024;
+
 /// The directory that a handle works on.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -71,7 +75,7 @@ impl Directory {
         entries: impl Iterator<Item = &'e str>,
     ) -> Result<NamedTempFile, StoreError> {
         self.temporary_file(|file| {
-            let mut file = BufWriter::new(file);
+            let mut file = BufWriter::with_capacity(WRITE_BYTES, file);
             for entry in entries {
                 file.write_all(entry.as_bytes())?;
                 file.write_all(b"\n")?;
