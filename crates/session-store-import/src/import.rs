@@ -1,48 +1,21 @@
 //! `Import`: brings the logs of files and folders into a store.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use session_store_core::{SegmentKey, Store};
+use session_store_core::Store;
 use tempfile::NamedTempFile;
 
-use crate::format::FileKind;
+use crate::event::Event;
+use crate::item::{Item, groups};
+use crate::jobs;
 use crate::options::Options;
-use crate::pod;
 use crate::report::{State, Summary, UnitReport};
 use crate::search::{FoundFile, Search};
-use crate::store_log::{Earlier, StoreLog};
-use crate::unit::{Inspected, Unit, inspect, inspect_input, unit_error};
+use crate::unit::{Inspected, inspect, inspect_input};
 
 /// The path that means standard input.
 const INPUT: &str = "-";
-
-/// The progress of an import.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// Files were found, and are now looked at.
-    Found {
-        /// The number of files.
-        files: usize,
-    },
-    /// One of the files was looked at.
-    Inspected,
-    /// All files were looked at, and logs are now stored.
-    Storing {
-        /// The number of logs.
-        logs: usize,
-    },
-    /// An entry was read.
-    Read {
-        /// The size of the entry.
-        bytes: u64,
-    },
-    /// A log was stored, or could not be stored.
-    Done(&'a UnitReport),
-}
 
 /// An import of files and folders.
 ///
@@ -73,15 +46,7 @@ impl<'a> Import<'a> {
         let mut summary = Summary { dry_run: self.options.dry_run, ..Summary::default() };
         let (inspected, _input) = self.inspect(&mut summary, observe)?;
         observe(Event::Storing { logs: inspected.len() })?;
-        let mut earlier = HashMap::new();
-        for item in in_order(inspected) {
-            let report = match item {
-                Item::Report(report) => *report,
-                Item::Unit(unit) => self.store(&unit, &mut earlier, open, observe)?,
-            };
-            summary.count(&report);
-            observe(Event::Done(&report))?;
-        }
+        jobs::store_all(groups(inspected), self.options, &mut summary, open, observe)?;
         Ok(summary)
     }
 
@@ -143,87 +108,6 @@ impl<'a> Import<'a> {
         }
         Ok((items, spooled))
     }
-
-    /// Stores one log, trace or pod.
-    fn store<'s, E>(
-        &self,
-        unit: &Unit,
-        earlier: &mut Earlier,
-        open: &mut dyn FnMut() -> Result<&'s dyn Store, E>,
-        observe: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
-    ) -> Result<UnitReport, E> {
-        if unit.kind == FileKind::Pod {
-            return Ok(pod::store(unit, open()?, self.options));
-        }
-        let mut observed = Ok(());
-        let content = unit.read(self.options, &mut |bytes| {
-            if observed.is_ok() {
-                observed = observe(Event::Read { bytes });
-            }
-        });
-        observed?;
-        let content = match content {
-            Ok(content) => content,
-            Err(error) => return Ok(unit_error(unit, &error)),
-        };
-        let is_old = |since| content.entries.latest.is_some_and(|latest| latest < since);
-        // Without entries, there is nothing to identify the log by.
-        let Some(identity) = unit.identity.as_ref().filter(|_| content.entries.count > 0) else {
-            let report = unit.report(State::Empty, None);
-            return Ok(UnitReport { oddities: content.oddities, ..report });
-        };
-        if self.options.since.is_some_and(is_old) {
-            return Ok(unit.report(State::Older, None));
-        }
-        let store =
-            StoreLog { unit, identity, content: &content, options: self.options, to: open()? };
-        Ok(store.run(earlier))
-    }
-}
-
-/// A unit, or the report of a file that cannot be read.
-#[derive(Debug)]
-enum Item {
-    Unit(Box<Unit>),
-    Report(Box<UnitReport>),
-}
-
-impl Item {
-    fn report(report: UnitReport) -> Self {
-        Self::Report(Box::new(report))
-    }
-
-    /// Returns the segment of a log or trace.
-    fn key(&self) -> Option<(SegmentKey, bool)> {
-        match self {
-            Self::Unit(unit) => Some((unit.identity.as_ref()?.key, unit.kind == FileKind::Trace)),
-            Self::Report(_) => None,
-        }
-    }
-
-    /// The order of the files of one segment. The longest file is likely to extend the others. The
-    /// size of a compressed file does not show its length.
-    fn rank(&self) -> (bool, Reverse<u64>) {
-        match self {
-            Self::Unit(unit) => (unit.is_compressed, Reverse(unit.file.bytes)),
-            Self::Report(_) => (false, Reverse(0)),
-        }
-    }
-}
-
-/// Brings the files of one segment together, at the place of the first of them.
-fn in_order(items: Vec<Item>) -> Vec<Item> {
-    let mut first = HashMap::new();
-    let mut placed: Vec<_> = items
-        .into_iter()
-        .enumerate()
-        .map(|(at, item)| {
-            let place = item.key().map_or(at, |key| *first.entry(key).or_insert(at));
-            (place, item)
-        })
-        .collect();
-    placed.sort_by_key(|(place, item)| (*place, item.rank()));
-    placed.into_iter().map(|(_, item)| item).collect()
 }
 
 /// Copies standard input to a file, because a log is read twice.

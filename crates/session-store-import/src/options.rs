@@ -1,7 +1,10 @@
 //! The options of an import.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::SystemTime;
+
+use session_store_migrate::DEFAULT_JOBS;
 
 use crate::filter::Filter;
 
@@ -23,6 +26,8 @@ pub struct Options {
     pub filter: Filter,
     /// The file or folder of the destination, which is not searched.
     pub destination: Option<PathBuf>,
+    /// The number of segments that are stored at the same time.
+    pub jobs: NonZeroUsize,
 }
 
 impl Default for Options {
@@ -35,6 +40,7 @@ impl Default for Options {
             since: None,
             filter: Filter::new(),
             destination: None,
+            jobs: DEFAULT_JOBS,
         }
     }
 }

@@ -1,8 +1,5 @@
 //! Storing one log, and the ways on after a conflict.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-
 use session_store_core::{LogEntry, SegmentKey, Store, TraceEntry, error_chain};
 use session_store_migrate::{
     Difference, Extension, OnConflict as Writes, Side, Stop, WritePolicy, extend_trace_with,
@@ -17,9 +14,6 @@ use crate::provenance;
 use crate::records::ReadError;
 use crate::report::{State, UnitReport};
 use crate::unit::{Content, Unit};
-
-/// The files that this import has already stored, by their segments. The flag is set for a trace.
-pub(crate) type Earlier = HashMap<(SegmentKey, bool), PathBuf>;
 
 /// The number of times that one log can be forked from its forks.
 const MAX_FORKS: usize = 64;
@@ -53,17 +47,12 @@ impl Place {
 }
 
 impl StoreLog<'_> {
-    /// Stores the log.
-    pub(crate) fn run(&self, earlier: &mut Earlier) -> UnitReport {
-        let is_trace = self.unit.kind == FileKind::Trace;
-        let slot = (self.identity.key, is_trace);
-        let other = earlier.get(&slot).cloned();
-        let mut report = self.attempt(other.is_some());
+    /// Stores the log. `earlier` is another file that is stored as the same segment.
+    pub(crate) fn run(&self, earlier: Option<&Unit>) -> UnitReport {
+        let mut report = self.attempt(earlier.is_some());
         report.oddities = self.content.oddities.clone();
-        if let Some(other) = other {
-            add_other(&mut report, &other.to_string_lossy());
-        } else if report.state.is_clean() {
-            earlier.insert(slot, self.unit.file.path.clone());
+        if let Some(earlier) = earlier {
+            add_earlier(&mut report, &earlier.file.path.to_string_lossy());
         }
         report
     }
@@ -206,7 +195,7 @@ fn outcome(
 }
 
 /// Adds to a report that another file of this import is stored as the same segment.
-fn add_other(report: &mut UnitReport, other: &str) {
+fn add_earlier(report: &mut UnitReport, other: &str) {
     match report.state {
         State::Behind | State::Unchanged => {
             report.state = State::Unchanged;

@@ -53,6 +53,8 @@ pub(crate) struct ImportArgs {
     #[arg(short, long)]
     pub(crate) quiet: bool,
     #[command(flatten)]
+    pub(crate) jobs: JobsArgs,
+    #[command(flatten)]
     pub(crate) lines: LinesArgs,
 }
 

@@ -55,6 +55,7 @@ fn options(args: &ImportArgs, store: &StoreUrl) -> Result<Options, Failure> {
     options.dry_run = args.dry_run;
     options.since = args.since;
     options.filter = filter?;
+    options.jobs = args.jobs.at_once;
     options.destination = store.path().map(PathBuf::from);
     Ok(options)
 }
@@ -84,7 +85,7 @@ impl Printer<'_> {
         match event {
             Event::Found { files } => self.bar.begin("looking at files", *files),
             Event::Storing { logs } => self.bar.begin("storing", *logs),
-            Event::Read { bytes } => self.bar.read(1, *bytes),
+            Event::Read { entries, bytes } => self.bar.read(*entries, *bytes),
             Event::Done(report) => {
                 self.bar.part_done();
                 self.salvage_helps |= report.salvage_helps;

@@ -4,6 +4,7 @@ mod bytes;
 mod claude_code;
 mod codex;
 mod conflicts;
+mod jobs;
 mod logs;
 mod own_layout;
 mod provenance;

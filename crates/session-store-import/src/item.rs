@@ -1,0 +1,58 @@
+//! `Item`: a unit to store, or a report, and the order in which they are stored.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use session_store_core::SegmentKey;
+
+use crate::format::FileKind;
+use crate::report::UnitReport;
+use crate::unit::Unit;
+
+/// A unit, or the report of a file that cannot be read.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Unit(Box<Unit>),
+    Report(Box<UnitReport>),
+}
+
+impl Item {
+    pub(crate) fn report(report: UnitReport) -> Self {
+        Self::Report(Box::new(report))
+    }
+
+    /// Returns the segment of a log or trace.
+    fn key(&self) -> Option<(SegmentKey, bool)> {
+        match self {
+            Self::Unit(unit) => Some((unit.identity.as_ref()?.key, unit.kind == FileKind::Trace)),
+            Self::Report(_) => None,
+        }
+    }
+
+    /// The order of the files of one segment. The longest file is likely to extend the others. The
+    /// size of a compressed file does not show its length.
+    fn rank(&self) -> (bool, Reverse<u64>) {
+        match self {
+            Self::Unit(unit) => (unit.is_compressed, Reverse(unit.file.bytes)),
+            Self::Report(_) => (false, Reverse(0)),
+        }
+    }
+}
+
+/// Returns the files of each segment together, at the place of the first of them.
+pub(crate) fn groups(items: Vec<Item>) -> Vec<Vec<Item>> {
+    let mut places = HashMap::new();
+    let mut groups: Vec<Vec<Item>> = Vec::new();
+    for item in items {
+        let new = groups.len();
+        let place = item.key().map_or(new, |key| *places.entry(key).or_insert(new));
+        match groups.get_mut(place) {
+            Some(group) => group.push(item),
+            None => groups.push(vec![item]),
+        }
+    }
+    for group in &mut groups {
+        group.sort_by_key(Item::rank);
+    }
+    groups
+}
