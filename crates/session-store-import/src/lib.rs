@@ -5,6 +5,27 @@
 //! [`FORMATS`] is the table of all formats. The last one, [`AnyJsonl`], takes every file of JSON
 //! lines.
 //!
+//! [`Import`] searches files and folders, and brings each log into a store with
+//! [`extend`](session_store_migrate::extend()). Each log has an outcome of its own ([`State`]). No
+//! log is left out because of the trouble of another one, and files that are not logs are counted
+//! by kind ([`Summary`]). The trace of each new segment gets one line that says where the log came
+//! from.
+//!
+//! # Ids
+//!
+//! A session has the id that the user of the program knows, and a segment has the last id in the
+//! name of its file. Where a program gives no id, the id is derived from a stable name. So an
+//! import from another folder, or after a folder was renamed, finds the same segments. These rules
+//! never change, because the next import would otherwise store every log again.
+//!
+//! # Memory
+//!
+//! A thread ([`Options::jobs`]) keeps a log of up to 8 MiB in memory and reads a larger one twice.
+//! It also needs twice the longest line, up to [`Options::max_line`], and a file that is one JSON
+//! document is a single line in this sense. Reports and paths add less than a KiB for each file.
+//!
+//! # Entries
+//!
 //! A format also describes entries of stored logs, whose files are not known:
 //!
 //! ```

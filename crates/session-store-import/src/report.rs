@@ -154,7 +154,7 @@ impl fmt::Display for UnitReport {
             write!(f, ", pod {pod}")?;
         }
         if let Some(reason) = &self.reason {
-            write!(f, ": {reason}")?;
+            write!(f, ": {}", printable(reason))?;
         }
         write!(f, "{}", self.oddities)?;
         let salvaged = &self.oddities.salvaged;

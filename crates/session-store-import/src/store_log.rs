@@ -213,3 +213,69 @@ fn trace_entry(entry: Result<LogEntry, ReadError>) -> Result<TraceEntry, ReadErr
     const REASON: &str = "log entries and trace entries have the same format";
     entry.map(|entry| TraceEntry::from_json(entry.as_json()).expect(REASON))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use session_store_memory::MemoryStore;
+
+    use super::*;
+    use crate::search::FoundFile;
+    use crate::unit::{Inspected, inspect};
+
+    /// A log that is too large to be kept in memory is read a second time when it is stored. This
+    /// test changes the file between the two reads.
+    fn stored_after(change: impl FnOnce(&std::path::Path)) -> (UnitReport, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl");
+        fs::write(&path, format!("{{\"a\":\"{}\"}}\n", "x".repeat(100_000)).repeat(100)).unwrap();
+        let bytes = fs::metadata(&path).unwrap().len();
+        let file = FoundFile {
+            path: path.clone(),
+            absolute: path.clone(),
+            bytes,
+            is_named: true,
+            root: 0,
+        };
+        let options = Options::default();
+        let Inspected::Unit(unit) = inspect(&file, &options) else { panic!("it is a log") };
+        let content = unit.read(&options, &mut |_| ()).unwrap();
+        change(&path);
+        let to = MemoryStore::new();
+        let identity = unit.identity.as_ref().unwrap();
+        let log = StoreLog { unit: &unit, identity, content: &content, options: &options, to: &to };
+        let report = log.run(None);
+        let SegmentKey { session_id, segment_id } = identity.key;
+        (report, to.read_entry_count(session_id, segment_id).unwrap())
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_stored_in_part_and_reported() {
+        let (report, stored) = stored_after(|path| {
+            fs::File::options().write(true).open(path).unwrap().set_len(250_000).unwrap();
+        });
+        assert_eq!((report.state, stored), (State::Failed, 2));
+        assert!(report.reason.unwrap().starts_with("the file changed"));
+    }
+
+    /// The import has the old file open.
+    #[test]
+    fn a_file_that_is_replaced_is_stored_as_it_was() {
+        let (report, stored) = stored_after(|path| {
+            fs::rename(path, path.with_extension("old")).unwrap();
+            fs::write(path, "{\"n\":1}\n").unwrap();
+        });
+        assert_eq!((report.state, stored), (State::Imported, 100));
+    }
+
+    #[test]
+    fn a_file_that_grows_is_stored_up_to_its_old_end() {
+        let (report, stored) = stored_after(|path| {
+            let mut content = fs::read(path).unwrap();
+            content.extend(b"{\"n\":1}\n[broken");
+            fs::write(path, content).unwrap();
+        });
+        assert_eq!((report.state, stored), (State::Imported, 100));
+    }
+}

@@ -10,7 +10,7 @@ use session_store_core::{LogEntry, error_chain};
 
 use crate::candidate::{Candidate, uncompressed};
 use crate::format::{Encoding, FileKind, Format};
-use crate::formats::{AnyJsonl, FORMATS, format_of};
+use crate::formats::{AnyJsonl, FORMATS, format_of, session_in};
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::records::{Oddities, ReadError, Records};
@@ -100,7 +100,11 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
             unit.format = format_of(&first);
             unit.is_compressed = is_compressed;
             let candidate = Candidate::new(&unit.file.path, b"");
-            unit.identity = first.first().map(|first| unit.format.identify(&candidate, first));
+            // Some programs write a few entries before the first one that names the session.
+            let is_known = unit.format.name() != AnyJsonl.name();
+            let naming = first.iter().find(|entry| is_known && session_in(entry).is_some());
+            let naming = naming.or(first.first());
+            unit.identity = naming.map(|entry| unit.format.identify(&candidate, entry));
             Inspected::Unit(unit)
         }
     }
@@ -156,15 +160,14 @@ pub(crate) fn unit_error(unit: &Unit, error: &ReadError) -> UnitReport {
     UnitReport { salvage_helps, ..unit.report(state, error_chain(error)) }
 }
 
-/// Returns whether a part of the file is a whole record.
+/// Returns whether a whole record is before the first line that is very long.
 fn has_whole_record(path: &Path) -> bool {
-    let max_line = Options::default().max_line;
-    LogFile::open(path).is_ok_and(|file| {
-        let reader = file.reader();
-        reader.is_ok_and(|reader| {
-            Records::new(reader, true, max_line).next().is_some_and(|r| r.is_ok())
-        })
-    })
+    const MAX_LINE: usize = 1 << 20;
+    let find = || {
+        let file = LogFile::open(path).ok()?;
+        Records::new(file.reader().ok()?, true, MAX_LINE).next()?.ok()
+    };
+    find().is_some()
 }
 
 /// A log after all its entries were checked.

@@ -216,7 +216,8 @@ fn a_file_that_is_not_regular_is_refused() {
 #[test]
 fn standard_input_is_one_log() {
     let logs = Logs::new(Kind::Fs);
-    let input = format!("{{\"sessionId\":\"{S}\",\"parentUuid\":null}}\n{{\"n\":2}}\n");
+    let snapshot = "{\"messageId\":\"m\",\"snapshot\":{}}\n";
+    let input = format!("{snapshot}{{\"sessionId\":\"{S}\",\"parentUuid\":null}}\n");
     let printed = run_with(["import", "-", &logs.url()], &input).ok();
     assert!(printed.contains(&format!("imported, 2 of 2 entries new, session {S}\n")), "{printed}");
     logs.put(&format!("{S}.jsonl"), &input);

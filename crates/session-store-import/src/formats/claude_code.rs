@@ -40,16 +40,19 @@ impl Format for ClaudeCode {
     }
 
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {
-        if let Some((_, below)) = subagent_path(file) {
-            let is_log = file.stem("jsonl").is_some();
-            let kind = FileKind::Companion("descriptions of subagents");
-            return Some(if is_log { FileKind::Log(Encoding::Lines) } else { kind })
-                .filter(|_| !below.is_empty());
+        if subagent_path(file).is_some() {
+            return Some(match file.stem("jsonl") {
+                Some(_) => FileKind::Log(Encoding::Lines),
+                None => FileKind::Companion("descriptions of subagents"),
+            });
         }
         if file.is_below("tool-results")
             && file.folders().iter().any(|name| as_uuid(name).is_some())
         {
             return Some(FileKind::Companion("results of tools"));
+        }
+        if file.name() == "sessions-index.json" {
+            return Some(FileKind::Companion("indexes of sessions"));
         }
         let stem = file.stem("jsonl")?;
         if stem == "history" && file.head_contains("\"display\"") {

@@ -144,16 +144,19 @@ impl Format for Codex {
 }
 
 /// Returns the origin that the description of a session names: the log that it continues, else the
-/// thread from which it was forked.
+/// thread from which it was forked, else the thread whose subagent it is.
 fn origin(meta: &Value, thread: Uuid) -> Option<Origin> {
     let field = |value: &Value| as_uuid(value.as_str()?);
-    if let Some(base) = field(&meta["history_base"]["thread_id"]) {
-        let is_first = base == thread;
-        let session = field(&meta["forked_from_id"]).filter(|_| !is_first).unwrap_or(thread);
-        return Some(Origin::new(session, base));
-    }
-    let thread = field(&meta["forked_from_id"])?;
-    Some(Origin::new(thread, thread))
+    let base = &meta["history_base"];
+    let parent = field(&meta["forked_from_id"])
+        .or_else(|| field(&meta["source"]["subagent"]["thread_spawn"]["parent_thread_id"]));
+    let Some(segment) = field(&base["thread_id"]) else {
+        let parent = parent?;
+        return Some(Origin::new(parent, parent));
+    };
+    let session = parent.filter(|_| segment != thread).unwrap_or(thread);
+    let last = base["end_ordinal_exclusive"].as_u64().and_then(|end| end.checked_sub(1));
+    Some(Origin { entry: last.map(|last| last.to_string()), ..Origin::new(session, segment) })
 }
 
 fn tool_call(item: &Value, arguments: &[&str]) -> Vec<ToolCall> {

@@ -10,6 +10,7 @@ use session_store_core::LogEntry;
 use crate::format::Format;
 
 pub use any::AnyJsonl;
+pub(crate) use any::session_in;
 pub use claude_code::ClaudeCode;
 pub use codex::Codex;
 pub use own::OwnLayout;

@@ -44,6 +44,7 @@ fn a_file_is_classified(
 #[case::resumed(&format!("{S}_{G}"), &format!("{{\"id\":\"{S}\",\"history_base\":{{\"thread_id\":\"{S}\"}}}}"), S, G, Some((S, S)))]
 #[case::forked(G, &format!("{{\"id\":\"{G}\",\"forked_from_id\":\"{S}\"}}"), G, G, Some((S, S)))]
 #[case::forked_from_a_segment(G, &format!("{{\"id\":\"{G}\",\"forked_from_id\":\"{S}\",\"history_base\":{{\"thread_id\":\"{OTHER}\"}}}}"), G, G, Some((S, OTHER)))]
+#[case::subagent(G, &format!("{{\"id\":\"{G}\",\"source\":{{\"subagent\":{{\"thread_spawn\":{{\"parent_thread_id\":\"{S}\"}}}}}}}}"), G, G, Some((S, S)))]
 fn ids_come_from_the_name_and_the_first_entry(
     #[case] ids: &str,
     #[case] payload: &str,
@@ -60,6 +61,16 @@ fn ids_come_from_the_name_and_the_first_entry(
     assert_eq!(texts(identity.key), (thread.to_owned(), segment.to_owned()));
     let expected = origin.map(|(session, segment)| (session.to_owned(), segment.to_owned()));
     assert_eq!(identity.origin.map(|origin| texts(origin.key)), expected);
+}
+
+#[test]
+fn the_origin_names_the_last_common_entry() {
+    let first = entry(&format!(
+        r#"{{"payload":{{"history_base":{{"thread_id":"{S}","end_ordinal_exclusive":42}}}}}}"#
+    ));
+    let name = format!("/x/rollout-{S}_{G}.jsonl");
+    let origin = Codex.identify(&Candidate::new(Path::new(&name), b""), &first).origin.unwrap();
+    assert_eq!(origin.entry.as_deref(), Some("41"));
 }
 
 /// The form of the first versions.

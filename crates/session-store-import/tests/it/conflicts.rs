@@ -99,3 +99,30 @@ fn a_log_that_is_behind_is_not_replaced() {
     assert_eq!(logs.import().states(), [State::Behind]);
     assert_eq!(main_log(&logs), OLD);
 }
+
+/// Row 29 of the reports: a log was salvaged, and its file was repaired later.
+#[test]
+fn a_repaired_file_replaces_the_salvaged_log() {
+    let mut logs = Logs::with(&[(FILE, "{\"n\":1}\n{\"n\":2\n{\"n\":3}\n")]);
+    logs.options.salvage = true;
+    assert_eq!(logs.import().states(), [State::Imported]);
+    logs.put(FILE, OLD);
+    logs.options.salvage = false;
+    let reason = logs.import().reports[0].reason.clone().unwrap();
+    assert!(reason.contains("entry 2 differs") && reason.contains("replace"), "{reason}");
+    logs.options.on_conflict = OnConflict::Replace;
+    assert_eq!((logs.import().states(), &*main_log(&logs)), (vec![State::Extended], OLD));
+}
+
+/// Row 13 of the reports: a program rewrites the first entry when it upgrades its format.
+#[test]
+fn a_log_whose_first_entry_changed_is_kept_whole_beside_the_old_one() {
+    let mut logs = Logs::with(&[(FILE, "{\"version\":2}\n{\"n\":1}\n")]);
+    logs.import();
+    logs.put(FILE, "{\"version\":3}\n{\"n\":1}\n{\"n\":2}\n");
+    assert_eq!(logs.import().states(), [State::Conflict]);
+    logs.options.on_conflict = OnConflict::Fork;
+    let imported = logs.import();
+    assert_eq!((imported.states(), imported.summary.new), (vec![State::Imported], 3));
+    assert_eq!(logs.import().states(), [State::Unchanged]);
+}
