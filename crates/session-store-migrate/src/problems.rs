@@ -10,19 +10,19 @@ use crate::side::{Gap, Side};
 const TRACE_OF: &str = "the trace of ";
 
 impl MigrateReport {
-    /// Returns a sentence for each part that was not copied or not proved.
+    /// Returns a sentence for each part that was not copied or not verified.
     pub fn problems(&self) -> impl Iterator<Item = String> {
         let segments = self.segments.iter().flat_map(|copy| self.segment_problems(copy));
         let pods = self.pods.iter().filter_map(|pod| self.pod_problem(pod));
         let gaps = self.gaps.iter().map(Gap::to_string);
         let failures = self.failures.iter().chain(&self.sync_failure);
         let left_behind = self.findings.iter().filter(|finding| finding.is_left_behind());
-        let unproved = self.proof.iter().flat_map(VerifyReport::differences);
+        let unverified = self.proof.iter().flat_map(VerifyReport::differences);
         segments
             .chain(pods)
             .chain(gaps)
             .chain(failures.map(|failure| error_chain(failure)))
-            .chain(unproved.map(|difference| format!("not proved: {difference}")))
+            .chain(unverified.map(|difference| format!("not verified: {difference}")))
             .chain(left_behind.map(|finding| format!("not copied: {finding}")))
     }
 

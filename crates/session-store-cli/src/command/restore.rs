@@ -114,15 +114,15 @@ impl<R> Outcome<R> {
             }
         }
         problems.extend(self.report.sync_failure.iter().map(|failure| error_chain(failure)));
-        let unproved = match &self.proof {
-            Ok(unproved) => unproved
+        let unverified = match &self.proof {
+            Ok(unverified) => unverified
                 .iter()
-                .filter(|unproved| !stopped_parts.contains(&unproved.part.to_string()))
-                .map(unproved_text)
+                .filter(|unverified| !stopped_parts.contains(&unverified.part.to_string()))
+                .map(unverified_text)
                 .collect(),
             Err(failure) => vec![error_chain(failure)],
         };
-        problems.extend(unproved.iter().map(|sentence| format!("not proved: {sentence}")));
+        problems.extend(unverified.iter().map(|sentence| format!("not verified: {sentence}")));
         problems
     }
 
@@ -130,17 +130,17 @@ impl<R> Outcome<R> {
         let already: usize = self.logs().map(|log| log.extension.already).sum();
         let written = entries(self.entries_written());
         let manifest = self.backup.manifest();
-        let proved = match &self.proof {
+        let read_back = match &self.proof {
             Err(_) => "not read back".to_owned(),
-            Ok(unproved) if unproved.is_empty() => {
+            Ok(unverified) if unverified.is_empty() => {
                 format!("read back and equal: {}", Contents::of(manifest))
             }
-            Ok(unproved) => {
-                let (unequal, all) = (unproved.len(), manifest.members.len());
+            Ok(unverified) => {
+                let (unequal, all) = (unverified.len(), manifest.members.len());
                 format!("{unequal} of {all} logs, traces and pods are not equal")
             }
         };
-        format!("{store}: {written} restored, {already} already present; {proved}")
+        format!("{store}: {written} restored, {already} already present; {read_back}")
     }
 
     fn json<'a>(&'a self, problems: &'a [String]) -> ReportJson<'a> {
@@ -155,7 +155,7 @@ impl<R> Outcome<R> {
     }
 }
 
-fn unproved_text(Unproved { part, found, .. }: &Unproved) -> String {
+fn unverified_text(Unproved { part, found, .. }: &Unproved) -> String {
     match found {
         Found::Nothing => format!("{part}: not in the store"),
         Found::Other(total) => {

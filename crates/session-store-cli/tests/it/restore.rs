@@ -21,8 +21,8 @@ fn a_backup_is_restored_to_every_backend(#[values(Kind::Fs, Kind::Sqlite)] kind:
     let (from, file) = exported(&place);
     let to = place.url(kind, "to");
     let printed = run(["restore", &file, &to]).ok();
-    let proved = "2 entries restored, 0 already present; read back and equal: 2 segments, 2 entries, 1 trace entry, 2 pods";
-    assert!(printed.contains(proved), "{printed}");
+    let read_back = "2 entries restored, 0 already present; read back and equal: 2 segments, 2 entries, 1 trace entry, 2 pods";
+    assert!(printed.contains(read_back), "{printed}");
     assert!(run(["verify", &from, &to]).ok().starts_with("equal: "));
     let again = run(["restore", &file, &to]).ok();
     assert!(again.contains("0 entries restored, 2 already present"), "{again}");
@@ -48,7 +48,7 @@ fn a_conflict_is_reported_and_the_rest_is_restored() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     let conflict = format!("segment {SEGMENT} of session {SESSION}: conflict: entry 1 differs");
     assert!(lines[0].starts_with(&conflict), "{lines:?}");
-    let no_trace = format!("not proved: the trace of segment {SEGMENT} of session {SESSION}");
+    let no_trace = format!("not verified: the trace of segment {SEGMENT} of session {SESSION}");
     assert!(
         lines[1].starts_with(&no_trace),
         "a trace is not restored if the log differs from the backup: {lines:?}"

@@ -51,7 +51,7 @@ impl<R> Backup<R> {
         let mut meter = Meter::new(&mut progress);
         meter.report(Progress::Begin { phase: Phase::Compare, parts: members.len() });
         let breaker = CircuitBreaker::new(ABORT_AFTER);
-        let mut unproved = Vec::new();
+        let mut unverified = Vec::new();
         for member in members {
             meter.report(Progress::Started { entries: member.total.entries });
             let found = if breaker.is_open() {
@@ -61,10 +61,10 @@ impl<R> Backup<R> {
                 breaker.record(total.as_ref().err());
                 found(member, total)
             };
-            unproved.extend(found.map(|found| Unproved { part: member.part.clone(), found }));
+            unverified.extend(found.map(|found| Unproved { part: member.part.clone(), found }));
             meter.report(Progress::Done);
         }
-        unproved
+        unverified
     }
 }
 

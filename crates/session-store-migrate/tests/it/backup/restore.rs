@@ -55,9 +55,9 @@ fn a_conflict_is_reported_and_not_overwritten() {
             .all(|part| matches!(part.extension.stopped.as_deref(), Some(Stop::Conflict(_))))
     );
     assert_eq!(log_of(&destination, key), ["{}"]);
-    let unproved = backup.prove(&destination, &mut |_| {});
-    assert_eq!(unproved.len(), 2, "{unproved:?}");
-    assert!(unproved.iter().all(|part| matches!(part.found, Found::Other(_))));
+    let unverified = backup.prove(&destination, &mut |_| {});
+    assert_eq!(unverified.len(), 2, "{unverified:?}");
+    assert!(unverified.iter().all(|part| matches!(part.found, Found::Other(_))));
 }
 
 #[test]
@@ -68,10 +68,10 @@ fn the_proof_finds_a_deleted_session() {
     assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
     let session = source.list_sessions().unwrap()[0];
     destination.delete_session(session).unwrap();
-    let unproved = backup.prove(&destination, &mut |_| {});
+    let unverified = backup.prove(&destination, &mut |_| {});
     assert!(
-        matches!(unproved[..], [ref only] if matches!(only.found, Found::Nothing)),
-        "{unproved:?}"
+        matches!(unverified[..], [ref only] if matches!(only.found, Found::Nothing)),
+        "{unverified:?}"
     );
 }
 
