@@ -1,4 +1,4 @@
-//! Runs one script for many items. A few calls for each slot take the place of one call for each
+//! Runs one script for many items, with a few calls for each slot instead of one call for each
 //! item.
 
 use std::collections::BTreeMap;

@@ -15,7 +15,7 @@ use crate::reply::ChangeReply;
 use crate::script::Call;
 use crate::topology::Topology;
 use crate::topology::pool::Node;
-use crate::writer::{RECORDED, Writers};
+use crate::writer::{RECORD_LIFETIME, Writers};
 
 /// The default of `proto-max-bulk-len`: the longest text that a server accepts.
 const MAX_TEXT_BYTES: usize = 512 * 1024 * 1024;
@@ -178,7 +178,8 @@ impl Client {
     /// `NoReply` if no copy got a reply in time. After any other error nothing was changed.
     pub(crate) fn change(&self, call: Call<'_>) -> Result<ChangeReply, RequestError> {
         let mut writer = self.writers.take();
-        let signature = [writer.next(), String::from("0"), RECORDED.as_millis().to_string()];
+        let lifetime = RECORD_LIFETIME.as_millis().to_string();
+        let signature = [writer.next(), String::from("0"), lifetime];
         let signed = Call::new(call.program, call.tag)
             .keys([self.keys.writer(call.tag, &writer.token)])
             .keys(call.keys)

@@ -34,7 +34,7 @@ impl Disposition {
             ErrorKind::Server(
                 Kind::BusyLoading | Kind::TryAgain | Kind::ClusterDown | Kind::MasterDown,
             ) => Self::Later,
-            ErrorKind::Extension if is_passing(error) => Self::Later,
+            ErrorKind::Extension if is_temporary(error) => Self::Later,
             ErrorKind::Server(_) | ErrorKind::Extension => Self::Refused,
             _ => Self::ReplyLost,
         }
@@ -54,8 +54,9 @@ impl Disposition {
     }
 }
 
-/// Returns whether a script runs too long or too few replicas are connected.
-fn is_passing(error: &RedisError) -> bool {
+/// Returns whether the server refuses commands because a script runs too long, or because too few
+/// replicas are connected.
+fn is_temporary(error: &RedisError) -> bool {
     matches!(error.code(), Some("BUSY" | "NOREPLICAS"))
 }
 

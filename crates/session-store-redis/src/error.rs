@@ -61,8 +61,10 @@ impl RequestError {
         BackendError::new(operation, transient, source).into()
     }
 
-    /// Turns an unknown outcome into a transient failure. Only for a step before the change itself:
-    /// whether such a step was executed does not matter, because it does not change any log.
+    /// Turns an unknown outcome into a transient failure.
+    ///
+    /// Call it only for a step before the change itself. Such a step changes no log, so it does not
+    /// matter whether the step was executed.
     pub(crate) fn before_the_change(self) -> Self {
         match self {
             Self::NoReply(error) => Self::Server { error, transient: true },
@@ -70,7 +72,8 @@ impl RequestError {
         }
     }
 
-    /// Returns whether the servers answered and no copy of a change can still be executed.
+    /// Returns whether the outcome is known: the servers replied, and no copy of the change can be
+    /// executed later.
     pub(crate) fn is_definite(&self) -> bool {
         !matches!(
             self,

@@ -57,9 +57,9 @@ pub(crate) fn find(client: &Client, report: Report<'_>) -> Result<(), RequestErr
 /// have no keys. It needs complete indexes: a session, for example, is only lost if the first pass
 /// did not find any segment to list for it.
 pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
-    for adds in [true, false] {
+    for removes in [false, true] {
         find(client, &mut |defect| {
-            if defect.is_lost() == adds {
+            if defect.is_lost() != removes {
                 return Ok(());
             }
             defect.repair(client)?;
@@ -72,8 +72,8 @@ pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestE
 /// A segment, and the key by which the scan found it: a key of the segment itself, or an index that
 /// lists it.
 ///
-/// The scan finds a segment once for each of these keys. Each defect belongs to one kind of key, so
-/// it is reported once.
+/// The scan finds a segment once for each of these keys. Each kind of defect is reported for one
+/// kind of key only, so a defect is reported once.
 struct Found {
     key: SegmentKey,
     by: StoredKey,

@@ -15,6 +15,7 @@ pub(crate) fn list(
     client: &Client,
     options: ListOptions,
 ) -> Result<Vec<(SegmentKey, SegmentInfo)>, RequestError> {
+    // The limit is applied below, because a listed session without segments does not count.
     let start = options.start_after().map_or(ListOptions::new(), |id| ListOptions::new().after(id));
     let sessions = start.select(listing::listed_sessions(client)?);
     let mut left = options.max_sessions().unwrap_or(usize::MAX);
@@ -23,8 +24,7 @@ pub(crate) fn list(
         let part = &sessions[next..sessions.len().min(next + left.min(listing::CHUNK))];
         next += part.len();
         let keys = listing::keys(client, part)?;
-        // A segment that was deleted after it was listed has no facts and is left out. A session
-        // without segments does not count towards the limit.
+        // A segment that was deleted after it was listed has no facts and is left out.
         let found: Vec<_> =
             keys.iter().zip(of(client, &keys)?).filter_map(|(&key, i)| Some((key, i?))).collect();
         left -= found.chunk_by(|(a, _), (b, _)| a.session_id == b.session_id).count();

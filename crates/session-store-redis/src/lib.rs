@@ -38,9 +38,10 @@
 //!
 //! # The keys
 //!
-//! All keys begin with the prefix and have a hash tag, so that every script finds all its keys in
-//! one slot. There are 256 tags for sessions, `{00}` to `{ff}`, selected by a checksum of the
-//! session id.
+//! A Cluster divides all keys into 16,384 slots, and a script can use the keys of one slot only.
+//! Redis computes the slot of a key from its *hash tag*, the part of the key in braces. All keys
+//! of this crate begin with the prefix and a hash tag. Sessions have 256 tags, `{00}` to `{ff}`,
+//! selected by a checksum of the session id. The sessions with the same tag form a *bucket*.
 //!
 //! | key | type | contents |
 //! |---|---|---|
@@ -62,24 +63,24 @@
 //! |---|---|
 //! | `created` | the time of the segment's creation in this session, in microseconds |
 //! | `stamp` | a random mark of the last change |
-//! | `epoch` | the stamp of the last change that cut or replaced entries, with a `+` unless the log was empty after it |
+//! | `epoch` | the stamp of the last change that cut or replaced entries, followed by `+` if that change left entries in the log |
 //! | `info` | a stamp, the size of the log in bytes, and the time of its last change in microseconds |
 //!
 //! Older versions do not write `info`, and they may use the same storage at the same time. So
-//! `info` is valid only if its stamp is that of the last change. Otherwise the size and the time
-//! are unknown. The next change sets the time. Replacing the log, or truncating it to few entries,
-//! sets the size. A truncate makes the size unknown if it would have to read more than 256 entries,
-//! or more than 1 MB, to compute it.
+//! `info` is valid only if it contains the stamp of the last change. Otherwise the size and the
+//! time are unknown. The next change sets the time. Replacing the log, or truncating it to few
+//! entries, sets the size. To compute the size, a truncate reads the entries that it deletes or
+//! those that it keeps. If both are more than 256 entries or 1 MB, the size becomes unknown.
 //!
 //! One atomic step creates the first segment of a session and adds the session to `sessions`.
 //! Another step deletes the last segment and removes the session. Listings are therefore complete
 //! and exact, as long as no key is deleted from outside.
 //!
-//! Only `holders` is in another slot than the segment. A session is added to it before it first
-//! holds the segment, and never removed. A lookup queries each of these sessions, and returns the
-//! one that has held the segment for the longest time. The clocks of the servers matter only if two
-//! sessions create the same segment id at the same moment on two nodes of a Cluster. A failover can
-//! lose an entry of `holders`.
+//! Only `holders` is in another slot than the segment. A session is added to this set before the
+//! session first holds the segment, and is never removed. A lookup queries each session of the set,
+//! and returns the one that has held the segment for the longest time. The clocks of the servers
+//! matter only if two sessions create the same segment id at the same moment on two nodes of a
+//! Cluster. A failover can lose a member of `holders`.
 //!
 //! `sessions`, `segments`, `traces` and `holders` are indexes: they can be computed from the other
 //! keys. [`Maintenance`](session_store_core::Maintenance) scans all keys on every master, compares
@@ -128,10 +129,10 @@
 //!
 //! A log has two keys, `log` and `entries`. If one of them is lost, a call for the segment fails
 //! with an error that has the code `APART`. The cause is an eviction, or another program that
-//! deleted the key. On Redis the cause can also be a slot that was moving to another node when that
-//! node failed over, because Redis does not report such moves to replicas as Valkey does.
-//! `redis-cli --cluster fix` then brings both keys to one node again. Deleting the segment also
-//! removes the error.
+//! deleted the key. On Redis there is a third cause: a node fails over while one of its slots moves
+//! to another node. Redis does not report the move to the replica of the node, as Valkey does. The
+//! two keys can then remain on two nodes. `redis-cli --cluster fix` brings both keys to one node
+//! again. Deleting the segment also removes the error.
 //!
 //! A lost index hides logs from the listings or from lookups, but not from calls that name the
 //! segment. A check reports such a log. A repair lists it again, and so does the next append to the
@@ -181,10 +182,12 @@
 //! | `RESHARD_SECONDS=30` of moving the slots in use (test `reshard`, in memory) | | 92,450 acknowledged, 292 moves |
 //! | `HANDOVERS=20` to a replica (`CLUSTER FAILOVER`; test `failover`), while 180 slots moved | | 59,743 acknowledged |
 //!
-//! In all of them no entry was lost or stored twice, the entries of each writer kept their order,
-//! and no call returned `Indeterminate`. With `FAILOVERS=12` to a replica, after a `SIGKILL` or a
-//! stall of the master (test `failover`, 4 writers that use `append_if`), every loss was reported
-//! by a conflict, and no log had a gap or a duplicate.
+//! In all these runs no entry was lost or stored twice, the entries of each writer kept their
+//! order, and no call returned `Indeterminate`.
+//!
+//! A failover to a replica can lose entries. `FAILOVERS=12` causes such failovers by a `SIGKILL` or
+//! a stall of the master (test `failover`, 4 writers that use `append_if`). A conflict reported
+//! every loss, and no log had a gap or a duplicate.
 
 mod batch;
 mod client;

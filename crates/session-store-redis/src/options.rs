@@ -91,14 +91,14 @@ impl RedisOptions {
         self
     }
 
-    /// Sets how long a call retries a command, up to five minutes.
+    /// Sets the retry time: how long a call retries a command, up to five minutes.
     ///
     /// A command is retried if it gets no reply, or if the servers cannot execute it now: a server
     /// is down, a failover is in progress, or a slot moves. Opening the store is retried in the
-    /// same way. A refused login, and a change to a server that is a replica, fail at once. After
-    /// that time the call fails with an error that [is transient](StoreError::is_transient) or
-    /// [indeterminate](StoreError::is_indeterminate). The last attempt can add its connect and
-    /// response timeouts to that time.
+    /// same way. After the retry time the call fails with an error that
+    /// [is transient](StoreError::is_transient) or [indeterminate](StoreError::is_indeterminate).
+    /// The last attempt can exceed the retry time by its connect and response timeouts. A refused
+    /// login, and a change to a server that is a replica, fail without retries.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.timeouts.retry = bounded(time, Duration::from_secs(300));
         self

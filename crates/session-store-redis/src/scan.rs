@@ -17,9 +17,10 @@ const PAGE_KEYS: usize = 1000;
 ///
 /// Every key that exists during the whole scan is visited, possibly more than once.
 ///
-/// # Errors `StartAgain` after the last page if a server was replaced or restarted, or if a slot
-/// moved. The scan can then have missed keys, because its position is only valid on the same server
-/// process, and a key that moves can be absent from both servers when each is scanned.
+/// # Errors
+/// `StartAgain` after the last page if a server was replaced or restarted, or if a slot moved. The
+/// scan can then have missed keys, because its position is only valid on the same server process,
+/// and a key that moves can be absent from both servers when each is scanned.
 pub(crate) fn keys(
     client: &Client,
     visit: &mut dyn FnMut(Vec<StoredKey>) -> Result<(), RequestError>,

@@ -31,11 +31,11 @@ macro_rules! programs {
 programs! {
     /// Appends to a log, conditionally or not, creates it or replaces it.
     APPEND = "", ["lua/once.lua", "lua/head.lua", "lua/append.lua"];
-    /// Creates a list of staged entries from the first entry, where one attempt stages all of them.
-    /// `RPUSHX` adds the other entries.
+    /// Creates a list of staged entries from the first entry. `RPUSHX` then adds all other entries
+    /// in the same pipeline.
     BEGIN = "", ["lua/begin.lua"];
-    /// Adds a part of the entries to a list of staged entries, where one call cannot carry all of
-    /// them.
+    /// Adds a part of the entries to a list of staged entries. Used if all entries together are too
+    /// large for one call.
     STAGE = "", ["lua/once.lua", "lua/stage.lua"];
     /// Truncates a log. It must also run on a server that is out of memory, since it frees some.
     TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/entries.lua", "lua/truncate.lua"];

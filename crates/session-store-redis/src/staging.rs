@@ -19,7 +19,7 @@ const MAX_CALL_ENTRIES: usize = 5_000;
 /// The list command takes half the time of a script, because a script copies every entry twice.
 const MIN_STAGED_BYTES: usize = 64 * 1024;
 
-/// How long staged entries exist, in milliseconds, if no log takes them.
+/// How long staged entries exist, in milliseconds, if they are not added to a log.
 const LIFETIME_MS: &str = "900000";
 
 /// Returns whether the entries fit into one call.
@@ -29,12 +29,13 @@ pub(crate) fn is_one_call(entries: &[LogEntry]) -> bool {
 
 /// Returns whether it is faster to stage the entries of a new log than to send them to the script.
 pub(crate) fn is_faster_staged(entries: &[LogEntry]) -> bool {
-    // The first entry goes through a script in any case.
+    // The first entry is always sent to a script, so its size does not count.
     let bytes = |entry: &LogEntry| entry.as_json().len();
     entries.iter().skip(1).map(bytes).sum::<usize>() >= MIN_STAGED_BYTES
 }
 
-/// A list of staged entries. It is in the slot of the log that it is for, and expires.
+/// A list of staged entries. The list is in the same slot as the log to which the entries will be
+/// added, and it expires.
 pub(crate) struct Staging<'a> {
     client: &'a Client,
     tag: Tag,
@@ -88,7 +89,7 @@ impl<'a> Staging<'a> {
             == Some(Value::Int(entries.len() as i64))
     }
 
-    /// Frees staged entries that no log will take. If this fails, they expire.
+    /// Frees staged entries that will not be added to a log. If this fails, they expire.
     pub(crate) fn discard(&self) {
         let mut unlink = redis::cmd("UNLINK");
         unlink.arg(&self.key);

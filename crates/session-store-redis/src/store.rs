@@ -27,13 +27,14 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 ///
 /// Every change is one script. A batch, a replaced segment or a deleted session is therefore stored
 /// as a whole or not at all ([A7](session_store_core::contract#a7),
-/// [C2](session_store_core::contract#c2)). Threads can share a handle: it has a few connections to
-/// each server. It replaces a lost connection and sends the command again. A change that arrives
-/// twice is done once ([A6](session_store_core::contract#a6)).
+/// [C2](session_store_core::contract#c2)). Threads can share a handle, which has a few connections
+/// to each server. The handle replaces a lost connection and sends the command again. A change that
+/// arrives twice is done once ([A6](session_store_core::contract#a6)).
 ///
 /// A process that was made by `fork` must open the store again
-/// ([handles and processes](session_store_core::Store#handles-and-processes)): it
-/// would share the connections of its parent, and read the replies to the parent's commands.
+/// ([handles and processes](session_store_core::Store#handles-and-processes)). A handle from
+/// before the fork shares the connections of the parent process, so each process could read the
+/// replies to the commands of the other.
 pub struct RedisStore {
     pub(crate) client: Client,
     warnings: Vec<String>,

@@ -17,7 +17,7 @@ use uuid::Uuid;
 ///
 /// This is longer than the maximum retry time and the timeouts together. No copy of a change can
 /// therefore arrive after the record has expired.
-pub(crate) const RECORDED: Duration = Duration::from_secs(15 * 60);
+pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// One writer, used by one thread at a time.
 pub(crate) struct Writer {

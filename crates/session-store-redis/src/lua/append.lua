@@ -26,8 +26,8 @@ if staged > 0 and count == 0 then
   -- The staging list expires. The log must not.
   redis.call('PERSIST', KEYS[3])
 else
-  -- Lua holds the entries of a batch in memory. So a batch has about 1 MB, by the mean size of the
-  -- entries so far.
+  -- Lua holds the entries of a batch in memory, so a batch should have about 1 MB. The mean size of
+  -- the entries that were moved so far gives the number of entries for the next batch.
   local moved, bytes, batch = 0, 0, 1
   while moved < staged do
     local entries = redis.call('LPOP', KEYS[6], batch)

@@ -1,4 +1,4 @@
--- Starts a list of staged entries, which expires unless a log takes it.
+-- Starts a list of staged entries. The list expires unless it becomes part of a log.
 -- KEYS: staging
 -- ARGV: lifetime in milliseconds, entry
 redis.call('RPUSH', KEYS[1], ARGV[2])

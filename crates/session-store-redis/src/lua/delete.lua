@@ -1,4 +1,5 @@
--- Deletes segments of a session with their traces. A whole session is deleted or nothing of it.
+-- Deletes segments of a session with their traces. If the session is to be deleted as a whole, the
+-- script deletes all its segments or none of them.
 -- KEYS: writer, sessions, segments, traces, then log, entries and trace of each segment, never
 -- ARGV: sequence, is repeat, keep record for, session, 'whole' or '', segments...
 local FIRST = 6

@@ -11,8 +11,8 @@ local function read_entries(into, key, first, last, max_bytes)
     end
     entries = entries + #found
     local ended = #found < batch
-    -- The next batch is estimated from the mean size so far. It is small, since the next entries
-    -- may be much larger.
+    -- The mean size so far gives the number of entries in the next batch. A batch has at most 64
+    -- entries, because the next entries may be much larger.
     batch =
       math.max(1, math.min(64, math.floor((max_bytes - bytes) * entries / math.max(bytes, 1))))
   until ended or bytes >= max_bytes

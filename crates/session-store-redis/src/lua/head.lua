@@ -1,10 +1,14 @@
 -- The metadata of a log, and its head: the number of entries, an at sign, and the stamp of the last
 -- change. The head of a log that does not exist is "none".
 --
--- A log has two keys, and one of them can be lost: evicted, deleted by another program, or left on
--- another node when the move of a slot was interrupted. The remaining key must not be taken for a
--- log, and must not be overwritten by a new log. An empty log has no list of entries, since Redis
--- does not store empty lists. So its epoch marks it as empty: only then epoch and stamp are equal.
+-- A log has two keys: a hash with its metadata, and a list with its entries. One of them can be
+-- lost: evicted, deleted by another program, or left on another node when the move of a slot was
+-- interrupted. The remaining key must not be taken for a log, and a new log must not overwrite it.
+--
+-- Redis does not store empty lists, so an empty log has no list. To tell an empty log from a lost
+-- list, the field "epoch" equals the field "stamp" only if the log is empty. The stamp is a random
+-- mark of the last change, and the epoch is the stamp of the last change that cut or replaced
+-- entries. The epoch has a "+" at its end if that change left entries in the log.
 local function epoch_of(stamp, count)
   return count > 0 and stamp .. '+' or stamp
 end

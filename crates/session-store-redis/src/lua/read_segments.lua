@@ -1,6 +1,7 @@
--- Reads which keys of segments exist and which lists name them. Returns a text of five digits for each
--- segment: 1 or 0 for its log, its entries, its place in the list of segments, its trace, and the
--- trace's place in the list of traces.
+-- Reads which keys of segments exist, and which lists contain the segments. Returns a text of five
+-- digits for each segment, each 1 or 0: whether the log exists, whether the entries exist, whether
+-- the segment is in the list of segments, whether the trace exists, and whether the segment is in
+-- the list of traces.
 -- KEYS: log, entries, segments, trace and traces of each segment
 -- ARGV: segments...
 local function digit(found)

@@ -1,5 +1,5 @@
--- Reads which sessions have a list of segments and which are listed. Returns a text of two digits for
--- each session, 1 or 0.
+-- Reads which sessions have a list of segments, and which are in the list of sessions. Returns a
+-- text of two digits for each session, each 1 or 0.
 -- KEYS: segments and sessions of each session
 -- ARGV: sessions...
 local reply = {}

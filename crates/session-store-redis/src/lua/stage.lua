@@ -1,4 +1,4 @@
--- Adds to a list of staged entries, which expires unless a log takes them.
+-- Adds to a list of staged entries. The list expires unless its entries are added to a log.
 -- KEYS: writer, staging
 -- ARGV: sequence, is repeat, keep record for, lifetime in milliseconds, entries...
 for first = 5, #ARGV, 1000 do

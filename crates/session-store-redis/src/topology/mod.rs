@@ -147,12 +147,12 @@ impl Topology {
         let ranges = match &self.source {
             Source::Server(address) => {
                 drop(map);
-                Ok(vec![everything(address.clone())])
+                Ok(vec![all_slots(address.clone())])
             }
             Source::Sentinels(sentinels) => {
                 drop(map);
                 let master = sentinels.query_any(turn, deadline);
-                master.map(|host| vec![everything(Address::Host(host))])
+                master.map(|host| vec![all_slots(Address::Host(host))])
             }
             Source::Cluster(seeds) => {
                 let nodes = self.candidates(&mut map, seeds, turn);
@@ -211,6 +211,6 @@ impl Topology {
 }
 
 /// Returns the range of all slots, with one owner.
-fn everything(address: Address) -> Range {
+fn all_slots(address: Address) -> Range {
     Range { first: 0, last: (SLOTS - 1) as Slot, address }
 }

@@ -34,8 +34,9 @@ impl Node {
     /// If the maximum number of connections is in use, this waits until another thread releases
     /// one.
     ///
-    /// # Errors The server cannot be reached, or no connection was released before `deadline`. Only
-    /// the login was sent, so the caller can retry its command.
+    /// # Errors
+    /// The server cannot be reached, or no connection was released before `deadline`. Only the
+    /// login was sent, so the caller can retry its command.
     pub(crate) fn take(&self, deadline: Instant) -> RedisResult<Lease<'_>> {
         let mut connections = self.lock();
         let limit = self.connector.connections.max(1);
@@ -108,7 +109,7 @@ impl Drop for Lease<'_> {
     }
 }
 
-const HELD: &str = "a lease holds its connection until it is released";
+const HELD: &str = "the lease contains a connection until `release` consumes the lease";
 
 impl Deref for Lease<'_> {
     type Target = Connection;

@@ -78,8 +78,8 @@ fn failovers_leave_large_changes_whole() {
     });
 }
 
-/// Runs 4 writers that change a log each while `fault` runs. Returns how many acknowledged changes
-/// were undone, and how many changes failed.
+/// Runs 4 writers while `fault` runs. Each writer changes a log of its own. Returns the number of
+/// changes that failed, or that were acknowledged and then undone.
 fn change_during(store: &RedisStore, fault: impl FnOnce(&Progress)) -> usize {
     let (progress, over) = (Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -133,10 +133,11 @@ impl<'a> Log<'a> {
                 }
                 Err(error) => {
                     assert!(error.is_conflict() || error.is_transient(), "{error:?}");
-                    // A failover can also lose the entries that were staged for the change.
+                    // The change failed because a failover has lost its staged entries: the entries
+                    // of a large batch, which are sent before the change itself.
                     self.lost += usize::from(error.is_transient());
                     self.check();
-                    assert!(self.lost > lost, "the change failed, but nothing is lost: {error:?}");
+                    assert!(self.lost > lost, "a conflict, but no change was undone: {error:?}");
                 }
             }
         }
@@ -145,7 +146,7 @@ impl<'a> Log<'a> {
     /// Makes a change, and returns the expected contents of the log.
     fn change(&self, n: usize) -> Result<Vec<LogEntry>, StoreError> {
         let Self { store, session, segment, .. } = *self;
-        let last = self.states.last().expect("there is a first state");
+        let last = self.states.last().expect("the first state is never removed");
         match (self.head, n % 3) {
             (Some(head), 1) => {
                 let many = entries(n, 5_500, 0);
@@ -179,7 +180,7 @@ impl<'a> Log<'a> {
         };
         let known = self.states.iter().rposition(|state| *state == found);
         let Some(known) = known else {
-            panic!("{} entries that no change has written", found.len())
+            panic!("the log has {} entries, but no change has left this content", found.len())
         };
         self.lost += self.states.len() - 1 - known;
         self.states.truncate(known + 1);

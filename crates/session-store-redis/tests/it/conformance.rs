@@ -1,4 +1,5 @@
-//! Runs the conformance kit on one server and on a Cluster.
+//! Runs the conformance kit, the shared list of checks for every backend, on one server and on a
+//! Cluster.
 
 use std::io;
 

@@ -1,8 +1,9 @@
-//! Failovers: a replica takes over from a lost master, or a master hands over to its replica.
+//! Tests of failovers: a replica takes over from a lost master, or a master hands its slots over to
+//! its replica.
 //!
-//! If the master is lost, entries that it had acknowledged can be lost with it. A writer then gets
-//! a conflict, and no entry is stored twice or after a gap. If the master hands over on command, no
-//! entry is lost.
+//! If a master is lost, entries that the master had acknowledged can be lost with it. A writer that
+//! appends conditionally then gets a conflict, and no entry is stored twice or after a gap. If the
+//! master hands over on command, no entry is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -115,7 +116,7 @@ fn cluster_failovers_leave_no_gap_and_no_duplicate(
 
 #[test]
 fn handovers_while_slots_move_lose_and_repeat_nothing() {
-    // On a slow machine a replica could take over by itself.
+    // Without these options, a replica on a slow machine could take over without a command.
     let options = ["--cluster-replica-no-failover", "yes", "--cluster-node-timeout", "5000"];
     let mut cluster = RedisCluster::start_replicated(&options);
     let store = open(&cluster.url());
@@ -136,7 +137,7 @@ fn handovers_while_slots_move_lose_and_repeat_nothing() {
     assert!(count.acknowledged > WRITERS, "{count:?}");
 }
 
-/// Runs 4 writers that append to a log each while `fault` runs.
+/// Runs 4 writers while `fault` runs. Each writer appends to a log of its own.
 fn write_during(store: &RedisStore, fault: impl FnOnce(&Progress)) {
     let (progress, over) = (Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -159,8 +160,9 @@ fn write_during(store: &RedisStore, fault: impl FnOnce(&Progress)) {
     assert_eq!(repair(store), []);
 }
 
-/// Appends to a log of its own. A conflict then means that entries were lost. The remaining entries
-/// must be a prefix of those that were acknowledged.
+/// Appends to a new log until `over` is set. No other writer uses the log, so a conflict means that
+/// a failover has lost entries. The remaining entries must be a prefix of the acknowledged ones.
+/// Returns the number of entries and the number of conflicts.
 fn write_until(
     over: &AtomicBool,
     store: &RedisStore,

@@ -1,5 +1,5 @@
-//! Tests of servers that are full, busy or have a low limit, and of logs of which a key is lost. A
-//! call fails with an error after which nothing has changed.
+//! Tests of servers that are full, busy or have a low limit, and of logs that have lost one of
+//! their two keys. A call fails, and the storage is unchanged.
 
 use std::io::ErrorKind;
 use std::thread;

@@ -48,11 +48,11 @@ fn a_large_batch_is_staged_and_leaves_nothing_behind() {
     assert_eq!(
         keys("staged:*:staging:*"),
         [""; 0],
-        "the batch of the failed append is still staged"
+        "the staged entries of the failed append are still stored"
     );
     let log = &keys("staged:*:entries:*")[0];
     let left: i64 = redis::cmd("PTTL").arg(log).query(&mut SERVER.connection()).unwrap();
-    assert_eq!(left, -1, "a log never expires");
+    assert_eq!(left, -1, "the log expires as the staged list did");
 }
 
 #[test]
@@ -154,7 +154,8 @@ fn a_read_takes_little_memory_of_the_server() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
-    // The mean size of the first entries is a bad estimate for those that follow.
+    // The store estimates the size of the next entries from the mean size of those before. Here the
+    // next entries are much larger.
     let log = [entries("small", 30_000, 0), entries("large", 1500, 40_000)].concat();
     store.create_segment(session, segment, &log).unwrap();
     let memory = |what: &str| -> u64 {

@@ -1,7 +1,8 @@
-//! Storages and handles of older versions, which do not write the field `info` of a log.
+//! Tests of storages and handles of older versions. Those versions do not write the field `info` of
+//! a log, which holds the size of the log and the time of its last change.
 //!
-//! The fixtures are a storage that such a version wrote, and its scripts, which stand for a handle
-//! of that version.
+//! The fixtures are a storage that an older version wrote, and the scripts of that version. The
+//! tests run these scripts in the place of an older handle.
 
 use redis::{Cmd, Value};
 use rstest::rstest;
@@ -185,7 +186,7 @@ fn an_older_handle_reads_a_new_log(#[values(Servers::One, Servers::Cluster)] ser
     let log = Shared::new(servers);
     let Value::Array(reply) = log.run(READ, &[log.key("log"), log.key("entries")], &["0", "100"])
     else {
-        panic!("the reply is a list");
+        panic!("the reply is not a list");
     };
     assert_eq!(reply[0], Value::BulkString(log.info().head.to_string().into()));
     assert_eq!(reply[2..], [Value::BulkString("{}".into()), Value::BulkString("{}".into())]);

@@ -8,7 +8,8 @@ use session_store_core::{
 use session_store_redis::{RedisOptions, RedisStore};
 use test_servers::{RedisCluster, RedisServer};
 
-/// Returns the words of the command in the documentation, from the key pattern on.
+/// Returns the rules of the `ACL SETUSER` command in the documentation: the key pattern and the
+/// permitted commands.
 fn documented() -> Vec<&'static str> {
     let docs = include_str!("../../src/lib.rs");
     let line = docs.lines().find_map(|line| line.strip_prefix("//! ACL SETUSER "));
@@ -110,7 +111,7 @@ fn a_cluster_needs_two_more_permissions() {
     permit_on_all(&["+cluster|slots", "+asking"]);
     use_everything(&url).unwrap();
 
-    // A new segment in a slot that is moving to another node.
+    // The rest appends to a new segment in a slot that is moving to another node.
     let store = RedisStore::open(&url).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     store.create_segment(session, segment, &[]).unwrap();

@@ -1,4 +1,5 @@
-//! Sentinels that are unreachable, outdated, or need a login.
+//! Tests of Sentinels that are unreachable, outdated, or need a login. A Sentinel is a process that
+//! watches a master and names a new one when the master fails.
 
 use session_store_redis::RedisStore;
 use test_servers::{RedisServer, SentinelGroup, free_port};

@@ -1,4 +1,5 @@
-//! Servers that do not answer in time, and servers that are down while a store is opened.
+//! Tests of servers that do not answer in time, and of servers that are down while a store is
+//! opened.
 
 use std::io::ErrorKind;
 use std::thread;
@@ -12,7 +13,7 @@ use crate::open::{kind, works};
 
 const SHORT: Duration = Duration::from_millis(200);
 
-fn impatient() -> RedisOptions {
+fn short_timeouts() -> RedisOptions {
     RedisOptions::new().response_timeout(SHORT).retry_for(SHORT)
 }
 
@@ -20,12 +21,12 @@ fn impatient() -> RedisOptions {
 fn an_error_names_the_timeout_and_the_server() {
     let server = RedisServer::start_in_memory(&[]);
     works(&RedisStore::open_or_create(&server.url()).unwrap());
-    let store = impatient().open(&server.url()).unwrap();
+    let store = short_timeouts().open(&server.url()).unwrap();
     let (session, segment) = (SessionId::new(), SegmentId::new());
     store.create_segment(session, segment, &[]).unwrap();
     server.pause();
     let read = store.read_all(session, segment).unwrap_err();
-    let opened = impatient().open(&server.url()).unwrap_err();
+    let opened = short_timeouts().open(&server.url()).unwrap_err();
     for error in [&read, &opened] {
         assert_eq!(kind(error), Some(ErrorKind::TimedOut), "{error:?}");
         assert!(error.is_transient());

@@ -1,4 +1,4 @@
-//! TLS: known and unknown certificates, and a program that is built without TLS.
+//! Tests of TLS: known and unknown certificates, and a program that is built without TLS.
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_redis::{RedisOptions, RedisStore};
