@@ -37,7 +37,8 @@ impl ChangeTime {
     /// Returns whether every later change has another time.
     ///
     /// The clock of a file system advances in steps, so two changes in one step have the same time.
-    /// A time in the future, after the clock was set back, can come a second time.
+    /// If the clock is set back, the time of an earlier change can be in the future, and a later
+    /// change can get the same time.
     #[cfg(unix)]
     pub(crate) fn is_settled(self) -> bool {
         let (seconds, nanoseconds) = self.seconds_and_nanoseconds;

@@ -1,5 +1,5 @@
-//! One open database: its connections, and the frame of every read and write. Reads and writes are
-//! passed in as closures; the tables are defined elsewhere.
+//! One open database: its connections, and the steps around every read and every write. The callers
+//! pass reads and writes as closures. `schema.rs` defines the tables.
 
 use std::fmt::Display;
 use std::mem;
@@ -25,10 +25,10 @@ use crate::wal::{self, FirstPage, WalStamp};
 const CHECKPOINT_COMMITS: u32 = 256;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 
-/// A WAL of this length is truncated, for which reads have to wait.
+/// The length of the WAL from which it is truncated. Reads have to wait for a truncation.
 const LONG_WAL_BYTES: u64 = 64 << 20;
 
-/// The least time for which a read of a file is repeated that has just been changed.
+/// How long a read of a file is repeated at least, if the file has just been changed.
 const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 
 /// The longest wait for the reads of other handles when the WAL is truncated.
@@ -36,9 +36,9 @@ const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One open database.
 ///
-/// Changes run one at a time, in this process as in SQLite. Each read has a connection to itself.
-/// So it does not wait for changes or other reads, except while the WAL is truncated. The number
-/// of read connections grows to the highest number of concurrent reads and stays there.
+/// Changes run one at a time, because SQLite permits one writer. Each read has a connection of its
+/// own, so a read does not wait for changes or other reads, except while the WAL is truncated. The
+/// number of read connections grows to the highest number of concurrent reads and does not shrink.
 ///
 /// Lock order: `writer`, then `reading`, then `idle_readers`. A read takes `reading` and
 /// `idle_readers` only, and a change takes `reading` only while it truncates the WAL.
@@ -160,12 +160,13 @@ impl Database {
         result
     }
 
-    /// Runs `query` where SQLite cannot create the files beside the database that it needs, for
-    /// which it has returned `error`.
+    /// Runs `query` although SQLite could not create the files that it needs beside the database.
+    /// `error` is the error that SQLite returned.
     ///
     /// If there is no WAL, the database file alone is complete and is read without locks. The
-    /// result counts only if the file was not changed meanwhile: there still is not a WAL, and the
-    /// last change of the file is the same and was not just now.
+    /// result counts only if the file has not changed during the read: afterwards a WAL still does
+    /// not exist, and the file has the same time of its last change. The last change must not be
+    /// recent, because two changes at nearly the same moment can have the same time.
     fn read_unwritable<T>(
         &self,
         error: DatabaseError,
@@ -365,20 +366,20 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// Closes the readers first, because the connection that is closed last checkpoints and removes
-    /// the WAL, and only the connection for changes can be allowed to.
+    /// Closes the connections for reads first. The connection that is closed last checkpoints and
+    /// removes the WAL, and only the connection for changes is permitted to do that.
     fn drop(&mut self) {
         lock(&self.idle_readers).clear();
         let writer = lock(&self.writer);
-        // A WAL that no handle has written to since this one was opened may be stale or belong to
-        // another database. A handle that has only read leaves it as it is.
+        // If no handle has written to the WAL since this handle was opened, the WAL may be stale or
+        // belong to another database. A handle that has only read does not change such a WAL.
         let is_wal_in_use =
             self.earlier_wal.is_none() || WalStamp::of(self.path()) != self.earlier_wal;
         if let Some(connection) = &writer.connection
             && (writer.has_changed || is_wal_in_use)
             && self.files.is_checkpoint_safe()
         {
-            // If this fails, the WAL remains, which a later handle checkpoints.
+            // If this fails, the WAL remains, and a later handle checkpoints it.
             let _ = connection::checkpoint_on_close(connection);
         }
     }

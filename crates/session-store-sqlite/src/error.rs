@@ -116,7 +116,7 @@ pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
 
-/// Returns the error for a sidecar file that is not in its place.
+/// Returns the error for a sidecar file (`-wal` or `-shm`) that is not at its path.
 pub(crate) fn gone(path: &Path) -> io::Error {
     io::Error::other(format!(
         "{} was removed or replaced while the store was open, and the file may have held \
@@ -130,14 +130,14 @@ fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> Stor
     let is_folder = extended_code(&error) == Some(ffi::SQLITE_READONLY_DIRECTORY);
     let mut is_denied = is_folder;
     if is_folder || error.sqlite_error_code() == Some(Code::CannotOpen) {
-        // SQLite's own text is only that it cannot open the file.
+        // The text of SQLite is only "unable to open database file", without the cause.
         if let Err(cause) = permission::can_read(path) {
             return StoreError::io(operation, cause);
         }
         let folder = permission::can_create_beside(path);
         is_denied |= folder.is_err();
         if is_denied {
-            // SQLite's own text is "attempt to write", which confuses a caller that only reads.
+            // The text of SQLite is "attempt to write", which confuses a caller that only reads.
             operation.push_str(" (SQLite must be able to create files beside a database");
             operation.push_str(&folder.map_or_else(|cause| format!(": {cause})"), |()| ")".into()));
         }

@@ -81,11 +81,12 @@ pub(crate) fn check_wal_has_a_database(path: &Path) -> Result<()> {
     if has_wal && is_empty { Err(wal::foreign(path, "the database is empty")) } else { Ok(()) }
 }
 
-/// Fails if the file is not a store and, with `adopt`, not an empty database either. Returns its
-/// first page, if it can be read.
+/// Fails if the file is not a store. With `adopt`, accepts an empty database too. Returns the first
+/// page of the file, if the page can be read.
 ///
-/// The check does not touch the file, so that another program's database stays as it is byte for
-/// byte. It cannot see everything: `schema::check_or_create` repeats it under locks.
+/// The check does not write to the file, so the database of another program stays the same byte for
+/// byte. The check takes no locks and does not read the WAL. So `schema::check_or_create` checks
+/// again under locks.
 pub(crate) fn check(path: &Path, adopt: bool) -> Result<Option<FirstPage>> {
     let file = fs::metadata(path)?;
     if !file.is_file() {
@@ -107,8 +108,8 @@ pub(crate) fn check(path: &Path, adopt: bool) -> Result<Option<FirstPage>> {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             Err(not_a_store(path, NOT_A_DATABASE).into())
         }
-        // This read takes no lock, so any other error may come from a change in progress. If it
-        // does not, the check under locks reports it.
+        // This read takes no lock, so any other error may come from a change in progress. If the
+        // error has another cause, the later check under locks reports it.
         Err(_) => Ok(None),
     }
 }
@@ -129,7 +130,7 @@ impl FileId {
         })
     }
 
-    /// Fails if another file is at `path`, or none.
+    /// Fails if there is no file at `path`, or another file.
     ///
     /// SQLite would go on writing to the file that it has open. Its acknowledged changes would then
     /// be in a file that cannot be found at `path`.
@@ -147,7 +148,7 @@ fn read_identity(path: &Path) -> rusqlite::Result<Identity> {
 
 /// Returns whether the database has a WAL, which may hold tables that the file itself lacks.
 ///
-/// A WAL beside a file of no bytes is a remnant of another database and does not count.
+/// A WAL beside an empty file belongs to another database and does not count.
 fn has_wal(path: &Path, file: &Metadata) -> bool {
     let wal = sidecar(path, "-wal").and_then(fs::metadata);
     file.len() > 0 && wal.is_ok_and(|wal| wal.len() > 0)

@@ -1,9 +1,9 @@
 //! The comparison of a database's tables with those of a store.
 //!
-//! A database can come from elsewhere, and its schema is a program: a view in the place of a table
-//! can return entries that no store has written, and a unique index can reject entries. The
-//! comparison is by the columns and indexes that SQLite reports. The texts of the statements do not
-//! count, because an upgrade of the format changes them.
+//! A database can come from elsewhere, and its schema can change the results of statements. A view
+//! in the place of a table can return entries that no store has written, and a unique index can
+//! reject entries. The comparison uses the columns and indexes that SQLite reports. It does not use
+//! the texts of the `CREATE` statements, because an upgrade of the format changes them.
 
 use rusqlite::Connection;
 

@@ -23,9 +23,10 @@
 //! The `-wal` file has the latest changes. It can also remain after a handle that only reads was
 //! closed last.
 //!
-//! If one of the three files is moved, removed or replaced, open handles refuse to go on until it
-//! is back ([S8](session_store_core::contract#s8)). Close them, and changes that are only in the
-//! removed `-wal` file are saved, unless another process has opened the database meanwhile.
+//! If one of the three files is moved, removed or replaced, each call on an open handle fails until
+//! the file is back ([S8](session_store_core::contract#s8)). Closing the last handle saves the
+//! changes that are only in a removed `-wal` file, unless another process has opened the database
+//! meanwhile.
 //!
 //! A `-wal` file that does not belong to its database is refused if its page size, its first page
 //! or its number of pages shows that. Handles that only read do not change it. Otherwise
@@ -39,9 +40,9 @@
 //!
 //! A program can link SQLite only once. This crate accepts rusqlite 0.39 to 0.41, so that it can
 //! share one SQLite with sqlx 0.9. It cannot be combined with sqlx 0.8, which needs an older
-//! SQLite. A build without the feature `bundled` links the library of the system. It must be SQLite
-//! 3.51.3 or newer, because older versions can corrupt a database in WAL mode. Opening a store
-//! checks the version.
+//! SQLite. The feature `bundled` (default) compiles SQLite in. A build without this feature links
+//! the library of the system, which must be SQLite 3.51.3 or newer, because older versions can
+//! corrupt a database in WAL mode. Opening a store checks the version.
 //!
 //! # Backups
 //!
@@ -85,16 +86,6 @@
 //!
 //! An entry can have about 10^9 bytes, SQLite's default limit for a row. A log can have 2^32 - 1
 //! entries, and a database 2^31 - 1 logs and traces.
-//!
-//! # SQLite version
-//!
-//! The feature `bundled` (default) compiles SQLite in. Without it the system's library is linked,
-//! which must be 3.51.3 or newer. An older library can corrupt a database in use, and `open`
-//! refuses it.
-//!
-//! A program can link only one version of `libsqlite3-sys`, because it links a native library. This
-//! crate uses 0.39 through rusqlite 0.41, and other dependencies must use the same version. sqlx
-//! 0.9.0 needs 0.30.1 to 0.37, so a program that uses both does not build.
 
 mod change_time;
 mod connection;

@@ -29,10 +29,10 @@ impl fmt::Display for LogKind {
     }
 }
 
-/// The most entries that a cut reads to keep the size of the log.
+/// The most entries that a cut measures to compute the new size of the log.
 ///
-/// The size of a longer cut is not worth its time: with 25,000 entries of 100 bytes, the sum takes
-/// about as long as the DELETE itself (3 ms). Such a cut makes the size unknown.
+/// Measuring more entries takes too long: with 25,000 entries of 100 bytes, the sum of their sizes
+/// takes about as long as the DELETE itself (3 ms). So a larger cut makes the size unknown.
 const MEASURED_ENTRIES: u32 = 500;
 
 /// The rows of a segment in the table `log`, within a transaction.
@@ -93,7 +93,8 @@ impl<'a> SegmentRows<'a> {
     }
 }
 
-/// The row of a log or a trace. The epoch changes when entries are cut or replaced.
+/// The row of a log or a trace. The epoch is a random number that changes when entries are cut or
+/// replaced.
 pub(crate) struct LogRow<'a> {
     pub(crate) segment: SegmentRows<'a>,
     pub(crate) kind: LogKind,
@@ -102,12 +103,13 @@ pub(crate) struct LogRow<'a> {
     epoch: [u8; 16],
 }
 
-/// The new size of a log in bytes, where a text counts with one newline.
+/// The new size of a log in bytes: the texts of all entries, and one newline for each entry.
 #[derive(Clone, Copy)]
 enum NewSize {
-    /// The size is this one.
+    /// The new size itself.
     Exactly(i64),
-    /// The old size changes by this number, or becomes unknown. An unknown size stays unknown.
+    /// The difference to the old size, or `None` if the difference is unknown. The new size is
+    /// unknown if the difference or the old size is unknown.
     Changed(Option<i64>),
 }
 

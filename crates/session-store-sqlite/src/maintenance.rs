@@ -11,16 +11,16 @@ use crate::listing::select_all;
 use crate::schema::{HAS_INFO, has_info_columns};
 use crate::store::SqliteStore;
 
-/// The condition for a log whose stored size counts.
+/// The condition for a log whose stored size is valid.
 const IS_SIZE_KNOWN: &str = "info_entries = entries AND info_epoch = epoch AND bytes >= 0";
 
 type Findings = Result<Vec<Finding>>;
 
 /// The parts of the check.
 ///
-/// Each is a query of its own, because the write-ahead log cannot be truncated during a query. They
-/// read the table `log` without its indexes: a query fails if an index names a row that the table
-/// does not have.
+/// Each part is a query of its own, because the write-ahead log cannot be truncated during a query.
+/// The queries read the table `log` without its indexes, because SQLite fails a query if an index
+/// names a row that the table does not have.
 const CHECKS: [fn(&Connection) -> Findings; 10] = [
     check_schema,
     check_integrity,
@@ -79,7 +79,7 @@ fn check_integrity(connection: &Connection) -> Findings {
     Ok(integrity_errors(connection)?.into_iter().map(fault).collect())
 }
 
-/// Reports triggers and views. They have no effect, but the author of one may believe that it has.
+/// Reports triggers and views. A store ignores them, and their author should know that.
 fn check_schema(connection: &Connection) -> Findings {
     let select = "SELECT type || ' ' || name || ' on ' || tbl_name FROM sqlite_schema
                   WHERE type IN ('trigger', 'view')";
@@ -116,7 +116,7 @@ fn index_fault(row: &Row<'_>, cause: &str) -> rusqlite::Result<Finding> {
     Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(REBUILD))
 }
 
-/// Returns the words for a log or a trace whose ids and kind are the first columns of the row.
+/// Returns the name of a log or a trace, from the ids and the kind in the first three columns.
 fn place(row: &Row<'_>) -> rusqlite::Result<String> {
     let key = SegmentKey {
         session_id: SessionId::from_bytes(row.get(0)?),
@@ -211,7 +211,7 @@ fn check_traces(connection: &Connection) -> Findings {
              WHERE session_id = found.session_id AND segment_id = found.segment_id AND trace = 0)"
     );
     select_all(connection, &select, (), |row| {
-        let cause = "the segment has a trace, but no log";
+        let cause = "the segment has a trace but no log";
         Ok(Finding::new(Severity::Note, place(row)?, cause).unlisted())
     })
 }
@@ -243,7 +243,7 @@ fn check_sizes(connection: &Connection) -> Findings {
     Ok((logs > 0).then_some(note).into_iter().collect())
 }
 
-/// Rebuilds the indexes, or reports that two rows are in each other's way.
+/// Rebuilds the indexes. Reports if that is impossible because two rows have the same ids.
 fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
     match connection.execute_batch("REINDEX") {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
@@ -259,9 +259,9 @@ fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
     }
 }
 
-/// Measures the logs of unknown size and those with the given numbers, which reads all their
-/// entries. Other writers wait until then. The time of the last change of a log of unknown size
-/// stays unknown.
+/// Measures the logs of unknown size and the logs with the given numbers. This reads all entries of
+/// these logs, and other writers wait until it is done. If the size of a log was unknown, the time
+/// of its last change stays unknown.
 fn measure_logs(connection: &Connection, numbers: &[i64]) -> Findings {
     let numbers = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     // `octet_length` counts bytes in the encoding of the database, see `log_row::size_from`.

@@ -18,14 +18,14 @@ static HANDLES: Mutex<Vec<Weak<OpenFiles>>> = Mutex::new(Vec::new());
 
 /// The database and its two sidecar files, as they were when a connection opened them.
 ///
-/// SQLite goes on with the files that it has open, wherever they are. If the write-ahead log (WAL)
-/// is removed, the handle appends to a file without a name. Another process creates a new WAL and
-/// does not see these changes, and a later checkpoint of either process overwrites the changes of
-/// the other one. So a handle compares the files before it begins a change or a read, and again
-/// before it acknowledges a change.
+/// SQLite continues to use the files that it has opened, even if they were moved or removed. If the
+/// write-ahead log (WAL) is removed, the handle appends to a file without a name. Another process
+/// creates a new WAL and does not see these changes, and a later checkpoint of either process
+/// overwrites the changes of the other one. So a handle compares the files before it begins a
+/// change or a read, and again before it acknowledges a change.
 ///
-/// SQLite keeps its files open as long as a connection is open. So an inode number is not reused,
-/// and the comparison by device and inode is exact.
+/// The files are compared by device and inode. The comparison is exact: SQLite keeps its files open
+/// as long as a connection is open, so their inode numbers are not reused.
 pub(crate) struct OpenFiles {
     /// The path of the database, which can be a symbolic link.
     path: PathBuf,
@@ -38,8 +38,8 @@ pub(crate) struct OpenFiles {
 
 #[derive(Clone, Copy, Default)]
 struct Opened {
-    /// The WAL and the shared memory. `None` while the handle has no connection: then another
-    /// process can remove them rightly.
+    /// The WAL and the shared memory. `None` while the handle has no connection, because another
+    /// process that closes the database then removes these files.
     sidecars: Option<[FileId; 2]>,
     /// The last change of the folder at the last comparison, if a later change of the folder cannot
     /// have the same time.
@@ -49,9 +49,9 @@ struct Opened {
 impl OpenFiles {
     /// Records the database. Its sidecar files are recorded by [`connected`](Self::connected).
     ///
-    /// Fails if the files of another handle of this process are gone. SQLite shares the shared
-    /// memory among all connections of a process. So a new connection would use the removed one
-    /// together with a new WAL.
+    /// Fails if the files of another handle of this process were removed or replaced. All
+    /// connections of a process use one `-shm` file, so a new connection would use the removed
+    /// `-shm` file together with a new WAL.
     pub(crate) fn new(path: &Path) -> io::Result<Arc<Self>> {
         let [wal, shm] = SIDECARS.map(|ending| sidecar(path, ending));
         let sidecars = [wal?, shm?];
@@ -73,8 +73,8 @@ impl OpenFiles {
 
     /// Fails if the database or one of its sidecar files is not at its path.
     ///
-    /// A file is removed, replaced or moved by a change of its folder. So one look at the folder is
-    /// enough as long as the folder has not changed.
+    /// Removing, replacing or moving a file changes its folder. So the files are compared only if
+    /// the folder has changed since the last comparison.
     pub(crate) fn check(&self) -> io::Result<()> {
         let folder = self.folder.as_deref().map(ChangeTime::of).transpose()?;
         let opened = self.opened();
@@ -115,15 +115,17 @@ impl OpenFiles {
 
     /// Returns whether SQLite can checkpoint and remove the WAL when the last connection closes.
     ///
-    /// It must not if one of the three paths has another file. SQLite removes the sidecar files by
-    /// their paths, so it would remove files of another process with acknowledged changes. The
-    /// changes that are only in the removed WAL are lost then.
+    /// A checkpoint is not safe if another file is at one of the three paths. SQLite removes the
+    /// sidecar files by their paths, so it would remove the files of another process with
+    /// acknowledged changes. The changes that are only in the removed WAL are then lost.
     ///
-    /// It can if files are missing and none is in their place. Then no other process has changed
-    /// the database since: it would have created a WAL, and could not have removed that WAL while
-    /// this handle is open. So the checkpoint saves all acknowledged changes. An empty WAL does not
-    /// count if no other shared memory is there: a connection that uses the same shared memory has
-    /// created it and has then failed.
+    /// A checkpoint is safe if files are missing and no other files are at their paths. In that
+    /// case, no other process has changed the database: that process would have created a WAL, and
+    /// could not have removed the WAL while this handle is open. So the checkpoint saves all
+    /// acknowledged changes.
+    ///
+    /// Another WAL at the path is harmless if it is empty and the shared memory was not replaced. A
+    /// connection that uses the same shared memory has created this WAL and has then failed.
     pub(crate) fn is_checkpoint_safe(&self) -> bool {
         let is_in_place = |path: &Path, expected: FileId| match FileId::at(path) {
             Ok(found) => found == expected,

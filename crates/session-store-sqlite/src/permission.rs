@@ -38,7 +38,7 @@ mod access {
     }
 }
 
-/// Other systems have no such call, so the error of SQLite is all that is known.
+/// On other systems there is no such call, so only the error of SQLite is reported.
 #[cfg(not(unix))]
 mod access {
     use super::{Path, io};

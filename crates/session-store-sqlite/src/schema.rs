@@ -24,11 +24,12 @@ const VERSION: i32 = 2;
 /// a row have the rowids `number << 32 | position`. Numbers ascend, so the lowest number among the
 /// logs of a segment id belongs to the session that has held that segment the longest.
 ///
-/// `bytes` is the size of a log. `modified` is the time of its last change, in milliseconds since
-/// 1970. Both are valid only if `info_entries` equals `entries` and `info_epoch` equals `epoch`.
-/// The reason is a handle that an older program opened before the upgrade. It goes on writing
-/// without knowing these columns, but changes `entries` or `epoch` with every change of a log. So
-/// the values that it leaves behind are not valid.
+/// The epoch is a random number that changes when entries are cut or replaced. `bytes` is the size
+/// of a log. `modified` is the time of its last change, in milliseconds since 1970. Both are valid
+/// only if `info_entries` equals `entries` and `info_epoch` equals `epoch`. The reason is a handle
+/// that an older program opened before the upgrade. Such a handle continues to write and does not
+/// update these four columns. But each of its changes sets another value of `entries` or `epoch`,
+/// which makes the old values of `bytes` and `modified` invalid.
 const TABLES: &str = "
     CREATE TABLE log (
         number INTEGER PRIMARY KEY,

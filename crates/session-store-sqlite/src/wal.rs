@@ -1,8 +1,8 @@
 //! The write-ahead log (WAL) as a file: whether it belongs to the database beside it.
 //!
-//! SQLite identifies a WAL by its name only. If an older copy of a database is put in the place of
-//! a newer one, SQLite applies the pages of the newer one's WAL to it. The checks here find many of
-//! these cases when a store is opened. `Maintenance::check` finds the others.
+//! SQLite identifies a WAL by its name only. If an older copy of a database replaces a newer
+//! database, SQLite applies the WAL of the newer database to the older copy. The checks here find
+//! many of these cases when a store is opened. `Maintenance::check` finds the others.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -115,8 +115,8 @@ pub(crate) fn check_pages(
         return Err(foreign(path, "it is older than the database"));
     }
     // The two files are not read at one moment. So a difference counts only if no other connection
-    // has written to the WAL meanwhile. It is confirmed once more, because the WAL can be reset and
-    // reach the same length again.
+    // has written to the WAL meanwhile: the WAL must have the same number of frames afterwards.
+    // Since the WAL can be reset and reach the same number again, the comparison is made twice.
     let mut confirmations = 0;
     loop {
         let Some(frames) = frames_in_use(connection)?.filter(|&frames| frames > 0) else {
@@ -165,10 +165,11 @@ fn difference(
     Ok(missing.map(|page| format!("page {page} of {by_wal} is in neither of the two files")))
 }
 
-/// Fails if the WAL is shorter than the shared memory says.
+/// Fails if the WAL is shorter than the length that the shared memory records.
 ///
 /// That is the case if the WAL was removed while another connection has the database open, and this
-/// connection has created a new one. It would read the old pages from the new file.
+/// connection has created a new WAL. By the shared memory, this connection would look in the new
+/// WAL for pages that are only in the old WAL.
 pub(crate) fn check_length(connection: &Connection, path: &Path) -> Result<()> {
     let wal = sidecar(path, "-wal")?;
     loop {
@@ -178,7 +179,7 @@ pub(crate) fn check_length(connection: &Connection, path: &Path) -> Result<()> {
         if before == Some(0) || fs::metadata(&wal).is_ok_and(|wal| wal.len() >= expected) {
             return Ok(());
         }
-        // Another connection may have truncated the WAL between the two looks at it.
+        // Another connection may have truncated the WAL after the number of frames was read.
         if frames_in_use(connection)? == before {
             return Err(gone(&wal).into());
         }

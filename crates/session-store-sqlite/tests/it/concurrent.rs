@@ -1,4 +1,4 @@
-//! Threads and handles that use one file at the same time.
+//! Tests of threads and handles that use one database file at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,15 +127,15 @@ fn a_locked_database_is_a_transient_error_and_reads_still_work() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
-    let impatient = SqliteOptions::new().busy_timeout(Duration::ZERO).open(&path).unwrap();
+    let not_waiting = SqliteOptions::new().busy_timeout(Duration::ZERO).open(&path).unwrap();
     let mut other = Connection::open(&path).unwrap();
     let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
-    let error = impatient.append(session, segment, &entry(1)).unwrap_err();
+    let error = not_waiting.append(session, segment, &entry(1)).unwrap_err();
     assert!(error.is_transient(), "{error:?}");
     assert!(error.to_string().contains(&segment.to_string()), "{error}");
-    assert_eq!(impatient.read_all(session, segment).unwrap(), [entry(0)]);
+    assert_eq!(not_waiting.read_all(session, segment).unwrap(), [entry(0)]);
     drop(lock);
-    impatient.append(session, segment, &entry(1)).unwrap();
+    not_waiting.append(session, segment, &entry(1)).unwrap();
     assert_eq!(store.read_all(session, segment).unwrap(), entries(0..2));
 }
 
@@ -158,8 +158,8 @@ fn a_read_does_not_wait_for_a_change_of_its_own_handle() {
     assert_eq!(store.read_entry_count(session, segment).unwrap(), 2);
 }
 
-/// SQLite starts the WAL over only at a moment without reads. Reads that always overlap would make
-/// it grow without limit.
+/// SQLite writes the WAL from its start again only at a moment without reads. Without a truncation,
+/// reads that always overlap would make the WAL grow without limit.
 #[test]
 fn a_long_wal_is_truncated_although_reads_always_overlap() {
     let (_folder, path, store) = fresh();

@@ -1,5 +1,5 @@
-//! Stored bytes that are not an entry, written by another program. They are reported by line, and
-//! all other data stays readable.
+//! Tests of rows that another program has changed, so that they do not contain an entry. An error
+//! names the line of such a row, and all other data stays readable.
 
 use rstest::rstest;
 use rusqlite::Connection;
@@ -15,10 +15,14 @@ const LOOSEN: &str = "PRAGMA writable_schema = ON;
     PRAGMA writable_schema = RESET;";
 
 #[track_caller]
-fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, at: usize, holds: &str) {
+fn assert_corrupt<T: std::fmt::Debug>(
+    result: Result<T, StoreError>,
+    expected_line: usize,
+    expected_text: &str,
+) {
     let Err(StoreError::Corrupt { line, message }) = result else { panic!("{result:?}") };
-    assert_eq!(line, at, "{message}");
-    assert!(message.contains(holds), "{message}");
+    assert_eq!(line, expected_line, "{message}");
+    assert!(message.contains(expected_text), "{message}");
 }
 
 #[rstest]
@@ -26,7 +30,7 @@ fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, at: usize, 
 #[case::array("UPDATE entry SET text = '[1]' WHERE text LIKE '%:2}'", "a JSON object")]
 #[case::nothing("UPDATE entry SET text = '' WHERE text LIKE '%:2}'", "EOF")]
 #[case::torn("UPDATE entry SET text = '{\"n\":2' WHERE text LIKE '%:2}'", "EOF")]
-#[case::welded("UPDATE entry SET text = text || text WHERE text LIKE '%:2}'", "trailing")]
+#[case::two_objects("UPDATE entry SET text = text || text WHERE text LIKE '%:2}'", "trailing")]
 #[case::bytes("UPDATE entry SET text = CAST(x'7bff7d' AS TEXT) WHERE text LIKE '%:2}'", "UTF-8")]
 #[case::blob("UPDATE entry SET text = x'7b7d' WHERE text LIKE '%:2}'", "not a text")]
 #[case::null("UPDATE entry SET text = NULL WHERE text LIKE '%:2}'", "not a text")]

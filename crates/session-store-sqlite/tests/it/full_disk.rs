@@ -1,5 +1,5 @@
-//! A full disk: a definite error, no change, and normal operation once there is space again
-//! ([A5](session_store_core::contract#a5)).
+//! Tests of a full disk: a call fails and changes nothing, and calls succeed once there is space
+//! again ([A5](session_store_core::contract#a5)).
 
 use std::fs;
 use std::io;

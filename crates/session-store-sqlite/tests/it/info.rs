@@ -1,5 +1,6 @@
-//! The size of a log and the time of its last change ([L7](session_store_core::contract#l7)), and
-//! the listing of all of them ([L8](session_store_core::contract#l8)).
+//! Tests of the size of a log and the time of its last change
+//! ([L7](session_store_core::contract#l7)), and of the listing that returns both for many segments
+//! ([L8](session_store_core::contract#l8)).
 
 use std::time::{Duration, SystemTime};
 
@@ -42,7 +43,8 @@ fn the_size_is_exact_after_every_kind_of_change() {
         assert_eq!(info.bytes, size_of(&store, session, segment), "after change {n}");
         assert_eq!(Some(info.head), log.head().unwrap());
         let modified = info.modified.unwrap();
-        // The time does not change where the log does not.
+        // Changes 2 and 3 (a trace, and a truncate that cuts nothing) do not change the log, so the
+        // time stays.
         assert!(n == 2 || n == 3 || modified >= before, "after change {n}");
         assert!(modified <= SystemTime::now());
         let reopened = SqliteStore::open(&path).unwrap();
@@ -53,7 +55,7 @@ fn the_size_is_exact_after_every_kind_of_change() {
 }
 
 #[test]
-fn a_cut_of_hundreds_of_entries_keeps_the_size_and_a_longer_one_does_not_read_them() {
+fn the_size_is_known_after_a_cut_of_500_entries_and_unknown_after_a_larger_cut() {
     let (_folder, _, store) = fresh();
     let (session, segment) = ids();
     store.append_all(session, segment, &entries(0..5000)).unwrap();

@@ -1,4 +1,6 @@
-//! The limits of packed rowids. At the limit a call fails and never overwrites another entry.
+//! Tests of the highest numbers of logs and entries. The rowid of an entry contains the number of
+//! its log and its position, with a fixed number of bits for each. At the limit a call fails and
+//! does not overwrite another entry.
 
 use rusqlite::Connection;
 use session_store_core::{Store, StoreError};
@@ -10,8 +12,8 @@ fn a_full_log_accepts_no_entry() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
-    let stretch = "UPDATE log SET entries = 4294967294";
-    Connection::open(&path).unwrap().execute_batch(stretch).unwrap();
+    let almost_full = "UPDATE log SET entries = 4294967294";
+    Connection::open(&path).unwrap().execute_batch(almost_full).unwrap();
     store.append(session, segment, &entry(1)).unwrap();
     let error = store.append(session, segment, &entry(2)).unwrap_err();
     assert!(matches!(error, StoreError::Backend(_)), "{error:?}");

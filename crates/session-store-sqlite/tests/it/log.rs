@@ -1,4 +1,5 @@
-//! Logs, traces, heads, lookup and pods: the clauses of the contract that SQLite puts at risk.
+//! Tests of logs, traces, heads, lookups and pods: the clauses of the contract that an
+//! implementation in SQL can easily violate.
 
 use session_store_core::{
     Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError,
@@ -241,7 +242,7 @@ fn a_trace_does_not_create_its_segment_and_is_deleted_with_it() {
     assert!(!store.delete_segment(session, segment).unwrap());
 
     store.append_trace(session, segment, &trace[0]).unwrap();
-    assert!(store.delete_session(session).unwrap(), "a trace alone counts");
+    assert!(store.delete_session(session).unwrap(), "the session has a trace, but no log");
     assert!(!store.delete_session(session).unwrap());
     assert!(store.read_trace_page(session, segment, 0, 9).unwrap().entries.is_empty());
 }

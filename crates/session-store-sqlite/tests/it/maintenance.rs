@@ -1,5 +1,5 @@
-//! The check of a database ([M1](session_store_core::contract#m1),
-//! [M3](session_store_core::contract#m3)) and its repair ([M2](session_store_core::contract#m2)).
+//! Tests of the check ([M1](session_store_core::contract#m1), [M3](session_store_core::contract#m3))
+//! and the repair ([M2](session_store_core::contract#m2)) of a database.
 
 use std::path::Path;
 
@@ -91,8 +91,8 @@ fn a_repair_rebuilds_an_index_that_disagrees_with_its_table() {
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
     drop(store);
-    // While the schema does not have the index, the row gets another number. The index keeps the
-    // old one.
+    // The index is removed from the schema, and then the row gets another number. So the index
+    // still contains the old number.
     tamper(
         &path,
         "CREATE TEMP TABLE saved AS SELECT * FROM sqlite_schema WHERE name = 'holder';

@@ -1,5 +1,6 @@
-//! The database file or a file beside it is moved, removed or replaced while a handle is open. The
-//! handle must not acknowledge a change that cannot be found at its path.
+//! Tests of a database file, or a file beside it, that is moved, removed or replaced while a handle
+//! is open. The handle must not acknowledge a change that a new handle on the same path would not
+//! find.
 
 use std::fs;
 use std::io;
@@ -92,7 +93,8 @@ fn a_handle_fails_once_a_file_beside_the_database_is_gone_and_loses_nothing(
             "removed" => fs::remove_file(file).unwrap(),
             "moved" => fs::rename(file, other).unwrap(),
             _ => {
-                // Closing the shared memory in this process would drop SQLite's locks on it.
+                // Copying the shared memory in this process would drop SQLite's locks, because
+                // POSIX drops the locks of a process on a file when the process closes the file.
                 assert!(Command::new("cp").args([&file, &other]).status().unwrap().success());
                 fs::rename(other, file).unwrap();
             }
@@ -111,7 +113,7 @@ fn a_handle_fails_once_a_file_beside_the_database_is_gone_and_loses_nothing(
 #[test]
 #[ignore = "runs in a child process of the tests below"]
 fn child_that_appends() {
-    let job = std::env::var(JOB).expect("only another test runs this one, with a job to do");
+    let job = std::env::var(JOB).expect("the test that starts this child sets the variable");
     let [path, session, segment] = job.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let store = SqliteStore::open(path).unwrap();
     store.append(session.parse().unwrap(), segment.parse().unwrap(), &entry(7)).unwrap();
@@ -126,7 +128,7 @@ fn append_in_another_process(path: &Path, session: SessionId, segment: SegmentId
 }
 
 #[test]
-fn a_handle_whose_log_was_removed_does_not_overwrite_the_changes_of_another_process() {
+fn a_handle_whose_wal_was_removed_does_not_overwrite_the_changes_of_another_process() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
@@ -144,7 +146,7 @@ fn a_handle_whose_log_was_removed_does_not_overwrite_the_changes_of_another_proc
 }
 
 #[test]
-fn another_process_does_not_acknowledge_changes_if_only_the_log_was_removed() {
+fn another_process_does_not_acknowledge_changes_if_only_the_wal_was_removed() {
     let (_folder, path, store) = fresh();
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();

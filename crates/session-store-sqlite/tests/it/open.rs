@@ -1,4 +1,5 @@
-//! Opening a store: what is created, and concurrent openers.
+//! Tests of opening a store: which files are created, and threads that open the same store at the
+//! same time.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! Databases whose schema another program has changed. A store obeys no trigger, view or condition
-//! of the schema, and refuses tables that differ from its own.
+//! Tests of databases whose schema another program has changed. Triggers, views and conditions of
+//! the schema have no effect on a store. Opening fails if the tables differ from those of a store.
 
 use rstest::rstest;
 use rusqlite::Connection;

@@ -1,6 +1,7 @@
-//! Durability. After a power cut every acknowledged step must be stored, and at most the step in
-//! progress besides ([S4](session_store_core::contract#s4)). After a failed sync a handle must refuse
-//! all further changes.
+//! Tests of durability. A child process changes a store in steps until the power is cut. Afterwards
+//! every acknowledged step must be stored, and at most one more: the step that was in progress
+//! ([S4](session_store_core::contract#s4)). After a failed sync, a handle must refuse all further
+//! changes.
 
 use std::error::Error;
 use std::io::Write;
@@ -64,7 +65,7 @@ fn child(mut program: Command, test: &str, job: &str) -> Command {
 }
 
 fn job() -> String {
-    std::env::var(JOB).expect("only another test runs this one, with a job to do")
+    std::env::var(JOB).expect("the test that starts this child sets the variable")
 }
 
 /// Cuts the power after `acknowledged` steps and returns whether all of them survive.
@@ -187,7 +188,8 @@ fn child_whose_index_cannot_grow() {
     let crashed = path.with_file_name("crashed.db");
     for suffix in ["", "-wal"] {
         let name = |path: &Path| format!("{}{suffix}", path.display());
-        // Another process copies the file, since closing it in this one would drop SQLite's locks.
+        // Another process copies the file. Copying it in this process would drop SQLite's locks,
+        // because POSIX drops the locks of a process on a file when the process closes the file.
         let copied = Command::new("cp").args([name(path), name(&crashed)]).status().unwrap();
         assert!(copied.success());
     }
@@ -205,8 +207,8 @@ fn torture_a_failed_change_does_not_reappear_after_a_crash() {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qqq", "-o"]).arg(folder.path().join("calls"));
     strace.arg("-P").arg(format!("{}-shm", path.display()));
-    // SQLite grows the index by 8 pages and writes to each once. The second part is needed from
-    // frame 4063 on, so its first page is the ninth write.
+    // SQLite extends the index of the WAL by 8 pages at a time, and writes to each page once. From
+    // frame 4063 on, the index needs the second 8 pages. The first of them is the ninth write.
     strace.args(["--trace=pwrite64", "--inject=pwrite64:error=ENOSPC:when=9"]);
     strace.arg(std::env::current_exe().unwrap());
     let job = path.display().to_string();

@@ -1,5 +1,5 @@
-//! Database files that cannot be written when a handle opens them, and can be written later
-//! ([A5](session_store_core::contract#a5)).
+//! Tests of database files that cannot be written when a handle opens them, and that can be written
+//! later ([A5](session_store_core::contract#a5)).
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -95,7 +95,9 @@ impl Drop for FrozenFolder {
 
 #[track_caller]
 fn assert_denied<T: std::fmt::Debug>(result: Result<T, StoreError>) {
-    let StoreError::Io(error) = result.unwrap_err() else { panic!("another error") };
+    let StoreError::Io(error) = result.unwrap_err() else {
+        panic!("the error is not an I/O error")
+    };
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("Permission denied"), "{error}");
 }

@@ -1,4 +1,5 @@
-//! Files that are not stores, and stores of a newer format, are refused and not changed.
+//! Tests of files that are not stores, and of stores of a newer format. Opening them fails and does
+//! not change them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

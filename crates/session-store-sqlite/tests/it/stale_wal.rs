@@ -1,5 +1,5 @@
-//! Write-ahead logs that a crash has left, that are older or newer than their database, or that
-//! belong to another one.
+//! Tests of write-ahead logs that a crash has left, that are older or newer than their database, or
+//! that belong to another database. In this file, "log" is such a write-ahead log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,8 @@ fn crashed(path: &Path) -> (TempDir, PathBuf) {
     (folder, copy)
 }
 
-/// Asserts that neither opening the store nor creating one there works or changes the files.
+/// Asserts that opening a store at `path` fails, with and without the option to create it, and that
+/// the files do not change.
 #[track_caller]
 fn assert_refused(path: &Path, cause: &str) {
     let before = bytes(path);
@@ -70,7 +71,7 @@ fn a_handle_that_only_reads_leaves_the_log_of_a_crash_as_it_is() {
     let reader = SqliteStore::open(&path).unwrap();
     SqliteStore::open(&path).unwrap().append(session, segment, &entry(3)).unwrap();
     drop(reader);
-    assert!(!wal_of(&path).exists(), "a handle has changed the log meanwhile, so it is not stale");
+    assert!(!wal_of(&path).exists(), "the log remains although a handle has written to it");
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(store.read_all(session, segment).unwrap(), entries(0..4));
 }
@@ -168,7 +169,7 @@ fn a_log_without_a_database_is_refused_and_stays() {
     assert_eq!(bytes(&copy), before);
 }
 
-/// Returns a database in whose place an older copy was put, while its log was still there.
+/// Returns an older copy of a database, with the log of the newer database beside it.
 fn older_copy_with_newer_log() -> (TempDir, PathBuf, SessionId, SegmentId) {
     let (_folder, path, store) = fresh();
     let (older, newer) = (ids(), ids());

@@ -1,5 +1,5 @@
-//! Stores of format version 1: they are readable, the first write upgrades them, and older programs
-//! that have them open go on writing.
+//! Tests of stores of format version 1: they are readable, the first write upgrades them, and
+//! older programs that have opened them before the upgrade can still write to them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
