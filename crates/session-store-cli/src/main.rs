@@ -16,6 +16,7 @@ mod listing;
 mod migration;
 mod new_file;
 mod output;
+mod pager;
 mod password;
 mod progress;
 mod reference;

@@ -61,6 +61,11 @@ impl Output {
         self.flush()
     }
 
+    /// Prints text that can contain escape sequences.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.stdout.write_all(text.as_bytes()).map_err(write_error)
+    }
+
     /// Prints a value as JSON on one line.
     pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value)

@@ -212,6 +212,11 @@ pub(crate) enum Command {
     /// status is 1.
     Stat(StatArgs),
     /// Print the entries of a segment exactly as stored, one per line
+    ///
+    /// With --text, prints the log as a conversation. The format of the entries is recognized:
+    /// Claude Code, Codex, this project's own records, and other entries with a role and a text.
+    /// On a terminal the text is colored and shown in a pager: the program in the variable PAGER,
+    /// or less.
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///

@@ -87,6 +87,12 @@ pub(crate) struct ShowArgs {
     /// Print the trace of the segment instead of its log
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Print the log as a conversation: roles, times, texts, and calls of tools
+    #[arg(long, conflicts_with_all = ["trace", "json"])]
+    pub(crate) text: bool,
+    /// Print the calls of tools and their results whole
+    #[arg(long, requires = "text")]
+    pub(crate) full: bool,
 }
 
 #[derive(clap::Args)]

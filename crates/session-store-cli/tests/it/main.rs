@@ -33,6 +33,7 @@ mod search;
 mod segment;
 mod shell;
 mod show;
+mod show_text;
 mod stat;
 mod tail;
 #[cfg(unix)]

@@ -1,5 +1,6 @@
-//! `show`: prints a log or a trace exactly as stored. The entries are JSON, with and without
-//! `--json`.
+//! `show`: prints a log or a trace exactly as stored, or a log as a conversation.
+
+mod text;
 
 use session_store::{LogEntry, Pages, StoreExt, TraceEntry};
 
@@ -12,9 +13,13 @@ use crate::segment::{Line, Segment, reading};
 pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (store, key) = args.target.open()?;
     let segment = store.at(key);
+    if args.text {
+        return text::show(segment, args.full, out);
+    }
     if args.trace { show::<TraceEntry>(segment, out) } else { show::<LogEntry>(segment, out) }
 }
 
+/// Prints the entries, which are JSON with and without `--json`.
 fn show<E: Line>(segment: Segment<'_>, out: &mut Output) -> Result<Exit, Failure> {
     for entry in segment.iterate::<E>(Pages::new(0)) {
         out.line(entry.context(|| reading::<E>(segment))?.as_json())?;

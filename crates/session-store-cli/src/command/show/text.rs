@@ -1,0 +1,173 @@
+//! `show --text`: prints a log as a conversation, with roles, times, and calls of tools.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Zoned;
+use session_store::LogEntry;
+use session_store_import::{Description, Role, format_of};
+
+use crate::exit::Exit;
+use crate::failure::{Context, Failure};
+use crate::output::Output;
+use crate::pager::Pager;
+use crate::segment::{Segment, lines, reading};
+use crate::terminal::visible;
+
+/// The number of entries from which the format of a log is found.
+const FORMAT_ENTRIES: usize = 16;
+
+/// The number of lines of a tool's result that are shown.
+const SHOWN_LINES: usize = 4;
+
+/// The number of characters of a tool's arguments that are shown.
+const SHOWN_CHARACTERS: usize = 100;
+
+/// Prints the conversation, in the user's pager if standard output is a terminal.
+///
+/// An entry that a reader has nothing to read in, such as a record of the program's own state, is
+/// left out. A line that is not an entry is reported, and the exit status is then 3.
+pub(super) fn show(segment: Segment<'_>, full: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let mut pager = Pager::start(out);
+    let mut entries = lines::<LogEntry>(segment, 0);
+    let mut exit = Exit::Done;
+    let mut first = Vec::new();
+    for entry in entries.by_ref().take(FORMAT_ENTRIES) {
+        first.push(entry.context(|| reading::<LogEntry>(segment)));
+    }
+    let known: Vec<_> = first.iter().flatten().cloned().collect();
+    let format = format_of(&known);
+    let view = View { full, styled: pager.is_styled() };
+    let rest = entries.map(|entry| entry.context(|| reading::<LogEntry>(segment)));
+    for entry in first.into_iter().chain(rest) {
+        match entry {
+            Ok(entry) => pager.write(&view.entry(&format.describe(&entry)))?,
+            Err(failure) => {
+                exit = Exit::Failed;
+                failure.report();
+            }
+        }
+    }
+    pager.finish()?;
+    Ok(exit)
+}
+
+/// How entries are printed.
+struct View {
+    /// Whether arguments and results of tools are printed whole.
+    full: bool,
+    /// Whether the output is colored.
+    styled: bool,
+}
+
+impl View {
+    /// Returns the text of an entry with an empty line at its end, or an empty text.
+    fn entry(&self, description: &Description) -> String {
+        let mut text = String::new();
+        if let Some(title) = &description.title {
+            self.heading(&mut text, Style::new().bold(), &format!("# {}", visible(title)));
+            text.push('\n');
+        }
+        if description.text.is_none() && description.tool_calls.is_empty() {
+            return text;
+        }
+        let (name, color) = match description.role {
+            Some(Role::User) => ("user", AnsiColor::Green),
+            Some(Role::Assistant) => ("assistant", AnsiColor::Blue),
+            Some(Role::Tool) => ("tool", AnsiColor::Yellow),
+            Some(Role::System) => ("system", AnsiColor::Magenta),
+            None => ("entry", AnsiColor::White),
+        };
+        let time = description.time.and_then(|time| Zoned::try_from(time).ok());
+        let time = time.map(|time| time.strftime("  %Y-%m-%d %H:%M:%S").to_string());
+        let style = Style::new().bold().fg_color(Some(color.into()));
+        self.heading(&mut text, style, &format!("{name}{}", time.unwrap_or_default()));
+        if let Some(said) = &description.text {
+            let is_folded =
+                !self.full && matches!(description.role, Some(Role::Tool | Role::System));
+            self.lines(&mut text, said, is_folded);
+        }
+        for call in &description.tool_calls {
+            let input = visible(&call.input).replace(['\n', '\t'], " ");
+            let name = visible(&call.name);
+            let call = if input.is_empty() { name.into_owned() } else { format!("{name} {input}") };
+            let shown = if self.full { call } else { shortened(&call, SHOWN_CHARACTERS) };
+            self.heading(&mut text, Style::new().dimmed(), &format!("  > {shown}"));
+        }
+        text.push('\n');
+        text
+    }
+
+    fn heading(&self, text: &mut String, style: Style, heading: &str) {
+        let style = if self.styled { style } else { Style::new() };
+        writeln!(text, "{style}{heading}{style:#}").expect("writing to a string never fails");
+    }
+
+    /// Adds the lines of a text, or only the first ones and the number of the others.
+    fn lines(&self, text: &mut String, said: &str, is_folded: bool) {
+        let said = visible(said.trim_end());
+        let count = said.lines().count();
+        let shown = if is_folded && count > SHOWN_LINES + 1 { SHOWN_LINES } else { count };
+        for line in said.lines().take(shown) {
+            let line = if is_folded { shortened(line, 2 * SHOWN_CHARACTERS) } else { line.into() };
+            text.push_str(format!("  {line}").trim_end());
+            text.push('\n');
+        }
+        if shown < count {
+            let more = format!("  … {} more lines", count - shown);
+            self.heading(text, Style::new().dimmed(), &more);
+        }
+    }
+}
+
+/// Returns the first characters of a text, with an ellipsis if it is longer.
+fn shortened(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_store_import::ToolCall;
+
+    use super::*;
+
+    fn plain(description: &Description, full: bool) -> String {
+        View { full, styled: false }.entry(description)
+    }
+
+    #[test]
+    fn a_long_result_of_a_tool_is_folded() {
+        let text = (1..=9).map(|n| format!("line {n}\n")).collect::<String>();
+        let result =
+            Description { role: Some(Role::Tool), text: Some(text), ..Description::default() };
+        let folded = plain(&result, false);
+        assert_eq!(folded, "tool\n  line 1\n  line 2\n  line 3\n  line 4\n  … 5 more lines\n\n");
+        assert_eq!(plain(&result, true).lines().count(), 11);
+    }
+
+    #[test]
+    fn a_call_of_a_tool_is_one_line() {
+        let input = format!("{{\"text\":\"{}\"}}", "x".repeat(200));
+        let call = ToolCall { name: "Write".to_owned(), input };
+        let described = Description {
+            role: Some(Role::Assistant),
+            tool_calls: vec![call],
+            ..Description::default()
+        };
+        let shown = plain(&described, false);
+        assert!(shown.starts_with("assistant\n  > Write {\"text\":\"xxx"), "{shown}");
+        assert!(shown.ends_with("x…\n\n") && shown.len() < 140, "{shown}");
+        assert!(plain(&described, true).contains("xxx\"}\n"));
+    }
+
+    #[test]
+    fn an_entry_without_text_prints_nothing() {
+        assert_eq!(plain(&Description::default(), false), "");
+        let title =
+            Description { title: Some("Fix\u{1b}[2J".to_owned()), ..Description::default() };
+        assert_eq!(plain(&title, false), "# Fix\\u001b[2J\n\n");
+    }
+}

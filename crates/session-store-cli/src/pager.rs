@@ -1,0 +1,82 @@
+//! Long text for reading: written to the user's pager, or to standard output.
+
+use std::env;
+use std::io::{self, ErrorKind, Write};
+use std::process::{Child, Command, Stdio};
+
+use anstream::{AutoStream, ColorChoice};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// The options of `less`, unless the user has set other ones: end at once if the text fits on the
+/// screen, show colors, and leave the text on the screen.
+const LESS: &str = "FRX";
+
+/// A destination of text. The text can contain escape sequences only if [`Self::is_styled`].
+pub(crate) struct Pager<'a> {
+    out: &'a mut Output,
+    process: Option<Child>,
+    styled: bool,
+}
+
+impl<'a> Pager<'a> {
+    /// Starts the program in `$PAGER`, or `less`, if standard output is a terminal. If it cannot be
+    /// started, the text is written to standard output.
+    pub(crate) fn start(out: &'a mut Output) -> Self {
+        let styled = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        let process = out.is_terminal().then(spawn).flatten();
+        Self { out, process, styled }
+    }
+
+    /// Returns whether the text is to be colored: on a terminal, unless `NO_COLOR` is set.
+    pub(crate) const fn is_styled(&self) -> bool {
+        self.styled
+    }
+
+    pub(crate) fn write(&mut self, text: &str) -> Result<(), Failure> {
+        let Some(input) = self.process.as_mut().and_then(|process| process.stdin.as_mut()) else {
+            return self.out.text(text);
+        };
+        match input.write_all(text.as_bytes()) {
+            // The user has left the pager, and does not need the rest.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::BrokenPipe),
+            written => written.map_err(|error| Failure::cannot("write to the pager", error)),
+        }
+    }
+
+    /// Waits until the user has left the pager.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let Some(process) = &mut self.process else { return self.out.flush() };
+        drop(process.stdin.take());
+        let ended = process.wait();
+        ended.map(drop).map_err(|error| Failure::cannot("wait for the pager", error))
+    }
+}
+
+impl Drop for Pager<'_> {
+    /// After an error, waits until the user has left the pager, because both use the terminal.
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            drop(process.stdin.take());
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Starts the pager. A shell splits `$PAGER`, which can contain options.
+fn spawn() -> Option<Child> {
+    let mut command = match env::var("PAGER") {
+        Ok(pager) if pager.trim().is_empty() || pager.trim() == "cat" => return None,
+        Ok(pager) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &pager]);
+            shell
+        }
+        Err(_) => Command::new("less"),
+    };
+    if env::var_os("LESS").is_none() {
+        command.env("LESS", LESS);
+    }
+    command.stdin(Stdio::piped()).spawn().ok()
+}
