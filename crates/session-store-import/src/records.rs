@@ -154,8 +154,8 @@ pub struct Records<R> {
     max_line: usize,
     line: usize,
     bytes: Vec<u8>,
-    /// Lines that were read already, because they could have been the rest of a record. No record
-    /// on several lines begins in one of them.
+    /// Lines that were read already, because they could have been the rest of a record. They are
+    /// not joined to each other again, so that no line is read more than twice.
     pending: VecDeque<Vec<u8>>,
     ready: VecDeque<LogEntry>,
     ended: bool,
@@ -188,23 +188,18 @@ impl<R: BufRead> Records<R> {
     /// Reads the next line. Returns `false` at the end of the file.
     fn read_line(&mut self) -> Result<bool, ReadError> {
         let (max, line) = (self.max_line, self.line + 1);
-        let is_pending = match self.pending.pop_front() {
-            Some(bytes) => {
-                self.bytes = bytes;
-                true
-            }
-            None => {
-                match lines::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
-                    ReadLine::End => return Ok(false),
-                    ReadLine::Complete => {}
-                    ReadLine::NotAnObject => {
-                        return Err(ReadError::Line { line, reason: sample_error(&self.bytes) });
-                    }
-                    ReadLine::TooLong => return Err(ReadError::TooLong { line, max }),
+        if let Some(bytes) = self.pending.pop_front() {
+            self.bytes = bytes;
+        } else {
+            match lines::read_line(&mut self.input, &mut self.bytes, max, !self.salvage)? {
+                ReadLine::End => return Ok(false),
+                ReadLine::Complete => {}
+                ReadLine::NotAnObject => {
+                    return Err(ReadError::Line { line, reason: sample_error(&self.bytes) });
                 }
-                false
+                ReadLine::TooLong => return Err(ReadError::TooLong { line, max }),
             }
-        };
+        }
         self.line = line;
         let is_terminated = self.bytes.pop_if(|last| *last == b'\n').is_some();
         if line == 1 && self.bytes.starts_with(BYTE_ORDER_MARK) {
@@ -220,7 +215,8 @@ impl<R: BufRead> Records<R> {
                 self.oddities.unfinished = Some(self.bytes.len());
             }
             Err(error) => {
-                let may_continue = is_terminated && !is_pending && is_unfinished(&self.bytes);
+                let is_next = self.pending.is_empty();
+                let may_continue = is_terminated && is_next && is_unfinished(&self.bytes);
                 if !may_continue || !self.join_lines()? {
                     self.split(&error)?;
                 }
@@ -576,17 +572,16 @@ mod tests {
         assert_eq!(records.into_oddities(), expected);
     }
 
-    /// The records after the broken line are not taken for the rest of it.
-    #[test]
-    fn a_broken_line_is_not_joined_to_records() {
-        let input = b"{\"a\":[\n{\"b\":1}\n{\"c\":1}\n]}\n";
-        let (texts, _, _) = texts(input, true);
-        assert_eq!(texts, [r#"{"b":1}"#, r#"{"c":1}"#]);
-        assert_eq!(texts_of_strict_error(input), "line 1: an incomplete record (6 bytes)");
-    }
-
-    fn texts_of_strict_error(input: &[u8]) -> String {
-        texts(input, false).1.unwrap()
+    /// The records after a broken line are not taken for the rest of it, and the lines after them
+    /// are not joined to lines before them.
+    #[rstest]
+    #[case::one(b"{\"a\":[\n{\"b\":1}\n]}\n", &[r#"{"b":1}"#])]
+    #[case::two(b"{\"a\":[\n{\"b\":1}\n{\"c\":1}\n]}\n", &[r#"{"b":1}"#, r#"{"c":1}"#])]
+    #[case::between_two_parts(b"{\"a\":\n{\n{\"b\":1}\n\"c\":2}\n", &[r#"{"b":1}"#])]
+    fn a_broken_line_is_not_joined_to_records(#[case] input: &[u8], #[case] expected: &[&str]) {
+        assert_eq!(texts(input, true).0, expected);
+        let strict = texts(input, false).1.unwrap();
+        assert!(strict.starts_with("line 1: an incomplete record"), "{strict}");
     }
 
     /// Without a limit on joining, each of these lines would be joined to all later ones.

@@ -273,9 +273,34 @@ impl fmt::Display for Summary {
         if self.salvaged > 0 {
             write!(f, ", {} salvaged", self.salvaged)?;
         }
-        for (kind, PassedOver { count, example }) in &self.passed_over {
-            write!(f, "\nnot taken: {kind} ({count}), such as {}", printable(example))?;
+        let mut others: Option<PassedOver> = None;
+        for (kind, files) in &self.passed_over {
+            if may_be_session(kind) {
+                write_passed_over(f, kind, files)?;
+            } else if let Some(others) = &mut others {
+                others.count += files.count;
+            } else {
+                others = Some(files.clone());
+            }
         }
-        Ok(())
+        others.map_or(Ok(()), |others| write_passed_over(f, "other files", &others))
     }
+}
+
+/// Returns whether files of a kind may be sessions of a program, or are a kind with a name. The
+/// text of a summary counts all other files together, and its JSON counts each kind.
+fn may_be_session(kind: &str) -> bool {
+    const ENDINGS: [&str; 6] = ["*.json", "*.db", "*.sqlite", "*.log", "*.md", "*.txt"];
+    ENDINGS.contains(&kind) || !kind.starts_with("*.") && kind != WITHOUT_EXTENSION
+}
+
+/// The kind of files whose names have no extension.
+pub(crate) const WITHOUT_EXTENSION: &str = "files without an extension";
+
+fn write_passed_over(
+    f: &mut fmt::Formatter<'_>,
+    kind: &str,
+    PassedOver { count, example }: &PassedOver,
+) -> fmt::Result {
+    write!(f, "\nnot taken: {kind} ({count}), such as {}", printable(example))
 }

@@ -49,6 +49,13 @@ impl Place {
 impl StoreLog<'_> {
     /// Stores the log. `earlier` is another file that is stored as the same segment.
     pub(crate) fn run(&self, earlier: Option<&Unit>) -> UnitReport {
+        if let (true, Some(earlier)) = (self.options.dry_run, earlier) {
+            // The entries of the earlier file are not stored, so there is nothing to compare.
+            let other = earlier.file.path.display();
+            let reason = format!("{other} is the same segment; a dry run does not compare them");
+            let key = Some(self.identity.key);
+            return UnitReport { key, ..self.unit.report(State::Skipped, reason) };
+        }
         let mut report = self.attempt(earlier.is_some());
         report.oddities = self.content.oddities.clone();
         if let Some(earlier) = earlier {
@@ -197,7 +204,7 @@ fn outcome(
 /// Adds to a report that another file of this import is stored as the same segment.
 fn add_earlier(report: &mut UnitReport, other: &str) {
     match report.state {
-        State::Behind | State::Unchanged => {
+        State::Behind | State::Unchanged if report.fork_of.is_none() => {
             report.state = State::Unchanged;
             report.reason = Some(format!("{other} has the same entries"));
         }

@@ -14,7 +14,7 @@ use crate::formats::{AnyJsonl, FORMATS, format_of, session_in};
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::records::{Oddities, ReadError, Records};
-use crate::report::{State, UnitReport};
+use crate::report::{State, UnitReport, WITHOUT_EXTENSION};
 use crate::search::FoundFile;
 use crate::source::{LogFile, foreign};
 
@@ -133,7 +133,7 @@ fn kind_of_other(path: &Path, opened: Result<&(Vec<u8>, LogFile), &ReadError>) -
     let name = path.file_name().and_then(OsStr::to_str).map(uncompressed).unwrap_or_default();
     match Path::new(name).extension().and_then(OsStr::to_str) {
         Some(extension) => format!("*.{extension}"),
-        None => "files without an extension".to_owned(),
+        None => WITHOUT_EXTENSION.to_owned(),
     }
 }
 

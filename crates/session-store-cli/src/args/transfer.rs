@@ -15,7 +15,7 @@ use session_store_import::OnConflict;
 use session_store_migrate::{DEFAULT_JOBS, Selection};
 
 use super::time;
-use super::value::{UrlParser, size};
+use super::value::{UrlParser, pattern, size};
 use crate::failure::Failure;
 use crate::reference::Reference;
 
@@ -44,10 +44,10 @@ pub(crate) struct ImportArgs {
     pub(crate) since: Option<SystemTime>,
     /// Take only files of the directories whose name, or a directory in their path, matches this
     /// pattern; a pattern with / must match the path below PATH (can be repeated)
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     pub(crate) include: Vec<String>,
     /// Do not take files that match this pattern (can be repeated)
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     pub(crate) exclude: Vec<String>,
     /// Print only what was not imported
     #[arg(short, long)]

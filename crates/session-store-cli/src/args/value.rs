@@ -7,6 +7,7 @@ use clap::Arg;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use session_store::{Head, InvalidHead, PodName, StoreUrl};
+use session_store_import::Filter;
 
 /// Parses an id. The error names the expected format, which the message of the `uuid` crate does
 /// not.
@@ -38,6 +39,11 @@ pub(super) fn size(text: &str) -> Result<usize, &'static str> {
     UNITS.into_iter().find_map(parse).ok_or("a size is a number of bytes, KiB, MiB or GiB")
 }
 
+/// Checks a pattern of file names.
+pub(super) fn pattern(text: &str) -> Result<String, String> {
+    Filter::new().include(text).map(|_| text.to_owned())
+}
+
 /// Parses a URL. A parser of clap would print an invalid URL with its password.
 #[derive(Clone)]
 pub(super) struct UrlParser;
@@ -53,7 +59,7 @@ impl TypedValueParser for UrlParser {
     ) -> Result<StoreUrl, clap::Error> {
         let text = StringValueParser::new().parse_ref(command, arg, value)?;
         text.parse().map_err(|error| {
-            let arg = arg.map(ToString::to_string).unwrap_or_default();
+            let arg = arg.map_or_else(|| "<STORE>".to_owned(), ToString::to_string);
             let message = format!("invalid URL for {arg}: {error}");
             command.clone().error(ErrorKind::ValueValidation, message)
         })

@@ -357,6 +357,8 @@ fn files_are_selected_by_patterns_and_by_time() {
     );
     assert_eq!(summary(&["--include", "a"]), "2 files, 2 of 2 entries would be new");
     assert_eq!(summary(&["--exclude", "*/o*.jsonl"]), "1 file, 1 of 1 entries would be new");
+    let message = logs.import(&["--include", "["]).refused(2);
+    assert!(message.contains("invalid pattern ["), "{message}");
 }
 
 #[test]

@@ -126,3 +126,40 @@ fn a_log_whose_first_entry_changed_is_kept_whole_beside_the_old_one() {
     assert_eq!((imported.states(), imported.summary.new), (vec![State::Imported], 3));
     assert_eq!(logs.import().states(), [State::Unchanged]);
 }
+
+/// The index of the turn is the one that `tree` and the agent layer read.
+#[rstest]
+#[case::own_layout(
+    &format!("{S}/{S}.jsonl"),
+    "{\"kind\":\"user_input\"}\n{\"kind\":\"turn_end\"}\n{\"kind\":\"user_input\"}\n",
+    1
+)]
+#[case::claude_code(
+    FILE,
+    "{\"parentUuid\":null,\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":\"a\"}}\n{\"type\":\"assistant\"}\n{\"type\":\"user\"}\n",
+    2
+)]
+fn a_fork_names_the_turn_of_its_origin(
+    #[case] file: &str,
+    #[case] common: &str,
+    #[case] turns: usize,
+) {
+    let mut logs = Logs::with(&[(file, &format!("{common}{{\"n\":1}}\n"))]);
+    logs.import();
+    logs.put(file, format!("{common}{{\"n\":2}}\n"));
+    logs.options.on_conflict = OnConflict::Fork;
+    let key = logs.import().reports[0].key.unwrap();
+    let first = logs.store.at(key).read_all().unwrap().remove(0);
+    let first: serde_json::Value = first.decode().unwrap();
+    assert_eq!(first["forked_from"]["at_turn_index"], turns);
+    assert_eq!(first["at_entry"], 3);
+}
+
+#[test]
+fn a_dry_run_counts_the_files_of_one_segment_once() {
+    let mut logs = Logs::with(&[(&format!("a/{FILE}"), OLD), (&format!("b/{FILE}"), OLD)]);
+    logs.options.dry_run = true;
+    let imported = logs.import();
+    assert_eq!(imported.states(), [State::Imported, State::Skipped]);
+    assert_eq!((imported.summary.new, logs.stored().len()), (3, 0));
+}

@@ -1,7 +1,7 @@
 //! Tests of the layout of this project's own file store, and of its newer form.
 
 use session_store_core::PodStore;
-use session_store_import::{FileKind, Format, OwnLayout, Role, State, format_of};
+use session_store_import::{FileKind, Format, OnConflict, OwnLayout, Role, State, format_of};
 
 use crate::logs::{G, Logs, S};
 
@@ -21,8 +21,17 @@ fn logs_traces_and_pods_are_stored() {
     assert_eq!(pod.as_json(), "{\"active\":null,\"x\":1.0}");
     assert_eq!(logs.import().states(), [State::Unchanged; 3]);
 
+    let mut logs = logs;
     logs.put("pods/reviewer/metadata.json", "{\"active\":null}\n");
     assert_eq!(logs.import().states(), [State::Unchanged, State::Unchanged, State::Conflict]);
+    logs.options.on_conflict = OnConflict::Replace;
+    for (dry_run, expected) in [(true, "{\"active\":null,\"x\":1.0}"), (false, "{\"active\":null}")]
+    {
+        logs.options.dry_run = dry_run;
+        assert_eq!(logs.import().states()[2], State::Imported);
+        let pod = logs.store.read_pod(&"reviewer".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(pod.as_json(), expected);
+    }
 }
 
 #[test]

@@ -92,3 +92,18 @@ fn a_thousand_findings_are_a_few_lines() {
     assert_eq!((report.entries, report.oddities.salvaged.len()), (1000, 1000));
     assert_eq!(report.to_string().lines().count(), 5);
 }
+
+#[test]
+fn the_text_of_a_summary_counts_other_files_together() {
+    let logs = Logs::with(&[
+        ("a.jsonl", "{}\n"),
+        ("b.json", "{}"),
+        ("c.png", "x"),
+        ("d.rs", "x"),
+        ("e", "x"),
+    ]);
+    let text = logs.import().summary.to_string();
+    assert!(text.contains("\nnot taken: *.json (1), such as "), "{text}");
+    assert!(text.contains("\nnot taken: other files (3), such as "), "{text}");
+    assert_eq!(text.lines().count(), 3);
+}
