@@ -72,12 +72,12 @@ impl CallLog {
         self.lines().record(line);
     }
 
-    /// Notes that a call has started, which is not a call on a segment.
+    /// Notes the start of a call that is not made on a handle, such as `open`.
     pub(crate) fn start(&self, name: &str) -> StartedCall<'_> {
         self.start_described(|_| name.to_owned())
     }
 
-    /// Notes that a call on a handle has started.
+    /// Notes the start of a call on a handle.
     pub(crate) fn start_call(
         &self,
         handle: usize,
@@ -109,10 +109,11 @@ impl CallLog {
         handle: usize,
         name: &str,
         ids: (Option<SessionId>, Option<SegmentId>),
-        arguments: Option<String>,
+        arguments: String,
         outcome: &str,
     ) {
         let mut lines = self.lines();
+        let arguments = Some(arguments).filter(|arguments| !arguments.is_empty());
         let arguments: Vec<_> = lines.names_of(ids).chain(arguments).collect();
         lines.record(format!("#{handle} {name}({}) -> {outcome}", arguments.join(", ")));
     }

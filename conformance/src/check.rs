@@ -40,8 +40,8 @@ pub enum Outcome {
     Passed,
     /// The check does not apply to this store or harness, for this reason.
     CannotRun(String),
-    /// The store broke the promise. The text says what was expected, what was found, and which
-    /// calls led to the failure.
+    /// The store broke the promise. The text contains the expected result, the result that was
+    /// found, and the calls before the failure.
     Failed(String),
 }
 
@@ -88,7 +88,8 @@ impl Check {
         };
         match outcome.recv_timeout(limit) {
             Ok(outcome) => {
-                // The thread has only to end. It catches panics before it sends the outcome.
+                // The thread ends at once, because sending the outcome is its last step. It cannot
+                // have panicked, because it catches panics before.
                 let _ = thread.join();
                 outcome
             }
@@ -131,8 +132,8 @@ impl Check {
 
     fn result(&self, run: &Run<'_>) -> CheckResult {
         if !self.requires.is_empty() {
-            // The only way to learn whether a harness can damage a storage is to try it. So this
-            // tries it on a second storage, which the check never opens.
+            // Whether a harness can damage a storage is only known after an attempt. So this code
+            // makes the attempts on a second storage, which the check never opens.
             let storage = run.harness().fresh();
             let declared = Declared::by(&*storage.open()?);
             for requirement in self.requires {
@@ -158,7 +159,8 @@ impl fmt::Display for Check {
     }
 }
 
-/// Describes a panic. A panic inside of a call is one of the store.
+/// Describes a panic. A panic during a call was caused by the store, and any other panic by the
+/// check or its harness.
 fn panic_text(cause: &(dyn Any + Send), call_log: &CallLog) -> String {
     let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| cause.downcast_ref::<String>().cloned());

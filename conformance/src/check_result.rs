@@ -15,7 +15,7 @@ pub(crate) type CheckResult = Result<(), CheckError>;
 pub(crate) enum CheckError {
     /// The store broke the promise.
     Broken(String),
-    /// The check found out while it ran that it does not apply to this store.
+    /// The check does not apply to this store, which became known only while the check ran.
     CannotRun(String),
 }
 

@@ -71,7 +71,7 @@ impl<H: Harness + ?Sized> Harness for Arc<H> {
 /// One storage: a directory, a database, or a piece of memory.
 ///
 /// The value owns what must outlive the handles, such as a temporary directory or a server. The kit
-/// drops it after them.
+/// drops the value after all its handles.
 ///
 /// Any closure that returns a store is a storage that can only be opened:
 ///
@@ -86,9 +86,9 @@ impl<H: Harness + ?Sized> Harness for Arc<H> {
 /// assert!(run_all(harness, "a1_").is_success());
 /// ```
 ///
-/// The other methods change the storage without the store. The provided implementations return
-/// `None`, and the checks that need them are then reported as not run. The kit calls them while no
-/// handle is open.
+/// The other methods change the storage from outside, without a handle, and the kit calls them only
+/// while no handle is open. The provided implementations return `None`. The checks that need these
+/// methods are then reported as not run.
 pub trait Storage: Send + Sync {
     /// Opens a handle, and creates what a new storage needs.
     ///
@@ -99,8 +99,8 @@ pub trait Storage: Send + Sync {
     /// The errors of the backend's own `open`.
     fn open(&self) -> Result<Box<dyn Store>, StoreError>;
 
-    /// Returns what another process needs to open this storage: a path or a URL. Implement it
-    /// together with [`open_at`](Self::open_at).
+    /// Returns the path or the URL by which another process can open this storage. Implement this
+    /// method together with [`open_at`](Self::open_at).
     fn address(&self) -> Option<String> {
         None
     }
@@ -167,7 +167,7 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Opens for reading a place where no storage is.
+    /// Opens a storage that does not exist, without the option to create it.
     ///
     /// The call must fail and create nothing ([S7](session_store_core::contract#s7)).
     fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {

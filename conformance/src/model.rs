@@ -39,13 +39,20 @@ enum Action {
     AppendAll(usize, usize),
     Create(usize, usize),
     Truncate(usize),
-    AppendIf { stale: bool, entries: usize },
-    TruncateIf { stale: bool, entries: usize },
+    AppendIf {
+        stale: bool,
+        entries: usize,
+    },
+    TruncateIf {
+        stale: bool,
+        entries: usize,
+    },
     Trace(usize),
     Delete,
     DeleteSession,
     Page(usize, usize),
-    Look,
+    /// No call. Every step is followed by a comparison of the segment with the model.
+    Compare,
     Reopen,
 }
 
@@ -63,7 +70,7 @@ fn actions() -> impl Strategy<Value = Action> {
         1 => Just(Action::Delete),
         1 => Just(Action::DeleteSession),
         2 => (0..9usize, 0..90usize).prop_map(|(start, bytes)| Action::Page(start, bytes)),
-        2 => Just(Action::Look),
+        2 => Just(Action::Compare),
         1 => Just(Action::Reopen),
     ]
 }
@@ -79,8 +86,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..MOST_STEPS)
 }
 
-/// The comparison with the model, as a check. The list of checks does not have it, because it does
-/// not belong to a single clause.
+/// The comparison with the model, as a check. It is not in the list of checks, because it tests
+/// many clauses and the list names one clause for each check.
 pub(crate) const MODEL: Check = Check {
     id: "agrees_with_the_model",
     clause: "all",
@@ -192,7 +199,7 @@ impl Model {
             Action::Delete => self.delete(&log)?,
             Action::DeleteSession => self.delete_session(store, key.session_id)?,
             Action::Page(start, bytes) => self.page(&log, start, bytes)?,
-            Action::Look | Action::Reopen => {}
+            Action::Compare | Action::Reopen => {}
         }
         self.must_be(&log)
     }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 /// The environment variable that sets the seed.
 pub(crate) const SEED: &str = "SESSION_STORE_CONFORMANCE_SEED";
 
-/// Returns the seed from the environment, else a random one.
+/// Returns the seed from the environment, or a random one if there is none.
 pub(crate) fn seed() -> u64 {
     let given = env::var(SEED).ok().and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| RandomState::new().build_hasher().finish())

@@ -31,7 +31,7 @@ impl RecordingStore {
         &self,
         name: &str,
         ids: (Option<SessionId>, Option<SegmentId>),
-        arguments: impl FnOnce() -> Option<String>,
+        arguments: impl FnOnce() -> String,
         describe: impl FnOnce(&T) -> String,
         call: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
@@ -78,11 +78,19 @@ impl Drop for RecordingStore {
 }
 
 /// Describes one entry by its text, and several by their number.
-fn described(entries: &[LogEntry]) -> Option<String> {
-    Some(match entries {
+fn described(entries: &[LogEntry]) -> String {
+    match entries {
         [entry] => format!("{entry:?}"),
         _ => format!("{} entries", entries.len()),
-    })
+    }
+}
+
+fn at(session_id: SessionId, segment_id: SegmentId) -> (Option<SessionId>, Option<SegmentId>) {
+    (Some(session_id), Some(segment_id))
+}
+
+fn no_arguments() -> String {
+    String::new()
 }
 
 fn ok((): &()) -> String {
@@ -103,85 +111,58 @@ impl Store for RecordingStore {
     forward_store! { self => *self.store; capabilities maintenance }
 
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
-        self.record(
-            "append",
-            (Some(s), Some(g)),
-            || Some(debug(entry)),
-            ok,
-            || self.store.append(s, g, entry),
-        )
+        self.record("append", at(s, g), || debug(entry), ok, || self.store.append(s, g, entry))
     }
 
     fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
-        self.record("read_all", (Some(s), Some(g)), || None, length, || self.store.read_all(s, g))
+        self.record("read_all", at(s, g), no_arguments, length, || self.store.read_all(s, g))
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>> {
-        self.record("list_sessions", (None, None), || None, length, || self.store.list_sessions())
+        self.record("list_sessions", (None, None), no_arguments, length, || {
+            self.store.list_sessions()
+        })
     }
 
     fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
-        self.record(
-            "list_segments",
-            (Some(s), None),
-            || None,
-            length,
-            || self.store.list_segments(s),
-        )
+        self.record("list_segments", (Some(s), None), no_arguments, length, || {
+            self.store.list_segments(s)
+        })
     }
 
     fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
-        self.record(
-            "lookup_session_of",
-            (None, Some(g)),
-            || None,
-            debug,
-            || self.store.lookup_session_of(g),
-        )
+        self.record("lookup_session_of", (None, Some(g)), no_arguments, debug, || {
+            self.store.lookup_session_of(g)
+        })
     }
 
     fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
-        self.record(
-            "create_segment",
-            (Some(s), Some(g)),
-            || described(entries),
-            ok,
-            || self.store.create_segment(s, g, entries),
-        )
+        let arguments = || described(entries);
+        self.record("create_segment", at(s, g), arguments, ok, || {
+            self.store.create_segment(s, g, entries)
+        })
     }
 
     fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
-        self.record("exists", (Some(s), Some(g)), || None, debug, || self.store.exists(s, g))
+        self.record("exists", at(s, g), no_arguments, debug, || self.store.exists(s, g))
     }
 
     fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
-        self.record(
-            "read_entry_count",
-            (Some(s), Some(g)),
-            || None,
-            debug,
-            || self.store.read_entry_count(s, g),
-        )
+        self.record("read_entry_count", at(s, g), no_arguments, debug, || {
+            self.store.read_entry_count(s, g)
+        })
     }
 
     fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
-        self.record(
-            "append_trace",
-            (Some(s), Some(g)),
-            || Some(debug(entry)),
-            ok,
-            || self.store.append_trace(s, g, entry),
-        )
+        let arguments = || debug(entry);
+        self.record("append_trace", at(s, g), arguments, ok, || {
+            self.store.append_trace(s, g, entry)
+        })
     }
 
     fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
-        self.record(
-            "truncate",
-            (Some(s), Some(g)),
-            || Some(debug(&entries_len)),
-            ok,
-            || self.store.truncate(s, g, entries_len),
-        )
+        let arguments = || debug(&entries_len);
+        self.record("truncate", at(s, g), arguments, ok, || self.store.truncate(s, g, entries_len))
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {
@@ -189,45 +170,31 @@ impl Store for RecordingStore {
     }
 
     fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
-        self.record(
-            "append_all",
-            (Some(s), Some(g)),
-            || described(entries),
-            ok,
-            || self.store.append_all(s, g, entries),
-        )
+        let arguments = || described(entries);
+        self.record("append_all", at(s, g), arguments, ok, || self.store.append_all(s, g, entries))
     }
 
     fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
-        let arguments = || Some(format!("{start}, {bytes}"));
+        let arguments = || format!("{start}, {bytes}");
         let describe = |page: &Page| format!("{} entries, head {}", page.entries.len(), page.head);
-        self.record("read_page", (Some(s), Some(g)), arguments, describe, || {
+        self.record("read_page", at(s, g), arguments, describe, || {
             self.store.read_page(s, g, start, bytes)
         })
     }
 
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
-        self.record("head", (Some(s), Some(g)), || None, debug, || self.store.head(s, g))
+        self.record("head", at(s, g), no_arguments, debug, || self.store.head(s, g))
     }
 
     fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
-        self.record(
-            "segment_info",
-            (Some(s), Some(g)),
-            || None,
-            debug,
-            || self.store.segment_info(s, g),
-        )
+        self.record("segment_info", at(s, g), no_arguments, debug, || self.store.segment_info(s, g))
     }
 
     fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
-        self.record(
-            "list_infos",
-            (None, None),
-            || Some(debug(options)),
-            length,
-            || self.store.list_infos(options),
-        )
+        let arguments = || debug(options);
+        self.record("list_infos", (None, None), arguments, length, || {
+            self.store.list_infos(options)
+        })
     }
 
     fn append_if(
@@ -237,15 +204,15 @@ impl Store for RecordingStore {
         expected: Option<Head>,
         entries: &[LogEntry],
     ) -> Result<Head> {
-        let arguments = || described(entries).map(|entries| format!("{expected:?}, {entries}"));
-        self.record("append_if", (Some(s), Some(g)), arguments, debug, || {
+        let arguments = || format!("{expected:?}, {}", described(entries));
+        self.record("append_if", at(s, g), arguments, debug, || {
             self.store.append_if(s, g, expected, entries)
         })
     }
 
     fn truncate_if(&self, s: SessionId, g: SegmentId, expected: Head, len: usize) -> Result<Head> {
-        let arguments = || Some(format!("{expected:?}, {len}"));
-        self.record("truncate_if", (Some(s), Some(g)), arguments, debug, || {
+        let arguments = || format!("{expected:?}, {len}");
+        self.record("truncate_if", at(s, g), arguments, debug, || {
             self.store.truncate_if(s, g, expected, len)
         })
     }
@@ -257,76 +224,57 @@ impl Store for RecordingStore {
         start: usize,
         bytes: usize,
     ) -> Result<TracePage> {
-        let arguments = || Some(format!("{start}, {bytes}"));
+        let arguments = || format!("{start}, {bytes}");
         let describe = |page: &TracePage| format!("{} trace entries", page.entries.len());
-        self.record("read_trace_page", (Some(s), Some(g)), arguments, describe, || {
+        self.record("read_trace_page", at(s, g), arguments, describe, || {
             self.store.read_trace_page(s, g, start, bytes)
         })
     }
 
     fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
-        self.record(
-            "delete_segment",
-            (Some(s), Some(g)),
-            || None,
-            debug,
-            || self.store.delete_segment(s, g),
-        )
+        self.record("delete_segment", at(s, g), no_arguments, debug, || {
+            self.store.delete_segment(s, g)
+        })
     }
 
     fn delete_session(&self, s: SessionId) -> Result<bool> {
-        self.record(
-            "delete_session",
-            (Some(s), None),
-            || None,
-            debug,
-            || self.store.delete_session(s),
-        )
+        self.record("delete_session", (Some(s), None), no_arguments, debug, || {
+            self.store.delete_session(s)
+        })
     }
 
     fn sync(&self) -> Result<()> {
-        self.record("sync", (None, None), || None, ok, || self.store.sync())
+        self.record("sync", (None, None), no_arguments, ok, || self.store.sync())
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl PodStore for RecordingStore {
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
-        self.record(
-            "put_pod",
-            (None, None),
-            || Some(format!("{name:?}, {pod:?}")),
-            ok,
-            || self.inner_pods().put_pod(name, pod),
-        )
+        let arguments = || format!("{name:?}, {pod:?}");
+        self.record("put_pod", (None, None), arguments, ok, || self.inner_pods().put_pod(name, pod))
     }
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
-        self.record(
-            "read_pod",
-            (None, None),
-            || Some(debug(name)),
-            debug,
-            || self.inner_pods().read_pod(name),
-        )
+        let arguments = || debug(name);
+        self.record("read_pod", (None, None), arguments, debug, || self.inner_pods().read_pod(name))
     }
 
     fn list_pods(&self) -> Result<Vec<PodName>> {
-        self.record("list_pods", (None, None), || None, debug, || self.inner_pods().list_pods())
+        self.record("list_pods", (None, None), no_arguments, debug, || {
+            self.inner_pods().list_pods()
+        })
     }
 
     fn delete_pod(&self, name: &PodName) -> Result<bool> {
-        self.record(
-            "delete_pod",
-            (None, None),
-            || Some(debug(name)),
-            debug,
-            || self.inner_pods().delete_pod(name),
-        )
+        let arguments = || debug(name);
+        self.record("delete_pod", (None, None), arguments, debug, || {
+            self.inner_pods().delete_pod(name)
+        })
     }
 
     fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
-        let arguments = || Some(format!("{name:?}, {expected:?}, {pod:?}"));
+        let arguments = || format!("{name:?}, {expected:?}, {pod:?}");
         self.record("put_pod_if", (None, None), arguments, ok, || {
             self.inner_pods().put_pod_if(name, expected, pod)
         })

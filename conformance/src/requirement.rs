@@ -48,7 +48,7 @@ pub enum Requirement {
     Files,
 }
 
-/// The word that stands for no fact.
+/// The name in the place of a fact, for a requirement that follows from no fact.
 const NO_FACT: &str = "no_fact";
 
 /// A fact from which several requirements follow.
@@ -57,13 +57,14 @@ struct Fact {
     meaning: &'static str,
 }
 
-// The inner macro needs `$` for its own fragments, so the first token is a `$`.
+// This macro defines the macro `with_fact`. The definition contains `$` signs that belong to
+// `with_fact`. The caller passes a `$` as the first token (`$d`), and `$d` stands for these signs.
 macro_rules! facts {
     ($d:tt $($fact:ident $meaning:literal { $($requirement:ident)* })*) => {
         const FACTS: &[Fact] = &[$(Fact { name: stringify!($fact), meaning: $meaning }),*];
 
-        /// Calls the macro `$callback` with the fact from which a requirement follows in the place
-        /// of the requirement, or with `no_fact`.
+        /// Calls the macro `$callback`. Replaces the requirement in its tokens by the fact from
+        /// which the requirement follows, or by `no_fact`.
         #[doc(hidden)]
         #[macro_export]
         macro_rules! with_fact {

@@ -74,7 +74,7 @@ pub(crate) fn odd_padding(n: usize) -> usize {
     PADDINGS[n % PADDINGS.len()]
 }
 
-/// Returns what a page of `max_bytes` from entry `start` on must hold.
+/// Returns the entries that a page of `max_bytes` from entry `start` on must contain.
 pub(crate) fn page_of(entries: &[LogEntry], start: usize, max_bytes: usize) -> Vec<LogEntry> {
     let mut budget = PageBudget::new(max_bytes);
     let fits = |entry: &&LogEntry| budget.admits(entry.as_json().len());

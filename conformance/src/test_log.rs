@@ -60,7 +60,8 @@ impl<'a> TestLog<'a> {
         Self::at(self.store(), SegmentKey { session_id, ..self.key() })
     }
 
-    /// Returns segments that do not exist, although something about each of them may be known.
+    /// Returns three segments that do not exist: one with new ids, one with a new id in this
+    /// session, and one with this id in a new session.
     pub(crate) fn unknown_segments(self) -> [Self; 3] {
         [Self::new(self.store()), self.sibling(), self.namesake()]
     }

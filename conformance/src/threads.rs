@@ -17,7 +17,7 @@ pub(crate) fn race<T: Send>(
         let started = |index| {
             scope.spawn(move || {
                 ready.fetch_add(1, SeqCst);
-                // Spin instead of blocking on a barrier. To wake a blocked thread takes longer than
+                // Spin instead of blocking on a barrier. Waking a blocked thread takes longer than
                 // a short call, so the calls of the threads would not overlap.
                 yield_while(|| ready.load(SeqCst) < threads);
                 job(index)

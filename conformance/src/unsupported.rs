@@ -11,7 +11,8 @@ use crate::test_log::TestLog;
 
 type NamedCall = (&'static str, fn(&TestLog<'_>, Head) -> Result<(), StoreError>);
 
-/// Returns the calls that belong to `operation`. A guarantee has none.
+/// Returns the calls that need the capability `operation`. A capability that is a guarantee has no
+/// calls of its own.
 pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
     match operation {
         Capability::ConditionalAppend => &[

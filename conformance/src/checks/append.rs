@@ -157,7 +157,7 @@ pub(crate) fn a4_every_entry_once_and_whole(run: &Run<'_>) -> CheckResult {
     let foreign = log.iter().find(|entry| appends.iter().all(|(known, _)| known != *entry));
     ensure!(foreign.is_none(), "an entry that no writer appended: {foreign:?}");
     let failed = appends.iter().any(|(_, effect)| *effect != Effect::Applied);
-    ensure!(!failed, "an append failed although there were only other writers");
+    ensure!(!failed, "an append failed although only other writers used the log");
     Ok(())
 }
 
@@ -270,8 +270,8 @@ pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> CheckResult {
     before.must_be_unchanged_in(&store, "an empty batch changes nothing")
 }
 
-/// The number of entries in one batch. A store that implements a batch as a loop of appends is
-/// interrupted by another writer in a loop of this length, in any schedule.
+/// The number of entries in one batch. The batch is so long that a store which stores it by a loop
+/// of appends is always interrupted by another writer.
 const BATCH: usize = 600;
 
 static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {

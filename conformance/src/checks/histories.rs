@@ -1,4 +1,6 @@
-//! Histories: the results of concurrent writes, truncates and reads must be linearizable.
+//! Checks of histories: several threads or processes write, truncate and read one log at the same
+//! time. The results must be linearizable: calls that run one after the other, in some order that
+//! agrees with the times of the calls, must return the same results.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -57,8 +59,8 @@ pub(super) fn must_be_linearizable(handles: &[RecordingStore], cut: Option<Cut>)
     Ok(())
 }
 
-/// Runs the first calls of the history in one thread. Errors that need no race are then always
-/// found.
+/// Runs the first calls of the history in one thread, so that an error without a race is found in
+/// every run.
 fn run_alone(log: &ObservedLog<'_>, cut: Option<Cut>) -> CheckResult {
     read_and_count(log)?;
     log.append(&signed(90, 0, 0));
@@ -85,13 +87,13 @@ fn step(log: &ObservedLog<'_>, thread: usize, n: usize, cut: Option<Cut>) -> Che
         // A read takes longer the longer the log is, so most steps only count.
         (0, _) if n.is_multiple_of(3) => read_and_count(log)?,
         (0, _) => _ = log.count()?,
-        // The truncate may be past the end. It is then refused and changes nothing.
+        // A truncate past the end is refused and changes nothing, so its result does not matter.
         (1, Some(cut)) => _ = cut(log, n),
         _ => {
             let effect = log.append(&ENTRIES[thread][n]);
             ensure!(
                 effect != Effect::Refused,
-                "an append failed, and other writers are no reason for it to fail"
+                "an append failed although only other writers used the log"
             );
         }
     }

@@ -17,8 +17,8 @@ use crate::sample::{entry, nth, numbered, numbered_traces, size_of, unusual_entr
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// The pause between a change and a look at the time. Clocks of file systems advance every few
-/// milliseconds.
+/// The pause before a change whose time must differ from the time before. Clocks of file systems
+/// advance every few milliseconds.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 /// The longest time in which a clock must have advanced. Some clocks count whole seconds.

@@ -1,4 +1,6 @@
-//! Log files: blank lines, CR at line ends, and torn or unterminated tails.
+//! Checks of section R of the contract for stores whose logs are files of lines: blank lines, CR at
+//! line ends, and the tail of a log. A tail is a last line without a newline. The tail is torn if a
+//! writer was interrupted before the entry was complete.
 
 use std::fs;
 use std::path::Path;

@@ -1,16 +1,18 @@
-//! Decides whether a history is linearizable: whether there is an order of its calls that respects
-//! their times and in which a sequential log returns the same results.
+//! Decides whether a history is linearizable. A history is a list of calls with their start, their
+//! end and their result. It is linearizable if the calls can be put in an order that agrees with
+//! their times, and in which calls that run one after the other return the same results.
 //!
-//! These are the promises of the store's [contract](session_store_core::contract) about concurrent appends,
-//! reads, counts and truncates.
-//! Acknowledged entries are stored once, refused ones never, and unknown ones once or never. Each
-//! writer's order is kept, and so is the order of two calls if one ended before the other started.
-//! A read sees the log of one moment. A truncated entry is kept or deleted as a whole.
+//! The [contract](session_store_core::contract) promises this for concurrent appends, reads, counts
+//! and truncates. An entry is stored once if its append was acknowledged, never if it was refused,
+//! and once or never if the outcome is unknown. The entries of each writer keep their order. If a
+//! call ended before another call started, their order is kept. A read returns the log of one
+//! moment. A truncate keeps or deletes an entry as a whole.
 //!
-//! The search walks over the sets of calls that have taken effect. It is fast because entries never
-//! move: if a read shows an entry that only one call wrote, that call took effect when the log
-//! was exactly the entries that precede this one in the read. Entries that no read shows are all
-//! alike.
+//! The search visits states. A state is the set of the calls that have taken effect, together with
+//! the log after them. Two facts keep the number of states small:
+//! - An entry never moves in the log. If a read shows an entry, and only one call wrote that entry,
+//!   then the log before that call had exactly the entries that precede it in the read.
+//! - Entries that no read shows cannot be distinguished, so the search treats them as equal.
 
 mod explanation;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Stores that lose, duplicate or misplace appended entries.
+//! Broken stores that lose, duplicate or misplace appended entries. `broken!` makes a test of each
+//! store: the checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -8,9 +9,9 @@ use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store, Stor
 use super::{broken, definite_error, entry};
 use crate::variant::Result;
 
-/// Returns whether the entry is one certain entry of the checks with many concurrent writers. Only
-/// these checks then catch the flaw, in any schedule.
-fn is_unlucky(entry: &LogEntry) -> bool {
+/// Returns whether a flaw applies to the entry. Only the checks with many concurrent writers append
+/// this entry, so only they catch the flaw, in every schedule.
+fn has_flaw(entry: &LogEntry) -> bool {
     entry.as_json().starts_with(r#"{"w":5,"n":20,"#)
 }
 
@@ -18,7 +19,7 @@ broken! {
     /// Acknowledges an append without storing its entry, like a queue that is full.
     loses_an_entry_now_and_then in shared {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
-            if is_unlucky(entry) { Ok(()) } else { self.inner.append(s, g, entry) }
+            if has_flaw(entry) { Ok(()) } else { self.inner.append(s, g, entry) }
         }
     }
     caught by { a4_every_entry_once_and_whole }
@@ -28,7 +29,7 @@ broken! {
     /// Sends an append twice, like a client that retries a successful request.
     appends_twice_now_and_then in shared {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
-            if is_unlucky(entry) {
+            if has_flaw(entry) {
                 self.inner.append(s, g, entry)?;
             }
             self.inner.append(s, g, entry)
@@ -42,7 +43,7 @@ broken! {
     stores_and_fails_now_and_then in shared {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             self.inner.append(s, g, entry)?;
-            if is_unlucky(entry) { Err(definite_error()) } else { Ok(()) }
+            if has_flaw(entry) { Err(definite_error()) } else { Ok(()) }
         }
     }
     caught by { a4_every_entry_once_and_whole a5_a_definite_error_stored_nothing }
@@ -164,7 +165,7 @@ broken! {
 
         fn close(&self) {
             if let Some((key, last)) = self.waiting.lock().unwrap().take() {
-                self.inner.at(key).append(&last).expect("memory takes an entry");
+                self.inner.at(key).append(&last).expect("the memory store accepts every entry");
             }
         }
     }

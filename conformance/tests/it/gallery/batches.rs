@@ -1,4 +1,5 @@
-//! Stores whose batches are not atomic, not in order, or create a segment without entries.
+//! Broken stores whose batches are not atomic, not in order, or create a segment without entries.
+//! `broken!` makes a test of each store: the checks of the kit that `caught by` names must fail.
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 

@@ -1,4 +1,5 @@
-//! Stores that declare other capabilities than they have.
+//! Broken stores that declare other capabilities than they have. `broken!` makes a test of each
+//! store: the checks of the kit that `caught by` names must fail.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, StoreError,

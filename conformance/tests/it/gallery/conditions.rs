@@ -1,4 +1,5 @@
-//! Stores whose conditional writes compare the wrong head or at the wrong time.
+//! Broken stores whose conditional writes compare the wrong head or at the wrong time. `broken!`
+//! makes a test of each store: the checks of the kit that `caught by` names must fail.
 
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 

@@ -1,4 +1,5 @@
-//! Stores that change the text of entries.
+//! Broken stores that change the text of entries. `broken!` makes a test of each store: the checks
+//! of the kit that `caught by` names must fail.
 
 use session_store_core::{LogEntry, Page, SegmentId, SessionId, Store, StoreError};
 

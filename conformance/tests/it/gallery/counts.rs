@@ -1,4 +1,5 @@
-//! Stores that return a wrong count.
+//! Broken stores that return a wrong count. `broken!` makes a test of each store: the checks of the
+//! kit that `caught by` names must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

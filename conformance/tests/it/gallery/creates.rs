@@ -1,4 +1,5 @@
-//! Stores that create and replace segments wrongly.
+//! Broken stores that create and replace segments wrongly. `broken!` makes a test of each store:
+//! the checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! Stores that truncate too much, too little, too late, or not permanently.
+//! Broken stores that truncate too much, too little, too late, or not permanently. `broken!` makes
+//! a test of each store: the checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! Stores that delete too little, too often, or report deletes that did not happen.
+//! Broken stores that delete too little, too often, or report deletes that did not happen.
+//! `broken!` makes a test of each store: the checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -20,7 +20,7 @@ struct Folder {
 
 impl Folder {
     fn with(flaw: Flaw) -> Self {
-        // On a disk the many small files take seconds.
+        // A folder in memory, because on a disk the many small files take seconds.
         let memory = Path::new("/dev/shm");
         let place =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };

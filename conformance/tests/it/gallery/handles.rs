@@ -1,4 +1,5 @@
-//! Stores whose handles write too late, forget data when they close, or fail after a panic.
+//! Broken stores whose handles write too late, forget data when they close, or fail after a panic.
+//! `broken!` makes a test of each store: the checks of the kit that `caught by` names must fail.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ broken! {
 
         fn close(&self) {
             for (key, entry) in self.waiting.lock().unwrap().drain(..) {
-                self.inner.at(key).append(&entry).expect("memory takes an entry");
+                self.inner.at(key).append(&entry).expect("the memory store accepts every entry");
             }
         }
     }
@@ -54,7 +55,7 @@ broken! {
             if let Some((key, entries)) = self.read.lock().unwrap().take()
                 && self.inner.at(key).read_entry_count().is_ok_and(|now| now < entries.len())
             {
-                self.inner.at(key).create(&entries).expect("memory creates");
+                self.inner.at(key).create(&entries).expect("the memory store accepts every log");
             }
         }
     }
@@ -66,8 +67,8 @@ broken! {
     /// Deletes all sessions when it closes a handle, like a cache without a storage.
     closing_forgets_everything in for_each_handle {
         fn close(&self) {
-            for session in self.inner.list_sessions().expect("memory lists") {
-                self.inner.delete_session(session).expect("memory deletes");
+            for session in self.inner.list_sessions().expect("the memory store can list") {
+                self.inner.delete_session(session).expect("the memory store can delete");
             }
         }
     }

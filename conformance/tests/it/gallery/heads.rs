@@ -1,4 +1,5 @@
-//! Stores whose heads change too often or too seldom.
+//! Broken stores whose heads change too often or too seldom. `broken!` makes a test of each store:
+//! the checks of the kit that `caught by` names must fail.
 
 use std::sync::Mutex;
 

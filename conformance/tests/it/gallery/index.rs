@@ -1,4 +1,6 @@
-//! Stores whose listings read an index that can lose segments.
+//! Broken stores whose listings read an index that can lose segments. The logs are stored apart
+//! from the index. `broken!` makes a test of each store: the checks of the kit that `caught by`
+//! names must fail.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,7 +14,8 @@ use session_store_core::{
 use super::broken;
 use crate::variant::Result;
 
-/// Defines correct methods of a store over memory that has a set of unlisted segments.
+/// Defines correct methods of such a store. `unlisted` has the segments that the index has lost. A
+/// broken store leaves out the methods that have its flaw.
 macro_rules! indexed {
     (listing) => {
         fn unlist(&self, key: SegmentKey) -> Option<io::Result<()>> {

@@ -1,4 +1,5 @@
-//! Stores that return wrong facts about segments, or list them wrongly.
+//! Broken stores that return wrong facts about segments, or list them wrongly. `broken!` makes a
+//! test of each store: the checks of the kit that `caught by` names must fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

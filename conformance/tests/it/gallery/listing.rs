@@ -1,4 +1,5 @@
-//! Stores that list the wrong sessions or segments, or in the wrong order.
+//! Broken stores that list the wrong sessions or segments, or in the wrong order. `broken!` makes a
+//! test of each store: the checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! Stores that return the wrong session of a segment.
+//! Broken stores that return the wrong session of a segment. `broken!` makes a test of each store:
+//! the checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

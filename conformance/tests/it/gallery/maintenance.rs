@@ -1,4 +1,5 @@
-//! Stores whose checks and repairs change data, or find faults in a sound storage.
+//! Broken stores whose checks and repairs change data, or find faults in a sound storage. `broken!`
+//! makes a test of each store: the checks of the kit that `caught by` names must fail.
 
 use session_store_core::{Finding, ListOptions, Severity, Store, StoreExt};
 

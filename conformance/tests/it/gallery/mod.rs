@@ -2,11 +2,13 @@
 //!
 //! A check that fails without being named is wrong, and a check that never fails is useless. The
 //! tests run only the named checks, because all checks over all stores take minutes. `cargo xtask
-//! conformance` runs all. The sets are exact only if they do not depend on the schedule of threads
-//! and processes. A flaw is therefore forced: the store pauses in the middle of a call until
-//! another thread or process has seen or changed its state. A flaw is also narrow: the store
-//! applies it only to the entries of the checks that must catch it, where other checks would catch
-//! it in some schedules only.
+//! conformance` runs all checks.
+//!
+//! The sets of checks must not depend on the schedule of threads and processes. For that:
+//! - A flaw that needs a race is forced: the store pauses in the middle of a call until another
+//!   thread or process has seen or changed its state.
+//! - A flaw is limited to certain entries if other checks would catch it only in some schedules.
+//!   These are the entries of the checks that must catch the flaw.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,7 +31,7 @@ modules! {
     index infos listing lookups maintenance pods reads traces
 }
 
-/// The checks that no store can fail, because the types of core enforce them.
+/// The checks that no store can fail, because the types of the core crate enforce them.
 const ENFORCED_BY_TYPES: [&str; 2] = ["e3_anything_else_is_refused", "p3_bad_names_touch_nothing"];
 
 /// The environment variable for the folder of the results. Every check then runs over every store.

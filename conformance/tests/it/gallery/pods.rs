@@ -1,4 +1,5 @@
-//! Stores that mix up, change or lose pods.
+//! Broken stores that mix up, change or lose pods. `broken!` makes a test of each store: the checks
+//! of the kit that `caught by` names must fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
@@ -143,7 +144,7 @@ broken! {
 
         fn close(&self) {
             for (name, pod) in self.waiting.lock().unwrap().iter() {
-                self.inner.put_pod(name, pod).expect("memory takes a pod");
+                self.inner.put_pod(name, pod).expect("the memory store accepts every pod");
             }
         }
     }
@@ -193,7 +194,7 @@ broken! {
 
         fn close(&self) {
             for (name, pod) in self.own.lock().unwrap().iter() {
-                self.inner.put_pod(name, pod).expect("memory takes a pod");
+                self.inner.put_pod(name, pod).expect("the memory store accepts every pod");
             }
         }
     }

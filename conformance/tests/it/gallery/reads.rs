@@ -1,4 +1,5 @@
-//! Stores that return the wrong entries from reads and pages.
+//! Broken stores that return the wrong entries from reads and pages. `broken!` makes a test of each
+//! store: the checks of the kit that `caught by` names must fail.
 
 use std::sync::Mutex;
 
@@ -33,7 +34,7 @@ broken! {
             let mut last = self.last.lock().unwrap();
             let now = self.inner.read_all(s, g)?;
             let entries = match last.take() {
-                // The cache is compared by its length only.
+                // The flaw: a cached log counts as current if it has the length of the stored log.
                 Some((key, entries))
                     if key == SegmentKey::new(s, g) && entries.len() == now.len() =>
                 {

@@ -1,4 +1,5 @@
-//! Stores that mix up, lose or change traces.
+//! Broken stores that mix up, lose or change traces. `broken!` makes a test of each store: the
+//! checks of the kit that `caught by` names must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
