@@ -8,6 +8,7 @@ use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use crate::growth::{Series, tenfold};
 use crate::load::Load;
 use crate::measure::{Side, in_turn, timed};
+use crate::measurement::Measurement;
 use crate::plan::Plan;
 use crate::{Done, Fallible};
 
@@ -45,6 +46,12 @@ impl<'a> Logs<'a> {
         Ok(())
     }
 
+    /// Measures how the time of each operation grows with the length of the log.
+    pub(crate) fn growth(&self, plan: &Plan, bench: &'static str) -> Fallible<Vec<Measurement>> {
+        let series = [self.truncate(plan)?, self.lookup(plan)?, self.exists(plan)?];
+        Ok(series.iter().map(|series| series.growth(bench)).collect())
+    }
+
     pub(crate) fn count(&self, plan: &Plan) -> Fallible<Series> {
         let count = |log| Ok(self.store.read_entry_count(self.session, log).map(drop)?);
         self.measured(plan, "read_entry_count, warm", &|log| repeated(|| count(log)))
@@ -55,17 +62,17 @@ impl<'a> Logs<'a> {
         self.measured(plan, "head, warm", &|log| repeated(|| head(log)))
     }
 
-    pub(crate) fn lookup(&self, plan: &Plan) -> Fallible<Series> {
+    fn lookup(&self, plan: &Plan) -> Fallible<Series> {
         let lookup = |log| Ok(self.store.lookup_session_of(log).map(drop)?);
         self.measured(plan, "lookup_session_of", &|log| repeated(|| lookup(log)))
     }
 
-    pub(crate) fn exists(&self, plan: &Plan) -> Fallible<Series> {
+    fn exists(&self, plan: &Plan) -> Fallible<Series> {
         let exists = |log| Ok(self.store.exists(self.session, log).map(drop)?);
         self.measured(plan, "exists", &|log| repeated(|| exists(log)))
     }
 
-    pub(crate) fn truncate(&self, plan: &Plan) -> Fallible<Series> {
+    fn truncate(&self, plan: &Plan) -> Fallible<Series> {
         self.measured(plan, "truncate by one", &|log| self.truncations(log))
     }
 
@@ -90,6 +97,18 @@ impl<'a> Logs<'a> {
         }
         Ok(time)
     }
+}
+
+/// Measures how the time of each operation, including the count, grows with the length of the log.
+pub(crate) fn growth(
+    plan: &Plan,
+    bench: &'static str,
+    store: &dyn Store,
+) -> Fallible<Vec<Measurement>> {
+    let logs = Logs::new(plan, store)?;
+    let mut measurements = vec![logs.count(plan)?.growth(bench)];
+    measurements.extend(logs.growth(plan, bench)?);
+    Ok(measurements)
 }
 
 fn repeated(operation: impl Fn() -> Done) -> Fallible<Duration> {

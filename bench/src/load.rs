@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use session_store_core::LogEntry;
+use session_store_core::{LogEntry, SegmentRef, Store};
 
-use crate::Fallible;
+use crate::{Done, Fallible};
 
 /// Sizes of lines in bytes, and the number of lines of about each size.
 ///
@@ -85,6 +85,14 @@ impl Load {
     /// Returns `size` entries.
     pub(crate) fn batch(&self, size: usize) -> Vec<LogEntry> {
         self.entries.iter().cycle().take(size).cloned().collect()
+    }
+}
+
+/// Appends one entry with `append`, and several entries with `append_all`.
+pub(crate) fn append(log: SegmentRef<'_, dyn Store + '_>, entries: &[LogEntry]) -> Done {
+    match entries {
+        [entry] => Ok(log.append(entry)?),
+        entries => Ok(log.append_all(entries)?),
     }
 }
 

@@ -17,6 +17,7 @@ mod memory;
 mod migrate;
 mod output;
 mod plan;
+mod reading;
 mod redis;
 mod scaling;
 mod sessions;

@@ -36,6 +36,15 @@ impl Plan {
         Ok(Self { quick, loads, folder })
     }
 
+    /// Returns the measurements of `measure` with each load.
+    pub(crate) fn each_load<M: IntoIterator<Item = Measurement>>(
+        &self,
+        measure: impl Fn(&Load) -> Fallible<M>,
+    ) -> Fallible<Vec<Measurement>> {
+        let measurements = self.loads.iter().map(measure).collect::<Fallible<Vec<_>>>()?;
+        Ok(measurements.into_iter().flatten().collect())
+    }
+
     /// Returns entries of 1 KB.
     pub(crate) fn kilobyte(&self) -> &Load {
         &self.loads[0]

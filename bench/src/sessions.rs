@@ -7,6 +7,7 @@ use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 
 use crate::growth::{Series, tenfold};
 use crate::measure::{Side, in_turn, timed};
+use crate::measurement::Measurement;
 use crate::plan::Plan;
 use crate::{Done, Fallible};
 
@@ -38,13 +39,19 @@ impl<B: HasStore> StoresBySize<B> {
         Ok(Self([a?, b?, c?, d?]))
     }
 
-    pub(crate) fn lookup(&self, plan: &Plan) -> Fallible<Series> {
+    /// Measures how the time of each operation grows with the number of sessions.
+    pub(crate) fn growth(&self, plan: &Plan, bench: &'static str) -> Fallible<Vec<Measurement>> {
+        let series = [self.truncate(plan)?, self.lookup(plan)?, self.exists(plan)?];
+        Ok(series.iter().map(|series| series.growth(bench)).collect())
+    }
+
+    fn lookup(&self, plan: &Plan) -> Fallible<Series> {
         self.measured(plan, "lookup_session_of", &|store| {
             store.each(|_, segment| Ok(store.setup.store().lookup_session_of(segment).map(drop)?))
         })
     }
 
-    pub(crate) fn exists(&self, plan: &Plan) -> Fallible<Series> {
+    fn exists(&self, plan: &Plan) -> Fallible<Series> {
         self.measured(plan, "exists", &|store| {
             store.each(|session, segment| {
                 Ok(store.setup.store().exists(session, segment).map(drop)?)
@@ -52,7 +59,7 @@ impl<B: HasStore> StoresBySize<B> {
         })
     }
 
-    pub(crate) fn truncate(&self, plan: &Plan) -> Fallible<Series> {
+    fn truncate(&self, plan: &Plan) -> Fallible<Series> {
         let entry = &plan.kilobyte().entries[0];
         self.measured(plan, "truncate by one", &|store| store.truncations(entry))
     }

@@ -4,11 +4,9 @@
 use std::fs::File;
 use std::io::Write;
 
-use session_store_core::Store;
-
 use super::Setup;
 use crate::Fallible;
-use crate::load::Load;
+use crate::load::{self, Load};
 use crate::measure::{Side, in_turn, timed};
 use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
@@ -33,18 +31,12 @@ pub(super) const MANY: Bench = Bench {
 
 fn appends(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Fallible<Measurement> {
     let setup = Setup::new(plan)?;
-    let (store, session, segment) = (&setup.store, setup.session, setup.segment);
     let mut file =
         File::options().create(true).append(true).open(setup.folder.join("floor.jsonl"))?;
     let batches: Vec<_> = load.entries.chunks(batch).collect();
     let texts: Vec<_> = load.lines().chunks(batch).map(<[Vec<u8>]>::concat).collect();
     let ours: Side<'_> = Box::new(|| {
-        timed(|| {
-            batches.iter().try_for_each(|batch| match batch {
-                [entry] => Ok(store.append(session, segment, entry)?),
-                batch => Ok(store.append_all(session, segment, batch)?),
-            })
-        })
+        timed(|| batches.iter().try_for_each(|batch| load::append(setup.log(), batch)))
     });
     let floor: Side<'_> =
         Box::new(|| timed(|| texts.iter().try_for_each(|text| Ok(file.write_all(text)?))));

@@ -26,7 +26,7 @@ fn cold(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let load = plan.kilobyte();
     let entries = load.batch(plan.amount(ENTRIES));
     setup.store.append_all(setup.session, setup.segment, &entries)?;
-    let path = setup.log();
+    let path = setup.log_file();
     let fresh = || FsStore::open(setup.root());
     let (session, segment) = (setup.session, setup.segment);
     let count: Side<'_> = Box::new(|| timed(|| Ok(fresh()?.read_entry_count(session, segment)?)));

@@ -26,13 +26,12 @@ fn entries(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let setup = Setup::new(plan)?;
     let logs = Logs::new(plan, &setup.store)?;
     let within = Goal::AtMost(5e-6);
-    Ok(vec![
+    let mut measurements = vec![
         logs.count(plan)?.slowest(ENTRIES.name, within),
         logs.head(plan)?.slowest(ENTRIES.name, within),
-        logs.truncate(plan)?.growth(ENTRIES.name),
-        logs.lookup(plan)?.growth(ENTRIES.name),
-        logs.exists(plan)?.growth(ENTRIES.name),
-    ])
+    ];
+    measurements.extend(logs.growth(plan, ENTRIES.name)?);
+    Ok(measurements)
 }
 
 fn sessions(plan: &Plan) -> Fallible<Vec<Measurement>> {
@@ -40,12 +39,8 @@ fn sessions(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let open = stores.measured(plan, "open", &|store| {
         store.each(|_, _| Ok(FsStore::open(store.setup.root()).map(drop)?))
     })?;
-    let mut measurements = vec![
-        stores.truncate(plan)?.growth(SESSIONS.name),
-        stores.lookup(plan)?.growth(SESSIONS.name),
-        stores.exists(plan)?.growth(SESSIONS.name),
-        open.growth(SESSIONS.name),
-    ];
+    let mut measurements = stores.growth(plan, SESSIONS.name)?;
+    measurements.push(open.growth(SESSIONS.name));
     for store in &stores.0 {
         measurements.push(sessions_of(plan, SESSIONS.name, &store.setup, store.size)?);
     }

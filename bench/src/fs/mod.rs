@@ -10,7 +10,7 @@ mod threads;
 
 use std::path::PathBuf;
 
-use session_store_core::{SegmentId, SessionId, Store};
+use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_fs::FsStore;
 
 use crate::Fallible;
@@ -44,6 +44,12 @@ impl Setup {
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
     }
 
+    /// Returns the log of the segment.
+    fn log(&self) -> SegmentRef<'_, dyn Store> {
+        let store: &dyn Store = &self.store;
+        store.segment(self.session, self.segment)
+    }
+
     /// Returns the folder of the store.
     fn root(&self) -> PathBuf {
         self.folder.join("store")
@@ -52,7 +58,7 @@ impl Setup {
     /// Returns the file of the segment. A floor must read this file and not a copy: a copy is
     /// written in large pieces, so the page cache holds it in larger pieces, and reads of it are
     /// faster.
-    fn log(&self) -> PathBuf {
+    fn log_file(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))
     }
 }

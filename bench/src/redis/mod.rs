@@ -6,7 +6,7 @@ mod read;
 mod threads;
 mod write;
 
-use session_store_core::{SegmentId, SessionId, Store};
+use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_redis::RedisStore;
 use test_servers::RedisServer;
 
@@ -32,6 +32,12 @@ impl Setup {
         let server = RedisServer::start_in_memory(&[]);
         let store = RedisStore::open_or_create(&server.url())?;
         Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
+    }
+
+    /// Returns the log of the segment.
+    fn log(&self) -> SegmentRef<'_, dyn Store> {
+        let store: &dyn Store = &self.store;
+        store.segment(self.session, self.segment)
     }
 
     fn floor(&self) -> Fallible<Raw> {

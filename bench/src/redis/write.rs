@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use session_store_core::{LogEntry, Store};
+use session_store_core::LogEntry;
 
 use super::Setup;
-use crate::load::Load;
+use crate::load::{self, Load};
 use crate::measure::{Side, in_turn, timed};
 use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
@@ -14,19 +14,14 @@ use crate::{Done, Fallible};
 pub(super) const ONE: Bench = Bench {
     name: "redis/append",
     about: "append, against the same script, and against RPUSH alone",
-    run: |plan| both(plan, ONE.name, 1),
+    run: |plan| plan.each_load(|load| append(plan, ONE.name, load, 1)),
 };
 
 pub(super) const MANY: Bench = Bench {
     name: "redis/append_all",
     about: "append_all of 64, against the same script, and against RPUSH alone",
-    run: |plan| both(plan, MANY.name, 64),
+    run: |plan| plan.each_load(|load| append(plan, MANY.name, load, 64)),
 };
-
-fn both(plan: &Plan, bench: &'static str, batch: usize) -> Fallible<Vec<Measurement>> {
-    let measurements = plan.loads.iter().map(|load| append(plan, bench, load, batch));
-    Ok(measurements.collect::<Fallible<Vec<_>>>()?.concat())
-}
 
 fn append(
     plan: &Plan,
@@ -36,17 +31,11 @@ fn append(
 ) -> Fallible<Vec<Measurement>> {
     let setup = Setup::new()?;
     let [script, list] = [RefCell::new(setup.floor()?), RefCell::new(setup.floor()?)];
-    let (session, segment) = (setup.session, setup.segment);
     let batches: Vec<_> = load.entries.chunks(batch).collect();
     let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
         timed(|| batches.iter().try_for_each(|batch| append(batch)))
     };
-    let ours: Side<'_> = Box::new(|| {
-        each(&|batch| match batch {
-            [entry] => Ok(setup.store.append(session, segment, entry)?),
-            batch => Ok(setup.store.append_all(session, segment, batch)?),
-        })
-    });
+    let ours: Side<'_> = Box::new(|| each(&|batch| load::append(setup.log(), batch)));
     let scripted: Side<'_> = Box::new(|| each(&|batch| script.borrow_mut().append(texts(batch))));
     let pushed: Side<'_> = Box::new(|| each(&|batch| list.borrow_mut().push(texts(batch))));
     let [ours, scripted, pushed] = in_turn(plan.rounds(60), [ours, scripted, pushed])?;

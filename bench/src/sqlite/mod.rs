@@ -8,7 +8,7 @@ mod write;
 
 use std::path::PathBuf;
 
-use session_store_core::{SegmentId, SessionId, Store};
+use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_sqlite::SqliteStore;
 
 use crate::Fallible;
@@ -32,6 +32,12 @@ impl Setup {
         let folder = plan.folder()?;
         let store = SqliteStore::open_or_create(folder.join("store.db"))?;
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
+    }
+
+    /// Returns the log of the segment.
+    fn log(&self) -> SegmentRef<'_, dyn Store> {
+        let store: &dyn Store = &self.store;
+        store.segment(self.session, self.segment)
     }
 
     /// Opens a plain connection to another file with the same tables.

@@ -1,10 +1,10 @@
 //! Appends of one entry and of 64 entries in a transaction, against the same statements on a plain
 //! connection.
 
-use session_store_core::{LogEntry, Store};
+use session_store_core::LogEntry;
 
 use super::Setup;
-use crate::load::Load;
+use crate::load::{self, Load};
 use crate::measure::{Side, in_turn, timed};
 use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
@@ -39,12 +39,7 @@ fn append(
     let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
         timed(|| batches.iter().try_for_each(|batch| append(batch)))
     };
-    let ours: Side<'_> = Box::new(|| {
-        each(&|batch| match batch {
-            [entry] => Ok(setup.store.append(session, segment, entry)?),
-            batch => Ok(setup.store.append_all(session, segment, batch)?),
-        })
-    });
+    let ours: Side<'_> = Box::new(|| each(&|batch| load::append(setup.log(), batch)));
     let floor: Side<'_> = Box::new(|| {
         each(&|batch| raw.append(session, segment, batch.iter().map(LogEntry::as_json)))
     });
