@@ -2,7 +2,6 @@
 //! appends the entries that are missing.
 
 use std::error::Error;
-use std::fmt;
 
 use serde::{Serialize, Serializer};
 use session_store_core::{
@@ -43,11 +42,13 @@ pub struct Extension<E = StoreError> {
 }
 
 /// The reason why a log or trace is not equal to its source.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Stop<E = StoreError> {
     /// The stored entries are not a prefix of the source. Nothing was written.
+    #[error("conflict: {0}")]
     Conflict(Difference),
     /// Another writer changed the destination after it was compared. Its entries were not changed.
+    #[error("conflict: another writer changed the destination")]
     Moved {
         /// The head that was compared.
         expected: Option<Head>,
@@ -55,10 +56,13 @@ pub enum Stop<E = StoreError> {
         actual: Option<Head>,
     },
     /// The source failed.
-    Source(E),
+    #[error("the source failed")]
+    Source(#[source] E),
     /// The destination failed.
-    Destination(StoreError),
+    #[error("the destination failed")]
+    Destination(#[source] StoreError),
     /// The segment was not tried, because a store had failed on every earlier segment for too long.
+    #[error("not tried: all earlier segments failed")]
     Aborted,
 }
 
@@ -68,28 +72,6 @@ impl<E> Stop<E> {
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_) | Self::Moved { .. })
-    }
-}
-
-impl<E> fmt::Display for Stop<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Conflict(difference) => write!(f, "conflict: {difference}"),
-            Self::Moved { .. } => f.write_str("conflict: another writer changed the destination"),
-            Self::Source(_) => f.write_str("the source failed"),
-            Self::Destination(_) => f.write_str("the destination failed"),
-            Self::Aborted => f.write_str("not tried: all earlier segments failed"),
-        }
-    }
-}
-
-impl<E: Error + 'static> Error for Stop<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Source(error) => Some(error),
-            Self::Destination(error) => Some(error),
-            _ => None,
-        }
     }
 }
 

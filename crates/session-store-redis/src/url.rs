@@ -74,16 +74,9 @@ pub(crate) struct Login {
 /// The reason why a text is not the URL of a Redis storage.
 ///
 /// The message does not contain any part of the text that could be a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct RedisUrlError(String);
-
-impl fmt::Display for RedisUrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for RedisUrlError {}
 
 type Parsed<T> = Result<T, RedisUrlError>;
 

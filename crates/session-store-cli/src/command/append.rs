@@ -5,7 +5,7 @@ use std::slice;
 use session_store::{Head, LogEntry, StoreError, StoreExt, TraceEntry};
 
 use crate::args::{AppendArgs, ExpectedHead};
-use crate::entry_count::{EntryCount, HeadOf};
+use crate::entry_count::{print_count, print_head};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input::{Lines, Source};
@@ -49,7 +49,7 @@ fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     change(&store, || {
         let Some(ExpectedHead(expected)) = args.if_head else {
             let head = append_at(segment, None, &entries).context(operation)?;
-            out.answer(&EntryCount { entries: head.entries() })?;
+            print_count(head.entries(), out)?;
             return Ok(Exit::Done);
         };
         match segment.append_if(expected, &entries) {
@@ -59,7 +59,7 @@ fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
                 Ok(Exit::No)
             }
             appended => {
-                out.answer(&HeadOf::from(appended.context(operation)?))?;
+                print_head(appended.context(operation)?, out)?;
                 Ok(Exit::Done)
             }
         }
@@ -88,7 +88,7 @@ fn append_lines<T>(
             let entries = append(segment, &entry);
             let entries =
                 entries.context(|| format!("append to {} in {}", segment.key(), store.url()))?;
-            out.answer(&EntryCount { entries })?;
+            print_count(entries, out)?;
             out.flush()?;
             next = lines.next(parse)?;
         }

@@ -3,7 +3,7 @@
 use session_store::StoreExt;
 
 use crate::args::CountArgs;
-use crate::entry_count::{EntryCount, HeadOf};
+use crate::entry_count::{print_count, print_head};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
@@ -14,10 +14,10 @@ pub(crate) fn run(args: &CountArgs, out: &mut Output) -> Result<Exit, Failure> {
     if args.head {
         let head = store.at(key).head().context(operation)?;
         let head = head.ok_or_else(|| Failure::cannot(operation(), "it does not exist"))?;
-        out.answer(&HeadOf::from(head))?;
+        print_head(head, out)?;
     } else {
         let entries = store.at(key).read_entry_count().context(operation)?;
-        out.answer(&EntryCount { entries })?;
+        print_count(entries, out)?;
     }
     Ok(Exit::Done)
 }

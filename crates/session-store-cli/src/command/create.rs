@@ -1,7 +1,5 @@
 //! `create`: creates a segment, empty or with the entries of a file.
 
-use std::fmt;
-
 use serde::Serialize;
 use session_store::{LogEntry, OpenStore, SegmentKey, StoreError, StoreExt};
 
@@ -13,17 +11,12 @@ use crate::output::Output;
 use crate::store::{change, open_or_create};
 use crate::text::entries;
 
+/// The JSON of the segment that was created.
 #[derive(Serialize)]
 struct Created {
     #[serde(flatten)]
     key: SegmentKey,
     entries: usize,
-}
-
-impl fmt::Display for Created {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.key.session_id, self.key.segment_id)
-    }
 }
 
 pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -39,7 +32,8 @@ pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> 
         };
         created.map_err(|error| create_failure(&store, key, error))
     })?;
-    out.answer(&Created { key, entries: entries.len() })?;
+    let ids = format!("{} {}", key.session_id, key.segment_id);
+    out.report(&Created { key, entries: entries.len() }, [ids])?;
     Ok(Exit::Done)
 }
 

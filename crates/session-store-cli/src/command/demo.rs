@@ -2,7 +2,6 @@
 //! copies.
 
 use std::env;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::{change, open, open_or_create};
 
-/// A step of the demo that is done.
+/// The JSON of a step of the demo that is done.
 #[derive(Serialize)]
 struct Step {
     did: String,
@@ -25,25 +24,11 @@ struct Step {
     size: Size,
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n    {}  ({})", self.did, self.url, self.size)
-    }
-}
-
-/// The result of comparing the first store with the last one.
+/// The JSON of the comparison of the first store with the last one.
 #[derive(Serialize)]
 struct Equal {
     equal_entries: usize,
     equal_trace_entries: usize,
-}
-
-impl fmt::Display for Equal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { equal_entries: entries, equal_trace_entries: traced } = self;
-        write!(f, "The first and the last store are equal byte for byte: {entries} entries, ")?;
-        write!(f, "{traced} trace entries and the pod")
-    }
 }
 
 pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -67,7 +52,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
         &to,
         &files_again,
     )?;
-    out.answer(&compare(&from, &to)?)?;
+    compare(&from, &to, out)?;
     if !out.is_json() {
         suggest(out, &hints(&program(), &sessions, [&from, &via, &to]))?;
     }
@@ -99,22 +84,26 @@ fn copy(from: &StoreUrl, to: &StoreUrl) -> Result<(), Failure> {
     }
 }
 
-fn compare(a: &StoreUrl, b: &StoreUrl) -> Result<Equal, Failure> {
+/// Compares two stores and prints the number of equal entries.
+fn compare(a: &StoreUrl, b: &StoreUrl, out: &mut Output) -> Result<(), Failure> {
     let operation = || format!("verify {a} against {b}");
     let report = Migration::new(open(a)?, open(b)?).verify();
     let report = report.context(operation)?;
     if !report.is_equal() {
         return Err(Failure::cannot(operation(), "they differ"));
     }
-    Ok(Equal {
-        equal_entries: report.equal_entries(),
-        equal_trace_entries: report.equal_trace_entries(),
-    })
+    let (entries, traced) = (report.equal_entries(), report.equal_trace_entries());
+    let text = format!(
+        "The first and the last store are equal byte for byte: {entries} entries, {traced} trace \
+         entries and the pod"
+    );
+    out.report(&Equal { equal_entries: entries, equal_trace_entries: traced }, [text])
 }
 
 fn report(out: &mut Output, did: String, url: &StoreUrl, path: &Path) -> Result<(), Failure> {
     let size = Size::of(path).context(|| format!("read the size of {}", path.display()))?;
-    out.answer(&Step { did, url: url.to_string(), size })
+    let text = format!("{did}\n    {url}  ({size})");
+    out.report(&Step { did, url: url.to_string(), size }, [text])
 }
 
 fn suggest(out: &mut Output, hints: &[String]) -> Result<(), Failure> {

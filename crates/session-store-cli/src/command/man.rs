@@ -1,8 +1,7 @@
 //! `man`: prints the manual page, or writes the pages of all commands.
 
-use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
@@ -13,16 +12,10 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 
-/// A manual page that was written.
+/// The JSON of a manual page that was written.
 #[derive(Serialize)]
-struct Written {
-    path: PathBuf,
-}
-
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.path.display().fmt(f)
-    }
+struct Written<'a> {
+    path: &'a Path,
 }
 
 pub(crate) fn run(args: &ManArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -56,6 +49,6 @@ fn write_pages(command: &Command, dir: &Path, out: &mut Output) -> Result<(), Fa
     let page = page(command);
     let path = dir.join(page.get_filename());
     fs::write(&path, roff(&page)?).context(|| format!("write {}", path.display()))?;
-    out.answer(&Written { path })?;
+    out.report(&Written { path: &path }, [path.display()])?;
     command.get_subcommands().try_for_each(|below| write_pages(below, dir, out))
 }

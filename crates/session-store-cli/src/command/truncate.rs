@@ -3,7 +3,7 @@
 use session_store::{StoreError, StoreExt};
 
 use crate::args::TruncateArgs;
-use crate::entry_count::EntryCount;
+use crate::entry_count::print_count;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -22,6 +22,6 @@ pub(crate) fn run(args: &TruncateArgs, out: &mut Output) -> Result<Exit, Failure
             error => Failure::cannot(operation(), error),
         })
     })?;
-    out.answer(&EntryCount { entries: args.entries })?;
+    print_count(args.entries, out)?;
     Ok(Exit::Done)
 }
