@@ -1,5 +1,9 @@
 //! Splitting one JSON document into entries without changing their text.
 
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError};
 
@@ -20,6 +24,45 @@ pub fn entries(parts: &[&RawValue]) -> Result<Vec<LogEntry>, StoreError> {
     parts.iter().map(|part| LogEntry::from_json(part.get())).collect()
 }
 
+/// Returns the fields of a JSON object, in their order, with the text of each value.
+///
+/// # Errors
+/// [`StoreError::Serde`] if the document is not an object.
+pub fn fields(document: &str) -> Result<Vec<(String, &RawValue)>, StoreError> {
+    struct Fields;
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Vec<(String, &'de RawValue)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = Vec::new();
+            while let Some(field) = map.next_entry()? {
+                fields.push(field);
+            }
+            Ok(fields)
+        }
+    }
+    let mut document = serde_json::Deserializer::from_str(document);
+    let fields = document.deserialize_map(Fields)?;
+    document.end()?;
+    Ok(fields)
+}
+
+/// Returns an entry with those of the fields whose names are kept.
+///
+/// # Errors
+/// [`StoreError::Serde`] if the fields do not form an object.
+pub fn object(
+    fields: Vec<(String, &RawValue)>,
+    keep: impl Fn(&str) -> bool,
+) -> Result<LogEntry, StoreError> {
+    let kept = fields.into_iter().filter(|(name, _)| keep(name));
+    let kept: Vec<_> =
+        kept.map(|(name, raw)| format!("{}:{}", Value::from(name), raw.get())).collect();
+    LogEntry::from_json(format!("{{{}}}", kept.join(",")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +74,13 @@ mod tests {
         let texts: Vec<_> = texts.iter().map(LogEntry::as_json).collect();
         assert_eq!(texts, [r#"{"b": 1.0,"a": 1e999}"#, "{}"]);
         assert!(elements("[1]").is_err() && elements("{}").is_err());
+    }
+
+    #[test]
+    fn fields_keep_their_spelling_and_order() {
+        let document = r#"{"b": 1.0, "a\n": [1e999], "c": {"x": null}}"#;
+        let kept = object(fields(document).unwrap(), |name| name != "c").unwrap();
+        assert_eq!(kept.as_json(), r#"{"b":1.0,"a\n":[1e999]}"#);
+        assert!(fields("[]").is_err() && fields("{} {}").is_err());
     }
 }

@@ -77,7 +77,10 @@ pub use environment::Environment;
 pub use event::Event;
 pub use filter::Filter;
 pub use format::{Encoding, FileKind, Format};
-pub use formats::{AnyJsonl, ClaudeCode, Codex, FORMATS, OwnLayout, format_of};
+pub use formats::{
+    AnyJsonl, ClaudeCode, Cline, Codex, CopilotCli, FORMATS, GeminiCli, OpenClaw, OwnLayout, Pi,
+    QwenCode, RooCode, format_of,
+};
 pub use identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
 pub use import::Import;
 pub use options::{OnConflict, Options};

@@ -4,6 +4,7 @@ use serde_json::Value;
 use session_store_core::LogEntry;
 use uuid::Uuid;
 
+use super::blocks::{has_result, text_of, tool_calls};
 use crate::candidate::Candidate;
 use crate::description::{Description, Role};
 use crate::format::{Encoding, FileKind, Format};
@@ -54,14 +55,16 @@ impl Format for AnyJsonl {
         let text = |names: &[&str]| {
             names.iter().find_map(|name| value.get(name)?.as_str()).map(str::to_owned)
         };
+        let content = &value["content"];
+        let role = text(&["role", "type", "kind"]).and_then(|role| Role::of(&role));
         Description {
             time: time_of(entry),
-            role: text(&["role", "type", "kind"]).and_then(|role| Role::of(&role)),
+            role: if has_result(content) { Some(Role::Tool) } else { role },
             title: text(&["title"]),
-            text: text(&["text", "content", "message"]),
+            text: text(&["text", "content", "message"]).or_else(|| text_of(content)),
             id: text(&["id", "uuid"]),
             parent: text(&["parentId", "parent_id", "parentUuid"]),
-            tool_calls: Vec::new(),
+            tool_calls: tool_calls(content),
         }
     }
 }

@@ -7,8 +7,9 @@ use session_store_core::LogEntry;
 use uuid::Uuid;
 
 use super::any::session_in;
+use super::blocks::{has_result, text_of, tool_calls};
 use crate::candidate::Candidate;
-use crate::description::{Description, Role, ToolCall};
+use crate::description::{Description, Role};
 use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
@@ -94,15 +95,13 @@ impl Format for ClaudeCode {
         let Ok(value) = entry.decode::<Value>() else { return Description::default() };
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let content = &value["message"]["content"];
-        let blocks = content.as_array().map(Vec::as_slice).unwrap_or_default();
-        let has_result = blocks.iter().any(|block| block["type"] == "tool_result");
         let role = value["message"]["role"].as_str().or_else(|| value["type"].as_str());
         Description {
             time: value.get("timestamp").and_then(time_in),
-            role: if has_result { Some(Role::Tool) } else { role.and_then(Role::of) },
+            role: if has_result(content) { Some(Role::Tool) } else { role.and_then(Role::of) },
             title: text("customTitle").or_else(|| text("aiTitle")).or_else(|| text("summary")),
-            text: content.as_str().map(str::to_owned).or_else(|| joined_text(blocks)),
-            tool_calls: blocks.iter().filter_map(tool_call).collect(),
+            text: text_of(content),
+            tool_calls: tool_calls(content),
             id: text("uuid"),
             parent: text("parentUuid"),
         }
@@ -142,28 +141,4 @@ fn fork_origin(first: &LogEntry) -> Option<Origin> {
     let session = as_uuid(origin["sessionId"].as_str()?)?;
     let entry = origin["messageUuid"].as_str().map(str::to_owned);
     Some(Origin { entry, ..Origin::new(session, session) })
-}
-
-/// Returns the texts of the blocks of a message, without the thoughts of the model.
-fn joined_text(blocks: &[Value]) -> Option<String> {
-    let texts: Vec<_> = blocks.iter().filter_map(block_text).collect();
-    (!texts.is_empty()).then(|| texts.join("\n"))
-}
-
-fn block_text(block: &Value) -> Option<String> {
-    match block["type"].as_str()? {
-        "text" => block["text"].as_str().map(str::to_owned),
-        "tool_result" => match &block["content"] {
-            Value::String(text) => Some(text.clone()),
-            Value::Array(blocks) => joined_text(blocks),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn tool_call(block: &Value) -> Option<ToolCall> {
-    let is_call = block["type"] == "tool_use";
-    let name = block["name"].as_str().filter(|_| is_call)?.to_owned();
-    Some(ToolCall { name, input: block["input"].to_string() })
 }

@@ -1,9 +1,15 @@
 //! The table of formats: one file for each program.
 
 mod any;
+mod blocks;
 mod claude_code;
+mod cline;
 mod codex;
+mod copilot_cli;
+mod gemini_cli;
 mod own;
+mod pi;
+mod qwen_code;
 
 use session_store_core::LogEntry;
 
@@ -12,11 +18,30 @@ use crate::format::Format;
 pub use any::AnyJsonl;
 pub(crate) use any::session_in;
 pub use claude_code::ClaudeCode;
+pub use cline::{Cline, RooCode};
 pub use codex::Codex;
+pub use copilot_cli::CopilotCli;
+pub use gemini_cli::GeminiCli;
 pub use own::OwnLayout;
+pub use pi::{OpenClaw, Pi};
+pub use qwen_code::QwenCode;
 
-/// The formats. The first one that claims a file is used, so [`AnyJsonl`] is the last.
-pub const FORMATS: [&dyn Format; 4] = [&OwnLayout, &ClaudeCode, &Codex, &AnyJsonl];
+/// The formats. The first one that claims a file is used, so [`AnyJsonl`] is the last. A format
+/// that claims some files of another one, such as the logs of OpenClaw, which are also logs of pi,
+/// is before that one.
+pub const FORMATS: [&dyn Format; 11] = [
+    &OwnLayout,
+    &QwenCode,
+    &CopilotCli,
+    &ClaudeCode,
+    &Codex,
+    &OpenClaw,
+    &Pi,
+    &GeminiCli,
+    &RooCode,
+    &Cline,
+    &AnyJsonl,
+];
 
 /// Returns the format of a stored log that begins with these entries. A few entries are enough.
 #[must_use]

@@ -1,5 +1,6 @@
 //! Tests of the formats and of the import, through the public interface.
 
+mod agents;
 mod bytes;
 mod claude_code;
 mod codex;
