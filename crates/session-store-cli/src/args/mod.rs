@@ -131,9 +131,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Import existing logs of agent programs
     ///
-    /// Takes the logs of Claude Code and Codex, every other file of JSON lines (*.jsonl, *.ndjson),
-    /// and the directories of file stores. Files can be compressed with gzip or zstd. Each log
-    /// becomes one segment. The session has the id that the program shows. Where a program does not
+    /// Takes the logs of Claude Code, Codex, Cline, Copilot CLI, Gemini CLI, OpenClaw, pi, Qwen Code
+    /// and Roo Code, every other file of JSON lines (*.jsonl, *.ndjson), and the directories of file
+    /// stores. Files can be compressed with gzip or zstd. Each log becomes one segment. The session has the id that the program shows. Where a program does not
     /// give an id, the id is derived from the name, so a later import finds the segment and appends
     /// only the new entries, also after a directory was renamed.
     ///
@@ -214,7 +214,8 @@ pub(crate) enum Command {
     /// Print the entries of a segment exactly as stored, one per line
     ///
     /// With --text, prints the log as a conversation. The format of the entries is recognized:
-    /// Claude Code, Codex, this project's own records, and other entries with a role and a text.
+    /// those of the programs that import knows, this project's own records, and other entries with
+    /// a role and a text.
     /// On a terminal the text is colored and shown in a pager: the program in the variable PAGER,
     /// or less.
     Show(ShowArgs),
