@@ -131,11 +131,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Import existing logs of agent programs
     ///
-    /// Takes the logs of Claude Code, Codex, Cline, Copilot CLI, Gemini CLI, OpenClaw, pi, Qwen Code
-    /// and Roo Code, every other file of JSON lines (*.jsonl, *.ndjson), and the directories of file
-    /// stores. Files can be compressed with gzip or zstd. Each log becomes one segment. The session has the id that the program shows. Where a program does not
-    /// give an id, the id is derived from the name, so a later import finds the segment and appends
-    /// only the new entries, also after a directory was renamed.
+    /// Takes the logs of Claude Code, Codex, Cline, Copilot CLI, Gemini CLI, OpenClaw, pi, Qwen
+    /// Code and Roo Code, every other file of JSON lines (*.jsonl, *.ndjson), and the directories
+    /// of file stores. Files can be compressed with gzip or zstd. Each log becomes one segment. The
+    /// session has the id that the program shows. Where a program does not give an id, the id is
+    /// derived from the name, so a later import finds the segment and appends only the new entries,
+    /// also after a directory was renamed.
     ///
     /// Each log has an outcome of its own: imported, extended, unchanged, behind (the store has
     /// more entries than the file, and keeps them), empty, older (than --since), skipped, conflict,
