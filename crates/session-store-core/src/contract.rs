@@ -224,8 +224,10 @@
 //! - <a id="p3"></a>**P3** A name that is empty, `.`, `..`, longer than 255 bytes, or contains `/`,
 //!   `\`, NUL or a control character is `InvalidPodName` in every backend, and touches no storage.
 //!   Any other Unicode name works and is distinct from every other name (also by case, by NFC and
-//!   NFD, and on a case-insensitive file system). If another program made a pod's folder under the
-//!   plain name, the pod is read from that folder.
+//!   NFD, and on a case-insensitive file system). A file backend puts a pod in the folder that has
+//!   the pod's name, where other programs look for the pod. Only if the file system cannot hold
+//!   that name, or takes it for the name of another folder, does the pod get a folder that is named
+//!   by a hash. If both folders hold a pod of the same name, the folder that has the name counts.
 //! - <a id="p4"></a>**P4** (cap: `conditional_put`) `put_pod_if(name, expected, pod)` puts the pod
 //!   if the stored one equals `expected` byte for byte. `None` expects that the pod does not exist.
 //!   Otherwise the call fails with `PodConflict` and changes nothing. Of N writers that expect the
@@ -280,4 +282,5 @@
 //!   index, even if the index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
 //!   (R5), before and after an append has moved it, each interrupted truncate, and each trace
-//!   without a log.
+//!   without a log. A stored pod that no call returns is a fault: the name of its folder is not the
+//!   name of a pod, or another folder holds the pod that counts (P3).

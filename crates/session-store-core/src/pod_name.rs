@@ -40,14 +40,14 @@ impl PodName {
         &self.0
     }
 
-    /// Returns the name of the folder that file backends and backups write the pod to.
+    /// Returns the name of the folder that a backup writes the pod to.
     #[must_use]
     pub fn folder(&self) -> PodFolder {
         if is_plain(&self.0) { PodFolder(self.0.clone()) } else { self.hashed_folder() }
     }
 
-    /// Returns the name of the folder that is made from the hash of this name. It differs from the
-    /// result of [`folder`](Self::folder) if that is the name itself.
+    /// Returns the name of a folder that is made from a hash of this name. Any file system can hold
+    /// it.
     #[must_use]
     pub fn hashed_folder(&self) -> PodFolder {
         PodFolder(format!("{HASHED}{}", Uuid::new_v5(&NAMESPACE, self.0.as_bytes())))
@@ -103,12 +103,15 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x2f1c_93a0_5d7e_4c6b_9e84_6a0d_71b3_c25
 /// path of a file in the folder would not fit the header of a tar archive.
 const MAX_PLAIN_BYTES: usize = 64;
 
-/// The name of the folder that holds a pod, in a file backend and in a backup.
+/// The name of the folder that holds a pod in a backup.
 ///
 /// The folder has the name of the pod if every file system can hold that name and keep it apart
 /// from others. Otherwise its name is `~` and a hash of the pod's name, and a file in the folder
-/// contains the pod's name. Stores and backups both use this type, so an unpacked backup is a
-/// store.
+/// contains the pod's name.
+///
+/// A backup can be unpacked on any file system, so the name does not depend on one. The file
+/// backend reads both kinds of folders, so an unpacked backup is a store. The backend writes a pod
+/// to the folder of its own name wherever the file system in use allows that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodFolder(String);
 

@@ -20,10 +20,11 @@
 //! ```text
 //! {root}/{session_id}/{segment_id}.jsonl          the log, one entry per line
 //! {root}/{session_id}/{segment_id}.trace.jsonl    the trace
-//! {root}/pods/{pod_name}/metadata.json            a pod
+//! {root}/pods/{pod_name}/metadata.json            a pod, a named agent
+//! {root}/pods/~{uuid}/                            a pod whose name its folder cannot have
 //! {root}/.session-store/format                    the version of the format
 //! {root}/.session-store/locks/                    lock files; the length of each counts changes
-//! {root}/.session-store/epochs/                   a random token for each segment, and where it was truncated
+//! {root}/.session-store/epochs/                   a random token and the last cut of each segment
 //! {root}/.session-store/hints/                    the session of each segment id
 //! {root}/.session-store/torn/                     quarantined ends of logs
 //! {root}/.session-store/tmp/                      files that do not have their names yet
@@ -37,6 +38,17 @@
 //! the next change writes what is missing. The exception is the time after a power cut: a log whose
 //! truncation was interrupted needs its file in `epochs/` until its next change. Files have mode
 //! 0600 and folders 0700.
+//!
+//! A pod has a folder `~{uuid}`, named by a hash, if the file system cannot hold the pod's name or
+//! takes it for the name of another folder. Format version 1 used that form for every name with,
+//! for example, an upper case letter. Such pods are read, and the next put of a pod moves it to the
+//! folder of its name. If both folders hold a pod, the one with the name counts, and a check
+//! reports the other one as a fault ([P3](session_store_core::contract#p3)).
+//!
+//! The first put of a pod raises the format to version 2. Programs that know version 1 only can
+//! then not open the store. A handle of such a program that has already made changes stays open and
+//! finds the moved pods. During the move it can miss a pod, and of two folders it uses the hashed
+//! one.
 //!
 //! The whole store must be on one local file system. Network file systems do not provide the
 //! `flock(2)` and `O_APPEND` that the protocol needs. [`FsStore::warnings`] reports a network or
@@ -53,7 +65,7 @@
 //! ([S9](session_store_core::contract#s9)). Calls that name it fail with
 //! [`StoreError::Io`](session_store_core::StoreError::Io), and its target does not change. Deleting
 //! a segment deletes a link in the place of its log, but not the target. A check reports links of
-//! sessions, logs and traces as faults. Replace such a link by its target.
+//! sessions, logs, traces and pods as faults. Replace such a link by its target.
 //!
 //! # How an entry is appended
 //!
@@ -87,8 +99,8 @@
 //! A power cut in the middle of a truncation can leave the old length of the log, and NULs from the
 //! cut on. The file in `epochs/` has the offset of the cut, which is synced before the cut begins.
 //! Readers end such a log there, and its next change finishes the cut
-//! ([T6](session_store_core::contract#t6)). A truncation therefore always waits for two syncs, of the
-//! offset and of the log, whatever the durability.
+//! ([T6](session_store_core::contract#t6)). A truncation therefore always waits for two syncs, of
+//! the offset and of the log, whatever the durability.
 //!
 //! # What a handle caches
 //!

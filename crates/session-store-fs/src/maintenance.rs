@@ -1,7 +1,7 @@
 //! Maintenance: checks and repairs of the directory.
 //!
-//! They concern foreign files, traces without a log, torn and quarantined tails, and lookup hints.
-//! Entries are not checked, since any caller can read them.
+//! They concern foreign files, traces without a log, pods that no call returns, torn and
+//! quarantined tails, and lookup hints. Entries are not checked, since any caller can read them.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -17,6 +17,7 @@ use crate::directory::Directory;
 use crate::file::{self, FolderEntry};
 use crate::index::read_range;
 use crate::layout::{Kind, segment_of, session_of};
+use crate::pod;
 use crate::sidecar::epoch::NO_CUT;
 use crate::store::FsStore;
 
@@ -36,6 +37,7 @@ impl Maintenance for FsStore {
                 }
             }
         }
+        self.check_pods(report)?;
         list(&layout.torn(), report, |_| Some(QUARANTINED))?;
         let missing = without_hint.len();
         if missing > 0 {
@@ -85,6 +87,18 @@ const TRACE_ALONE: Cause = (
     Severity::Note,
     "a trace without a log: its segment was never created, or was deleted in part",
     "a new segment with these ids continues the trace; deleting the segment deletes it",
+);
+
+const POD_WITHOUT_NAME: Cause = (
+    Severity::Fault,
+    "a pod that no call can name: this folder does not have, or does not contain, the name of a pod",
+    "rename the folder to the name of the pod",
+);
+
+const SECOND_POD: Cause = (
+    Severity::Fault,
+    "a second folder of a pod: the folder that has the name of the pod counts",
+    "compare the two files metadata.json, and delete the folder that is not needed",
 );
 
 const QUARANTINED: Cause = (
@@ -148,6 +162,30 @@ impl FsStore {
             self.check_tail(key, kind, report);
         }
         Ok(segments)
+    }
+
+    /// Checks the folders of pods. A folder without a pod is left out.
+    ///
+    /// The lock keeps a pod from being created, moved or deleted between two looks at its folder. A
+    /// pod that cannot be opened is left out, too. The caller reads all pods and reports it.
+    fn check_pods(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
+        let Directory { layout, .. } = &self.directory;
+        let _guard = self.pod_lock.lock_read()?;
+        list(&layout.pods(), report, |entry| (!entry.is_folder()).then(|| stray(entry, true)))?;
+        for folder in self.directory.pod_folders()? {
+            if !pod::holds_pod(&folder).unwrap_or(false) {
+                continue;
+            }
+            let cause = match pod::name_of(&folder) {
+                Ok(None) => POD_WITHOUT_NAME,
+                Ok(Some(name)) if self.directory.folders_of(&name)?.first() != Some(&folder) => {
+                    SECOND_POD
+                }
+                _ => continue,
+            };
+            report(finding(&folder, cause).unlisted());
+        }
+        Ok(())
     }
 
     /// Reports torn bytes at the end of a file.

@@ -1,15 +1,33 @@
-//! Pods: a folder for each, as [`PodName::folder`] names it.
+//! Pods: a folder for each, which has the name of the pod wherever the file system allows that.
+//!
+//! Other programs look for a pod under its own name, the *plain* folder. Two kinds of names have a
+//! *hashed* folder instead ([`PodName::hashed_folder`]), in which the file `name` holds the name:
+//! - The file system cannot hold the name, or opens the folder of another pod by that name, because
+//!   it folds case or normalizes Unicode. The folder is created and looked up to find that out,
+//!   since the rules differ between file systems.
+//! - The name has the form of a hashed folder.
+//!
+//! Format version 1 gave a hashed folder to every name that any file system could take for another.
+//! The next put moves such a pod. Until then the pod is read from its hashed folder.
+//!
+//! If both folders hold a pod, the plain one counts, because other programs see only that one. The
+//! store does not cause this state: a move is one rename of the file that holds the pod.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use session_store_core::{Pod, PodFolder, PodName, PodStore, StoreError};
 
 use crate::directory::Directory;
 use crate::error::{Context, corrupt};
 use crate::file::{self, create_own_folder, is_file};
+use crate::listing::list_consistent;
+use crate::lock_file::HeldLock;
+use crate::open;
 use crate::store::FsStore;
 
 /// The file that holds the pod.
@@ -22,28 +40,22 @@ const NAME: &str = "name";
 const MAX_NAME: u64 = 1024;
 
 impl Directory {
-    /// Returns the folder that holds the pod. Another program may have created it under the pod's
-    /// plain name, whatever that name is.
-    fn pod_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
-        let hashed = self.layout.pod(name.hashed_folder().as_str());
-        if is_file(&hashed.join(METADATA))? {
-            return Ok(Some(hashed));
+    /// Returns the folders that hold the pod. If there are two, the first one counts.
+    pub(crate) fn folders_of(&self, name: &PodName) -> Result<Vec<PathBuf>, StoreError> {
+        let mut folders = Vec::new();
+        if let Some(plain) = self.plain_folder(name)
+            && is_file(&plain.join(METADATA))?
+            && self.is_exact(&plain)?
+        {
+            folders.push(plain);
         }
-        let plain = self.layout.pod(name.as_str());
-        let exists = is_file(&plain.join(METADATA))? && self.is_exact(name, &plain)?;
-        Ok(exists.then_some(plain))
+        let hashed = self.hashed_folder(name);
+        folders.extend(is_file(&hashed.join(METADATA))?.then_some(hashed));
+        Ok(folders)
     }
 
-    /// Returns whether the existing folder has exactly this name. On a case-insensitive file system
-    /// the path of one pod also opens the folder of another.
-    fn is_exact(&self, name: &PodName, plain: &PathBuf) -> Result<bool, StoreError> {
-        // If the name in upper case does not exist, the file system does not fold case, and the
-        // path of a plain name opens no other folder. That saves a listing.
-        let upper = self.layout.pod(&name.as_str().to_uppercase());
-        Ok(!name.folder().is_hashed() && !upper.exists() || self.pod_folders()?.contains(plain))
-    }
-
-    fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
+    /// Returns all folders in which a pod can be.
+    pub(crate) fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut folders = Vec::new();
         file::list(&self.layout.pods(), |entry| {
             folders.extend(entry.is_folder().then(|| entry.path()));
@@ -51,75 +63,108 @@ impl Directory {
         Ok(folders)
     }
 
-    /// Returns the folder of the pod, and creates it if it does not exist.
-    fn create_pod_folder(&self, name: &PodName) -> Result<PathBuf, StoreError> {
-        if let Some(folder) = self.pod_folder(name)? {
-            return Ok(folder);
-        }
-        let plain = self.layout.pod(name.as_str());
-        let is_taken = plain.exists() && !self.is_exact(name, &plain)?;
-        let folder = if is_taken { name.hashed_folder() } else { name.folder() };
-        let (is_hashed, folder) = (folder.is_hashed(), self.layout.pod(folder.as_str()));
-        create_own_folder(&folder)?;
-        if is_hashed {
-            self.write_file(name.as_str(), &folder.join(NAME))?;
-        }
-        Ok(folder)
+    /// Returns the folder of the pod's own name, unless that could be the hashed folder of another
+    /// pod. On a file system that folds case, upper case makes no difference.
+    fn plain_folder(&self, name: &PodName) -> Option<PathBuf> {
+        let lower = name.as_str().to_ascii_lowercase();
+        let is_hashed = PodFolder::parse(&lower).is_some_and(|folder| folder.is_hashed());
+        (!is_hashed).then(|| self.layout.pod(name.as_str()))
     }
 
-    fn write_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        let path = self.create_pod_folder(name)?.join(METADATA);
+    fn hashed_folder(&self, name: &PodName) -> PathBuf {
+        self.layout.pod(name.hashed_folder().as_str())
+    }
+
+    /// Returns whether the existing folder has exactly this name. A file system that folds case or
+    /// normalizes names opens it by other names, too.
+    fn is_exact(&self, folder: &PathBuf) -> Result<bool, StoreError> {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let other_case: String = name.chars().map(swap_case).collect();
+        let is_case_kept =
+            other_case == name || folder.with_file_name(&other_case).symlink_metadata().is_err();
+        // A name of these characters is only aliased by its other case. Knowing that saves a
+        // listing.
+        Ok(is_case_kept && name.bytes().all(is_simple) || self.pod_folders()?.contains(folder))
+    }
+
+    /// Returns the folder to put the pod in. Creates the folder, and moves a pod of format version
+    /// 1 into it.
+    fn create_pod_folder(
+        &self,
+        lock: &mut HeldLock<'_>,
+        name: &PodName,
+    ) -> Result<PathBuf, StoreError> {
+        let hashed = self.hashed_folder(name);
+        let is_hashed = is_file(&hashed.join(METADATA))?;
+        let Some(plain) = self.create_plain_folder(name)? else {
+            if !is_hashed {
+                create_own_folder(&hashed)?;
+                self.write_file(name.as_str(), &hashed.join(NAME))?;
+            }
+            return Ok(hashed);
+        };
+        let path = plain.join(METADATA);
+        if is_hashed && !is_file(&path)? {
+            // A reader can find neither folder while the pod moves. The generation makes it read
+            // again.
+            lock.advance_generation()?;
+            fs::rename(hashed.join(METADATA), &path).context("move the pod to", &path)?;
+            self.renamed(&path)?;
+            self.remove_pod_folder(&hashed);
+        }
+        Ok(plain)
+    }
+
+    /// Creates the folder of the pod's own name. Returns `None` if the pod needs the hashed folder.
+    fn create_plain_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
+        create_own_folder(&self.layout.pods())?;
+        let Some(plain) = self.plain_folder(name) else { return Ok(None) };
+        let is_usable = match DirBuilder::new().mode(0o700).create(&plain) {
+            Ok(()) => {
+                let is_exact = self.is_exact(&plain)?;
+                if !is_exact {
+                    let _ = fs::remove_dir(&plain);
+                }
+                is_exact
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let metadata = open::metadata(&plain).context("open the folder", &plain)?;
+                metadata.is_dir() && self.is_exact(&plain)?
+            }
+            Err(error) if is_name_refused(&error) => false,
+            Err(error) => return Err(error).context("create the folder", &plain),
+        };
+        Ok(is_usable.then_some(plain))
+    }
+
+    /// Removes a folder whose pod is gone. Fails if another program has put files in the folder,
+    /// which then stays.
+    fn remove_pod_folder(&self, folder: &Path) {
+        let name = folder.file_name().and_then(|name| name.to_str()).and_then(PodFolder::parse);
+        if name.is_some_and(|name| name.is_hashed()) {
+            let _ = file::delete(&folder.join(NAME));
+        }
+        let _ = fs::remove_dir(folder);
+    }
+
+    fn write_pod(
+        &self,
+        lock: &mut HeldLock<'_>,
+        name: &PodName,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        self.raise_format()?;
+        let path = self.create_pod_folder(lock, name)?.join(METADATA);
         self.write_file(&format!("{}\n", pod.as_json()), &path)?;
         self.sync_names(&self.layout.pods())
     }
 
-    fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {
-        let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
-        self.sync_replacement(&file)?;
-        self.persist(file, path)
-    }
-}
-
-/// Returns the name of the pod in a folder, or `None` if there is no pod in it.
-fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
-    if !is_file(&folder.join(METADATA))? {
-        return Ok(None);
-    }
-    let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    if !PodFolder::parse(plain).is_some_and(|folder| folder.is_hashed()) {
-        return Ok(plain.parse().ok());
-    }
-    // A folder without this file belongs to a pod that is being deleted.
-    let path = folder.join(NAME);
-    let inside = file::read(&path, MAX_NAME).context("read", &path)?;
-    let name = inside.and_then(|name| String::from_utf8(name).ok());
-    Ok(name.and_then(|name| name.parse().ok()))
-}
-
-impl PodStore for FsStore {
-    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
-        self.directory.prepare()?;
-        let _guard = self.pod_lock.lock_write()?;
-        self.directory.write_pod(name, pod)
-    }
-
-    fn put_pod_if(
-        &self,
-        name: &PodName,
-        expected: Option<&Pod>,
-        pod: &Pod,
-    ) -> Result<(), StoreError> {
-        self.directory.prepare()?;
-        let _guard = self.pod_lock.lock_write()?;
-        if self.read_pod(name)?.as_ref() != expected {
-            return Err(StoreError::PodConflict { name: name.to_string() });
-        }
-        self.directory.write_pod(name, pod)
-    }
-
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
-        let Some(folder) = self.directory.pod_folder(name)? else { return Ok(None) };
-        let path = folder.join(METADATA);
+        let folders = self.folders_of(name)?;
+        let Some(path) = folders.first().map(|folder| folder.join(METADATA)) else {
+            return Ok(None);
+        };
         let bytes = file::read(&path, u64::MAX).context("read", &path)?;
         let pod = bytes.map(|bytes| {
             let text = String::from_utf8(bytes)
@@ -129,30 +174,98 @@ impl PodStore for FsStore {
         pod.transpose().map_err(|error| corrupt(&path, 1, &error))
     }
 
-    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
-        let mut names = BTreeSet::new();
-        for folder in self.directory.pod_folders()? {
-            names.extend(name_of(&folder)?);
+    fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {
+        let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
+        self.sync_replacement(&file)?;
+        self.persist(file, path)
+    }
+}
+
+fn swap_case(letter: char) -> char {
+    if letter.is_ascii_lowercase() {
+        letter.to_ascii_uppercase()
+    } else {
+        letter.to_ascii_lowercase()
+    }
+}
+
+/// Returns whether the file system cannot hold a folder of the name that it was given: the name is
+/// too long, or has characters that the file system does not allow.
+fn is_name_refused(error: &io::Error) -> bool {
+    let refused = [Errno::NAMETOOLONG, Errno::INVAL, Errno::ILSEQ];
+    Errno::from_io_error(error).is_some_and(|errno| refused.contains(&errno))
+}
+
+/// Returns whether a pod is in the folder.
+pub(crate) fn holds_pod(folder: &Path) -> Result<bool, StoreError> {
+    is_file(&folder.join(METADATA))
+}
+
+/// Returns the name of the pod in a folder, or `None` if no call can name it.
+pub(crate) fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
+    let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let parsed = PodFolder::parse(plain).filter(PodFolder::is_hashed);
+    let Some(hashed) = parsed else { return Ok(plain.parse().ok()) };
+    // A folder without this file belongs to a pod that is being deleted.
+    let path = folder.join(NAME);
+    let inside = file::read(&path, MAX_NAME).context("read", &path)?;
+    let name = inside.and_then(|name| String::from_utf8(name).ok());
+    let name = name.and_then(|name| name.parse::<PodName>().ok());
+    Ok(name.filter(|name| name.hashed_folder() == hashed))
+}
+
+impl PodStore for FsStore {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
+        self.directory.prepare()?;
+        let mut guard = self.pod_lock.lock_write()?;
+        self.directory.write_pod(&mut guard.lock, name, pod)
+    }
+
+    fn put_pod_if(
+        &self,
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        self.directory.prepare()?;
+        let mut guard = self.pod_lock.lock_write()?;
+        if self.directory.read_pod(name)?.as_ref() != expected {
+            return Err(StoreError::PodConflict { name: name.to_string() });
         }
-        Ok(names.into_iter().collect())
+        self.directory.write_pod(&mut guard.lock, name, pod)
+    }
+
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
+        list_consistent(&self.pod_lock, || self.directory.read_pod(name))
+    }
+
+    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
+        list_consistent(&self.pod_lock, || {
+            let mut names = BTreeSet::new();
+            for folder in self.directory.pod_folders()? {
+                if holds_pod(&folder)? {
+                    names.extend(name_of(&folder)?);
+                }
+            }
+            Ok(names.into_iter().collect())
+        })
     }
 
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
         let directory = &self.directory;
-        if directory.pod_folder(name)?.is_none() {
+        if directory.folders_of(name)?.is_empty() {
             return Ok(false);
         }
         directory.prepare()?;
         let _guard = self.pod_lock.lock_write()?;
-        let Some(folder) = directory.pod_folder(name)? else { return Ok(false) };
-        file::delete(&folder.join(METADATA))?;
-        if folder == directory.layout.pod(name.hashed_folder().as_str()) {
-            let _ = file::delete(&folder.join(NAME));
+        let folders = directory.folders_of(name)?;
+        // The folder that counts is the last one. After a crash in between, the pod is unchanged.
+        for folder in folders.iter().rev() {
+            file::delete(&folder.join(METADATA))?;
+            directory.remove_pod_folder(folder);
+            directory.syncs.sync_folder(folder)?;
         }
-        // Fails if another program has put files in the folder, which then stays.
-        let _ = fs::remove_dir(&folder);
-        directory.syncs.sync_folder(&folder)?;
         directory.sync_names(&directory.layout.pods())?;
-        Ok(true)
+        Ok(!folders.is_empty())
     }
 }

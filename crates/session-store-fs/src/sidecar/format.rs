@@ -13,7 +13,11 @@ use crate::error::Context;
 use crate::file::{self, create_own_folder};
 
 /// The version that this crate writes, and the newest that it reads.
-const VERSION: u64 = 1;
+///
+/// - Version 1 gave a hashed folder to every pod whose name has, for example, an upper case letter.
+/// - Version 2 gives a pod the folder of its own name, and reads hashed folders. Only a put of a
+///   pod raises the version: an older program can use a store until its pods change.
+const VERSION: u64 = 2;
 
 /// The number of bytes that are read of the file `format`. A longer file is not one of ours.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -67,11 +71,29 @@ impl Directory {
         }
         if self.read_format()?.is_none() {
             let adopted = !self.session_folders()?.is_empty();
-            let text = serde_json::to_string(&Format { version: VERSION, adopted })? + "\n";
-            let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
-            self.persist(file, &layout.format())?;
+            self.write_format(&Format { version: VERSION, adopted })?;
         }
         self.delete_old_temporary_files()
+    }
+
+    /// Raises the version of a directory that an older version wrote. The pods are locked.
+    ///
+    /// A handle of an older version fails at its first change from then on. One that has made
+    /// changes before does not read the version again. It finds a pod in either folder, but if both
+    /// folders hold the pod, it uses the hashed one.
+    pub(crate) fn raise_format(&self) -> Result<(), StoreError> {
+        match self.read_format()? {
+            Some(format) if format.version < VERSION => {
+                self.write_format(&Format { version: VERSION, ..format })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write_format(&self, format: &Format) -> Result<(), StoreError> {
+        let text = serde_json::to_string(format)? + "\n";
+        let file = self.temporary_file(|file| file.write_all(text.as_bytes()))?;
+        self.persist(file, &self.layout.format())
     }
 
     fn read_format(&self) -> Result<Option<Format>, StoreError> {

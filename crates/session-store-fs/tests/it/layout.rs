@@ -146,9 +146,9 @@ fn a_newer_format_is_refused() {
     let fixture = Fixture::holding("{}\n");
     let (older, format) = (fixture.open(), fixture.path(".session-store/format"));
     fs::create_dir(fixture.path(".session-store")).unwrap();
-    fs::write(&format, "{\"version\":2,\"what\":\"else\"}").unwrap();
+    fs::write(&format, "{\"version\":3,\"what\":\"else\"}").unwrap();
     let error = FsStore::open(fixture.folder.path()).unwrap_err();
-    assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 3, supported: 2, .. }), "{error:?}");
     let error = older.append(fixture.session, fixture.segment, &entry("{}")).unwrap_err();
     assert!(
         matches!(error, StoreError::NewerFormat { .. }),
@@ -160,7 +160,7 @@ fn a_newer_format_is_refused() {
     fs::write(&format, "\0\0\0\0").unwrap();
     fixture.append(&fixture.open(), "{}");
     assert!(
-        fs::read_to_string(&format).unwrap().contains("\"version\":1"),
+        fs::read_to_string(&format).unwrap().contains("\"version\":2"),
         "a file that a power cut emptied is written again"
     );
 }

@@ -115,7 +115,7 @@ fn listings_leave_links_out_and_a_check_reports_them() {
     store.maintenance().unwrap().check(&mut |finding| found.push(finding)).unwrap();
     let faults: Vec<_> =
         found.iter().filter(|finding| finding.severity == Severity::Fault).collect();
-    assert_eq!(faults.len(), 2, "{found:?}");
+    assert_eq!(faults.len(), 3, "{found:?}");
     assert!(faults.iter().all(|fault| fault.cause.contains("symbolic link")), "{faults:?}");
     let error = store.read_all(other.session, fixture.segment).unwrap_err();
     assert!(error.to_string().contains("symbolic link"), "{error}");

@@ -4,11 +4,13 @@
 //! ([M2](session_store_core::contract#m2)). A check notes torn tails and traces without a log
 //! ([M4](session_store_core::contract#m4)).
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use session_store_core::{
-    Finding, Pod, PodStore, SegmentId, SessionId, Severity, Store, TraceEntry,
+    Finding, Pod, PodName, PodStore, SegmentId, SessionId, Severity, Store, TraceEntry,
 };
 use session_store_fs::FsStore;
 use uuid::Uuid;
@@ -68,6 +70,38 @@ fn stray_files_are_noted_and_kept() {
     assert_eq!(places, expected);
     assert_eq!(repair(&store), []);
     assert!(stray.iter().all(|path| fixture.path(path).exists()));
+}
+
+#[test]
+fn pods_that_no_call_returns_are_faults() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let pod = Pod::new(fixture.session, None);
+    store.put_pod(&"MyProject".parse().unwrap(), &pod).unwrap();
+    let second = "MyProject".parse::<PodName>().unwrap().hashed_folder().to_string();
+    let other = "Other".parse::<PodName>().unwrap().hashed_folder().to_string();
+    let folders: [(&[u8], &str); 4] = [
+        (b"bad\xff", "no call can name"),
+        (b"tab\there", "no call can name"),
+        (other.as_bytes(), "no call can name"),
+        (second.as_bytes(), "second folder"),
+    ];
+    for (folder, _) in folders {
+        let folder = fixture.path("pods").join(OsStr::from_bytes(folder));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("metadata.json"), "{}").unwrap();
+        fs::write(folder.join("name"), "MyProject").unwrap();
+    }
+    assert_eq!(store.list_pods().unwrap(), ["MyProject".parse().unwrap()]);
+    let found = check(&store);
+    assert_eq!(found.len(), folders.len(), "{found:?}");
+    for (folder, cause) in folders {
+        let place = fixture.path("pods").canonicalize().unwrap().join(OsStr::from_bytes(folder));
+        let place = place.display().to_string();
+        let finding = found.iter().find(|finding| finding.place == place).unwrap();
+        assert!(finding.cause.contains(cause), "{finding}");
+        assert!(finding.severity == Severity::Fault && finding.is_unlisted, "{finding:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! Pods: their folders, and that similar names do not collide.
+//! Pods: their folders, similar names, and the folders of format version 1.
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use session_store_core::{Pod, PodName, PodStore, PodStoreExt, SessionId, StoreError};
 
@@ -11,10 +13,14 @@ fn name(text: &str) -> PodName {
     text.parse().unwrap()
 }
 
+/// A name of the form of a hashed folder.
+const HASHED: &str = "~7962efe9-98d3-5712-8d09-038a44803da0";
+
 #[test]
-fn plain_names_have_plain_folders_and_others_a_hash() {
+fn a_pod_has_the_folder_of_its_name_and_a_hash_only_where_that_is_ambiguous() {
     let fixture = Fixture::new();
     let store = fixture.open();
+    let long = "x".repeat(PodName::MAX_BYTES);
     let names = [
         "reviewer-2.1",
         "Reviewer-2.1",
@@ -23,22 +29,23 @@ fn plain_names_have_plain_folders_and_others_a_hash() {
         "con",
         "com1.x",
         "a.",
+        "a",
+        ".hidden",
         "~x",
         " ",
         "審査",
+        &long,
+        HASHED,
+        "Coder",
+        &HASHED.to_uppercase(),
     ];
     for text in names {
-        let pod = Pod::encode(&serde_json::json!({"active": null, "own": text})).unwrap();
-        store.put_pod(&name(text), &pod).unwrap();
+        store.put_pod(&name(text), &pod_of(text)).unwrap();
     }
-    assert!(fixture.path("pods/reviewer-2.1/metadata.json").is_file());
-    for text in &names[1..] {
-        assert!(
-            !fixture.path("pods").join(text).exists(),
-            "another file system could take {text} for another name"
-        );
-        let pod = store.read_pod(&name(text)).unwrap().unwrap();
-        assert_eq!(pod.decode::<serde_json::Value>().unwrap()["own"], *text);
+    for text in names {
+        let is_plain = fixture.path("pods").join(text).join("metadata.json").exists();
+        assert_eq!(is_plain, !text.starts_with("~7"), "{text}");
+        assert_eq!(store.read_pod(&name(text)).unwrap().unwrap(), pod_of(text));
     }
     let mut sorted = names.map(name);
     sorted.sort();
@@ -48,6 +55,114 @@ fn plain_names_have_plain_folders_and_others_a_hash() {
         assert!(!store.delete_pod(&name(text)).unwrap());
     }
     assert_eq!(fs::read_dir(fixture.path("pods")).unwrap().count(), 0);
+}
+
+fn pod_of(owner: &str) -> Pod {
+    Pod::encode(&serde_json::json!({"active": null, "owner": owner})).unwrap()
+}
+
+/// Copies the committed store of format version 1.
+fn format_1() -> Fixture {
+    let fixture = Fixture::new();
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-1/.");
+    assert!(
+        Command::new("cp")
+            .args(["-r", from])
+            .arg(fixture.folder.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    fixture
+}
+
+fn version(fixture: &Fixture) -> String {
+    fs::read_to_string(fixture.path(".session-store/format")).unwrap()
+}
+
+#[test]
+fn pods_of_format_1_are_read_and_moved_by_the_next_put() {
+    const HASHED: &str = "pods/~5e0c57cd-072b-54cf-aa12-0d7fa485cf82";
+    let fixture = format_1();
+    let (before, hashed) = (version(&fixture), fixture.path(HASHED));
+    let store = fixture.open();
+    let names = ["MyProject", "café", "coder"].map(name);
+    assert_eq!(store.list_pods().unwrap(), names);
+    let pod = store.read_pod(&names[0]).unwrap().unwrap();
+    assert_eq!(store.read_pod(&names[1]).unwrap().as_ref(), Some(&pod));
+    fixture.append(&store, "{}");
+    assert_eq!(version(&fixture), before, "only a put of a pod raises the version");
+    assert!(hashed.join("name").exists());
+
+    let next = pod_of("next");
+    store.put_pod_if(&names[1], Some(&pod), &next).unwrap();
+    assert!(version(&fixture).contains("\"version\":2"));
+    assert!(!hashed.exists());
+    assert!(fixture.path("pods/café/metadata.json").is_file());
+    assert_eq!(store.list_pods().unwrap(), names);
+    assert_eq!(store.read_pod(&names[1]).unwrap(), Some(next));
+
+    assert!(store.delete_pod(&names[0]).unwrap(), "a pod is deleted from its old folder, too");
+    assert_eq!(store.list_pods().unwrap(), names[1..]);
+}
+
+#[test]
+fn readers_find_a_pod_while_it_moves() {
+    let fixture = format_1();
+    let name = name("MyProject");
+    let plain = fixture.path("pods/MyProject");
+    let hashed = fixture.path("pods").join(name.hashed_folder().as_str());
+    let store = fixture.open();
+    let pod = store.read_pod(&name).unwrap().unwrap();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            let reader = fixture.open();
+            let (is_done, name) = (&is_done, &name);
+            scope.spawn(move || {
+                while !is_done.load(Ordering::Relaxed) {
+                    assert!(reader.read_pod(name).unwrap().is_some());
+                    assert!(reader.list_pods().unwrap().contains(name));
+                }
+            });
+        }
+        for _ in 0..200 {
+            // Back to the old folder, in one step, and with the lock that every version takes.
+            fs::write(plain.with_file_name("name"), name.as_str()).unwrap();
+            store.put_pod(&name, &pod).unwrap();
+            let _locked = lock(&fixture);
+            fs::rename(plain.with_file_name("name"), plain.join("name")).unwrap();
+            fs::rename(&plain, &hashed).unwrap();
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Locks the pods and advances the generation, as a program that moves a pod does.
+fn lock(fixture: &Fixture) -> fs::File {
+    let path = fixture.path(".session-store/locks/pods");
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.lock().unwrap();
+    file.set_len(file.metadata().unwrap().len() + 1).unwrap();
+    file
+}
+
+#[test]
+fn of_two_folders_the_one_with_the_name_of_the_pod_counts() {
+    let fixture = format_1();
+    let (store, name) = (fixture.open(), name("MyProject"));
+    let hashed = fixture.path("pods").join(name.hashed_folder().as_str()).join("metadata.json");
+    let before = fs::read_to_string(&hashed).unwrap();
+    fs::create_dir(fixture.path("pods/MyProject")).unwrap();
+    fs::write(fixture.path("pods/MyProject/metadata.json"), pod_of("other").as_json()).unwrap();
+
+    assert_eq!(store.read_pod(&name).unwrap(), Some(pod_of("other")));
+    store.put_pod(&name, &pod_of("next")).unwrap();
+    assert_eq!(store.read_pod(&name).unwrap(), Some(pod_of("next")));
+    assert_eq!(fs::read_to_string(&hashed).unwrap(), before, "the other folder is kept");
+    assert_eq!(store.list_pods().unwrap().iter().filter(|listed| **listed == name).count(), 1);
+    assert!(store.delete_pod(&name).unwrap());
+    assert_eq!(store.read_pod(&name).unwrap(), None, "the other folder does not come back");
 }
 
 #[test]

@@ -11,8 +11,9 @@
 //! - `SESSION/SEGMENT.jsonl`, the log of a segment, one entry on each line, followed by
 //!   `SESSION/SEGMENT.trace.jsonl` if the segment has a trace. The log of an empty segment is
 //!   empty;
-//! - `pods/FOLDER/metadata.json`, a pod (a named agent). If the pod's name cannot be the name of a
-//!   folder, the folder is named by a hash of the name. A file `name` with the name comes first;
+//! - `pods/FOLDER/metadata.json`, a pod (a named agent). If some file systems could not hold the
+//!   pod's name, or could take it for another, the folder is named by a hash of the name. A file
+//!   `name` with the name comes first;
 //! - `manifest.jsonl`, the list of all parts with their entries, bytes and SHA-256, and of the
 //!   parts that could not be read;
 //! - `SHA256SUMS`.
