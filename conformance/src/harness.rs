@@ -169,7 +169,7 @@ pub trait Storage: Send + Sync {
 
     /// Opens a storage that does not exist, without the option to create it.
     ///
-    /// The call must fail and create nothing ([S7](session_store_core::contract#s7)).
+    /// The call must fail with `NoStore` and create nothing ([S7](session_store_core::contract#s7)).
     fn open_missing(&self) -> Option<Result<Box<dyn Store>, StoreError>> {
         None
     }

@@ -417,7 +417,7 @@ macro_rules! for_each_check {
                 s6_first_opens_race S6 [multi_process];
                 /// a storage with a newer format is refused with NewerFormat
                 s7_a_newer_format_is_refused S7 [raise_format];
-                /// opening a missing storage for reading is an error
+                /// opening a missing storage for reading fails with NoStore and creates nothing
                 s7_a_missing_place_is_an_error S7 [open_missing];
             }
             maintenance {

@@ -175,8 +175,8 @@ pub(crate) fn s7_a_missing_place_is_an_error(run: &Run<'_>) -> CheckResult {
     // Open it twice: if the first call creates the storage, the second one succeeds.
     for _ in 0..2 {
         let opened = run.storage().open_missing().map(|opened| opened.map(drop));
-        let refused = matches!(opened, Some(Err(_)));
-        ensure!(refused, "a missing storage was opened: {opened:?}");
+        let refused = matches!(opened, Some(Err(StoreError::NoStore { .. })));
+        ensure!(refused, "opening a missing storage did not return NoStore, but {opened:?}");
     }
     Ok(())
 }

@@ -39,7 +39,10 @@ impl Failure {
             warn(&error_chain(self));
         }
         if matches!(self, Self::Open(error) if is_missing(error)) {
-            warn("to create a store from existing logs, use: session-store import PATH STORE");
+            warn(
+                "to create a store, use: session-store import PATH STORE for existing logs, or \
+                 session-store create STORE",
+            );
         }
     }
 
@@ -63,7 +66,7 @@ impl Failure {
 /// Returns whether a store cannot be opened because there is none.
 pub(crate) fn is_missing(error: &OpenError) -> bool {
     let OpenError::Store { source, .. } = error else { return false };
-    matches!(&**source, StoreError::Io(cause) if cause.kind() == io::ErrorKind::NotFound)
+    matches!(**source, StoreError::NoStore { .. })
 }
 
 /// Adds the operation that failed to an error.

@@ -253,9 +253,12 @@
 //! - <a id="s6"></a>**S6** (kit) (cap: `multi_process`) Processes that open the same new, empty
 //!   storage at the same moment all succeed.
 //! - <a id="s7"></a>**S7** (kit) Storage in a newer version of the format is rejected with
-//!   `NewerFormat` and not misread. Opening a store to read creates nothing: a place that does not
-//!   exist is an error, and so is an existing place without a store, such as an empty folder. A
-//!   store that was created and never written is a store, and is empty.
+//!   `NewerFormat` and not misread. Opening a store to read creates nothing. A place without a
+//!   store is not an empty store: opening that place fails with `NoStore`. For a file backend, a
+//!   store is a directory with its sidecar folder (`.session-store`), or with a log, a trace or a
+//!   pod in the layout of the backend, which another program can have written. For SQLite, a store
+//!   is a database with the tables of a store. For Redis, a store is a prefix with the key of the
+//!   format. Opening a store to create it makes an empty store, which can then be opened to read.
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
 //!   open handle depends on, the handle notices that before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were

@@ -101,6 +101,17 @@ pub enum StoreError {
         limit: u64,
     },
 
+    /// The place does not contain a store. A store can be created there.
+    ///
+    /// Clause [S7](crate::contract#s7).
+    #[error("there is no session store at {place}: {found}")]
+    NoStore {
+        /// The path or address.
+        place: String,
+        /// The content that was found.
+        found: String,
+    },
+
     /// A newer version of the format wrote the storage.
     ///
     /// Clause [S7](crate::contract#s7).

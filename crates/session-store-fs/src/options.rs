@@ -24,7 +24,8 @@ impl FsOptions {
         Self::default()
     }
 
-    /// Sets whether a missing directory is created, with mode 0700.
+    /// Sets whether a store is created if there is none. A missing directory is created too, with
+    /// mode 0700.
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
@@ -44,14 +45,13 @@ impl FsOptions {
 
     /// Opens the directory.
     ///
-    /// Nothing is written in a directory that is a store before the first change
-    /// ([S7](session_store_core::contract#s7)). A directory is a store if it has a folder of a
-    /// session, a folder `pods`, or a folder `.session-store`. In another directory, and in a
-    /// created one, the folder `.session-store` is created.
+    /// Opening an existing store writes nothing. A directory is a store if it has a folder
+    /// `.session-store`, or a log, a trace or a pod that another program wrote in this layout
+    /// ([S7](session_store_core::contract#s7)).
     ///
     /// # Errors
-    /// [`StoreError::Io`] if the path does not exist, is not a directory, is not a store, or cannot
-    /// be created;
+    /// [`StoreError::NoStore`] if the path does not exist, or is a directory without a store;
+    /// [`StoreError::Io`] if the path is not a directory or cannot be read or created;
     /// [`StoreError::NewerFormat`] if a newer version of this crate has written the directory;
     /// [`StoreError::NotAStore`] if its file `.session-store/format` has other content.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FsStore, StoreError> {
@@ -60,32 +60,43 @@ impl FsOptions {
             create_folder(path)?;
         }
         // An absolute path stays valid after the process has changed its working directory.
-        let root = path.canonicalize().context("open the directory", path)?;
+        let root = match path.canonicalize() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(no_store(path, "the directory does not exist"));
+            }
+            root => root.context("open the directory", path)?,
+        };
         if !root.is_dir() {
             let error = std::io::ErrorKind::NotADirectory.into();
             return Err(error).context("open the directory", path);
         }
         let directory = Directory::new(root, self.durability);
         directory.check_format()?;
-        if !directory.is_store()? {
-            if !self.create {
-                let cause = "it has no session folder and no folder .session-store; check the path, or create a store";
-                let error = std::io::Error::new(std::io::ErrorKind::NotFound, cause);
-                return Err(error).context("find a session store in", path);
-            }
-            directory.prepare()?;
-        }
         if let (true, Some(parent)) = (self.create, directory.layout.root().parent()) {
+            if !directory.is_store()? {
+                directory.create_store()?;
+            }
             // The name of the directory itself must survive a power cut, too.
             directory.syncs.sync_folder(parent)?;
+        } else if !directory.is_store()? {
+            let is_empty = directory.is_empty()?;
+            let found = if is_empty { "the directory is empty" } else { FOREIGN };
+            return Err(no_store(path, found));
         }
         let warnings = file_system::warnings(directory.layout.root());
         Ok(FsStore::new(directory, warnings))
     }
 }
 
+/// The content of a directory without a store.
+const FOREIGN: &str = "the directory contains only other files";
+
+fn no_store(path: &Path, found: &str) -> StoreError {
+    StoreError::NoStore { place: path.display().to_string(), found: found.to_owned() }
+}
+
 impl FsStore {
-    /// Opens an existing store. A directory of sessions that another program wrote is a store.
+    /// Opens an existing store. Another program can have written it.
     ///
     /// # Errors
     /// As [`FsOptions::open`].
@@ -93,7 +104,7 @@ impl FsStore {
         FsOptions::new().open(path)
     }
 
-    /// Opens a directory, and creates a store in it if there is none.
+    /// Opens a store, and creates an empty one if there is none.
     ///
     /// # Errors
     /// As [`FsOptions::open`].

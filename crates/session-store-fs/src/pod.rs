@@ -54,6 +54,16 @@ impl Directory {
         Ok(folders)
     }
 
+    /// Returns whether there is a pod.
+    pub(crate) fn has_pod(&self) -> Result<bool, StoreError> {
+        for folder in self.pod_folders()? {
+            if is_file(&folder.join(METADATA))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Returns all folders in which a pod can be.
     pub(crate) fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut folders = Vec::new();

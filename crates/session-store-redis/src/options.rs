@@ -116,9 +116,10 @@ impl RedisOptions {
     /// ([S6](session_store_core::contract#s6)).
     ///
     /// # Errors
-    /// - [`StoreError::Io`] of the kind `InvalidInput` if the URL or the prefix is malformed, of
-    ///   the kind `NotFound` if there is no store under the prefix and none is to be created
-    ///   ([S7](session_store_core::contract#s7)), and of other kinds if a server cannot be reached.
+    /// - [`StoreError::Io`] of the kind `InvalidInput` if the URL or the prefix is malformed, and
+    ///   of other kinds if a server cannot be reached.
+    /// - [`StoreError::NoStore`] if the key of the format does not exist under the prefix, and no
+    ///   store is to be created ([S7](session_store_core::contract#s7)).
     /// - [`StoreError::NewerFormat`] if a newer version wrote the store.
     /// - [`StoreError::NotAStore`] if another program uses the prefix.
     /// - [`StoreError::Backend`] if a server is too old or refuses the login.
@@ -175,9 +176,9 @@ impl RedisOptions {
             Some(version) => check_version(client, &version),
             None if self.create => Ok(()),
             None => {
-                let reason =
-                    "there is no session store under this prefix; check the URL, or create one";
-                Err(io::Error::new(io::ErrorKind::NotFound, reason).into())
+                let place = client.place().to_owned();
+                let found = format!("the key {} does not exist", client.keys.format());
+                Err(StoreError::NoStore { place, found }.into())
             }
         }
     }

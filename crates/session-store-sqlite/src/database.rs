@@ -83,11 +83,15 @@ impl Database {
         let earlier_wal = WalStamp::of(&settings.path);
         let connection = match settings.open_writer(create) {
             // The file alone is a store, so its WAL has the first page of another database.
-            Err(DatabaseError::Store(StoreError::NotAStore { found, .. }))
+            Err(DatabaseError::Store(refusal))
                 if earlier_wal.is_some() && first_page.is_some_and(FirstPage::is_marked) =>
             {
-                let cause = format_args!("with it, the file is {found}");
-                return Err(wal::foreign(&settings.path, cause));
+                let found = match refusal {
+                    StoreError::NotAStore { found, .. } => format!("the file is {found}"),
+                    StoreError::NoStore { found, .. } => found,
+                    other => return Err(other.into()),
+                };
+                return Err(wal::foreign(&settings.path, format_args!("with it, {found}")));
             }
             Err(error) if error.is_refused_by_system() => {
                 let database = Self::new(settings, files, earlier_wal, None);

@@ -116,6 +116,11 @@ pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
 
+/// Returns the error for a place without a store. `found` is a sentence about what was found.
+pub(crate) fn no_store(path: &Path, found: impl Into<String>) -> StoreError {
+    StoreError::NoStore { place: path.display().to_string(), found: found.into() }
+}
+
 /// Returns the error for a sidecar file (`-wal` or `-shm`) that is not at its path.
 pub(crate) fn gone(path: &Path) -> io::Error {
     io::Error::other(format!(

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::ErrorCode;
 
 use crate::connection;
-use crate::error::{NOT_A_DATABASE, Result, not_a_store};
+use crate::error::{NOT_A_DATABASE, Result, no_store, not_a_store};
 use crate::permission;
 use crate::schema::Identity;
 use crate::wal::{self, FirstPage, WalStamp, sidecar};
@@ -88,7 +88,12 @@ pub(crate) fn check_wal_has_a_database(path: &Path) -> Result<()> {
 /// byte. The check takes no locks and does not read the WAL. So `schema::check_or_create` checks
 /// again under locks.
 pub(crate) fn check(path: &Path, adopt: bool) -> Result<Option<FirstPage>> {
-    let file = fs::metadata(path)?;
+    let file = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !adopt => {
+            return Err(no_store(path, "the file does not exist").into());
+        }
+        file => file?,
+    };
     if !file.is_file() {
         return Err(not_a_store(path, "a folder or another thing that is not a file").into());
     }

@@ -81,11 +81,12 @@ impl SqliteOptions {
     /// ([S6](session_store_core::contract#s6)).
     ///
     /// # Errors
-    /// - [`StoreError::Io`] of the kind `NotFound` if the file is missing and is not to be created,
-    ///   or if its folder is missing ([S7](session_store_core::contract#s7)).
-    /// - [`StoreError::NotAStore`] if the file is not a database, is the database of another
-    ///   program ([L4](session_store_core::contract#l4)), or is empty and is not to be created. The
-    ///   file is not changed.
+    /// - [`StoreError::NoStore`] if the file is missing or is an empty database, and no store is to
+    ///   be created ([S7](session_store_core::contract#s7)).
+    /// - [`StoreError::Io`] of the kind `NotFound` if a store is to be created in a folder that is
+    ///   missing.
+    /// - [`StoreError::NotAStore`] if the file is not a database, or is the database of another
+    ///   program ([L4](session_store_core::contract#l4)). The file is not changed.
     /// - [`StoreError::NewerFormat`] if a newer version of this library wrote the file.
     /// - [`StoreError::Backend`] if the SQLite library is too old, the file system does not support
     ///   shared memory, or a lock was not free in time.

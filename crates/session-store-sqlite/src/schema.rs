@@ -6,7 +6,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, TransactionBehavior};
 use session_store_core::StoreError;
 
-use crate::error::{Result, not_a_store};
+use crate::error::{Result, no_store, not_a_store};
 use crate::layout;
 
 /// The mark of a session store in the header field `application_id`.
@@ -90,7 +90,7 @@ impl Identity {
                 found: newer.unsigned_abs().into(),
                 supported: VERSION.unsigned_abs().into(),
             }),
-            _ if self.is_empty() => Err(not_a_store(path, "an empty file")),
+            _ if self.is_empty() => Err(no_store(path, "the database is empty")),
             (id, _) => {
                 let found = format!("a database of another program (application id {id:#010x})");
                 Err(not_a_store(path, found))
@@ -214,7 +214,7 @@ mod tests {
         "cannot open /db: it is not a session store: \
          a database of another program (application id 0x47504b47)"
     )]
-    #[case::empty(0, 0, 0, "cannot open /db: it is not a session store: an empty file")]
+    #[case::empty(0, 0, 0, "there is no session store at /db: the database is empty")]
     fn only_a_store_of_a_known_version_is_accepted(
         #[case] application_id: i32,
         #[case] user_version: i32,

@@ -42,7 +42,8 @@ impl JsonlStore {
 
     pub(crate) fn open(root: &Path, flaw: Flaw) -> Result<Self> {
         if !root.exists() && flaw != Flaw::OpensWhatIsNotThere {
-            return Err(StoreError::io("open a store", ErrorKind::NotFound.into()));
+            let found = "the directory does not exist".into();
+            return Err(StoreError::NoStore { place: root.display().to_string(), found });
         }
         Self::create_with(root, flaw)
     }

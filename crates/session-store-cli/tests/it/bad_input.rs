@@ -24,9 +24,12 @@ const ON_EXISTING_STORES: &[&[&str]] = &[
     &["pods", "show", "STORE", "coder"],
     &["pods", "rm", "STORE", "coder"],
     &["migrate", "STORE", "memory:"],
+    &["migrate", "STORE", "memory:", "--dry-run"],
     &["verify", "STORE", "memory:"],
     &["check", "STORE"],
     &["export", "STORE", "-"],
+    &["qualify", "STORE"],
+    &["show", "STORE", "latest"],
 ];
 
 fn with_store<'a>(args: &[&'a str], store: &'a str) -> Vec<&'a str> {
@@ -48,22 +51,32 @@ fn a_missing_store_is_an_error_and_is_not_created(#[values(Kind::Fs, Kind::Sqlit
     assert!(message.contains("session-store import PATH STORE"), "{message}");
 }
 
-#[test]
-fn a_folder_without_a_store_is_an_error_and_stays_empty() {
+#[rstest]
+#[case::empty_directory(Kind::Fs, None)]
+#[case::other_directory(Kind::Fs, Some("notes.txt"))]
+#[case::empty_file(Kind::Sqlite, Some(""))]
+fn a_place_without_a_store_is_an_error_and_is_not_changed(
+    #[case] kind: Kind,
+    #[case] file: Option<&str>,
+) {
     let place = Place::new();
-    let folder = place.path("empty");
-    fs::create_dir(&folder).unwrap();
-    let [url, bare] = [place.url(Kind::Fs, "empty"), folder.display().to_string()];
-    for store in [&url, &bare] {
-        for args in ON_EXISTING_STORES {
-            let message = run(with_store(args, store)).refused(3);
-            assert!(message.contains("no session folder"), "{args:?}: {message}");
-            assert!(message.contains("session-store import PATH STORE"), "{args:?}: {message}");
-            assert_eq!(folder.read_dir().unwrap().count(), 0, "{args:?}");
-        }
+    let (url, path) = (place.url(kind, "here"), place.path("here"));
+    match kind {
+        Kind::Fs => fs::create_dir(&path).unwrap(),
+        Kind::Sqlite => {}
+    }
+    if let Some(name) = file {
+        fs::write(if name.is_empty() { path } else { path.join(name) }, "").unwrap();
+    }
+    let before = place.listing();
+    for args in ON_EXISTING_STORES {
+        let message = run(with_store(args, &url)).refused(3);
+        assert!(message.contains("there is no session store at "), "{args:?}: {message}");
+        assert!(message.contains("session-store import PATH STORE"), "{args:?}: {message}");
+        assert_eq!(place.listing(), before, "{args:?}");
     }
     run(["create", &url]).ok();
-    assert_eq!(run(["ls", &bare]).ok().lines().count(), 1);
+    run(["ls", &url]).ok();
 }
 
 #[rstest]

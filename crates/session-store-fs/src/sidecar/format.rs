@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,17 +36,37 @@ impl Directory {
         self.read_format().map(drop)
     }
 
-    /// Returns whether the directory holds a store, of this crate or of another program.
-    pub(crate) fn is_store(&self) -> Result<bool, StoreError> {
-        let is_ours = |folder: &Path| fs::symlink_metadata(folder).is_ok_and(|file| file.is_dir());
-        Ok(is_ours(&self.layout.sidecar())
-            || is_ours(&self.layout.pods())
-            || !self.session_folders()?.is_empty())
-    }
-
     /// Returns whether another program may have written logs that have no lookup hints.
     pub(crate) fn is_adopted(&self) -> Result<bool, StoreError> {
         Ok(self.read_format()?.is_some_and(|format| format.adopted))
+    }
+
+    /// Returns whether the directory is a store: it has a sidecar folder, or a log, a trace or a
+    /// pod that another program wrote.
+    pub(crate) fn is_store(&self) -> Result<bool, StoreError> {
+        let sidecar = self.layout.sidecar();
+        if file::exists(&sidecar).context("look for", &sidecar)? || self.has_pod()? {
+            return Ok(true);
+        }
+        for session_id in self.session_folders()? {
+            if !self.files(session_id)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns whether nothing is in the directory.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut is_empty = true;
+        file::list(self.layout.root(), |_| is_empty = false)?;
+        Ok(is_empty)
+    }
+
+    /// Makes the directory an empty store.
+    pub(crate) fn create_store(&self) -> Result<(), StoreError> {
+        self.prepare()?;
+        self.sync_names(&self.layout.sidecar())
     }
 
     /// Makes the directory ready for a change.

@@ -1,7 +1,6 @@
 //! The directory: names and modes of files, foreign files, and newer formats.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -35,36 +34,11 @@ fn tree(folder: &Path) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn a_folder_without_a_store_is_an_error_until_a_store_is_created() {
-    let fixture = Fixture::new();
-    fs::write(fixture.path("notes.txt"), "").unwrap();
-    fs::create_dir(fixture.path("notes")).unwrap();
-    let error = FsStore::open(fixture.folder.path()).unwrap_err();
-    assert!(error.to_string().contains("no session folder"), "{error}");
-    assert!(matches!(error, StoreError::Io(error) if error.kind() == ErrorKind::NotFound));
-    assert!(!fixture.path(".session-store").exists(), "opening to read creates nothing");
-
-    FsStore::open_or_create(fixture.folder.path()).unwrap();
-    let store = FsStore::open(fixture.folder.path()).unwrap();
-    assert_eq!(store.list_sessions().unwrap(), [], "a store that was never written is empty");
-}
-
-#[rstest]
-#[case::of_a_session("019a0000-0000-7000-8000-000000000001")]
-#[case::of_pods("pods")]
-fn a_folder_of_another_program_is_a_store(#[case] folder: &str) {
-    let fixture = Fixture::new();
-    fs::create_dir(fixture.path(folder)).unwrap();
-    FsStore::open(fixture.folder.path()).unwrap();
-    FsStore::open_or_create(fixture.folder.path()).unwrap();
-    assert!(!fixture.path(".session-store").exists(), "nothing is written before a change");
-}
-
-#[test]
 fn opening_a_missing_directory_fails_and_creates_nothing() {
     let fixture = Fixture::new();
     let missing = fixture.path("missing");
     let error = FsStore::open(&missing).unwrap_err();
+    assert!(matches!(error, StoreError::NoStore { .. }), "{error:?}");
     assert!(error.to_string().contains("missing"), "{error}");
     assert!(!missing.exists());
 
@@ -73,6 +47,61 @@ fn opening_a_missing_directory_fails_and_creates_nothing() {
         [FsStore::open(fixture.path("file")), FsStore::open_or_create(fixture.path("file"))]
     {
         assert!(matches!(error, Err(StoreError::Io(_))));
+    }
+}
+
+#[test]
+fn a_directory_without_a_store_is_not_an_empty_store() {
+    let fixture = Fixture::new();
+    let (root, id) = (fixture.folder.path(), fixture.session);
+    let refused = || {
+        let before = tree(root);
+        let error = FsStore::open(root).unwrap_err();
+        assert!(matches!(error, StoreError::NoStore { .. }), "{error:?}");
+        assert_eq!(tree(root), before);
+        error.to_string()
+    };
+    assert!(refused().ends_with("the directory is empty"));
+    // The folders of a program with another layout, and remnants without data.
+    fs::create_dir_all(fixture.path(&format!("{id}/subagents"))).unwrap();
+    fs::write(fixture.path(&format!("{id}.jsonl")), "{}\n").unwrap();
+    fs::write(fixture.path(&format!("{id}/notes.jsonl")), "{}\n").unwrap();
+    fs::create_dir_all(fixture.path("pods/coder")).unwrap();
+    assert!(refused().ends_with("the directory contains only other files"));
+
+    FsStore::open_or_create(root).unwrap();
+    let store = FsStore::open(root).unwrap();
+    assert_eq!(store.list_sessions().unwrap(), []);
+}
+
+#[test]
+fn a_created_store_is_there_before_its_first_change() {
+    let fixture = Fixture::new();
+    let root = fixture.path("a/b");
+    FsStore::open_or_create(&root).unwrap();
+    let created = tree(&root);
+    assert!(root.join(".session-store/format").exists());
+    FsStore::open_or_create(&root).unwrap();
+    assert_eq!(FsStore::open(&root).unwrap().list_sessions().unwrap(), []);
+    assert_eq!(tree(&root), created, "an existing store is not changed");
+}
+
+#[rstest]
+#[case("SESSION/SEGMENT.jsonl", "")]
+#[case("SESSION/SEGMENT.trace.jsonl", "{}\n")]
+#[case("pods/coder/metadata.json", "{}")]
+fn data_of_another_program_in_this_layout_is_a_store(#[case] path: &str, #[case] content: &str) {
+    let fixture = Fixture::new();
+    let path = path
+        .replace("SESSION", &fixture.session.to_string())
+        .replace("SEGMENT", &fixture.segment.to_string());
+    let path = fixture.path(&path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, content).unwrap();
+    let before = tree(fixture.folder.path());
+    for opened in [FsStore::open, FsStore::open_or_create] {
+        opened(fixture.folder.path()).unwrap();
+        assert_eq!(tree(fixture.folder.path()), before, "opening an existing store writes nothing");
     }
 }
 
