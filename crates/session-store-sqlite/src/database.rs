@@ -386,6 +386,9 @@ impl Drop for Database {
             // If this fails, the WAL remains, and a later handle checkpoints it.
             let _ = connection::checkpoint_on_close(connection);
         }
+        // The connections close after this function and can remove the WAL. A handle that this
+        // process opens meanwhile must not take that for a removal by another program.
+        self.files.disconnected();
     }
 }
 
