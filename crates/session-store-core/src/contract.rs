@@ -43,7 +43,9 @@
 //!   names the position in the text.
 //! - <a id="e4"></a>**E4** An entry can have any size that the backend can hold, for example `{}`,
 //!   64 MiB or 200 levels of nesting. (Decoding has the documented limits of `serde_json`.) Storing
-//!   an entry over the limit of a backend fails with `TooLarge`, and nothing is stored.
+//!   an entry over the limit of a backend fails with `TooLarge`, and nothing is stored. The limit
+//!   is the same for every call that stores entries. An entry in a batch that is over the limit
+//!   makes the batch fail as in A7.
 //! - <a id="e5"></a>**E5** Unknown kinds of entries and unknown fields are ordinary data. They are
 //!   never rejected and never removed.
 //!
@@ -67,8 +69,9 @@
 //! - <a id="a7"></a>**A7** `append_all` stores the entries in order and contiguously. (A store that
 //!   uses the provided body is contiguous only without concurrent writers.) (cap: `atomic_batch`)
 //!   All entries are stored or none, even after a crash. Without the capability, a failed or killed
-//!   call can store only the first entries. They remain, and the error of a failed call has their
-//!   number. An empty slice creates nothing and is `Ok`.
+//!   call can store only the first entries. They remain, and the error of a failed call, `Partial`,
+//!   has their number. Such an error is never transient, because repeating the call would store the
+//!   first entries again. An empty slice creates nothing and is `Ok`.
 //! - <a id="a8"></a>**A8** The same segment id in two sessions is two logs. Nothing of one log
 //!   appears in the other.
 //!
@@ -96,10 +99,11 @@
 //!   beside the log. Nothing is deleted. A write of which only the newline is missing is
 //!   acknowledged. If another program writes a line in two writes, without the lock of the store,
 //!   an append between the two writes moves the first half of the line to that file.
-//! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns the entries from `start` on that
-//!   fit in `max_bytes`, at least one if `start` is before the end. It also returns the head of the
-//!   log at the same moment. Pages in sequence equal `read_all`, and together read the log once
-//!   (bench). A page fails only for a bad line inside it. Past the end the page is empty.
+//! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns the entries from `start` on whose
+//!   texts together have at most `max_bytes` bytes, at least one if `start` is before the end. It
+//!   also returns the head of the log at the same moment. Pages in sequence equal `read_all`, and
+//!   together read the log once (bench). A page fails only for a bad line inside it. Past the end
+//!   the page is empty, however large `start` is.
 //!
 //! # Listing and lookup (L): kit
 //!
@@ -185,25 +189,28 @@
 //!
 //! - <a id="h1"></a>**H1** `head` is `None` for an unknown segment. Otherwise it is a `Head`: the
 //!   number of entries and an opaque token, compared as a whole. (cap: epoch) Create, truncate,
-//!   replace, and delete followed by create give a token that was never used before (a random one).
-//!   A backend that has lost its sidecar data (the data that it keeps beside the logs) gives a new
-//!   token. An append can change the token. Where a server can lose acknowledged entries (a Redis
-//!   failover), the token also covers the last append, so that the loss is noticed.
+//!   replace, and delete followed by create give a token that was never used before (a random one),
+//!   also not before the storage was opened again. A backend that has lost its sidecar data (the
+//!   data that it keeps beside the logs) gives a new token. An append can change the token. Where a
+//!   server can lose acknowledged entries (a Redis failover), the token also covers the last
+//!   append, so that the loss is noticed.
 //! - <a id="h2"></a>**H2** (cap: `conditional_append`) `append_if(expected, entries)` appends if
-//!   the head still is `expected` and returns the new head. `None` expects that the segment does
-//!   not exist. Otherwise the call fails with `Conflict { expected, actual }` and changes nothing.
-//!   Of N writers that hold the same head exactly one succeeds. Several entries are stored as in
-//!   A7. With `None` and no entries, the call creates an empty segment. With a head and no entries,
-//!   the call compares and returns that head.
+//!   the head still is `expected`. It returns the head right after its own append, even if other
+//!   writers have changed the log since. `None` expects that the segment does not exist. An empty
+//!   segment exists, and a trace alone is not a segment. Otherwise the call fails with `Conflict`,
+//!   which has both heads, and changes nothing. Of N writers that hold the same head exactly one
+//!   succeeds. Several entries are stored as in A7. With `None` and no entries, the call creates an
+//!   empty segment. With a head and no entries, the call compares and returns that head.
 //! - <a id="h3"></a>**H3** Without the capability, `append_if` returns `Unsupported`. Nothing in
 //!   the library falls back to a check followed by an append unless the caller requested that.
-//! - <a id="h4"></a>**H4** (cap: epoch) Truncating a log and growing it back to the same length is
-//!   a conflict.
+//! - <a id="h4"></a>**H4** (cap: epoch) Truncating a log (also with `truncate_if`) and growing it
+//!   back to the same length is a conflict.
 //! - <a id="h5"></a>**H5** After a lost reply, repeating `append_if` with the old head is safe: it
 //!   cannot append twice.
 //! - <a id="h6"></a>**H6** (cap: `conditional_append`) `truncate_if(expected, n)` truncates only if
 //!   the head still is `expected`, so a writer can remove its own entries without deleting those of
-//!   another writer.
+//!   another writer. It returns the head right after its own truncate, as in H2. With n equal to
+//!   the length it changes nothing and returns `expected`. With a larger n it fails as in T2.
 //!
 //! # Deletion (D): kit
 //!

@@ -210,14 +210,16 @@ impl StoreError {
     }
 
     /// Returns whether the same call can succeed later without a repair, for example because the
-    /// database was busy, a connection was lost or a time limit passed. The result is never true if
-    /// the outcome is unknown.
+    /// database was busy, a connection was lost or a time limit passed.
+    ///
+    /// The result is never true if the outcome is unknown, and never for
+    /// [`Partial`](Self::Partial): the same call would store the first entries again
+    /// ([A7](crate::contract#a7)).
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(error) => is_transient(error.kind()),
             Self::Backend(error) => error.transient,
-            Self::Partial { source, .. } => source.is_transient(),
             _ => false,
         }
     }

@@ -20,7 +20,7 @@ fn an_io_error_names_the_operation_and_keeps_kind_and_cause() {
 }
 
 #[test]
-fn a_partial_append_is_classified_by_its_cause() {
+fn a_partial_append_is_indeterminate_by_its_cause_and_never_transient() {
     let lost =
         StoreError::Indeterminate { operation: "append".into(), source: "reply lost".into() };
     let partial = StoreError::Partial { appended: 3, source: Box::new(lost) };
@@ -33,8 +33,10 @@ fn a_partial_append_is_classified_by_its_cause() {
 
     let busy =
         StoreError::from(BackendError::new("append to table entry", true, "database is locked"));
+    assert!(busy.is_transient());
+    // The same call would store the first entry again.
     let partial = StoreError::Partial { appended: 1, source: Box::new(busy) };
-    assert!(partial.is_transient() && !partial.is_indeterminate());
+    assert!(!partial.is_transient() && !partial.is_indeterminate());
 }
 
 #[test]
