@@ -118,6 +118,38 @@ macro_rules! for_each_check {
                 /// the provided methods of the trait return the same as the store's own
                 r6_the_traits_body_agrees R6 [];
             }
+            pages {
+                /// a page holds entries that fill its limit exactly
+                r6_a_page_can_be_exactly_full R6 [];
+                /// the limit of a page is in bytes, not in characters
+                r6_sizes_are_bytes R6 [];
+                /// a page from a position past 2^32 on is empty
+                r6_large_positions_are_past_the_end R6 [];
+                /// a limit past 2^32 bytes holds the rest of the log
+                r6_large_limits_hold_everything R6 [];
+                /// a page of a trace holds entries that fill its limit exactly
+                x3_a_page_can_be_exactly_full X3 [read_traces];
+                /// the limit of a page of a trace is in bytes, not in characters
+                x3_sizes_are_bytes X3 [read_traces];
+                /// positions and limits of a trace can be larger than 2^32
+                x3_large_positions_and_limits X3 [read_traces];
+                /// entries of sizes around powers of two are stored whole
+                e4_sizes_around_powers_of_two E4 [];
+                /// logs of sizes around powers of two are stored whole
+                e4_logs_around_powers_of_two E4 [];
+                /// trace entries of sizes around powers of two are stored whole
+                x3_sizes_around_powers_of_two X3 [read_traces];
+            }
+            refusals {
+                /// a batch with an entry that is too large stores nothing, or reports a prefix
+                e4_a_batch_with_a_large_entry E4 [];
+                /// create_segment with an entry that is too large changes nothing
+                e4_a_large_entry_replaces_nothing E4 [];
+                /// append_if with an entry that is too large stores nothing, or reports a prefix
+                e4_a_condition_with_a_large_entry E4 [conditional_append];
+                /// readers see nothing of an atomic batch that is refused
+                e4_readers_see_nothing_of_it E4 [];
+            }
             tails {
                 /// reading does not change the file of the log
                 r2_reading_leaves_the_file R2 [log_file];
@@ -326,6 +358,28 @@ macro_rules! for_each_check {
                 /// truncate_if never deletes an entry that its expected head does not include
                 h6_it_never_cuts_anothers H6 [conditional_append];
             }
+            returned_heads {
+                /// no head is used twice over reopening, truncates and replaces
+                h1_no_head_comes_back H1 [epoch, persistent];
+                /// append_if with None on an empty segment is a Conflict
+                h2_none_is_not_an_empty_segment H2 [conditional_append];
+                /// append_if with None creates a segment where only a trace is
+                h2_a_trace_is_no_segment H2 [conditional_append];
+                /// append_if returns the head right after its own append while others append
+                h2_the_returned_head_is_of_the_call H2 [conditional_append];
+                /// append_if does not return the head of a log that replaced its own
+                h2_the_returned_head_is_not_of_a_later_log H2 [conditional_append, epoch];
+                /// a log that truncate_if cut and that grew to the same length is a conflict
+                h4_regrown_after_truncate_if_is_a_conflict H4 [conditional_append, epoch];
+                /// truncate_if returns the head right after its own truncate while others append
+                h6_the_returned_head_is_of_the_call H6 [conditional_append];
+                /// truncate_if to the current length changes nothing and returns the same head
+                h6_its_own_length_changes_nothing H6 [conditional_append];
+                /// truncate_if past the end is Corrupt with both numbers and changes nothing
+                h6_past_the_end_changes_nothing H6 [conditional_append];
+                /// truncate_if does not change the trace or other segments
+                h6_other_data_stays H6 [conditional_append, read_traces];
+            }
             histories {
                 /// concurrent appends and reads are linearizable
                 a4_one_history_of_appends A4 [];
@@ -367,6 +421,40 @@ macro_rules! for_each_check {
                 d1_an_append_afterwards_makes_it_anew D1 [delete];
                 /// deleted segments do not come back after reopening
                 d1_deleted_stays_deleted D1 [delete, persistent];
+            }
+            coming_and_going {
+                /// sessions that stay are listed while others are created and deleted
+                l1_sessions_stay_listed_while_others_go L1 [delete];
+                /// segments that stay are listed while others are created and deleted
+                l2_segments_stay_listed_while_others_go L2 [delete];
+                /// list_infos returns segments that stay while others are created and deleted
+                l8_facts_stay_listed_while_others_go L8 [delete];
+                /// a lookup before a delete does not change the lookup after it
+                l5_no_answer_is_kept_over_a_delete L5 [delete];
+                /// a lookup before a create does not change the lookup after it
+                l5_no_answer_is_kept_over_a_create L5 [];
+                /// a batch or a create after a delete starts a new log
+                d1_batches_and_creates_start_again D1 [delete];
+                /// append_if with None after a delete starts a new log
+                d1_conditions_start_again D1 [conditional_append, delete];
+                /// delete_session deletes a session of more than 1,000 segments
+                d1_a_large_session_is_gone D1 [delete];
+                /// append_trace after a delete starts a new trace
+                x2_traces_start_again X2 [delete, read_traces];
+            }
+            same_ids {
+                /// a change in one session leaves the same segment id in another session
+                a8_the_second_session_is_changed A8 [];
+                /// a conditional write in one session leaves the segment id in another session
+                a8_conditions_of_the_second_session A8 [conditional_append];
+                /// deleting the later of two segments with one id leaves the first
+                a8_deleting_the_second_leaves_the_first A8 [delete];
+                /// deleting a segment leaves the trace of the same segment id in another session
+                x2_deleting_leaves_the_trace_of_another_session X2 [delete, read_traces];
+                /// the same ids in two storages are two segments
+                s1_the_same_ids_in_two_storages S1 [];
+                /// pods stay when their segment or session is deleted
+                p1_pods_outlive_deletes P1 [pods, delete];
             }
             pods {
                 /// put_pod creates a pod or replaces it whole

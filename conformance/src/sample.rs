@@ -19,6 +19,12 @@ const ODD_TEXTS: &[&str] = &[
     "{\"planes\":\"\u{1f980}\u{10ffff}\u{fffd}\u{fffe}\"}",
     "{ \"spaces\" :\t[ 1 , 2 ,\t{ } ]  }",
     r#"{"braces":"}{][","quotes":"'; DROP TABLE entry; --","format":"%s{0}$1\\x"}"#,
+    r#"{"a":{"b":1,"b":2,"c":{"d":1,"d":1}},"l":[{"x":1,"x":2}]}"#,
+    r#"{"__proto__":{"a":1},"constructor":1,"toString":null,"$oid":"x","$ref":"/a","_id":7}"#,
+    r#"{"@type":"x","text#":" ","ref!":[],"&":1,"*":2,"<<":{},"=":"=1+1","-":"-"}"#,
+    r#"{" a b ":"  two  inner   spaces  ","\ttab":"a\tb","":"   "}"#,
+    r#"{"big":123456789012345678901234567890,"tiny":1e-400,"exact":0.30000000000000004,"e":1E0}"#,
+    r#"{"true":true,"True":"True","yes":"yes","nan":"NaN","inf":"Infinity","date":"2024-01-01"}"#,
     r#"{"deep":[[[[[[[[[[{"a":{"b":{"c":[{}]}}}]]]]]]]]]]}"#,
 ];
 

@@ -165,7 +165,7 @@ pub(crate) fn e4_two_hundred_levels(run: &Run<'_>) -> CheckResult {
 }
 
 /// An entry of 64 MiB. It is built once, because this takes seconds in a debug build.
-static LARGE: LazyLock<LogEntry> =
+pub(super) static LARGE: LazyLock<LogEntry> =
     LazyLock::new(|| entry(format!(r#"{{"large":"{}"}}"#, "0123456789abcdef".repeat(4 << 20))));
 
 pub(crate) fn e4_sixty_four_mebibytes(run: &Run<'_>) -> CheckResult {

@@ -68,7 +68,7 @@ pub(crate) fn h1_it_stays_while_nothing_changes(run: &Run<'_>) -> CheckResult {
 }
 
 /// Fails if the log's head is one of those seen before, and adds it to them.
-fn must_be_new(seen: &mut HashSet<Head>, log: &TestLog<'_>, after: &str) -> CheckResult {
+pub(super) fn must_be_new(seen: &mut HashSet<Head>, log: &TestLog<'_>, after: &str) -> CheckResult {
     let head = log.known_head()?;
     ensure!(seen.insert(head), "the head {head} after {after} was used before: {seen:?}");
     Ok(())
@@ -118,7 +118,7 @@ pub(crate) fn h2_it_appends_if_nothing_changed(run: &Run<'_>) -> CheckResult {
 }
 
 /// Fails unless the result is a conflict with exactly these heads.
-fn must_conflict(
+pub(super) fn must_conflict(
     result: Result<Head, StoreError>,
     expected: Option<Head>,
     actual: Option<Head>,

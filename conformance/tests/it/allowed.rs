@@ -205,6 +205,22 @@ impl Variant for Small {
         self.inner.append_all(s, g, entries)
     }
 
+    fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+        Self::check(entries)?;
+        self.inner.create_segment(s, g, entries)
+    }
+
+    fn append_if(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        expected: Option<Head>,
+        entries: &[LogEntry],
+    ) -> Result<Head> {
+        Self::check(entries)?;
+        self.inner.append_if(s, g, expected, entries)
+    }
+
     fn keeps_pods(&self) -> bool {
         false
     }

@@ -97,6 +97,7 @@ broken! {
         e2_values_become_one_line
         e3_line_breaks_are_dropped
         e4_sixty_four_mebibytes
+        e4_sizes_around_powers_of_two
         h4_recreated_is_a_conflict
         s6_first_opens_race
         t5_one_history_of_cuts

@@ -39,7 +39,7 @@ broken! {
             self.inner.append_all(s, g, &entries[..entries.len().min(1_024)])
         }
     }
-    caught by { l6_many_entries }
+    caught by { e4_logs_around_powers_of_two l6_many_entries }
 }
 
 broken! {
@@ -51,5 +51,10 @@ broken! {
             self.inner.append_all(s, g, first)
         }
     }
-    caught by { a7_batches_are_in_order a7_batches_stay_contiguous l6_many_entries }
+    caught by {
+        a7_batches_are_in_order
+        a7_batches_stay_contiguous
+        h6_past_the_end_changes_nothing
+        l6_many_entries
+    }
 }

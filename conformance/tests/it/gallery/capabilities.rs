@@ -17,22 +17,33 @@ broken! {
     }
     caught by {
         a8_deleting_one_leaves_the_other
+        a8_deleting_the_second_leaves_the_first
         d1_a_deleted_segment_is_gone
         d1_a_deleted_session_is_gone
+        d1_a_large_session_is_gone
         d1_a_trace_alone_counts
         d1_an_append_afterwards_makes_it_anew
+        d1_batches_and_creates_start_again
+        d1_conditions_start_again
         d1_deleted_stays_deleted
         d1_deleting_nothing_is_false
         d1_the_last_segment_takes_its_session
         h1_a_recreated_segment_has_a_new_token
         h3_declared_or_refused
         h4_recreated_is_a_conflict
+        l1_sessions_stay_listed_while_others_go
+        l2_segments_stay_listed_while_others_go
         l3_a_trace_keeps_no_session
         l5_a_deleted_holder_is_not_named
+        l5_no_answer_is_kept_over_a_delete
         l5_others_may_leave
+        l8_facts_stay_listed_while_others_go
+        p1_pods_outlive_deletes
         t5_appends_meet_delete
         t5_one_history_of_deletes
         x2_deleting_a_segment_deletes_its_trace
+        x2_deleting_leaves_the_trace_of_another_session
+        x2_traces_start_again
     }
 }
 
@@ -68,21 +79,33 @@ broken! {
     }
     caught by {
         a5_refused_conditions_change_nothing
+        a8_conditions_of_the_second_session
+        d1_conditions_start_again
         e1_kept_by_append_if
+        e4_a_condition_with_a_large_entry
         h2_a_conflict_names_both_heads
+        h2_a_trace_is_no_segment
         h2_it_appends_if_nothing_changed
         h2_no_entries_only_compare
+        h2_none_is_not_an_empty_segment
         h2_one_creator_wins
         h2_one_process_wins
         h2_one_writer_wins
         h2_plain_appends_are_seen
+        h2_the_returned_head_is_not_of_a_later_log
+        h2_the_returned_head_is_of_the_call
         h3_declared_or_refused
         h4_recreated_is_a_conflict
+        h4_regrown_after_truncate_if_is_a_conflict
         h4_regrown_is_a_conflict
         h5_repeating_cannot_append_twice
         h6_a_writer_rolls_back_its_own
         h6_another_entry_is_a_conflict
         h6_it_never_cuts_anothers
+        h6_its_own_length_changes_nothing
+        h6_other_data_stays
+        h6_past_the_end_changes_nothing
+        h6_the_returned_head_is_of_the_call
         r5_conditions_write_the_owed_newline
     }
 }

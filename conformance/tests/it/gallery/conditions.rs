@@ -28,7 +28,13 @@ broken! {
             self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))
         }
     }
-    caught by { h2_one_creator_wins h2_one_writer_wins h2_plain_appends_are_seen }
+    caught by {
+        h2_one_creator_wins
+        h2_one_writer_wins
+        h2_plain_appends_are_seen
+        h2_the_returned_head_is_not_of_a_later_log
+        h2_the_returned_head_is_of_the_call
+    }
 }
 
 broken! {
@@ -70,6 +76,7 @@ broken! {
     caught by {
         a5_refused_conditions_change_nothing
         h2_a_conflict_names_both_heads
+        h2_none_is_not_an_empty_segment
         h2_one_creator_wins
         h5_repeating_cannot_append_twice
     }
@@ -92,6 +99,8 @@ broken! {
     caught by {
         e1_kept_by_append_if
         h2_it_appends_if_nothing_changed
+        h2_the_returned_head_is_of_the_call
+        h4_regrown_after_truncate_if_is_a_conflict
         h5_repeating_cannot_append_twice
         h6_a_writer_rolls_back_its_own
     }
@@ -118,9 +127,12 @@ broken! {
     caught by {
         h2_a_conflict_names_both_heads
         h2_no_entries_only_compare
+        h2_none_is_not_an_empty_segment
         h2_one_creator_wins
         h2_one_writer_wins
+        h2_the_returned_head_is_not_of_a_later_log
         h4_recreated_is_a_conflict
+        h4_regrown_after_truncate_if_is_a_conflict
         h4_regrown_is_a_conflict
         h5_repeating_cannot_append_twice
     }

@@ -142,7 +142,12 @@ broken! {
             }
         }
     }
-    caught by { a4_every_entry_once_and_whole a4_segments_do_not_mix e4_sixty_four_mebibytes }
+    caught by {
+        a4_every_entry_once_and_whole
+        a4_segments_do_not_mix
+        e4_sixty_four_mebibytes
+        e4_sizes_around_powers_of_two
+    }
 }
 
 broken! {
@@ -165,5 +170,11 @@ broken! {
             if size > limit { Err(StoreError::TooLarge { size, limit }) } else { Ok(()) }
         }
     }
-    caught by { e4_sixty_four_mebibytes }
+    caught by {
+        e4_a_batch_with_a_large_entry
+        e4_a_condition_with_a_large_entry
+        e4_a_large_entry_replaces_nothing
+        e4_readers_see_nothing_of_it
+        e4_sixty_four_mebibytes
+    }
 }

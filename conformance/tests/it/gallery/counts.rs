@@ -51,8 +51,12 @@ broken! {
         a5_refused_conditions_change_nothing
         c5_a_writer_sees_that_it_is_not_alone
         d1_an_append_afterwards_makes_it_anew
+        d1_batches_and_creates_start_again
+        d1_conditions_start_again
         h5_repeating_cannot_append_twice
         h6_a_writer_rolls_back_its_own
+        h6_other_data_stays
+        h6_past_the_end_changes_nothing
         r3_pages_and_counts_only_grow
         t4_appends_go_on_after_it
         t5_one_history_of_cuts
@@ -70,7 +74,10 @@ broken! {
     }
     caught by {
         c4_traces_do_not_count
+        h2_a_trace_is_no_segment
+        h6_other_data_stays
         l8_the_traits_body_agrees
+        s1_the_same_ids_in_two_storages
         x1_a_trace_leaves_the_log
         x2_a_trace_may_come_first
     }
@@ -102,5 +109,5 @@ broken! {
             })
         }
     }
-    caught by { l6_many_entries }
+    caught by { e4_logs_around_powers_of_two l6_many_entries }
 }

@@ -23,12 +23,15 @@ broken! {
     caught by {
         a3_changes_are_seen_at_once
         a8_one_segment_id_in_two_sessions
+        a8_the_second_session_is_changed
         c2_it_replaces_the_whole_log
         c2_page_readers_can_tell
         c2_readers_see_the_old_or_the_new
         c4_the_count_is_what_is_read
         e1_kept_by_create
         h1_it_counts
+        h2_the_returned_head_is_not_of_a_later_log
+        s1_the_same_ids_in_two_storages
         t5_an_append_after_it_is_there
         t5_appends_meet_replace
         t5_one_history_of_cuts
@@ -48,7 +51,13 @@ broken! {
             )
         }
     }
-    caught by { a3_changes_are_seen_at_once c1_entries_in_order e1_kept_by_create }
+    caught by {
+        a3_changes_are_seen_at_once
+        c1_entries_in_order
+        e1_kept_by_create
+        e4_sizes_around_powers_of_two
+        s1_the_same_ids_in_two_storages
+    }
 }
 
 broken! {

@@ -29,8 +29,10 @@ broken! {
         }
     }
     caught by {
+        a8_the_second_session_is_changed
         c3_exists_from_the_first_entry_on
         c4_the_count_is_what_is_read
+        h2_none_is_not_an_empty_segment
         l5_the_answer_stays
         l5_the_holder_is_found
         l7_the_size_is_of_the_entries
@@ -63,7 +65,7 @@ broken! {
             self.inner.truncate(s, g, entries_len + usize::from(behind_a_mark))
         }
     }
-    caught by { l6_many_entries l7_the_time_moves_with_changes }
+    caught by { e4_logs_around_powers_of_two l6_many_entries l7_the_time_moves_with_changes }
 }
 
 broken! {

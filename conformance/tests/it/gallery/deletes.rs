@@ -19,7 +19,12 @@ broken! {
             Ok(deleted)
         }
     }
-    caught by { d1_a_trace_alone_counts x2_deleting_a_segment_deletes_its_trace }
+    caught by {
+        d1_a_trace_alone_counts
+        x2_deleting_a_segment_deletes_its_trace
+        x2_deleting_leaves_the_trace_of_another_session
+        x2_traces_start_again
+    }
 }
 
 broken! {
@@ -53,7 +58,7 @@ broken! {
             Ok(true)
         }
     }
-    caught by { d1_a_deleted_session_is_gone }
+    caught by { d1_a_deleted_session_is_gone d1_a_large_session_is_gone }
 }
 
 broken! {

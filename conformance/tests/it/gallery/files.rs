@@ -240,6 +240,7 @@ flawed! {
         h2_one_process_wins
         h2_one_writer_wins
         h2_plain_appends_are_seen
+        h2_the_returned_head_is_of_the_call
         h6_it_never_cuts_anothers
         r3_reads_are_prefixes
         s6_first_opens_race
@@ -264,19 +265,24 @@ flawed! {
         a4_one_history_of_processes
         a5_a_full_disk_changes_nothing
         a5_refused_conditions_change_nothing
+        a8_conditions_of_the_second_session
         a8_one_segment_id_in_two_sessions
+        a8_the_second_session_is_changed
         c1_entries_in_order
         c2_it_replaces_the_whole_log
         c4_the_count_is_what_is_read
         c5_other_processes_are_counted
+        e4_logs_around_powers_of_two
         h2_it_appends_if_nothing_changed
         h6_a_writer_rolls_back_its_own
         h6_it_never_cuts_anothers
+        h6_past_the_end_changes_nothing
         r5_a_torn_tail_is_moved_aside
         r5_an_append_writes_the_owed_newline
         r5_batches_write_the_owed_newline
         r5_nuls_after_an_object_are_torn
         r5_repair_under_other_handles
+        s1_the_same_ids_in_two_storages
         t5_one_history_of_cuts
         t5_one_history_of_cutting_processes
         t7_the_traits_body_is_right
@@ -314,6 +320,7 @@ flawed! {
         h2_one_process_wins
         h2_one_writer_wins
         h2_plain_appends_are_seen
+        h2_the_returned_head_is_of_the_call
     }
 
     /// Writes the missing newline in append but not in append_all.

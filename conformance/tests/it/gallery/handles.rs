@@ -32,6 +32,7 @@ broken! {
     caught by {
         c4_the_count_is_what_is_read
         c5_a_writer_sees_that_it_is_not_alone
+        e4_logs_around_powers_of_two
         e4_sixty_four_mebibytes
         e4_the_empty_object
         h1_it_counts
@@ -75,6 +76,7 @@ broken! {
     caught by {
         d1_deleted_stays_deleted
         e1_kept_by_reopening
+        h1_no_head_comes_back
         l5_the_answer_outlives_the_handles
         l6_many_sessions
         l7_reopening_keeps_the_facts

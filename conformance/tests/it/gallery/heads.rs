@@ -27,6 +27,7 @@ broken! {
         a3_append_is_seen_at_once
         a7_an_empty_batch_is_nothing
         a8_deleting_one_leaves_the_other
+        a8_deleting_the_second_leaves_the_first
         a8_one_segment_id_in_two_sessions
         c3_asking_creates_nothing
         d1_a_deleted_segment_is_gone
@@ -39,6 +40,7 @@ broken! {
         l3_a_pod_is_no_session
         l3_a_trace_is_no_segment
         l7_unknown_is_none
+        s1_the_same_ids_in_two_storages
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing
     }
@@ -120,8 +122,12 @@ broken! {
     caught by {
         h1_a_cut_gives_a_new_token
         h1_a_recreated_segment_has_a_new_token
+        h1_no_head_comes_back
+        h2_the_returned_head_is_not_of_a_later_log
         h4_recreated_is_a_conflict
+        h4_regrown_after_truncate_if_is_a_conflict
         h4_regrown_is_a_conflict
         l7_it_has_the_head
+        s1_the_same_ids_in_two_storages
     }
 }

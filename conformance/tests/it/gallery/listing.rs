@@ -21,6 +21,7 @@ broken! {
     }
     caught by {
         l1_sessions_newest_first
+        l1_sessions_stay_listed_while_others_go
         l6_many_sessions
         l8_every_segment_is_listed
         l8_the_traits_body_agrees
@@ -36,6 +37,7 @@ broken! {
     }
     caught by {
         l2_segments_newest_first
+        l2_segments_stay_listed_while_others_go
         l6_many_segments
         l8_every_segment_is_listed
         l8_the_traits_body_agrees
@@ -85,7 +87,13 @@ broken! {
             Ok(page)
         }
     }
-    caught by { l6_many_segments l6_many_sessions l6_many_traces l8_parts_are_the_whole }
+    caught by {
+        d1_a_large_session_is_gone
+        l6_many_segments
+        l6_many_sessions
+        l6_many_traces
+        l8_parts_are_the_whole
+    }
 }
 
 broken! {
@@ -99,12 +107,17 @@ broken! {
     }
     caught by {
         a3_changes_are_seen_at_once
+        a8_the_second_session_is_changed
         c1_an_empty_segment_exists
         c2_it_replaces_the_whole_log
         d1_a_deleted_segment_is_gone
         d1_an_append_afterwards_makes_it_anew
+        d1_batches_and_creates_start_again
+        d1_conditions_start_again
+        h2_a_trace_is_no_segment
         h2_no_entries_only_compare
         h6_a_writer_rolls_back_its_own
+        h6_other_data_stays
         l8_every_segment_is_listed
         l8_parts_are_the_whole
         l8_the_traits_body_agrees
@@ -207,9 +220,11 @@ broken! {
         a3_append_is_seen_at_once
         a7_an_empty_batch_is_nothing
         a8_deleting_one_leaves_the_other
+        a8_deleting_the_second_leaves_the_first
         a8_one_segment_id_in_two_sessions
         c3_asking_creates_nothing
         d1_a_deleted_session_is_gone
+        d1_a_large_session_is_gone
         d1_deleted_stays_deleted
         d1_the_last_segment_takes_its_session
         e2_only_objects_are_stored
@@ -219,6 +234,7 @@ broken! {
         l3_a_trace_is_no_segment
         l7_unknown_is_none
         r2_reading_changes_nothing
+        s1_the_same_ids_in_two_storages
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing
     }
@@ -237,14 +253,17 @@ broken! {
     }
     caught by {
         a7_an_empty_batch_is_nothing
+        a8_deleting_the_second_leaves_the_first
         c3_asking_creates_nothing
         d1_a_deleted_segment_is_gone
         d1_a_deleted_session_is_gone
+        d1_a_large_session_is_gone
         d1_deleted_stays_deleted
         h6_another_entry_is_a_conflict
         l3_a_pod_is_no_session
         l3_a_trace_is_no_segment
         r2_reading_changes_nothing
+        s1_the_same_ids_in_two_storages
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing
     }

@@ -17,7 +17,13 @@ broken! {
             Ok(sessions.into_iter().find(|&s| self.inner.exists(s, g).is_ok_and(|exists| exists)))
         }
     }
-    caught by { l5_others_may_leave l5_the_answer_outlives_the_handles l5_the_answer_stays }
+    caught by {
+        a8_conditions_of_the_second_session
+        a8_the_second_session_is_changed
+        l5_others_may_leave
+        l5_the_answer_outlives_the_handles
+        l5_the_answer_stays
+    }
 }
 
 broken! {
@@ -32,7 +38,7 @@ broken! {
         }
     }
     state { found: Mutex<BTreeMap<SegmentId, SessionId>> }
-    caught by { l5_a_deleted_holder_is_not_named }
+    caught by { l5_a_deleted_holder_is_not_named l5_no_answer_is_kept_over_a_delete }
 }
 
 broken! {
@@ -50,7 +56,11 @@ broken! {
         }
     }
     caught by {
+        a8_conditions_of_the_second_session
+        a8_the_second_session_is_changed
         d1_a_deleted_segment_is_gone
+        d1_a_large_session_is_gone
+        l5_no_answer_is_kept_over_a_create
         l5_others_may_leave
         l5_the_answer_outlives_the_handles
         l5_the_answer_stays
@@ -85,8 +95,15 @@ broken! {
     state { known: Mutex<BTreeMap<SegmentId, SessionId>> }
     caught by {
         a3_append_is_seen_at_once
+        a8_conditions_of_the_second_session
+        a8_deleting_the_second_leaves_the_first
+        a8_the_second_session_is_changed
         c2_readers_see_the_old_or_the_new
+        d1_batches_and_creates_start_again
+        d1_conditions_start_again
         l5_a_deleted_holder_is_not_named
+        l5_no_answer_is_kept_over_a_create
+        l5_no_answer_is_kept_over_a_delete
         l5_the_answer_outlives_the_handles
         l5_the_answer_stays
         l5_the_holder_is_found

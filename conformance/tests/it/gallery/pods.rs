@@ -121,6 +121,7 @@ broken! {
         }
     }
     caught by {
+        p1_pods_outlive_deletes
         p1_put_creates_and_replaces
         p1_readers_see_the_old_or_the_new
         p2_absent_is_none
@@ -150,6 +151,7 @@ broken! {
     }
     state { waiting: Mutex<BTreeMap<PodName, Pod>> }
     caught by {
+        p1_pods_outlive_deletes
         p1_put_creates_and_replaces
         p1_readers_see_the_old_or_the_new
         p1_the_pointer_is_read

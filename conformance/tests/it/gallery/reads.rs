@@ -112,9 +112,12 @@ broken! {
     }
     caught by {
         e1_kept_by_pages
+        e4_sizes_around_powers_of_two
         l6_many_entries
+        r6_a_page_can_be_exactly_full
         r6_pages_hold_what_fits
         r6_pages_in_sequence_are_the_log
+        r6_sizes_are_bytes
         r6_the_traits_body_agrees
     }
 }
@@ -139,7 +142,12 @@ broken! {
             Ok(Page::new(entries.into_iter().take_while(before_the_limit).collect(), head))
         }
     }
-    caught by { r6_pages_hold_what_fits r6_the_traits_body_agrees }
+    caught by {
+        r6_a_page_can_be_exactly_full
+        r6_pages_hold_what_fits
+        r6_sizes_are_bytes
+        r6_the_traits_body_agrees
+    }
 }
 
 broken! {

@@ -33,7 +33,10 @@ broken! {
     caught by {
         a8_traces_of_two_sessions
         d1_a_trace_alone_counts
+        h6_other_data_stays
         x2_deleting_a_segment_deletes_its_trace
+        x2_deleting_leaves_the_trace_of_another_session
+        x2_traces_start_again
     }
 }
 
@@ -57,12 +60,19 @@ broken! {
         c2_traces_stay
         d1_a_trace_alone_counts
         e1_kept_by_traces
+        h6_other_data_stays
         l6_many_traces
         s1_a_second_handle_sees_the_same
         s2_reopening_finds_everything
         t6_traces_stay
         x2_a_trace_may_come_first
         x2_deleting_a_segment_deletes_its_trace
+        x2_deleting_leaves_the_trace_of_another_session
+        x2_traces_start_again
+        x3_a_page_can_be_exactly_full
+        x3_large_positions_and_limits
+        x3_sizes_are_bytes
+        x3_sizes_around_powers_of_two
         x3_traces_by_page
         x4_traces_are_seen_at_once
         x4_writers_of_one_trace
@@ -92,9 +102,12 @@ broken! {
         d1_deleting_nothing_is_false
         h2_a_conflict_names_both_heads
         h2_no_entries_only_compare
+        h2_none_is_not_an_empty_segment
         h3_declared_or_refused
         h4_regrown_is_a_conflict
         h6_another_entry_is_a_conflict
+        h6_its_own_length_changes_nothing
+        h6_past_the_end_changes_nothing
         m1_checking_changes_nothing
         m2_repairing_changes_nothing_sound
         r2_reading_changes_nothing
@@ -106,6 +119,7 @@ broken! {
         t2_past_the_end_is_refused
         x1_a_trace_makes_nothing
         x2_deleting_a_segment_deletes_its_trace
+        x2_deleting_leaves_the_trace_of_another_session
         x3_no_trace_is_an_empty_page
     }
 }
@@ -153,7 +167,12 @@ broken! {
             self.inner.read_trace_page(s, g, start, usize::MAX)
         }
     }
-    caught by { x3_traces_by_page }
+    caught by {
+        x3_a_page_can_be_exactly_full
+        x3_sizes_are_bytes
+        x3_sizes_around_powers_of_two
+        x3_traces_by_page
+    }
 }
 
 broken! {

@@ -1,0 +1,162 @@
+//! Checks of sections A, S and P of the contract: what has the same id is still separate, and data
+//! that refers to a deleted session stays.
+
+use session_store_core::{ListOptions, LogEntry, Pod, SegmentKey, Store, StoreError};
+
+use crate::check_result::{CheckResult, ensure_eq};
+use crate::run::Run;
+use crate::sample::{nth, numbered, numbered_traces};
+use crate::snapshot::Snapshot;
+use crate::test_log::TestLog;
+
+/// Returns a segment and then the segment with the same id in another session. A lookup finds the
+/// first one.
+fn two_holders(store: &dyn Store) -> Result<[TestLog<'_>; 2], StoreError> {
+    let first = TestLog::with(store, &numbered(0..4))?;
+    let second = first.namesake();
+    second.append_all(&numbered(10..13))?;
+    Ok([first, second])
+}
+
+/// Makes a change of the second holder. Fails unless the second one then holds `expected` and the
+/// first one is unchanged.
+fn only_the_second_changes(
+    run: &Run<'_>,
+    name: &str,
+    change: impl Fn(TestLog<'_>) -> Result<(), StoreError>,
+    expected: &[LogEntry],
+) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let [first, second] = two_holders(&store)?;
+    let head = first.head()?;
+    change(second)?;
+    for store in [&store, &other] {
+        let (first, second) = (first.through(store), second.through(store));
+        second.must_hold(expected, &format!("the segment of the second session after {name}"))?;
+        let context = format!("the segment of the first session after {name} in the second one");
+        first.must_hold(&numbered(0..4), &context)?;
+        ensure_eq(&first.head()?, &head, &context)?;
+        first.must_be_found(&context)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn a8_the_second_session_is_changed(run: &Run<'_>) -> CheckResult {
+    let appended = numbered(10..14);
+    only_the_second_changes(run, "append", |log| log.append(&nth(13)), &appended)?;
+    only_the_second_changes(run, "append_all", |log| log.append_all(&numbered(13..14)), &appended)?;
+    only_the_second_changes(run, "truncate", |log| log.truncate(1), &numbered(10..11))?;
+    only_the_second_changes(run, "truncate to 0", |log| log.truncate(0), &[])?;
+    only_the_second_changes(
+        run,
+        "create_segment",
+        |log| log.create(&numbered(20..22)),
+        &numbered(20..22),
+    )
+}
+
+pub(crate) fn a8_conditions_of_the_second_session(run: &Run<'_>) -> CheckResult {
+    let append = |log: TestLog<'_>| log.append_if(log.head()?, &numbered(13..14)).map(drop);
+    only_the_second_changes(run, "append_if", append, &numbered(10..14))?;
+    let truncate = |log: TestLog<'_>| log.truncate_if(log.known_head()?, 1).map(drop);
+    only_the_second_changes(run, "truncate_if", truncate, &numbered(10..11))?;
+    // A third session can create the segment under a condition, although others hold it.
+    let store = run.open()?;
+    let [first, second] = two_holders(&store)?;
+    let third = first.namesake();
+    third.append_if(None, &numbered(30..31))?;
+    third.must_hold(&numbered(30..31), "the segment of a third session after append_if")?;
+    first.must_hold(&numbered(0..4), "the segment of the first session")?;
+    second.must_hold(&numbered(10..13), "the segment of the second session")
+}
+
+pub(crate) fn a8_deleting_the_second_leaves_the_first(run: &Run<'_>) -> CheckResult {
+    for whole_session in [false, true] {
+        let (store, other) = (run.open()?, run.open()?);
+        let [first, second] = two_holders(&store)?;
+        let deleted = match whole_session {
+            false => second.delete()?,
+            true => store.delete_session(second.session_id())?,
+        };
+        ensure_eq(&deleted, &true, "whether deleting in the second session deleted something")?;
+        for store in [&store, &other] {
+            second.through(store).must_be_absent("the segment of the second session")?;
+            let first = first.through(store);
+            first
+                .must_hold(&numbered(0..4), "the segment of the first session after the delete")?;
+            first.must_be_found("the first session after a delete in the second one")?;
+        }
+        first.delete()?;
+    }
+    Ok(())
+}
+
+pub(crate) fn x2_deleting_leaves_the_trace_of_another_session(run: &Run<'_>) -> CheckResult {
+    for whole_session in [false, true] {
+        let store = run.open()?;
+        let logs = two_holders(&store)?;
+        for (n, log) in logs.iter().enumerate() {
+            log.append_traces(&numbered_traces(n..n + 3))?;
+        }
+        let [first, second] = logs;
+        match whole_session {
+            false => second.delete()?,
+            true => store.delete_session(second.session_id())?,
+        };
+        first.must_have_trace(&numbered_traces(0..3), "the trace in the other session")?;
+        second.must_have_trace(&[], "the trace of the deleted segment")?;
+        first.delete()?;
+    }
+    Ok(())
+}
+
+pub(crate) fn s1_the_same_ids_in_two_storages(run: &Run<'_>) -> CheckResult {
+    let elsewhere = run.second_storage();
+    let (here, there) = (run.open()?, elsewhere.open()?);
+    let key = TestLog::with(&here, &numbered(0..5))?.key();
+    let (ours, theirs) = (TestLog::at(&here, key), TestLog::at(&there, key));
+    theirs.must_be_absent("the segment in another storage")?;
+    ensure_eq(&theirs.lookup()?, &None, "the session of the segment in another storage")?;
+    ours.append_traces(&numbered_traces(0..2))?;
+    theirs.create(&numbered(50..52))?;
+    let before = Snapshot::of(&here)?;
+    for (n, change) in [
+        (3, (|log| log.append(&nth(52))) as fn(TestLog<'_>) -> Result<(), StoreError>),
+        (1, |log| log.truncate(1)),
+        (6, |log| log.create(&numbered(50..56))),
+    ] {
+        change(theirs)?;
+        theirs.must_hold(&numbered(50..50 + n), "the log in the other storage")?;
+        ensure_eq(&theirs.info()?.map(|info| info.head), &theirs.head()?, "the facts there")?;
+        ours.must_hold(&numbered(0..5), "the log in the first storage")?;
+    }
+    let listed: Vec<SegmentKey> =
+        there.list_infos(&ListOptions::new())?.into_iter().map(|(key, _)| key).collect();
+    ensure_eq(&listed, &vec![key], "the segments of the other storage")?;
+    before.must_be_unchanged_in(&here, "the first storage after changes in the other one")
+}
+
+pub(crate) fn p1_pods_outlive_deletes(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let log = TestLog::with(&store, &numbered(0..2))?;
+    let sibling = log.sibling();
+    sibling.append(&nth(0))?;
+    let pods = store.required_pods();
+    let pointing = [
+        ("to the segment".parse()?, Pod::new(log.session_id(), Some(log.segment_id()))),
+        ("to the session".parse()?, Pod::new(log.session_id(), None)),
+    ];
+    for (name, pod) in &pointing {
+        pods.put_pod(name, pod)?;
+    }
+    let all_are_there = |context: &str| {
+        for (name, pod) in &pointing {
+            ensure_eq(&pods.read_pod(name)?.as_ref(), &Some(pod), context)?;
+        }
+        ensure_eq(&pods.list_pods()?.len(), &pointing.len(), context)
+    };
+    log.delete()?;
+    all_are_there("the pods after their segment was deleted")?;
+    store.delete_session(log.session_id())?;
+    all_are_there("the pods after their session was deleted")
+}

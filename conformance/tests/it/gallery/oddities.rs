@@ -1,0 +1,159 @@
+//! Stores that change unusual texts of entries, or confuse unusual names of pods.
+
+use session_store_core::{LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store};
+
+use super::{broken, entry};
+use crate::variant::Result;
+
+broken! {
+    /// Keeps the last of nested duplicate keys, like a parser into a map.
+    nested_duplicates_are_merged in shared {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let text = given.as_json().replace(r#""b":1,"b":2"#, r#""b":2"#);
+            self.inner.append(s, g, &entry(text))
+        }
+    }
+    caught by { e1_kept_by_append t7_the_traits_body_is_right }
+}
+
+broken! {
+    /// Drops the key `__proto__`, like an assignment to an object of a script.
+    special_keys_are_dropped in shared {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let text = given.as_json().replace(r#""__proto__":{"a":1},"#, "");
+            self.inner.append(s, g, &entry(text))
+        }
+    }
+    caught by { e1_kept_by_append t7_the_traits_body_is_right }
+}
+
+broken! {
+    /// Renames keys with a dollar sign in a batch, like a document database.
+    dollar_keys_are_renamed in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            let renamed = |given: &LogEntry| entry(given.as_json().replace(r#""$oid""#, r#""oid""#));
+            self.inner.append_all(s, g, &entries.iter().map(renamed).collect::<Vec<_>>())
+        }
+    }
+    caught by {
+        e1_kept_by_append_all
+        e1_kept_by_pages
+        e1_kept_by_reopening
+        e1_kept_by_truncate
+        t1_it_keeps_the_first
+        t4_what_was_cut_stays_cut
+        t6_siblings_stay
+    }
+}
+
+broken! {
+    /// Collapses spaces inside strings when it creates a segment.
+    spaces_in_strings_collapse in shared {
+        fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            let collapsed = |given: &LogEntry| entry(given.as_json().replace("inner   spaces", "inner spaces"));
+            self.inner.create_segment(s, g, &entries.iter().map(collapsed).collect::<Vec<_>>())
+        }
+    }
+    caught by { c2_it_replaces_the_whole_log e1_kept_by_create }
+}
+
+broken! {
+    /// Reads text as values of other types in a batch, like a file of YAML.
+    words_become_values in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            let typed = |given: &LogEntry| entry(given.as_json().replace(r#""yes":"yes""#, r#""yes":true"#));
+            self.inner.append_all(s, g, &entries.iter().map(typed).collect::<Vec<_>>())
+        }
+    }
+    caught by {
+        e1_kept_by_append_all
+        e1_kept_by_pages
+        e1_kept_by_reopening
+        e1_kept_by_truncate
+        t1_it_keeps_the_first
+        t4_what_was_cut_stays_cut
+        t6_siblings_stay
+    }
+}
+
+broken! {
+    /// Rounds integers that do not fit into 64 bits.
+    large_integers_are_rounded in shared {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let text = given.as_json().replace("123456789012345678901234567890", "1.2345678901234568e29");
+            self.inner.append(s, g, &entry(text))
+        }
+    }
+    caught by { e1_kept_by_append t7_the_traits_body_is_right }
+}
+
+/// Defines the methods of a store that keeps each pod under a changed name.
+macro_rules! with_names {
+    ($changed:expr) => {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            self.inner.put_pod(&changed(name, $changed), pod)
+        }
+
+        fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
+            self.inner.read_pod(&changed(name, $changed))
+        }
+
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
+            self.inner.delete_pod(&changed(name, $changed))
+        }
+
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            self.inner.put_pod_if(&changed(name, $changed), expected, pod)
+        }
+    };
+}
+
+fn changed(name: &PodName, change: fn(&str) -> String) -> PodName {
+    change(name.as_str()).parse().unwrap_or_else(|_| name.clone())
+}
+
+broken! {
+    /// Decodes percent signs in the names of pods.
+    pod_names_are_decoded in shared {
+        with_names! { |name| name.replace("%62", "b").replace("%61", "a") }
+    }
+    caught by { p2_names_are_sorted p3_names_never_alias }
+}
+
+broken! {
+    /// Reads a plus sign in the name of a pod as a space.
+    pod_names_are_form_fields in shared {
+        with_names! { |name| name.replace("a+b", "a b") }
+    }
+    caught by { p2_names_are_sorted p3_names_never_alias }
+}
+
+broken! {
+    /// Stores names of pods that are numbers as numbers.
+    pod_names_are_numbers in shared {
+        with_names! { |name| {
+            let number = name.trim_start_matches('0');
+            if number.parse::<u32>().is_ok() { number.to_owned() } else { name.to_owned() }
+        } }
+    }
+    caught by { p2_names_are_sorted p3_names_never_alias }
+}
+
+broken! {
+    /// Replaces compatible characters in the names of pods, as NFKC does.
+    pod_names_are_compatible in shared {
+        with_names! { |name| name.replace('\u{fb01}', "fi").replace('\u{212b}', "\u{e5}") }
+    }
+    caught by { p2_names_are_sorted p3_names_never_alias }
+}
+
+broken! {
+    /// Does not list pods whose names look like temporary files.
+    temporary_names_are_hidden in shared {
+        fn list_pods(&self) -> Result<Vec<PodName>> {
+            let all = self.inner.list_pods()?.into_iter();
+            Ok(all.filter(|name| !name.as_str().ends_with(".tmp")).collect())
+        }
+    }
+    caught by { p2_names_are_sorted }
+}
