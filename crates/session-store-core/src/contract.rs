@@ -294,3 +294,9 @@
 //!   (R5), before and after an append has moved it, each interrupted truncate, and each trace
 //!   without a log. A stored pod that no call returns is a fault: the name of its folder is not the
 //!   name of a pod, or another folder holds the pod that counts (P3).
+//! - <a id="m5"></a>**M5** (torture) `Maintenance::repair` of a file backend moves every line that
+//!   is not an entry out of its log or trace, and keeps the line for inspection. The entries keep
+//!   their bytes and their order. Several entries on one line become lines of their own. A line
+//!   that begins with NUL is the rest of an interrupted truncation, so the log ends there. A log
+//!   that was repaired has another head, so a writer with an old head gets a `Conflict`. Before the
+//!   repair, an append to such a log works, and a bad line counts as an entry.

@@ -119,6 +119,7 @@
 //! not open the folder again until a segment is deleted, which advances the generation of
 //! deletions.
 
+mod bad_lines;
 mod cache;
 mod directory;
 mod error;

@@ -1,7 +1,8 @@
 //! Maintenance: checks and repairs of the directory.
 //!
 //! They concern foreign files, traces without a log, pods that no call returns, torn and
-//! quarantined tails, and lookup hints. Entries are not checked, since any caller can read them.
+//! quarantined tails, and lookup hints. A check does not read the entries, since any caller can do
+//! so. A repair reads all of them, to move bad lines out of the logs.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -58,6 +59,11 @@ impl Maintenance for FsStore {
         if stored > 0 {
             report(note(&self.directory.layout.hints(), format!("lookup hints written: {stored}")));
         }
+        for session_id in self.directory.session_folders()? {
+            for (segment_id, kind) in self.directory.files(session_id)? {
+                self.repair_lines(SegmentKey::new(session_id, segment_id), kind, report)?;
+            }
+        }
         Ok(())
     }
 }
@@ -103,8 +109,8 @@ const SECOND_POD: Cause = (
 
 const QUARANTINED: Cause = (
     Severity::Note,
-    "the incomplete end of a log that a crash left, moved here by the next change",
-    "no acknowledged entry is in it; delete it after you have looked at it",
+    "text that is not an entry: the incomplete end of a log that a crash left, or a bad line",
+    "a change or a repair moved it here; delete it after you have looked at it",
 );
 
 fn note(place: &Path, cause: impl Into<String>) -> Finding {
@@ -213,6 +219,26 @@ impl FsStore {
             )
         };
         report(note(&self.directory.layout.file(key, kind), cause).with_remedy(remedy));
+    }
+
+    fn repair_lines(
+        &self,
+        key: SegmentKey,
+        kind: Kind,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
+        let plan = self.lock_write(key)?.repair_lines(kind, &self.replacements)?;
+        let path = self.directory.layout.file(key, kind);
+        if !plan.bad.is_empty() {
+            let bytes: u64 = plan.bad.iter().map(|range| range.end - range.start).sum();
+            let cause = format!("moved {bytes} bytes that are not entries to .session-store/torn");
+            report(note(&path, cause).with_remedy("look there for the text of lost entries"));
+        }
+        if plan.split > 0 {
+            let cause = format!("gave each entry of {} lines a line of its own", plan.split);
+            report(note(&path, cause));
+        }
+        Ok(())
     }
 
     /// Returns the segments whose lookup needs a search. If several sessions hold one, the search

@@ -2,7 +2,7 @@
 //! the segment as it was before the change or as it is after it.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
 use tempfile::NamedTempFile;
 
+use crate::bad_lines::{Plan, write_good_lines};
 use crate::cache::Cache;
 use crate::directory::Directory;
 use crate::error::Context;
@@ -131,6 +132,48 @@ impl<'a> Segment<'a> {
             files.directory.renamed(&path)
         });
         epoch.map(drop)
+    }
+
+    /// Moves the bad lines of a file out of it, and gives each of several entries on one line a
+    /// line of its own. Returns the repair that was made.
+    ///
+    /// The bad lines are copied to the quarantine and synced before the repaired file replaces the
+    /// other one. A crash in between leaves the file as it was, and the next repair writes the same
+    /// copies again.
+    pub(crate) fn repair_lines(
+        &mut self,
+        kind: Kind,
+        replacements: &LockFile<()>,
+    ) -> Result<Plan, StoreError> {
+        let Self { files, guard } = self;
+        let Files { directory, key } = *files;
+        let Some(log) = files.open(kind, guard.lock.generation, &mut guard.cached)? else {
+            return Ok(Plan::default());
+        };
+        let plan = Plan::of(log)?;
+        if plan.is_empty() {
+            return Ok(plan);
+        }
+        files.make_ready(&mut guard.lock, log)?;
+        for range in &plan.bad {
+            directory.quarantine(key, &log.file, range.clone())?;
+        }
+        let repaired = directory.temporary_file(|file| {
+            let mut file = BufWriter::new(file);
+            write_good_lines(log, &mut file)?;
+            file.flush()
+        })?;
+        directory.syncs.sync_all()?;
+        match kind {
+            Kind::Log => self.replace(repaired, replacements)?,
+            Kind::Trace => {
+                directory.sync_replacement(&repaired)?;
+                guard.cached.forget((key, kind));
+                guard.lock.advance_generation()?;
+                directory.persist(repaired, &files.path(kind))?;
+            }
+        }
+        Ok(plan)
     }
 
     /// Truncates the log to its first `entries_len` entries and returns the new head.

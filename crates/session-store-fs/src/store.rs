@@ -39,7 +39,7 @@ pub struct FsStore {
     // exclusive, so another order could make two processes wait for each other.
     stripes: Stripes,
     deletions: LockFile<ListedSessions>,
-    replacements: LockFile<()>,
+    pub(crate) replacements: LockFile<()>,
     pub(crate) pod_lock: LockFile<()>,
     warnings: Vec<String>,
 }

@@ -66,7 +66,7 @@ fn begins_with_object(line: &[u8]) -> bool {
 
 /// Returns where the braces that begin the text are balanced. If an object begins there, it ends
 /// there.
-fn object_len(text: &[u8]) -> Option<usize> {
+pub(crate) fn object_len(text: &[u8]) -> Option<usize> {
     if !text.starts_with(b"{") {
         return None;
     }

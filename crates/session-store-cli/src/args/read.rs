@@ -23,7 +23,7 @@ pub(crate) struct CheckArgs {
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
     /// First make all repairs that delete no entry of a log, such as adding missing records for
-    /// lookups
+    /// lookups, or moving lines that are not entries to another file
     #[arg(long)]
     pub(crate) repair: bool,
 }

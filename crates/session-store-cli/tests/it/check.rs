@@ -54,3 +54,18 @@ fn a_note_of_the_backend_is_printed_and_is_not_a_fault() {
     assert!(note.starts_with("note: ") && note.contains("notes.txt"), "{found}");
     assert!(found.ends_with("faults: 0\n"), "{found}");
 }
+
+#[test]
+fn a_repair_moves_bad_lines_out_of_a_log() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{\"a\":1}\n{\"b\":2}\n");
+    let log = place.path(&format!("a/{SESSION}/{SEGMENT}.jsonl"));
+    fs::write(&log, "{\"a\":1}\nbad line\n{\"b\":2}\n").unwrap();
+    assert_eq!(run(["check", &url]).status, Some(1));
+
+    let repaired = run(["check", &url, "--repair"]).ok();
+    assert!(repaired.contains("repaired: ") && repaired.contains("moved 9 bytes"), "{repaired}");
+    assert!(repaired.contains("faults: 0, repairs: 1"), "{repaired}");
+    assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"a\":1}\n{\"b\":2}\n");
+}

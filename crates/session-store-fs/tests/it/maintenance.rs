@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
 use session_store_core::{
     Finding, Pod, PodName, PodStore, SegmentId, SessionId, Severity, Store, TraceEntry,
 };
@@ -246,4 +247,60 @@ fn checking_another_programs_directory_writes_nothing() {
         store.read_page(fixture.session, fixture.segment, 1, 9).unwrap().entries,
         numbered([1])
     );
+}
+
+/// A log with bad lines, the log after the repair, and the text that was moved out of it.
+#[rstest]
+#[case::bad_line("{\"a\":1}\ngarbage\n{\"b\":2}\n", "{\"a\":1}\n{\"b\":2}\n", &["garbage\n"])]
+#[case::half_a_line("{\"a\":\n{}\n", "{}\n", &["{\"a\":\n"])]
+#[case::several("x\n{}\ny\n", "{}\n", &["x\n", "y\n"])]
+#[case::together("{}\nx\ny\n", "{}\n", &["x\n", "y\n"])]
+#[case::glued("{\"a\":1}{\"b\":2}\n{}\n", "{\"a\":1}\n{\"b\":2}\n{}\n", &[])]
+#[case::glued_at_the_end("{}\n{\"a\":1}{\"b\":2}", "{}\n{\"a\":1}\n{\"b\":2}\n", &[])]
+#[case::interrupted_cut("{}\n\0\0\0\n{\"old\":1}\n", "{}\n", &["\0\0\0\n{\"old\":1}\n"])]
+#[case::blank_lines("{}\r\n\nx\n", "{}\r\n\n", &["x\n"])]
+#[case::torn_tail("x\n{}\n{\"torn", "{}\n", &["x\n", "{\"torn"])]
+fn a_repair_moves_bad_lines_out_of_a_log(
+    #[case] log: &str,
+    #[case] repaired: &str,
+    #[case] moved: &[&str],
+) {
+    let fixture = Fixture::holding(log);
+    let store = fixture.open();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let before = store.head(session, segment).unwrap();
+    assert!(store.read_all(session, segment).is_err());
+
+    assert!(repair(&store).iter().any(|repair| repair.place.ends_with(".jsonl")));
+    assert_eq!(fs::read_to_string(fixture.log()).unwrap(), repaired);
+    let mut found: Vec<_> = match fs::read_dir(fixture.path(".session-store/torn")) {
+        Ok(files) => files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect(),
+        Err(_) => Vec::new(),
+    };
+    found.sort_unstable();
+    let mut expected: Vec<_> = moved.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+
+    // Handles that were open before the repair read the repaired log.
+    let entries = store.read_all(session, segment).unwrap();
+    assert_eq!(entries.len(), repaired.matches('{').count());
+    assert_ne!(store.head(session, segment).unwrap(), before);
+    let conflict = store.append_if(session, segment, before, &[entry("{}")]).unwrap_err();
+    assert!(conflict.is_conflict(), "{conflict}");
+    fixture.append(&store, "{}");
+    assert_eq!(store.read_entry_count(session, segment).unwrap(), entries.len() + 1);
+    assert_eq!(repair(&store), [], "a second repair changes nothing");
+}
+
+#[test]
+fn a_repair_moves_bad_lines_out_of_a_trace() {
+    let fixture = Fixture::holding("{}\n");
+    let store = fixture.open();
+    let path = fixture.log().with_extension("trace.jsonl");
+    fs::write(&path, "{\"a\":1}\nbad\n").unwrap();
+    let head = store.head(fixture.session, fixture.segment).unwrap();
+    repair(&store);
+    assert_eq!(fs::read_to_string(path).unwrap(), "{\"a\":1}\n");
+    assert_eq!(store.head(fixture.session, fixture.segment).unwrap(), head);
 }

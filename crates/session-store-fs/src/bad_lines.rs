@@ -1,0 +1,157 @@
+//! The repair of a file with bad lines: lines that are not entries are moved out of the file.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::ops::Range;
+use std::sync::Arc;
+
+use session_store_core::{LogEntry, StoreError};
+
+use crate::error::Context;
+use crate::log::Log;
+use crate::tail::{is_blank, object_len};
+
+/// The repair of a file.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// The ranges of the file to move out, in their order.
+    pub(crate) bad: Vec<Range<u64>>,
+    /// The number of lines that contain several entries, and get a line for each.
+    pub(crate) split: usize,
+}
+
+/// A line of a file, by its content.
+enum Line {
+    /// An entry, or white space. It stays as it is.
+    Good,
+    /// Several whole entries, for example because a program appended to an entry without a newline.
+    /// All of them are kept, each on a line of its own.
+    Several(Vec<LogEntry>),
+    /// Any other text.
+    Bad,
+    /// Bytes after a truncation that a power cut interrupted. The line and all lines after it were
+    /// to be cut.
+    Cut,
+}
+
+impl Line {
+    fn of(line: &[u8]) -> Self {
+        if line.starts_with(&[0]) {
+            return Self::Cut;
+        }
+        if is_blank(line) || LogEntry::from_utf8(line.to_vec()).is_ok() {
+            return Self::Good;
+        }
+        entries_in(line).map_or(Self::Bad, Self::Several)
+    }
+}
+
+/// Returns the entries of a line that contains nothing else.
+fn entries_in(mut line: &[u8]) -> Option<Vec<LogEntry>> {
+    let mut entries = Vec::new();
+    loop {
+        line = line.trim_ascii_start();
+        if line.is_empty() {
+            return Some(entries);
+        }
+        let (entry, rest) = line.split_at(object_len(line)?);
+        entries.push(LogEntry::from_utf8(entry.to_vec()).ok()?);
+        line = rest;
+    }
+}
+
+impl Plan {
+    /// Reads the file and finds the lines to repair.
+    pub(crate) fn of(log: &Log) -> Result<Self, StoreError> {
+        let mut plan = Self::default();
+        let end = log.known.index.readable();
+        let mut at = 0;
+        each_line(log, |bytes, line| {
+            let range = at..at + bytes.len() as u64;
+            at = range.end;
+            match line {
+                Line::Good => {}
+                Line::Several(_) => plan.split += 1,
+                Line::Bad => plan.bad.push(range),
+                Line::Cut => plan.bad.push(range.start..end),
+            }
+            Ok(())
+        })?;
+        Ok(plan)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bad.is_empty() && self.split == 0
+    }
+}
+
+/// Writes the lines that stay to another file.
+pub(crate) fn write_good_lines(log: &Log, mut into: impl Write) -> io::Result<()> {
+    let copied = each_line(log, |bytes, line| match line {
+        Line::Good => {
+            into.write_all(bytes)?;
+            // The last line of the file can lack its newline.
+            if bytes.ends_with(b"\n") { Ok(()) } else { into.write_all(b"\n") }
+        }
+        Line::Several(entries) => {
+            entries.iter().try_for_each(|entry| writeln!(into, "{}", entry.as_json()))
+        }
+        Line::Bad | Line::Cut => Ok(()),
+    });
+    copied.map_err(io::Error::other)
+}
+
+/// Calls `visit` with each line of the readable part of the file, up to an interrupted truncation.
+fn each_line(
+    log: &Log,
+    mut visit: impl FnMut(&[u8], Line) -> io::Result<()>,
+) -> Result<(), StoreError> {
+    let mut read = || {
+        let mut file: &File = &Arc::clone(&log.file);
+        file.rewind()?;
+        let mut lines = BufReader::new(file.take(log.known.index.readable()));
+        let mut bytes = Vec::new();
+        while lines.read_until(b'\n', &mut bytes)? > 0 {
+            let line = Line::of(bytes.trim_ascii_end());
+            let is_cut = matches!(line, Line::Cut);
+            visit(&bytes, line)?;
+            if is_cut {
+                break;
+            }
+            bytes.clear();
+        }
+        Ok::<(), io::Error>(())
+    };
+    read().context("read the lines of", &log.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::entry("{\"a\":1}", "good")]
+    #[case::blank(" \t", "good")]
+    #[case::glued("{\"a\":1} {\"b\":\"}{\"}", "2")]
+    #[case::glued_to_garbage("{\"a\":1}x", "bad")]
+    #[case::half("{\"a\":", "bad")]
+    #[case::array("[1]", "bad")]
+    #[case::nul("\0\0{}", "cut")]
+    #[case::nul_inside("{\"a\":\0}", "bad")]
+    fn a_line_is_classified(#[case] line: &str, #[case] expected: &str) {
+        let found = match Line::of(line.as_bytes()) {
+            Line::Good => "good".to_owned(),
+            Line::Several(entries) => entries.len().to_string(),
+            Line::Bad => "bad".to_owned(),
+            Line::Cut => "cut".to_owned(),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_line_of_invalid_utf8_is_bad() {
+        assert!(matches!(Line::of(b"{\"a\":\"\xff\"}"), Line::Bad));
+    }
+}
