@@ -146,10 +146,18 @@ impl Pipes {
 fn read_replies(output: ChildStdout) -> Receiver<io::Result<String>> {
     let (sender, replies) = mpsc::channel();
     thread::spawn(move || {
-        for line in BufReader::new(output).lines() {
-            let reply = line.map(|line| line.strip_prefix(REPLY_PREFIX).map(str::to_owned));
+        let (mut output, mut line) = (BufReader::new(output), String::new());
+        loop {
+            line.clear();
+            let read = output.read_line(&mut line);
+            // A killed process can leave a part of its last line. That line has no newline.
+            if read.is_ok() && !line.ends_with('\n') {
+                return;
+            }
+            let is_last = read.is_err();
+            let reply = read.map(|_| line.trim_end().strip_prefix(REPLY_PREFIX).map(str::to_owned));
             let Some(reply) = reply.transpose() else { continue };
-            if sender.send(reply).is_err() {
+            if sender.send(reply).is_err() || is_last {
                 return;
             }
         }
