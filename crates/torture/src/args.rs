@@ -62,6 +62,14 @@ pub(crate) enum Fault {
     Kill,
     /// Cut the power (needs root, loop devices, mkfs.ext4, mkfs.xfs and python3)
     Power,
+    /// Let each system call of each operation fail or kill the process (needs strace)
+    Calls,
+    /// Kill the connections of a Redis server
+    Connections,
+    /// Stop a Redis server for longer than the time limit of the client
+    Stall,
+    /// Kill a Redis server, and start it again
+    Crash,
 }
 
 /// The file systems whose power can be cut.

@@ -18,6 +18,7 @@ mod audit;
 mod budget;
 mod planted;
 mod process;
+mod prove;
 mod report;
 mod round;
 mod subject;
@@ -27,10 +28,11 @@ mod writer;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use session_store::Durability;
 
-use crate::actor::{kill, power};
+use crate::actor::servers::{self, ServerFault};
+use crate::actor::{calls, kill, power};
 use crate::args::{Args, Disks, Fault, Hidden};
 use crate::budget::Budget;
 use crate::report::{Tally, Violation};
@@ -44,11 +46,19 @@ fn main() -> ExitCode {
     }
     let seed = args.seed.unwrap_or_else(seed_of_now);
     let mut failures = 0;
-    for backend in [Backend::Fs, Backend::Sqlite] {
+    if args.prove {
+        failures += prove::run(args.fault, seed);
+        return exit_code(failures);
+    }
+    for &backend in Backend::value_variants() {
         if args.backend.is_none_or(|only| only == backend) {
             failures += torture(&args, backend, seed);
         }
     }
+    exit_code(failures)
+}
+
+fn exit_code(failures: usize) -> ExitCode {
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -70,10 +80,27 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
             }
         }
     };
+    if matches!(backend, Backend::Redis | Backend::Cluster) {
+        let faults = [
+            (Fault::Connections, ServerFault::Connections),
+            (Fault::Stall, ServerFault::Stall),
+            (Fault::Crash, ServerFault::Crash),
+        ];
+        for (_, fault) in faults.into_iter().filter(|&(fault, _)| is_selected(fault)) {
+            run(format!("{backend:?}: {fault:?}"), &|budget| {
+                servers::run(backend, fault, None, budget)
+            });
+        }
+        return failures;
+    }
     let subject = |durability| Subject { backend, durability, flaw: None };
     if is_selected(Fault::Kill) {
         let subject = subject(Durability::Process);
         run(format!("{subject}: kills"), &|budget| kill::run(&subject, budget));
+    }
+    if is_selected(Fault::Calls) {
+        let subject = subject(Durability::Power);
+        run(format!("{subject}: system calls"), &|budget| calls::run(&subject, budget));
     }
     if is_selected(Fault::Power) {
         for disk in [Disks::Ext4, Disks::Xfs] {

@@ -73,6 +73,16 @@ impl Violation {
         Self(format!("{}\ndata: {}", self.0, path.display()))
     }
 
+    /// Adds what was done.
+    pub(crate) fn with_context(self, context: &str) -> Self {
+        Self(format!("{}\nin {context}", self.0))
+    }
+
+    /// Returns the violation without its details.
+    pub(crate) fn first_line(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
+    }
+
     /// A call that must succeed failed.
     pub(crate) fn failed(call: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         Self(format!("{call} failed: {}", error_chain(error)))

@@ -42,6 +42,11 @@ impl Subject {
         }
     }
 
+    /// Whether the store has traces and pods. The planted stores have logs only.
+    pub(crate) fn has_pods(&self) -> bool {
+        self.flaw.is_none()
+    }
+
     /// Whether an interrupted batch can be stored in part.
     pub(crate) fn stores_in_parts(&self) -> bool {
         self.backend == Backend::Fs

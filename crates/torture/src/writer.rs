@@ -58,6 +58,12 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         self.progress().ended.store(true, SeqCst);
     }
 
+    /// Makes one change.
+    pub(crate) fn make(mut self, target: &Target, change: Change) {
+        let entries = self.entries_for(change);
+        self.change(target, change, &entries);
+    }
+
     fn progress(&self) -> &'a Progress {
         &self.round.progress[self.number]
     }
@@ -169,6 +175,8 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         let has_reason = match change {
             Change::Truncate => matches!(error, StoreError::Corrupt { .. }) || error.is_not_found(),
             Change::AppendIf => error.is_conflict(),
+            // A repair can be run again after a server was restarted.
+            Change::Repair => error.is_transient(),
             _ => false,
         };
         if !has_reason && !self.rules.can_be_refused {

@@ -3,7 +3,6 @@
 mod changes;
 mod conformance;
 mod failover;
-mod faults;
 mod info;
 mod late;
 mod limits;

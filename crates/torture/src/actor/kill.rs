@@ -31,7 +31,7 @@ pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Viola
         let folder =
             TempDir::new().map_err(|error| Violation::failed("create a folder", &error))?;
         let address = subject.address(&folder.path().join("storage"));
-        let mut round = Round::first(budget.next_round(), WRITERS, subject.flaw.is_none());
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
         for _ in 0..ROUNDS {
             if !budget.has_more(total.faults) {
                 break;

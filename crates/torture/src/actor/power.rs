@@ -23,6 +23,9 @@ const WRITERS: usize = 4;
 /// How many power cuts one file system has.
 const CUTS: usize = 10;
 
+/// The most calls of a writer in one round. Without a limit, they could fill the small disk.
+const CALLS: usize = 200;
+
 /// A call with a sync seldom takes longer.
 const LONGEST_CALL: Duration = Duration::from_millis(3);
 
@@ -57,7 +60,7 @@ pub(crate) fn run(
     while budget.has_more(total.faults) {
         let disk = Disk::new(file_system);
         let address = subject.address(&disk.root().join("storage"));
-        let mut round = Round::first(budget.next_round(), WRITERS, subject.flaw.is_none());
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
         for _ in 0..CUTS {
             if !budget.has_more(total.faults) {
                 break;
@@ -91,7 +94,7 @@ fn cut(
     thread::scope(|scope| {
         for (number, process) in processes.iter().enumerate() {
             let writer = Writer::new(process, &round, number, rules, budget.random());
-            scope.spawn(move || writer.run(usize::MAX));
+            scope.spawn(move || writer.run(CALLS));
         }
         let mut random = budget.random();
         let number = random.below(WRITERS);

@@ -1,19 +1,70 @@
-//! Stores with planted bugs.
+//! Stores with planted bugs. Each bug is one that has lost data in real stores.
+
+mod files;
+mod logs;
+mod resend;
+mod rows;
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use session_store::{Store, StoreError};
 
-/// A planted bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {}
+use files::Files;
+use logs::LogStore;
+use resend::BlindResend;
+use rows::Rows;
 
-/// Returns the address of a store with the bug.
-pub(crate) fn address(flaw: Flaw, _path: &Path, _url: &str) -> String {
-    match flaw {}
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Flaw {
+    /// None: a small file store without a planted bug, which every fault must leave intact.
+    Control,
+    /// Writers take no lock, so a truncation loses an append of another process.
+    NoLock,
+    /// An append does not remove the incomplete line before it.
+    GluedStump,
+    /// Each line is written in two writes, without a lock.
+    TwoWrites,
+    /// A truncation cuts the file in place.
+    BareTruncate,
+    /// A new file is renamed before it is synced.
+    UnsyncedRename,
+    /// A failed sync is repeated, and the second result counts.
+    RetriedSync,
+    /// A transaction of SQLite reads before it takes the write lock.
+    DeferredTransactions,
+    /// SQLite with `synchronous=NORMAL`, declared as safe from power cuts.
+    NormalAsPowerSafe,
+    /// An append to Redis is sent again when its reply was lost.
+    BlindResend,
+}
+
+/// Returns the address of a store with the bug at this path or URL. `url` is the URL of our own
+/// store.
+pub(crate) fn address(flaw: Flaw, path: &Path, url: &str) -> String {
+    match flaw {
+        Flaw::NormalAsPowerSafe => url.replace("durability=power", "durability=process"),
+        Flaw::BlindResend => format!("{}+{url}", name(flaw)),
+        _ => format!("{}+{}", name(flaw), path.display()),
+    }
 }
 
 /// Opens a store with a planted bug, if the address names one.
-pub(crate) fn open(_address: &str) -> Option<Result<Box<dyn Store>, StoreError>> {
-    None
+pub(crate) fn open(address: &str) -> Option<Result<Box<dyn Store>, StoreError>> {
+    let (flaw, place) = address.split_once('+')?;
+    let flaw = Flaw::from_str(flaw, false).ok()?;
+    Some(match flaw {
+        Flaw::BlindResend => BlindResend::open(place).map(boxed),
+        Flaw::DeferredTransactions => Rows::open(Path::new(place)).map(LogStore).map(boxed),
+        flaw => Files::open(Path::new(place), flaw).map(LogStore).map(boxed),
+    })
+}
+
+fn name(flaw: Flaw) -> String {
+    flaw.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn boxed(store: impl Store + 'static) -> Box<dyn Store> {
+    Box::new(store)
 }

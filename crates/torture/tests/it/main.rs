@@ -5,19 +5,59 @@ use std::process::Command;
 use rstest::rstest;
 use test_deadlines::Process;
 
-/// Runs the program, which fails if it finds a violation.
-fn torture(args: &[&str]) {
+/// Runs the program, which fails if it finds a violation. Returns what it prints.
+fn run(args: &[&str]) -> String {
     let output = Process::output(Command::new(env!("CARGO_BIN_EXE_torture")).args(args));
-    let printed = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{printed}");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}{errors}");
-    assert!(printed.contains("0 violations"), "nothing was run: {printed}{errors}");
+    printed
+}
+
+fn torture(args: &[&str]) {
+    let printed = run(args);
+    assert!(printed.contains("0 violations"), "nothing was run: {printed}");
 }
 
 #[rstest]
 fn killed_writers_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
     torture(&[backend, "--fault", "kill", "--count", "90"]);
+}
+
+#[rstest]
+#[case::connections("connections", "40")]
+#[case::stall("stall", "2")]
+#[case::crash("crash", "4")]
+fn faults_of_servers_lose_nothing(
+    #[values("redis", "cluster")] backend: &str,
+    #[case] fault: &str,
+    #[case] count: &str,
+) {
+    torture(&[backend, "--fault", fault, "--count", count]);
+}
+
+#[test]
+fn planted_bugs_are_caught_by_kills() {
+    planted_bugs_are_caught("kill");
+}
+
+#[rstest]
+#[ignore = "takes minutes, and needs root, loop devices, mkfs.ext4, python3 and strace: \
+            cargo xtask torture"]
+fn torture_catches_planted_bugs(#[values("power", "calls", "stall")] fault: &str) {
+    planted_bugs_are_caught(fault);
+}
+
+fn planted_bugs_are_caught(fault: &str) {
+    let output = run(&["--prove", "--fault", fault]);
+    assert!(output.contains("caught: "), "no bug was planted: {output}");
+}
+
+#[rstest]
+#[ignore = "needs strace: cargo xtask torture"]
+fn torture_system_calls(#[values("fs", "sqlite")] backend: &str) {
+    torture(&[backend, "--fault", "calls", "--count", "100"]);
 }
 
 #[rstest]

@@ -1,0 +1,190 @@
+//! Faults in system calls: the k-th call of an operation fails, or kills the process.
+//!
+//! The operation is traced once without a fault, to find its system calls. Each of them then fails
+//! in a run of its own. `strace` counts the calls of each name from the start of the process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use session_store_conformance::Effect;
+use tempfile::TempDir;
+
+use crate::audit::{Survives, audit};
+use crate::budget::Budget;
+use crate::process;
+use crate::report::{Tally, Violation};
+use crate::round::Round;
+use crate::subject::{Subject, open_or_create};
+use crate::target::{Change, Kind};
+use crate::writer::{Rules, Writer};
+
+/// The calls that change files or make changes durable.
+const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,\
+                     link,linkat,unlink,unlinkat,mkdir,mkdirat,openat";
+
+/// The start of the line in a trace that shows that the process begins a call of the parent.
+const STARTED: &str = r#"\n@session-store started"#;
+
+/// A large odd number. Points in steps of a prime number visit every point once.
+const STEP: usize = 7_919;
+
+/// A fault in one system call of an operation.
+#[derive(Clone, Debug)]
+struct Point {
+    kind: Kind,
+    change: Change,
+    call: String,
+    /// The number of the call among the calls of that name.
+    number: usize,
+    fault: &'static str,
+}
+
+/// Makes system calls fail until the budget is used up.
+pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Violation> {
+    let mut total = Tally::default();
+    let points = points(subject, budget)?;
+    let first = budget.random().below(points.len());
+    for n in 0.. {
+        if !budget.has_more(total.faults) {
+            break;
+        }
+        let point = &points[(first + n * STEP) % points.len()];
+        let tally = inject(subject, point, budget)
+            .map_err(|violation| violation.with_context(&format!("{point:?}")))?;
+        total.add(&tally);
+    }
+    Ok(total)
+}
+
+/// Returns every fault of every system call of every operation.
+fn points(subject: &Subject, budget: &mut Budget) -> Result<Vec<Point>, Violation> {
+    let kinds =
+        if subject.has_pods() { &[Kind::Log, Kind::Trace, Kind::Pod][..] } else { &[Kind::Log] };
+    let mut points = Vec::new();
+    for &kind in kinds {
+        for &change in Change::of(kind) {
+            let run = Run::prepare(subject, budget)?;
+            run.make(subject, kind, change, "trace=none", budget)?;
+            for (call, number) in run.calls()? {
+                for fault in ["error=EIO", "error=ENOSPC", "signal=KILL"] {
+                    points.push(Point { kind, change, call: call.clone(), number, fault });
+                }
+            }
+        }
+    }
+    if points.is_empty() {
+        return Err(Violation::new("strace shows no system call: is strace installed?"));
+    }
+    Ok(points)
+}
+
+fn inject(subject: &Subject, point: &Point, budget: &mut Budget) -> Result<Tally, Violation> {
+    let run = Run::prepare(subject, budget)?;
+    let fault = format!("inject={}:{}:when={}", point.call, point.fault, point.number);
+    let effect = run.make(subject, point.kind, point.change, &fault, budget)?;
+    if effect == Some(Effect::Applied) && run.has_failed_sync()? {
+        return Err(Violation::new("a change was acknowledged although its sync failed"));
+    }
+    run.round.count(|tally| tally.faults += 1);
+    let tally = run.round.result()?;
+    let store = open_or_create(&run.address).map_err(|error| Violation::failed("open", &error))?;
+    audit(&*store, &run.round, Survives::All)?;
+    Ok(tally)
+}
+
+/// A storage with some entries in each target.
+struct Run {
+    folder: TempDir,
+    address: String,
+    round: Round,
+}
+
+impl Run {
+    fn prepare(subject: &Subject, budget: &mut Budget) -> Result<Self, Violation> {
+        let folder =
+            TempDir::new().map_err(|error| Violation::failed("create a folder", &error))?;
+        let address = subject.address(&folder.path().join("storage"));
+        let round = Round::first(budget.next_round(), 1, subject.has_pods());
+        let store = open_or_create(&address).map_err(|error| Violation::failed("open", &error))?;
+        let contents = audit(&*store, &round, Survives::All)?;
+        let round = round.next(contents);
+        let contents = audit(&*store, &round, Survives::All)?;
+        Ok(Self { folder, address, round: round.next(contents) })
+    }
+
+    fn trace(&self) -> std::path::PathBuf {
+        self.folder.path().join("trace")
+    }
+
+    /// Makes one change in a process under `strace`. Returns its effect.
+    fn make(
+        &self,
+        subject: &Subject,
+        kind: Kind,
+        change: Change,
+        fault: &str,
+        budget: &mut Budget,
+    ) -> Result<Option<Effect>, Violation> {
+        let rules = Rules {
+            ends_when_unknown: false,
+            can_be_refused: true,
+            in_parts: subject.stores_in_parts(),
+            syncs: false,
+        };
+        let process = process::start_as(under_strace(&self.trace(), fault)?, &self.address)?;
+        let target = self.round.targets.iter().find(|target| target.kind == kind);
+        let target = target.expect("a round has a target of each kind");
+        Writer::new(&process, &self.round, 0, rules, budget.random()).make(target, change);
+        let last = target.history.events().pop();
+        Ok(last.map(|event| event.effect).filter(|_| change != Change::Repair))
+    }
+
+    /// Whether the sync of a file that holds entries failed.
+    ///
+    /// A file store can lose its sidecar files. SQLite ignores a failed sync of the folder around
+    /// the database.
+    fn has_failed_sync(&self) -> Result<bool, Violation> {
+        let storage = format!("<{}", self.folder.path().join("storage").display());
+        let holds_entries =
+            |line: &str| line.contains(&storage) && !line.contains("/.session-store");
+        let is_failed = |line: &str| line.contains("sync(") && line.ends_with("(INJECTED)");
+        Ok(self.read_trace()?.lines().any(|line| is_failed(line) && holds_entries(line)))
+    }
+
+    fn read_trace(&self) -> Result<String, Violation> {
+        fs::read_to_string(self.trace())
+            .map_err(|error| Violation::failed("read the trace", &error))
+    }
+
+    /// Returns the system calls of the change, each with its number among those of its name.
+    fn calls(&self) -> Result<Vec<(String, usize)>, Violation> {
+        let trace = self.read_trace()?;
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        let (mut started, mut calls) = (0, Vec::new());
+        for line in trace.lines() {
+            let Some((name, _)) = line.split_once('(') else { continue };
+            let number = numbers.entry(name).or_default();
+            *number += 1;
+            started += usize::from(line.contains(STARTED));
+            // The first call of the parent opens the storage.
+            if started > 1 && !line.starts_with("write(1<") {
+                calls.push((name.to_owned(), *number));
+            }
+        }
+        Ok(calls)
+    }
+}
+
+fn under_strace(trace: &Path, fault: &str) -> Result<Command, Violation> {
+    let program =
+        std::env::current_exe().map_err(|error| Violation::failed("find the program", &error))?;
+    let mut strace = Command::new("strace");
+    strace.args(["-y", "-qqq", "-o"]).arg(trace).args(["-e", &format!("trace={CALLS}")]);
+    if fault.starts_with("inject") {
+        strace.args(["-e", fault]);
+    }
+    strace.arg(program).arg(process::WRITER);
+    Ok(strace)
+}
