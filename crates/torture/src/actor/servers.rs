@@ -84,6 +84,8 @@ impl Servers {
                 if let Self::Cluster(cluster) = self {
                     cluster.wait_until_complete();
                 }
+                // Without a pause, a crash would end every call.
+                thread::sleep(TIMEOUT);
             }
         }
         1
