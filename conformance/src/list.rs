@@ -405,6 +405,8 @@ macro_rules! for_each_check {
                 s3_a_killed_writer_loses_nothing S3 [persistent, process];
                 /// an append to a full disk changes nothing, and appends work once it has room
                 a5_a_full_disk_changes_nothing A5 [process, files];
+                /// each change on a full disk changes nothing, and the same handle goes on
+                a5_a_handle_goes_on_after_a_full_disk A5 [process, files];
             }
             delete {
                 /// listing, lookup and exists agree immediately that a segment is deleted

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use session_store_core::{Capability, Store};
+use session_store_core::{Capability, Store, StoreError};
 
 use super::append::{appends_are_visible, changes_are_visible};
 use super::create::counts_appends_of_another;
@@ -15,7 +15,7 @@ use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq};
 use crate::history::{Effect, History, ObservedLog};
 use crate::random::Random;
 use crate::run::Run;
-use crate::sample::{entry, numbered, odd_padding, signed};
+use crate::sample::{entry, nth, numbered, odd_padding, signed, trace};
 use crate::test_log::TestLog;
 use crate::threads::yield_while;
 
@@ -180,6 +180,44 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
     if refused == 0 {
         let reason = format!("the store does not keep to a file limit of {LIMIT_KIB} KiB");
         return Err(CheckError::cannot_run(reason));
+    }
+    Ok(())
+}
+
+pub(crate) fn a5_a_handle_goes_on_after_a_full_disk(run: &Run<'_>) -> CheckResult {
+    const LIMIT_KIB: usize = 512;
+    let process = run.start_process_with_file_limit(LIMIT_KIB)?;
+    let store = run.open_in(&process)?;
+    let log = TestLog::with(&store, &numbered(0..3))?;
+    // No file of that process can hold this entry.
+    let large = signed(0, 0, 2 * LIMIT_KIB << 10);
+    let batch = [numbered(7..8), vec![large.clone()]].concat();
+    let changes: [(&str, &dyn Fn() -> Result<(), StoreError>); 5] = [
+        ("append", &|| log.append(&large)),
+        ("append_all", &|| log.append_all(&batch)),
+        ("create_segment", &|| log.create(&batch)),
+        ("append_trace", &|| log.append_trace(&trace(large.as_json()))),
+        ("create_segment of another segment", &|| log.sibling().create(&batch)),
+    ];
+    let mut expected = numbered(0..3);
+    for (n, (name, change)) in (3..).zip(changes) {
+        match change() {
+            Ok(()) => {
+                let reason = format!("{name} does not keep to a file limit of {LIMIT_KIB} KiB");
+                return Err(CheckError::cannot_run(reason));
+            }
+            // The other process reports a partial batch as another error. Its first entry is stored.
+            Err(_) if name == "append_all" => {
+                let stored = log.read_entry_count()? - expected.len();
+                ensure!(stored <= 1, "a batch that failed stored {stored} entries");
+                expected.extend(numbered(7..7 + stored));
+            }
+            Err(_) => {}
+        }
+        log.must_read(&expected, &format!("the log after {name} failed"))?;
+        log.append(&nth(n))?;
+        expected.push(nth(n));
+        log.must_hold(&expected, &format!("an append of the same handle after {name} failed"))?;
     }
     Ok(())
 }

@@ -298,11 +298,20 @@ flawed! {
     swallows_write_errors has SwallowsWriteErrors caught by { a5_a_full_disk_changes_nothing }
 
     /// Writes an entry after it returned an error.
-    repeats_after_an_error has RepeatsAfterAnError caught by { a5_a_full_disk_changes_nothing }
+    repeats_after_an_error has RepeatsAfterAnError caught by {
+        a5_a_full_disk_changes_nothing
+        a5_a_handle_goes_on_after_a_full_disk
+    }
+
+    /// Refuses every append of a handle after one has failed.
+    stops_after_an_error has StopsAfterAnError caught by {
+        a5_a_handle_goes_on_after_a_full_disk
+    }
 
     /// Leaves half of a failed write and appends after it.
     tears_and_glues has TearsAndGlues caught by {
         a5_a_full_disk_changes_nothing
+        a5_a_handle_goes_on_after_a_full_disk
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
         r5_conditions_write_the_owed_newline
@@ -312,7 +321,10 @@ flawed! {
     }
 
     /// Overwrites the log file in place when it replaces or truncates.
-    replaces_in_place has ReplacesInPlace caught by { s3_a_killed_writer_loses_nothing }
+    replaces_in_place has ReplacesInPlace caught by {
+        a5_a_handle_goes_on_after_a_full_disk
+        s3_a_killed_writer_loses_nothing
+    }
 
     /// Compares the head before it takes the lock.
     compares_before_it_locks has ComparesBeforeItLocks caught by {

@@ -55,7 +55,7 @@ broken! {
             self.inner.read_page(s, g, start, bytes)
         }
     }
-    caught by { r6_sizes_are_bytes }
+    caught by { r6_sizes_are_bytes r6_the_head_is_of_the_same_moment }
 }
 
 broken! {

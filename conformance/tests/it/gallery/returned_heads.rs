@@ -198,7 +198,7 @@ broken! {
             self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))
         }
     }
-    caught by { h6_other_data_stays }
+    caught by { h6_it_never_cuts_anothers h6_other_data_stays }
 }
 
 broken! {

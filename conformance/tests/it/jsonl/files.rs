@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::SeqCst;
 
 use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, StoreError};
 
@@ -75,6 +76,9 @@ impl JsonlStore {
 
     /// Writes the bytes in two writes, and removes them again if one fails.
     fn write_halves(&self, path: &Path, file: &mut File, bytes: &[u8]) -> Result<()> {
+        if self.has(Flaw::StopsAfterAnError) && self.has_failed.load(SeqCst) {
+            return Err(io::Error::other("an earlier write failed").into());
+        }
         let before = file.metadata()?.len();
         let (half, rest) = bytes.split_at(bytes.len() / 2);
         let pause = |()| self.pause_half_written(path);
@@ -82,6 +86,7 @@ impl JsonlStore {
             Ok(()) => Ok(()),
             Err(_) if self.has(Flaw::SwallowsWriteErrors) => Ok(file.set_len(before)?),
             Err(error) => {
+                self.has_failed.store(true, SeqCst);
                 if !self.has(Flaw::TearsAndGlues) {
                     file.set_len(before)?;
                 }

@@ -47,6 +47,7 @@ flaws! {
     SwallowsWriteErrors,
     RepeatsAfterAnError,
     TearsAndGlues,
+    StopsAfterAnError,
     ReplacesInPlace,
     ComparesBeforeItLocks,
     BatchesForgetTheNewline,

@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use session_store_core::{
@@ -32,6 +33,8 @@ pub(crate) struct JsonlStore {
     root: PathBuf,
     flaw: Flaw,
     pauses: Pauses,
+    /// Whether a write of this handle has failed.
+    has_failed: AtomicBool,
 }
 
 impl JsonlStore {
@@ -50,7 +53,12 @@ impl JsonlStore {
 
     fn create_with(root: &Path, flaw: Flaw) -> Result<Self> {
         fs::create_dir_all(root.join(".holders"))?;
-        let store = Self { root: root.into(), flaw, pauses: Pauses::of(root) };
+        let store = Self {
+            root: root.into(),
+            flaw,
+            pauses: Pauses::of(root),
+            has_failed: AtomicBool::new(false),
+        };
         if flaw == Flaw::OpensOneAtATime && !root.join(".format").exists() {
             store.set_up()?;
         }
