@@ -51,11 +51,14 @@ broken! {
             bytes: usize,
         ) -> Result<Page> {
             let all = self.inner.read_all(s, g)?;
+            if all.iter().all(|entry| entry.as_json().is_ascii()) {
+                return self.inner.read_page(s, g, start, bytes);
+            }
             let bytes = bytes_for(all.get(start..).unwrap_or_default(), bytes);
             self.inner.read_page(s, g, start, bytes)
         }
     }
-    caught by { r6_sizes_are_bytes r6_the_head_is_of_the_same_moment }
+    caught by { r6_sizes_are_bytes }
 }
 
 broken! {
