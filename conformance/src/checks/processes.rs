@@ -206,7 +206,7 @@ pub(crate) fn a5_a_handle_goes_on_after_a_full_disk(run: &Run<'_>) -> CheckResul
                 let reason = format!("{name} does not keep to a file limit of {LIMIT_KIB} KiB");
                 return Err(CheckError::cannot_run(reason));
             }
-            // The other process reports a partial batch as another error. Its first entry is stored.
+            // The other process reports a partial batch as another error. Its first entry stays.
             Err(_) if name == "append_all" => {
                 let stored = log.read_entry_count()? - expected.len();
                 ensure!(stored <= 1, "a batch that failed stored {stored} entries");
