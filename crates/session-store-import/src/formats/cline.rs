@@ -22,7 +22,8 @@ use crate::identity::{Identity, as_uuid, derived_id};
 #[derive(Clone, Copy, Debug)]
 pub struct Cline;
 
-/// The tasks of Roo Code, which began as a copy of Cline. Its tasks have UUIDs.
+/// The tasks of Roo Code, which began as a copy of Cline. Its tasks have UUIDs. Old ones are named
+/// by a time, and have the ids that the same task of Cline would have.
 #[derive(Clone, Copy, Debug)]
 pub struct RooCode;
 
@@ -53,7 +54,7 @@ impl Format for Cline {
     }
 
     fn identify(&self, file: &Candidate<'_>, _first: &LogEntry) -> Identity {
-        identity(self.name(), file)
+        identity(file)
     }
 
     fn rewrites(&self) -> bool {
@@ -85,7 +86,7 @@ impl Format for RooCode {
     }
 
     fn identify(&self, file: &Candidate<'_>, _first: &LogEntry) -> Identity {
-        identity(self.name(), file)
+        identity(file)
     }
 
     fn rewrites(&self) -> bool {
@@ -101,17 +102,28 @@ impl Format for RooCode {
     }
 }
 
-fn identity(format: &str, file: &Candidate<'_>) -> Identity {
+/// Returns the ids of a task. They do not depend on the program, because a copy of an old task of
+/// Roo Code in another folder cannot be distinguished from one of Cline.
+fn identity(file: &Candidate<'_>) -> Identity {
     let task = file.folder();
-    let id = as_uuid(task).unwrap_or_else(|| derived_id(format, task));
+    let id = as_uuid(task).unwrap_or_else(|| derived_id(Cline.name(), task));
     Identity::new(id, id)
 }
 
-/// Returns the folders of an extension's tasks, in VS Code on Linux and on macOS.
+/// The editors that are VS Code under another name.
+const EDITORS: [&str; 5] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf"];
+
+/// Returns the folders of an extension's tasks in VS Code and its variants: on macOS, on Linux, on
+/// Windows, and on a computer that an editor is connected to.
 fn extension_folders(environment: &Environment, extension: &str) -> Vec<PathBuf> {
-    ["Library/Application Support", ".config"]
-        .iter()
-        .map(|folder| environment.home().join(folder).join("Code/User/globalStorage"))
-        .map(|storage| storage.join(extension).join("tasks"))
-        .collect()
+    let home = environment.home();
+    let configured = [
+        home.join("Library/Application Support"),
+        environment.folder_or("XDG_CONFIG_HOME", ".config"),
+        environment.folder_or("APPDATA", "AppData/Roaming"),
+    ];
+    let editors = configured.iter().flat_map(|folder| EDITORS.map(|editor| folder.join(editor)));
+    let remote = [".vscode-server", ".cursor-server"].map(|name| home.join(name).join("data"));
+    let storages = editors.chain(remote).map(|folder| folder.join("User/globalStorage"));
+    storages.map(|storage| storage.join(extension).join("tasks")).collect()
 }

@@ -46,7 +46,8 @@ impl Format for GeminiCli {
 
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {
         let has_header = file.head_contains("\"sessionId\"") && file.head_contains("\"startTime\"");
-        if file.is_below("chats") && has_header {
+        let is_ours = file.is_below("chats") || file.head_contains("\"projectHash\"");
+        if is_ours && has_header {
             let encoding =
                 if file.stem("jsonl").is_some() { Encoding::Lines } else { Encoding::Document };
             let is_log = encoding == Encoding::Lines || file.stem("json").is_some();

@@ -21,7 +21,9 @@ use crate::time::time_in;
 /// ```
 ///
 /// The first entry of a log is the header of the session. A log is one session with one segment,
-/// and both have the id in the header. A forked session names the file of its parent.
+/// and both have the id in the header. An id that is not a UUID was chosen by the user, and the ids
+/// are derived from that id alone, because the program upgrades the rest of the header. A forked
+/// session names the file of its parent.
 #[derive(Clone, Copy, Debug)]
 pub struct Pi;
 
@@ -31,12 +33,17 @@ pub struct Pi;
 /// ~/.openclaw/agents/{agent}/sessions/{session}.jsonl
 /// ~/.openclaw/agents/{agent}/sessions/{session}-topic-{thread}.jsonl
 /// ~/.openclaw/agents/{agent}/sessions/{session}.jsonl.reset.{time}
+/// ~/.openclaw/agents/{agent}/sessions/{session}.checkpoint.{id}.jsonl    before a compaction
+/// ~/.openclaw/agents/{agent}/sessions/{session}.trajectory.jsonl         the events of its runs
 /// ```
 ///
-/// A log that was reset or deleted keeps its ids. The segment of a topic is derived from the name
-/// of the file.
+/// A log that was reset or deleted keeps its ids. A checkpoint is a segment with its own id. The
+/// segment of a topic or a trajectory is derived from the name of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenClaw;
+
+/// The end of the name of a trajectory.
+const TRAJECTORY: &str = ".trajectory";
 
 /// The folders of OpenClaw, under its present and its earlier names.
 const OPENCLAW: [&str; 3] = [".openclaw", ".moltbot", ".clawdbot"];
@@ -47,7 +54,8 @@ impl Format for Pi {
     }
 
     fn default_folders(&self, environment: &Environment) -> Vec<PathBuf> {
-        vec![environment.folder_or("PI_CODING_AGENT_DIR", ".pi/agent").join("sessions")]
+        let usual = environment.folder_or("PI_CODING_AGENT_DIR", ".pi/agent").join("sessions");
+        vec![environment.folder("PI_CODING_AGENT_SESSION_DIR").map_or(usual, Into::into)]
     }
 
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {
@@ -57,9 +65,10 @@ impl Format for Pi {
 
     fn identify(&self, file: &Candidate<'_>, first: &LogEntry) -> Identity {
         let header: Value = first.decode().unwrap_or_default();
-        let named =
-            header["id"].as_str().and_then(as_uuid).or_else(|| uuids_in(file.name()).last());
-        let id = named.unwrap_or_else(|| derived_id(self.name(), first.as_json()));
+        let own = header["id"].as_str().filter(|id| !id.is_empty());
+        let named = own.and_then(as_uuid).or_else(|| uuids_in(file.name()).last());
+        let id = named
+            .unwrap_or_else(|| derived_id(self.name(), own.unwrap_or_else(|| first.as_json())));
         Identity::new(id, id).forked_from(parent_of(&header))
     }
 
@@ -114,14 +123,20 @@ impl Format for OpenClaw {
     }
 
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {
-        let is_ours = file.folder() == "sessions" && file.is_below("agents");
-        if !is_ours || !OPENCLAW.iter().any(|name| file.is_below(name)) && !is_header(file) {
-            return None;
-        }
-        if file.name() == "sessions.json" {
+        let is_placed = file.folder() == "sessions" && file.is_below("agents");
+        let is_below_ours = OPENCLAW.iter().any(|name| file.is_below(name));
+        if is_placed && is_below_ours && file.name() == "sessions.json" {
             return Some(FileKind::Companion("indexes of sessions"));
         }
-        log_stem(file.name()).map(|_| FileKind::Log(Encoding::Lines))
+        let stem = log_stem(file.name())?;
+        // A copy of the files in another folder has the same ids. A log with a plain name also
+        // has them as a log of pi.
+        let has_own_name = uuids_in(stem).next().is_some_and(|id| is_session(stem, id))
+            && (as_uuid(stem).is_none() || file.stem("jsonl").is_none());
+        let is_ours = is_placed && is_below_ours
+            || is_header(file) && (is_placed || has_own_name)
+            || has_own_name && stem.ends_with(TRAJECTORY);
+        is_ours.then_some(FileKind::Log(Encoding::Lines))
     }
 
     fn identify(&self, file: &Candidate<'_>, first: &LogEntry) -> Identity {
@@ -129,9 +144,15 @@ impl Format for OpenClaw {
         let header: Value = first.decode().unwrap_or_default();
         let named = uuids_in(stem).next().or_else(|| as_uuid(header["id"].as_str()?));
         let session = named.unwrap_or_else(|| derived_id(self.name(), stem));
-        let is_topic = stem.contains("-topic-");
-        let segment = if is_topic { derived_id(self.name(), stem) } else { session };
-        Identity::new(session, segment).forked_from(parent_of(&header))
+        let last = uuids_in(stem).last().filter(|last| *last != session);
+        let has_suffix = stem.contains("-topic-") || stem.ends_with(TRAJECTORY);
+        let segment = match last {
+            _ if has_suffix => derived_id(self.name(), stem),
+            Some(last) => last,
+            None => session,
+        };
+        let checkpoint = last.map(|_| Origin::new(session, session));
+        Identity::new(session, segment).forked_from(checkpoint.or_else(|| parent_of(&header)))
     }
 
     fn rewrites(&self) -> bool {
@@ -146,6 +167,11 @@ impl Format for OpenClaw {
     fn describe(&self, entry: &LogEntry) -> Description {
         Pi.describe(entry)
     }
+}
+
+/// Returns whether the name of a log begins with the id of its session.
+fn is_session(stem: &str, id: Uuid) -> bool {
+    stem.get(..36).and_then(as_uuid) == Some(id)
 }
 
 /// Returns whether the file begins with the header of a session.

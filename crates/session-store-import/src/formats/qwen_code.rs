@@ -32,7 +32,8 @@ impl Format for QwenCode {
     }
 
     fn default_folders(&self, environment: &Environment) -> Vec<PathBuf> {
-        vec![environment.folder_or("QWEN_HOME", ".qwen").join("projects")]
+        let home = environment.folder_or("QWEN_HOME", ".qwen");
+        vec![environment.folder("QWEN_RUNTIME_DIR").unwrap_or(&home).join("projects")]
     }
 
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {

@@ -30,6 +30,7 @@ impl Id {
 
 const PI: &str =
     r#"{"type":"session","version":3,"id":"0ccf1a04-1b4c-43b6-8aa5-79e41db43a68","cwd":"/p"}"#;
+const TRAJECTORY: &str = r#"{"type":"session.started","ts":"2026-01-01T00:00:00Z","runId":"r"}"#;
 const GEMINI: &str = r#"{"sessionId":"0ccf1a04-1b4c-43b6-8aa5-79e41db43a68","projectHash":"h","startTime":"2026-01-01T00:00:00Z"}"#;
 const GEMINI_DOCUMENT: &str = r#"{
   "sessionId": "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68",
@@ -56,6 +57,20 @@ const GEMINI_ENTRIES: &str = concat!(
 #[case::openclaw(&format!(".openclaw/agents/main/sessions/{S}.jsonl"), PI, "openclaw", Id::Given(S), Id::Given(S), PI)]
 #[case::openclaw_reset(&format!("agents/main/sessions/{S}.jsonl.reset.2026-01-01"), PI, "openclaw", Id::Given(S), Id::Given(S), PI)]
 #[case::openclaw_topic(&format!("agents/main/sessions/{S}-topic-7.jsonl"), PI, "openclaw", Id::Given(S), Id::Derived("openclaw", format!("{S}-topic-7")), PI)]
+#[case::pi_named("p/2026_mine.jsonl", r#"{"type":"session","id":"mine","cwd":"/p"}"#, "pi", Id::Derived("pi", "mine".into()), Id::Derived("pi", "mine".into()), r#"{"type":"session","id":"mine","cwd":"/p"}"#)]
+#[case::openclaw_checkpoint(&format!("agents/main/sessions/{S}.checkpoint.{G}.jsonl"), PI, "openclaw", Id::Given(S), Id::Given(G), PI)]
+#[case::openclaw_trajectory(&format!(".openclaw/agents/main/sessions/{S}.trajectory.jsonl"), TRAJECTORY, "openclaw", Id::Given(S), Id::Derived("openclaw", format!("{S}.trajectory")), TRAJECTORY)]
+#[case::openclaw_topic_copied(&format!("copy/{S}-topic-7.jsonl"), PI, "openclaw", Id::Given(S), Id::Derived("openclaw", format!("{S}-topic-7")), PI)]
+#[case::openclaw_reset_copied(&format!("copy/{S}.jsonl.reset.2026-01-01"), PI, "openclaw", Id::Given(S), Id::Given(S), PI)]
+#[case::gemini_copied(
+    "copy/session-2026-0ccf1a04.jsonl",
+    GEMINI,
+    "gemini-cli",
+    Id::Given(S),
+    Id::Given(S),
+    GEMINI
+)]
+#[case::roo_by_time("rooveterinaryinc.roo-cline/tasks/1749000000000/api_conversation_history.json", CLINE, "roo-code", Id::Derived("cline", "1749000000000".into()), Id::Derived("cline", "1749000000000".into()), &CLINE[1..CLINE.len() - 1])]
 #[case::gemini(
     "tmp/h/chats/session-2026-0ccf1a04.jsonl",
     GEMINI,
@@ -188,10 +203,15 @@ fn default_folders_follow_the_variables_of_each_program() {
     assert_eq!(folders(&Pi, &home), ["/home/u/.pi/agent/sessions"]);
     let pi = home.clone().variable("PI_CODING_AGENT_DIR", "/pi");
     assert_eq!(folders(&Pi, &pi), ["/pi/sessions"]);
+    let pi = pi.variable("PI_CODING_AGENT_SESSION_DIR", "/logs");
+    assert_eq!(folders(&Pi, &pi), ["/logs"]);
+    let qwen = home.clone().variable("QWEN_RUNTIME_DIR", "/qwen");
+    assert_eq!(folders(&QwenCode, &qwen), ["/qwen/projects"]);
     assert_eq!(folders(&OpenClaw, &home)[0], "/home/u/.openclaw/agents");
     assert_eq!(folders(&GeminiCli, &home), ["/home/u/.gemini/tmp"]);
     assert_eq!(folders(&CopilotCli, &home), ["/home/u/.copilot/session-state"]);
     assert_eq!(folders(&QwenCode, &home), ["/home/u/.qwen/projects"]);
     assert!(folders(&Cline, &home).contains(&"/home/u/.cline/data/tasks".to_owned()));
-    assert!(folders(&RooCode, &home)[1].ends_with("rooveterinaryinc.roo-cline/tasks"));
+    let roo = "/home/u/.vscode-server/data/User/globalStorage/rooveterinaryinc.roo-cline/tasks";
+    assert!(folders(&RooCode, &home).contains(&roo.to_owned()));
 }
