@@ -26,6 +26,7 @@ mod store;
 mod table;
 mod terminal;
 mod text;
+mod title;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ use session_store::{StoreUrl, backends};
 
 pub(crate) use self::read::{
     CheckArgs, CountArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs,
-    ShowArgs, StatArgs, TailArgs, TreeArgs,
+    ShowArgs, SortArg, StatArgs, TailArgs, TreeArgs,
 };
 pub(crate) use self::transfer::{
     ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, VerifyArgs,
@@ -200,6 +200,9 @@ pub(crate) enum Command {
     /// Prints the id, the creation time, the number of segments of a session, and the number of
     /// entries. Only an id of UUID v7 contains the creation time. A number that cannot be read is
     /// printed as ?. The newest is listed first.
+    ///
+    /// With --long, also prints the time of the last change, the size, the program that wrote the
+    /// session, and its title: the title that the program gave it, else the user's first words.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///

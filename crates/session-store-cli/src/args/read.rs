@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use session_store::{SegmentId, SessionId, StoreUrl};
 
 use super::time;
@@ -35,6 +36,26 @@ pub(crate) struct LsArgs {
     pub(crate) store: StoreUrl,
     /// List the segments of this session
     pub(crate) session: Option<Reference<SessionId>>,
+    /// Also print the time of the last change, the size, the program and the title of each session
+    #[arg(short, long, conflicts_with = "session")]
+    pub(crate) long: bool,
+    /// List first the sessions with the latest time or the largest size
+    #[arg(long, value_name = "BY", conflicts_with = "session")]
+    pub(crate) sort: Option<SortArg>,
+    /// List only the first N sessions
+    #[arg(long, value_name = "N", conflicts_with = "session")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// The order of the listed sessions, from the largest value on.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum SortArg {
+    /// By the time of the last change
+    Written,
+    /// By the time in the id
+    Created,
+    /// By the bytes of all logs
+    Size,
 }
 
 #[derive(clap::Args)]

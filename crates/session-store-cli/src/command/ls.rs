@@ -1,15 +1,21 @@
 //! `ls`: lists the sessions of a store, or the segments of a session.
 
-use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId};
+use std::cmp::Reverse;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::args::LsArgs;
+use jiff::{Timestamp, Unit};
+use serde::Serialize;
+use session_store::{OpenStore, SegmentId, SegmentInfo, SessionId};
+use uuid::Uuid;
+
+use crate::args::{LsArgs, SortArg};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
 use crate::output::Output;
 use crate::store::{open, unknown_session};
 use crate::table::{Row, Table, cell, cell_or_dash, created};
+use crate::title::{main_segment, read_headline};
 
 /// A session. The number of its entries is unknown if a segment cannot be counted.
 #[derive(Serialize)]
@@ -37,6 +43,37 @@ impl Row for SessionRow {
     }
 }
 
+/// A session with the columns of `--long`.
+#[derive(Serialize)]
+struct LongRow {
+    #[serde(flatten)]
+    row: SessionRow,
+    written: Option<String>,
+    bytes: Option<u64>,
+    agent: Option<&'static str>,
+    title: Option<String>,
+}
+
+impl Row for LongRow {
+    const HEADER: &'static [&'static str] =
+        &["SESSION", "CREATED", "SEGMENTS", "ENTRIES", "WRITTEN", "BYTES", "AGENT", "TITLE"];
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.row.cells();
+        cells.extend([
+            cell_or_dash(self.written.as_ref()),
+            cell_or_dash(self.bytes),
+            cell_or_dash(self.agent),
+            cell_or_dash(self.title.as_ref()),
+        ]);
+        cells
+    }
+
+    fn is_known(&self) -> bool {
+        self.row.is_known()
+    }
+}
+
 #[derive(Serialize)]
 struct SegmentRow {
     segment_id: SegmentId,
@@ -60,14 +97,80 @@ pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     match &args.session {
         Some(session) => print_segments(&store, session.resolve(&store)?, out),
-        None => print_sessions(&store, out),
+        None => print_sessions(&store, args, out),
     }
 }
 
-fn print_sessions(store: &OpenStore, out: &mut Output) -> Result<Exit, Failure> {
+fn print_sessions(store: &OpenStore, args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let limit = args.limit.unwrap_or(usize::MAX);
     let mut table = Table::new(out);
-    for_each_session(store, |session| table.row(&session_row(session)))?;
+    let mut print = |session| {
+        if args.long {
+            table.row(&long_row(store, session))
+        } else {
+            table.row(&session_row(session))
+        }
+    };
+    let Some(order) = args.sort else {
+        let mut shown = 0;
+        for_each_session(store, |session| {
+            shown += 1;
+            if shown > limit { Ok(()) } else { print(session) }
+        })?;
+        return table.finish();
+    };
+    let mut sessions = Vec::new();
+    for_each_session(store, |session| {
+        sessions.push(session);
+        Ok(())
+    })?;
+    sessions.sort_by_cached_key(|session| Reverse(rank(session, order)));
+    sessions.into_iter().take(limit).try_for_each(print)?;
     table.finish()
+}
+
+/// Returns the value by which a session is sorted. A session whose value is unknown is the last.
+fn rank(session: &ListedSession, order: SortArg) -> Option<u128> {
+    let since = |time: SystemTime| Some(time.duration_since(UNIX_EPOCH).ok()?.as_nanos());
+    match order {
+        SortArg::Created => {
+            let (seconds, nanos) = Uuid::from(session.session_id).get_timestamp()?.to_unix();
+            Some(u128::from(seconds) * 1_000_000_000 + u128::from(nanos))
+        }
+        SortArg::Written => since(written(session)?),
+        SortArg::Size => bytes(session).map(u128::from),
+    }
+}
+
+/// Returns the time of the last change of a session.
+fn written(session: &ListedSession) -> Option<SystemTime> {
+    infos(session).filter_map(|info| info.modified).max()
+}
+
+/// Returns the size of all logs of a session.
+fn bytes(session: &ListedSession) -> Option<u64> {
+    infos(session).map(|info| info.bytes).sum()
+}
+
+fn infos(session: &ListedSession) -> impl Iterator<Item = &SegmentInfo> {
+    let segments = session.segments.as_deref().unwrap_or_default();
+    segments.iter().filter_map(|segment| segment.info.as_ref().ok())
+}
+
+/// Reads the beginning of a session's main log. If that fails, the error is reported and the title
+/// is unknown.
+fn long_row(store: &OpenStore, session: ListedSession) -> LongRow {
+    let main = session.segments.as_deref().ok().and_then(main_segment);
+    let headline = main.and_then(|key| known(read_headline(store, key))?);
+    let written = written(&session).map(Timestamp::try_from);
+    let seconds = written.and_then(|time| time.ok()?.round(Unit::Second).ok());
+    LongRow {
+        written: seconds.map(|time| time.to_string()),
+        bytes: bytes(&session),
+        agent: headline.as_ref().map(|headline| headline.agent),
+        title: headline.and_then(|headline| headline.title),
+        row: session_row(session),
+    }
 }
 
 fn session_row(ListedSession { session_id, segments }: ListedSession) -> SessionRow {

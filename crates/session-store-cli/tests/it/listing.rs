@@ -1,10 +1,11 @@
 //! Tests of `ls`, which lists sessions and segments, as text and as JSON.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
-use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 const V4: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 
@@ -112,4 +113,55 @@ fn an_empty_store_lists_nothing() {
     append(&url, "{}\n");
     run(["rm", &url, SEGMENT, "--yes"]).ok();
     assert_eq!(run(["ls", &url]).ok(), "");
+}
+
+/// Creates three sessions with a title each, of which the second was written last and the third is
+/// the largest.
+fn titled() -> (Place, String) {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let now = SystemTime::now();
+    for (n, id, age, text) in [(1, V4, 30, "one"), (2, SESSION, 10, "two"), (3, OTHER, 20, "three")]
+    {
+        let log = format!("{{\"role\":\"user\",\"content\":\"{text}\"}}\n").repeat(n);
+        run_with(["create", &url, "-", "--session", id, "--segment", id], &log).ok();
+        let file = fs::File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
+        let times = fs::FileTimes::new().set_modified(now - Duration::from_secs(age));
+        file.unwrap().set_times(times).unwrap();
+    }
+    (place, url)
+}
+
+#[test]
+fn a_long_listing_has_times_sizes_programs_and_titles() {
+    let (_place, url) = titled();
+    let listed = run(["ls", &url, "--long", "--sort", "written", "--limit", "1", "--json"]).ok();
+    let row: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let [session, title, agent] = ["session_id", "title", "agent"].map(|name| row[name].as_str());
+    assert_eq!((session, title, agent), (Some(SESSION), Some("two"), Some("jsonl")));
+    assert_eq!((row["entries"].as_u64(), row["bytes"].as_u64()), (Some(2), Some(64)));
+    assert!(row["written"].as_str().unwrap().ends_with('Z'));
+    assert!(run(["ls", &url, "-l"]).ok().contains("\tjsonl\tthree\n"));
+}
+
+#[rstest]
+#[case("written", [SESSION, OTHER, V4])]
+#[case("size", [OTHER, SESSION, V4])]
+fn sessions_are_sorted(#[case] by: &str, #[case] expected: [&str; 3]) {
+    let (_place, url) = titled();
+    let listed = run(["ls", &url, "--sort", by]).ok();
+    let ids: Vec<_> = listed.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn a_listing_can_be_limited() {
+    let (_place, url) = titled();
+    for (limit, count) in [("0", 0), ("2", 2), ("9", 3)] {
+        assert_eq!(run(["ls", &url, "--limit", limit]).ok().lines().count(), count);
+        assert_eq!(
+            run(["ls", &url, "--limit", limit, "--sort", "created"]).ok().lines().count(),
+            count
+        );
+    }
 }

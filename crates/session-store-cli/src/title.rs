@@ -1,0 +1,99 @@
+//! The title of a session: the title that its program gave it, else the user's first words.
+
+use session_store::{LogEntry, SegmentKey, Store};
+use session_store_import::{Role, format_of};
+
+use crate::failure::{Context, Failure};
+use crate::listing::ListedSegment;
+
+/// The number of bytes at the start of a log in which a title is searched.
+const READ_BYTES: usize = 64 * 1024;
+
+/// The number of characters of a title that are shown.
+const SHOWN_CHARACTERS: usize = 60;
+
+/// The program that wrote a session, and the title of the session.
+pub(crate) struct Headline {
+    pub(crate) agent: &'static str,
+    pub(crate) title: Option<String>,
+}
+
+/// Returns the segment that begins the conversation: the one with the id of the session, else the
+/// oldest one. Newer segments are listed first.
+pub(crate) fn main_segment(segments: &[ListedSegment]) -> Option<SegmentKey> {
+    let mut keys = segments.iter().map(|segment| segment.key);
+    let is_main = |key: &SegmentKey| key.session_id.to_string() == key.segment_id.to_string();
+    keys.find(is_main).or_else(|| segments.last().map(|segment| segment.key))
+}
+
+/// Reads the beginning of a log. Returns `None` for a log without entries.
+pub(crate) fn read_headline(
+    store: &impl Store,
+    key: SegmentKey,
+) -> Result<Option<Headline>, Failure> {
+    let page = store.read_page(key.session_id, key.segment_id, 0, READ_BYTES);
+    let entries = page.context(|| format!("read the beginning of {key}"))?.entries;
+    Ok((!entries.is_empty()).then(|| headline(&entries)))
+}
+
+fn headline(entries: &[LogEntry]) -> Headline {
+    let format = format_of(entries);
+    let described = || entries.iter().map(|entry| format.describe(entry));
+    let given = described().find_map(|entry| entry.title);
+    let by_user = |entry: &session_store_import::Description| entry.role == Some(Role::User);
+    let said = || described().filter(by_user).filter_map(|entry| entry.text);
+    // Some programs begin with instructions in markup in the name of the user.
+    let spoken = || said().find(|text| !text.trim_start().starts_with('<'));
+    let title = given.or_else(spoken).or_else(|| said().next());
+    Headline { agent: format.name(), title: title.map(|text| shortened(&text)) }
+}
+
+/// Returns the first words of a text on one line.
+fn shortened(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::given(r#"{"type":"summary","summary":"Fix it","leafUuid":"u"} {"parentUuid":null,"type":"user","message":{"role":"user","content":"hi"}}"#, "claude-code", Some("Fix it"))]
+    #[case::words(
+        r#"{"role":"user","content":"Why does\n it fail?"}"#,
+        "jsonl",
+        Some("Why does it fail?")
+    )]
+    #[case::markup(
+        r#"{"role":"user","content":"<env>x</env>"} {"role":"user","content":"hi"}"#,
+        "jsonl",
+        Some("hi")
+    )]
+    #[case::only_markup(
+        r#"{"role":"user","content":"<env>x</env>"}"#,
+        "jsonl",
+        Some("<env>x</env>")
+    )]
+    #[case::no_words(r#"{"n":1}"#, "jsonl", None)]
+    fn a_title_is_given_or_made_of_the_first_words(
+        #[case] log: &str,
+        #[case] agent: &str,
+        #[case] title: Option<&str>,
+    ) {
+        let entries: Vec<_> =
+            log.split_inclusive("} ").map(|text| LogEntry::from_json(text).unwrap()).collect();
+        let found = headline(&entries);
+        assert_eq!((found.agent, found.title.as_deref()), (agent, title));
+    }
+
+    #[test]
+    fn a_long_title_is_shortened() {
+        assert_eq!(shortened(&"é".repeat(70)), format!("{}…", "é".repeat(60)));
+    }
+}
