@@ -32,7 +32,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Returns the text by which [`open`] and [`open_or_create`] find a storage.
+    /// Returns the text by which [`open_or_create`] finds the storage.
     pub(crate) fn address(&self, path: &Path) -> String {
         let scheme = if self.backend == Backend::Fs { "fs" } else { "sqlite" };
         let url = format!("{scheme}:{}?durability={}", path.display(), self.durability);
