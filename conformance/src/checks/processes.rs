@@ -184,15 +184,18 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
+/// A change that needs more room than there is.
+type FailingChange<'a> = dyn Fn() -> Result<(), StoreError> + 'a;
+
 pub(crate) fn a5_a_handle_goes_on_after_a_full_disk(run: &Run<'_>) -> CheckResult {
     const LIMIT_KIB: usize = 512;
     let process = run.start_process_with_file_limit(LIMIT_KIB)?;
     let store = run.open_in(&process)?;
     let log = TestLog::with(&store, &numbered(0..3))?;
     // No file of that process can hold this entry.
-    let large = signed(0, 0, 2 * LIMIT_KIB << 10);
+    let large = signed(0, 0, 2 * LIMIT_KIB * 1024);
     let batch = [numbered(7..8), vec![large.clone()]].concat();
-    let changes: [(&str, &dyn Fn() -> Result<(), StoreError>); 5] = [
+    let changes: [(&str, &FailingChange<'_>); 5] = [
         ("append", &|| log.append(&large)),
         ("append_all", &|| log.append_all(&batch)),
         ("create_segment", &|| log.create(&batch)),
