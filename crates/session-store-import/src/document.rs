@@ -63,6 +63,19 @@ pub fn object(
     LogEntry::from_json(format!("{{{}}}", kept.join(",")))
 }
 
+/// Returns the header of a document and then its messages. The header has the fields of the
+/// document except `messages` and the `omitted` ones.
+///
+/// # Errors
+/// [`StoreError::Serde`] if the document or one of its messages is not an object.
+pub fn header_and_messages(document: &str, omitted: &[&str]) -> Result<Vec<LogEntry>, StoreError> {
+    let fields = fields(document)?;
+    let messages = fields.iter().find(|(name, _)| name == "messages");
+    let messages = messages.map_or(Ok(Vec::new()), |(_, raw)| elements(raw.get()))?;
+    let header = object(fields, |name| name != "messages" && !omitted.contains(&name))?;
+    Ok([vec![header], messages].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,24 +1,32 @@
-//! Cline and Roo Code: `tasks/TASK/api_conversation_history.json`.
+//! Cline and Roo Code: `tasks/TASK/api_conversation_history.json`, and in newer versions of Cline
+//! `sessions/SESSION/SESSION.messages.json`.
 
 use std::path::PathBuf;
 
-use session_store_core::LogEntry;
+use serde_json::Value;
+use session_store_core::{LogEntry, StoreError};
 
 use super::any::AnyJsonl;
 use crate::candidate::Candidate;
 use crate::description::Description;
+use crate::document;
 use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
-use crate::identity::{Identity, as_uuid, derived_id};
+use crate::identity::{Identity, Origin, as_uuid, derived_id};
 
 /// The tasks of Cline, an extension of VS Code and a command.
 ///
 /// ```text
-/// tasks/{time}/api_conversation_history.json    the messages of a task: one array
+/// tasks/{time}/api_conversation_history.json              the messages of a task: one array
+/// ~/.cline/data/sessions/{session}/{session}.messages.json    newer: a header and messages
+/// ~/.cline/data/sessions/{session}/{agent}.messages.json      the messages of a subagent
 /// ```
 ///
 /// A task is a session with one segment. Both have the id of the task if that is a UUID, else one
 /// that is derived from it. The program rewrites the whole array, and can shorten earlier messages.
+///
+/// The header of a newer file names the session, for a subagent as `{session}__{agent}`. The
+/// segment of a subagent is derived from the session and the name of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Cline;
 
@@ -30,6 +38,9 @@ pub struct RooCode;
 /// The file with the messages of a task.
 const HISTORY: &str = "api_conversation_history.json";
 
+/// The ending of a newer file of messages.
+const MESSAGES: &str = ".messages.json";
+
 /// The folder of Roo Code's extension.
 const ROO: &str = "rooveterinaryinc.roo-cline";
 
@@ -40,7 +51,11 @@ impl Format for Cline {
 
     fn default_folders(&self, environment: &Environment) -> Vec<PathBuf> {
         let mut folders = extension_folders(environment, "saoudrizwan.claude-dev");
-        folders.push(environment.folder_or("CLINE_DIR", ".cline").join("data/tasks"));
+        let usual = environment.folder_or("CLINE_DIR", ".cline").join("data");
+        let data = environment.folder("CLINE_DATA_DIR").unwrap_or(&usual);
+        let sessions = environment.folder("CLINE_SESSION_DATA_DIR");
+        folders.push(data.join("tasks"));
+        folders.push(sessions.map_or_else(|| data.join("sessions"), Into::into));
         folders
     }
 
@@ -48,13 +63,36 @@ impl Format for Cline {
         if file.name() == HISTORY {
             return Some(FileKind::Log(Encoding::Document));
         }
+        if is_newer(file) {
+            return Some(FileKind::Log(Encoding::Document));
+        }
+        let stem = file.stem("json")?;
         let is_in_task = file.folders().iter().rev().nth(1).is_some_and(|name| name == "tasks");
-        (is_in_task && file.stem("json").is_some())
-            .then_some(FileKind::Companion("descriptions of tasks"))
+        let is_in_session = file.is_below("sessions")
+            && stem
+                .strip_prefix(file.folder())
+                .is_some_and(|end| ["", ".compaction"].contains(&end));
+        (is_in_task || is_in_session).then_some(FileKind::Companion("descriptions of tasks"))
     }
 
-    fn identify(&self, file: &Candidate<'_>, _first: &LogEntry) -> Identity {
-        identity(file)
+    fn identify(&self, file: &Candidate<'_>, first: &LogEntry) -> Identity {
+        let Some(stem) = file.name().strip_suffix(MESSAGES) else { return identity(file) };
+        let header: Value = first.decode().unwrap_or_default();
+        let named = header["sessionId"].as_str().unwrap_or(file.folder());
+        let name = named.split("__").next().unwrap_or(named);
+        let session = as_uuid(name).unwrap_or_else(|| derived_id(self.name(), name));
+        if stem == name {
+            return Identity::new(session, session);
+        }
+        Identity::new(session, derived_id(self.name(), &format!("{name}/{stem}")))
+            .forked_from(Origin::new(session, session))
+    }
+
+    fn split(&self, document: &str) -> Result<Vec<LogEntry>, StoreError> {
+        if document.trim_start().starts_with('[') {
+            return document::elements(document);
+        }
+        document::header_and_messages(document, &["updated_at"])
     }
 
     fn rewrites(&self) -> bool {
@@ -82,7 +120,7 @@ impl Format for RooCode {
 
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind> {
         let is_ours = file.is_below(ROO) || as_uuid(file.folder()).is_some();
-        Cline.classify(file).filter(|_| is_ours)
+        Cline.classify(file).filter(|_| is_ours && !file.name().ends_with(MESSAGES))
     }
 
     fn identify(&self, file: &Candidate<'_>, _first: &LogEntry) -> Identity {
@@ -100,6 +138,13 @@ impl Format for RooCode {
     fn describe(&self, entry: &LogEntry) -> Description {
         AnyJsonl.describe(entry)
     }
+}
+
+/// Returns whether the file has the messages of a session of a newer version.
+fn is_newer(file: &Candidate<'_>) -> bool {
+    file.name().ends_with(MESSAGES)
+        && file.head_contains("\"sessionId\"")
+        && file.head_contains("\"updated_at\"")
 }
 
 /// Returns the ids of a task. They do not depend on the program, because a copy of an old task of

@@ -31,9 +31,6 @@ use crate::time::time_in;
 #[derive(Clone, Copy, Debug)]
 pub struct GeminiCli;
 
-/// The fields of a document that are not a part of its first entry.
-const NOT_IN_HEADER: [&str; 2] = ["messages", "lastUpdated"];
-
 impl Format for GeminiCli {
     fn name(&self) -> &'static str {
         "gemini-cli"
@@ -75,11 +72,7 @@ impl Format for GeminiCli {
     }
 
     fn split(&self, document: &str) -> Result<Vec<LogEntry>, StoreError> {
-        let fields = document::fields(document)?;
-        let messages = fields.iter().find(|(name, _)| name == "messages");
-        let messages = messages.map_or(Ok(Vec::new()), |(_, raw)| document::elements(raw.get()))?;
-        let header = document::object(fields, |name| !NOT_IN_HEADER.contains(&name))?;
-        Ok([vec![header], messages].concat())
+        document::header_and_messages(document, &["lastUpdated"])
     }
 
     fn rewrites(&self) -> bool {

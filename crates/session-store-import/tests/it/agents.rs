@@ -45,6 +45,12 @@ const COPILOT: &str =
     r#"{"type":"session.start","data":{"sessionId":"0ccf1a04-1b4c-43b6-8aa5-79e41db43a68"}}"#;
 const QWEN: &str = r#"{"uuid":"u","parentUuid":null,"sessionId":"0ccf1a04-1b4c-43b6-8aa5-79e41db43a68","type":"user"}"#;
 const CLINE: &str = r#"[{"role":"user","content":"hi","ts":1749000000000}]"#;
+const CLINE_SESSION: &str = r#"{"version":1,"updated_at":"2026-01-01T00:00:00Z","agent":"lead","sessionId":"1749000000000_ab1cd","messages":[{"role":"user","content":"hi","n":1.0}]}"#;
+const CLINE_SESSION_ENTRIES: &str = concat!(
+    r#"{"version":1,"agent":"lead","sessionId":"1749000000000_ab1cd"} "#,
+    r#"{"role":"user","content":"hi","n":1.0}"#
+);
+const CLINE_SUBAGENT: &str = r#"{"version":1,"updated_at":"2026-01-01T00:00:00Z","agent":"subagent","sessionId":"1749000000000_ab1cd__a1","messages":[]}"#;
 /// The entries of [`GEMINI_DOCUMENT`].
 const GEMINI_ENTRIES: &str = concat!(
     r#"{"sessionId":"0ccf1a04-1b4c-43b6-8aa5-79e41db43a68","startTime":"2026-01-01T00:00:00Z"} "#,
@@ -86,6 +92,8 @@ const GEMINI_ENTRIES: &str = concat!(
 #[case::qwen(&format!("projects/p/chats/{S}.jsonl"), QWEN, "qwen-code", Id::Given(S), Id::Given(S), QWEN)]
 #[case::qwen_archive(&format!("archive/{}.jsonl", S.to_uppercase()), QWEN, "qwen-code", Id::Given(S), Id::Given(S), QWEN)]
 #[case::cline("tasks/1749000000000/api_conversation_history.json", CLINE, "cline", Id::Derived("cline", "1749000000000".into()), Id::Derived("cline", "1749000000000".into()), &CLINE[1..CLINE.len() - 1])]
+#[case::cline_session("sessions/1749000000000_ab1cd/1749000000000_ab1cd.messages.json", CLINE_SESSION, "cline", Id::Derived("cline", "1749000000000_ab1cd".into()), Id::Derived("cline", "1749000000000_ab1cd".into()), CLINE_SESSION_ENTRIES)]
+#[case::cline_subagent("sessions/1749000000000_ab1cd/a1.messages.json", CLINE_SUBAGENT, "cline", Id::Derived("cline", "1749000000000_ab1cd".into()), Id::Derived("cline", "1749000000000_ab1cd/a1".into()), r#"{"version":1,"agent":"subagent","sessionId":"1749000000000_ab1cd__a1"}"#)]
 #[case::roo(&format!("tasks/{S}/api_conversation_history.json"), CLINE, "roo-code", Id::Given(S), Id::Given(S), &CLINE[1..CLINE.len() - 1])]
 fn a_log_has_the_ids_of_its_program(
     #[case] path: &str,
@@ -116,6 +124,7 @@ fn a_log_has_the_ids_of_its_program(
 #[case::openclaw(".openclaw/agents/main/sessions/sessions.json", "{}", "indexes of sessions")]
 #[case::gemini("tmp/h/logs.json", r#"[{"sessionId":"a","messageId":0}]"#, "prompt histories")]
 #[case::copilot(&format!("session-state/{S}/workspace.yaml"), "a: 1\n", "files of sessions")]
+#[case::cline_session("sessions/1_a/1_a.json", "{}", "descriptions of tasks")]
 #[case::cline("tasks/1749000000000/ui_messages.json", "[]", "descriptions of tasks")]
 fn a_file_that_is_not_a_log_is_counted(#[case] path: &str, #[case] text: &str, #[case] kind: &str) {
     let logs = Logs::with(&[(path, text)]);
