@@ -113,7 +113,7 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// A database can come from elsewhere with triggers that delete what is appended, with views, and
 /// with conditions that call functions. A store has none of these.
-fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
     use DbConfig as Config;
     for (config, value) in [
         (Config::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),

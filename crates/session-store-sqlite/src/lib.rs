@@ -53,6 +53,8 @@
 //! - Run `VACUUM INTO 'copy.db'` in any program that reads SQLite.
 //! - Close all handles, and copy the database together with the `-wal` file if there is one.
 //!
+//! [`DamagedDatabase`] copies what can be read from a damaged database to a new store.
+//!
 //! # Permissions
 //!
 //! All files are created for their owner only (0600). SQLite creates the two extra files for reads
@@ -102,6 +104,7 @@ mod options;
 mod permission;
 mod pod;
 mod rowid;
+mod salvage;
 mod schema;
 mod store;
 mod sync;
@@ -110,4 +113,5 @@ mod wal;
 
 pub use file::is_sqlite_file;
 pub use options::SqliteOptions;
+pub use salvage::{DamagedDatabase, Salvaged, SalvagedLog};
 pub use store::SqliteStore;

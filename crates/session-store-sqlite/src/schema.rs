@@ -81,6 +81,11 @@ impl Identity {
         self == Self { application_id: 0, user_version: 0, tables: 0 }
     }
 
+    /// Returns whether the table `log` has the columns of [`INFO_COLUMNS`].
+    pub(crate) fn has_info_columns(self) -> bool {
+        self.user_version >= VERSION
+    }
+
     /// Fails unless the database is a store of this version or an older one.
     pub(crate) fn check(self, path: &Path) -> Result<(), StoreError> {
         match (self.application_id, self.user_version) {
@@ -120,7 +125,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<()> {
     let snapshot = connection.unchecked_transaction()?;
     let identity = Identity::of(&snapshot)?;
     identity.check(path)?;
-    match layout::difference(&snapshot, identity.user_version >= VERSION)? {
+    match layout::difference(&snapshot, identity.has_info_columns())? {
         Some(difference) => Err(not_a_store(path, difference).into()),
         None => Ok(()),
     }

@@ -18,7 +18,7 @@ pub(crate) use self::read::{
     ShowArgs, SortArg, StatArgs, TailArgs, TreeArgs,
 };
 pub(crate) use self::transfer::{
-    ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, VerifyArgs,
+    ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, SalvageArgs, VerifyArgs,
 };
 pub(crate) use self::value::ExpectedHead;
 pub(crate) use self::write::{
@@ -195,6 +195,17 @@ pub(crate) enum Command {
     /// if there is a fault. An incomplete last line of a file is not a fault: readers ignore it,
     /// and the next append moves it to another file.
     Check(CheckArgs),
+    /// Copy everything that can be read from a damaged SQLite database to a new store
+    ///
+    /// Reads the tables row by row, skips what cannot be read, and never writes to the files of
+    /// BROKEN. Compares each log with its stored number of entries, and prints whether the log is
+    /// whole, recovered in part, or lost, with the numbers of the lost entries. NEW must not exist,
+    /// or be empty. SQLite keeps no checksums, so a changed text that is still valid JSON is not
+    /// noticed.
+    ///
+    /// Exit status: 0 if nothing was lost; 1 if something was lost, while the rest was copied; 3 if
+    /// BROKEN is not a session store, or its first page cannot be read.
+    Salvage(SalvageArgs),
     /// List the sessions of a store, or the segments of one session
     ///
     /// Prints the id, the creation time, the number of segments of a session, and the number of
@@ -305,6 +316,7 @@ impl Command {
             Self::Export(args) => vec![&mut args.store],
             Self::Restore(args) => vec![&mut args.store],
             Self::Check(args) => vec![&mut args.store],
+            Self::Salvage(args) => vec![&mut args.broken, &mut args.new],
             Self::Ls(args) => vec![&mut args.store],
             Self::Tree(args) => vec![&mut args.store],
             Self::Stat(args) => vec![&mut args.store],

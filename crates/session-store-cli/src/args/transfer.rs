@@ -232,6 +232,16 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(clap::Args)]
+pub(crate) struct SalvageArgs {
+    /// The damaged database
+    #[arg(value_parser = UrlParser)]
+    pub(crate) broken: StoreUrl,
+    /// The store to write to; created if missing
+    #[arg(value_parser = UrlParser)]
+    pub(crate) new: StoreUrl,
+}
+
+#[derive(clap::Args)]
 pub(crate) struct RestoreArgs {
     /// The backup file; - for standard input
     pub(crate) file: PathBuf,

@@ -17,6 +17,7 @@ mod pods;
 mod qualify;
 mod restore;
 mod rm;
+mod salvage;
 mod search;
 mod show;
 mod stat;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(&args, out),
         Command::Restore(args) => restore::run(&args, out),
         Command::Check(args) => check::run(&args, out),
+        Command::Salvage(args) => salvage::run(&args, out),
         Command::Ls(args) => ls::run(&args, out),
         Command::Tree(args) => tree::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),

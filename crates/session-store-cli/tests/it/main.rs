@@ -29,6 +29,7 @@ mod reference;
 mod report_json;
 mod restore;
 mod rm;
+mod salvage;
 mod search;
 mod segment;
 mod shell;

@@ -23,6 +23,7 @@ mod power;
 #[cfg(target_os = "linux")]
 mod read_only;
 mod refused;
+mod salvage;
 mod stale_wal;
 mod upgrade;
 
