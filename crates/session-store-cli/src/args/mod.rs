@@ -180,6 +180,10 @@ pub(crate) enum Command {
     /// programs can write to the store during the export; each log is saved as it was at one
     /// moment. Data that cannot be read is left out and reported, and the exit status is 1. FILE
     /// appears only when it is complete.
+    ///
+    /// Use this command for backups of an SQLite store. A copy of the database file alone can lack
+    /// the latest entries, because they are in the file that ends with -wal. Copy files only after
+    /// all programs have closed the store, and copy the -wal file too if there is one.
     Export(ExportArgs),
     /// Write a backup file of `export` to a store, and verify the result
     ///
