@@ -36,13 +36,21 @@ pub(crate) fn for_each_session(
         let page = read_page(store, options)?;
         let Some(last) = page.last() else { return Ok(()) };
         options = options.after(last.session_id);
-        let shown = |session: &ListedSession| !is_claims_session(session.session_id);
+        // A session that was deleted after the listing has no segments.
+        let is_deleted =
+            |session: &ListedSession| session.segments.as_ref().is_ok_and(Vec::is_empty);
+        let shown = |session: &ListedSession| {
+            !is_claims_session(session.session_id) && !is_deleted(session)
+        };
         page.into_iter().filter(shown).try_for_each(&mut visit)?;
     }
 }
 
 fn read_page(store: &OpenStore, options: ListOptions) -> Result<Vec<ListedSession>, Failure> {
-    let Ok(infos) = store.list_infos(&options) else {
+    // A page is also empty if all its sessions were deleted while it was read. So the sessions are
+    // listed once more, and the listing ends only if there are none.
+    let infos = store.list_infos(&options).ok().filter(|infos| !infos.is_empty());
+    let Some(infos) = infos else {
         let sessions = options.select(list_sessions(store)?);
         return Ok(sessions.into_iter().map(|id| read_session(store, id)).collect());
     };
