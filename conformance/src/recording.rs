@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use session_store_core::{
-    Head, ListOptions, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SegmentInfo, SegmentKey,
-    SessionId, Store, TraceEntry, TracePage, error_chain, forward_store,
+    Head, ListOptions, LogEntry, Page, PageRequest, Pod, PodName, PodStore, SegmentId, SegmentInfo,
+    SegmentKey, SessionId, Store, TraceEntry, TracePage, error_chain, forward_store,
 };
 
 use crate::call_log::CallLog;
@@ -180,6 +180,24 @@ impl Store for RecordingStore {
         self.record("read_page", at(s, g), arguments, describe, || {
             self.store.read_page(s, g, start, bytes)
         })
+    }
+
+    fn read_page_with(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>)> {
+        let describe = |(entries, head): &(Vec<LogEntry>, Option<Head>)| {
+            format!("{} entries, head {head:?}", entries.len())
+        };
+        self.record(
+            "read_page_with",
+            at(s, g),
+            || debug(&request),
+            describe,
+            || self.store.read_page_with(s, g, request),
+        )
     }
 
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {

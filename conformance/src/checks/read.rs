@@ -1,7 +1,7 @@
 //! Checks of section R of the contract (read): a read returns whole entries, can be repeated, is a
 //! prefix of later reads, and reports damage.
 
-use session_store_core::{Store, StoreError};
+use session_store_core::{PageRequest, Store, StoreError};
 
 use crate::base_level::BaseLevel;
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
@@ -160,6 +160,14 @@ pub(crate) fn r6_pages_hold_what_fits(run: &Run<'_>) -> CheckResult {
             let context = format!("read_page({start}, {max_bytes})");
             ensure_entries(&page.entries, &page_of(&entries, start, max_bytes), &context)?;
             ensure_eq(&Some(page.head), &log.head()?, &format!("{context}: the head"))?;
+            for needs_head in [false, true] {
+                let request = PageRequest::new(start, max_bytes).with_head(needs_head);
+                let (found, head) = log.read_page_with(request)?;
+                ensure_entries(&found, &page.entries, &format!("read_page_with({request:?})"))?;
+                if needs_head || head.is_some() {
+                    ensure_eq(&head, &Some(page.head), &format!("the head of {request:?}"))?;
+                }
+            }
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use session_store_conformance::Storage;
 use session_store_core::{
-    Capabilities, Capability, Finding, Head, ListOptions, LogEntry, Maintenance, Page, Pod,
-    PodName, PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
+    Capabilities, Capability, Finding, Head, ListOptions, LogEntry, Maintenance, Page, PageRequest,
+    Pod, PodName, PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
     TraceEntry, TracePage, forward_pod_store, forward_store,
 };
 use session_store_memory::MemoryStore;
@@ -61,8 +61,8 @@ pub(crate) trait Variant: Send + Sync + 'static {
 
     forward_store! { self => self.inner().store;
         append read_all list_sessions list_segments lookup_session_of create_segment exists
-        read_entry_count append_trace truncate append_all read_page head segment_info list_infos
-        append_if truncate_if read_trace_page delete_segment delete_session sync
+        read_entry_count append_trace truncate append_all read_page head segment_info
+        list_infos append_if truncate_if read_trace_page delete_segment delete_session sync
     }
 
     forward_pod_store! { self => self.inner().store;
@@ -219,6 +219,16 @@ impl<V: Variant> Store for VariantStore<V> {
 
     fn read_page(&self, s: SessionId, g: SegmentId, start: usize, bytes: usize) -> Result<Page> {
         self.call(|variant| variant.read_page(s, g, start, bytes))
+    }
+
+    fn read_page_with(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>)> {
+        let page = self.read_page(s, g, request.start, request.max_bytes)?;
+        Ok((page.entries, Some(page.head)))
     }
 
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {

@@ -39,7 +39,7 @@ impl Line for TraceEntry {
 /// returned as [`StoreError::Corrupt`](session_store::StoreError::Corrupt) and skipped. Every other
 /// error is the last item.
 pub(crate) fn lines<E: Line>(segment: Segment<'_>, start: usize) -> Entries<'_, OpenStore, E> {
-    segment.iterate(Pages::new(start).skip_bad_lines())
+    segment.iterate(Pages::new(start).skip_bad_lines().start_without_head())
 }
 
 /// Returns the text for messages about reading a log or a trace, such as `read segment S from URL`.

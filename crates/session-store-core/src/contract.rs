@@ -103,7 +103,9 @@
 //!   texts together have at most `max_bytes` bytes, at least one if `start` is before the end. It
 //!   also returns the head of the log at the same moment. Pages in sequence equal `read_all`, and
 //!   together read the log once (bench). A page fails only for a bad line inside it. Past the end
-//!   the page is empty, however large `start` is.
+//!   the page is empty, however large `start` is. `read_page_with` returns the same entries. It
+//!   returns the same head, or none if the request does not need a head. A file backend then reads
+//!   only the start of a long log.
 //!
 //! # Listing and lookup (L): kit
 //!

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Entry, LogEntry, PageRequest, Pages, SegmentKey, Store, StoreError, TraceEntry};
+use crate::{Entry, LogEntry, Pages, SegmentKey, Store, StoreError, TraceEntry};
 
 /// An iterator over a log or a trace, made by [`StoreExt::entries`](crate::StoreExt::entries),
 /// [`StoreExt::trace_entries`](crate::StoreExt::trace_entries) or
@@ -36,8 +36,8 @@ impl<S: Store + ?Sized, E: Entry> Iterator for Entries<'_, S, E> {
             if let Some(entry) = self.pages.next_entry() {
                 return Some(entry);
             }
-            let PageRequest { start, max_bytes } = self.pages.next_request()?;
-            self.pages.supply(E::read_page(self.store, self.key, start, max_bytes));
+            let request = self.pages.next_request()?;
+            self.pages.supply(E::read_page(self.store, self.key, request));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `Entry`: what log entries and trace entries have in common.
 
-use crate::{Head, LogEntry, SegmentKey, Store, StoreError, TraceEntry};
+use crate::{Head, LogEntry, PageRequest, SegmentKey, Store, StoreError, TraceEntry};
 
 /// A [`LogEntry`] or a [`TraceEntry`]. The trait is sealed.
 ///
@@ -11,15 +11,14 @@ pub trait Entry: sealed::Sealed + Clone + PartialEq + Send + Sync + 'static {
 
     /// Reads one page of the segment's log or trace, and the head of the log at the same moment.
     ///
-    /// For a trace the head is `None`.
+    /// For a trace the head is `None`, and for a log only if the request does not need it.
     ///
     /// # Errors
-    /// As [`Store::read_page`] or [`Store::read_trace_page`].
+    /// As [`Store::read_page_with`] or [`Store::read_trace_page`].
     fn read_page<S: Store + ?Sized>(
         store: &S,
         key: SegmentKey,
-        start: usize,
-        max_bytes: usize,
+        request: PageRequest,
     ) -> Result<(Vec<Self>, Option<Head>), StoreError>;
 }
 
@@ -31,11 +30,9 @@ impl Entry for LogEntry {
     fn read_page<S: Store + ?Sized>(
         store: &S,
         SegmentKey { session_id, segment_id }: SegmentKey,
-        start: usize,
-        max_bytes: usize,
+        request: PageRequest,
     ) -> Result<(Vec<Self>, Option<Head>), StoreError> {
-        let page = store.read_page(session_id, segment_id, start, max_bytes)?;
-        Ok((page.entries, Some(page.head)))
+        store.read_page_with(session_id, segment_id, request)
     }
 }
 
@@ -47,9 +44,9 @@ impl Entry for TraceEntry {
     fn read_page<S: Store + ?Sized>(
         store: &S,
         SegmentKey { session_id, segment_id }: SegmentKey,
-        start: usize,
-        max_bytes: usize,
+        request: PageRequest,
     ) -> Result<(Vec<Self>, Option<Head>), StoreError> {
+        let PageRequest { start, max_bytes, .. } = request;
         let page = store.read_trace_page(session_id, segment_id, start, max_bytes)?;
         Ok((page.entries, None))
     }

@@ -69,7 +69,7 @@ pub trait StoreExt: Store {
         segment_id: SegmentId,
         range: Range<usize>,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        let pages = Pages::new(range.start).end_at(range.end);
+        let pages = Pages::new(range.start).end_at(range.end).start_without_head();
         self.segment(session_id, segment_id).iterate(pages).collect()
     }
 

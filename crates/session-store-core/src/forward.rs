@@ -35,8 +35,8 @@ use crate::{PodStore, Store};
 ///     forward_store! { self => self.0;
 ///         read_all list_sessions list_segments lookup_session_of create_segment exists
 ///         read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
-///         head segment_info list_infos append_if truncate_if read_trace_page delete_segment
-///         delete_session sync
+///         read_page_with head segment_info list_infos append_if truncate_if read_trace_page
+///         delete_segment delete_session sync
 ///     }
 /// }
 /// ```
@@ -110,6 +110,14 @@ macro_rules! forward_store {
     (@ read_page $self:ident ($to:expr)) => {
         $crate::forward_store! {
             @@ $self ($to) read_page(start: usize, max_bytes: usize) -> $crate::Page
+        }
+    };
+    (@ read_page_with $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) read_page_with(request: $crate::PageRequest) -> (
+                ::std::vec::Vec<$crate::LogEntry>,
+                ::std::option::Option<$crate::Head>
+            )
         }
     };
     (@ head $self:ident ($to:expr)) => {
@@ -237,8 +245,8 @@ macro_rules! forward_pointers {
             forward_store! { self => **self;
                 append read_all list_sessions list_segments lookup_session_of create_segment exists
                 read_entry_count append_trace truncate capabilities pods maintenance append_all
-                read_page head segment_info list_infos append_if truncate_if read_trace_page
-                delete_segment delete_session sync
+                read_page read_page_with head segment_info list_infos append_if truncate_if
+                read_trace_page delete_segment delete_session sync
             }
         }
 

@@ -1,5 +1,5 @@
-//! `Page` and `TracePage`: the results of a paged read. `PageBudget`: the rule for the size of a
-//! page.
+//! `Page` and `TracePage`: the results of a paged read. `PageRequest`: the options of one.
+//! `PageBudget`: the rule for the size of a page.
 
 use crate::{Head, LogEntry, TraceEntry};
 
@@ -38,6 +38,33 @@ impl TracePage {
     #[must_use]
     pub const fn new(entries: Vec<TraceEntry>) -> Self {
         Self { entries }
+    }
+}
+
+/// The options for [`Store::read_page_with`](crate::Store::read_page_with), and the page that
+/// [`Pages`](crate::Pages) needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PageRequest {
+    /// The position of the first entry.
+    pub start: usize,
+    /// The size of the page, in bytes of entries' texts.
+    pub max_bytes: usize,
+    /// Whether the head of the log is needed. The default is true.
+    pub needs_head: bool,
+}
+
+impl PageRequest {
+    /// Requests the entries from the position `start` on that fit in `max_bytes`, and the head.
+    #[must_use]
+    pub const fn new(start: usize, max_bytes: usize) -> Self {
+        Self { start, max_bytes, needs_head: true }
+    }
+
+    /// Sets whether the head of the log is needed.
+    #[must_use]
+    pub const fn with_head(self, needs_head: bool) -> Self {
+        Self { needs_head, ..self }
     }
 }
 

@@ -4,20 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::{mem, vec};
 
-use crate::{BackendError, Entry, Head, StoreError};
+use crate::{BackendError, Entry, Head, PageRequest, StoreError};
 
 /// The size of a page in bytes, unless the caller chooses another size.
 const PAGE_BYTES: usize = 256 * 1024;
-
-/// The page that [`Pages`] needs next. The fields are the arguments of
-/// [`Store::read_page`](crate::Store::read_page).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageRequest {
-    /// The position of the first entry.
-    pub start: usize,
-    /// The size of the page, in bytes of entries' texts.
-    pub max_bytes: usize,
-}
 
 /// The place up to which a log or a trace was read.
 ///
@@ -48,7 +38,7 @@ impl Checkpoint {
     }
 
     /// Returns the head of the log at the moment when the last page was read. A trace does not have
-    /// a head.
+    /// a head, and neither does a page that was read without one.
     #[must_use]
     pub const fn head(&self) -> Option<Head> {
         self.head
@@ -81,6 +71,8 @@ pub struct Pages<E> {
     skip_bad_lines: bool,
     /// The number of the last bad line that was skipped, as the storage counts lines.
     bad_line: usize,
+    /// Whether the next page needs a head.
+    needs_head: bool,
     /// Whether the reading resumed at a checkpoint and has not read a page since then.
     resumed: bool,
     state: State<E>,
@@ -116,6 +108,7 @@ impl<E: Entry> Pages<E> {
             page_bytes: PAGE_BYTES,
             skip_bad_lines: false,
             bad_line: 0,
+            needs_head: true,
             resumed: checkpoint.last.is_some(),
             state: State::Reading,
         }
@@ -144,6 +137,15 @@ impl<E: Entry> Pages<E> {
         Self { skip_bad_lines: true, ..self }
     }
 
+    /// Reads the first page without the head of the log, if the store can save work by that.
+    ///
+    /// Use this if the reading can stop early: a store of files finds the head by reading the whole
+    /// log. Without a head the end of the log is not known, so a short log takes another page.
+    #[must_use]
+    pub fn start_without_head(self) -> Self {
+        Self { needs_head: false, ..self }
+    }
+
     /// Returns the next entry of the current page, or the error in its place. `None` means that the
     /// next page is needed or that the reading has ended.
     pub fn next_entry(&mut self) -> Option<Result<E, StoreError>> {
@@ -158,14 +160,13 @@ impl<E: Entry> Pages<E> {
             return None;
         }
         let next = self.checkpoint.entries;
-        match self.state {
-            State::Reading => Some(PageRequest { start: next, max_bytes: self.page_bytes }),
-            State::ReadingOneByOne => Some(PageRequest { start: next, max_bytes: 0 }),
-            State::Verifying(..) => {
-                Some(PageRequest { start: next.saturating_sub(1), max_bytes: 0 })
-            }
-            State::Done => None,
-        }
+        let request = match self.state {
+            State::Reading => PageRequest::new(next, self.page_bytes),
+            State::ReadingOneByOne => PageRequest::new(next, 0),
+            State::Verifying(..) => PageRequest::new(next.saturating_sub(1), 0),
+            State::Done => return None,
+        };
+        Some(request.with_head(self.needs_head))
     }
 
     /// Takes the result of reading the page of [`next_request`](Self::next_request).
@@ -215,20 +216,22 @@ impl<E: Entry> Pages<E> {
     /// Returns whether the log is certainly the one that was read before.
     ///
     /// An equal head means that nothing has changed. A different head can also mean that the log
-    /// has only grown, so the caller verifies the last entry. A trace does not have a head, so it
-    /// is verified when the reading resumes and the trace has more entries than before.
+    /// has only grown, so the caller verifies the last entry. So it does after a page that was read
+    /// without a head. A trace does not have a head, so it is verified when the reading resumes and
+    /// the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
-            (Some(before), Some(now)) => before == now,
+            (before, now @ Some(_)) => before == now,
             (None, None) => !self.resumed || !has_more,
-            _ => true,
+            (Some(_), None) => true,
         }
     }
 
     fn accept(&mut self, mut entries: Vec<E>, head: Option<Head>) {
         entries.truncate(self.end - self.checkpoint.entries);
         self.resumed = false;
+        self.needs_head = true;
         self.checkpoint = Checkpoint {
             entries: self.checkpoint.entries + entries.len(),
             head,
@@ -300,7 +303,7 @@ mod tests {
     #[test]
     fn reading_ends_at_the_head() {
         let mut pages = Pages::new(1);
-        assert_eq!(pages.next_request(), Some(PageRequest { start: 1, max_bytes: PAGE_BYTES }));
+        assert_eq!(pages.next_request(), Some(PageRequest::new(1, PAGE_BYTES)));
         pages.supply(Ok((entries(1..3), Some(Head::new(3, 7)))));
         assert_eq!(pages.next_request(), None, "the page is not used up");
         assert_eq!(drain(&mut pages), entries(1..3));
@@ -324,7 +327,7 @@ mod tests {
             pages.supply(Ok((entries(0..2), Some(Head::new(4, 7)))));
             drain(&mut pages);
             pages.supply(Ok((entries(2..5), Some(Head::new(5, 8)))));
-            assert_eq!(pages.next_request(), Some(PageRequest { start: 1, max_bytes: 0 }));
+            assert_eq!(pages.next_request(), Some(PageRequest::new(1, 0)));
             pages
         };
         let mut grown = first_page();
@@ -338,10 +341,31 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_is_replaced_after_a_page_without_a_head_is_noticed() {
+        let first_page = || {
+            let mut pages = Pages::new(0).start_without_head();
+            assert!(!pages.next_request().unwrap().needs_head);
+            pages.supply(Ok((entries(0..2), None)));
+            drain(&mut pages);
+            assert!(pages.next_request().unwrap().needs_head);
+            pages.supply(Ok((entries(2..5), Some(Head::new(5, 8)))));
+            pages
+        };
+        let mut same = first_page();
+        same.supply(Ok((entries(1..2), Some(Head::new(5, 8)))));
+        assert_eq!(drain(&mut same), entries(2..5));
+        assert_eq!(same.next_request(), None, "the second page has the end of the log");
+
+        let mut replaced = first_page();
+        replaced.supply(Ok((entries(7..8), Some(Head::new(5, 8)))));
+        assert!(replaced.next_entry().unwrap().unwrap_err().is_conflict());
+    }
+
+    #[test]
     fn a_bad_line_ends_the_reading_after_the_good_entries_before_it() {
         let mut pages = Pages::new(0);
         pages.supply(Err(corrupt(2)));
-        assert_eq!(pages.next_request(), Some(PageRequest { start: 0, max_bytes: 0 }));
+        assert_eq!(pages.next_request(), Some(PageRequest::new(0, 0)));
         pages.supply(Ok((entries(0..1), Some(Head::new(3, 7)))));
         assert_eq!(drain(&mut pages), entries(0..1));
         pages.supply(Err(corrupt(2)));

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    Entries, Entry, Head, LogEntry, Page, Pages, SegmentId, SegmentInfo, SegmentKey, SessionId,
-    Store, StoreError, TraceEntries, TraceEntry, TracePage,
+    Entries, Entry, Head, LogEntry, Page, PageRequest, Pages, SegmentId, SegmentInfo, SegmentKey,
+    SessionId, Store, StoreError, TraceEntries, TraceEntry, TracePage,
 };
 
 /// A segment of a store, made by [`StoreExt::segment`](crate::StoreExt::segment). The segment need
@@ -140,6 +140,14 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
     /// Calls [`Store::read_page`].
     pub fn read_page(self, start: usize, max_bytes: usize) -> Result<Page, StoreError> {
         self.store.read_page(self.key.session_id, self.key.segment_id, start, max_bytes)
+    }
+
+    /// Calls [`Store::read_page_with`].
+    pub fn read_page_with(
+        self,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
+        self.store.read_page_with(self.key.session_id, self.key.segment_id, request)
     }
 
     /// Calls [`Store::read_trace_page`].

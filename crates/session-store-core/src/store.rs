@@ -1,8 +1,9 @@
 //! The `Store` trait: the contract of every backend, method by method.
 
 use crate::{
-    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageBudget, PodStore,
-    SegmentId, SegmentInfo, SegmentKey, SessionId, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageBudget,
+    PageRequest, PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, StoreError, TraceEntry,
+    TracePage,
 };
 
 /// A store of agent session logs.
@@ -247,6 +248,25 @@ pub trait Store: Send + Sync {
         let mut budget = PageBudget::new(max_bytes);
         let fits = |entry: &LogEntry| budget.admits(entry.as_json().len());
         Ok(Page::new(all.into_iter().skip(start).take_while(fits).collect(), head))
+    }
+
+    /// Reads a page as [`read_page`](Self::read_page) does, with the options of a request.
+    ///
+    /// The head is `None` only if the request does not need it, and the store saves work by leaving
+    /// it out ([R6](crate::contract#r6)).
+    ///
+    /// The provided body calls `read_page`, and always returns the head.
+    ///
+    /// # Errors
+    /// As [`read_page`](Self::read_page).
+    fn read_page_with(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
+        let page = self.read_page(session_id, segment_id, request.start, request.max_bytes)?;
+        Ok((page.entries, Some(page.head)))
     }
 
     /// Returns the segment's head, or `None` for an unknown segment.

@@ -42,7 +42,7 @@ impl Bookmark {
         *lock(&self.0) = mark;
     }
 
-    fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         *lock(&self.0)
     }
 }

@@ -21,6 +21,10 @@ const BLOCK: usize = 256 * 1024;
 /// line.
 const MARGIN: usize = 4 * 1024;
 
+/// The number of bytes at the start of a log in which a first page must be. A shorter log is read
+/// whole, in four reads.
+const FIRST_BYTES: u64 = 1024 * 1024;
+
 /// Makes an entry of a line in a block, as [`LogEntry::from_block`] does.
 pub(crate) type Parse<T> = fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
 
@@ -48,6 +52,24 @@ impl Part {
             end: log.known.index.readable(),
             bookmark: log.known.index.bookmark().clone(),
         }
+    }
+
+    /// Returns the first bytes of a long file that was not read yet. Returns `None` if the file is
+    /// short.
+    pub(crate) fn first_of(log: &Log) -> Result<Option<Self>, StoreError> {
+        let len = log.file.metadata().context("read the length of", &log.path)?.len();
+        Ok((len > FIRST_BYTES).then(|| Self { end: FIRST_BYTES, ..Self::new(log, 0) }))
+    }
+
+    /// Reads as many entries as fit in `max_bytes`, if another line follows them in the part.
+    ///
+    /// Returns `None` in all other cases, also for a bad line. The entries are then whole lines
+    /// before the last line, so none of them is torn, wherever the log ends. None of them follows
+    /// an interrupted cut either, because the line that begins at the mark of the cut begins with a
+    /// NUL, and is bad.
+    pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<T>) -> Option<Vec<T>> {
+        let found = self.entries(max_bytes, parse).ok()?;
+        (self.bookmark.mark().offset > 0).then_some(found)
     }
 
     /// Reads as many entries as fit in `max_bytes`.

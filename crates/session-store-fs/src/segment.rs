@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
 use tempfile::NamedTempFile;
@@ -21,6 +22,7 @@ use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
+use crate::read::Part;
 use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
 
 /// The head that a change requires.
@@ -70,6 +72,17 @@ impl<'a> Segment<'a> {
             Some(known) => Ok(Some(known.info(&metadata))),
             None => Ok(self.open(Kind::Log)?.map(|log| log.known.info(&metadata))),
         }
+    }
+
+    /// Returns the start of a log that is long and not known yet, to read a page without the rest
+    /// of the log.
+    pub(crate) fn first_part(&mut self) -> Result<Option<Part>, StoreError> {
+        let Self { files, guard } = self;
+        if guard.cached.known((files.key, Kind::Log)).is_some() {
+            return Ok(None);
+        }
+        let log = files.open_new(Kind::Log, guard.lock.generation, Instant::now())?;
+        log.map_or(Ok(None), |log| Part::first_of(&log))
     }
 
     pub(crate) fn into_guard(self) -> Guard<'a, Cache> {
@@ -259,13 +272,21 @@ impl Files<'_> {
         generation: Generation,
         cache: &mut Cache,
     ) -> Result<Option<&mut Log>, StoreError> {
-        cache.open((self.key, kind), generation, |now| {
-            let read_epoch = |file: &File| match kind {
-                Kind::Log => self.directory.read_epoch(self.key, file).map(Some),
-                Kind::Trace => Ok(None),
-            };
-            Log::open(&self.path(kind), generation, now, read_epoch)
-        })
+        cache.open((self.key, kind), generation, |now| self.open_new(kind, generation, now))
+    }
+
+    /// Opens the file, and reads nothing of it.
+    fn open_new(
+        self,
+        kind: Kind,
+        generation: Generation,
+        now: Instant,
+    ) -> Result<Option<Log>, StoreError> {
+        let read_epoch = |file: &File| match kind {
+            Kind::Log => self.directory.read_epoch(self.key, file).map(Some),
+            Kind::Trace => Ok(None),
+        };
+        Log::open(&self.path(kind), generation, now, read_epoch)
     }
 
     /// Does what must be done before a file is changed. Nothing here changes the head, so a caller

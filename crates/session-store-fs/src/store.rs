@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use session_store_core::{
-    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
-    SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageRequest,
+    PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry,
+    TracePage,
 };
 
 use crate::directory::Directory;
@@ -122,6 +123,18 @@ impl FsStore {
         self.read(key, begin, |found| {
             let Some((part, head)) = found else { return Ok(None) };
             Ok(Some((part.entries(max_bytes, parse)?, *head)))
+        })
+    }
+
+    /// Returns the first page of a log that this handle has not read yet. Returns `None` if the
+    /// page cannot be known without the rest of the log.
+    fn read_first_entries(
+        &self,
+        key: SegmentKey,
+        max_bytes: usize,
+    ) -> Result<Option<Vec<LogEntry>>, StoreError> {
+        self.read(key, Segment::first_part, |part| {
+            Ok(part.as_ref().and_then(|part| part.inner_entries(max_bytes, LogEntry::from_block)))
         })
     }
 
@@ -256,6 +269,26 @@ impl Store for FsStore {
         let parse = LogEntry::from_block;
         let page = self.read_entries(key, Kind::Log, start, max_bytes, parse)?;
         page.map(|(entries, head)| Page::new(entries, head)).ok_or(StoreError::NotFound(segment_id))
+    }
+
+    fn read_page_with(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
+        let PageRequest { start, max_bytes, needs_head, .. } = request;
+        let key = SegmentKey::new(session_id, segment_id);
+        // Only the first page: an entry that is found by its number could be one that an
+        // interrupted cut removed.
+        if start == 0
+            && !needs_head
+            && let Some(entries) = self.read_first_entries(key, max_bytes)?
+        {
+            return Ok((entries, None));
+        }
+        let page = self.read_page(session_id, segment_id, start, max_bytes)?;
+        Ok((page.entries, Some(page.head)))
     }
 
     fn head(

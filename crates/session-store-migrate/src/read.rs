@@ -47,7 +47,7 @@ impl<E: Entry> Iterator for Reader<'_, E> {
             }
             let (store, key) = (self.segment.store(), self.segment.key());
             let (page, permit) = self.share.read(
-                || E::read_page(store, key, request.start, request.max_bytes),
+                || E::read_page(store, key, request),
                 |page| page.as_ref().map_or(0, |(entries, _)| text_bytes(entries)),
             );
             self.pages.supply(page);

@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
-    Store, StoreError, forward_pod_store, forward_store,
+    Capabilities, Capability, Head, LogEntry, Page, PageRequest, Pod, PodName, PodStore, SegmentId,
+    SessionId, Store, StoreError, forward_pod_store, forward_store,
 };
 use session_store_memory::MemoryStore;
 
@@ -157,6 +157,16 @@ impl Store for FaultyStore {
         let mut page = self.store.read_page(session, segment, start, max_bytes)?;
         page.head = self.head(session, segment)?.unwrap_or(page.head);
         Ok(page)
+    }
+
+    fn read_page_with(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
+        let page = self.read_page(session, segment, request.start, request.max_bytes)?;
+        Ok((page.entries, Some(page.head)))
     }
 
     fn append_if(

@@ -1,7 +1,9 @@
 //! Tests of reading page by page. A page is read from the byte where the page before it ended.
 //! After a truncation, the store finds the start of the page by the number of its entry again.
 
-use session_store_core::{LogEntry, Store, StoreError};
+use std::fs;
+
+use session_store_core::{Head, LogEntry, PageRequest, Pages, Store, StoreError, StoreExt};
 use session_store_fs::FsStore;
 
 use crate::{Fixture, entry};
@@ -67,4 +69,112 @@ fn the_number_of_a_bad_line_does_not_depend_on_earlier_reads() {
         assert!(matches!(page(2).unwrap_err(), StoreError::Corrupt { line: 6, .. }));
         assert_eq!(page(3).unwrap().entries, [entry("{\"n\":2}")]);
     }
+}
+
+/// The start of a log in which a first page is read without the rest.
+const START: usize = 1 << 20;
+
+/// Returns a directory with a log of 2 MiB, and the log's entries.
+fn long_log() -> (Fixture, Vec<LogEntry>) {
+    let log = sized(1400);
+    let bytes: String = log.iter().flat_map(|entry| [entry.as_json(), "\n"]).collect();
+    assert!(bytes.len() > START * 3 / 2);
+    (Fixture::holding(bytes), log)
+}
+
+/// Returns the result of a read, and the number of bytes that this thread read meanwhile.
+fn bytes_read<T>(read: impl FnOnce() -> T) -> (T, usize) {
+    let count = || {
+        let text = fs::read_to_string("/proc/thread-self/io").unwrap();
+        let (_, rest) = text.split_once("rchar: ").unwrap();
+        rest.lines().next().unwrap().parse::<usize>().unwrap()
+    };
+    let before = count();
+    let result = read();
+    (result, count() - before)
+}
+
+fn without_head(
+    fixture: &Fixture,
+    store: &FsStore,
+    start: usize,
+    max_bytes: usize,
+) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
+    let request = PageRequest::new(start, max_bytes).with_head(false);
+    store.read_page_with(fixture.session, fixture.segment, request)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_first_entry_of_a_long_log_is_read_without_the_rest() {
+    let (fixture, log) = long_log();
+    let (first, read) =
+        bytes_read(|| fixture.open().read_range(fixture.session, fixture.segment, 0..1).unwrap());
+    assert_eq!(first, log[..1]);
+    assert!(read < START, "{read} bytes");
+    let (all, read) = bytes_read(|| {
+        let store = fixture.open();
+        let pages = Pages::<LogEntry>::new(0).start_without_head();
+        let entries = store.segment(fixture.session, fixture.segment).iterate(pages);
+        entries.collect::<Result<Vec<_>, _>>().unwrap()
+    });
+    assert_eq!(all, log);
+    let size = usize::try_from(fs::metadata(fixture.log()).unwrap().len()).unwrap();
+    assert!(read < size * 2 + size / 4, "the log is read to count and to return it: {read}");
+}
+
+#[test]
+fn a_page_without_a_head_has_the_same_entries() {
+    let (fixture, _) = long_log();
+    for start in [0, 1, 700, 1400, usize::MAX] {
+        for max_bytes in [0, 5000, 100_000, START, usize::MAX] {
+            let found = without_head(&fixture, &fixture.open(), start, max_bytes).unwrap();
+            let store = fixture.open();
+            let page = store.read_page(fixture.session, fixture.segment, start, max_bytes).unwrap();
+            assert_eq!(found.0, page.entries, "{max_bytes} from {start}");
+            assert!(found.1.is_none_or(|head| head == page.head));
+            let is_inside = start == 0 && max_bytes <= 100_000;
+            assert!(found.1.is_none() || !is_inside, "{max_bytes} from {start}");
+        }
+    }
+}
+
+#[test]
+fn a_page_without_a_head_ends_where_readers_end() {
+    let (fixture, log) = long_log();
+    let bytes = fs::read(fixture.log()).unwrap();
+    let same = |context: &str| {
+        for start in [0, 1, 2] {
+            let found = without_head(&fixture, &fixture.open(), start, 100).map(|found| found.0);
+            let store = fixture.open();
+            let page = store.read_page(fixture.session, fixture.segment, start, 100);
+            match (found, page) {
+                (Ok(found), Ok(page)) => assert_eq!(found, page.entries, "{context}"),
+                (Err(found), Err(page)) => assert_eq!(found.to_string(), page.to_string()),
+                other => panic!("{context}: {other:?}"),
+            }
+        }
+    };
+    // One line, longer than the start that is read: it is torn, bad, or has NULs.
+    let long = format!("{{\"x\":\"{}\"", "x".repeat(START));
+    for (end, context) in [("}\n", "an entry"), ("", "torn"), ("}x\n", "bad"), ("\0\n", "NUL")] {
+        fs::write(fixture.log(), format!("{long}{end}")).unwrap();
+        same(context);
+        fs::write(fixture.log(), format!("{{}}\n{long}{end}")).unwrap();
+        same(context);
+        fs::write(fixture.log(), format!("{{}}\n{long}{end}{{}}\n")).unwrap();
+        same(context);
+    }
+    fs::write(fixture.log(), format!("bad\n{{}}\n{long}}}\n")).unwrap();
+    same("a bad first line");
+
+    // A power cut that interrupted a truncation to the first entry.
+    fs::write(fixture.log(), &bytes).unwrap();
+    fixture.open().truncate(fixture.session, fixture.segment, 1).unwrap();
+    let cut = log[0].as_json().len() + 1;
+    let mut interrupted = bytes;
+    interrupted[cut..cut + 4096].fill(0);
+    fs::write(fixture.log(), interrupted).unwrap();
+    same("an interrupted cut");
+    assert_eq!(without_head(&fixture, &fixture.open(), 0, START).unwrap().0, log[..1]);
 }

@@ -1,8 +1,8 @@
 //! A memory store for tests. It calls hooks before and after its calls, and can have faults.
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, Page, Pod, PodName, PodStore, SegmentId, SessionId,
-    Store, StoreError, TraceEntry, TracePage, forward_pod_store, forward_store,
+    Capabilities, Capability, Head, LogEntry, Page, PageRequest, Pod, PodName, PodStore, SegmentId,
+    SessionId, Store, StoreError, TraceEntry, TracePage, forward_pod_store, forward_store,
 };
 use session_store_memory::MemoryStore;
 
@@ -134,6 +134,15 @@ impl Store for HookedStore {
             return Err(StoreError::Corrupt { line: start + 1, message });
         }
         self.call(Call::ReadPage, |store| store.read_page(session, segment, start, 0))
+    }
+    fn read_page_with(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        request: PageRequest,
+    ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
+        let page = self.read_page(session, segment, request.start, request.max_bytes)?;
+        Ok((page.entries, Some(page.head)))
     }
     fn append_if(
         &self,

@@ -98,8 +98,8 @@ impl Fenced {
 #[deny(clippy::missing_trait_methods)]
 impl Store for Fenced {
     forward_store! { self => self.store;
-        read_all list_segments lookup_session_of exists read_entry_count capabilities read_page head
-        segment_info read_trace_page sync
+        read_all list_segments lookup_session_of exists read_entry_count capabilities read_page
+        read_page_with head segment_info read_trace_page sync
     }
 
     fn append(&self, session: SessionId, segment: SegmentId, entry: &LogEntry) -> Result<()> {

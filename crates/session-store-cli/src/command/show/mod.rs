@@ -21,7 +21,7 @@ pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 /// Prints the entries, which are JSON with and without `--json`.
 fn show<E: Line>(segment: Segment<'_>, out: &mut Output) -> Result<Exit, Failure> {
-    for entry in segment.iterate::<E>(Pages::new(0)) {
+    for entry in segment.iterate::<E>(Pages::new(0).start_without_head()) {
         out.line(entry.context(|| reading::<E>(segment))?.as_json())?;
     }
     Ok(Exit::Done)
