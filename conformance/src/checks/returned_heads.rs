@@ -115,6 +115,22 @@ pub(crate) fn h6_the_returned_head_is_of_the_call(run: &Run<'_>) -> CheckResult 
 pub(crate) fn h2_the_returned_head_is_not_of_a_later_log(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(2)?;
     let replaced = numbered(50..54);
+    let judge = |log: &TestLog<'_>, returned| {
+        let now = log.known_head()?;
+        ensure!(
+            returned != now,
+            "append_if returned the head {now} of a log that replaced its own"
+        );
+        let result = log.append_if(Some(returned), &numbered(9..10));
+        must_conflict(result, Some(returned), Some(now))
+    };
+
+    // Without a race, the log is certainly replaced after the append.
+    let log = TestLog::with(&handles[0], &numbered(0..2))?;
+    let returned = log.append_if(log.head()?, &numbered(2..4))?;
+    log.through(&handles[1]).create(&replaced)?;
+    judge(&log, returned)?;
+
     for round in 0..2 * ROUNDS {
         let log = TestLog::with(&handles[0], &numbered(0..2))?;
         let head = log.known_head()?;
@@ -128,15 +144,7 @@ pub(crate) fn h2_the_returned_head_is_not_of_a_later_log(run: &Run<'_>) -> Check
         })?;
         match returned {
             Err(StoreError::Conflict { .. }) => {}
-            returned => {
-                let (returned, now) = (returned?, log.known_head()?);
-                ensure!(
-                    returned != now,
-                    "append_if returned the head {now} of a log that replaced its own"
-                );
-                let result = log.append_if(Some(returned), &numbered(9..10));
-                must_conflict(result, Some(returned), Some(now))?;
-            }
+            returned => judge(&log, returned?)?,
         }
         log.must_read(&replaced, "the log that was created last")?;
     }
