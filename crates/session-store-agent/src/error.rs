@@ -37,7 +37,7 @@ pub enum AgentError {
     },
 
     /// The segment does not have this turn.
-    #[error("segment {segment_id} has no turn {at_turn_index}: {turns} of its turns have ended")]
+    #[error("segment {segment_id} has no turn {at_turn_index}: {turns} turns have ended in it")]
     NoSuchTurn {
         /// The segment.
         segment_id: SegmentId,

@@ -1,6 +1,6 @@
 //! The title of a session: the title that its program gave it, else the user's first words.
 
-use session_store::{LogEntry, SegmentKey, Store};
+use session_store::{LogEntry, PageRequest, SegmentKey, Store};
 use session_store_import::{Role, format_of};
 
 use crate::failure::{Context, Failure};
@@ -31,8 +31,9 @@ pub(crate) fn read_headline(
     store: &impl Store,
     key: SegmentKey,
 ) -> Result<Option<Headline>, Failure> {
-    let page = store.read_page(key.session_id, key.segment_id, 0, READ_BYTES);
-    let entries = page.context(|| format!("read the beginning of {key}"))?.entries;
+    let request = PageRequest::new(0, READ_BYTES).with_head(false);
+    let page = store.read_page_with(key.session_id, key.segment_id, request);
+    let (entries, _) = page.context(|| format!("read the beginning of {key}"))?;
     Ok((!entries.is_empty()).then(|| headline(&entries)))
 }
 

@@ -1,9 +1,11 @@
 //! Group commit: concurrent appends to one file share a sync.
 //!
-//! An append that arrives during a sync waits for the next one, which serves all that wait. The
-//! writers that one sync released are likely to append again at once. The next sync therefore waits
-//! until as many appends have arrived, but not longer than a quarter of the time that the last sync
-//! took.
+//! An append that arrives during a sync waits for the next sync, which serves all waiting appends.
+//!
+//! The writers whose appends the last sync has made durable are likely to append again at once. So
+//! the next sync waits a moment for their appends. It expects as many appends as the last sync has
+//! served and as have arrived while that sync ran. It waits for at most a quarter of the time that
+//! the last sync took.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,7 +21,7 @@ use crate::sync::{Syncs, indeterminate};
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     progress: Mutex<Progress>,
-    /// Notified when as many appends have arrived as the last sync released.
+    /// Notified when the number of waiting appends reaches [`Progress::expected`].
     gathered: Condvar,
     /// Notified when a sync has ended.
     ended: Condvar,
@@ -32,14 +34,16 @@ struct Progress {
     /// The number of them that are synced.
     synced: u64,
     is_syncing: bool,
-    /// The number of appends that arrived until the last sync ended, and how long it took.
-    writers: u64,
+    /// The number of appends that the next sync waits for: those that the last sync has served,
+    /// and those that arrived while it ran.
+    expected: u64,
+    /// The time that the last sync took.
     took: Duration,
 }
 
 impl Progress {
     fn is_gathered(&self) -> bool {
-        self.written - self.synced >= self.writers
+        self.written - self.synced >= self.expected
     }
 }
 
@@ -53,7 +57,7 @@ pub(crate) struct Written {
 }
 
 impl GroupCommit {
-    /// Counts an append to the file, whose lock is held.
+    /// Counts an append to the file. The caller holds the lock of the segment.
     pub(crate) fn written(self: &Arc<Self>, file: &Arc<File>, path: &Arc<Path>) -> Written {
         let (number, is_gathered) = {
             let mut progress = lock(&self.progress);
@@ -77,7 +81,7 @@ impl Written {
             if progress.synced >= number {
                 return Ok(());
             }
-            // A failed sync may have been the one that should have saved this append.
+            // A sync has failed. It may be the sync of this append, so the outcome is unknown.
             syncs.check().map_err(|error| indeterminate(&path, error))?;
             if !progress.is_syncing {
                 break;
@@ -97,7 +101,7 @@ impl Written {
         let mut progress = lock(&commit.progress);
         progress.is_syncing = false;
         progress.took = start.elapsed();
-        progress.writers = progress.written - progress.synced;
+        progress.expected = progress.written - progress.synced;
         if result.is_ok() {
             progress.synced = written;
         }

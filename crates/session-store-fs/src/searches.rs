@@ -1,5 +1,7 @@
-//! The results of searches, so that lookups of many segments without hints do not search all
-//! sessions once each.
+//! A cache of the sessions of segments, for lookups of segments that have no lookup hint.
+//!
+//! A lookup hint is a sidecar file that names the session of a segment. Without the hint, a lookup
+//! has to search the folders of all sessions.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,7 +10,7 @@ use session_store_core::{SegmentId, SessionId};
 
 use crate::mutex::lock;
 
-/// The results of a handle's searches for segments without hints.
+/// The results of the searches that a handle has made.
 #[derive(Debug, Default)]
 pub(crate) struct Searches(Mutex<Results>);
 
@@ -16,22 +18,25 @@ pub(crate) struct Searches(Mutex<Results>);
 struct Results {
     /// The number of searches so far.
     count: u32,
-    /// The session of each segment when all folders were listed last.
+    /// The session of each segment, as the most recent listing of all folders found it.
     sessions: HashMap<SegmentId, SessionId>,
 }
 
 impl Searches {
-    /// Returns the session that held the segment at the last listing. It may have given it up.
+    /// Returns the session that contained the segment at the most recent listing. The segment may
+    /// have been deleted from the session since then.
     pub(crate) fn session_of(&self, segment_id: SegmentId) -> Option<SessionId> {
         lock(&self.0).sessions.get(&segment_id).copied()
     }
 
-    /// Counts a search, and returns whether it lists all folders.
+    /// Counts a search, and returns whether this search lists all folders.
     ///
-    /// Listing the folders of all sessions costs more than searching them for one segment. It is
-    /// therefore done by the second search, the fourth, the eighth and so on: the results of one
-    /// listing serve all later lookups of segments that existed before.
-    pub(crate) fn lists_all(&self) -> bool {
+    /// A search that lists the folders of all sessions costs more than one that looks for a single
+    /// segment, but its results answer all later lookups of segments that exist now. A handle that
+    /// looks up only one segment never pays for a listing. A handle that looks up many segments
+    /// makes a listing at the second search, the fourth, the eighth and so on, so that new segments
+    /// are found too.
+    pub(crate) fn count_search(&self) -> bool {
         let mut results = lock(&self.0);
         results.count = results.count.saturating_add(1);
         results.count > 1 && results.count.is_power_of_two()

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use session_store_core::LogEntry;
 
-/// The fields of an entry that agents store their time in.
+/// The fields in which programs store the time of an entry.
 #[derive(Deserialize)]
 struct Stamps<'a> {
     #[serde(borrow)]
@@ -28,7 +28,7 @@ pub fn time_of(entry: &LogEntry) -> Option<SystemTime> {
     values.into_iter().find_map(|raw| time_in(&serde_json::from_str(raw.get()).ok()?))
 }
 
-/// Returns the time that a JSON value contains, as [`time_of`] does.
+/// Returns the time that a JSON value is: a text or a number, as [`time_of`] reads them.
 #[must_use]
 pub fn time_in(value: &Value) -> Option<SystemTime> {
     match value {

@@ -78,7 +78,7 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The copy of a log or a trace and, if it was compared, its size and hash or the difference.
+/// The result of copying a log or a trace, and the result of comparing the copy, if there is one.
 #[derive(Serialize)]
 struct PartJson<'a> {
     #[serde(flatten)]

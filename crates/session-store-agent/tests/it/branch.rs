@@ -66,7 +66,7 @@ fn a_segment_is_forked_at_each_of_its_turns_only() {
     let error = fork_at(store.clone(), session, segment, 4).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("segment {segment} has no turn 4: 3 of its turns have ended")
+        format!("segment {segment} has no turn 4: 3 turns have ended in it")
     );
     assert_eq!(texts(&store, session, segment), before, "the source is not changed");
     assert_eq!(store.list_segments(session).unwrap().len(), 5, "the failed fork created nothing");

@@ -1,5 +1,5 @@
-//! Tests of the public interface, also over stores that fail, lose replies, or are used by several
-//! writers.
+//! Tests of the public interface. Some of them use stores that fail, that return an error after a
+//! successful append, or that several writers use.
 
 mod branch;
 mod child_writer;
@@ -39,7 +39,7 @@ fn texts(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<Strin
     entries.iter().map(|entry| entry.as_json().to_owned()).collect()
 }
 
-/// The opening of a fork that names its origin and contains no state.
+/// Returns the first entries of a fork. They name its origin and contain no state.
 fn bare_fork(from: Origin) -> Result<Vec<LogEntry>, StoreError> {
     let start = Record::at(1, Kind::SegmentStart, &serde_json::json!({"forked_from": from}))?;
     Ok(vec![start.into_entry()])

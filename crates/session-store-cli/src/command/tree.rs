@@ -1,4 +1,5 @@
-//! `tree`: prints the segments of each session as a tree. Only first entries are read.
+//! `tree`: prints the segments of each session as a tree. Of each segment, only the first entry is
+//! read: it names the segment from which this one was forked.
 
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SessionId, error_chain};
@@ -40,7 +41,7 @@ fn read(store: &OpenStore, session_id: SessionId) -> Result<SessionTree, Failure
 
 /// Prints a tree. Returns whether every first entry was readable.
 fn show(tree: &SessionTree, out: &mut Output) -> Result<bool, Failure> {
-    // A session without segments was deleted after the listing.
+    // A tree without segments means that the session was deleted after it was listed.
     if !out.is_json() && tree.nodes().next().is_some() {
         out.line(format_args!("session {}", tree.session_id()))?;
     }
@@ -56,7 +57,7 @@ fn show(tree: &SessionTree, out: &mut Output) -> Result<bool, Failure> {
     Ok(is_sound)
 }
 
-/// The JSON of a segment. Its lineage is the field of its first entry.
+/// The JSON of a segment. The lineage is written as the field `forked_from` or `compacted_from`.
 #[derive(Serialize)]
 struct Node {
     session_id: SessionId,
@@ -85,7 +86,7 @@ impl Node {
 /// The indentation of the lines of a tree.
 #[derive(Default)]
 struct Indent {
-    /// For each segment above the current one, whether it is a last child.
+    /// For each ancestor of the current segment, whether the ancestor is the last child.
     last: Vec<bool>,
 }
 

@@ -66,9 +66,10 @@ fn an_unreadable_log_does_not_stop_the_listing() {
     assert!(lines[1].contains(SEGMENT) && lines[1].contains("\"entries\":1"), "{lines:?}");
 }
 
-/// Older versions of the agent crate decided the first use of each pod name in this session.
+/// Older versions of the agent crate created a session of this id, in which each first use of a pod
+/// name was recorded. It does not contain a conversation, so the listings leave it out.
 #[test]
-fn the_session_of_pod_claims_is_only_shown_by_its_id() {
+fn the_session_of_pod_claims_is_listed_only_if_it_is_named() {
     const CLAIMS: &str = "00000000-0000-8000-8000-636c61696d73";
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
@@ -83,7 +84,8 @@ fn the_session_of_pod_claims_is_only_shown_by_its_id() {
     assert_eq!(run(["ls", &url, CLAIMS]).ok().lines().count(), 1);
 }
 
-/// The facts of 100 sessions are read with one call. If a call fails, they are read one by one.
+/// The command reads the sessions in pages of 100. If the call for a page fails, the command reads
+/// the sessions of the page one by one.
 #[cfg(target_os = "linux")]
 #[test]
 fn more_sessions_than_a_page_are_listed() {
@@ -115,8 +117,7 @@ fn an_empty_store_lists_nothing() {
     assert_eq!(run(["ls", &url]).ok(), "");
 }
 
-/// Creates three sessions with a title each, of which the second was written last and the third is
-/// the largest.
+/// Creates three sessions. The second session was written last, and the third one is the largest.
 fn titled() -> (Place, String) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");

@@ -59,7 +59,7 @@ impl Directory {
         {
             return Ok(Some(session_id));
         }
-        if self.searches.lists_all() {
+        if self.searches.count_search() {
             self.searches.remember(self.sessions_of_all_segments()?);
         }
         self.search(segment_id)

@@ -18,7 +18,7 @@ pub(super) enum Kind {
 /// The place of a store.
 pub(super) struct Place {
     url: String,
-    /// The first handle. It keeps a store in memory, which exists as long as one of its handles.
+    /// The first handle. A store in memory is deleted with its last handle, so this one stays open.
     first: OpenStore,
     _folder: TempDir,
 }
@@ -45,8 +45,8 @@ impl Place {
     }
 }
 
-/// Returns the URL of a new prefix on a server that all tests share. The server ends with the
-/// tests.
+/// Returns the URL of a new prefix on a server that all tests share. The server is a child process
+/// and ends when the process of the tests ends.
 fn new_redis_prefix() -> String {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
     static NEXT: AtomicUsize = AtomicUsize::new(0);
