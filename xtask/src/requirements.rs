@@ -54,7 +54,7 @@ pub(crate) fn ensure(shell: &Shell) -> Done {
     for Requirement { package, purpose, .. } in &missing {
         eprintln!("installing {package} with apt-get: {purpose}");
     }
-    // `privilege` is a variable for `env` if the user is root, else a command that becomes root.
+    // `env` runs apt-get. `privilege` sets a variable, and first becomes root with sudo if needed.
     cmd!(shell, "env {privilege...} apt-get update").run()?;
     cmd!(shell, "env {privilege...} apt-get install --yes {packages...}").run()?;
     // The version of the distribution can be too old, which is an error here.
@@ -120,12 +120,13 @@ fn privilege(shell: &Shell) -> Option<&'static [&'static str]> {
     ])
 }
 
-/// Whether file systems can be mounted. Root in a container often cannot.
+/// Returns whether this process can mount file systems. Root in a container often cannot.
 pub(crate) fn can_mount(shell: &Shell) -> bool {
     is_root(shell) && succeeds(cmd!(shell, "unshare --mount true"))
 }
 
-/// Whether power cuts can be simulated: whether an image of a file system can be made and mounted.
+/// Returns whether power cuts can be simulated. They need an image of a file system that can be
+/// created and mounted.
 pub(crate) fn can_cut_power(shell: &Shell) -> bool {
     let programs = ["mkfs.ext4", "mkfs.xfs", "python3"];
     can_mount(shell)

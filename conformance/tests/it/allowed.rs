@@ -447,7 +447,7 @@ impl Variant for Deferred {
     }
 
     fn close(&self) {
-        self.flush(|_| Ok(())).expect("memory takes an entry");
+        self.flush(|_| Ok(())).expect("the memory store accepts every entry");
     }
 }
 

@@ -42,8 +42,9 @@ struct Clause<'a> {
     by_kit: bool,
 }
 
-/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. The end of its
-/// heading says whether the kit verifies it, unless the clause says so itself or is about costs.
+/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. The kit verifies
+/// the clause if the heading above ends with `kit`, unless the clause itself names its tests or is
+/// about costs.
 fn clauses(contract: &str) -> Vec<Clause<'_>> {
     let mut heading = "";
     let mut clauses = Vec::new();

@@ -27,7 +27,7 @@ struct Line<'a> {
 pub(super) fn paragraphs(file: &File) -> Vec<Paragraph> {
     let mut paragraphs: Vec<Paragraph> = Vec::new();
     let mut last: Option<Line<'_>> = None;
-    // Whether the next line can continue the last paragraph.
+    // Whether the next line of prose belongs to the last paragraph.
     let mut is_open = false;
     let mut in_code = false;
     for line in prose_lines(file) {
@@ -42,7 +42,7 @@ pub(super) fn paragraphs(file: &File) -> Vec<Paragraph> {
         if in_code || is_fence || text.is_empty() {
             is_open = false;
         } else if is_adjacent && is_open && !begins_paragraph(text) {
-            let paragraph = paragraphs.last_mut().expect("a paragraph is open");
+            let paragraph = paragraphs.last_mut().expect("there is a paragraph to continue");
             paragraph.text.push('\n');
             paragraph.text.push_str(text);
         } else {

@@ -1,8 +1,8 @@
 //! The rule that modules of a crate do not refer to each other in a circle.
 //!
-//! A reader has to read all modules of a circle before understanding one of them. The rule looks at
-//! paths that begin with `crate` or `super`, and follows re-exports to the module that defines the
-//! name.
+//! A reader must read all modules of a circle to understand one of them. The rule examines the
+//! paths that begin with `crate` or `super`. If such a path names a re-export, the rule follows it
+//! to the module that defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,7 +80,7 @@ impl Crate {
         prefixes.filter_map(|prefix| self.modules.get_key_value(prefix)).map(|(key, _)| key).next()
     }
 
-    /// Returns one circle, its first module again at its end.
+    /// Returns the modules of one circle. The last module is the first one again.
     fn circle(&self) -> Option<Vec<&Module>> {
         let mut done = BTreeSet::new();
         self.modules.keys().find_map(|module| self.circle_from(module, &mut Vec::new(), &mut done))

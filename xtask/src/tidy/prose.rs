@@ -139,7 +139,8 @@ fn words(text: &str, first_line: usize) -> Vec<Word> {
             '\n' => line += 1,
             '`' => {
                 in_code = !in_code;
-                // A sentence that opens with code does not open with the word after it.
+                // Code at the start of a sentence is its first word, so the next word is not the
+                // first.
                 opens = false;
             }
             ']' if next == Some(&'(') => {

@@ -8,7 +8,7 @@ const LONGEST_FILE: usize = 600;
 /// Pages that must stay short, and their largest numbers of lines.
 const SHORT: [(&str, usize); 2] = [("README.md", 150), ("ARCHITECTURE.md", 150)];
 
-/// Names that do not describe a content.
+/// Names of files that do not describe their content.
 const EMPTY_NAMES: [&str; 5] = ["utils", "util", "common", "helpers", "manager"];
 
 pub(super) fn faults(file: &File) -> Vec<Fault> {

@@ -50,7 +50,7 @@ broken! {
 
         fn close(&self) {
             for (key, entry) in self.waiting.lock().unwrap().drain(..) {
-                self.inner.at(key).append_trace(&entry).expect("memory takes a trace");
+                self.inner.at(key).append_trace(&entry).expect("the memory store accepts every trace");
             }
         }
     }

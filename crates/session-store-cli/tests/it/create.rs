@@ -12,7 +12,7 @@ fn an_empty_segment_gets_new_ids(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     let place = Place::new();
     let url = place.url(kind, "a");
     let ids = run(["create", &url]).ok();
-    let (session, segment) = ids.trim().split_once(' ').expect("two ids");
+    let (session, segment) = ids.trim().split_once(' ').expect("the output has two ids");
     assert_eq!(run(["count", &url, segment]).ok(), "0\n");
     assert_eq!(run(["lookup", &url, segment]).ok(), format!("{session}\n"));
 }

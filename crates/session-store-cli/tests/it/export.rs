@@ -65,8 +65,8 @@ fn a_failed_export_leaves_no_file() {
     assert_eq!(place.listing(), before);
 }
 
-/// The export waits for the lock of the second segment. The first segment is larger than the buffer
-/// of the compressor, so a part of it is in the file.
+/// The test holds the lock of the second segment, so the export waits in the middle. The first
+/// segment is larger than the buffer of the compressor, so the file already has a part of it.
 #[cfg(target_os = "linux")]
 #[rstest]
 #[case::sigint(rustix::process::Signal::INT)]

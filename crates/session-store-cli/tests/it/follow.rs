@@ -13,9 +13,9 @@ use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, program_with_
 fn follower(from: &str, to: &str) -> Process {
     let args = ["migrate", from, to, "--follow", "--interval", "10ms"];
     let mut child = Process::start(&mut program_with_signals(args));
-    let stderr = child.stderr.as_mut().expect("its messages are a pipe");
+    let stderr = child.stderr.as_mut().expect("standard error is a pipe");
     let mut message = String::new();
-    BufReader::new(stderr).read_line(&mut message).expect("read its messages");
+    BufReader::new(stderr).read_line(&mut message).expect("standard error can be read");
     assert!(message.contains("following"), "{message}");
     child
 }
@@ -23,8 +23,8 @@ fn follower(from: &str, to: &str) -> Process {
 /// Waits until the program ends. Returns its standard output and its exit status.
 fn ended(mut child: Process) -> (String, Option<i32>) {
     let mut printed = String::new();
-    let mut stdout = child.stdout.take().expect("its output is a pipe");
-    stdout.read_to_string(&mut printed).expect("read its output");
+    let mut stdout = child.stdout.take().expect("standard output is a pipe");
+    stdout.read_to_string(&mut printed).expect("standard output can be read");
     (printed, child.wait().code())
 }
 

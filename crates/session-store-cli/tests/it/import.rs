@@ -199,7 +199,8 @@ fn a_missing_path_is_an_error() {
     assert_eq!(logs.place.listing(), []);
 }
 
-/// Only `-` is standard input. A log is read twice, and a pipe can only be read once.
+/// A log is read twice, and a pipe can only be read once. So only `-` means standard input, which
+/// is copied to a file first.
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_not_regular_is_refused() {

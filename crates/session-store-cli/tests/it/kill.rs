@@ -33,18 +33,18 @@ fn feed(mut stdin: ChildStdin, writer: usize) -> JoinHandle<()> {
 }
 
 fn kill_after(child: &mut Process, printed_bytes: usize, busy: usize) -> Vec<usize> {
-    let mut stdout = child.stdout.take().expect("its output is a pipe");
+    let mut stdout = child.stdout.take().expect("standard output is a pipe");
     let mut printed = vec![0; printed_bytes];
-    stdout.read_exact(&mut printed).expect("read its counts");
+    stdout.read_exact(&mut printed).expect("standard output can be read");
     // A random delay, so that the kill hits any step of the program.
     for _ in 0..busy {
         std::hint::spin_loop();
     }
     child.kill();
-    stdout.read_to_end(&mut printed).expect("read its last counts");
-    let text = String::from_utf8(printed).expect("counts are UTF-8");
+    stdout.read_to_end(&mut printed).expect("standard output can be read");
+    let text = String::from_utf8(printed).expect("the counts are UTF-8");
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|count| count.parse().expect("a count")).collect()
+    whole.lines().map(|count| count.parse().expect("each line is a count")).collect()
 }
 
 #[rstest]
@@ -55,13 +55,13 @@ fn entries_are_whole_after_a_kill_at_any_moment(#[values(Kind::Fs, Kind::Sqlite)
     let mut before = 0;
     for round in 0..20 {
         let mut child = spawn(&url);
-        let writer = feed(child.stdin.take().expect("its input is a pipe"), round);
+        let writer = feed(child.stdin.take().expect("standard input is a pipe"), round);
         let moment = random.hash_one(round);
         let counts =
             kill_after(&mut child, 2 + (moment % 60) as usize, (moment >> 8) as usize % 50_000);
-        writer.join().expect("feed the program");
+        writer.join().expect("the program reads its input");
 
-        let last = *counts.last().expect("it printed something");
+        let last = *counts.last().expect("the program printed a count");
         assert_eq!(counts, (before + 1..=last).collect::<Vec<_>>(), "every count is printed");
         let log = run(["show", &url, SEGMENT]).ok();
         let lines: Vec<_> = log.split_inclusive('\n').skip(before).collect();
@@ -85,10 +85,12 @@ fn several_writers_get_different_counts(#[values(Kind::Fs, Kind::Sqlite)] kind: 
         .iter_mut()
         .enumerate()
         .map(|(writer, child)| {
-            let mut stdin = child.stdin.take().expect("its input is a pipe");
+            let mut stdin = child.stdin.take().expect("standard input is a pipe");
             thread::spawn(move || {
                 for number in 0..ENTRIES {
-                    stdin.write_all(entry(writer, number).as_bytes()).expect("feed the program");
+                    stdin
+                        .write_all(entry(writer, number).as_bytes())
+                        .expect("the program reads its input");
                 }
             })
         })
@@ -97,10 +99,12 @@ fn several_writers_get_different_counts(#[values(Kind::Fs, Kind::Sqlite)] kind: 
     for (child, counts) in children.into_iter().zip(&mut counts) {
         let output = child.wait_with_output();
         assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).expect("counts are UTF-8");
-        counts.extend(text.lines().map(|count| count.parse::<usize>().expect("a count")));
+        let text = String::from_utf8(output.stdout).expect("the counts are UTF-8");
+        counts.extend(
+            text.lines().map(|count| count.parse::<usize>().expect("each line is a count")),
+        );
     }
-    feeders.into_iter().for_each(|feeder| feeder.join().expect("feed the program"));
+    feeders.into_iter().for_each(|feeder| feeder.join().expect("the program reads its input"));
 
     let distinct: HashSet<_> = counts.iter().flatten().collect();
     assert_eq!(distinct.len(), WRITERS * ENTRIES, "no two writers printed the same count");
@@ -124,7 +128,9 @@ fn several_writers_can_be_killed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         let feeders: Vec<_> = children
             .iter_mut()
             .zip(ids.clone())
-            .map(|(child, writer)| feed(child.stdin.take().expect("its input is a pipe"), writer))
+            .map(|(child, writer)| {
+                feed(child.stdin.take().expect("standard input is a pipe"), writer)
+            })
             .collect();
         let mut counts = Vec::new();
         for child in &mut children {
@@ -135,7 +141,7 @@ fn several_writers_can_be_killed(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
                 (moment >> 8) as usize % 50_000,
             ));
         }
-        feeders.into_iter().for_each(|feeder| feeder.join().expect("feed the program"));
+        feeders.into_iter().for_each(|feeder| feeder.join().expect("the program reads its input"));
 
         let log = run(["show", &url, SEGMENT]).ok();
         let lines: Vec<_> = log.split_inclusive('\n').collect();

@@ -1,5 +1,5 @@
-//! Data that a store holds but does not list: `migrate`, `verify` and `export` name it, and do not
-//! report a complete copy.
+//! Tests of data that a store contains but does not list. `migrate`, `verify` and `export` name
+//! such data, and do not report a complete copy.
 
 use std::fs;
 use std::io::Write;
@@ -15,8 +15,9 @@ fn store(place: &Place) -> String {
     url
 }
 
-/// Runs the commands that go by the listings of a store. All must end with `status` and print
-/// `expected`.
+/// Runs the commands that find the data of a store by its listings. Asserts that all end with
+/// `status` and print `expected`. If `status` is not 0, also asserts that no other command than
+/// `migrate` calls its result complete or equal.
 #[track_caller]
 fn assert_all_print(place: &Place, url: &str, status: i32, expected: &str) {
     let (copy, backup) = (place.url(Kind::Sqlite, "b"), place.path("backup"));
@@ -47,7 +48,7 @@ fn a_trace_without_a_log_is_left_behind_and_named() {
     assert_all_print(&place, &url, 1, "a trace without a log");
     let again = run(["migrate", &url, &place.url(Kind::Sqlite, "b")]);
     assert!(again.stdout.ends_with("; 1 place is not copied\n"), "{again:?}");
-    // A copy of some sessions does not claim to be a copy of the store.
+    // If the user selects sessions, data outside of these sessions is not reported.
     let copy = place.url(Kind::Sqlite, "c");
     run(["migrate", &url, &copy, "--session", SESSION]).ok();
 }

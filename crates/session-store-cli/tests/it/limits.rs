@@ -74,5 +74,5 @@ fn a_file_size_limit_is_an_error_with_a_message(#[values(Kind::Fs, Kind::Sqlite)
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("cannot append to segment"), "{message}");
-    assert_eq!(run(["count", &url, SEGMENT]).ok(), "0\n", "nothing of the entry is stored");
+    assert_eq!(run(["count", &url, SEGMENT]).ok(), "0\n", "a part of the entry is stored");
 }

@@ -1,4 +1,5 @@
-//! The command as its users run it: the real program, its output and its exit status.
+//! Tests of the command as its users run it. They start the real program, and compare its output
+//! and its exit status.
 
 mod append;
 mod bad_input;

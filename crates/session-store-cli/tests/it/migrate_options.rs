@@ -1,4 +1,4 @@
-//! The options of `migrate`, and the report files of `migrate` and `verify`.
+//! Tests of the options of `migrate`, and of the report files of `migrate` and `verify`.
 
 use std::fs;
 
@@ -73,10 +73,10 @@ fn since_selects_new_sessions() {
     append(&from, "{\"a\":1}\n");
     let new = run(["create", &from]).ok();
     run(["migrate", &from, &to, "--since", "7d"]).ok();
-    let there = run(["ls", &to]).ok();
+    let copied = run(["ls", &to]).ok();
     assert!(
-        there.lines().count() == 1 && new.contains(there.split('\t').next().unwrap()),
-        "{there}"
+        copied.lines().count() == 1 && new.contains(copied.split('\t').next().unwrap()),
+        "{copied}"
     );
     run(["migrate", &from, &to, "--since", "2022-02-22"]).ok();
     assert_eq!(run(["ls", &to]).ok().lines().count(), 2);
@@ -130,8 +130,8 @@ fn a_report_contains_the_hash_of_every_segment() {
     assert_eq!(report["segments"][0]["log"]["sha256"], expected);
     assert_eq!(report["segments"][0]["log"]["entries"], 3);
     let named: Vec<_> = place.listing().into_iter().map(|(path, _)| path).collect();
-    let left = |path: &&std::path::PathBuf| path.to_string_lossy().contains("report.json.");
-    assert!(!named.iter().any(|path| left(&path)), "no temporary file is left: {named:?}");
+    let is_temporary = |path: &&std::path::PathBuf| path.to_string_lossy().contains("report.json.");
+    assert!(!named.iter().any(|path| is_temporary(&path)), "a temporary file is left: {named:?}");
 }
 
 #[test]

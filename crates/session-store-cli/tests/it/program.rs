@@ -67,7 +67,7 @@ pub(crate) fn run_with<I: AsRef<OsStr>>(
     input: impl AsRef<[u8]>,
 ) -> Ended {
     let mut child = Process::start(&mut program(args));
-    let stdin = child.stdin.as_mut().expect("its input is a pipe");
+    let stdin = child.stdin.as_mut().expect("standard input is a pipe");
     // A program that ends early does not read all its input, so an error is ignored.
     let _ = stdin.write_all(input.as_ref());
     child.wait_with_output().into()
@@ -76,8 +76,8 @@ pub(crate) fn run_with<I: AsRef<OsStr>>(
 impl From<Output> for Ended {
     fn from(output: Output) -> Self {
         Self {
-            stdout: String::from_utf8(output.stdout).expect("its output is UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("its messages are UTF-8"),
+            stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
             status: output.status.code(),
         }
     }
@@ -95,7 +95,7 @@ pub(crate) struct Place(TempDir);
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("make a temporary directory"))
+        Self(tempfile::tempdir().expect("a temporary folder can be created"))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -119,9 +119,9 @@ impl Place {
     pub(crate) fn add_unreadable_log(&self, store: &str, session: &str, segment: &str) {
         let store = self.path(store);
         let epoch = store.join(format!(".session-store/epochs/{session}.{segment}"));
-        fs::create_dir_all(epoch).expect("make a folder");
+        fs::create_dir_all(epoch).expect("a folder can be created");
         let log = store.join(format!("{session}/{segment}.jsonl"));
-        fs::write(log, "{}\n").expect("write a log");
+        fs::write(log, "{}\n").expect("the log can be written");
     }
 
     /// Returns all files with their sizes. Two equal listings mean that nothing was created or
@@ -135,9 +135,9 @@ impl Place {
 }
 
 fn list_into(directory: &Path, found: &mut Vec<(PathBuf, u64)>) {
-    for entry in directory.read_dir().expect("list a directory") {
-        let entry = entry.expect("list a directory");
-        let metadata = entry.metadata().expect("look at a file");
+    for entry in directory.read_dir().expect("the directory can be listed") {
+        let entry = entry.expect("the directory can be listed");
+        let metadata = entry.metadata().expect("the file has metadata");
         found.push((entry.path(), if metadata.is_dir() { 0 } else { metadata.len() }));
         if metadata.is_dir() {
             list_into(&entry.path(), found);

@@ -1,4 +1,5 @@
-//! The exact JSON of `migrate` and `verify`. Other programs read it, so it changes only on purpose.
+//! Tests of the exact JSON of `migrate` and `verify`. Other programs read this JSON, so a change of
+//! it must be intended.
 
 use std::fs;
 
@@ -53,7 +54,7 @@ fn masked(text: &str, before: &str, ends: &[char]) -> String {
     let mut parts = text.split(before);
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let end = part.find(ends).expect("a value ends");
+        let end = part.find(ends).expect("an end follows the value");
         masked.extend([before, "0", &part[end..]]);
     }
     masked

@@ -82,16 +82,19 @@ mod follow {
             let args = ["tail", url, SEGMENT, "-f", "--interval", "10ms"];
             let mut child = Process::start(&mut program(args.iter().chain(more)));
             let stdout = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
-            let stderr = child.stderr.take().expect("its messages are a pipe");
+            let stderr = child.stderr.take().expect("standard error is a pipe");
             Self { child, stdout, stderr: BufReader::new(stderr).lines() }
         }
 
         /// Asserts that the next printed entries are these.
         #[track_caller]
         fn prints(&mut self, expected: &str) {
-            let stdout = self.stdout.as_mut().expect("it was not closed");
+            let stdout = self.stdout.as_mut().expect("standard output is open");
             for expected in expected.lines() {
-                let line = stdout.next().expect("it goes on").expect("read its output");
+                let line = stdout
+                    .next()
+                    .expect("the program has not ended")
+                    .expect("standard output can be read");
                 assert_eq!(line, expected);
             }
         }
@@ -99,7 +102,11 @@ mod follow {
         /// Asserts that the next line on standard error contains this text.
         #[track_caller]
         fn reports(&mut self, expected: &str) {
-            let message = self.stderr.next().expect("it goes on").expect("read its messages");
+            let message = self
+                .stderr
+                .next()
+                .expect("the program has not ended")
+                .expect("standard error can be read");
             assert!(message.contains(expected) && message.contains(SEGMENT), "{message}");
         }
 
@@ -108,7 +115,7 @@ mod follow {
         /// not read.
         fn end(mut self) -> ExitStatus {
             self.child.terminate();
-            assert!(self.stdout.as_mut().expect("it was not closed").next().is_none());
+            assert!(self.stdout.as_mut().expect("standard output is open").next().is_none());
             assert!(self.stderr.next().is_none());
             self.child.wait()
         }

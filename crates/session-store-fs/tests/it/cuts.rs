@@ -1,7 +1,8 @@
-//! Cuts that a power cut interrupted, and the marks that show where the log ends.
+//! Tests of truncations that a power cut interrupted.
 //!
-//! Such a log has its old length, and NULs from the cut to the end of the block
-//! ([T6](session_store_core::contract#t6)).
+//! Such a log has its old length, and NULs from the new end to the end of the block. The epoch file
+//! of the segment contains a mark: the offset of the new end. By the mark, readers know where the
+//! log ends ([T6](session_store_core::contract#t6)).
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ const BLOCK: usize = 4096;
 
 const ENTRIES: usize = 1_000;
 
-/// The epoch file of a segment, as versions without marks wrote it.
+/// An epoch file without a mark, which an older version wrote.
 const WITHOUT_MARK: &[u8; 33] = include_bytes!("epoch-without-mark");
 
 fn epoch(fixture: &Fixture) -> PathBuf {

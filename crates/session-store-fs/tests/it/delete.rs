@@ -1,4 +1,4 @@
-//! Processes that are killed during a deletion.
+//! Tests of a process that is killed during a deletion.
 
 use std::process::Command;
 

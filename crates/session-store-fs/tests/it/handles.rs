@@ -1,4 +1,5 @@
-//! Several handles and threads on one directory, and other programs, which take no lock.
+//! Tests of several handles and threads that use one directory, and of other programs that change
+//! its files without the lock of the store.
 
 use std::fs;
 use std::sync::Barrier;
@@ -114,7 +115,8 @@ fn readers_never_see_a_mix_of_old_and_new() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let (writer, reader) = (fixture.open(), fixture.open());
-    // So long that a read takes several blocks, and the writer changes the log meanwhile.
+    // The logs are so long that a read needs several blocks, so the writer replaces the log during
+    // a read.
     let log = |round: usize| -> Vec<_> {
         (0..40)
             .map(|_| entry(&format!("{{\"round\":{round},\"x\":\"{}\"}}", "y".repeat(20_000))))
@@ -184,7 +186,7 @@ fn appends_soon_stop_going_to_a_log_that_was_moved() {
     fixture.append(&store, "{\"n\":0}");
     let taken = fixture.path("taken");
     fs::rename(fixture.log(), &taken).unwrap();
-    // The log is never idle for a second. A minute is far more than the handle needs.
+    // The appends leave no pause of a second. A minute is far more than the handle needs.
     let made_anew = (0..6_000).any(|_| {
         fixture.append(&store, "{}");
         thread::sleep(Duration::from_millis(10));

@@ -1,7 +1,8 @@
-//! Facts about segments.
+//! Tests of the facts about segments: head, size and time of the last change.
 //!
-//! They are those of one moment ([L7](session_store_core::contract#l7)), and are listed in order
-//! ([L8](session_store_core::contract#l8)). Known logs are not read again for them.
+//! The facts of a segment belong to one moment ([L7](session_store_core::contract#l7)), and are
+//! listed in order ([L8](session_store_core::contract#l8)). A handle that has read a log does not
+//! read the log again to find them.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

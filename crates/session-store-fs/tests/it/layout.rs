@@ -1,4 +1,5 @@
-//! The directory: names and modes of files, foreign files, and newer formats.
+//! Tests of the directory of a store: the names and modes of its files, files of other programs,
+//! and newer formats.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -231,7 +232,7 @@ fn a_segment_that_cannot_be_read_is_an_error_and_not_missing() {
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     fixture.append(&store, "{}");
-    // The hint leads to a session folder that cannot be opened.
+    // The lookup hint of the segment names a session whose folder cannot be opened.
     fs::remove_dir_all(fixture.path(&session.to_string())).unwrap();
     symlink(session.to_string(), fixture.path(&session.to_string())).unwrap();
     assert!(matches!(store.exists(session, segment).unwrap_err(), StoreError::Io(_)));
@@ -244,7 +245,7 @@ fn a_partly_deleted_session_is_reported_as_indeterminate() {
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     fixture.append(&store, "{}");
-    // A folder in the place of its trace makes deleting the other segment fail.
+    // A folder at the path of its trace makes the deletion of the other segment fail.
     let stuck = SegmentId::from(Uuid::max());
     store.append(session, stuck, &entry("{}")).unwrap();
     fs::create_dir(fixture.path(&format!("{session}/{stuck}.trace.jsonl"))).unwrap();
@@ -260,7 +261,7 @@ fn a_deletion_that_removed_only_the_trace_is_indeterminate() {
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     store.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
-    // A folder in the place of the log cannot be deleted as a file.
+    // A folder at the path of the log cannot be deleted as a file.
     fs::create_dir(fixture.log()).unwrap();
     assert!(store.delete_segment(session, segment).unwrap_err().is_indeterminate());
     assert_eq!(store.read_trace_page(session, segment, 0, 9).unwrap().entries, []);

@@ -1,8 +1,8 @@
-//! Incomplete writes.
+//! Tests of writes that fail half-way, as on a full disk.
 //!
-//! A failed change changes nothing ([A5](session_store_core::contract#a5)). The tests replace a
-//! full disk by a limit on the file size. Each test runs in a process of its own, since the limit
-//! applies to the whole process.
+//! A failed change changes nothing ([A5](session_store_core::contract#a5)). Instead of filling a
+//! disk, the tests set a limit on the size of a file. Each test runs in a process of its own,
+//! because the limit applies to the whole process.
 
 use std::fs;
 use std::process::Command;
@@ -102,7 +102,7 @@ fn child_whose_batch_fits_in_part() {
     let (one, other) = (parent_store(&fixture), parent_store(&fixture));
     let (session, segment) = (fixture.session, fixture.segment);
     fixture.append(&one, "{}");
-    // The first write of the batch fits, and the second one does not.
+    // The first write of the batch fits under the limit, and the second write does not.
     let long = entry(&format!("{{\"x\":\"{}\"}}", "y".repeat(700_000)));
     let batch = vec![long; 4];
     let error = one.append_all(session, segment, &batch).unwrap_err();

@@ -1,4 +1,4 @@
-//! Symbolic links and special files in the directory
+//! Tests of symbolic links, FIFOs and devices in the directory of a store
 //! ([S9](session_store_core::contract#s9)).
 
 use std::fs::{self, File};
@@ -144,7 +144,7 @@ fn a_fifo_blocks_no_call(#[case] place: &str) {
         }
         let _ = done.send(());
     });
-    waiting.recv_timeout(DEADLINE).expect("a call waits for the other end of the FIFO");
+    waiting.recv_timeout(DEADLINE).expect("no call waits for the other end of the FIFO");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Repeated listings, which use what earlier listings found.
+//! Tests of repeated listings. A handle caches what it has found, so a later listing opens only the
+//! folders that have changed.
 
 use std::env::temp_dir;
 use std::fs;
@@ -54,8 +55,8 @@ fn a_listing_does_not_open_known_folders() {
     let store = fixture.open();
     store.append(fixture.session, fixture.segment, &entry("{}")).unwrap();
     assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
-    // An open handle does not see a change by another program. That the session is still listed
-    // shows that its folder was not opened.
+    // An open handle does not notice that another program deletes a log. So if the session is still
+    // listed, the listing has not opened its folder.
     fs::remove_file(fixture.log()).unwrap();
     assert_eq!(store.list_sessions().unwrap(), [fixture.session]);
     assert_eq!(fixture.open().list_sessions().unwrap(), []);
@@ -63,7 +64,8 @@ fn a_listing_does_not_open_known_folders() {
 
 #[test]
 fn a_log_replaced_during_a_listing_is_listed_once() {
-    // tmpfs and btrfs list a renamed file in another place, so a listing misses it easily.
+    // On tmpfs and btrfs, a rename moves a file to another position in its folder. A listing at the
+    // same time then often misses the file, so the test prefers tmpfs.
     let folder = [PathBuf::from("/dev/shm"), temp_dir()].into_iter().find(|path| path.is_dir());
     let folder = TempDir::new_in(folder.unwrap()).unwrap();
     let session = SessionId::new();

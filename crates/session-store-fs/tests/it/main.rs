@@ -1,6 +1,6 @@
-//! Tests of the file backend: the content of its files, and files that others have changed.
+//! Tests of the file backend: the content of its files, and files that other programs have changed.
 //!
-//! The conformance kit checks the contract, in `conformance.rs`.
+//! `conformance.rs` runs the conformance kit, the checks of the contract that all backends share.
 
 mod conformance;
 mod cuts;

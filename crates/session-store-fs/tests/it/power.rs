@@ -1,6 +1,6 @@
-//! Durability through power cuts.
+//! Tests of durability. A child process changes a store in steps until the power is cut.
 //!
-//! After a power cut the store has every acknowledged step of a writer, and at most one more
+//! After the power cut, the store must have every acknowledged step, and at most one more
 //! ([S4](session_store_core::contract#s4)).
 
 use std::fs;
@@ -21,8 +21,8 @@ const JOB: &str = "SESSION_STORE_FS_POWER";
 
 const CUTS: usize = 20;
 
-/// Cuts the power after `patience` acknowledged steps. Returns whether all of them are stored.
-fn survives(durability: Durability, patience: usize) -> bool {
+/// Cuts the power after `acknowledged` steps. Returns whether all of them are stored.
+fn survives(durability: Durability, acknowledged: usize) -> bool {
     let writer = |root: &Path| {
         let mut child = Command::new(std::env::current_exe().unwrap());
         let name = "power::child_that_steps_until_killed";
@@ -30,7 +30,7 @@ fn survives(durability: Durability, patience: usize) -> bool {
         child.env(JOB, format!("{durability} {}", root.display()));
         child
     };
-    power_cut::survives(patience, writer, |root, steps| {
+    power_cut::survives(acknowledged, writer, |root, steps| {
         let folder = tempfile::tempdir().unwrap();
         let number = std::cell::Cell::new(0);
         let fresh = || -> Box<dyn Store> {
@@ -135,7 +135,7 @@ fn a_sync_that_failed_to_open_a_file_can_be_repeated() {
     // Opening a link to itself fails.
     symlink(&session, &session).unwrap();
     assert!(store.sync().unwrap_err().is_indeterminate());
-    assert!(store.sync().is_err(), "a path that was not synced must be synced again");
+    assert!(store.sync().is_err(), "the second sync leaves out a path that was not synced");
     fs::remove_file(&session).unwrap();
     fs::rename(&aside, &session).unwrap();
     store.sync().unwrap();
@@ -149,7 +149,7 @@ fn child_that_cuts_and_regrows() {
     let (session, segment) = (Uuid::max().into(), Uuid::max().into());
     let store = FsOptions::new().create(true).durability(Durability::Power).open(&root).unwrap();
     store.create_segment(session, segment, &numbered(0..3)).unwrap();
-    // The kernel writes everything to the device in time. This makes it happen now.
+    // The kernel writes the changes to the device after some time. This call makes it write now.
     assert!(Command::new("sync").arg("-f").arg(&root).status().unwrap().success());
     let former = store.head(session, segment).unwrap().unwrap();
     fs::write(former_head(Path::new(&root)), former.to_string()).unwrap();

@@ -1,7 +1,8 @@
-//! The ends of logs, and bad lines, for readers and for the next append.
+//! Tests of the tails of logs (last lines without a newline) and of bad lines.
 //!
-//! Torn ends are not read ([R5](session_store_core::contract#r5)). Bad lines are errors that name
-//! the line ([R4](session_store_core::contract#r4)).
+//! A tail is torn if its entry is incomplete. Readers ignore a torn tail, and the next append moves
+//! it to another file ([R5](session_store_core::contract#r5)). A read of a bad line fails with an
+//! error that names the line ([R4](session_store_core::contract#r4)).
 
 use std::fs;
 
@@ -63,7 +64,7 @@ fn a_torn_tail_is_quarantined_and_deleted_with_its_segment() {
     assert_eq!(fs::read_to_string(aside[0].path()).unwrap(), torn);
 
     store.delete_segment(fixture.session, fixture.segment).unwrap();
-    assert!(!aside[0].path().exists(), "the quarantined tail must be deleted with its segment");
+    assert!(!aside[0].path().exists(), "the tail remains although its segment was deleted");
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn another_handle_sees_an_entry_as_long_as_the_torn_tail_that_it_replaced() {
     let length = fixture.bytes().len();
     assert_eq!((fixture.count(&one), fixture.count(&other)), (1, 1));
     fixture.append(&one, "{\"c\":3}");
-    assert_eq!(fixture.bytes().len(), length, "the length must not show the change");
+    assert_eq!(fixture.bytes().len(), length, "the new entry is as long as the torn tail");
     assert_eq!(fixture.count(&other), 2);
     fixture.append(&other, "{\"d\":4}");
     assert_eq!(fixture.texts(&one), ["{\"a\":1}", "{\"c\":3}", "{\"d\":4}"]);

@@ -163,7 +163,7 @@ fn a_pod_in_conflict_is_replaced_only_with_the_option(
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), expected);
 }
 
-/// A trace belongs to its log. Next to another log it would be misleading.
+/// A trace describes its own log, so it must not be stored beside another log.
 #[rstest]
 fn the_trace_of_a_log_in_conflict_is_not_copied(
     #[values(OnConflict::Report, OnConflict::Skip)] on_conflict: OnConflict,

@@ -40,9 +40,8 @@ fn populated() -> MemoryStore {
     store
 }
 
-/// Returns a hook that counts the calls for which `is_due` is true, and fails at the `nth` of them,
-/// from
-/// 0.
+/// Returns a hook that counts the calls for which `is_due` is true. The hook fails at call number
+/// `nth`, counted from 0.
 fn failing_at(
     nth: usize,
     calls: &Arc<AtomicUsize>,

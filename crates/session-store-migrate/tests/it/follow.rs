@@ -305,8 +305,8 @@ fn a_pod_that_is_deleted_and_put_again_is_copied() {
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
 }
 
-/// A trace has no head. Only the last entry that was copied shows that the source has another trace
-/// now.
+/// A trace has no head that changes with the trace. The copy notices another trace only because the
+/// last entry that was copied differs.
 #[test]
 fn the_traces_of_a_deleted_and_a_new_segment_are_not_mixed() {
     let key = new_key();

@@ -30,7 +30,8 @@ fn moving(
     })
 }
 
-/// Migrates, and calls `happens` between the copy and the proof.
+/// Migrates, and calls `happens` between the copy and the proof, which compares the stores after
+/// the copy.
 fn migrate_then(
     source: &dyn Store,
     destination: &dyn Store,
@@ -74,7 +75,7 @@ fn entries_appended_to_a_copied_segment_are_copied() {
     assert_eq!(report.segments.iter().map(|copy| copy.moved.grown).collect::<Vec<_>>(), [1, 1]);
 }
 
-/// A new session changes nothing in the other sessions, so only another listing finds it.
+/// A new session changes no other session, so only another listing of the source finds it.
 #[test]
 fn a_session_created_during_the_copy_is_copied() {
     let (first, second) = (new_key(), new_key());

@@ -33,7 +33,7 @@ fn populated() -> (MemoryStore, Vec<SegmentKey>) {
 }
 
 #[test]
-fn everything_is_copied_and_proved() {
+fn everything_is_copied_and_verified() {
     let (source, keys) = populated();
     let destination = MemoryStore::new();
     let report = migrate(&source, &destination);

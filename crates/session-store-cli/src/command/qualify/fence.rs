@@ -91,7 +91,7 @@ impl Fenced {
     }
 
     fn inner_pods(&self) -> &dyn PodStore {
-        self.store.pods().expect("the store stores pods, since it did before")
+        self.store.pods().expect("the store had pods when it was opened")
     }
 }
 

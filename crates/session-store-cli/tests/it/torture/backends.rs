@@ -19,7 +19,7 @@ pub(super) struct Place(TempDir);
 
 impl Place {
     pub(super) fn new() -> Self {
-        Self(tempfile::tempdir().expect("create a temporary directory"))
+        Self(tempfile::tempdir().expect("a temporary folder can be created"))
     }
 
     /// Returns the URL of a store that does not exist yet.

@@ -26,14 +26,14 @@ impl Contents {
     /// Creates a store with small segments, traces and pods. Some segments are larger than one
     /// batch of a copy.
     pub(super) fn fill(url: &str) -> Self {
-        let store = session_store::open_or_create(url).expect("create the source");
+        let store = session_store::open_or_create(url).expect("the source can be created");
         let mut session = SessionId::new();
         for number in 0..48 {
             if number % 8 == 0 {
                 session = SessionId::new();
-                let name = format!("pod {number}").parse().expect("a name");
-                let pods = store.pods().expect("it keeps pods");
-                pods.put_pod(&name, &Pod::new(session, None)).expect("put a pod");
+                let name = format!("pod {number}").parse().expect("the text is a valid name");
+                let pods = store.pods().expect("the store has pods");
+                pods.put_pod(&name, &Pod::new(session, None)).expect("the pod can be stored");
             }
             fill_segment(&store, session, number);
         }
@@ -41,23 +41,24 @@ impl Contents {
     }
 
     pub(super) fn open(url: &str) -> Self {
-        Self::of(&session_store::open(url).expect("open a store"))
+        Self::of(&session_store::open(url).expect("the store can be opened"))
     }
 
     fn of(store: &OpenStore) -> Self {
         let mut logs = Vec::new();
-        for session in store.list_sessions().expect("list the sessions") {
-            for segment in store.list_segments(session).expect("list the segments") {
-                let entries = store.read_all(session, segment).expect("read a log");
+        for session in store.list_sessions().expect("the store can list sessions") {
+            for segment in store.list_segments(session).expect("the store can list segments") {
+                let entries = store.read_all(session, segment).expect("the log can be read");
                 let trace = store.trace_entries(session, segment, 0);
-                let trace = trace.collect::<Result<_, _>>().expect("read a trace");
+                let trace = trace.collect::<Result<_, _>>().expect("the trace can be read");
                 logs.push(Log { session, segment, entries, trace });
             }
         }
-        let pods = store.pods().expect("it keeps pods");
-        let read =
-            |name| pods.read_pod(name).expect("read a pod").map(|pod| pod.as_json().to_owned());
-        let names = pods.list_pods().expect("list the pods");
+        let pods = store.pods().expect("the store has pods");
+        let read = |name| {
+            pods.read_pod(name).expect("the pod can be read").map(|pod| pod.as_json().to_owned())
+        };
+        let names = pods.list_pods().expect("the store can list pods");
         let pods = names.iter().filter_map(|name| Some((name.to_string(), read(name)?))).collect();
         Self { logs, pods }
     }
@@ -86,7 +87,7 @@ impl Contents {
                 .logs
                 .iter()
                 .find(|log| (log.session, log.segment) == (found.session, found.segment));
-            let log = log.expect("a segment of the source");
+            let log = log.expect("the segment is in the source");
             assert!(log.entries.starts_with(&found.entries), "segment {}", log.segment);
             assert!(log.trace.starts_with(&found.trace), "the trace of segment {}", log.segment);
         }
@@ -110,14 +111,15 @@ fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
     };
     let entry = |n: usize| {
         let text = format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(n * 7919 % 6007));
-        LogEntry::from_json(text).expect("an object")
+        LogEntry::from_json(text).expect("the text is a JSON object")
     };
     let log: Vec<_> = (0..entries).map(entry).collect();
-    store.create_segment(session, segment, &log).expect("create a segment");
+    store.create_segment(session, segment, &log).expect("the segment can be created");
     if number % 4 == 1 {
         for n in 0..20 {
-            let entry = TraceEntry::from_json(format!("{{\"t\":{n}}}")).expect("an object");
-            store.append_trace(session, segment, &entry).expect("append to a trace");
+            let entry =
+                TraceEntry::from_json(format!("{{\"t\":{n}}}")).expect("the text is a JSON object");
+            store.append_trace(session, segment, &entry).expect("the store can append to a trace");
         }
     }
 }

@@ -42,7 +42,7 @@ struct Disk(TempDir);
 
 impl Disk {
     fn new(size: &str) -> Self {
-        let disk = Self(tempfile::tempdir().expect("create a temporary directory"));
+        let disk = Self(tempfile::tempdir().expect("a temporary folder can be created"));
         assert!(disk.mount(&format!("size={size}")), "cannot mount a tmpfs: run this test as root");
         disk
     }

@@ -24,22 +24,24 @@ impl Writer {
         let Self { store, session, segment } = self;
         let entry = |n: usize| {
             let text = format!("{{\"round\":{round},\"x\":\"{}\"}}", "y".repeat(n * 997 % 5003));
-            LogEntry::from_json(text).expect("an object")
+            LogEntry::from_json(text).expect("the text is a JSON object")
         };
         for n in 0..20 {
-            store.append(*session, *segment, &entry(n)).expect("append");
+            store.append(*session, *segment, &entry(n)).expect("the store can append");
         }
-        let trace = TraceEntry::from_json("{\"t\":1}").expect("an object");
-        store.append_trace(*session, *segment, &trace).expect("append to the trace");
+        let trace = TraceEntry::from_json("{\"t\":1}").expect("the text is a JSON object");
+        store.append_trace(*session, *segment, &trace).expect("the store can append to a trace");
         let (session, segment) = (SessionId::new(), SegmentId::new());
-        store.append_all(session, segment, &[entry(1), entry(2), entry(3)]).expect("append");
-        store.truncate(session, segment, 1).expect("truncate");
-        store.append(session, segment, &entry(4)).expect("append");
-        store.create_segment(session, SegmentId::new(), &[]).expect("make a segment");
-        let name = format!("pod-{}", round % 3).parse().expect("a name");
-        let pods = store.pods().expect("it keeps pods");
+        store
+            .append_all(session, segment, &[entry(1), entry(2), entry(3)])
+            .expect("the store can append");
+        store.truncate(session, segment, 1).expect("the store can truncate");
+        store.append(session, segment, &entry(4)).expect("the store can append");
+        store.create_segment(session, SegmentId::new(), &[]).expect("the segment can be created");
+        let name = format!("pod-{}", round % 3).parse().expect("the text is a valid name");
+        let pods = store.pods().expect("the store has pods");
         if round < 3 {
-            pods.put_pod(&name, &Pod::new(session, Some(segment))).expect("put a pod");
+            pods.put_pod(&name, &Pod::new(session, Some(segment))).expect("the pod can be stored");
         }
     }
 }
@@ -52,7 +54,7 @@ fn everything_is_copied_at_the_end(#[case] from: Backend, #[case] to: Backend) {
     let place = Place::new();
     let (source, destination) = (place.url(from), place.url(to));
     Contents::fill(&source);
-    let store = session_store::open(&source).expect("open the source");
+    let store = session_store::open(&source).expect("the source can be opened");
     let writer = Writer { store, session: SessionId::new(), segment: SegmentId::new() };
 
     let args = ["migrate", &source, &destination, "--follow", "--interval", "10ms"];

@@ -120,11 +120,11 @@ fn a_killed_export_leaves_no_part_of_its_file() {
     let place = Place::new();
     let source = place.url(Backend::Fs);
     Contents::fill(&source);
-    let folder = tempfile::tempdir().expect("make a temporary directory");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let file = folder.path().join("backup");
     let name = file.display().to_string();
     let export = Running::start(&["export", &source, &name]);
-    let begun = || folder.path().read_dir().expect("list a directory").count() > 0;
+    let begun = || folder.path().read_dir().expect("the directory can be listed").count() > 0;
     export.wait_for(begun);
     export.kill();
     if file.exists() {

@@ -1,5 +1,5 @@
-//! Tests of exports from a source that changes at the same time. Each log in the backup is as it
-//! was at one moment.
+//! Tests of exports from a source that changes at the same time. Each log in the backup must equal
+//! the source's log at one moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -16,7 +16,7 @@ use session_store_migrate::backup::{Backup, BackupError, ExportReport, export as
 
 use crate::{entries, new_key, trace};
 
-/// Entries that a careless backup would change.
+/// Entries that a backup changes if it parses them and serializes them again.
 pub(crate) const UNUSUAL: [&str; 7] = [
     r#"{"a": 1.0,"a":2}"#,
     r#"{"n":1e999,"m":18446744073709551615}"#,

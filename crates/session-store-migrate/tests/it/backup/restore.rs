@@ -95,7 +95,7 @@ fn parts_that_the_destination_cannot_store_are_gaps() {
     assert_eq!(report.parts.len(), 3);
 }
 
-/// A trace belongs to its log. Next to another log it would be misleading.
+/// A trace describes its own log, so it must not be stored beside another log.
 #[test]
 fn the_trace_of_a_log_in_conflict_is_not_restored() {
     let key = new_key();
