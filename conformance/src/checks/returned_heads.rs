@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
 
 use session_store_core::{Head, StoreError};
 
@@ -16,6 +18,9 @@ use crate::threads::{SetOnDrop, race};
 
 /// How many times each race is run.
 const ROUNDS: usize = 20;
+
+/// The difference between the delays of two rounds.
+const STEP: Duration = Duration::from_micros(50);
 
 /// The most appends that a writer makes beside a conditional write. The writer stops then, so that
 /// the conditional write succeeds in the end.
@@ -137,8 +142,13 @@ pub(crate) fn h2_the_returned_head_is_not_of_a_later_log(run: &Run<'_>) -> Check
         let [_, returned] = race_of_two(round, |writer| {
             let log = log.through(&handles[writer]);
             match writer {
-                // The new log is as long as the old one is after the append.
-                0 => log.create(&replaced).map(|()| head),
+                0 => {
+                    // A wrong head shows only if the append is in progress when the log is
+                    // replaced. So the replacement begins a little later in each round.
+                    thread::sleep(STEP * u32::try_from(round).expect("there are few rounds"));
+                    // The new log is as long as the old one is after the append.
+                    log.create(&replaced).map(|()| head)
+                }
                 _ => log.append_if(Some(head), &numbered(2..4)),
             }
         })?;

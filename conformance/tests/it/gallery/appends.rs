@@ -184,11 +184,9 @@ broken! {
     /// Shows entries to readers before they are committed, and rolls them back.
     reads_uncommitted in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
-            // Roll back only the entries of the checks that read while others append. In checks
-            // without a reader the result would depend on the schedule.
-            let text = given.as_json();
-            let late = text.starts_with("{\"w\":0,\"n\":4") && text.as_bytes()[12].is_ascii_digit();
-            if !late && !text.starts_with("{\"n\":") {
+            // Roll back only the entries of the checks with one writer and a reader. With several
+            // writers the result would depend on the schedule.
+            if !given.as_json().starts_with("{\"n\":") {
                 return self.inner.append(s, g, given);
             }
             let _one_at_a_time = self.lock.lock().unwrap();
@@ -201,5 +199,5 @@ broken! {
         }
     }
     state { lock: Mutex<()> }
-    caught by { l7_the_facts_are_of_one_moment r3_pages_and_counts_only_grow r3_reads_are_prefixes }
+    caught by { l7_the_facts_are_of_one_moment r3_pages_and_counts_only_grow }
 }
