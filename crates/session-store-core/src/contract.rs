@@ -302,3 +302,8 @@
 //!   that begins with NUL is the rest of an interrupted truncation, so the log ends there. A log
 //!   that was repaired has another head, so a writer with an old head gets a `Conflict`. Before the
 //!   repair, an append to such a log works, and a bad line counts as an entry.
+//! - <a id="m6"></a>**M6** (torture) `Maintenance::repair` of the SQLite backend moves every row
+//!   that is not an entry out of its log or trace, also rows after the last entry, and keeps the
+//!   row. If rows are missing, the later entries move up. The entries keep their bytes and their
+//!   order. A log that was repaired has another head, and the appends to it behave as in M5. After
+//!   a crash during the repair, each log is as it was or repaired.

@@ -71,6 +71,10 @@
 //! Any program that reads SQLite can read the database. The table `log` has a row for each log and
 //! each trace. The table `entry` has their texts under the ids `log.number << 32 | position`.
 //!
+//! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
+//! to the table `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment
+//! deletes its rows in that table too.
+//!
 //! The format has version 2, which added the size of each log and the time of its last change. A
 //! database of version 1 is readable as it is, and the first write upgrades it without reading its
 //! entries. Programs that know version 1 only cannot open the database after the upgrade. Handles
@@ -103,9 +107,11 @@ mod open_files;
 mod options;
 mod permission;
 mod pod;
+mod quarantine;
 mod rowid;
 mod salvage;
 mod schema;
+mod sizes;
 mod store;
 mod sync;
 mod transaction;

@@ -1,5 +1,5 @@
 //! The `Maintenance` trait: SQLite's integrity check, a comparison of the tables with each other
-//! and with their indexes, and the repair of indexes and sizes.
+//! and with their indexes, and the repair of indexes, damaged logs and sizes.
 
 use rusqlite::{Connection, ErrorCode, Row};
 use session_store_core::{
@@ -8,11 +8,11 @@ use session_store_core::{
 
 use crate::error::Result;
 use crate::listing::select_all;
-use crate::schema::{HAS_INFO, has_info_columns};
+use crate::log_row::LogKind;
+use crate::quarantine::{self, Place, Repaired};
+use crate::schema::{IS_ROW_VALID, IS_SIZE_KNOWN, has_info_columns};
+use crate::sizes;
 use crate::store::SqliteStore;
-
-/// The condition for a log whose stored size is valid.
-const IS_SIZE_KNOWN: &str = "info_entries = entries AND info_epoch = epoch AND bytes >= 0";
 
 type Findings = Result<Vec<Finding>>;
 
@@ -21,7 +21,7 @@ type Findings = Result<Vec<Finding>>;
 /// Each part is a query of its own, because the write-ahead log cannot be truncated during a query.
 /// The queries read the table `log` without its indexes, because SQLite fails a query if an index
 /// names a row that the table does not have.
-const CHECKS: [fn(&Connection) -> Findings; 10] = [
+const CHECKS: [fn(&Connection) -> Findings; 11] = [
     check_schema,
     check_integrity,
     check_rows_without_listing,
@@ -32,12 +32,8 @@ const CHECKS: [fn(&Connection) -> Findings; 10] = [
     check_traces,
     check_sizes,
     check_pods,
+    check_quarantine,
 ];
-
-/// The condition for a row of `log` that a store can have written.
-const IS_ROW_VALID: &str = "length(session_id) = 16 AND length(segment_id) = 16
-    AND trace IN (0, 1) AND entries BETWEEN 0 AND 4294967295 AND length(epoch) = 16
-    AND number BETWEEN 0 AND 2147483647";
 
 const REBUILD: &str = "a repair rebuilds the indexes";
 
@@ -56,14 +52,51 @@ impl Maintenance for SqliteStore {
         if errors.iter().any(|error| is_index_error(error)) {
             report(self.database.write("rebuild the indexes", rebuild_indexes)?);
         }
+        self.repair_rows(report)?;
         let wrong = self.database.read("check the sizes of the logs", wrong_sizes)?;
-        let numbers: Vec<i64> = wrong.into_iter().map(|(number, _)| number).collect();
-        let measured = self
-            .database
-            .write("measure the logs", |connection| measure_logs(connection, &numbers))?;
-        measured.into_iter().for_each(report);
+        let wrong = wrong.into_iter().map(|(number, _)| number).collect();
+        let logs = sizes::measure(&self.database, wrong)?;
+        if logs > 0 {
+            let place = self.database.path().display().to_string();
+            report(Finding::new(Severity::Note, place, format!("logs that were measured: {logs}")));
+        }
         Ok(())
     }
+}
+
+impl SqliteStore {
+    /// Repairs the logs and traces with damaged or missing rows, each in a write of its own.
+    ///
+    /// Reads find these logs first, so that the sound ones never block a writer.
+    fn repair_rows(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
+        for place in self.database.read("list the logs", quarantine::places)? {
+            let name = place_name(place.kind, place.key);
+            let operation = format!("repair the {name}");
+            if !self.database.read(&operation, |connection| place.is_damaged(connection))? {
+                continue;
+            }
+            let repaired =
+                self.database.write(&operation, |connection| place.repair(connection))?;
+            let Some(Repaired { moved, missing }) = repaired else { continue };
+            if moved > 0 {
+                let cause = format!(
+                    "moved {moved} rows that are not entries to the table quarantined_entry"
+                );
+                let finding = Finding::new(Severity::Note, &name, cause);
+                report(finding.with_remedy("look there for the text of lost entries"));
+            }
+            if missing > 0 {
+                let cause =
+                    format!("moved the later entries up to the place of {missing} lost ones");
+                report(Finding::new(Severity::Note, &name, cause));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn place_name(kind: LogKind, key: SegmentKey) -> String {
+    format!("{kind} of {key}")
 }
 
 fn check_integrity(connection: &Connection) -> Findings {
@@ -183,10 +216,10 @@ fn log_fault(row: &Row<'_>) -> rusqlite::Result<Finding> {
     let [entries, present, extra]: [i64; 3] = [row.get(3)?, row.get(4)?, row.get(5)?];
     let (cause, remedy) = if present < entries {
         let cause = format!("{} of {entries} entries are missing", entries - present);
-        (cause, "copy the readable entries to a new segment")
+        (cause, "restore them from a backup, or let a repair close the gaps")
     } else {
         let cause = format!("{extra} rows follow the last entry, and appends fail");
-        (cause, "copy the segment to a new one")
+        (cause, "a repair moves them to the table quarantined_entry")
     };
     Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(remedy))
 }
@@ -230,6 +263,18 @@ fn check_pods(connection: &Connection) -> Findings {
     Ok(invalid.map(fault).collect())
 }
 
+/// Reports the rows that a repair has moved out of logs and traces.
+fn check_quarantine(connection: &Connection) -> Findings {
+    let found = quarantine::quarantined(connection)?;
+    let note = |(place, rows): (Place, i64)| {
+        let cause = format!("rows in the table quarantined_entry that are not entries: {rows}");
+        let remedy = "a repair moved them there; delete them after you have looked at them";
+        let name = place_name(place.kind, place.key);
+        Finding::new(Severity::Note, name, cause).with_remedy(remedy)
+    };
+    Ok(found.into_iter().map(note).collect())
+}
+
 /// Reports logs of unknown size. The upgrade from version 1, handles of older programs and cuts of
 /// many entries leave such logs behind.
 fn check_sizes(connection: &Connection) -> Findings {
@@ -257,25 +302,6 @@ fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
             Ok(note(connection, "the indexes were rebuilt".to_owned()))
         }
     }
-}
-
-/// Measures the logs of unknown size and the logs with the given numbers. This reads all entries of
-/// these logs, and other writers wait until it is done. If the size of a log was unknown, the time
-/// of its last change stays unknown.
-fn measure_logs(connection: &Connection, numbers: &[i64]) -> Findings {
-    let numbers = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-    // `octet_length` counts bytes in the encoding of the database, see `log_row::size_from`.
-    let update = format!(
-        "UPDATE log SET info_entries = entries, info_epoch = epoch,
-             modified = iif({HAS_INFO}, modified, NULL),
-             bytes = (SELECT ifnull(sum(octet_length(text) + 1), 0) FROM entry
-                 WHERE id BETWEEN number << 32 AND (number << 32) + entries - 1)
-         WHERE trace = 0 AND (({IS_SIZE_KNOWN}) IS NOT TRUE OR number IN ({numbers}))
-             AND (SELECT encoding FROM pragma_encoding) = 'UTF-8'"
-    );
-    let logs = connection.execute(&update, ())?;
-    let note = note(connection, format!("logs that were measured: {logs}"));
-    Ok((logs > 0).then_some(note).into_iter().collect())
 }
 
 /// Returns the messages of SQLite's own check, and none for a sound database.

@@ -58,6 +58,15 @@ const INFO_COLUMNS: [&str; 4] =
 /// The condition for a row of `log` whose columns `bytes` and `modified` are valid.
 pub(crate) const HAS_INFO: &str = "info_entries = entries AND info_epoch = epoch";
 
+/// The condition for a log whose stored size is valid.
+pub(crate) const IS_SIZE_KNOWN: &str =
+    "info_entries = entries AND info_epoch = epoch AND bytes >= 0";
+
+/// The condition for a row of `log` that a store can have written.
+pub(crate) const IS_ROW_VALID: &str = "length(session_id) = 16 AND length(segment_id) = 16
+    AND trace IN (0, 1) AND entries BETWEEN 0 AND 4294967295 AND length(epoch) = 16
+    AND number BETWEEN 0 AND 2147483647";
+
 /// The fields of a database that tell which program it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {

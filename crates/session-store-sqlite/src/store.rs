@@ -3,6 +3,7 @@
 use std::fmt;
 use std::slice;
 
+use rusqlite::Connection;
 use session_store_core::{
     Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
     SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
@@ -13,6 +14,7 @@ use crate::entries;
 use crate::error::DatabaseError;
 use crate::listing;
 use crate::log_row::{self, LogKind, SegmentRows};
+use crate::quarantine;
 
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
@@ -276,18 +278,28 @@ impl Store for SqliteStore {
         segment_id: SegmentId,
     ) -> Result<bool, StoreError> {
         self.write("delete", session_id, segment_id, |segment| {
-            log_row::delete(segment.connection, session_id, Some(segment_id))
+            delete(segment.connection, session_id, Some(segment_id))
         })
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
         let operation = format_args!("delete session {session_id}");
-        self.database.write(operation, |connection| log_row::delete(connection, session_id, None))
+        self.database.write(operation, |connection| delete(connection, session_id, None))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
         self.database.sync()
     }
+}
+
+/// Deletes segments with their quarantined rows, and returns whether there were any segments.
+fn delete(
+    connection: &Connection,
+    session_id: SessionId,
+    segment_id: Option<SegmentId>,
+) -> Result<bool, DatabaseError> {
+    quarantine::delete(connection, session_id, segment_id)?;
+    log_row::delete(connection, session_id, segment_id)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Tests of the check ([M1](session_store_core::contract#m1), [M3](session_store_core::contract#m3))
-//! and the repair ([M2](session_store_core::contract#m2)) of a database.
+//! and the repair ([M2](session_store_core::contract#m2), [M6](session_store_core::contract#m6)) of a
+//! database.
 
 use std::path::Path;
 
+use rstest::rstest;
 use rusqlite::Connection;
 use session_store_core::{Finding, Severity, Store, StoreExt, TraceEntry};
 use session_store_sqlite::SqliteStore;
@@ -264,4 +266,81 @@ fn a_repair_measures_logs_of_unknown_size() {
     let info = log.info().unwrap().unwrap();
     assert_eq!((info.bytes, info.modified), (Some(24), None));
     assert_eq!(check(&store), []);
+}
+
+/// Statements that damage a log of 5 entries, the entries that remain, and the texts that a repair
+/// moves out of the log.
+#[rstest]
+#[case::no_object("UPDATE entry SET text = 'x' WHERE id - 4294967296 = 1", &[0, 2, 3, 4], &["x"])]
+#[case::half("UPDATE entry SET text = '{\"n\":' WHERE id - 4294967296 = 0", &[1, 2, 3, 4], &["{\"n\":"])]
+#[case::glued("UPDATE entry SET text = '{}{}' WHERE id - 4294967296 = 4", &[0, 1, 2, 3], &["{}{}"])]
+#[case::several("UPDATE entry SET text = '[]' WHERE id - 4294967296 IN (1, 2)", &[0, 3, 4], &["[]", "[]"])]
+#[case::invalid_utf8(
+    "UPDATE entry SET text = CAST(x'7bff7d' AS TEXT) WHERE id - 4294967296 = 2",
+    &[0, 1, 3, 4],
+    &["{\u{fffd}}"]
+)]
+#[case::missing("DELETE FROM entry WHERE id - 4294967296 = 2", &[0, 1, 3, 4], &[])]
+#[case::after_the_end("INSERT INTO entry VALUES (1 << 32 | 7, '{}')", &[0, 1, 2, 3, 4], &["{}"])]
+#[case::all("UPDATE entry SET text = '' WHERE id >> 32 = 1", &[], &["", "", "", "", ""])]
+fn a_repair_moves_damaged_rows_out_of_a_log(
+    #[case] damage: &str,
+    #[case] kept: &[usize],
+    #[case] moved: &[&str],
+) {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    let log = store.segment(session, segment);
+    log.append_all(&entries(0..5)).unwrap();
+    let (other_session, other) = ids();
+    store.append_all(other_session, other, &entries(0..2)).unwrap();
+    let before = log.head().unwrap();
+    tamper(&path, damage);
+
+    let place = format!("log of segment {segment} of session {session}");
+    assert!(repair(&store).iter().any(|it| it.place == place && it.severity == Severity::Note));
+    let expected: Vec<_> = kept.iter().map(|&n| entry(n)).collect();
+    assert_eq!(log.read_all().unwrap(), expected);
+    assert_eq!(store.read_all(other_session, other).unwrap(), entries(0..2));
+    assert_eq!(quarantined(&path), moved);
+    let notes = check(&store);
+    assert_eq!(notes.len(), usize::from(!moved.is_empty()), "{notes:?}");
+    assert!(notes.iter().all(|it| it.place == place && it.severity == Severity::Note));
+    assert_eq!(repair(&store), [], "a second repair changes nothing");
+
+    let conflict = store.append_if(session, segment, before, &[entry(9)]).unwrap_err();
+    assert!(conflict.is_conflict(), "{conflict}");
+    log.append(&entry(9)).unwrap();
+    assert_eq!(log.read_all().unwrap(), [expected, vec![entry(9)]].concat());
+    log.delete().unwrap();
+    assert_eq!(quarantined(&path), [""; 0]);
+    assert_eq!(check(&store), []);
+}
+
+/// Returns the quarantined texts, in their order.
+fn quarantined(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let Ok(mut select) = connection.prepare("SELECT text FROM quarantined_entry ORDER BY position")
+    else {
+        return Vec::new();
+    };
+    let text = |row: &rusqlite::Row<'_>| {
+        Ok(String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap()).into_owned())
+    };
+    select.query_map((), text).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_repair_moves_damaged_rows_out_of_a_trace_and_keeps_the_head_of_the_log() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    let trace = TraceEntry::from_json("{}").unwrap();
+    store.append_trace(session, segment, &trace).unwrap();
+    store.append_trace(session, segment, &trace).unwrap();
+    tamper(&path, "UPDATE entry SET text = 'x' WHERE id = 2 << 32");
+    let head = store.head(session, segment).unwrap();
+    assert_eq!(repair(&store).len(), 1);
+    assert_eq!(store.read_trace_page(session, segment, 0, 9).unwrap().entries, [trace]);
+    assert_eq!(store.head(session, segment).unwrap(), head);
 }
