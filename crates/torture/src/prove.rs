@@ -7,7 +7,6 @@ use test_servers::power_cut::FileSystem;
 use crate::actor::servers::{self, ServerFault};
 use crate::actor::{calls, kill, power};
 use crate::args::Fault;
-use crate::audit::Survives;
 use crate::budget::{Budget, Limit};
 use crate::planted::Flaw;
 use crate::report::{Tally, Violation};
@@ -66,7 +65,7 @@ fn torture(flaw: Flaw, fault: Fault, budget: &mut Budget) -> Result<Tally, Viola
         Fault::Kill => kill::run(&subject, budget),
         Fault::Calls => calls::run(&subject, budget),
         Fault::Power => {
-            let expectation = power::Expectation { survives: Survives::All, syncs: false };
+            let expectation = power::Expectation::of(Durability::Power);
             power::run(&subject, FileSystem::Ext4, expectation, budget)
         }
         _ => servers::run(Backend::Redis, ServerFault::Stall, Some(flaw), budget),

@@ -42,7 +42,7 @@ impl Expectation {
     /// Returns the promise of a store with this durability.
     pub(crate) fn of(durability: Durability) -> Self {
         let survives = match durability {
-            Durability::Power => Survives::All,
+            Durability::Power => Survives::Acknowledged,
             Durability::Process => Survives::SomeMoment,
         };
         Self { survives, syncs: false }
