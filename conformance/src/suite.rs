@@ -237,8 +237,8 @@ fn check(id: &str) -> Option<&'static Check> {
 /// Runs the check with that id.
 ///
 /// # Panics
-/// If the check fails. Also if it cannot run, except that the requirements that are neither met nor
-/// skipped are shown only once in a process for each harness.
+/// If the check fails or cannot run. The first check in a process that cannot run prints the lines
+/// for `skip` of its harness, and the others one line each.
 #[track_caller]
 pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
@@ -252,13 +252,12 @@ pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
             if !check.requires.iter().any(missing) {
                 panic!("{check}\ncannot run: {reason}; list {id} under skip with a reason");
             }
-            // One failure shows everything that cannot run, so the others need not fail too.
             static SHOWN: Mutex<BTreeSet<(&str, Option<&str>)>> = Mutex::new(BTreeSet::new());
             let is_first = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(subject);
             if is_first {
                 panic!("{check}\ncannot run: {reason}\n{}", skips_to_paste(&*harness, &skipped));
             }
-            println!("cannot run: {reason}; the failure of another test has the lines for `skip`");
+            panic!("{check}\ncannot run: {reason}; another failure has the lines for `skip`");
         }
     }
 }
