@@ -252,8 +252,8 @@
 //!   point loses no acknowledged change and leaves every segment readable.
 //! - <a id="s4"></a>**S4** (torture) (cap: `durable_sync`) With the durability `Power`, every
 //!   acknowledged change (also create, truncate, delete and pods) survives a power cut. `sync()`
-//!   makes durable what this handle acknowledged before the call. A read can return a change that is
-//!   not acknowledged yet, and a power cut can still lose that change. With the durability
+//!   makes durable what this handle acknowledged before the call. A read can return a change that
+//!   is not acknowledged yet, and a power cut can still lose that change. With the durability
 //!   `Process`, a power cut can lose changes that no `sync()` made durable. A truncation never
 //!   damages the entries that it keeps. To ensure this, a file backend needs its sidecar files from
 //!   the power cut until the next change of the segment. A log or pod that was being replaced is
