@@ -53,6 +53,10 @@
 //!
 //! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an
 //!   append whose reply was lost. It accepts entries of any kind.
+#![cfg_attr(
+    feature = "async",
+    doc = "- [`AsyncWriter`] (feature `async`) does the same from asynchronous code, with any runtime."
+)]
 //! - [`Record`] and [`Kind`] define the entries that the other parts interpret. [`replay()`]
 //!   computes a [`RestoredState`] from records, and [`restore()`] opens a writer together with its
 //!   state.
@@ -84,6 +88,8 @@
 //! | an origin in another form, or a circle of origins | the segment, or one segment of the circle, is a root in the tree |
 //! | a fork at a turn that the segment does not have | [`AgentError::NoSuchTurn`] with the number of turns |
 
+#[cfg(feature = "async")]
+mod async_writer;
 mod best_effort;
 mod branch;
 mod error;
@@ -98,6 +104,8 @@ mod state;
 mod tree;
 mod writer;
 
+#[cfg(feature = "async")]
+pub use async_writer::{AsyncWriteError, AsyncWriter};
 pub use best_effort::BestEffort;
 pub use branch::{compact, fork_at, fork_session_at};
 pub use error::AgentError;

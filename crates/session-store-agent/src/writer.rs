@@ -26,8 +26,8 @@ use crate::state::RestoredState;
 /// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
 /// writer finds out, as [`AppendAttempt`] describes. If the writer cannot find out, it returns
 /// `Indeterminate`. The caller must then **call again with the same entries**, which appends them
-/// once in total. A call with other entries first finds out whether the entries of the earlier call
-/// are stored.
+/// once in total. Further entries can follow them in the same call. A call with other entries first
+/// finds out whether the entries of the earlier call are stored.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -368,11 +368,11 @@ impl<S: Store> SegmentWriter<S> {
     }
 
     /// Resolves an earlier append whose outcome is unknown, before `entries` are appended. Returns
-    /// true if it was an append of the same entries, which the caller then retries. After an append
-    /// of other entries, reads the log to find out which of them are stored.
+    /// true if `entries` begin with the entries of that append, so the caller then retries it.
+    /// Otherwise reads the log to find out which entries of that append are stored.
     fn resolve_indeterminate(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         let Some(sent) = &self.indeterminate else { return Ok(false) };
-        if sent == entries {
+        if entries.starts_with(sent) {
             self.indeterminate = None;
             return Ok(true);
         }

@@ -63,6 +63,19 @@ fn an_append_with_an_unknown_outcome_can_be_repeated(#[case] faults: &[Fault]) {
 }
 
 #[rstest]
+#[case::never_stored(LostBefore)]
+#[case::stored(LostAfter)]
+fn a_repetition_can_have_more_entries(#[case] first: Fault) {
+    let store = FaultyStore::default();
+    let mut writer = writer(&store);
+    store.set_faults(&[first, LostBefore, LostBefore, LostBefore]);
+    assert!(writer.append_all(&named(&["b", "c"])).unwrap_err().is_indeterminate());
+    writer.append_all(&named(&["b", "c", "d"])).unwrap();
+    assert_eq!(log_of(&writer), named(&["a", "b", "c", "d"]));
+    assert_eq!(writer.entry_count(), 4);
+}
+
+#[rstest]
 #[case::never_stored(LostBefore, &["a", "x"])]
 #[case::stored(LostAfter, &["a", "b", "x"])]
 fn other_entries_are_appended_after_entries_with_an_unknown_outcome(

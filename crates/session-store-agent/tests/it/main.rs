@@ -1,9 +1,13 @@
 //! Tests of the public interface. Some of them use stores that fail, that return an error after a
 //! successful append, or that several writers use.
 
+#[cfg(feature = "async")]
+mod async_writer;
 mod branch;
 mod child_writer;
 mod faulty_store;
+#[cfg(feature = "async")]
+mod gated_store;
 mod interleavings;
 mod lost_replies;
 mod pods;

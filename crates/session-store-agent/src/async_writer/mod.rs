@@ -1,0 +1,172 @@
+//! `AsyncWriter`: appends from asynchronous code. A queue leads to a worker on a pool of threads.
+
+mod error;
+mod worker;
+
+use std::fmt;
+use std::future::Future;
+
+use async_channel::Sender;
+use session_store_core::{LogEntry, SegmentKey, Store};
+
+pub use error::AsyncWriteError;
+use worker::{Append, Request, start};
+
+use crate::writer::SegmentWriter;
+
+/// Appends to the end of one segment from asynchronous code, with any runtime.
+///
+/// The writer has a queue with a limited number of places. A worker takes appends from the queue
+/// and calls [`SegmentWriter`], on a thread of the pool of the crate `blocking`. It occupies a
+/// thread only while there are appends. If the store has
+/// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), the worker appends
+/// everything that is queued in one call.
+///
+/// - Appends of one handle are stored in the order of the calls. A clone is a second handle on the
+///   same queue, for another task. The appends of several handles have no order among themselves.
+/// - If the queue is full, an append waits for a place.
+/// - An append that is in the queue is executed, even if its future is dropped. If the future is
+///   dropped before, the append does not happen.
+/// - If all handles are dropped, the worker executes the queued appends and then ends. A program
+///   that is about to exit must therefore await [`flush`](Self::flush) or [`close`](Self::close).
+///
+/// # Failed appends
+///
+/// After an append that fails, no later append is executed, so a log never has a gap. The failed
+/// append returns [`AsyncWriteError::Store`], and all later ones [`AsyncWriteError::Abandoned`]. To
+/// continue, [`close`](Self::close) the writer, and pass the entries of *all* of these appends to
+/// the [`SegmentWriter`], in their order and in one call. They are then stored once, even if the
+/// outcome of the failed append was unknown.
+///
+/// ```
+/// use session_store_agent::{AsyncWriter, SegmentWriter};
+/// use session_store_core::{LogEntry, SessionId};
+/// use session_store_memory::MemoryStore;
+///
+/// # futures_lite::future::block_on(async {
+/// let store = MemoryStore::new();
+/// let mut writer = AsyncWriter::new(SegmentWriter::create(store, SessionId::new(), &[])?);
+///
+/// // Waits until the entry is stored.
+/// writer.append(LogEntry::from_json(r#"{"kind":"user_input","text":"hello"}"#)?).await?;
+///
+/// // Waits only for a place in the queue. The second await is for the result.
+/// let answer = LogEntry::from_json(r#"{"kind":"assistant_item","text":"hi"}"#)?;
+/// let stored = writer.submit(vec![answer]).await?;
+/// stored.await?;
+///
+/// assert_eq!(writer.close().await?.entry_count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct AsyncWriter<S> {
+    key: SegmentKey,
+    requests: Sender<Request<S>>,
+}
+
+impl<S: Store + 'static> AsyncWriter<S> {
+    /// The number of places in the queue of a writer made by [`new`](Self::new).
+    pub const CAPACITY: usize = 1024;
+
+    /// Returns an asynchronous writer that continues where `writer` is.
+    pub fn new(writer: SegmentWriter<S>) -> Self {
+        Self::with_capacity(writer, Self::CAPACITY)
+    }
+
+    /// Returns a writer like [`new`](Self::new), whose queue has `capacity` places (at least one).
+    ///
+    /// Each append needs one place, regardless of the number and size of its entries.
+    pub fn with_capacity(writer: SegmentWriter<S>, capacity: usize) -> Self {
+        let key = writer.key();
+        let (requests, queue) = async_channel::bounded(capacity.max(1));
+        start(writer, queue);
+        Self { key, requests }
+    }
+
+    /// Returns the segment.
+    #[must_use]
+    pub const fn key(&self) -> SegmentKey {
+        self.key
+    }
+
+    /// Appends an entry. The future resolves when the entry is stored.
+    ///
+    /// # Errors
+    /// [`AsyncWriteError::Store`] with the error of [`SegmentWriter::append`].
+    /// [`AsyncWriteError::Abandoned`], [`AsyncWriteError::Closed`], [`AsyncWriteError::Panicked`].
+    pub async fn append(&mut self, entry: LogEntry) -> Result<(), AsyncWriteError> {
+        self.append_all(vec![entry]).await
+    }
+
+    /// Appends several entries like [`append`](Self::append), without other entries between them.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append) and [`SegmentWriter::append_all`].
+    pub async fn append_all(&mut self, entries: Vec<LogEntry>) -> Result<(), AsyncWriteError> {
+        self.submit(entries).await?.await
+    }
+
+    /// Puts an append of several entries in the queue.
+    ///
+    /// The outer future resolves when the append has a place in the queue. The future that it
+    /// returns resolves when the entries are stored. Dropping the second future does not cancel the
+    /// append.
+    ///
+    /// # Errors
+    /// [`AsyncWriteError::Closed`]. The errors of the second future are those of
+    /// [`append_all`](Self::append_all).
+    pub async fn submit(
+        &mut self,
+        entries: Vec<LogEntry>,
+    ) -> Result<impl Future<Output = Result<(), AsyncWriteError>> + Send + use<S>, AsyncWriteError>
+    {
+        let (reply, result) = async_channel::bounded(1);
+        self.send(Request::Append(Append { entries, reply })).await?;
+        // The worker replies to every append, unless the store panics.
+        Ok(async move { result.recv().await.unwrap_or(Err(AsyncWriteError::Panicked)) })
+    }
+
+    /// Waits until every append is executed that was in the queue before this call.
+    ///
+    /// This does not call [`Store::sync`].
+    ///
+    /// # Errors
+    /// [`AsyncWriteError::Store`] if one of the writer's appends has failed, also an earlier one.
+    /// [`AsyncWriteError::Closed`].
+    pub async fn flush(&self) -> Result<(), AsyncWriteError> {
+        let (reply, result) = async_channel::bounded(1);
+        self.send(Request::Flush(reply)).await?;
+        result.recv().await.unwrap_or(Err(AsyncWriteError::Closed))
+    }
+
+    /// Executes the queued appends, and returns the writer below the queue, also after an append
+    /// has failed.
+    ///
+    /// Later calls of other handles fail with [`AsyncWriteError::Closed`].
+    ///
+    /// # Errors
+    /// [`AsyncWriteError::Closed`] if another handle has closed the writer, or the store has
+    /// panicked.
+    pub async fn close(self) -> Result<SegmentWriter<S>, AsyncWriteError> {
+        let (reply, result) = async_channel::bounded(1);
+        self.send(Request::Close(reply)).await?;
+        result.recv().await.map_err(|_| AsyncWriteError::Closed)
+    }
+
+    async fn send(&self, request: Request<S>) -> Result<(), AsyncWriteError> {
+        self.requests.send(request).await.map_err(|_| AsyncWriteError::Closed)
+    }
+}
+
+impl<S> Clone for AsyncWriter<S> {
+    fn clone(&self) -> Self {
+        Self { key: self.key, requests: self.requests.clone() }
+    }
+}
+
+impl<S> fmt::Debug for AsyncWriter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queued = self.requests.len();
+        f.debug_struct("AsyncWriter").field("key", &self.key).field("queued", &queued).finish()
+    }
+}
