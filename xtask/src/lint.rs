@@ -5,7 +5,8 @@ use xshell::{Shell, cmd};
 use crate::{Done, tidy};
 
 /// The features of the facade. Each one must compile alone.
-const FEATURES: [&str; 8] = ["", "agent", "async", "fs", "memory", "redis", "redis-tls", "sqlite"];
+const FEATURES: [&str; 9] =
+    ["", "agent", "async", "fs", "memory", "redis", "redis-tls", "sqlite", "tracing"];
 
 pub(crate) fn run(shell: &Shell) -> Done {
     tidy::run(shell)?;

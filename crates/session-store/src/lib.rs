@@ -43,9 +43,17 @@
 //! a writer that forks the segment if another writer has appended to it, a replay that rebuilds the
 //! state of a conversation from its log, and pods that are opened by their name. The feature `async`
 //! adds its `AsyncWriter`, which appends from asynchronous code with any runtime.
+//!
+//! # Observing calls
+//!
+//! The feature `tracing` adds `Instrumented`, a store that makes a span of the crate `tracing` for
+//! each call of another store. A span has ids, sizes, the duration and the outcome, and never the
+//! content of an entry.
 
 mod backend;
 mod error;
+#[cfg(feature = "tracing")]
+mod instrumented;
 mod open;
 mod password;
 mod store;
@@ -67,6 +75,8 @@ pub use session_store_sqlite as sqlite;
 
 pub use backend::{Backend, backends};
 pub use error::UrlError;
+#[cfg(feature = "tracing")]
+pub use instrumented::Instrumented;
 pub use open::{OpenError, open, open_or_create};
 pub use password::PasswordOf;
 pub use store::OpenStore;

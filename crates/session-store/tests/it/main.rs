@@ -1,0 +1,3 @@
+//! Tests of the public interface that need several backends or features.
+
+mod instrumented;
