@@ -1,4 +1,5 @@
-//! The repair of a file with bad lines: lines that are not entries are moved out of the file.
+//! The repair of a log or trace with bad lines. A bad line is a line that is not an entry. The
+//! repair moves bad lines to a quarantine file and keeps all entries.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -11,26 +12,26 @@ use crate::error::Context;
 use crate::log::Log;
 use crate::tail::{is_blank, object_len};
 
-/// The repair of a file.
+/// The changes that a repair has to make to a file.
 #[derive(Default)]
 pub(crate) struct Plan {
-    /// The ranges of the file to move out, in their order.
+    /// The byte ranges to move out of the file, in ascending order.
     pub(crate) bad: Vec<Range<u64>>,
-    /// The number of lines that contain several entries, and get a line for each.
+    /// The number of lines that contain several entries. The repair gives each entry a line.
     pub(crate) split: usize,
 }
 
 /// A line of a file, by its content.
 enum Line {
-    /// An entry, or white space. It stays as it is.
+    /// An entry, or white space. The repair does not change the line.
     Good,
     /// Several whole entries, for example because a program appended to an entry without a newline.
-    /// All of them are kept, each on a line of its own.
+    /// The repair keeps all entries and gives each one a line.
     Several(Vec<LogEntry>),
     /// Any other text.
     Bad,
-    /// Bytes after a truncation that a power cut interrupted. The line and all lines after it were
-    /// to be cut.
+    /// A line that begins with NUL, because a power cut interrupted a truncation. The truncation
+    /// was to delete this line and all lines after it.
     Cut,
 }
 
@@ -46,7 +47,7 @@ impl Line {
     }
 }
 
-/// Returns the entries of a line that contains nothing else.
+/// Returns the entries of a line, or `None` if the line contains anything else.
 fn entries_in(mut line: &[u8]) -> Option<Vec<LogEntry>> {
     let mut entries = Vec::new();
     loop {
@@ -85,7 +86,7 @@ impl Plan {
     }
 }
 
-/// Writes the lines that stay to another file.
+/// Writes all entries of the log to another file, each on one line.
 pub(crate) fn write_good_lines(log: &Log, mut into: impl Write) -> io::Result<()> {
     let copied = each_line(log, |bytes, line| match line {
         Line::Good => {
@@ -101,7 +102,8 @@ pub(crate) fn write_good_lines(log: &Log, mut into: impl Write) -> io::Result<()
     copied.map_err(io::Error::other)
 }
 
-/// Calls `visit` with each line of the readable part of the file, up to an interrupted truncation.
+/// Calls `visit` with each line of the readable part of the file. Stops after a line that begins
+/// with NUL.
 fn each_line(
     log: &Log,
     mut visit: impl FnMut(&[u8], Line) -> io::Result<()>,

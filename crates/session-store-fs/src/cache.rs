@@ -1,5 +1,5 @@
 //! The cache of a handle for the files of one stripe: a few open files, and facts about many closed
-//! ones.
+//! files. A stripe is a group of segments that share a lock.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -14,26 +14,27 @@ use crate::log::{Known, Log};
 /// The number of files that a stripe keeps open.
 const OPEN_FILES: usize = 2;
 
-/// The number of closed files of a stripe that stay known.
+/// The number of closed files of a stripe about which the cache keeps facts.
 const KNOWN_FILES: usize = 64;
 
 type Name = (SegmentKey, Kind);
 
-/// The cached files of one stripe. The last one used is the last in each list.
+/// The cached files of one stripe. Each list is in the order of use, and ends with the most
+/// recently used file.
 #[derive(Default)]
 pub(crate) struct Cache {
     open_files: VecDeque<(Name, Log)>,
     known_files: VecDeque<(Name, Known)>,
-    /// Whether the stripe is counted among those with open files.
+    /// Whether the stripe is in the queue of stripes with open files.
     pub(crate) is_counted: bool,
 }
 
 impl Cache {
-    /// Returns the file as it is now, or `None` if it does not exist. `open` opens it if it is not
-    /// open, or can no longer be used.
+    /// Returns the file as it is now, or `None` if the file does not exist. `open` is called if the
+    /// file is not open, or if the open file can no longer be used.
     ///
-    /// A file whose reading fails leaves the cache, since its index may be incomplete. It is read
-    /// again by the next call.
+    /// If reading the file fails, the file is removed from the cache, because its index may be
+    /// incomplete. The next call then reads the whole file again.
     pub(crate) fn open(
         &mut self,
         name: Name,
@@ -58,14 +59,14 @@ impl Cache {
         Ok(self.open_files.back_mut().map(|(_, log)| log))
     }
 
-    /// Returns what is known about the file, open or closed.
+    /// Returns the facts about the file, whether it is open or closed.
     pub(crate) fn known(&self, name: Name) -> Option<&Known> {
         let open = self.open_files.iter().map(|(cached, log)| (cached, &log.known));
         let closed = self.known_files.iter().map(|(cached, known)| (cached, known));
         open.chain(closed).find(|(cached, _)| **cached == name).map(|(_, known)| known)
     }
 
-    /// Forgets the file.
+    /// Removes the file from the cache.
     pub(crate) fn forget(&mut self, name: Name) {
         take(&mut self.open_files, name);
         take(&mut self.known_files, name);

@@ -1,4 +1,5 @@
-//! The directory of a store: its paths, and files that get their names only when they are complete.
+//! The directory of a store: its paths, and the temporary files in it. A new file is written under
+//! a temporary name and renamed when it is complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -13,8 +14,7 @@ use crate::layout::Layout;
 use crate::searches::Searches;
 use crate::sync::Syncs;
 
-/// The number of bytes that a file of entries is written with at a time. The first batch of an
-/// import or a migration is about 1 MiB.
+/// The number of bytes in one write of a file of entries.
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// The directory that a handle works on.
@@ -22,7 +22,7 @@ const WRITE_BYTES: usize = 64 * 1024;
 pub(crate) struct Directory {
     pub(crate) layout: Layout,
     pub(crate) syncs: Syncs,
-    /// Set after the sidecar folder was created.
+    /// Set after this handle has created the sidecar folder `.session-store`, or found it.
     pub(crate) prepared: OnceLock<()>,
     pub(crate) searches: Searches,
 }
@@ -38,10 +38,10 @@ impl Directory {
         }
     }
 
-    /// Writes a temporary file that gets its name later.
+    /// Writes a temporary file. [`persist`](Self::persist) gives the file its name later.
     ///
-    /// With [`Durability::Power`] it is synced here, before it has the name: otherwise a power cut
-    /// could leave the name with an empty file.
+    /// With [`Durability::Power`] the file is synced here, because a power cut after the rename
+    /// could otherwise leave an empty file under the new name.
     pub(crate) fn temporary_file(
         &self,
         write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -58,10 +58,10 @@ impl Directory {
         Ok(file)
     }
 
-    /// Syncs a temporary file that replaces another file, with every durability.
+    /// Syncs a temporary file that will replace another file, whatever the durability.
     ///
-    /// Without this sync, a power cut could leave the name with an empty file, and the replaced
-    /// file would be lost too.
+    /// Without this sync, a power cut after the rename could leave an empty file under the name.
+    /// The content of the replaced file would then be lost.
     pub(crate) fn sync_replacement(&self, file: &NamedTempFile) -> Result<(), StoreError> {
         if self.syncs.is_power() {
             return Ok(());
@@ -69,7 +69,7 @@ impl Directory {
         self.syncs.run(file.path(), || file.as_file().sync_all())
     }
 
-    /// Writes a temporary file of entries, one a line.
+    /// Writes a temporary file of entries, one entry on each line.
     pub(crate) fn entries_file<'e>(
         &self,
         entries: impl Iterator<Item = &'e str>,
@@ -84,19 +84,20 @@ impl Directory {
         })
     }
 
-    /// Renames a temporary file to its path, and replaces a file that is there.
+    /// Renames a temporary file to `path`. Replaces a file that has this path.
     pub(crate) fn persist(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
         file.persist(path).map_err(|error| error.error).context("write", path)?;
         self.renamed(path)
     }
 
-    /// Makes changed names in a folder below the root durable, and the name of the folder itself.
+    /// Makes the names of the files in a folder durable, and the name of the folder in the root.
     pub(crate) fn sync_names(&self, folder: &Path) -> Result<(), StoreError> {
         self.syncs.sync_folder(folder)?;
         self.syncs.sync_folder(self.layout.root())
     }
 
-    /// Makes the new name of a temporary file durable.
+    /// Makes the name that a temporary file was given durable. Without [`Durability::Power`], only
+    /// records the name for the next `sync_all`.
     pub(crate) fn renamed(&self, path: &Path) -> Result<(), StoreError> {
         if !self.syncs.is_power() {
             self.syncs.record(path);

@@ -1,5 +1,5 @@
-//! The errors of this crate: I/O errors with their operation and path, and stored bytes that are
-//! not an entry.
+//! The construction of errors: I/O errors with their operation and path, and errors for stored
+//! bytes that are not an entry.
 
 use std::io;
 use std::path::Path;
@@ -27,8 +27,8 @@ pub(crate) fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Returns the error for a line of a log that is not an entry. `first` is its first byte, and
-/// `entries` is the number of entries before it.
+/// Returns the error for a line of a log that is not an entry. `first` is the first byte of the
+/// line, and `entries` is the number of entries before the line.
 pub(crate) fn corrupt_line(
     path: &Path,
     line: usize,
@@ -37,7 +37,8 @@ pub(crate) fn corrupt_line(
     cause: &StoreError,
 ) -> StoreError {
     match corrupt(path, line, cause) {
-        // Only a log whose sidecar files were lost, or whose last program knows no marks of cuts.
+        // A reader finds such NUL bytes only if the mark of the cut is missing. Either the sidecar
+        // files were lost, or an older program truncated the log without a mark.
         StoreError::Corrupt { line, message } if first == 0 => StoreError::Corrupt {
             line,
             message: format!(
@@ -49,12 +50,13 @@ pub(crate) fn corrupt_line(
     }
 }
 
-/// Returns the error for a stored line that is not an entry or a pod. It names the physical line,
-/// the file, and the parser's reason.
+/// Returns the error for a stored line that is not an entry or a pod. The error names the physical
+/// line, the file, and the reason that the parser gives.
 pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {
     let reason = match cause {
         StoreError::Serde(error) => {
-            // The parser saw one line only, so its own line number is always 1 and would mislead.
+            // Remove the parser's own line number, which is always 1, because the parser gets one
+            // line at a time.
             let text = error.to_string();
             let (reason, _) = text.split_once(" at line ").unwrap_or((&text, ""));
             match error.column() {

@@ -1,4 +1,5 @@
-//! Files and folders: opening, creating, testing and listing them. Nothing here knows about stores.
+//! Opens, creates, deletes, tests and lists files and folders. The functions here do not depend on
+//! the layout of a store.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata};
@@ -15,7 +16,8 @@ use session_store_core::StoreError;
 use crate::error::{Context, if_found};
 use crate::open;
 
-/// A regular file opened to read, and to append if the process may write it.
+/// A regular file that is open for reads, and for appends if the process has permission to write
+/// the file.
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) metadata: Metadata,
@@ -37,18 +39,19 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<Opened>> {
     if_found(opened.map(|(file, metadata)| Opened { file, metadata, is_writable }))
 }
 
-/// Opens the file to read and append, and creates it with mode 0600 if it does not exist.
+/// Opens the file to read and append. Creates the file with mode 0600 if it does not exist.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<Opened> {
     let (file, metadata) = open::open_file(path, APPEND | OFlags::CREATE)?;
     Ok(Opened { file, metadata, is_writable: true })
 }
 
-/// Opens the file to write over its content, and creates it with mode 0600 if it does not exist.
+/// Opens the file to overwrite its content. Creates the file with mode 0600 if it does not exist.
 pub(crate) fn open_to_write(path: &Path) -> io::Result<(File, Metadata)> {
     open::open_file(path, OFlags::WRONLY | OFlags::CREATE)
 }
 
-/// Opens the file to append. Fails with the system's own error if that is not allowed.
+/// Opens the file to append. Fails with the error of the operating system if the process has no
+/// permission.
 pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
     open::open_file(path, APPEND).map(|(file, _)| file)
 }
@@ -66,8 +69,8 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Creates a folder of the store as [`create_folder`] does. Fails if it is a symbolic link, or
-/// behind one.
+/// Creates a folder of the store as [`create_folder`] does. Fails if a part of the path is a
+/// symbolic link.
 pub(crate) fn create_own_folder(path: &Path) -> Result<(), StoreError> {
     create_folder(path)?;
     open::metadata(path).context("open the folder", path).map(drop)
@@ -79,11 +82,12 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
     created.context("create the folder", path)
 }
 
-/// Deletes the file, and returns whether it existed.
+/// Deletes the file. Returns whether the file existed.
 pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
     let folder = path.parent().unwrap_or(path);
     let unlink = || -> io::Result<()> {
-        // A link in the place of the folder must not lead to another folder's file.
+        // Open the folder without following links. A link in its place could lead to a file of
+        // another folder.
         let opened = open::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
         Ok(unlinkat(opened, path.file_name().unwrap_or_default(), AtFlags::empty())?)
     };
@@ -95,30 +99,31 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
 
 /// Sets the time of the last modification to now.
 ///
-/// The kernel reads the clock, as it does for a write. It stamps files with a coarser clock than
-/// the one that programs read, so a time read here could be later than that of the next write.
+/// The kernel reads the clock, as it does for a write. The kernel's clock for files is coarser than
+/// the clock that programs read. A time that this function read could therefore be later than the
+/// time of the next write.
 pub(crate) fn touch(file: &File) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
 }
 
-/// Returns the metadata of the file, or `None` if the path is not a file. Fails if that cannot be
-/// found out.
+/// Returns the metadata of the file, or `None` if the path is not a file. Fails if the metadata
+/// cannot be read.
 pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     use io::ErrorKind::{InvalidFilename, NotADirectory};
     match open::metadata(path) {
-        // A foreign file in the place of the folder, or a name that the file system cannot hold.
+        // A foreign file is in the place of the folder, or the file system cannot hold the name.
         Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(None),
         result => Ok(if_found(result).context("look for", path)?.filter(Metadata::is_file)),
     }
 }
 
-/// Returns whether anything is there.
+/// Returns whether the path exists.
 pub(crate) fn exists(path: &Path) -> io::Result<bool> {
     Ok(if_found(open::metadata(path))?.is_some())
 }
 
-/// Returns whether the path is a file. Fails if that cannot be found out.
+/// Returns whether the path is a file. Fails if the metadata cannot be read.
 pub(crate) fn is_file(path: &Path) -> Result<bool, StoreError> {
     Ok(metadata(path)?.is_some())
 }
@@ -138,12 +143,12 @@ impl FolderEntry<'_> {
         self.folder.join(self.name())
     }
 
-    /// Returns whether it is a regular file. A link is not followed.
+    /// Returns whether the entry is a regular file. A link is not followed.
     pub(crate) fn is_file(&self) -> bool {
         self.is_type(FileType::RegularFile)
     }
 
-    /// Returns whether it is a folder. A link is not followed.
+    /// Returns whether the entry is a folder. A link is not followed.
     pub(crate) fn is_folder(&self) -> bool {
         self.is_type(FileType::Directory)
     }
@@ -164,8 +169,8 @@ impl FolderEntry<'_> {
     }
 }
 
-/// Calls `found` for everything in the folder. A folder that does not exist, or is a file, is
-/// empty.
+/// Calls `found` for each entry of the folder. A path that does not exist or is a file counts as an
+/// empty folder.
 pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result<(), StoreError> {
     match read_folder(folder, found) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
@@ -173,8 +178,8 @@ pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result
     }
 }
 
-/// Reads a folder. `std::fs::read_dir` allocates each name twice, which takes longer than reading
-/// it.
+/// Reads a folder. `std::fs::read_dir` is not used, because it allocates each name twice. The
+/// allocations take longer than reading the folder.
 fn read_folder(folder: &Path, mut found: impl FnMut(&FolderEntry<'_>)) -> io::Result<()> {
     let opened = open::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
     for entry in Dir::new(opened)? {

@@ -6,9 +6,10 @@ use std::path::Path;
 /// Returns the warnings about the file system of a path.
 #[cfg(target_os = "linux")]
 pub(crate) fn warnings(root: &Path) -> Vec<String> {
-    // Without the type there is nothing to warn of. A path that cannot be used fails elsewhere.
+    // Without the type there is nothing to warn about. If the path cannot be used, opening the
+    // store fails anyway.
     let Ok(found) = rustix::fs::statfs(root) else { return Vec::new() };
-    // The type has other integer types on other processors. It always fits in 32 bits.
+    // The integer type of `f_type` depends on the processor. The value always fits in 32 bits.
     let magic = u32::try_from(i128::from(found.f_type) & 0xFFFF_FFFF).unwrap_or_default();
     unreliable(magic).map(|name| text(root, name)).into_iter().collect()
 }
@@ -26,7 +27,8 @@ fn text(root: &Path, name: &str) -> String {
     )
 }
 
-/// Returns the name of a network or FUSE file system, by the number that statfs(2) returns.
+/// Returns the name of a network or FUSE file system by its magic number, which statfs(2) returns.
+/// Returns `None` for other file systems.
 fn unreliable(magic: u32) -> Option<&'static str> {
     match magic {
         0x6969 => Some("NFS"),

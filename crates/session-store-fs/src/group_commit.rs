@@ -1,11 +1,12 @@
-//! Group commit: concurrent appends to one file share a sync.
+//! Group commit with [`Durability::Power`](session_store_core::Durability::Power): concurrent
+//! appends to one file share an `fdatasync(2)`.
 //!
 //! An append that arrives during a sync waits for the next sync, which serves all waiting appends.
 //!
-//! The writers whose appends the last sync has made durable are likely to append again at once. So
-//! the next sync waits a moment for their appends. It expects as many appends as the last sync has
-//! served and as have arrived while that sync ran. It waits for at most a quarter of the time that
-//! the last sync took.
+//! A writer whose append was just synced is likely to append again at once. So the next sync waits
+//! until an expected number of appends has arrived. This number is the sum of the appends that the
+//! last sync served and the appends that arrived during that sync. The wait takes at most a quarter
+//! of the time of the last sync.
 
 use std::fs::File;
 use std::path::Path;
@@ -31,11 +32,11 @@ pub(crate) struct GroupCommit {
 struct Progress {
     /// The number of appends that were written.
     written: u64,
-    /// The number of them that are synced.
+    /// The number of written appends that are synced.
     synced: u64,
     is_syncing: bool,
-    /// The number of appends that the next sync waits for: those that the last sync has served,
-    /// and those that arrived while it ran.
+    /// The number of appends that the next sync waits for: the appends that the last sync served,
+    /// and the appends that arrived during that sync.
     expected: u64,
     /// The time that the last sync took.
     took: Duration,
@@ -57,7 +58,7 @@ pub(crate) struct Written {
 }
 
 impl GroupCommit {
-    /// Counts an append to the file. The caller holds the lock of the segment.
+    /// Counts an append to the file, after its write. The caller holds the lock of the segment.
     pub(crate) fn written(self: &Arc<Self>, file: &Arc<File>, path: &Arc<Path>) -> Written {
         let (number, is_gathered) = {
             let mut progress = lock(&self.progress);
@@ -73,7 +74,7 @@ impl GroupCommit {
 }
 
 impl Written {
-    /// Waits until the append is synced, by this thread or by another one.
+    /// Waits until this thread or another one has synced the append.
     pub(crate) fn wait(self, syncs: &Syncs) -> Result<(), StoreError> {
         let Self { file, path, commit, number } = self;
         let mut progress = lock(&commit.progress);
@@ -81,7 +82,8 @@ impl Written {
             if progress.synced >= number {
                 return Ok(());
             }
-            // A sync has failed. It may be the sync of this append, so the outcome is unknown.
+            // The outcome is unknown, because the failed sync may have been the sync of this
+            // append.
             syncs.check().map_err(|error| indeterminate(&path, error))?;
             if !progress.is_syncing {
                 break;
@@ -93,7 +95,8 @@ impl Written {
         let gathered =
             commit.gathered.wait_timeout_while(progress, limit, |progress| !progress.is_gathered());
         let (progress, _) = gathered.unwrap_or_else(PoisonError::into_inner);
-        // Appends that are written from here on may miss the sync below, and wait for the next one.
+        // Read the number before the sync. The sync below may miss later appends, so they wait for
+        // the next sync.
         let written = progress.written;
         drop(progress);
         let start = Instant::now();

@@ -1,5 +1,6 @@
-//! The index of a file's lines: how many entries there are, and where they start. One scan builds
-//! it and appends extend it, so that counting and paging do not read the file again.
+//! The index of a file's lines: the number of entries, and the offsets of some lines. One scan
+//! builds the index and appends extend it. Counting and paging then do not read the whole file
+//! again.
 
 use std::fs::File;
 use std::io;
@@ -13,27 +14,26 @@ use crate::tail::{Tail, is_blank};
 /// The number of bytes read at once to count lines.
 const BLOCK: usize = 256 * 1024;
 
-/// The number of bytes read at once to find a line near a mark.
+/// The number of bytes read at once to find a line after a mark.
 const NEAR: usize = 64 * 1024;
 
-/// The distance of two marks in bytes. No lookup scans more than that.
+/// The distance between two marks in bytes. A lookup scans at most this number of bytes.
 const MARK_EVERY: u64 = NEAR as u64;
 
-/// The start of a line.
+/// The start of a line, with the number of entries and lines before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) offset: u64,
-    /// The number of entries before it.
     pub(crate) entries: usize,
-    /// The number of physical lines before it.
+    /// The number of physical lines, which includes blank lines.
     pub(crate) lines: usize,
 }
 
-/// The place where the last page ended, since the next page is likely to start there.
+/// The end of the last page, which is likely to be the start of the next page.
 ///
-/// Readers set it after they have released the segment's lock. A truncate therefore replaces the
-/// bookmark and does not only reset it: a reader that started before the truncate still sets the
-/// old one.
+/// A reader sets its bookmark after it has released the segment's lock. A truncate therefore gives
+/// the index a new `Bookmark` instead of resetting the old one. A reader that started before the
+/// truncate then sets the old bookmark, which has no effect.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bookmark(Arc<Mutex<Mark>>);
 
@@ -47,12 +47,13 @@ impl Bookmark {
     }
 }
 
-/// The lines of a file, up to the length that it had at the last scan.
+/// The lines of a file, up to the length of the file at the last scan.
 #[derive(Debug)]
 pub(crate) struct LineIndex {
     /// The length of the file.
     len: u64,
-    /// The length that readers see. The bytes after it are torn.
+    /// The length of the part that readers see. The bytes after it are torn: a crash left a part of
+    /// an entry.
     readable: u64,
     /// The start of the tail, after all terminated lines.
     tail_start: Mark,
@@ -81,13 +82,13 @@ impl LineIndex {
         self.tail
     }
 
-    /// Returns the number of entries: all lines that are neither blank nor torn. They are not
+    /// Returns the number of entries: all lines that are neither blank nor torn. The lines are not
     /// validated.
     pub(crate) fn entries(&self) -> usize {
         self.tail_start.entries + usize::from(self.tail == Tail::Line)
     }
 
-    /// Returns the length that readers see, without torn bytes.
+    /// Returns the length of the part that readers see, without torn bytes.
     pub(crate) fn readable(&self) -> u64 {
         self.readable
     }
@@ -101,7 +102,7 @@ impl LineIndex {
         &self.bookmark
     }
 
-    /// Returns the last known place at or before the entry.
+    /// Returns the last mark at or before the start of the entry.
     pub(crate) fn mark_before(&self, entry: usize) -> Mark {
         let after = self.marks.partition_point(|mark| mark.entries <= entry);
         let known = [self.marks[after.saturating_sub(1)], self.bookmark.mark(), self.tail_start];
@@ -109,8 +110,9 @@ impl LineIndex {
         before.max_by_key(|mark| mark.offset).unwrap_or_default()
     }
 
-    /// Scans what was appended since the last scan, or everything if the file has shrunk. `cut` is
-    /// the mark of the last cut.
+    /// Scans the bytes that were appended since the last scan, or the whole file if the file has
+    /// become shorter. `cut` is the end of the log after its last truncation. If the byte at `cut`
+    /// is NUL, a power cut interrupted the truncation, and the log ends at `cut`.
     pub(crate) fn catch_up(&mut self, file: &File, len: u64, cut: u64) -> io::Result<()> {
         if len < self.len {
             *self = Self::empty();
@@ -126,8 +128,8 @@ impl LineIndex {
         })?;
         self.set_tail(&read_range(file, rest, end)?);
         if rest == len && has_nul(file, last.offset, len)? {
-            // A file system writes NULs for data that a crash lost. A last line with NULs is
-            // therefore torn, even if its newline was saved.
+            // After a crash, a file can have NULs in the place of lost data. A last line with NULs
+            // is therefore torn, even if its newline was saved.
             self.cut(last);
             self.set_tail(&read_range(file, last.offset, len)?);
         }
@@ -141,9 +143,9 @@ impl LineIndex {
         self.readable = self.tail_start.offset + readable as u64;
     }
 
-    /// Records a write at the end of the file: `written` bytes with entries of these lengths. The
-    /// newline that the last line lacked comes first, and the newline of the last entry may be
-    /// missing.
+    /// Records a write at the end of the file: `written` bytes with entries of these lengths. If
+    /// the last line lacked its newline, the write began with this newline. The newline of the last
+    /// entry may be missing.
     pub(crate) fn record_write(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
         if self.tail.owes_newline() {
             self.add_line(self.len + 1, self.tail == Tail::Line);
@@ -164,8 +166,8 @@ impl LineIndex {
         self.len = self.readable;
     }
 
-    /// Forgets the tail, so that it is read again: another handle may have replaced a torn tail by
-    /// an entry of the same length.
+    /// Removes the tail from the index, so that the next scan reads the tail again. Another handle
+    /// may have replaced a torn tail by an entry of the same length.
     pub(crate) fn forget_tail(&mut self) {
         self.len = self.tail_start.offset;
         self.readable = self.len;
@@ -202,8 +204,8 @@ impl Mark {
     }
 }
 
-/// Returns where the entry starts, or the end if there are fewer entries. `mark` is at or before
-/// it.
+/// Returns the start of the entry, or the end of the last terminated line if there are fewer
+/// entries. `mark` is at or before the entry.
 pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::Result<Mark> {
     if mark.entries == entry {
         return Ok(mark);
@@ -222,12 +224,12 @@ pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::R
 struct Line {
     /// The start of the next line.
     next: u64,
-    /// Whether there is only white space in it.
+    /// Whether the line contains only white space.
     blank: bool,
 }
 
-/// Calls `on_line` for each terminated line in the range. Returns where the unterminated rest
-/// starts, or where `on_line` stopped.
+/// Calls `on_line` for each terminated line in the range. Returns the start of the unterminated
+/// rest, or the end of the line at which `on_line` stopped.
 fn scan_lines(
     file: &File,
     Range { start, end: to }: Range<u64>,

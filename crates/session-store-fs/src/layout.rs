@@ -1,4 +1,4 @@
-//! The names of all files and folders below the root. Pure functions of ids and names.
+//! The names of all files and folders below the root, as pure functions of ids and names.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -115,9 +115,10 @@ impl Layout {
 /// Returns the lock stripe of a segment: FNV-1a over the bytes of its segment id, folded to one
 /// byte.
 ///
-/// The session id is not part of it. If two sessions have a segment of the same id, one lock guards
-/// both logs, and with them the lookup hint that they share. Programs of every version must compute
-/// the same stripe, or they would not exclude each other.
+/// A stripe is a group of segments that share a lock. The hash leaves out the session id. If two
+/// sessions have a segment of the same id, one lock therefore guards both logs and their common
+/// lookup hint. Programs of every version must compute the same stripe, because they would
+/// otherwise not exclude each other.
 pub(crate) fn stripe_of(segment_id: SegmentId) -> u8 {
     let bytes = *Uuid::from(segment_id).as_bytes();
     let hash = bytes
@@ -140,8 +141,8 @@ pub(crate) fn segment_of(name: &OsStr) -> Option<(SegmentId, Kind)> {
     })
 }
 
-/// Parses an id in the one spelling that this crate writes: hyphenated, in lower case. Other
-/// spellings would give one session or segment several names.
+/// Parses an id in the spelling that this crate writes: hyphenated, in lower case. Other spellings
+/// are rejected, because one session or segment would then have several names.
 fn canonical(text: &str) -> Option<Uuid> {
     // No other spelling of a UUID has this length.
     const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;

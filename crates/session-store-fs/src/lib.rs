@@ -21,7 +21,7 @@
 //! {root}/{session_id}/{segment_id}.jsonl          the log, one entry per line
 //! {root}/{session_id}/{segment_id}.trace.jsonl    the trace
 //! {root}/pods/{pod_name}/metadata.json            a pod, a named agent
-//! {root}/pods/~{uuid}/                            a pod whose name its folder cannot have
+//! {root}/pods/~{uuid}/                            a pod that cannot have a folder of its name
 //! {root}/.session-store/format                    the version of the format
 //! {root}/.session-store/locks/                    lock files; the length of each counts changes
 //! {root}/.session-store/epochs/                   a random token and the last cut of each segment
@@ -31,50 +31,51 @@
 //! ```
 //!
 //! Any program that reads JSONL can read the logs. A directory that another program wrote in this
-//! layout opens as it is. Another program can read the files at any time. It can write them only
-//! while no handle is open.
+//! layout opens as it is. Other programs can read the files at any time. They can write the files
+//! only while no handle is open.
 //!
 //! Everything in `.session-store/` can be deleted while no handle is open. No entry is lost, and
-//! the next change writes what is missing. The exception is the time after a power cut: a log whose
-//! truncation was interrupted needs its file in `epochs/` until its next change. Files have mode
-//! 0600 and folders 0700.
+//! the next change writes the missing files. The exception is a log whose truncation was
+//! interrupted by a power cut. Until its next change, such a log needs its file in `epochs/`. Files
+//! have mode 0600 and folders 0700.
 //!
-//! A pod has a folder `~{uuid}`, named by a hash, if the file system cannot hold the pod's name or
-//! takes it for the name of another folder. Format version 1 used that form for every name with,
-//! for example, an upper case letter. Such pods are read, and the next put of a pod moves it to the
-//! folder of its name. If both folders hold a pod, the one with the name counts, and a check
-//! reports the other one as a fault ([P3](session_store_core::contract#p3)).
+//! A pod has a folder `~{uuid}`, named by a hash, if the file system cannot hold the pod's name. It
+//! also has such a folder if the file system takes the pod's name for the name of another folder.
+//! Format version 1 used hashed folders for many more names, for example for every name with an
+//! upper case letter. Pods in these folders are read, and the next put moves the pod to the folder
+//! of its name. If both folders hold a pod, the pod in the folder of the name counts. A check then
+//! reports the hashed folder as a fault ([P3](session_store_core::contract#p3)).
 //!
-//! The first put of a pod raises the format to version 2. Programs that know version 1 only can
-//! then not open the store. A handle of such a program that has already made changes stays open and
-//! finds the moved pods. During the move it can miss a pod, and of two folders it uses the hashed
-//! one.
+//! The first put of a pod raises the format to version 2. Programs that only know version 1 then
+//! cannot open the store. If a handle of such a program has already made changes, the handle
+//! continues to work and finds the moved pods. While a pod is moved, such a handle can miss the
+//! pod. If both folders hold a pod, such a handle uses the hashed folder.
 //!
 //! The whole store must be on one local file system. Network file systems do not provide the
 //! `flock(2)` and `O_APPEND` that the protocol needs. [`FsStore::warnings`] reports a network or
-//! FUSE file system. A new log is written elsewhere and renamed into its folder, which works only
-//! within one file system.
+//! FUSE file system. The store must not span several file systems, because a new log is written to
+//! `.session-store/tmp/` and then renamed.
 //!
 //! # Links, devices and FIFOs
 //!
 //! The path of the root can contain symbolic links, which are resolved once, when the store is
-//! opened. Below the root the store follows no link: one could lead to any file of the user. Only
-//! regular files are read and written. A FIFO never blocks a call.
+//! opened. Below the root the store follows no link, because a link could lead to any file of the
+//! user. Only regular files are read and written. A FIFO never blocks a call.
 //!
 //! A link in the place of a session, a log, a trace or a pod does not appear in listings
 //! ([S9](session_store_core::contract#s9)). Calls that name it fail with
 //! [`StoreError::Io`](session_store_core::StoreError::Io), and its target does not change. Deleting
-//! a segment deletes a link in the place of its log, but not the target. A check reports links of
-//! sessions, logs, traces and pods as faults. Replace such a link by its target.
+//! a segment deletes a link in the place of its log, but not the target. A check reports links in
+//! these places as faults. Replace such a link by its target.
 //!
 //! # How an entry is appended
 //!
-//! Each segment belongs to one of 256 stripes. A stripe has a lock file, and a mutex for the
-//! threads that share a handle. An append makes five system calls:
+//! Each segment belongs to one of 256 stripes, by a hash of its id. A stripe has a lock file, and a
+//! mutex for the threads that share a handle. An append makes five system calls:
 //! 1. It locks the lock file.
 //! 2. It reads the length of the lock file, which is the generation of the stripe.
-//! 3. It reads the length of the log. If both lengths are the ones that the handle
-//!    remembers, its cache is up to date.
+//! 3. It reads the length of the log. If both lengths are equal to the cached lengths, the cache of
+//!    the handle is up to date.
 //! 4. It writes the line and its newline.
 //! 5. It unlocks the lock file.
 //!
@@ -85,10 +86,12 @@
 //! # What a crash leaves
 //!
 //! A killed process can leave a part of a write. The closing brace commits an entry, and the
-//! newline only separates it from the next one. So a last line without a newline is an entry if it
-//! is a whole object. It is *torn* if it does not begin with a whole object. A last line with more
-//! text after a whole object is neither: it is corrupt. NULs in the last line, and all bytes after
-//! them, are torn.
+//! newline only separates two entries. A last line without a newline is
+//! - an entry if the line is one whole object,
+//! - *torn* if the line does not begin with a whole object,
+//! - corrupt if the line has other text after a whole object.
+//!
+//! NULs in the last line, and all bytes after them, are torn.
 //!
 //! Readers ignore a torn tail. The next change of the log first moves the tail to
 //! `.session-store/torn/` ([R5](session_store_core::contract#r5)).
@@ -96,27 +99,27 @@
 //! Acknowledged changes survive the process. With
 //! [`Durability::Power`](session_store_core::Durability::Power) they survive a power cut, too.
 //!
-//! A power cut in the middle of a truncation can leave the old length of the log, and NULs from the
-//! cut on. The file in `epochs/` has the offset of the cut, which is synced before the cut begins.
-//! Readers end such a log there, and its next change finishes the cut
-//! ([T6](session_store_core::contract#t6)). A truncation therefore always waits for two syncs, of
-//! the offset and of the log, whatever the durability.
+//! A power cut in the middle of a truncation can leave the old length of the log, and NULs after
+//! the new end. The file in `epochs/` therefore contains the offset of the new end. If the log has
+//! a NUL at this offset, readers stop there, and the next change finishes the truncation
+//! ([T6](session_store_core::contract#t6)). With every durability, a truncation waits for two
+//! syncs: of the offset before the cut, and of the log after the cut.
 //!
 //! # What a handle caches
 //!
-//! A handle scans a log once. Afterwards it knows the log's length, its number of entries, the
-//! place of one line in every 64 KiB, and where the last page ended. Counting, paging and
-//! truncating then do not read the log again.
+//! A handle scans a log once. Afterwards the handle knows the log's length, its number of entries,
+//! and the offset of one line in every 64 KiB. It also knows the end of the last page. Counting,
+//! paging and truncating then do not read the log again.
 //!
 //! Every change that is not an append first advances the generation of the stripe. A change that
-//! cuts or replaces entries also gives the segment a new random epoch. Both tell all handles, in
-//! this process and in others, that their caches are stale.
+//! cuts or replaces entries also gives the segment a new *epoch*, a random number. By the
+//! generation and the epoch, each handle of each process notices that its cache is stale.
 //!
 //! At most 64 stripes have files open at a time. Every stripe keeps facts about the 64 logs that
 //! were used last.
 //!
-//! Once a handle has listed a session, it remembers that the session's folder holds a log. It does
-//! not open the folder again until a segment is deleted, which advances the generation of
+//! Once a handle has listed a session, the handle remembers that the session's folder holds a log.
+//! It opens the folder again only after the deletion of a segment, which advances the generation of
 //! deletions.
 
 mod bad_lines;

@@ -1,5 +1,9 @@
-//! Sessions, segments and their files, by the names in the folders. Foreign names are ignored, and
-//! symbolic links.
+//! Lists sessions, segments and their files by the names in the folders. Ignores symbolic links,
+//! and names that are not names of the store.
+//!
+//! A handle caches the last listing of sessions. A later listing then does not open the folders of
+//! these sessions, until the *generation* of deletions changes. A generation is a counter that all
+//! handles see: the length of a lock file.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -12,17 +16,17 @@ use crate::file;
 use crate::layout::{Kind, segment_of, session_of};
 use crate::lock_file::{Generation, LockFile, read_consistent};
 
-/// The last listing of sessions, and the generation of deletions in which it was made.
+/// The last listing of sessions, and the generation of deletions at that time.
 ///
-/// Until that generation changes, each of these sessions still holds a log. Listing them again
-/// opens none of their folders.
+/// Until the generation of deletions changes, each of these sessions still holds a log. A later
+/// listing therefore does not open the folders of these sessions.
 pub(crate) type ListedSessions = Option<(Generation, Arc<Vec<SessionId>>)>;
 
-/// Lists folders, and repeats a listing that overlapped the replacement of a log.
+/// Lists folders. Repeats a listing that overlapped the replacement of a log.
 ///
-/// Some file systems, btrfs and tmpfs among them, can miss a file that is renamed during a listing:
-/// it appears neither in its old place nor in its new one. A writer that replaces a log therefore
-/// holds the lock `replacements` and advances its generation.
+/// Some file systems, for example btrfs and tmpfs, can leave out a file that is renamed during a
+/// listing. The listing then has neither the old name nor the new name. A writer that replaces a
+/// log therefore locks `replacements` and advances its generation.
 pub(crate) fn list_consistent<T>(
     replacements: &LockFile<()>,
     list: impl Fn() -> Result<T, StoreError>,
@@ -33,9 +37,9 @@ pub(crate) fn list_consistent<T>(
 impl Directory {
     /// Returns the sessions that hold a log, newest first.
     ///
-    /// A writer that deletes a log holds the lock `deletions` and advances its generation first.
-    /// The generation is read here before the folders. If a deletion overlaps the listing, the
-    /// generation differs afterwards, and the listing is returned but not cached.
+    /// Before a writer deletes a log, it locks `deletions` and advances the generation. This
+    /// function reads the generation before and after the folders. If the generation has changed, a
+    /// deletion may have overlapped the listing, so the listing is not cached.
     pub(crate) fn sessions(
         &self,
         deletions: &LockFile<ListedSessions>,
@@ -53,8 +57,8 @@ impl Directory {
         Ok(sessions)
     }
 
-    /// Returns those of the folders that hold a log, newest first. The `known` ones, in the same
-    /// order, are not opened.
+    /// Returns the sessions whose folder holds a log, newest first. The `known` sessions are in the
+    /// same order, and their folders are not opened.
     fn holding_logs(
         &self,
         mut folders: Vec<SessionId>,
@@ -91,7 +95,7 @@ impl Directory {
             if left == 0 {
                 break;
             }
-            // A folder without a log is not a session, and does not count.
+            // A folder without a log is not a session, and does not count for the limit.
             let segments = self.segments(session_id)?;
             left -= usize::from(!segments.is_empty());
             keys.extend(segments.into_iter().map(|id| SegmentKey::new(session_id, id)));

@@ -1,16 +1,17 @@
-//! A lock file: the lock, the generation, and what a handle caches under the lock.
+//! A lock file: the lock, the generation, and the cache that the lock protects.
 //!
-//! `flock(2)` belongs to an open file, so it does not exclude threads that share the file. Each
-//! lock file therefore has a mutex beside it. The mutex is always locked first and unlocked last: a
-//! thread that found the mutex free while the file is still locked would share that lock, and lose
-//! it when the other thread unlocks the file.
+//! `flock(2)` locks an open file, so the lock does not exclude threads that share the open file.
+//! Each lock file therefore also has a mutex. The mutex is always locked first and unlocked last.
+//! Otherwise a second thread could take the mutex while the first thread still holds the file lock.
+//! The second thread would share this file lock, and lose it when the first thread unlocks the
+//! file.
 //!
-//! The length of a lock file is its generation. It grows by a byte before every change that is not
-//! an append. A handle whose cache was filled under another generation knows that the cache is
-//! stale.
+//! The length of a lock file is its *generation*. The file grows by one byte before every change
+//! that is not an append. A handle records the generation at which it filled its cache. If the
+//! generation differs later, the cache is stale.
 //!
-//! Lock files are never renamed or deleted. Two processes that lock different files of the same
-//! name would not exclude each other.
+//! Lock files are never renamed or deleted. Otherwise two processes could lock different files of
+//! the same name, and would not exclude each other.
 
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -50,11 +51,12 @@ impl<T: Default> LockFile<T> {
         self.hold(Some(opened), cached)
     }
 
-    /// Takes the lock to read. Reading creates nothing: without a lock file no writer has been here
-    /// yet, and only the mutex is held.
+    /// Takes the lock to read. Does not create the lock file, because reading creates nothing. If
+    /// the lock file does not exist, no writer has used this lock yet, and only the mutex is
+    /// locked.
     ///
-    /// Readers take the lock exclusively, too. `flock(2)` lets overlapping readers share a lock
-    /// without end, and a writer would starve: with 8 readers in a loop, one append took 5.2 s.
+    /// Readers take the file lock exclusively, too, because a writer could otherwise wait without
+    /// end while readers overlap. With shared locks and 8 readers in a loop, one append took 5.2 s.
     pub(crate) fn lock_read(&self) -> Result<Guard<'_, T>, StoreError> {
         let cached = lock(&self.cached);
         let opened = match self.opened() {
@@ -74,7 +76,8 @@ impl<T: Default> LockFile<T> {
         Ok(self.generation(opened.as_deref())? == generation)
     }
 
-    /// Closes the lock file and calls `close_files`, unless the lock is in use by another thread.
+    /// Closes the lock file and calls `close_files`, unless another thread uses the lock. Returns
+    /// whether the file was closed.
     pub(crate) fn close_if_idle(&self, close_files: impl FnOnce(&mut T)) -> bool {
         // Blocking here could deadlock: the caller holds the lock of another stripe.
         let Ok(mut cached) = self.cached.try_lock() else { return false };
@@ -107,7 +110,8 @@ impl<T: Default> LockFile<T> {
             let locked = retry_on_intr(|| flock(&opened.file, FlockOperation::LockExclusive));
             locked.map_err(io::Error::from).context("lock", &self.path)?;
         }
-        // Made before the generation is read, so that a failure to read it unlocks the file.
+        // `HeldLock` is made before the generation is read, so that an error of the read also
+        // unlocks the file.
         let mut lock = HeldLock { opened, path: &self.path, generation: Generation(None) };
         lock.generation = self.generation(lock.opened.as_deref())?;
         Ok(Guard { lock, cached, lock_file: self })
@@ -126,8 +130,8 @@ pub(crate) struct Generation(Option<u64>);
 
 /// A lock that is held, and the cache under it.
 pub(crate) struct Guard<'a, T: Default> {
-    // Fields drop in this order: the file is unlocked before the mutex, as the module's docs
-    // require.
+    // Rust drops fields in this order. The file must be unlocked before the mutex (see the header
+    // of this file).
     pub(crate) lock: HeldLock<'a>,
     pub(crate) cached: MutexGuard<'a, T>,
     lock_file: &'a LockFile<T>,
@@ -136,13 +140,14 @@ pub(crate) struct Guard<'a, T: Default> {
 impl<T: Default> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         if thread::panicking() {
-            // The cache may be half changed. An empty one is always correct (S5).
+            // A panic can leave the cache in an inconsistent state. An empty cache is always
+            // correct (S5).
             *self.cached = T::default();
         }
     }
 }
 
-/// The file's part of a lock that is held.
+/// The locked file of a [`Guard`].
 pub(crate) struct HeldLock<'a> {
     opened: Option<Arc<Opened>>,
     path: &'a Path,
@@ -150,8 +155,8 @@ pub(crate) struct HeldLock<'a> {
 }
 
 impl HeldLock<'_> {
-    /// Advances the generation. Call it before a change that is not an append: a handle must not
-    /// find the change while it still trusts its cache.
+    /// Advances the generation. Must be called before a change that is not an append. Otherwise
+    /// another handle could read the changed file and still trust its cache.
     pub(crate) fn advance_generation(&mut self) -> Result<(), StoreError> {
         let (Some(opened), Some(length)) = (&self.opened, self.generation.0) else { return Ok(()) };
         opened.file.set_len(length + 1).context("advance the generation of", self.path)?;
@@ -163,20 +168,21 @@ impl HeldLock<'_> {
 impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
         if let Some(opened) = &self.opened {
-            // Nothing can be done about a failure. Closing the file ends the lock, too.
+            // Ignore an error. The lock also ends when the file is closed.
             let _ = opened.file.unlock();
         }
     }
 }
 
-/// The number of times that a read runs without a lock before it keeps the lock.
+/// The number of reads without a lock before a read that holds the lock.
 const UNLOCKED_READS: usize = 2;
 
-/// Reads without blocking writers meanwhile.
+/// Reads, usually without the lock, so that writers do not wait.
 ///
-/// `begin` takes the lock and finds out where to read, and `read` reads after the lock is released.
-/// If the generation changed meanwhile, `read` may have seen a mix of old and new, and both run
-/// again. Frequent changes could repeat that without end, so the last attempt keeps the lock.
+/// `begin` takes the lock and finds the place to read. Then the lock is released, and `read` reads.
+/// If the generation has changed afterwards, `read` may have read a mix of old and new data, so
+/// both functions run again. The last attempt keeps the lock during `read`, because frequent
+/// changes could otherwise repeat the read without end.
 pub(crate) fn read_consistent<'a, T: Default + 'a, P, R>(
     begin: impl Fn() -> Result<(Guard<'a, T>, P), StoreError>,
     read: impl Fn(&P) -> Result<R, StoreError>,

@@ -1,5 +1,5 @@
-//! One open file of entries, a log or a trace: what is known about it, and the writes that keep its
-//! lines whole. The caller holds the segment's lock.
+//! One open file of entries, a log or a trace: the facts about the file, and the writes to it. A
+//! write never leaves a part of a line between two entries. The caller holds the segment's lock.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -18,13 +18,13 @@ use crate::lock_file::Generation;
 use crate::sidecar::epoch::{Epoch, NO_CUT};
 use crate::sync::Syncs;
 
-/// The size from which on a batch is split into several writes.
+/// The number of bytes after which a batch is split into several writes.
 const WRITE_BYTES: usize = 1024 * 1024;
 
-/// The time for which an open file is used before it is opened by its path again.
+/// The time after which an open file is opened again by its path.
 ///
-/// Another program can replace or move the file without taking our lock. Without this limit a
-/// handle would go on appending to a file that no longer has the log's name.
+/// Another program can replace or move the file without taking the store's lock. Without this
+/// limit, a handle would continue to append to a file that no longer has the log's name.
 const TRUST: Duration = Duration::from_secs(1);
 
 /// An open file of entries.
@@ -35,25 +35,27 @@ pub(crate) struct Log {
     opened: Instant,
     pub(crate) known: Known,
     commit: Arc<GroupCommit>,
-    /// The last round of syncs in which the path was recorded.
+    /// The number of the last sync round in which the path was recorded ([`Syncs::round`]).
     recorded: Option<u64>,
 }
 
-/// The facts about a file, and the generation in which they were found.
+/// The facts about a file, and the generation of the stripe at that time. The generation is a
+/// counter that advances before every change that is not an append.
 pub(crate) struct Known {
     pub(crate) generation: Generation,
     inode: u64,
-    /// `None` for a trace, which has no head.
+    /// The token of the head and the mark of the last cut. `None` for a trace, which has no head.
     pub(crate) epoch: Option<Epoch>,
     pub(crate) index: LineIndex,
     /// Whether the name of the file survives a power cut.
     pub(crate) is_name_durable: bool,
-    /// Whether the last cut and the name of the file with its mark survive a power cut.
+    /// Whether the last cut survives a power cut, and also the name of the epoch file with the mark
+    /// of this cut.
     pub(crate) is_cut_durable: bool,
 }
 
 impl Log {
-    /// Opens the file, or returns `None` if it does not exist. `read_epoch` reads the epoch.
+    /// Opens the file, or returns `None` if the file does not exist. `read_epoch` reads the epoch.
     pub(crate) fn open(
         path: &Path,
         generation: Generation,
@@ -81,9 +83,9 @@ impl Log {
         }))
     }
 
-    /// Returns whether the open file can still be used: nothing but appends happened to it, and it
-    /// was opened a short time ago. A file without a stored epoch is always opened again, since its
-    /// head depends on what other programs do to it.
+    /// Returns whether the open file can still be used: its only changes were appends, and the file
+    /// was opened a short time ago. A file without a stored epoch is always opened again, because
+    /// changes of other programs change its head.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
         self.is_writable
             && self.known.epoch.is_none_or(|epoch| epoch.is_stored)
@@ -91,13 +93,13 @@ impl Log {
             && now.duration_since(self.opened) < TRUST
     }
 
-    /// Takes over what was known about the file before, unless entries may have been cut since.
+    /// Takes over earlier facts about the file, unless entries may have been cut since then.
     pub(crate) fn inherit(&mut self, before: Known) {
         let now = &self.known;
         let token = |known: &Known| known.epoch.map(|epoch| (epoch.token, epoch.cut));
-        // Every cut stores a new token or a new mark, so the same ones prove that nothing was cut.
-        // A token that is not stored is derived from the file's time: it shows a change by another
-        // program, and the generation shows a cut by a handle.
+        // Every cut stores a new token or a new mark. If the stored token and the mark are equal,
+        // no entry was cut. A token that is not stored is derived from the file's time, so it
+        // changes when another program changes the file. A cut by a handle changes the generation.
         let is_uncut = token(now) == token(&before)
             && (now.generation == before.generation || now.epoch.is_some_and(|now| now.is_stored));
         if is_uncut && now.inode == before.inode {
@@ -108,12 +110,12 @@ impl Log {
         }
     }
 
-    /// Closes the file and returns what is known about it.
+    /// Closes the file and returns the facts about it.
     pub(crate) fn into_known(self) -> Known {
         self.known
     }
 
-    /// Reads what was appended since the last call.
+    /// Updates the index with the lines that were appended since the last call.
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
         let len = (&*self.file).seek(SeekFrom::End(0)).context("read the length of", &self.path)?;
         if len != self.known.index.len() {
@@ -123,8 +125,8 @@ impl Log {
         Ok(())
     }
 
-    /// Returns the append to wait for, if every change must survive a power cut. Otherwise records
-    /// the path for the next sync.
+    /// Returns the append whose sync the caller must wait for, if every change must survive a power
+    /// cut. Otherwise returns `None` and records the path for the next sync.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
             return Some(self.commit.written(&self.file, &self.path));
@@ -137,13 +139,13 @@ impl Log {
         None
     }
 
-    /// Returns where the entry starts.
+    /// Returns the start of the entry.
     pub(crate) fn find(&self, entry: usize) -> Result<Mark, StoreError> {
         self.known.index.find(&self.file, entry).context("read", &self.path)
     }
 
-    /// Appends the entries. The tail must not be torn. If a write fails, a part of the entries may
-    /// be in the file, which the caller takes back.
+    /// Appends the entries. The tail must not be torn. If a write fails, the file may contain a
+    /// part of the entries, which the caller must remove.
     pub(crate) fn append<'a>(
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,
@@ -160,13 +162,14 @@ impl Log {
         }
     }
 
-    /// Fails with the system's own error if the file can only be read.
+    /// Fails with the error of the operating system if the file is open for reads only.
     pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
         if self.is_writable {
             return Ok(());
         }
         file::open_to_append(&self.path).context("open for writing", &self.path)?;
-        // The permission was granted after the file was opened. The next call opens the file again.
+        // The permission was granted after the file was opened. A retry succeeds, because the next
+        // call opens the file again.
         Err(io::Error::from(io::ErrorKind::ResourceBusy)).context("open for writing", &self.path)
     }
 
@@ -175,14 +178,14 @@ impl Log {
         self.file.set_len(len).context("truncate", &self.path)
     }
 
-    /// Makes the content of the file durable, whatever the durability of the handle.
+    /// Syncs the content of the file, whatever the durability of the handle.
     pub(crate) fn sync(&self, syncs: &Syncs) -> Result<(), StoreError> {
         syncs.run(&self.path, || self.file.sync_data())
     }
 }
 
 impl Known {
-    /// Returns whether the file is unchanged, by its metadata.
+    /// Returns whether the file has not changed since the facts were found, by its metadata.
     pub(crate) fn is_current(&self, generation: Generation, metadata: &Metadata) -> bool {
         let is_epoch_current = |epoch: Epoch| epoch.is_stored || epoch == Epoch::derived(metadata);
         self.generation == generation
@@ -202,8 +205,8 @@ impl Known {
     }
 }
 
-/// Returns the bytes of the next write and the number of entries in it. If the last line in the
-/// file has no newline yet, the write begins with it.
+/// Returns the bytes of the next write and the number of entries in these bytes. If the last line
+/// in the file has no newline yet, the bytes begin with a newline.
 fn next_write<'a>(
     owes_newline: bool,
     entries: &mut (impl Iterator<Item = &'a str> + Clone),
@@ -224,11 +227,11 @@ fn next_write<'a>(
     (bytes, count)
 }
 
-/// Writes the bytes and returns how many were written: all, or all but the last newline.
+/// Writes the bytes. Returns the number of written bytes: all bytes, or all except the last
+/// newline.
 ///
-/// The closing brace commits an entry, and the newline only separates it from the next one
-/// ([R5](session_store_core::contract#r5)). A write that lacks only the newline has therefore
-/// succeeded, and the next append writes the newline first.
+/// A write that lacks only the newline has succeeded, because the closing brace commits an entry
+/// ([R5](session_store_core::contract#r5)). The next append then writes this newline first.
 fn write_entries(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     let mut written = 0;
     while written < bytes.len() {

@@ -1,8 +1,11 @@
-//! Maintenance: checks and repairs of the directory.
+//! The `Maintenance` trait: checks and repairs of the directory.
 //!
-//! They concern foreign files, traces without a log, pods that no call returns, torn and
-//! quarantined tails, and lookup hints. A check does not read the entries, since any caller can do
-//! so. A repair reads all of them, to move bad lines out of the logs.
+//! A check reports foreign files, traces without a log, pods that no call returns, torn and
+//! quarantined tails, and missing lookup hints. A check does not read the entries, because any
+//! caller can do so. A repair reads all entries, and moves bad lines out of the logs.
+//!
+//! A tail is *torn* if a crash left only a part of an entry. A *lookup hint* is a sidecar file that
+//! names the session of a segment.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -71,8 +74,8 @@ impl Maintenance for FsStore {
 /// A severity, a cause and its remedy.
 type Cause = (Severity, &'static str, &'static str);
 
-/// Returns the cause for an entry of a folder that the store ignores. `is_named` says whether it
-/// has the name of a session, a segment, or another part of the store.
+/// Returns the cause for a folder entry that the store ignores. `is_named` is whether the entry has
+/// the name of a session, a segment, or another part of the store.
 fn stray(entry: &FolderEntry<'_>, is_named: bool) -> Cause {
     if is_named && entry.is_link() { LINK } else { STRAY }
 }
@@ -80,7 +83,7 @@ fn stray(entry: &FolderEntry<'_>, is_named: bool) -> Cause {
 const LINK: Cause = (
     Severity::Fault,
     "a symbolic link, which the store does not follow",
-    "replace it by what it leads to; until then that is not listed",
+    "replace the link by its target; until then the target is not listed",
 );
 
 const STRAY: Cause = (
@@ -121,7 +124,7 @@ fn finding(place: &Path, (severity, cause, remedy): Cause) -> Finding {
     Finding::new(severity, place.display().to_string(), cause).with_remedy(remedy)
 }
 
-/// Reports everything in the folder for which `cause` returns a cause.
+/// Reports each entry of the folder for which `cause` returns a cause.
 fn list(
     folder: &Path,
     report: &mut dyn FnMut(Finding),
@@ -136,7 +139,7 @@ fn list(
     })
 }
 
-/// Returns whether a file is named like a log. The manifest of an unpacked backup is not a log.
+/// Returns whether a file has the name of a log. The manifest of an unpacked backup is not a log.
 fn is_jsonl(path: &Path) -> bool {
     let is_manifest = path.file_name().is_some_and(|name| name == "manifest.jsonl");
     path.extension().is_some_and(|extension| extension == "jsonl") && !is_manifest
@@ -170,10 +173,10 @@ impl FsStore {
         Ok(segments)
     }
 
-    /// Checks the folders of pods. A folder without a pod is left out.
+    /// Checks the folders of pods. Skips a folder without a pod.
     ///
-    /// The lock keeps a pod from being created, moved or deleted between two looks at its folder. A
-    /// pod that cannot be opened is left out, too. The caller reads all pods and reports it.
+    /// The lock prevents changes of a pod while its folder is checked. A pod that cannot be opened
+    /// is skipped, too, because the caller reads all pods and reports the failure.
     fn check_pods(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
         let Directory { layout, .. } = &self.directory;
         let _guard = self.pod_lock.lock_read()?;
@@ -196,12 +199,14 @@ impl FsStore {
 
     /// Reports torn bytes at the end of a file.
     ///
-    /// A file that cannot be read is left out. The caller reads all entries and reports it.
+    /// A file that cannot be read is skipped, because the caller reads all entries and reports the
+    /// failure.
     fn check_tail(&self, key: SegmentKey, kind: Kind, report: &mut dyn FnMut(Finding)) {
         if !self.directory.may_be_torn(key, kind).unwrap_or(false) {
             return;
         }
-        // A writer may be about to write the rest. Under the lock none is.
+        // Check again under the lock, because without the lock a writer may still be writing the
+        // line.
         let Ok(Some((torn, is_cut))) = self.lock_read(key).and_then(|mut file| file.torn(kind))
         else {
             return;
@@ -210,7 +215,7 @@ impl FsStore {
         let (cause, remedy) = if is_cut {
             (
                 format!("a power cut interrupted a truncation; the log ends at byte {start}"),
-                "the next change of the segment finishes it; keep .session-store until then",
+                "the next change of the segment finishes the truncation; keep .session-store until then",
             )
         } else {
             (
@@ -241,8 +246,8 @@ impl FsStore {
         Ok(())
     }
 
-    /// Returns the segments whose lookup needs a search. If several sessions hold one, the search
-    /// returns the first by id, and so does this.
+    /// Returns the segments without a lookup hint. If several sessions hold a segment id, returns
+    /// the first session by id, because a lookup without a hint returns the same session.
     fn segments_without_hint(&self) -> Result<Vec<SegmentKey>, StoreError> {
         let mut keys = self.keys(&ListOptions::new())?;
         keys.sort_unstable();
@@ -259,8 +264,8 @@ impl FsStore {
 }
 
 impl Directory {
-    /// Returns whether a file may have torn bytes, from its last block and the mark of its last
-    /// cut. Takes no lock.
+    /// Returns whether a file may have torn bytes. Reads only the last block of the file and the
+    /// byte at the mark, which is the end of the last truncation. Takes no lock.
     fn may_be_torn(&self, key: SegmentKey, kind: Kind) -> io::Result<bool> {
         const BLOCK: u64 = 4096;
         let Some(opened) = file::open(&self.layout.file(key, kind))? else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! Mutexes that a panic does not poison.
+//! Locks mutexes, and ignores that a panic of another thread has poisoned a mutex.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
@@ -11,7 +11,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Locks the mutex, but yields a few times before it blocks.
 ///
 /// An append holds its lock for microseconds, which is less than the kernel needs to block and wake
-/// a thread. 8 threads that append to one segment are a quarter faster this way.
+/// a thread. With yields, 8 threads that append to one segment are a quarter faster.
 pub(crate) fn lock_spinning<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     const YIELDS: usize = 50;
     for _ in 0..YIELDS {

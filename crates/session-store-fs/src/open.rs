@@ -1,7 +1,7 @@
-//! Opening by path without following symbolic links.
+//! Opens files and folders by path without following symbolic links.
 //!
-//! The root of a store is canonical, so a link in a path was put into the directory, or into the
-//! place of the directory, by another program. It could lead to any file of the user.
+//! The root of a store is a canonical path, without links. A link in a path was therefore created
+//! by another program later, and could lead to any file of the user.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -12,9 +12,10 @@ use rustix::io::Errno;
 
 /// Opens a path. Fails if any part of it is a symbolic link.
 pub(crate) fn open(path: &Path, flags: OFlags) -> io::Result<File> {
-    // With NONBLOCK, a FIFO without a writer does not block. For files it has no effect.
+    // With NONBLOCK, opening a FIFO without a writer does not block. For files the flag has no
+    // effect.
     let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    // The mode of a file that is created.
+    // A new file has mode 0600.
     let mode = Mode::RUSR | Mode::WUSR;
     match open_without_links(path, flags, mode) {
         Err(Errno::LOOP) => Err(link_error()),
@@ -22,20 +23,20 @@ pub(crate) fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     }
 }
 
-/// Opens a regular file, as [`open`] does. Returns its metadata, too.
+/// Opens a file as [`open`] does, and fails if it is not a regular file. Also returns its metadata.
 pub(crate) fn open_file(path: &Path, flags: OFlags) -> io::Result<(File, Metadata)> {
     let file = open(path, flags)?;
     let metadata = file.metadata()?;
     if metadata.is_file() {
         return Ok((file, metadata));
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not a regular file"))
 }
 
-/// Returns the metadata of a path without opening what is there.
+/// Returns the metadata of a path without opening the file for reads or writes.
 #[cfg(target_os = "linux")]
 pub(crate) fn metadata(path: &Path) -> io::Result<Metadata> {
-    // PATH excludes all flags but a few.
+    // The kernel accepts only a few flags together with PATH.
     match open_without_links(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         Err(Errno::LOOP) => Err(link_error()),
         result => File::from(result?).metadata(),
@@ -57,7 +58,7 @@ fn open_without_links(
     use rustix::fs::{CWD, ResolveFlags, openat2};
     let created = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
     match openat2(CWD, path, flags, created, ResolveFlags::NO_SYMLINKS) {
-        // A kernel before 5.6, or a sandbox that does not know the call.
+        // The kernel is older than 5.6, or a sandbox refuses the call.
         Err(Errno::NOSYS | Errno::PERM) => open_after_check(path, flags, mode),
         result => result,
     }

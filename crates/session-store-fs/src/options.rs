@@ -1,4 +1,4 @@
-//! Options: how a directory is opened.
+//! `FsOptions`: the options for opening a directory, and the steps of opening it.
 
 use std::path::Path;
 
@@ -24,8 +24,8 @@ impl FsOptions {
         Self::default()
     }
 
-    /// Sets whether a store is created if there is none. A missing directory is created too, with
-    /// mode 0700.
+    /// Sets whether a store is created if the directory is missing or contains no store. A missing
+    /// directory is created with mode 0700.
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
@@ -46,14 +46,15 @@ impl FsOptions {
     /// Opens the directory.
     ///
     /// Opening an existing store writes nothing. A directory is a store if it has a folder
-    /// `.session-store`, or a log, a trace or a pod that another program wrote in this layout
-    /// ([S7](session_store_core::contract#s7)).
+    /// `.session-store`, or a log, a trace or a pod in this layout
+    /// ([S7](session_store_core::contract#s7)). Another program can have written these files.
     ///
     /// # Errors
-    /// [`StoreError::NoStore`] if the path does not exist, or is a directory without a store;
-    /// [`StoreError::Io`] if the path is not a directory or cannot be read or created;
-    /// [`StoreError::NewerFormat`] if a newer version of this crate has written the directory;
-    /// [`StoreError::NotAStore`] if its file `.session-store/format` has other content.
+    /// - [`StoreError::NoStore`] if the path does not exist, or is a directory without a store.
+    /// - [`StoreError::Io`] if the path is not a directory, or cannot be read or created.
+    /// - [`StoreError::NewerFormat`] if a newer version of this crate has written the directory.
+    /// - [`StoreError::NotAStore`] if the file `.session-store/format` is not a description of a
+    ///   format.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FsStore, StoreError> {
         let path = path.as_ref();
         if self.create {
@@ -88,7 +89,7 @@ impl FsOptions {
     }
 }
 
-/// The content of a directory without a store.
+/// The description of a directory that has files and no store.
 const FOREIGN: &str = "the directory contains only other files";
 
 fn no_store(path: &Path, found: &str) -> StoreError {

@@ -1,17 +1,21 @@
-//! Pods: a folder for each, which has the name of the pod wherever the file system allows that.
+//! Pods on disk: each pod has a folder, which has the name of the pod if the file system allows
+//! that. A pod is a named agent with a pointer to its active session.
 //!
-//! Other programs look for a pod under its own name, the *plain* folder. Two kinds of names have a
-//! *hashed* folder instead ([`PodName::hashed_folder`]), in which the file `name` holds the name:
-//! - The file system cannot hold the name, or opens the folder of another pod by that name, because
-//!   it folds case or normalizes Unicode. The folder is created and looked up to find that out,
-//!   since the rules differ between file systems.
+//! A *plain* folder has the pod's own name, because other programs look for the pod there. A
+//! *hashed* folder is named by a hash ([`PodName::hashed_folder`]), and its file `name` contains
+//! the pod's name. Two kinds of names have a hashed folder:
+//! - The file system cannot hold the name, or opens the folder of another pod by that name. The
+//!   latter happens if the file system folds case or normalizes Unicode. The rules differ between
+//!   file systems, so the code creates the folder and then looks for it.
 //! - The name has the form of a hashed folder.
 //!
-//! Format version 1 gave a hashed folder to every name that any file system could take for another.
-//! The next put moves such a pod. Until then the pod is read from its hashed folder.
+//! Format version 1 gave a hashed folder to every name that some file system could confuse with
+//! another name. The next put moves such a pod to its plain folder. Until then the pod is read from
+//! its hashed folder.
 //!
-//! If both folders hold a pod, the plain one counts, because other programs see only that one. The
-//! store does not cause this state: a move is one rename of the file that holds the pod.
+//! If both folders hold a pod, the plain folder counts, because other programs see only the plain
+//! folder. The store itself never creates this state, because a move is one rename of the file that
+//! holds the pod.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
@@ -36,11 +40,11 @@ const METADATA: &str = "metadata.json";
 /// The file that holds the pod's name, in a folder that is named by a hash.
 const NAME: &str = "name";
 
-/// The number of bytes that are read of a pod's name. A longer text is not the name of a pod.
+/// The maximum number of bytes that are read from the file `name`. The name of a pod is shorter.
 const MAX_NAME: u64 = 1024;
 
 impl Directory {
-    /// Returns the folders that hold the pod. If there are two, the first one counts.
+    /// Returns the folders that hold the pod. If there are two folders, the first one counts.
     pub(crate) fn folders_of(&self, name: &PodName) -> Result<Vec<PathBuf>, StoreError> {
         let mut folders = Vec::new();
         if let Some(plain) = self.plain_folder(name)
@@ -54,7 +58,7 @@ impl Directory {
         Ok(folders)
     }
 
-    /// Returns whether there is a pod.
+    /// Returns whether the store has a pod.
     pub(crate) fn has_pod(&self) -> Result<bool, StoreError> {
         for folder in self.pod_folders()? {
             if is_file(&folder.join(METADATA))? {
@@ -64,7 +68,7 @@ impl Directory {
         Ok(false)
     }
 
-    /// Returns all folders in which a pod can be.
+    /// Returns all folders in `pods/`. A folder need not hold a pod.
     pub(crate) fn pod_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut folders = Vec::new();
         file::list(&self.layout.pods(), |entry| {
@@ -73,8 +77,8 @@ impl Directory {
         Ok(folders)
     }
 
-    /// Returns the folder of the pod's own name, unless that could be the hashed folder of another
-    /// pod. On a file system that folds case, upper case makes no difference.
+    /// Returns the plain folder of the pod, or `None` if this folder could be the hashed folder of
+    /// another pod. The names are compared without case, because some file systems fold case.
     fn plain_folder(&self, name: &PodName) -> Option<PathBuf> {
         let lower = name.as_str().to_ascii_lowercase();
         let is_hashed = PodFolder::parse(&lower).is_some_and(|folder| folder.is_hashed());
@@ -86,20 +90,20 @@ impl Directory {
     }
 
     /// Returns whether the existing folder has exactly this name. A file system that folds case or
-    /// normalizes names opens it by other names, too.
+    /// normalizes names opens a folder by other names, too.
     fn is_exact(&self, folder: &PathBuf) -> Result<bool, StoreError> {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let other_case: String = name.chars().map(swap_case).collect();
         let is_case_kept =
             other_case == name || folder.with_file_name(&other_case).symlink_metadata().is_err();
-        // A name of these characters is only aliased by its other case. Knowing that saves a
-        // listing.
+        // For these characters, a file system can only confuse upper case with lower case. No
+        // listing is needed if the folder is not found by the other case.
         Ok(is_case_kept && name.bytes().all(is_simple) || self.pod_folders()?.contains(folder))
     }
 
-    /// Returns the folder to put the pod in. Creates the folder, and moves a pod of format version
-    /// 1 into it.
+    /// Returns the folder for the pod. Creates the folder if it does not exist, and moves a pod of
+    /// format version 1 into it.
     fn create_pod_folder(
         &self,
         lock: &mut HeldLock<'_>,
@@ -116,8 +120,8 @@ impl Directory {
         };
         let path = plain.join(METADATA);
         if is_hashed && !is_file(&path)? {
-            // A reader can find neither folder while the pod moves. The generation makes it read
-            // again.
+            // During the move, a reader can find the pod in neither folder. The new generation
+            // makes the reader read again.
             lock.advance_generation()?;
             fs::rename(hashed.join(METADATA), &path).context("move the pod to", &path)?;
             self.renamed(&path)?;
@@ -126,7 +130,7 @@ impl Directory {
         Ok(plain)
     }
 
-    /// Creates the folder of the pod's own name. Returns `None` if the pod needs the hashed folder.
+    /// Creates the plain folder. Returns `None` if the pod needs the hashed folder.
     fn create_plain_folder(&self, name: &PodName) -> Result<Option<PathBuf>, StoreError> {
         create_own_folder(&self.layout.pods())?;
         let Some(plain) = self.plain_folder(name) else { return Ok(None) };
@@ -148,8 +152,8 @@ impl Directory {
         Ok(is_usable.then_some(plain))
     }
 
-    /// Removes a folder whose pod is gone. Fails if another program has put files in the folder,
-    /// which then stays.
+    /// Removes a folder whose pod was deleted or moved. If another program has put files in the
+    /// folder, the folder remains.
     fn remove_pod_folder(&self, folder: &Path) {
         let name = folder.file_name().and_then(|name| name.to_str()).and_then(PodFolder::parse);
         if name.is_some_and(|name| name.is_hashed()) {
@@ -199,14 +203,14 @@ fn swap_case(letter: char) -> char {
     }
 }
 
-/// Returns whether the file system cannot hold a folder of the name that it was given: the name is
-/// too long, or has characters that the file system does not allow.
+/// Returns whether the error means that the file system cannot hold the name. The name is then too
+/// long, or has characters that the file system does not allow.
 fn is_name_refused(error: &io::Error) -> bool {
     let refused = [Errno::NAMETOOLONG, Errno::INVAL, Errno::ILSEQ];
     Errno::from_io_error(error).is_some_and(|errno| refused.contains(&errno))
 }
 
-/// Returns whether a pod is in the folder.
+/// Returns whether the folder holds a pod.
 pub(crate) fn holds_pod(folder: &Path) -> Result<bool, StoreError> {
     is_file(&folder.join(METADATA))
 }
@@ -216,7 +220,7 @@ pub(crate) fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
     let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
     let parsed = PodFolder::parse(plain).filter(PodFolder::is_hashed);
     let Some(hashed) = parsed else { return Ok(plain.parse().ok()) };
-    // A folder without this file belongs to a pod that is being deleted.
+    // The file is missing while a pod is being deleted.
     let path = folder.join(NAME);
     let inside = file::read(&path, MAX_NAME).context("read", &path)?;
     let name = inside.and_then(|name| String::from_utf8(name).ok());
@@ -269,7 +273,8 @@ impl PodStore for FsStore {
         directory.prepare()?;
         let _guard = self.pod_lock.lock_write()?;
         let folders = directory.folders_of(name)?;
-        // The folder that counts is the last one. After a crash in between, the pod is unchanged.
+        // The folder that counts is deleted last. After a crash between the two deletions, the pod
+        // is unchanged.
         for folder in folders.iter().rev() {
             file::delete(&folder.join(METADATA))?;
             directory.remove_pod_folder(folder);

@@ -1,4 +1,5 @@
-//! Reading entries: a range of a file, read in blocks of whole lines that the entries share.
+//! Reads entries from a range of a file. The file is read in blocks of whole lines, and all entries
+//! of a block share the memory of the block.
 
 use std::fs::File;
 use std::ops::Range;
@@ -14,28 +15,28 @@ use crate::index::{Bookmark, Mark, find};
 use crate::log::Log;
 use crate::tail::trimmed_len;
 
-/// The number of bytes read at once, and shared by the entries in them.
+/// The maximum size of a block, unless a single line is longer.
 const BLOCK: usize = 256 * 1024;
 
-/// The number of bytes read beyond the requested entries: their newlines, and the start of the next
-/// line.
+/// The number of bytes read beyond the size of the requested entries, for newlines and the start of
+/// the next line.
 const MARGIN: usize = 4 * 1024;
 
-/// The number of bytes at the start of a log in which a first page must be. A shorter log is read
-/// whole, in four reads.
+/// The number of bytes at the start of a long log that are read for the first page. A shorter log
+/// is read as a whole.
 const FIRST_BYTES: u64 = 1024 * 1024;
 
-/// Makes an entry of a line in a block, as [`LogEntry::from_block`] does.
+/// A function that makes an entry from a line in a block, for example [`LogEntry::from_block`].
 pub(crate) type Parse<T> = fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
 
-/// A part of a file that can be read without a lock. The bytes before `end` change only when the
-/// generation does.
+/// A part of a file that can be read without a lock. The bytes before `end` do not change while the
+/// generation of the stripe is the same.
 pub(crate) struct Part {
     path: Arc<Path>,
     file: Arc<File>,
     /// The first requested entry.
     first: usize,
-    /// A place at or before that entry.
+    /// A place at or before the first requested entry.
     start: Mark,
     end: u64,
     bookmark: Bookmark,
@@ -54,19 +55,18 @@ impl Part {
         }
     }
 
-    /// Returns the first bytes of a long file that was not read yet. Returns `None` if the file is
-    /// short.
+    /// Returns the start of a long file that was not read yet, or `None` if the file is short.
     pub(crate) fn first_of(log: &Log) -> Result<Option<Self>, StoreError> {
         let len = log.file.metadata().context("read the length of", &log.path)?.len();
         Ok((len > FIRST_BYTES).then(|| Self { end: FIRST_BYTES, ..Self::new(log, 0) }))
     }
 
-    /// Reads as many entries as fit in `max_bytes`, if another line follows them in the part.
+    /// Reads as many entries as fit in `max_bytes`, if another line follows these entries in the
+    /// part.
     ///
-    /// Returns `None` in all other cases, also for a bad line. The entries are then whole lines
-    /// before the last line, so none of them is torn, wherever the log ends. None of them follows
-    /// an interrupted cut either, because the line that begins at the mark of the cut begins with a
-    /// NUL, and is bad.
+    /// Returns `None` if no line follows, or if a line is bad. The returned entries are not torn,
+    /// because only the last line of a log can be torn. The returned entries are also not after an
+    /// interrupted cut: the line at the mark of such a cut begins with NUL, so it is bad.
     pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<T>) -> Option<Vec<T>> {
         let found = self.entries(max_bytes, parse).ok()?;
         (self.bookmark.mark().offset > 0).then_some(found)
@@ -82,7 +82,8 @@ impl Part {
             find(&self.file, self.start, self.end, self.first).context("read", &self.path)?;
         let mut budget = PageBudget::new(max_bytes);
         let mut found = Vec::new();
-        // A whole last line without a newline is an entry, but `find` stops before it.
+        // `find` stops before a last line without a newline, although the line is an entry if it is
+        // whole.
         let mut skip = self.first.saturating_sub(start.entries);
         let (mut at, mut line) = (start.offset, start.lines);
         while at < self.end {
@@ -118,11 +119,11 @@ impl Part {
         Ok(found)
     }
 
-    /// Reads whole lines from the offset on, at least one. The last line of the part may lack its
-    /// newline.
+    /// Reads whole lines from the offset on, and at least one line. The last line of the part may
+    /// lack its newline.
     ///
-    /// A block lives as long as any of its entries. It is therefore hardly larger than the `wanted`
-    /// bytes.
+    /// The block is not much larger than `wanted` bytes, because each entry keeps the whole block
+    /// in memory.
     fn block(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
         let first = wanted.saturating_add(MARGIN).min(BLOCK);
@@ -156,8 +157,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Makes an entry of a line from a block with invalid UTF-8, which entries cannot share. The line
-/// itself may be valid.
+/// Makes an entry from a line of a block with invalid UTF-8. The line itself may be valid, but it
+/// cannot share the memory of the block.
 fn parse_alone<T>(line: &[u8], parse: Parse<T>) -> Result<T, StoreError> {
     let text = LogEntry::from_utf8(line.to_vec())?.as_json().to_owned();
     let all = 0..text.len();

@@ -1,4 +1,4 @@
-//! A cache of the sessions of segments, for lookups of segments that have no lookup hint.
+//! A cache of the session of each segment, for lookups of segments without a lookup hint.
 //!
 //! A lookup hint is a sidecar file that names the session of a segment. Without the hint, a lookup
 //! has to search the folders of all sessions.
@@ -31,11 +31,10 @@ impl Searches {
 
     /// Counts a search, and returns whether this search lists all folders.
     ///
-    /// A search that lists the folders of all sessions costs more than one that looks for a single
-    /// segment, but its results answer all later lookups of segments that exist now. A handle that
-    /// looks up only one segment never pays for a listing. A handle that looks up many segments
-    /// makes a listing at the second search, the fourth, the eighth and so on, so that new segments
-    /// are found too.
+    /// Listing all folders takes longer than a search for a single segment, but answers all later
+    /// lookups of the listed segments. A handle that searches only once never lists all folders.
+    /// Later searches list all folders at the second search, the fourth, the eighth and so on,
+    /// because new segments may exist.
     pub(crate) fn count_search(&self) -> bool {
         let mut results = lock(&self.0);
         results.count = results.count.saturating_add(1);

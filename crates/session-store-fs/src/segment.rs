@@ -1,5 +1,10 @@
-//! A segment whose lock is held: the steps of every change. A crash between any two steps leaves
-//! the segment as it was before the change or as it is after it.
+//! A segment whose lock is held, and the steps of every change. A crash between two steps leaves
+//! the segment as it was before the change, or as it is after the change.
+//!
+//! Terms: the *generation* is a counter of the lock, which advances before every change that is not
+//! an append. The *epoch* file of a segment contains the random token of its head and the *mark*,
+//! the end of the log after its last cut. If a power cut interrupts a cut, the byte at the mark is
+//! NUL, and readers end the log at the mark.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -29,7 +34,7 @@ use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
 #[derive(Clone, Copy)]
 pub(crate) enum Expected {
     Any,
-    /// This head, or that the segment does not exist.
+    /// The segment must have this head. With `None` the segment must not exist.
     Head(Option<Head>),
 }
 
@@ -56,13 +61,13 @@ impl<'a> Segment<'a> {
         Self { files: Files { directory, key }, guard }
     }
 
-    /// Returns the file as it is now, or `None` if it does not exist.
+    /// Returns the file as it is now, or `None` if the file does not exist.
     pub(crate) fn open(&mut self, kind: Kind) -> Result<Option<&mut Log>, StoreError> {
         self.files.open(kind, self.guard.lock.generation, &mut self.guard.cached)
     }
 
-    /// Returns the facts about the log, or `None` if it does not exist. A log that is known and has
-    /// not changed is not opened.
+    /// Returns the facts about the log, or `None` if the log does not exist. The file is not opened
+    /// if the cached facts are still true.
     pub(crate) fn info(&mut self) -> Result<Option<SegmentInfo>, StoreError> {
         let Self { files, guard } = self;
         let Some(metadata) = file::metadata(&files.path(Kind::Log))? else { return Ok(None) };
@@ -74,8 +79,8 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// Returns the start of a log that is long and not known yet, to read a page without the rest
-    /// of the log.
+    /// Returns the start of a log, so that a page can be read without the rest of the log. Returns
+    /// `None` if the log is short or this handle has already scanned it.
     pub(crate) fn first_part(&mut self) -> Result<Option<Part>, StoreError> {
         let Self { files, guard } = self;
         if guard.cached.known((files.key, Kind::Log)).is_some() {
@@ -119,7 +124,7 @@ impl<'a> Segment<'a> {
         Ok((log.known.head(), written))
     }
 
-    /// Replaces the log by a file, or creates it.
+    /// Replaces the log by a file, or creates the log.
     ///
     /// The rename replaces the whole log in one step ([C2](session_store_core::contract#c2)).
     pub(crate) fn replace(
@@ -128,8 +133,8 @@ impl<'a> Segment<'a> {
         replacements: &LockFile<()>,
     ) -> Result<(), StoreError> {
         let Self { files, guard } = self;
-        // The file was written before the lock was taken. Its time must not be before that of an
-        // append that came first.
+        // The file was written before the lock was taken. Without a new time, its time could be
+        // before the time of an append that ran meanwhile.
         file::touch(file.as_file()).context("set the time of", file.path())?;
         let path = files.path(Kind::Log);
         if !file::exists(&path).context("look for", &path)? {
@@ -147,12 +152,12 @@ impl<'a> Segment<'a> {
         epoch.map(drop)
     }
 
-    /// Moves the bad lines of a file out of it, and gives each of several entries on one line a
-    /// line of its own. Returns the repair that was made.
+    /// Moves the bad lines out of the file. Splits a line of several entries into one line for each
+    /// entry. Returns the repair that was made.
     ///
     /// The bad lines are copied to the quarantine and synced before the repaired file replaces the
-    /// other one. A crash in between leaves the file as it was, and the next repair writes the same
-    /// copies again.
+    /// log or trace. After a crash between these steps, the log or trace is unchanged. The next
+    /// repair writes the same copies again.
     pub(crate) fn repair_lines(
         &mut self,
         kind: Kind,
@@ -219,8 +224,8 @@ impl<'a> Segment<'a> {
         Ok(log.known.head())
     }
 
-    /// Returns the torn bytes of a file, and whether they are the rest of a cut that a power cut
-    /// interrupted. Returns `None` if there are none.
+    /// Returns the torn bytes of a file, or `None` if there are no torn bytes. The second value is
+    /// whether the bytes are the rest of a truncation that a power cut interrupted.
     pub(crate) fn torn(&mut self, kind: Kind) -> Result<Option<(Range<u64>, bool)>, StoreError> {
         let Some(log) = self.open(kind)? else { return Ok(None) };
         let torn = log.known.index.torn();
@@ -228,7 +233,7 @@ impl<'a> Segment<'a> {
         Ok((!torn.is_empty()).then_some((torn, is_cut)))
     }
 
-    /// Deletes log and trace, and returns whether either existed.
+    /// Deletes the log and the trace. Returns whether at least one of them existed.
     pub(crate) fn delete(
         &mut self,
         deletions: &LockFile<ListedSessions>,
@@ -245,7 +250,7 @@ impl<'a> Segment<'a> {
         let _ = directory.delete_epoch(key);
         let _ = directory.delete_quarantined(key);
         let _ = directory.remove_hint(key);
-        // Fails if the folder is not empty, or gone. Then it stays as it is.
+        // Ignore the error if the folder is not empty, or does not exist.
         let _ = fs::remove_dir(directory.layout.session(key.session_id));
         if existed {
             files.sync_folders()?;
@@ -254,7 +259,7 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// The files of a segment, and the steps that changes have in common.
+/// The files of a segment, and the common steps of changes.
 #[derive(Clone, Copy)]
 struct Files<'a> {
     directory: &'a Directory,
@@ -275,7 +280,7 @@ impl Files<'_> {
         cache.open((self.key, kind), generation, |now| self.open_new(kind, generation, now))
     }
 
-    /// Opens the file, and reads nothing of it.
+    /// Opens the file without reading it.
     fn open_new(
         self,
         kind: Kind,
@@ -289,26 +294,27 @@ impl Files<'_> {
         Log::open(&self.path(kind), generation, now, read_epoch)
     }
 
-    /// Does what must be done before a file is changed. Nothing here changes the head, so a caller
-    /// can repeat a change that fails afterwards with the same head.
+    /// Prepares a file for a change: makes its name durable, stores a derived epoch, and repairs
+    /// the tail. These steps do not change the head. If the change then fails, a caller can repeat
+    /// the change with the same head.
     fn make_ready(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
         let directory = self.directory;
         log.check_writable()?;
         if directory.syncs.is_power() && !log.known.is_name_durable {
-            // Syncing the file saves its content only. A handle without this durability may have
-            // created the file, and then a power cut could still take its name.
+            // Syncing the file saves its content only. If a handle without this durability created
+            // the file, a power cut could still remove its name.
             self.sync_folders()?;
             log.known.is_name_durable = true;
         }
         if let Some(epoch) = log.known.epoch.filter(|epoch| !epoch.is_stored) {
-            // The token was derived from the file's time, which this change will change. Storing
-            // the same token keeps the heads valid that callers have read.
+            // The token was derived from the file's time, and this change changes the time. The
+            // same token is stored, so that heads that callers have read remain valid.
             log.known.epoch = Some(directory.store_epoch(self.key, epoch.token, NO_CUT)?);
         }
         self.repair_tail(lock, log)
     }
 
-    /// Moves torn bytes out of the log, and finishes a cut that a power cut interrupted.
+    /// Moves torn bytes out of the log. Finishes a truncation that a power cut interrupted.
     ///
     /// An entry appended to a torn tail would become part of an invalid line
     /// ([A5](session_store_core::contract#a5)). Nothing is deleted
@@ -319,25 +325,27 @@ impl Files<'_> {
             return Ok(());
         }
         self.directory.quarantine(self.key, &log.file, torn.clone())?;
-        // The next entry may be as long as the tail. Without a new generation another handle, which
-        // compares lengths, would still take the entry for a torn tail.
+        // The next entry may be as long as the tail. Another handle compares only the generation
+        // and the length. Without a new generation, it would mistake the entry for the torn tail.
         lock.advance_generation()?;
         log.known.generation = lock.generation;
         log.set_len(torn.start)?;
         log.known.index.drop_torn();
         let syncs = &self.directory.syncs;
         if log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start) {
-            // Until the new length is on the device, the mark is needed as it is: an entry in the
-            // place of the NULs would hide that the lines after it were cut.
+            // Sync the new length before the next append. If a power cut restored the old length
+            // after an append, the byte at the mark would not be NUL. Readers would then return the
+            // lines that were cut.
             return log.sync(syncs);
         }
         syncs.sync_file(&log.path, &log.file)
     }
 
-    /// Sets the file back to its length before an append that failed.
+    /// Sets the file back to its length before a failed append.
     ///
-    /// A part of one entry needs no mark. If a power cut interrupts the cut, the part is a torn
-    /// tail, with or without NULs. The lines of a batch would be entries.
+    /// A part of one entry is cut without a mark. If a power cut interrupts this cut, the part
+    /// remains as a torn tail. A part of a batch needs a mark, because its whole lines would
+    /// otherwise remain as entries.
     fn undo_append(
         self,
         lock: &mut HeldLock<'_>,
@@ -346,8 +354,9 @@ impl Files<'_> {
         entries: usize,
         error: io::Error,
     ) -> StoreError {
-        // An earlier write of the same append may be in the index. The length alone would not show
-        // that it is gone, once another handle has appended as much. So the file is read again.
+        // The index may contain an earlier write of the same append. If another handle then
+        // appended the same number of bytes, the length would not show the change. So the file is
+        // scanned again.
         log.known.index = LineIndex::empty();
         let undone = match log.known.epoch {
             Some(epoch) if entries > 1 => self.take_back(lock, log, epoch.token, before),
@@ -360,7 +369,7 @@ impl Files<'_> {
         }
     }
 
-    /// Cuts the part of a batch that was written.
+    /// Cuts the written part of a batch.
     fn take_back(
         self,
         lock: &mut HeldLock<'_>,
@@ -375,8 +384,8 @@ impl Files<'_> {
             log.known.epoch = Some(self.directory.store_mark(self.key, token, cut)?);
             Ok::<(), StoreError>(())
         };
-        // Without a mark, which may fail to be written on a full disk, only a power cut at this
-        // moment could do harm. The entries must be gone in any case.
+        // Cut even if the mark cannot be written, for example on a full disk. The entries must not
+        // remain, and without the mark only a power cut during the cut could restore them.
         let marked = mark(lock, log);
         log.set_len(before)?;
         log.sync(&self.directory.syncs)?;
@@ -384,11 +393,11 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// Begins a cut of several lines.
+    /// Begins a cut of several lines. Must be called before the mark of this cut is stored.
     ///
-    /// The next mark replaces the one of the last cut, which is not on the device yet if its
-    /// process was killed. Two interrupted cuts with one mark could leave NULs that no mark
-    /// explains, so the last cut is synced first.
+    /// The new mark replaces the mark of the last cut. If a process was killed during the last cut,
+    /// the device may still hold the state before that cut. A power cut could then leave NULs for
+    /// which there is no mark, so the last cut is synced first.
     fn begin_cut(self, log: &mut Log, offset: u64) -> Result<Cut, StoreError> {
         let is_named = mem::take(&mut log.known.is_cut_durable);
         if !is_named && log.known.epoch.is_some_and(|epoch| epoch.cut != NO_CUT) {
@@ -397,18 +406,19 @@ impl Files<'_> {
         Ok(Cut { offset, is_named })
     }
 
-    /// Gives the segment a new epoch and makes a change that cuts or replaces entries.
+    /// Gives the segment a new epoch, and then makes a change that cuts or replaces entries.
     ///
-    /// The order matters. The generation advances before the epoch is written, so that no handle
-    /// trusts its cached epoch from then on. The epoch is written before the change: after a crash
-    /// in between, a head that a writer holds no longer matches an unchanged log, which costs it a
-    /// conflict. The other order could leave a truncated log under its former epoch, and a
-    /// conditional append would not notice the cut.
+    /// The order of the steps:
+    /// - The generation advances before the epoch is written, so that no handle trusts its cached
+    ///   epoch afterwards.
+    /// - The epoch is written before the change. Otherwise a crash could leave a truncated log with
+    ///   its former epoch, and a conditional append would not notice the cut. With this order, a
+    ///   crash leaves an unchanged log with a new epoch, which only causes a conflict.
     ///
-    /// If the change fails and is known not to have happened, the former epoch is restored.
+    /// If the change fails with a definite error, the former epoch is restored.
     ///
-    /// `cut` is where the change cuts the log. Another change keeps the mark of the last cut: if it
-    /// is interrupted, the log may still have the NULs of that cut.
+    /// `cut` is the place where the change cuts the log. A change without a cut keeps the mark of
+    /// the last cut. If this change is interrupted, the log may still contain the NULs of that cut.
     fn under_new_epoch(
         self,
         lock: &mut HeldLock<'_>,
@@ -435,13 +445,13 @@ impl Files<'_> {
         }
     }
 
-    /// Creates a file that does not exist yet, with its first entries. Returns the epoch of a new
-    /// log.
+    /// Creates the log or the trace from a file with its first entries. Returns the epoch of a new
+    /// log, or `None` for a trace.
     ///
-    /// Epoch and hint are written before the log appears. If a crash leaves them without a log,
-    /// they are only stale. A log that appeared first would change its head when the epoch follows,
-    /// and a lookup could return another session that creates the same segment id
-    /// ([L5](session_store_core::contract#l5)).
+    /// The epoch and the lookup hint are written before the log appears. If a crash leaves them
+    /// without a log, they are ignored. If the log appeared first, its head would change when the
+    /// epoch is written. A lookup could also return another session that creates the same segment
+    /// id ([L5](session_store_core::contract#l5)).
     fn create(self, kind: Kind, file: NamedTempFile) -> Result<Option<Epoch>, StoreError> {
         let Self { directory, key } = self;
         let epoch = match kind {
@@ -462,11 +472,11 @@ impl Files<'_> {
         Ok(epoch)
     }
 
-    /// Deletes both files, and returns whether either existed.
+    /// Deletes the log and the trace. Returns whether at least one of them existed.
     ///
-    /// The trace is deleted first. A crash in between leaves a log without a trace, which is found
-    /// and can be deleted again. A trace without a log would not be listed, and the next segment
-    /// with these ids would have it.
+    /// The trace is deleted first, because a crash can then only leave a log without a trace. Such
+    /// a log is listed and can be deleted again. A trace without a log would not be listed, and a
+    /// later segment with the same ids would have this trace.
     ///
     /// An empty session folder may remain. Advancing the generation of deletions first invalidates
     /// every cached listing that names the session.
@@ -489,10 +499,10 @@ impl Files<'_> {
     }
 }
 
-/// Gives a file its name in the session's folder, and creates the folder.
+/// Moves a file into the session's folder under its name. Creates the folder.
 ///
-/// Another process that deletes the last segment of the session removes the folder, at any moment.
-/// The folder is then created again.
+/// Another process can remove the folder at any moment, because it deletes the last segment of the
+/// session. The folder is then created again.
 fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
     use io::ErrorKind::{AlreadyExists, NotFound};
     const ATTEMPTS: usize = 100;

@@ -1,4 +1,4 @@
-//! The `Store` trait: which lock each method takes, and what it does under the lock.
+//! `FsStore` as a `Store`: the lock that each method takes, and the steps under the lock.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -30,14 +30,14 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A handle on a directory of logs. The crate's documentation describes the directory.
 ///
-/// A process that was made by `fork` must open the store again
-/// ([handles and processes](session_store_core::Store#handles-and-processes)): it inherits the
-/// locks of its parent, so they would not exclude it.
+/// A process that was made by `fork` must open the store again ([handles and
+/// processes](session_store_core::Store#handles-and-processes)). The process shares the file locks
+/// of its parent, so these locks do not exclude the two processes from each other.
 pub struct FsStore {
     pub(crate) directory: Directory,
     // Lock order: the stripe of one segment, then `deletions` or `replacements`. No call locks the
     // stripes of two segments, and a call that locks the pods takes no other lock. All locks are
-    // exclusive, so another order could make two processes wait for each other.
+    // exclusive, so two processes with different orders could deadlock.
     stripes: Stripes,
     deletions: LockFile<ListedSessions>,
     pub(crate) replacements: LockFile<()>,
@@ -58,9 +58,10 @@ impl FsStore {
         }
     }
 
-    /// Returns why the place of the store can lose data, as it was when the store was opened.
+    /// Returns the reasons why the file system of the store can lose data, as of the opening of the
+    /// store.
     ///
-    /// The warnings name network and FUSE file systems, whose locks are not reliable.
+    /// A warning names a network or FUSE file system, because their locks are not reliable.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -85,13 +86,13 @@ impl FsStore {
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<Head, StoreError> {
         let (head, written) = self.lock_write(key)?.append(kind, expected, entries)?;
-        // Wait for the sync after the lock is released, so that other writers can append meanwhile
-        // and share the next sync.
+        // The lock is released here. So other writers can append during the wait, and share the
+        // next sync.
         written.map_or(Ok(()), |written| written.wait(&self.directory.syncs))?;
         Ok(head)
     }
 
-    /// Reads a segment without blocking writers, as [`read_consistent`] does.
+    /// Reads a segment as [`read_consistent`] does, usually without blocking writers.
     fn read<'s, P, R>(
         &'s self,
         key: SegmentKey,
@@ -106,7 +107,7 @@ impl FsStore {
         read_consistent(begin, read)
     }
 
-    /// Returns the entries from `first` on that fit in `max_bytes`, and the head of the same
+    /// Returns the entries from `first` on that fit in `max_bytes`, and the head at the same
     /// moment. Returns `None` if the file does not exist.
     fn read_entries<T>(
         &self,
@@ -126,8 +127,8 @@ impl FsStore {
         })
     }
 
-    /// Returns the first page of a log that this handle has not read yet. Returns `None` if the
-    /// page cannot be known without the rest of the log.
+    /// Returns the first page of a long log that this handle has not read yet. Returns `None` if
+    /// the start of the log is not enough to find the page.
     fn read_first_entries(
         &self,
         key: SegmentKey,
@@ -193,7 +194,8 @@ impl Store for FsStore {
         entries: &[LogEntry],
     ) -> Result<(), StoreError> {
         self.directory.prepare()?;
-        // Written before the lock is taken, so that a long log does not keep others waiting.
+        // Write the file before taking the lock, so that other writers do not wait while a long log
+        // is written.
         let file = self.directory.entries_file(entries.iter().map(LogEntry::as_json))?;
         self.lock_write(SegmentKey::new(session_id, segment_id))?.replace(file, &self.replacements)
     }
@@ -279,8 +281,8 @@ impl Store for FsStore {
     ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
         let PageRequest { start, max_bytes, needs_head, .. } = request;
         let key = SegmentKey::new(session_id, segment_id);
-        // Only the first page: an entry that is found by its number could be one that an
-        // interrupted cut removed.
+        // Only the first page can be read without the rest of the log. For a later page, the search
+        // for its first entry could pass the mark of an interrupted cut.
         if start == 0
             && !needs_head
             && let Some(entries) = self.read_first_entries(key, max_bytes)?
@@ -314,12 +316,12 @@ impl Store for FsStore {
         options: &ListOptions,
     ) -> Result<Vec<(SegmentKey, SegmentInfo)>, StoreError> {
         let mut keys = self.keys(options)?;
-        // By stripe, since only some of the stripes stay open. In the order of the listing, a lock
-        // file would be closed and opened again for nearly every segment.
+        // Sort by stripe, because a handle keeps only some lock files open. In the order of the
+        // listing, nearly every segment would close one lock file and open another.
         keys.sort_by_key(|key| stripe_of(key.segment_id));
         let mut infos = Vec::with_capacity(keys.len());
         for key in keys {
-            // A segment that was deleted after it was listed is left out.
+            // Leave out a segment that was deleted after the listing.
             infos.extend(self.info(key)?.map(|info| (key, info)));
         }
         infos.sort_unstable_by_key(|&(key, _)| Reverse(key));

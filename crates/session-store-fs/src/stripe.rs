@@ -1,4 +1,5 @@
-//! The locks of segments: 256 stripes, of which only some have files open.
+//! The locks of segments. The hash of a segment id chooses one of 256 locks (stripes). Only some
+//! stripes have open files at a time.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -11,8 +12,8 @@ use crate::layout::{Layout, stripe_of};
 use crate::lock_file::{Guard, LockFile};
 use crate::mutex::lock;
 
-/// The number of stripes that have files open at once. The files of the others are closed, and
-/// opened again when they are needed.
+/// The maximum number of stripes with open files. The files of other stripes are closed, and opened
+/// again when a call needs them.
 const OPEN_STRIPES: usize = 64;
 
 /// All stripes of a handle.
@@ -42,11 +43,12 @@ impl Stripes {
         Ok(self.with_files(number, guard))
     }
 
-    /// Records that the locked stripe has files open, and closes the files of another stripe if
-    /// there are too many.
+    /// Records that the locked stripe has open files. Closes the files of another stripe if too
+    /// many stripes have open files.
     ///
-    /// The lock of `open` is taken while that of a stripe is held, and nothing here waits for a
-    /// second stripe: a stripe in use keeps its files and goes to the end of the queue.
+    /// The caller holds the lock of a stripe, so this function must not wait for the lock of
+    /// another stripe. If the oldest stripe is in use, it keeps its files and goes to the end of
+    /// the queue.
     fn with_files<'a>(&self, number: u8, mut guard: Guard<'a, Cache>) -> Guard<'a, Cache> {
         if mem::replace(&mut guard.cached.is_counted, true) {
             return guard;

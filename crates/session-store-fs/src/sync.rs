@@ -1,5 +1,5 @@
-//! Durability through a power cut: which files and folders are synced when, and what a failed sync
-//! means.
+//! Durability through a power cut: when files and folders are synced, and the consequence of a
+//! failed sync. After a failed sync the handle refuses all further changes.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,22 +14,26 @@ use crate::error::if_found;
 use crate::file;
 use crate::mutex::lock;
 
-/// The number of files and folders that are synced one by one. If there are more, their whole file
-/// system is synced instead: for 10,000 logs on ext4 that took 0.1 s, and one by one 1.7 s.
+/// The maximum number of paths that are synced one by one. If more paths have changed, their whole
+/// file system is synced instead. For 10,000 logs on ext4 that took 0.1 s, and syncing them one by
+/// one took 1.7 s.
 const ONE_BY_ONE: usize = if cfg!(target_os = "linux") { 1024 } else { usize::MAX };
 
-/// The syncs of a handle, and the paths that still need one.
+/// The syncs of a handle, and the changed paths that are not synced yet.
 #[derive(Debug)]
 pub(crate) struct Syncs {
     root: PathBuf,
     durability: Durability,
-    /// Whether a sync has failed. The kernel then marks the lost pages as clean, so a second sync
-    /// would succeed and save nothing. The handle therefore makes no further change.
+    /// Whether a sync has failed. After a failed sync, the kernel marks the lost pages as clean. A
+    /// second sync would therefore succeed without writing these pages, so the handle refuses all
+    /// further changes.
     failed: AtomicBool,
-    /// The paths changed since the last [`sync_all`](Self::sync_all). If there are more than
-    /// [`ONE_BY_ONE`], further ones are not recorded.
+    /// The paths that changed since the last [`sync_all`](Self::sync_all). If there are more than
+    /// [`ONE_BY_ONE`] paths, further paths are not recorded, because the whole file system is then
+    /// synced.
     changed: Mutex<BTreeSet<PathBuf>>,
-    /// The number of times that `changed` was taken. Incremented while `changed` is locked.
+    /// The number of the current round. Incremented each time `changed` is taken, while `changed`
+    /// is locked.
     round: AtomicU64,
     /// Held during `sync_all`.
     running: Mutex<()>,
@@ -88,21 +92,21 @@ impl Syncs {
         }
     }
 
-    /// Returns the number of the current round. A path that was recorded in this round, after an
-    /// earlier write to it, need not be recorded again.
+    /// Returns the number of the current round, which ends when `sync_all` takes the recorded
+    /// paths. If a path was already recorded in this round, it need not be recorded again.
     pub(crate) fn round(&self) -> u64 {
         self.round.load(Ordering::Acquire)
     }
 
     /// Syncs all recorded paths.
     pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
-        // Without this lock a second call could find `changed` empty, because the first call took
-        // it, and return before the first call has synced it.
+        // Without this lock, a second call could find `changed` empty while the first call still
+        // syncs the paths. The second call would then return too early.
         let _running = lock(&self.running);
         self.check()?;
         let changed = self.take_changed();
         let synced = if changed.len() <= ONE_BY_ONE {
-            // In descending order a file comes before the folder that names it.
+            // In descending order, a file is synced before its folder.
             changed.iter().rev().try_for_each(|path| self.sync_path(path))
         } else {
             self.sync_root()
@@ -112,9 +116,8 @@ impl Syncs {
 
     /// Takes the recorded paths and starts a new round.
     ///
-    /// Both happen under one lock. A writer that skips recording because its path was recorded in
-    /// this round relies on that: if the round ended later than the paths were taken, the write
-    /// would be lost.
+    /// Both steps happen under one lock. Otherwise a writer could see the old round after the paths
+    /// were taken. The writer would not record its path again, and no sync would cover its write.
     fn take_changed(&self) -> BTreeSet<PathBuf> {
         let mut changed = lock(&self.changed);
         self.round.fetch_add(1, Ordering::AcqRel);
@@ -123,9 +126,9 @@ impl Syncs {
 
     /// Syncs a file or folder by its path, whatever the durability of the handle.
     pub(crate) fn sync_path(&self, path: &Path) -> Result<(), StoreError> {
-        // A missing file was deleted, and syncing its folder makes that durable. A file that cannot
-        // be opened, for want of a descriptor for example, has lost nothing: the next sync can
-        // still save it.
+        // A missing file was deleted, and the sync of its folder makes the deletion durable. If a
+        // file cannot be opened, for example without a free descriptor, no data is lost. The next
+        // sync can still save the file, so the handle is not marked as failed.
         let opened =
             if_found(file::open_to_sync(path)).map_err(|error| indeterminate(path, error))?;
         opened.map_or(Ok(()), |file| self.run(path, || file.sync_all()))
@@ -161,7 +164,7 @@ fn sync_file_system(_: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Returns the error of a sync whose outcome is unknown.
+/// Returns the error for a change whose sync failed, so that its outcome is unknown.
 pub(crate) fn indeterminate(
     path: &Path,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -1,15 +1,15 @@
-//! The tail of a file: which part of its last line is an entry, and which part is torn. Pure
-//! functions of bytes.
+//! The tail of a file, which is the text after the last newline. Pure functions determine which
+//! part of the tail is an entry, and which part is torn.
 
 use session_store_core::LogEntry;
 
-/// The readable part of the bytes after the last newline. The rest of them is torn: the part of an
-/// entry that a crash left. It is not read and not counted, and the next append quarantines it.
+/// The readable part of the tail. The rest of the tail is torn: a crash left only a part of an
+/// entry. Torn bytes are not read and not counted. The next append moves them to a quarantine file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
     /// No bytes.
     Clean,
-    /// White space only. It is not an entry, but the next append writes a newline first.
+    /// White space only, which is not an entry. The next append writes a newline first.
     Blank,
     /// A line that begins with a whole object: an entry, or a bad line if more text follows. The
     /// next append writes a newline first.
@@ -17,11 +17,12 @@ pub(crate) enum Tail {
 }
 
 impl Tail {
-    /// Classifies bytes without a newline. Returns the length of the readable part, too.
+    /// Classifies bytes without a newline. Also returns the length of the readable part.
     ///
-    /// A file system writes NULs for data that a crash lost. No entry contains a NUL, so the bytes
-    /// from the first one on are torn. An object before it may have been acknowledged, if its
-    /// newline did not fit on the disk ([R5](session_store_core::contract#r5)).
+    /// After a crash, a file can have NULs in the place of lost data. No entry contains a NUL, so
+    /// the bytes from the first NUL on are torn. An object before the NUL is readable, because it
+    /// may be an acknowledged entry whose newline did not fit on the disk
+    /// ([R5](session_store_core::contract#r5)).
     pub(crate) fn split(bytes: &[u8]) -> (Self, usize) {
         let nul = memchr::memchr(0, bytes);
         let text = &bytes[..nul.unwrap_or(bytes.len())];
@@ -39,7 +40,7 @@ impl Tail {
     }
 }
 
-/// Returns whether there is only white space in a line.
+/// Returns whether a line contains only white space.
 pub(crate) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(is_space)
 }
@@ -64,8 +65,8 @@ fn begins_with_object(line: &[u8]) -> bool {
     object_len(object).is_some_and(|len| LogEntry::from_utf8(object[..len].to_vec()).is_ok())
 }
 
-/// Returns where the braces that begin the text are balanced. If an object begins there, it ends
-/// there.
+/// Returns the offset at which the opening brace at the start of the text is closed. If the text
+/// begins with an object, the object ends there. Returns `None` if there is no such offset.
 pub(crate) fn object_len(text: &[u8]) -> Option<usize> {
     if !text.starts_with(b"{") {
         return None;

@@ -1,16 +1,19 @@
-//! Epochs: the random tokens of heads and the marks of cuts, a file for each segment.
+//! Epochs. The epoch file of a segment contains the random token of its head and the mark of the
+//! last cut of its log.
 //!
 //! A log that was truncated and has grown again can have its former number of entries and its
-//! former length. A token that changes before every cut shows the difference.
+//! former length. The two states still differ in the token, because the token changes before every
+//! cut.
 //!
-//! The file is `TOKEN OFFSET`, where the offset is the mark: the end of the log after its last cut.
-//! To truncate a file, a file system writes NULs from the new end to the end of the block, and then
-//! the new length. A power cut in between leaves the old length and a log with NULs inside. The
-//! mark is on the device before the cut begins, so that such a log is recognized: it is longer than
-//! the mark, and the byte there is NUL. It then ends at the mark.
+//! The content of the file is `TOKEN OFFSET`. The offset is the *mark*, the end of the log after
+//! its last cut. To truncate a file, a file system writes NULs from the new end to the end of the
+//! block, and then the new length. A power cut between the two steps leaves the old length, and
+//! NULs inside the log. The mark is on the device before the cut begins. So such a log is
+//! recognized: the log is longer than the mark, and the byte at the mark is NUL. Readers then end
+//! the log at the mark.
 //!
-//! The mark is never cleared. After the log has grown again, the byte at the mark is the start of
-//! an entry or a newline.
+//! The mark is never cleared, and an old mark is harmless. After the log has grown again, the byte
+//! at the mark is the start of an entry or a newline, and not NUL.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
@@ -31,32 +34,33 @@ const DIGITS: usize = 32;
 /// The number of hexadecimal digits of a stored offset.
 const OFFSET_DIGITS: usize = 16;
 
-/// The number of bytes that are read of an epoch file. No epoch is longer.
+/// The maximum number of bytes that are read of an epoch file. Every epoch is shorter.
 const MAX_BYTES: u64 = 64;
 
-/// The offset that is stored before the first cut. No file is longer.
+/// The offset that is stored before the first cut. No log has this length.
 pub(crate) const NO_CUT: u64 = u64::MAX;
 
 /// The epoch of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch {
     pub(crate) token: u128,
-    /// Where the log ended after its last cut, or [`NO_CUT`].
+    /// The end of the log after its last cut, or [`NO_CUT`].
     pub(crate) cut: u64,
-    /// Whether the token is stored. One that is not stored changes with the next change to the log.
+    /// Whether the token is stored. A token that is not stored is derived from the time of the log,
+    /// so it changes when another program changes the log.
     pub(crate) is_stored: bool,
 }
 
 /// A cut that is about to begin.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {
-    /// Where the log will end.
+    /// The end of the log after the cut.
     pub(crate) offset: u64,
-    /// Whether the name of the epoch file is known to be durable.
+    /// Whether the name of the epoch file is durable, as far as this handle knows.
     pub(crate) is_named: bool,
 }
 
-/// An epoch that was written and not synced.
+/// An epoch that is written and not synced yet.
 struct Written {
     epoch: Epoch,
     path: PathBuf,
@@ -65,19 +69,20 @@ struct Written {
 }
 
 impl Epoch {
-    /// Derives the epoch of a log that has no stored one: another program wrote the log, or the
-    /// sidecar folder was lost. The file's identity and time tell logs apart until the next change
-    /// stores a token.
+    /// Derives an epoch from the inode and the time of a log. A log has no stored epoch if another
+    /// program wrote the log, or the sidecar folder was lost. The next change stores the derived
+    /// token.
     pub(crate) fn derived(log: &Metadata) -> Self {
         let seen = format!("{}:{}:{}.{}", log.dev(), log.ino(), log.mtime(), log.mtime_nsec());
         let token = Uuid::new_v5(&Uuid::NAMESPACE_OID, seen.as_bytes()).as_u128();
         Self { token, cut: NO_CUT, is_stored: false }
     }
 
-    /// Parses the content of the file, if it is whole.
+    /// Parses the content of the file. Returns `None` if the file does not begin with a whole
+    /// token.
     ///
-    /// Older versions write the token and a newline over the start of the file, and leave the rest.
-    /// Only a space after the token therefore shows that the offset belongs to it.
+    /// Older versions overwrite only the start of the file with a token and a newline. The old
+    /// offset can then remain after the newline, so an offset is valid only after a space.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let token = u128::from_str_radix(str::from_utf8(bytes.get(..DIGITS)?).ok()?, 16).ok()?;
         let offset = bytes[DIGITS..].strip_prefix(b" ").and_then(|rest| rest.get(..OFFSET_DIGITS));
@@ -86,19 +91,19 @@ impl Epoch {
         Some(Self { token, cut: cut.unwrap_or(NO_CUT), is_stored: true })
     }
 
-    /// Returns the content of the file. It always has the same length.
+    /// Returns the content of the file, which always has the same length.
     fn text(self) -> String {
         format!("{:0DIGITS$x} {:0OFFSET_DIGITS$x}\n", self.token, self.cut)
     }
 }
 
-/// Returns a token that no segment ever had.
+/// Returns a new random token, which differs from the tokens of all segments.
 pub(crate) fn new_token() -> u128 {
     Uuid::new_v4().as_u128()
 }
 
 impl Directory {
-    /// Returns the epoch of a segment whose log is open.
+    /// Returns the stored epoch of a segment, or an epoch that is derived from its open log.
     pub(crate) fn read_epoch(&self, key: SegmentKey, log: &File) -> Result<Epoch, StoreError> {
         if let Some(epoch) = self.stored_epoch(key)? {
             return Ok(epoch);
@@ -107,14 +112,14 @@ impl Directory {
         Ok(Epoch::derived(&log.metadata().context("read the metadata of", &path)?))
     }
 
-    /// Returns the stored epoch, if it is whole.
+    /// Returns the stored epoch, or `None` if no valid epoch is stored.
     pub(crate) fn stored_epoch(&self, key: SegmentKey) -> Result<Option<Epoch>, StoreError> {
         let path = self.layout.epoch(key);
         let bytes = file::read(&path, MAX_BYTES).context("read", &path)?.unwrap_or_default();
         Ok(Epoch::parse(&bytes))
     }
 
-    /// Stores an epoch.
+    /// Stores an epoch. The durability of the handle decides whether the epoch is synced.
     pub(crate) fn store_epoch(
         &self,
         key: SegmentKey,
@@ -123,16 +128,16 @@ impl Directory {
     ) -> Result<Epoch, StoreError> {
         let written = self.write_epoch(key, token, cut)?;
         if !written.is_new {
-            // Without this sync a power cut could bring back the former epoch, and with it a former
-            // head. A new file needs none: if a power cut takes it, the segment only gets another
-            // epoch.
+            // Without this sync, a power cut could restore the former epoch and so a former head. A
+            // new file is not synced. If a power cut removes the file, the segment only gets
+            // another epoch.
             self.syncs.sync_file(&written.path, &written.file)?;
         }
         Ok(written.epoch)
     }
 
-    /// Stores an epoch with the mark of a cut that is about to begin, and makes both durable,
-    /// whatever the durability of the handle. A mark that a power cut takes is useless.
+    /// Stores an epoch with the mark of a cut that is about to begin. Syncs the file with every
+    /// durability, because the mark is needed after a power cut.
     pub(crate) fn store_mark(
         &self,
         key: SegmentKey,
@@ -151,8 +156,8 @@ impl Directory {
 
     /// Writes an epoch to its file.
     ///
-    /// All epochs have the same length, and each is written over the one before. A full disk
-    /// therefore cannot leave a part of one.
+    /// All epochs have the same length, and a new epoch overwrites the former one in place. A full
+    /// disk therefore cannot leave a part of an epoch.
     fn write_epoch(&self, key: SegmentKey, token: u128, cut: u64) -> Result<Written, StoreError> {
         let (path, epoch) = (self.layout.epoch(key), Epoch { token, cut, is_stored: true });
         let write = || -> io::Result<_> {
@@ -168,7 +173,8 @@ impl Directory {
     /// Deletes the stored epoch.
     pub(crate) fn delete_epoch(&self, key: SegmentKey) -> Result<(), StoreError> {
         if file::delete(&self.layout.epoch(key))? {
-            // A power cut must not bring it back, since it could be the epoch of an earlier log.
+            // Sync the deletion. Otherwise a power cut could restore the file, and a later log of
+            // the same ids would have the epoch of the deleted log.
             self.syncs.sync_folder(&self.layout.epochs())?;
         }
         Ok(())

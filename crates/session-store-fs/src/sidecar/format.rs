@@ -1,4 +1,4 @@
-//! The version of the format, and the folders that every change needs.
+//! The version of the stored format, and the creation of the sidecar folder `.session-store`.
 
 use std::fs;
 use std::io::Write;
@@ -11,38 +11,41 @@ use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_own_folder};
 
-/// The version that this crate writes, and the newest that it reads.
+/// The version that this crate writes, and the newest version that it reads.
 ///
 /// - Version 1 gave a hashed folder to every pod whose name has, for example, an upper case letter.
 /// - Version 2 gives a pod the folder of its own name, and reads hashed folders. Only a put of a
-///   pod raises the version: an older program can use a store until its pods change.
+///   pod raises the version, so that older programs can use a store until its pods change.
 const VERSION: u64 = 2;
 
-/// The number of bytes that are read of the file `format`. A longer file is not one of ours.
+/// The maximum number of bytes that are read of the file `format`. This crate writes much shorter
+/// files.
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// The content of the file `format`.
 #[derive(Serialize, Deserialize)]
 struct Format {
     version: u64,
-    /// Whether sessions existed before the sidecar folder. They have no lookup hints.
+    /// Whether session folders existed before the sidecar folder. These sessions have no lookup
+    /// hints.
     #[serde(default)]
     adopted: bool,
 }
 
 impl Directory {
-    /// Fails if a newer version has written the directory.
+    /// Fails if a newer version of this crate has written the directory.
     pub(crate) fn check_format(&self) -> Result<(), StoreError> {
         self.read_format().map(drop)
     }
 
-    /// Returns whether another program may have written logs that have no lookup hints.
+    /// Returns whether the directory may contain logs of another program, which have no lookup
+    /// hints.
     pub(crate) fn is_adopted(&self) -> Result<bool, StoreError> {
         Ok(self.read_format()?.is_some_and(|format| format.adopted))
     }
 
     /// Returns whether the directory is a store: it has a sidecar folder, or a log, a trace or a
-    /// pod that another program wrote.
+    /// pod that another program has written.
     pub(crate) fn is_store(&self) -> Result<bool, StoreError> {
         let sidecar = self.layout.sidecar();
         if file::exists(&sidecar).context("look for", &sidecar)? || self.has_pod()? {
@@ -56,7 +59,7 @@ impl Directory {
         Ok(false)
     }
 
-    /// Returns whether nothing is in the directory.
+    /// Returns whether the directory is empty.
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
         let mut is_empty = true;
         file::list(self.layout.root(), |_| is_empty = false)?;
@@ -69,11 +72,11 @@ impl Directory {
         self.sync_names(&self.layout.sidecar())
     }
 
-    /// Makes the directory ready for a change.
+    /// Prepares the directory for a change: creates the sidecar folder if it does not exist.
     ///
-    /// Any number of processes can do so at the same moment
-    /// ([S6](session_store_core::contract#s6)): a folder may exist already, and a file is renamed
-    /// to its name.
+    /// Any number of processes can call this function at the same moment
+    /// ([S6](session_store_core::contract#s6)). Existing folders are not an error, and the file
+    /// `format` is written by a rename.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         self.syncs.check()?;
         if self.prepared.get().is_none() {
@@ -95,11 +98,12 @@ impl Directory {
         self.delete_old_temporary_files()
     }
 
-    /// Raises the version of a directory that an older version wrote. The pods are locked.
+    /// Raises the format version of a directory that an older program has written. The caller holds
+    /// the lock of the pods.
     ///
-    /// A handle of an older version fails at its first change from then on. One that has made
-    /// changes before does not read the version again. It finds a pod in either folder, but if both
-    /// folders hold the pod, it uses the hashed one.
+    /// A handle of an older program then fails at its first change. If such a handle has already
+    /// made a change, it does not read the version again and continues to work. It finds a pod in
+    /// either folder. If both folders hold the pod, it uses the hashed folder.
     pub(crate) fn raise_format(&self) -> Result<(), StoreError> {
         match self.read_format()? {
             Some(format) if format.version < VERSION => {
@@ -119,15 +123,15 @@ impl Directory {
         let path = self.layout.format();
         let bytes = file::read(&path, MAX_BYTES).context("read", &path)?.unwrap_or_default();
         if bytes.iter().all(|&byte| byte == 0) {
-            // A power cut can leave the file empty, or full of NULs. The next change writes it
-            // again.
+            // A power cut can leave the file empty, or full of NULs. The next change writes the
+            // file again.
             return Ok(None);
         }
         let format: Format =
             serde_json::from_slice(&bytes).map_err(|error| StoreError::NotAStore {
                 place: path.display().to_string(),
                 found: format!(
-                    "not the description of a format ({error}); delete the file if all else is intact"
+                    "not the description of a format ({error}); delete the file if the logs are intact"
                 ),
             })?;
         if format.version > VERSION {
@@ -140,7 +144,7 @@ impl Directory {
         Ok(Some(format))
     }
 
-    /// Deletes the temporary files of killed processes: those that are older than a day.
+    /// Deletes temporary files that are older than a day, because killed processes left them.
     fn delete_old_temporary_files(&self) -> Result<(), StoreError> {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         file::list(&self.layout.temporary(), |file| {

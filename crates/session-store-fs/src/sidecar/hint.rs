@@ -1,7 +1,8 @@
-//! Lookup hints: which session holds a segment id. A missing or wrong hint only causes a search.
+//! Lookup hints. A hint is a sidecar file that names the session of a segment id. If a hint is
+//! missing or wrong, a lookup searches the folders of all sessions.
 //!
-//! A hint is a symbolic link, since a link is made and read in a single system call. Its target is
-//! text that never names an existing file.
+//! A hint is stored as the target of a symbolic link, because one system call creates or reads a
+//! link. The target never names an existing file.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,10 +17,10 @@ use crate::error::{Context, if_found};
 use crate::file;
 use crate::layout::session_of;
 
-/// The prefix of every target. No session folder has it, so that a link never leads to one.
+/// The prefix of every target. No file has a name with this prefix, so the link leads nowhere.
 const PREFIX: &str = "session:";
 
-/// The suffix of the target if several sessions hold the segment id, or did before.
+/// The suffix of the target if several sessions hold the segment id, or have held it before.
 const SHARED: &str = "+";
 
 #[derive(PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl Hint {
 }
 
 impl Directory {
-    /// Returns a session that holds the segment, and the same one as long as it does.
+    /// Returns a session that holds the segment. Returns the same session as long as that session
+    /// holds the segment.
     pub(crate) fn lookup(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
         match self.read_hint(segment_id)? {
             Some(hint) if self.is_valid(&hint, segment_id)? => Ok(Some(hint.session_id)),
@@ -51,7 +53,7 @@ impl Directory {
         }
     }
 
-    /// Returns a session that holds the segment, and lists all folders if such lookups are
+    /// Returns a session that holds the segment. Lists all folders if lookups without a hint are
     /// frequent.
     fn lookup_without_hint(&self, segment_id: SegmentId) -> Result<Option<SessionId>, StoreError> {
         if let Some(session_id) = self.searches.session_of(segment_id)
@@ -65,7 +67,8 @@ impl Directory {
         self.search(segment_id)
     }
 
-    /// Returns the first session, by id, of each segment.
+    /// Returns the session of each segment. If several sessions hold a segment id, the first one by
+    /// id counts.
     fn sessions_of_all_segments(&self) -> Result<HashMap<SegmentId, SessionId>, StoreError> {
         let mut folders = self.session_folders()?;
         folders.sort_unstable();
@@ -87,11 +90,12 @@ impl Directory {
         self.has_log(SegmentKey::new(hint.session_id, segment_id))
     }
 
-    /// Stores a hint for a session that is about to hold the segment. The segment's stripe is
-    /// locked.
+    /// Stores a hint for a session that is about to create the segment. The caller holds the lock
+    /// of the segment's stripe.
     ///
-    /// If another session holds the segment already, the hint keeps naming that session, and is
-    /// marked as shared: when that session gives up the segment, the others must be searched.
+    /// If another session already holds the segment, the hint continues to name that session and is
+    /// marked as shared. When that session deletes the segment, the mark causes a search for the
+    /// other sessions.
     pub(crate) fn store_hint(&self, key: SegmentKey) -> Result<(), StoreError> {
         let SegmentKey { session_id, segment_id } = key;
         let found = self.read_hint(segment_id)?;
@@ -99,7 +103,8 @@ impl Directory {
             Some(hint) if self.is_valid(hint, segment_id)? => Some(hint.session_id),
             // A crash during an earlier creation or deletion left this hint.
             Some(hint) if hint.session_id == session_id && !hint.is_shared => None,
-            // Unless the directory was adopted, every log has a hint. So no session holds this one.
+            // Every log has a hint unless the directory was adopted. So no session holds this
+            // segment.
             None if !self.is_adopted()? => None,
             _ => self.search(segment_id)?,
         };
@@ -107,21 +112,22 @@ impl Directory {
         if found.as_ref() == Some(&hint) { Ok(()) } else { self.write_hint(segment_id, &hint) }
     }
 
-    /// Stores a hint for a session that holds the segment, unless a valid one exists. Returns
-    /// whether it was stored. The segment's stripe is locked.
+    /// Stores a hint for a session that holds the segment, unless a valid hint exists. Returns
+    /// whether a hint was stored. The caller holds the lock of the segment's stripe.
     pub(crate) fn restore_hint(&self, key: SegmentKey) -> Result<bool, StoreError> {
         let SegmentKey { session_id, segment_id } = key;
         let is_missing = self.has_log(key)? && !self.has_hint(segment_id)?;
         if is_missing {
-            // Other sessions may hold the segment, too. If none does, the mark only costs a search
-            // when this session gives up the segment.
+            // Mark the hint as shared, because other sessions may hold the segment, too. If no
+            // other session does, the mark only causes one search when this session deletes the
+            // segment.
             self.write_hint(segment_id, &Hint { session_id, is_shared: true })?;
         }
         Ok(is_missing)
     }
 
-    /// Updates the hint for a session that no longer holds the segment. The segment's stripe is
-    /// locked.
+    /// Updates the hint after a session has deleted the segment. The caller holds the lock of the
+    /// segment's stripe.
     pub(crate) fn remove_hint(&self, key: SegmentKey) -> Result<(), StoreError> {
         let SegmentKey { session_id, segment_id } = key;
         let Some(hint) = self.read_hint(segment_id)? else { return Ok(()) };
@@ -137,14 +143,14 @@ impl Directory {
     fn read_hint(&self, segment_id: SegmentId) -> Result<Option<Hint>, StoreError> {
         let path = self.layout.hint(segment_id);
         let target = match fs::read_link(&path) {
-            // Not a link.
+            // The path is not a link.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(None),
             result => if_found(result).context("read", &path)?,
         };
         Ok(target.and_then(|target| Hint::parse(target.to_str()?)))
     }
 
-    /// Writes a hint in one step, since lookups read it without a lock.
+    /// Writes a hint by a rename, because lookups read the hint without a lock.
     fn write_hint(&self, segment_id: SegmentId, hint: &Hint) -> Result<(), StoreError> {
         let path = self.layout.hint(segment_id);
         let temporary = self.layout.temporary().join(Uuid::new_v4().to_string());

@@ -1,5 +1,5 @@
-//! The folder `.session-store`: files that can be lost without losing an entry. A missing one is
-//! written again by the next change, never by a read.
+//! The sidecar folder `.session-store`. Its files can be lost without losing an entry. The next
+//! change writes a missing file again, and reads never write files.
 
 pub(crate) mod epoch;
 pub(crate) mod format;

@@ -1,4 +1,5 @@
-//! Quarantined tails: what crashes left of entries, moved out of the logs and kept for inspection.
+//! The quarantine: parts of entries that crashes left, and bad lines. They are moved out of the
+//! logs to files in `.session-store/torn/` and kept for inspection.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,10 +17,10 @@ use crate::layout::Layout;
 const BLOCK: u64 = 1024 * 1024;
 
 impl Directory {
-    /// Copies a range of the log into a file beside it.
+    /// Copies a range of the log to a quarantine file.
     ///
-    /// The name is a hash of the length and the first bytes. If a later step fails and the repair
-    /// runs again, it writes the same file again and not another copy.
+    /// The name of the file is a hash of the first bytes and the length. If a later step fails and
+    /// the repair runs again, it writes the same file again instead of another copy.
     pub(crate) fn quarantine(
         &self,
         key: SegmentKey,
@@ -48,7 +49,7 @@ impl Directory {
         self.persist(temporary, &folder.join(format!("{}{hash}", Layout::torn_prefix(key))))
     }
 
-    /// Deletes the quarantined tails of a segment.
+    /// Deletes the quarantine files of a segment.
     pub(crate) fn delete_quarantined(&self, key: SegmentKey) -> Result<(), StoreError> {
         let prefix = Layout::torn_prefix(key);
         let mut tails = Vec::new();
