@@ -2,8 +2,8 @@
 
 use crate::{Head, LogEntry, SegmentRef, Store, StoreError};
 
-/// The number of times that an append is sent again after a lost reply. Sending it again is safe.
-/// Waiting for a store that is down is left to the caller.
+/// The number of times that an append is sent again after a lost reply. The attempt does not wait
+/// between two sends, so a caller must wait for a store that is down.
 ///
 /// Clause [H5](crate::contract#h5).
 const RESENDS: usize = 3;
@@ -11,10 +11,10 @@ const RESENDS: usize = 3;
 /// An attempt to append entries to a log whose head is known.
 ///
 /// If a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries are
-/// stored. It sends the append again with the same head. This cannot append the entries twice,
-/// because an append changes the head ([H5](crate::contract#h5)). After a conflict, the attempt
-/// reads the log at the position of the entries. The result is `Indeterminate` only if these calls
-/// fail too.
+/// stored. To find out, the attempt sends the append again with the same head. The entries cannot
+/// be appended twice, because an append changes the head ([H5](crate::contract#h5)). After a
+/// conflict, the attempt reads the log at the position of the entries. The result is
+/// `Indeterminate` only if these calls fail too.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -42,17 +42,17 @@ pub struct Resolution {
 
 /// The content of the log at the place of the entries.
 struct Found {
-    /// The number of entries of the attempt that are there.
+    /// The number of entries of the attempt that are stored at their place.
     stored: usize,
-    /// The head of the log, if the log ends directly after them.
+    /// The head of the log, if the log ends directly after these entries.
     head: Option<Head>,
 }
 
 impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     /// Returns an attempt to append `entries` if the head of the segment is `expected`.
     ///
-    /// `position` is the place of the first entry. It is the number of entries that `expected`
-    /// counts, unless the caller knows that the log has more entries.
+    /// `position` is the place of the first entry in the log. Usually this is the number of entries
+    /// in `expected`. The caller passes a larger number if it knows that the log has more entries.
     pub const fn new(
         segment: SegmentRef<'a, S>,
         expected: Option<Head>,
@@ -68,12 +68,12 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     }
 
     /// Appends the entries after an earlier attempt with an unknown outcome, which can have stored
-    /// them.
+    /// the entries.
     pub fn retry(&self) -> Resolution {
         self.run(true)
     }
 
-    /// Finds out whether an earlier attempt stored the entries, and sends nothing.
+    /// Finds out whether an earlier attempt stored the entries. Only reads.
     ///
     /// # Errors
     /// As [`Store::read_page`].
@@ -97,8 +97,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
                     return self.resolve(conflict);
                 }
                 error if !maybe_stored => return self.fail(error),
-                // An earlier append can have stored the entries, although this one failed without
-                // storing anything. Returning this error would mean that nothing was stored (A5).
+                // An earlier append can have stored the entries, although this append has stored
+                // nothing. Returning this error would mean that nothing was stored (A5).
                 error if resends == 0 => return self.nothing(self.unknown(error)),
                 _ => resends -= 1,
             }
@@ -125,7 +125,7 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         }
     }
 
-    /// Appends the rest of a batch of which a part is stored at the end of the log.
+    /// Appends the rest of a batch whose first `stored` entries are at the end of the log.
     fn append_rest(&self, stored: usize, head: Head) -> Resolution {
         let rest =
             Self::new(self.segment, Some(head), self.position + stored, &self.entries[stored..]);
@@ -137,8 +137,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         }
     }
 
-    /// Returns the outcome for an error that says exactly how many entries are stored. After a
-    /// partial append only the new head is unknown, so the log is read.
+    /// Returns the outcome for an error from which the number of stored entries is known. After a
+    /// partial append, the new head is unknown, so the log is read.
     fn fail(&self, error: StoreError) -> Resolution {
         let StoreError::Partial { appended, .. } = error else { return self.nothing(error) };
         let found = self.read().ok().filter(|found| found.stored == appended);
@@ -150,8 +150,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         StoreError::indeterminate(format!("append to {}", self.segment.key()), error)
     }
 
-    /// Returns the head to expect if `head` is the reply to the append. A store that appends and
-    /// then reads the head can reply with a head that already counts another writer's entries.
+    /// Returns the head to expect if `head` is the reply to the append. If a store appends and then
+    /// reads the head in a second step, the reply can count another writer's entries.
     fn head_after_entries(&self, head: Head) -> Option<Head> {
         if head.entries() == self.position + self.entries.len() {
             Some(head)

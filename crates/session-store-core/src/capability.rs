@@ -1,4 +1,4 @@
-//! `Capability`: what a store can do beyond the base level, by name.
+//! `Capability`: the promises of a store beyond the base level, by name.
 
 use std::fmt;
 

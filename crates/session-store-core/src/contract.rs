@@ -1,10 +1,12 @@
 //! The contract: what every [`Store`](crate::Store) must do, in numbered clauses.
 //!
-//! The id of a clause is never reused or renumbered. The word after the colon in a heading says
-//! which tests verify the clauses below it. Where a clause has such a word in parentheses, that
-//! word applies:
+//! The id of a clause is never reused or renumbered. The word after the colon in a heading names
+//! the tests that verify the clauses below it. A word in parentheses after the id of a clause
+//! applies to this clause instead. A word in parentheses within a sentence applies to this
+//! sentence. The words are:
 //! - *kit*: a check of the conformance kit, which any store can run,
-//! - *torture*: crash and power-cut tests of our own backends,
+//! - *torture*: tests of our own backends that kill processes, cut the power, damage the storage or
+//!   make system calls fail,
 //! - *bench*: the benchmarks, for costs.
 //!
 //! A clause marked *(cap: X)* binds a store only if the store declares the capability X in

@@ -1,4 +1,5 @@
-//! `Durability`: which failures an acknowledged change survives. An option for opening a store.
+//! `Durability`: the failures that an acknowledged change survives. A program chooses the
+//! durability when it opens a store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,11 +16,11 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Durability {
-    /// The end of the process, even by SIGKILL. A power cut, or a crash of the operating system,
-    /// can lose the latest changes.
+    /// A change survives the end of the process, even by SIGKILL. A power cut or a crash of the
+    /// operating system can lose the latest changes.
     #[default]
     Process,
-    /// A power cut too, if the device keeps the data that it reports as written.
+    /// A change also survives a power cut, if the device keeps the data that it reports as written.
     ///
     /// Clause [S4](crate::contract#s4).
     Power,

@@ -21,7 +21,8 @@ impl<'a, S: ?Sized, E> Entries<'a, S, E> {
         Self { store, key, pages }
     }
 
-    /// Returns the state of the reading: its position and its checkpoint.
+    /// Returns the state of the iteration: the position, and the checkpoint at which a later read
+    /// can resume.
     #[must_use]
     pub const fn pages(&self) -> &Pages<E> {
         &self.pages

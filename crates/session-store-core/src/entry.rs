@@ -4,14 +4,15 @@ use crate::{Head, LogEntry, PageRequest, SegmentKey, Store, StoreError, TraceEnt
 
 /// A [`LogEntry`] or a [`TraceEntry`]. The trait is sealed.
 ///
-/// Code that works on logs and on traces alike is generic over it.
+/// Code that works on both logs and traces is generic over this trait.
 pub trait Entry: sealed::Sealed + Clone + PartialEq + Send + Sync + 'static {
     /// Returns the JSON text exactly as stored.
     fn as_json(&self) -> &str;
 
     /// Reads one page of the segment's log or trace, and the head of the log at the same moment.
     ///
-    /// For a trace the head is `None`, and for a log only if the request does not need it.
+    /// For a trace the head is always `None`. For a log the head can be `None` if the request does
+    /// not need it.
     ///
     /// # Errors
     /// As [`Store::read_page_with`] or [`Store::read_trace_page`].

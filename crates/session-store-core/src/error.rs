@@ -18,8 +18,8 @@ pub enum StoreError {
     #[error("I/O error: {0}")]
     Io(#[from] io::Error),
 
-    /// A text is not a single JSON object, a value does not serialize to one, or an entry does not
-    /// decode as the requested type.
+    /// A text is not a single JSON object, a value does not serialize to a JSON object, or an entry
+    /// does not decode as the requested type.
     #[error("serialization error: {0}")]
     Serde(#[from] serde_json::Error),
 
@@ -45,7 +45,8 @@ pub enum StoreError {
     #[error("invalid pod name: {0}")]
     InvalidPodName(String),
 
-    /// The head of the segment is not the expected one, because another writer changed the log.
+    /// The head of the segment differs from the expected head, because another writer changed the
+    /// log.
     ///
     /// Clause [H2](crate::contract#h2).
     #[error("head conflict: expected {}, found {}", describe(*expected), describe(*actual))]
@@ -56,7 +57,7 @@ pub enum StoreError {
         actual: Option<Head>,
     },
 
-    /// The stored pod is not the expected one, because another writer changed it.
+    /// The stored pod differs from the expected pod, because another writer changed the pod.
     ///
     /// Clause [P4](crate::contract#p4).
     #[error("pod conflict: another writer changed the pod {name}")]
@@ -65,7 +66,8 @@ pub enum StoreError {
         name: String,
     },
 
-    /// The store cannot determine whether the change happened. It happened once or not at all.
+    /// The store cannot determine whether the change happened. The change happened once or not at
+    /// all.
     ///
     /// Clause [A6](crate::contract#a6).
     #[error(
@@ -75,7 +77,7 @@ pub enum StoreError {
     Indeterminate {
         /// The operation and its place.
         operation: String,
-        /// The failure because of which the outcome is unknown.
+        /// The failure that makes the outcome unknown.
         source: Box<dyn Error + Send + Sync>,
     },
 
@@ -101,7 +103,7 @@ pub enum StoreError {
         limit: u64,
     },
 
-    /// The place does not contain a store. A store can be created there.
+    /// The place does not contain a store. A store can be created at this place.
     ///
     /// Clause [S7](crate::contract#s7).
     #[error("there is no session store at {place}: {found}")]
@@ -177,8 +179,8 @@ impl StoreError {
         Self::Corrupt { line: requested, message }
     }
 
-    /// Returns an error that reports an unknown outcome of `operation`, caused by `source`. An
-    /// error that is [`Indeterminate`](Self::Indeterminate) already is returned unchanged.
+    /// Returns an error that reports an unknown outcome of `operation`, caused by `source`. If
+    /// `source` is [`Indeterminate`](Self::Indeterminate) itself, it is returned unchanged.
     #[must_use]
     pub fn indeterminate(operation: impl Into<String>, source: Self) -> Self {
         match source {
@@ -209,11 +211,11 @@ impl StoreError {
         }
     }
 
-    /// Returns whether the same call can succeed later without a repair, for example because the
-    /// database was busy, a connection was lost or a time limit passed.
+    /// Returns whether the same call can succeed later without a repair. This is the case, for
+    /// example, if the database was busy, a connection was lost or a time limit passed.
     ///
-    /// The result is never true if the outcome is unknown, and never for
-    /// [`Partial`](Self::Partial): the same call would store the first entries again
+    /// The result is false if the outcome is unknown. The result is also false for
+    /// [`Partial`](Self::Partial), because the same call would store the first entries again
     /// ([A7](crate::contract#a7)).
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -4,8 +4,8 @@ use std::error::Error;
 
 /// Returns the texts of an error and of all its causes on one line, separated by `: `.
 ///
-/// Many errors contain the text of their cause already. Such a cause is left out. A cause that ends
-/// with the text of the error replaces that text.
+/// If the text of an error already contains the text of its cause, the cause is left out. If the
+/// text of a cause ends with the text of the error, the cause replaces the error.
 ///
 /// ```
 /// use session_store_core::{StoreError, error_chain};

@@ -3,7 +3,7 @@
 use crate::line::entry;
 
 entry! {
-    /// One entry of a segment's debug trace. It has the same form as a
+    /// One entry of a segment's debug trace. A trace entry has the same form as a
     /// [`LogEntry`](crate::LogEntry), but is never part of the log.
     TraceEntry
 }

@@ -1,4 +1,4 @@
-//! The macros that forward methods of a store to another value. They also make references and smart
+//! Macros that forward methods of a store to another value. With these macros, references and smart
 //! pointers to a store implement its traits.
 
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use crate::{PodStore, Store};
 
 /// Forwards methods of [`Store`](crate::Store) to another value.
 ///
-/// The list of methods is always written out. A wrapper that denies `clippy::missing_trait_methods`
-/// therefore fails to build when the trait gains a method, until its author has decided whether to
-/// forward the method. Without that lint, the wrapper would silently use the provided body, even if
-/// the inner store overrides the method.
+/// A call of the macro lists the methods by name. Deny `clippy::missing_trait_methods` in the
+/// wrapper, as the example does. If the trait gains a method, the wrapper then does not build until
+/// its author has decided whether to forward the method. Without the lint, the wrapper would
+/// silently use the provided body, even if the inner store overrides the method.
 ///
 /// ```
 /// use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, forward_store};

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 /// The end of a segment's log at one moment: the number of its entries and an opaque token.
 ///
-/// Heads are compared as a whole ([H1](crate::contract#h1)). They have no order: of two unequal
-/// heads, either can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch), the
-/// token changes whenever entries are cut, replaced or recreated, so an equal head means an
-/// unchanged log.
+/// Heads are compared as a whole ([H1](crate::contract#h1)). Heads have no order: of two unequal
+/// heads, either head can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch),
+/// the token changes whenever entries are cut, replaced or recreated, so equal heads mean that the
+/// log has not changed.
 ///
 /// ```
 /// use session_store_core::Head;
@@ -26,7 +26,7 @@ pub struct Head {
 impl Head {
     /// Returns a head, for implementors of a store.
     ///
-    /// `token` is random, so that it is never used twice. A store without
+    /// `token` must be random, because a token must never be used twice. A store without
     /// [`Capability::Epoch`](crate::Capability::Epoch) uses the constant 0.
     #[must_use]
     pub const fn new(entries: usize, token: u128) -> Self {
@@ -66,7 +66,7 @@ impl FromStr for Head {
         let entries = entries.parse().map_err(|_| InvalidHead)?;
         let head =
             Self { entries, token: u128::from_str_radix(token, 16).map_err(|_| InvalidHead)? };
-        // One spelling only: no sign, no leading zero, no upper case.
+        // Accept only the spelling of `Display`: no sign, no leading zero, no upper case.
         if head.to_string() == text { Ok(head) } else { Err(InvalidHead) }
     }
 }

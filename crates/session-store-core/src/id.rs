@@ -67,7 +67,7 @@ macro_rules! id {
             type Err = uuid::Error;
 
             /// Parses every spelling that the `uuid` crate reads. `Display` writes the hyphenated
-            /// one.
+            /// spelling.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 text.parse().map(Self)
             }

@@ -20,7 +20,7 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
-    /// Returns the facts of a segment of which only the head is known.
+    /// Returns the facts of a segment if only the head is known.
     #[must_use]
     pub const fn new(head: Head) -> Self {
         Self { head, bytes: None, modified: None }
@@ -60,8 +60,8 @@ impl ListOptions {
         Self { after: None, limit: None }
     }
 
-    /// Starts after this session. Sessions are listed in descending order, so the listing has the
-    /// sessions with smaller ids only. The session itself need not exist.
+    /// Starts after this session, which need not exist. Sessions are listed in descending order, so
+    /// the listing has only the sessions with smaller ids.
     #[must_use]
     pub const fn after(self, session_id: SessionId) -> Self {
         Self { after: Some(session_id), ..self }

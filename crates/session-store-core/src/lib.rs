@@ -1,25 +1,26 @@
-//! The contract of session-store: what a store of agent session logs must do.
+//! The traits, the types and the contract of session-store, a persistence layer for agent session
+//! logs.
 //!
 //! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its
-//! state by reading the log back. This crate defines the parts of such a log ([`LogEntry`]: one
-//! JSON object on one line, kept byte for byte), the names ([`SessionId`], [`SegmentId`],
-//! [`SegmentKey`]), and the traits ([`Store`], [`PodStore`], [`Maintenance`]) with their error
-//! ([`StoreError`]). The module [`contract`] lists the numbered clauses: the rules that every store
-//! must follow.
+//! state by reading the log back. This crate defines
+//! - the entry of such a log: [`LogEntry`], one JSON object on one line, kept byte for byte,
+//! - the names: [`SessionId`], [`SegmentId`], [`SegmentKey`],
+//! - the traits [`Store`], [`PodStore`] and [`Maintenance`], and their error [`StoreError`],
+//! - the [`contract`]: the numbered clauses that every store must follow.
 //!
 //! A *session* is one conversation: a fork tree of *segments*. A *segment* is one append-only log
 //! of *entries*. A *trace* is a separate list of entries for debugging, one for each segment. A
 //! *pod* is a named agent with a pointer to its active session and segment.
 //!
 //! The crate does no I/O and depends on no driver. Each backend is a crate of its own. The crate
-//! `session-store` opens any of them by a URL.
+//! `session-store` opens a store of any backend by URL.
 //!
 //! # Why entries are opaque
 //!
-//! Backends move bytes: they never parse the content of an entry, and never write it again in their
-//! own form. Numbers, key order, duplicate keys and unknown fields therefore come back exactly as
-//! they were written, and a migration loses nothing. Each runtime keeps its own types, and converts
-//! them to and from entries with [`LogEntry::encode`] and [`LogEntry::decode`].
+//! Backends never parse the content of an entry and never serialize it again. Numbers, key order,
+//! duplicate keys and unknown fields therefore come back exactly as they were written, and a
+//! migration loses nothing. Each runtime keeps its own types, and converts them to and from entries
+//! with [`LogEntry::encode`] and [`LogEntry::decode`].
 //!
 //! # Write your own store
 //!
@@ -117,10 +118,11 @@
 //!
 //! # Write a wrapper
 //!
-//! A wrapper is a store around another store: it adds metrics, a cache or a limit. It must forward
-//! every method that it does not change, also those with provided bodies. Otherwise the provided
-//! body replaces what the inner store does. [`forward_store!`] and [`forward_pod_store!`] forward
-//! the methods that are listed, and `clippy::missing_trait_methods` finds those that are missing.
+//! A wrapper is a store around another store, for example to add metrics, a cache or a limit. A
+//! wrapper must forward every method that it does not change, also the methods with provided
+//! bodies. Otherwise the provided body replaces the method of the inner store. [`forward_store!`]
+//! and [`forward_pod_store!`] forward the listed methods, and `clippy::missing_trait_methods` finds
+//! missing methods.
 
 pub mod contract;
 pub mod event_trace;

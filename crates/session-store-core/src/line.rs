@@ -38,7 +38,7 @@ impl Line {
         Self::in_block(&Arc::new(text), whole)
     }
 
-    /// Returns the object in `range` of `block`. It shares the memory of the block.
+    /// Returns the object in `range` of `block`. The object shares the memory of the block.
     pub(crate) fn in_block(block: &Arc<String>, range: Range<usize>) -> Result<Self, StoreError> {
         let text = &block[range.clone()];
         let object = object_in(text)?;
@@ -133,12 +133,11 @@ macro_rules! entry {
                 $crate::line::Line::from_utf8(bytes).map(Self)
             }
 
-            /// Builds an entry from a part of a text that many entries share, like
-            /// [`from_json`](Self::from_json).
+            /// Builds an entry from a part of a shared text, as [`from_json`](Self::from_json)
+            /// does.
             ///
-            /// No bytes are copied, except where line breaks must be removed. The block is freed
-            /// with the last of its entries, so a backend should make blocks of a few hundred KiB
-            /// at most.
+            /// The bytes are copied only if line breaks must be removed. The block is freed when
+            /// its last entry is dropped, so a block should have a few hundred KiB at most.
             ///
             /// # Errors
             /// As [`from_json`](Self::from_json).
@@ -188,7 +187,7 @@ fn object_in(text: &str) -> Result<&str, serde_json::Error> {
     if value.starts_with('{') {
         return Ok(value);
     }
-    // The parser reports the place of a value that is not a map.
+    // Parse again as an object, so that the parser reports the place of any other value.
     serde_json::from_str::<AnyObject>(text)?;
     Err(serde_json::Error::custom("expected a JSON object"))
 }
@@ -218,7 +217,8 @@ fn without_line_breaks(object: &str) -> String {
     let mut kept = String::with_capacity(object.len());
     let mut rest = object;
     while let Some(at) = rest.find(['\n', '\r']) {
-        // Valid JSON has line breaks between tokens only, so the run around one can be removed.
+        // Valid JSON has line breaks between tokens only, so white space around a line break can be
+        // removed.
         kept.push_str(rest[..at].trim_end_matches(is_json_space));
         rest = rest[at..].trim_start_matches(is_json_space);
     }
@@ -232,8 +232,8 @@ fn invalid_utf8(at: usize) -> StoreError {
 
 /// Returns whether the text contains a line break.
 ///
-/// The loop looks at all bytes of a chunk, so the compiler vectorizes it. It is 15 times as fast as
-/// a loop that stops at the first line break.
+/// The loop looks at all bytes of a chunk, because the compiler then vectorizes the loop. This is
+/// 15 times as fast as a loop that stops at the first line break.
 fn has_line_break(text: &str) -> bool {
     let (chunks, rest) = text.as_bytes().as_chunks::<32>();
     let or = |found, &byte: &u8| found | is_line_break(byte);
@@ -244,8 +244,8 @@ fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Returns whether `c` is white space in JSON (RFC 8259). A no-break space or a byte-order mark is
-/// not.
+/// Returns whether `c` is white space in JSON (RFC 8259). A no-break space and a byte-order mark
+/// are not white space in JSON.
 fn is_json_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }

@@ -4,11 +4,12 @@ use std::fmt;
 
 use crate::StoreError;
 
-/// Checks and repairs that need more than the methods of a store: a database's own integrity check,
-/// or an index that other methods read through.
+/// Checks and repairs that need access to the storage itself, for example a database's own
+/// integrity check or the check of an index.
 ///
-/// [`Store::maintenance`](crate::Store::maintenance) returns the implementation of a backend, if it
-/// has one. Reading every log is not part of it, since any caller can read them through the store.
+/// [`Store::maintenance`](crate::Store::maintenance) returns the implementation of a backend, if
+/// the backend has one. A check does not read every log, because any caller can read the logs
+/// through the store.
 pub trait Maintenance: Send + Sync {
     /// Checks the storage and reports each finding when it is found. Changes nothing.
     ///
@@ -58,10 +59,10 @@ pub struct Finding {
     pub place: String,
     /// The problem that was found, or the repair that was made.
     pub cause: String,
-    /// The action that the operator can take. `None` if none is needed.
+    /// The action that the operator can take. `None` if no action is needed.
     pub remedy: Option<String>,
     /// Whether the place holds data that no listing of the store contains. A copy of the store
-    /// lacks that data, so a copy with such a finding is not complete.
+    /// lacks this data and is therefore not complete.
     ///
     /// False for an incomplete entry, which was never acknowledged.
     pub is_unlisted: bool,

@@ -1,4 +1,4 @@
-//! `Page` and `TracePage`: the results of a paged read. `PageRequest`: the options of one.
+//! `Page` and `TracePage`: the results of a paged read. `PageRequest`: the options of a paged read.
 //! `PageBudget`: the rule for the size of a page.
 
 use crate::{Head, LogEntry, TraceEntry};
@@ -41,14 +41,15 @@ impl TracePage {
     }
 }
 
-/// The options for [`Store::read_page_with`](crate::Store::read_page_with), and the page that
-/// [`Pages`](crate::Pages) needs next.
+/// The start and the options of a page to read with
+/// [`Store::read_page_with`](crate::Store::read_page_with). [`Pages`](crate::Pages) returns such a
+/// request for the next page that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PageRequest {
     /// The position of the first entry.
     pub start: usize,
-    /// The size of the page, in bytes of entries' texts.
+    /// The maximum size of the page: the number of bytes in the texts of its entries.
     pub max_bytes: usize,
     /// Whether the head of the log is needed. The default is true.
     pub needs_head: bool,
@@ -91,13 +92,14 @@ impl PageBudget {
         Self { left: max_bytes, empty: true }
     }
 
-    /// Returns the number of bytes that are left. The first entry can be larger.
+    /// Returns the number of bytes that are left. The first entry of a page can be larger than this
+    /// number.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.left
     }
 
-    /// Returns whether an entry of `bytes` bytes fits, and counts it if it does.
+    /// Returns whether an entry of `bytes` bytes fits. If it fits, the entry is counted.
     pub fn admits(&mut self, bytes: usize) -> bool {
         let fits = self.empty || bytes <= self.left;
         if fits {

@@ -1,4 +1,5 @@
-//! `Pages`: the state of reading a log or a trace page by page. It does no I/O itself.
+//! `Pages`: the state of reading a log or a trace page by page. `Pages` does no I/O. The caller
+//! reads each page that `Pages` requests.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -9,10 +10,10 @@ use crate::{BackendError, Entry, Head, PageRequest, StoreError};
 /// The size of a page in bytes, unless the caller chooses another size.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// The place up to which a log or a trace was read.
+/// The place in a log or a trace at which a read has ended.
 ///
-/// Reading can resume at this place later. It then detects whether the entries before the place
-/// were cut or replaced.
+/// A later read can resume at this place ([`Pages::resume`]). That read detects whether the entries
+/// before the place were cut or replaced.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoint {
     entries: usize,
@@ -24,8 +25,8 @@ impl Checkpoint {
     /// The start of a log or a trace.
     pub const START: Self = Self::after(0);
 
-    /// Returns the place after the first `entries` entries. Nothing is known about those entries,
-    /// so replacing them is not noticed.
+    /// Returns the place after the first `entries` entries. A read that resumes there cannot detect
+    /// whether these entries were replaced.
     #[must_use]
     pub const fn after(entries: usize) -> Self {
         Self { entries, head: None, last: None }
@@ -37,8 +38,8 @@ impl Checkpoint {
         self.entries
     }
 
-    /// Returns the head of the log at the moment when the last page was read. A trace does not have
-    /// a head, and neither does a page that was read without one.
+    /// Returns the head of the log at the moment when the last page was read. `None` for a trace,
+    /// and for a page that was read without the head.
     #[must_use]
     pub const fn head(&self) -> Option<Head> {
         self.head
@@ -53,10 +54,11 @@ impl Checkpoint {
 ///
 /// - Reading ends at the end of the log at the moment when the last page was read, or at
 ///   [`end_at`](Self::end_at).
-/// - A log that is cut or replaced during the reading ends it with [`StoreError::Conflict`], so
-///   that the entries never are a mix of two logs ([C2](crate::contract#c2)).
-/// - A bad line ends the reading with [`StoreError::Corrupt`] after the good entries before it,
-///   unless [`skip_bad_lines`](Self::skip_bad_lines) is set.
+/// - If the log is cut or replaced during the reading, the reading ends with
+///   [`StoreError::Conflict`]. The returned entries are therefore never a mix of two logs
+///   ([C2](crate::contract#c2)).
+/// - Before a bad line, all entries are returned. Then the reading ends with
+///   [`StoreError::Corrupt`], unless [`skip_bad_lines`](Self::skip_bad_lines) is set.
 #[derive(Debug)]
 pub struct Pages<E> {
     /// The entries of the current page that were not returned yet.
@@ -85,7 +87,7 @@ enum State<E> {
     /// The next page contains a bad line. The entries before it are read one by one.
     ReadingOneByOne,
     /// A page was read, and its head shows that the log has changed. The last entry before this
-    /// page is read again. It must be the same as before.
+    /// page is read again, and must be equal to the earlier one.
     Verifying(Vec<E>, Option<Head>),
     Done,
 }
@@ -137,23 +139,23 @@ impl<E: Entry> Pages<E> {
         Self { skip_bad_lines: true, ..self }
     }
 
-    /// Reads the first page without the head of the log, if the store can save work by that.
+    /// Reads the first page without the head of the log, if that saves work for the store.
     ///
-    /// Use this if the reading can stop early: a store of files finds the head by reading the whole
-    /// log. Without a head the end of the log is not known, so a short log takes another page.
+    /// Use this if the reading can stop early, because a store of files reads the whole log to find
+    /// the head. Without a head the end of the log is unknown, so a short log takes one more page.
     #[must_use]
     pub fn start_without_head(self) -> Self {
         Self { needs_head: false, ..self }
     }
 
-    /// Returns the next entry of the current page, or the error in its place. `None` means that the
-    /// next page is needed or that the reading has ended.
+    /// Returns the next entry of the current page, or an error. `None` means that the next page is
+    /// needed or that the reading has ended.
     pub fn next_entry(&mut self) -> Option<Result<E, StoreError>> {
         self.page.next().map(Ok).or_else(|| self.error.take().map(Err))
     }
 
-    /// Returns the page that is needed next. `None` means that the current page has more entries or
-    /// that the reading has ended.
+    /// Returns the request for the next page. `None` means that the current page has more entries
+    /// or that the reading has ended.
     #[must_use]
     pub fn next_request(&self) -> Option<PageRequest> {
         if !self.page.as_slice().is_empty() || self.error.is_some() {
@@ -188,8 +190,8 @@ impl<E: Entry> Pages<E> {
                     self.error = Some(StoreError::Conflict { expected, actual: head });
                 }
             }
-            // One bad line makes the whole page fail, so the good entries before it are read one by
-            // one.
+            // One bad line makes the whole page fail, so the entries before the bad line are read
+            // one by one.
             (Err(StoreError::Corrupt { .. }), State::Reading) => {
                 self.state = State::ReadingOneByOne;
             }
@@ -213,12 +215,12 @@ impl<E: Entry> Pages<E> {
         self.checkpoint
     }
 
-    /// Returns whether the log is certainly the one that was read before.
+    /// Returns whether the log certainly still begins with the entries that were read before.
     ///
-    /// An equal head means that nothing has changed. A different head can also mean that the log
-    /// has only grown, so the caller verifies the last entry. So it does after a page that was read
-    /// without a head. A trace does not have a head, so it is verified when the reading resumes and
-    /// the trace has more entries than before.
+    /// An equal head means that nothing has changed. The result is false if the head differs, or if
+    /// the page before was read without a head. The log may then only have grown, so the caller
+    /// verifies the last entry. A trace has no head, so the result is false only if the reading
+    /// resumes and the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
@@ -237,10 +239,10 @@ impl<E: Entry> Pages<E> {
             head,
             last: entries.last().map(EntryHash::of).or(self.checkpoint.last),
         };
-        // A head is of the same moment as the page, so it shows the end of the log. The end of a
-        // trace is an empty page. A log also ends at an empty page, even if its head counts more
-        // entries. R6 forbids such a page, but a store that returns one would otherwise be read
-        // without an end.
+        // The head is of the same moment as the page, so the head shows the end of the log. A trace
+        // ends at an empty page. A log also ends at an empty page, even if its head counts more
+        // entries. R6 forbids such a page, but a store that returns such a page would otherwise be
+        // read without an end.
         let end = head.map_or(self.end, |head| self.end.min(head.entries()));
         if !entries.is_empty() && self.checkpoint.entries < end {
             self.state = State::Reading;
@@ -248,7 +250,7 @@ impl<E: Entry> Pages<E> {
         self.page = entries.into_iter();
     }
 
-    /// Steps over one bad line.
+    /// Skips one bad line.
     fn skip(&mut self, error: StoreError) {
         match error {
             StoreError::Corrupt { line, .. } if line > self.bad_line => {
@@ -261,7 +263,7 @@ impl<E: Entry> Pages<E> {
                 }
                 self.error = Some(error);
             }
-            // The store reports the same line at every position, so nothing after it can be read.
+            // The store reports the same bad line at every position, so no later entry can be read.
             StoreError::Corrupt { line, .. } => {
                 let operation = format!("read past line {line}");
                 self.error = Some(BackendError::new(operation, false, error).into());

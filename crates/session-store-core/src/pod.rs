@@ -53,8 +53,8 @@ impl Pod {
         Self { line, active }
     }
 
-    /// Builds a pod from a Rust value that serializes to an object. Its field `active` is the
-    /// pointer.
+    /// Builds a pod from a Rust value that serializes to an object. The field `active` of the
+    /// object is the pointer.
     ///
     /// # Errors
     /// As [`from_json`](Self::from_json).
@@ -63,7 +63,7 @@ impl Pod {
     }
 
     /// Builds a pod from the text of a single JSON object. A pod without the field `active`, or
-    /// with null in it, does not have a pointer yet.
+    /// with the value null in this field, does not have a pointer yet.
     ///
     /// # Errors
     /// [`StoreError::Serde`] if the text is not a single object, or `active` is not a pointer.

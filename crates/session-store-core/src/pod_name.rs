@@ -30,7 +30,7 @@ impl PodName {
     /// The length of the longest name, in bytes of UTF-8.
     pub const MAX_BYTES: usize = 255;
 
-    /// The rule for names, for messages about an invalid one.
+    /// The rule for names as a text, for messages about an invalid name.
     pub const RULE: &'static str = "a pod name has 1 to 255 bytes, is not \".\" or \"..\", and does \
                                     not contain \"/\", \"\\\" or a control character";
 
@@ -47,7 +47,7 @@ impl PodName {
     }
 
     /// Returns the name of a folder that is made from a hash of this name. Any file system can hold
-    /// it.
+    /// such a folder.
     #[must_use]
     pub fn hashed_folder(&self) -> PodFolder {
         PodFolder(format!("{HASHED}{}", Uuid::new_v5(&NAMESPACE, self.0.as_bytes())))
@@ -93,7 +93,7 @@ impl fmt::Display for PodName {
     }
 }
 
-/// The first character of a folder's name that is made from a hash.
+/// The first character of the name of a folder that is made from a hash.
 const HASHED: char = '~';
 
 /// The namespace of the hashes of pod names (RFC 9562, version 5).
@@ -105,13 +105,14 @@ const MAX_PLAIN_BYTES: usize = 64;
 
 /// The name of the folder that holds a pod in a backup.
 ///
-/// The folder has the name of the pod if every file system can hold that name and keep it apart
-/// from others. Otherwise its name is `~` and a hash of the pod's name, and a file in the folder
-/// contains the pod's name.
+/// The folder has the name of the pod if every file system can hold this name and distinguish it
+/// from all other names. Otherwise the folder's name is `~` and a hash of the pod's name, and a
+/// file in the folder contains the pod's name.
 ///
-/// A backup can be unpacked on any file system, so the name does not depend on one. The file
-/// backend reads both kinds of folders, so an unpacked backup is a store. The backend writes a pod
-/// to the folder of its own name wherever the file system in use allows that.
+/// The name of the folder is the same for every file system, because a backup can be unpacked on
+/// any file system. The file backend reads both kinds of folders, so an unpacked backup is a store.
+/// When the file backend writes a pod, it uses a folder with the pod's own name if its file system
+/// allows that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodFolder(String);
 
@@ -122,7 +123,8 @@ impl PodFolder {
         &self.0
     }
 
-    /// Returns whether the folder is named by a hash, so that a file in it contains the pod's name.
+    /// Returns whether the folder is named by a hash. A file in such a folder contains the pod's
+    /// name.
     #[must_use]
     pub fn is_hashed(&self) -> bool {
         self.0.starts_with(HASHED)
@@ -134,7 +136,8 @@ impl PodFolder {
         self.0.parse().ok().filter(|_| !self.is_hashed())
     }
 
-    /// Returns the folder of this name if [`PodName::folder`] could return it.
+    /// Returns the folder of this name, or `None` if [`PodName::folder`] never returns a folder of
+    /// this name.
     #[must_use]
     pub fn parse(folder: &str) -> Option<Self> {
         let is_hash =
@@ -156,8 +159,8 @@ impl fmt::Display for PodFolder {
     }
 }
 
-/// Returns whether every file system keeps a folder of this name as it is: none folds its case,
-/// normalizes it, reserves it or finds it too long.
+/// Returns whether every file system keeps a folder of this name unchanged. No file system folds
+/// the case of such a name, normalizes it, reserves it or rejects it as too long.
 fn is_plain(name: &str) -> bool {
     const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
     let stem = name.split('.').next().unwrap_or(name);

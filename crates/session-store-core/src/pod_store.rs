@@ -2,13 +2,14 @@
 
 use crate::{Capability, Pod, PodName, StoreError};
 
-/// The pods of a storage, which are read and written by name.
+/// The pods of a storage. They are read and written by name.
 ///
 /// A [`Pod`] is a named agent with a pointer to its active session and segment. Pods are in the
 /// same storage as the sessions.
 ///
-/// A pod does not create a session, and a session does not create a pod ([L3](crate::contract#l3)).
-/// Deleting a session does not delete the pods that point to it.
+/// Putting a pod does not create its session or segment, and appending to a session does not create
+/// a pod ([L3](crate::contract#l3)). Deleting a session does not delete the pods that point to the
+/// session.
 pub trait PodStore: Send + Sync {
     /// Creates the pod or replaces it as a whole.
     ///
@@ -19,35 +20,37 @@ pub trait PodStore: Send + Sync {
     /// [`StoreError::Io`] or [`StoreError::Backend`], and nothing is changed.
     fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError>;
 
-    /// Returns the pod of that name, or `None`.
+    /// Returns the pod of this name, or `None` if the pod does not exist.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] with the name in its message if the stored text is not a pod.
+    /// - [`StoreError::Corrupt`] with the name in its message if the stored text is not a pod.
+    /// - [`StoreError::Io`] or [`StoreError::Backend`] if the storage cannot be read.
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError>;
 
     /// Returns the names of all pods, sorted by their bytes.
     ///
-    /// Clause [P2](crate::contract#p2).
+    /// The list is empty if there are no pods ([P2](crate::contract#p2)).
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
     fn list_pods(&self) -> Result<Vec<PodName>, StoreError>;
 
-    /// Deletes the pod of that name. Returns whether it existed.
+    /// Deletes the pod of this name. Returns whether the pod existed.
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`], and nothing is changed.
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError>;
 
-    /// Puts the pod if the stored one equals `expected` byte for byte.
+    /// Puts the pod if the stored pod equals `expected` byte for byte.
     ///
     /// `None` expects that the pod does not exist. The comparison and the put are one step: of
     /// several writers that expect the same pod, exactly one succeeds ([P4](crate::contract#p4)).
     ///
     /// # Errors
-    /// [`StoreError::PodConflict`] if the stored pod is another one, and nothing is changed.
-    /// [`StoreError::Unsupported`] without [`Capability::ConditionalPut`]. Otherwise as
-    /// [`put_pod`](Self::put_pod).
+    /// - [`StoreError::PodConflict`] if the stored pod differs from `expected`, and nothing is
+    /// changed.
+    /// - [`StoreError::Unsupported`] if the store does not have [`Capability::ConditionalPut`].
+    /// - The errors of [`put_pod`](Self::put_pod).
     fn put_pod_if(
         &self,
         _name: &PodName,
@@ -63,12 +66,12 @@ pub trait PodStore: Send + Sync {
 pub trait PodStoreExt: PodStore {
     /// Replaces the pod by the result of `update`, and returns that result.
     ///
-    /// `update` receives the stored pod. If another writer changes the pod before the put, the pod
-    /// is read again and `update` is called again. Fields that `update` keeps are therefore never
-    /// overwritten with an older value. A result that equals the stored pod is not written.
+    /// `update` receives the stored pod. If another writer changes the pod before the put, the new
+    /// pod is read, and `update` is called again. So the put never overwrites a change of another
+    /// writer that `update` has not seen. If the result equals the stored pod, nothing is written.
     ///
     /// # Errors
-    /// Those of `update`, of [`PodStore::read_pod`] and of [`PodStore::put_pod_if`], except
+    /// The errors of `update`, of [`PodStore::read_pod`] and of [`PodStore::put_pod_if`], except
     /// [`StoreError::PodConflict`].
     fn update_pod<E: From<StoreError>>(
         &self,

@@ -13,8 +13,8 @@ use crate::{
 /// A segment of a store, made by [`StoreExt::segment`](crate::StoreExt::segment). The segment need
 /// not exist.
 ///
-/// The methods call those of [`Store`] and [`StoreExt`](crate::StoreExt) with the key of the
-/// segment and fail with the same errors.
+/// Each method calls a method of [`Store`] or [`StoreExt`](crate::StoreExt) with the key of the
+/// segment, and fails with the same errors.
 pub struct SegmentRef<'a, S: ?Sized> {
     store: &'a S,
     key: SegmentKey,
@@ -92,7 +92,7 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
         self.store.append_trace(self.key.session_id, self.key.segment_id, entry)
     }
 
-    /// Calls [`Store::create_segment`], which overwrites.
+    /// Calls [`Store::create_segment`], which overwrites an existing log.
     pub fn create(self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.store.create_segment(self.key.session_id, self.key.segment_id, entries)
     }

@@ -17,19 +17,18 @@ use crate::{
 ///
 /// The nine methods without a body are the base level. The other methods have provided bodies. Some
 /// of these bodies work for every store, but slowly. The others return [`StoreError::Unsupported`].
-/// A backend overrides the methods that it can do better, and declares in
-/// [`capabilities`](Self::capabilities) what it promises beyond the base level. A link such as
-/// [A4](crate::contract#a4) leads to the full text of a promise: a clause of the
-/// [`contract`](crate::contract).
+/// A backend overrides the methods that it can implement better, and declares its promises beyond
+/// the base level in [`capabilities`](Self::capabilities). A link such as [A4](crate::contract#a4)
+/// leads to a clause of the [`contract`](crate::contract), the full text of a promise.
 ///
 /// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls
 /// in their runtime's `spawn_blocking`.
 ///
 /// # Handles and processes
 ///
-/// A handle is only for the process that opened it. After the call `fork`, the child must not use
-/// the handles of its parent. It shares their locks, files and connections, so the calls of both
-/// processes would mix. The child opens the store again.
+/// A handle is only for the process that opened it. After a `fork`, the child must not use the
+/// handles of its parent, and must open the store again. Parent and child share the locks, files
+/// and connections of these handles, so their calls would mix.
 pub trait Store: Send + Sync {
     /// Appends one entry to the end of the segment's log.
     ///
@@ -37,8 +36,8 @@ pub trait Store: Send + Sync {
     /// ([A2](crate::contract#a2)). Every handle sees the entry once the call returns
     /// ([A3](crate::contract#a3)). The entry follows all entries that were acknowledged before the
     /// call, and entries of one writer keep their order ([A1](crate::contract#a1),
-    /// [A4](crate::contract#a4)). The entry is stored as a whole or not at all. It is never joined
-    /// to an earlier entry that was written only in part ([A5](crate::contract#a5)).
+    /// [A4](crate::contract#a4)). The entry is stored as a whole or not at all. The entry is never
+    /// joined to an earlier entry that was written only in part ([A5](crate::contract#a5)).
     ///
     /// # Errors
     /// - [`StoreError::TooLarge`], [`StoreError::Io`], [`StoreError::Backend`]: nothing is changed,
@@ -56,8 +55,8 @@ pub trait Store: Send + Sync {
     /// Reads all entries of the segment's log, in order and byte for byte.
     ///
     /// An empty segment gives an empty list ([R1](crate::contract#r1)). Reading changes nothing
-    /// ([R2](crate::contract#r2)). While other writers append, the result is a prefix of what later
-    /// reads return ([R3](crate::contract#r3)).
+    /// ([R2](crate::contract#r2)). While other writers append, the result is a prefix of the
+    /// results of later reads ([R3](crate::contract#r3)).
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the line of
@@ -90,8 +89,8 @@ pub trait Store: Send + Sync {
 
     /// Returns a session that holds the segment now, or `None`.
     ///
-    /// If several sessions have a segment with this id, the result is one of them. It stays the
-    /// same as long as that session holds the segment ([L5](crate::contract#l5),
+    /// If several sessions have a segment with this id, the result is one of these sessions. The
+    /// result is the same as long as that session holds the segment ([L5](crate::contract#l5),
     /// [A8](crate::contract#a8)).
     ///
     /// # Errors
@@ -141,7 +140,8 @@ pub trait Store: Send + Sync {
     ///
     /// The log, its number of entries, and the listings do not change, even if the call fails
     /// ([X1](crate::contract#x1)). The segment need not exist ([X2](crate::contract#x2)). Order,
-    /// visibility and atomicity are those of [`append`](Self::append) ([X4](crate::contract#x4)).
+    /// visibility and atomicity are the same as for [`append`](Self::append)
+    /// ([X4](crate::contract#x4)).
     ///
     /// # Errors
     /// As [`append`](Self::append).
@@ -194,7 +194,7 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// Returns the checks and repairs of the storage, if the store has any of its own.
+    /// Returns the checks and repairs of the storage, if the store has its own.
     fn maintenance(&self) -> Option<&dyn Maintenance> {
         None
     }
@@ -227,9 +227,9 @@ pub trait Store: Send + Sync {
 
     /// Reads entries from the position `start` on, as many as fit in `max_bytes`.
     ///
-    /// The size of an entry is that of its text. The page has at least one entry, unless `start` is
-    /// at or past the end of the log. It also has the head of the log at the same moment
-    /// ([R6](crate::contract#r6)). Pages in sequence equal [`read_all`](Self::read_all).
+    /// The size of an entry is the size of its text. The page has at least one entry, unless
+    /// `start` is at or past the end of the log. The page also has the head of the log at the same
+    /// moment ([R6](crate::contract#r6)). Pages in sequence equal [`read_all`](Self::read_all).
     ///
     /// The provided body reads the whole log for each page.
     ///
@@ -252,8 +252,8 @@ pub trait Store: Send + Sync {
 
     /// Reads a page as [`read_page`](Self::read_page) does, with the options of a request.
     ///
-    /// The head is `None` only if the request does not need it, and the store saves work by leaving
-    /// it out ([R6](crate::contract#r6)).
+    /// The head is `None` only if the request does not need the head and the store saves work
+    /// without it ([R6](crate::contract#r6)).
     ///
     /// The provided body calls `read_page`, and always returns the head.
     ///
@@ -308,7 +308,7 @@ pub trait Store: Send + Sync {
 
     /// Returns facts about the segments of all sessions, or of the part that `options` select.
     ///
-    /// The order is that of [`list_sessions`](Self::list_sessions) and
+    /// The order is the same as in [`list_sessions`](Self::list_sessions) and
     /// [`list_segments`](Self::list_segments). To page through a large store, pass the last session
     /// of a page to [`ListOptions::after`] ([L8](crate::contract#l8)).
     ///
@@ -316,7 +316,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`list_sessions`](Self::list_sessions) and [`segment_info`](Self::segment_info). One
-    /// damaged segment makes the call fail. The facts of the others can then be read with
+    /// damaged segment makes the call fail. The facts of the other segments can then be read with
     /// [`segment_info`](Self::segment_info).
     fn list_infos(
         &self,
@@ -325,7 +325,7 @@ pub trait Store: Send + Sync {
         let mut infos = Vec::new();
         for session_id in options.select(self.list_sessions()?) {
             for segment_id in self.list_segments(session_id)? {
-                // A segment that is deleted after it was listed is left out.
+                // Leave out a segment that was deleted after the listing.
                 if let Some(info) = self.segment_info(session_id, segment_id)? {
                     infos.push((SegmentKey { session_id, segment_id }, info));
                 }
@@ -338,8 +338,8 @@ pub trait Store: Send + Sync {
     ///
     /// `None` expects that the segment does not exist, and creates it, even without entries. The
     /// comparison and the append are one step: of several writers that hold the same head, exactly
-    /// one succeeds ([H2](crate::contract#h2)). After a lost reply the call can be repeated with
-    /// the old head; it cannot append twice ([H5](crate::contract#h5)).
+    /// one succeeds ([H2](crate::contract#h2)). After a lost reply, the call can be repeated with
+    /// the old head, and cannot append the entries twice ([H5](crate::contract#h5)).
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with both heads, and nothing is changed.
@@ -357,8 +357,8 @@ pub trait Store: Send + Sync {
 
     /// Truncates the log if the segment's head equals `expected`, and returns the new head.
     ///
-    /// This way a writer can remove its own entries without deleting those of another writer
-    /// ([H6](crate::contract#h6)).
+    /// With this method, a writer can remove its own entries without deleting entries of another
+    /// writer ([H6](crate::contract#h6)).
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with both heads, also for an unknown segment, and nothing is
@@ -394,7 +394,7 @@ pub trait Store: Send + Sync {
         unsupported("read_trace_page", Capability::ReadTraces)
     }
 
-    /// Deletes the segment's log and trace. Returns whether either of them existed.
+    /// Deletes the segment's log and trace. Returns whether the log or the trace existed.
     ///
     /// Listings, lookup and `exists` agree at once that the segment is gone. An append that starts
     /// after this call returns creates a new segment ([D1](crate::contract#d1)).
@@ -409,11 +409,12 @@ pub trait Store: Send + Sync {
         unsupported("delete_segment", Capability::Delete)
     }
 
-    /// Deletes all segments of the session with their traces. Returns whether there were any.
+    /// Deletes all segments of the session with their traces. Returns whether the session had a
+    /// segment or a trace.
     ///
     /// # Errors
     /// [`StoreError::Unsupported`] without [`Capability::Delete`]. After another error, some
-    /// segments can be deleted already, and the call can be repeated ([D1](crate::contract#d1)).
+    /// segments can already be deleted, and the call can be repeated ([D1](crate::contract#d1)).
     fn delete_session(&self, _session_id: SessionId) -> Result<bool, StoreError> {
         unsupported("delete_session", Capability::Delete)
     }
