@@ -57,6 +57,10 @@
     feature = "async",
     doc = "- [`AsyncWriter`] (feature `async`) does the same from asynchronous code, with any runtime."
 )]
+#![cfg_attr(
+    feature = "redact",
+    doc = "- [`Redactor`] (feature `redact`) removes API keys and private keys from entries before they are stored."
+)]
 //! - [`Record`] and [`Kind`] define the entries that the other parts interpret. [`replay()`]
 //!   computes a [`RestoredState`] from records, and [`restore()`] opens a writer together with its
 //!   state.
@@ -98,6 +102,8 @@ mod lineage;
 mod pod;
 mod pointer;
 mod record;
+#[cfg(feature = "redact")]
+mod redact;
 mod replay;
 mod restore;
 mod state;
@@ -113,6 +119,8 @@ pub use json::Json;
 pub use lineage::{Lineage, Origin};
 pub use pod::{is_claims_session, open_pod, point_pod};
 pub use record::{Kind, Record};
+#[cfg(feature = "redact")]
+pub use redact::Redactor;
 pub use replay::{ReplayError, replay};
 pub use restore::{restore, restore_from};
 pub use state::RestoredState;

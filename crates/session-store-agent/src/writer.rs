@@ -1,5 +1,6 @@
 //! `SegmentWriter`: appends to the end of one segment, and detects other writers.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -32,6 +33,12 @@ use crate::state::RestoredState;
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
 ///
+/// # Secrets
+///
+/// [`map_entries`](Self::map_entries) changes entries before they are sent, for example to remove
+/// secrets. A store that changes entries would not have the same effect: after a lost reply, the
+/// writer would not recognize its own entries in the log.
+///
 /// # Stores without conditional appends
 ///
 /// The constructors return [`StoreError::Unsupported`] for a store without
@@ -42,7 +49,11 @@ pub struct SegmentWriter<S> {
     tail: Tail,
     /// The entries of the last append, if its outcome is unknown.
     indeterminate: Option<Vec<LogEntry>>,
+    map: Option<EntryMap>,
 }
+
+/// A function that changes entries before they are sent.
+type EntryMap = Box<dyn Fn(&LogEntry) -> LogEntry + Send + Sync>;
 
 /// The end of the entries that a writer knows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -173,6 +184,20 @@ impl<S: Store> SegmentWriter<S> {
         Ok((writer, outcome))
     }
 
+    /// Lets the writer change each entry before it is sent, also those at the start of a fork.
+    ///
+    /// The entries that the constructor was given are stored already, and are not changed. `map`
+    /// must return the same result for the same entry, or a repeated append could be stored twice.
+    /// It must keep the kind of an entry. With the feature `redact`, `Redactor` is such a function.
+    #[must_use]
+    pub fn map_entries(
+        mut self,
+        map: impl Fn(&LogEntry) -> LogEntry + Send + Sync + 'static,
+    ) -> Self {
+        self.map = Some(Box::new(map));
+        self
+    }
+
     /// Appends an entry, if no other writer has appended.
     ///
     /// # Errors
@@ -197,6 +222,7 @@ impl<S: Store> SegmentWriter<S> {
     /// As [`append`](Self::append). A store without [`Capability::AtomicBatch`] can also return
     /// [`StoreError::Partial`]. The writer then continues after the entries that are stored.
     pub fn append_all(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        let entries = &*self.map(entries);
         let is_retry = self.resolve_indeterminate(entries)?;
         let attempt = self.attempt(self.key, self.tail, entries);
         let Resolution { appended, head, result } =
@@ -321,7 +347,13 @@ impl<S: Store> SegmentWriter<S> {
             return Err(StoreError::Unsupported { operation: "SegmentWriter", capability });
         }
         let key = SegmentKey::new(session_id, segment_id);
-        Ok(Self { store, key, tail, indeterminate: None })
+        Ok(Self { store, key, tail, indeterminate: None, map: None })
+    }
+
+    /// Returns the entries as they are sent.
+    fn map<'a>(&self, entries: &'a [LogEntry]) -> Cow<'a, [LogEntry]> {
+        let map = self.map.as_ref();
+        map.map_or(Cow::Borrowed(entries), |map| entries.iter().map(map).collect())
     }
 
     fn segment(&self) -> SegmentRef<'_, S> {
@@ -343,6 +375,7 @@ impl<S: Store> SegmentWriter<S> {
         let from = self.origin();
         let mut log = opening(from)?;
         log.extend_from_slice(entries);
+        let log = self.map(&log).into_owned();
         let key = SegmentKey::new(self.key.session_id, SegmentId::new());
         let Resolution { head, result, .. } = self.attempt(key, Tail::default(), &log).append();
         match result {

@@ -42,7 +42,9 @@
 //! The feature `agent` adds the module `agent`, the interface for a runtime over any store. It has
 //! a writer that forks the segment if another writer has appended to it, a replay that rebuilds the
 //! state of a conversation from its log, and pods that are opened by their name. The feature `async`
-//! adds its `AsyncWriter`, which appends from asynchronous code with any runtime.
+//! adds its `AsyncWriter`, which appends from asynchronous code with any runtime. The feature
+//! `redact` adds its `Redactor`, which removes API keys and private keys from entries before they
+//! are stored.
 //!
 //! # Observing calls
 //!

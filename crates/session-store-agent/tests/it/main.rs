@@ -12,6 +12,8 @@ mod interleavings;
 mod lost_replies;
 mod pods;
 mod processes;
+#[cfg(feature = "redact")]
+mod redact;
 mod replay;
 mod storage;
 mod tree;

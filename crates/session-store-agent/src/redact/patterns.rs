@@ -1,0 +1,42 @@
+//! The patterns of secrets. A pattern has a prefix that other text does not have, and a length.
+
+/// The group of a pattern that is secret, if the whole match is not.
+pub(super) const TOKEN: &str = "token";
+
+/// The kind of each secret and its pattern.
+///
+/// No pattern requires a boundary before the prefix: in JSON inside of a string, a line break
+/// before a key is the letter `n`.
+pub(super) const PATTERNS: [(&str, &str); 19] = [
+    ("anthropic-key", "sk-ant-[a-z]{3,5}[0-9]{2}-[A-Za-z0-9_-]{40,}"),
+    ("openrouter-key", "sk-or-v1-[0-9a-f]{64}"),
+    (
+        "openai-key",
+        "sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,}|sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}",
+    ),
+    ("google-key", "AIza[0-9A-Za-z_-]{35}"),
+    ("aws-key-id", r"(?:AKIA|ASIA)[A-Z2-7]{16}(?-u:\b)"),
+    ("github-token", "gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,}"),
+    ("gitlab-token", r"glpat-[A-Za-z0-9_-]{20,}"),
+    ("groq-key", "gsk_[A-Za-z0-9]{40,}"),
+    ("huggingface-token", "hf_[A-Za-z0-9]{34,}"),
+    ("npm-token", "npm_[A-Za-z0-9]{36,}"),
+    ("perplexity-key", "pplx-[A-Za-z0-9]{40,}"),
+    ("pypi-token", "pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}"),
+    ("replicate-token", "r8_[A-Za-z0-9]{37,}"),
+    ("slack-token", "xox[abeoprs]-[A-Za-z0-9-]{20,}"),
+    ("slack-webhook", "hooks[.]slack[.]com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,}"),
+    ("stripe-key", "[rs]k_live_[A-Za-z0-9]{20,}"),
+    ("xai-key", "xai-[A-Za-z0-9]{60,}"),
+    ("private-key", PRIVATE_KEY),
+    ("bearer", r"(?i-u:bearer)[ ]+(?<token>[A-Za-z0-9._~+/-]{20,}=*)"),
+];
+
+/// A whole block, or the start of a block with at least one line of the key.
+///
+/// A line break is a real one, or `\n` with any number of backslashes, in JSON inside of a string.
+const PRIVATE_KEY: &str = concat!(
+    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:",
+    r"(?:[A-Za-z0-9+/=:;,.()@<> \r\n-]|\\+[nrt/])*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|",
+    r"(?:(?:[\r\n]|\\+[nr])+[A-Za-z0-9+/]{16,}=*)+)",
+);
