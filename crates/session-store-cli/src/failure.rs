@@ -38,18 +38,29 @@ impl Failure {
         if !matches!(self, Self::BrokenPipe) {
             warn(&error_chain(self));
         }
+        if let Some(hint) = self.hint() {
+            warn(hint);
+        }
+    }
+
+    /// Returns the action that the user can take.
+    fn hint(&self) -> Option<&'static str> {
         if matches!(self, Self::Open(error) if is_missing(error)) {
-            warn(
+            return Some(
                 "to create a store, use: session-store import PATH STORE for existing logs, or \
                  session-store create STORE",
             );
         }
+        let is_malformed = self.store_error().is_some_and(session_store::sqlite::is_malformed);
+        is_malformed
+            .then_some("to copy what can still be read, use: session-store salvage BROKEN NEW")
     }
 
     /// Returns the cause if it is an error of a store.
     pub(crate) fn store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Cannot { source, .. } => source.downcast_ref(),
+            Self::Open(OpenError::Store { source, .. }) => Some(source),
             _ => None,
         }
     }

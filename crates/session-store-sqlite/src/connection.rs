@@ -13,7 +13,7 @@ use session_store_core::Durability;
 use crate::error::{DatabaseError, Result, is_busy};
 use crate::schema;
 use crate::sync::{self, WalState};
-use crate::wal;
+use crate::wal::{self, WalStamp};
 
 /// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
 /// reset the WAL while another connection reads it, which corrupts the database.
@@ -53,7 +53,8 @@ impl ConnectionSettings {
     ///
     /// It never checkpoints the WAL, not even when it is the last connection to be closed.
     pub(crate) fn open_reader(&self) -> Result<Connection> {
-        let connection = self.open()?;
+        let connection = self.connect()?;
+        self.configure(&connection)?;
         open_sidecars(&connection)?;
         wal::check_length(&connection, &self.path)?;
         Ok(connection)
@@ -64,32 +65,47 @@ impl ConnectionSettings {
     /// The database must be a store. With `create`, an empty database becomes a store first.
     ///
     /// Like every connection it does not checkpoint the WAL when it is closed, unless
-    /// [`checkpoint_on_close`] is called.
+    /// [`checkpoint_on_close`] is called. If the connection cannot be used and created the WAL
+    /// itself, this function calls it, because an empty WAL would otherwise remain.
     pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
-        let mut connection = self.open()?;
-        schema::check_or_create(&mut connection, &self.path, create)?;
-        use_wal_mode(&connection, self.busy_timeout)?;
-        open_sidecars(&connection)?;
-        wal::check_length(&connection, &self.path)?;
+        let had_wal = WalStamp::of(&self.path).is_some();
+        let mut connection = self.connect()?;
+        let prepared = self.prepare_writer(&mut connection, create);
+        if prepared.is_err() && !had_wal {
+            // The error is reported. A file that remains is harmless.
+            let _ = checkpoint_on_close(&connection);
+        }
+        prepared.map(|()| connection)
+    }
+
+    fn prepare_writer(&self, connection: &mut Connection, create: bool) -> Result<()> {
+        self.configure(connection)?;
+        schema::check_or_create(connection, &self.path, create)?;
+        use_wal_mode(connection, self.busy_timeout)?;
+        open_sidecars(connection)?;
+        wal::check_length(connection, &self.path)?;
         // SQLite's automatic checkpoint ignores a failed sync and tries again after the next
         // commit. That second sync would succeed and hide the loss. So the store runs its own
         // checkpoints.
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        Ok(connection)
+        Ok(connection.pragma_update(None, "wal_autocheckpoint", 0)?)
     }
 
-    fn open(&self) -> rusqlite::Result<Connection> {
+    fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         // The last connection that is closed checkpoints the WAL, even if it has only read. That
         // must not happen by accident: the WAL may belong to another database.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        distrust_schema(&connection)?;
+        Ok(connection)
+    }
+
+    fn configure(&self, connection: &Connection) -> rusqlite::Result<()> {
+        distrust_schema(connection)?;
         // The timeout comes first because every later statement can meet a lock.
         connection.busy_timeout(self.busy_timeout)?;
-        sync::set_durability(&connection, self.durability)?;
+        sync::set_durability(connection, self.durability)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(connection)
+        Ok(())
     }
 }
 

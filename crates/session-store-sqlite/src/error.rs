@@ -112,6 +112,15 @@ pub(crate) fn is_failed_sync(error: &rusqlite::Error) -> bool {
     extended_code(error) == Some(ffi::SQLITE_IOERR_FSYNC)
 }
 
+/// Returns whether the error says that the database file is damaged. A
+/// [`DamagedDatabase`](crate::DamagedDatabase) copies what can still be read.
+#[must_use]
+pub fn is_malformed(error: &StoreError) -> bool {
+    let StoreError::Backend(error) = error else { return false };
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
+    cause.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::DatabaseCorrupt)
+}
+
 pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
@@ -219,6 +228,7 @@ mod tests {
         let error = during_append(code);
         assert!(matches!(error, StoreError::Backend(_)), "{error:?}");
         assert_eq!(error.is_transient(), transient);
+        assert_eq!(is_malformed(&error), code == ffi::SQLITE_CORRUPT);
         assert!(error.source().is_some());
     }
 }

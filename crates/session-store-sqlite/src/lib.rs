@@ -117,6 +117,7 @@ mod sync;
 mod transaction;
 mod wal;
 
+pub use error::is_malformed;
 pub use file::is_sqlite_file;
 pub use options::SqliteOptions;
 pub use salvage::{DamagedDatabase, Salvaged, SalvagedLog};

@@ -17,7 +17,13 @@ fn a_database_that_was_cut_off_is_salvaged() {
     let file = place.path("broken.db");
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() - 10_000]).unwrap();
-    assert!(run(["ls", &broken]).refused(3).contains("malformed"));
+    let listing = place.listing();
+    let message = run(["ls", &broken]).refused(3);
+    assert!(
+        message.contains("malformed") && message.contains("session-store salvage"),
+        "{message}"
+    );
+    assert_eq!(place.listing(), listing, "no file is left beside the database");
     let message = run(["salvage", &broken, &new]).refused(3);
     assert!(message.contains("not empty"), "{message}");
 

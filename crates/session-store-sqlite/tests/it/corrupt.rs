@@ -1,10 +1,12 @@
 //! Tests of rows that another program has changed, so that they do not contain an entry. An error
 //! names the line of such a row, and all other data stays readable.
 
+use std::fs::{self, File};
+
 use rstest::rstest;
 use rusqlite::Connection;
 use session_store_core::{ListOptions, PodName, PodStore, Store, StoreError, TraceEntry};
-use session_store_sqlite::SqliteStore;
+use session_store_sqlite::{SqliteStore, is_malformed};
 
 use crate::{entries, entry, fresh, ids};
 
@@ -121,4 +123,19 @@ fn rows_with_malformed_ids_are_not_listed() {
     assert_eq!(store.list_segments(session).unwrap(), [segment]);
     assert_eq!(store.list_infos(&ListOptions::new()).unwrap().len(), 1);
     assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
+}
+
+#[test]
+fn a_damaged_database_that_cannot_be_opened_leaves_no_file_behind() {
+    let (folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_all(session, segment, &entries(0..1000)).unwrap();
+    drop(store);
+    // The database has fewer pages than its first page says.
+    File::options().write(true).open(&path).unwrap().set_len(8192).unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(is_malformed(&error), "{error:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
