@@ -159,12 +159,13 @@ fn store_group<'s, E>(
     for item in group {
         let unit = match item {
             Item::Report(report) => {
-                reports.push((**report).clone());
+                reports.push(UnitReport { dry_run: options.dry_run, ..(**report).clone() });
                 continue;
             }
             Item::Unit(unit) => &**unit,
         };
-        let report = store_unit(unit, earlier, options, open, read)?;
+        let mut report = store_unit(unit, earlier, options, open, read)?;
+        report.dry_run = options.dry_run;
         if earlier.is_none() && report.key.is_some() && report.state.is_clean() {
             earlier = Some(unit);
         }

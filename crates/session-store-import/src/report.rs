@@ -39,6 +39,8 @@ pub struct UnitReport {
     pub entries: usize,
     /// The number of entries that this import stored.
     pub new: usize,
+    /// Whether nothing was written: `state`, `entries` and `new` say what an import would do.
+    pub dry_run: bool,
     /// The oddities of the file.
     #[serde(flatten)]
     pub oddities: Oddities,
@@ -118,6 +120,7 @@ impl UnitReport {
             fork_of: None,
             entries: 0,
             new: 0,
+            dry_run: false,
             oddities: Oddities::default(),
             salvage_helps: false,
         }
@@ -134,10 +137,12 @@ impl fmt::Display for UnitReport {
     /// Writes one line, and at most a few further lines for what was salvaged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
-        write!(f, "{}: {}", printable(&self.path), self.state)?;
+        let is_planned = self.dry_run && matches!(self.state, State::Imported | State::Extended);
+        let tense = if is_planned { "would be " } else { "" };
+        write!(f, "{}: {tense}{}", printable(&self.path), self.state)?;
         if let Some(SegmentKey { session_id, segment_id }) = self.key {
             if self.state.is_stored() {
-                write!(f, ", {} of {} entries new", self.new, self.entries)?;
+                write!(f, ", {} of {} entries {tense}new", self.new, self.entries)?;
             }
             write!(f, ", session {session_id}")?;
             if session_id.as_bytes() != segment_id.as_bytes() {
@@ -185,10 +190,8 @@ impl fmt::Display for Oddities {
 
 /// Returns a path on one line: control characters are escaped.
 fn printable(path: &str) -> String {
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
+    let escape =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     path.chars().map(escape).collect()
 }
 

@@ -57,9 +57,10 @@ pub(crate) struct FoundFile {
 impl FoundFile {
     /// Returns the path for messages and for the store.
     pub(crate) fn shown(&self) -> String {
-        match self.path == Path::new("-") {
-            true => "standard input".to_owned(),
-            false => self.absolute.to_string_lossy().into_owned(),
+        if self.path == Path::new("-") {
+            "standard input".to_owned()
+        } else {
+            self.absolute.to_string_lossy().into_owned()
         }
     }
 }
@@ -243,9 +244,10 @@ struct Root<'a> {
 
 impl Root<'_> {
     fn path_of(&self, relative: &Path) -> PathBuf {
-        match relative.as_os_str().is_empty() {
-            true => self.path.to_owned(),
-            false => self.path.join(relative),
+        if relative.as_os_str().is_empty() {
+            self.path.to_owned()
+        } else {
+            self.path.join(relative)
         }
     }
 

@@ -240,13 +240,13 @@ impl Unit {
         let text =
             String::from_utf8(text).map_err(|_| ReadError::Document("invalid UTF-8".to_owned()))?;
         let text = text.trim_start_matches('\u{feff}');
-        match text.trim_ascii().is_empty() {
-            true => Ok(Vec::new()),
-            false => self.format.split(text).map_err(|error| {
-                let form = self.format.name();
-                ReadError::Document(format!("it is not a document of {form}: {error}"))
-            }),
+        if text.trim_ascii().is_empty() {
+            return Ok(Vec::new());
         }
+        self.format.split(text).map_err(|error| {
+            let form = self.format.name();
+            ReadError::Document(format!("it is not a document of {form}: {error}"))
+        })
     }
 
     /// Reads and checks the whole log. `observe` is called with the size of each entry.

@@ -112,9 +112,10 @@ impl Prover<'_> {
             Side::Destination => counted == read,
         });
         // If the trace was not copied, `copy` already has the reason.
-        let trace = match copy.is_complete() {
-            true => self.comparer.trace(key, copy.checkpoint.trace.entries(), meter),
-            false => None,
+        let trace = if copy.is_complete() {
+            self.comparer.trace(key, copy.checkpoint.trace.entries(), meter)
+        } else {
+            None
         };
         SegmentComparison { key, log, trace }
     }

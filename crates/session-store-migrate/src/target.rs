@@ -98,9 +98,10 @@ impl Target for Log<'_> {
     fn cut(&mut self, keep: usize) -> Result<Option<usize>, StoreError> {
         let may_cut = keep >= self.existing || self.policy.on_conflict == OnConflict::Replace;
         let Some(head) = self.head.filter(|_| may_cut) else { return Ok(None) };
-        self.head = Some(match self.policy.dry_run {
-            true => Head::new(keep, 0),
-            false => self.segment.truncate_if(head, keep)?,
+        self.head = Some(if self.policy.dry_run {
+            Head::new(keep, 0)
+        } else {
+            self.segment.truncate_if(head, keep)?
         });
         self.existing = self.existing.min(keep);
         Ok(Some(head.entries() - keep))

@@ -100,10 +100,10 @@ impl Printer<'_> {
 
     /// On a terminal, the summary stands for the files that were imported without any oddity.
     fn is_shown(&self, report: &UnitReport) -> bool {
-        match self.quiet {
-            true => !report.state.is_clean(),
-            false => !self.out.is_terminal() || self.out.is_json() || report.is_notable(),
+        if self.quiet {
+            return !report.state.is_clean();
         }
+        !self.out.is_terminal() || self.out.is_json() || report.is_notable()
     }
 
     fn finish(self, summary: &Summary) -> Result<(), Failure> {
@@ -151,8 +151,9 @@ fn megabytes(bytes: u64) -> String {
 /// Returns a path as one word of a shell.
 fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
-    match path.chars().all(is_plain) {
-        true => path.to_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }

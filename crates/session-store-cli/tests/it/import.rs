@@ -322,12 +322,14 @@ fn a_dry_run_writes_nothing() {
     let logs = Logs::new(Kind::Fs);
     logs.put(&format!("{S}.jsonl"), "{}\n{}\n");
     let printed = logs.import(&["--dry-run"]).ok();
-    assert!(printed.ends_with("1 file, 2 of 2 entries would be new\n"), "{printed}");
+    assert!(printed.contains(": would be imported, 2 of 2 entries would be new, "), "{printed}");
+    assert!(printed.ends_with("\n1 file, 2 of 2 entries would be new\n"), "{printed}");
     assert!(!logs.place.path("store").exists());
     logs.import(&[]).ok();
     logs.put(&format!("{S}.jsonl"), "{}\n{}\n{}\n");
     let printed = logs.import(&["--dry-run"]).ok();
-    assert!(printed.ends_with("1 file, 1 of 3 entries would be new\n"), "{printed}");
+    assert!(printed.contains(": would be extended, 1 of 3 entries would be new, "), "{printed}");
+    assert!(printed.ends_with("\n1 file, 1 of 3 entries would be new\n"), "{printed}");
     assert_eq!(run(["count", &logs.url(), S]).ok().trim(), "2");
 }
 
@@ -350,7 +352,8 @@ fn files_are_selected_by_patterns_and_by_time() {
     let summary = |options: &[&str]| {
         let options = [&["--dry-run"], options].concat();
         let printed = logs.import(&options).ok();
-        printed.lines().find(|line| line.contains(" entries would be new")).unwrap().to_owned()
+        // Each log has a line too. The summary is below these lines.
+        printed.lines().rfind(|line| line.contains(" entries would be new")).unwrap().to_owned()
     };
     assert_eq!(
         summary(&["--since", "2025-01-01"]),

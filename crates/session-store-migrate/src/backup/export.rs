@@ -254,9 +254,10 @@ fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<
     for entry in segment.entries(0).take(before.entries()) {
         again.add_line(entry?.as_json());
     }
-    match Total::of(&again) == read {
-        true => Ok(()),
-        false => Err(StoreError::Conflict { expected: Some(before), actual: now }),
+    if Total::of(&again) == read {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict { expected: Some(before), actual: now })
     }
 }
 
