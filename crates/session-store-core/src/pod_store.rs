@@ -48,7 +48,7 @@ pub trait PodStore: Send + Sync {
     ///
     /// # Errors
     /// - [`StoreError::PodConflict`] if the stored pod differs from `expected`, and nothing is
-    /// changed.
+    ///   changed.
     /// - [`StoreError::Unsupported`] if the store does not have [`Capability::ConditionalPut`].
     /// - The errors of [`put_pod`](Self::put_pod).
     fn put_pod_if(
