@@ -7,6 +7,7 @@
 mod args;
 mod backup;
 mod command;
+mod conversation;
 mod demo;
 mod entry_count;
 mod exit;

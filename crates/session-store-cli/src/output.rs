@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::thread;
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -16,13 +17,15 @@ pub(crate) struct Output {
     stdout: BufWriter<StdoutLock<'static>>,
     json: bool,
     terminal: bool,
+    styled: bool,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let stdout = io::stdout().lock();
         let terminal = stdout.is_terminal();
-        Self { stdout: BufWriter::new(stdout), json, terminal }
+        let styled = AutoStream::choice(&stdout) != ColorChoice::Never;
+        Self { stdout: BufWriter::new(stdout), json, terminal, styled }
     }
 
     /// Returns whether the user requested JSON.
@@ -33,6 +36,11 @@ impl Output {
     /// Returns whether standard output is a terminal. Tables are only drawn on a terminal.
     pub(crate) const fn is_terminal(&self) -> bool {
         self.terminal
+    }
+
+    /// Returns whether text is to be colored: on a terminal, unless `NO_COLOR` is set.
+    pub(crate) const fn is_styled(&self) -> bool {
+        self.styled
     }
 
     /// Prints a result: its JSON if the user requested JSON, else its text.

@@ -1,10 +1,8 @@
 //! Long text for reading: written to the user's pager, or to standard output.
 
 use std::env;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::process::{Child, Command, Stdio};
-
-use anstream::{AutoStream, ColorChoice};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -13,25 +11,18 @@ use crate::output::Output;
 /// screen, show colors, and leave the text on the screen.
 const LESS: &str = "FRX";
 
-/// A destination of text. The text can contain escape sequences only if [`Self::is_styled`].
+/// A destination of text. The text can contain escape sequences only if [`Output::is_styled`].
 pub(crate) struct Pager<'a> {
     out: &'a mut Output,
     process: Option<Child>,
-    styled: bool,
 }
 
 impl<'a> Pager<'a> {
     /// Starts the program in `$PAGER`, or `less`, if standard output is a terminal. If it cannot be
     /// started, the text is written to standard output.
     pub(crate) fn start(out: &'a mut Output) -> Self {
-        let styled = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
         let process = out.is_terminal().then(spawn).flatten();
-        Self { out, process, styled }
-    }
-
-    /// Returns whether the text is to be colored: on a terminal, unless `NO_COLOR` is set.
-    pub(crate) const fn is_styled(&self) -> bool {
-        self.styled
+        Self { out, process }
     }
 
     pub(crate) fn write(&mut self, text: &str) -> Result<(), Failure> {

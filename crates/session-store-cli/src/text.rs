@@ -1,8 +1,50 @@
-//! Phrases that several commands print.
+//! Phrases that several commands print, and texts that are shortened for one line.
 
 pub(crate) use session_store_import::plural;
 
 /// Returns the number of entries with its noun.
 pub(crate) fn entries(count: usize) -> String {
     plural(count, "entry", "entries")
+}
+
+/// Returns the first characters of a text, with an ellipsis if the text is longer.
+pub(crate) fn shortened(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns the words of a text on one line, with one space between them.
+pub(crate) fn on_one_line(text: &str) -> String {
+    squeezed(text.trim())
+}
+
+/// Returns a text with one space in the place of each run of white space.
+pub(crate) fn squeezed(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_whitespace() {
+            false => line.push(c),
+            true if line.ends_with(' ') => {}
+            true => line.push(' '),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_shortened_at_a_character() {
+        assert_eq!(shortened(&"é".repeat(70), 60), format!("{}…", "é".repeat(60)));
+        assert_eq!(shortened("éé", 2), "éé");
+    }
+
+    #[test]
+    fn a_text_is_put_on_one_line() {
+        assert_eq!(on_one_line(" Why\n\tdoes  it\r\nfail? "), "Why does it fail?");
+    }
 }

@@ -5,6 +5,7 @@ use session_store_import::{Role, format_of};
 
 use crate::failure::{Context, Failure};
 use crate::listing::ListedSegment;
+use crate::text::{on_one_line, shortened};
 
 /// The number of bytes at the start of a log in which a title is searched.
 const READ_BYTES: usize = 64 * 1024;
@@ -46,15 +47,9 @@ fn headline(entries: &[LogEntry]) -> Headline {
     // Some programs begin with instructions in markup in the name of the user.
     let spoken = || said().find(|text| !text.trim_start().starts_with('<'));
     let title = given.or_else(spoken).or_else(|| said().next());
-    Headline { agent: format.name(), title: title.map(|text| shortened(&text)) }
-}
-
-/// Returns the first words of a text on one line.
-fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    Headline {
+        agent: format.name(),
+        title: title.map(|text| shortened(&on_one_line(&text), SHOWN_CHARACTERS)),
     }
 }
 
@@ -91,10 +86,5 @@ mod tests {
             log.split_inclusive("} ").map(|text| LogEntry::from_json(text).unwrap()).collect();
         let found = headline(&entries);
         assert_eq!((found.agent, found.title.as_deref()), (agent, title));
-    }
-
-    #[test]
-    fn a_long_title_is_shortened() {
-        assert_eq!(shortened(&"é".repeat(70)), format!("{}…", "é".repeat(60)));
     }
 }

@@ -13,6 +13,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use session_store::{StoreUrl, backends};
 
+#[cfg(test)]
+pub(crate) use self::read::RoleArg;
 pub(crate) use self::read::{
     CheckArgs, CountArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs,
     ShowArgs, SortArg, StatArgs, TailArgs, TreeArgs,
@@ -56,6 +58,7 @@ Example
 const SEARCH_EXAMPLES: &str = "\
 Examples
   session-store search fs:logs 'connection refused'
+  session-store search fs:logs -i 'say \"hi\"' --role user --since yesterday
   session-store search fs:logs --kind user_input --json | jq -r .entry.text";
 
 const IMPORT_EXAMPLES: &str = "\
@@ -69,7 +72,7 @@ const RM_EXAMPLES: &str = "\
 Examples
   session-store rm fs:logs --older-than 90d --keep 100 --dry-run
   session-store rm fs:logs --older-than 90d --archive old.tar.zst
-  session-store search fs:logs secret --json | jq -r .session_id | session-store rm fs:logs --stdin --yes";
+  session-store search fs:logs -l secret | session-store rm fs:logs --stdin --yes";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Example
@@ -246,10 +249,12 @@ pub(crate) enum Command {
     /// reported on standard error and skipped, and the exit status is 3.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
-    /// Print the entries that contain a text or are of a kind
+    /// Find entries by their text, author, time or kind
     ///
-    /// Prints SESSION:SEGMENT:NUMBER:ENTRY for each match. NUMBER counts the entries of the segment
-    /// from 1. TEXT is compared with the entry as stored, which is JSON with escape sequences.
+    /// Searches titles, messages, calls of tools and their results, as show --text prints them: a
+    /// quote is typed as a quote, not as its escape sequence. Prints SESSION:SEGMENT:NUMBER:ROLE
+    /// and the words around the first hit for each entry. NUMBER counts the entries of the segment
+    /// from 1. With --raw, searches the stored JSON and prints SESSION:SEGMENT:NUMBER:ENTRY.
     ///
     /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be
     /// read. That part is reported on standard error, and the rest is searched.

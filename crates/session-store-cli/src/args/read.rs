@@ -1,9 +1,10 @@
 //! The arguments of the commands that read one store.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
 use session_store::{SegmentId, SessionId, StoreUrl};
+use session_store_import::Role;
 
 use super::time;
 use super::value::UrlParser;
@@ -144,20 +145,61 @@ pub(crate) struct SearchArgs {
     /// Search only this session (can be repeated)
     #[arg(long = "session", value_name = "SESSION")]
     pub(crate) sessions: Vec<Reference<SessionId>>,
+    /// Print only the ids of the sessions that contain a match
+    #[arg(short = 'l', long)]
+    pub(crate) sessions_with_matches: bool,
 }
 
 /// The conditions that an entry must meet.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct PatternArgs {
     /// The text that an entry must contain
-    #[arg(required_unless_present = "kind")]
+    #[arg(required_unless_present_any = ["kind", "role"])]
     pub(crate) text: Option<String>,
-    /// Print only entries whose field "kind" (or "type", if there is no "kind") has this value
+    /// Find only entries of this author
+    #[arg(long)]
+    pub(crate) role: Option<RoleArg>,
+    /// Find only entries of this time or later: a date, a time, today, yesterday, or a span such as
+    /// 2d. An entry without a time is not found
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
+    pub(crate) since: Option<SystemTime>,
+    /// Find only entries before this time
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
+    pub(crate) until: Option<SystemTime>,
+    /// Find only entries whose field "kind" (or "type", if there is no "kind") has this value
     #[arg(long)]
     pub(crate) kind: Option<String>,
     /// Ignore the difference between upper and lower case
     #[arg(short, long)]
     pub(crate) ignore_case: bool,
+    /// Search the entries as they are stored, which is JSON with escape sequences, and print them
+    /// whole
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// The author of an entry.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// The person
+    User,
+    /// The model
+    Assistant,
+    /// A tool that returned a result
+    Tool,
+    /// The program, or its instructions to the model
+    System,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::User => Self::User,
+            RoleArg::Assistant => Self::Assistant,
+            RoleArg::Tool => Self::Tool,
+            RoleArg::System => Self::System,
+        }
+    }
 }
 
 #[derive(clap::Args)]

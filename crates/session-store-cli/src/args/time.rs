@@ -6,17 +6,23 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
-/// Parses a time: a text in RFC 3339 format, a local date or time, or a span such as `7d`, which is
-/// counted back from now.
+/// Parses a time: a text in RFC 3339 format, a local date or time, `today`, `yesterday`, or a span
+/// such as `7d`, which is counted back from now. A date is the start of the day.
 pub(super) fn parse_time(text: &str) -> Result<SystemTime, String> {
     parse_time_at(text, &Zoned::now()).map(Into::into).ok_or_else(|| {
-        "not a time such as 2026-01-31, 2026-01-31T08:00:00Z or 7d (seven days ago)".to_owned()
+        "not a time such as 2026-01-31, 2026-01-31T08:00:00Z, yesterday or 7d (seven days ago)"
+            .to_owned()
     })
 }
 
 fn parse_time_at(text: &str, now: &Zoned) -> Option<Timestamp> {
     let local =
         |time: DateTime, zone: &TimeZone| Some(time.to_zoned(zone.clone()).ok()?.timestamp());
+    match text {
+        "today" => return local(now.date().into(), now.time_zone()),
+        "yesterday" => return local(now.date().yesterday().ok()?.into(), now.time_zone()),
+        _ => {}
+    }
     if let Ok(timestamp) = text.parse() {
         return Some(timestamp);
     }
@@ -52,7 +58,9 @@ mod tests {
     #[case("7d", Some("2026-02-22T11:00:00Z"))]
     #[case("1 month", Some("2026-02-01T11:00:00Z"))]
     #[case("7d ago", Some("2026-02-22T11:00:00Z"))]
-    #[case("yesterday", None)]
+    #[case("today", Some("2026-02-28T23:00:00Z"))]
+    #[case("yesterday", Some("2026-02-27T23:00:00Z"))]
+    #[case("tomorrow", None)]
     #[case("", None)]
     fn a_time_is_a_date_a_time_or_a_span_before_now(
         #[case] text: &str,

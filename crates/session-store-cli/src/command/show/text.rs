@@ -5,17 +5,16 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use jiff::Zoned;
 use session_store::LogEntry;
-use session_store_import::{Description, Role, format_of};
+use session_store_import::{Description, Role};
 
+use crate::conversation::{Conversation, role_name};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::pager::Pager;
-use crate::segment::{Segment, lines, reading};
+use crate::segment::{Segment, reading};
 use crate::terminal::visible;
-
-/// The number of entries from which the format of a log is found.
-const FORMAT_ENTRIES: usize = 16;
+use crate::text::shortened;
 
 /// The number of lines of a tool's result that are shown.
 const SHOWN_LINES: usize = 4;
@@ -28,20 +27,13 @@ const SHOWN_CHARACTERS: usize = 100;
 /// An entry that a reader has nothing to read in, such as a record of the program's own state, is
 /// left out. A line that is not an entry is reported, and the exit status is then 3.
 pub(super) fn show(segment: Segment<'_>, full: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let view = View { full, styled: out.is_styled() };
     let mut pager = Pager::start(out);
-    let mut entries = lines::<LogEntry>(segment, 0);
+    let mut conversation = Conversation::open(segment);
     let mut exit = Exit::Done;
-    let mut first = Vec::new();
-    for entry in entries.by_ref().take(FORMAT_ENTRIES) {
-        first.push(entry.context(|| reading::<LogEntry>(segment)));
-    }
-    let known: Vec<_> = first.iter().flatten().cloned().collect();
-    let format = format_of(&known);
-    let view = View { full, styled: pager.is_styled() };
-    let rest = entries.map(|entry| entry.context(|| reading::<LogEntry>(segment)));
-    for entry in first.into_iter().chain(rest) {
-        match entry {
-            Ok(entry) => pager.write(&view.entry(&format.describe(&entry)))?,
+    while let Some(entry) = conversation.next() {
+        match entry.context(|| reading::<LogEntry>(segment)) {
+            Ok((_, entry)) => pager.write(&view.entry(&conversation.describe(&entry)))?,
             Err(failure) => {
                 exit = Exit::Failed;
                 failure.report();
@@ -71,13 +63,14 @@ impl View {
         if description.text.is_none() && description.tool_calls.is_empty() {
             return text;
         }
-        let (name, color) = match description.role {
-            Some(Role::User) => ("user", AnsiColor::Green),
-            Some(Role::Assistant) => ("assistant", AnsiColor::Blue),
-            Some(Role::Tool) => ("tool", AnsiColor::Yellow),
-            Some(Role::System) => ("system", AnsiColor::Magenta),
-            None => ("entry", AnsiColor::White),
+        let color = match description.role {
+            Some(Role::User) => AnsiColor::Green,
+            Some(Role::Assistant) => AnsiColor::Blue,
+            Some(Role::Tool) => AnsiColor::Yellow,
+            Some(Role::System) => AnsiColor::Magenta,
+            None => AnsiColor::White,
         };
+        let name = role_name(description.role);
         let time = description.time.and_then(|time| Zoned::try_from(time).ok());
         let time = time.map(|time| time.strftime("  %Y-%m-%d %H:%M:%S").to_string());
         let style = Style::new().bold().fg_color(Some(color.into()));
@@ -117,14 +110,6 @@ impl View {
             let more = format!("  … {} more lines", count - shown);
             self.heading(text, Style::new().dimmed(), &more);
         }
-    }
-}
-
-/// Returns the first characters of a text, with an ellipsis if it is longer.
-fn shortened(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 

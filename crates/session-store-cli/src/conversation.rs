@@ -1,0 +1,67 @@
+//! `Conversation`: a log whose entries are described in the format of the program that wrote it.
+
+use std::cell::OnceCell;
+use std::vec;
+
+use session_store::{Entries, LogEntry, OpenStore, StoreError};
+use session_store_import::{Description, Format, Role, format_of};
+
+use crate::segment::{Segment, lines};
+
+/// The number of entries from which the format of a log is found.
+const FORMAT_ENTRIES: usize = 16;
+
+/// An iterator over the entries of a log, with the number of each entry, counted from 1.
+///
+/// A line that is not an entry is returned as an error and skipped, as by [`lines`].
+pub(crate) struct Conversation<'a> {
+    first: vec::IntoIter<Result<Numbered, StoreError>>,
+    rest: Entries<'a, OpenStore, LogEntry>,
+    /// The entries from which the format is found.
+    known: Vec<LogEntry>,
+    format: OnceCell<&'static dyn Format>,
+}
+
+/// An entry and its number in the log.
+type Numbered = (usize, LogEntry);
+
+impl<'a> Conversation<'a> {
+    /// Reads the first entries of a log.
+    pub(crate) fn open(segment: Segment<'a>) -> Self {
+        let mut rest = lines(segment, 0);
+        let first: Vec<_> = (0..FORMAT_ENTRIES).map_while(|_| next_numbered(&mut rest)).collect();
+        let known = first.iter().flatten().map(|(_, entry)| entry.clone()).collect();
+        Self { first: first.into_iter(), rest, known, format: OnceCell::new() }
+    }
+
+    /// Returns what an entry of this log says to a person.
+    ///
+    /// The format is found at the first call, because that takes longer than reading the log.
+    pub(crate) fn describe(&self, entry: &LogEntry) -> Description {
+        self.format.get_or_init(|| format_of(&self.known)).describe(entry)
+    }
+}
+
+impl Iterator for Conversation<'_> {
+    type Item = Result<Numbered, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.first.next().or_else(|| next_numbered(&mut self.rest))
+    }
+}
+
+fn next_numbered(entries: &mut Entries<'_, OpenStore>) -> Option<Result<Numbered, StoreError>> {
+    let entry = entries.next()?;
+    Some(entry.map(|entry| (entries.pages().position(), entry)))
+}
+
+/// Returns the word for the author of an entry.
+pub(crate) const fn role_name(role: Option<Role>) -> &'static str {
+    match role {
+        Some(Role::User) => "user",
+        Some(Role::Assistant) => "assistant",
+        Some(Role::Tool) => "tool",
+        Some(Role::System) => "system",
+        None => "entry",
+    }
+}
