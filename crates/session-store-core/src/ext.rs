@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Entries, LogEntry, Pages, SegmentId, SegmentKey, SegmentRef, SessionId, Store, StoreError,
-    TraceEntries,
+    Entries, Entry, LogEntry, Pages, SegmentId, SegmentKey, SegmentRef, SessionId, Store,
+    StoreError, TraceEntries,
 };
 
 /// Further methods of every store. Import the trait to call them.
@@ -46,16 +46,50 @@ pub trait StoreExt: Store {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Vec<T>, StoreError> {
-        let decode = |(index, entry): (usize, LogEntry)| {
-            entry.decode().map_err(|error| StoreError::Corrupt {
-                line: index + 1,
-                message: format!(
-                    "entry {} of segment {segment_id} does not decode: {error}",
-                    index + 1
-                ),
-            })
-        };
-        self.read_all(session_id, segment_id)?.into_iter().enumerate().map(decode).collect()
+        let entries = self.read_all(session_id, segment_id)?.into_iter().map(Ok);
+        decode_each(entries, &format!("segment {segment_id}"))
+    }
+
+    /// Creates a segment whose entries are Rust values.
+    ///
+    /// An existing log is **overwritten**, as by [`Store::create_segment`].
+    ///
+    /// # Errors
+    /// As [`LogEntry::encode`] and [`Store::create_segment`].
+    fn create_with_values<T: Serialize>(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        values: &[T],
+    ) -> Result<(), StoreError> {
+        self.segment(session_id, segment_id).create_with_values(values)
+    }
+
+    /// Appends a Rust value to the segment's trace.
+    ///
+    /// # Errors
+    /// As [`TraceEntry::encode`] and [`Store::append_trace`].
+    fn append_trace_value<T: Serialize + ?Sized>(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        self.segment(session_id, segment_id).append_trace_value(value)
+    }
+
+    /// Reads the segment's whole trace as values of one type.
+    ///
+    /// # Errors
+    /// As [`Store::read_trace_page`]. [`StoreError::Corrupt`] with the number of the entry, counted
+    /// from 1, if an entry does not decode.
+    fn read_trace_values<T: DeserializeOwned>(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+    ) -> Result<Vec<T>, StoreError> {
+        let entries = self.trace_entries(session_id, segment_id, 0);
+        decode_each(entries, &format!("the trace of segment {segment_id}"))
     }
 
     /// Reads the entries at the positions of `range`. Returns fewer entries if the log ends
@@ -102,3 +136,19 @@ pub trait StoreExt: Store {
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
+
+/// Decodes the entries of a log or a trace. `place` names it in errors.
+fn decode_each<E: Entry, T: DeserializeOwned>(
+    entries: impl Iterator<Item = Result<E, StoreError>>,
+    place: &str,
+) -> Result<Vec<T>, StoreError> {
+    let decode = |(index, entry): (usize, Result<E, StoreError>)| {
+        let line = index + 1;
+        serde_json::from_str(entry?.as_json()).map_err(|error| {
+            let error = StoreError::from(error);
+            let message = format!("entry {line} of {place} does not decode: {error}");
+            StoreError::Corrupt { line, message }
+        })
+    };
+    entries.enumerate().map(decode).collect()
+}

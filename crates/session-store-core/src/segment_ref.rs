@@ -92,9 +92,20 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
         self.store.append_trace(self.key.session_id, self.key.segment_id, entry)
     }
 
+    /// Calls [`StoreExt::append_trace_value`](crate::StoreExt::append_trace_value).
+    pub fn append_trace_value<T: Serialize + ?Sized>(self, value: &T) -> Result<(), StoreError> {
+        self.append_trace(&TraceEntry::encode(value)?)
+    }
+
     /// Calls [`Store::create_segment`], which overwrites an existing log.
     pub fn create(self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.store.create_segment(self.key.session_id, self.key.segment_id, entries)
+    }
+
+    /// Calls [`StoreExt::create_with_values`](crate::StoreExt::create_with_values).
+    pub fn create_with_values<T: Serialize>(self, values: &[T]) -> Result<(), StoreError> {
+        let entries: Result<Vec<_>, _> = values.iter().map(LogEntry::encode).collect();
+        self.create(&entries?)
     }
 
     /// Calls [`Store::truncate`].

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use session_store_core::{
     Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageRequest,
@@ -33,29 +35,39 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// A process that was made by `fork` must open the store again ([handles and
 /// processes](session_store_core::Store#handles-and-processes)). The process shares the file locks
 /// of its parent, so these locks do not exclude the two processes from each other.
+///
+/// A clone shares the handle: its caches and its locks.
+#[derive(Clone)]
 pub struct FsStore {
-    pub(crate) directory: Directory,
+    pub(crate) directory: Arc<Directory>,
     // Lock order: the stripe of one segment, then `deletions` or `replacements`. No call locks the
     // stripes of two segments, and a call that locks the pods takes no other lock. All locks are
     // exclusive, so two processes with different orders could deadlock.
-    stripes: Stripes,
-    deletions: LockFile<ListedSessions>,
-    pub(crate) replacements: LockFile<()>,
-    pub(crate) pod_lock: LockFile<()>,
-    warnings: Vec<String>,
+    stripes: Arc<Stripes>,
+    deletions: Arc<LockFile<ListedSessions>>,
+    pub(crate) replacements: Arc<LockFile<()>>,
+    pub(crate) pod_lock: Arc<LockFile<()>>,
+    warnings: Arc<[String]>,
 }
 
 impl FsStore {
     pub(crate) fn new(directory: Directory, warnings: Vec<String>) -> Self {
         let layout = &directory.layout;
         Self {
-            stripes: Stripes::new(layout),
-            deletions: LockFile::new(layout.deletions()),
-            replacements: LockFile::new(layout.replacements()),
-            pod_lock: LockFile::new(layout.pod_lock()),
-            directory,
-            warnings,
+            stripes: Stripes::new(layout).into(),
+            deletions: LockFile::new(layout.deletions()).into(),
+            replacements: LockFile::new(layout.replacements()).into(),
+            pod_lock: LockFile::new(layout.pod_lock()).into(),
+            directory: directory.into(),
+            warnings: warnings.into(),
         }
+    }
+
+    /// Returns the absolute path of the directory. A symbolic link in the path that was opened is
+    /// resolved.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.directory.layout.root()
     }
 
     /// Returns the reasons why the file system of the store can lose data, as of the opening of the

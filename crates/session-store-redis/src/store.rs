@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::slice;
+use std::sync::Arc;
 
 use session_store_core::{
     Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
@@ -35,14 +36,17 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// ([handles and processes](session_store_core::Store#handles-and-processes)). A handle from
 /// before the fork shares the connections of the parent process, so each process could read the
 /// replies to the commands of the other.
+///
+/// A clone shares the handle and its connections.
+#[derive(Clone)]
 pub struct RedisStore {
-    pub(crate) client: Client,
-    warnings: Vec<String>,
+    pub(crate) client: Arc<Client>,
+    warnings: Arc<[String]>,
 }
 
 impl RedisStore {
     pub(crate) fn new(client: Client, warnings: Vec<String>) -> Self {
-        Self { client, warnings }
+        Self { client: client.into(), warnings: warnings.into() }
     }
 
     /// Returns the server settings that can lose data, as they were when the store was opened.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::slice;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use session_store_core::{
@@ -37,13 +38,16 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// A process that was made by `fork` must open the store again
 /// ([handles and processes](session_store_core::Store#handles-and-processes)): SQLite
 /// connections and their locks do not survive a fork.
+///
+/// A clone shares the handle.
+#[derive(Clone)]
 pub struct SqliteStore {
-    pub(crate) database: Database,
+    pub(crate) database: Arc<Database>,
 }
 
 impl SqliteStore {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+        Self { database: database.into() }
     }
 
     /// Runs `query` on the rows of a segment. The verb names the operation in errors.

@@ -141,6 +141,32 @@ fn pointers_to_a_store_are_stores() {
     assert_eq!(store.read_entry_count(ids.0, ids.1).unwrap(), 4);
 }
 
+#[derive(serde::Deserialize)]
+struct Numbered {
+    n: usize,
+}
+
+#[test]
+fn the_extension_creates_a_segment_and_a_trace_from_values() {
+    let (session, segment) = ids();
+    let store = MemoryStore::new();
+    let value = |n: usize| serde_json::json!({"n": n});
+    store.create_with_values(session, segment, &[value(7)]).unwrap();
+    store.create_with_values(session, segment, &[value(0), value(1)]).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), entries(2));
+    let error = store.create_with_values(session, segment, &[1]).unwrap_err();
+    assert!(matches!(error, StoreError::Serde(_)), "{error}");
+    assert_eq!(store.read_all(session, segment).unwrap(), entries(2));
+
+    store.append_trace_value(session, segment, &value(5)).unwrap();
+    store.append_trace_value(session, segment, &value(6)).unwrap();
+    let values: Vec<Numbered> = store.read_trace_values(session, segment).unwrap();
+    assert_eq!(values.iter().map(|value| value.n).collect::<Vec<_>>(), [5, 6]);
+    let error = store.read_trace_values::<Vec<u8>>(session, segment).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { line: 1, .. }), "{error}");
+    assert!(error.to_string().contains("the trace of segment"), "{error}");
+}
+
 #[test]
 fn the_extension_reads_values_ranges_and_iterators() {
     let (session, segment) = ids();
@@ -151,10 +177,6 @@ fn the_extension_reads_values_ranges_and_iterators() {
     let all: Result<Vec<_>, _> = store.entries(session, segment, 0).collect();
     assert_eq!(all.unwrap(), entries(5));
 
-    #[derive(serde::Deserialize)]
-    struct Numbered {
-        n: usize,
-    }
     let values: Vec<Numbered> = store.read_values(session, segment).unwrap();
     assert_eq!(values.iter().map(|value| value.n).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     let error = store.read_values::<Vec<u8>>(session, segment).map(drop).unwrap_err();

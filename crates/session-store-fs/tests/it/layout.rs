@@ -35,6 +35,16 @@ fn tree(folder: &Path) -> Vec<(String, u32)> {
 }
 
 #[test]
+fn the_root_is_absolute_and_without_links() {
+    let fixture = Fixture::new();
+    let (folder, link) = (fixture.path("logs"), fixture.path("link"));
+    let store = FsStore::open_or_create(&folder).unwrap();
+    symlink(&folder, &link).unwrap();
+    assert_eq!(store.root(), folder.canonicalize().unwrap());
+    assert_eq!(FsStore::open(&link).unwrap().root(), store.root());
+}
+
+#[test]
 fn opening_a_missing_directory_fails_and_creates_nothing() {
     let fixture = Fixture::new();
     let missing = fixture.path("missing");

@@ -1,0 +1,28 @@
+//! Tests that every handle can be cloned, and that a clone is the same handle.
+
+use session_store::fs::FsStore;
+use session_store::memory::MemoryStore;
+use session_store::redis::RedisStore;
+use session_store::sqlite::SqliteStore;
+use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store};
+
+#[test]
+fn a_clone_outlives_the_first_handle() {
+    // The handle of Redis needs a server, so it is only checked that it can be cloned.
+    let _clone_redis: fn(&RedisStore) -> RedisStore = Clone::clone;
+    let folder = tempfile::tempdir().unwrap();
+    check(FsStore::open_or_create(folder.path().join("logs")).unwrap());
+    check(SqliteStore::open_or_create(folder.path().join("logs.db")).unwrap());
+    check(MemoryStore::new());
+    check::<OpenStore>(session_store::open_or_create("memory:").unwrap());
+}
+
+fn check<S: Store + Clone>(store: S) {
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    let entry = LogEntry::from_json("{}").unwrap();
+    let clone = store.clone();
+    store.append(session, segment, &entry).unwrap();
+    drop(store);
+    clone.append(session, segment, &entry).unwrap();
+    assert_eq!(clone.read_entry_count(session, segment).unwrap(), 2);
+}
