@@ -27,7 +27,7 @@ use crate::store::FsStore;
 
 impl Maintenance for FsStore {
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
-        let Directory { layout, .. } = &self.directory;
+        let Directory { layout, .. } = &*self.directory;
         let own = [layout.sidecar(), layout.pods()];
         list(layout.root(), report, |entry| {
             let is_own = session_of(entry.name()).is_some() || own.contains(&entry.path());
@@ -152,7 +152,7 @@ impl FsStore {
         session_id: SessionId,
         report: &mut dyn FnMut(Finding),
     ) -> Result<Vec<SegmentId>, StoreError> {
-        let Directory { layout, .. } = &self.directory;
+        let Directory { layout, .. } = &*self.directory;
         let mut files = Vec::new();
         list(&layout.session(session_id), report, |entry| {
             let named = segment_of(entry.name());
@@ -178,7 +178,7 @@ impl FsStore {
     /// The lock prevents changes of a pod while its folder is checked. A pod that cannot be opened
     /// is skipped, too, because the caller reads all pods and reports the failure.
     fn check_pods(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
-        let Directory { layout, .. } = &self.directory;
+        let Directory { layout, .. } = &*self.directory;
         let _guard = self.pod_lock.lock_read()?;
         list(&layout.pods(), report, |entry| (!entry.is_folder()).then(|| stray(entry, true)))?;
         for folder in self.directory.pod_folders()? {
