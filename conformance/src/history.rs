@@ -154,6 +154,11 @@ impl History {
     }
 }
 
+fn append_of(batch: &[LogEntry], is_whole: bool) -> Operation {
+    let operation = if is_whole { Operation::Append } else { Operation::AppendInParts };
+    operation(batch.to_vec())
+}
+
 /// A segment through one handle, with its calls recorded in a history.
 #[derive(Clone, Copy)]
 pub(crate) struct ObservedLog<'a> {
@@ -168,6 +173,22 @@ impl<'a> ObservedLog<'a> {
 
     pub(crate) fn append(&self, entry: &LogEntry) -> Effect {
         self.history.write(Operation::Append(vec![entry.clone()]), || self.log.append(entry))
+    }
+
+    /// Appends a batch, which is stored as a whole if `is_whole`, or else as its first entries if
+    /// the call is interrupted.
+    pub(crate) fn append_all(&self, batch: &[LogEntry], is_whole: bool) -> Effect {
+        self.history.write(append_of(batch, is_whole), || self.log.append_all(batch))
+    }
+
+    /// Appends a batch with `append_if`, at the head that the log has now.
+    pub(crate) fn append_if_unchanged(&self, batch: &[LogEntry], is_whole: bool) -> Effect {
+        match self.log.head() {
+            Ok(head) => {
+                self.history.write(append_of(batch, is_whole), || self.log.append_if(head, batch))
+            }
+            failed => Effect::of(&failed),
+        }
     }
 
     pub(crate) fn truncate(&self, entries_len: usize) -> Effect {

@@ -401,12 +401,40 @@ macro_rules! for_each_check {
                 t5_one_history_of_cutting_processes T5 [multi_process, process];
                 /// processes that open an empty storage at the same moment all succeed
                 s6_processes_open_at_once S6 [multi_process, process];
+                /// another process reads an acknowledged trace entry immediately
+                x4_other_processes_see_traces X4 [multi_process, process, read_traces];
+                /// another process sees immediately that a pod is put, replaced or deleted
+                p1_other_processes_see_pods P1 [multi_process, process, pods];
+                /// a lookup in another process before a create does not change later lookups
+                l5_other_processes_find_it L5 [multi_process, process];
+                /// another process sees immediately that a segment or session is deleted
+                d1_other_processes_see_deletes D1 [delete, multi_process, process];
+            }
+            kills {
                 /// killing a writer loses no acknowledged change and leaves the log usable
                 s3_a_killed_writer_loses_nothing S3 [persistent, process];
+                /// a killed batch is stored whole or, if batches are not atomic, its first entries
+                a7_a_killed_batch_is_a_prefix A7 [persistent, process];
+                /// a segment whose writer is killed in the create is whole or absent
+                c1_a_killed_create_is_whole C1 [persistent, process];
+                /// a segment whose writer is killed in a delete is whole, or its trace is gone too
+                d1_a_killed_delete_is_whole D1 [delete, persistent, process];
+                /// killing a writer of a trace loses no acknowledged entry and leaves it usable
+                x4_a_killed_trace_writer_loses_nothing X4 [persistent, process, read_traces];
+                /// killing a writer of a pod leaves the old pod or the new one
+                p1_a_killed_put_is_whole P1 [persistent, pods, process];
+            }
+            full_disks {
                 /// an append to a full disk changes nothing, and appends work once it has room
                 a5_a_full_disk_changes_nothing A5 [process, files];
                 /// each change on a full disk changes nothing, and the same handle goes on
                 a5_a_handle_goes_on_after_a_full_disk A5 [process, files];
+                /// append_if on a full disk changes nothing, and the same handle goes on
+                a5_conditions_on_a_full_disk A5 [conditional_append, process, files];
+                /// putting a pod on a full disk keeps the old pod, and the same handle goes on
+                a5_pods_on_a_full_disk A5 [pods, process, files];
+                /// a delete on a full disk deletes everything or changes nothing
+                a5_deletes_on_a_full_disk A5 [delete, process, files];
             }
             delete {
                 /// listing, lookup and exists agree immediately that a segment is deleted

@@ -71,6 +71,11 @@ pub(crate) fn signed(writer: usize, n: usize, padding: usize) -> LogEntry {
     entry(format!(r#"{{"w":{writer},"n":{n},"p":"{}"}}"#, "x".repeat(padding)))
 }
 
+/// Returns trace entry number `n` of a writer, with a padding of up to 20 KB.
+pub(crate) fn signed_trace(writer: usize, n: usize) -> TraceEntry {
+    trace(signed(writer, n, odd_padding(n) % 20_011).as_json())
+}
+
 /// Returns a padding of up to 64 KiB, mostly a small one.
 ///
 /// No padding is a multiple of a page, because writes that end at a page boundary can hide a torn

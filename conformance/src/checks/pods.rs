@@ -12,12 +12,12 @@ use crate::run::Run;
 use crate::snapshot::Snapshot;
 use crate::threads::{race, write_while_reading};
 
-fn pod(text: impl Into<String>) -> Pod {
+pub(super) fn pod(text: impl Into<String>) -> Pod {
     Pod::from_json(text).expect("a sample is a pod")
 }
 
 /// Fails unless the pod with that name is exactly `expected`, or absent if that is `None`.
-fn must_be(
+pub(super) fn must_be(
     store: &RecordingStore,
     name: &PodName,
     expected: Option<&Pod>,
@@ -29,7 +29,11 @@ fn must_be(
 }
 
 /// Fails unless the names of the pods are exactly `expected`.
-fn must_list(store: &RecordingStore, expected: &[PodName], context: &str) -> CheckResult {
+pub(super) fn must_list(
+    store: &RecordingStore,
+    expected: &[PodName],
+    context: &str,
+) -> CheckResult {
     ensure_eq(&&*store.required_pods().list_pods()?, &expected, context)
 }
 

@@ -1,10 +1,10 @@
 //! Checks of section X of the contract: a trace is stored beside the log and never changes the log.
 
-use session_store_core::{Store, TraceEntry};
+use session_store_core::Store;
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq};
 use crate::run::Run;
-use crate::sample::{nth, nth_trace, numbered, numbered_traces, odd_padding, trace};
+use crate::sample::{nth, nth_trace, numbered, numbered_traces, signed_trace, trace};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::race;
@@ -106,17 +106,12 @@ pub(crate) fn x4_traces_are_seen_at_once(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
-/// Returns trace entry number `n` of a writer.
-fn signed(writer: usize, n: usize) -> TraceEntry {
-    trace(format!(r#"{{"w":{writer},"n":{n},"p":"{}"}}"#, "x".repeat(odd_padding(n) % 20_011)))
-}
-
 pub(crate) fn x4_writers_of_one_trace(run: &Run<'_>) -> CheckResult {
     const WRITERS: usize = 4;
     const EACH: usize = 40;
     let handles = run.open_many(WRITERS)?;
     let log = TestLog::new(&handles[0]);
-    let own = |writer| (0..EACH).map(|n| signed(writer, n)).collect::<Vec<_>>();
+    let own = |writer| (0..EACH).map(|n| signed_trace(writer, n)).collect::<Vec<_>>();
     let written: Vec<_> = (0..WRITERS).map(own).collect();
     race(WRITERS, |writer| Ok(log.through(&handles[writer]).append_traces(&written[writer])?))?;
     let all = log.read_trace()?;

@@ -23,6 +23,7 @@ pub(super) enum Request {
     Create(SegmentKey, Vec<WireEntry>),
     Truncate(SegmentKey, usize),
     Delete(SegmentKey),
+    DeleteSession(SessionId),
     ReadAll(SegmentKey),
     ReadPage(SegmentKey, usize, usize),
     Count(SegmentKey),

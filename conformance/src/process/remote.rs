@@ -255,6 +255,10 @@ impl Store for RemoteStore {
         self.call(&Request::Delete((s, g).into()))
     }
 
+    fn delete_session(&self, s: SessionId) -> Result<bool> {
+        self.call(&Request::DeleteSession(s))
+    }
+
     fn sync(&self) -> Result<()> {
         self.call(&Request::Sync)
     }

@@ -71,6 +71,7 @@ fn perform(store: &dyn Store, request: Request) -> Result<Box<RawValue>> {
         Request::Create(key, log) => to_json(&store.at(key).create(&from_wire(log))?),
         Request::Truncate(key, entries_len) => to_json(&store.at(key).truncate(entries_len)?),
         Request::Delete(key) => to_json(&store.at(key).delete()?),
+        Request::DeleteSession(session_id) => to_json(&store.delete_session(session_id)?),
         Request::ReadAll(key) => to_json(&to_wire(&store.at(key).read_all()?)),
         Request::ReadPage(key, start, max_bytes) => {
             let page = store.at(key).read_page(start, max_bytes)?;

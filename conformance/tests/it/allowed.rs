@@ -11,14 +11,12 @@ use session_store_core::{
 };
 use uuid::Uuid;
 
-use crate::variant::{Inner, Result, Variant, for_each_handle, memory, over_memory, shared};
+use crate::variant::{
+    Inner, Result, Variant, for_each_handle, memory, over_memory, shared, unsupported,
+};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unsupported<T>(operation: &'static str, capability: Capability) -> Result<T> {
-    Err(StoreError::Unsupported { operation, capability })
 }
 
 #[test]

@@ -17,6 +17,11 @@ use crate::call_tracker::CallTracker;
 
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// Returns the error of an operation that the store does not declare.
+pub(crate) fn unsupported<T>(operation: &'static str, capability: Capability) -> Result<T> {
+    Err(StoreError::Unsupported { operation, capability })
+}
+
 /// A correct storage, with a record of the calls on it.
 #[derive(Default)]
 pub(crate) struct Inner {

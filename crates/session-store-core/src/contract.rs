@@ -144,7 +144,8 @@
 //! # Create, exists, count (C): kit
 //!
 //! - <a id="c1"></a>**C1** `create_segment` stores the entries in order. `[]` creates an empty
-//!   segment that exists, is listed, and counts 0.
+//!   segment that exists, is listed, and counts 0. If the process is killed during the
+//!   call, a new segment has all its entries or does not exist.
 //! - <a id="c2"></a>**C2** On an existing segment, `create_segment` replaces the whole log. Readers
 //!   (also page by page) and a crash (torture) see the old log or the new one, never a mix. The
 //!   segment's trace and the other segments (its siblings) do not change. The documentation says
@@ -222,8 +223,8 @@
 //!   `delete_session` removes all segments of the session. Both return whether anything was there;
 //!   a trace alone counts. Listings, lookup and `exists` agree at once that it is gone. Deleting
 //!   what does not exist is `Ok(false)`. An append that begins afterwards creates a new segment,
-//!   which is listed. After a crash during a delete, the segment does not have a trace if its log
-//!   is gone (torture).
+//!   which is listed. After a crash during a delete, the log is unchanged or gone, and the segment
+//!   does not have a trace if its log is gone (kit, torture).
 //!
 //! # Pods (P): kit
 //!

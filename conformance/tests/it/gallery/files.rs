@@ -93,6 +93,7 @@ flawed! {
 
     /// Appends after a torn tail without removing it.
     glues_torn_tails has GluesTornTails caught by {
+        a7_a_killed_batch_is_a_prefix
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
         r5_conditions_write_the_owed_newline
@@ -113,6 +114,7 @@ flawed! {
 
     /// Reports a torn tail as a corrupt line.
     torn_tails_are_fatal has TornTailsAreFatal caught by {
+        a7_a_killed_batch_is_a_prefix
         r2_reading_leaves_the_file
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
@@ -236,6 +238,7 @@ flawed! {
         a5_a_definite_error_stored_nothing
         a6_never_twice
         a7_batches_stay_contiguous
+        c1_a_killed_create_is_whole
         h2_one_creator_wins
         h2_one_process_wins
         h2_one_writer_wins
@@ -254,6 +257,7 @@ flawed! {
     /// Locks out only the threads of its own process.
     locks_its_process_only has LocksItsProcessOnly caught by {
         a4_one_history_of_processes
+        c1_a_killed_create_is_whole
         h2_one_process_wins
         s6_processes_open_at_once
         t5_one_history_of_cutting_processes
@@ -264,6 +268,7 @@ flawed! {
         a3_changes_are_seen_at_once
         a4_one_history_of_processes
         a5_a_full_disk_changes_nothing
+        a5_conditions_on_a_full_disk
         a5_refused_conditions_change_nothing
         a8_conditions_of_the_second_session
         a8_one_segment_id_in_two_sessions
@@ -291,27 +296,37 @@ flawed! {
     /// Keeps the index of segments in the memory of the process.
     finds_in_its_process has FindsInItsProcess caught by {
         a3_other_processes_see_it
+        c1_a_killed_create_is_whole
+        l5_other_processes_find_it
         r5_a_whole_last_line_is_an_entry
     }
 
     /// Acknowledges a write that failed.
-    swallows_write_errors has SwallowsWriteErrors caught by { a5_a_full_disk_changes_nothing }
+    swallows_write_errors has SwallowsWriteErrors caught by {
+        a5_a_full_disk_changes_nothing
+        a5_a_handle_goes_on_after_a_full_disk
+        a5_conditions_on_a_full_disk
+    }
 
     /// Writes an entry after it returned an error.
     repeats_after_an_error has RepeatsAfterAnError caught by {
         a5_a_full_disk_changes_nothing
         a5_a_handle_goes_on_after_a_full_disk
+        a5_conditions_on_a_full_disk
     }
 
     /// Refuses every append of a handle after one has failed.
     stops_after_an_error has StopsAfterAnError caught by {
         a5_a_handle_goes_on_after_a_full_disk
+        a5_conditions_on_a_full_disk
     }
 
     /// Leaves half of a failed write and appends after it.
     tears_and_glues has TearsAndGlues caught by {
         a5_a_full_disk_changes_nothing
         a5_a_handle_goes_on_after_a_full_disk
+        a5_conditions_on_a_full_disk
+        a7_a_killed_batch_is_a_prefix
         r5_a_log_of_nothing_but_a_tail
         r5_a_torn_tail_is_moved_aside
         r5_conditions_write_the_owed_newline
@@ -323,6 +338,8 @@ flawed! {
     /// Overwrites the log file in place when it replaces or truncates.
     replaces_in_place has ReplacesInPlace caught by {
         a5_a_handle_goes_on_after_a_full_disk
+        a5_conditions_on_a_full_disk
+        c1_a_killed_create_is_whole
         s3_a_killed_writer_loses_nothing
     }
 
@@ -351,4 +368,49 @@ flawed! {
     lists_facts_of_sound_logs has ListsFactsOfSoundLogs caught by {
         l8_a_damaged_segment_hides_nothing
     }
+
+    /// Declares atomic batches, but writes a batch in two halves.
+    declares_atomic_batches has DeclaresAtomicBatches caught by { a7_a_killed_batch_is_a_prefix }
+
+    /// Writes a batch first without its first entry.
+    writes_batches_backwards has WritesBatchesBackwards caught by { a7_a_killed_batch_is_a_prefix }
+
+    /// Fills the file of a new log after it created the file.
+    creates_in_place has CreatesInPlace caught by {
+        a5_conditions_on_a_full_disk
+        a5_a_handle_goes_on_after_a_full_disk
+        c1_a_killed_create_is_whole
+    }
+
+    /// Appends to a trace after a torn tail without removing it.
+    traces_glue_torn_tails has TracesGlueTornTails caught by {
+        x4_a_killed_trace_writer_loses_nothing
+    }
+
+    /// Overwrites the file of a pod in place.
+    puts_pods_in_place has PutsPodsInPlace caught by {
+        a5_pods_on_a_full_disk
+        p1_a_killed_put_is_whole
+    }
+
+    /// Deletes the log of a segment before its trace.
+    deletes_the_log_first has DeletesTheLogFirst caught by { d1_a_killed_delete_is_whole }
+
+    /// Deletes the trace of a segment, and then copies the log to an archive and deletes the log.
+    archives_before_it_deletes has ArchivesBeforeItDeletes caught by { a5_deletes_on_a_full_disk }
+
+    /// Caches traces for all handles of a process, and ignores other processes.
+    caches_traces_in_its_process has CachesTraces caught by { x4_other_processes_see_traces }
+
+    /// Caches pods for all handles of a process, and ignores other processes.
+    caches_pods_in_its_process has CachesPods caught by { p1_other_processes_see_pods }
+
+    /// Caches the results of lookups in a process, and ignores other processes.
+    caches_lookups_in_its_process has CachesLookups caught by {
+        d1_other_processes_see_deletes
+        l5_other_processes_find_it
+    }
+
+    /// Returns a head from append_if although the write failed.
+    conditions_swallow_errors has ConditionsSwallowErrors caught by { a5_conditions_on_a_full_disk }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
 
-use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, StoreError};
+use session_store_core::{Entry, LogEntry, SegmentId, SegmentKey, SessionId, StoreError};
 
 use super::lines::{Lines, Tail};
 use super::pause::stay_half_written;
@@ -23,13 +23,13 @@ impl JsonlStore {
     }
 
     pub(super) fn lines(&self, key: SegmentKey) -> Result<Lines> {
-        match fs::read(self.path(key)) {
-            Ok(bytes) => Ok(Lines::new(bytes, key.segment_id, self.flaw)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(StoreError::NotFound(key.segment_id))
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.lines_of(&self.path(key), key.segment_id)
+    }
+
+    /// Returns the lines of a log or a trace.
+    fn lines_of(&self, path: &Path, segment_id: SegmentId) -> Result<Lines> {
+        let bytes = read_if_exists(path)?.ok_or(StoreError::NotFound(segment_id))?;
+        Ok(Lines::new(bytes, segment_id, self.flaw))
     }
 
     /// Opens a file for appending, and creates the file and its folder if needed.
@@ -44,18 +44,37 @@ impl JsonlStore {
         }
     }
 
-    /// Repairs the tail of the file and appends the entries.
+    /// Appends the entries to the log. A new log appears together with its entries, unless the flaw
+    /// is about locks: then two writers that create the log must see what the other one writes.
     pub(super) fn write(&self, key: SegmentKey, entries: &[LogEntry]) -> Result<()> {
         let path = self.path(key);
         let is_new = !path.exists();
-        let mut file = self.open_for_append(&path)?;
-        let lines = self.lines(key)?;
+        if is_new && !matches!(self.flaw, Flaw::LocksNothing | Flaw::LocksItsProcessOnly) {
+            return self.replace(key, &lines_of_entries(entries));
+        }
+        let written = self.append_to(&path, key.segment_id, entries);
+        if is_new && written.is_err() {
+            remove_if_exists(&path)?;
+        }
+        written?;
+        if is_new { self.hold(key) } else { Ok(()) }
+    }
+
+    /// Repairs the tail of a log or a trace and appends the entries.
+    pub(super) fn append_to<E: Entry>(
+        &self,
+        path: &Path,
+        segment_id: SegmentId,
+        entries: &[E],
+    ) -> Result<()> {
+        let mut file = self.open_for_append(path)?;
+        let lines = self.lines_of(path, segment_id)?;
         let mut bytes = Vec::new();
         match lines.tail() {
             Tail::None => {}
             Tail::Whole if entries.len() > 1 && self.has(Flaw::BatchesForgetTheNewline) => {}
             Tail::Whole => bytes.push(b'\n'),
-            Tail::Torn(_) if matches!(self.flaw, Flaw::GluesTornTails | Flaw::TearsAndGlues) => {}
+            Tail::Torn(_) if self.glues(path) => {}
             Tail::Torn(start) => {
                 if !self.has(Flaw::DeletesTornTails) {
                     let torn = path.with_extension(format!("torn-{start}"));
@@ -66,12 +85,26 @@ impl JsonlStore {
                 bytes.extend(owes_newline.then_some(b'\n'));
             }
         }
-        for entry in entries {
-            bytes.extend_from_slice(entry.as_json().as_bytes());
-            bytes.push(b'\n');
+        if let (Flaw::WritesBatchesBackwards, [_, rest @ ..]) = (self.flaw, entries)
+            && !rest.is_empty()
+        {
+            let before = file.metadata()?.len();
+            let written = file.write_all(&[bytes.clone(), lines_of_entries(rest)].concat());
+            stay_half_written(1);
+            file.set_len(before)?;
+            written?;
         }
-        self.write_halves(&path, &mut file, &bytes)?;
-        if is_new { self.hold(key) } else { Ok(()) }
+        bytes.extend(lines_of_entries(entries));
+        self.write_halves(path, &mut file, &bytes)
+    }
+
+    /// Returns whether an append to the file follows a torn tail without removing the tail.
+    fn glues(&self, path: &Path) -> bool {
+        match self.flaw {
+            Flaw::GluesTornTails | Flaw::TearsAndGlues => true,
+            Flaw::TracesGlueTornTails => path.to_string_lossy().ends_with(TRACE),
+            _ => false,
+        }
     }
 
     /// Writes the bytes in two writes, and removes them again if one fails.
@@ -103,7 +136,12 @@ impl JsonlStore {
     fn pause_half_written(&self, path: &Path) -> io::Result<()> {
         match self.flaw {
             Flaw::LocksNothing | Flaw::LocksItsProcessOnly => self.wait_for_others(path),
-            Flaw::None | Flaw::TearsAndGlues | Flaw::GluesTornTails | Flaw::TornTailsAreFatal => {
+            Flaw::None
+            | Flaw::TearsAndGlues
+            | Flaw::GluesTornTails
+            | Flaw::TornTailsAreFatal
+            | Flaw::DeclaresAtomicBatches
+            | Flaw::TracesGlueTornTails => {
                 stay_half_written(1);
                 Ok(())
             }
@@ -115,19 +153,28 @@ impl JsonlStore {
     pub(super) fn replace(&self, key: SegmentKey, bytes: &[u8]) -> Result<()> {
         let path = self.path(key);
         fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
-        if self.has(Flaw::ReplacesInPlace) {
+        let in_place = match self.flaw {
+            Flaw::ReplacesInPlace => true,
+            Flaw::CreatesInPlace => !path.exists(),
+            _ => false,
+        };
+        if in_place {
             let mut file = File::create(&path)?;
             stay_half_written(10);
             file.write_all(bytes)?;
         } else {
             let new = path.with_extension("new");
-            fs::write(&new, bytes)?;
-            fs::rename(new, path)?;
+            let written = fs::write(&new, bytes);
+            let moved = written.and_then(|()| fs::rename(&new, path));
+            if moved.is_err() {
+                remove_if_exists(&new)?;
+            }
+            moved?;
         }
         self.hold(key)
     }
 
-    fn holder(&self, g: SegmentId) -> PathBuf {
+    pub(super) fn holder(&self, g: SegmentId) -> PathBuf {
         self.root.join(".holders").join(g.to_string())
     }
 
@@ -136,10 +183,54 @@ impl JsonlStore {
         if self.has(Flaw::FindsInItsProcess) {
             process_cache::hold(&self.root, key);
         }
+        process_cache::forget(&self.holder(key.segment_id));
         match symlink(key.session_id.to_string(), self.holder(key.segment_id)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Removes the record of the session as the holder of the segment.
+    fn release(&self, key: SegmentKey) -> Result<()> {
+        let holder = self.holder(key.segment_id);
+        process_cache::forget(&holder);
+        let session = fs::read_link(&holder).ok();
+        if session.is_some_and(|session| session.to_str() == Some(&key.session_id.to_string())) {
+            fs::remove_file(holder)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the trace and the log of a segment, in this order: a killed process must not leave a
+    /// trace without a log. Returns whether one of them was there.
+    pub(super) fn delete(&self, key: SegmentKey) -> Result<bool> {
+        let (log, trace) = (self.path(key), self.trace(key));
+        let is_there = log.exists() || trace.exists();
+        process_cache::forget(&trace);
+        if self.has(Flaw::DeletesTheLogFirst) {
+            remove_if_exists(&log)?;
+            stay_half_written(1);
+        }
+        remove_if_exists(&trace)?;
+        if let (Flaw::ArchivesBeforeItDeletes, Some(bytes)) = (self.flaw, read_if_exists(&log)?) {
+            self.open_for_append(&self.root.join(".archive"))?.write_all(&bytes)?;
+        }
+        remove_if_exists(&log)?;
+        self.release(key)?;
+        Ok(is_there)
+    }
+
+    pub(super) fn trace(&self, key: SegmentKey) -> PathBuf {
+        self.path(key).with_extension(&TRACE[1..])
+    }
+
+    /// Returns the lines of a trace. A segment without a trace has none.
+    pub(super) fn trace_lines(&self, key: SegmentKey) -> Result<Lines> {
+        let path = self.trace(key);
+        let read = || read_if_exists(&path);
+        let bytes =
+            if self.has(Flaw::CachesTraces) { process_cache::read(&path, read) } else { read() };
+        Ok(Lines::new(bytes?.unwrap_or_default(), key.segment_id, self.flaw))
     }
 
     pub(super) fn held(&self, g: SegmentId) -> Option<SessionId> {
@@ -173,6 +264,29 @@ impl JsonlStore {
         ids.sort_by(|a, b| b.cmp(a));
         ids.dedup();
         Ok(ids)
+    }
+}
+
+/// The end of the name of a trace.
+pub(super) const TRACE: &str = ".trace.jsonl";
+
+fn lines_of_entries<E: Entry>(entries: &[E]) -> Vec<u8> {
+    entries.iter().map(|entry| format!("{}\n", entry.as_json())).collect::<String>().into_bytes()
+}
+
+/// Returns the content of a file, or `None` if there is no file.
+pub(super) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// Removes a file, and returns whether it was there.
+pub(super) fn remove_if_exists(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
     }
 }
 

@@ -16,6 +16,22 @@ macro_rules! flaws {
                     _ => None,
                 }
             }
+
+            /// Returns whether a store with the flaw also has pods, deletes, and traces that can be
+            /// read. The flaws of logs leave these out, so only checks of logs catch them.
+            pub(crate) fn has_more_than_logs(self) -> bool {
+                matches!(
+                    self,
+                    Self::None
+                        | Self::TracesGlueTornTails
+                        | Self::PutsPodsInPlace
+                        | Self::DeletesTheLogFirst
+                        | Self::ArchivesBeforeItDeletes
+                        | Self::CachesTraces
+                        | Self::CachesPods
+                        | Self::CachesLookups
+                )
+            }
         }
     };
 }
@@ -54,4 +70,15 @@ flaws! {
     ChecksCutTails,
     RepairsCutAtBadLines,
     ListsFactsOfSoundLogs,
+    DeclaresAtomicBatches,
+    WritesBatchesBackwards,
+    CreatesInPlace,
+    TracesGlueTornTails,
+    PutsPodsInPlace,
+    DeletesTheLogFirst,
+    ArchivesBeforeItDeletes,
+    CachesTraces,
+    CachesPods,
+    CachesLookups,
+    ConditionsSwallowErrors,
 }

@@ -5,6 +5,7 @@ mod files;
 mod flaw;
 mod lines;
 mod pause;
+mod pods;
 mod process_cache;
 
 use std::ffi::OsStr;
@@ -17,13 +18,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use session_store_core::{
     Capabilities, Capability, Finding, Head, ListOptions, LogEntry, Maintenance, Page, PageBudget,
-    SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry,
+    PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry,
+    TracePage,
 };
 
+use self::files::TRACE;
 pub(crate) use self::flaw::Flaw;
 use self::lines::{Lines, Tail};
 use self::pause::{Pauses, in_another_process};
-use crate::variant::Result;
+use crate::variant::{Result, unsupported};
 
 /// The lock of a flaw that excludes only the handles of its own process.
 static PROCESS: Mutex<()> = Mutex::new(());
@@ -131,6 +134,18 @@ impl JsonlStore {
         if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
     }
 
+    /// Returns a session with the segment: the recorded holder, or else the newest one.
+    fn find_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
+        let held = self.held(g);
+        if held.is_some() || self.has(Flaw::FindsInItsProcess) {
+            return Ok(held);
+        }
+        let sessions: Vec<SessionId> = self.ids(&self.root, "")?;
+        let session = sessions.into_iter().find(|&s| self.path(SegmentKey::new(s, g)).exists());
+        session.map_or(Ok(()), |s| self.hold(SegmentKey::new(s, g)))?;
+        Ok(session)
+    }
+
     fn cut(&self, key: SegmentKey, entries_len: usize) -> Result<()> {
         let lines = self.lines(key)?;
         let count = lines.count();
@@ -175,14 +190,16 @@ impl Store for JsonlStore {
 
     fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
         let _lock = self.lock()?;
-        let held = self.held(g);
-        if held.is_some() || self.has(Flaw::FindsInItsProcess) {
-            return Ok(held);
+        if self.has(Flaw::CachesLookups) {
+            let find = || {
+                let session = self.find_session_of(g).map_err(io::Error::other)?;
+                Ok(session.map(|session| session.to_string().into_bytes()))
+            };
+            let found = process_cache::read(&self.holder(g), find)?;
+            let text = found.map(String::from_utf8);
+            return Ok(text.and_then(|text| text.ok()?.parse().ok()));
         }
-        let sessions: Vec<SessionId> = self.ids(&self.root, "")?;
-        let session = sessions.into_iter().find(|&s| self.path(SegmentKey::new(s, g)).exists());
-        session.map_or(Ok(()), |s| self.hold(SegmentKey::new(s, g)))?;
-        Ok(session)
+        self.find_session_of(g)
     }
 
     fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
@@ -211,9 +228,9 @@ impl Store for JsonlStore {
 
     fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
         let _lock = self.lock()?;
-        let mut file =
-            self.open_for_append(&self.path(SegmentKey::new(s, g)).with_extension("trace.jsonl"))?;
-        Ok(file.write_all(format!("{}\n", entry.as_json()).as_bytes())?)
+        let path = self.trace(SegmentKey::new(s, g));
+        process_cache::forget(&path);
+        self.append_to(&path, g, std::slice::from_ref(entry))
     }
 
     fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
@@ -229,9 +246,20 @@ impl Store for JsonlStore {
         Some(self)
     }
 
+    fn pods(&self) -> Option<&dyn PodStore> {
+        self.flaw.has_more_than_logs().then_some(self)
+    }
+
     fn capabilities(&self) -> Capabilities {
-        let guarantees = Capabilities::NONE.with(Capability::Persistent);
-        guarantees.with(Capability::MultiProcess).with(Capability::ConditionalAppend)
+        use Capability::{
+            AtomicBatch, ConditionalAppend, Delete, MultiProcess, Persistent, ReadTraces,
+        };
+        let mut all = vec![Persistent, MultiProcess, ConditionalAppend];
+        if self.flaw.has_more_than_logs() {
+            all.extend([Delete, ReadTraces]);
+        }
+        all.extend(self.has(Flaw::DeclaresAtomicBatches).then_some(AtomicBatch));
+        all.into_iter().collect()
     }
 
     fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
@@ -301,7 +329,10 @@ impl Store for JsonlStore {
         match (expected, entries) {
             (None, []) => self.replace(SegmentKey::new(s, g), b"")?,
             (Some(_), []) => {}
-            _ => self.write(SegmentKey::new(s, g), entries)?,
+            _ => match self.write(SegmentKey::new(s, g), entries) {
+                Err(_) if self.has(Flaw::ConditionsSwallowErrors) => {}
+                written => written?,
+            },
         }
         Ok(self.head_of(&self.lines(SegmentKey::new(s, g))?))
     }
@@ -312,6 +343,46 @@ impl Store for JsonlStore {
         self.wait_for_others_if_unlocked(SegmentKey::new(s, g))?;
         self.cut(SegmentKey::new(s, g), len)?;
         Ok(self.head_of(&self.lines(SegmentKey::new(s, g))?))
+    }
+
+    fn read_trace_page(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        start: usize,
+        max_bytes: usize,
+    ) -> Result<TracePage> {
+        if !self.flaw.has_more_than_logs() {
+            return unsupported("read_trace_page", Capability::ReadTraces);
+        }
+        let _lock = self.lock()?;
+        let entries =
+            self.trace_lines(SegmentKey::new(s, g))?.page(start, PageBudget::new(max_bytes))?;
+        let traces = entries.iter().map(|entry| TraceEntry::from_json(entry.as_json()));
+        Ok(TracePage::new(traces.collect::<Result<_>>()?))
+    }
+
+    fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+        if !self.flaw.has_more_than_logs() {
+            return unsupported("delete_segment", Capability::Delete);
+        }
+        let _lock = self.lock()?;
+        self.delete(SegmentKey::new(s, g))
+    }
+
+    fn delete_session(&self, s: SessionId) -> Result<bool> {
+        if !self.flaw.has_more_than_logs() {
+            return unsupported("delete_session", Capability::Delete);
+        }
+        let _lock = self.lock()?;
+        let folder = self.root.join(s.to_string());
+        let mut segments: Vec<SegmentId> = self.ids(&folder, ".jsonl")?;
+        segments.extend(self.ids::<SegmentId>(&folder, TRACE)?);
+        let mut is_there = false;
+        for g in segments {
+            is_there |= self.delete(SegmentKey::new(s, g))?;
+        }
+        Ok(is_there)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Data that this process caches, for the flaws that ignore other processes.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,4 +32,25 @@ pub(super) fn holder(root: &Path, segment_id: SegmentId) -> Option<SessionId> {
 pub(super) fn hold(root: &Path, key: SegmentKey) {
     let mut holders = lock(&HOLDERS);
     holders.get_or_insert_default().entry((root.into(), key.segment_id)).or_insert(key.session_id);
+}
+
+/// The content of each file that this process has read or missed.
+static FILES: Mutex<Option<HashMap<PathBuf, Option<Vec<u8>>>>> = Mutex::new(None);
+
+/// Returns what `read` returned when the process first read the file.
+pub(super) fn read(
+    path: &Path,
+    read: impl FnOnce() -> io::Result<Option<Vec<u8>>>,
+) -> io::Result<Option<Vec<u8>>> {
+    if let Some(known) = lock(&FILES).get_or_insert_default().get(path) {
+        return Ok(known.clone());
+    }
+    let content = read()?;
+    lock(&FILES).get_or_insert_default().insert(path.into(), content.clone());
+    Ok(content)
+}
+
+/// Removes a file from the cache, because this process changes it.
+pub(super) fn forget(path: &Path) {
+    lock(&FILES).get_or_insert_default().remove(path);
 }
