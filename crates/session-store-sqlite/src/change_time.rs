@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest step of the clock that file systems take their times from, with a margin. Linux
-/// kernels advance it every 1 to 10 ms.
+/// kernels advance this clock every 1 to 10 ms.
 #[cfg(unix)]
 const CLOCK_STEP: Duration = Duration::from_millis(100);
 
@@ -37,8 +37,8 @@ impl ChangeTime {
     /// Returns whether every later change has another time.
     ///
     /// The clock of a file system advances in steps, so two changes in one step have the same time.
-    /// If the clock is set back, the time of an earlier change can be in the future, and a later
-    /// change can get the same time.
+    /// If the clock is set back, the time of an earlier change is in the future. A later change can
+    /// then get the same time.
     #[cfg(unix)]
     pub(crate) fn is_settled(self) -> bool {
         let (seconds, nanoseconds) = self.seconds_and_nanoseconds;
@@ -50,7 +50,7 @@ impl ChangeTime {
             .is_some_and(|age| age > CLOCK_STEP)
     }
 
-    /// Other systems do not let an open file be removed or replaced, so the time does not matter.
+    /// Other systems do not permit removing or replacing an open file, so the time does not matter.
     #[cfg(not(unix))]
     pub(crate) fn is_settled(self) -> bool {
         true

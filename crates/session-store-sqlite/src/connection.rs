@@ -1,5 +1,8 @@
-//! Connections to a database file: the version of the library, the settings, and a way to look at a
-//! file without changing it. The tables are defined elsewhere.
+//! Connections to a database file: the check of the SQLite version, the settings of a connection,
+//! and a connection that does not change the file. `schema.rs` defines the tables.
+//!
+//! WAL means write-ahead log, SQLite's file of recent changes. A checkpoint copies the pages of the
+//! WAL into the database.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +25,7 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 /// The journal mode in which readers and a writer do not block each other.
 const WAL_MODE: &str = "wal";
 
-/// The pause between two attempts where SQLite itself does not wait for a lock.
+/// The pause between two attempts, for locks that SQLite itself does not wait for.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Fails if the linked SQLite library is too old. `version` is its number.
@@ -51,7 +54,8 @@ pub(crate) struct ConnectionSettings {
 impl ConnectionSettings {
     /// Opens a connection for reads.
     ///
-    /// It never checkpoints the WAL, not even when it is the last connection to be closed.
+    /// The connection never checkpoints the WAL, not even when it is the last connection to be
+    /// closed.
     pub(crate) fn open_reader(&self) -> Result<Connection> {
         let connection = self.connect()?;
         self.configure(&connection)?;
@@ -64,15 +68,16 @@ impl ConnectionSettings {
     ///
     /// The database must be a store. With `create`, an empty database becomes a store first.
     ///
-    /// Like every connection it does not checkpoint the WAL when it is closed, unless
-    /// [`checkpoint_on_close`] is called. If the connection cannot be used and created the WAL
-    /// itself, this function calls it, because an empty WAL would otherwise remain.
+    /// The connection does not checkpoint the WAL when it is closed, unless [`checkpoint_on_close`]
+    /// is called. If the connection has created the WAL itself and then cannot be used, this
+    /// function calls `checkpoint_on_close`, because an empty WAL would otherwise remain.
     pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
         let had_wal = WalStamp::of(&self.path).is_some();
         let mut connection = self.connect()?;
         let prepared = self.prepare_writer(&mut connection, create);
         if prepared.is_err() && !had_wal {
-            // The error is reported. A file that remains is harmless.
+            // Ignore this error, because a remaining file is harmless, and the first error is
+            // returned.
             let _ = checkpoint_on_close(&connection);
         }
         prepared.map(|()| connection)
@@ -84,8 +89,8 @@ impl ConnectionSettings {
         use_wal_mode(connection, self.busy_timeout)?;
         open_sidecars(connection)?;
         wal::check_length(connection, &self.path)?;
-        // SQLite's automatic checkpoint ignores a failed sync and tries again after the next
-        // commit. That second sync would succeed and hide the loss. So the store runs its own
+        // SQLite's automatic checkpoint ignores a failed sync and syncs again after the next
+        // commit. The second sync would succeed and hide the loss, so the store runs its own
         // checkpoints.
         Ok(connection.pragma_update(None, "wal_autocheckpoint", 0)?)
     }
@@ -93,8 +98,8 @@ impl ConnectionSettings {
     fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        // The last connection that is closed checkpoints the WAL, even if it has only read. That
-        // must not happen by accident: the WAL may belong to another database.
+        // By default the last connection that is closed checkpoints the WAL, even if it has only
+        // read. This is switched off, because the WAL may belong to another database.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(connection)
     }
@@ -115,7 +120,7 @@ impl ConnectionSettings {
 ///
 /// The file is opened by SQLite and not by [`std::fs::File`]. POSIX drops all locks of a process on
 /// a file when the process closes any descriptor of that file. SQLite knows which of its
-/// connections hold locks and delays the close. `File` would drop them silently.
+/// connections hold locks, and delays the close. `File` would close at once and drop the locks.
 pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -125,10 +130,10 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Switches off everything in a schema that can change what the statements of a store do.
+/// Switches off everything in a schema that can change the effect of a store's statements.
 ///
-/// A database can come from elsewhere with triggers that delete what is appended, with views, and
-/// with conditions that call functions. A store has none of these.
+/// A database can come from another program. It can have triggers that delete appended rows, views,
+/// and conditions that call functions. A store never creates any of these.
 pub(crate) fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
     use DbConfig as Config;
     for (config, value) in [
@@ -143,14 +148,15 @@ pub(crate) fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "ignore_check_constraints", true)
 }
 
-/// Formats the path as a URI. Every byte is percent-encoded, so none has a meaning of its own.
+/// Formats the path as a URI. Every byte is percent-encoded, so no byte has a special meaning.
 fn immutable_uri(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes().iter();
     let encoded: String = bytes.map(|byte| format!("%{byte:02X}")).collect();
     format!("file:///{encoded}?immutable=1")
 }
 
-/// Makes SQLite open the WAL and its shared memory, which it delays until the first read.
+/// Makes SQLite open the WAL and its shared memory now. Without this query, SQLite opens them at
+/// the first read.
 fn open_sidecars(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_query(None, "schema_version", |_| Ok(()))
 }
@@ -162,8 +168,8 @@ pub(crate) fn checkpoint_on_close(connection: &Connection) -> rusqlite::Result<(
 
 /// Switches the database to WAL mode, unless it is in that mode.
 ///
-/// The switch needs an exclusive lock, and SQLite does not wait for that one: it ignores the busy
-/// timeout and fails at once. When 600 processes opened a new file at the same moment, 91 of them
+/// The switch needs an exclusive lock. SQLite does not wait for this lock: the switch ignores the
+/// busy timeout and fails at once. When 600 processes opened a new file at the same moment, 91
 /// failed with "database is locked". So this function retries for the length of the busy timeout.
 fn use_wal_mode(connection: &Connection, busy_timeout: Duration) -> Result<()> {
     let start = Instant::now();
@@ -184,7 +190,7 @@ fn use_wal_mode(connection: &Connection, busy_timeout: Duration) -> Result<()> {
     }
 }
 
-/// Tries the switch once and returns the mode that the database is in afterwards.
+/// Tries the switch once. Returns the journal mode of the database afterwards.
 fn switch_to_wal_mode(connection: &Connection) -> rusqlite::Result<String> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode == WAL_MODE {

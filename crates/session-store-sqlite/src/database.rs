@@ -1,5 +1,8 @@
 //! One open database: its connections, and the steps around every read and every write. The callers
 //! pass reads and writes as closures. `schema.rs` defines the tables.
+//!
+//! WAL means write-ahead log, SQLite's file of recent changes. A checkpoint copies the pages of the
+//! WAL into the database.
 
 use std::fmt::Display;
 use std::mem;
@@ -20,15 +23,16 @@ use crate::sync;
 use crate::transaction::{Transaction, begin_durable, begin_immediate};
 use crate::wal::{self, FirstPage, WalStamp};
 
-/// A WAL is checkpointed after this number of commits, or when its file grows past this length.
-/// Both are about 1,000 pages for entries of 1 KB, which is SQLite's default.
+/// A WAL is checkpointed after this number of commits, or when its file grows past this length. For
+/// entries of 1 KB, both limits are about 1,000 pages, which is SQLite's default.
 const CHECKPOINT_COMMITS: u32 = 256;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 
-/// The length of the WAL from which it is truncated. Reads have to wait for a truncation.
+/// A WAL of this length or more is truncated. Reads of the same handle wait for a truncation.
 const LONG_WAL_BYTES: u64 = 64 << 20;
 
-/// How long a read of a file is repeated at least, if the file has just been changed.
+/// The minimum time for which a read of a changing file is repeated, even if the busy timeout is
+/// shorter.
 const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 
 /// The longest wait for the reads of other handles when the WAL is truncated.
@@ -45,11 +49,11 @@ const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Database {
     settings: ConnectionSettings,
     files: Arc<OpenFiles>,
-    /// The write-ahead log (WAL) that was there before the store was opened.
+    /// The WAL that existed before the store was opened.
     earlier_wal: Option<WalStamp>,
-    /// Connections for reads that no read is using.
+    /// The connections for reads that no read uses now.
     idle_readers: Mutex<Vec<Connection>>,
-    /// Held shared by each read, and exclusively to truncate the WAL.
+    /// Each read holds this lock shared. A truncation of the WAL holds the lock exclusively.
     reading: RwLock<()>,
     writer: Mutex<Writer>,
 }
@@ -71,9 +75,10 @@ struct Writer {
 }
 
 impl Database {
-    /// Opens the database, which must be a store. With `create`, an empty one becomes a store.
+    /// Opens the database, which must be a store. With `create`, an empty database becomes a store.
     ///
-    /// `first_page` is that of the database file without its WAL, if it could be read.
+    /// `first_page` is the first page of the database file without its WAL, if the page could be
+    /// read.
     pub(crate) fn open(
         settings: ConnectionSettings,
         create: bool,
@@ -82,7 +87,8 @@ impl Database {
         let files = OpenFiles::new(&settings.path)?;
         let earlier_wal = WalStamp::of(&settings.path);
         let connection = match settings.open_writer(create) {
-            // The file alone is a store, so its WAL has the first page of another database.
+            // Without its WAL the file is a store, so the WAL has the first page of another
+            // database.
             Err(DatabaseError::Store(refusal))
                 if earlier_wal.is_some() && first_page.is_some_and(FirstPage::is_marked) =>
             {
@@ -137,7 +143,7 @@ impl Database {
         &self.settings.path
     }
 
-    /// Runs `query` on a snapshot of the database. It can run more than once.
+    /// Runs `query` on a snapshot of the database. `query` can run more than once.
     pub(crate) fn read<T>(
         &self,
         operation: impl Display,
@@ -167,9 +173,9 @@ impl Database {
     /// Runs `query` although SQLite could not create the files that it needs beside the database.
     /// `error` is the error that SQLite returned.
     ///
-    /// If there is no WAL, the database file alone is complete and is read without locks. The
-    /// result counts only if the file has not changed during the read: afterwards a WAL still does
-    /// not exist, and the file has the same time of its last change. The last change must not be
+    /// If there is no WAL, the database file alone is complete and is read without locks. The read
+    /// is repeated if the file has changed during the read. The file has not changed if there is
+    /// still no WAL and the time of the file's last change is the same. This time must not be
     /// recent, because two changes at nearly the same moment can have the same time.
     fn read_unwritable<T>(
         &self,
@@ -201,7 +207,8 @@ impl Database {
         }
     }
 
-    /// Runs `change` in a transaction that is committed if it returns `Ok`, and else rolled back.
+    /// Runs `change` in a transaction. Commits the transaction if `change` returns `Ok`, and
+    /// otherwise rolls it back.
     ///
     /// The same transaction upgrades a database of an older version first.
     pub(crate) fn write<T>(
@@ -229,8 +236,8 @@ impl Database {
 
     /// Makes all changes durable that were acknowledged before the call.
     ///
-    /// One commit under `synchronous = FULL` is enough. All commits are appended to one file, the
-    /// WAL, and such a commit syncs the whole file, not only its own frames. Changes that have left
+    /// One commit under `synchronous = FULL` is enough. All commits are appended to the WAL, and a
+    /// commit under `FULL` syncs the whole file, not only its own frames. Changes that have left
     /// the WAL are durable already: under every setting but `OFF`, SQLite syncs the database before
     /// it reuses the WAL.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
@@ -263,17 +270,19 @@ impl Database {
             .map_err(|error| error.during(format_args!("{operation} in {}", path.display()), path))
     }
 
-    /// Counts a commit. Checkpoints the WAL if that is due, and truncates it if that is not enough.
+    /// Counts a commit. Checkpoints the WAL after a number of commits, and truncates the WAL if it
+    /// has become long.
     ///
     /// After a checkpoint, SQLite writes the WAL from its start again, and the length of the file
-    /// stays. So the length does not show how much of the file is in use, and the commits are
-    /// counted too.
+    /// does not change. The length therefore does not show the size of the part in use, so commits
+    /// are also counted.
     ///
-    /// SQLite starts the WAL over only at a moment without reads. If reads always overlap, the WAL
-    /// is checkpointed but grows without end. So a long WAL is truncated. New reads of this handle
-    /// wait here until the reads in progress are done. Reads of other handles cannot be held back,
-    /// so this function waits for them only for a limited time. If they take longer, the next
-    /// attempt is made at twice the length.
+    /// SQLite restarts the WAL only at a moment without reads. If reads always overlap, the WAL
+    /// grows without end although it is checkpointed. So a long WAL is truncated:
+    /// - New reads of this handle wait until the reads in progress have ended and the WAL is
+    ///   truncated.
+    /// - This function waits a limited time for reads of other handles. If these reads take longer,
+    ///   the next attempt is made at twice the length.
     fn count_commit(&self, writer: &mut Writer) {
         let wal = &self.settings.wal;
         let bytes = self.files.wal_bytes();
@@ -323,12 +332,12 @@ impl Database {
 
     /// Begins a transaction with the function `begin`.
     ///
-    /// If SQLite cannot write a file, it opens the file for reads, and the connection stays that
-    /// way. So a connection that cannot write is replaced once by a new one, since the cause may be
-    /// gone ([A5](session_store_core::contract#a5)). If the new connection cannot write either, no
-    /// connection is kept open, not even one for reads. SQLite shares an open file among all
-    /// connections of a process. With one left open, the next new connection could not write
-    /// either.
+    /// If SQLite cannot write a file, it opens the file for reads only, and the connection never
+    /// becomes writable. So such a connection is replaced once by a new connection, because the
+    /// cause may be gone ([A5](session_store_core::contract#a5)). If the new connection cannot
+    /// write either, all connections are closed, also the connections for reads. SQLite shares an
+    /// open file among all connections of a process. A connection that remained open would
+    /// therefore make the next connection read-only, too.
     fn begin<'a>(
         &'a self,
         writer: &'a mut Option<Connection>,
@@ -354,9 +363,9 @@ impl Database {
     /// Closes the connection for changes if a sync has failed or the outcome of a commit is
     /// unknown. Returns the result of the commit.
     ///
-    /// Frames of the WAL that the device has lost must not be copied into the database. So the
-    /// connection is closed, which makes no checkpoint. A later WAL recovery finds out by the
-    /// checksums how much of the WAL is complete.
+    /// Frames of the WAL that the device has lost must not be copied into the database. The
+    /// connection is therefore closed without a checkpoint. A later WAL recovery determines by
+    /// checksums which part of the WAL is complete.
     fn close_after_failed_sync(&self, writer: &mut Writer, committed: Result<()>) -> Result<()> {
         let wal = &self.settings.wal;
         if matches!(committed, Err(DatabaseError::Indeterminate(_))) {
@@ -371,7 +380,7 @@ impl Database {
 
 impl Drop for Database {
     /// Closes the connections for reads first. The connection that is closed last checkpoints and
-    /// removes the WAL, and only the connection for changes is permitted to do that.
+    /// removes the WAL, and only the connection for changes is permitted to do so.
     fn drop(&mut self) {
         lock(&self.idle_readers).clear();
         let writer = lock(&self.writer);
@@ -387,14 +396,14 @@ impl Drop for Database {
             let _ = connection::checkpoint_on_close(connection);
         }
         // The connections close after this function and can remove the WAL. A handle that this
-        // process opens meanwhile must not take that for a removal by another program.
+        // process opens meanwhile must not report this as a removal by another program.
         self.files.disconnected();
     }
 }
 
 /// Locks the mutex and ignores poisoning.
 ///
-/// A panic under the lock rolls the open transaction back, as an error does
+/// A panic under the lock rolls back the open transaction, as an error does
 /// ([S5](session_store_core::contract#s5)).
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,5 @@
-//! Pages of entries: the stored texts of a log, checked and put into shared blocks of memory.
+//! Reads pages of entries: checks the stored texts of a log, and collects them in shared blocks of
+//! memory.
 
 use std::fmt::Display;
 use std::mem;
@@ -13,17 +14,17 @@ use crate::error::Result;
 use crate::log_row::LogRow;
 use crate::rowid;
 
-/// The size of a block whose texts share one allocation. A block stays in memory as long as one of
-/// its entries does, and larger blocks save little time.
+/// The size of a block. The entries of a block share one allocation, which is freed when the last
+/// of these entries is dropped. Larger blocks would save little time.
 const BLOCK_BYTES: usize = 256 * 1024;
 
 const MISSING: &str = "the row is missing";
 
-/// A function that makes an entry of a part of a block.
+/// A function that makes an entry from a part of a block.
 type Build<E> = fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
 
-/// Reads the entries from position `start` on that fit in `max_bytes`, and at least one if the log
-/// has one there.
+/// Reads the entries from position `start` on that fit in `max_bytes`. Reads at least one entry,
+/// unless `start` is past the end.
 pub(crate) fn read_page<E>(
     log: &LogRow<'_>,
     build: Build<E>,
@@ -41,7 +42,8 @@ pub(crate) fn read_page<E>(
     let mut blocks = Blocks::new(log, build, start);
     for position in start..log.entries {
         let stored = stored_at(rows.next()?, rowid::pack(log.number, position))?;
-        // A bad row counts as the shortest entry, so that a full page ends before it and succeeds.
+        // A bad row counts as the shortest entry. If the page is full, the page then ends before
+        // the bad row and succeeds.
         let bytes = stored.map_or(0, <[u8]>::len).max("{}".len());
         if !budget.admits(bytes) {
             break;
@@ -54,7 +56,7 @@ pub(crate) fn read_page<E>(
     Ok(blocks.finish()?)
 }
 
-/// Returns the bytes of the text that must be stored at `rowid`, or what is wrong with that row.
+/// Returns the bytes of the text at `rowid`, or the reason why the row is not an entry.
 fn stored_at<'a>(
     row: Option<&'a Row<'_>>,
     rowid: i64,
@@ -69,7 +71,8 @@ fn stored_at<'a>(
     })
 }
 
-/// A builder that collects texts in a block and makes entries of them when the block is full.
+/// A builder that collects texts in a block. When the block is full, the builder makes entries from
+/// the texts.
 struct Blocks<'a, E> {
     log: &'a LogRow<'a>,
     build: Build<E>,

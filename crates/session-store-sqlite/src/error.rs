@@ -1,4 +1,4 @@
-//! Errors of SQLite and of the operating system, and how they become a [`StoreError`].
+//! Errors of SQLite and of the operating system, and their conversion to a [`StoreError`].
 
 use std::error::Error;
 use std::ffi::c_int;
@@ -17,7 +17,7 @@ pub(crate) const NOT_A_DATABASE: &str = "a file that is not a SQLite database";
 /// The result of work on the database.
 pub(crate) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
-/// Why work on the database failed, before the operation and the place are added.
+/// The reason why work on the database failed, before the operation and the place are added.
 #[derive(Debug)]
 pub(crate) enum DatabaseError {
     /// A complete error of the contract.
@@ -26,9 +26,10 @@ pub(crate) enum DatabaseError {
     Sqlite(rusqlite::Error),
     /// An error of the operating system.
     Io(io::Error),
-    /// The SQLite library, the file system, or the format cannot do this, for the given reason.
+    /// The SQLite library, the file system, or the format does not support the operation, for the
+    /// given reason.
     Impossible(String),
-    /// A commit or a sync failed, and whether it took effect is unknown.
+    /// A commit or a sync failed with an unknown outcome.
     Indeterminate(Box<dyn Error + Send + Sync>),
 }
 
@@ -76,7 +77,8 @@ impl From<rusqlite::Error> for DatabaseError {
     }
 }
 
-/// Returns SQLite's extended error code, which newer versions of rusqlite have a method for.
+/// Returns SQLite's extended error code. Only newer versions of rusqlite have a method for this
+/// code.
 fn extended_code(error: &rusqlite::Error) -> Option<c_int> {
     error.sqlite_error().map(|error| error.extended_code)
 }
@@ -97,9 +99,10 @@ pub(crate) fn is_read_only(error: &rusqlite::Error) -> bool {
 
 /// Returns whether a crash could bring back the changes of this failed COMMIT.
 ///
-/// SQLite has rolled the transaction back, but its last page may already be in the WAL. WAL
-/// recovery would then replay the whole transaction. A failed write is excluded: a WAL is valid
-/// only up to the last page that was written completely, so the commit record is missing.
+/// SQLite has rolled the transaction back, but its last page may already be in the WAL (write-ahead
+/// log). WAL recovery would then replay the whole transaction. After a failed write the result is
+/// false, because the last page of the transaction is then incomplete, and WAL recovery stops
+/// before it.
 pub(crate) fn can_reappear(error: &rusqlite::Error) -> bool {
     use ErrorCode as Code;
     let failed_write = extended_code(error) == Some(ffi::SQLITE_IOERR_WRITE);
@@ -125,7 +128,7 @@ pub(crate) fn not_a_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NotAStore { place: path.display().to_string(), found: found.into() }
 }
 
-/// Returns the error for a place without a store. `found` is a sentence about what was found.
+/// Returns the error for a place without a store. `found` is a sentence that describes the place.
 pub(crate) fn no_store(path: &Path, found: impl Into<String>) -> StoreError {
     StoreError::NoStore { place: path.display().to_string(), found: found.into() }
 }

@@ -15,8 +15,8 @@ use crate::permission;
 use crate::schema::Identity;
 use crate::wal::{self, FirstPage, WalStamp, sidecar};
 
-/// The size of a database's header. A shorter file is not a database, but SQLite takes a file of
-/// one byte for an empty database.
+/// The size of a database's header. A shorter file is not a database, although SQLite opens a file
+/// of one byte as an empty database.
 const HEADER_BYTES: u64 = 100;
 
 /// Returns whether the file at `path` is a SQLite database, of any program.
@@ -26,7 +26,7 @@ const HEADER_BYTES: u64 = 100;
 /// because that drops SQLite's locks on it (POSIX).
 ///
 /// # Errors
-/// The error of the operating system if nothing is at `path` or it cannot be read.
+/// The error of the operating system if `path` does not exist or cannot be read.
 pub fn is_sqlite_file(path: &Path) -> io::Result<bool> {
     let path = std::path::absolute(path)?;
     let file = fs::metadata(&path)?;
@@ -37,8 +37,8 @@ pub fn is_sqlite_file(path: &Path) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Ok(false),
-            // The header is that of a database. The rest can look corrupt while another connection
-            // writes, since this read takes no lock.
+            // The header is valid. The rest can look corrupt while another connection writes,
+            // because this read takes no lock.
             Some(ErrorCode::DatabaseCorrupt) => Ok(true),
             _ => {
                 permission::can_read(&path)?;
@@ -68,11 +68,13 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fails if a write-ahead log (WAL) is at the path of the WAL of the database, but no database.
+/// Fails if a write-ahead log (WAL) exists at its path, but the database does not exist or is
+/// empty.
 ///
 /// SQLite would delete that WAL.
 pub(crate) fn check_wal_has_a_database(path: &Path) -> Result<()> {
-    // The WAL comes first: a store that another process is creating has a database before a WAL.
+    // Check the WAL before the database, because a process that creates a store creates the
+    // database before the WAL.
     let has_wal = WalStamp::of(path).is_some();
     let is_empty = match fs::metadata(path) {
         Ok(file) => file.is_file() && file.len() == 0,
@@ -82,7 +84,7 @@ pub(crate) fn check_wal_has_a_database(path: &Path) -> Result<()> {
 }
 
 /// Fails if the file is not a store. With `adopt`, accepts an empty database too. Returns the first
-/// page of the file, if the page can be read.
+/// page of the file, or `None` if the page cannot be read.
 ///
 /// The check does not write to the file, so the database of another program stays the same byte for
 /// byte. The check takes no locks and does not read the WAL. So `schema::check_or_create` checks
@@ -129,7 +131,7 @@ pub(crate) struct FileId {
 impl FileId {
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|_file| Self {
-            // Other systems do not let an open file be moved or replaced.
+            // Other systems do not permit moving or replacing an open file.
             #[cfg(unix)]
             device_and_inode: (_file.dev(), _file.ino()),
         })
@@ -137,8 +139,8 @@ impl FileId {
 
     /// Fails if there is no file at `path`, or another file.
     ///
-    /// SQLite would go on writing to the file that it has open. Its acknowledged changes would then
-    /// be in a file that cannot be found at `path`.
+    /// SQLite continues to write to the file that it has open. Its acknowledged changes would then
+    /// be in a file that is not at `path`.
     pub(crate) fn check(self, path: &Path) -> io::Result<()> {
         if Self::at(path)? == self {
             return Ok(());

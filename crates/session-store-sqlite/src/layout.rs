@@ -1,9 +1,9 @@
-//! The comparison of a database's tables with those of a store.
+//! The comparison of a database's tables with the tables of a store.
 //!
-//! A database can come from elsewhere, and its schema can change the results of statements. A view
-//! in the place of a table can return entries that no store has written, and a unique index can
-//! reject entries. The comparison uses the columns and indexes that SQLite reports. It does not use
-//! the texts of the `CREATE` statements, because an upgrade of the format changes them.
+//! A database can come from another program, and its schema can change the results of statements. A
+//! view in the place of a table can return entries that no store has written, and a unique index
+//! can reject entries. The comparison uses the columns and indexes that SQLite reports. The texts
+//! of the `CREATE` statements cannot be compared, because an upgrade of the format changes them.
 
 use rusqlite::Connection;
 
@@ -33,11 +33,11 @@ const TABLES: [(&str, &[&str]); 3] = [
     ("pod", &["table without rowid", "column name key", "column text", "unique index (name)"]),
 ];
 
-/// Returns the first difference between the tables of the database and those of a store, as a noun
-/// phrase that describes the database.
+/// Returns the first difference between the tables of the database and the tables of a store, as a
+/// noun phrase that describes the database.
 ///
-/// Further tables, and further indexes that are not unique, are not a difference: they do not
-/// change what the statements of a store do.
+/// Further tables, and further indexes that are not unique, are not a difference, because they do
+/// not change the results of a store's statements.
 pub(crate) fn difference(connection: &Connection, has_info: bool) -> Result<Option<String>> {
     for (table, expected) in TABLES {
         let added: &[&str] = if table == "log" && has_info { &ADDED_COLUMNS } else { &[] };

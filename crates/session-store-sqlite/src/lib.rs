@@ -19,52 +19,53 @@
 //!
 //! # Files
 //!
-//! A `-wal` and a `-shm` file beside the database belong to it while it is open and after a crash.
-//! The `-wal` file has the latest changes. It can also remain after a handle that only reads was
-//! closed last.
+//! While the database is open, and after a crash, a `-wal` and a `-shm` file are beside the
+//! database. The `-wal` file (the write-ahead log) has the latest changes. The files can also
+//! remain if the last closed handle has only read.
 //!
 //! If one of the three files is moved, removed or replaced, each call on an open handle fails until
 //! the file is back ([S8](session_store_core::contract#s8)). Closing the last handle saves the
 //! changes that are only in a removed `-wal` file, unless another process has opened the database
 //! meanwhile.
 //!
-//! A `-wal` file that does not belong to its database is refused if its page size, its first page
-//! or its number of pages shows that. Handles that only read do not change it. Otherwise
-//! [`Maintenance::check`](session_store_core::Maintenance::check) finds the differences.
+//! Opening a store fails if the page size, the first page or the number of pages shows that the
+//! `-wal` file belongs to another database. In other cases,
+//! [`Maintenance::check`](session_store_core::Maintenance::check) finds the differences. Handles
+//! that only read never change the `-wal` file.
 //!
-//! A database can come from elsewhere. Its triggers, views, conditions and foreign keys have no
-//! effect, and a database is refused if its tables differ from those of a store
+//! A database can come from another program. Triggers, views, conditions and foreign keys have no
+//! effect. A database is refused if its tables differ from the tables of a store
 //! ([L4](session_store_core::contract#l4)).
 //!
 //! # Other users of SQLite in one program
 //!
 //! A program can link SQLite only once. This crate accepts rusqlite 0.39 to 0.41, so that it can
-//! share one SQLite with sqlx 0.9. It cannot be combined with sqlx 0.8, which needs an older
-//! SQLite. The feature `bundled` (default) compiles SQLite in. A build without this feature links
-//! the library of the system, which must be SQLite 3.51.3 or newer, because older versions can
-//! corrupt a database in WAL mode. Opening a store checks the version.
+//! share one SQLite with sqlx 0.9. This crate cannot be combined with sqlx 0.8, which needs an
+//! older SQLite. The feature `bundled` (default) compiles SQLite in. Without this feature, a build
+//! links the library of the system. The library must be SQLite 3.51.3 or newer, because older
+//! versions can corrupt a database in WAL mode. Opening a store checks the version.
 //!
 //! # Backups
 //!
-//! A copy of the database file alone lacks the changes that are in the `-wal` file, and nothing in
-//! the copy shows that. So do one of these:
+//! A copy of the database file alone lacks the changes in the `-wal` file, and nothing in the copy
+//! shows that. Use one of these methods:
 //! - Copy the sessions with `session-store export` or with the crate `session-store-migrate`. Other
 //!   programs can use the store meanwhile.
 //! - Run `VACUUM INTO 'copy.db'` in any program that reads SQLite.
 //! - Close all handles, and copy the database together with the `-wal` file if there is one.
 //!
-//! [`DamagedDatabase`] copies what can be read from a damaged database to a new store.
+//! [`DamagedDatabase`] copies the readable part of a damaged database to a new store.
 //!
 //! # Permissions
 //!
-//! All files are created for their owner only (0600). SQLite creates the two extra files for reads
-//! too. Where it cannot, a database without a `-wal` file is read without them, and a read is
-//! repeated if the file has changed meanwhile. If there is a `-wal` file, opening the store needs
-//! write permission on its folder.
+//! All files are created for their owner only (0600). SQLite creates the `-wal` and `-shm` files
+//! for reads too. If it has no permission to create them, and there is no `-wal` file yet, the
+//! database file is read alone. Such a read is repeated if the file has changed meanwhile. If there
+//! is a `-wal` file, opening the store needs write permission on the folder.
 //!
 //! The database must be on a local file system, because its processes share memory. Two rules of
-//! SQLite apply to a process that has a store open. It must not open and close the file by other
-//! means, since POSIX then drops SQLite's locks. It must not use the store after a fork.
+//! SQLite apply to a process that has a store open. The process must not open and close the file by
+//! other means, because POSIX then drops SQLite's locks. A forked child must not use the store.
 //!
 //! # Format
 //!
@@ -77,16 +78,16 @@
 //!
 //! The format has version 2, which added the size of each log and the time of its last change. A
 //! database of version 1 is readable as it is, and the first write upgrades it without reading its
-//! entries. Programs that know version 1 only cannot open the database after the upgrade. Handles
-//! that they have open go on working.
+//! entries. Programs that only know version 1 cannot open the database after the upgrade. Their
+//! open handles continue to work.
 //!
-//! The size of a log is unknown after the upgrade, and after a cut of more than 500 entries. It
-//! stays unknown until the log is replaced or cut to 0 entries, or until
+//! The size of a log is unknown after the upgrade, and after a cut of more than 500 entries. The
+//! size becomes known when the log is replaced or cut to 0 entries, or when
 //! [`Maintenance::repair`](session_store_core::Maintenance::repair) measures it.
 //!
 //! Space of deleted entries is reused, but the file does not shrink. The write-ahead log is
-//! truncated when it exceeds 64 MiB. Another program can prevent that with a read that takes longer
-//! than a handle waits.
+//! truncated when it exceeds 64 MiB. A long read of another program can prevent the truncation,
+//! because a handle waits at most one second for such reads.
 //!
 //! # Limits
 //!

@@ -28,7 +28,8 @@ pub(crate) fn segments(connection: &Connection, session_id: SessionId) -> Result
     select_all(connection, select, [session_id.as_bytes()], segment_id)
 }
 
-/// Finds the session that has held the segment the longest of those that hold it now.
+/// Finds the session that holds the segment. If several sessions hold the segment, finds the
+/// session that has held the segment the longest.
 pub(crate) fn session_of(
     connection: &Connection,
     segment_id: SegmentId,
@@ -58,7 +59,8 @@ pub(crate) fn infos(
     let after = options.start_after().map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
     let limit =
         options.max_sessions().map_or(i64::MAX, |limit| limit.try_into().unwrap_or(i64::MAX));
-    // The limit counts sessions. So the inner query finds the last session of the part.
+    // The limit counts sessions and not rows. So the inner query finds the last session of the
+    // part.
     let conditions = "length(session_id) = 16 AND length(segment_id) = 16 AND session_id < ?1
          AND session_id >= (SELECT min(session_id) FROM (
              SELECT DISTINCT session_id FROM log

@@ -29,10 +29,10 @@ impl fmt::Display for LogKind {
     }
 }
 
-/// The most entries that a cut measures to compute the new size of the log.
+/// The maximum number of entries that a cut measures to compute the new size of the log.
 ///
-/// Measuring more entries takes too long: with 25,000 entries of 100 bytes, the sum of their sizes
-/// takes about as long as the DELETE itself (3 ms). So a larger cut makes the size unknown.
+/// A larger cut makes the size unknown, because measuring takes too long. For 25,000 entries of 100
+/// bytes, measuring takes about as long as the DELETE itself (3 ms).
 const MEASURED_ENTRIES: u32 = 500;
 
 /// The rows of a segment in the table `log`, within a transaction.
@@ -75,7 +75,7 @@ impl<'a> SegmentRows<'a> {
         self.find(kind)?.map_or_else(|| self.create(kind), Ok)
     }
 
-    /// Inserts a row without entries. Its number is higher than every other number.
+    /// Inserts a row without entries. The number of the row is higher than every other number.
     fn create(self, kind: LogKind) -> Result<LogRow<'a>> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO log (session_id, segment_id, trace, entries, epoch,
@@ -149,7 +149,8 @@ impl LogRow<'_> {
         }
     }
 
-    /// Deletes all entries from position `kept` on and changes the epoch, even if there are none.
+    /// Deletes all entries from position `kept` on. Changes the epoch, even if there are no such
+    /// entries.
     pub(crate) fn cut(&mut self, kept: u32) -> Result<()> {
         let new_size = match (kept, self.entries - kept) {
             (0, _) => NewSize::Exactly(0),
@@ -162,11 +163,12 @@ impl LogRow<'_> {
         self.save(new_size)
     }
 
-    /// Returns the size of the entries from position `from` on, or `None` if it cannot be found.
+    /// Returns the size of the entries from position `from` on, or `None` if there are no such
+    /// entries or the database is not in UTF-8.
     ///
-    /// `octet_length` reads the length from the row's header and does not load a long text. It
-    /// counts bytes in the encoding of the database, so its result is the size in UTF-8 only if the
-    /// database has that encoding.
+    /// `octet_length` reads the length from the row's header and does not load a long text. The
+    /// length is in bytes of the encoding of the database, so it is the size in UTF-8 only for a
+    /// database in UTF-8.
     fn size_from(&self, from: u32) -> Result<Option<i64>> {
         let (first, last) = rowid::from_position(self.number, from).into_inner();
         let mut select = self.segment.connection.prepare_cached(
@@ -181,7 +183,7 @@ impl LogRow<'_> {
             NewSize::Exactly(bytes) => (Some(bytes), None),
             NewSize::Changed(added) => (None, added),
         };
-        // All expressions on the right see the old values of the row.
+        // In SQL, all expressions on the right use the old values of the row.
         self.segment
             .connection
             .prepare_cached(
@@ -197,7 +199,7 @@ impl LogRow<'_> {
 }
 
 /// Deletes the log and the trace of one segment of the session, or of all its segments. Returns
-/// whether there were any.
+/// whether a log or trace was deleted.
 pub(crate) fn delete(
     connection: &Connection,
     session_id: SessionId,

@@ -1,5 +1,6 @@
-//! The `Maintenance` trait: SQLite's integrity check, a comparison of the tables with each other
-//! and with their indexes, and the repair of indexes, damaged logs and sizes.
+//! The `Maintenance` trait: a check and a repair of the database. The check runs SQLite's integrity
+//! check, and compares the tables with each other and with their indexes. The repair rebuilds
+//! indexes, repairs damaged logs and stores the sizes of logs.
 
 use rusqlite::{Connection, ErrorCode, Row};
 use session_store_core::{
@@ -19,8 +20,8 @@ type Findings = Result<Vec<Finding>>;
 /// The parts of the check.
 ///
 /// Each part is a query of its own, because the write-ahead log cannot be truncated during a query.
-/// The queries read the table `log` without its indexes, because SQLite fails a query if an index
-/// names a row that the table does not have.
+/// The queries read the table `log` without its indexes. With an index, SQLite would fail the query
+/// if the index names a row that the table does not have.
 const CHECKS: [fn(&Connection) -> Findings; 11] = [
     check_schema,
     check_integrity,
@@ -65,9 +66,10 @@ impl Maintenance for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Repairs the logs and traces with damaged or missing rows, each in a write of its own.
+    /// Repairs each log or trace with damaged or missing rows in a write of its own.
     ///
-    /// Reads find these logs first, so that the sound ones never block a writer.
+    /// Finds these logs and traces by reads, so that the check of a sound log does not block
+    /// writers.
     fn repair_rows(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
         for place in self.database.read("list the logs", quarantine::places)? {
             let name = place_name(place.kind, place.key);
@@ -112,7 +114,7 @@ fn check_integrity(connection: &Connection) -> Findings {
     Ok(integrity_errors(connection)?.into_iter().map(fault).collect())
 }
 
-/// Reports triggers and views. A store ignores them, and their author should know that.
+/// Reports triggers and views, because a store ignores them.
 fn check_schema(connection: &Connection) -> Findings {
     let select = "SELECT type || ' ' || name || ' on ' || tbl_name FROM sqlite_schema
                   WHERE type IN ('trigger', 'view')";
@@ -122,8 +124,8 @@ fn check_schema(connection: &Connection) -> Findings {
     })
 }
 
-/// Reports segments and traces that the table has and the index does not, so that no listing and no
-/// read finds them.
+/// Reports segments and traces that are in the table and not in the index. No listing and no read
+/// finds these.
 fn check_rows_without_listing(connection: &Connection) -> Findings {
     let select = format!(
         "SELECT session_id, segment_id, iif(trace, 'trace', 'log') FROM log AS found NOT INDEXED
@@ -136,7 +138,7 @@ fn check_rows_without_listing(connection: &Connection) -> Findings {
     select_all(connection, &select, (), |row| index_fault(row, cause))
 }
 
-/// Reports segments and traces that the index has and the table does not.
+/// Reports segments and traces that are in the index and not in the table.
 fn check_listing_without_rows(connection: &Connection) -> Findings {
     let select = "SELECT session_id, segment_id, iif(trace, 'trace', 'log')
          FROM log INDEXED BY sqlite_autoindex_log_1
@@ -158,7 +160,7 @@ fn place(row: &Row<'_>) -> rusqlite::Result<String> {
     Ok(format!("{} of {key}", row.get::<_, String>(2)?))
 }
 
-/// Reports rows of the table `log` that no store can have written. No call returns them.
+/// Reports rows of the table `log` that no store can have written. No call returns such a row.
 fn check_log_rows(connection: &Connection) -> Findings {
     let select =
         format!("SELECT number, entries FROM log NOT INDEXED WHERE ({IS_ROW_VALID}) IS NOT TRUE");
@@ -186,8 +188,8 @@ fn check_logs(connection: &Connection) -> Findings {
     Ok(faults)
 }
 
-/// Returns the numbers of the complete logs whose stored size is not the size of their entries,
-/// each with its fault.
+/// Returns the numbers of the logs with a wrong stored size, each with its fault. A log with
+/// missing rows is not measured.
 fn wrong_sizes(connection: &Connection) -> Result<Vec<(i64, Finding)>> {
     if !has_info_columns(connection)? {
         return Ok(Vec::new());
@@ -249,7 +251,7 @@ fn check_traces(connection: &Connection) -> Findings {
     })
 }
 
-/// Reports pods with a name that no pod can have. No call returns them.
+/// Reports pods with an invalid name. No call returns such a pod.
 fn check_pods(connection: &Connection) -> Findings {
     let names = select_all(connection, "SELECT name FROM pod", (), |row| {
         Ok(String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned())
@@ -275,8 +277,8 @@ fn check_quarantine(connection: &Connection) -> Findings {
     Ok(found.into_iter().map(note).collect())
 }
 
-/// Reports logs of unknown size. The upgrade from version 1, handles of older programs and cuts of
-/// many entries leave such logs behind.
+/// Reports logs of unknown size. The size is unknown after the upgrade from version 1, changes of
+/// older programs, and cuts of many entries.
 fn check_sizes(connection: &Connection) -> Findings {
     let is_known = if has_info_columns(connection)? { IS_SIZE_KNOWN } else { "FALSE" };
     let select = format!(
@@ -304,13 +306,13 @@ fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
     }
 }
 
-/// Returns the messages of SQLite's own check, and none for a sound database.
+/// Returns the messages of SQLite's own check. A sound database has no messages.
 fn integrity_errors(connection: &Connection) -> Result<Vec<String>> {
     let messages = select_all(connection, "PRAGMA integrity_check", (), |row| row.get(0))?;
     Ok(messages.into_iter().filter(|message: &String| message != "ok").collect())
 }
 
-/// Returns whether rebuilding the indexes can help against this error.
+/// Returns whether rebuilding the indexes can repair this error.
 fn is_index_error(message: &str) -> bool {
     message.contains(" index ")
 }

@@ -1,4 +1,4 @@
-//! The files of an open database at their paths: whether one was removed or replaced.
+//! Finds out whether a file of an open database was removed, moved or replaced by another program.
 
 use std::fs;
 use std::io;
@@ -20,12 +20,12 @@ static HANDLES: Mutex<Vec<Weak<OpenFiles>>> = Mutex::new(Vec::new());
 ///
 /// SQLite continues to use the files that it has opened, even if they were moved or removed. If the
 /// write-ahead log (WAL) is removed, the handle appends to a file without a name. Another process
-/// creates a new WAL and does not see these changes, and a later checkpoint of either process
-/// overwrites the changes of the other one. So a handle compares the files before it begins a
+/// then creates a new WAL and does not see these changes. A later checkpoint of one process
+/// overwrites the changes of the other process. So a handle compares the files before it begins a
 /// change or a read, and again before it acknowledges a change.
 ///
-/// The files are compared by device and inode. The comparison is exact: SQLite keeps its files open
-/// as long as a connection is open, so their inode numbers are not reused.
+/// The files are compared by device and inode. The comparison is exact, because SQLite keeps its
+/// files open as long as a connection is open. The inode number of an open file is not reused.
 pub(crate) struct OpenFiles {
     /// The path of the database, which can be a symbolic link.
     path: PathBuf,
@@ -47,7 +47,7 @@ struct Opened {
 }
 
 impl OpenFiles {
-    /// Records the database. Its sidecar files are recorded by [`connected`](Self::connected).
+    /// Records the database file. [`connected`](Self::connected) records the sidecar files.
     ///
     /// Fails if the files of another handle of this process were removed or replaced. All
     /// connections of a process use one `-shm` file, so a new connection would use the removed
@@ -89,8 +89,8 @@ impl OpenFiles {
         Ok(())
     }
 
-    /// Records the sidecar files that a new connection has opened, or fails if another connection
-    /// of the handle has opened others.
+    /// Records the sidecar files that a new connection has opened. Fails if another connection of
+    /// the handle has opened different files.
     pub(crate) fn connected(&self) -> io::Result<()> {
         match self.opened().sidecars {
             Some(sidecars) => self.check_sidecars(sidecars),
@@ -119,13 +119,14 @@ impl OpenFiles {
     /// sidecar files by their paths, so it would remove the files of another process with
     /// acknowledged changes. The changes that are only in the removed WAL are then lost.
     ///
-    /// A checkpoint is safe if files are missing and no other files are at their paths. In that
-    /// case, no other process has changed the database: that process would have created a WAL, and
-    /// could not have removed the WAL while this handle is open. So the checkpoint saves all
-    /// acknowledged changes.
+    /// A checkpoint is safe if files are missing and no other files are at their paths. No other
+    /// process has then changed the database. Such a process would have created a WAL, and could
+    /// not have removed the WAL while this handle is open. So the checkpoint saves all acknowledged
+    /// changes.
     ///
-    /// Another WAL at the path is harmless if it is empty and the shared memory was not replaced. A
-    /// connection that uses the same shared memory has created this WAL and has then failed.
+    /// A checkpoint is also safe if another WAL is at the path, but is empty, and the shared memory
+    /// was not replaced. A connection with the same shared memory has created this WAL and has then
+    /// failed.
     pub(crate) fn is_checkpoint_safe(&self) -> bool {
         let is_in_place = |path: &Path, expected: FileId| match FileId::at(path) {
             Ok(found) => found == expected,

@@ -1,4 +1,4 @@
-//! The options to open a store with, and the steps from a path to a store.
+//! `SqliteOptions`: the options for opening a store, and the steps of opening it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::file;
 use crate::store::SqliteStore;
 
-/// The options to open a [`SqliteStore`] with.
+/// The options for opening a [`SqliteStore`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,8 +42,8 @@ impl SqliteOptions {
         Self { create: false, busy_timeout, durability: Durability::Process }
     }
 
-    /// Sets whether to create a store if there is no file, an empty file, or a database without
-    /// tables.
+    /// Sets whether to create a store if the path does not contain one yet. A store is created if
+    /// the file does not exist, is empty, or is a database without tables. The default is false.
     #[must_use]
     pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
@@ -52,12 +52,18 @@ impl SqliteOptions {
 
     /// Sets how long a call waits for a lock that another connection holds.
     ///
-    /// After that time the call fails with an error that [is
-    /// transient](StoreError::is_transient). The longest possible timeout is about 24 days.
+    /// If the lock is not free after this time, the call fails with an error that [is
+    /// transient](StoreError::is_transient). The default is 30 seconds. The longest possible
+    /// timeout is about 24 days.
     ///
-    /// Changes wait for each other. Reads wait only while the first connection opens the database
-    /// or the last one closes it. Changes and reads wait for each other only when the write-ahead
-    /// log has become long (64 MiB) and is truncated.
+    /// - A change waits for the changes of other handles.
+    /// - A read does not wait for changes. It only waits while the first connection opens the
+    ///   database, and while the last connection closes it.
+    ///
+    /// There is one exception, which does not depend on this timeout. When the write-ahead log has
+    /// become long (64 MiB), the handle truncates it after a change. New reads of this handle then
+    /// wait until the handle's reads in progress have ended and the log is truncated. The change
+    /// waits too, and at most one second longer for reads of other handles.
     #[must_use]
     pub const fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
@@ -66,9 +72,10 @@ impl SqliteOptions {
 
     /// Sets what an acknowledged change survives.
     ///
-    /// With [`Durability::Power`] every change waits until the device has stored it (`synchronous =
-    /// FULL`). With [`Durability::Process`] changes do not wait (`NORMAL`). Handles with different
-    /// durability can share a database. After a failed sync a handle refuses all further changes.
+    /// With [`Durability::Power`] every change waits until the device has stored the change
+    /// (`synchronous = FULL`). With [`Durability::Process`], the default, changes do not wait for
+    /// the device (`NORMAL`). Handles with different durability can share a database. After a
+    /// failed sync a handle refuses all further changes.
     #[must_use]
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -81,10 +88,10 @@ impl SqliteOptions {
     /// ([S6](session_store_core::contract#s6)).
     ///
     /// # Errors
-    /// - [`StoreError::NoStore`] if the file is missing or is an empty database, and no store is to
-    ///   be created ([S7](session_store_core::contract#s7)).
-    /// - [`StoreError::Io`] of the kind `NotFound` if a store is to be created in a folder that is
-    ///   missing.
+    /// - [`StoreError::NoStore`] without [`create(true)`](Self::create), if the file does not
+    ///   exist, is empty, or is a database without tables ([S7](session_store_core::contract#s7)).
+    /// - [`StoreError::Io`] of the kind `NotFound` with `create(true)`, if the folder of the file
+    ///   does not exist.
     /// - [`StoreError::NotAStore`] if the file is not a database, or is the database of another
     ///   program ([L4](session_store_core::contract#l4)). The file is not changed.
     /// - [`StoreError::NewerFormat`] if a newer version of this library wrote the file.
@@ -130,7 +137,7 @@ impl SqliteStore {
         SqliteOptions::new().open(path)
     }
 
-    /// Opens the store at `path`, and creates it if it is missing. Its folder must exist.
+    /// Opens the store at `path`. Creates the store if it does not exist. The folder must exist.
     ///
     /// # Errors
     /// The errors of [`SqliteOptions::open`].

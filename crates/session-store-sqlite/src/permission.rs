@@ -1,4 +1,4 @@
-//! The cause of an error of SQLite that only says that it cannot open a file.
+//! Finds the cause if SQLite only reports "unable to open database file".
 
 use std::io;
 use std::path::Path;
@@ -38,7 +38,7 @@ mod access {
     }
 }
 
-/// On other systems there is no such call, so only the error of SQLite is reported.
+/// Other systems do not have this call, so only the error of SQLite is reported.
 #[cfg(not(unix))]
 mod access {
     use super::{Path, io};

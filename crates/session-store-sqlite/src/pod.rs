@@ -1,4 +1,5 @@
-//! The `PodStore` trait over the table `pod`, which maps names to texts.
+//! `SqliteStore` as a `PodStore`, over the table `pod`, which maps names to texts. A pod is a named
+//! agent with a pointer to its active session.
 
 use std::fmt::Display;
 
@@ -26,11 +27,11 @@ impl PodStore for SqliteStore {
             let mut rows = select.query(())?;
             let mut names = Vec::new();
             while let Some(row) = rows.next()? {
-                // A name that a pod cannot have was not written by a store (L4).
+                // Ignore a row with an invalid name, because no store has written it (L4).
                 names.extend(row.get_ref(0)?.as_str().ok().and_then(|name| name.parse().ok()));
             }
-            // SQLite compares names in the encoding of the database. In a UTF-16 database that
-            // order differs from the order of UTF-8 bytes.
+            // SQLite compares names in the encoding of the database. In a UTF-16 database, the
+            // result is not in the order of UTF-8 bytes.
             names.sort();
             Ok(names)
         })

@@ -1,11 +1,12 @@
 //! The repair of logs and traces with damaged rows.
 //!
-//! A row is damaged if its text is not an entry, or if it follows the last entry. Such rows are
-//! moved to the table `quarantined_entry`, and nothing is deleted. The table is created by the
-//! first repair that needs it. Other versions of this crate ignore the table, so it does not need a
-//! new version of the format.
+//! A row is damaged if its text is not an entry, or if the row follows the last entry. The repair
+//! moves damaged rows to the table `quarantined_entry` and deletes nothing. The first repair that
+//! needs the table creates it. The table does not need a new version of the format, because other
+//! versions of this crate ignore it.
 //!
-//! A row can also be missing. The later entries then move up, because a read fails at the gap.
+//! A row can also be missing. The repair then moves the later entries up, because a read would fail
+//! at the gap.
 
 use std::sync::Arc;
 
@@ -114,8 +115,8 @@ impl Place {
     /// writer that has read the damaged log gets a conflict.
     ///
     /// The rows are read again, because another program can have changed the log since the check.
-    /// All statements are in the caller's transaction. A crash therefore leaves the log either as
-    /// it was or repaired, and no row is lost in between.
+    /// All statements run in the caller's transaction. After a crash, the log is therefore either
+    /// unchanged or repaired, and no row is lost.
     pub(crate) fn repair(self, connection: &Connection) -> Result<Option<Repaired>> {
         let Some(mut log) = self.find(connection)? else { return Ok(None) };
         let rows = Rows::of(&log)?;
@@ -152,7 +153,7 @@ impl Place {
     }
 }
 
-/// Moves an entry up to a free rowid. Its text is copied by SQLite and stays byte for byte.
+/// Moves an entry up to a free rowid. SQLite copies the text byte for byte.
 fn move_to(connection: &Connection, from: i64, to: i64) -> Result<()> {
     if from != to {
         let mut update = connection.prepare_cached("UPDATE entry SET id = ?2 WHERE id = ?1")?;
@@ -179,8 +180,8 @@ pub(crate) fn quarantined(connection: &Connection) -> Result<Vec<(Place, i64)>> 
     select_all(connection, select, (), |row| Ok((place(row)?, row.get(3)?)))
 }
 
-/// Deletes the quarantined rows of one segment of the session, or of all its segments. Text of a
-/// deleted segment must not remain in the database.
+/// Deletes the quarantined rows of one segment of the session, or of all its segments, because no
+/// text of a deleted segment can remain in the database.
 pub(crate) fn delete(
     connection: &Connection,
     session_id: SessionId,

@@ -25,11 +25,11 @@ const VERSION: i32 = 2;
 /// logs of a segment id belongs to the session that has held that segment the longest.
 ///
 /// The epoch is a random number that changes when entries are cut or replaced. `bytes` is the size
-/// of a log. `modified` is the time of its last change, in milliseconds since 1970. Both are valid
-/// only if `info_entries` equals `entries` and `info_epoch` equals `epoch`. The reason is a handle
-/// that an older program opened before the upgrade. Such a handle continues to write and does not
-/// update these four columns. But each of its changes sets another value of `entries` or `epoch`,
-/// which makes the old values of `bytes` and `modified` invalid.
+/// of a log. `modified` is the time of its last change, in milliseconds since 1970. `bytes` and
+/// `modified` are valid only if `info_entries` equals `entries` and `info_epoch` equals `epoch`.
+/// This is necessary because a handle of an older program, opened before the upgrade, does not
+/// update these four columns. Each change of such a handle changes `entries` or `epoch`, so that
+/// the old `bytes` and `modified` become invalid.
 const TABLES: &str = "
     CREATE TABLE log (
         number INTEGER PRIMARY KEY,
@@ -51,7 +51,7 @@ const TABLES: &str = "
 
 /// The columns that the upgrade from version 1 adds.
 ///
-/// They are nullable, so that the upgrade does not have to read any entry.
+/// The columns are nullable, so that the upgrade does not have to read any entry.
 const INFO_COLUMNS: [&str; 4] =
     ["bytes INTEGER", "modified INTEGER", "info_entries INTEGER", "info_epoch BLOB"];
 
@@ -67,7 +67,7 @@ pub(crate) const IS_ROW_VALID: &str = "length(session_id) = 16 AND length(segmen
     AND trace IN (0, 1) AND entries BETWEEN 0 AND 4294967295 AND length(epoch) = 16
     AND number BETWEEN 0 AND 2147483647";
 
-/// The fields of a database that tell which program it belongs to.
+/// The fields of a database that identify its program and the version of its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     application_id: i32,
@@ -113,7 +113,7 @@ impl Identity {
     }
 }
 
-/// Fails unless the database is a store. With `create`, an empty database becomes one first.
+/// Fails unless the database is a store. With `create`, an empty database first becomes a store.
 ///
 /// `file::check` has looked at the file before, without its WAL and without locks. This check reads
 /// the WAL too and never sees a half-finished change.
@@ -142,15 +142,15 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<()> {
 
 /// Returns whether the table `log` has the columns of [`INFO_COLUMNS`].
 ///
-/// The version can change at any time while a handle is open, since another handle can upgrade the
-/// database. So each transaction reads it.
+/// Each transaction calls this function again, because another handle can upgrade the database at
+/// any time.
 pub(crate) fn has_info_columns(connection: &Connection) -> rusqlite::Result<bool> {
     let mut select = connection.prepare_cached("PRAGMA user_version")?;
     select.query_row((), |row| Ok(row.get::<_, i32>(0)? >= VERSION))
 }
 
-/// Upgrades a database of version 1. Runs in a write transaction, so other programs see all of the
-/// upgrade or nothing.
+/// Upgrades a database of version 1. Must run in a write transaction, so that other programs see
+/// the whole upgrade or none of it.
 pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     if has_info_columns(connection)? {
         return Ok(());
@@ -171,7 +171,7 @@ pub(crate) fn dirty_a_page(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Fails if a row with this text exceeds SQLite's limit for the size of a row.
 pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<()> {
-    // A row also has a header of at most 11 bytes, and a pod has a name of at most 255.
+    // A row also has a header of at most 11 bytes. A pod also has a name of at most 255 bytes.
     const ROW_OVERHEAD: u64 = 512;
     let row_limit = connection.limit(Limit::SQLITE_LIMIT_LENGTH)?;
     let limit = u64::from(row_limit.unsigned_abs()).saturating_sub(ROW_OVERHEAD);

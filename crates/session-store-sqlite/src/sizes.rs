@@ -1,8 +1,8 @@
-//! The sizes of logs that are unknown or wrong: finding them and storing the right ones.
+//! The repair of the stored sizes of logs, if a size is unknown or wrong.
 //!
-//! A size is measured in a read and stored in a write that reads only the entries appended
-//! meanwhile. Measuring reads all entries of a log, and inside a write it would block every other
-//! writer for that time.
+//! A read measures the size of a log. A later write stores the size and measures only the entries
+//! that were appended meanwhile. The measurement is not inside the write, because reading all
+//! entries would block other writers for a long time.
 
 use rusqlite::Connection;
 use session_store_core::StoreError;
@@ -15,7 +15,7 @@ use crate::schema::{HAS_INFO, IS_SIZE_KNOWN, has_info_columns};
 /// The number of logs whose sizes one write stores.
 const LOGS_PER_WRITE: usize = 256;
 
-/// The size of a log at one moment. The size belongs to the first `entries` entries as long as the
+/// The measured size of the first `entries` entries of a log. The size is valid as long as the
 /// epoch is the same.
 struct Measured {
     number: i64,
@@ -24,8 +24,8 @@ struct Measured {
     bytes: i64,
 }
 
-/// Measures the logs of unknown size and the logs with the given numbers. Returns how many sizes
-/// were stored. If the size of a log was unknown, the time of its last change stays unknown.
+/// Measures the logs of unknown size and the logs with the given numbers. Returns the number of
+/// stored sizes. If the size of a log was unknown, the time of its last change remains unknown.
 pub(crate) fn measure(database: &Database, wrong: Vec<i64>) -> Result<usize, StoreError> {
     let mut numbers = database.read("find the logs of unknown size", unknown)?;
     numbers.extend(wrong);
@@ -44,8 +44,8 @@ pub(crate) fn measure(database: &Database, wrong: Vec<i64>) -> Result<usize, Sto
 
 /// Returns the numbers of the logs of unknown size.
 ///
-/// A database of version 1 has no columns for the size. No size of its logs is known, and the write
-/// that stores the sizes adds the columns.
+/// A database of version 1 has no columns for the size, so the size of every log is unknown. The
+/// write that stores the sizes adds the columns.
 fn unknown(connection: &Connection) -> Result<Vec<i64>> {
     let is_known = if has_info_columns(connection)? { IS_SIZE_KNOWN } else { "FALSE" };
     let select = format!(
@@ -55,7 +55,7 @@ fn unknown(connection: &Connection) -> Result<Vec<i64>> {
     select_all(connection, &select, (), |row| row.get(0))
 }
 
-/// Measures a log. Returns `None` if it was deleted meanwhile.
+/// Measures a log. Returns `None` if the log was deleted meanwhile.
 fn size_of(connection: &Connection, number: i64) -> Result<Option<Measured>> {
     // `octet_length` counts bytes in the encoding of the database, see `log_row::size_from`.
     let select = "SELECT entries, epoch,
@@ -70,8 +70,8 @@ fn size_of(connection: &Connection, number: i64) -> Result<Option<Measured>> {
 }
 
 impl Measured {
-    /// Stores the size, with that of the entries that were appended since. Returns the number of
-    /// rows that were changed, which is 0 if entries were cut or replaced since.
+    /// Stores the measured size plus the size of the entries that were appended since. Returns the
+    /// number of changed rows, which is 0 if entries were cut or replaced since.
     fn store(&self, connection: &Connection) -> Result<usize> {
         let update = format!(
             "UPDATE log SET info_entries = entries, info_epoch = epoch,

@@ -32,8 +32,8 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 ///
 /// Every method is one transaction, so a batch ([A7](session_store_core::contract#a7)), a replaced
 /// segment ([C2](session_store_core::contract#c2)), or a deleted session is visible completely or
-/// not at all. One handle serves many threads: reads do not wait, and changes wait only for other
-/// changes.
+/// not at all. Many threads can use one handle. Reads do not wait for changes, except as described
+/// in [`busy_timeout`](crate::SqliteOptions::busy_timeout).
 ///
 /// A process that was made by `fork` must open the store again
 /// ([handles and processes](session_store_core::Store#handles-and-processes)): SQLite
@@ -296,7 +296,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// Deletes segments with their quarantined rows, and returns whether there were any segments.
+/// Deletes segments with their quarantined rows. Returns whether a segment was deleted.
 fn delete(
     connection: &Connection,
     session_id: SessionId,

@@ -1,4 +1,7 @@
-//! Durability: what each commit syncs, and the record of failed syncs.
+//! Durability: the setting that determines whether a commit syncs, and the record of failed syncs.
+//!
+//! WAL means write-ahead log, SQLite's file of recent changes. A checkpoint copies the pages of the
+//! WAL into the database.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,14 +13,14 @@ use session_store_core::Durability;
 
 use crate::error::{Result, is_failed_sync};
 
-/// The state of the write-ahead log (WAL), shared by all connections of a handle.
+/// The state of the WAL, shared by all connections of a handle.
 #[derive(Debug, Default)]
 pub(crate) struct WalState {
     /// Whether a sync has failed.
     ///
-    /// After a failed sync, Linux marks pages as clean although they did not reach the device. A
-    /// second sync would succeed without writing them ("fsyncgate"). So the handle never retries a
-    /// sync and refuses all further changes.
+    /// After a failed sync, Linux marks the pages as clean although they did not reach the device.
+    /// A second sync would succeed without writing these pages ("fsyncgate"). So the handle never
+    /// retries a sync and refuses all further changes.
     failed_sync: AtomicBool,
 }
 
@@ -51,9 +54,9 @@ impl WalState {
 
 /// Sets which changes a commit on this connection survives.
 ///
-/// In WAL mode a commit syncs the WAL under `FULL` and nothing under `NORMAL`. Under both, SQLite
-/// syncs the WAL before it copies pages into the database, and the database before it reuses the
-/// WAL. The setting cannot be changed inside a transaction.
+/// With `FULL`, a commit syncs the WAL. With `NORMAL`, a commit syncs nothing. With both settings,
+/// SQLite syncs the WAL before a checkpoint copies pages into the database, and the database before
+/// the WAL is reused. The setting cannot be changed inside a transaction.
 pub(crate) fn set_durability(
     connection: &Connection,
     durability: Durability,
@@ -63,8 +66,8 @@ pub(crate) fn set_durability(
         Durability::Power => ("FULL", true),
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    // On macOS fsync(2) stops at the device's cache and F_FULLFSYNC does not. Other systems ignore
-    // this setting.
+    // On macOS, fsync(2) does not empty the cache of the device, and F_FULLFSYNC does. Other
+    // systems ignore this setting.
     connection.pragma_update(None, "fullfsync", full_sync)
 }
 

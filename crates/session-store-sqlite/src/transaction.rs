@@ -1,4 +1,4 @@
-//! One write transaction: how it begins, and what happens if its COMMIT fails.
+//! Write transactions: their start, and the handling of a failed COMMIT.
 
 use std::ops::Deref;
 
@@ -9,8 +9,8 @@ use crate::error::{DatabaseError, Result, can_reappear};
 use crate::schema;
 use crate::sync::{self, WalState};
 
-/// A write transaction. Dropping it without [`commit`](Self::commit) rolls it back, after an error
-/// and during a panic.
+/// A write transaction. Dropping the value without [`commit`](Self::commit) rolls the transaction
+/// back, also during a panic.
 pub(crate) struct Transaction<'a> {
     connection: &'a Connection,
     wal: &'a WalState,
@@ -31,18 +31,18 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Makes sure that a failed COMMIT cannot take effect later, and returns its error.
+    /// Makes sure that a failed COMMIT cannot take effect later. Returns the error of the COMMIT.
     ///
-    /// A failed COMMIT may have left complete frames in the WAL. Readers do not see them now, but
-    /// WAL recovery would replay them, perhaps after the caller has looked, found nothing, and
-    /// retried ([A6](session_store_core::contract#a6)). So this function commits a no-op
-    /// transaction. SQLite writes it after the last committed frame, which is over the first of the
-    /// failed frames. Recovery then stops there, because the checksum of a frame covers all frames
-    /// before it. The outcome stays unknown only if this commit fails too, or if a sync failed: the
-    /// device may then still hold the old frames.
+    /// A failed COMMIT may have left complete frames in the write-ahead log (WAL). Readers do not
+    /// see these frames now, but WAL recovery would replay them. This could happen after the caller
+    /// has read the log, found no entry, and retried ([A6](session_store_core::contract#a6)). So
+    /// this function commits a no-op transaction, which SQLite writes over the first of the failed
+    /// frames. Recovery then stops before the other failed frames, because the checksum of a frame
+    /// covers all frames before it. The outcome remains unknown if this commit fails too. It also
+    /// remains unknown if a sync failed, because the device may then still hold the old frames.
     fn overwrite_failed_commit(&self, error: rusqlite::Error) -> DatabaseError {
-        // A failed sync is recorded, so that no later checkpoint copies pages from a WAL that is
-        // perhaps incomplete on the device.
+        // Record a failed sync, so that no later checkpoint copies pages from a WAL that may be
+        // incomplete on the device.
         let failed_sync = self.wal.record(&error);
         let overwritten = begin_immediate(self)
             .and_then(|()| schema::dirty_a_page(self))
@@ -65,7 +65,7 @@ impl Deref for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if !self.is_autocommit() {
-            // ROLLBACK only fails where SQLite has already rolled back.
+            // ROLLBACK fails only if SQLite has already rolled the transaction back.
             let _ = self.execute_batch("ROLLBACK");
         }
     }
@@ -74,7 +74,7 @@ impl Drop for Transaction<'_> {
 /// Begins a transaction that holds the write lock from the start.
 ///
 /// A deferred transaction takes the write lock at its first write. If another connection has
-/// committed since its first read, that fails at once, whatever the busy timeout is.
+/// committed since the first read, this write fails at once and ignores the busy timeout.
 pub(crate) fn begin_immediate(connection: &Connection) -> rusqlite::Result<()> {
     // On a connection that cannot write, BEGIN IMMEDIATE succeeds and the first write fails.
     if connection.is_readonly(MAIN_DB)? {
@@ -85,12 +85,13 @@ pub(crate) fn begin_immediate(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Begins a transaction whose commit syncs the WAL, whatever durability the handle has.
 pub(crate) fn begin_durable(connection: &Connection) -> rusqlite::Result<()> {
-    // SQLite does not allow this change inside a transaction.
+    // The durability is set first, because SQLite does not permit this inside a transaction.
     sync::set_durability(connection, Durability::Power)?;
     begin_immediate(connection)
 }
 
-/// Runs a statement that every change needs, so that SQLite parses it once per connection.
+/// Runs a statement from the cache of the connection, so that SQLite parses the statement only
+/// once.
 fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(statement)?.execute(()).map(drop)
 }

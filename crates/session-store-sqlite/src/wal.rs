@@ -1,4 +1,4 @@
-//! The write-ahead log (WAL) as a file: whether it belongs to the database beside it.
+//! The write-ahead log (WAL) as a file: checks whether the WAL belongs to the database beside it.
 //!
 //! SQLite identifies a WAL by its name only. If an older copy of a database replaces a newer
 //! database, SQLite applies the WAL of the newer database to the older copy. The checks here find
@@ -17,7 +17,7 @@ use crate::error::{DatabaseError, Result, gone, is_read_only};
 const HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 
-/// Returns the path of a file beside the database, where SQLite looks for it.
+/// Returns the path at which SQLite looks for a file beside the database.
 ///
 /// SQLite follows a symbolic link and puts the file beside the target of the link.
 pub(crate) fn sidecar(path: &Path, ending: &str) -> io::Result<PathBuf> {
@@ -47,8 +47,8 @@ impl WalStamp {
     }
 }
 
-/// Returns whether the database file has all changes, because there is neither a WAL nor a rollback
-/// journal, or because they are empty.
+/// Returns whether the database file has all changes, because the WAL and the rollback journal do
+/// not exist or are empty.
 pub(crate) fn is_file_complete(path: &Path) -> bool {
     let is_empty = |ending: &str| match sidecar(path, ending).and_then(fs::metadata) {
         Ok(file) => file.len() == 0,
@@ -57,7 +57,7 @@ pub(crate) fn is_file_complete(path: &Path) -> bool {
     is_empty("-wal") && is_empty("-journal")
 }
 
-/// Fields of a database's first page that only ascend, and the size of its pages.
+/// The page size, and two fields of a database's first page whose values never decrease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstPage {
     page_bytes: u64,
@@ -66,7 +66,7 @@ pub(crate) struct FirstPage {
 }
 
 impl FirstPage {
-    /// Returns whether the database has been marked as a store or by another program.
+    /// Returns whether a store or another program has set `user_version`.
     pub(crate) fn is_marked(self) -> bool {
         self.user_version > 0
     }
@@ -84,7 +84,7 @@ impl FirstPage {
     }
 }
 
-/// Fails if the WAL of the database at `path` has pages of another size than the database.
+/// Fails if the page size of the WAL differs from the page size of the database at `path`.
 ///
 /// The check comes before SQLite opens the files. Closing the WAL here drops no lock, because
 /// SQLite locks the database and the shared memory only.
@@ -115,8 +115,9 @@ pub(crate) fn check_pages(
         return Err(foreign(path, "it is older than the database"));
     }
     // The two files are not read at one moment. So a difference counts only if no other connection
-    // has written to the WAL meanwhile: the WAL must have the same number of frames afterwards.
-    // Since the WAL can be reset and reach the same number again, the comparison is made twice.
+    // has written to the WAL meanwhile: the WAL must have the same number of frames afterwards. The
+    // comparison is made twice, because the WAL could be reset and then reach the same number
+    // again.
     let mut confirmations = 0;
     loop {
         let Some(frames) = frames_in_use(connection)?.filter(|&frames| frames > 0) else {
@@ -134,10 +135,11 @@ pub(crate) fn check_pages(
     }
 }
 
-/// Compares the number of pages by the WAL with the database.
+/// Compares the number of pages that the WAL records with the database. Returns a difference as a
+/// text.
 ///
-/// The last frame of each transaction has the number of pages that the database then has. SQLite
-/// stores the same number in the first page.
+/// The last frame of each transaction records the number of pages of the database after the
+/// transaction. SQLite stores the same number in the first page.
 fn difference(
     connection: &Connection,
     path: &Path,
@@ -167,9 +169,9 @@ fn difference(
 
 /// Fails if the WAL is shorter than the length that the shared memory records.
 ///
-/// That is the case if the WAL was removed while another connection has the database open, and this
-/// connection has created a new WAL. By the shared memory, this connection would look in the new
-/// WAL for pages that are only in the old WAL.
+/// The WAL is shorter if it was removed while another connection has the database open, and this
+/// connection has created a new WAL. According to the shared memory, this connection would look in
+/// the new WAL for pages that are only in the old WAL.
 pub(crate) fn check_length(connection: &Connection, path: &Path) -> Result<()> {
     let wal = sidecar(path, "-wal")?;
     loop {
@@ -186,8 +188,8 @@ pub(crate) fn check_length(connection: &Connection, path: &Path) -> Result<()> {
     }
 }
 
-/// Returns the number of frames in the WAL by the shared memory, or `None` if the connection
-/// cannot find out because it cannot write.
+/// Returns the number of frames in the WAL according to the shared memory, or `None` if the
+/// connection is read-only.
 fn frames_in_use(connection: &Connection) -> rusqlite::Result<Option<u64>> {
     let mode = "PRAGMA wal_checkpoint(NOOP)";
     match connection.query_row(mode, (), |row| row.get::<_, i64>(1)) {
@@ -216,7 +218,8 @@ impl Wal {
         Ok(WalHeader::read(&mut file)?.map(|header| Self { file, header }))
     }
 
-    /// Returns the frame at `index`, or `None` if it was written before the WAL was reset.
+    /// Returns the frame at `index`, or `None` if the frame was written before the last reset of
+    /// the WAL.
     fn frame(&mut self, index: u64) -> io::Result<Option<Frame>> {
         let frame_bytes = u64::from(self.header.page_bytes) + FRAME_HEADER_BYTES as u64;
         self.file.seek(SeekFrom::Start(HEADER_BYTES + index * frame_bytes))?;
@@ -275,7 +278,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Fills the buffer and returns `true`, or returns `false` if the file ends before.
+/// Fills the buffer and returns `true`. Returns `false` if the file ends too early.
 fn read_exact(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(buffer) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),

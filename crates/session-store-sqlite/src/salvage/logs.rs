@@ -1,5 +1,5 @@
-//! Finding the logs of a damaged database: in the table `log`, and where the table cannot be read,
-//! in its index, which also has the ids of each log.
+//! Finds the logs of a damaged database in the table `log`. If rows of the table cannot be read,
+//! finds these logs in the index of the table, which also has the ids.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(super) struct FoundLog {
     pub(super) entries: Option<u32>,
 }
 
-/// The logs that were found, and the losses among them.
+/// The logs that were found, and descriptions of the lost logs.
 pub(super) struct Found {
     pub(super) logs: Vec<FoundLog>,
     pub(super) losses: Vec<String>,
@@ -42,7 +42,7 @@ pub(super) fn find(connection: &Connection) -> Result<Found> {
     })?;
     let mut losses = Vec::new();
     if !is_table_read {
-        // The index is read from both ends, because it can be damaged too.
+        // The index can be damaged too, so it is read from both ends.
         let mut is_index_read = false;
         for order in ["ASC", "DESC"] {
             let select = format!(

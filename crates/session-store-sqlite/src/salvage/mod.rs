@@ -28,11 +28,11 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// A damaged database, opened to copy what can be read from it.
 ///
-/// The file of the database and the files beside it are never written. If there is a `-wal` file
+/// Salvage never writes to the database file and the files beside it. If there is a `-wal` file
 /// with changes, the files are copied to the folder for temporary files, and the copy is read.
 ///
-/// The first page of the database must be intact, because it describes the tables. SQLite keeps no
-/// checksums, so changed bytes inside a text are only noticed if the text is not an entry any more.
+/// The first page of the database must be intact, because it describes the tables. SQLite stores no
+/// checksums, so changed bytes inside a text are found only if the text is no longer an entry.
 pub struct DamagedDatabase {
     path: PathBuf,
     source: Source,
@@ -42,8 +42,9 @@ impl DamagedDatabase {
     /// Opens the database at `path`, which must be a store.
     ///
     /// # Errors
-    /// - [`StoreError::NoStore`] if there is no file, or an empty one.
-    /// - [`StoreError::NotAStore`] if the file is not a database, or is one of another program.
+    /// - [`StoreError::NoStore`] if the file does not exist or is empty.
+    /// - [`StoreError::NotAStore`] if the file is not a database, or is the database of another
+    ///   program.
     /// - [`StoreError::Backend`] if the first page cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
@@ -55,8 +56,8 @@ impl DamagedDatabase {
     /// Copies all readable entries, traces and pods to `to`, which should be empty. Reports each
     /// log, each trace, and each other loss.
     ///
-    /// A log that has lost entries is written with the remaining ones, in their order. A log that
-    /// has lost all its entries is not written.
+    /// A log that has lost entries is written with its remaining entries, in their order. A log
+    /// that has lost all entries is not written.
     ///
     /// # Errors
     /// The errors of `to`, and errors of the database other than damage. A loss is not an error.
@@ -127,7 +128,7 @@ fn entry_of<E: Salvageable>(row: &Row<'_>) -> Result<E, StoreError> {
     E::parse(text)
 }
 
-/// An entry of a log or of a trace, and how it is written.
+/// An entry of a log or of a trace, and the function that writes such entries.
 trait Salvageable: Entry {
     fn parse(text: &str) -> Result<Self, StoreError>;
 
@@ -224,8 +225,8 @@ fn report_orphans(
     Ok(())
 }
 
-/// Copies the pods. A name does not tell the next name, so the rows behind damage are read from the
-/// end of the table.
+/// Copies the pods. Behind a damaged row, the next name cannot be computed, so the rows are read
+/// from the end of the table.
 fn copy_pods(
     connection: &Connection,
     to: &dyn Store,

@@ -1,4 +1,4 @@
-//! The report of a salvage: which parts were recovered, and which were lost.
+//! The report of a salvage: the recovered parts and the lost parts.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,7 +13,7 @@ pub enum Salvaged {
     Log(SalvagedLog),
     /// A number of pods that were recovered.
     Pods(usize),
-    /// Data that was lost, and that belongs to no known log.
+    /// Lost data that cannot be assigned to a log.
     Lost(String),
 }
 
@@ -81,7 +81,7 @@ impl SalvagedLog {
         }
     }
 
-    /// Returns whether all entries that the log had were recovered.
+    /// Returns whether all entries of the log were recovered.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.expected == Some(self.recovered)

@@ -1,4 +1,4 @@
-//! Reading the rows of a damaged table: rows that cannot be read are skipped.
+//! Reads the rows of a damaged table. Skips rows that cannot be read.
 
 use std::ops::RangeInclusive;
 
@@ -6,17 +6,19 @@ use rusqlite::{Connection, ErrorCode, Row};
 
 use crate::error::{DatabaseError, Result};
 
-/// The number of keys after damage that are tried one by one. After that, the distances double.
+/// The number of keys after a damaged row that are tried one by one. After these keys, the distance
+/// between two tried keys doubles.
 ///
-/// A damaged page holds fewer rows than that, so the rows after it are all found. Below a damaged
-/// inner page are many pages, but they are neighbors, so the search finds the first row after them.
+/// A damaged leaf page holds fewer rows than this, so all rows after the page are found. A damaged
+/// inner page hides many leaf pages with neighboring keys. The search then still finds a row after
+/// these pages.
 const TRIED_ONE_BY_ONE: i64 = 1000;
 
-/// Calls `visit` for every row that can be read and whose integer key is in `keys`. Returns whether
-/// all rows were read.
+/// Calls `visit` for every readable row with a key in `keys`. Returns whether all rows were
+/// readable.
 ///
-/// The first column of `select` is the key. Its parameters are the first and the last key, and its
-/// order is that of the keys.
+/// The first column of the query `select` must be the integer key, and the rows must be in the
+/// order of the key. The parameters of the query are the first and the last key.
 pub(super) fn rows(
     connection: &Connection,
     select: &str,
@@ -43,7 +45,8 @@ pub(super) fn rows(
     }
 }
 
-/// Calls `visit` for every row of a query until one cannot be read. Returns whether all were read.
+/// Calls `visit` for every row of a query until a row cannot be read. Returns whether all rows were
+/// readable.
 pub(super) fn until_damage(
     connection: &Connection,
     select: &str,
@@ -52,8 +55,8 @@ pub(super) fn until_damage(
     read(connection, select, (), None, visit)
 }
 
-/// Returns the first key after `damaged` from which on a row can be read, or `None` if there is no
-/// such key up to `last`.
+/// Returns a key after `damaged` from which on a row can be read, or `None` if there is no such key
+/// up to `last`.
 fn first_readable(
     connection: &Connection,
     select: &str,
@@ -82,8 +85,8 @@ fn first_readable(
     Ok(Some(good))
 }
 
-/// Calls `visit` for the rows of a query, at most for `limit` rows. Returns false if one could not
-/// be read because of damage.
+/// Calls `visit` for at most `limit` rows of a query. Returns false if a row could not be read
+/// because of damage.
 fn read(
     connection: &Connection,
     select: &str,
@@ -109,7 +112,7 @@ fn read(
     }
 }
 
-/// Returns whether the error comes from damaged pages, or from a device that cannot read them.
+/// Returns whether the cause of the error is a damaged page, or a device that cannot read a page.
 fn is_damage(error: &rusqlite::Error) -> bool {
     use ErrorCode as Code;
     matches!(

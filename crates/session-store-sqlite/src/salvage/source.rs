@@ -1,4 +1,4 @@
-//! Opening a damaged database without writing to its files.
+//! Opens a damaged database without writing to its files.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::wal::{self, sidecar};
 
 /// A connection to a damaged database, or to a copy of it.
 pub(super) struct Source {
-    // Dropped before the folder of the copy.
+    // Must be dropped before the folder of the copy, so it is the first field.
     pub(super) connection: Connection,
     _copy: Option<TempDir>,
 }
@@ -75,8 +75,8 @@ fn open_copy(path: &Path) -> Result<(Connection, TempDir)> {
 
 /// Makes SQLite read a file that is shorter than its first page says, and check each page.
 fn read_past_damage(connection: &Connection) -> Result<()> {
-    // SQLite refuses a file that is too short, except where it may be repaired by hand, and that is
-    // not allowed in the defensive mode. The connection does not write.
+    // SQLite refuses a file that is too short, unless `writable_schema` is on. This setting has no
+    // effect in the defensive mode, so the mode is switched off. The connection does not write.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
