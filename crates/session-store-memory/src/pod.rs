@@ -1,4 +1,5 @@
-//! `MemoryStore` as a `PodStore`. A pod is a named agent with a pointer to its active session.
+//! `MemoryStore` as a `PodStore`. A pod is a named agent with a pointer to its active session and
+//! segment.
 
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 

@@ -1,4 +1,5 @@
-//! The data of a store, and the changes that keep its parts consistent.
+//! The data of a store: logs, traces and pods. Each change also updates the index of the sessions
+//! of each segment id.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -12,11 +13,13 @@ use uuid::Uuid;
 /// The log of a segment.
 pub(crate) struct Log {
     pub(crate) entries: Vec<LogEntry>,
-    /// The size of all entries, with one newline for each entry.
+    /// The size of all entries in bytes, with one newline for each entry.
     bytes: usize,
     modified: SystemTime,
-    /// A random number that is replaced when entries are cut or replaced. It makes a head differ
-    /// from all earlier heads of the log, even if the number of entries is the same.
+    /// A random number, the token of the head. A cut or a replacement of entries sets a new number,
+    /// so that the head differs from all earlier heads even if the number of entries is the same.
+    ///
+    /// Clause [H1](session_store_core::contract#h1).
     epoch: u128,
 }
 

@@ -1,4 +1,5 @@
-//! `MemoryStore` as a `Store`. Each method is one step under the lock of the state.
+//! `MemoryStore` as a `Store`. Each method locks the state once, so other threads see the whole
+//! effect of a call or none of it.
 
 use std::fmt;
 use std::slice;
@@ -22,9 +23,9 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// A store in memory. A clone is another handle on the same storage. Each call of
 /// [`MemoryStore::new`] makes a separate storage.
 ///
-/// A process that was made by `fork` must open the store again
-/// ([handles and processes](session_store_core::Store#handles-and-processes)): its
-/// memory is a copy, and a lock that another thread held stays locked.
+/// A process that was made by `fork` must not use the store ([handles and
+/// processes](session_store_core::Store#handles-and-processes)). The memory of the process is a
+/// copy, and a lock that another thread held at the fork is never released.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<RwLock<State>>,
@@ -37,8 +38,9 @@ impl MemoryStore {
         Self::default()
     }
 
-    // A panic of a thread that holds the lock poisons the lock. This is ignored, so that other
-    // threads can continue (S5): no change in this crate panics halfway, so the state is sound.
+    // If a thread panics while it holds the lock, the lock is poisoned. Poisoning is ignored, so
+    // that other threads can continue (S5). The state is sound, because no change in this crate
+    // panics halfway.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -239,7 +241,8 @@ impl Store for MemoryStore {
     }
 }
 
-/// Returns the entries from `start` on that fit in `max_bytes`, and at least one.
+/// Returns the entries from `start` on that fit in `max_bytes`. The first entry always fits. Past
+/// the end, the result is empty.
 fn page_of<E: Entry>(entries: &[E], start: usize, max_bytes: usize) -> Vec<E> {
     let mut budget = PageBudget::new(max_bytes);
     let rest = entries.get(start..).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The auditor: after each round, compares the storage with the histories of all targets.
+//! The auditor. After each round, it compares the storage with the histories of all targets (logs,
+//! traces and pods). A history is the list of all calls on a target with their results.
 
 use session_store::{LogEntry, SessionId, Severity, Store};
 use session_store_conformance::{Effect, Event, Operation, linearize};
@@ -7,7 +8,7 @@ use crate::report::Violation;
 use crate::round::Round;
 use crate::target::{Change, Content, Kind, Target};
 
-/// The changes that must have survived the fault.
+/// The changes that must survive the fault of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Survives {
     /// Every acknowledged change, and every change that a read has seen.
@@ -19,10 +20,10 @@ pub(crate) enum Survives {
     SomeMoment,
 }
 
-/// Checks everything that a new handle on the storage sees, and returns the contents.
+/// Checks the whole storage through a new handle. Returns the contents of the targets.
 ///
-/// Each target must be readable, and its content must be explained by its calls. The next append
-/// must work. Listings, lookups and the store's own check must agree with the contents.
+/// Each target must be readable, and its content must be a possible result of its calls. The next
+/// append must succeed. Listings, lookups and the store's own check must agree with the contents.
 pub(crate) fn audit(
     store: &dyn Store,
     round: &Round,
@@ -56,8 +57,9 @@ fn explained(events: &[Event]) -> Result<(), Violation> {
     linearize(events).map_err(|error| Violation::new(error.to_string()))
 }
 
-/// Checks the calls before the power cut, and that the acknowledged changes explain the content
-/// after it.
+/// Checks the calls before the power cut without the final read. Then checks the final read
+/// together with the changes only, because earlier reads can have returned changes that the power
+/// cut lost.
 fn explained_by_the_changes(events: &[Event]) -> Result<(), Violation> {
     let Some((after, before)) = events.split_last() else { return Ok(()) };
     explained(before)?;
@@ -65,10 +67,10 @@ fn explained_by_the_changes(events: &[Event]) -> Result<(), Violation> {
     explained(&changes.chain([after]).cloned().collect::<Vec<_>>())
 }
 
-/// Checks that the content is the one of some moment before the power cut.
+/// Checks that the target has the content of some moment before the power cut.
 ///
-/// The content at the start of the round was durable. A file that was created without a sync can be
-/// left empty.
+/// The content at the start of the round was durable. An empty target also counts as a missing
+/// target, because a power cut can leave a new file empty that was not synced.
 fn explained_by_a_moment(target: &Target, found: Option<&[LogEntry]>) -> Result<(), Violation> {
     let mut events = target.history.events();
     let Some(read) = events.pop() else { return Ok(()) };
@@ -88,8 +90,8 @@ fn explained_by_a_moment(target: &Target, found: Option<&[LogEntry]>) -> Result<
     Err(Violation::new(format!("no moment before the power cut explains {read}; calls:{calls}")))
 }
 
-/// Returns the history up to a moment: the first `count` events, and as interrupted calls those
-/// that overlap the next event. Later acknowledged calls are lost.
+/// Returns the history up to a moment: the first `count` events, and the later calls that had
+/// already begun. Calls of the second kind count as interrupted. All other later calls are lost.
 fn until(events: &[Event], count: usize) -> Vec<Event> {
     let (certain, later) = events.split_at(count);
     let moment = later.first().map_or(0, |event| event.ended);
@@ -115,7 +117,7 @@ fn check(store: &dyn Store) -> Result<(), Violation> {
     }
 }
 
-/// Appends an entry to each log and trace and replaces each pod. Returns the contents after it.
+/// Appends an entry to each log and trace, and replaces each pod. Returns the new contents.
 fn append_to_all(store: &dyn Store, round: &Round) -> Result<Vec<Content>, Violation> {
     let mut contents = Vec::new();
     for (number, target) in round.targets.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! How long a run lasts, and the random numbers of its parts.
+//! The limit of a run, in time or in faults, and the seeds of its random numbers.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ pub(crate) enum Limit {
     Time(Duration),
 }
 
-/// A limit, and a seed from which every random number of the run comes.
+/// A limit, and the seed from which all random numbers of the run are derived.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: Limit,
@@ -26,7 +26,7 @@ impl Budget {
         Self { limit, begun: Instant::now(), seed, parts: 0, rounds: 0 }
     }
 
-    /// Whether the run goes on after this number of faults.
+    /// Whether the run continues after this number of faults.
     pub(crate) fn has_more(&self, faults: usize) -> bool {
         match self.limit {
             Limit::Faults(limit) => faults < limit,
@@ -38,9 +38,10 @@ impl Budget {
         self.begun.elapsed()
     }
 
-    /// Returns numbers for the next part of the run. They differ from those of the other parts.
+    /// Returns the random numbers for the next part of the run. Each part has different numbers.
     pub(crate) fn random(&mut self) -> Random {
-        // The constants of SplitMix64 spread seeds that follow each other.
+        // Mix the seed with a constant of SplitMix64, because consecutive seeds would give similar
+        // numbers.
         self.parts += 1;
         let mixed = self.seed.wrapping_add(self.parts.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

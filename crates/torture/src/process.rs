@@ -1,5 +1,5 @@
-//! The processes of the writers: this program again, which holds a handle and makes the calls that
-//! the parent sends.
+//! The processes of the writers. Each process runs this program, holds a handle, and makes the
+//! calls that the parent process sends.
 
 use std::io;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::subject;
 /// The hidden command of a writer's process.
 pub(crate) const WRITER: &str = "writer";
 
-/// Opens storages by their address. The kit's own storages are not used here.
+/// Opens storages by their address. Creating a storage of the kit is not supported.
 struct ByAddress;
 
 impl Harness for ByAddress {
@@ -26,7 +26,7 @@ impl Harness for ByAddress {
     }
 }
 
-/// Makes the calls of the parent process until it ends.
+/// Makes the calls of the parent process until the parent ends.
 pub(crate) fn run() -> io::Result<()> {
     serve(&ByAddress)
 }

@@ -1,5 +1,5 @@
-//! `--prove`: the faults over stores with planted bugs. Each bug must be caught, and the store
-//! without a bug must survive.
+//! `--prove`: runs the faults over stores with planted bugs. Each bug must be caught, and the same
+//! store without a bug must survive all faults.
 
 use session_store::Durability;
 use test_servers::power_cut::FileSystem;
@@ -26,10 +26,10 @@ const BUGS: [(Flaw, &[Fault]); 10] = [
     (Flaw::BlindResend, &[Fault::Stall]),
 ];
 
-/// The faults after which a bug must have been found, at most.
+/// The maximum number of faults until a bug is found.
 const FAULTS: usize = 600;
 
-/// The faults that the store without a bug must survive.
+/// The number of faults that the store without a bug must survive.
 const FAULTS_OF_CONTROL: usize = 30;
 
 /// Runs every selected fault. Returns the number of bugs that were not caught.

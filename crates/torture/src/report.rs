@@ -68,12 +68,12 @@ impl Violation {
         Self(text.into())
     }
 
-    /// Adds the path of the storage, which was kept.
+    /// Adds the path of the storage, which is kept for inspection.
     pub(crate) fn with_data(self, path: &Path) -> Self {
         Self(format!("{}\ndata: {}", self.0, path.display()))
     }
 
-    /// Adds what was done.
+    /// Adds the circumstances of the violation.
     pub(crate) fn with_context(self, context: &str) -> Self {
         Self(format!("{}\nin {context}", self.0))
     }
@@ -83,7 +83,7 @@ impl Violation {
         self.0.lines().next().unwrap_or_default()
     }
 
-    /// A call that must succeed failed.
+    /// Returns the violation for a failed call that had to succeed.
     pub(crate) fn failed(call: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         Self(format!("{call} failed: {}", error_chain(error)))
     }

@@ -1,4 +1,5 @@
-//! A round: some writers on the same targets, from the start of the writers to the audit.
+//! One round of a run: several writers change the same logs, traces and pods until a fault ends the
+//! round. After each round, the auditor checks the contents.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
@@ -11,21 +12,23 @@ use crate::target::{Content, Kind, Target};
 /// The state that the writers of a round share with the actor and the auditor.
 #[derive(Debug)]
 pub(crate) struct Round {
-    /// The number of the round. Entries of different rounds differ.
+    /// The number of the round. Each entry contains this number, so that entries of different
+    /// rounds differ.
     pub(crate) number: usize,
-    /// The first target is a log that all writers share. Then come three targets for each writer,
-    /// mostly a log, a trace and a pod.
+    /// The logs, traces and pods that the writers change. The first one is a log that all writers
+    /// share. Each writer also has three targets of its own: a log, a trace and a pod, or three
+    /// logs if the store has no pods.
     pub(crate) targets: Vec<Target>,
     pub(crate) progress: Vec<Progress>,
-    /// Raised when writers end after their current call.
+    /// Set when all writers must end after their current call.
     pub(crate) over: AtomicBool,
-    /// Raised when the power is cut: the results of calls that return later show nothing.
+    /// Set when the power is cut. Calls that return later count as calls of unknown outcome.
     pub(crate) power_is_off: AtomicBool,
     tally: Mutex<Tally>,
     violations: Mutex<Vec<Violation>>,
 }
 
-/// The progress of one writer, by which an actor chooses the moment of a fault.
+/// The progress of one writer. An actor reads it to choose the moment of a fault.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// The number of calls that the writer has begun.
@@ -44,7 +47,7 @@ impl Round {
         Self::on(number, writers, kinds.map(|kind| Target::new(kind, session)).collect())
     }
 
-    /// Returns the next round on the same storage, which has these contents.
+    /// Returns the next round on the same storage. `contents` are the contents of the targets now.
     pub(crate) fn next(self, contents: Vec<Content>) -> Self {
         let writers = self.progress.len();
         let targets = self.targets.into_iter().zip(contents);
@@ -64,7 +67,8 @@ impl Round {
         }
     }
 
-    /// Returns the number of a target that the writer with this number uses.
+    /// Returns a target for the next call of the writer with this number. `chance` is a random
+    /// number that chooses the target: half of the calls go to the shared log.
     pub(crate) fn target_of(&self, writer: usize, chance: usize) -> &Target {
         let own = 1 + 3 * writer;
         &self.targets[match chance % 8 {

@@ -32,7 +32,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Returns the text by which [`open_or_create`] finds the storage.
+    /// Returns the address of the storage for [`open_or_create`].
     pub(crate) fn address(&self, path: &Path) -> String {
         let scheme = if self.backend == Backend::Fs { "fs" } else { "sqlite" };
         let url = format!("{scheme}:{}?durability={}", path.display(), self.durability);
@@ -62,7 +62,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Opens a storage and creates it if there is none.
+/// Opens a storage. Creates the storage if it does not exist.
 pub(crate) fn open_or_create(address: &str) -> Result<Box<dyn Store>, StoreError> {
     match planted::open(address) {
         Some(store) => store,

@@ -1,7 +1,7 @@
 //! The targets of the writers: logs, traces and pods, each with the history of its calls.
 //!
-//! A trace is a log that is never truncated. A pod is a log of at most one entry. So one kind of
-//! history and one checker serve all three.
+//! For a history, a trace is a log that is never truncated, and a pod is a log of at most one
+//! entry. One kind of history and one checker therefore serve all three kinds of targets.
 
 use session_store::{
     Head, LogEntry, Pod, PodName, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt,
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Pod,
 }
 
-/// A kind of change. The targets that are not logs take only some of them.
+/// A kind of change. Traces and pods support only some kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Change {
     Append,
@@ -30,13 +30,13 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Every change but an append. These have more steps, and are the ones that a fault can
-    /// interrupt half-way.
+    /// Returns whether the change is not an append. Such changes have several steps, so a fault can
+    /// interrupt them between two steps.
     pub(crate) fn rewrites(self) -> bool {
         !matches!(self, Self::Append | Self::AppendAll | Self::AppendIf)
     }
 
-    /// The changes that a target of this kind takes.
+    /// Returns the changes that a target of this kind supports.
     pub(crate) fn of(kind: Kind) -> &'static [Self] {
         match kind {
             Kind::Log => &[
@@ -64,7 +64,7 @@ pub(crate) struct Target {
     pub(crate) key: SegmentKey,
     pod: PodName,
     pub(crate) history: History,
-    /// Whether the first event of the history is the content from before the round.
+    /// Whether the first event of the history is the content at the start of the round.
     pub(crate) had_content: bool,
 }
 
@@ -106,8 +106,8 @@ impl Target {
         }
     }
 
-    /// Makes a change. The last entries are those that the change stores. A truncation keeps as
-    /// many entries as there are in `entries`.
+    /// Makes a change with these entries. A truncation truncates to the number of entries in
+    /// `entries`.
     pub(crate) fn change<S: Store + ?Sized>(
         &self,
         store: &S,
@@ -141,9 +141,10 @@ impl Target {
     }
 }
 
-/// Returns the change as an operation of a history. A repair changes no entry, so it is none.
+/// Returns the change as an operation of a history, or `None` for a repair, because a repair
+/// changes no entry.
 ///
-/// `in_parts` says whether an interrupted batch can be stored in part.
+/// `in_parts` is whether an interrupted batch can be stored in part.
 pub(crate) fn operation(change: Change, entries: &[LogEntry], in_parts: bool) -> Option<Operation> {
     Some(match change {
         Change::Append => Operation::Append(entries.to_vec()),

@@ -1,4 +1,5 @@
-//! A writer: random changes and reads of the targets of a round, all recorded in their histories.
+//! A writer makes random changes and reads of the targets of a round (logs, traces and pods). It
+//! records each call in the history of the target.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -9,16 +10,17 @@ use crate::report::Violation;
 use crate::round::{Progress, Round};
 use crate::target::{Change, Kind, Target, operation};
 
-/// The size of the filling of an entry. No size is a multiple of a page, because a kill never tears
-/// a write that ends on one.
+/// The sizes of the filling of an entry. No size is a multiple of a page, because a kill never
+/// tears a write that ends at a page boundary.
 const SIZES: [usize; 10] = [0, 1, 13, 31, 257, 257, 701, 4_093, 16_381, 40_961];
 
-/// The conditions under which the writers of a run work.
+/// The rules for the writers of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Whether a writer ends at the first call of unknown outcome, because its process is gone.
+    /// Whether a writer ends at the first call of unknown outcome, because the fault has killed its
+    /// process.
     pub(crate) ends_when_unknown: bool,
-    /// Whether a call can fail and change nothing.
+    /// Whether a call may fail and change nothing.
     pub(crate) can_be_refused: bool,
     /// Whether an interrupted batch can be stored in part.
     pub(crate) in_parts: bool,
@@ -47,7 +49,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         Self { store, round, number, rules, random, entries: 0 }
     }
 
-    /// Makes at most this number of calls. Ends before when the round is over.
+    /// Makes at most this number of calls. Ends earlier when the round is over.
     pub(crate) fn run(mut self, calls: usize) {
         let round = self.round;
         for _ in 0..calls {
@@ -68,7 +70,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         &self.round.progress[self.number]
     }
 
-    /// Makes one call, and returns whether the writer can go on.
+    /// Makes one call. Returns whether the writer can continue.
     fn call(&mut self) -> bool {
         let target = self.round.target_of(self.number, self.random.below(8));
         let chance = self.random.below(32);
@@ -169,13 +171,14 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         });
     }
 
-    /// Reports a refusal that has no reason. A truncation past the end and a conflict have one.
+    /// Reports a refused change as a violation, unless there is a reason for the refusal. A
+    /// truncation past the end and a conflict are reasons.
     fn judge_refusal(&self, change: Change, result: Result<(), StoreError>) {
         let Err(error) = result else { return };
         let has_reason = match change {
             Change::Truncate => matches!(error, StoreError::Corrupt { .. }) || error.is_not_found(),
             Change::AppendIf => error.is_conflict(),
-            // A repair can be run again after a server was restarted.
+            // A failed repair can be repeated after a restart of the server.
             Change::Repair => error.is_transient(),
             _ => false,
         };

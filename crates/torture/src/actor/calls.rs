@@ -1,4 +1,4 @@
-//! Faults in system calls: the k-th call of an operation fails, or kills the process.
+//! Faults in system calls: the k-th system call of an operation fails, or kills the process.
 //!
 //! The operation is traced once without a fault, to find its system calls. Each of them then fails
 //! in a run of its own. `strace` counts the calls of each name from the start of the process.
@@ -20,14 +20,15 @@ use crate::subject::{Subject, open_or_create};
 use crate::target::{Change, Kind};
 use crate::writer::{Rules, Writer};
 
-/// The calls that change files or make changes durable.
+/// The system calls that change files or make changes durable.
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,\
                      link,linkat,unlink,unlinkat,mkdir,mkdirat,openat";
 
-/// The start of the line in a trace that shows that the process begins a call of the parent.
+/// The start of the line of a trace with which the process reports that it begins a call of the
+/// parent.
 const STARTED: &str = r#"\n@session-store started"#;
 
-/// A large odd number. Points in steps of a prime number visit every point once.
+/// A large prime number. Steps of this length, modulo the number of points, visit every point once.
 const STEP: usize = 7_919;
 
 /// A fault in one system call of an operation.
@@ -36,7 +37,7 @@ struct Point {
     kind: Kind,
     change: Change,
     call: String,
-    /// The number of the call among the calls of that name.
+    /// The number of the system call among all calls of the same name.
     number: usize,
     fault: &'static str,
 }
@@ -141,10 +142,10 @@ impl Run {
         Ok(last.map(|event| event.effect).filter(|_| change != Change::Repair))
     }
 
-    /// Whether the sync of a file that holds entries failed.
+    /// Returns whether the sync of a file with entries failed.
     ///
-    /// A file store can lose its sidecar files. SQLite ignores a failed sync of the folder around
-    /// the database.
+    /// Other failed syncs are ignored: the file store can lose its sidecar files, and SQLite
+    /// ignores a failed sync of the database's folder.
     fn has_failed_sync(&self) -> Result<bool, Violation> {
         let storage = format!("<{}", self.folder.path().join("storage").display());
         let holds_entries =
@@ -158,7 +159,8 @@ impl Run {
             .map_err(|error| Violation::failed("read the trace", &error))
     }
 
-    /// Returns the system calls of the change, each with its number among those of its name.
+    /// Returns the system calls of the change, each with its number among all calls of the same
+    /// name.
     fn calls(&self) -> Result<Vec<(String, usize)>, Violation> {
         let trace = self.read_trace()?;
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();

@@ -17,11 +17,12 @@ use crate::writer::{Rules, Writer};
 
 const WRITERS: usize = 3;
 
-/// How many rounds use one storage. The tails that the kills of one round leave are repaired in the
-/// next one.
+/// The number of rounds on one storage. The next round repairs the torn tails that the kills of a
+/// round leave.
 const ROUNDS: usize = 20;
 
-/// A call without a sync seldom takes longer.
+/// The longest delay of a kill after the start of a call. A call without a sync seldom takes
+/// longer.
 const LONGEST_CALL: Duration = Duration::from_micros(500);
 
 /// Kills until the budget is used up.

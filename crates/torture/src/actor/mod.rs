@@ -1,4 +1,4 @@
-//! The actors: each one causes one kind of fault while writers write, and has the result audited.
+//! The actors. Each actor causes one kind of fault while writers write, and then calls the auditor.
 
 pub(crate) mod calls;
 pub(crate) mod kill;

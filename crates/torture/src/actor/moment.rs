@@ -1,4 +1,5 @@
-//! The moment of a fault: in the middle of a call, as often as possible of a call that rewrites.
+//! The moment of a fault, in the middle of a call. Half of the moments are in a call that rewrites,
+//! which is any change other than an append.
 
 use std::hint;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,23 +10,23 @@ use session_store_conformance::{Random, RemoteStore};
 
 use crate::round::Progress;
 
-/// The longest wait for a call of the wanted kind. The fault then comes anyway.
+/// The longest wait for a call of the wanted kind. After this time the fault happens anyway.
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// A moment in the run of one writer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    /// The number of calls that the writer has begun at least.
+    /// The minimum number of calls that the writer has begun.
     calls: usize,
-    /// Whether the current call has to be a change other than an append.
+    /// Whether the current call must be a change other than an append.
     rewrites: bool,
-    /// The time from the start of the call on.
+    /// The time from the start of the call to the fault.
     delay: Duration,
 }
 
 impl Moment {
-    /// Returns a random moment. Half of them are in a call that rewrites. The delays are as long as
-    /// the calls.
+    /// Returns a random moment. The delay is usually shorter than the longest call, so that the
+    /// fault is in the middle of the call.
     pub(crate) fn random(random: &mut Random, longest_call: Duration) -> Self {
         let longest = usize::try_from(longest_call.as_nanos()).unwrap_or(usize::MAX);
         let delay = match random.below(5) {
@@ -57,7 +58,7 @@ impl Moment {
         while !has_started() && !is_late() {
             thread::yield_now();
         }
-        // Spin: a sleep is too coarse to hit a given moment of a short call.
+        // Spin, because a sleep is too coarse for a moment in a short call.
         let started = Instant::now();
         while started.elapsed() < self.delay {
             hint::spin_loop();

@@ -1,4 +1,4 @@
-//! Power cuts: everything that was not synced is lost while several processes are in a call.
+//! Power cuts: all data that was not synced is lost, while several processes are in a call.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -20,13 +20,15 @@ use crate::writer::{Rules, Writer};
 /// Four writers, so that most cuts are in the middle of several calls.
 const WRITERS: usize = 4;
 
-/// How many power cuts one file system has.
+/// The number of power cuts of one file system.
 const CUTS: usize = 10;
 
-/// The most calls of a writer in one round. Without a limit, they could fill the small disk.
+/// The maximum number of calls of a writer in one round. Without a limit, the calls could fill the
+/// small disk.
 const CALLS: usize = 200;
 
-/// A call with a sync seldom takes longer.
+/// The longest delay of a power cut after the start of a call. A call with a sync seldom takes
+/// longer.
 const LONGEST_CALL: Duration = Duration::from_millis(3);
 
 /// The promise that a run checks.
@@ -100,9 +102,9 @@ fn cut(
         let number = random.below(WRITERS);
         let moment = Moment::random(&mut random, LONGEST_CALL);
         moment.wait(&round.progress[number], &processes[number]);
-        // A call that returns after this moment is of unknown outcome. A sync that is under way
-        // when the file system is shut down can succeed without saving anything. A real power cut
-        // would have ended its caller.
+        // A call that returns after this moment has an unknown outcome. A sync that runs while the
+        // file system is shut down can succeed without saving any data. A real power cut would have
+        // ended the caller of the sync.
         round.power_is_off.store(true, SeqCst);
         switch.cut();
         processes.iter().for_each(RemoteStore::kill);
@@ -113,7 +115,7 @@ fn cut(
     let tally = round.result()?;
     let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, expectation.survives)?;
-    // The next round begins with these contents, so its power cut must not lose them.
+    // Make the contents durable, because the next round begins with them.
     store.sync().map_err(|error| Violation::failed("sync", &error))?;
     Ok((tally, round.next(contents)))
 }

@@ -19,13 +19,13 @@ use crate::writer::{Rules, Writer};
 
 const WRITERS: usize = 4;
 
-/// The most calls of a writer in one round.
+/// The maximum number of calls of a writer in one round.
 const CALLS: usize = 40;
 
-/// How many rounds use one prefix of keys.
+/// The number of rounds on one prefix of keys.
 const ROUNDS: usize = 5;
 
-/// A store waits this long for a reply.
+/// The time for which a store waits for a reply.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A kind of fault.
@@ -36,7 +36,7 @@ pub(crate) enum ServerFault {
     Crash,
 }
 
-/// The servers of a run. They sync every change before they reply.
+/// The servers of a run. A server syncs every change before it replies.
 enum Servers {
     One(RedisServer),
     Cluster(RedisCluster),
@@ -65,7 +65,7 @@ impl Servers {
         }
     }
 
-    /// Causes one fault, and returns how many connections it has killed, or 1.
+    /// Causes one fault. Returns the number of killed connections, or 1 for any other fault.
     fn cause(&mut self, fault: ServerFault, number: usize) -> usize {
         let nodes = self.nodes();
         let index = number % nodes.len();
@@ -75,7 +75,7 @@ impl Servers {
                 nodes[index].pause();
                 thread::sleep(TIMEOUT * 2);
                 nodes[index].resume();
-                // The calls that waited get their replies.
+                // The pause lets the waiting calls get their replies.
                 thread::sleep(TIMEOUT / 2);
             }
             ServerFault::Crash => {
@@ -92,7 +92,7 @@ impl Servers {
     }
 }
 
-/// Kills all connections but the one that sends the command.
+/// Kills all connections except its own.
 fn kill_connections(server: &RedisServer) -> usize {
     let mut kill = redis::cmd("CLIENT");
     kill.arg(&["KILL", "TYPE", "normal"]);
@@ -138,7 +138,7 @@ pub(crate) fn run(
     Ok(total)
 }
 
-/// Runs writers, and causes faults until each of them has made its calls.
+/// Runs writers. Causes faults until each writer has made its calls.
 fn write_during(
     servers: &mut Servers,
     fault: ServerFault,

@@ -1,4 +1,5 @@
-//! A small file store, sound unless it has a planted bug. Every change syncs what it has written.
+//! A small file store, which is correct unless it has a planted bug. Every change syncs the written
+//! data.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -79,8 +80,8 @@ impl Files {
         }
         let text = lines(entries);
         let mut file = OpenOptions::new().append(true).create(true).open(self.path(key))?;
-        // Under the lock, two writes are as good as one. The pause between them is so long that
-        // kills hit it often.
+        // Under the lock, two writes are as safe as one write. The long pause between the writes
+        // makes it likely that a kill happens during the pause.
         let (first, second) = text.as_bytes().split_at(text.len() / 2);
         file.write_all(first)?;
         thread::sleep(PAUSE);
@@ -119,7 +120,8 @@ impl Logs for Files {
     fn load(&self, key: SegmentKey) -> Result<Option<Vec<LogEntry>>, StoreError> {
         let _lock = self.lock()?;
         let bytes = self.read(key)?;
-        // A log appears with its first entry. Before that only an incomplete line is there.
+        // A log exists from its first entry on. A file with only an incomplete line is not a log
+        // yet.
         let visible = bytes.filter(|bytes| bytes.is_empty() || end_of_lines(bytes) > 0);
         visible.map(|bytes| parse(&bytes)).transpose()
     }

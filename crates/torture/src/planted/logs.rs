@@ -1,4 +1,4 @@
-//! The part that the planted file store and the planted database have in common.
+//! The common part of the planted file store and the planted database: stores of logs only.
 
 use session_store::{
     Head, LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreError, TraceEntry,
@@ -21,7 +21,7 @@ pub(super) trait Logs: Send + Sync {
     fn keys(&self) -> Result<Vec<SegmentKey>, StoreError>;
 }
 
-/// Fails if the change needs another number of entries.
+/// Fails if the log does not have the number of entries that the change expects.
 pub(super) fn check(
     key: SegmentKey,
     count: Option<usize>,
@@ -101,7 +101,8 @@ impl<L: Logs> Store for LogStore<L> {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        // Every change is synced, unless a planted bug leaves the sync out.
+        // There is nothing left to sync, because every change is synced at once. (A planted bug can
+        // leave out that sync.)
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Stores with planted bugs. Each bug is one that has lost data in real stores.
+//! Stores with planted bugs. Each bug has lost data in real stores.
 
 mod files;
 mod logs;
@@ -18,7 +18,7 @@ use rows::Rows;
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Flaw {
-    /// None: a small file store without a planted bug, which every fault must leave intact.
+    /// A small file store without a planted bug, which must survive every fault.
     Control,
     /// Writers take no lock, so a truncation loses an append of another process.
     NoLock,
@@ -26,22 +26,22 @@ pub(crate) enum Flaw {
     GluedStump,
     /// Each line is written in two writes, without a lock.
     TwoWrites,
-    /// A truncation cuts the file in place.
+    /// A truncation cuts the file in place instead of replacing the file.
     BareTruncate,
     /// A new file is renamed before it is synced.
     UnsyncedRename,
-    /// A failed sync is repeated, and the second result counts.
+    /// A failed sync is repeated, and the result of the second sync is returned.
     RetriedSync,
     /// A transaction of SQLite reads before it takes the write lock.
     DeferredTransactions,
     /// SQLite with `synchronous=NORMAL`, declared as safe from power cuts.
     NormalAsPowerSafe,
-    /// An append to Redis is sent again when its reply was lost.
+    /// An append to Redis is sent again if its reply is lost.
     BlindResend,
 }
 
-/// Returns the address of a store with the bug at this path or URL. `url` is the URL of our own
-/// store.
+/// Returns the address of a store with the bug. The store is at `path`, or at `url` if the bug is
+/// in a store over SQLite or Redis.
 pub(crate) fn address(flaw: Flaw, path: &Path, url: &str) -> String {
     match flaw {
         Flaw::NormalAsPowerSafe => url.replace("durability=power", "durability=process"),
@@ -50,7 +50,7 @@ pub(crate) fn address(flaw: Flaw, path: &Path, url: &str) -> String {
     }
 }
 
-/// Opens a store with a planted bug, if the address names one.
+/// Opens a store with a planted bug. Returns `None` if the address does not name a planted bug.
 pub(crate) fn open(address: &str) -> Option<Result<Box<dyn Store>, StoreError>> {
     let (flaw, place) = address.split_once('+')?;
     let flaw = Flaw::from_str(flaw, false).ok()?;

@@ -1,5 +1,6 @@
-//! The Redis store without its own retries, and with an append that is sent again after a lost
-//! reply. The first copy may have been stored, so the entry can be stored twice.
+//! The Redis store with a planted bug: an append is sent again after a lost reply, without the
+//! protection of the real store. The server may have executed the first append, so the entry can be
+//! stored twice.
 
 use std::time::Duration;
 

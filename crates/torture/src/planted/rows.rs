@@ -1,5 +1,5 @@
-//! A small SQLite store whose transactions are deferred: they read first and lock later. SQLite
-//! then refuses the write at once if another process has written in between, without waiting.
+//! A small SQLite store with deferred transactions, which read first and take the write lock later.
+//! If another process has written between the read and the lock, SQLite refuses the write at once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
