@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use session_store_core::StoreError;
 
-/// The number of consecutive failures that is required. Fewer failures do not mean that the store
-/// is down: some of its files may be unreadable.
+/// The minimum number of consecutive failures. Fewer failures do not mean that the store is down,
+/// because only some of its files may be unreadable.
 const MIN_FAILURES: usize = 8;
 
-/// Counts consecutive failures. After enough of them, over a long enough time, the remaining
-/// segments are skipped.
+/// Counts consecutive failures. After [`MIN_FAILURES`] failures and a time limit, the run skips the
+/// remaining segments.
 pub(crate) struct CircuitBreaker {
     limit: Duration,
     failing: Mutex<Option<Failing>>,
@@ -29,8 +29,8 @@ impl CircuitBreaker {
 
     /// Records one more segment with its errors. A segment without an error is a success.
     ///
-    /// Errors about the content of a segment, such as a bad line, count as a success: the store
-    /// responds.
+    /// Errors about the content of a segment, such as a bad line, count as a success, because the
+    /// store responds.
     pub(crate) fn record<'a>(&self, errors: impl IntoIterator<Item = &'a StoreError>) {
         let failed = errors.into_iter().any(is_store_failure);
         let mut failing = self.lock();
@@ -42,7 +42,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Returns whether the remaining segments are to be skipped.
+    /// Returns whether the run must skip the remaining segments.
     pub(crate) fn is_open(&self) -> bool {
         let is_open = |failing: &Failing| {
             failing.segments >= MIN_FAILURES && failing.since.elapsed() >= self.limit

@@ -1,4 +1,4 @@
-//! Compares two sequences of entries in one pass, with one entry of each in memory.
+//! Compares two sequences of entries in one pass, with one entry of each sequence in memory.
 
 use session_store_core::{Entry, StoreError};
 
@@ -9,8 +9,8 @@ use crate::side::Side;
 
 /// Compares two sequences of entries.
 ///
-/// `on_equal` is called with the text of each equal entry. If a read fails, `operation` names it in
-/// the error.
+/// `on_equal` is called with the text of each equal entry. If a read fails, `operation` names the
+/// read in the error.
 pub(crate) fn compare<T: Entry>(
     mut source: impl Iterator<Item = Result<T, StoreError>>,
     mut destination: impl Iterator<Item = Result<T, StoreError>>,

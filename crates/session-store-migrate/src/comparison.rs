@@ -80,10 +80,11 @@ pub enum Comparison {
 
 /// The first difference of two logs, traces or pods.
 ///
-/// It contains sizes and positions but no content, because logs can hold secrets.
+/// A difference contains sizes and positions but no content, because logs can hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// All entries of `side` are equal to the first entries of the other side, which has more.
+    /// All entries of `side` are equal to the first entries of the other side. The other side has
+    /// more entries.
     Ends {
         /// The shorter side.
         side: Side,
@@ -168,7 +169,7 @@ impl Comparison {
         matches!(self, Self::Equal { .. })
     }
 
-    /// Returns the number of entries if all are equal, otherwise 0.
+    /// Returns the number of entries if all entries are equal, otherwise 0.
     #[must_use]
     pub const fn equal_entries(&self) -> usize {
         match self {

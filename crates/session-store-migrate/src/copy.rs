@@ -1,4 +1,4 @@
-//! Copies one segment, and in later passes the changes of its source.
+//! Copies one segment. In later passes over the source, copies the changes of the segment.
 
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ use crate::report::{Moved, SegmentCheckpoint, SegmentCopy};
 use crate::side::Side;
 use crate::target::{Log, Target, Trace};
 
-/// The maximum number of attempts to copy a log that is changed during each attempt. If the source
-/// is replaced faster than it can be read, its writers must be paused for the copy.
+/// The maximum number of attempts to copy a log that is replaced during each attempt. If writers
+/// replace a log faster than the copy reads it, the writers must be paused.
 const ROUNDS: usize = 5;
 
 /// The shared settings of all jobs that copy segments.
@@ -41,8 +41,8 @@ impl Copier<'_> {
         copy.log.stopped.is_none() && timed(copy, |copy| self.catch_up(copy, meter))
     }
 
-    /// Compares a segment from its beginning and copies the missing entries. Returns whether there
-    /// were any.
+    /// Compares a segment from its beginning and copies the missing entries. Returns whether
+    /// anything changed.
     pub(crate) fn copy(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> bool {
         timed(copy, |copy| {
             copy.checkpoint.visited = true;
@@ -51,11 +51,11 @@ impl Copier<'_> {
         })
     }
 
-    /// Returns whether a difference of the two logs may come from a change of the source.
+    /// Returns whether a difference between the two logs may come from a change of the source.
     ///
-    /// That is the case if the source's head has changed since the copy, or if the destination's
-    /// head has not. Otherwise the destination has lost entries, or another writer has changed it.
-    /// Copying the segment again would hide that.
+    /// The result is true if the source's head has changed since the copy, or if the destination's
+    /// head has not changed. Otherwise the destination has lost entries, or another writer has
+    /// changed the destination. Copying the segment again would hide this.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
         let head = |side| self.pair.segment(side, copy.key).head().ok();
         head(Side::Source) != Some(copy.checkpoint.source.head())
@@ -79,8 +79,8 @@ impl Copier<'_> {
     /// Copies the source's log from `start` on.
     ///
     /// If the source's log was truncated or replaced after `start` was read, the copy starts again
-    /// from the beginning of the log. It also starts again if another writer has changed the
-    /// destination and the options allow the copy to replace the destination's log.
+    /// from the beginning of the log. The copy also starts again if another writer has changed the
+    /// destination and the options permit replacing the destination's log.
     fn copy_log(
         &self,
         copy: &mut SegmentCopy,
@@ -126,7 +126,7 @@ impl Copier<'_> {
 
     fn copy_trace(&self, copy: &mut SegmentCopy, start: Checkpoint, meter: &mut Meter<'_>) {
         // A trace in conflict is not copied again. If the log is in conflict, its trace is not
-        // copied either, because it describes the source's log and would be misleading next to
+        // copied either. The trace describes the source's log, so it would be misleading next to
         // another log.
         if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
@@ -150,8 +150,8 @@ impl Copier<'_> {
     }
 }
 
-/// Copies the source's log from `start` to its current end. Returns the number of entries at that
-/// end.
+/// Copies the source's log from `start` to its current end. Returns the number of entries before
+/// that end.
 fn copy_round(
     copy: &mut SegmentCopy,
     mut source: Reader<'_, LogEntry>,
@@ -170,8 +170,8 @@ fn copy_round(
     Ok(source.checkpoint().entries())
 }
 
-/// Appends the entries that `reader` returns. They follow `start`, up to which both sides are
-/// equal.
+/// Appends the entries that `reader` returns. The entries follow `start`, and both sides are equal
+/// up to `start`.
 fn extend_from<G: Target>(
     extension: &mut Extension,
     target: &mut G,
@@ -192,8 +192,8 @@ fn extend_from<G: Target>(
 
 /// Adds the time of `work` to the copy. Returns whether `work` changed anything.
 ///
-/// The time of a later visit that changes nothing is not added, because `follow` makes many of
-/// them.
+/// The time of a later visit that changes nothing is not added, because `follow` makes many such
+/// visits.
 fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     let (began, before) = (Instant::now(), progress_of(copy));
     work(copy);
@@ -204,7 +204,8 @@ fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     has_changed
 }
 
-/// Returns numbers of which at least one differs after a visit that changed anything.
+/// Returns numbers for a comparison before and after a visit. If the visit changed anything, at
+/// least one number differs.
 fn progress_of(copy: &SegmentCopy) -> (usize, usize, usize, Moved) {
     let traced = copy.trace.as_ref().map_or(0, |trace| trace.appended);
     (copy.log.appended, copy.log.cut, traced, copy.moved)

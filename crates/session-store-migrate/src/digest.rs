@@ -7,9 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 hash. `Display` shows it as 64 hexadecimal digits, as `sha256sum` does.
 ///
-/// The hash of a log covers each entry's text followed by a line feed. That is the text that
-/// `session-store show` prints, so `session-store show STORE SEGMENT | sha256sum` prints the same
-/// digits.
+/// The hash of a log covers each entry's text followed by a line feed. `session-store show` prints
+/// the same text, so `session-store show STORE SEGMENT | sha256sum` prints the same digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 

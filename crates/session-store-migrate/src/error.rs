@@ -1,4 +1,4 @@
-//! Errors that stop a whole run, and the failure of one store.
+//! The errors that stop a whole run, and the failure of one store.
 
 use std::error::Error;
 
@@ -25,7 +25,7 @@ pub enum MigrateError {
     #[error("session {0} does not exist")]
     NoSuchSession(SessionId),
 
-    /// A store failed where the whole run depends on it.
+    /// A store failed in an operation that the whole run needs.
     #[error(transparent)]
     Failed(#[from] Failure),
 }

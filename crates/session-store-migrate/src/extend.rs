@@ -1,5 +1,5 @@
-//! Makes one log or trace equal to a source: compares the stored entries with the source, and
-//! appends the entries that are missing.
+//! Makes one log or trace equal to a source of entries. Compares the stored entries with the
+//! source, and appends the missing entries.
 
 use std::error::Error;
 
@@ -14,8 +14,8 @@ use crate::options::WritePolicy;
 use crate::side::Side;
 use crate::target::{Log, Target, Trace};
 
-/// The memory that an entry needs besides its text. It is counted so that a batch of many small
-/// entries does not become large.
+/// The memory that an entry needs besides its text. A batch counts this memory, so that a batch of
+/// many small entries does not become large.
 const ENTRY_BYTES: usize = 64;
 
 /// The result of extending one log or trace. Unless the extension stopped, the log or trace has
@@ -27,8 +27,8 @@ const ENTRY_BYTES: usize = 64;
 pub struct Extension<E = StoreError> {
     /// The number of stored entries that were equal to the first entries of the source.
     pub already: usize,
-    /// The number of entries that were truncated. These are stored entries that differed, and
-    /// entries that were appended before the source itself was truncated.
+    /// The number of entries that were truncated: stored entries that differed, and entries that
+    /// were appended before the source itself was truncated.
     pub cut: usize,
     /// The number of entries that were appended.
     pub appended: usize,
@@ -47,7 +47,8 @@ pub enum Stop<E = StoreError> {
     /// The stored entries are not a prefix of the source. Nothing was written.
     #[error("conflict: {0}")]
     Conflict(Difference),
-    /// Another writer changed the destination after it was compared. Its entries were not changed.
+    /// Another writer changed the destination after the comparison. The entries of that writer were
+    /// not changed.
     #[error("conflict: another writer changed the destination")]
     Moved {
         /// The head that was compared.
@@ -82,12 +83,12 @@ fn error_text<S: Serializer, E: Error + 'static>(
     stop.as_deref().map(|stop| error_chain(stop)).serialize(serializer)
 }
 
-/// Appends to a log the entries of `source` that it lacks.
+/// Appends to a log the entries of `source` that the log lacks.
 ///
-/// The stored entries must be a prefix of the source. They are compared, and the rest is appended
-/// with [`Store::append_if`] in batches of about 1 MiB. A segment that does not exist is created,
-/// even if the source is empty. If the outcome of an append is unknown, the log is read to find out
-/// ([H5](session_store_core::contract#h5)).
+/// The stored entries must be a prefix of the source. The function compares the stored entries, and
+/// appends the rest with [`Store::append_if`] in batches of about 1 MiB. A segment that does not
+/// exist is created, even if the source is empty. If the outcome of an append is unknown, the log
+/// is read to find out ([H5](session_store_core::contract#h5)).
 ///
 /// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend).
 /// Without it the extension stops with [`StoreError::Unsupported`].
@@ -99,8 +100,8 @@ pub fn extend<E: Error>(
     extend_with(to, key, source, WritePolicy::default())
 }
 
-/// Appends to a log the entries of `source` that it lacks, as [`extend()`] does, with other rules
-/// for the writes.
+/// Appends to a log the entries of `source` that the log lacks, as [`extend()`] does, but with
+/// other rules for the writes.
 ///
 /// With [`OnConflict::Replace`](crate::OnConflict::Replace), the log is truncated at the first
 /// difference and then extended.
@@ -118,11 +119,11 @@ pub fn extend_with<E: Error>(
     }
 }
 
-/// Appends to a trace the entries of `source` that it lacks, as [`extend()`] does for a log.
+/// Appends to a trace the entries of `source` that the trace lacks, as [`extend()`] does for a log.
 ///
 /// `to` needs [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces). A trace has
-/// no head, so the appends are not conditional: two callers that extend one trace at the same time
-/// may both append.
+/// no head, so the appends are not conditional. If two callers extend one trace at the same time,
+/// both can append the same entries.
 pub fn extend_trace<E: Error>(
     to: &dyn Store,
     key: SegmentKey,
@@ -131,8 +132,9 @@ pub fn extend_trace<E: Error>(
     extend_trace_with(to, key, source, WritePolicy::default())
 }
 
-/// Appends to a trace the entries of `source` that it lacks, as [`extend_trace`] does, with other
-/// rules for the writes. A trace cannot be truncated, so a trace that differs is always a conflict.
+/// Appends to a trace the entries of `source` that the trace lacks, as [`extend_trace`] does, but
+/// with other rules for the writes. A trace cannot be truncated, so a trace that differs is always
+/// a conflict.
 pub fn extend_trace_with<E: Error>(
     to: &dyn Store,
     key: SegmentKey,
@@ -177,7 +179,8 @@ impl<E> Extension<E> {
 
     /// Compares the stored entries with the source, and appends the rest of the source.
     ///
-    /// If the two differ and the target allows it, the target is truncated at the first difference.
+    /// If the stored entries differ from the source and the target permits it, the target is
+    /// truncated at the first difference.
     pub(crate) fn compare_and_append<T: Target>(
         &mut self,
         target: &mut T,
@@ -218,8 +221,8 @@ impl<E> Extension<E> {
                     return Err(Stop::Source(error));
                 }
             }
-            // A large entry fills the batch alone. It is appended at once, so that other jobs can
-            // read their large entries ([`MemoryBudget`]).
+            // Append a full batch at once. A single large entry also fills a batch, and other jobs
+            // can read their large entries only after this append ([`MemoryBudget`]).
             if bytes >= target.batch_bytes() {
                 self.append(target, position, &batch)?;
                 position += batch.len();
@@ -253,7 +256,7 @@ impl<E> Extension<E> {
     }
 }
 
-/// The first difference of a target and its source.
+/// The first difference between a target and its source.
 struct Mismatch<T> {
     difference: Difference,
     /// The source's entry at that place, if the source has one. The iterator has already returned

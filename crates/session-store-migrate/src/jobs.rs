@@ -19,8 +19,8 @@ enum Event<O> {
 
 /// Calls `work` for each item in order, on `jobs` threads.
 ///
-/// `report` receives the progress, and `done` each result as soon as it is there. Both run on the
-/// caller's thread.
+/// `report` receives the progress, and `done` receives each result as soon as its task has ended.
+/// Both callbacks run on the caller's thread.
 pub(crate) fn run_parallel<I: Send, O: Send>(
     jobs: usize,
     items: Vec<I>,
@@ -36,7 +36,7 @@ pub(crate) fn run_parallel<I: Send, O: Send>(
             let (sender, queue, work) = (sender.clone(), &queue, &work);
             scope.spawn(move || run(queue, work, &sender));
         }
-        // Only the jobs hold senders now, so the loop below ends with the last job.
+        // After this drop only the jobs hold senders, so the loop below ends with the last job.
         drop(sender);
         // The loop owns the receiver. If a callback panics, the receiver is dropped before the
         // scope waits for the jobs, so their sends fail. Otherwise they would block on the full
@@ -56,7 +56,8 @@ fn run<I, O>(
     sender: &SyncSender<Event<O>>,
 ) {
     loop {
-        // This is a separate statement, so that the lock is released before the work begins.
+        // Take the item in a separate statement, so that the lock is released before the work
+        // begins.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(item) = next else { return };
         // A send fails only after the caller's thread has panicked.

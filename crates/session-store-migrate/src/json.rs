@@ -1,6 +1,6 @@
 //! The JSON of the reports.
 //!
-//! Lists are serialized item by item, because there may be very many segments.
+//! Lists are serialized item by item, because a report can have very many segments.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Serialize for MigrateReport {
     }
 }
 
-/// A list whose items are created while they are serialized.
+/// A list that creates each item when it serializes the item.
 struct Each<F>(F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
@@ -78,7 +78,8 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The result of copying a log or a trace, and the result of comparing the copy, if there is one.
+/// The result of copying a log or a trace, and the result of comparing the copy, if the copy was
+/// compared.
 #[derive(Serialize)]
 struct PartJson<'a> {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! The findings of a store's own check. They name data that a copy leaves behind.
+//! Finds data that a copy leaves behind, with the store's own check.
 
 use session_store_core::{Finding, Store};
 
@@ -8,8 +8,8 @@ use crate::side::Side;
 
 /// Runs the store's own check, if it has one and the whole store is selected.
 ///
-/// A copy goes by the listings of its source. Only the store itself can find data that its listings
-/// lack, such as a trace without a log or a file with another name.
+/// A copy only contains data that the source lists. The check of the store can also find data that
+/// the store does not list, such as a trace without a log or a file with another name.
 pub(crate) fn check(
     side: Side,
     store: &dyn Store,

@@ -1,13 +1,13 @@
 //! The copy engine of session-store: copies sessions between any two stores and verifies the copy.
 //!
 //! [`Migration`] copies entries, empty segments, traces (the debug logs of segments) and pods
-//! (named agents, each with a pointer to its active session). It copies them byte for byte and in
-//! order. A copy ends with a *proof*: both stores are read again, and every entry is compared. A
+//! (named agents, each with a pointer to its active session). All data is copied byte for byte and
+//! in order. A copy ends with a *proof*: both stores are read again, and every entry is compared. A
 //! migration can also follow the changes of a source, or only compare two stores.
 //!
-//! [`extend()`] is the basic step of a copy. It appends to one segment the entries that the segment
-//! lacks, from any iterator of entries. With the feature `backup`, the module of that name writes a
-//! store into one file and restores it.
+//! [`extend()`] is the basic step of a copy. From any iterator of entries, it appends to one
+//! segment the entries that the segment lacks. With the feature `backup`, the module `backup`
+//! writes a store into one file and restores it.
 //!
 //! # Rules
 //!
@@ -21,45 +21,44 @@
 //!   segment is not changed and its trace is not copied, unless the option is
 //!   [`OnConflict::Replace`].
 //! - Every write to a log is conditional on its *head*, a value that changes with every change of
-//!   the log ([H2](session_store_core::contract#h2)). A write fails if the head is not the one that
-//!   was compared. So a copy never appends to the entries of another writer, and never truncates
+//!   the log ([H2](session_store_core::contract#h2)). A write fails if the head has changed since
+//!   the comparison. So a copy never appends to the entries of another writer, and never truncates
 //!   them. The destination must have [`Capability::ConditionalAppend`]. If the outcome of a write
 //!   is unknown, the engine reads the log to find out ([H5](session_store_core::contract#h5)).
-//! - A source can be written to during the copy. It is read until a page reaches its current end.
-//!   If a log of the source is truncated or replaced during the run, the log of the destination is
-//!   changed in the same way, but only in entries that this run has written. [`Moved`] counts these
-//!   changes.
+//! - Programs can write to the source during the copy. A log is read until a page reaches its
+//!   current end. If a log of the source is truncated or replaced during the run, the log of the
+//!   destination is changed in the same way. Only entries that this run has written are changed.
+//!   [`Moved`] counts these changes.
 //! - A failure is reported with the segment and the side (source or destination). The other
 //!   segments are copied. The copied part of a segment that failed is a prefix of the source's log.
 //!   If a store fails on every segment for too long, the run aborts.
 //! - With [`Migration::reopen`], the proof opens new handles, because the handles of the copy may
 //!   return cached data.
-//! - If the destination has [`Capability::DurableSync`], it is synced after the copy. It is synced
-//!   again if the proof has copied more entries. Entries that an earlier, interrupted run wrote are
-//!   not synced.
+//! - If the destination has [`Capability::DurableSync`], it is synced after the copy, and again if
+//!   the proof has copied more entries. Entries of an earlier, interrupted run are not synced.
 //! - Two segments are equal if all entries are equal byte for byte. The report has the number of
 //!   entries, their bytes and the SHA-256 ([`Digest`]) of everything that was compared.
 //!
 //! # Memory
 //!
 //! A run uses less than 64 MiB, plus four times the size of the largest entry. The length of the
-//! segments and the number of jobs (threads that copy segments) do not matter: pages and batches
-//! share a fixed budget, and only one job at a time holds an entry that is larger than its share.
+//! segments and the number of jobs (threads that copy segments) do not matter. Pages and batches
+//! share a fixed budget. Only one job at a time holds an entry that is larger than the job's share.
 //! The report adds about half a KiB for each segment. The stores need memory of their own. A store
 //! that does not override [`read_page`] reads a whole log for each page.
 //!
-//! The size of an entry is known only after it was read. So jobs read one at a time until enough
-//! pages were small. Several large entries are in memory together only if they follow many small
-//! ones, in several segments at once.
+//! The size of an entry is known only after it was read. So only one job reads at a time until many
+//! pages in a row were small. Several large entries are in memory together only if they follow many
+//! small entries in several segments at the same time.
 //!
 //! # Limits
 //!
 //! - A trace without a segment is not listed by any store, so it is not copied. If the whole source
-//!   is selected, the report has the findings of its own check. They name such data, and then the
-//!   copy is not complete.
+//!   is selected, the report has the findings of the source's own check. If a finding names such
+//!   data, the copy is not complete.
 //! - Traces have no head, so appends to them are not conditional. Two copies into one destination
 //!   at the same time could write trace entries twice. The proof would find that.
-//! - A trace cannot be truncated, so a trace that differs stays a conflict with every option.
+//! - A trace cannot be truncated, so a trace that differs is a conflict with every option.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, StoreExt};

@@ -23,8 +23,8 @@ const SMALL_IN_A_ROW: usize = 32;
 
 /// A fixed amount of memory for pages and batches, divided by the number of jobs.
 ///
-/// A page that is larger than a job's share is held by one job at a time. The other jobs wait
-/// before they read their next page.
+/// Only one job at a time holds a page that is larger than its share. The other jobs wait before
+/// they read their next page.
 pub(crate) struct MemoryBudget {
     jobs: usize,
     state: Mutex<State>,
@@ -37,7 +37,7 @@ struct State {
     large: usize,
     /// The number of jobs that are reading a page.
     reading: usize,
-    /// The number of small pages read since the last large one.
+    /// The number of small pages read since the last large page.
     small_in_a_row: usize,
 }
 
@@ -83,9 +83,10 @@ impl<'a> Share<'a> {
         self.budget
     }
 
-    /// Reads a page as soon as the budget allows it. `size` returns the page's size in bytes.
+    /// Reads a page as soon as the budget permits the read. `size` returns the page's size in
+    /// bytes.
     ///
-    /// The permit of a large page must be kept as long as the page's entries.
+    /// The caller must keep the permit of a large page as long as it keeps the page's entries.
     pub(crate) fn read<P>(
         &self,
         read: impl FnOnce() -> P,
@@ -102,8 +103,8 @@ impl<'a> Share<'a> {
 
     /// Waits until the budget allows this job to read.
     ///
-    /// A job that already holds a large page does not wait, because it might wait without an end:
-    /// it releases that page only after it has read the matching page of the other store.
+    /// A job that already holds a large page does not wait. Such a job releases the large page only
+    /// after it has read the matching page of the other store, so waiting could have no end.
     fn wait(&self) {
         let mut state = self.budget.lock();
         while self.held.get() == 0

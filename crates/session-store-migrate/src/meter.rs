@@ -1,4 +1,4 @@
-//! Counts the entries that a job reads, and reports them about once per MiB.
+//! Counts the entries that a job reads, and reports their number about once per MiB.
 
 use crate::progress::Progress;
 

@@ -1,4 +1,4 @@
-//! The builder that starts a run.
+//! `Migration`: the builder that starts a copy or a comparison of two stores.
 
 use std::error::Error;
 use std::fmt;
@@ -28,7 +28,7 @@ pub type Opened<S> = Result<S, Box<dyn Error + Send + Sync>>;
 
 type Open<'a> = Box<dyn FnOnce() -> Opened<Box<dyn Store + 'a>> + 'a>;
 
-/// A copy from one store to another, or a comparison of the two.
+/// A copy from one store to another store, or a comparison of two stores.
 ///
 /// The setters return the builder. [`run`](Self::run), [`follow`](Self::follow) and
 /// [`verify`](Self::verify) consume it. The [crate's documentation](crate) has the rules of a copy.
@@ -76,8 +76,9 @@ impl<'a> Migration<'a> {
 
     /// Opens both stores again for the proof of [`run`](Self::run) and [`follow`](Self::follow).
     ///
-    /// Stores that were passed to [`new`](Self::new) by value are closed first. Without this
-    /// setter, the proof uses the handles of the copy, and [`MigrateReport::reopened`] is false.
+    /// The proof reads both stores again and compares them. Stores that were passed to
+    /// [`new`](Self::new) by value are closed first. Without this setter, the proof uses the
+    /// handles of the copy, and [`MigrateReport::reopened`] is false.
     pub fn reopen<A: Store + 'a, B: Store + 'a>(
         mut self,
         source: impl FnOnce() -> Opened<A> + 'a,
@@ -164,17 +165,19 @@ impl<'a> Migration<'a> {
     /// Copies the source to the destination and compares both.
     ///
     /// Sessions and segments are copied in ascending order of their ids, which is the order of
-    /// their creation. Pods are copied last, so that a pod never points to a segment that is not
-    /// there yet.
+    /// their creation. Pods are copied last, so that a pod never points to a segment that does not
+    /// exist yet.
     ///
     /// The run makes passes over the source until a pass finds no change, but at most 8. Later
     /// passes copy new entries and new sessions, and retry segments that failed. The destination is
     /// synced if it has [`Capability::DurableSync`].
     ///
     /// # Errors
-    /// [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`] before anything is
-    /// written; [`MigrateError::Failed`] if the source cannot be listed in the first pass. All
-    /// other errors are in the report.
+    /// - [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`], before anything is
+    ///   written.
+    /// - [`MigrateError::Failed`] if the source cannot be listed in the first pass.
+    ///
+    /// All other errors are in the report.
     pub fn run(self) -> Result<MigrateReport, MigrateError> {
         self.copy_and_prove(|run, progress| {
             let mut passes = 1;
@@ -190,13 +193,13 @@ impl<'a> Migration<'a> {
     /// The changes are new entries, sessions, segments, traces and pods, and logs that are
     /// truncated or replaced. Deletions are not repeated in the destination.
     ///
-    /// `pause` is called after each pass. It can block for any time, and returns whether to
-    /// continue. After the last pause, one more pass copies the changes that were made during the
-    /// pause. Then both stores are compared. A pass over an unchanged source reads only the head of
-    /// each log and the end of each trace.
+    /// `pause` is called after each pass. The callback can block for any time, and returns whether
+    /// to continue. After the last pause, one more pass copies the changes that were made during
+    /// the pause. Then both stores are compared. A pass over an unchanged source reads only the
+    /// head of each log and the end of each trace.
     ///
-    /// A failure is retried in the next pass, but a conflict is not. A conflict of a trace does not
-    /// stop the copy of its log.
+    /// A failed part is retried in the next pass. A part in conflict is not retried. A conflict of
+    /// a trace does not stop the copy of its log.
     ///
     /// # Errors
     /// As for [`run`](Self::run).
@@ -214,14 +217,16 @@ impl<'a> Migration<'a> {
         })
     }
 
-    /// Compares the two stores in both directions, and changes neither.
+    /// Compares the two stores in both directions. Changes nothing.
     ///
     /// Segments that are written to during the comparison may compare as different.
     ///
     /// # Errors
-    /// [`MigrateError::NoSuchSession`] if neither store has a selected session;
-    /// [`MigrateError::Failed`] if sessions, segments or pods cannot be listed. Errors of one
-    /// segment or pod are in the report.
+    /// - [`MigrateError::NoSuchSession`] if a session that is selected by its id is in neither
+    ///   store.
+    /// - [`MigrateError::Failed`] if sessions, segments or pods cannot be listed.
+    ///
+    /// Errors of one segment or pod are in the report.
     pub fn verify(mut self) -> Result<VerifyReport, MigrateError> {
         let pair = Pair { source: &self.source, destination: &self.destination };
         verify(pair, &self.options, self.names, &mut self.progress)
@@ -254,8 +259,8 @@ impl<'a> Migration<'a> {
             prove(pair, &mut report, &mut progress);
             return Ok(report);
         };
-        // This closes stores that were passed by value, so that the new handles share nothing with
-        // the old ones.
+        // Close stores that were passed by value, so that the new handles share nothing with the
+        // old handles.
         drop((source, destination));
         match (open_source(), open_destination()) {
             (Ok(source), Ok(destination)) => {

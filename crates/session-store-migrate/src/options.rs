@@ -15,7 +15,8 @@ pub const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not 
 /// The default time after which a run aborts if a store fails on every segment.
 pub(crate) const ABORT_AFTER: Duration = Duration::from_secs(30);
 
-/// The options of a run, as a report shows them. [`Migration`](crate::Migration) has the setters.
+/// The options of a run, as they appear in a report. [`Migration`](crate::Migration) has the
+/// setters.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Options {
@@ -26,7 +27,7 @@ pub struct Options {
     pub jobs: usize,
     /// The treatment of segments and pods of the destination that differ from the source.
     pub on_conflict: OnConflict,
-    /// Whether the run writes nothing and only reports what a copy would do.
+    /// Whether the run writes nothing and only reports the changes that a copy would make.
     pub dry_run: bool,
     /// Whether the run follows the changes of the source
     /// ([`Migration::follow`](crate::Migration::follow)).
@@ -38,7 +39,8 @@ pub struct Options {
 
 /// The treatment of a segment or pod of the destination that differs from the source.
 ///
-/// A log that is a prefix of the source's log is not a conflict: the missing entries are appended.
+/// A log that is a prefix of the source's log is not a conflict, because the missing entries are
+/// appended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -46,13 +48,13 @@ pub enum OnConflict {
     /// The destination is not changed, and the report counts the copy as not complete.
     #[default]
     Report,
-    /// The destination is not changed. The report counts the copy as complete nevertheless.
+    /// The destination is not changed, but the report counts the copy as complete.
     Skip,
     /// The destination is replaced with the source.
     ///
-    /// A log is truncated at the first difference and then extended. The truncation is conditional
-    /// on the head that was compared. A trace cannot be truncated, so a trace that differs stays a
-    /// conflict.
+    /// A log is truncated at the first difference and then extended. The truncation fails if the
+    /// head has changed since the comparison. A trace cannot be truncated, so a trace that differs
+    /// remains a conflict.
     Replace,
 }
 

@@ -14,8 +14,8 @@ use crate::report::{PodCopy, PodOutcome};
 use crate::select::points_to;
 use crate::side::{Gap, Side};
 
-/// The maximum number of attempts to put a pod that another writer changes in the destination at
-/// the same time.
+/// The maximum number of attempts to put a pod, if another writer changes the pod during each
+/// attempt.
 const ROUNDS: usize = 5;
 
 /// The selected pods of both stores.
@@ -31,7 +31,8 @@ pub(crate) struct CopiedPods(BTreeMap<PodName, CopiedPod>);
 
 struct CopiedPod {
     outcome: PodOutcome,
-    /// The hash of the version that both stores had when the pod was last visited.
+    /// The hash of the pod after its last visit, if both stores then had the same version of the
+    /// pod.
     shared: Option<Digest>,
 }
 
@@ -46,8 +47,8 @@ impl CopiedPods {
 
     /// Records the result of a visit.
     ///
-    /// If a later visit finds nothing to do, the earlier `Copied` or `Replaced` stays: the report
-    /// is about the whole run.
+    /// If a later visit finds nothing to do, the earlier `Copied` or `Replaced` is kept, because
+    /// the report describes the whole run.
     fn set(&mut self, name: PodName, outcome: PodOutcome, shared: Option<Digest>) {
         let pod = CopiedPod { outcome: PodOutcome::Equal, shared: None };
         let known = self.0.entry(name).or_insert(pod);
@@ -60,7 +61,8 @@ impl CopiedPods {
         known.shared = shared;
     }
 
-    /// Marks the pods as deleted whose names are no longer in `names`, the pods of the source.
+    /// Marks each recorded pod as deleted if `names`, the pods of the source, no longer contains
+    /// it.
     fn mark_deleted(&mut self, names: &BTreeSet<PodName>) {
         let deleted = self.0.iter_mut().filter(|(name, _)| !names.contains(name));
         deleted.for_each(|(_, pod)| pod.outcome = PodOutcome::Deleted);
@@ -68,8 +70,8 @@ impl CopiedPods {
 }
 
 impl Pods<'_> {
-    /// Copies the pods of the source. Returns whether any pod changed, and a gap if the source has
-    /// pods and the destination does not store any.
+    /// Copies the pods of the source. Returns whether any pod changed. Also returns a gap if the
+    /// source has pods and the destination cannot store pods.
     pub(crate) fn copy(
         &self,
         policy: WritePolicy,
@@ -99,7 +101,8 @@ impl Pods<'_> {
     /// `None` if the pod was deleted after it was listed.
     ///
     /// `shared` is the hash of the version that both stores had at the last visit. If the
-    /// destination still has that version, it may be replaced: only the source has changed since.
+    /// destination still has that version, it may be replaced, because only the source has changed
+    /// since then.
     fn copy_one(
         &self,
         name: &PodName,
@@ -130,7 +133,7 @@ impl Pods<'_> {
             rounds -= 1;
             match put_if_unchanged(to, name, stored.as_ref(), &pod) {
                 Ok(()) => return Ok(Some((outcome, Some(digest(&pod))))),
-                // Another writer changed the pod after it was read. Compare it again.
+                // Another writer changed the pod after the read. Compare the pod again.
                 Err(StoreError::PodConflict { .. }) if rounds > 0 => {}
                 Err(error) => {
                     return Err(Failure::of(Side::Destination, format!("put pod {name}"))(error));
@@ -206,10 +209,11 @@ impl Pods<'_> {
     }
 }
 
-/// Puts a pod if the stored pod is still the one that was compared.
+/// Puts a pod if the stored pod has not changed since the comparison.
 ///
 /// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut)
-/// cannot check that, so a change of another writer after the comparison is overwritten there.
+/// cannot check that. In such a store, a change of another writer after the comparison is
+/// overwritten.
 pub(crate) fn put_if_unchanged(
     pods: &dyn PodStore,
     name: &PodName,

@@ -1,4 +1,4 @@
-//! Sentences about everything that is not complete or not equal.
+//! The sentences of a report about each part that is not complete or not equal.
 
 use session_store_core::{Finding, error_chain};
 
@@ -26,8 +26,7 @@ impl MigrateReport {
             .chain(left_behind.map(|finding| format!("not copied: {finding}")))
     }
 
-    /// Returns the other findings of the source's own check. They concern no data that a copy
-    /// lacks.
+    /// Returns the findings of the source's own check that do not make the copy incomplete.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.findings.iter().filter(|finding| !finding.is_left_behind()).map(Finding::to_string)
     }
@@ -42,7 +41,7 @@ impl MigrateReport {
         })
     }
 
-    /// Returns the reason why a pod was not copied, if it was not.
+    /// Returns the reason why a pod was not copied, or `None` if the pod was copied.
     pub(crate) fn pod_problem(&self, pod: &PodCopy) -> Option<String> {
         let skipped = if self.is_skipped_pod(pod) { "skipped: " } else { "" };
         match &pod.outcome {
@@ -74,7 +73,7 @@ impl VerifyReport {
         segments.chain(pods).chain(gaps).chain(findings)
     }
 
-    /// Returns the other findings of the stores' own checks. They concern no data of the store.
+    /// Returns the findings of the stores' own checks that do not concern data of the store.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let others = self.findings.iter().filter(|(_, finding)| !finding.is_left_behind());
         others.map(|(side, finding)| format!("in {}: {finding}", self.name(*side)))

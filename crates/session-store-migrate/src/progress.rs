@@ -12,12 +12,12 @@ pub enum Progress<'a> {
     Begin {
         /// The phase.
         phase: Phase,
-        /// The number of segments, or of the parts of a backup. 0 if it is not known yet.
+        /// The number of segments, or of the parts of a backup. 0 if the number is not known yet.
         parts: usize,
     },
     /// A part begins.
     Started {
-        /// The number of entries to read, as far as it is known.
+        /// The number of entries to read, as far as the number is known.
         entries: usize,
     },
     /// More of the source was read. A long part causes one such event per MiB.
@@ -33,7 +33,7 @@ pub enum Progress<'a> {
     Compared(&'a SegmentComparison),
     /// A part of a backup is done.
     Done,
-    /// A store failed where a whole pass depends on it.
+    /// A store failed in an operation that the whole pass needs.
     /// [`Migration::follow`](crate::Migration::follow) continues with the next pass.
     Failed(&'a Failure),
 }

@@ -18,7 +18,7 @@ use crate::verify::{Comparer, compare_all};
 /// replaced after the copy.
 const REPEATS: usize = 3;
 
-/// Compares everything that was copied or was equal before, and adds the result to the report.
+/// Compares all parts that were copied or were already equal. Adds the result to the report.
 ///
 /// Other segments of the destination are not compared. If the proof copies something, the
 /// destination is synced again.
@@ -67,8 +67,8 @@ struct Prover<'a> {
 impl Prover<'_> {
     /// Compares a segment.
     ///
-    /// Returns `None` if there is nothing left to compare. The source then deleted the segment, or
-    /// copying it again stopped with a conflict or a failure. `copy` has the reason.
+    /// Returns `None` if the source has deleted the segment, or if copying the segment again has
+    /// stopped with a conflict or a failure. `copy` then has the reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
             return Some(SegmentComparison {
@@ -92,14 +92,15 @@ impl Prover<'_> {
         Some(compared)
     }
 
-    /// Copies the segment again. There is nothing to copy if the source was changed back meanwhile.
+    /// Copies the segment again. Copies nothing if the source was changed back meanwhile.
     fn copy_again(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) {
         let cut = copy.log.cut;
         self.copier.copy(copy, meter);
         copy.moved.rewritten += usize::from(copy.log.cut > cut);
     }
 
-    /// Compares the entries that were copied. Later entries of the source are counted as `since`.
+    /// Compares the copied entries. Later entries of the source are counted in
+    /// [`Moved::since`](crate::Moved::since).
     fn compare(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> SegmentComparison {
         let key = copy.key;
         let log = self.comparer.log(key, copy.checkpoint.source.entries(), meter);

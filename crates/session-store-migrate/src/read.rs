@@ -38,9 +38,9 @@ impl<E: Entry> Iterator for Reader<'_, E> {
                 return Some(entry);
             }
             let request = self.pages.next_request()?;
-            // A request before the checkpoint reads one old entry again, to verify that the log is
-            // still the same. `pages` still holds the page that caused this check, so the permit of
-            // that page is kept.
+            // If the request is before the checkpoint, it reads one old entry again, to verify that
+            // the log has not changed. `pages` still holds the page that caused this check, so keep
+            // the permit of that page.
             let is_check = request.start < self.pages.checkpoint().entries();
             if !is_check {
                 self.permit = None;

@@ -11,7 +11,7 @@ use crate::extend::{Extension, Stop};
 use crate::options::{OnConflict, Options};
 use crate::side::Gap;
 
-/// The report of a migration. It contains the proof that the destination equals the source.
+/// The report of a migration, with the proof that the destination equals the source.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub struct MigrateReport {
     pub pods: Vec<PodCopy>,
     /// The kinds of data that were not copied, because a store does not support them.
     pub gaps: Vec<Gap>,
-    /// Failures on which the rest of the run depends: a store could not be listed, or could not be
+    /// Failures that affect more than one segment: a store could not be listed, or could not be
     /// opened again for the proof.
     pub failures: Vec<Failure>,
     /// The findings of the source's own check, if the whole source is selected.
@@ -33,15 +33,14 @@ pub struct MigrateReport {
     pub findings: Vec<Finding>,
     /// The failure to sync the destination. A power cut could then lose copied entries.
     ///
-    /// `None` if the sync succeeded or if the destination does not support it.
+    /// `None` if the sync succeeded or if the destination does not support syncs.
     pub sync_failure: Option<Failure>,
     /// The comparison of both stores after the copy.
     ///
-    /// It covers everything that was copied or was already equal, but no conflicts. `None` after a
-    /// dry run, and if a store could not be opened again.
+    /// The comparison covers all parts that were copied or were already equal, but no conflicts.
+    /// `None` after a dry run, and if a store could not be opened again.
     pub proof: Option<VerifyReport>,
-    /// Whether the proof used handles that were opened for it
-    /// ([`Migration::reopen`](crate::Migration::reopen)).
+    /// Whether the proof used new handles ([`Migration::reopen`](crate::Migration::reopen)).
     ///
     /// Otherwise the proof used the handles of the copy, which may have returned cached data.
     pub reopened: bool,
@@ -97,19 +96,20 @@ pub struct SegmentCopy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Moved {
-    /// The number of entries that were appended to the source after the copy of the segment began,
-    /// and that were copied too.
+    /// The number of entries that were appended to the source during the copy of the segment, and
+    /// were copied too.
     pub grown: usize,
-    /// How often the log was truncated or replaced. The destination was changed in the same way.
+    /// The number of times that the log was truncated or replaced. The destination was changed in
+    /// the same way.
     pub rewritten: usize,
-    /// The number of entries that were appended to the source after the last pass, and that were
-    /// not copied.
+    /// The number of entries that were appended to the source after the last pass, and were not
+    /// copied.
     pub since: usize,
     /// Whether the segment was deleted. Its copy stays in the destination.
     pub deleted: bool,
 }
 
-/// The state of both sides at the end of a visit, from which the next visit continues.
+/// The state of both sides at the end of a visit. The next visit continues from this state.
 #[derive(Debug)]
 pub(crate) struct SegmentCheckpoint {
     /// The position in the source's log up to which both logs are equal.
@@ -121,7 +121,7 @@ pub(crate) struct SegmentCheckpoint {
     pub(crate) existing: usize,
     /// The position in the source's trace up to which both traces are equal.
     pub(crate) trace: Checkpoint,
-    /// Whether the segment was visited at all.
+    /// Whether the segment was visited.
     pub(crate) visited: bool,
 }
 
@@ -143,14 +143,14 @@ pub struct PodCopy {
 pub enum PodOutcome {
     /// The pod was written to the destination.
     ///
-    /// The destination did not have it, or had an earlier version that this run had copied or found
-    /// equal.
+    /// The destination did not have the pod, or had an earlier version that this run had copied or
+    /// found equal.
     Copied,
     /// The destination already had the same pod, byte for byte.
     Equal,
-    /// The destination had another pod of that name. It was replaced, as the options request.
+    /// The destination had another pod of that name, which was replaced, as the options request.
     Replaced(Difference),
-    /// The destination has another pod of that name. It was not changed.
+    /// The destination has another pod of that name, which was not changed.
     Conflict(Difference),
     /// The source deleted the pod after it was copied. The destination keeps it.
     Deleted,
@@ -159,7 +159,7 @@ pub enum PodOutcome {
 }
 
 impl MigrateReport {
-    /// Returns whether the proof found everything selected in the destination.
+    /// Returns whether the proof found all selected data in the destination.
     ///
     /// After a dry run, returns whether nothing prevents the copy. Conflicts are ignored if the
     /// options request to skip them.

@@ -1,4 +1,4 @@
-//! The passes of a migration over its source. The proof is in `prove`.
+//! The passes of a migration over its source. The comparison after the last pass is in `prove`.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,13 @@ pub(crate) struct Run<'a> {
     budget: MemoryBudget,
     trace_gaps: Vec<Gap>,
     pod_gap: Option<Gap>,
-    /// The copies of all segments, in ascending order of the keys. The jobs borrow them and do not
-    /// move them, because there may be many.
+    /// The copies of all segments, in ascending order of the keys. The jobs borrow the copies,
+    /// because moving many copies takes time.
     copies: Vec<SegmentCopy>,
     pods: CopiedPods,
     /// The failures of the last pass.
     failures: Vec<Failure>,
-    /// Whether the last pass changed anything.
+    /// Whether the last pass changed the destination.
     changed: bool,
 }
 
@@ -57,8 +57,9 @@ impl<'a> Run<'a> {
 
     /// Returns whether another pass may find more to copy.
     ///
-    /// A pass that copied anything is followed by another one, because the source may have changed
-    /// during that time. Only another listing finds a session that was created meanwhile.
+    /// After a pass that copied something, another pass is made, because the source may have
+    /// changed during the pass. A session that was created meanwhile is found only by another
+    /// listing.
     pub(crate) fn may_continue(&self) -> bool {
         let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);
         let has_aborted = self.copies.iter().flat_map(SegmentCopy::stops).any(is_aborted);
@@ -162,7 +163,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Visits one segment. Returns it, with whether anything changed.
+/// Visits one segment. Returns its copy, and whether anything changed.
 fn visit<'c>(
     copier: &Copier<'_>,
     breaker: &CircuitBreaker,

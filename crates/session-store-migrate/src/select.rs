@@ -69,8 +69,8 @@ impl Selection {
 
     /// Checks that the store can be listed and contains every session that is selected by its id.
     ///
-    /// A run checks this too. But a caller that creates the destination can use this method to
-    /// check the source first.
+    /// A run makes the same check. A caller that creates the destination can use this method to
+    /// check the source before the creation.
     ///
     /// # Errors
     /// [`MigrateError::NoSuchSession`], and [`MigrateError::Failed`] if the store cannot be listed.

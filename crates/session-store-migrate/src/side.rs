@@ -1,13 +1,14 @@
-//! The two sides of a copy or a comparison, and the gaps of a side.
+//! The two sides of a copy or a comparison, and their gaps: kinds of data that a side does not
+//! support.
 
 use std::fmt;
 
 /// One of the two stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The store that is copied from; the first one of a comparison.
+    /// The source of a copy, or the first store of a comparison.
     Source,
-    /// The store that is copied to; the second one of a comparison.
+    /// The destination of a copy, or the second store of a comparison.
     Destination,
 }
 

@@ -1,4 +1,6 @@
-//! The log or trace of the destination that a copy extends.
+//! The target of a copy: a log or a trace of the destination, to which the copy appends. A write to
+//! a log is conditional on its *head*, a value that changes with every change of the log. A trace
+//! has no head.
 
 use session_store_core::{
     AppendAttempt, Checkpoint, Entry, Head, LogEntry, Resolution, StoreError, TraceEntry,
@@ -8,40 +10,43 @@ use crate::memory::Share;
 use crate::options::{OnConflict, WritePolicy};
 use crate::read::{Reader, Segment};
 
-/// A log or a trace that a copy extends.
+/// A log or a trace to which a copy appends entries.
 pub(crate) trait Target {
     type Entry: Entry;
 
-    /// Iterates over the stored entries, up to the end that this target knows.
+    /// Iterates over the stored entries. For a log, ends at the end of the log according to the
+    /// recorded head.
     fn stored(&self) -> impl Iterator<Item = Result<Self::Entry, StoreError>>;
 
-    /// Appends after the first `position` entries.
+    /// Appends `batch` to a log or trace that has `position` entries.
     fn append(&mut self, position: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
 
-    /// Truncates everything after the first `keep` entries. Returns the number of truncated
-    /// entries, or `None` if they must not be truncated.
+    /// Truncates to the first `keep` entries. Returns the number of truncated entries, or `None` if
+    /// the rules of the copy forbid the truncation.
     fn cut(&mut self, _keep: usize) -> Result<Option<usize>, StoreError> {
         Ok(None)
     }
 
-    /// Creates the segment if it does not exist, which is the case if no entry was appended.
+    /// Called after the last append. Creates the segment if it still does not exist, because the
+    /// source has no entries.
     fn finish(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Returns the size of a batch, in bytes.
+    /// Returns the size at which a batch is appended, in bytes.
     fn batch_bytes(&self) -> usize;
 }
 
-/// The log of a segment. Every write is conditional on its head.
+/// The log of a segment. Every write fails if the head of the log is not `head`.
 pub(crate) struct Log<'a> {
     pub(crate) segment: Segment<'a>,
     pub(crate) share: &'a Share<'a>,
     pub(crate) policy: WritePolicy,
-    /// The head after the last read or write of this run.
+    /// The head of the log after the last read or write of this run. `None` if the segment does not
+    /// exist.
     pub(crate) head: Option<Head>,
-    /// The number of the first entries that this run has not written. Only the entries after them
-    /// may be truncated without [`OnConflict::Replace`].
+    /// The number of entries at the start of the log that this run has not written. Without
+    /// [`OnConflict::Replace`], only later entries may be truncated.
     pub(crate) existing: usize,
 }
 
@@ -57,10 +62,10 @@ impl<'a> Log<'a> {
         Ok(Self { segment, share, policy, head, existing })
     }
 
-    /// Reads the head again. If another writer has changed the log, all its entries count as
-    /// existing.
+    /// Reads the head of the log again. If another writer has changed the log, `existing` becomes
+    /// the number of all its entries.
     ///
-    /// In a dry run, the head contains writes that were not made, so it is always replaced.
+    /// In a dry run, `head` counts writes that were not made, so it is always replaced.
     pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
         let now = Self::open(self.segment, self.share, self.policy)?;
         if now.head != self.head || self.policy.dry_run {
@@ -73,17 +78,18 @@ impl<'a> Log<'a> {
 impl Target for Log<'_> {
     type Entry = LogEntry;
 
-    /// Stops at the end of the log according to the head. If another writer has appended entries
-    /// since, the first write is a conflict.
+    /// Does not return entries that another writer has appended after `head` was read. The first
+    /// write then fails with a conflict.
     fn stored(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
         let entries = self.head.map_or(0, |head| head.entries());
         let reader = Reader::new(self.segment, self.share, Checkpoint::START);
-        // Without a head there is no segment, and reading it would be an error.
+        // Without a head `entries` is 0, and the reader reads nothing. A read of a segment that
+        // does not exist would fail.
         reader.take(entries)
     }
 
     /// If the reply of an append is lost, [`AppendAttempt`] finds out whether the entries are
-    /// stored. It never appends them twice.
+    /// stored, and never appends them twice.
     fn append(&mut self, position: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
         if self.policy.dry_run {
             self.head = Some(Head::new(position + batch.len(), 0));
@@ -116,8 +122,8 @@ impl Target for Log<'_> {
     }
 }
 
-/// The trace of a segment. It has no head, so appends to it are not conditional. It cannot be
-/// truncated.
+/// The trace of a segment. Appends are not conditional, because a trace has no head. A trace cannot
+/// be truncated.
 pub(crate) struct Trace<'a> {
     pub(crate) segment: Segment<'a>,
     pub(crate) share: &'a Share<'a>,
@@ -133,9 +139,9 @@ impl Trace<'_> {
             result => return result,
         };
         // If the entry is not stored, it is not sent again. The lost append may still arrive, and
-        // then the trace would contain the entry twice (A6). A later pass of a migration compares
-        // the trace again and appends the missing entries. If this read fails, its error is not
-        // returned either, because that error would mean that nothing was stored (A5).
+        // the trace would then contain the entry twice (A6). A later pass of a migration compares
+        // the trace again and appends the missing entries. If the read fails, `lost` is returned
+        // too, because the error of the read would mean that nothing was stored (A5).
         match self.segment.read_trace_page(position, 0) {
             Ok(page) if page.entries.first() == Some(entry) => Ok(()),
             _ => Err(lost),

@@ -111,7 +111,7 @@ impl Comparer<'_> {
     }
 
     /// Compares the first `entries` of the source's trace with the whole trace of the destination.
-    /// Returns `None` if both are empty, or if traces are not compared.
+    /// Returns `None` if both traces are empty, or if traces are not compared.
     pub(crate) fn trace(
         &self,
         key: SegmentKey,
@@ -142,8 +142,8 @@ impl Comparer<'_> {
 
     /// Checks the entry counts of both stores after an equal comparison.
     ///
-    /// `is_right` receives a side, its reported count and the number of entries that were read. It
-    /// returns whether that count is right.
+    /// `is_right` receives a side, its reported count and the number of entries that were read, and
+    /// returns whether the count is right.
     pub(crate) fn check_counts(
         &self,
         key: SegmentKey,

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 use session_store::{StoreUrl, error_chain};
 use session_store_migrate::backup::{
-    Backup, Found, Missing, Part, PartRestore, RestoreReport, Unproved,
+    Backup, Found, Missing, Part, PartRestore, RestoreReport, Unverified,
 };
 use session_store_migrate::{Gap, Progress};
 use tempfile::SpooledTempFile;
@@ -53,7 +53,7 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).context(operation)?;
     let proof =
-        reopener(&store)().map(|store| backup.prove(&store, &mut show)).map_err(Failure::from);
+        reopener(&store)().map(|store| backup.verify(&store, &mut show)).map_err(Failure::from);
     drop(bar);
 
     let outcome = Outcome { backup, report, proof };
@@ -71,7 +71,7 @@ struct Outcome<R> {
     report: RestoreReport,
     /// The result of reading the store back: the parts that differ from the backup, or the reason
     /// why the store cannot be opened again.
-    proof: Result<Vec<Unproved>, Failure>,
+    proof: Result<Vec<Unverified>, Failure>,
 }
 
 /// The JSON of the report.
@@ -155,7 +155,7 @@ impl<R> Outcome<R> {
     }
 }
 
-fn unverified_text(Unproved { part, found, .. }: &Unproved) -> String {
+fn unverified_text(Unverified { part, found, .. }: &Unverified) -> String {
     match found {
         Found::Nothing => format!("{part}: not in the store"),
         Found::Other(total) => {

@@ -16,7 +16,7 @@ use crate::progress::{Phase, Progress};
 
 /// A backup that was read completely and is not damaged.
 ///
-/// Every checksum and hash is right, every line is an entry, and the manifest lists all parts.
+/// All checksums and hashes are right, every line is an entry, and the manifest lists all parts.
 #[derive(Debug)]
 pub struct Backup<R> {
     pub(super) reader: R,
@@ -31,7 +31,7 @@ impl<R: Read + Seek> Backup<R> {
     /// Reads a whole backup and checks it, with lines of up to [`DEFAULT_MAX_LINE`].
     ///
     /// # Errors
-    /// The same as of [`open_with_max_line`](Self::open_with_max_line).
+    /// As [`open_with_max_line`](Self::open_with_max_line).
     pub fn open(reader: R, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Self, BackupError> {
         Self::open_with_max_line(reader, DEFAULT_MAX_LINE, progress)
     }
@@ -43,8 +43,10 @@ impl<R: Read + Seek> Backup<R> {
     /// holds one line at a time and a few hundred bytes for each part.
     ///
     /// # Errors
-    /// [`BackupError::NotABackup`], [`BackupError::NewerFormat`], [`BackupError::LineTooLong`], and
-    /// [`BackupError::Damaged`] with the place; [`BackupError::Read`] if the reader fails.
+    /// - [`BackupError::NotABackup`], [`BackupError::NewerFormat`] and
+    ///   [`BackupError::LineTooLong`].
+    /// - [`BackupError::Damaged`] with the place of the damage.
+    /// - [`BackupError::Read`] if the reader fails.
     pub fn open_with_max_line(
         mut reader: R,
         max_line: u64,
@@ -193,8 +195,8 @@ impl Check<'_, '_> {
         Ok(lines)
     }
 
-    /// Reads the manifest, which must list the parts that were read before it. Returns its hash
-    /// too.
+    /// Reads the manifest, which must list the parts that were read before it. Returns the manifest
+    /// and its hash.
     fn manifest<R: Read>(
         &mut self,
         mut content: Content<'_, R>,

@@ -9,7 +9,7 @@ use crate::error::{Failure, MigrateError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
-    /// The store failed, or it does not meet the requirements of a migration.
+    /// The store failed, or the store does not meet the requirements of a migration.
     #[error(transparent)]
     Store(#[from] MigrateError),
 
@@ -78,8 +78,8 @@ impl BackupError {
 
     /// Classifies an error of a read through the decompression.
     ///
-    /// An error of the operating system has a number and says nothing about the backup. An error of
-    /// the decompression has no number and means damage.
+    /// An error of the operating system has a number, and does not mean that the backup is damaged.
+    /// An error of the decompression has no number, and means damage.
     pub(super) fn of_read(error: io::Error, place: impl FnOnce() -> String) -> Self {
         if error.raw_os_error().is_some() {
             return Self::Read(error);

@@ -60,17 +60,17 @@ impl ExportReport {
 /// Writes a backup of the selected part of a store, in the format that the [module](super)
 /// describes.
 ///
-/// The source is only read, and other processes may write to it. Each log is written as it was at
-/// one moment, but that moment differs from log to log. A log that is truncated or replaced during
-/// the read is read again, up to five times in total.
+/// The source is only read, and other processes may write to it. The backup has the state of each
+/// log at one moment, but the moments of different logs differ. A log that is truncated or replaced
+/// during the read is read again, up to five times in total.
 ///
 /// A part that cannot be read is left out and named in the manifest. A segment or pod that is
 /// deleted before the export reaches it does not count as missing.
 ///
 /// # Errors
-/// [`BackupError::Store`] for a selected session that does not exist, and if sessions, segments or
-/// pods cannot be listed; nothing is written then. [`BackupError::Write`] and
-/// [`BackupError::Spool`]: the written bytes are not a backup.
+/// - [`BackupError::Store`] if a selected session does not exist, or if sessions, segments or pods
+///   cannot be listed. Nothing is written.
+/// - [`BackupError::Write`] and [`BackupError::Spool`]. The written bytes are not a backup.
 pub fn export<W: Write>(
     source: &dyn Store,
     selection: &Selection,
@@ -142,7 +142,7 @@ struct Export<'a, W: Write> {
 }
 
 impl<W: Write> Export<'_, W> {
-    /// Adds a segment. If its log cannot be read or is gone, the trace is left out too.
+    /// Adds a segment. If its log cannot be read or was deleted, the trace is left out too.
     fn segment(&mut self, key: SegmentKey) -> Result<(), BackupError> {
         let segment = self.source.at(key);
         let log = read_log(segment, &mut self.meter);
@@ -178,7 +178,7 @@ impl<W: Write> Export<'_, W> {
         Ok(())
     }
 
-    /// Adds the content of a part, or names the part as missing. Returns whether there was content.
+    /// Adds the content of a part, or names the part as missing. Returns whether content was added.
     fn add(
         &mut self,
         part: Part,
@@ -219,7 +219,7 @@ impl<W: Write> Export<'_, W> {
     }
 }
 
-/// Reads the log as it is at one moment. Returns `None` if the segment does not exist.
+/// Reads the state of the log at one moment. Returns `None` if the segment does not exist.
 fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>, ReadError> {
     for round in 0..ROUNDS {
         let Some(head) = segment.head()? else { return Ok(None) };
@@ -238,13 +238,12 @@ fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>
     Err(ReadError::Unstable)
 }
 
-/// Returns an error unless the entries that were read are those that the log had at the head
-/// `before`.
+/// Returns an error if the entries that were read may differ from the log at the head `before`.
 ///
-/// A read by pages compares only the entry before each page, to notice that the log was replaced. A
-/// log that was replaced between two pages can have the same entry there. The result would then be
-/// a mix of two logs. So the head must not have changed. If the head has changed, the beginning of
-/// the log is read again and compared, because the change may have been an append.
+/// A read by pages compares only the last entry before each page. If the log was replaced between
+/// two pages, the new log can have an equal entry at this position. The result would then be a mix
+/// of two logs. The head shows whether the log has changed. If the head has changed, the beginning
+/// of the log is read again and compared, because the change may have been an append.
 fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<(), StoreError> {
     let now = segment.head()?;
     if now == Some(before) {

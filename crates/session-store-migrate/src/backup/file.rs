@@ -23,7 +23,7 @@ pub(super) enum SegmentFile {
     Trace,
 }
 
-/// The two files of a pod. The name has a file only if the folder is named by a hash.
+/// The two files of a pod. The file of the name exists only if the folder is named by a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PodFile {
     Name,
@@ -43,9 +43,11 @@ impl File {
         }
     }
 
-    /// Returns the file of a path that [`path`](Self::path) could return, in exactly that spelling.
+    /// Returns the file that has exactly this [`path`](Self::path), or `None` if there is no such
+    /// file.
     ///
-    /// A backup with any other path is refused, so no path of a backup leads out of its folder.
+    /// A backup with any other path is refused, so that no path leads out of the folder of the
+    /// backup.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let file = match path.split_once('/') {
             None => Self::parse_top(path)?,

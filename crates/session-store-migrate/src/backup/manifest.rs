@@ -14,8 +14,8 @@ use crate::digest::Digest;
 /// The version of the format. A backup of a later version is refused.
 pub(super) const FORMAT: u64 = 1;
 
-/// The start of the first line of the first file. The version follows, so that even a reader of
-/// another version can tell what the file is.
+/// The start of the first line of the first file. The version follows, so that a reader of any
+/// version can identify the file.
 const README_BEGINS: &str = "A backup of session-store, format ";
 
 const README: &str = "\
@@ -169,8 +169,8 @@ pub(super) struct FirstLine {
     pub(super) missing: usize,
 }
 
-/// The line of a member. It repeats the path, so that other programs need not know how paths are
-/// made.
+/// The line of a member. The line contains the path, so that other programs need not construct the
+/// path.
 #[derive(Serialize)]
 struct MemberLine<'a> {
     #[serde(flatten)]

@@ -3,28 +3,28 @@
 //!
 //! # Format
 //!
-//! A backup is a tar archive compressed with zstd. Other programs can read it: `tar --zstd -xf
-//! FILE` unpacks it, and `sha256sum -c SHA256SUMS` checks the files. The files have the layout of
-//! the file backend, so the unpacked folder is a store. They come in this order:
+//! A backup is a tar archive compressed with zstd. Other programs can read it:
+//! `tar --zstd -xf FILE` unpacks it, and `sha256sum -c SHA256SUMS` checks the files. The files have
+//! the layout of the file backend, so the unpacked folder is a store. The files are in this order:
 //!
-//! - `README`, whose first line contains the version of the format;
+//! - `README`. Its first line contains the version of the format;
 //! - `SESSION/SEGMENT.jsonl`, the log of a segment, one entry on each line, followed by
 //!   `SESSION/SEGMENT.trace.jsonl` if the segment has a trace. The log of an empty segment is
 //!   empty;
-//! - `pods/FOLDER/metadata.json`, a pod (a named agent). If some file systems could not hold the
-//!   pod's name, or could take it for another, the folder is named by a hash of the name. A file
-//!   `name` with the name comes first;
+//! - `pods/FOLDER/metadata.json`, a pod (a named agent). The folder has the name of the pod, unless
+//!   some file system cannot hold this name or cannot distinguish it from another name. The folder
+//!   is then named by a hash, and a file `name` in it contains the pod's name;
 //! - `manifest.jsonl`, the list of all parts with their entries, bytes and SHA-256, and of the
 //!   parts that could not be read;
 //! - `SHA256SUMS`.
 //!
 //! The archive is compressed in frames of 4 MiB. Each frame has a checksum, which shows where a
-//! file is damaged. The last frame is of a kind that decompressors skip. It contains the SHA-256 of
-//! all bytes before it. So a backup with any changed, missing or additional byte is refused.
+//! file is damaged. The last frame is of a kind that decompressors skip, and contains the SHA-256
+//! of all bytes before it. So a backup with any changed, missing or additional byte is refused.
 //!
 //! An export and a restore hold one page of entries and a list of the parts in memory. A tar
-//! archive contains the size of a file before its content, so an export first writes logs of more
-//! than 8 MiB to a temporary file.
+//! archive contains the size of a file before the content of the file. An export therefore first
+//! writes a log of more than 8 MiB to a temporary file.
 //!
 //! ```
 //! use std::io::Cursor;
@@ -44,7 +44,7 @@
 //!
 //! let mut backup = Backup::open(Cursor::new(file), &mut |_| {})?;
 //! assert!(backup.restore(&destination, &mut |_| {})?.is_complete());
-//! assert!(backup.prove(&destination, &mut |_| {}).is_empty());
+//! assert!(backup.verify(&destination, &mut |_| {}).is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -53,19 +53,19 @@ mod error;
 mod export;
 mod file;
 mod manifest;
-mod prove;
 mod read;
 mod restore;
 mod seal;
 mod spool;
 mod tar;
 mod total;
+mod verify;
 mod write;
 
 pub use check::{Backup, DEFAULT_MAX_LINE};
 pub use error::BackupError;
 pub use export::{ExportReport, export};
 pub use manifest::{Manifest, Member, Missing, Part};
-pub use prove::{Found, Unproved};
 pub use restore::{PartRestore, RestoreReport};
 pub use total::Total;
+pub use verify::{Found, Unverified};

@@ -40,8 +40,8 @@ impl<R: Read + Seek> Archive<R> {
 }
 
 impl<R: Read> Archive<R> {
-    /// Returns the first file. Returns `None` if it is not a README, because then the archive is
-    /// not a backup.
+    /// Returns the first file. Returns `None` if the first file is not a README, because the
+    /// archive is then not a backup.
     pub(super) fn first(&mut self) -> Result<Option<Content<'_, R>>, BackupError> {
         let heading = Heading::parse(&self.block()?);
         let readme = heading.filter(|heading| heading.file == File::Readme);
@@ -143,7 +143,7 @@ impl<R: Read> Content<'_, R> {
         Ok(Some(line))
     }
 
-    /// Returns the next byte, which stays unread.
+    /// Returns the next byte without consuming it.
     fn first_byte(&mut self) -> Result<u8, BackupError> {
         let available = match self.archive.stream.fill_buf() {
             Ok([]) => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -30,15 +30,15 @@ use crate::side::{Gap, Side};
 pub struct RestoreReport {
     /// The parts of the backup, in its order.
     ///
-    /// The list does not contain parts that the destination cannot store ([`gaps`](Self::gaps)).
-    /// Nor does it contain the traces of logs in conflict, because a trace belongs to its log and
-    /// is not restored next to another log.
+    /// The list does not contain parts that the destination cannot store ([`gaps`](Self::gaps)),
+    /// and traces of logs in conflict. Such a trace is not restored, because it describes another
+    /// log.
     pub parts: Vec<PartRestore>,
     /// The kinds of data in the backup that the destination cannot store.
     pub gaps: Vec<Gap>,
     /// The failure to sync the destination. A power cut could then lose restored entries.
     ///
-    /// `None` if the sync succeeded or if the destination does not support it.
+    /// `None` if the sync succeeded or if the destination does not support syncs.
     pub sync_failure: Option<Failure>,
 }
 
@@ -75,13 +75,15 @@ impl<R: Read + Seek> Backup<R> {
     /// Parts that are already equal are not changed, so an interrupted restore is resumed by
     /// starting it again. Parts that differ are conflicts and are not changed either. If the
     /// destination fails on every part for half a minute, the restore aborts.
-    /// [`prove`](Self::prove) verifies the result.
+    /// [`verify`](Self::verify) checks the result.
     ///
     /// # Errors
-    /// [`BackupError::Store`] if the destination lacks [`Capability::ConditionalAppend`]; nothing
-    /// is written then. [`BackupError::Read`] and [`BackupError::Damaged`] if the backup was
-    /// changed after it was opened; the parts before the change stay written. Errors of the
-    /// destination are in the report.
+    /// - [`BackupError::Store`] if the destination lacks [`Capability::ConditionalAppend`]. Nothing
+    ///   is written.
+    /// - [`BackupError::Read`] and [`BackupError::Damaged`] if the backup was changed after it was
+    ///   opened. Parts that were already restored remain.
+    ///
+    /// Errors of the destination are in the report.
     pub fn restore(
         &mut self,
         destination: &dyn Store,
@@ -148,8 +150,8 @@ impl Restore<'_> {
             self.part(part, &mut content)
         };
         if let Some(extension) = extension {
-            // An error of the backup itself ends the restore, because the backup was changed after
-            // it was opened.
+            // End the restore at an error of the backup itself, because the backup was changed
+            // after it was opened.
             self.record(part, extension.require_source()?);
         }
         if content.finish()? != member.total {

@@ -1,9 +1,8 @@
-//! The outermost layer of a backup: compressed frames, and a seal that covers all of them.
+//! The outermost layer of a backup: compressed frames, and a seal that covers all frames.
 //!
 //! Each zstd frame has a checksum, which shows where the content is damaged. The seal at the end is
-//! a frame that every decompressor skips (RFC 8878, section 3.1.2). It contains the SHA-256 of all
-//! bytes before it, which shows whether any byte of the file was changed, including bytes that no
-//! checksum covers.
+//! a frame that every decompressor skips (RFC 8878, section 3.1.2). The seal contains the SHA-256
+//! of all bytes before it. It shows a change of any byte, also of bytes that no checksum covers.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write};
 
@@ -25,12 +24,12 @@ const SEAL: usize = SEAL_HEADER.len() + 32;
 /// less.
 const FRAME: usize = 4 * 1024 * 1024;
 
-/// The default level of zstd. It compresses at about the speed of a disk.
+/// The compression level, which is the default of zstd. The compression is about as fast as a disk.
 const LEVEL: i32 = 3;
 
 /// The largest accepted window of a frame, as a power of two. The decompressor allocates the
-/// window, so this limits the memory that a damaged file can request. The frames that an export
-/// writes need a quarter of it.
+/// window, so this value limits the memory that a damaged file can request. The frames of an export
+/// need a quarter of this window.
 const MAX_WINDOW_LOG: u32 = 23;
 
 /// A writer that compresses, and adds the seal at the end.
@@ -113,7 +112,7 @@ impl<R: Read> Unsealing<R> {
         self.0.get_ref().bytes
     }
 
-    /// Checks the seal, after everything before it was read.
+    /// Checks the seal. All content before the seal must have been read.
     pub(super) fn finish(self) -> Result<(), BackupError> {
         let Hashed { inner, hash, bytes } = self.0.finish();
         let mut found = Vec::new();
@@ -132,7 +131,7 @@ impl<R: Read> Read for Unsealing<R> {
     }
 }
 
-/// Hashes and counts the bytes between the file and the compression.
+/// A reader or writer between the file and the compression, which hashes and counts the bytes.
 struct Hashed<T> {
     inner: T,
     hash: Sha256,

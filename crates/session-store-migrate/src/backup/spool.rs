@@ -1,5 +1,5 @@
-//! The content of one file of a backup. It is held until its size is known, because the size comes
-//! before the content in the archive.
+//! The content of one file of a backup, in memory or in a temporary file. The content is collected
+//! first, because an archive contains the size of a file before the content.
 
 use std::io::{self, BufWriter, Read, Seek, Write};
 
@@ -38,7 +38,7 @@ impl Spool {
         Total::of(&self.hasher)
     }
 
-    /// Returns the total, and a reader of everything that was written.
+    /// Returns the total, and a reader of the whole content.
     pub(super) fn finish(self) -> io::Result<(Total, impl Read)> {
         let total = self.total();
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;

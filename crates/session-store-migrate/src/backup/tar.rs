@@ -1,8 +1,8 @@
 //! The middle layer of a backup: the blocks of a tar archive.
 //!
-//! An export writes exactly one header for a file of a given path, size and time. A header is
-//! accepted only if it is equal to that one. So links, folders, foreign paths and all other
-//! features of tar are refused without a check for each of them.
+//! For a file of a given path, size and time, an export always writes the same header. A read
+//! accepts a header only if it equals this header. So links, folders, foreign paths and all other
+//! features of tar are refused without separate checks.
 
 use tar::Header;
 

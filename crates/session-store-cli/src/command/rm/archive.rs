@@ -40,7 +40,7 @@ pub(super) fn write(
     let file = File::open(path).context(operation)?;
     let mut show = |event: session_store_migrate::Progress<'_>| bar.show_event(&event);
     let archive = Backup::open(file, &mut show).context(operation)?;
-    let different = archive.prove(store, &mut show);
+    let different = archive.verify(store, &mut show);
     drop(bar);
     if let Some(part) = different.first() {
         let cause = format!("{} has changed since; nothing was deleted", part.part);

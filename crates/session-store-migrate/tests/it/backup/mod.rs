@@ -78,7 +78,7 @@ fn restored(file: Vec<u8>) -> MemoryStore {
     let mut backup = open(file).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
     assert!(report.is_complete(), "{report:?}");
-    let unverified = backup.prove(&destination, &mut |_| {});
+    let unverified = backup.verify(&destination, &mut |_| {});
     assert!(unverified.is_empty(), "{unverified:?}");
     destination
 }

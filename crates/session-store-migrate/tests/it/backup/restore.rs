@@ -55,7 +55,7 @@ fn a_conflict_is_reported_and_not_overwritten() {
             .all(|part| matches!(part.extension.stopped.as_deref(), Some(Stop::Conflict(_))))
     );
     assert_eq!(log_of(&destination, key), ["{}"]);
-    let unverified = backup.prove(&destination, &mut |_| {});
+    let unverified = backup.verify(&destination, &mut |_| {});
     assert_eq!(unverified.len(), 2, "{unverified:?}");
     assert!(unverified.iter().all(|part| matches!(part.found, Found::Other(_))));
 }
@@ -68,7 +68,7 @@ fn the_proof_finds_a_deleted_session() {
     assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
     let session = source.list_sessions().unwrap()[0];
     destination.delete_session(session).unwrap();
-    let unverified = backup.prove(&destination, &mut |_| {});
+    let unverified = backup.verify(&destination, &mut |_| {});
     assert!(
         matches!(unverified[..], [ref only] if matches!(only.found, Found::Nothing)),
         "{unverified:?}"
@@ -107,5 +107,5 @@ fn the_trace_of_a_log_in_conflict_is_not_restored() {
     assert!(!report.is_complete());
     let there = destination.at(key).read_trace_page(0, usize::MAX).unwrap();
     assert!(there.entries.is_empty(), "{there:?}");
-    assert_eq!(backup.prove(&destination, &mut |_| {}).len(), 2);
+    assert_eq!(backup.verify(&destination, &mut |_| {}).len(), 2);
 }

@@ -104,6 +104,6 @@ fn a_restored_backup_has_the_same_content(
     let mut backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
     let report = backup.restore(&to.open(), &mut |_| {}).unwrap();
     assert!(report.is_complete(), "{report:?}");
-    assert!(backup.prove(&to.open(), &mut |_| {}).is_empty());
+    assert!(backup.verify(&to.open(), &mut |_| {}).is_empty());
     assert_same(&from.open(), &to.open());
 }

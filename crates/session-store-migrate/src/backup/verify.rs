@@ -1,4 +1,4 @@
-//! Reads a store back to verify that it contains a backup.
+//! Reads a store to verify that the store contains a backup.
 
 use session_store_core::{Entry, Store, StoreError, StoreExt};
 
@@ -11,11 +11,12 @@ use crate::meter::Meter;
 use crate::options::ABORT_AFTER;
 use crate::progress::{Phase, Progress};
 
-/// A part of a backup that a store lacks, stores differently, or cannot read.
+/// A part of a backup that was not verified: the store lacks the part, stores it differently, or
+/// cannot read it.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
-pub struct Unproved {
+pub struct Unverified {
     /// The part.
     pub part: Part,
     /// The result of reading the part from the store.
@@ -39,14 +40,14 @@ impl<R> Backup<R> {
     /// Reads every part of the backup from a store and compares the hashes. Returns the parts that
     /// differ.
     ///
-    /// After a complete restore the list is empty, unless another writer has changed the store. It
-    /// is best to pass a handle that was opened after the restore, because such a handle has cached
-    /// nothing.
-    pub fn prove(
+    /// After a complete restore the list is empty, unless another writer has changed the store.
+    /// Pass a handle that was opened after the restore, because the handle of the restore can
+    /// return cached data.
+    pub fn verify(
         &self,
         store: &dyn Store,
         mut progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Vec<Unproved> {
+    ) -> Vec<Unverified> {
         let members = &self.manifest().members;
         let mut meter = Meter::new(&mut progress);
         meter.report(Progress::Begin { phase: Phase::Compare, parts: members.len() });
@@ -61,14 +62,14 @@ impl<R> Backup<R> {
                 breaker.record(total.as_ref().err());
                 found(member, total)
             };
-            unverified.extend(found.map(|found| Unproved { part: member.part.clone(), found }));
+            unverified.extend(found.map(|found| Unverified { part: member.part.clone(), found }));
             meter.report(Progress::Done);
         }
         unverified
     }
 }
 
-/// Returns `None` if the total of the store is that of the member.
+/// Returns `None` if the store has the same total as the member.
 fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Found> {
     match total {
         Ok(Some(total)) if total == member.total => None,
@@ -78,7 +79,7 @@ fn found(member: &Member, total: Result<Option<Total>, StoreError>) -> Option<Fo
     }
 }
 
-/// Reads a part from the store. Returns `None` if the store does not have it.
+/// Reads a part from the store. Returns `None` if the store does not have the part.
 fn total(
     store: &dyn Store,
     part: &Part,
