@@ -1,20 +1,21 @@
-//! `Candidate`: a file that a format may contain, as its path and its first bytes.
+//! `Candidate`: a file that may be a log, as its path and its first bytes. A format decides by
+//! these whether the file is one of its logs.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
-/// The number of bytes of a file that the formats see.
+/// The number of bytes at the start of a file that a format can read.
 pub const HEAD_BYTES: usize = 4096;
 
-/// The endings of compressed files. The engine finds the compression itself by the first bytes.
+/// The endings of compressed files. The engine recognizes the compression itself by the first
+/// bytes.
 const COMPRESSED: [&str; 2] = [".zst", ".gz"];
 
 /// The path of a file as names, and the first bytes of its content.
 ///
-/// The path is absolute, so that a format finds the folders above the file whatever folder the user
-/// names. The name of a compressed file is the name without `.zst` or `.gz`, and the bytes are
-/// decompressed.
+/// The path is absolute, so that a format can use the folders above the folder that the user names.
+/// For a compressed file, the name is without `.zst` or `.gz`, and the bytes are decompressed.
 #[derive(Clone)]
 pub struct Candidate<'a> {
     /// The names of the folders, from the root on.
@@ -24,8 +25,8 @@ pub struct Candidate<'a> {
     nearby: Option<&'a Nearby<'a>>,
 }
 
-/// A function that returns the first 64 KiB of the file at a path relative to the folder of the
-/// candidate, or `None` if there is no such file.
+/// A function that reads the first 64 KiB of another file. The path is relative to the folder of
+/// the candidate. Returns `None` if there is no such file.
 pub type Nearby<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
 impl<'a> Candidate<'a> {
@@ -59,7 +60,7 @@ impl<'a> Candidate<'a> {
         found.eq_ignore_ascii_case(extension).then_some(stem)
     }
 
-    /// Returns the name of the folder that contains the file, or the empty text.
+    /// Returns the name of the folder that contains the file, or an empty text.
     #[must_use]
     pub fn folder(&self) -> &str {
         self.folders.last().map_or("", String::as_str)
@@ -77,14 +78,14 @@ impl<'a> Candidate<'a> {
         self.folders.iter().any(|name| name == folder)
     }
 
-    /// Returns the beginning of a small file near this one, such as `../session.json`. `path` is
-    /// relative to the folder of the file. Returns `None` if there is no such file.
+    /// Returns the beginning of another small file, such as `../session.json`. `path` is relative
+    /// to the folder of this file. Returns `None` if there is no such file.
     #[must_use]
     pub fn nearby(&self, path: &str) -> Option<Vec<u8>> {
         self.nearby.and_then(|nearby| nearby(path))
     }
 
-    /// Returns the first bytes of the content. A line at the end of them can be incomplete.
+    /// Returns the first bytes of the content. The last line in these bytes can be incomplete.
     #[must_use]
     pub const fn head(&self) -> &'a [u8] {
         self.head
@@ -111,7 +112,8 @@ pub(crate) fn uncompressed(name: &str) -> &str {
     COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
-/// Returns a name as text. Bytes that are not UTF-8 are escaped, so that two names stay different.
+/// Returns a name as text. Bytes that are not UTF-8 are escaped, so that two different names give
+/// two different texts.
 pub(crate) fn name_text(name: &OsStr) -> String {
     match name.to_str() {
         Some(name) => name.to_owned(),

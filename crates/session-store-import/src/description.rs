@@ -1,4 +1,4 @@
-//! `Description`: what an entry says to a person.
+//! `Description`: the readable content of an entry, for example its time, author and text.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Finding the logs in the default folders of the known programs.
+//! Finds the logs in the default folders of the known programs.
 
 use std::path::PathBuf;
 

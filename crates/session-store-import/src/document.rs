@@ -1,4 +1,4 @@
-//! Splitting one JSON document into entries without changing their text.
+//! Splits one JSON document into entries without changing their text.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub fn fields(document: &str) -> Result<Vec<(String, &RawValue)>, StoreError> {
     Ok(fields)
 }
 
-/// Returns an entry with those of the fields whose names are kept.
+/// Returns an entry with the selected fields. `keep` returns whether to keep the field of a name.
 ///
 /// # Errors
 /// [`StoreError::Serde`] if the fields do not form an object.
@@ -63,8 +63,8 @@ pub fn object(
     LogEntry::from_json(format!("{{{}}}", kept.join(",")))
 }
 
-/// Returns the header of a document and then its messages. The header has the fields of the
-/// document except `messages` and the `omitted` ones.
+/// Returns the header of a document, followed by its messages. The header has all fields of the
+/// document except `messages` and the `omitted` fields.
 ///
 /// # Errors
 /// [`StoreError::Serde`] if the document or one of its messages is not an object.

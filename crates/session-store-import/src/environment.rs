@@ -45,8 +45,8 @@ impl Environment {
         folder.filter(|folder| !folder.as_os_str().is_empty())
     }
 
-    /// Returns the folder that a variable names, else the folder at `path` below the home
-    /// directory.
+    /// Returns the folder that a variable names. If the variable is missing or empty, returns the
+    /// folder at `path` below the home directory.
     #[must_use]
     pub fn folder_or(&self, variable: &str, path: &str) -> PathBuf {
         self.folder(variable).map_or_else(|| self.home.join(path), Path::to_owned)

@@ -6,14 +6,14 @@ use crate::report::UnitReport;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Files were found, and are now looked at.
+    /// Files were found. Their beginnings are now read.
     Found {
         /// The number of files.
         files: usize,
     },
-    /// One of the files was looked at.
+    /// The beginning of one file was read.
     Inspected,
-    /// All files were looked at, and logs are now stored.
+    /// The beginnings of all files were read. The logs are now stored.
     Storing {
         /// The number of logs.
         logs: usize,

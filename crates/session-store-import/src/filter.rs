@@ -4,10 +4,10 @@ use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
-/// Patterns of the files to take and not to take.
+/// Patterns for the files to import and the files to leave out.
 ///
-/// A pattern without `/` matches any name in the path of a file below the searched folder, so it
-/// can also name a folder. A pattern with `/` matches the whole path below that folder. `*` matches
+/// A pattern without `/` matches any name in the path of a file below the searched folder, also the
+/// name of a folder. A pattern with `/` matches the whole path below that folder. `*` matches
 /// within a name, and `**` matches any number of folders.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -16,13 +16,13 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Creates a filter that takes every file.
+    /// Creates a filter that selects every file.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes only files that this pattern, or another one that is included, matches.
+    /// Selects only files that match this pattern or another included pattern.
     ///
     /// # Errors
     /// A description of the mistake in the pattern.
@@ -31,7 +31,7 @@ impl Filter {
         Ok(self)
     }
 
-    /// Does not take files that this pattern matches.
+    /// Leaves out files that match this pattern.
     ///
     /// # Errors
     /// A description of the mistake in the pattern.
@@ -40,7 +40,7 @@ impl Filter {
         Ok(self)
     }
 
-    /// Returns whether the file at a path below the searched folder is taken.
+    /// Returns whether the file at a path below the searched folder is selected.
     #[must_use]
     pub fn takes(&self, relative: &Path) -> bool {
         let is_matched = |patterns: &[Pattern]| patterns.iter().any(|one| matches(one, relative));

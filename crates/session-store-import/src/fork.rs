@@ -1,4 +1,5 @@
-//! `Fork`: the segment for the entries of a file that differ from the stored log.
+//! `Fork`: a segment for the entries of a file that differ from the stored log. The fork has the
+//! entries from the first difference on.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -8,21 +9,22 @@ use crate::description::Role;
 use crate::format::Format;
 use crate::identity::derived_id;
 
-/// A segment that continues another one in a different way.
+/// A segment that continues the first entries of another segment in a different way.
 #[derive(Debug)]
 pub(crate) struct Fork {
-    /// The segment that has the common entries.
+    /// The segment that has the common first entries.
     pub(crate) of: SegmentId,
     pub(crate) key: SegmentKey,
-    /// The number of entries of the file before the fork. Those of earlier forks are included.
+    /// The number of entries of the file before the fork, including the entries that are in earlier
+    /// forks.
     pub(crate) at: usize,
     /// The first entry of the fork, which names the origin.
     pub(crate) entry: LogEntry,
 }
 
 impl Fork {
-    /// Creates the fork of a segment. `common` are the entries of the file before the fork, and
-    /// `first` is the next one.
+    /// Creates the fork of a segment. `common` describes the entries of the file before the fork,
+    /// and `first` is the next entry.
     ///
     /// The id is derived from the segment and from `first`, so the next import finds the fork.
     pub(crate) fn new(of: SegmentKey, common: Common, first: Option<&LogEntry>) -> Self {
@@ -42,7 +44,7 @@ impl Fork {
     }
 }
 
-/// The entries of a file that the stored segments have.
+/// The first entries of a file that stored segments already have.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Common {
     pub(crate) entries: usize,

@@ -1,4 +1,4 @@
-//! The trait that each format implements, and the values of its methods.
+//! `Format`: the trait for the logs of one program, and the types that its methods return.
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -11,40 +11,43 @@ use crate::document;
 use crate::environment::Environment;
 use crate::identity::Identity;
 
-/// The way in which a program keeps its logs in files.
+/// The way in which a program stores its logs in files.
 ///
-/// A format is a set of functions of values. The engine reads the files, decompresses them, and
-/// stores their entries. The engine calls the methods in this order for each file:
+/// The methods of a format are pure functions. The engine reads and decompresses the files, and
+/// stores the entries. For each file, the engine calls these methods in this order:
 ///
-/// 1. [`classify`](Self::classify) decides from the path and the first 4 KiB whether the file is
-///    one of this format, and what the file contains.
+/// 1. [`classify`](Self::classify) decides from the path and the first 4 KiB whether the file is of
+///    this format, and returns the kind of its content.
 /// 2. [`split`](Self::split) returns the records of a file that is one JSON document. The engine
 ///    itself splits a file of lines.
-/// 3. [`identify`](Self::identify) returns the ids that the log is stored under.
+/// 3. [`identify`](Self::identify) returns the session id and the segment id of the log in the
+///    store.
 ///
-/// The other methods are for logs that are stored already. The path of such a log is not known, so
-/// the format is found from the entries ([`recognize`](Self::recognize)).
+/// The other methods are for logs that are already stored. The path of a stored log is unknown, so
+/// the engine finds the format by the first entries ([`recognize`](Self::recognize)).
 ///
 /// # Ids never change
 ///
-/// The next import finds the entries of the last one by the ids of [`identify`](Self::identify).
-/// So the ids of a log must not depend on the folder that the user names, on the name of a project
-/// folder, on the time, or on the store. A change of a rule stores every log a second time.
+/// An import finds the entries of an earlier import by the ids of [`identify`](Self::identify). So
+/// the ids of a log must not depend on the folder that the user names, the name of a project
+/// folder, the time, or the store. If the rule for an id changed, the next import would store every
+/// log a second time.
 pub trait Format: Debug + Sync {
     /// Returns the name of the format in reports, such as `claude-code`. Derived ids contain the
     /// name, so it never changes.
     fn name(&self) -> &'static str;
 
-    /// Returns the folders in which the program keeps its logs if its user has changed nothing. The
-    /// folders need not exist.
+    /// Returns the folders in which the program stores its logs by default. The folders need not
+    /// exist.
     fn default_folders(&self, _environment: &Environment) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// Returns what the file contains, or `None` if the file is not one of this format.
+    /// Returns the kind of the file's content, or `None` if the file is not of this format.
     ///
-    /// The first format of [`FORMATS`](crate::FORMATS) that returns a kind is used. A format should
-    /// therefore claim a file only if the path or the first bytes are specific to the program.
+    /// The engine uses the first format of [`FORMATS`](crate::FORMATS) that returns a kind. A
+    /// format should therefore return a kind only if the path or the first bytes are specific to
+    /// the program.
     fn classify(&self, file: &Candidate<'_>) -> Option<FileKind>;
 
     /// Returns the ids of a log or a trace. `first` is the first entry of the file.
@@ -63,8 +66,8 @@ pub trait Format: Debug + Sync {
 
     /// Returns whether the program rewrites records that it has written before.
     ///
-    /// If a file of such a format no longer begins with the stored entries, that is not a conflict.
-    /// The new form of the log is stored as a segment of its own, with the old one as its origin.
+    /// If a file of such a format no longer begins with the stored entries, this is not a conflict.
+    /// The new form of the log is stored as a new segment, with the old segment as its origin.
     fn rewrites(&self) -> bool {
         false
     }
@@ -73,7 +76,7 @@ pub trait Format: Debug + Sync {
     /// has a few entries at most.
     fn recognize(&self, first: &[LogEntry]) -> bool;
 
-    /// Returns what an entry says to a person. An unknown entry has an empty description.
+    /// Returns the readable content of an entry. The description of an unknown entry is empty.
     fn describe(&self, entry: &LogEntry) -> Description;
 }
 

@@ -1,5 +1,5 @@
-//! `Identity`: the ids that a log is stored under, and the rules for the ids that a program itself
-//! does not give.
+//! `Identity`: the ids of a log in the store. If a program does not give an id, the id is derived
+//! from a stable name.
 
 use session_store_core::SegmentKey;
 use uuid::Uuid;
@@ -12,16 +12,16 @@ const DERIVED: Uuid = Uuid::from_u128(0x3f0e_6c1d_52a4_4b7e_9d83_17c5_e2b0_a46f)
 pub struct Identity {
     /// The session and the segment. The session has the id that the user of the program knows.
     pub key: SegmentKey,
-    /// The log from which this one was forked, if the program records that.
+    /// The log from which this log was forked, if the program records it.
     pub origin: Option<Origin>,
 }
 
 /// A place in another log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The log. It need not be stored.
+    /// The log, which need not be stored.
     pub key: SegmentKey,
-    /// The program's own id of the last entry that belongs to both logs, if the program records it.
+    /// The program's own id of the last common entry of both logs, if the program records it.
     pub entry: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Identity {
         Self { key: SegmentKey::new(session.into(), segment.into()), origin: None }
     }
 
-    /// Sets the log from which this one was forked.
+    /// Sets the log from which this log was forked.
     #[must_use]
     pub fn forked_from(mut self, origin: impl Into<Option<Origin>>) -> Self {
         self.origin = origin.into();
@@ -50,8 +50,8 @@ impl Origin {
 
 /// Returns the id for a name that a program gives to a log: a UUID of version 5.
 ///
-/// The name must be stable: it contains neither a time nor a folder that can be renamed. Logs that
-/// differ must have different names, so the name usually begins with the id of the session.
+/// The name must be stable, so it must not contain a time or a folder that can be renamed. Logs
+/// that differ must have different names, so the name usually begins with the id of the session.
 #[must_use]
 pub fn derived_id(format: &str, name: &str) -> Uuid {
     Uuid::new_v5(&DERIVED, format!("{format}\0{name}").as_bytes())
@@ -69,8 +69,8 @@ pub fn uuids_in(name: &str) -> impl Iterator<Item = Uuid> {
             at += 1;
             let is_delimited = !is_hex(start.checked_sub(1).and_then(|before| bytes.get(before)))
                 && !is_hex(bytes.get(end));
-            // The parser also accepts other spellings, such as one in braces. Those are not 36
-            // bytes of hyphenated text.
+            // The parser also accepts other spellings, for example in braces. Only 36 bytes of
+            // hyphenated text are a UUID here.
             let text = name.get(start..end).filter(|text| text.as_bytes()[8] == b'-');
             if let Some(id) = text.filter(|_| is_delimited).and_then(|text| text.parse().ok()) {
                 at = end;
@@ -81,7 +81,7 @@ pub fn uuids_in(name: &str) -> impl Iterator<Item = Uuid> {
     })
 }
 
-/// Returns the UUID that is the whole name.
+/// Returns the UUID if the whole name is a UUID.
 #[must_use]
 pub fn as_uuid(name: &str) -> Option<Uuid> {
     (name.len() == 36).then(|| uuids_in(name).next()).flatten()

@@ -19,7 +19,7 @@ const INPUT: &str = "-";
 
 /// An import of files and folders.
 ///
-/// Every log has an outcome of its own. No log is left out because of the trouble of another one.
+/// Every log has its own outcome. A failure of one log does not affect other logs.
 #[derive(Debug)]
 pub struct Import<'a> {
     paths: &'a [PathBuf],
@@ -36,8 +36,8 @@ impl<'a> Import<'a> {
     /// Stores the logs. `open` opens the store, and is called only if there is a valid log.
     ///
     /// # Errors
-    /// Those of `open` and of `observe`. The trouble of a log is not an error: it is in the report
-    /// of the log.
+    /// The errors of `open` and of `observe`. A failure of one log is not an error, but is in the
+    /// report of that log.
     pub fn run<'s, E>(
         &self,
         open: &mut dyn FnMut() -> Result<&'s dyn Store, E>,
@@ -50,8 +50,8 @@ impl<'a> Import<'a> {
         Ok(summary)
     }
 
-    /// Finds the files and looks at each of them. Also returns the file of standard input, which is
-    /// deleted when it is dropped.
+    /// Finds the files and reads the beginning of each file. Also returns the temporary file of
+    /// standard input, which is deleted when it is dropped.
     fn inspect<E>(
         &self,
         summary: &mut Summary,

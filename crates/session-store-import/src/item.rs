@@ -1,4 +1,5 @@
-//! `Item`: a unit to store, or a report, and the order in which they are stored.
+//! `Item`: a log, trace or pod to store, or the report of a file that cannot be read. Also the
+//! order in which items are stored.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -29,8 +30,9 @@ impl Item {
         }
     }
 
-    /// The order of the files of one segment. The longest file is likely to extend the others. The
-    /// size of a compressed file does not show its length.
+    /// Returns the rank of a file among the files of one segment. The longest file comes first,
+    /// because the other files are likely to be prefixes of it. The size of a compressed file does
+    /// not show the length of its content.
     fn rank(&self) -> (bool, Reverse<u64>) {
         match self {
             Self::Unit(unit) => (unit.is_compressed, Reverse(unit.file.bytes)),
@@ -39,7 +41,7 @@ impl Item {
     }
 }
 
-/// Returns the files of each segment together, at the place of the first of them.
+/// Groups the files by segment. A group is at the place of its first file.
 pub(crate) fn groups(items: Vec<Item>) -> Vec<Vec<Item>> {
     let mut places = HashMap::new();
     let mut groups: Vec<Vec<Item>> = Vec::new();

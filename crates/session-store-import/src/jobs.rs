@@ -1,7 +1,7 @@
-//! Storing logs in several threads.
+//! Stores logs in several threads.
 //!
-//! A thread takes all files of one segment at a time, so that no two threads write to one segment.
-//! The reports are passed on in the order of the files.
+//! One thread stores all files of a segment, so that two threads never write to one segment. The
+//! caller receives the reports in the order of the files.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -28,7 +28,7 @@ const EVENT_BYTES: u64 = 1 << 20;
 /// The files of each segment, with the number of the segment.
 type Groups = Enumerate<vec::IntoIter<Vec<Item>>>;
 
-/// Stores all logs. `open` opens the store when the first valid log was read.
+/// Stores all logs. `open` is called after the first valid log was read.
 pub(crate) fn store_all<'s, E>(
     groups: Vec<Vec<Item>>,
     options: &Options,
@@ -102,8 +102,8 @@ impl Queue {
         if is_stopped { None } else { groups.next() }
     }
 
-    /// Stores logs until none is left. The receiver may have stopped, so errors of sending are
-    /// ignored.
+    /// Stores logs until the queue is empty. Ignores errors of sending, because the receiver may
+    /// have stopped.
     fn work(&self, options: &Options, store: &dyn Store, sender: &Sender<Message>) {
         let mut read = Read::default();
         while let Some((number, group)) = self.next() {
@@ -121,7 +121,7 @@ impl Queue {
     }
 }
 
-/// Passes the messages on, the reports in the order of their numbers.
+/// Passes the messages to the caller, and the reports in the order of their numbers.
 fn pass_on<E>(
     receiver: &Receiver<Message>,
     first: usize,
@@ -189,7 +189,7 @@ fn store_unit<'s, E>(
         Ok(content) => content,
         Err(error) => return Ok(unit_error(unit, &error)),
     };
-    // Without entries, there is nothing to identify the log by.
+    // A log without entries has no ids, because the ids come from the first entry.
     let Some(identity) = unit.identity.as_ref().filter(|_| content.entries.count > 0) else {
         let report = unit.report(State::Empty, None);
         return Ok(UnitReport { oddities: content.oddities, ..report });

@@ -1,32 +1,30 @@
 //! Reads the logs of agent programs into a session store.
 //!
-//! Every program keeps its logs in its own way. A [`Format`] describes one such way: where the
-//! files are, which files are logs, which ids they have, and what an entry says to a person.
-//! [`FORMATS`] is the table of all formats. The last one, [`AnyJsonl`], takes every file of JSON
-//! lines.
+//! Every program stores its logs in its own way. A [`Format`] describes the files of one program:
+//! their folders, their ids, and the readable content of their entries. [`FORMATS`] is the table of
+//! all formats. The last format, [`AnyJsonl`], takes every file of JSON lines.
 //!
 //! [`Import`] searches files and folders, and brings each log into a store with
-//! [`extend`](session_store_migrate::extend()). Each log has an outcome of its own ([`State`]). No
-//! log is left out because of the trouble of another one, and files that are not logs are counted
-//! by kind ([`Summary`]). The trace of each new segment gets one line that says where the log came
-//! from.
+//! [`extend`](session_store_migrate::extend()). Each log has its own outcome ([`State`]), and a
+//! failure of one log does not affect other logs. Files that are not logs are counted by kind
+//! ([`Summary`]). The trace of each new segment gets one line with the origin of the log.
 //!
 //! # Ids
 //!
 //! A session has the id that the user of the program knows, and a segment has the last id in the
-//! name of its file. Where a program gives no id, the id is derived from a stable name. So an
-//! import from another folder, or after a folder was renamed, finds the same segments. These rules
+//! name of its file. If a program gives no id, the id is derived from a stable name. So an import
+//! from another folder, or after a folder was renamed, finds the same segments. The rules for ids
 //! never change, because the next import would otherwise store every log again.
 //!
 //! # Memory
 //!
-//! A thread ([`Options::jobs`]) keeps a log of up to 8 MiB in memory and reads a larger one twice.
-//! It also needs twice the longest line, up to [`Options::max_line`], and a file that is one JSON
-//! document is a single line in this sense. Reports and paths add less than a KiB for each file.
+//! A thread ([`Options::jobs`]) keeps a log of up to 8 MiB in memory, and reads a larger log twice.
+//! A thread also needs twice the size of the longest line, up to [`Options::max_line`]. A file that
+//! is one JSON document counts as one line. Reports and paths add less than a KiB for each file.
 //!
 //! # Entries
 //!
-//! A format also describes entries of stored logs, whose files are not known:
+//! A format also describes the entries of stored logs:
 //!
 //! ```
 //! use session_store_core::LogEntry;

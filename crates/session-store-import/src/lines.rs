@@ -1,13 +1,13 @@
-//! Reading one line of JSONL with a limit, and the words for a line that is not an entry.
+//! Reads one line of JSONL with a limit, and describes a line that is not an entry.
 
 use std::io::{self, BufRead, Read};
 
 use session_store_core::StoreError;
 
-/// The number of bytes that are read of a long line that does not begin with `{`, as a JSON object
-/// must.
+/// The maximum number of bytes that are read of a line that is not an object, because it does not
+/// begin with `{`.
 ///
-/// A line of fewer bytes is read completely, so that the message can say why it is not an object.
+/// A shorter line is read completely, so that the message can contain the reason.
 pub const SAMPLE: usize = 64 * 1024;
 
 /// The result of reading a line.
@@ -17,7 +17,7 @@ pub enum ReadLine {
     End,
     /// The line was read completely.
     Complete,
-    /// Only the first [`SAMPLE`] bytes were read, because they do not begin with `{`.
+    /// Only the first [`SAMPLE`] bytes were read, because the line does not begin with `{`.
     NotAnObject,
     /// Only the first bytes were read, because the line is longer than the limit.
     TooLong,
@@ -25,9 +25,9 @@ pub enum ReadLine {
 
 /// Reads the next line with its line break into `line`, up to `max` bytes.
 ///
-/// A longer line is read only in part, and so is a long line that does not begin with `{` if
-/// `is_object_required` is set. Without the limit `max`, a line of a small compressed file or of a
-/// device such as `/dev/zero` could fill the memory.
+/// A longer line is read only in part. With `is_object_required`, a long line that does not begin
+/// with `{` is also read only in part. The limit is necessary because a line of a small compressed
+/// file, or of a device such as `/dev/zero`, could fill the memory.
 pub fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,
@@ -47,7 +47,7 @@ pub fn read_line(
     if is_object_required && first.is_some_and(|first| *first != b'{') {
         return Ok(ReadLine::NotAnObject);
     }
-    // One byte more than `max` is read, to see whether the line ends after `max` bytes.
+    // Read one byte more than `max`, to find out whether the line ends after `max` bytes.
     let rest = max - sample + 1;
     reader.by_ref().take(rest as u64).read_until(b'\n', line)?;
     let is_too_long = line.len() > max && !line.ends_with(b"\n");
@@ -66,8 +66,8 @@ pub const fn is_space(byte: u8) -> bool {
 
 /// Returns the reason why a line is not an entry.
 ///
-/// The line number that `serde_json` reports is removed. It is always 1, because each line is
-/// parsed alone, and it would contradict the line of the file that the message names.
+/// The line number that `serde_json` reports is removed. The number is always 1, because each line
+/// is parsed alone, and would contradict the line number of the file in the message.
 pub fn reason(error: &StoreError) -> String {
     let StoreError::Serde(error) = error else { return error.to_string() };
     let text = error.to_string();

@@ -12,17 +12,18 @@ use crate::filter::Filter;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Whether the whole records of a broken file are stored.
+    /// Whether the whole records of a damaged file are stored.
     pub salvage: bool,
     /// The size of the longest line that is read, in bytes.
     pub max_line: usize,
     /// The treatment of a stored log that differs from its file.
     pub on_conflict: OnConflict,
-    /// Whether nothing is written.
+    /// Whether the import writes nothing and only reports.
     pub dry_run: bool,
-    /// The time that the last entry of a log must have at least.
+    /// The earliest permitted time of a log's last entry. Logs with an older last entry are not
+    /// stored.
     pub since: Option<SystemTime>,
-    /// The files to take from the folders that are searched.
+    /// The files to import from the searched folders.
     pub filter: Filter,
     /// The file or folder of the destination, which is not searched.
     pub destination: Option<PathBuf>,
@@ -45,8 +46,8 @@ impl Default for Options {
     }
 }
 
-/// The treatment of a stored log that differs from its file. A log that is a prefix of its file is
-/// not a conflict, and neither is a file that is a prefix of its log.
+/// The treatment of a stored log that differs from its file. If the log is a prefix of the file, or
+/// the file is a prefix of the log, there is no conflict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnConflict {
@@ -58,7 +59,8 @@ pub enum OnConflict {
     Skip,
     /// The stored log is truncated at the first difference, and the rest of the file is appended.
     Replace,
-    /// Both are kept. The entries of the file from the first difference on become a segment of
-    /// their own in the same session. Its first entry names the stored log as its origin.
+    /// The stored log is kept. The entries of the file from the first difference on are stored as a
+    /// new segment of the same session. The first entry of this segment names the stored log as its
+    /// origin.
     Fork,
 }

@@ -1,6 +1,6 @@
-//! Splitting a line that is not one record into whole records and the bytes between them.
+//! Splits a line that is not one record into whole records and the bytes between them.
 //!
-//! This is a pure function of the bytes of the line, so that two imports of a file give the same
+//! The result depends only on the bytes of the line, so that two imports of a file give the same
 //! entries.
 
 use std::ops::Range;
@@ -56,12 +56,14 @@ impl fmt::Display for Reason {
 
 /// Splits a line into its parts. A part is searched for when the iterator reaches it.
 ///
-/// Junk is text that is not a part of a record. A brace inside junk starts a record only if three
-/// conditions hold: its object is whole, the end of the line or another record follows the object,
-/// and the object is not nested in a broken record.
+/// Junk is text that is not a part of a record. A brace inside junk starts a record only under
+/// three conditions:
+/// - The object is whole.
+/// - The end of the line or another record follows the object.
+/// - The object is not nested in a broken record.
 ///
-/// After a broken object, the search continues where the parser failed. No byte is therefore parsed
-/// more than a few times, even if braces are nested deeply.
+/// After a broken object, the search continues where the parser failed. Each byte is therefore
+/// parsed only a few times, even if braces are nested deeply.
 pub(crate) fn pieces(line: &[u8]) -> impl Iterator<Item = Piece> {
     let mut at = skip_space(line, 0);
     iter::from_fn(move || {
@@ -89,8 +91,8 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
     (Piece::Junk(junk, reason), end)
 }
 
-/// Returns the end of the whole object that begins at `at`. The error is that of the parser, or
-/// `None` if there is no brace at `at`.
+/// Returns the end of the whole object that begins at `at`. Otherwise returns the error of the
+/// parser, or `None` if there is no brace at `at`.
 fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>> {
     let text = &line[at..];
     if !text.starts_with(b"{") {
@@ -116,10 +118,10 @@ fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
 /// Returns the position where the record at `at` begins a second time, as a whole record up to the
 /// end of the line.
 ///
-/// This is the line of a writer that wrote a part of a record and then the whole record again. The
-/// text from `at` to the returned position is therefore a prefix of the whole record.
+/// A writer that wrote a part of a record and then the whole record again leaves such a line. The
+/// text from `at` to the returned position is a prefix of the whole record.
 fn restart(line: &[u8], at: usize) -> Option<usize> {
-    // More than a few candidates come from nested objects, not from a repeated record.
+    // If there are more candidates, they come from nested objects and not from a repeated record.
     const CANDIDATES: usize = 16;
     let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
     let repeats = braces.filter(|&start| line[start..].starts_with(&line[at..start]));

@@ -1,4 +1,4 @@
-//! Storing a pod from a file.
+//! Stores a pod from a file. A pod is a named agent with a pointer to its active session.
 
 use std::fs;
 
@@ -53,7 +53,8 @@ fn put(
     Ok(State::Imported)
 }
 
-/// Reads a pod and its name, which is the name of its folder, or in a file beside it.
+/// Reads a pod and its name. The name is the name of the folder, or the content of a file `name` in
+/// the folder.
 fn read(unit: &Unit) -> Result<(PodName, Pod), String> {
     let path = &unit.file.absolute;
     let folder = path.parent().ok_or("it is not in a folder")?;

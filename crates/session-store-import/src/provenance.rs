@@ -1,4 +1,4 @@
-//! The line in the trace of a segment that says where its log came from.
+//! The provenance line: a line in the trace of an imported segment with the origin of the log.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,10 +15,11 @@ const KIND: &str = "import";
 /// The number of bytes of a trace that are searched for the line.
 const SEARCHED: usize = 64 * 1024;
 
-/// Adds the line to the trace of a segment that has none. `is_new` says whether the segment was
-/// just created.
+/// Adds the line to the trace of a segment, unless the trace has such a line. `is_new` is whether
+/// the segment was just created.
 ///
-/// A trace of the project's own layout is imported itself, so such a segment gets no line.
+/// In the layout of the project's own file store, the trace itself is imported, so such a segment
+/// gets no line.
 pub(crate) fn add(
     to: &dyn Store,
     key: SegmentKey,

@@ -15,7 +15,7 @@ use crate::lines::{self, ReadLine, is_space};
 use crate::pieces::{BYTE_ORDER_MARK, Piece, Reason, pieces};
 use crate::text::plural;
 
-/// Why a file cannot be read, or not to its end.
+/// The reason why a file cannot be read, or cannot be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A symbolic link without a target.
@@ -46,7 +46,7 @@ pub enum ReadError {
     /// A document that does not have the form of its format.
     #[error("{0}")]
     Document(String),
-    /// A file without a whole record, of which the rest was to be salvaged.
+    /// A file from which nothing can be salvaged, because it does not contain a whole record.
     #[error("no part of it is a whole record")]
     Nothing,
     /// Compressed data that is damaged or incomplete.
@@ -63,24 +63,24 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
-/// A line that is not one record, and how it was salvaged.
+/// A line that is not one record, and the way in which it was salvaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SalvagedLine {
     /// The number of the line, from 1.
     pub line: usize,
-    /// How the line was salvaged.
+    /// The way in which the line was salvaged.
     #[serde(flatten)]
     pub action: Action,
 }
 
-/// How a line was salvaged.
+/// The way in which a line was salvaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "found", rename_all = "snake_case")]
 pub enum Action {
     /// The line was split into several records.
     ///
-    /// A record that is also on a neighboring line is stored twice and reported. Only the user can
-    /// know whether the second copy is superfluous.
+    /// A record that is also on a neighboring line is stored twice and reported, because only the
+    /// user can know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
         /// The number of records.
@@ -94,7 +94,7 @@ pub enum Action {
     Skipped {
         /// The number of bytes.
         bytes: usize,
-        /// Why the bytes are not a record.
+        /// The reason why the bytes are not a record.
         reason: Reason,
     },
 }
@@ -106,8 +106,8 @@ pub struct Duplicate {
     pub record: usize,
     /// The neighboring line.
     pub line: usize,
-    /// Whether the texts are equal. If not, the records have the same id: some agents rewrite a
-    /// record when they resume.
+    /// Whether the texts are equal. If false, the records only have the same id, because some
+    /// agents rewrite a record when they resume.
     pub identical: bool,
 }
 
@@ -129,21 +129,22 @@ impl fmt::Display for SalvagedLine {
     }
 }
 
-/// The oddities of a file that was read nevertheless.
+/// The oddities of a file, which did not prevent reading the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Oddities {
     /// Whether a byte-order mark at the beginning was dropped.
     pub byte_order_mark: bool,
     /// The number of records that were on several lines.
     pub several_lines: usize,
-    /// The bytes of the last line, if the line is not finished yet. The file was read up to it.
+    /// The number of bytes of the last line, if the line is not finished yet. The file was read up
+    /// to this line.
     pub unfinished: Option<usize>,
     /// The lines that were salvaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub salvaged: Vec<SalvagedLine>,
 }
 
-/// Iterates over the entries of a file in order. The first error ends it.
+/// Iterates over the entries of a file in order. The iterator ends after the first error.
 ///
 /// An unterminated last line that is the beginning of an object is not an error, because its writer
 /// may be about to complete it.
@@ -154,8 +155,8 @@ pub struct Records<R> {
     max_line: usize,
     line: usize,
     bytes: Vec<u8>,
-    /// Lines that were read already, because they could have been the rest of a record. They are
-    /// not joined to each other again, so that no line is read more than twice.
+    /// Lines that were already read, because they could have been the rest of a record. These lines
+    /// are not joined to each other again, so that each line is read at most twice.
     pending: VecDeque<Vec<u8>>,
     ready: VecDeque<LogEntry>,
     ended: bool,
@@ -225,11 +226,11 @@ impl<R: BufRead> Records<R> {
         Ok(true)
     }
 
-    /// Reads further lines until they complete the record that begins in the current line. Returns
-    /// `false` if they do not, and then the lines become pending.
+    /// Reads further lines until they complete the record that begins in the current line. If the
+    /// record is not completed, returns `false` and makes the lines pending.
     ///
-    /// A line that begins like a record of its own ends the search: the current line is broken, and
-    /// reading on could join it to sound records.
+    /// A line that begins like another record ends the search. The current line is then broken, and
+    /// must not be joined to sound records.
     fn join_lines(&mut self) -> Result<bool, ReadError> {
         let mut joined = self.bytes.clone();
         let mut nesting = Nesting::default();
@@ -262,7 +263,8 @@ impl<R: BufRead> Records<R> {
         Ok(true)
     }
 
-    /// Returns whether the lines up to the end of the file are a record that is not finished yet.
+    /// Returns whether the lines up to the end of the file are the beginning of a record that is
+    /// not finished yet.
     fn is_still_written(&mut self, joined: &[u8]) -> bool {
         let is_open = self.pending.back().is_some_and(|line| !line.ends_with(b"\n"));
         let is_unfinished = is_open && is_unfinished(joined);
@@ -273,7 +275,8 @@ impl<R: BufRead> Records<R> {
         is_unfinished
     }
 
-    /// Splits a line that is not one record, or returns the error of the line.
+    /// With `salvage`, splits a line that is not one record. Otherwise returns the error of the
+    /// line.
     fn split(&mut self, error: &StoreError) -> Result<(), ReadError> {
         let line = self.line;
         if !self.salvage {
@@ -367,12 +370,13 @@ fn is_unfinished(text: &[u8]) -> bool {
         && serde_json::from_str::<&RawValue>(text).is_err_and(|error| error.is_eof())
 }
 
-/// The records that the next line is compared with, to find duplicates.
+/// The records with which the next line is compared, to find duplicates.
 #[derive(Debug, Default)]
 struct Neighbors {
-    /// The last record before the current line, and its line.
+    /// The last record before the current line, and the number of its line.
     before: Option<(usize, LogEntry)>,
-    /// The records of the last line if it was split, and its index in the salvaged lines.
+    /// The records of the last line if the line was split, and the index of the line in the
+    /// salvaged lines.
     split: Option<(usize, Vec<LogEntry>)>,
 }
 
@@ -425,13 +429,13 @@ fn id_of(entry: &LogEntry) -> Option<String> {
     entry.decode().ok().map(|Named { uuid }| uuid)
 }
 
-/// Parses a line as one entry. The line is copied, because an invalid line is still needed to be
-/// split into records.
+/// Parses a line as one entry. The line is copied, because the caller splits an invalid line into
+/// records.
 fn entry(line: &[u8]) -> Result<LogEntry, StoreError> {
     LogEntry::from_utf8(line.to_vec())
 }
 
-/// Returns why a line is invalid. The first two parts of the line decide the text.
+/// Returns the reason why a line is invalid, by the first two parts of the line.
 fn line_error(line: &[u8], error: &StoreError) -> String {
     let first: Vec<_> = pieces(line).take(2).collect();
     match &first[..] {
@@ -448,7 +452,7 @@ fn line_error(line: &[u8], error: &StoreError) -> String {
     }
 }
 
-/// Returns why a line is invalid if only the beginning of the line was read.
+/// Returns the reason why a line is invalid, if only the beginning of the line was read.
 fn sample_error(line: &[u8]) -> String {
     match pieces(line).next() {
         Some(Piece::Junk(range, Reason::NoObject)) if line[range.start] == b'[' => ARRAY.to_owned(),
@@ -572,8 +576,7 @@ mod tests {
         assert_eq!(records.into_oddities(), expected);
     }
 
-    /// The records after a broken line are not taken for the rest of it, and the lines after them
-    /// are not joined to lines before them.
+    /// The records after a broken line are not joined to the broken line.
     #[rstest]
     #[case::one(b"{\"a\":[\n{\"b\":1}\n]}\n", &[r#"{"b":1}"#])]
     #[case::two(b"{\"a\":[\n{\"b\":1}\n{\"c\":1}\n]}\n", &[r#"{"b":1}"#, r#"{"c":1}"#])]
@@ -584,7 +587,7 @@ mod tests {
         assert!(strict.starts_with("line 1: an incomplete record"), "{strict}");
     }
 
-    /// Without a limit on joining, each of these lines would be joined to all later ones.
+    /// Without a limit on joining, each of these lines would be joined to all later lines.
     #[test]
     fn many_open_lines_are_read_once() {
         let input = b"{\n".repeat(200_000);

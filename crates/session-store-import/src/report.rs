@@ -19,10 +19,10 @@ pub struct UnitReport {
     /// The format of the file, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<&'static str>,
-    /// The segment that the file is stored as.
+    /// The segment in which the file is stored.
     #[serde(flatten)]
     pub key: Option<SegmentKey>,
-    /// The pod that the file is stored as.
+    /// The pod in which the file is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
     /// Whether the file is stored as the trace of the segment.
@@ -44,7 +44,7 @@ pub struct UnitReport {
     /// The oddities of the file.
     #[serde(flatten)]
     pub oddities: Oddities,
-    /// Whether the file was refused, and the option `salvage` would store a part of it.
+    /// Whether the file was refused, but the option `salvage` would store a part of it.
     #[serde(skip)]
     pub salvage_helps: bool,
 }
@@ -59,15 +59,16 @@ pub enum State {
     Extended,
     /// The whole log was already stored.
     Unchanged,
-    /// The stored log has all entries of the file and more. It was kept.
+    /// The stored log has all entries of the file and more entries. It was not changed.
     Behind,
-    /// The file has no entry. No segment was created.
+    /// The file has no entries, so no segment was created.
     Empty,
     /// The last entry is older than the requested time. Nothing was stored.
     Older,
-    /// The stored log differs from the file, and was kept because the options say so.
+    /// The stored log differs from the file, and was kept because of the option
+    /// [`OnConflict::Skip`](crate::OnConflict::Skip).
     Skipped,
-    /// The stored log differs from the file. It was not changed.
+    /// The stored log differs from the file, and was not changed.
     Conflict,
     /// The file is not a valid log. Nothing was stored.
     Refused,
@@ -76,13 +77,13 @@ pub enum State {
 }
 
 impl State {
-    /// Returns whether the log is stored as it is in the file.
+    /// Returns whether the stored log equals the file.
     #[must_use]
     pub const fn is_stored(self) -> bool {
         matches!(self, Self::Imported | Self::Extended | Self::Unchanged)
     }
 
-    /// Returns whether nothing of the file is missing in the store.
+    /// Returns whether the store has all entries of the file.
     #[must_use]
     pub const fn is_clean(self) -> bool {
         !matches!(self, Self::Conflict | Self::Refused | Self::Failed)
@@ -107,7 +108,7 @@ impl fmt::Display for State {
 }
 
 impl UnitReport {
-    /// Creates the report of a file of which nothing was stored.
+    /// Creates the report of a file from which nothing was stored.
     pub(crate) fn new(path: &Path, state: State, reason: impl Into<Option<String>>) -> Self {
         Self {
             path: path.to_string_lossy().into_owned(),
@@ -126,7 +127,7 @@ impl UnitReport {
         }
     }
 
-    /// Returns whether the report says more than that the log is stored.
+    /// Returns whether the report contains more than the fact that the log is stored.
     #[must_use]
     pub fn is_notable(&self) -> bool {
         !self.state.is_stored() || self.reason.is_some() || self.oddities != Oddities::default()
@@ -134,7 +135,7 @@ impl UnitReport {
 }
 
 impl fmt::Display for UnitReport {
-    /// Writes one line, and at most a few further lines for what was salvaged.
+    /// Writes one line, and a few more lines about salvaged lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         let is_planned = self.dry_run && matches!(self.state, State::Imported | State::Extended);
@@ -207,20 +208,20 @@ pub struct Summary {
     pub entries: usize,
     /// The number of entries that this import stored.
     pub new: usize,
-    /// The number of logs of which a part was salvaged.
+    /// The number of logs that were salvaged in part.
     pub salvaged: usize,
-    /// Whether nothing was written.
+    /// Whether the import was a dry run, which writes nothing.
     pub dry_run: bool,
-    /// The files and folders that were not taken, by kind.
+    /// The files and folders that were not imported, by kind.
     pub passed_over: BTreeMap<String, PassedOver>,
 }
 
-/// The files of one kind that were not taken.
+/// The files of one kind that were not imported.
 #[derive(Clone, Debug, Serialize)]
 pub struct PassedOver {
     /// The number of files.
     pub count: usize,
-    /// The path of one of them.
+    /// The path of one of these files.
     pub example: String,
 }
 
@@ -245,7 +246,7 @@ impl Summary {
         self.states.get(&state).copied().unwrap_or_default()
     }
 
-    /// Returns whether nothing of any log is missing in the store.
+    /// Returns whether the store has all entries of all logs.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.states.keys().all(|state| state.is_clean())
@@ -253,7 +254,7 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
-    /// Writes a line about the logs, and a line about each kind of files that were not taken.
+    /// Writes a line about the logs, and a line about each kind of files that were not imported.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tense = if self.dry_run { "would be new" } else { "new" };
         let files = plural(self.files, "file", "files");
@@ -290,8 +291,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Returns whether files of a kind may be sessions of a program, or are a kind with a name. The
-/// text of a summary counts all other files together, and its JSON counts each kind.
+/// Returns whether the text of a summary counts this kind of files separately: the files may be
+/// sessions of a program, or the kind has a name. The text counts all other files together. The
+/// JSON counts each kind separately.
 fn may_be_session(kind: &str) -> bool {
     const ENDINGS: [&str; 6] = ["*.json", "*.db", "*.sqlite", "*.log", "*.md", "*.txt"];
     ENDINGS.contains(&kind) || !kind.starts_with("*.") && kind != WITHOUT_EXTENSION

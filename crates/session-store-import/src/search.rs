@@ -1,4 +1,4 @@
-//! Finding the files below the paths that the user names.
+//! Finds the files below the paths that the user names.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use crate::filter::Filter;
 /// The folder that every file store contains.
 const STORE_FOLDER: &str = ".session-store";
 
-/// The device and the inode of a file, which are the same for every path to it.
+/// The device and the inode of a file. They are the same for every path to the file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FileId {
     #[cfg(unix)]
@@ -43,14 +43,15 @@ impl FileId {
 /// A file that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundFile {
-    /// The path as the user would write it.
+    /// The path, which begins with the path that the user named.
     pub(crate) path: PathBuf,
-    /// The absolute path. Links of the folder that the user named are resolved.
+    /// The absolute path. Links in the path of the folder that the user named are resolved.
     pub(crate) absolute: PathBuf,
     pub(crate) bytes: u64,
-    /// Whether the user named the file itself, so it is taken by its content if not by its name.
+    /// Whether the user named the file itself. Such a file is imported even if its name is not the
+    /// name of a log.
     pub(crate) is_named: bool,
-    /// The number of the path of the user in which the file was found, from 0.
+    /// The index of the path that the user named and below which the file was found.
     pub(crate) root: usize,
 }
 
@@ -69,13 +70,13 @@ impl FoundFile {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) files: Vec<FoundFile>,
-    /// Folders, and links, that could not be read.
+    /// Folders and links that could not be read.
     pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
-    /// Places that are passed over, with the kind of each place.
+    /// Skipped paths, with the kind of each path.
     pub(crate) passed_over: Vec<(&'static str, PathBuf)>,
 }
 
-/// The kinds of places that a search passes over.
+/// The kinds of paths that a search skips.
 pub(crate) const STORES: &str = "session stores (copy one with: session-store migrate)";
 pub(crate) const OTHER_PATHS: &str = "second paths to a file";
 pub(crate) const LINKS_UP: &str = "links to a folder above";
@@ -85,12 +86,12 @@ pub(crate) const DANGLING: &str = "dangling links";
 /// A search for files.
 pub(crate) struct Search<'a> {
     filter: &'a Filter,
-    /// The store to import into. It is not searched.
+    /// The destination of the import, which is not searched.
     destination: Option<FileId>,
     folders: HashSet<FileId>,
     files: HashSet<FileId>,
-    /// Links to files and folders. They are followed last, so that a file that two paths reach has
-    /// the path without a link.
+    /// Links to files and folders. Links are followed last. If two paths lead to a file, the file
+    /// then has the path without a link.
     links: Vec<PathBuf>,
     root: usize,
     found: Found,
@@ -195,7 +196,7 @@ impl<'a> Search<'a> {
                 let absolute = root.absolute.join(&relative);
                 self.file(path, absolute, &metadata, false);
             }
-            // A link that is named like a log is reported when it is opened.
+            // A dangling link that is named like a log is reported when it is opened.
             Err(error) if is_dangling(&path, &error) && !is_log_name(&path) => {
                 self.found.passed_over.push((DANGLING, path));
             }
@@ -251,15 +252,15 @@ impl Root<'_> {
         }
     }
 
-    /// Returns whether a link leads to the root or to a folder above it. Such a link would lead out
-    /// of the root to everything beside it.
+    /// Returns whether a link leads to the root or to a folder above the root. Following such a
+    /// link would search folders outside of the root.
     fn is_below(&self, link: &Path) -> bool {
         link.canonicalize().is_ok_and(|target| self.absolute.starts_with(target))
     }
 }
 
-/// Returns whether a link leads nowhere. A link that cannot be followed without a permission may
-/// lead to a folder of logs.
+/// Returns whether a link has no target. A link that cannot be followed for lack of permission is
+/// not dangling, because its target may be a folder of logs.
 fn is_dangling(path: &Path, error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::PermissionDenied && path.is_symlink()
 }
@@ -268,8 +269,8 @@ fn is_log_name(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
 }
 
-/// Returns the absolute path. The links of a folder are resolved. The name of a file stays, because
-/// it can contain the id of the log.
+/// Returns the absolute path. Links in folders are resolved. The name of a file is kept even if the
+/// file is a link, because the name can contain the id of the log.
 fn absolute(path: &Path, is_folder: bool) -> io::Result<PathBuf> {
     if is_folder {
         return path.canonicalize();

@@ -1,4 +1,5 @@
-//! `LogFile`: an open file of records, decompressed, and the kinds of files that are not logs.
+//! `LogFile`: an open file of records, which is decompressed when it is read. Also the kinds of
+//! files that are not logs, by their first bytes.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -10,8 +11,8 @@ use crate::records::ReadError;
 /// The size of the buffers.
 const BUFFER: usize = 64 * 1024;
 
-/// An open regular file. It can be read several times, each time up to the length that it had when
-/// it was opened.
+/// An open regular file. Each read of the file ends at the length that the file had when it was
+/// opened.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     file: File,
@@ -26,7 +27,8 @@ enum Compression {
 }
 
 impl LogFile {
-    /// Opens a file if it is a regular file. Opening a pipe would wait for its writer.
+    /// Opens a regular file. Any other file is an error, because opening a pipe would wait for its
+    /// writer.
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => Ok(Self::of(File::open(path)?)?),
@@ -77,10 +79,11 @@ impl LogFile {
         Ok(Box::new(BufReader::with_capacity(BUFFER, decoder)))
     }
 
-    /// Returns an error of the reader as one of the operating system or of the compressed data.
+    /// Converts an error of the reader to an error of the operating system or an error of the
+    /// compressed data.
     pub(crate) fn error(&self, error: io::Error) -> ReadError {
         match self.compression {
-            // An error with a number is one of the operating system.
+            // Errors of the operating system have a number. Errors of the decompressor do not.
             Some(compression) if error.raw_os_error().is_none() => {
                 let name = match compression {
                     Compression::Gzip => "gzip",
@@ -141,10 +144,10 @@ const FOREIGN: [(&[u8], Foreign); 10] = [
     (b"%PDF-", Foreign { one: "a PDF document", many: "PDF documents" }),
 ];
 
-/// The place of the magic of a tar archive.
+/// The offset and the bytes that identify a tar archive.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
-/// Returns the kind of a file whose first bytes show that it is not text in UTF-8.
+/// Returns the kind of a file that is not text in UTF-8, by its first bytes.
 pub(crate) fn foreign(head: &[u8]) -> Option<Foreign> {
     let found = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
     let (at, magic) = TAR;

@@ -1,4 +1,4 @@
-//! Storing one log, and the ways on after a conflict.
+//! Stores one log, and handles a conflict with the stored log by the options.
 
 use session_store_core::{LogEntry, SegmentKey, Store, TraceEntry, error_chain};
 use session_store_migrate::{
@@ -18,7 +18,7 @@ use crate::unit::{Content, Unit};
 /// The number of times that one log can be forked from its forks.
 const MAX_FORKS: usize = 64;
 
-/// A log whose entries are valid, and the store for it.
+/// A log with valid entries, and its destination.
 pub(crate) struct StoreLog<'a> {
     pub(crate) unit: &'a Unit,
     pub(crate) identity: &'a Identity,
@@ -27,7 +27,7 @@ pub(crate) struct StoreLog<'a> {
     pub(crate) to: &'a dyn Store,
 }
 
-/// The segment that the entries go to.
+/// The segment to which the entries are appended.
 struct Place {
     key: SegmentKey,
     /// The entry that names the origin, if the segment is a fork.
@@ -35,7 +35,7 @@ struct Place {
 }
 
 impl Place {
-    /// Returns the number of the first entry of the file that goes to the segment, from 0.
+    /// Returns the position in the file of the first entry of the segment.
     fn start(&self) -> usize {
         self.fork.as_ref().map_or(0, |fork| fork.at)
     }
@@ -76,7 +76,8 @@ impl StoreLog<'_> {
             if matches!(difference, Difference::Ends { side: Side::Source, .. }) {
                 return self.finish(&place, &extension);
             }
-            // A log that was replaced with one file must not be replaced again with another.
+            // A log that was replaced with one file must not be replaced again with another file of
+            // the same import.
             let is_replaceable = !is_second && self.unit.kind != FileKind::Trace;
             match self.on_conflict() {
                 OnConflict::Replace if is_replaceable => {
@@ -103,7 +104,7 @@ impl StoreLog<'_> {
         }
     }
 
-    /// Appends to a segment the entries that it lacks.
+    /// Appends to a segment the entries that the segment lacks.
     fn extend(&self, place: &Place, on_conflict: Writes) -> Extension<ReadError> {
         let policy = WritePolicy { on_conflict, dry_run: self.options.dry_run };
         let entries = self.unit.entries_from(self.content, place.start(), self.options);
@@ -118,7 +119,7 @@ impl StoreLog<'_> {
         extend_with(self.to, place.key, origin.into_iter().chain(entries), policy)
     }
 
-    /// Returns the fork of a segment of which the first `equal` entries are equal.
+    /// Returns the fork of a segment after its first `equal` entries, which equal the file.
     fn fork(&self, place: &Place, equal: usize) -> Result<Place, ReadError> {
         let at = place.start() + equal - place.added();
         let mut entries = self.unit.entries_from(self.content, 0, self.options)?;
@@ -134,12 +135,12 @@ impl StoreLog<'_> {
         self.unit.report(State::Failed, error_chain(error))
     }
 
-    /// Creates the report, and stores where the log came from.
+    /// Creates the report, and stores the origin of the log in the trace.
     fn finish(&self, place: &Place, extension: &Extension<ReadError>) -> UnitReport {
         let expected = self.content.entries.count - place.start() + place.added();
         let stored = extension.already + extension.appended;
         let (state, reason) = outcome(extension, stored == expected, self.options);
-        // The entry that names the origin is not one of the file.
+        // Do not count the entry that names the origin, because it is not in the file.
         let appended_origin = if extension.already == 0 { place.added() } else { 0 };
         let report = UnitReport {
             key: Some(place.key),

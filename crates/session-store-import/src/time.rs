@@ -17,7 +17,7 @@ struct Stamps<'a> {
     ts: Option<&'a RawValue>,
 }
 
-/// Returns the time of an entry: its field `timestamp`, else `ts`.
+/// Returns the time of an entry: the field `timestamp`, or else the field `ts`.
 ///
 /// The value is a text in RFC 3339 format, or a number of seconds or milliseconds since 1970. Every
 /// other value is ignored.
@@ -28,7 +28,7 @@ pub fn time_of(entry: &LogEntry) -> Option<SystemTime> {
     values.into_iter().find_map(|raw| time_in(&serde_json::from_str(raw.get()).ok()?))
 }
 
-/// Returns the time that a JSON value is: a text or a number, as [`time_of`] reads them.
+/// Returns the time in a JSON value, a text or a number, as [`time_of`] reads it.
 #[must_use]
 pub fn time_in(value: &Value) -> Option<SystemTime> {
     match value {
@@ -38,8 +38,8 @@ pub fn time_in(value: &Value) -> Option<SystemTime> {
     }
 }
 
-/// A number below this limit is in seconds, and any other number is in milliseconds. The limit is
-/// in the year 5138 if it is read as seconds, and in 1973 if it is read as milliseconds.
+/// A number below this limit is in seconds, and any other number is in milliseconds. As seconds the
+/// limit is in the year 5138, and as milliseconds in 1973.
 const SECONDS_END: f64 = 1e11;
 /// The first time, in milliseconds, that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;

@@ -1,4 +1,4 @@
-//! `Unit`: a log, trace or pod in a file, whose format and ids are known.
+//! `Unit`: a log, trace or pod in a file, with its format and its ids.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -29,7 +29,7 @@ pub(crate) struct Unit {
     pub(crate) is_compressed: bool,
 }
 
-/// The result of looking at a file.
+/// The result of reading the beginning of a file.
 #[derive(Debug)]
 pub(crate) enum Inspected {
     Unit(Unit),
@@ -39,12 +39,12 @@ pub(crate) enum Inspected {
     PassedOver(String),
 }
 
-/// The number of records by which the format of standard input is found.
+/// The maximum number of records that are read to find the format of standard input.
 const RECOGNIZED_BY: usize = 8;
 /// The number of bytes that a format can read of a file near a log.
 const NEARBY_BYTES: u64 = 64 * 1024;
 
-/// Finds out what a file is, and the ids of its log.
+/// Finds the format of a file and the ids of its log.
 pub(crate) fn inspect(file: &FoundFile, options: &Options) -> Inspected {
     let opened = LogFile::open(&file.absolute).and_then(|file| Ok((file.head()?, file)));
     let nearby = |path: &str| read_nearby(&file.absolute, path);
@@ -80,7 +80,7 @@ pub(crate) fn inspect(file: &FoundFile, options: &Options) -> Inspected {
     }
 }
 
-/// Finds the ids of a log on standard input, which was copied to a file.
+/// Finds the format and the ids of a log from standard input, which was copied to a file.
 pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
     let read = LogFile::open(&file.absolute).and_then(|opened| {
         let records = Records::new(opened.reader()?, options.salvage, options.max_line);
@@ -100,7 +100,7 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
             unit.format = format_of(&first);
             unit.is_compressed = is_compressed;
             let candidate = Candidate::new(&unit.file.path, b"");
-            // Some programs write a few entries before the first one that names the session.
+            // Some programs write a few entries before the first entry that names the session.
             let is_known = unit.format.name() != AnyJsonl.name();
             let naming = first.iter().find(|entry| is_known && session_in(entry).is_some());
             let naming = naming.or(first.first());
@@ -110,7 +110,8 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
     }
 }
 
-/// A named file with another name than that of a log is one document if it begins as an array.
+/// Returns the encoding of a file that the user named. The file is one document if it begins as an
+/// array and its name does not end with `.jsonl` or `.ndjson`.
 fn encoding_of(file: &Candidate<'_>) -> Encoding {
     let is_lines = file.stem("jsonl").or_else(|| file.stem("ndjson")).is_some();
     match file.head().trim_ascii_start().first() {
@@ -153,14 +154,14 @@ pub(crate) fn unit_error(unit: &Unit, error: &ReadError) -> UnitReport {
         _ => State::Refused,
     };
     let salvage_helps = match error {
-        // The lines before it are valid.
+        // The lines before the bad line are valid.
         ReadError::Line { line, .. } => *line > 1 || has_whole_record(&unit.file.absolute),
         _ => false,
     };
     UnitReport { salvage_helps, ..unit.report(state, error_chain(error)) }
 }
 
-/// Returns whether a whole record is before the first line that is very long.
+/// Returns whether there is a whole record before the first very long line.
 fn has_whole_record(path: &Path) -> bool {
     const MAX_LINE: usize = 1 << 20;
     let find = || {
@@ -206,7 +207,7 @@ impl Unit {
         }
     }
 
-    /// Reads the first entry of the log. A pod has none.
+    /// Reads the first entry of the log. Returns `None` for a pod.
     fn first(&self, file: &LogFile, options: &Options) -> Result<Option<LogEntry>, ReadError> {
         match self.kind {
             FileKind::Pod => Ok(None),
@@ -310,7 +311,8 @@ impl Collected {
 }
 
 impl LogFile {
-    /// Returns an error of the records as one of the compressed data, if it is one.
+    /// Converts an error of the records to an error of the compressed data, if the compressed data
+    /// is the cause.
     fn explain(&self, error: ReadError) -> ReadError {
         match error {
             ReadError::Io(error) => self.error(error),

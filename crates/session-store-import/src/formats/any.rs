@@ -1,4 +1,4 @@
-//! Any JSONL file: the format of programs that have no file of their own here.
+//! Any JSONL file: the format for programs that do not have their own format here.
 
 use serde_json::Value;
 use session_store_core::LogEntry;
@@ -11,16 +11,16 @@ use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, as_uuid, derived_id, uuids_in};
 use crate::time::time_of;
 
-/// Any file of JSON lines, by the ending `.jsonl` or `.ndjson` of its name.
+/// Any file of JSON lines. The name of the file ends with `.jsonl` or `.ndjson`.
 ///
-/// The session is the first of these that is there:
+/// The id of the session is the first of these ids that exists:
 /// 1. the first UUID in the name of the file,
 /// 2. the name of the file's folder, if the name is a UUID,
 /// 3. the field `sessionId` or `session_id` of the first entry, if it is a UUID,
 /// 4. the id that is derived from the name of the file and the first entry.
 ///
-/// The segment is the last UUID in the name of the file, else the derived id. A log keeps its ids
-/// when it grows or its folder moves.
+/// The id of the segment is the last UUID in the name of the file, or else the derived id. A log
+/// keeps its ids when it grows or its folder is moved.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyJsonl;
 

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::description::ToolCall;
 
-/// Returns the text of a message's content: the text itself, or the texts of its blocks. The
-/// thoughts of the model are left out.
+/// Returns the text of a message's content: the text itself, or the texts of its blocks. Leaves out
+/// the thoughts of the model.
 pub(super) fn text_of(content: &Value) -> Option<String> {
     match content {
         Value::String(text) => Some(text.clone()),

@@ -113,7 +113,7 @@ const MARKS: [&str; 5] =
     ["\"parentUuid\"", "\"leafUuid\"", "\"isSidechain\"", "\"sessionId\"", "\"snapshot\""];
 
 /// Returns the session of a file below `{session}/subagents`, and the path of the file below that
-/// folder. The nearest such folder is used.
+/// folder. If there are several such folders, the nearest folder is used.
 fn subagent_path(file: &Candidate<'_>) -> Option<(Uuid, String)> {
     let folders = file.folders();
     let at = (1..folders.len())

@@ -22,16 +22,17 @@ use crate::identity::{Identity, Origin, as_uuid, derived_id};
 /// ~/.cline/data/sessions/{session}/{agent}.messages.json      the messages of a subagent
 /// ```
 ///
-/// A task is a session with one segment. Both have the id of the task if that is a UUID, else one
-/// that is derived from it. The program rewrites the whole array, and can shorten earlier messages.
+/// A task is a session with one segment. If the id of the task is a UUID, session and segment have
+/// this id. Otherwise they have an id that is derived from the task's id. The program rewrites the
+/// whole array, and can shorten earlier messages.
 ///
-/// The header of a newer file names the session, for a subagent as `{session}__{agent}`. The
-/// segment of a subagent is derived from the session and the name of the file.
+/// The header of a newer file contains the id of the session, which is `{session}__{agent}` for a
+/// subagent. The segment id of a subagent is derived from the session and the name of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Cline;
 
-/// The tasks of Roo Code, which began as a copy of Cline. Its tasks have UUIDs. Old ones are named
-/// by a time, and have the ids that the same task of Cline would have.
+/// The tasks of Roo Code, which began as a copy of Cline. Tasks have UUIDs. Old tasks are named by
+/// a time, and have the same ids as a task of Cline with that name.
 #[derive(Clone, Copy, Debug)]
 pub struct RooCode;
 
@@ -99,7 +100,8 @@ impl Format for Cline {
         true
     }
 
-    /// A stored task has no field of its own. [`AnyJsonl`] describes such entries.
+    /// The entries of a task do not contain a field that identifies the program. [`AnyJsonl`]
+    /// describes them.
     fn recognize(&self, _first: &[LogEntry]) -> bool {
         false
     }
@@ -140,26 +142,26 @@ impl Format for RooCode {
     }
 }
 
-/// Returns whether the file has the messages of a session of a newer version.
+/// Returns whether the file contains the messages of a session of a newer version.
 fn is_newer(file: &Candidate<'_>) -> bool {
     file.name().ends_with(MESSAGES)
         && file.head_contains("\"sessionId\"")
         && file.head_contains("\"updated_at\"")
 }
 
-/// Returns the ids of a task. They do not depend on the program, because a copy of an old task of
-/// Roo Code in another folder cannot be distinguished from one of Cline.
+/// Returns the ids of a task. The ids do not depend on the program. The reason is a copy of an old
+/// task of Roo Code in another folder, which looks like a task of Cline.
 fn identity(file: &Candidate<'_>) -> Identity {
     let task = file.folder();
     let id = as_uuid(task).unwrap_or_else(|| derived_id(Cline.name(), task));
     Identity::new(id, id)
 }
 
-/// The editors that are VS Code under another name.
+/// The names of VS Code and its variants.
 const EDITORS: [&str; 5] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf"];
 
-/// Returns the folders of an extension's tasks in VS Code and its variants: on macOS, on Linux, on
-/// Windows, and on a computer that an editor is connected to.
+/// Returns the folders of an extension's tasks in VS Code and its variants. The list has the
+/// folders on macOS, on Linux, on Windows, and on a computer to which an editor is connected.
 fn extension_folders(environment: &Environment, extension: &str) -> Vec<PathBuf> {
     let home = environment.home();
     let configured = [

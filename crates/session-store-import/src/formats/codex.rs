@@ -16,7 +16,7 @@ use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
 use crate::time::time_in;
 
-/// The logs of Codex, which it calls rollouts.
+/// The logs of Codex. Codex calls a log a rollout.
 ///
 /// ```text
 /// sessions/YYYY/MM/DD/rollout-{time}-{thread}.jsonl              the first log of a thread
@@ -64,8 +64,8 @@ impl Format for Codex {
         let named = first_id.or_else(|| field(&meta["id"]));
         let segment = last_id.or(named);
         let segment = segment.unwrap_or_else(|| derived_id(self.name(), first.as_json()));
-        // The name of an old log contains only the id of the log. The first entry then names the
-        // thread, which is usually the same.
+        // The name of an old log contains only the id of the log. The thread is then in the first
+        // entry, and usually has the same id.
         let thread = match last_id {
             Some(_) => named,
             None => field(&meta["id"]).or(named),
@@ -74,7 +74,7 @@ impl Format for Codex {
         Identity::new(thread, segment).forked_from(origin(meta, thread))
     }
 
-    /// Takes the description of the session, and then the items.
+    /// Returns the description of the session, followed by the items.
     fn split(&self, document: &str) -> Result<Vec<LogEntry>, StoreError> {
         #[derive(Deserialize)]
         struct Rollout<'a> {
@@ -143,8 +143,8 @@ impl Format for Codex {
     }
 }
 
-/// Returns the origin that the description of a session names: the log that it continues, else the
-/// thread from which it was forked, else the thread whose subagent it is.
+/// Returns the origin of a session from its description. The origin is the log that the session
+/// continues, or else the thread from which it was forked, or else the parent thread of a subagent.
 fn origin(meta: &Value, thread: Uuid) -> Option<Origin> {
     let field = |value: &Value| as_uuid(value.as_str()?);
     let base = &meta["history_base"];

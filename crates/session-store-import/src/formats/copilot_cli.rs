@@ -19,8 +19,9 @@ use crate::time::time_in;
 /// ~/.copilot/session-state/{session}.jsonl           in old versions
 /// ```
 ///
-/// The session has the id of the folder or file. So has the segment of a file with an id. The id of
-/// an `events.jsonl` is derived from the session.
+/// The session has the id in the name of the folder or file. If the name of the file contains the
+/// id, the segment has the same id. The segment id of an `events.jsonl` is derived from the
+/// session.
 #[derive(Clone, Copy, Debug)]
 pub struct CopilotCli;
 

@@ -22,8 +22,9 @@ use crate::time::time_in;
 /// ~/.gemini/tmp/{project}/chats/session-{time}-{short id}.json     old: one document
 /// ```
 ///
-/// The session has the id in the header. The log of lines has the same id. A session that an old
-/// version began and a newer one continued has two files, so the id of a document is derived.
+/// The session has the id in the header. The segment of a log of lines has the same id. The segment
+/// id of a document is derived, because a session can have both files: an old version began it, and
+/// a newer version continued it.
 ///
 /// The program changes messages of a document after it has written them, for example to add the
 /// result of a tool. The entries of a document are its header, without the fields that change with

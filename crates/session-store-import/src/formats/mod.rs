@@ -1,4 +1,4 @@
-//! The table of formats: one file for each program.
+//! The table of formats. Each program has a file in this folder.
 
 mod any;
 mod blocks;
@@ -26,9 +26,9 @@ pub use own::OwnLayout;
 pub use pi::{OpenClaw, Pi};
 pub use qwen_code::QwenCode;
 
-/// The formats. The first one that claims a file is used, so [`AnyJsonl`] is the last. A format
-/// that claims some files of another one, such as the logs of OpenClaw, which are also logs of pi,
-/// is before that one.
+/// The formats, in the order in which they are tried. The first format that recognizes a file is
+/// used, so [`AnyJsonl`] is the last format. A more specific format comes before a more general
+/// format: OpenClaw comes before pi, because the logs of OpenClaw are also logs of pi.
 pub const FORMATS: [&dyn Format; 11] = [
     &OwnLayout,
     &QwenCode,

@@ -1,4 +1,5 @@
-//! The layout of this project's own file store, and that of the program from which it comes.
+//! The layout of this project's own file store, and the layout of the program from which the store
+//! comes.
 
 use std::path::PathBuf;
 
@@ -100,7 +101,7 @@ impl Format for OwnLayout {
     }
 }
 
-/// Returns the segment whose trace the file is, by its name.
+/// Returns the segment of a trace, by the name of the file.
 fn trace_of(file: &Candidate<'_>) -> Option<Uuid> {
     as_uuid(file.stem("jsonl")?.strip_suffix(".trace")?)
 }
@@ -119,8 +120,8 @@ fn session_of_manifest(file: &Candidate<'_>) -> Option<Uuid> {
     as_uuid(manifest["session_id"].as_str()?)
 }
 
-/// Returns the origin that the first entry names. It is in the same session, unless the entry names
-/// another one.
+/// Returns the origin that the first entry names. The origin is in the same session, unless the
+/// entry names another session.
 fn origin_in(session: Uuid, first: &LogEntry) -> Option<Origin> {
     let value: Value = first.decode().ok()?;
     let origin = value.get("forked_from").or_else(|| value.get("compacted_from"))?;

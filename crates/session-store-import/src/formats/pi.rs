@@ -21,13 +21,13 @@ use crate::time::time_in;
 /// ```
 ///
 /// The first entry of a log is the header of the session. A log is one session with one segment,
-/// and both have the id in the header. An id that is not a UUID was chosen by the user, and the ids
-/// are derived from that id alone, because the program upgrades the rest of the header. A forked
+/// and both have the id in the header. An id that is not a UUID was chosen by the user. The ids are
+/// then derived from this id alone, because the program can change the rest of the header. A forked
 /// session names the file of its parent.
 #[derive(Clone, Copy, Debug)]
 pub struct Pi;
 
-/// The logs of OpenClaw. Its entries are those of pi.
+/// The logs of OpenClaw. The entries have the same form as the entries of pi.
 ///
 /// ```text
 /// ~/.openclaw/agents/{agent}/sessions/{session}.jsonl
@@ -72,7 +72,7 @@ impl Format for Pi {
         Identity::new(id, id).forked_from(parent_of(&header))
     }
 
-    /// The program upgrades the header of a log in its place.
+    /// The program upgrades the header of a log in place.
     fn rewrites(&self) -> bool {
         true
     }
@@ -129,8 +129,8 @@ impl Format for OpenClaw {
             return Some(FileKind::Companion("indexes of sessions"));
         }
         let stem = log_stem(file.name())?;
-        // A copy of the files in another folder has the same ids. A log with a plain name also
-        // has them as a log of pi.
+        // A copy of the files in another folder has the same ids. A log with a plain name also has
+        // the same ids if it is read as a log of pi.
         let has_own_name = uuids_in(stem).next().is_some_and(|id| is_session(stem, id))
             && (as_uuid(stem).is_none() || file.stem("jsonl").is_none());
         let is_ours = is_placed && is_below_ours
@@ -159,7 +159,7 @@ impl Format for OpenClaw {
         true
     }
 
-    /// A stored log of OpenClaw is recognized as one of pi.
+    /// A stored log of OpenClaw is recognized as a log of pi.
     fn recognize(&self, _first: &[LogEntry]) -> bool {
         false
     }
@@ -181,7 +181,7 @@ fn is_header(file: &Candidate<'_>) -> bool {
     (has(r#""type":"session""#) || has(r#""type": "session""#)) && has("\"cwd\"")
 }
 
-/// Returns the name of a log without its ending, also of one that was reset or deleted.
+/// Returns the name of a log without its ending. The log may have been reset or deleted.
 fn log_stem(name: &str) -> Option<&str> {
     let (stem, ending) = name.split_once(".jsonl")?;
     let is_kept = ["", ".reset.", ".deleted."].iter().any(|kept| match *kept {
@@ -191,7 +191,7 @@ fn log_stem(name: &str) -> Option<&str> {
     is_kept.then_some(stem)
 }
 
-/// Returns the log of the parent session. Its file name contains its id.
+/// Returns the log of the parent session, whose id is in the name of its file.
 fn parent_of(header: &Value) -> Option<Origin> {
     let path = header["parentSession"].as_str().or_else(|| header["branchedFrom"].as_str())?;
     let parent: Uuid = uuids_in(path).last()?;

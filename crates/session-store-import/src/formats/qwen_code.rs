@@ -21,8 +21,7 @@ use crate::time::time_in;
 /// ```
 ///
 /// The session and its segment have the id in the name, in upper or lower case. The entries form a
-/// tree by `parentUuid`, as those of Claude Code do, and their messages consist of parts, as those
-/// of Gemini do.
+/// tree by `parentUuid`, as in Claude Code. The messages consist of parts, as in Gemini.
 #[derive(Clone, Copy, Debug)]
 pub struct QwenCode;
 
