@@ -1,17 +1,17 @@
-//! `BestEffort`: a substitute for conditional writes, for stores that do not have them. It checks,
-//! and then writes.
+//! `BestEffort`: a wrapper for stores without conditional writes. It checks the head or the pod
+//! first, and then writes.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,
     SessionId, Store, StoreError, StoreExt, forward_pod_store, forward_store,
 };
 
-/// A store whose conditional writes first check and then write.
+/// A store with conditional writes that are not atomic: they check first and then write.
 ///
-/// **Another writer can write between the check and the write.** In addition, a log that was
-/// truncated and has grown to the same length counts as unchanged. The wrapper is therefore correct
-/// only if one writer at a time uses a segment or a pod. If the inner store has conditional writes
-/// of its own, the wrapper calls them.
+/// **Another writer can write between the check and the write.** Also, a log that was truncated and
+/// has grown to the same length counts as unchanged. The wrapper is therefore correct only if one
+/// writer at a time uses a segment or a pod. If the inner store has its own conditional writes, the
+/// wrapper calls these.
 #[derive(Clone, Debug)]
 pub struct BestEffort<S>(pub S);
 
@@ -20,8 +20,9 @@ impl<S: Store> BestEffort<S> {
         self.0.capabilities().has(capability)
     }
 
-    /// The pods of the inner store. The methods that call this can be reached through
-    /// [`Store::pods`] only, which returns `None` for a store without pods.
+    /// Returns the pods of the inner store. Callers get the wrapper's pods from [`Store::pods`],
+    /// which returns `None` if the inner store does not have pods. So this function is only called
+    /// if the inner store has pods.
     fn inner_pods(&self) -> &dyn PodStore {
         self.0.pods().expect("a store that has returned its pods still has them")
     }

@@ -1,5 +1,5 @@
-//! New segments from existing ones: forks at a turn, forks into a new session, and compactions. The
-//! existing segment is only read.
+//! Creates new segments from existing segments: forks at a turn, forks into a new session, and
+//! compactions. The existing segment is only read.
 
 use session_store_core::{SegmentId, SessionId, Store, StoreError, StoreExt};
 
@@ -14,9 +14,10 @@ use crate::writer::SegmentWriter;
 /// Forks a segment at a turn boundary, into a new segment of the same session.
 ///
 /// The conversation continues in the new segment with the state after `at_turn_index` turns of the
-/// source. 0 is the point directly after its start. The new segment begins with a `segment_start`
-/// that names its origin and contains the state, so the segment can be read alone, even after the
-/// source is deleted. Entries of unknown kinds are not part of the state and are not copied.
+/// source. 0 is the point directly after the source's `segment_start`. The new segment begins with
+/// a `segment_start` that names its origin and contains the state. So the new segment can be read
+/// alone, even after the source is deleted. Entries of unknown kinds are not part of the state and
+/// are not copied.
 ///
 /// # Errors
 /// [`AgentError::NoSuchTurn`] and [`AgentError::Replay`]. Otherwise as [`Store::read_page`] and
@@ -53,7 +54,7 @@ pub fn fork_session_at<S: Store>(
 /// `summarize` returns the new history. The rest of the state is kept.
 ///
 /// # Errors
-/// Those of `summarize`. Otherwise as [`fork_at`].
+/// The errors of `summarize`, and otherwise as [`fork_at`].
 pub fn compact<S: Store>(
     store: S,
     session_id: SessionId,

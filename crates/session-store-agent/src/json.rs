@@ -10,7 +10,7 @@ use session_store_core::{LogEntry, StoreError};
 /// A JSON value of any type, kept as its text, so that numbers, escapes and unknown fields are not
 /// changed.
 ///
-/// A clone shares the text. `Debug` prints only the start of the text, since logs can contain
+/// A clone shares the text. `Debug` prints only the start of the text, because logs can contain
 /// secrets. Only `serde_json` can serialize the value.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);

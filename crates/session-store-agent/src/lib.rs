@@ -1,18 +1,18 @@
-//! The functions that an agent runtime calls on any [`Store`](session_store_core::Store): writers
-//! that fork, lineage, typed records and replay.
+//! The interface for an agent runtime over any [`Store`](session_store_core::Store): writers that
+//! fork, the lineage of segments, typed records and replay.
 //!
 //! A *session* is one conversation: a tree of *segments*. A segment is an append-only log of
 //! *entries*. A *fork* is a new segment that continues the conversation from a point in another
-//! segment. A *compaction* is a new segment that continues it with a shorter history. A *pod* is a
-//! named agent with a pointer to its active session and segment.
+//! segment. A *compaction* is a new segment that continues the conversation with a shorter history.
+//! A *pod* is a named agent with a pointer to its active session and segment.
 //!
-//! A runtime does more than append. It owns the end of a segment until another writer appends
-//! there, forks when that happens, returns to an earlier turn, compacts, and rebuilds its state
-//! after a crash. A check for other writers before each append would not be enough, because another
-//! writer can append between the check and the append. A lock would exclude other processes.
-//! Therefore every append of this crate is conditional: the store appends only if the log still
-//! ends where the writer saw its end. If another writer has appended, the writer continues in a new
-//! segment of the same session.
+//! A runtime appends to the end of a segment, and forks the segment if another writer has appended.
+//! It can also return to an earlier turn, compact the history, and rebuild its state after a crash.
+//! A check for other writers before each append is not enough, because another writer can append
+//! between the check and the append. A lock would exclude other processes. Therefore every append
+//! of this crate is conditional: the store appends only if the log has not changed since the writer
+//! last saw its end. If another writer has appended, the writer continues in a new segment of the
+//! same session.
 //!
 //! ```
 //! use serde_json::json;
@@ -51,8 +51,8 @@
 //!
 //! # Parts
 //!
-//! - [`SegmentWriter`] appends, forks on a conflict, rolls back, and finds out the outcome of an
-//!   append whose reply was lost. It accepts entries of any kind.
+//! - [`SegmentWriter`] appends entries of any kind, forks on a conflict, and rolls back. If the
+//!   reply of an append is lost, it finds out the outcome.
 #![cfg_attr(
     feature = "async",
     doc = "- [`AsyncWriter`] (feature `async`) does the same from asynchronous code, with any runtime."

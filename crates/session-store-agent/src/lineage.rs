@@ -1,4 +1,4 @@
-//! `Lineage`: the origin of a segment, which its first entry can name.
+//! `Lineage`: the origin of a segment. The first entry of a segment can name its origin.
 
 use serde::{Deserialize, Serialize};
 use session_store_core::{LogEntry, SegmentId};
@@ -6,14 +6,14 @@ use session_store_core::{LogEntry, SegmentId};
 /// A point in another segment: the end of one of its turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// The segment. It can be in another session, and it may have been deleted.
+    /// The segment. The segment can be in another session, and may have been deleted.
     pub segment_id: SegmentId,
     /// The number of turns of that segment before the point. 0 is the point directly after the
     /// segment's start.
     pub at_turn_index: usize,
 }
 
-/// How a segment was derived from another one.
+/// The way in which a segment was derived from another segment.
 ///
 /// In the log, the lineage is the field `forked_from` or `compacted_from` of the first entry, with
 /// the value `{"segment_id": "…", "at_turn_index": n}`.

@@ -12,21 +12,23 @@ use crate::restore::restore;
 use crate::state::RestoredState;
 use crate::writer::SegmentWriter;
 
-/// Opens a writer where the pod's conversation continues. Returns the state of the conversation
-/// with it.
+/// Opens a writer at the end of the pod's conversation. Returns the writer and the state of the
+/// conversation.
 ///
-/// If the pod does not exist or has no pointer, this creates a session whose first segment begins
-/// with the entries of `opening`, and sets the pod's pointer to it. The other fields of the pod are
-/// kept. Any number of processes can do so at the same time: all of them open the same session
-/// ([P4]). The result of `opening` is discarded if another process is faster.
+/// If the pod does not exist or has no pointer, the function creates a session and sets the pod's
+/// pointer to its first segment. This segment begins with the entries of `opening`. The other
+/// fields of the pod are kept. If several processes call the function at the same time, all
+/// processes open the same session ([P4]). The result of `opening` is discarded if another process
+/// is faster.
 ///
 /// A pod that points to a session without a segment is opened at the newest segment of the session.
 ///
 /// # Errors
-/// [`AgentError::NoPods`], and those of `opening`. [`StoreError::NotFound`] if the pod points to a
-/// segment that does not exist. [`StoreError::Unsupported`] if a session must be created and the
-/// store does not have [`Capability::ConditionalPut`]. Otherwise as [`restore`] and the methods of
-/// [`PodStore`].
+/// - [`AgentError::NoPods`] if the store does not have pods.
+/// - [`StoreError::NotFound`] if the pod points to a segment that does not exist.
+/// - [`StoreError::Unsupported`] if a session must be created and the store does not have
+///   [`Capability::ConditionalPut`].
+/// - The errors of `opening`, of [`restore`] and of the methods of [`PodStore`].
 ///
 /// [P4]: session_store_core::contract#p4
 pub fn open_pod<S: Store>(
@@ -47,8 +49,8 @@ pub fn open_pod<S: Store>(
 
 /// Sets the pointer of a pod, for example after a fork or a compaction.
 ///
-/// Creates the pod if it does not exist. Its other fields are kept, also those that another process
-/// changes at the same time.
+/// Creates the pod if it does not exist. The other fields of the pod are kept, also fields that
+/// another process changes at the same time.
 ///
 /// # Errors
 /// [`AgentError::NoPods`]. [`StoreError::Unsupported`] if the store does not have
@@ -67,11 +69,11 @@ pub fn point_pod<S: Store + ?Sized>(
     Ok(())
 }
 
-/// Returns whether a session contains claims instead of a conversation.
+/// Returns whether a session contains claims on pod names instead of a conversation.
 ///
 /// Earlier versions of this crate kept one session with a fixed id. Its log recorded which process
-/// had used the name of each pod first. The session is no longer needed and can be deleted. A
-/// program that lists sessions for people should leave it out.
+/// had used the name of each pod first. This session is no longer needed and can be deleted. A
+/// program that lists sessions for people should leave out this session.
 #[must_use]
 pub fn is_claims_session(session_id: SessionId) -> bool {
     // A UUID of version 8 that ends with the letters "claims".
@@ -79,8 +81,8 @@ pub fn is_claims_session(session_id: SessionId) -> bool {
     *session_id.as_bytes() == CLAIMS.to_be_bytes()
 }
 
-/// Returns the segment to which a pointer leads. If the pointer has no segment, the result is the
-/// newest segment of the session, or a new one if the session does not have any.
+/// Returns the segment to which a pointer leads. If the pointer has no segment, returns the newest
+/// segment of the session. If the session has no segment, creates one.
 fn resolve<S: Store>(
     store: &S,
     active: ActiveSegment,
@@ -103,8 +105,8 @@ fn create_first_segment<S: Store>(
     session_id: SessionId,
     opening: &mut impl FnMut(SessionId) -> Result<Vec<LogEntry>, StoreError>,
 ) -> Result<SegmentId, StoreError> {
-    // The segment has the same UUID as its session, so all processes that create it use the same id
-    // and only one of them succeeds.
+    // The segment has the same UUID as its session. All processes that create the segment therefore
+    // use the same id, and only one process succeeds.
     let segment_id = SegmentId::from_bytes(*session_id.as_bytes());
     match SegmentWriter::create_as(store, session_id, segment_id, &opening(session_id)?) {
         Ok(_) | Err(StoreError::Conflict { .. }) => Ok(segment_id),
@@ -121,8 +123,8 @@ fn create_first_segment<S: Store>(
 /// and therefore does not leave a second session behind.
 ///
 /// A process can be killed between the steps. After the first step, the next `open_pod` creates the
-/// first segment. After the second step, the pointer still has no segment, so the next `open_pod`
-/// opens the newest segment of the session, which is the first one.
+/// first segment. After the second step, the pointer still has no segment. The next `open_pod` then
+/// opens the newest segment of the session, which is the first segment.
 fn create_conversation<S: Store>(
     store: &S,
     pods: &dyn PodStore,
@@ -138,13 +140,13 @@ fn create_conversation<S: Store>(
     }
     let segment_id = Some(create_first_segment(store, session_id, opening)?);
     let opened = with_pointer(Some(&claimed), ActiveSegment { session_id, segment_id })?;
-    // If another process has changed the pod meanwhile, for example after a fork, the pointer of
-    // that process is newer, so it is kept.
+    // If another process has changed the pod meanwhile, for example after a fork, keep its pointer,
+    // because it is newer.
     put_unless_changed(pods, name, Some(&claimed), &opened)?;
     Ok(())
 }
 
-/// Puts the pod, and returns false if another process has changed it.
+/// Puts the pod. Returns false if another process has changed the pod.
 fn put_unless_changed(
     pods: &dyn PodStore,
     name: &PodName,
@@ -159,7 +161,7 @@ fn put_unless_changed(
 }
 
 /// Fails if the store does not have conditional puts. The error names `operation`, the function
-/// that the user called, since `put_pod_if` means nothing to the user.
+/// that the user called, because the user does not know `put_pod_if`.
 fn require_conditional_put<S: Store + ?Sized>(
     store: &S,
     operation: &'static str,

@@ -15,7 +15,7 @@ use session_store_core::{LogEntry, StoreError};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// The first record of a segment: its lineage and the state that it starts with.
+    /// The first record of a segment: its lineage and the state at its start.
     #[serde(alias = "annotated_segment_start")]
     SegmentStart,
     /// The start of a run.
@@ -40,7 +40,7 @@ pub enum Kind {
     RunErrored,
     /// The end of an interrupted run that is not continued.
     PausedTurnAbandoned,
-    /// A run that goes on in this segment, which was compacted while the run was active.
+    /// A run that continues in this segment. The segment was compacted while the run was active.
     ActiveRunCheckpoint,
     /// A new configuration.
     ConfigChanged,
@@ -73,7 +73,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Returns a record with the current time. Its other fields are those of `payload`.
+    /// Returns a record with the current time and the fields of `payload`.
     ///
     /// # Errors
     /// [`StoreError::Serde`] if the payload does not serialize to an object, or has a field `kind`
@@ -136,7 +136,7 @@ impl Kind {
     /// Returns the kind of an entry.
     ///
     /// Returns `None` if the field is missing, occurs twice, is not a string or has an unknown
-    /// value. The rest of the entry is not decoded, so it can contain anything that JSON allows.
+    /// value. The rest of the entry is not decoded, so it can be any JSON.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Option<Self> {
         #[derive(Deserialize)]
@@ -168,7 +168,8 @@ struct Fields<'a, T: ?Sized> {
 }
 
 fn now() -> u64 {
-    // A clock before 1970 gives 0. Timestamps are for people; nothing depends on their order.
+    // If the clock is set to a time before 1970, the timestamp is 0. Timestamps are only for
+    // people, so their order does not matter.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Replays records to a state: the effect of each kind of record.
+//! Replays records to a state. This file defines the effect of each kind of record.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -81,8 +81,8 @@ impl RestoredState {
         Ok(())
     }
 
-    /// Each arm decodes everything that it needs before it changes the state, so an error changes
-    /// nothing.
+    /// Each arm decodes all fields that it needs before it changes the state, so that an error
+    /// changes nothing.
     fn apply_kind(&mut self, kind: Kind, entry: &LogEntry) -> Result<(), StoreError> {
         match kind {
             Kind::SegmentStart => *self = state_of_start(entry)?,
@@ -124,7 +124,7 @@ impl RestoredState {
 
     fn add_usage(&mut self, fields: &BTreeMap<String, Json>) {
         for (name, value) in fields {
-            // These fields are numbers too, but not amounts.
+            // Leave out numbers that are not amounts.
             if !["ts", "history_len"].contains(&name.as_str())
                 && let Ok(amount) = value.decode::<u64>()
             {
@@ -136,7 +136,7 @@ impl RestoredState {
 }
 
 fn state_of_start(entry: &LogEntry) -> Result<RestoredState, StoreError> {
-    // The entry is decoded in two steps, since serde's flatten does not keep the text of a nested
+    // Decode the entry in two steps, because serde's flatten does not keep the text of a nested
     // value.
     let lineage = entry.decode::<LineageFields>()?.lineage();
     let StartState { session_id, system_prompt, config, turn_count, usage, extensions, history } =

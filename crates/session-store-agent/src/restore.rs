@@ -1,4 +1,4 @@
-//! Opens a segment and replays its records to the state of the conversation.
+//! Opens a segment, and replays its records to get the state of the conversation.
 
 use session_store_core::{SegmentId, SessionId, Store};
 
@@ -23,7 +23,7 @@ pub fn restore<S: Store>(
 ///
 /// The state must be of this segment. If the log has fewer entries than the state, the result is an
 /// error. A log that was truncated and has grown again is not detected. A caller that truncates a
-/// log must therefore delete the saved states of it.
+/// log must therefore delete the log's saved states.
 ///
 /// # Errors
 /// [`AgentError::StateAhead`]. Otherwise as [`restore`].

@@ -36,16 +36,16 @@ pub struct RestoredState {
     /// The number of turns that have ended in this segment. An [`Origin`](crate::Origin) counts the
     /// same turns.
     pub turn_index: usize,
-    /// Whether a run has started and not ended. This is so if there is an `invoke`, `user_input`,
-    /// `assistant_item`, `tool_result` or `active_run_checkpoint`, and after it no `run_completed`,
-    /// `run_errored` or `paused_turn_abandoned`. It is also so if the run has ended with
+    /// Whether a run has started and not ended. An `invoke`, `user_input`, `assistant_item`,
+    /// `tool_result` or `active_run_checkpoint` starts a run. A `paused_turn_abandoned` ends a run.
+    /// A `run_completed` or `run_errored` ends a run unless the record contains
     /// `"interrupted": true`.
     pub interrupted: bool,
-    /// The sums over all `llm_usage` records: a total for each field that contains a whole number,
-    /// except the time and `history_len`, the number of items that a call has sent.
+    /// The sums over all `llm_usage` records: a total for each field that contains a whole number.
+    /// The time and `history_len`, the number of items that a call has sent, are left out.
     pub usage: BTreeMap<String, u64>,
-    /// The latest `payload` of each extension, by its `name` or `domain`. The records `extension`
-    /// contain them, and the field `extensions` of each `user_input`.
+    /// The latest `payload` of each extension, by its `name` or `domain`. A payload comes from an
+    /// `extension` record, or from the field `extensions` of a `user_input`.
     pub extensions: BTreeMap<String, Json>,
     /// The number of entries of the segment that the state contains.
     pub entry_count: usize,
@@ -54,9 +54,9 @@ pub struct RestoredState {
 impl RestoredState {
     /// Returns the record that starts a segment with this state.
     ///
-    /// The record is the first one of a conversation, or of a segment with the given lineage.
-    /// Replaying the record returns the same state, except that no run is interrupted and the turns
-    /// of the segment are counted from 0.
+    /// The record is for a new conversation, or for a new segment with the given lineage. Replaying
+    /// the record returns the same state, except that no run is interrupted and the turns of the
+    /// segment are counted from 0.
     ///
     /// # Errors
     /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], does

@@ -9,10 +9,10 @@ use crate::lineage::Lineage;
 
 /// The fork tree of a session.
 ///
-/// The tree is read from the first entry of each segment only, and every session has a tree. A
-/// segment is a root if its origin is not in the session, or if its first entry names no origin or
-/// cannot be read. If origins form a circle, the segment of the circle with the lowest id is a
-/// root. `Display` draws the tree.
+/// The tree is read from the first entries of the segments only, and every session has a tree. A
+/// segment is a root if its first entry does not name an origin, names an origin outside of the
+/// session, or cannot be read. If origins form a circle, the segment of the circle with the lowest
+/// id is a root. `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,
@@ -74,7 +74,7 @@ impl SessionTree {
         self.with_parent(None)
     }
 
-    /// Returns the segments whose parent is this one.
+    /// Returns the segments that have this parent.
     pub fn children(&self, segment_id: SegmentId) -> impl DoubleEndedIterator<Item = &SegmentNode> {
         self.with_parent(Some(segment_id))
     }
@@ -106,16 +106,16 @@ impl SessionTree {
 pub struct Visit<'a> {
     /// The segment.
     pub node: &'a SegmentNode,
-    /// The number of segments above it: 0 for a root.
+    /// The number of segments above this segment: 0 for a root.
     pub depth: usize,
-    /// Whether it is the last child of its parent, or the last root.
+    /// Whether the segment is the last child of its parent, or the last root.
     pub is_last: bool,
 }
 
 /// An iterator over a tree, made by [`SessionTree::depth_first`].
 ///
-/// It has a stack of its own instead of recursion, since a chain of forks can be longer than the
-/// call stack is deep. The children are grouped once, so the whole walk takes linear time.
+/// The iterator does not use recursion, because a long chain of forks could overflow the call
+/// stack. The children are grouped once, so the whole walk takes linear time.
 #[derive(Debug)]
 pub struct DepthFirst<'a> {
     children: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
@@ -182,7 +182,7 @@ fn set_parents(nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
 
 /// Removes the parent of the lowest id in each circle.
 fn break_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
-    // The ids from which the parents are known to lead to a root.
+    // The ids whose chain of parents is known to end at a root.
     let mut rooted = BTreeSet::new();
     for start in parents.keys().copied().collect::<Vec<_>>() {
         let (mut path, mut passed) = (vec![start], BTreeSet::from([start]));

@@ -1,4 +1,5 @@
-//! `SegmentWriter`: appends to the end of one segment, and detects other writers.
+//! `SegmentWriter`: appends to the end of one segment, and detects other writers by the *head*, a
+//! value that changes with every change of the log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,19 +17,20 @@ use crate::state::RestoredState;
 
 /// Appends to the end of one segment.
 ///
-/// Every append is conditional on the head that the writer saw last ([`Store::append_if`]). If
-/// another writer has appended, [`append`](Self::append) returns [`StoreError::Conflict`], and
-/// [`append_or_fork`](Self::append_or_fork) continues in a new segment of the session. After a
-/// conflict, [`reload`](Self::reload) accepts the entries of the other writer, and the segment can
-/// be written again.
+/// Every append fails if the head of the log is not the head that the writer saw last
+/// ([`Store::append_if`]). If another writer has appended, [`append`](Self::append) returns
+/// [`StoreError::Conflict`], and [`append_or_fork`](Self::append_or_fork) continues in a new
+/// segment of the session. After a conflict, [`reload`](Self::reload) reads the entries of the
+/// other writer, and the writer can append to the segment again.
 ///
 /// # Unknown outcomes
 ///
 /// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
-/// writer finds out, as [`AppendAttempt`] describes. If the writer cannot find out, it returns
-/// `Indeterminate`. The caller must then **call again with the same entries**, which appends them
-/// once in total. Further entries can follow them in the same call. A call with other entries first
-/// finds out whether the entries of the earlier call are stored.
+/// writer finds out, as [`AppendAttempt`] describes. If the writer cannot find out either, the
+/// method returns `Indeterminate`. The caller must then **call the method again with the same
+/// entries**. The entries are then stored once in total. Further entries can follow in the same
+/// call. A call with other entries first finds out whether the entries of the earlier call are
+/// stored.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -55,16 +57,16 @@ pub struct SegmentWriter<S> {
 /// A function that changes entries before they are sent.
 type EntryMap = Box<dyn Fn(&LogEntry) -> LogEntry + Send + Sync>;
 
-/// The end of the entries that a writer knows.
+/// The position up to which a writer knows the log.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tail {
     /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
-    /// The number of entries that the writer knows. It is greater than the number in `head` if
-    /// another writer has appended directly after this one, because the head between the two
-    /// appends is unknown.
+    /// The number of entries that the writer knows. If another writer has appended directly after
+    /// this writer, the head between the two appends is unknown. `entries` is then greater than the
+    /// number in `head`.
     entries: usize,
-    /// The number of turns that end in those entries.
+    /// The number of turns that end in these entries.
     turns: usize,
 }
 
@@ -119,7 +121,7 @@ impl<S: Store> SegmentWriter<S> {
         Ok(writer)
     }
 
-    /// Opens a segment at its end. Returns its entries with the writer.
+    /// Opens a segment at its end. Returns the writer and the entries of the segment.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]. [`StoreError::Corrupt`] if the log cannot be read as a whole.
@@ -153,16 +155,17 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Opens a segment if it has exactly `entry_count` entries, and forks it otherwise.
     ///
-    /// This is for callers that count the entries that they have read or written. If the segment
-    /// has more entries, another writer has appended. If it has fewer entries or does not exist,
-    /// entries were truncated or deleted. In both cases the writer continues in a new segment that
-    /// starts with `opening`, as [`append_or_fork`](Self::append_or_fork) describes.
+    /// The method is for callers that count the entries that they have read or written. If the
+    /// segment has more entries, another writer has appended. If the segment has fewer entries or
+    /// does not exist, entries were truncated or deleted. In both cases the writer continues in a
+    /// new segment that starts with `opening`, as [`append_or_fork`](Self::append_or_fork)
+    /// describes.
     ///
-    /// A count does not show that a log was truncated and has grown to the same length. A writer
-    /// that stays open detects this.
+    /// By the count, the method cannot detect that a log was truncated and has grown to the same
+    /// length. A writer that stays open detects this by the head.
     ///
     /// # Errors
-    /// Those of `opening`. Otherwise as [`open`](Self::open) and [`Store::append_if`].
+    /// The errors of `opening`, and otherwise as [`open`](Self::open) and [`Store::append_if`].
     pub fn ensure_head_or_fork(
         store: S,
         session_id: SessionId,
@@ -239,15 +242,16 @@ impl<S: Store> SegmentWriter<S> {
     ///
     /// A fork is a new segment of the session that contains the result of `opening` and then the
     /// entries, in one append. `opening` receives the origin of the fork, and returns the first
-    /// entries of the new segment. The first one must name the origin. Together they must contain
-    /// everything that a reader of the new segment needs, including the items of the unfinished
-    /// turn. [`RestoredState::start`] builds such an entry.
+    /// entries of the new segment. The first entry must name the origin. Together the entries must
+    /// contain everything that a reader of the new segment needs, including the items of the
+    /// unfinished turn. [`RestoredState::start`] builds such an entry.
     ///
     /// The old segment is not changed. If the append to the new segment fails, the writer stays in
-    /// the old one. A part of the new segment can then be stored, but nothing refers to it.
+    /// the old segment. A part of the new segment can then be stored, but no entry refers to it.
     ///
     /// # Errors
-    /// Those of [`append_all`](Self::append_all) except `Conflict`, and those of `opening`.
+    /// The errors of `opening`, and the errors of [`append_all`](Self::append_all) except
+    /// `Conflict`.
     pub fn append_or_fork(
         &mut self,
         entries: &[LogEntry],
@@ -262,7 +266,7 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Truncates the segment to its first `entries_len` entries, if no other writer has appended.
     ///
-    /// A writer can therefore remove its own last entries, and never those of another writer.
+    /// A writer can therefore remove its own last entries, but never entries of another writer.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another writer has appended, [`StoreError::NotFound`] if the
@@ -277,9 +281,9 @@ impl<S: Store> SegmentWriter<S> {
             self.store.read_range(session_id, segment_id, entries_len..self.tail.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating is safe, since a truncate changes the head. If the repetition is a
-            // conflict, either the first truncate or another writer has changed the head. Nothing
-            // shows which one, so the outcome stays unknown.
+            // Repeating is safe, because a truncate changes the head. If the repetition is a
+            // conflict, either the first truncate or another writer has changed the head. The
+            // writer cannot distinguish the two cases, so the outcome remains unknown.
             Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;
@@ -299,7 +303,7 @@ impl<S: Store> SegmentWriter<S> {
         Ok(entries)
     }
 
-    /// Returns the segment to which the next append goes. A fork changes it.
+    /// Returns the segment to which the next append goes. After a fork, this is another segment.
     #[must_use]
     pub const fn key(&self) -> SegmentKey {
         self.key
@@ -311,14 +315,14 @@ impl<S: Store> SegmentWriter<S> {
         self.key.session_id
     }
 
-    /// Returns the id of the segment to which the next append goes. A fork changes it.
+    /// Returns the id of the segment to which the next append goes. After a fork, this is another
+    /// segment.
     #[must_use]
     pub const fn segment_id(&self) -> SegmentId {
         self.key.segment_id
     }
 
-    /// Returns the number of entries that the writer knows: those that it has read and those that
-    /// it has appended.
+    /// Returns the number of entries that the writer has read or appended.
     #[must_use]
     pub const fn entry_count(&self) -> usize {
         self.tail.entries
@@ -360,7 +364,8 @@ impl<S: Store> SegmentWriter<S> {
         self.store.at(self.key)
     }
 
-    /// Reads the entries after `known`. One page reads them all, so its head belongs to them.
+    /// Reads the entries after `known` in one page, so that the head of the page belongs to these
+    /// entries.
     fn read_after(&mut self, known: Tail) -> Result<Vec<LogEntry>, StoreError> {
         let page = self.segment().read_page(known.entries, usize::MAX)?;
         self.tail = known.after(&page.entries, Some(page.head));
@@ -384,8 +389,8 @@ impl<S: Store> SegmentWriter<S> {
                 self.key = key;
                 Ok(AppendOutcome::Forked { from })
             }
-            // The fork was stored only in part and nothing refers to it yet. Abandon it and report
-            // the cause.
+            // The fork was stored only in part, and no entry refers to it yet. Abandon the fork and
+            // return the cause.
             Err(StoreError::Partial { source, .. }) => Err(*source),
             Err(error) => Err(error),
         }
@@ -400,8 +405,8 @@ impl<S: Store> SegmentWriter<S> {
         AppendAttempt::new(self.store.at(key), tail.head, tail.entries, entries)
     }
 
-    /// Resolves an earlier append whose outcome is unknown, before `entries` are appended. Returns
-    /// true if `entries` begin with the entries of that append, so the caller then retries it.
+    /// Resolves an earlier append of unknown outcome, before `entries` are appended. Returns true
+    /// if `entries` begin with the entries of that append. The caller then retries that append.
     /// Otherwise reads the log to find out which entries of that append are stored.
     fn resolve_indeterminate(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         let Some(sent) = &self.indeterminate else { return Ok(false) };

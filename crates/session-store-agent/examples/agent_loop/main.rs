@@ -1,7 +1,7 @@
 //! A small agent runtime with a scripted model and two tools, without a network.
 //!
-//! The agent runs, is killed during a tool call, resumes, forks because a second writer appends,
-//! forks at an earlier turn, compacts, and prints its tree.
+//! The agent runs, is killed during a tool call, and resumes. It forks because a second writer
+//! appends, forks at an earlier turn, compacts, and prints its tree.
 //!
 //! ```text
 //! cargo run -p session-store-agent --example agent_loop sqlite:agent.db
@@ -187,9 +187,9 @@ fn pod() -> Result<PodName, StoreError> {
     "adder".parse()
 }
 
-/// The scripted model. It reads the last item only. For a question it calls the tool `add` with the
-/// numbers in the question, or the tool `wait` if there are none. For the result of a tool it
-/// answers with that result.
+/// The scripted model, which reads the last item only. For a question, the model calls the tool
+/// `add` with the numbers in the question, or the tool `wait` if there are no numbers. For the
+/// result of a tool, the model answers with that result.
 fn model(history: &[Json]) -> Result<Value, StoreError> {
     let Some(last) = history.last() else { return Ok(json!({"text": "Ask me something."})) };
     let last: Value = last.decode()?;

@@ -1,5 +1,5 @@
-//! An agent in a tokio runtime: it streams the answer of a model to a log, and does not wait for
-//! the store after each part.
+//! An agent in a tokio runtime. The agent streams the answer of a model to a log, and does not wait
+//! for the store after each part.
 //!
 //! ```text
 //! cargo run -p session-store-agent --features async --example tokio sqlite:agent.db

@@ -1,4 +1,5 @@
-//! `AsyncWriter`: appends from asynchronous code. A queue leads to a worker on a pool of threads.
+//! `AsyncWriter`: appends from asynchronous code. The appends wait in a queue, and a worker on a
+//! pool of threads executes them.
 
 mod error;
 mod worker;
@@ -17,26 +18,26 @@ use crate::writer::SegmentWriter;
 /// Appends to the end of one segment from asynchronous code, with any runtime.
 ///
 /// The writer has a queue with a limited number of places. A worker takes appends from the queue
-/// and calls [`SegmentWriter`], on a thread of the pool of the crate `blocking`. It occupies a
-/// thread only while there are appends. If the store has
+/// and calls [`SegmentWriter`], on a thread of the pool of the crate `blocking`. The worker
+/// occupies a thread only while there are appends. If the store has
 /// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), the worker appends
 /// everything that is queued in one call.
 ///
 /// - Appends of one handle are stored in the order of the calls. A clone is a second handle on the
-///   same queue, for another task. The appends of several handles have no order among themselves.
+///   same queue, for another task. Appends of different handles can be stored in any order.
 /// - If the queue is full, an append waits for a place.
 /// - An append that is in the queue is executed, even if its future is dropped. If the future is
-///   dropped before, the append does not happen.
+///   dropped before the append is in the queue, the append does not happen.
 /// - If all handles are dropped, the worker executes the queued appends and then ends. A program
 ///   that is about to exit must therefore await [`flush`](Self::flush) or [`close`](Self::close).
 ///
 /// # Failed appends
 ///
 /// After an append that fails, no later append is executed, so a log never has a gap. The failed
-/// append returns [`AsyncWriteError::Store`], and all later ones [`AsyncWriteError::Abandoned`]. To
-/// continue, [`close`](Self::close) the writer, and pass the entries of *all* of these appends to
-/// the [`SegmentWriter`], in their order and in one call. They are then stored once, even if the
-/// outcome of the failed append was unknown.
+/// append returns [`AsyncWriteError::Store`], and all later appends return
+/// [`AsyncWriteError::Abandoned`]. To continue, [`close`](Self::close) the writer, and pass the
+/// entries of *all* these appends to the [`SegmentWriter`], in their order and in one call. The
+/// entries are then stored once, even if the outcome of the failed append was unknown.
 ///
 /// ```
 /// use session_store_agent::{AsyncWriter, SegmentWriter};
@@ -68,12 +69,12 @@ impl<S: Store + 'static> AsyncWriter<S> {
     /// The number of places in the queue of a writer made by [`new`](Self::new).
     pub const CAPACITY: usize = 1024;
 
-    /// Returns an asynchronous writer that continues where `writer` is.
+    /// Returns an asynchronous writer that continues at the position of `writer`.
     pub fn new(writer: SegmentWriter<S>) -> Self {
         Self::with_capacity(writer, Self::CAPACITY)
     }
 
-    /// Returns a writer like [`new`](Self::new), whose queue has `capacity` places (at least one).
+    /// Returns a writer like [`new`](Self::new), with a queue of `capacity` places (at least one).
     ///
     /// Each append needs one place, regardless of the number and size of its entries.
     pub fn with_capacity(writer: SegmentWriter<S>, capacity: usize) -> Self {
@@ -108,12 +109,12 @@ impl<S: Store + 'static> AsyncWriter<S> {
 
     /// Puts an append of several entries in the queue.
     ///
-    /// The outer future resolves when the append has a place in the queue. The future that it
-    /// returns resolves when the entries are stored. Dropping the second future does not cancel the
-    /// append.
+    /// The outer future resolves when the append has a place in the queue. Its result is a second
+    /// future, which resolves when the entries are stored. Dropping the second future does not
+    /// cancel the append.
     ///
     /// # Errors
-    /// [`AsyncWriteError::Closed`]. The errors of the second future are those of
+    /// [`AsyncWriteError::Closed`]. The second future has the errors of
     /// [`append_all`](Self::append_all).
     pub async fn submit(
         &mut self,
@@ -126,12 +127,12 @@ impl<S: Store + 'static> AsyncWriter<S> {
         Ok(async move { result.recv().await.unwrap_or(Err(AsyncWriteError::Panicked)) })
     }
 
-    /// Waits until every append is executed that was in the queue before this call.
+    /// Waits until all appends that were in the queue before this call are executed.
     ///
-    /// This does not call [`Store::sync`].
+    /// The method does not call [`Store::sync`].
     ///
     /// # Errors
-    /// [`AsyncWriteError::Store`] if one of the writer's appends has failed, also an earlier one.
+    /// [`AsyncWriteError::Store`] if this or an earlier append of the writer has failed.
     /// [`AsyncWriteError::Closed`].
     pub async fn flush(&self) -> Result<(), AsyncWriteError> {
         let (reply, result) = async_channel::bounded(1);
@@ -139,8 +140,8 @@ impl<S: Store + 'static> AsyncWriter<S> {
         result.recv().await.unwrap_or(Err(AsyncWriteError::Closed))
     }
 
-    /// Executes the queued appends, and returns the writer below the queue, also after an append
-    /// has failed.
+    /// Executes the queued appends, and returns the inner [`SegmentWriter`], also after a failed
+    /// append.
     ///
     /// Later calls of other handles fail with [`AsyncWriteError::Closed`].
     ///

@@ -1,4 +1,4 @@
-//! The worker behind an `AsyncWriter`: it executes the requests of the queue on a pool of threads.
+//! The worker of an `AsyncWriter`, which executes the requests of the queue on a pool of threads.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use session_store_core::{Capability, LogEntry, Store, StoreError};
 use super::AsyncWriteError;
 use crate::writer::SegmentWriter;
 
-/// A batch is not extended after it has this many bytes, so that a store can hold it in one
+/// The size at which a batch is not extended any more, so that a store can write the batch in one
 /// transaction or script.
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -20,7 +20,7 @@ pub(super) enum Request<S> {
     Close(Sender<SegmentWriter<S>>),
 }
 
-/// Entries to append together, and the place for the result.
+/// Entries to append together, and the sender for the result.
 pub(super) struct Append {
     pub(super) entries: Vec<LogEntry>,
     pub(super) reply: Sender<Result<(), AsyncWriteError>>,
@@ -36,15 +36,16 @@ impl Append {
     }
 }
 
-/// Sends the reply to a request. There is no receiver if the future was dropped.
+/// Sends the reply to a request. Does nothing if the future, which has the receiver, was dropped.
 fn reply<T>(to: &Sender<T>, result: T) {
     drop(to.try_send(result));
 }
 
 /// The receiving end of the queue.
 ///
-/// A closed channel keeps its elements until all senders are dropped, and their futures would wait.
-/// So when the worker ends, also by a panic, this replies to the requests that are left.
+/// A closed channel keeps its elements until all senders are dropped, so the futures of these
+/// elements would wait. When the worker ends, also by a panic, dropping the queue therefore replies
+/// to the remaining requests.
 struct Queue<S>(Receiver<Request<S>>);
 
 impl<S> Drop for Queue<S> {
@@ -62,7 +63,7 @@ impl<S> Drop for Queue<S> {
 struct Worker<S> {
     writer: SegmentWriter<S>,
     is_atomic: bool,
-    /// The error after which nothing is appended.
+    /// The error of a failed append. After this error, nothing more is appended.
     failure: Option<Arc<StoreError>>,
 }
 
@@ -105,8 +106,8 @@ impl<S: Store> Worker<S> {
         }
     }
 
-    /// Takes the queued appends that can be executed together with `first`. Also returns the
-    /// request after them, if it was taken from the queue.
+    /// Takes the queued appends that can be executed together with `first`. Also returns the next
+    /// request, if it was already taken from the queue.
     fn collect(&self, first: Append, queue: &Queue<S>) -> (Vec<Append>, Option<Request<S>>) {
         let mut bytes = first.bytes();
         let mut batch = vec![first];
@@ -130,8 +131,8 @@ impl<S: Store> Worker<S> {
         let entries: Vec<_> = batch.iter().flat_map(|append| &append.entries).cloned().collect();
         match self.writer.append_all(&entries) {
             Ok(()) => batch.into_iter().for_each(|append| append.reply(Ok(()))),
-            // The batch changed nothing. Only one of its appends may be the cause, for example an
-            // entry that is too large, so each one gets a result of its own.
+            // The batch changed nothing. The cause may be a single append, for example with an
+            // entry that is too large. So execute each append alone.
             Err(error) if batch.len() > 1 && !error.is_indeterminate() => {
                 batch.into_iter().for_each(|append| self.append(vec![append]));
             }
