@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The reason why a text is not the URL of a store.
 ///
-/// The message says what would be correct. It never contains a part of the URL that can be a
+/// The message describes a correct URL, and never contains a part of the URL that can be a
 /// password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -27,8 +27,8 @@ pub enum UrlError {
         known: String,
     },
 
-    /// The text has the form of a URL, but no valid scheme. The message does not repeat the text,
-    /// since it can contain a password.
+    /// The text has the form of a URL, but no valid scheme. The message does not contain the text,
+    /// because the text can contain a password.
     #[error(
         "the text is not a path or a URL; there are {known} (a path that contains a colon is written ./PATH)"
     )]

@@ -25,7 +25,7 @@
 //!
 //! # Backends
 //!
-//! | feature | URL | what a store is |
+//! | feature | URL | a store is |
 //! |---|---|---|
 //! | `fs` (default) | `fs:PATH` | a directory, one JSONL file per segment |
 //! | `sqlite` | `sqlite:PATH` | one SQLite database file |
@@ -35,16 +35,17 @@
 //! All backends keep the same [contract]. The docs of [`Store`] describe it method by method.
 //! [`open()`] and [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their
 //! syntax. Each backend is also a module of this crate, for callers that need the backend's own
-//! options. Opening the URL of a backend whose feature is off is an error that names the feature.
+//! options. If the feature of a backend is off, opening a URL of the backend fails with an error
+//! that names the feature.
 //!
 //! # In an agent runtime
 //!
-//! The feature `agent` adds the module `agent`, the interface for a runtime over any store. It has
-//! a writer that forks the segment if another writer has appended to it, a replay that rebuilds the
-//! state of a conversation from its log, and pods that are opened by their name. The feature `async`
-//! adds its `AsyncWriter`, which appends from asynchronous code with any runtime. The feature
-//! `redact` adds its `Redactor`, which removes API keys and private keys from entries before they
-//! are stored.
+//! The feature `agent` adds the module `agent`, the interface for a runtime over any store. The
+//! module has a writer that forks the segment if another writer has appended to it. A replay
+//! rebuilds the state of a conversation from its log, and `open_pod` opens a conversation by the
+//! name of its pod. The feature `async` adds `AsyncWriter`, which appends from asynchronous code
+//! with any runtime. The feature `redact` adds `Redactor`, which removes API keys and private keys
+//! from entries before they are stored.
 //!
 //! # Observing calls
 //!

@@ -20,7 +20,7 @@ pub fn open(url: &str) -> Result<OpenStore, OpenError> {
     url.parse::<StoreUrl>()?.open()
 }
 
-/// Opens the store at a URL, and creates an empty one if there is none.
+/// Opens the store at a URL. Creates an empty store if there is no store yet.
 ///
 /// Any number of processes can open the same new store at the same time
 /// ([S6](session_store_core::contract#s6)).
@@ -80,8 +80,8 @@ impl StoreUrl {
     /// Returns whether both URLs certainly name the same storage.
     ///
     /// Two paths name the same storage if they lead to the same file or folder, also through
-    /// symbolic links. Other URLs are compared part by part, so two different addresses of the same
-    /// Redis server are not recognized. Every `memory:` is a storage of its own.
+    /// symbolic links. Other URLs are compared part by part, so the result is false for two
+    /// addresses of the same Redis server. Two `memory:` URLs never name the same storage.
     #[must_use]
     pub fn is_same_storage(&self, other: &Self) -> bool {
         let real_path = |path: &Path| path.canonicalize().ok();

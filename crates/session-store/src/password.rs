@@ -1,6 +1,6 @@
 //! `PasswordOf`: names the passwords of a store that can be set separately from the store's URL.
 
-/// The servers that a password is for.
+/// The servers for which a password is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PasswordOf {

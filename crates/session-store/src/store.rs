@@ -25,8 +25,8 @@ impl OpenStore {
         Self { store, url, warnings: warnings.into() }
     }
 
-    /// Returns the URL of the store. A bare path has become the URL of the storage that was found
-    /// there.
+    /// Returns the URL of the store. If the store was opened by a bare path, the URL also has the
+    /// scheme of the backend.
     #[must_use]
     pub const fn url(&self) -> &StoreUrl {
         &self.url

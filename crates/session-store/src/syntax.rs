@@ -7,10 +7,10 @@ use session_store_core::{Durability, percent};
 
 use crate::error::UrlError;
 
-/// The option that sets how long to wait for another writer.
+/// The option that sets the time to wait for another writer.
 pub(crate) const BUSY_TIMEOUT: &str = "busy_timeout";
 
-/// The option that sets which failures an acknowledged change survives.
+/// The option that sets the failures that an acknowledged change survives.
 pub(crate) const DURABILITY: &str = "durability";
 
 /// A URL, split into scheme, target and query.
@@ -89,10 +89,11 @@ pub(crate) fn parse_durability(value: &str) -> Result<Durability, UrlError> {
 
 /// Writes a path so that [`SplitUrl::path`] reads it back.
 pub(crate) fn path_text(path: &Path) -> String {
-    // Control characters are encoded too, since they can change what a terminal shows.
+    // Control characters are encoded too, because they can change the output of a terminal.
     let is_plain = |c: char| !matches!(c, '%' | '?') && !c.is_control();
     let encoded = percent::encode(&path.to_string_lossy(), is_plain);
-    // Two slashes at the start would be read as the slashes before a host, so two more are written.
+    // A path that begins with two slashes gets two more, because two slashes after the scheme begin
+    // a host.
     if encoded.starts_with("//") { format!("//{encoded}") } else { encoded }
 }
 

@@ -1,5 +1,5 @@
-//! `StoreUrl`: the place of a store, as text. Parsing a URL does not access the storage; `open.rs`
-//! does.
+//! `StoreUrl`: the place of a store, as text. Parsing a URL does not access the storage. `open.rs`
+//! opens the storage.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,20 +15,22 @@ use crate::syntax::SplitUrl;
 /// The place of a store: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
 ///
 /// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is
-///   relative or absolute; `fs:///var/logs` is the same as `fs:/var/logs`. In the path `%` and two
-///   hexadecimal digits stand for a byte, so a path can contain a `?` (`%3F`) or a `%` (`%25`). All
-///   other characters stand for themselves, also spaces and `#`.
+///   relative or absolute, and `fs:///var/logs` is the same as `fs:/var/logs`. In the path, `%` and
+///   two hexadecimal digits are decoded to a byte. So a `?` in the path is written `%3F`, and a `%`
+///   is written `%25`. Other characters, also spaces and `#`, are not encoded.
 /// - Options follow a `?`, for example `sqlite:logs.db?busy_timeout=10s&durability=power`.
 ///   `busy_timeout`, of `sqlite:`, is the time to wait for another writer (`5s`, `250ms`).
-///   `durability`, of `fs:` and `sqlite:`, is what an acknowledged change survives: the end of the
-///   process (`process`, the default) or also a power cut (`power`).
+///   `durability`, of `fs:` and `sqlite:`, is `process` or `power`. With `process`, the default, an
+///   acknowledged change survives the end of the process. With `power` it also survives a power
+///   cut.
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.
-///   The same schemes with `rediss` use TLS. The type `redis::RedisUrl` of the feature `redis`
-///   describes them.
+///   The schemes `rediss://`, `rediss-sentinel://` and `rediss-cluster://` use TLS. With the
+///   feature `redis`, the documentation of `redis::RedisUrl` describes these URLs.
 /// - `memory:` is a new store in memory each time it is opened.
 /// - A text without a scheme is a bare path, which is not decoded. When a bare path is opened, the
 ///   store is an SQLite database if there is a database file at the path, and otherwise a
-///   directory. A path whose first part contains a colon is written `./a:b`.
+///   directory. Write `./a:b` for a path with a colon in its first part, because `a:` would be a
+///   scheme.
 ///
 /// A password that is not in the text can be set with [`with_password`](Self::with_password).
 ///
@@ -67,7 +69,7 @@ impl StoreUrl {
         Location::Sqlite(SqliteLocation::new(path.into())).into()
     }
 
-    /// Returns the URL of a store in memory, which is a new one each time it is opened.
+    /// Returns the URL of a store in memory. Each open of this URL creates a new store.
     #[must_use]
     pub const fn memory() -> Self {
         Self(Target::Location(Location::Memory(MemoryLocation)))
@@ -75,8 +77,8 @@ impl StoreUrl {
 
     /// Returns the passwords that the store can need and that the URL does not contain.
     ///
-    /// A program should not get these passwords from its arguments, which other users of the
-    /// machine can see. It can read them from a file, for example.
+    /// A program should not take these passwords from its arguments, because other users of the
+    /// machine can see the arguments. It can read the passwords from a file, for example.
     #[must_use]
     pub fn missing_passwords(&self) -> Vec<PasswordOf> {
         match &self.0 {
@@ -85,7 +87,8 @@ impl StoreUrl {
         }
     }
 
-    /// Sets the password for these servers. A URL without such servers is not changed.
+    /// Sets the password for the servers that `of` names. If the URL does not have such servers,
+    /// for example because it is a path, the URL is not changed.
     ///
     /// ```
     /// use session_store::{PasswordOf, StoreUrl};

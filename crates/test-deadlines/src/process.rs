@@ -22,7 +22,7 @@ pub struct Process {
     child: Arc<Mutex<Child>>,
     is_late: Arc<AtomicBool>,
     deadline: Duration,
-    /// Dropping this sender ends the thread that waits for the deadline.
+    /// Dropping the sender ends the thread that waits for the deadline.
     _alive: Sender<()>,
     /// The process's standard input, if it is a pipe.
     pub stdin: Option<ChildStdin>,
@@ -60,14 +60,14 @@ impl Process {
         thread::spawn(move || {
             if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
                 late.store(true, Ordering::SeqCst);
-                // An error means that the process has ended already.
+                // Ignore an error, because it means that the process has already ended.
                 let _ = lock(&watched).kill();
             }
         });
         Self { child, is_late, deadline, _alive: alive, stdin, stdout, stderr }
     }
 
-    /// Runs a process without standard input to its end, and returns what it prints.
+    /// Runs a process without standard input to its end. Returns its output.
     ///
     /// # Panics
     /// If the process cannot be started, or [`DEADLINE`] passes.
@@ -123,7 +123,7 @@ impl Process {
     /// If the deadline has passed.
     #[track_caller]
     pub fn kill(&self) -> ExitStatus {
-        // An error means that the process has ended already.
+        // Ignore an error, because it means that the process has already ended.
         let _ = lock(&self.child).kill();
         self.wait()
     }
@@ -170,7 +170,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let mut child = lock(&self.child);
-        // An error means that the process has ended already.
+        // Ignore an error, because it means that the process has already ended.
         let _ = child.kill();
         let _ = child.wait();
     }

@@ -25,8 +25,8 @@ pub fn wait_until(event: &str, mut reached: impl FnMut() -> bool) {
 /// Raises a flag when it is dropped.
 ///
 /// A thread scope joins its threads even if its closure panics. Threads that loop until a flag is
-/// raised would then never end. So the flag must be raised after a panic too, which only a drop
-/// does.
+/// raised would then never end. A drop also runs after a panic, so it raises the flag in this case
+/// too.
 #[derive(Debug)]
 pub struct RaiseAtEnd<'a>(pub &'a AtomicBool);
 

@@ -1,4 +1,4 @@
-//! A temporary folder in which a sync costs nothing.
+//! A temporary folder in memory, in which a sync takes no time.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use tempfile::TempDir;
 /// A file system in memory that most Linux machines have.
 const MEMORY: &str = "/dev/shm";
 
-/// The room that the tests need. Some of them store entries of 64 MiB, several at once.
+/// The free space that the tests need. Some tests store several entries of 64 MiB at the same time.
 const ROOM: u64 = 1 << 30;
 
-/// Returns a temporary folder in memory if the machine has enough room there, and another one
-/// otherwise.
+/// Returns a temporary folder in memory if the machine has enough memory, and otherwise a temporary
+/// folder on disk.
 ///
-/// It is for tests that sync often but never cut the power: on a device, their syncs would take
-/// most of the time.
+/// Tests that sync often but never cut the power use this folder. On a device, their syncs would
+/// take most of the time.
 ///
 /// # Panics
 /// If no folder can be created.

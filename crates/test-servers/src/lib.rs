@@ -1,9 +1,10 @@
-//! Real servers for the tests of this workspace, and a disk whose power can be cut. Not published.
+//! Real servers for the tests of this workspace, and a disk with simulated power cuts. Not
+//! published.
 //!
 //! Every server is a child process with a temporary folder and a free port on 127.0.0.1. The
 //! constructor of the server's type returns when the server answers. Dropping the value ends the
-//! process and deletes the folder. Both also happen when a test panics, when the process of the
-//! test is killed, and for servers in a `static`.
+//! process and deletes the folder. The process is also ended and the folder deleted when a test
+//! panics, when the process of the test is killed, and for servers in a `static`.
 //!
 //! | type | servers |
 //! |---|---|
@@ -20,9 +21,9 @@
 //! println!("{}", server.url()); // redis://127.0.0.1:PORT
 //! ```
 //!
-//! A function that fails panics, since its callers are tests. The Redis servers need `redis-server`
-//! (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs root,
-//! loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
+//! A function that fails panics, because its callers are tests. The Redis servers need
+//! `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs
+//! root, loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
 pub mod power_cut;
 

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use test_deadlines::{DEADLINE, Process};
 use uuid::Uuid;
 
-/// The file systems whose power can be cut.
+/// The file systems for simulated power cuts.
 #[derive(Clone, Copy, Debug)]
 pub enum FileSystem {
     /// ext4 with its default options.
@@ -46,7 +46,7 @@ impl FileSystem {
     }
 }
 
-/// A mounted file system whose blocks are in one file.
+/// A mounted file system in one file.
 #[derive(Debug)]
 pub struct Disk {
     folder: TempDir,
@@ -107,9 +107,9 @@ impl Disk {
         switch
     }
 
-    /// Starts a program that drops everything that was not synced, by the ioctl `FS_IOC_SHUTDOWN`
-    /// without flushing the journal. The program waits for a byte or the end of its input before,
-    /// and prints `ready` and `cut`.
+    /// Starts a program that drops all data that was not synced, with the ioctl `FS_IOC_SHUTDOWN`
+    /// and without flushing the journal. The program prints `ready`, waits for a byte or the end of
+    /// its input, cuts the power, and prints `cut`.
     fn start_cut(&self, input: Stdio, output: PipeWriter) -> Process {
         let script = "import fcntl, os, struct, sys\n\
                       root = os.open(sys.argv[1], os.O_RDONLY)\n\
@@ -137,7 +137,7 @@ impl PowerSwitch {
         assert_eq!(line, format!("{answer}\n").into_bytes());
     }
 
-    /// Cuts the power, and returns when nothing more can be synced.
+    /// Cuts the power. Returns when no more data can be synced.
     ///
     /// # Panics
     /// If the cut fails.
@@ -165,10 +165,10 @@ fn run(command: &mut Command) {
 /// The lines `acknowledged …` that a writer printed. Each line reports one step.
 #[derive(Debug)]
 pub struct Reports {
-    /// The lines from before the cut. Their steps must have survived.
+    /// The lines before the cut. Their steps must survive.
     pub before: Vec<String>,
-    /// The lines that the writer printed after the cut, before it was killed. Their steps need not
-    /// have survived.
+    /// The lines that the writer printed after the cut and before it was killed. Their steps need
+    /// not survive.
     pub after: Vec<String>,
 }
 
@@ -176,9 +176,9 @@ pub struct Reports {
 /// returns whether every acknowledged step survived.
 ///
 /// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
-/// `acknowledged …` after each of them. After the cut, `is_intact` gets the path and a range. It
-/// returns whether the storage contains exactly the effects of the first n steps, for some n in the
-/// range.
+/// `acknowledged …` after each step. After the cut, `is_intact` gets the path and a range.
+/// `is_intact` returns whether the storage contains exactly the effects of the first n steps, for
+/// some n in the range.
 ///
 /// # Panics
 /// As [`cut`].
@@ -189,7 +189,7 @@ pub fn survives(
 ) -> bool {
     cut(FileSystem::Ext4, steps, writer, |root, reports| {
         let acknowledged = reports.before.len();
-        // The writer can have completed one more step that it did not report before the kill.
+        // The writer can have completed one more step without reporting it before the kill.
         is_intact(root, acknowledged..=acknowledged + reports.after.len() + 1)
     })
 }
@@ -219,9 +219,9 @@ pub fn cut<R>(
     let is_step = |line: &String| line.starts_with("acknowledged");
     let mut before: Vec<_> = reports.by_ref().filter(is_step).take(steps).collect();
     // The writer and the cut report through one pipe, so the order of the lines is the order of the
-    // events. A step that is reported after the cut need not have survived: a sync that is under
-    // way when ext4 is shut down can succeed without saving anything. A real power cut would have
-    // ended its caller.
+    // events. A step that is reported after the cut need not survive. A sync that runs while ext4
+    // is shut down can succeed without saving any data. A real power cut would have ended the
+    // caller of the sync.
     let status = disk.start_cut(Stdio::null(), reporter).wait();
     assert!(status.success(), "the power cut failed: {status}");
     child.kill().unwrap();
@@ -254,9 +254,10 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
     }
 }
 
-/// Returns whether the content of the store is what the first n [`step`]s make of an empty store,
-/// for some n in `steps`. `fresh` opens an empty store. If so, the function also takes eleven more
-/// steps on the store, because every changing method must still work after the cut.
+/// Returns whether the store has the content of an empty store after the first n [`step`]s, for
+/// some n in `steps`. `fresh` opens an empty store for the comparison. If the result is true, the
+/// function also takes eleven more steps on the store, because every changing method must still
+/// work after the cut.
 pub fn holds(
     store: &dyn Store,
     mut steps: RangeInclusive<usize>,
@@ -275,7 +276,7 @@ pub fn holds(
     is_intact
 }
 
-/// Takes the step number `n`. Eleven steps in a row call every changing method, on a few segments.
+/// Takes step number `n`. Eleven consecutive steps call every changing method, on a few segments.
 pub fn step(store: &dyn Store, n: usize) {
     let id = |n: usize| Uuid::from_u128(0x7000_0000_0000_0000_0000 + n as u128);
     let (session, segment) = (SessionId::from(id(n % 2)), SegmentId::from(id(n % 5)));
@@ -301,7 +302,7 @@ fn pod_name(n: usize) -> PodName {
     ["plain", "Ünplain", "third"][n % 3].parse().unwrap()
 }
 
-/// The logs and pods of a store, and the number of entries in each trace, as text.
+/// Returns the logs and pods of a store, and the number of entries in each trace, as text.
 #[must_use]
 pub fn content(store: &dyn Store) -> Vec<String> {
     let mut content = Vec::new();

@@ -1,4 +1,5 @@
-//! One server process. It starts in a temporary folder, and ends when its value is dropped.
+//! One server process. The process starts in a temporary folder, and ends when its value is
+//! dropped.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -12,9 +13,9 @@ use test_deadlines::wait_until;
 /// A program that runs as a server.
 #[derive(Debug)]
 pub(crate) struct Program {
-    /// The names under which the program is installed. The first one that is found is used.
+    /// The names under which the program can be installed. The first name that is found is used.
     pub(crate) names: &'static [&'static str],
-    /// How to install the program.
+    /// The instruction to install the program.
     pub(crate) install: &'static str,
 }
 
@@ -59,7 +60,7 @@ impl ServerProcess {
 
     /// Kills the process, as a crash does. The folder remains.
     pub(crate) fn kill(&mut self) {
-        // The watchdog ends first. After the end of the server its id can belong to another
+        // End the watchdog first. After the end of the server, the process id can belong to another
         // process, which the watchdog would kill.
         end(&mut self.watchdog);
         end(&mut self.child);
@@ -114,9 +115,9 @@ impl Program {
 /// Starts a process that waits for the end of this one, then kills the server and deletes its
 /// folder.
 ///
-/// `Drop` does not run for a server in a `static`, and not if the test process is killed. In both
-/// cases the kernel closes the other end of the watchdog's standard input when the test process
-/// ends. `cat` then returns, and the rest of the script runs.
+/// `Drop` does not run for a server in a `static`, or if the test process is killed. In both cases,
+/// the kernel closes the other end of the watchdog's standard input when the test process ends.
+/// `cat` then returns, and the rest of the script runs.
 fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
     let script = r#"cat; kill -9 "$1"; rm -rf "$2""#;
     Command::new("sh")

@@ -1,4 +1,5 @@
-//! The table of backends: the schemes of their URLs, their features, and how each opens a store.
+//! The table of backends: the schemes of their URLs, their features, and the functions that open a
+//! store.
 //!
 //! A backend is one row of the table and one file in this folder. The parser of URLs, the texts of
 //! errors and the docs all use the table.
@@ -45,7 +46,7 @@ pub struct Backend {
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
-    /// Opens the store. With `create`, also creates one that does not exist.
+    /// Opens the store. With `create`, creates the store if it does not exist.
     fn open(&self, _create: bool) -> OpenResult {
         None
     }
@@ -71,7 +72,7 @@ trait BackendLocation: fmt::Display + Eq + Sized {
     }
 }
 
-/// A store, and what its backend reported when it opened the store.
+/// An opened store, and the warnings of its backend.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) warnings: Vec<String>,
@@ -86,8 +87,8 @@ impl<S: Store + 'static> From<S> for Opened {
     }
 }
 
-/// Builds everything that has one part for each row: the public list with its documentation, and
-/// the enum whose methods call those of the backend.
+/// Generates the code that has one part for each row: the public list with its documentation, and
+/// the enum that calls the methods of the backend.
 macro_rules! backends {
     ($(
         $name:ident($location:ident) {
@@ -97,9 +98,9 @@ macro_rules! backends {
             description: $description:literal,
         }
     )+) => {
-        /// Returns the backends that this crate knows, also those whose feature is off.
+        /// Returns the backends that this crate knows, also backends whose feature is off.
         ///
-        /// | feature | URL | what a store is |
+        /// | feature | URL | a store is |
         /// |---|---|---|
         $(#[doc = concat!("| `", $feature, "` | `", $example, "` | ", $description, " |")])+
         #[must_use]

@@ -21,7 +21,8 @@ pub(crate) struct RedisLocation(Box<RedisUrl>);
 impl BackendLocation for RedisLocation {
     #[cfg(feature = "redis")]
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
-        // The parser of these URLs splits them itself, since passwords can contain any character.
+        // The parser of these URLs splits the text itself, because passwords can contain any
+        // character.
         match format!("{}:{}?{}", url.scheme, url.target, url.query).parse() {
             Ok(url) => Ok(Self(Box::new(url))),
             Err(error) => Err(UrlError::Redis(error.to_string())),

@@ -1,4 +1,4 @@
-//! `Instrumented`: a store whose calls are spans of the crate `tracing`.
+//! `Instrumented`: a wrapper that makes a span of the crate `tracing` for each call of a store.
 
 mod size;
 
@@ -27,8 +27,8 @@ use size::{Measure, Size};
 /// | `outcome` | `ok`, or the variant of the [`StoreError`], such as `conflict` |
 /// | `duration_us` | the duration of the call in microseconds |
 ///
-/// A span never has content of entries or pods, or the text of an error, which can contain stored
-/// bytes. [`Store::capabilities`] does not make a span.
+/// A span never has the content of entries or pods. It never has the text of an error, because this
+/// text can contain stored bytes. [`Store::capabilities`] does not make a span.
 ///
 /// ```
 /// use session_store::{Instrumented, LogEntry, SegmentId, SessionId, Store};
@@ -43,7 +43,8 @@ use size::{Measure, Size};
 #[derive(Clone, Debug)]
 pub struct Instrumented<S>(pub S);
 
-/// Makes the span of a call. All of its fields must be declared here.
+/// Makes the span of a call. All fields must be declared here, because fields cannot be added
+/// later.
 macro_rules! span {
     ($method:ident $(, $field:ident = $value:expr)*) => {
         tracing::debug_span!(
@@ -77,7 +78,7 @@ fn call<T: Measure>(
     result
 }
 
-/// Returns the name of an error's variant. The text of an error can contain stored bytes.
+/// Returns the name of an error's variant, because the text of an error can contain stored bytes.
 fn variant(error: &StoreError) -> &'static str {
     match error {
         StoreError::Io(_) => "io",
@@ -181,13 +182,15 @@ impl<S: Store> Store for Instrumented<S> {
 }
 
 impl<S: Store> Instrumented<S> {
-    /// The pods of the inner store. The methods that call this can be reached through
-    /// [`Store::pods`] only, which returns `None` for a store without pods.
+    /// Returns the pods of the inner store. Callers get the wrapper's pods from [`Store::pods`],
+    /// which returns `None` if the inner store does not have pods. So this function is only called
+    /// if the inner store has pods.
     fn inner_pods(&self) -> &dyn PodStore {
         self.0.pods().expect("a store that has returned its pods still has them")
     }
 
-    /// The maintenance of the inner store, like [`inner_pods`](Self::inner_pods).
+    /// Returns the maintenance of the inner store, as [`inner_pods`](Self::inner_pods) returns its
+    /// pods.
     fn inner_maintenance(&self) -> &dyn Maintenance {
         self.0.maintenance().expect("a store that has returned its maintenance still has it")
     }

@@ -27,7 +27,7 @@ impl Size {
         Self { count: Some(entries.len()), bytes: Some(bytes) }
     }
 
-    /// Returns this size, or `other` if this one is not known.
+    /// Returns this size, or `other` if this size is unknown.
     pub(super) fn or(self, other: Self) -> Self {
         Self { count: self.count.or(other.count), bytes: self.bytes.or(other.bytes) }
     }
@@ -47,7 +47,7 @@ pub(super) trait Measure {
     fn size(&self) -> Size;
 }
 
-/// Implements the trait for types with an expression for their size.
+/// Implements the trait for types. An expression computes the size of each type.
 macro_rules! measure {
     ($($type:ty: |$value:pat_param| $size:expr;)*) => { $(
         impl Measure for $type {

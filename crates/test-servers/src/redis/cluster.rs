@@ -1,5 +1,5 @@
-//! A Redis Cluster of three masters. Tests move its slots, and make its replicas take over from its
-//! masters.
+//! A Redis Cluster of three masters. Tests can move slots, and make a replica take over from its
+//! master.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -108,7 +108,7 @@ impl RedisCluster {
         wait_until("a replica to be in step", || replica.is_in_step_with(master));
     }
 
-    /// Kills a master, waits until its replica is the new master, and restarts the old one as a
+    /// Kills a master, waits until its replica is the new master, and restarts the old master as a
     /// replica.
     pub fn fail_over_killed_master(&mut self, index: usize) {
         self.masters[index].kill();
@@ -118,7 +118,7 @@ impl RedisCluster {
         self.wait_until_complete();
     }
 
-    /// Pauses a master until its replica is the new master, and lets the old one continue as a
+    /// Pauses a master until its replica is the new master. Then lets the old master continue as a
     /// replica.
     pub fn fail_over_paused_master(&mut self, index: usize) {
         self.masters[index].pause();
@@ -128,7 +128,7 @@ impl RedisCluster {
         self.wait_until_complete();
     }
 
-    /// Makes a master hand over to its replica, as an operator does before maintenance.
+    /// Makes a master hand over its role to its replica, as an operator does before maintenance.
     pub fn hand_over(&mut self, index: usize) {
         let mut sent: Option<Instant> = None;
         wait_until("a replica to take over", || {
@@ -186,9 +186,9 @@ impl RedisCluster {
 
     /// Marks the slot as migrating, without moving a key.
     pub fn start_slot_migration(&self, slot: u16, from: usize, to: usize) {
-        // If two nodes claim a slot, the one with the higher configuration epoch wins. A node that
-        // receives a slot takes the highest epoch that it has seen, plus one. If it had missed an
-        // epoch of another node, that node could keep the slot.
+        // If two nodes claim a slot, the node with the higher configuration epoch wins. A node that
+        // receives a slot takes the highest epoch that it has seen, plus one. If the node had
+        // missed a higher epoch of another node, the other node could keep the slot.
         wait_until("the nodes to agree on an epoch", || {
             self.masters.iter().all(|node| epoch(node) == epoch(&self.masters[to]))
         });
@@ -212,8 +212,8 @@ impl RedisCluster {
         cluster_command::<Value>(&mut self.masters[at].connection(), state).unwrap();
     }
 
-    /// Moves one key of the slot, and returns whether there was one. The keys are moved one by one,
-    /// so that the keys of a segment are on different nodes for a while.
+    /// Moves one key of the slot. Returns whether the slot had a key. The keys are moved one by
+    /// one, so that the keys of a segment are on different nodes for a while.
     fn move_one_key(&self, slot: u16, from: usize, to: usize) -> bool {
         let mut source = self.masters[from].connection();
         let keys: Vec<String> = cluster_command(&mut source, ("GETKEYSINSLOT", slot, 1)).unwrap();
@@ -224,7 +224,7 @@ impl RedisCluster {
         true
     }
 
-    /// Sends a command to the masters in turn, until one of them executes it.
+    /// Sends a command to one master after the other, until a master executes the command.
     ///
     /// # Errors
     /// The error of the last master, if all refuse the command.

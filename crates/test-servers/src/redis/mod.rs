@@ -1,4 +1,4 @@
-//! Redis servers: alone, with TLS, watched by Sentinels, and as a Cluster.
+//! Redis servers: a single server, a server with TLS, a group with Sentinels, and a Cluster.
 
 pub(crate) mod cluster;
 pub(crate) mod proxy;

@@ -11,7 +11,7 @@ use test_deadlines::wait_until;
 
 use super::server::RedisServer;
 
-/// A TCP proxy in front of a Redis server. It runs until the test process ends.
+/// A TCP proxy in front of a Redis server. The proxy runs until the test process ends.
 #[derive(Debug)]
 pub struct LossyProxy {
     port: u16,
@@ -61,9 +61,9 @@ impl LossyProxy {
         !self.traffic.loses_next_reply.load(Ordering::SeqCst)
     }
 
-    /// Sends the server all requests since [`lose_next_reply`](Self::lose_next_reply) a second
-    /// time, as if the network had delayed a copy of them. Returns when the server has executed
-    /// them.
+    /// Sends all requests since [`lose_next_reply`](Self::lose_next_reply) to the server a second
+    /// time, as if the network had delayed a copy of these requests. Returns when the server has
+    /// executed them.
     pub fn resend_requests(&self) {
         let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

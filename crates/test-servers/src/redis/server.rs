@@ -78,7 +78,7 @@ impl RedisServer {
         server
     }
 
-    /// Makes the connections of the tests log in with this password.
+    /// Sets the password with which the connections of the tests log in.
     pub(crate) fn set_password(&mut self, password: Option<&'static str>) {
         self.password = password;
     }
@@ -171,8 +171,8 @@ fn text_of(path: &Path) -> String {
 
 /// Sends a `PING` and waits for the reply. Returns whether the server accepts commands.
 ///
-/// The reply can be an error, since a server can require a password. A server that still loads its
-/// data at the start replies with an error too, but it does not accept commands yet.
+/// An error is also a valid reply, because a server can require a password. A server that still
+/// loads its data replies with an error too, but it does not accept commands yet.
 fn accepts_commands(port: u16) -> io::Result<bool> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(Duration::from_secs(1)))?;

@@ -42,7 +42,8 @@ impl TlsRedisServer {
         format!("rediss://127.0.0.1:{}", self.tls_port)
     }
 
-    /// The certificate, in PEM. It is signed by its own key, so a client must trust it directly.
+    /// The certificate, in PEM. The certificate is signed by its own key, so a client must trust it
+    /// directly.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
