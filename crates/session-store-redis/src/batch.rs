@@ -1,5 +1,5 @@
-//! Runs one script for many items, with a few calls for each slot instead of one call for each
-//! item.
+//! Runs one script for many items. A call contains many items of one slot, so that the number of
+//! calls is small.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::keys::Tag;
 use crate::reply::byte_strings;
 use crate::script::{Call, Program};
 
-/// The most queries in one call. A call blocks the server for about 1.5 ms (measured with the
-/// script that reads metadata, on a busy machine: 5.5 µs a segment).
+/// The maximum number of queries in one call. A call blocks the server for about 1.5 ms (measured
+/// with the script that reads metadata, on a busy machine: 5.5 µs a segment).
 const CALL_QUERIES: usize = 256;
 
-/// The part of a script's call that concerns one item.
+/// The keys and arguments of a script's call for one item.
 pub(crate) struct Query {
     pub(crate) tag: Tag,
     pub(crate) keys: Vec<String>,
     pub(crate) arg: Option<String>,
 }
 
-/// Runs a script that changes nothing and that replies with one text for each query. Returns the
-/// texts in the order of the queries.
+/// Runs a script that changes nothing and replies with one text for each query. Returns the texts
+/// in the order of the queries.
 ///
 /// The keys of a call must be in one slot, so the queries are grouped by their tags.
 pub(crate) fn read(

@@ -1,4 +1,4 @@
-//! `Client`: the requests that the rest of the crate makes to the servers of one storage.
+//! `Client`: sends the requests of the other modules to the servers of one storage.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ pub(crate) struct Client {
     pub(crate) keys: Keys,
     /// The URL without passwords, for messages.
     place: String,
-    /// The longest text that every server accepts. A server that gets a longer one closes the
-    /// connection without a reply, so the limit is checked here.
+    /// The longest text that every server accepts. A server that gets a longer text closes the
+    /// connection without a reply, so the client checks the limit.
     max_text_bytes: usize,
     delivery: Delivery,
     writers: Writers,
@@ -43,7 +43,8 @@ impl Client {
         &self.place
     }
 
-    /// Sets the longest text that the servers accept, as far as they report it.
+    /// Sets the longest text that the servers accept. With `None`, the servers did not report a
+    /// limit.
     pub(crate) fn limit_texts(&mut self, max_bytes: Option<usize>) {
         self.max_text_bytes = max_bytes.map_or(MAX_TEXT_BYTES, |max| max.min(MAX_TEXT_BYTES));
     }
@@ -58,7 +59,7 @@ impl Client {
     }
 
     /// Performs an operation of the store. Adds the operation and the place to an error. No other
-    /// function adds them, so each message contains them once.
+    /// function does so, so that each message contains both once.
     pub(crate) fn perform<T>(
         &self,
         operation: impl Display,
@@ -67,7 +68,7 @@ impl Client {
         work(self).map_err(|error| error.during(format_args!("{operation} in {}", self.place)))
     }
 
-    /// Repeats work that has several steps until it does not return `StartAgain`, or the deadline
+    /// Repeats work of several steps until the work does not return `StartAgain`, or the deadline
     /// passes.
     pub(crate) fn repeat<T>(
         &self,
@@ -88,12 +89,12 @@ impl Client {
         if size > limit { Err(StoreError::TooLarge { size, limit }.into()) } else { Ok(()) }
     }
 
-    /// Sends a command whose repetition is harmless.
+    /// Sends a command that can be repeated without harm.
     pub(crate) fn command(&self, tag: Tag, command: &Cmd) -> Result<Value, RequestError> {
         self.read_with(tag, &|connection, transmission| query(command, transmission, connection))
     }
 
-    /// Runs a script whose repetition is harmless.
+    /// Runs a script that can be repeated without harm.
     pub(crate) fn read(&self, call: &Call<'_>) -> Result<Value, RequestError> {
         self.read_with(call.tag, &|connection, transmission| run(call, transmission, connection))
     }
@@ -111,11 +112,11 @@ impl Client {
         self.delivery.send(tag.slot(), Effect::Read, transmit)
     }
 
-    /// Sends commands whose repetition is harmless, in one pipeline for each server.
+    /// Sends commands that can be repeated without harm, in one pipeline for each server.
     ///
     /// A pipeline is sent once. Each command without a reply is then sent alone, with retries. A
-    /// single command is sent alone from the start: the time that a failed pipeline takes would
-    /// only be added to the longest time that the call can take.
+    /// single command is sent without a pipeline, because a failed pipeline would only make the
+    /// call longer.
     pub(crate) fn commands(&self, commands: &[(Tag, Cmd)]) -> Result<Vec<Value>, RequestError> {
         if let [(tag, command)] = commands {
             return Ok(vec![self.command(*tag, command)?]);
@@ -130,7 +131,7 @@ impl Client {
     /// does.
     ///
     /// If a server has not cached the script, every call in its pipeline fails. Each call is then
-    /// sent alone, and the first one of them makes the server cache the script.
+    /// sent alone, and the first call makes the server cache the script.
     pub(crate) fn reads(&self, calls: &[Call<'_>]) -> Result<Vec<Value>, RequestError> {
         if let [call] = calls {
             return Ok(vec![self.read(call)?]);
@@ -140,13 +141,14 @@ impl Client {
         replies.map(|(reply, call)| reply.map_or_else(|| self.read(call), Ok)).collect()
     }
 
-    /// Sends commands of one slot in one pipeline, and returns the replies if the first attempt got
-    /// them all.
+    /// Sends commands of one slot in one pipeline, in one attempt. Returns the replies, or `None`
+    /// if a reply is missing.
     pub(crate) fn together(&self, commands: &[(Tag, Cmd)]) -> Option<Vec<Value>> {
         self.pipelined(commands).into_iter().collect()
     }
 
-    /// Sends commands in one pipeline for each server, once, and returns the replies that arrived.
+    /// Sends commands in one pipeline for each server, in one attempt. Returns the replies that
+    /// arrived.
     pub(crate) fn pipelined(&self, commands: &[(Tag, Cmd)]) -> Vec<Option<Value>> {
         let deadline = self.deadline();
         let mut nodes: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
@@ -167,11 +169,11 @@ impl Client {
         values
     }
 
-    /// Runs a script that changes something. The change is done once, even if connections are lost.
+    /// Runs a script that makes a change. The change is made once, even if connections are lost.
     ///
     /// The call contains the token of a writer, the number of the change, and whether the call is a
-    /// repeat. The script records the reply to a change under that token. It also records the
-    /// refusal of a repeat: an earlier copy of the change may still arrive, and it must not be
+    /// repeat. The script records the reply to a change under that token. The script also records
+    /// the refusal of a repeat. Otherwise an earlier copy of the change could still arrive and be
     /// executed after the caller has received an error.
     ///
     /// # Errors
@@ -194,7 +196,8 @@ impl Client {
             run(&repeat, transmission, connection)
         };
         let reply = self.delivery.send(call.tag.slot(), Effect::Change, &transmit);
-        // A writer whose last change may still be executed is dropped, and makes no further change.
+        // If the last change of a writer may still be executed, drop the writer, so that it makes
+        // no further change.
         if !matches!(reply, Err(RequestError::NoReply(_))) {
             self.writers.put_back(writer);
         }
@@ -202,7 +205,7 @@ impl Client {
     }
 }
 
-/// Sends the commands in one pipeline. Returns all replies, or an empty list if one is missing.
+/// Sends the commands in one pipeline. Returns all replies, or an empty list if a reply is missing.
 fn pipeline<'a>(
     node: &Node,
     commands: impl Iterator<Item = &'a Cmd>,

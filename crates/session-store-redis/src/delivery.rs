@@ -1,4 +1,5 @@
-//! `Delivery`: sends a command to the node that owns its slot, and retries it until the deadline.
+//! `Delivery`: sends a command to the node that owns its slot, and retries the command until the
+//! deadline.
 
 use std::sync::Arc;
 use std::thread;
@@ -21,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 const REDIRECTIONS: u32 = 8;
 
 /// Sends commands to the servers of one storage. A server may execute a command several times, so
-/// the callers pass only commands for which that is harmless.
+/// callers must only pass commands that can be repeated without harm.
 pub(crate) struct Delivery {
     pub(crate) topology: Topology,
     /// How long a command is retried.
@@ -39,12 +40,13 @@ impl Delivery {
 
     /// Sends a read or a change until a server replies or the deadline passes.
     ///
-    /// If a server refuses a read, the retries end. They also end if a server refuses a change and
-    /// no earlier copy of the change can have been executed.
+    /// The retries end if a server refuses a read. The retries also end if a server refuses a
+    /// change and no earlier copy of the change can have been executed.
     ///
     /// If the reply to a change was lost, its outcome is unknown. The change is then sent again
     /// even after a refusal, because the refusal of one copy does not show whether an earlier copy
-    /// was executed. If it was, the server has recorded the reply and returns it for a later copy.
+    /// was executed. If an earlier copy was executed, the server has recorded the reply and returns
+    /// this reply for a later copy.
     pub(crate) fn send(
         &self,
         slot: Slot,
@@ -63,10 +65,9 @@ impl Delivery {
             };
             if disposition == Disposition::Replica {
                 replicas += 1;
-                // The first attempt may have used a connection that was opened before a failover,
-                // to the former master. The second attempt opens a new connection, and the host
-                // name is resolved again. If that server is a replica too, no other server is
-                // known.
+                // The first attempt may have used an old connection to a former master. The second
+                // attempt has opened a new connection, and resolved the host name again. If this
+                // server is a replica too, no other server is known.
                 if replicas > 1 && self.topology.is_single_server() {
                     (disposition, error) = (Disposition::Refused, explain_replica(&error));
                 }
@@ -118,7 +119,8 @@ impl Delivery {
     /// Makes one attempt: sends the command to `node` if it is given, and otherwise to the owner of
     /// the slot.
     ///
-    /// An error comes with the node that replied, if any, and with what to do next.
+    /// An error is returned with its disposition, and with the node that replied, if a node
+    /// replied.
     fn send_once(
         &self,
         slot: Slot,
@@ -161,7 +163,7 @@ fn explain_replica(error: &RedisError) -> RedisError {
 pub(crate) enum Effect {
     /// The command changes nothing, or it can be executed several times without harm.
     Read,
-    /// The command changes something. A second copy must be marked as a repeat, so that the server
+    /// The command makes a change. A second copy must be marked as a repeat, so that the server
     /// does not execute the change twice.
     Change,
 }
@@ -169,10 +171,11 @@ pub(crate) enum Effect {
 /// The circumstances of one attempt to send a command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Transmission {
-    /// Whether an earlier copy of the change was sent. That copy may have been executed already, or
+    /// Whether an earlier copy of the change was sent. The earlier copy may have been executed, or
     /// may be executed later.
     pub(crate) is_repeat: bool,
-    /// Whether to send `ASKING` before the command. The node needs it while the slot moves to it.
+    /// Whether to send `ASKING` before the command. While a slot moves to a node, the node executes
+    /// commands for the slot only after `ASKING`.
     pub(crate) asking: bool,
 }
 
@@ -189,15 +192,15 @@ impl Pauses {
         Self { next: FIRST_PAUSE, redirections: 0, lost: false }
     }
 
-    /// Waits before the next attempt. Returns whether there is time for one.
+    /// Waits before the next attempt. Returns whether there is time for another attempt.
     fn pause(&mut self, disposition: Disposition, deadline: Instant) -> bool {
         let at_once = match disposition {
             Disposition::Moved | Disposition::Ask => {
                 self.redirections += 1;
                 !self.redirections.is_multiple_of(REDIRECTIONS)
             }
-            // The first time, the next attempt follows without a pause: most likely the server had
-            // closed an idle connection, or has become a replica, and a new connection succeeds.
+            // The first time, there is no pause. Most likely the server had closed an idle
+            // connection, or has become a replica. A new connection then succeeds.
             Disposition::ReplyLost | Disposition::Replica => {
                 !std::mem::replace(&mut self.lost, true)
             }

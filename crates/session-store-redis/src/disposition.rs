@@ -1,24 +1,25 @@
-//! `Disposition`: what a failed command may have done, and what to do next.
+//! `Disposition`: the consequence of a failed command: whether a server may have executed the
+//! command, and the next step.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// The consequence of a failed attempt to execute a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// Not executed, because another node owns the slot. Send it there.
+    /// Not executed, because another node owns the slot. Send the command to that node.
     Moved,
-    /// Not executed, because the slot is moving to another node. Send it there this once, after
-    /// `ASKING`.
+    /// Not executed, because the slot is moving to another node. Send only this command to that
+    /// node, after `ASKING`.
     Ask,
-    /// Not executed, because the server does not know the script. Send its text.
+    /// Not executed, because the server has not cached the script. Send the text of the script.
     UnknownScript,
-    /// Not executed for a temporary reason. Send it later, perhaps to another node.
+    /// Not executed for a temporary reason. Send the command again later, perhaps to another node.
     Later,
-    /// Not executed, because the server is a replica. Send it to the master.
+    /// Not executed, because the server is a replica. Send the command to the master.
     Replica,
-    /// Not executed. The server would refuse it again.
+    /// Not executed, and the server would refuse the command again.
     Refused,
-    /// Perhaps executed: the connection was lost before the reply.
+    /// Perhaps executed, because the connection was lost before the reply.
     ReplyLost,
 }
 
@@ -60,8 +61,8 @@ fn is_temporary(error: &RedisError) -> bool {
     matches!(error.code(), Some("BUSY" | "NOREPLICAS"))
 }
 
-/// Returns whether the server's certificate was refused. The client library reports that as an I/O
-/// error.
+/// Returns whether the client refused the server's certificate. The client library reports this as
+/// an I/O error.
 fn is_certificate(error: &RedisError) -> bool {
     let text = error.to_string();
     text.contains("certificate") || text.contains("InvalidDNSName")

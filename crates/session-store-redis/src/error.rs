@@ -1,7 +1,7 @@
-//! `RequestError`: why work on the servers failed.
+//! `RequestError`: the reason why work on the servers failed.
 //!
-//! It does not contain the operation or the URL of the store. `Client::perform` adds both once,
-//! when it turns the error into a `StoreError`.
+//! The error does not contain the operation or the URL of the store. `Client::perform` adds both
+//! when it converts the error to a `StoreError`.
 
 use std::fmt::Display;
 use std::io;
@@ -11,10 +11,10 @@ use session_store_core::{BackendError, StoreError};
 
 use crate::disposition::Disposition;
 
-/// The reason why work on the servers failed, without the operation that it was part of.
+/// The reason why work on the servers failed, without the operation.
 #[derive(Debug)]
 pub(crate) enum RequestError {
-    /// An error of the contract, such as a conflict. It is returned as it is.
+    /// An error of the contract, such as a conflict. It is returned unchanged.
     Contract(StoreError),
     /// A server refused a command or cannot be reached. Nothing was changed.
     Server {
@@ -22,16 +22,15 @@ pub(crate) enum RequestError {
         /// Whether the same command may succeed later.
         transient: bool,
     },
-    /// No copy of a change got a reply in time, and one of them may have been executed.
+    /// No copy of a change got a reply in time, and a copy may have been executed.
     NoReply(RedisError),
-    /// A reply has none of the forms that this version knows.
+    /// The form of a reply is unknown to this version.
     UnexpectedReply,
-    /// The work has several steps, and another program changed the data between two of them. The
-    /// work must start again.
+    /// Another program changed the data between two steps of the work. The work must start again.
     StartAgain(&'static str),
-    /// The storage or the server cannot be used as it is, for the reason given.
+    /// The storage or the server cannot be used, for the given reason.
     Unusable(String),
-    /// The input or the storage is wrong in a way that an I/O error names.
+    /// The input or the storage is invalid, as the I/O error describes.
     Io(io::Error),
 }
 
@@ -63,8 +62,8 @@ impl RequestError {
 
     /// Turns an unknown outcome into a transient failure.
     ///
-    /// Call it only for a step before the change itself. Such a step changes no log, so it does not
-    /// matter whether the step was executed.
+    /// Must only be called for a step before the change itself. Such a step changes no log, so it
+    /// does not matter whether the step was executed.
     pub(crate) fn before_the_change(self) -> Self {
         match self {
             Self::NoReply(error) => Self::Server { error, transient: true },

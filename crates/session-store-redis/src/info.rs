@@ -24,7 +24,7 @@ pub(crate) fn list(
         let part = &sessions[next..sessions.len().min(next + left.min(listing::CHUNK))];
         next += part.len();
         let keys = listing::keys(client, part)?;
-        // A segment that was deleted after it was listed has no facts and is left out.
+        // Leave out a segment that was deleted after the listing, because it has no facts.
         let found: Vec<_> =
             keys.iter().zip(of(client, &keys)?).filter_map(|(&key, i)| Some((key, i?))).collect();
         left -= found.chunk_by(|(a, _), (b, _)| a.session_id == b.session_id).count();
@@ -33,7 +33,7 @@ pub(crate) fn list(
     Ok(infos)
 }
 
-/// Returns the facts of each segment, or `None` for one that does not exist.
+/// Returns the facts of each segment, or `None` for a segment that does not exist.
 pub(crate) fn of(
     client: &Client,
     keys: &[SegmentKey],

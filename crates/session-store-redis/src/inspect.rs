@@ -1,4 +1,4 @@
-//! The version and settings of the servers, which are checked when a store is opened.
+//! Checks the version and the settings of the servers when a store is opened.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub(crate) struct Inspection {
     pub(crate) max_text_bytes: Option<usize>,
 }
 
-/// Queries all servers. The queries are retried like any other read, because a store can also be
+/// Queries all servers. The queries are retried like other reads, because a store can also be
 /// opened during a restart or a failover.
 pub(crate) fn servers(client: &Client) -> Result<Inspection, RequestError> {
     let mut inspection = Inspection { warnings: Vec::new(), max_text_bytes: None };
@@ -63,8 +63,8 @@ fn query(node: &Node, deadline: Instant) -> RedisResult<Server> {
 
 /// Returns a setting, or `None` if the server refuses to return it, as hosted services often do.
 ///
-/// Any other error is returned, and the connection is closed, because a late reply may still arrive
-/// on it.
+/// After any other error, the connection is closed, because a late reply may still arrive on the
+/// connection.
 fn setting(connection: &mut Connection, name: &str) -> RedisResult<Option<String>> {
     let mut get = redis::cmd("CONFIG");
     get.arg("GET").arg(name);

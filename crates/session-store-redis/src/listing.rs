@@ -1,4 +1,4 @@
-//! Listings of sessions and segments: sorted sets, read a page at a time.
+//! Lists sessions and segments. The listings are sorted sets, which are read a page at a time.
 
 use std::str::FromStr;
 
@@ -13,14 +13,13 @@ use crate::reply::byte_strings;
 /// The maximum number of ids that one command reads.
 const PAGE: usize = 1000;
 
-/// The number of sessions whose segments are read together by an operation on all sessions.
+/// The number of sessions that an operation on all sessions processes together.
 pub(crate) const CHUNK: usize = 1000;
 
 /// Returns the ids of all sessions that have a segment, newest first.
 ///
-/// The server, or another program, can delete the list of a session's segments. Such a session has
-/// no segment that a listing could return, so it is left out
-/// ([L1](session_store_core::contract#l1)).
+/// If the server or another program has deleted the list of a session's segments, the session has
+/// no listed segment. Such a session is left out ([L1](session_store_core::contract#l1)).
 pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
     let mut buckets = buckets(client)?;
     let count = |(tag, ids): &(Tag, Vec<SessionId>)| {
@@ -41,7 +40,7 @@ pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> 
     Ok(sessions)
 }
 
-/// Returns those sessions of a bucket whose list of segments exists.
+/// Returns the sessions of a bucket that have a list of segments.
 fn with_segments(
     client: &Client,
     tag: Tag,

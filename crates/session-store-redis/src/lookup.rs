@@ -1,10 +1,11 @@
-//! Lookups: for each segment id, a set of the sessions that may hold it.
+//! Lookups of the session of a segment. Each segment id has a set of *holders*, the sessions that
+//! may hold the segment.
 //!
-//! The set is in another slot than the sessions, so one atomic step cannot change both. It is
-//! therefore a superset: a session is added before it first holds the segment, and never removed. A
-//! lookup queries each member for whether it holds the segment now, and for how long. It returns
-//! the session that has held the segment for the longest time
-//! ([L5](session_store_core::contract#l5)).
+//! The set is in another slot than the sessions, so one atomic step cannot change both. The set
+//! therefore contains all sessions that hold the segment, and possibly more: a session is added
+//! before it first holds the segment, and never removed. A lookup finds out which members hold the
+//! segment now, and since when. The lookup returns the session that has held the segment for the
+//! longest time ([L5](session_store_core::contract#l5)).
 
 use redis::{Cmd, Value};
 use session_store_core::{SegmentId, SegmentKey, SessionId};
@@ -15,13 +16,13 @@ use crate::keys::Tag;
 use crate::listing::id;
 use crate::reply::{byte_string_or_nil, byte_strings, number};
 
-/// Adds the session to the segment's holders, which must happen before the session holds the
+/// Adds the session to the segment's holders. Must be called before the session creates the
 /// segment.
 ///
-/// Returns the earliest creation time that the new log may have: a time after the creation of every
-/// log that another session holds under this segment id. A lookup returns the session with the
-/// oldest log, so it keeps returning the same session, even if the clocks of the servers differ or
-/// are set back.
+/// Returns the earliest permitted creation time of the new log. This time is after the creation of
+/// all logs of this segment id in other sessions. A lookup returns the session with the oldest log.
+/// With this time, the result of a lookup does not change, even if the clocks of the servers differ
+/// or are set back.
 pub(crate) fn register(client: &Client, key: SegmentKey) -> Result<String, RequestError> {
     let tag = Tag::of_holders(key.segment_id);
     let add_and_list =
@@ -77,7 +78,7 @@ fn session_ids(members: Value) -> Result<Vec<SessionId>, RequestError> {
     Ok(byte_strings(members)?.iter().filter_map(|member| id(member)).collect())
 }
 
-/// Returns those sessions that hold the segment now, each with the creation time of its log, in
+/// Returns the sessions that hold the segment now, each with the creation time of its log, in
 /// microseconds by the clock of its server.
 fn current_holders(
     client: &Client,

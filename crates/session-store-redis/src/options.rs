@@ -1,4 +1,4 @@
-//! Opening a store: the options, and the steps from a URL to a handle.
+//! `RedisOptions`: the options for opening a store, and the steps of opening it.
 
 use std::io;
 use std::time::Duration;
@@ -45,8 +45,8 @@ pub struct RedisOptions {
 impl RedisOptions {
     /// Returns the default options.
     ///
-    /// They open an existing store, with at most 8 connections to a server. The connect and
-    /// response timeouts are 5 seconds each, and commands are retried for 15 seconds.
+    /// The default options open an existing store, with at most 8 connections to a server. The
+    /// connect and response timeouts are 5 seconds each, and commands are retried for 15 seconds.
     pub const fn new() -> Self {
         let timeouts = Timeouts {
             connect: Duration::from_secs(5),
@@ -56,7 +56,8 @@ impl RedisOptions {
         Self { create: false, prefix: None, connections: 8, timeouts, root_certificates: None }
     }
 
-    /// Sets whether to create the store if none exists under the prefix.
+    /// Sets whether to create the store if there is no store under the prefix. The default is
+    /// false.
     pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
@@ -71,8 +72,8 @@ impl RedisOptions {
         self
     }
 
-    /// Sets the maximum number of connections to each server. A thread waits if all of them are in
-    /// use.
+    /// Sets the maximum number of connections to each server. A thread waits if all connections are
+    /// in use.
     pub const fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
@@ -93,12 +94,12 @@ impl RedisOptions {
 
     /// Sets the retry time: how long a call retries a command, up to five minutes.
     ///
-    /// A command is retried if it gets no reply, or if the servers cannot execute it now: a server
-    /// is down, a failover is in progress, or a slot moves. Opening the store is retried in the
-    /// same way. After the retry time the call fails with an error that
+    /// A command is retried if it gets no reply, or if the servers cannot execute it now. The
+    /// reason can be a server that is down, a failover in progress, or a slot that moves. Opening
+    /// the store is retried in the same way. After the retry time the call fails with an error that
     /// [is transient](StoreError::is_transient) or [indeterminate](StoreError::is_indeterminate).
     /// The last attempt can exceed the retry time by its connect and response timeouts. A refused
-    /// login, and a change to a server that is a replica, fail without retries.
+    /// login is not retried, and neither is a change on a server that is a replica.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.timeouts.retry = bounded(time, Duration::from_secs(300));
         self
@@ -118,9 +119,9 @@ impl RedisOptions {
     /// # Errors
     /// - [`StoreError::Io`] of the kind `InvalidInput` if the URL or the prefix is malformed, and
     ///   of other kinds if a server cannot be reached.
-    /// - [`StoreError::NoStore`] if the key of the format does not exist under the prefix, and no
-    ///   store is to be created ([S7](session_store_core::contract#s7)).
-    /// - [`StoreError::NewerFormat`] if a newer version wrote the store.
+    /// - [`StoreError::NoStore`] without [`create(true)`](Self::create), if the key of the format
+    ///   version does not exist under the prefix ([S7](session_store_core::contract#s7)).
+    /// - [`StoreError::NewerFormat`] if a newer version of this crate wrote the store.
     /// - [`StoreError::NotAStore`] if another program uses the prefix.
     /// - [`StoreError::Backend`] if a server is too old or refuses the login.
     pub fn open(&self, url: &str) -> Result<RedisStore, StoreError> {
@@ -162,7 +163,7 @@ impl RedisOptions {
         Ok(RedisStore::new(client, inspection.warnings))
     }
 
-    /// Checks the format version, after writing it if there is none and the store is to be created.
+    /// Checks the format version. With `create`, first writes the version if it is missing.
     ///
     /// One command reads the version and sets a missing one, so handles that create the store at
     /// the same time cannot overwrite each other's version.
@@ -197,7 +198,7 @@ impl RedisStore {
     /// ([S7](session_store_core::contract#s7)).
     ///
     /// # Errors
-    /// The same as of [`RedisOptions::open`].
+    /// The errors of [`RedisOptions::open`].
     pub fn open(url: &str) -> Result<Self, StoreError> {
         RedisOptions::new().open(url)
     }
@@ -205,7 +206,7 @@ impl RedisStore {
     /// Opens the store at a URL, and creates it if it does not exist.
     ///
     /// # Errors
-    /// The same as of [`RedisOptions::open`].
+    /// The errors of [`RedisOptions::open`].
     pub fn open_or_create(url: &str) -> Result<Self, StoreError> {
         RedisOptions::new().create(true).open(url)
     }

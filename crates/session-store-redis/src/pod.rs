@@ -1,6 +1,7 @@
-//! `PodStore`: stores the pods in one hash, which maps their names to their JSON texts.
+//! `RedisStore` as a `PodStore`: stores the pods in one Redis hash, which maps their names to their
+//! JSON texts.
 //!
-//! A pod is a named agent with a pointer to the session that it works on.
+//! A pod is a named agent with a pointer to its active session and segment.
 
 use std::fmt::Display;
 
@@ -31,7 +32,7 @@ impl PodStore for RedisStore {
             let mut list = redis::cmd("HKEYS");
             list.arg(client.keys.pods());
             let names = byte_strings(client.command(Tag::Pods, &list)?)?.into_iter();
-            // A name that no pod can have was stored by another program (L4).
+            // Ignore an invalid name, because another program has stored it (L4).
             let names = names.filter_map(|name| String::from_utf8(name).ok()?.parse().ok());
             let mut names: Vec<_> = names.collect();
             names.sort();

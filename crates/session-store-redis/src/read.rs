@@ -1,7 +1,7 @@
-//! Reads of logs and traces.
+//! Reads logs and traces.
 //!
 //! A long log is read in many small parts, so that a read does not block the server. All parts
-//! together are the state of the log at one moment.
+//! together have the state of the log at one moment.
 
 use std::fmt::Display;
 use std::sync::LazyLock;
@@ -14,27 +14,27 @@ use crate::keys::Tag;
 use crate::reply::{LogPart, byte_string_or_nil, byte_strings};
 use crate::script::{Call, Program, READ, READ_TRACE};
 
-/// About how many bytes of entries one call reads.
+/// The approximate number of bytes of entries that one call reads.
 const PART_BYTES: usize = 1024 * 1024;
 
-/// About how many bytes the first call of a long read reads.
+/// The approximate number of bytes that the first call of a long read reads.
 ///
-/// The first call is a script, and the next ones are plain list commands, which are six times as
-/// fast because Lua does not copy their replies (measured with parts of 1 MiB: 1.9 and 0.3 ms a
-/// MiB).
+/// The first call is a script. The next calls are plain list commands, which are six times as fast
+/// because Lua does not copy their replies (measured with parts of 1 MiB: 1.9 and 0.3 ms a MiB).
 const FIRST_PART_BYTES: usize = 64 * 1024;
 
 /// The maximum number of entries that a plain list command reads.
 ///
-/// The command cannot limit its reply by bytes. If large entries follow small ones, the reply can
-/// be much larger than expected, and the server holds a second copy of these entries. A limit of
-/// 4096 entries was measured and is not faster.
+/// The command cannot limit its reply by bytes. If large entries follow small entries, the reply
+/// can be much larger than expected. The server then holds a second copy of these large entries. A
+/// limit of 4096 entries was measured and is not faster.
 const RANGE_ENTRIES: usize = 512;
 
-/// The most entries that a list can have on the server. Lua holds this number exactly.
+/// The maximum number of entries of a list on the server. A number in Lua represents this value
+/// exactly.
 const MAX_ENTRIES: usize = u32::MAX as usize;
 
-/// Returns the entries of a log from `start` on that fit in `max_bytes`, and the head of the same
+/// Returns the entries of a log from `start` on that fit in `max_bytes`, and the head at the same
 /// moment.
 pub(crate) fn page(
     client: &Client,
@@ -68,9 +68,9 @@ pub(crate) fn trace_page(
 
 /// A read of a log in parts.
 ///
-/// All parts belong to the moment of the first one. Entries that are appended later are beyond
-/// `page.end`. If entries are cut or replaced between two parts, the log has a new epoch, and the
-/// read starts again.
+/// All parts have the state of the log at the moment of the first part. Entries that are appended
+/// later are after `page.end`. If entries are cut or replaced between two parts, the log gets a new
+/// epoch (a random mark), and the read starts again.
 struct LogWalk<'a> {
     client: &'a Client,
     key: SegmentKey,
@@ -103,16 +103,17 @@ impl<'a> LogWalk<'a> {
         self.page.add(texts)
     }
 
-    /// Reads the next entries by a plain list command, as many as are likely to make up one part.
+    /// Reads the next entries by a plain list command. The number of entries is an estimate for one
+    /// part.
     ///
     /// Returns `None` if the epoch has changed, or if the server did not reply at the first
     /// attempt.
     ///
     /// The list command and the query for the epoch are two steps, and other writers may change the
-    /// log between them. The epoch is therefore read after the entries. It changes whenever entries
-    /// are cut or replaced, and an old epoch never comes back. If the epoch is still that of the
-    /// first part, no entries were cut or replaced before these were read. Entries that were
-    /// appended are behind the ones that are read here.
+    /// log between the steps. The epoch is therefore read after the entries. The epoch changes
+    /// whenever entries are cut or replaced, and an old epoch never comes back. If the epoch has
+    /// not changed since the first part, no entries were cut or replaced before the list command.
+    /// Appended entries are after the entries of this part.
     fn range(&self) -> Option<Vec<Vec<u8>>> {
         let (from, end) = (self.page.position(), self.page.end);
         let to = end.min(from + self.page.entries_in(PART_BYTES).min(RANGE_ENTRIES));
@@ -194,12 +195,12 @@ impl<E> PageBuilder<E> {
         self.start.saturating_add(self.entries.len())
     }
 
-    /// Returns how many bytes the page can still hold.
+    /// Returns the number of bytes that the page can still hold.
     fn room(&self) -> usize {
         self.budget.left()
     }
 
-    /// Estimates how many of the next entries have this many bytes, at least one.
+    /// Estimates the number of next entries with `bytes` bytes in total. Returns at least one.
     fn entries_in(&self, bytes: usize) -> usize {
         (bytes / self.mean_bytes.max(1)).max(1)
     }
@@ -213,8 +214,8 @@ impl<E> PageBuilder<E> {
         self.is_full |= texts.is_empty();
         let (mut added, mut added_bytes) = (0, 0);
         for text in texts {
-            // Stored bytes that are not an entry count at least as much as the shortest entry,
-            // `{}`. A page that is already full therefore ends before them and does not fail.
+            // Bytes that are not an entry count at least as much as the shortest entry, `{}`. A
+            // full page therefore ends before such bytes and does not fail.
             let bytes = text.len().max("{}".len());
             if self.position() >= self.end || !self.budget.admits(bytes) {
                 self.is_full = true;

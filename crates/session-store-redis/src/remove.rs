@@ -1,4 +1,4 @@
-//! Truncation of logs, and deletion of segments and sessions.
+//! Truncates logs, and deletes segments and sessions.
 
 use session_store_core::{Head, SegmentId, SegmentKey, SessionId, StoreError};
 
@@ -10,7 +10,7 @@ use crate::reply::ChangeReply;
 use crate::script::{Call, DELETE, TRUNCATE};
 use crate::write::{Expected, new_stamp};
 
-/// Truncates a log to `entries_len` entries, and returns its head.
+/// Truncates a log to `entries_len` entries. Returns the new head.
 pub(crate) fn truncate(
     client: &Client,
     key: SegmentKey,
@@ -33,12 +33,13 @@ pub(crate) fn truncate(
     }
 }
 
-/// Deletes a segment with its trace. Returns whether there was one.
+/// Deletes a segment with its trace. Returns whether the segment or the trace existed.
 pub(crate) fn segment(client: &Client, key: SegmentKey) -> Result<bool, RequestError> {
     delete(client, key.session_id, "", &[key.segment_id])
 }
 
-/// Deletes a session with all segments and traces, in one step. Returns whether there was one.
+/// Deletes a session with all segments and traces, in one step. Returns whether the session had a
+/// segment or a trace.
 ///
 /// A script must declare all its keys, so the segments are listed before the call. If another
 /// writer adds a segment or trace after the listing, the script deletes nothing, and the work

@@ -10,12 +10,12 @@ use crate::error::RequestError;
 
 type Parsed<T> = Result<T, RequestError>;
 
-/// The reply of a script that changes something.
+/// The reply of a script that makes a change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ChangeReply {
-    /// The change is done, and this is the log's head after it.
+    /// The change was made, and the log has this head now.
     Head(Head),
-    /// The change is done.
+    /// The change was made.
     Done,
     /// There was nothing to change.
     Nothing,
@@ -23,11 +23,11 @@ pub(crate) enum ChangeReply {
     Conflict(Option<Head>),
     /// The segment does not exist, and the call must not create it.
     Absent,
-    /// The log has fewer entries than a truncate was to keep.
+    /// The log has only this number of entries, which is less than the truncate must keep.
     Past(usize),
     /// The session has segments that the call did not name.
     Grown,
-    /// The staged entries are gone.
+    /// The staged entries do not exist any more.
     Unstaged,
     /// The stored pod differs from the expected one.
     PodConflict,
@@ -56,7 +56,7 @@ impl ChangeReply {
 /// Parses a head, which a script writes as `Head` displays itself.
 ///
 /// A head contains the number of entries and a token. The token is the stamp of the log's last
-/// change, and every change has its own stamp, even an append. If a failover loses acknowledged
+/// change. Every change has its own random stamp, even an append. If a failover loses acknowledged
 /// entries, a head from before the failover therefore never matches again
 /// ([H1](session_store_core::contract#h1)).
 fn head(text: &str) -> Parsed<Head> {
@@ -82,13 +82,14 @@ pub(crate) fn info(bytes: &[u8]) -> Parsed<Option<SegmentInfo>> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LogPart {
     pub(crate) head: Head,
-    /// The epoch. It changes when entries are cut or replaced, and does not change with an append.
+    /// The epoch, a random mark that changes when entries are cut or replaced. An append does not
+    /// change the epoch.
     pub(crate) epoch: Vec<u8>,
     pub(crate) texts: Vec<Vec<u8>>,
 }
 
 impl LogPart {
-    /// Parses head, epoch and entries. An empty list stands for a log that does not exist.
+    /// Parses head, epoch and entries. An empty list means that the log does not exist.
     pub(crate) fn parse(value: Value) -> Parsed<Option<Self>> {
         let mut items = byte_strings(value)?.into_iter();
         let Some(first) = items.next() else { return Ok(None) };

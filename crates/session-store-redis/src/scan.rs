@@ -9,7 +9,7 @@ use crate::error::RequestError;
 use crate::keys::{StoredKey, Tag};
 use crate::reply::{byte_string_or_nil, byte_strings, number};
 
-/// About how many keys a server looks at for one page.
+/// The approximate number of keys that a server examines for one page.
 const PAGE_KEYS: usize = 1000;
 
 /// Calls `visit` with the keys of the logs, the traces and their indexes, a page at a time and in
@@ -19,8 +19,8 @@ const PAGE_KEYS: usize = 1000;
 ///
 /// # Errors
 /// `StartAgain` after the last page if a server was replaced or restarted, or if a slot moved. The
-/// scan can then have missed keys, because its position is only valid on the same server process,
-/// and a key that moves can be absent from both servers when each is scanned.
+/// scan can then have missed keys. The position of a scan is only valid on the same server process.
+/// A key that moves can be absent from both servers when each server is scanned.
 pub(crate) fn keys(
     client: &Client,
     visit: &mut dyn FnMut(Vec<StoredKey>) -> Result<(), RequestError>,
@@ -52,7 +52,7 @@ fn page(client: &Client, cursor: &[u8]) -> Cmd {
     scan
 }
 
-/// Parses the cursor of the next page, and the keys of this one.
+/// Parses the cursor of the next page, and the keys of this page.
 fn parse(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), RequestError> {
     let Value::Array(items) = reply else { return Err(RequestError::UnexpectedReply) };
     let [cursor, keys] = <[_; 2]>::try_from(items).map_err(|_| RequestError::UnexpectedReply)?;
@@ -61,7 +61,7 @@ fn parse(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), RequestError> {
     Ok((cursor, byte_strings(keys)?))
 }
 
-/// A server, and the tags whose slots it owns.
+/// A server, and the hash tags of the slots that the server owns.
 #[derive(PartialEq, Eq)]
 struct Server {
     /// The random id of the server's process.
@@ -69,7 +69,7 @@ struct Server {
     tags: Vec<Tag>,
 }
 
-/// Queries for a new map, and returns the servers that own the slots of sessions.
+/// Reads the map of slots again. Returns the servers that own the slots of sessions.
 fn servers(client: &Client) -> Result<Vec<Server>, RequestError> {
     client.topology().mark_stale();
     let mut owned = BTreeMap::<String, Vec<Tag>>::new();

@@ -1,4 +1,4 @@
-//! The Lua scripts. Each is one atomic step on the server, and declares all its keys.
+//! The Lua scripts. A script runs as one atomic step on the server, and declares all its keys.
 //!
 //! Redis does not roll back a script that fails half-way. Each script therefore makes all its
 //! checks before its first write.
@@ -37,15 +37,15 @@ programs! {
     /// Adds a part of the entries to a list of staged entries. Used if all entries together are too
     /// large for one call.
     STAGE = "", ["lua/once.lua", "lua/stage.lua"];
-    /// Truncates a log. It must also run on a server that is out of memory, since it frees some.
+    /// Truncates a log. Must also run on a server that is out of memory, because it frees memory.
     TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/entries.lua", "lua/truncate.lua"];
-    /// Deletes segments. It must also run on a server that is out of memory.
+    /// Deletes segments. Must also run on a server that is out of memory.
     DELETE = " flags=allow-oom", ["lua/once.lua", "lua/delete.lua"];
     /// Appends to a trace.
     TRACE = "", ["lua/once.lua", "lua/trace.lua"];
     /// Puts a pod, conditionally or not.
     PUT_POD = "", ["lua/once.lua", "lua/put_pod.lua"];
-    /// Deletes a pod. It must also run on a server that is out of memory.
+    /// Deletes a pod. Must also run on a server that is out of memory.
     DELETE_POD = " flags=allow-oom", ["lua/once.lua", "lua/delete_pod.lua"];
     /// Reads the heads, sizes and modification times of logs.
     READ_INFOS = " flags=no-writes", ["lua/head.lua", "lua/read_infos.lua"];
@@ -53,8 +53,8 @@ programs! {
     READ_SEGMENTS = " flags=no-writes", ["lua/read_segments.lua"];
     /// Reads which sessions have a list of segments, and which are in the list of sessions.
     READ_SESSIONS = " flags=no-writes", ["lua/read_sessions.lua"];
-    /// Makes an index agree with the keys: adds the member if its keys exist, and removes the
-    /// member if they do not.
+    /// Repairs one member of an index: adds the member if its keys exist, and otherwise removes the
+    /// member.
     INDEX = "", ["lua/index.lua"];
     /// Reads a part of a log.
     READ = " flags=no-writes", ["lua/head.lua", "lua/entries.lua", "lua/read.lua"];

@@ -1,5 +1,5 @@
-//! Staging: many entries are first sent to a temporary list. One script then adds the whole list to
-//! a log in one atomic step.
+//! Staging: entries that do not fit into one call are first sent to a temporary list. One script
+//! then adds the whole list to a log in one atomic step.
 
 use redis::Value;
 use session_store_core::LogEntry;
@@ -10,7 +10,7 @@ use crate::error::RequestError;
 use crate::keys::Tag;
 use crate::script::{BEGIN, Call, STAGE};
 
-/// The limits of the entries that one call can contain. More entries are staged first.
+/// The limits of the entries in one call. More entries are staged first.
 const MAX_CALL_BYTES: usize = 4 * 1024 * 1024;
 const MAX_CALL_ENTRIES: usize = 5_000;
 
@@ -19,7 +19,7 @@ const MAX_CALL_ENTRIES: usize = 5_000;
 /// The list command takes half the time of a script, because a script copies every entry twice.
 const MIN_STAGED_BYTES: usize = 64 * 1024;
 
-/// How long staged entries exist, in milliseconds, if they are not added to a log.
+/// The lifetime of staged entries that are not added to a log, in milliseconds.
 const LIFETIME_MS: &str = "900000";
 
 /// Returns whether the entries fit into one call.
@@ -27,7 +27,7 @@ pub(crate) fn is_one_call(entries: &[LogEntry]) -> bool {
     Chunks(entries).nth(1).is_none()
 }
 
-/// Returns whether it is faster to stage the entries of a new log than to send them to the script.
+/// Returns whether staging the entries of a new log is faster than sending them to the script.
 pub(crate) fn is_faster_staged(entries: &[LogEntry]) -> bool {
     // The first entry is always sent to a script, so its size does not count.
     let bytes = |entry: &LogEntry| entry.as_json().len();
@@ -51,8 +51,8 @@ impl<'a> Staging<'a> {
 
     /// Stages the entries. Returns whether they are staged.
     ///
-    /// Returns `false` only for entries that fit into one call. The caller then sends them with the
-    /// call itself.
+    /// Returns `false` only if the entries fit into one call. The caller then sends the entries in
+    /// that call.
     pub(crate) fn stage(&self, entries: &[LogEntry]) -> Result<bool, RequestError> {
         if is_one_call(entries) {
             return Ok(self.stage_once(entries));
@@ -70,8 +70,8 @@ impl<'a> Staging<'a> {
     /// Stages entries by a plain list command, in one attempt. Returns whether they are staged.
     ///
     /// If the attempt fails half-way, the list still expires. A script creates the list with the
-    /// first entry and sets its lifetime. `RPUSHX` then adds the other entries, and it only adds to
-    /// a list that exists. It therefore cannot create a list without a lifetime.
+    /// first entry and sets its lifetime. `RPUSHX` then adds the other entries. `RPUSHX` only adds
+    /// to an existing list, so it cannot create a list without a lifetime.
     fn stage_once(&self, entries: &[LogEntry]) -> bool {
         let Some((first, rest)) = entries.split_first() else { return false };
         let begin = Call::new(&BEGIN, self.tag)
@@ -89,7 +89,7 @@ impl<'a> Staging<'a> {
             == Some(Value::Int(entries.len() as i64))
     }
 
-    /// Frees staged entries that will not be added to a log. If this fails, they expire.
+    /// Deletes staged entries that will not be added to a log. If this fails, the entries expire.
     pub(crate) fn discard(&self) {
         let mut unlink = redis::cmd("UNLINK");
         unlink.arg(&self.key);
@@ -110,7 +110,7 @@ impl<'a> Iterator for Chunks<'a> {
             bytes <= MAX_CALL_BYTES
         };
         let fitting = self.0.iter().take(MAX_CALL_ENTRIES).take_while(fits).count();
-        // An entry that is larger than a call has a call of its own.
+        // An entry that is larger than the limit gets its own call.
         let (chunk, rest) = self.0.split_at(fitting.max(1).min(self.0.len()));
         self.0 = rest;
         (!chunk.is_empty()).then_some(chunk)

@@ -1,5 +1,5 @@
-//! `RedisStore` and its implementation of `Store`. Each method names its operation for messages,
-//! and calls the module that performs it.
+//! `RedisStore` as a `Store`. Each method names its operation for messages, and calls the module
+//! that performs the operation.
 
 use std::fmt;
 use std::slice;
@@ -30,7 +30,7 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// as a whole or not at all ([A7](session_store_core::contract#a7),
 /// [C2](session_store_core::contract#c2)). Threads can share a handle, which has a few connections
 /// to each server. The handle replaces a lost connection and sends the command again. A change that
-/// arrives twice is done once ([A6](session_store_core::contract#a6)).
+/// arrives twice is made once ([A6](session_store_core::contract#a6)).
 ///
 /// A process that was made by `fork` must open the store again
 /// ([handles and processes](session_store_core::Store#handles-and-processes)). A handle from
@@ -49,10 +49,10 @@ impl RedisStore {
         Self { client: client.into(), warnings: warnings.into() }
     }
 
-    /// Returns the server settings that can lose data, as they were when the store was opened.
+    /// Returns the server settings that can lose data, as of the opening of the store.
     ///
-    /// The warnings name servers that may evict stored data, and servers that can lose acknowledged
-    /// changes in a crash or a power cut.
+    /// A warning names a server that may evict stored data, or that can lose acknowledged changes
+    /// in a crash or a power cut.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

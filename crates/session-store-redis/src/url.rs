@@ -1,4 +1,4 @@
-//! The URLs that name a Redis storage: parsing and display, without I/O.
+//! `RedisUrl`: parses and displays the URL of a Redis storage, without I/O.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ const SENTINEL_PORT: u16 = 26379;
 /// | `redis-sentinel://HOST:PORT,HOST:PORT/SERVICE/DB` | the master that the Sentinels name; the default port is 26379 |
 /// | `redis-cluster://HOST:PORT,HOST:PORT` | a Cluster, by some of its nodes |
 ///
-/// `rediss`, `rediss-sentinel` and `rediss-cluster` are the same with TLS.
+/// The schemes `rediss`, `rediss-sentinel` and `rediss-cluster` use TLS.
 ///
-/// User and password precede the hosts as `USER:PASSWORD@` or `:PASSWORD@`. They are
-/// percent-encoded, and they are for the servers that hold the data.
+/// The user and the password of the servers with the data precede the hosts, as `USER:PASSWORD@` or
+/// `:PASSWORD@`. Both are percent-encoded.
 ///
 /// | option | value |
 /// |---|---|
@@ -64,7 +64,7 @@ pub(crate) struct Host {
     pub(crate) port: u16,
 }
 
-/// A user and a password. If both are missing, no login is sent.
+/// A user and a password. If both are missing, the client does not log in.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Login {
     pub(crate) user: Option<String>,
@@ -137,7 +137,7 @@ impl RedisUrl {
         matches!(&self.place, Place::Sentinel { login, .. } if login.password.is_none())
     }
 
-    /// Sets the password for the Sentinels. A URL of another kind is not changed.
+    /// Sets the password for the Sentinels. A URL without Sentinels is not changed.
     #[must_use]
     pub fn with_sentinel_password(mut self, password: impl Into<String>) -> Self {
         if let Place::Sentinel { login, .. } = &mut self.place {
@@ -159,8 +159,8 @@ impl RedisUrl {
                 ("sentinel_password", Place::Sentinel { login, .. }) => {
                     login.password = Some(decode(value)?);
                 }
-                // The message does not repeat the option, which can be part of a password that
-                // holds an unencoded "?" or "&".
+                // The message does not contain the option, because the option can be a part of a
+                // password with an unencoded "?" or "&".
                 _ => {
                     return refuse(
                         "the options are prefix, and for Sentinels sentinel_username and \
@@ -241,7 +241,7 @@ fn host(text: &str, default_port: u16) -> Parsed<Host> {
 fn decode(text: &str) -> Parsed<String> {
     match percent::decode(text) {
         Some(decoded) => Ok(decoded),
-        // The writer of such a URL most likely forgot to encode a password.
+        // The most likely cause is a password that is not encoded.
         None => refuse("% must be followed by two hexadecimal digits of UTF-8; write %25 for a %"),
     }
 }

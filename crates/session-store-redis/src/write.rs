@@ -1,4 +1,4 @@
-//! Writes of entries into logs and traces.
+//! Writes entries to logs and traces.
 
 use session_store_core::{Head, LogEntry, SegmentKey, StoreError, TraceEntry};
 use uuid::Uuid;
@@ -55,7 +55,7 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Writes the entries, and returns the head after them.
+    /// Writes the entries. Returns the head after the last entry.
     pub(crate) fn run(&self) -> Result<Head, RequestError> {
         self.entries.iter().try_for_each(|entry| self.client.check_size(entry.as_json()))?;
         if is_one_call(self.entries) && !(self.creates() && is_faster_staged(self.entries)) {
@@ -64,20 +64,20 @@ impl Write<'_> {
         let staging = Staging::new(self.client, Tag::of_session(self.key.session_id));
         let staged = staging.stage(self.entries);
         let head = staged.and_then(|staged| self.write(staged.then_some(&staging)));
-        // After any other error, a copy of the call may still be executed and needs the staged
-        // entries. They are left to expire.
+        // After any other error, keep the staged entries until they expire, because a copy of the
+        // call may still be executed and needs them.
         if head.as_ref().is_err_and(RequestError::is_definite) {
             staging.discard();
         }
         head
     }
 
-    /// Calls the script, after registering the segment for lookups if it may be new.
+    /// Calls the script. Registers the segment for lookups first, if the segment may be new.
     ///
     /// An append does not register the segment at first, because the segment most likely exists. If
-    /// it does not, the script refuses to create it: a call that creates a log must contain the
-    /// earliest creation time, and only a registration returns that time. The segment is then
-    /// registered, and the script is called again.
+    /// the segment does not exist, the script refuses to create it. A call that creates a log must
+    /// contain the earliest creation time, and only a registration returns this time. The segment
+    /// is then registered, and the script is called again.
     fn write(&self, mut staging: Option<&Staging<'_>>) -> Result<Head, RequestError> {
         let mut earliest = None;
         if self.creates() {
@@ -88,8 +88,8 @@ impl Write<'_> {
                 ChangeReply::Head(head) => return Ok(head),
                 ChangeReply::Conflict(actual) => return Err(self.expected.conflict(actual)),
                 ChangeReply::Absent => earliest = Some(lookup::register(self.client, self.key)?),
-                // The staged entries expired or were lost. They fit into one call, so they are sent
-                // with the call itself.
+                // The staged entries have expired or were lost. They fit into one call, so send
+                // them in the call itself.
                 ChangeReply::Unstaged if is_one_call(self.entries) => staging = None,
                 ChangeReply::Unstaged => {
                     return Err(RequestError::StartAgain(

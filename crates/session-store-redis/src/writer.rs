@@ -1,22 +1,23 @@
-//! Writers: the tokens that make it harmless to send a change again.
+//! Writers. The token of a writer identifies its changes, so that a change can be sent again
+//! without being made twice.
 //!
-//! A writer has a random token and numbers its changes. Each change carries both. The script that
-//! executes a change records the writer's last number and reply, in the same slot and the same
-//! atomic step. If the same change arrives again, the script returns the recorded reply and changes
-//! nothing.
+//! A writer has a random token and numbers its changes. Each change contains the token and its
+//! number. The script that executes a change records the number and the reply under the token, in
+//! the same slot and the same atomic step. If the same change arrives again, the script returns the
+//! recorded reply and changes nothing.
 //!
-//! The record only contains the last change of a writer. A writer therefore has one change in
-//! flight, and starts the next change only when the outcome of the last one is known.
+//! The record only contains the last change of a writer. A writer therefore starts a change only
+//! when the outcome of its last change is known.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-/// How long the record of a writer is kept after the writer's last change.
+/// The time for which the record of a writer is kept after the writer's last change.
 ///
-/// This is longer than the maximum retry time and the timeouts together. No copy of a change can
-/// therefore arrive after the record has expired.
+/// The time is longer than the maximum retry time and the timeouts together, so that no copy of a
+/// change can arrive after the record has expired.
 pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// One writer, used by one thread at a time.
@@ -37,8 +38,8 @@ impl Writer {
     }
 }
 
-/// The idle writers of a handle. Each change takes a writer while it runs, so a handle has as many
-/// writers as it had changes at the same time.
+/// The idle writers of a handle. A change uses one writer while it runs. The number of writers of a
+/// handle is therefore the largest number of changes that ran at the same time.
 #[derive(Default)]
 pub(crate) struct Writers(Mutex<Vec<Writer>>);
 
@@ -48,11 +49,11 @@ impl Writers {
         self.lock().pop().unwrap_or_else(Writer::new)
     }
 
-    /// Adds a writer to the idle ones. The outcome of its last change must be known.
+    /// Makes a writer idle again. The outcome of its last change must be known.
     ///
-    /// A writer whose last change has an unknown outcome must be dropped instead, because a copy of
-    /// that change may still arrive. A new change of the same writer would overwrite the record
-    /// that prevents a second execution.
+    /// If the outcome is unknown, the writer must be dropped instead, because a copy of the change
+    /// may still arrive. A new change of the same writer would overwrite the record that prevents a
+    /// second execution of that copy.
     pub(crate) fn put_back(&self, writer: Writer) {
         self.lock().push(writer);
     }

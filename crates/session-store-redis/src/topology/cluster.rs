@@ -1,4 +1,4 @@
-//! Queries the nodes of a Cluster for the map from slots to the nodes that own them.
+//! Queries the nodes of a Cluster for the map from slots to their owners.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,8 +21,8 @@ pub(crate) struct Range {
 /// Returns the first answer that names an owner for every slot. If no answer does, returns the
 /// answer that names an owner for the most slots.
 ///
-/// The first answer is not always usable: a node that was removed from the Cluster still answers,
-/// but its answer names no owners.
+/// The first answer is not always usable, because a node that was removed from the Cluster still
+/// answers without naming owners.
 pub(crate) fn query_any(nodes: &[Arc<Node>], deadline: Instant) -> RedisResult<Vec<Range>> {
     let mut best = Err(other("the Cluster has no nodes"));
     for node in nodes {
@@ -77,9 +77,8 @@ fn parse_range(item: &Value, from: &Address) -> Option<Range> {
 
 /// Returns the address of a node that the node `from` has named.
 ///
-/// A node that does not know its own host name writes an empty name or `?`. Its name is then the
-/// one by which the client reached `from`. There is no such name if `from` was reached by a Unix
-/// socket.
+/// A node that does not know its own host name writes an empty name or `?`. The host is then the
+/// host of `from`. Returns `None` if `from` has no host, because it was reached by a Unix socket.
 pub(crate) fn resolve(name: &str, port: u16, from: &Address) -> Option<Address> {
     let name = match (name, from) {
         ("" | "?", Address::Host(host)) => &host.name,

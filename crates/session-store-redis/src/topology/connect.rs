@@ -1,4 +1,4 @@
-//! Opening a connection: TCP, TLS or a Unix socket, the login, and the timeouts.
+//! Opens a connection over TCP, TLS or a Unix socket, sets its timeouts, and logs in.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The maximum times that a handle waits.
+/// The maximum waiting times of a handle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
     /// For a connection and the login.
@@ -57,7 +57,7 @@ impl Connector {
     /// Opens a connection and logs in.
     ///
     /// # Errors
-    /// After every error, only the login was sent, so the caller can retry its command.
+    /// After an error, the caller can retry its command, because only the login was sent.
     pub(crate) fn connect(&self, address: &Address) -> RedisResult<Connection> {
         let info = self.address(address).into_connection_info()?;
         let info = info.set_redis_settings(self.settings()).set_tcp_settings(self.tcp());
@@ -90,7 +90,7 @@ impl Connector {
     fn settings(&self) -> RedisConnectionInfo {
         let mut settings = RedisConnectionInfo::default()
             .set_db(self.database.into())
-            // Setting the library name costs a round trip of its own.
+            // Setting the library name would take another round trip.
             .set_skip_set_lib_name();
         if let Some(user) = &self.login.user {
             settings = settings.set_username(user);
@@ -103,8 +103,9 @@ impl Connector {
 
     fn tcp(&self) -> TcpSettings {
         let settings = TcpSettings::default().set_nodelay(true);
-        // The kernel must not deliver a command after the response timeout. The caller has already
-        // reported an error by then, and the command would change the data unexpectedly.
+        // Without this limit, the kernel could deliver a command after the response timeout. The
+        // caller has then already reported an error, and the command would change the data
+        // unexpectedly.
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         let settings = settings.set_user_timeout(self.timeouts.response);
         settings
@@ -116,8 +117,8 @@ impl Connector {
             return Client::open(info);
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // This fails only if another thread has just installed a provider. TLS then uses that
-            // provider.
+            // Ignore an error, because it means that another thread has just installed a provider,
+            // which TLS then uses.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let root_cert = self.root_certificates.clone();
@@ -152,13 +153,13 @@ pub(crate) fn other(reason: impl Into<String>) -> RedisError {
 
 /// Fails if the server reports itself as a replica.
 ///
-/// A master that failed can come back as a replica with the same address. A replica would answer
-/// reads with outdated data.
+/// A former master can come back as a replica with the same address. A replica would answer reads
+/// with outdated data.
 fn refuse_replica(connection: &mut Connection) -> RedisResult<()> {
     let role: Value = match redis::cmd("ROLE").query(connection) {
         Ok(role) => role,
-        // The user may lack the permission for ROLE, so the server is accepted. If it is a replica,
-        // it still refuses changes.
+        // The user may lack the permission for ROLE, so accept the server. If it is a replica, it
+        // still refuses changes.
         Err(error) if error.code() == Some("NOPERM") => return Ok(()),
         Err(error) => return Err(error),
     };

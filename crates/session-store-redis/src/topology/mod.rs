@@ -1,4 +1,4 @@
-//! The servers of one storage: the map from slots to servers, and how the map is refreshed.
+//! The servers of one storage: the map from hash slots to servers, and the refresh of the map.
 //!
 //! A storage is the place that holds the data: one server, a master that Sentinels watch, or a
 //! Cluster. Redis divides all keys into 16384 slots, and each slot of a Cluster has one server that
@@ -27,18 +27,18 @@ use crate::url::{Host, Place, RedisUrl};
 
 /// The servers of one storage.
 ///
-/// A redirection is the reply of a Cluster node that does not own the slot of a command. It names
-/// the owner. This type does not resend the command, because only its sender knows whether that is
-/// harmless.
+/// A Cluster node that does not own the slot of a command replies with a redirection, which names
+/// the owner. This type does not resend the command, because only the sender knows whether
+/// resending is harmless.
 pub(crate) struct Topology {
     source: Source,
     connector: Connector,
     map: Mutex<Map>,
 }
 
-/// Where the map comes from.
+/// The source of the map.
 enum Source {
-    /// The only server. It owns all slots.
+    /// The only server, which owns all slots.
     Server(Address),
     /// The Sentinels that name the master. The master owns all slots.
     Sentinels(Sentinels),
@@ -57,7 +57,7 @@ struct Map {
     nodes: HashMap<Address, Arc<Node>>,
     /// Whether the next thread that needs the map must refresh it.
     stale: bool,
-    /// The number of queries so far. It selects the node or Sentinel that is queried first.
+    /// The number of queries so far, which selects the node or Sentinel to query first.
     queries: usize,
 }
 
@@ -114,8 +114,8 @@ impl Topology {
         Ok(self.current(deadline)?.owners())
     }
 
-    /// Marks the map as stale. Call it when the connection to a server was lost, or when a server
-    /// does not own the slot that the map gives it.
+    /// Marks the map as stale. Must be called when the connection to a server was lost, or when a
+    /// server does not own a slot that the map assigns to it.
     pub(crate) fn mark_stale(&self) {
         self.lock().stale = true;
     }
@@ -123,7 +123,7 @@ impl Topology {
     /// Returns the node with the address that a redirection by the node `from` contains. Only the
     /// nodes of a Cluster redirect.
     ///
-    /// If the address has a port but no host, the host is that of `from`.
+    /// If the address has a port but no host, the result has the host of `from`.
     pub(crate) fn redirected(&self, from: &Node, address: &str) -> Option<Arc<Node>> {
         let Source::Cluster(_) = self.source else { return None };
         let (name, port) = address.rsplit_once(':')?;
@@ -133,10 +133,10 @@ impl Topology {
 
     /// Returns the map, refreshed if it is stale.
     ///
-    /// The first thread that finds the map stale clears the mark and refreshes the map. It does not
-    /// hold the lock while it queries, because a query can take longer than the deadlines of other
-    /// threads allow. During the query, the other threads use the old map: the servers that they
-    /// need are often not affected by the change.
+    /// The first thread that finds the map stale clears the mark and refreshes the map. The thread
+    /// does not hold the lock during its query, because a query can exceed the deadlines of other
+    /// threads. Meanwhile the other threads use the old map, because the change often does not
+    /// affect the servers that they need.
     fn current(&self, deadline: Instant) -> RedisResult<MutexGuard<'_, Map>> {
         let mut map = self.lock();
         if !std::mem::take(&mut map.stale) && !map.ranges.is_empty() {
@@ -184,8 +184,8 @@ impl Topology {
 
     /// Returns the nodes of a Cluster to query for the map: the known owners, then the seeds.
     ///
-    /// A different owner is queried first each time, because an owner that is cut off from the rest
-    /// of the Cluster would always return the same outdated map.
+    /// Each call begins with a different owner. Otherwise an owner that is cut off from the Cluster
+    /// would return the same outdated map each time.
     fn candidates(&self, map: &mut Map, seeds: &[Host], turn: usize) -> Vec<Arc<Node>> {
         let mut nodes = map.owners();
         let turn = turn % nodes.len().max(1);

@@ -9,7 +9,7 @@ use redis::{Connection, RedisError, RedisResult};
 
 use crate::topology::connect::{Address, Connector, explain_timeout};
 
-/// One server and its connections. A connection is opened when no idle one is left.
+/// One server and its connections. A connection is opened if there is no idle connection.
 pub(crate) struct Node {
     pub(crate) address: Address,
     connector: Connector,
@@ -31,8 +31,8 @@ impl Node {
 
     /// Takes an idle connection, or opens one.
     ///
-    /// If the maximum number of connections is in use, this waits until another thread releases
-    /// one.
+    /// If the maximum number of connections is in use, waits until another thread releases a
+    /// connection.
     ///
     /// # Errors
     /// The server cannot be reached, or no connection was released before `deadline`. Only the
@@ -63,15 +63,15 @@ impl Node {
 
     /// Adds the server and the timeout to the error of a command that got no reply in time.
     ///
-    /// Without this, the message would be the one of the operating system for a timeout: "resource
-    /// temporarily unavailable".
+    /// The message of the operating system for a timeout, "resource temporarily unavailable", is
+    /// not clear enough.
     pub(crate) fn explain(&self, error: RedisError) -> RedisError {
         let waited = self.connector.timeouts.response;
         explain_timeout(error, format_args!("no reply from {} within {waited:?}", self.address))
     }
 
-    /// Closes the idle connections. Call it when a connection was lost, because the other
-    /// connections to the same server were most likely lost as well.
+    /// Closes the idle connections. Must be called when a connection was lost, because the other
+    /// connections to the same server were most likely lost too.
     pub(crate) fn close_idle(&self) {
         let idle = std::mem::take(&mut self.lock().idle);
         // The lock is already released here. Closing takes a system call for each connection, and
@@ -86,9 +86,9 @@ impl Node {
 
 /// A connection that one thread uses.
 ///
-/// Dropping the lease closes the connection, because a late reply to a command that failed may
-/// still arrive on it. The next command would take that reply for its own. Only [`Lease::release`]
-/// returns the connection to the pool.
+/// Dropping the lease closes the connection, because a late reply to a failed command may still
+/// arrive. The next command on the connection would then read the wrong reply. Only
+/// [`Lease::release`] returns the connection to the pool.
 pub(crate) struct Lease<'a> {
     node: &'a Node,
     connection: Option<Connection>,

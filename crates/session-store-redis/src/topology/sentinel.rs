@@ -1,7 +1,7 @@
 //! Queries the Sentinels for the address of the master.
 //!
-//! Sentinels are processes that watch a master and its replicas. They name a new master when the
-//! old one fails.
+//! Sentinels are processes that watch a master and its replicas. When the master fails, they name a
+//! new master.
 
 use std::time::Instant;
 
@@ -26,8 +26,8 @@ impl Sentinels {
     /// Returns the master that a Sentinel names. The Sentinels are queried in order until one
     /// answers.
     ///
-    /// A different Sentinel is queried first each time (`turn`), because a Sentinel that is cut off
-    /// from the others would always name a master that has been replaced.
+    /// `turn` selects the Sentinel to query first. It must be different each time, because a
+    /// Sentinel that is cut off from the others always names an outdated master.
     pub(crate) fn query_any(&self, turn: usize, deadline: Instant) -> RedisResult<Host> {
         let (later, first) = self.hosts.split_at(turn % self.hosts.len().max(1));
         let mut named = Err(other("the URL names no Sentinel"));
