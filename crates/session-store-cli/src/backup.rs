@@ -1,4 +1,4 @@
-//! The text and the JSON that `export` and `restore` have in common.
+//! The figures of a backup as text and JSON, for `export` and `restore`.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Prints the result of the commands that change or count the entries of a segment.
+//! Prints the number of entries or the head of a segment, for the commands that change or count
+//! entries.
 
 use serde_json::json;
 use session_store::Head;

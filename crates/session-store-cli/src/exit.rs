@@ -5,7 +5,8 @@ use std::process::ExitCode;
 /// The exit status of a program that SIGINT ended.
 pub(crate) const INTERRUPTED: i32 = 130;
 
-/// How a command ended. The argument parser itself ends the program with 2 on invalid usage.
+/// The way in which a command ended. On invalid usage, the argument parser itself ends the program
+/// with status 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Success.
@@ -15,12 +16,12 @@ pub(crate) enum Exit {
     No,
     /// An error: a missing store, session, segment or pod, invalid input, or an I/O error.
     Failed,
-    /// The reader of standard output closed it. The status is that of a program that SIGPIPE ended.
+    /// The reader of standard output closed the pipe. The status is the same as after SIGPIPE.
     BrokenPipe,
 }
 
 impl Exit {
-    /// Returns [`Exit::Done`] if `done`, else [`Exit::No`].
+    /// Returns [`Exit::Done`] if `done` is true, and otherwise [`Exit::No`].
     pub(crate) const fn done_if(done: bool) -> Self {
         if done { Self::Done } else { Self::No }
     }

@@ -11,7 +11,7 @@ use crate::terminal::visible;
 /// An error that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// An operation that failed, and the cause.
+    /// A failed operation, and the cause.
     #[error("cannot {operation}")]
     Cannot { operation: String, source: Box<dyn Error + Send + Sync> },
 
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Open(#[from] OpenError),
 
-    /// The reader of standard output closed it. This needs no message.
+    /// The reader of standard output closed the pipe. No message is printed.
     #[error("standard output was closed")]
     BrokenPipe,
 }
@@ -56,7 +56,7 @@ impl Failure {
             .then_some("to copy what can still be read, use: session-store salvage BROKEN NEW")
     }
 
-    /// Returns the cause if it is an error of a store.
+    /// Returns the error of a store that caused this error, if a store caused it.
     pub(crate) fn store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Cannot { source, .. } => source.downcast_ref(),
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// Returns how a command ends with this error.
+    /// Returns the exit status of a command that ends with this error.
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::BrokenPipe => Exit::BrokenPipe,
@@ -74,7 +74,7 @@ impl Failure {
     }
 }
 
-/// Returns whether a store cannot be opened because there is none.
+/// Returns whether a store cannot be opened because it does not exist.
 pub(crate) fn is_missing(error: &OpenError) -> bool {
     let OpenError::Store { source, .. } = error else { return false };
     matches!(**source, StoreError::NoStore { .. })
@@ -94,7 +94,8 @@ impl<T, E: Error + Send + Sync + 'static> Context<T> for Result<T, E> {
 }
 
 /// Prints a line to standard error. On a terminal, hidden characters are printed as escape
-/// sequences. An error is ignored, because there is no other place to report it.
+/// sequences. If printing fails, the error is ignored, because there is no other place for a
+/// message.
 pub(crate) fn warn(message: &str) {
     let stderr = io::stderr();
     let message = if stderr.is_terminal() { visible(message) } else { message.into() };

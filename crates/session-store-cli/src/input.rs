@@ -1,4 +1,4 @@
-//! Reading entries line by line from standard input or a JSONL file.
+//! Reads entries line by line from standard input or a JSONL file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -9,7 +9,7 @@ use session_store_import::lines::{ReadLine, is_space, read_line, reason, too_lon
 
 use crate::failure::{Context, Failure};
 
-/// An open file or standard input, with its name for messages.
+/// An open file or standard input, with a name for messages.
 pub(crate) struct Source {
     pub(crate) reader: Box<dyn BufRead>,
     pub(crate) name: String,
@@ -31,7 +31,7 @@ impl Source {
     }
 }
 
-/// Reads the lines of a JSONL text as entries. Blank lines are skipped.
+/// Reads the lines of a JSONL text as entries. Skips blank lines.
 pub(crate) struct Lines {
     source: Source,
     number: usize,
@@ -80,8 +80,8 @@ impl Lines {
                     return Err(Failure::cannot(self.operation(), too_long(self.max)));
                 }
             }
-            // The line break is removed, because the parser counts lines: it would report an error
-            // after the line break on line 2, and `reason` expects the error on line 1.
+            // Remove the line break, because the parser would report an error after the line break
+            // on line 2. `reason` expects the error on line 1.
             line.truncate(
                 line.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1),
             );

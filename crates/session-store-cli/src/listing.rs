@@ -1,4 +1,4 @@
-//! Facts about the segments of a store, read in bulk.
+//! Reads facts about all segments of a store, many sessions with one call.
 
 use session_store::{ListOptions, OpenStore, SegmentInfo, SegmentKey, SessionId, Store, StoreExt};
 use session_store_agent::is_claims_session;
@@ -9,24 +9,24 @@ use crate::store::{list_segments, list_sessions};
 /// The number of sessions that are read with one call.
 const SESSIONS_PER_PAGE: usize = 100;
 
-/// A session and its segments. If the segments cannot be listed, the error takes their place.
+/// A session and its segments, or the error if the segments cannot be listed.
 pub(crate) struct ListedSession {
     pub(crate) session_id: SessionId,
     pub(crate) segments: Result<Vec<ListedSegment>, Failure>,
 }
 
-/// A segment, and its head, size and time. If they cannot be read, the error takes their place.
+/// A segment and its facts (head, size and time), or the error if the facts cannot be read.
 pub(crate) struct ListedSegment {
     pub(crate) key: SegmentKey,
     pub(crate) info: Result<SegmentInfo, Failure>,
 }
 
-/// Calls `visit` for each session that contains a conversation. One session does not: older
-/// versions of the agent crate recorded the first use of each pod name in it.
+/// Calls `visit` for each session that contains a conversation. Skips the session in which older
+/// versions of the agent crate recorded the first use of each pod name.
 ///
 /// One call to the store returns the facts of many sessions, because a call for each segment is
-/// slow on a server. If that call fails, the segments of its sessions are read one by one. One
-/// unreadable segment therefore does not hide the others.
+/// slow on a server. If the call fails, the segments of these sessions are read one by one, so that
+/// one unreadable segment does not hide the others.
 pub(crate) fn for_each_session(
     store: &OpenStore,
     mut visit: impl FnMut(ListedSession) -> Result<(), Failure>,
@@ -47,8 +47,8 @@ pub(crate) fn for_each_session(
 }
 
 fn read_page(store: &OpenStore, options: ListOptions) -> Result<Vec<ListedSession>, Failure> {
-    // A page is also empty if all its sessions were deleted while it was read. So the sessions are
-    // listed once more, and the listing ends only if there are none.
+    // A page is also empty if all its sessions were deleted during the read. So list the sessions
+    // once more, and end only if there are no further sessions.
     let infos = store.list_infos(&options).ok().filter(|infos| !infos.is_empty());
     let Some(infos) = infos else {
         let sessions = options.select(list_sessions(store)?);
@@ -69,7 +69,7 @@ pub(crate) fn read_session(store: &OpenStore, session_id: SessionId) -> ListedSe
     let read_segment = |segment_id| {
         let key = SegmentKey { session_id, segment_id };
         let info = store.at(key).info().context(|| format!("read {key} from {}", store.url()));
-        // A segment that was deleted after the listing is left out.
+        // Leave out a segment that was deleted after the listing.
         Some(ListedSegment { key, info: info.transpose()? })
     };
     let segments = list_segments(store, session_id)

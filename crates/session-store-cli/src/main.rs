@@ -1,8 +1,8 @@
 //! The command `session-store`: inspect, import, copy, verify and repair stores of agent session
 //! logs.
 //!
-//! This file parses the arguments and turns the result into an exit status. Each command is one
-//! function in one file of `command/`.
+//! This file parses the arguments, runs the command, and ends with its exit status. Each command is
+//! one function in one file of `command/`.
 
 mod args;
 mod backup;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let mut out = Output::new(json);
     let outcome =
         passwords.supply(command.urls_mut()).and_then(|()| command::run(command, &mut out));
-    // The results that were printed before an error appear before its message.
+    // Flush the results first, so that they appear before the message of an error.
     let flushed = out.flush();
     let exit = outcome.and_then(|exit| flushed.map(|()| exit)).unwrap_or_else(|failure| {
         failure.report();

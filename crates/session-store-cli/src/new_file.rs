@@ -1,4 +1,4 @@
-//! A file that gets its name only when it is complete.
+//! `NewFile`: a file that is written under a temporary name, and renamed when it is complete.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,8 +14,8 @@ use crate::failure::{Context, Failure};
 /// A file that is written under a temporary name in its folder.
 ///
 /// Dropping the value deletes the file. A process that is killed leaves the file behind, under the
-/// hidden name `.NAME.XXXXXX`. A process that another signal ends also leaves the file behind,
-/// unless [`remove_on_signal`](Self::remove_on_signal) was called.
+/// hidden name `.NAME.XXXXXX`. A process that is ended by another signal also leaves the file
+/// behind, unless [`remove_on_signal`](Self::remove_on_signal) was called.
 pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
@@ -24,8 +24,8 @@ pub(crate) struct NewFile<'a> {
 }
 
 impl<'a> NewFile<'a> {
-    /// Starts a file that will be named `path`. An existing file is an error unless `replace` is
-    /// set.
+    /// Creates a file that will have the name `path`. Fails if a file exists at `path`, unless
+    /// `replace` is set.
     pub(crate) fn create(path: &'a Path, replace: bool) -> Result<Self, Failure> {
         let operation = || format!("create {}", path.display());
         check_path(path, replace).map_err(|cause| Failure::cannot(operation(), cause))?;
@@ -40,12 +40,13 @@ impl<'a> NewFile<'a> {
 
     /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
     ///
-    /// A program can call this for one file, and only if it does not handle these signals in
-    /// another way. A signal that the process ignores, such as SIGHUP under `nohup`, stays ignored.
+    /// Must be called for one file only, and only in a program that does not handle these signals
+    /// in another way. A signal that the process ignores, such as SIGHUP under `nohup`, remains
+    /// ignored.
     pub(crate) fn remove_on_signal(&self) {
         let temporary = self.file.path().to_owned();
         let _ = ctrlc::try_set_handler(move || {
-            // Deleting fails if the file already has its final name.
+            // Ignore an error, because the file may already have its final name.
             let _ = fs::remove_file(&temporary);
             process::exit(INTERRUPTED);
         });

@@ -1,5 +1,5 @@
-//! Standard output: results as text or as JSON. If the reader of the output closes it, the command
-//! ends without a message.
+//! Standard output: prints results as text or as JSON. If the reader of the output closes the pipe,
+//! the command ends without a message.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -33,7 +33,7 @@ impl Output {
         self.json
     }
 
-    /// Returns whether standard output is a terminal. Tables are only drawn on a terminal.
+    /// Returns whether standard output is a terminal.
     pub(crate) const fn is_terminal(&self) -> bool {
         self.terminal
     }
@@ -43,12 +43,13 @@ impl Output {
         self.styled
     }
 
-    /// Prints a result: its JSON if the user requested JSON, else its text.
+    /// Prints a result: its JSON if the user requested JSON, and otherwise its text.
     pub(crate) fn answer<T: Display + Serialize>(&mut self, answer: &T) -> Result<(), Failure> {
         if self.json { self.json_line(answer) } else { self.line(answer) }
     }
 
-    /// Prints a report: its JSON on one line if the user requested JSON, else its lines of text.
+    /// Prints a report: its JSON on one line if the user requested JSON, and otherwise its lines of
+    /// text.
     pub(crate) fn report<L: Display>(
         &mut self,
         json: &impl Serialize,
@@ -81,15 +82,14 @@ impl Output {
         self.line(text)
     }
 
-    /// Flushes the buffer. A reader of the pipe then sees everything that was printed.
+    /// Flushes the buffer, so that a reader of the pipe gets all printed lines.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.stdout.flush().map_err(write_error)
     }
 
-    /// Waits for `time`. Returns an error at once if the reader of standard output closes it.
+    /// Waits for `time`. Returns an error at once if the reader of standard output closes the pipe.
     ///
-    /// Without this, a command that has nothing to print would not notice that its reader has
-    /// ended.
+    /// Otherwise a command that has nothing to print would not notice that the reader has ended.
     pub(crate) fn wait(&self, time: Duration) -> Result<(), Failure> {
         #[cfg(unix)]
         let time = wait_for_close(self.stdout.get_ref(), time)?;
@@ -98,13 +98,13 @@ impl Output {
     }
 }
 
-/// Waits until the reader of `stdout` closes it, at most for `time`. Returns the time that is left
-/// to wait if the system cannot watch `stdout`.
+/// Waits until the reader of `stdout` closes the pipe, but at most for `time`. If the system cannot
+/// watch `stdout`, returns the time that the caller must still wait.
 #[cfg(unix)]
 fn wait_for_close(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    // The system always reports ERR and HUP, so no event needs to be requested.
+    // Request no event, because the system always reports ERR and HUP.
     let mut watched = [PollFd::new(stdout, PollFlags::empty())];
     let timeout = Timespec::try_from(time).ok();
     match poll(&mut watched, timeout.as_ref()) {

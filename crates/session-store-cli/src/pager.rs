@@ -1,4 +1,4 @@
-//! Long text for reading: written to the user's pager, or to standard output.
+//! `Pager`: writes long text to the user's pager, or to standard output.
 
 use std::env;
 use std::io::{ErrorKind, Write};
@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// The options of `less`, unless the user has set other ones: end at once if the text fits on the
-/// screen, show colors, and leave the text on the screen.
+/// The options of `less`, unless the user has set other options. With these options, `less` shows
+/// colors, leaves the text on the screen, and ends at once if the text fits on the screen.
 const LESS: &str = "FRX";
 
 /// A destination of text. The text can contain escape sequences only if [`Output::is_styled`].
@@ -18,8 +18,8 @@ pub(crate) struct Pager<'a> {
 }
 
 impl<'a> Pager<'a> {
-    /// Starts the program in `$PAGER`, or `less`, if standard output is a terminal. If it cannot be
-    /// started, the text is written to standard output.
+    /// Starts the program in `$PAGER`, or `less`, if standard output is a terminal. If the program
+    /// cannot be started, the text is written to standard output.
     pub(crate) fn start(out: &'a mut Output) -> Self {
         let process = out.is_terminal().then(spawn).flatten();
         Self { out, process }
@@ -30,7 +30,7 @@ impl<'a> Pager<'a> {
             return self.out.text(text);
         };
         match input.write_all(text.as_bytes()) {
-            // The user has left the pager, and does not need the rest.
+            // The user has left the pager, so the rest of the text is not needed.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::BrokenPipe),
             written => written.map_err(|error| Failure::cannot("write to the pager", error)),
         }
@@ -46,7 +46,8 @@ impl<'a> Pager<'a> {
 }
 
 impl Drop for Pager<'_> {
-    /// After an error, waits until the user has left the pager, because both use the terminal.
+    /// After an error, waits until the user has left the pager, because the pager and the message
+    /// both use the terminal.
     fn drop(&mut self) {
         if let Some(process) = &mut self.process {
             drop(process.stdin.take());

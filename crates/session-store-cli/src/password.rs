@@ -11,14 +11,15 @@ use session_store::{PasswordOf, StoreUrl};
 use crate::args::PasswordArgs;
 use crate::failure::{Context, Failure};
 
-/// The size of a password file, at most.
+/// The maximum size of a password file.
 const MAX_BYTES: u64 = 64 * 1024;
 
 impl PasswordArgs {
     /// Sets the passwords that the URLs do not contain.
     pub(crate) fn supply(&self, urls: Vec<&mut StoreUrl>) -> Result<(), Failure> {
         let mut files = self.files.iter();
-        // One file serves all stores. The last of several files also serves the stores after it.
+        // The first file is for the first store that needs a password, and so on. If there are more
+        // such stores than files, the last file is for all remaining stores.
         let mut file = None;
         for url in urls {
             let missing = url.missing_passwords();
@@ -71,14 +72,14 @@ fn from_environment(of: PasswordOf) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(password) => Ok(Some(password).filter(|password| !password.is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
-        // The error is not printed, because its message would contain the password.
+        // Do not print the error, because its message would contain the password.
         Err(env::VarError::NotUnicode(_)) => {
             Err(Failure::cannot(format!("read the variable {name}"), "it is not UTF-8"))
         }
     }
 }
 
-/// Asks for a password on the terminal of the process, even if standard input and output are
+/// Prompts for a password on the terminal of the process, even if standard input and output are
 /// redirected. An empty answer means that the server has no password.
 #[cfg(unix)]
 fn ask(of: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
@@ -93,11 +94,11 @@ fn ask(of: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
     let whose = if of == PasswordOf::Sentinels { "the Sentinels of " } else { "" };
     let shown = tcgetattr(&terminal).context(operation)?;
     let mut hidden = shown.clone();
-    // With ISIG, Ctrl-C could end the program while the terminal hides the input, and the terminal
-    // would stay in this state.
+    // Switch off ISIG too. Otherwise Ctrl-C could end the program while the terminal hides the
+    // input, and the terminal would remain in this state.
     hidden.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
     tcsetattr(&terminal, OptionalActions::Flush, &hidden).context(operation)?;
-    // The question is printed after the change, because the change discards earlier input.
+    // Print the question after the change, because the change discards earlier input.
     let mut answer = String::new();
     let read = write!(terminal, "Password for {whose}{url}: ")
         .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));

@@ -1,4 +1,5 @@
-//! The progress of a command on standard error: a bar on a terminal, else a line every few seconds.
+//! The progress of a command on standard error: a bar on a terminal, and otherwise a line every 10
+//! seconds.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use session_store_migrate::{Phase, Progress};
 
 use crate::failure::warn;
 
-/// A command that takes less time does not show a bar.
+/// The time after which a command shows a bar.
 const SHOW_AFTER: Duration = Duration::from_secs(1);
 /// The shortest time between two updates of the bar.
 const BAR_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,7 +29,7 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// Creates a bar. It appears after a second.
+    /// Creates a bar, which appears after a second.
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{prefix} [{bar:16}] {wide_msg}");
@@ -134,7 +135,7 @@ struct Count {
     bytes: u64,
     /// The parts that were started with a known number of entries.
     parts_started: usize,
-    /// The number of entries in those parts.
+    /// The number of entries in these parts.
     entries_expected: u64,
 }
 
@@ -157,8 +158,9 @@ impl Count {
         self.entries_expected += entries as u64;
     }
 
-    /// Returns the fraction of the work that is done, from 0 to 1. The result is an estimate: the
-    /// parts that are not started are expected to have as many entries, on average, as the others.
+    /// Returns the fraction of the work that is done, from 0 to 1. The result is an estimate,
+    /// because the numbers of entries of parts that are not started are unknown. Their average is
+    /// taken from the other parts.
     fn done(&self) -> f64 {
         let done = if self.entries_expected > 0 {
             let average = self.entries_expected as f64 / self.parts_started as f64;
@@ -181,7 +183,8 @@ impl Count {
         } else {
             String::new()
         };
-        // The number is 0 if it is unknown: a backup states its parts only at its end.
+        // The number of parts is 0 if it is unknown, because a backup lists its parts only at its
+        // end.
         let parts =
             if *parts == 0 { parts_done.to_string() } else { format!("{parts_done}/{parts}") };
         format!(

@@ -11,13 +11,13 @@ use crate::failure::{Context, Failure};
 use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
 use crate::store::{list_segments, list_sessions};
 
-/// The word for the session or segment that was written last.
+/// The word that refers to the session or segment that was written last.
 const LATEST: &str = "latest";
 
 /// The number of ids that the message about an ambiguous prefix lists.
 const MAX_CANDIDATES: usize = 10;
 
-/// A session or a segment as the user names it.
+/// A reference by which the user names a session or a segment.
 #[derive(Clone, Debug)]
 pub(crate) enum Reference<T> {
     Id(T),
@@ -58,8 +58,8 @@ impl<T: fmt::Display> fmt::Display for Reference<T> {
 }
 
 impl Reference<SessionId> {
-    /// Returns the id of the session. A full id is returned as it is. For any other reference, the
-    /// store must contain the session.
+    /// Returns the id of the session. A full id is returned without a check. For any other
+    /// reference, the store must contain the session.
     pub(crate) fn resolve(&self, store: &OpenStore) -> Result<SessionId, Failure> {
         let found = match self {
             Self::Id(id) => Some(*id),
@@ -79,9 +79,9 @@ impl Reference<SessionId> {
 impl Reference<SegmentId> {
     /// Returns the key of the segment, or `None` if no session contains the segment.
     ///
-    /// Without a session, a full id is looked up, a prefix is compared with all segments, and the
-    /// latest segment is that of the latest session. A full id in a given session is returned even
-    /// if the session does not contain it.
+    /// Without a session, a full id is looked up, and a prefix is compared with all segments.
+    /// `latest` is then the latest segment of the latest session. A full id in a given session is
+    /// returned even if the session does not contain the segment.
     pub(crate) fn find(
         &self,
         session: Option<&Reference<SessionId>>,
@@ -110,8 +110,8 @@ impl Reference<SegmentId> {
         }
     }
 
-    /// Returns the key of the segment, like [`find`](Self::find), or an error if no session
-    /// contains the segment.
+    /// Returns the key of the segment, as [`find`](Self::find) does. Fails if no session contains
+    /// the segment.
     pub(crate) fn resolve(
         &self,
         session: Option<&Reference<SessionId>>,
@@ -136,8 +136,8 @@ impl Prefix {
     }
 }
 
-/// Returns the only candidate, or `None` if there are none. Several candidates are an error that
-/// lists them.
+/// Returns the only candidate, or `None` if there are no candidates. Several candidates are an
+/// error, and its message lists them.
 fn only<T: fmt::Display>(mut candidates: Vec<T>) -> Result<Option<T>, String> {
     if candidates.len() < 2 {
         return Ok(candidates.pop());
@@ -166,8 +166,8 @@ fn keys(session: Option<SessionId>, store: &OpenStore) -> Result<Vec<SegmentKey>
     Ok(keys)
 }
 
-/// Returns the session that was written last. If the storage records no times, that is the first
-/// one that is listed.
+/// Returns the session that was written last. If the storage does not record times, returns the
+/// first listed session.
 fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Failure> {
     let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
     for_each_session(store, |session| {
@@ -182,7 +182,8 @@ fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Failure> {
 }
 
 fn latest_segment(session: ListedSession) -> Result<Option<SegmentKey>, Failure> {
-    // The last one of several maxima is returned, and the newest id is listed first.
+    // Reverse the order, because `max_by_key` returns the last of several maxima, and the newest id
+    // is listed first.
     let segments = session.segments?;
     Ok(segments.iter().rev().max_by_key(|segment| modified(segment)).map(|segment| segment.key))
 }

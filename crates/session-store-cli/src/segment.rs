@@ -20,8 +20,8 @@ impl SegmentArgs {
     }
 }
 
-/// An entry of a log or of a trace. Messages call a log `segment S`, and a trace `the trace of
-/// segment S`.
+/// An entry of a log or of a trace. In messages, a log is `segment S`, and a trace is
+/// `the trace of segment S`.
 pub(crate) trait Line: Entry {
     /// The words before `segment S` in messages.
     const PREFIX: &'static str;

@@ -1,4 +1,4 @@
-//! Signals that ask a command to finish its work.
+//! Handles the signals that request the end of a command, and SIGXFSZ.
 
 use std::process;
 #[cfg(unix)]
@@ -11,9 +11,9 @@ use crate::failure::{Context, Failure, warn};
 
 /// Makes a write beyond the file-size limit of the process an error.
 ///
-/// Such a write sends SIGXFSZ to the process. If the process does not handle this signal, it ends
-/// without a message and in the middle of a change. If it handles the signal, the write returns an
-/// error.
+/// Such a write sends SIGXFSZ to the process. If the process does not handle this signal, the
+/// process ends without a message and in the middle of a change. If the process handles the signal,
+/// the write returns an error.
 #[cfg(unix)]
 pub(crate) fn survive_file_size_limit() {
     // Registering fails only for signals that cannot be handled.
@@ -24,8 +24,8 @@ pub(crate) fn survive_file_size_limit() {
 pub(crate) struct StopSignal(Receiver<()>);
 
 impl StopSignal {
-    /// Starts to handle signals. The first one asks the command to finish its work. A second one
-    /// ends the program immediately.
+    /// Starts to handle signals. After the first signal, the command finishes its current work. A
+    /// second signal ends the program immediately.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let (sender, receiver) = channel();
         let mut is_interrupted = false;
@@ -35,15 +35,14 @@ impl StopSignal {
             }
             is_interrupted = true;
             warn("interrupted: finishing the current work; interrupt again to stop immediately");
-            // Sending fails only if the receiver was dropped. The command has then ended, so the
-            // signal is not needed.
+            // Ignore an error, because it means that the command has already ended.
             let _ = sender.send(());
         })
         .context(|| "install a signal handler".to_owned())?;
         Ok(Self(receiver))
     }
 
-    /// Waits for `time` or for the signal. Returns whether to go on.
+    /// Waits for `time` or for the signal. Returns whether the command must continue.
     pub(crate) fn pause(&self, time: Duration) -> bool {
         matches!(self.0.recv_timeout(time), Err(RecvTimeoutError::Timeout))
     }

@@ -1,4 +1,4 @@
-//! Opening stores, and the operations on a whole store that several commands need.
+//! Opens stores, and has the operations on a whole store that several commands need.
 
 use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
 use session_store_agent::is_claims_session;
@@ -15,14 +15,13 @@ pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, OpenError> {
     url.open_or_create().inspect(print_warnings)
 }
 
-/// Changes a store and then makes the changes durable, where the store supports that.
+/// Changes a store. Then makes the changes durable, if the store supports syncs.
 ///
-/// Every command that changes a store does so through this function. When a command has ended with
-/// success, its user may delete the source of the data. A power cut after that must not lose the
-/// data in the store.
+/// Every command that changes a store uses this function. After a command has succeeded, the user
+/// may delete the source of the data. A power cut after that must not lose the data in the store.
 ///
-/// The sync also runs after a change that failed, because a part of the change may be stored, and
-/// the command may have reported that part as stored.
+/// The sync also runs after a failed change, because the command may have reported a part of the
+/// change as stored.
 pub(crate) fn change<T>(
     store: &OpenStore,
     change: impl FnOnce() -> Result<T, Failure>,
@@ -46,7 +45,8 @@ fn print_warnings(store: &OpenStore) {
     }
 }
 
-/// Opens a store, or an empty one in memory if it does not exist. Nothing is created.
+/// Opens a store. If the store does not exist, opens an empty store in memory, so that nothing is
+/// created.
 pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
     open(url).or_else(
         |error| {
@@ -55,8 +55,8 @@ pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
     )
 }
 
-/// Returns a function that opens the store again. A new handle has cached nothing, so it reads what
-/// is stored.
+/// Returns a function that opens the store again. A new handle reads the stored data, because it
+/// has not cached anything.
 ///
 /// A store in memory is deleted with its last handle and cannot be opened again. For such a store,
 /// the function returns a clone of the given handle.
@@ -74,8 +74,8 @@ pub(crate) fn list_sessions(store: &OpenStore) -> Result<Vec<SessionId>, Failure
 
 /// Returns the ids of the sessions to show.
 ///
-/// One session is left out: older versions of the agent crate recorded the first use of each pod
-/// name in it. It does not contain a conversation.
+/// Leaves out the session in which older versions of the agent crate recorded the first use of each
+/// pod name, because it does not contain a conversation.
 pub(crate) fn list_conversations(store: &OpenStore) -> Result<Vec<SessionId>, Failure> {
     let mut sessions = list_sessions(store)?;
     sessions.retain(|session_id| !is_claims_session(*session_id));

@@ -1,4 +1,4 @@
-//! Prints the rows of a listing: as a table on a terminal, as cells separated by tabs in a pipe, or
+//! Prints the rows of a listing as a table on a terminal, as cells separated by tabs in a pipe, or
 //! as JSON.
 
 use comfy_table::presets::NOTHING;
@@ -21,8 +21,8 @@ pub(crate) trait Row: Serialize {
     fn is_known(&self) -> bool;
 }
 
-/// Prints rows. A table on a terminal needs all rows to compute its widths, so it is printed at the
-/// end. Other rows are printed at once.
+/// Prints rows. On a terminal, the table is printed at the end, because the widths of the columns
+/// depend on all rows. Otherwise each row is printed at once.
 pub(crate) struct Table<'a> {
     out: &'a mut Output,
     drawn: Option<comfy_table::Table>,
@@ -59,17 +59,18 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Returns a cell. An unknown value is a question mark.
+/// Returns a cell with a value, or with a question mark if the value is unknown.
 pub(crate) fn cell<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "?".to_owned(), |value| value.to_string())
 }
 
-/// Returns a cell. An absent value is a dash.
+/// Returns a cell with a value, or with a dash if there is no value.
 pub(crate) fn cell_or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// Returns the creation time of an id in UTC, to the second, if its kind of UUID contains it.
+/// Returns the creation time of an id in UTC, to the second. Returns `None` if this version of UUID
+/// does not contain a time.
 pub(crate) fn created(id: Uuid) -> Option<String> {
     let (seconds, _) = id.get_timestamp()?.to_unix();
     let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;

@@ -1,12 +1,13 @@
-//! Text for a terminal. Stored text and file names can contain characters that change how a
-//! terminal shows the rest, so these are printed as escape sequences of JSON.
+//! Makes text safe for a terminal. Stored text and file names can contain characters that change
+//! the display of other text. These characters are printed as escape sequences of JSON.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Replaces the characters that a terminal does not show or that change how it shows others.
+/// Replaces characters that a terminal does not show, and characters that change the display of
+/// other text.
 ///
-/// Line breaks and tabs stay.
+/// Line breaks and tabs are not replaced.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return text.into();

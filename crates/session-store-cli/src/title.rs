@@ -1,4 +1,4 @@
-//! The title of a session: the title that its program gave it, else the user's first words.
+//! The title of a session: the title that its program has given, or else the user's first words.
 
 use session_store::{LogEntry, PageRequest, SegmentKey, Store};
 use session_store_import::{Role, format_of};
@@ -19,8 +19,8 @@ pub(crate) struct Headline {
     pub(crate) title: Option<String>,
 }
 
-/// Returns the segment that begins the conversation: the one with the id of the session, else the
-/// oldest one. Newer segments are listed first.
+/// Returns the segment that begins the conversation: the segment with the id of the session, or
+/// else the oldest segment. Newer segments are listed first.
 pub(crate) fn main_segment(segments: &[ListedSegment]) -> Option<SegmentKey> {
     let mut keys = segments.iter().map(|segment| segment.key);
     let is_main = |key: &SegmentKey| key.session_id.to_string() == key.segment_id.to_string();
@@ -44,7 +44,8 @@ fn headline(entries: &[LogEntry]) -> Headline {
     let given = described().find_map(|entry| entry.title);
     let by_user = |entry: &session_store_import::Description| entry.role == Some(Role::User);
     let said = || described().filter(by_user).filter_map(|entry| entry.text);
-    // Some programs begin with instructions in markup in the name of the user.
+    // Skip texts in markup, because some programs begin with instructions in markup that have the
+    // role of the user.
     let spoken = || said().find(|text| !text.trim_start().starts_with('<'));
     let title = given.or_else(spoken).or_else(|| said().next());
     Headline {

@@ -34,14 +34,15 @@ pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> 
     }
 }
 
-/// Appends all lines in one call. Prints the new head if an expected one was given, else the count.
+/// Appends all lines in one call. Prints the new head if an expected head was given, and otherwise
+/// the count.
 fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut lines = Lines::new(Source::stdin(), args.lines.max);
     let entries = lines.read_all()?;
     if entries.is_empty() {
         return Ok(Exit::Done);
     }
-    // A segment that must have a head is in a store that exists.
+    // If the segment must have a head, its store must already exist.
     let must_exist = matches!(args.if_head, Some(ExpectedHead(Some(_))));
     let store = if must_exist { open(&args.store)? } else { open_or_create(&args.store)? };
     let segment = store.segment(args.session, args.segment);
@@ -67,7 +68,7 @@ fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 /// Appends line by line, and prints the count that `append` returns. Output is flushed after each
-/// count, because a reader of the pipe takes a printed count as proof that the entry is stored.
+/// count, because a printed count confirms to the reader of the pipe that the entry is stored.
 fn append_lines<T>(
     args: &AppendArgs,
     out: &mut Output,
@@ -79,8 +80,8 @@ fn append_lines<T>(
     if next.is_none() {
         return Ok(Exit::Done);
     }
-    // The store is opened after the first line was parsed, so that invalid input does not create
-    // one.
+    // Open the store after the first line was parsed, so that invalid input does not create a
+    // store.
     let store = open_or_create(&args.store)?;
     let segment = store.segment(args.session, args.segment);
     change(&store, || {
@@ -98,10 +99,10 @@ fn append_lines<T>(
 
 /// Appends at the current head and returns the new head.
 ///
-/// Other programs may append at the same time, so only a conditional append can tell how many
-/// entries the log has right after this append. A conflict means that nothing was stored, so a
-/// retry at the actual head cannot store the entries twice. Any other error is returned, because
-/// the entries may be stored.
+/// Other programs may append at the same time, so only a conditional append returns the number of
+/// entries right after this append. A conflict means that nothing was stored, so a retry at the
+/// actual head cannot store the entries twice. Any other error is returned, because the entries may
+/// be stored.
 fn append_at(
     segment: Segment<'_>,
     mut head: Option<Head>,

@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::segment::{Line, lines};
 use crate::store::{change, list_segments, list_sessions, open};
 
-/// How often a log that changes is read again from its start.
+/// The maximum number of times that a log is read again from its start because it has changed.
 const MAX_RESTARTS: usize = 3;
 
 /// The JSON of a finding. A finding about a segment also has its ids.
@@ -80,7 +80,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Repairs the storage, if its backend can do that.
+    /// Repairs the storage, if its backend supports repairs.
     fn repair(&mut self) -> Result<(), Failure> {
         let (store, mut repairs, mut printed) = (self.store, 0, Ok(()));
         if let Some(maintenance) = store.maintenance() {

@@ -20,7 +20,7 @@ struct Created {
 }
 
 pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> {
-    // The whole input is read before the store is opened, so that invalid input changes nothing.
+    // Read the whole input before opening the store, so that invalid input changes nothing.
     let entries = read_entries(args)?;
     let key = SegmentKey::new(args.session.unwrap_or_default(), args.segment.unwrap_or_default());
     let store = open_or_create(&args.store)?;

@@ -16,7 +16,7 @@ use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::{change, open, open_or_create};
 
-/// The JSON of a step of the demo that is done.
+/// The JSON of a completed step of the demo.
 #[derive(Serialize)]
 struct Step {
     did: String,
@@ -24,7 +24,7 @@ struct Step {
     size: Size,
 }
 
-/// The JSON of the comparison of the first store with the last one.
+/// The JSON of the comparison of the first store with the last store.
 #[derive(Serialize)]
 struct Equal {
     equal_entries: usize,
@@ -59,7 +59,8 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns an empty directory: the given one, or a new temporary one that is kept.
+/// Returns an empty directory: the given directory, or a new temporary directory that is not
+/// deleted.
 fn prepare(dir: Option<&Path>) -> Result<PathBuf, Failure> {
     let Some(dir) = dir else {
         let made = tempfile::Builder::new().prefix("session-store-demo-").tempdir();

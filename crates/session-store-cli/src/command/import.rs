@@ -98,7 +98,8 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// On a terminal, the summary stands for the files that were imported without any oddity.
+    /// Returns whether to print the report of a file. On a terminal, files that were imported
+    /// without any oddity are only counted in the summary.
     fn is_shown(&self, report: &UnitReport) -> bool {
         if self.quiet {
             return !report.state.is_clean();

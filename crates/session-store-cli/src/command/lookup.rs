@@ -1,5 +1,5 @@
-//! `lookup`: prints the session that contains a segment. If there is none, it prints nothing and
-//! ends with status 1.
+//! `lookup`: prints the session that contains a segment. If no session contains the segment, prints
+//! nothing and ends with status 1.
 
 use serde_json::json;
 

@@ -12,14 +12,14 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 
-/// The JSON of a manual page that was written.
+/// The JSON of a written manual page.
 #[derive(Serialize)]
 struct Written<'a> {
     path: &'a Path,
 }
 
 pub(crate) fn run(args: &ManArgs, out: &mut Output) -> Result<Exit, Failure> {
-    // The command `help` does not need a page of its own.
+    // The command `help` does not need a page.
     let mut command = Args::command().disable_help_subcommand(true);
     command.build();
     match &args.dir {

@@ -20,8 +20,8 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
     let (stores, began) = (Stores::Migrated { from: &from, to: &to }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
-    // With --follow, a signal asks the command to finish, and the command still writes the report.
-    // So the signal must not delete the file.
+    // With --follow, a signal must not delete the file, because the command then finishes its work
+    // and writes the report.
     if !args.follow {
         file.remove_on_signal();
     }
@@ -47,14 +47,14 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
 
 fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let operation = || format!("migrate {} to {}", args.from, args.to);
-    // Without this check, the comparison would find both stores equal, and the user would believe
-    // that a second copy exists.
+    // Without this check, the comparison would find both stores equal. The user would then believe
+    // that there is a second copy.
     if args.from.is_same_storage(&args.to) {
         return Err(Failure::cannot(operation(), "both are the same store"));
     }
     let from = open(&args.from)?;
     let selection = args.selection.resolve(&from)?;
-    // The selection is checked before the destination is created.
+    // Check the selection before creating the destination.
     selection.check_source(&from).context(operation)?;
     let to = if args.dry_run { open_or_empty(&args.to)? } else { open_or_create(&args.to)? };
     let (reopen_from, reopen_to) = (reopener(&from), reopener(&to));
@@ -92,8 +92,8 @@ fn follow(
         stop.pause(args.interval)
     };
     let migration = migration.progress(move |event| match &event {
-        // Following makes many passes over the source. Most passes find no change, so the bar does
-        // not show them.
+        // Hide the bar, because following makes many passes over the source, and most passes find
+        // no change.
         Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
         Progress::Failed(failure) => bar.suspend(|| warn(&error_chain(failure))),
         _ => bar.show_event(&event),

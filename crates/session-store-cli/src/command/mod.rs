@@ -1,4 +1,4 @@
-//! The commands. Each one is a function `run` in a file of its own.
+//! The commands. Each command is a function `run` in its own file.
 
 mod append;
 mod check;

@@ -1,7 +1,7 @@
 //! `pods`: lists, prints, writes and deletes pods.
 //!
-//! A pod is a named agent. It is stored as a JSON object that contains a pointer: the ids of the
-//! session, and possibly of the segment, that the agent works on.
+//! A pod is a named agent. It is stored as a JSON object with a pointer: the id of the agent's
+//! active session, and possibly of its active segment.
 
 use std::io::Read;
 use std::path::Path;

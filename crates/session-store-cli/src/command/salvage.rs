@@ -43,7 +43,7 @@ pub(crate) fn run(args: &SalvageArgs, out: &mut Output) -> Result<Exit, Failure>
     Ok(Exit::done_if(summary.losses == 0))
 }
 
-/// Fails unless the store is empty. Entries of other segments could otherwise be replaced.
+/// Fails unless the store is empty, because segments of the store could otherwise be replaced.
 fn require_empty(store: &OpenStore) -> Result<(), Failure> {
     let pods = store.pods().map_or_else(|| Ok(Vec::new()), PodStore::list_pods);
     let pods = pods.context(|| format!("list the pods of {}", store.url()))?;
@@ -83,7 +83,7 @@ impl Serialize for Line<'_> {
     }
 }
 
-/// The results in figures. Logs and traces are counted alike.
+/// The numbers of the results. Logs and traces are counted together.
 #[derive(Default, Serialize)]
 struct Summary {
     whole: usize,

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &StatArgs, out: &mut Output) -> Result<Exit, Failure> {
         Ok(())
     })?;
     let Survey { figures, bar, .. } = survey;
-    // The bar is removed before the result is printed in its place.
+    // Remove the bar before printing the result in its place.
     drop(bar);
     out.answer(&figures)?;
     Ok(Exit::done_if(figures.are_known()))
@@ -43,7 +43,7 @@ fn count_pods(store: &OpenStore) -> Result<usize, Failure> {
     listed.map(|names| names.len())
 }
 
-/// A sum, or unknown if one of its parts is.
+/// A sum, which is unknown if one of its parts is unknown.
 #[derive(Clone, Copy, Serialize)]
 struct Sum(Option<u64>);
 
@@ -75,7 +75,7 @@ struct Figures {
     largest: Vec<LargeSegment>,
 }
 
-/// The figures that need all data to be read.
+/// The figures for which all data must be read.
 #[derive(Clone, Copy, Serialize)]
 struct Volume {
     entry_bytes: Sum,
@@ -146,8 +146,8 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Counts a store session by session. A part that cannot be read is reported, and its sums are
-/// unknown.
+/// Counts a store session by session. If a part cannot be read, the error is reported, and the sums
+/// with this part are unknown.
 struct Survey<'a> {
     store: &'a OpenStore,
     figures: Figures,
@@ -176,7 +176,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Adds the number of entries, and whether there is a trace, without reading the log.
+    /// Adds the number of entries and the existence of a trace, without reading the log.
     fn count(&mut self, ListedSegment { key, info }: ListedSegment) -> Option<usize> {
         let entries = self.known(info).map(|info| info.head.entries());
         self.figures.entries += Sum::of(entries);

@@ -13,7 +13,7 @@ use crate::failure::{Context, Failure, warn};
 use crate::output::Output;
 use crate::segment::{Line, Segment, lines, reading};
 
-/// The number of lines that are compared to find out where a changed log differs.
+/// The number of remembered lines. They are compared to find the first difference of a changed log.
 const REMEMBERED: usize = 1000;
 
 pub(crate) fn run(args: &TailArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -33,7 +33,7 @@ struct Tail<'a, E> {
     out: &'a mut Output,
     /// The number of lines that were read.
     position: usize,
-    /// The head before those lines were read. A trace has none.
+    /// The head before these lines were read. `None` for a trace.
     head: Option<Head>,
     /// The hashes of the last lines that were read.
     recent: VecDeque<u64>,
@@ -59,7 +59,7 @@ impl<'a, E: Line> Tail<'a, E> {
 
     fn run(mut self) -> Result<Exit, Failure> {
         match self.print_last() {
-            // Another program changed the log while it was read. The first poll continues from the
+            // Another program changed the log during the read. The first poll continues from the
             // change.
             Err(failure) if self.args.follow && is_conflict(&failure) => {}
             printed => printed?,
@@ -81,7 +81,8 @@ impl<'a, E: Line> Tail<'a, E> {
         self.print_after(first)
     }
 
-    /// Returns the number of lines. A store does not record it for a trace, so a trace is read.
+    /// Returns the number of lines. For a trace, reads the whole trace, because a store does not
+    /// record the number.
     fn count(&self) -> Result<usize, StoreError> {
         if !self.args.trace {
             return self.segment.read_entry_count();
@@ -89,7 +90,7 @@ impl<'a, E: Line> Tail<'a, E> {
         lines::<E>(self.segment, 0).try_fold(0, |count, line| readable(line).map(|_| count + 1))
     }
 
-    /// Reads to the end, and prints the lines after the first `printed` ones.
+    /// Reads to the end. Prints all lines after the first `printed` lines.
     fn print_after(&mut self, printed: usize) -> Result<(), Failure> {
         for line in lines::<E>(self.segment, self.position) {
             let line = readable(line).context(|| reading::<E>(self.segment))?;
@@ -128,7 +129,7 @@ impl<'a, E: Line> Tail<'a, E> {
             };
             match failure.store_error() {
                 Some(StoreError::NotFound(_)) => self.mark_deleted(),
-                // Another program changed the log while it was read. Without a head, the next poll
+                // Another program changed the log during the read. Without a head, the next poll
                 // compares the lines and continues from the change.
                 Some(StoreError::Conflict { .. }) => self.head = None,
                 Some(error) if error.is_transient() => {
@@ -167,8 +168,8 @@ impl<'a, E: Line> Tail<'a, E> {
             }
         }
         self.print_after(self.position)?;
-        // The head was read before the lines. If the log was replaced after the head was read, the
-        // next poll finds another head and compares the lines.
+        // Store the head that was read before the lines. If the log was replaced after this read,
+        // the next poll finds another head and compares the lines.
         self.head = head;
         Ok(())
     }
@@ -181,11 +182,11 @@ impl<'a, E: Line> Tail<'a, E> {
         head.map_or(Err(StoreError::NotFound(self.segment.segment_id())), |head| Ok(Some(head)))
     }
 
-    /// Returns how many of the lines that were read are unchanged. Returns `None` if the log
-    /// differs already at the oldest line whose hash is remembered.
+    /// Returns the number of unchanged lines among the lines that were read. Returns `None` if the
+    /// oldest remembered line differs.
     ///
-    /// If the log has grown and the last line that was read is unchanged, the lines before it are
-    /// taken to be unchanged as well.
+    /// If the log has grown and the last line that was read is unchanged, the earlier lines are
+    /// assumed to be unchanged too.
     fn unchanged(&self, head: Option<Head>) -> Result<Option<usize>, StoreError> {
         let oldest = self.position - self.recent.len();
         let last = self.position.saturating_sub(1).max(oldest);

@@ -1,5 +1,5 @@
-//! `tree`: prints the segments of each session as a tree. Of each segment, only the first entry is
-//! read: it names the segment from which this one was forked.
+//! `tree`: prints the segments of each session as a tree. Only the first entry of each segment is
+//! read, because it names the segment from which the segment was forked.
 
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SessionId, error_chain};
@@ -41,7 +41,7 @@ fn read(store: &OpenStore, session_id: SessionId) -> Result<SessionTree, Failure
 
 /// Prints a tree. Returns whether every first entry was readable.
 fn show(tree: &SessionTree, out: &mut Output) -> Result<bool, Failure> {
-    // A tree without segments means that the session was deleted after it was listed.
+    // If the tree has no segments, the session was deleted after the listing.
     if !out.is_json() && tree.nodes().next().is_some() {
         out.line(format_args!("session {}", tree.session_id()))?;
     }

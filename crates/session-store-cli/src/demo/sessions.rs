@@ -1,4 +1,5 @@
-//! Two sample conversations in the form of an agent runtime. One has a fork and a compaction.
+//! Two sample conversations with the records of an agent runtime. One conversation has a fork and a
+//! compaction.
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ pub(crate) struct Sessions {
     segments: usize,
     entries: usize,
     pub(crate) session_id: SessionId,
-    /// The first segment of the session. The other segments descend from it, and it has the trace.
+    /// The first segment of the session, which has the trace. The other segments descend from this
+    /// segment.
     pub(crate) root: SegmentId,
     pub(crate) pod: PodName,
 }

@@ -1,4 +1,5 @@
-//! The file of `--report`: created before the work begins, and complete when it has its name.
+//! The file of `--report`. It is created under a temporary name before the work begins, and renamed
+//! when it is complete.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -12,8 +13,8 @@ use crate::new_file::NewFile;
 pub(crate) struct ReportFile<'a>(Option<(NewFile<'a>, &'a Path)>);
 
 impl<'a> ReportFile<'a> {
-    /// Creates the file before hours of work, so that an unwritable path is reported at once. An
-    /// older report is replaced.
+    /// Creates the file. Must be called before the work, so that an unwritable path is reported
+    /// before hours of work. An older report is replaced.
     pub(crate) fn create(path: Option<&'a Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self(None)) };
         Ok(Self(Some((NewFile::create(path, true)?, path))))

@@ -7,8 +7,8 @@ use session_store_migrate::{
 
 use crate::text::{entries, plural};
 
-/// Returns a line for each segment and pod that changed in the source during the run, or was
-/// replaced in the destination, and for each note of the source's own check.
+/// Returns a line for each segment and pod that changed in the source during the run or was
+/// replaced in the destination. Also returns a line for each note of the source's own check.
 pub(crate) fn notes(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().flat_map(|copy| {
         moved(copy.moved).chain(replaced(copy)).map(move |note| format!("{}: {note}", copy.key))
@@ -37,11 +37,11 @@ fn moved(moved: Moved) -> impl Iterator<Item = String> {
     [rewritten, since, deleted].into_iter().flatten()
 }
 
-/// Returns a note if entries of the destination were deleted and replaced by those of the source.
+/// Returns a note if entries of the destination were deleted and replaced by entries of the source.
 ///
 /// If the source was truncated or replaced during the copy, the deleted entries are an earlier part
-/// of this copy, and [`moved`] reports them. Otherwise another program wrote them, and
-/// `--on-conflict replace` deleted them.
+/// of this copy, and [`moved`] reports them. Otherwise another program has written the deleted
+/// entries, and `--on-conflict replace` has deleted them.
 fn replaced(copy: &SegmentCopy) -> Option<String> {
     let is_replaced = copy.log.cut > 0 && copy.moved.rewritten == 0;
     is_replaced.then(|| format!("{} of the destination replaced", entries(copy.log.cut)))
@@ -66,8 +66,8 @@ pub(crate) fn copy_summary(report: &MigrateReport, to: &str) -> String {
     )
 }
 
-/// Returns the end of a summary if data of a store is not in the store's listings. `verb` says what
-/// the command did not do with that data.
+/// Returns the end of a summary if data of a store is not in the store's listings. `verb` names
+/// what the command did not do with this data.
 fn left_behind<'a>(findings: impl IntoIterator<Item = &'a Finding>, verb: &str) -> String {
     match findings.into_iter().filter(|finding| finding.is_left_behind()).count() {
         0 => String::new(),
@@ -89,7 +89,8 @@ fn equal(report: &VerifyReport, pods: usize) -> String {
     )
 }
 
-/// Returns a line for each segment and pod that says what a run without `--dry-run` would do.
+/// Returns a line for each segment and pod with the changes that a run without `--dry-run` would
+/// make.
 pub(crate) fn plan(report: &MigrateReport) -> impl Iterator<Item = String> {
     let segments = report.segments.iter().map(|copy| {
         let log = action(&copy.log);

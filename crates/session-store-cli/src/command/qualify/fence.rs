@@ -1,4 +1,5 @@
-//! A store that shows and changes only the sessions and pods that were created through it.
+//! A fence around the sessions and pods that a check creates in a live store. A fenced store only
+//! shows and changes these sessions and pods.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -55,10 +56,11 @@ impl Fenced {
         Self { store, fence }
     }
 
-    /// Adds the session to the fence before a change. A session that already exists is an error.
+    /// Adds the session to the fence before a change. Fails if the session already exists outside
+    /// of the fence.
     ///
-    /// The lock is held from the look into the store until the session is recorded. Otherwise a
-    /// second thread could take the session of the first one for an existing one.
+    /// The lock is held until the session is recorded. Otherwise a second thread could find the
+    /// session of the first thread in the store, and mistake it for an existing session.
     fn enter(&self, session_id: SessionId) -> Result<&OpenStore> {
         let mut created = self.fence.created();
         if !created.sessions.contains(&session_id) {

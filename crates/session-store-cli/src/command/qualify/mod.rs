@@ -29,7 +29,7 @@ pub(crate) fn run(args: &QualifyArgs, out: &mut Output) -> Result<Exit, Failure>
     if checks.is_empty() {
         return Err(cannot(format!("no check id contains {filter:?}")));
     }
-    // An interrupt stops the run between two checks. A check that is killed would leave its
+    // An interrupt stops the run between two checks, because a killed check would leave its
     // sessions behind in the live store.
     let stop = StopSignal::listen()?;
     let live: Arc<dyn Harness> = Arc::new(Live { store: store.clone() });
@@ -47,18 +47,18 @@ pub(crate) fn run(args: &QualifyArgs, out: &mut Output) -> Result<Exit, Failure>
     Ok(Exit::done_if(report.is_success()))
 }
 
-/// Runs the checks without the messages of panics. Some checks provoke a panic, and a failed one is
-/// reported with its text.
+/// Runs the checks without the messages of panics, because some checks provoke a panic, and a
+/// failed check is reported with its text.
 fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     std::panic::set_hook(Box::new(|_| {}));
     let result = work();
-    // Taking the hook restores the default one.
+    // Taking the hook restores the default hook.
     drop(std::panic::take_hook());
     result
 }
 
-/// Reports a check that needed the name of an existing session or pod as not run. Its failure
-/// proves nothing about the store.
+/// Reports a check that needed the name of an existing session or pod as not run, because its
+/// failure is not a fault of the store.
 fn mark_checks_that_met_existing_data(report: &mut Report) {
     for (_, outcome) in &mut report.results {
         if matches!(outcome, Outcome::Failed(message) if message.contains(IN_USE)) {

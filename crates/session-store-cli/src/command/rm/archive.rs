@@ -16,8 +16,8 @@ use crate::progress::Bar;
 
 /// Writes the sessions to a backup file, reads the file back and compares it with the store.
 ///
-/// An error means that nothing may be deleted. A session that another program writes to meanwhile
-/// differs from the file, so it is an error too.
+/// After an error, the caller must not delete anything. If another program writes to a session
+/// meanwhile, the session differs from the file, which is an error too.
 pub(super) fn write(
     path: &Path,
     deletions: &[Deletion],

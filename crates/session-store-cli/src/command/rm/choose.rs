@@ -1,4 +1,4 @@
-//! Which segments or sessions `rm` deletes.
+//! Chooses the segments or sessions that `rm` deletes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -15,9 +15,9 @@ use crate::store::{list_segments, unknown_session};
 
 /// Returns the segments and sessions to delete.
 ///
-/// A pod is a named agent with a pointer to the session where its conversation continues. Without
-/// `--force`, a segment or session that the user names and a pod points to is an error. A session
-/// that is only chosen by its age or rank is then kept.
+/// A pod is a named agent with a pointer to its active session. Without `--force`, a segment or
+/// session to which a pod points is not deleted. If the user has named it, this is an error. If it
+/// was only chosen by its age or rank, it is kept.
 pub(super) fn deletions(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
     let pods = if args.force { Pointers::default() } else { Pointers::read(store)? };
     if args.older_than.is_some() || args.keep.is_some() {
@@ -83,8 +83,8 @@ fn read_ids() -> Result<Vec<Reference<SessionId>>, Failure> {
     Ok(references)
 }
 
-/// Returns the sessions that were last written before `--older-than` and are not among the `--keep`
-/// that were written last. A session whose time is unknown is kept.
+/// Returns the sessions that were last written before `--older-than`, except the last `--keep`
+/// sessions by that time. A session is kept if its time is unknown.
 fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
     let mut sessions: Vec<(SystemTime, Deletion)> = Vec::new();
     for_each_session(store, |session| {

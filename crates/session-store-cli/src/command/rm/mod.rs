@@ -20,7 +20,7 @@ use crate::text::plural;
 /// The number of segments and sessions that the question for a confirmation lists.
 const MAX_LISTED: usize = 10;
 
-/// A segment or a session to delete. It is printed after the deletion.
+/// A segment or a session to delete, which is printed after the deletion.
 #[derive(Clone, Copy, Serialize)]
 struct Deletion {
     session_id: SessionId,
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     change(&store, || delete_all(&deletions, &store, out))
 }
 
-/// Deletes one after the other. A deletion that fails is reported, and the others follow.
+/// Deletes one after the other. Reports a failed deletion, and continues with the others.
 fn delete_all(
     deletions: &[Deletion],
     store: &OpenStore,
