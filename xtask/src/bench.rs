@@ -4,7 +4,7 @@ use xshell::{Shell, cmd};
 
 use crate::{Done, requirements};
 
-/// Runs the benchmarks. All arguments are those of the benchmark program, including `--help`.
+/// Runs the benchmarks. Passes all arguments to the benchmark program, also `--help`.
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     requirements::ensure(shell)?;
     cmd!(shell, "cargo run --quiet --release --package session-store-bench -- {arguments...}")

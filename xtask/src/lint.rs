@@ -1,4 +1,5 @@
-//! `cargo xtask lint`: the checks of the code that do not run it.
+//! `cargo xtask lint`: the checks that do not run the code: conventions, format, clippy, features
+//! and documentation.
 
 use xshell::{Shell, cmd};
 

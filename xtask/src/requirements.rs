@@ -6,7 +6,7 @@ use crate::Done;
 
 /// A program that the tests need.
 struct Requirement {
-    /// The names of the program. The tests use the first one that is installed.
+    /// The names of the program. The tests use the first installed program.
     programs: &'static [&'static str],
     /// The Debian package that contains the program.
     package: &'static str,
@@ -37,8 +37,8 @@ const REQUIREMENTS: [Requirement; 3] = [
     },
 ];
 
-/// Checks that all required programs are installed in a sufficient version. Installs missing ones
-/// with apt-get, if that needs no password, and prints their names before.
+/// Checks that all required programs are installed in a sufficient version. Installs missing
+/// programs with apt-get if no password is needed, and prints their names first.
 pub(crate) fn ensure(shell: &Shell) -> Done {
     let missing = find_missing(shell)?;
     if missing.is_empty() {
@@ -54,17 +54,18 @@ pub(crate) fn ensure(shell: &Shell) -> Done {
     for Requirement { package, purpose, .. } in &missing {
         eprintln!("installing {package} with apt-get: {purpose}");
     }
-    // `env` runs apt-get. `privilege` sets a variable, and first becomes root with sudo if needed.
+    // `env` runs apt-get with the arguments of `privilege`, which set a variable and run sudo if
+    // needed.
     cmd!(shell, "env {privilege...} apt-get update").run()?;
     cmd!(shell, "env {privilege...} apt-get install --yes {packages...}").run()?;
-    // The version of the distribution can be too old, which is an error here.
+    // Fails if the version of the distribution is too old.
     if find_missing(shell)?.is_empty() {
         return Ok(());
     }
     Err(format!("apt-get has installed {list}, but the programs are not in PATH").into())
 }
 
-/// Returns the requirements that are not installed. Fails if one is installed but too old.
+/// Returns the requirements that are not installed. Fails if an installed program is too old.
 fn find_missing(shell: &Shell) -> Result<Vec<&'static Requirement>, Box<dyn std::error::Error>> {
     let mut missing = Vec::new();
     for requirement in &REQUIREMENTS {
@@ -104,8 +105,8 @@ fn is_installed(shell: &Shell, program: &str) -> bool {
     succeeds(cmd!(shell, "sh -c 'command -v \"$1\"' sh {program}"))
 }
 
-/// Returns the arguments of `env` that run apt-get as root without a question, or `None` if that is
-/// impossible.
+/// Returns the arguments of `env` with which apt-get runs as root without a question, or `None` if
+/// that is impossible.
 fn privilege(shell: &Shell) -> Option<&'static [&'static str]> {
     if !is_installed(shell, "apt-get") {
         return None;
@@ -125,8 +126,8 @@ pub(crate) fn can_mount(shell: &Shell) -> bool {
     is_root(shell) && succeeds(cmd!(shell, "unshare --mount true"))
 }
 
-/// Returns whether power cuts can be simulated. They need an image of a file system that can be
-/// created and mounted.
+/// Returns whether power cuts can be simulated. A simulation creates and mounts an image of a file
+/// system.
 pub(crate) fn can_cut_power(shell: &Shell) -> bool {
     let programs = ["mkfs.ext4", "mkfs.xfs", "python3"];
     can_mount(shell)

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test of the workspace, and the programs that some of them need.
+//! `cargo xtask test`: runs every test of the workspace, after installing the programs that some
+//! tests need.
 
 use std::path::Path;
 
@@ -33,8 +34,8 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     Ok(())
 }
 
-/// Runs the tests of real logs, which are in the files `*.jsonl` of a folder. These tests are named
-/// `corpus_…` and ignored otherwise.
+/// Runs the tests named `corpus_…` over real logs, the files `*.jsonl` of a folder. Without such a
+/// folder these tests are ignored.
 pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
     requirements::ensure(shell)?;
     let absolute = folder.canonicalize();
@@ -45,7 +46,7 @@ pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
 }
 
 /// Runs the program `torture` with these arguments. Without arguments, also runs the ignored tests
-/// named `torture_…`, which need more than a fresh machine has.
+/// named `torture_…`.
 pub(crate) fn torture(shell: &Shell, arguments: &[String]) -> Done {
     cmd!(shell, "cargo run --release --package torture -- {arguments...}").run()?;
     if arguments.is_empty() { ignored(shell, "torture_") } else { Ok(()) }

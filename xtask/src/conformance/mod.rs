@@ -21,7 +21,7 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 /// The broken stores by name.
 type Gallery = BTreeMap<String, Exhibit>;
 
-/// A broken store, or a sound one as a control.
+/// A broken store, or a sound store as a control.
 struct Exhibit {
     flaw: String,
     /// The ids of the checks that fail over it.
@@ -36,10 +36,10 @@ struct Row<'a> {
     id: &'a str,
     clause: &'a str,
     promise: &'a str,
-    /// The broken stores that fail it.
+    /// The broken stores that fail the check.
     catches: Vec<&'a str>,
-    /// The outcome for each backend: `passed`, `failed` or `not_run`, and a reason for the last
-    /// two.
+    /// The outcome for each backend: `passed`, `failed` or `not_run`, with a reason unless the
+    /// check passed.
     backends: BTreeMap<&'a str, (&'a str, Option<&'a str>)>,
 }
 
@@ -49,7 +49,8 @@ pub(crate) fn print_gallery(shell: &Shell) -> Done {
     Ok(())
 }
 
-/// Runs everything and writes `docs/conformance.md`, and the same as JSON to `json_file`.
+/// Runs all checks and broken stores. Writes the results to `docs/conformance.md`, and as JSON to
+/// `json_file`.
 pub(crate) fn publish(shell: &Shell, json_file: Option<&Path>) -> Done {
     let gallery = gallery(shell)?;
     let reports = reports(shell)?;
@@ -63,8 +64,8 @@ pub(crate) fn publish(shell: &Shell, json_file: Option<&Path>) -> Done {
     Ok(())
 }
 
-/// Runs the gallery and reads its results. Its tests fail unless each store fails exactly the
-/// checks named for it.
+/// Runs the broken stores of the gallery and reads the results. A test of the gallery fails unless
+/// its store fails exactly the checks named for the store.
 fn gallery(shell: &Shell) -> Fallible<Gallery> {
     let folder = empty_folder(shell, "gallery")?;
     let _folder = shell.push_env("SESSION_STORE_KILL_TABLE", &folder);
@@ -144,7 +145,7 @@ fn rows<'a>(gallery: &'a Gallery, reports: &'a Reports) -> Fallible<Vec<Row<'a>>
                 .collect(),
         }
     };
-    // The comparison with the model belongs to no single clause.
+    // Leave out the comparison with the model, because it does not belong to a single clause.
     let of_a_clause = checks.iter().enumerate().filter(|(_, check)| text(check, "clause") != "all");
     Ok(of_a_clause.map(row).collect())
 }

@@ -1,4 +1,5 @@
-//! The rule that documentation names a clause of the contract by a link, and not in its summary.
+//! The rule that documentation names a clause of the contract only by a link, and never in the
+//! summary line.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! The rule that the clauses of the contract and the checks of the kit belong together.
+//! The rule that each clause of the contract that the kit verifies has a check, and that each check
+//! names a clause.
 
 use std::collections::BTreeSet;
 

@@ -2,17 +2,17 @@
 
 use super::File;
 
-/// A run of prose.
+/// A paragraph of prose.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Paragraph {
-    /// The number of its first line, from 1.
+    /// The number of the first line, from 1.
     pub(super) line: usize,
-    /// Its lines, without the marks of a comment.
+    /// The lines of the paragraph, without the marks of a comment.
     pub(super) text: String,
     pub(super) is_heading: bool,
-    /// The marks of its comment, such as `///`, or nothing in Markdown.
+    /// The marks of the comment, such as `///`. Empty in Markdown.
     pub(super) marks: &'static str,
-    /// Whether the paragraph is the first one of its comment.
+    /// Whether the paragraph is the first paragraph of its comment.
     pub(super) is_summary: bool,
 }
 

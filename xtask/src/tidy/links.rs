@@ -1,4 +1,4 @@
-//! The rule that links from one file of the repository to another lead somewhere.
+//! The rule that a link to a file of the repository names an existing file.
 
 use super::{Fault, File};
 

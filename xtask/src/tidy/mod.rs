@@ -73,14 +73,14 @@ fn faults(files: &[File]) -> Vec<Fault> {
     faults
 }
 
-/// Returns the files that are under version control, or would be after `git add`.
+/// Returns the files that are under version control, and files that `git add` would add.
 fn tracked(shell: &Shell) -> Result<Vec<File>, Box<dyn std::error::Error>> {
     let listing =
         cmd!(shell, "git ls-files --cached --others --exclude-standard").quiet().read()?;
     let mut files = Vec::new();
     for path in listing.lines() {
-        // A deleted file is listed until the deletion is committed. A file that is not text has no
-        // rules.
+        // Skip a file that cannot be read as text. Git also lists a deleted file until the deletion
+        // is committed.
         if let Ok(text) = fs::read_to_string(shell.current_dir().join(path)) {
             files.push(File { path: path.to_owned(), text });
         }

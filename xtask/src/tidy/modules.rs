@@ -1,8 +1,8 @@
 //! The rule that modules of a crate do not refer to each other in a circle.
 //!
-//! A reader must read all modules of a circle to understand one of them. The rule examines the
-//! paths that begin with `crate` or `super`. If such a path names a re-export, the rule follows it
-//! to the module that defines the name.
+//! The reason: to understand one module of a circle, a reader must read all its modules. The rule
+//! examines the paths that begin with `crate` or `super`. If such a path names a re-export, the
+//! rule follows it to the module that defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub(super) fn faults(files: &[File]) -> Vec<Fault> {
     for file in files {
         let Some((folder, path)) = file.path.split_once("/src/") else { continue };
         let Some(module) = module(path) else { continue };
-        // A file that does not parse does not compile either, which another check reports.
+        // Skip a file that does not parse, because the compiler reports it.
         if let Ok(parsed) = syn::parse_file(&file.text) {
             let mut references = References { module: module.clone(), ..References::default() };
             references.visit_file(&parsed);
@@ -44,7 +44,7 @@ fn module(path: &str) -> Option<Module> {
     Some(module)
 }
 
-/// The modules of a crate and what they refer to.
+/// The modules of a crate and their references.
 #[derive(Default)]
 struct Crate {
     /// The full paths that each module refers to.
@@ -59,15 +59,15 @@ impl Crate {
         self.exports.extend(references.exports);
     }
 
-    /// Returns the modules that a module refers to. A module and the folder around it belong
-    /// together, so a reference from one to the other does not count.
+    /// Returns the modules that a module refers to. References between a module and the folder
+    /// around it do not count, because the two belong together.
     fn targets<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = &'a Module> {
         let paths = self.modules.get(module).into_iter().flatten();
         let targets = paths.filter_map(|path| self.target(path));
         targets.filter(move |target| !module.starts_with(target) && !target.starts_with(module))
     }
 
-    /// Returns the module that defines the thing at this path.
+    /// Returns the module that defines the item at this path.
     fn target(&self, path: &[String]) -> Option<&Module> {
         let mut path = path;
         // A re-export can name another re-export. The limit ends a circle of re-exports.
@@ -80,7 +80,7 @@ impl Crate {
         prefixes.filter_map(|prefix| self.modules.get_key_value(prefix)).map(|(key, _)| key).next()
     }
 
-    /// Returns the modules of one circle. The last module is the first one again.
+    /// Returns the modules of one circle. The last module is the same as the first module.
     fn circle(&self) -> Option<Vec<&Module>> {
         let mut done = BTreeSet::new();
         self.modules.keys().find_map(|module| self.circle_from(module, &mut Vec::new(), &mut done))

@@ -1,12 +1,12 @@
 //! The rule that comments and Markdown are plain technical English.
 //!
-//! The rule finds words and openings that often make a sentence hard to understand. It looks at
-//! comments that have a line of their own, at documentation and at Markdown, outside of code.
+//! The rule finds words and openings that often make a sentence hard to understand. It checks
+//! documentation, Markdown, and comments on separate lines, but no code.
 
 use super::lines::{Paragraph, paragraphs};
 use super::{Fault, File};
 
-/// Words that open a sentence whose subject has no name.
+/// Opening words of sentences without a named subject.
 const OPENINGS: [&str; 5] = ["what", "whoever", "nobody", "neither", "who"];
 
 /// Phrases and their replacements.
@@ -32,7 +32,7 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
     in_prose.chain(name_faults(file)).collect()
 }
 
-/// Checks the names of functions, since the name of a test is a sentence.
+/// Checks the names of functions, because the name of a test is a sentence.
 fn name_faults(file: &File) -> Vec<Fault> {
     if !file.path.ends_with(".rs") {
         return Vec::new();
@@ -139,8 +139,7 @@ fn words(text: &str, first_line: usize) -> Vec<Word> {
             '\n' => line += 1,
             '`' => {
                 in_code = !in_code;
-                // Code at the start of a sentence is its first word, so the next word is not the
-                // first.
+                // Code at the start of a sentence counts as its first word.
                 opens = false;
             }
             ']' if next == Some(&'(') => {

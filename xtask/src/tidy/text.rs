@@ -2,7 +2,7 @@
 
 use super::{Fault, File};
 
-/// The largest number of lines of a Rust file. A longer one contains more than one idea.
+/// The largest number of lines of a Rust file. A longer file contains more than one idea.
 const LONGEST_FILE: usize = 600;
 
 /// Pages that must stay short, and their largest numbers of lines.
@@ -36,7 +36,8 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
     faults
 }
 
-/// Finds a module whose submodules are in a folder beside its file.
+/// Finds a module with submodules in a folder beside its file. The file must be `mod.rs` in this
+/// folder.
 pub(super) fn beside_its_folder(file: &File, files: &[File]) -> Option<Fault> {
     let folder = format!("{}/", file.path.strip_suffix(".rs")?);
     let has_folder = files.iter().any(|other| other.path.starts_with(&folder));
