@@ -32,10 +32,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// to each server. The handle replaces a lost connection and sends the command again. A change that
 /// arrives twice is made once ([A6](session_store_core::contract#a6)).
 ///
-/// A process that was made by `fork` must open the store again
-/// ([handles and processes](session_store_core::Store#handles-and-processes)). A handle from
-/// before the fork shares the connections of the parent process, so each process could read the
-/// replies to the commands of the other.
+/// A process that was made by `fork` must open the store again ([handles and
+/// processes](session_store_core::Store#handles-and-processes)). A handle from before the fork
+/// shares the connections of the parent process. One process could then read the replies to
+/// commands of the other process.
 ///
 /// A clone shares the handle and its connections.
 #[derive(Clone)]
