@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use session_store_core::{SegmentId, SessionId};
 use uuid::Uuid;
 
-/// How many calls are kept. The last ones are those that led to the failure.
+/// The number of calls that are kept. The last calls are enough to explain a failure.
 const KEPT: usize = 40;
 
-/// How many ids are printed in full at most. A longer list would only hide the calls.
+/// The maximum number of ids that are printed in full. A longer list would hide the calls.
 const IDS_SHOWN: usize = 8;
 
 /// The calls of one check. Ids appear as `s1`, `g2`, numbered by their first appearance.
@@ -31,7 +31,8 @@ struct Lines {
     panicked: bool,
 }
 
-/// A call that has started. If the call panics, this value is dropped before its end is recorded.
+/// A call that has started. If the call panics, this value is dropped without a call of
+/// [`end`](Self::end).
 #[must_use]
 pub(crate) struct StartedCall<'a> {
     call_log: &'a CallLog,
@@ -40,7 +41,7 @@ pub(crate) struct StartedCall<'a> {
 }
 
 impl StartedCall<'_> {
-    /// Notes that the call has returned.
+    /// Records that the call has returned.
     pub(crate) fn end(mut self) {
         self.ended = true;
     }
@@ -72,12 +73,12 @@ impl CallLog {
         self.lines().record(line);
     }
 
-    /// Notes the start of a call that is not made on a handle, such as `open`.
+    /// Records the start of a call without a handle, such as `open`.
     pub(crate) fn start(&self, name: &str) -> StartedCall<'_> {
         self.start_described(|_| name.to_owned())
     }
 
-    /// Notes the start of a call on a handle.
+    /// Records the start of a call on a handle.
     pub(crate) fn start_call(
         &self,
         handle: usize,

@@ -21,8 +21,8 @@ use crate::unsupported;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// The identifier. Tests and functions are named after it, and filters match it. It never
-    /// changes.
+    /// The identifier. Tests and functions are named after the identifier, and filters match it, so
+    /// it never changes.
     pub id: &'static str,
     /// The clause of the [contract](session_store_core::contract).
     pub clause: &'static str,
@@ -38,18 +38,18 @@ pub struct Check {
 pub enum Outcome {
     /// The check found no violation of the promise.
     Passed,
-    /// The check does not apply to this store or harness, for this reason.
+    /// The check does not apply to this store or harness, for the given reason.
     CannotRun(String),
-    /// The store broke the promise. The text contains the expected result, the result that was
-    /// found, and the calls before the failure.
+    /// The store broke the promise. The text contains the expected result, the actual result, and
+    /// the calls before the failure.
     Failed(String),
 }
 
-/// The longest time of a check, if the environment sets none. On a loaded machine with two cores,
-/// the slowest check of a backend needs a tenth of this time.
+/// The time limit of a check, unless the environment sets another limit. On a loaded machine with
+/// two cores, the slowest check of a backend needs a tenth of this time.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// The environment variable that sets the longest time of a check, in seconds.
+/// The environment variable that sets the time limit of a check, in seconds.
 const TIME_LIMIT_VARIABLE: &str = "SESSION_STORE_CONFORMANCE_SECONDS";
 
 fn time_limit() -> Duration {
@@ -60,7 +60,7 @@ fn time_limit() -> Duration {
 impl Check {
     /// Runs the check on a fresh storage, for at most 300 seconds.
     ///
-    /// A panic is a failure, and so is a check that does not end in time. The environment variable
+    /// The check fails if it panics or does not end in time. The environment variable
     /// `SESSION_STORE_CONFORMANCE_SECONDS` sets another limit.
     #[must_use]
     pub fn run(&self, harness: &Arc<dyn Harness>) -> Outcome {
@@ -78,7 +78,8 @@ impl Check {
         let started = {
             let (check, harness, call_log) = (*self, Arc::clone(harness), Arc::clone(&call_log));
             thread::Builder::new().name(self.id.to_owned()).spawn(move || {
-                // The receiver is gone if the check ran longer than the limit.
+                // Ignore an error, because it means that the check ran longer than the limit and
+                // the receiver was dropped.
                 let _ = sender.send(check.run_in_this_thread(&*harness, call_log));
             })
         };
@@ -88,8 +89,8 @@ impl Check {
         };
         match outcome.recv_timeout(limit) {
             Ok(outcome) => {
-                // The thread ends at once, because sending the outcome is its last step. It cannot
-                // have panicked, because it catches panics before.
+                // The thread ends at once, because sending the outcome is its last step. The thread
+                // catches all panics, so joining it does not fail.
                 let _ = thread.join();
                 outcome
             }
@@ -107,7 +108,7 @@ impl Check {
         }
     }
 
-    /// Returns whether a skip with that name covers the check.
+    /// Returns whether a skip with this name covers the check.
     pub(crate) fn is_named_by(&self, name: &str) -> bool {
         self.id == name || self.requires.iter().any(|requirement| requirement.is_named_by(name))
     }
@@ -132,8 +133,8 @@ impl Check {
 
     fn result(&self, run: &Run<'_>) -> CheckResult {
         if !self.requires.is_empty() {
-            // Whether a harness can damage a storage is only known after an attempt. So this code
-            // makes the attempts on a second storage, which the check never opens.
+            // Only an attempt shows whether a harness can damage a storage. The attempt is made on
+            // a second storage, which the check never opens.
             let storage = run.harness().fresh();
             let declared = Declared::by(&*storage.open()?);
             for requirement in self.requires {

@@ -4,18 +4,18 @@ use std::fmt;
 
 use session_store_core::{Entry, StoreError, error_chain};
 
-/// A result of the store, unless another error is given.
+/// A result with the error of a store, or with another error.
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The result of a check's body.
 pub(crate) type CheckResult = Result<(), CheckError>;
 
-/// Why a check did not pass.
+/// The reason why a check did not pass.
 #[derive(Debug)]
 pub(crate) enum CheckError {
     /// The store broke the promise.
     Broken(String),
-    /// The check does not apply to this store, which became known only while the check ran.
+    /// The check does not apply to this store. The check found this out while it ran.
     CannotRun(String),
 }
 
@@ -77,7 +77,7 @@ macro_rules! ensure_err {
 
 pub(crate) use {ensure, ensure_err};
 
-/// Fails unless the two values are equal. `context` names what was compared.
+/// Fails unless the two values are equal. `context` names the comparison.
 pub(crate) fn ensure_eq<T: PartialEq + fmt::Debug>(
     found: &T,
     expected: &T,

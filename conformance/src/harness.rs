@@ -10,14 +10,14 @@ use session_store_core::{SegmentId, SessionId, Store, StoreError};
 
 /// A source of storages, one for each check. Any closure that returns a [`Storage`] is a harness.
 ///
-/// A check runs in a thread of its own, which is left behind if the check does not end in time. So
-/// a harness is shared and does not borrow.
+/// A check runs in its own thread, which continues if the check does not end in time. So a harness
+/// must be shareable between threads and must not borrow.
 pub trait Harness: Send + Sync + 'static {
     /// Creates a fresh, empty storage that shares nothing with any other storage.
     fn fresh(&self) -> Box<dyn Storage>;
 
-    /// Opens a storage of this kind by its [address](Storage::address), in another process than the
-    /// one that created it.
+    /// Opens a storage of this kind by its [address](Storage::address). The kit calls this method
+    /// in a process that has not created the storage.
     ///
     /// # Errors
     /// The errors of the backend's own `open`. The provided implementation returns an error of kind
@@ -70,8 +70,8 @@ impl<H: Harness + ?Sized> Harness for Arc<H> {
 
 /// One storage: a directory, a database, or a piece of memory.
 ///
-/// The value owns what must outlive the handles, such as a temporary directory or a server. The kit
-/// drops the value after all its handles.
+/// The value owns everything that must outlive the handles, such as a temporary directory or a
+/// server. The kit drops the value after all its handles.
 ///
 /// Any closure that returns a store is a storage that can only be opened:
 ///
@@ -90,10 +90,10 @@ impl<H: Harness + ?Sized> Harness for Arc<H> {
 /// while no handle is open. The provided implementations return `None`. The checks that need these
 /// methods are then reported as not run.
 pub trait Storage: Send + Sync {
-    /// Opens a handle, and creates what a new storage needs.
+    /// Opens a handle. Creates the store if the storage is new.
     ///
-    /// The kit calls it from several threads, any number of times, while other handles are open and
-    /// after all handles were dropped.
+    /// The kit calls this method any number of times and from several threads, while other handles
+    /// are open and after all handles were dropped.
     ///
     /// # Errors
     /// The errors of the backend's own `open`.
@@ -105,7 +105,7 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Opens a handle on the storage with that address, in another process.
+    /// Opens a handle on the storage with this address, in another process.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -116,23 +116,24 @@ pub trait Storage: Send + Sync {
         Err(no_open_at())
     }
 
-    /// Keeps the data when the storage is dropped, and returns its path. The kit calls it after a
-    /// check failed.
+    /// Makes the storage keep its data when it is dropped. Returns the path of the data. The kit
+    /// calls this method after a failed check.
     fn keep(&mut self) -> Option<PathBuf> {
         None
     }
 
     /// Returns the folder that holds the whole storage, if there is one.
     ///
-    /// A check puts files of other programs into it ([L4](session_store_core::contract#l4)).
+    /// A check puts files of other programs into the folder
+    /// ([L4](session_store_core::contract#l4)).
     fn folder(&self) -> Option<PathBuf> {
         None
     }
 
-    /// Returns the path of the file that is the segment's log with one entry on each line, whether
-    /// the file exists or not.
+    /// Returns the path of the segment's log, if logs are files with one entry on each line. The
+    /// file need not exist.
     ///
-    /// Checks write the file as another program or a crash would leave it
+    /// Checks write the file in a state in which another program or a crash can leave it
     /// ([R4](session_store_core::contract#r4), [R5](session_store_core::contract#r5)).
     fn log_file(&self, _session_id: SessionId, _segment_id: SegmentId) -> Option<PathBuf> {
         None
@@ -151,11 +152,11 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Removes the segment from the index that the listings read, and keeps its log. It may remove
-    /// other parts of the index too.
+    /// Removes the segment from the index that the listings read, and keeps its log. The method may
+    /// also remove other parts of the index.
     ///
-    /// Checks then repair the index ([M3](session_store_core::contract#m3)). A store whose listings
-    /// read the logs themselves has no such index.
+    /// Checks then repair the index ([M3](session_store_core::contract#m3)). If the listings of a
+    /// store read the logs themselves, there is no such index.
     fn unlist(&self, _session_id: SessionId, _segment_id: SegmentId) -> Option<io::Result<()>> {
         None
     }

@@ -1,9 +1,8 @@
-//! The history of one segment under concurrent calls: each call, when it started and ended, and
-//! whether it took effect. [`crate::linearize`] decides whether a correct log can have such a
-//! history.
+//! The history of one segment under concurrent calls. It has the start, the end and the effect of
+//! each call. [`crate::linearize`] decides whether a correct log can have such a history.
 //!
-//! The checks of this kit record their calls here, and so does a program that injects faults into a
-//! store while it writes.
+//! The checks of this kit record their calls in a history. A program that injects faults into a
+//! store can use it too.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -19,7 +18,7 @@ use crate::test_log::TestLog;
 pub enum Operation {
     /// Entries that are stored together or not at all.
     Append(Vec<LogEntry>),
-    /// A batch of which an interrupted call can store only the first entries.
+    /// A batch. If the call is interrupted, only the first entries may be stored.
     ///
     /// Clause [A7](session_store_core::contract#a7).
     AppendInParts(Vec<LogEntry>),
@@ -35,22 +34,22 @@ pub enum Operation {
     Count(Option<usize>),
 }
 
-/// Whether a call took effect, as far as its result shows.
+/// The effect of a call, as far as it is known from the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The call took effect between its start and its end.
     Applied,
     /// The call may have taken effect at any time after its start, or never.
     Unknown,
-    /// The call may have taken effect between its start and its end, or never: its process was
-    /// killed, and nothing of the call is left that could take effect later.
+    /// The call may have taken effect between its start and its end, or never. Its process was
+    /// killed, so the call cannot take effect later.
     Interrupted,
     /// The call did not take effect.
     Refused,
 }
 
 impl Effect {
-    /// Returns the effect that the result of a call shows.
+    /// Returns the effect of a call with this result.
     #[must_use]
     pub fn of<T>(result: &Result<T>) -> Self {
         match result {
@@ -138,7 +137,8 @@ impl History {
         effect
     }
 
-    /// Records a read. `NotFound` is a result here: the segment does not exist.
+    /// Records a read. `NotFound` is recorded as `None`, because it means that the segment does not
+    /// exist.
     fn read<T>(
         &self,
         call: impl FnOnce() -> Result<T>,

@@ -1,13 +1,13 @@
 //! The conformance kit of session-store: finds clauses of the contract that a store breaks.
 //!
-//! The [contract](session_store_core::contract) defines, clause by clause, what a
-//! [`Store`](session_store_core::Store) must do. This crate has at least one check for every clause
-//! that can be checked from outside. [`CHECKS`] lists them. Each check runs on a fresh storage with
-//! several handles and threads. A check that passes found no violation; no kit can prove that a
-//! store is correct.
+//! The [contract](session_store_core::contract) defines the behavior of every
+//! [`Store`](session_store_core::Store) in numbered clauses. This crate has at least one check for
+//! every clause that can be checked from outside of a store. [`CHECKS`] lists them. Each check runs
+//! on a fresh storage with several handles and threads. A check that passes has found no violation.
+//! No kit can prove that a store is correct.
 //!
-//! For a store that lives in one process the tests are three lines. A harness is a closure that
-//! creates a storage, and a storage is a closure that opens handles.
+//! For a store in one process, three lines define all tests. A harness is a closure that creates a
+//! storage, and a storage is a closure that opens handles.
 //!
 //! ```
 //! mod conformance {
@@ -18,20 +18,19 @@
 //! }
 //! ```
 //!
-//! A harness implements [`Storage`] if its storage can be reopened, damaged or misplaced; more
-//! checks can then run. The kit reads the store's optional abilities from its
+//! If a storage can be reopened or damaged, implement [`Storage`], so that more checks can run. The
+//! kit reads the store's optional abilities from its
 //! [`capabilities`](session_store_core::Store::capabilities). An operation that is not declared
-//! must return `Unsupported` and change nothing. A check that cannot run never counts as passed:
-//! list the check, or the requirement that is missing, under `skip` with a reason, and the test is
-//! shown as ignored. [`run_all`] runs the same checks outside of a test binary.
-//! [`conformance_matrix!`] tests several backends or configurations with rstest, each one as a case
-//! of every check.
+//! must return `Unsupported` and change nothing. A check that cannot run never counts as passed.
+//! List the check, or the missing requirement, under `skip` with a reason. The test is then shown
+//! as ignored. [`run_all`] runs the same checks outside of a test binary. [`conformance_matrix!`]
+//! tests several backends or configurations with rstest, each one as a case of every check.
 //!
 //! # Where things are
 //!
-//! - `list.rs` is the list of checks; `checks/` holds their bodies, one module for each area of the
-//!   contract. A body gets a `Run`, through which it opens handles.
-//! - `requirement.rs` defines what a check can require of a store or of a harness.
+//! - `list.rs` is the list of checks. `checks/` has the bodies of the checks, one module for each
+//!   area of the contract. A body opens handles through its `Run`.
+//! - `requirement.rs` defines the requirements of checks for a store or a harness.
 //! - `recording.rs` wraps each handle and writes its calls to the call log that a failure prints.
 //! - `history.rs` records concurrent calls, and `linearizability/` decides whether they are
 //!   correct.

@@ -5,10 +5,10 @@
 /// A test is named after its check and its case, such as `a1_order_of_one_writer::case_2_power`.
 /// The crate that calls the macro needs the dependency `rstest`.
 ///
-/// A case has a name, a `harness`, and optionally `skip`. Harness and skip are those of
-/// [`conformance_tests!`](crate::conformance_tests): a skipped check is ignored in that case, with
+/// A case has a name, a `harness`, and optionally `skip`. Harness and skip are as in
+/// [`conformance_tests!`](crate::conformance_tests). A skipped check is ignored in its case, with
 /// the reason. A case can begin with `#[cfg(…)]`, for example for the backend of a feature. At
-/// least one case must be left. One call of the macro fits in a module.
+/// least one case must remain. A module can contain only one call of the macro.
 ///
 /// ```
 /// mod conformance {

@@ -1,6 +1,6 @@
-//! Random sequences of all operations over several handles, compared with a sequential model. A
-//! sequence that fails is shrunk to a shortest one. The sequences cover combinations for which no
-//! check was written.
+//! Runs random sequences of all operations over several handles, and compares the store with a
+//! sequential model. A failing sequence is shrunk to a short failing sequence. The sequences cover
+//! combinations for which there is no check.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::test_log::TestLog;
 const HANDLES: usize = 3;
 const MOST_STEPS: usize = 40;
 
-/// How many sequences are run.
+/// The number of sequences.
 const SEQUENCES: u32 = 60;
 
 /// One step of a sequence: an action on one of a few segments through one of the handles.
@@ -86,8 +86,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..MOST_STEPS)
 }
 
-/// The comparison with the model, as a check. It is not in the list of checks, because it tests
-/// many clauses and the list names one clause for each check.
+/// The comparison with the model, as a check. The list of checks does not contain it, because it
+/// tests many clauses and the list names one clause for each check.
 pub(crate) const MODEL: Check = Check {
     id: "agrees_with_the_model",
     clause: "all",
@@ -96,15 +96,15 @@ pub(crate) const MODEL: Check = Check {
     body: agrees_with_the_model,
 };
 
-/// Runs random sequences, each on a fresh storage, and shrinks one that fails. The last run of the
-/// shortest sequence is in `run`.
+/// Runs random sequences, each on a fresh storage, and shrinks a failing sequence. The last run of
+/// the shortest sequence is in `run`.
 fn agrees_with_the_model(run: &Run<'_>) -> CheckResult {
     let config = Config { cases: SEQUENCES, failure_persistence: None, ..Config::default() };
     let bytes: Vec<_> = run.seed().to_le_bytes().into_iter().cycle().take(32).collect();
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let result = TestRunner::new_with_rng(config, random)
-        // The data of a failed run is not kept here, because proptest runs many more sequences
-        // while it shrinks the one that failed.
+        // Do not keep the data of a failed run here, because proptest runs many more sequences
+        // while it shrinks the failing sequence.
         .run(&steps(), |steps| {
             let failed = |error: CheckError| TestCaseError::fail(error.to_string());
             play(&Run::new(run.harness()), &steps).map_err(failed)
@@ -137,7 +137,7 @@ fn play(run: &Run<'_>, steps: &[Step]) -> CheckResult {
     handles.iter().try_for_each(|store| model.must_be_all_of(store, &ids))
 }
 
-/// The ids that all steps share. They are few, so that steps act on the same segments.
+/// The ids that all steps share. There are only a few ids, so that steps act on the same segments.
 struct Ids {
     sessions: [SessionId; 2],
     segments: [SegmentId; 3],
@@ -211,7 +211,7 @@ impl Model {
         }
     }
 
-    /// Notes that the log has changed, so that its remembered head is not current any more.
+    /// Records that the log has changed, so that its remembered head is not current any more.
     fn outdate(&mut self, key: SegmentKey) {
         if let Some((_, current)) = self.heads.get_mut(&key) {
             *current = false;
@@ -236,8 +236,8 @@ impl Model {
         }
     }
 
-    /// Returns the head to pass as the expected one, and whether that head is current. If `stale`
-    /// is set, this is the remembered head, if there is one and the store has epochs.
+    /// Returns the head to pass as the expected head, and whether this head is current. If `stale`
+    /// is set and the store has epochs, returns the remembered head, if there is one.
     fn expected(
         &mut self,
         log: &TestLog<'_>,

@@ -1,4 +1,4 @@
-//! Random numbers from a seed. A failure prints the seed, so that its run can be repeated.
+//! Random numbers from a seed. A failure prints the seed, so that the run can be repeated.
 
 use std::collections::hash_map::RandomState;
 use std::env;
@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 /// The environment variable that sets the seed.
 pub(crate) const SEED: &str = "SESSION_STORE_CONFORMANCE_SEED";
 
-/// Returns the seed from the environment, or a random one if there is none.
+/// Returns the seed from the environment, or a random seed if the environment has none.
 pub(crate) fn seed() -> u64 {
     let given = env::var(SEED).ok().and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| RandomState::new().build_hasher().finish())

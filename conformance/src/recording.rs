@@ -77,7 +77,7 @@ impl Drop for RecordingStore {
     }
 }
 
-/// Describes one entry by its text, and several by their number.
+/// Describes one entry by its text, and several entries by their number.
 fn described(entries: &[LogEntry]) -> String {
     match entries {
         [entry] => format!("{entry:?}"),

@@ -1,5 +1,5 @@
-//! All checks in one run and their outcomes, for programs that test a store outside of a test
-//! binary and for programs that publish the result.
+//! Runs all checks and reports their outcomes. Used by programs that test a store outside of a test
+//! binary, and by programs that publish the result.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ pub fn run_all(harness: impl Harness, filter: &str) -> Report {
     run_with_skips(harness, filter, &[])
 }
 
-/// Does the same as [`run_all`], but leaves out the checks that `skips` names.
+/// Runs checks as [`run_all`] does, except the checks that `skips` names.
 ///
-/// A skip is a name and a reason. The names are those of `skip` in
+/// A skip is a name and a reason. The names are the same as for `skip` in
 /// [`conformance_tests!`](crate::conformance_tests). A check that is left out has the outcome
 /// [`Outcome::CannotRun`] with the reason.
 pub fn run_with_skips(harness: impl Harness, filter: &str, skips: &[(&str, &str)]) -> Report {
@@ -37,8 +37,8 @@ pub fn run_with_skips(harness: impl Harness, filter: &str, skips: &[(&str, &str)
     chosen.map(|check| (check, outcome(check))).collect()
 }
 
-/// The outcomes of the checks that were run. `Display` prints a text for people, and
-/// [`to_json`](Report::to_json) returns one for programs.
+/// The outcomes of a run. `Display` prints a text for people, and [`to_json`](Report::to_json)
+/// returns JSON for programs.
 #[must_use]
 #[derive(Debug)]
 #[non_exhaustive]
@@ -61,7 +61,8 @@ impl Report {
 
     /// Returns whether at least one check passed and none failed.
     ///
-    /// This does not prove that the store is correct, and it ignores the checks that could not run.
+    /// The result true does not prove that the store is correct. Checks that could not run do not
+    /// count.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.passed() > 0 && self.failed().next().is_none()

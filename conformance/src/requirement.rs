@@ -14,10 +14,10 @@ use crate::harness::{Harness, Storage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Requirement {
-    /// An operation beyond the base level. If the store does not declare it, the check requires
-    /// that the operation returns `Unsupported` and changes nothing.
+    /// An operation beyond the base level. If the store does not declare the operation, the check
+    /// requires that the operation returns `Unsupported` and changes nothing.
     Operation(Capability),
-    /// A guarantee. If the store does not declare it, the check does not apply.
+    /// A guarantee. If the store does not declare the guarantee, the check does not apply.
     Guarantee(Capability),
     /// A store that declares `conditional_append` or `atomic_batch`, and so implements `append_all`
     /// itself.
@@ -48,7 +48,7 @@ pub enum Requirement {
     Files,
 }
 
-/// The name in the place of a fact, for a requirement that follows from no fact.
+/// The name that takes the place of a fact, for a requirement that does not follow from a fact.
 const NO_FACT: &str = "no_fact";
 
 /// A fact from which several requirements follow.
@@ -57,8 +57,9 @@ struct Fact {
     meaning: &'static str,
 }
 
-// This macro defines the macro `with_fact`. The definition contains `$` signs that belong to
-// `with_fact`. The caller passes a `$` as the first token (`$d`), and `$d` stands for these signs.
+// The macro `facts` defines the macro `with_fact`, which needs `$` signs for its own fragments. The
+// caller passes a `$` as the first token (`$d`), and the definition of `with_fact` writes `$d` in
+// the place of `$`.
 macro_rules! facts {
     ($d:tt $($fact:ident $meaning:literal { $($requirement:ident)* })*) => {
         const FACTS: &[Fact] = &[$(Fact { name: stringify!($fact), meaning: $meaning }),*];
@@ -147,8 +148,8 @@ impl fmt::Display for Requirement {
 }
 
 impl Requirement {
-    /// Returns every requirement that a skip with that name covers: the one with this name, or all
-    /// that follow from the fact with this name.
+    /// Returns every requirement that a skip with this name covers: the requirement of this name,
+    /// or all requirements that follow from the fact of this name.
     pub(crate) fn all_named(name: &str) -> impl Iterator<Item = Self> {
         let all = Self::ALL.iter().map(|(_, _, requirement)| *requirement);
         all.filter(move |requirement| requirement.is_named_by(name))
@@ -159,8 +160,8 @@ impl Requirement {
         own.is_some_and(|(own, fact, _)| [*own, *fact].contains(&name) && name != NO_FACT)
     }
 
-    /// Returns the lines under `skip` for everything that `harness` does not meet and that no name
-    /// in `skipped` covers.
+    /// Returns the lines under `skip` for all requirements that `harness` does not meet and that no
+    /// name in `skipped` covers.
     pub(crate) fn missing_lines(
         harness: &dyn Harness,
         skipped: &[&str],
@@ -204,7 +205,8 @@ impl Requirement {
         Ok(self.missing(harness, &*storage, declared).is_some())
     }
 
-    /// Returns why a check with this requirement cannot run, or `None` if the requirement is met.
+    /// Returns the reason why a check with this requirement cannot run, or `None` if the
+    /// requirement is met.
     pub(crate) fn missing(
         self,
         harness: &dyn Harness,
@@ -295,8 +297,8 @@ fn info_of_new_segment(storage: &dyn Storage) -> Option<SegmentInfo> {
     store.segment_info(session_id, segment_id).ok()?
 }
 
-/// The declarations of a store. They are read before the harness changes the storage, because the
-/// harness may do so only while no handle is open.
+/// The declarations of a store. They are read before the harness changes the storage, because a
+/// harness can change a storage only while no handle is open.
 #[derive(Clone, Copy)]
 pub(crate) struct Declared {
     capabilities: Capabilities,

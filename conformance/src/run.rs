@@ -1,4 +1,5 @@
-//! The environment of one check: a fresh storage, handles on it, and the call log that they write.
+//! `Run`: the environment of one check. It has a fresh storage, opens handles, and records their
+//! calls in a call log.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -61,15 +62,15 @@ impl<'h> Run<'h> {
 
     /// Starts a process that cannot write files longer than `file_kib` KiB.
     ///
-    /// Its writes past that size fail with `EFBIG`, like writes to a full disk fail with `ENOSPC`.
+    /// A write past this size fails with `EFBIG`, as a write to a full disk fails with `ENOSPC`.
     pub(crate) fn start_process_with_file_limit(
         &self,
         file_kib: usize,
     ) -> Result<Arc<RemoteStore>, CheckError> {
         let helper = self.helper()?;
         let mut limited = Command::new("sh");
-        // The unit of `ulimit -f` is 512 bytes. SIGXFSZ would kill the process, so ignore it; an
-        // ignored signal stays ignored after `exec`.
+        // The unit of `ulimit -f` is 512 bytes. Ignore SIGXFSZ, because it would kill the process.
+        // An ignored signal remains ignored after `exec`.
         let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * file_kib);
         limited.arg("-c").arg(script).arg(helper.get_program()).args(helper.get_args());
         for (name, value) in helper.get_envs() {
@@ -119,8 +120,8 @@ impl<'h> Run<'h> {
         path.ok_or_else(|| CheckError::new("the harness has no log file"))
     }
 
-    /// Returns random numbers. They differ from run to run unless the seed is given; a failure
-    /// prints the seed.
+    /// Returns random numbers. They differ from run to run, unless the environment sets the seed. A
+    /// failure prints the seed.
     pub(crate) fn random(&self) -> Random {
         Random::new(self.seed())
     }
@@ -130,8 +131,8 @@ impl<'h> Run<'h> {
         *self.seed.get_or_init(random::seed)
     }
 
-    /// Ends a run that failed with `message`: returns the report, and keeps the data if the harness
-    /// can.
+    /// Ends a run that failed with `message`. Returns the report. Keeps the data if the harness
+    /// supports that.
     pub(crate) fn into_failure_report(mut self, message: &str) -> String {
         let mut report = self.call_log.failure_report(message);
         if let Some(seed) = self.seed.get() {
@@ -163,7 +164,7 @@ impl<'h> Run<'h> {
         Ok(done?)
     }
 
-    /// Overwrites a stored entry, in the log's file if there is one. No handle may be open.
+    /// Overwrites a stored entry. If the log is a file, overwrites its line. No handle may be open.
     pub(crate) fn overwrite(
         &self,
         key: SegmentKey,

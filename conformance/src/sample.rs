@@ -1,8 +1,8 @@
-//! Entries that the checks store: numbered ones, ones of any size, and unusual JSON texts.
+//! Entries that the checks store: numbered entries, entries of any size, and unusual JSON texts.
 
 use session_store_core::{LogEntry, PageBudget, TraceEntry};
 
-/// Texts that a store changes if it parses, normalizes or quotes them.
+/// Texts that would change if a store parsed, normalized or quoted them.
 ///
 /// A store must keep them byte for byte ([E1](session_store_core::contract#e1)).
 const ODD_TEXTS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! Everything that a storage returns when it is read, for comparison before and after a call.
+//! `Snapshot`: the whole readable content of a storage, for comparisons before and after a call.
 
 use session_store_core::{
     Capability, Head, LogEntry, Pod, PodName, SegmentKey, SessionId, Store, StoreError, TraceEntry,

@@ -22,19 +22,19 @@ use crate::requirement::Requirement;
 /// cannot run and is not listed fails. The test `every_skip_is_needed` fails if a listed
 /// requirement is met or a listed check passes.
 ///
-/// Two names stand for all requirements that follow from one fact, and each of the other names for
-/// one [`Requirement`](crate::Requirement):
+/// Two names are facts, which cover all requirements that follow from the fact. Each of the other
+/// names is one [`Requirement`](crate::Requirement).
 ///
-/// - `base_level`: the store has only the nine required methods. It covers the guarantees and the
-///   other abilities of a store.
-/// - `only_open`: the harness only opens handles in this process. It covers the methods of
+/// - `base_level`: the store has only the nine required methods. This fact covers the guarantees
+///   and the other abilities of a store.
+/// - `only_open`: the harness only opens handles in this process. This fact covers the methods of
 ///   [`Storage`](crate::Storage).
 ///
 /// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
-///   `own_batches` is met by `atomic_batch` or `conditional_append`. Operations cannot be skipped:
-///   if one is not declared, its checks require `Unsupported`.
-/// - Other abilities of a store: `pods` and `maintenance`, if it returns them; `sizes` and `times`,
-///   if `segment_info` has the size and the time of a new segment.
+///   `own_batches` is met by `atomic_batch` or `conditional_append`. Operations cannot be skipped,
+///   because the checks of an undeclared operation require `Unsupported`.
+/// - Other abilities of a store: `pods` and `maintenance`, if the store returns them, and `sizes`
+///   and `times`, if `segment_info` has the size and the time of a new segment.
 /// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `unlist`,
 ///   `raise_format`, `open_missing`. `process` is met by an address that another process can open,
 ///   and `files` by an address that is a path.
@@ -61,8 +61,8 @@ macro_rules! conformance_tests {
     (harness: $harness:expr $(, skip: { $($skip:ident: $reason:literal),* $(,)? })? $(,)?) => {
         $crate::conformance_tests! { @tests ($) $harness, { $($($skip: $reason),*)? } }
     };
-    // The inner macro needs `$` for its own fragments, but this macro would expand a `$` that is
-    // written here. So pass a `$` as a token, and write it as `$d`.
+    // The inner macro needs `$` for its own fragments, but this macro would expand a `$` in its
+    // text. So a `$` is passed as the token `$d`.
     (@tests ($d:tt) $harness:expr, { $($skip:ident: $reason:literal),* }) => {
         macro_rules! test_harness {
             () => {
@@ -74,9 +74,9 @@ macro_rules! conformance_tests {
             };
         }
 
-        // Takes the id of a check and its requirements. The test is ignored if the id, one of the
-        // requirements or one of their facts is listed under `skip`. The rules try the requirements
-        // one after another, and after each one its fact.
+        // Takes the id of a check and its requirements. The test is ignored if the id, a
+        // requirement or the fact of a requirement is listed under `skip`. The rules try one
+        // requirement after the other, and after each requirement its fact.
         macro_rules! conformance_test {
             $((@ $skip [$d($d requirement:ident)*]) => {
                 conformance_test! { @ignored $skip $reason }
@@ -174,7 +174,7 @@ pub fn served_case() -> Option<String> {
     env::var(CASE).ok()
 }
 
-/// The lines under `skip`: a name and a reason each.
+/// The lines under `skip`. Each line is a name and a reason.
 type Skips = &'static [(&'static str, &'static str)];
 
 /// A harness in a test program. Its helper process is the same program, and runs one ignored test.
@@ -193,7 +193,7 @@ impl<H: Harness> TestHarness<H> {
         Self { harness, test, case: None, skips }
     }
 
-    /// Makes it the harness of one case of a matrix. The test in the helper process learns the case
+    /// Makes this the harness of one case of a matrix. The test in the helper process gets the case
     /// from [`served_case`].
     #[must_use]
     pub fn of_case(mut self, case: &'static str) -> Self {
@@ -234,11 +234,11 @@ fn check(id: &str) -> Option<&'static Check> {
     all_checks().find(|check| check.id == id)
 }
 
-/// Runs the check with that id.
+/// Runs the check with this id.
 ///
 /// # Panics
-/// If the check fails or cannot run. The first check in a process that cannot run prints the lines
-/// for `skip` of its harness, and the others one line each.
+/// If the check fails or cannot run. The first check of a process that cannot run prints all lines
+/// for `skip` of its harness. Each later check prints one line.
 #[track_caller]
 pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
@@ -262,7 +262,7 @@ pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     }
 }
 
-/// Returns the lines to paste for everything that the harness does not meet and does not skip.
+/// Returns the lines to paste for all requirements that the harness neither meets nor skips.
 fn skips_to_paste(harness: &dyn Harness, skipped: &[&str]) -> String {
     match Requirement::missing_lines(harness, skipped) {
         Ok(lines) => format!(
@@ -296,7 +296,7 @@ pub fn write_report<H: Harness>(harness: TestHarness<H>, subject: &str) {
     assert!(failed.is_empty(), "checks failed: {failed:?}");
 }
 
-/// Checks that each name in a `skip` list must be there.
+/// Checks that each name in a `skip` list is needed.
 ///
 /// # Panics
 /// If a listed check passes, a listed requirement is met, or a name is neither a check nor a

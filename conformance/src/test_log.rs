@@ -1,4 +1,4 @@
-//! A segment's log through one handle: the subject of most checks.
+//! `TestLog`: the log of a segment through one handle, which most checks use.
 
 use std::ops::Deref;
 
@@ -9,8 +9,8 @@ use session_store_core::{
 
 use crate::check_result::{CheckResult, Result, ensure_entries, ensure_eq};
 
-/// A segment of a store, which need not exist. It has the methods of [`SegmentRef`] and the
-/// comparisons that checks share.
+/// A segment of a store, which need not exist. The type has the methods of [`SegmentRef`], and
+/// common comparisons.
 #[derive(Clone, Copy)]
 pub(crate) struct TestLog<'a>(SegmentRef<'a, dyn Store + 'a>);
 
@@ -28,14 +28,14 @@ impl<'a> TestLog<'a> {
         Self::at(store, SegmentKey::new(SessionId::new(), SegmentId::new()))
     }
 
-    /// Returns a segment with new ids that holds the entries.
+    /// Creates a segment with new ids and these entries.
     pub(crate) fn with(store: &'a dyn Store, entries: &[LogEntry]) -> Result<Self> {
         let log = Self::new(store);
         log.append_all(entries)?;
         Ok(log)
     }
 
-    /// Returns the segment with that key.
+    /// Returns the segment with this key.
     pub(crate) fn at(store: &'a dyn Store, key: SegmentKey) -> Self {
         Self(store.at(key))
     }
@@ -45,7 +45,7 @@ impl<'a> TestLog<'a> {
         self.with_segment_id(SegmentId::new())
     }
 
-    /// Returns the segment with that id in the same session.
+    /// Returns the segment with this id in the same session.
     pub(crate) fn with_segment_id(self, segment_id: SegmentId) -> Self {
         Self::at(self.store(), SegmentKey { segment_id, ..self.key() })
     }
@@ -55,13 +55,13 @@ impl<'a> TestLog<'a> {
         self.in_session(SessionId::new())
     }
 
-    /// Returns the segment with the same id in that session.
+    /// Returns the segment with the same id in the given session.
     pub(crate) fn in_session(self, session_id: SessionId) -> Self {
         Self::at(self.store(), SegmentKey { session_id, ..self.key() })
     }
 
-    /// Returns three segments that do not exist: one with new ids, one with a new id in this
-    /// session, and one with this id in a new session.
+    /// Returns three segments that do not exist: a segment with new ids, a segment with a new id in
+    /// this session, and a segment with this id in a new session.
     pub(crate) fn unknown_segments(self) -> [Self; 3] {
         [Self::new(self.store()), self.sibling(), self.namesake()]
     }

@@ -1,4 +1,4 @@
-//! Concurrent threads: several that start at the same moment, and a writer beside a reader.
+//! Concurrent threads: several threads that start at the same moment, and a writer beside a reader.
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -31,24 +31,24 @@ pub(crate) fn race<T: Send>(
     })
 }
 
-/// How many times the writer writes and the reader reads in [`write_while_reading`] at least.
+/// The minimum number of writes and of reads in [`write_while_reading`].
 const TIMES: usize = 40;
 
-/// How many rounds one side may be ahead for each round of the other side.
+/// The number of rounds that one side may make for each round of the other side.
 ///
-/// The number is odd. A writer that alternates between two states is then read in both of them,
-/// even if the scheduler always runs as many rounds as allowed.
+/// The number is odd, so that both states of a writer that alternates between two states are read.
+/// Otherwise the scheduler could always run an even number of rounds between two reads.
 const PACE: usize = 7;
 
-/// How long one side waits for the other side to catch up. Some stores let a call of one side wait
-/// for a call of the other, so the wait must end.
+/// The time for which one side waits for the other side to catch up. The wait must end, because in
+/// some stores a call of one side waits for a call of the other side.
 const CATCH_UP: Duration = Duration::from_millis(5);
 
 /// Runs `write(0)`, `write(1)` and so on in a second thread, and `read` in this thread, repeatedly.
 /// `read` also runs once after the last write.
 ///
-/// No side gets far ahead of the other. The calls therefore overlap on a single core too, and the
-/// log does not grow faster than a slow reader can read it.
+/// Each side waits if it is far ahead of the other side. The calls therefore overlap even on a
+/// single core, and the log does not grow faster than a slow reader can read.
 pub(crate) fn write_while_reading(
     mut write: impl FnMut(usize) -> CheckResult + Send,
     mut read: impl FnMut() -> CheckResult,
@@ -100,8 +100,8 @@ pub(crate) fn yield_while(condition: impl Fn() -> bool) {
     }
 }
 
-/// A guard that sets its flag when it is dropped. An error or a panic of one thread then ends the
-/// other threads too.
+/// A guard that sets its flag when it is dropped, so that an error or a panic of one thread ends
+/// the other threads too.
 pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {

@@ -1,5 +1,5 @@
-//! The test of an operation that a store does not declare: the operation must return `Unsupported`
-//! and change nothing.
+//! Tests an operation that a store does not declare. The operation must return `Unsupported` and
+//! change nothing.
 
 use session_store_core::{Capability, Head, Pod, StoreError};
 
@@ -11,8 +11,8 @@ use crate::test_log::TestLog;
 
 type NamedCall = (&'static str, fn(&TestLog<'_>, Head) -> Result<(), StoreError>);
 
-/// Returns the calls that need the capability `operation`. A capability that is a guarantee has no
-/// calls of its own.
+/// Returns the calls that need the capability `operation`. No call needs a capability that is a
+/// guarantee.
 pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
     match operation {
         Capability::ConditionalAppend => &[
@@ -43,8 +43,8 @@ pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
     }
 }
 
-/// Fails unless every call of `operation` returns `Unsupported` for that capability and changes
-/// nothing.
+/// Fails unless every call that needs `operation` returns `Unsupported` for this capability and
+/// changes nothing.
 pub(crate) fn must_be_unsupported(run: &Run<'_>, operation: Capability) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::with(&store, &numbered(0..3))?;

@@ -1,13 +1,13 @@
-//! The plainest contradiction in a history that is not linearizable, as a sentence.
+//! Describes a simple contradiction in a history that is not linearizable, as a sentence.
 
 use session_store_core::LogEntry;
 
 use crate::history::{Effect, Event, Operation};
 
-/// Finds a contradiction between the result of a call and other calls.
+/// A function that finds a contradiction between the result of a call and other calls.
 type Rule = fn(&[Event], &Event) -> Option<String>;
 
-/// Returns a sentence about calls that contradict each other, if a simple rule finds some.
+/// Returns a sentence about calls that contradict each other, if a simple rule finds such calls.
 pub(super) fn explanation(events: &[Event]) -> Option<String> {
     let rules: [Rule; 5] = [foreign_entry, refused_entry, repeated_entry, lost_entry, shorter_log];
     let results = || events.iter().filter(|event| length(event).is_some());

@@ -1,6 +1,7 @@
 //! Decides whether a history is linearizable. A history is a list of calls with their start, their
-//! end and their result. It is linearizable if the calls can be put in an order that agrees with
-//! their times, and in which calls that run one after the other return the same results.
+//! end and their result. A history is linearizable if there is an order of its calls that agrees
+//! with their times and explains their results. The order explains the results if calls that run
+//! one after the other, in this order, would return the same results.
 //!
 //! The [contract](session_store_core::contract) promises this for concurrent appends, reads, counts
 //! and truncates. An entry is stored once if its append was acknowledged, never if it was refused,
@@ -10,8 +11,9 @@
 //!
 //! The search visits states. A state is the set of the calls that have taken effect, together with
 //! the log after them. Two facts keep the number of states small:
-//! - An entry never moves in the log. If a read shows an entry, and only one call wrote that entry,
-//!   then the log before that call had exactly the entries that precede it in the read.
+//! - An entry never moves in the log. If only one call wrote an entry, and a read shows this entry,
+//!   the log before the call is known. It had exactly the entries that precede the entry in the
+//!   read.
 //! - Entries that no read shows cannot be distinguished, so the search treats them as equal.
 
 mod explanation;
@@ -32,17 +34,19 @@ type EntryNumber = u32;
 /// The number of every entry that no read shows.
 const UNSEEN: EntryNumber = 0;
 
-/// The most states that the search visits. The histories of this kit need a few thousand. The
-/// search can take exponential time, so it ends without a decision after this number of states.
+/// The maximum number of states that the search visits. The histories of this kit need a few
+/// thousand states. The search can take exponential time, so it ends without a decision after this
+/// number of states.
 const MOST_STATES: usize = 2_000_000;
 
-/// How many calls a failure prints before and after the point where no further call is possible.
+/// The number of calls that a failure prints before and after the point where no further call is
+/// possible.
 const CALLS_SHOWN: usize = 6;
 
 /// The log at one moment, or `None` if the segment does not exist.
 type LogState = Option<Vec<EntryNumber>>;
 
-/// Why a history was not found to be linearizable.
+/// The reason why a history was not found to be linearizable.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotLinearizable(String);
 
@@ -57,8 +61,8 @@ impl fmt::Display for NotLinearizable {
 /// Finds an order of the calls on a segment that did not exist before them.
 ///
 /// # Errors
-/// The plainest contradiction between the calls, if there is a plain one, and then the calls that
-/// cannot be ordered.
+/// A simple contradiction between calls, if a simple rule finds one, and then the calls that cannot
+/// be ordered.
 pub fn linearize(events: &[Event]) -> Result<(), NotLinearizable> {
     find_order(events).map_err(|NotLinearizable(details)| {
         let first = explanation(events).map(|sentence| sentence + "\n").unwrap_or_default();
@@ -103,7 +107,8 @@ struct Calls<'a> {
     all: Vec<Call>,
     events: Vec<&'a Event>,
     numbers: EntryNumbers<'a>,
-    /// For each entry that only one call wrote and that a read shows: the entries that precede it.
+    /// For each entry that only one call wrote and that a read shows: the entries that precede the
+    /// entry.
     before: HashMap<EntryNumber, Vec<EntryNumber>>,
 }
 
@@ -140,8 +145,8 @@ impl<'a> Calls<'a> {
         (0..self.all.len()).all(|at| applied.has(at) || !self.all[at].certain)
     }
 
-    /// Returns every state that can come next. A waiting call (one that has not taken effect) can
-    /// take effect next if no other waiting call ended before it started.
+    /// Returns every possible next state. A call that has not taken effect yet is a waiting call.
+    /// It can take effect next if no other waiting call ended before it started.
     fn next_states(&self, state: &State) -> Vec<State> {
         let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
         let certain = waiting().filter(|&at| self.all[at].certain);

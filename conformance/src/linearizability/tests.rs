@@ -1,4 +1,4 @@
-//! Histories that are linearizable and ones that are not.
+//! Tests with histories that are linearizable and histories that are not.
 
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -106,7 +106,7 @@ fn an_append_with_an_unknown_outcome_is_stored_once_or_never() {
     let unknown = with_effect(event(append(1), 0, 1), Effect::Unknown);
     linearizable(&[unknown.clone(), event(Operation::Read(None), 2, 3)]);
     linearizable(&[unknown.clone(), event(read(&[1]), 2, 3)]);
-    // It can take effect at any later time.
+    // A call of unknown outcome can take effect at any later time.
     let later = [event(append(2), 2, 3), event(read(&[2]), 4, 5), event(read(&[2, 1]), 6, 7)];
     linearizable(&[&[unknown.clone()][..], &later].concat());
     not_linearizable(&[unknown.clone(), event(append(2), 2, 3), event(read(&[1, 2, 1]), 4, 5)]);

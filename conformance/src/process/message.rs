@@ -12,7 +12,7 @@ use session_store_core::{
 /// The start of every line that is a reply. A test program prints other lines between the replies.
 pub(super) const REPLY_PREFIX: &str = "@session-store ";
 
-/// A call on the one handle of the other process.
+/// A call on the handle of the other process. The process has only one handle.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
     Open(String),

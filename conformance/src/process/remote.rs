@@ -1,4 +1,5 @@
-//! A handle in another process: each call is sent to the process, and its reply is returned.
+//! `RemoteStore`: a handle in another process. Each call is sent to the process, and its reply is
+//! returned.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
@@ -75,7 +76,8 @@ impl RemoteStore {
         self.call(&Request::Open(address.to_owned()))
     }
 
-    /// Returns how many calls the process has started, including those that open a handle.
+    /// Returns the number of calls that the process has started, including calls that open a
+    /// handle.
     #[must_use]
     pub fn calls_started(&self) -> usize {
         self.calls_started.load(SeqCst)
@@ -84,7 +86,7 @@ impl RemoteStore {
     /// Kills the process with SIGKILL.
     pub fn kill(&self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        // The errors say that the process has already ended.
+        // Ignore errors, because they mean that the process has already ended.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -141,8 +143,8 @@ impl Pipes {
     }
 }
 
-/// Reads the lines of the process in a thread, and returns those that are replies. The thread ends
-/// with the process.
+/// Reads the lines of the process in a thread. The receiver gets the lines that are replies. The
+/// thread ends with the process.
 fn read_replies(output: ChildStdout) -> Receiver<io::Result<String>> {
     let (sender, replies) = mpsc::channel();
     thread::spawn(move || {
@@ -150,7 +152,7 @@ fn read_replies(output: ChildStdout) -> Receiver<io::Result<String>> {
         loop {
             line.clear();
             let read = output.read_line(&mut line);
-            // A killed process can leave a part of its last line. That line has no newline.
+            // A killed process can leave a part of its last line, which has no newline.
             if read.is_ok() && !line.ends_with('\n') {
                 return;
             }

@@ -1,4 +1,5 @@
-//! The process that holds a handle for a check: it reads calls, makes them, and prints the replies.
+//! `serve`: runs in the process that holds a handle for a check. It reads calls, makes them, and
+//! prints the replies.
 
 use std::io::{self, BufRead, Write};
 
@@ -13,10 +14,11 @@ use super::message::{
 use crate::check_result::Result;
 use crate::harness::Harness;
 
-/// Runs the calls that a check in another process sends, until that process ends.
+/// Makes the calls that a check in another process sends, until that process ends.
 ///
 /// The command of [`Harness::helper`] must call this function. The function reads standard input
-/// and prints to standard output. It returns at once in a process that no check has started.
+/// and prints to standard output. In a process that no check has started, the function returns at
+/// once.
 ///
 /// # Errors
 /// An I/O error if the pipe to the other process breaks.
@@ -45,7 +47,8 @@ pub fn serve(harness: &dyn Harness) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints a reply on a line of its own. A test program may have printed half a line before.
+/// Prints a reply on a separate line. Begins with a line break, because a test program may have
+/// printed a part of a line before.
 fn reply(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(format!("\n{REPLY_PREFIX}{text}\n").as_bytes())?;
