@@ -66,8 +66,8 @@ impl Plan {
 
     /// Creates a new folder. All folders are removed at the end of the program.
     ///
-    /// No files are deleted between two benchmarks, because ext4 does not reuse the inodes of
-    /// deleted files for some minutes and skips each of them when it creates a file. After many
+    /// No files are deleted between two benchmarks. For some minutes, ext4 does not reuse the
+    /// inodes of deleted files, and skips each such inode when it creates a file. After many
     /// deletions, creating a file is slow: a symlink took 2 ms.
     pub(crate) fn folder(&self) -> Fallible<PathBuf> {
         Ok(tempfile::tempdir_in(&self.folder)?.keep())

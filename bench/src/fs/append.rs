@@ -1,5 +1,5 @@
-//! Appends with the default durability, which survive a killed process, against one `write(2)` on
-//! an open file.
+//! Benchmarks appends with the default durability, which survive a killed process, against one
+//! `write(2)` on an open file.
 
 use std::fs::File;
 use std::io::Write;

@@ -55,8 +55,8 @@ impl Setup {
         self.folder.join("store")
     }
 
-    /// Returns the file of the segment. A floor must read this file and not a copy: a copy is
-    /// written in large pieces, so the page cache holds it in larger pieces, and reads of it are
+    /// Returns the file of the segment. A floor must read this file and not a copy. A copy is
+    /// written in large pieces, so the page cache holds it in larger pieces, and reading it is
     /// faster.
     fn log_file(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))

@@ -1,5 +1,5 @@
-//! The floor of the SQLite benchmarks: the least work that an operation needs. It runs the same SQL
-//! statements as the backend, directly on a connection.
+//! The floor of the SQLite benchmarks: the same SQL statements as in the backend, directly on a
+//! connection.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Broken stores that declare other capabilities than they have. `broken!` makes a test of each
-//! store: the checks of the kit that `caught by` names must fail.
+//! Broken stores whose declared capabilities differ from their behavior. `broken!` defines a store
+//! and its test. The test runs the checks of the kit under `caught by`, and each of these checks
+//! must fail.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, StoreError,

@@ -1,5 +1,5 @@
-//! `ChildWriter`: a child process with a writer. Tests send the same command to several of them at
-//! the same moment.
+//! `ChildWriter`: a child process with a writer. Tests send the same command to several such
+//! processes at the same moment.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};

@@ -1,5 +1,5 @@
-//! `FaultyStore`: a store in memory. A test selects which of its conditional writes fail, and which
-//! capability it does not have.
+//! `FaultyStore`: a store in memory with faults. A test selects the conditional writes that fail,
+//! and the capability that the store does not have.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;

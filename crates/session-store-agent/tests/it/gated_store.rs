@@ -1,4 +1,4 @@
-//! `GatedStore`: a store whose conditional appends wait while the test holds them back.
+//! `GatedStore`: a store in which conditional appends wait until the test lets them continue.
 
 use std::sync::{Arc, Condvar, Mutex};
 

@@ -1,6 +1,6 @@
 //! Tests with random interleavings of writers that fork on a conflict, with and without lost
-//! replies: every acknowledged entry is stored exactly once in the tree, and every writer reads
-//! back its own conversation.
+//! replies. Every acknowledged entry must be stored exactly once in the tree, and every writer must
+//! read back its own conversation.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Tests of lost replies: the writer finds out whether its entries are stored, and never stores
 //! them twice.
 //!
-//! A [`Fault`] says whether a write happens before its reply is lost. One call sends an append at
-//! most four times, so four lost replies leave its outcome unknown.
+//! A [`Fault`] determines whether a write happens before its reply is lost. One call sends an
+//! append at most four times, so four lost replies leave its outcome unknown.
 
 use rstest::rstest;
 use session_store_agent::{AppendOutcome, SegmentWriter};

@@ -1,5 +1,5 @@
-//! Tests of the public interface. Some of them use stores that fail, that return an error after a
-//! successful append, or that several writers use.
+//! Tests of the public interface. Some tests use stores that fail, stores that return an error
+//! after a successful append, or several writers.
 
 #[cfg(feature = "async")]
 mod async_writer;

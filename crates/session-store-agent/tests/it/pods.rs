@@ -1,5 +1,5 @@
 //! Tests of `open_pod`, which opens a conversation by the name of a pod (a named agent with a
-//! pointer to a session): the first time and later, by one process and by several.
+//! pointer to a session). One or several processes open a pod for the first time, or again.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -161,8 +161,8 @@ fn threads_that_open_a_new_pod_at_once_open_one_session() {
 }
 
 /// A first open makes three conditional writes: the pod, the first segment, and the pod with the
-/// segment. After a kill at any of them, the next open continues, whether the write happened or
-/// not.
+/// segment. After a kill at any of these writes, the next open continues, whether the write
+/// happened or not.
 #[test]
 fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     for (before, fault) in (0..3).flat_map(|n| [(n, Fault::LostBefore), (n, Fault::LostAfter)]) {

@@ -1,5 +1,5 @@
-//! Tests of `append`: the counts that it prints, the entries that it stores, and how it ends at a
-//! bad line.
+//! Tests of `append`: the printed counts, the stored entries, and the end of the command at a bad
+//! line.
 
 use std::io::{BufRead, BufReader, Write};
 

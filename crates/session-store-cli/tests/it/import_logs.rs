@@ -1,5 +1,6 @@
-//! Tests of `import` with whole logs: the logs in `tests/fixtures/logs`, which were written for the
-//! tests, and the real logs in the folder DIR of `cargo xtask test --corpus DIR`.
+//! Tests of `import` with whole logs. Some logs are in `tests/fixtures/logs` and were written for
+//! the tests. With `cargo xtask test --corpus DIR`, the tests also import the real logs in the
+//! folder DIR.
 
 use std::fs;
 use std::path::{Path, PathBuf};

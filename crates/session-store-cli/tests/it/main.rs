@@ -1,5 +1,5 @@
-//! Tests of the command as its users run it. They start the real program, and compare its output
-//! and its exit status.
+//! Tests of the command as its users run it. A test starts the real program, and compares its
+//! output and its exit status.
 
 mod append;
 mod bad_input;

@@ -1,4 +1,5 @@
-//! Functions that run the program, temporary folders for stores, and ids that many tests use.
+//! Helpers for the tests: functions that run the program, temporary folders for stores, and common
+//! ids.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Tests of `qualify`: the report that it prints, and the existing data that it must not change.
+//! Tests of `qualify`: its report, and existing data that the command must not change.
 
 use rstest::rstest;
 

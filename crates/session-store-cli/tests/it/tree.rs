@@ -1,4 +1,5 @@
-//! Tests of `tree`, which prints each segment below the segment it was forked or compacted from.
+//! Tests of `tree`, which prints each segment below the segment from which it was forked or
+//! compacted.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Tests of `verify`: the differences that it prints, and its exit status.
+//! Tests of `verify`: the printed differences, and the exit status.
 
 use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 

@@ -1,4 +1,4 @@
-//! Tests of entries: which texts are accepted as an entry, and that the text of an entry is kept.
+//! Tests of entries: the texts that are accepted as an entry, and the unchanged text of an entry.
 
 use std::sync::Arc;
 

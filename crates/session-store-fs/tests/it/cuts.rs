@@ -1,8 +1,8 @@
 //! Tests of truncations that a power cut interrupted.
 //!
 //! Such a log has its old length, and NULs from the new end to the end of the block. The epoch file
-//! of the segment contains a mark: the offset of the new end. By the mark, readers know where the
-//! log ends ([T6](session_store_core::contract#t6)).
+//! of the segment contains a mark, the offset of the new end. Readers end the log at the mark
+//! ([T6](session_store_core::contract#t6)).
 
 use std::fs;
 use std::path::PathBuf;

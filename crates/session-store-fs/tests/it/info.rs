@@ -2,7 +2,7 @@
 //!
 //! The facts of a segment belong to one moment ([L7](session_store_core::contract#l7)), and are
 //! listed in order ([L8](session_store_core::contract#l8)). A handle that has read a log does not
-//! read the log again to find them.
+//! read the log again to find its facts.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

@@ -1,8 +1,8 @@
 //! Tests of writes that fail half-way, as on a full disk.
 //!
 //! A failed change changes nothing ([A5](session_store_core::contract#a5)). Instead of filling a
-//! disk, the tests set a limit on the size of a file. Each test runs in a process of its own,
-//! because the limit applies to the whole process.
+//! disk, the tests set a limit on the size of a file. Each test runs in a separate process, because
+//! the limit applies to the whole process.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Tests of repeated listings. A handle caches what it has found, so a later listing opens only the
+//! Tests of repeated listings. A handle caches the last listing, so a later listing opens only the
 //! folders that have changed.
 
 use std::env::temp_dir;

@@ -1,5 +1,5 @@
-//! Tests of lookups of the session that holds a segment. A hint is a small file that records the
-//! session of a segment. The tests use correct hints, wrong hints and no hints.
+//! Tests of lookups of the session that holds a segment. A lookup hint is a small file that records
+//! the session of a segment. The tests use correct hints, wrong hints and no hints.
 //!
 //! The result stays the same as long as the session holds the segment
 //! ([L5](session_store_core::contract#l5)).

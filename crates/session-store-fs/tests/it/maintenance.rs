@@ -1,4 +1,4 @@
-//! Checks and repairs of the directory.
+//! Tests of the check and the repair of a store's directory.
 //!
 //! A check changes nothing ([M1](session_store_core::contract#m1)), and a repair deletes nothing
 //! ([M2](session_store_core::contract#m2)). A check notes torn tails and traces without a log

@@ -1,5 +1,6 @@
-//! Tests of reading page by page. A page is read from the byte where the page before it ended.
-//! After a truncation, the store finds the start of the page by the number of its entry again.
+//! Tests of reading page by page. A read of a page begins at the byte at which the last page ended.
+//! After a truncation, the store searches for the start of the page by the number of its first
+//! entry.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Pods: their folders, similar names, and the folders of format version 1.
+//! Tests of pods (named agents): their folders, similar names, and the folders of format version 1.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -13,7 +13,7 @@ fn entry(json: &str) -> LogEntry {
     LogEntry::from_json(json).unwrap()
 }
 
-/// The id of a log: one that its program gives, or one that is derived from a name.
+/// The id of a log, which its program gives or which is derived from a name.
 enum Id {
     Given(&'static str),
     Derived(&'static str, String),

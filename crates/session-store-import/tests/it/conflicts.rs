@@ -78,7 +78,7 @@ fn two_machines_are_both_kept_with_fork() {
     assert_eq!(logs.stored().len(), 2);
 }
 
-/// With `replace`, each of the two files would delete the entries of the other one.
+/// With `replace`, each of the two files would delete the entries of the other file.
 #[test]
 fn two_files_of_one_segment_do_not_replace_each_other() {
     let mut logs = Logs::with(&[(&format!("a/{FILE}"), OLD), (&format!("b/{FILE}"), "{}\n")]);

@@ -1,4 +1,4 @@
-//! A folder of log files, and a store in memory to import them into.
+//! A folder of log files, and a store in memory as the destination of an import.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Tests of the line that says where a log came from.
+//! Tests of the line in a trace with the origin of an imported log.
 
 use std::path::Path;
 

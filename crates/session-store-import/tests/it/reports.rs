@@ -1,6 +1,6 @@
 //! One case for each kind of trouble that users of other tools reported in public.
 //!
-//! The number in the name of a case is that of the list in the issue about imports.
+//! The numbers in the names of the cases only order the cases.
 
 use rstest::rstest;
 use session_store_import::State::{self, Conflict, Imported, Refused};

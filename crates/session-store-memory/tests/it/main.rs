@@ -1,4 +1,4 @@
-//! The conformance kit over a store in memory, and tests of sizes, times, listings and pods.
+//! Tests of the memory backend: the conformance kit, and tests of sizes, times, listings and pods.
 
 mod conformance;
 

@@ -1,4 +1,4 @@
-//! Tests of dry runs, which write nothing and report what a run would do.
+//! Tests of dry runs, which write nothing and report the changes that a run would make.
 
 use session_store_core::{Pod, PodName, PodStore, Store, StoreExt};
 use session_store_memory::MemoryStore;

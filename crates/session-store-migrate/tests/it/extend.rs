@@ -1,5 +1,5 @@
-//! Tests of `extend`, which appends the entries that a segment lacks. They cover every relation
-//! between the stored entries and the source.
+//! Tests of `extend`, which appends the entries that a segment lacks. The tests cover every
+//! relation between the stored entries and the source.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,5 @@
-//! A memory store for tests. It calls hooks before and after its calls, and can have faults.
+//! `HookedStore`: a memory store that runs hooks of a test before and after its calls, and can have
+//! faults.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, PageRequest, Pod, PodName, PodStore, SegmentId,

@@ -1,4 +1,4 @@
-//! Large changes during faults: staged batches, replaced logs and truncated logs.
+//! Tests of large changes during faults: staged batches, replaced logs and truncated logs.
 //!
 //! Each change is stored as a whole or not at all ([A7](session_store_core::contract#a7),
 //! [C2](session_store_core::contract#c2), [T6](session_store_core::contract#t6)). Only a failover

@@ -1,9 +1,9 @@
 //! Tests of failovers: a replica takes over from a lost master, or a master hands its slots over to
 //! its replica.
 //!
-//! If a master is lost, entries that the master had acknowledged can be lost with it. A writer that
-//! appends conditionally then gets a conflict, and no entry is stored twice or after a gap. If the
-//! master hands over on command, no entry is lost.
+//! If a master is lost, acknowledged entries can be lost too. A writer that appends conditionally
+//! then gets a conflict, and no entry is stored twice or after a gap. If the master hands over its
+//! slots on command, no entry is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;

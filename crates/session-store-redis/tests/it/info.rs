@@ -1,4 +1,4 @@
-//! Sizes and modification times of segments, one by one and in bulk.
+//! Tests of the sizes and modification times of segments, which are read one by one and in bulk.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,5 @@
-//! Tests of lost replies and of copies of a command that arrive late. Each change is done once.
+//! Tests of lost replies and of copies of a command that arrive late. Each change must be made
+//! once.
 
 use rstest::rstest;
 use session_store_core::{

@@ -1,5 +1,5 @@
-//! Writers that run during a fault, and the check of their logs: nothing is lost, stored twice or
-//! out of order ([A4](session_store_core::contract#a4), [A6](session_store_core::contract#a6)).
+//! Writers that run during a fault, and the check of their logs: no entry may be lost, stored twice
+//! or out of order ([A4](session_store_core::contract#a4), [A6](session_store_core::contract#a6)).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Logs that are larger than one call: staged batches, and reads in parts.
+//! Tests of logs that are larger than one call: staged batches, and reads in parts.
 
 use std::io::ErrorKind;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 //! Tests of the permissions of a login. The permissions in the documentation are enough, and each
-//! of them is needed.
+//! permission is needed.
 
 use redis::Connection;
 use session_store_core::{

@@ -1,5 +1,5 @@
 //! Tests of Sentinels that are unreachable, outdated, or need a login. A Sentinel is a process that
-//! watches a master and names a new one when the master fails.
+//! watches a master, and names a new master when the old master fails.
 
 use session_store_redis::RedisStore;
 use test_servers::{RedisServer, SentinelGroup, free_port};

@@ -1,4 +1,4 @@
-//! Servers that the tests of this process share. Each test uses a prefix of its own.
+//! Servers that the tests of this process share. Each test uses its own prefix of keys.
 
 use std::sync::LazyLock;
 

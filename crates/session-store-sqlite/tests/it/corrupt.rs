@@ -1,5 +1,5 @@
-//! Tests of rows that another program has changed, so that they do not contain an entry. An error
-//! names the line of such a row, and all other data stays readable.
+//! Tests of rows that another program has changed so that they are not entries. An error names the
+//! line of such a row, and all other data remains readable.
 
 use std::fs::{self, File};
 

@@ -1,6 +1,6 @@
 //! Tests of the size of a log and the time of its last change
-//! ([L7](session_store_core::contract#l7)), and of the listing that returns both for many segments
-//! ([L8](session_store_core::contract#l8)).
+//! ([L7](session_store_core::contract#l7)). Also tests of the listing that returns both for many
+//! segments ([L8](session_store_core::contract#l8)).
 
 use std::time::{Duration, SystemTime};
 

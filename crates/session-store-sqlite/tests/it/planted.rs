@@ -1,5 +1,6 @@
-//! Tests of databases whose schema another program has changed. Triggers, views and conditions of
-//! the schema have no effect on a store. Opening fails if the tables differ from those of a store.
+//! Tests of databases with a schema that another program has changed. Triggers, views and
+//! conditions of the schema have no effect on a store. Opening fails if the tables differ from the
+//! tables of a store.
 
 use rstest::rstest;
 use rusqlite::Connection;

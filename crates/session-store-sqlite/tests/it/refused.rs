@@ -1,5 +1,5 @@
-//! Tests of files that are not stores, and of stores of a newer format. Opening them fails and does
-//! not change them.
+//! Tests of files that are not stores, and of stores of a newer format. Opening such a file fails
+//! and does not change the file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,5 +1,5 @@
-//! Tests of stores of format version 1: they are readable, the first write upgrades them, and
-//! older programs that have opened them before the upgrade can still write to them.
+//! Tests of stores of format version 1. Such a store is readable, and the first write upgrades it.
+//! Older programs that have opened the store before the upgrade can still write to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Tests of the servers themselves: they answer, keep or lose data as documented, and end when
-//! their value is dropped.
+//! Tests of the servers themselves. A server must answer, keep or lose data as documented, and end
+//! when its value is dropped.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;

@@ -1,11 +1,11 @@
-//! The short form of the torture: some faults of each kind. `cargo xtask torture` runs more.
+//! A short torture run with some faults of each kind. `cargo xtask torture` runs more faults.
 
 use std::process::Command;
 
 use rstest::rstest;
 use test_deadlines::Process;
 
-/// Runs the program, which fails if it finds a violation. Returns what it prints.
+/// Runs the program, which fails if it finds a violation. Returns its output.
 fn run(args: &[&str]) -> String {
     let output = Process::output(Command::new(env!("CARGO_BIN_EXE_torture")).args(args));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,7 +1,9 @@
-//! The contents of a store, and assertions that a copy of the store has all of them or a part.
+//! The contents of a store, and assertions that a copy of the store has all contents or a part of
+//! them.
 //!
-//! The tests interrupt the program that copies: they kill it, fill its disk or kill its server.
-//! They compare the interrupted copy, and the copy of a second run, with these contents.
+//! The tests interrupt the program that copies: they kill the program, fill its disk or kill its
+//! server. The tests compare the interrupted copy, and the copy of a second run, with these
+//! contents.
 
 use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, StoreExt, TraceEntry};
 

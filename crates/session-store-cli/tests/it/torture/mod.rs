@@ -2,8 +2,8 @@
 //! again. The second run must complete the copy and store no entry twice. Another test follows a
 //! source that changes all the time.
 //!
-//! An ordinary run kills the copy three times for each pair of backends. The environment variable
-//! `KILLS=40` makes it a long run.
+//! By default, the copy is killed three times for each pair of backends. The environment variable
+//! `KILLS` sets another number, for example `KILLS=40` for a long run.
 
 mod backends;
 mod contents;

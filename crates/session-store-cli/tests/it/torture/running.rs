@@ -1,4 +1,5 @@
-//! A program that runs while the test goes on. It is killed at its deadline, or when the test ends.
+//! A program that runs in the background of a test. The program is killed at its deadline, or when
+//! the test ends.
 
 use std::process::ExitStatus;
 use std::time::Duration;

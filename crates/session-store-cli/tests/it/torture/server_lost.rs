@@ -1,5 +1,5 @@
-//! Tests of a Redis server that is killed during a copy, and restarts with all acknowledged
-//! entries.
+//! Tests that kill a Redis server during a copy. The command ends with an error. After the server
+//! has restarted with all acknowledged entries, a second run completes the copy.
 
 use std::time::Duration;
 

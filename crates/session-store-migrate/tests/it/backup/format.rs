@@ -1,5 +1,5 @@
-//! Tests with files that are valid zstd and tar, but that an export does not write. An attacker
-//! could make such a file. All of them are refused, with the place of the fault.
+//! Tests with files that are valid zstd and tar, but that an export never writes. An attacker could
+//! make such a file. Each file is refused, with the place of the fault.
 
 use std::io::{Cursor, Read, Write};
 
