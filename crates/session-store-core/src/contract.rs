@@ -66,7 +66,7 @@
 //!   works once the cause of the error is gone (a full disk, a file-size limit with SIGXFSZ
 //!   ignored, a read-only file, a lost connection). An entry is never joined to a torn one.
 //! - <a id="a6"></a>**A6** If the outcome cannot be known (a lost reply, a killed process, a failed
-//!   sync), the entry is stored once or not at all, never twice, and the error is `Indeterminate`.
+//!   sync), the error is `Indeterminate`. The entry is then stored once or not at all, never twice.
 //!   The library never sends an append again if the entry could then be stored twice.
 //! - <a id="a7"></a>**A7** `append_all` stores the entries in order and contiguously. (A store that
 //!   uses the provided body is contiguous only without concurrent writers.) (cap: `atomic_batch`)
@@ -101,13 +101,13 @@
 //!   beside the log. Nothing is deleted. A write of which only the newline is missing is
 //!   acknowledged. If another program writes a line in two writes, without the lock of the store,
 //!   an append between the two writes moves the first half of the line to that file.
-//! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns the entries from `start` on whose
-//!   texts together have at most `max_bytes` bytes, at least one if `start` is before the end. It
-//!   also returns the head of the log at the same moment. Pages in sequence equal `read_all`, and
-//!   together read the log once (bench). A page fails only for a bad line inside it. Past the end
-//!   the page is empty, however large `start` is. `read_page_with` returns the same entries. It
-//!   returns the same head, or none if the request does not need a head. A file backend then reads
-//!   only the start of a long log.
+//! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns entries from `start` on, and the
+//!   head of the log at the same moment. The texts of the entries together have at most `max_bytes`
+//!   bytes. If `start` is before the end, the page has at least one entry. Pages in sequence equal
+//!   `read_all`, and together read the log once (bench). A page fails only for a bad line inside
+//!   it. Past the end the page is empty, however large `start` is. `read_page_with` returns the
+//!   same entries. It returns the same head, or none if the request does not need a head. A file
+//!   backend then reads only the start of a long log.
 //!
 //! # Listing and lookup (L): kit
 //!
@@ -193,19 +193,20 @@
 //! # Head and conditional writes (H): kit
 //!
 //! - <a id="h1"></a>**H1** `head` is `None` for an unknown segment. Otherwise it is a `Head`: the
-//!   number of entries and an opaque token, compared as a whole. (cap: epoch) Create, truncate,
-//!   replace, and delete followed by create give a token that was never used before (a random one),
-//!   also not before the storage was opened again. A backend that has lost its sidecar data (the
-//!   data that it keeps beside the logs) gives a new token. An append can change the token. Where a
-//!   server can lose acknowledged entries (a Redis failover), the token also covers the last
-//!   append, so that the loss is noticed.
+//!   number of entries and an opaque token, compared as a whole. (cap: epoch) A create, a truncate,
+//!   a replacement, and a delete followed by a create each give a new random token. This token was
+//!   never used before, also not before the storage was opened again. A backend that has lost its
+//!   sidecar data (the data that it keeps beside the logs) gives a new token. An append can change
+//!   the token. Where a server can lose acknowledged entries (a Redis failover), the token also
+//!   covers the last append, so that the loss is noticed.
 //! - <a id="h2"></a>**H2** (cap: `conditional_append`) `append_if(expected, entries)` appends if
 //!   the head still is `expected`. It returns the head right after its own append, even if other
 //!   writers have changed the log since. `None` expects that the segment does not exist. An empty
-//!   segment exists, and a trace alone is not a segment. Otherwise the call fails with `Conflict`,
-//!   which has both heads, and changes nothing. Of N writers that hold the same head exactly one
-//!   succeeds. Several entries are stored as in A7. With `None` and no entries, the call creates an
-//!   empty segment. With a head and no entries, the call compares and returns that head.
+//!   segment exists, and a trace alone is not a segment. If the head differs, the call fails with
+//!   `Conflict`, which has both heads, and changes nothing. Of N writers that hold the same head
+//!   exactly one succeeds. Several entries are stored as in A7. With `None` and no entries, the
+//!   call creates an empty segment. With a head and no entries, the call compares and returns that
+//!   head.
 //! - <a id="h3"></a>**H3** Without the capability, `append_if` returns `Unsupported`. Nothing in
 //!   the library falls back to a check followed by an append unless the caller requested that.
 //! - <a id="h4"></a>**H4** (cap: epoch) Truncating a log (also with `truncate_if`) and growing it
@@ -233,17 +234,19 @@
 //!   the whole pod. Readers, also after a crash, see the old pod or the new one.
 //! - <a id="p2"></a>**P2** Reading a pod that does not exist is `Ok(None)`, and deleting it is
 //!   `Ok(false)`. Names are listed in sorted order.
-//! - <a id="p3"></a>**P3** A name that is empty, `.`, `..`, longer than 255 bytes, or contains `/`,
-//!   `\`, NUL or a control character is `InvalidPodName` in every backend, and touches no storage.
-//!   Any other Unicode name works and is distinct from every other name (also by case, by NFC and
-//!   NFD, and on a case-insensitive file system). A file backend puts a pod in the folder that has
-//!   the pod's name, where other programs look for the pod. Only if the file system cannot hold
-//!   that name, or takes it for the name of another folder, does the pod get a folder that is named
-//!   by a hash. If both folders hold a pod of the same name, the folder that has the name counts.
+//! - <a id="p3"></a>**P3** A pod name has 1 to 255 bytes, is not `.` or `..`, and does not contain
+//!   `/`, `\`, NUL or a control character. Any other name is `InvalidPodName` in every backend, and
+//!   touches no storage. Every Unicode name that follows this rule works. It is distinct from every
+//!   other name, also by case, by NFC and NFD, and on a case-insensitive file system. A file
+//!   backend puts a pod in the folder that has the pod's name, where other programs look for the
+//!   pod. If the file system cannot hold that name, or takes it for the name of another folder, the
+//!   pod gets a folder that is named by a hash. If both folders hold a pod of the same name, the
+//!   folder that has the name counts.
 //! - <a id="p4"></a>**P4** (cap: `conditional_put`) `put_pod_if(name, expected, pod)` puts the pod
 //!   if the stored one equals `expected` byte for byte. `None` expects that the pod does not exist.
-//!   Otherwise the call fails with `PodConflict` and changes nothing. Of N writers that expect the
-//!   same pod exactly one succeeds. Without the capability the method returns `Unsupported`.
+//!   If the stored pod differs, the call fails with `PodConflict` and changes nothing. Of N writers
+//!   that expect the same pod exactly one succeeds. Without the capability the method returns
+//!   `Unsupported`.
 //!
 //! # Handles, restart, durability (S)
 //!
@@ -268,18 +271,19 @@
 //! - <a id="s7"></a>**S7** (kit) Storage in a newer version of the format is rejected with
 //!   `NewerFormat` and not misread. Opening a store to read creates nothing. A place without a
 //!   store is not an empty store: opening that place fails with `NoStore`. For a file backend, a
-//!   store is a directory with its sidecar folder (`.session-store`), or with a log, a trace or a
-//!   pod in the layout of the backend, which another program can have written. For SQLite, a store
-//!   is a database with the tables of a store. For Redis, a store is a prefix with the key of the
-//!   format. Opening a store to create it makes an empty store, which can then be opened to read.
+//!   store is a directory with the sidecar folder `.session-store`. A directory with a log, a trace
+//!   or a pod in the layout of the backend is also a store, because another program can have
+//!   written it. For SQLite, a store is a database with the tables of a store. For Redis, a store
+//!   is a prefix with the key of the format. Opening a store to create it makes an empty store,
+//!   which can then be opened to read.
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
 //!   open handle depends on, the handle notices that before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were
 //!   acknowledged meanwhile are not overwritten.
 //! - <a id="s9"></a>**S9** (torture) (file backends) Below its root, the store follows no symbolic
 //!   link, and reads and writes only regular files. A link in the place of a session, a log, a
-//!   trace or a pod is not listed, a call that names it fails with `Io`, and its target does not
-//!   change. A FIFO or a device never blocks a call.
+//!   trace or a pod is not listed. A call that names the link fails with `Io`, and the target of
+//!   the link does not change. A FIFO or a device never blocks a call.
 //! - <a id="s10"></a>**S10** (torture) A store that this process can read and cannot write can be
 //!   opened and read, unless its last change has to be completed first. A change fails with the
 //!   cause that the operating system gives.
@@ -293,21 +297,22 @@
 //! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
 //!   with the stored segments in both directions. A stored segment that a listing or a lookup does
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
-//!   corrects the listings as far as the storage contains the data for that. If the listings read
-//!   an index that is stored apart from the logs, an append adds its segment and its session to the
-//!   index, even if the index had lost them.
+//!   corrects the listings as far as the storage contains the data for that. The listings can read
+//!   an index that is stored apart from the logs. An append then adds its segment and its session
+//!   to the index, even if the index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
-//!   (R5), before and after an append has moved it, each interrupted truncate, and each trace
-//!   without a log. A stored pod that no call returns is a fault: the name of its folder is not the
-//!   name of a pod, or another folder holds the pod that counts (P3).
+//!   (R5), before and after an append has moved it. It also notes each interrupted truncate and
+//!   each trace without a log. A stored pod that no call returns is a fault. The name of its folder
+//!   is then not the name of a pod, or another folder holds the pod that counts (P3).
 //! - <a id="m5"></a>**M5** (torture) `Maintenance::repair` of a file backend moves every line that
 //!   is not an entry out of its log or trace, and keeps the line for inspection. The entries keep
 //!   their bytes and their order. Several entries on one line become lines of their own. A line
-//!   that begins with NUL is the rest of an interrupted truncation, so the log ends there. A log
-//!   that was repaired has another head, so a writer with an old head gets a `Conflict`. Before the
-//!   repair, an append to such a log works, and a bad line counts as an entry.
+//!   that begins with NUL is the rest of an interrupted truncation, so the log ends before this
+//!   line. A log that was repaired has another head, so a writer with an old head gets a
+//!   `Conflict`. Before the repair, an append to such a log works, and a bad line counts as an
+//!   entry.
 //! - <a id="m6"></a>**M6** (torture) `Maintenance::repair` of the SQLite backend moves every row
-//!   that is not an entry out of its log or trace, also rows after the last entry, and keeps the
-//!   row. If rows are missing, the later entries move up. The entries keep their bytes and their
-//!   order. A log that was repaired has another head, and the appends to it behave as in M5. After
-//!   a crash during the repair, each log is as it was or repaired.
+//!   that is not an entry out of its log or trace, and keeps the row. Rows after the last entry are
+//!   moved too. If rows are missing, the later entries move up. The entries keep their bytes and
+//!   their order. A log that was repaired has another head, and the appends to it behave as in M5.
+//!   After a crash during the repair, each log is as it was or repaired.
