@@ -108,8 +108,8 @@ impl From<ImportConflictArg> for OnConflict {
 /// The limits of the lines that are read.
 #[derive(clap::Args)]
 pub(crate) struct LinesArgs {
-    /// Refuse a line that is longer, which limits the memory that the input can claim: a number of
-    /// bytes, or of KiB, MiB or GiB
+    /// Refuse longer lines, because a line is held in memory: a number of bytes, or of KiB, MiB or
+    /// GiB
     #[arg(long = "max-line", value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     pub(crate) max: usize,
 }
@@ -199,7 +199,7 @@ pub(crate) enum ConflictArg {
     Report,
     /// Keep the data of TO and report the difference
     Skip,
-    /// Replace the data of TO, which deletes it, with the data of FROM; not possible for a trace
+    /// Delete the data of TO, and replace it with the data of FROM; not possible for a trace
     Replace,
 }
 
