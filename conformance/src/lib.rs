@@ -34,9 +34,8 @@
 //! - `recording.rs` wraps each handle and writes its calls to the call log that a failure prints.
 //! - `history.rs` records concurrent calls, and `linearizability/` decides whether they are
 //!   correct.
-//! - `process/` runs handles in other processes.
+//! - `process.rs` starts handles in other processes.
 
-mod base_level;
 mod call_log;
 mod check;
 mod check_result;
@@ -66,9 +65,10 @@ pub use harness::{Harness, Storage};
 pub use history::{Effect, Event, History, Operation};
 pub use linearizability::{NotLinearizable, linearize};
 pub use list::{CHECKS, all_checks};
-pub use process::{RemoteStore, serve};
+pub use process::{serve, start_process};
 pub use random::Random;
 pub use report::{Report, run_all, run_with_skips};
 pub use requirement::Requirement;
+pub use session_store_protocol::RemoteStore;
 #[doc(hidden)]
 pub use suite::{TestHarness, assert_holds, assert_skips_are_needed, served_case, write_report};

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use session_store_core::SegmentKey;
+use session_store_protocol::RemoteStore;
 
 use crate::call_log::CallLog;
 use crate::check_result::{CheckError, ensure};
 use crate::harness::{Harness, Storage};
-use crate::process::RemoteStore;
+use crate::process::start_process;
 use crate::random::{self, Random};
 use crate::recording::RecordingStore;
 
@@ -85,7 +86,7 @@ impl<'h> Run<'h> {
 
     fn start(&self, helper: Command) -> Result<Arc<RemoteStore>, CheckError> {
         self.call_log.record(format!("another process: {helper:?}"));
-        let started = RemoteStore::start(helper);
+        let started = start_process(helper);
         let failed =
             |error: io::Error| CheckError::new(format!("cannot start the helper process: {error}"));
         started.map(Arc::new).map_err(failed)

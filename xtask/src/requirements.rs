@@ -16,7 +16,7 @@ struct Requirement {
     oldest: Option<u32>,
 }
 
-const REQUIREMENTS: [Requirement; 3] = [
+const REQUIREMENTS: [Requirement; 5] = [
     Requirement {
         programs: &["redis-server", "valkey-server"],
         package: "redis-server",
@@ -27,6 +27,18 @@ const REQUIREMENTS: [Requirement; 3] = [
         programs: &["openssl"],
         package: "openssl",
         purpose: "certificates for the tests of TLS connections",
+        oldest: None,
+    },
+    Requirement {
+        programs: &["python3"],
+        package: "python3",
+        purpose: "clients and stores in other languages in the tests of the line protocol",
+        oldest: None,
+    },
+    Requirement {
+        programs: &["node"],
+        package: "nodejs",
+        purpose: "clients in other languages in the tests of the line protocol",
         oldest: None,
     },
     Requirement {

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use session_store_core::{
-    Capability, ListOptions, SegmentInfo, SegmentKey, SessionId, Store, StoreError, error_chain,
+    BaseLevel, Capability, ListOptions, SegmentInfo, SegmentKey, SessionId, Store, StoreError,
+    error_chain,
 };
 
 use super::head::Change;
 use super::listing::{MANY, newest_first};
-use crate::base_level::BaseLevel;
+
 use crate::check_result::{CheckError, CheckResult, Result, ensure, ensure_eq};
 use crate::run::Run;
 use crate::sample::{entry, nth, numbered, numbered_traces, size_of, unusual_entries};

@@ -1,9 +1,8 @@
 //! Checks of section R of the contract (read): a read returns whole entries, can be repeated, is a
 //! prefix of later reads, and reports damage.
 
-use session_store_core::{PageRequest, Store, StoreError};
+use session_store_core::{BaseLevel, PageRequest, Store, StoreError};
 
-use crate::base_level::BaseLevel;
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
 use crate::sample::{entry, nth, numbered, odd_padding, page_of, signed, trace, unusual_entries};

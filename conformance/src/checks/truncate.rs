@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use session_store_core::{LogEntry, Pod, StoreError};
+use session_store_core::{BaseLevel, LogEntry, Pod, StoreError};
 
-use crate::base_level::BaseLevel;
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
 use crate::sample::{nth, numbered, numbered_traces, odd_padding, signed, unusual_entries};

@@ -2,7 +2,7 @@
 //! the command ends without a message.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::terminal::visible;
 
 /// Standard output. Only results are written to it.
 pub(crate) struct Output {
-    stdout: BufWriter<StdoutLock<'static>>,
+    stdout: BufWriter<Stdout>,
     json: bool,
     terminal: bool,
     styled: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        let stdout = io::stdout().lock();
+        let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         let styled = AutoStream::choice(&stdout) != ColorChoice::Never;
         Self { stdout: BufWriter::new(stdout), json, terminal, styled }
@@ -101,7 +101,7 @@ impl Output {
 /// Waits until the reader of `stdout` closes the pipe, but at most for `time`. If the system cannot
 /// watch `stdout`, returns the time that the caller must still wait.
 #[cfg(unix)]
-fn wait_for_close(stdout: &StdoutLock<'_>, time: Duration) -> Result<Duration, Failure> {
+fn wait_for_close(stdout: &Stdout, time: Duration) -> Result<Duration, Failure> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     // Request no event, because the system always reports ERR and HUP.

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The end of a segment's log at one moment: the number of its entries and an opaque token.
 ///
 /// Heads are compared as a whole ([H1](crate::contract#h1)). Heads have no order: of two unequal
 /// heads, either head can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch),
 /// the token changes whenever entries are cut, replaced or recreated, so equal heads mean that the
-/// log has not changed.
+/// log has not changed. A head is serialized as its text.
 ///
 /// ```
 /// use session_store_core::Head;
@@ -17,7 +19,8 @@ use std::str::FromStr;
 /// assert_eq!(head.to_string(), "3@000000000000000000000000000000ab");
 /// assert_eq!(head.to_string().parse(), Ok(head));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Head {
     entries: usize,
     token: u128,
@@ -49,6 +52,20 @@ impl fmt::Display for Head {
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Head({self})")
+    }
+}
+
+impl From<Head> for String {
+    fn from(head: Head) -> Self {
+        head.to_string()
+    }
+}
+
+impl TryFrom<String> for Head {
+    type Error = InvalidHead;
+
+    fn try_from(text: String) -> Result<Self, InvalidHead> {
+        text.parse()
     }
 }
 

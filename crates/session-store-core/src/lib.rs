@@ -130,6 +130,7 @@ pub mod percent;
 pub mod segment_log;
 
 mod append_attempt;
+mod base_level;
 mod capability;
 mod durability;
 mod entries;
@@ -153,6 +154,7 @@ mod segment_ref;
 mod store;
 
 pub use append_attempt::{AppendAttempt, Resolution};
+pub use base_level::BaseLevel;
 pub use capability::{Capabilities, Capability};
 pub use durability::{Durability, UnknownDurability};
 pub use entries::{Entries, TraceEntries};

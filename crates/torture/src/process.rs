@@ -5,7 +5,7 @@ use std::io;
 use std::process::Command;
 
 use session_store::{Store, StoreError};
-use session_store_conformance::{Harness, RemoteStore, Storage, serve};
+use session_store_conformance::{Harness, RemoteStore, Storage, serve, start_process};
 
 use crate::report::Violation;
 use crate::subject;
@@ -45,7 +45,7 @@ pub(crate) fn start(address: &str) -> Result<RemoteStore, Violation> {
 
 /// Starts this process, which has opened the storage.
 pub(crate) fn start_as(command: Command, address: &str) -> Result<RemoteStore, Violation> {
-    let process = RemoteStore::start(command);
+    let process = start_process(command);
     let process = process.map_err(|error| Violation::failed("start a process", &error))?;
     process.open(address).map_err(|error| Violation::failed("open in a process", &error))?;
     Ok(process)

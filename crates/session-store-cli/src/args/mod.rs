@@ -17,7 +17,7 @@ use session_store::{StoreUrl, backends};
 pub(crate) use self::read::RoleArg;
 pub(crate) use self::read::{
     CheckArgs, CountArgs, LookupArgs, LsArgs, PatternArgs, QualifyArgs, SearchArgs, SegmentArgs,
-    ShowArgs, SortArg, StatArgs, TailArgs, TreeArgs,
+    ServeArgs, ShowArgs, SortArg, StatArgs, TailArgs, TreeArgs,
 };
 pub(crate) use self::transfer::{
     ConflictArg, ExportArgs, ImportArgs, MigrateArgs, RestoreArgs, SalvageArgs, VerifyArgs,
@@ -73,6 +73,14 @@ Examples
   session-store rm fs:logs --older-than 90d --keep 100 --dry-run
   session-store rm fs:logs --older-than 90d --archive old.tar.zst
   session-store search fs:logs -l secret | session-store rm fs:logs --stdin --yes";
+
+const QUALIFY_EXAMPLES: &str = "\
+Examples
+  session-store qualify redis://localhost/0?prefix=test
+  session-store qualify --command 'python3 my_store.py' --filter t2_";
+
+const SERVE_EXAMPLES: &str = r#"Example
+  echo '{"id":1,"call":"list_sessions"}' | session-store serve fs:logs"#;
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Example
@@ -297,12 +305,25 @@ pub(crate) enum Command {
         after_help = RM_EXAMPLES
     )]
     Rm(RmArgs),
-    /// Test whether a live store keeps the storage contract
+    /// Test whether a store keeps the storage contract
     ///
-    /// Runs the checks of the conformance kit beside the existing data of the store. Each check
-    /// creates sessions and pods of its own and deletes them at its end. A check that needs the
-    /// name of an existing session or pod is not run.
+    /// Runs the checks of the conformance kit. In a live store, they run beside the existing data.
+    /// Each check creates sessions and pods of its own and deletes them at its end. A check that
+    /// needs the name of an existing session or pod is not run. With --command, the checks run over
+    /// a program in any language that serves a store. Each handle is then a process, and each check
+    /// has a new temporary folder.
+    #[command(
+        override_usage = "session-store qualify [OPTIONS] <STORE|--command <COMMAND>>",
+        after_help = QUALIFY_EXAMPLES
+    )]
     Qualify(QualifyArgs),
+    /// Serve a store to a program in any language, over standard input and output
+    ///
+    /// Reads calls from standard input and writes results to standard output, as lines of JSON.
+    /// Ends when standard input ends. The page docs/PROTOCOL.md of the project describes the
+    /// protocol.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
     /// List, print, write and delete pods: named agents that point to a session
     #[command(subcommand)]
     Pods(PodsCommand),
@@ -339,7 +360,8 @@ impl Command {
             Self::Exists(args) => vec![&mut args.store],
             Self::Lookup(args) => vec![&mut args.store],
             Self::Rm(args) => vec![&mut args.store],
-            Self::Qualify(args) => vec![&mut args.store],
+            Self::Qualify(args) => args.store.iter_mut().collect(),
+            Self::Serve(args) => vec![&mut args.store],
             Self::Pods(PodsCommand::Ls(args)) => vec![&mut args.store],
             Self::Pods(PodsCommand::Show(args) | PodsCommand::Rm(args)) => vec![&mut args.store],
             Self::Pods(PodsCommand::Put(args)) => vec![&mut args.store],

@@ -13,10 +13,22 @@ use crate::reference::Reference;
 #[derive(clap::Args)]
 pub(crate) struct QualifyArgs {
     /// The store to test; must support deleting
+    #[arg(value_parser = UrlParser, required_unless_present = "command")]
+    pub(crate) store: Option<StoreUrl>,
+    /// Test the store of another program: the program, with its arguments, that serves the store
+    /// over its standard input and output
+    #[arg(long, value_name = "COMMAND", conflicts_with = "store")]
+    pub(crate) command: Option<String>,
+    /// Run only the checks whose id contains this text, such as t2_
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The store to serve; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// Run only the checks whose id contains this text, such as t2_
-    pub(crate) filter: Option<String>,
 }
 
 #[derive(clap::Args)]

@@ -19,6 +19,7 @@ mod restore;
 mod rm;
 mod salvage;
 mod search;
+mod serve;
 mod show;
 mod stat;
 mod tail;
@@ -55,6 +56,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Exists(args) => exists::run(&args, out),
         Command::Lookup(args) => lookup::run(&args, out),
         Command::Qualify(args) => qualify::run(&args, out),
+        Command::Serve(args) => serve::run(&args),
         Command::Rm(args) => rm::run(&args, out),
         Command::Pods(command) => pods::run(&command, out),
         Command::Completions(args) => completions::run(&args, out),

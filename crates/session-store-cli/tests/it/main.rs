@@ -33,6 +33,7 @@ mod rm;
 mod salvage;
 mod search;
 mod segment;
+mod serve;
 mod shell;
 mod show;
 mod show_text;

@@ -11,7 +11,7 @@ fn a_live_store_passes_and_is_not_changed(#[values(Kind::Fs, Kind::Sqlite)] kind
     append(&url, "{\"ours\":1}\n");
     run(["pods", "put", &url, "ours", "--session", crate::program::SESSION]).ok();
     let before = run(["ls", &url]).ok();
-    let report = run(["qualify", &url, "d1_"]).ok();
+    let report = run(["qualify", &url, "--filter", "d1_"]).ok();
     assert!(report.contains("ok       d1_a_deleted_segment_is_gone\n"), "{report}");
     assert!(report.contains(" passed, 0 failed, "), "{report}");
     assert_eq!(run(["ls", &url]).ok(), before);
@@ -25,7 +25,7 @@ fn an_existing_pod_is_not_changed() {
     append(&url, "{}\n");
     run(["pods", "put", &url, "reviewer", "--session", crate::program::SESSION]).ok();
     let pod = run(["pods", "show", &url, "reviewer"]).ok();
-    let report = run(["qualify", &url, "p1_put"]);
+    let report = run(["qualify", &url, "--filter", "p1_put"]);
     assert_eq!(report.status, Some(1), "a run without a check is not a success");
     let not_run = "not run  p1_put_creates_and_replaces: a session or pod that it needs is in use";
     assert!(report.stdout.contains(not_run), "{report:?}");
@@ -37,7 +37,7 @@ fn the_report_can_be_json() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
-    let report = run(["--json", "qualify", &url, "t2_"]).ok();
+    let report = run(["--json", "qualify", &url, "--filter", "t2_"]).ok();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["checks"][0]["outcome"], "passed");
     assert!(report["kit"].is_string());
@@ -48,7 +48,7 @@ fn a_filter_that_matches_no_check_is_refused() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
-    let message = run(["qualify", &url, "t99_"]).refused(3);
+    let message = run(["qualify", &url, "--filter", "t99_"]).refused(3);
     assert!(message.contains("no check id contains \"t99_\""), "{message}");
 }
 

@@ -1,0 +1,95 @@
+//! The checks of the conformance kit over served stores: the server must change no verdict.
+
+use std::io::{BufReader, pipe};
+use std::sync::Arc;
+use std::thread;
+
+use session_store::{OpenStore, StoreUrl};
+use session_store_conformance::{Storage, conformance_matrix};
+use session_store_core::{Store, StoreError, forward_store};
+use session_store_protocol::{RemoteStore, Service, serve};
+use tempfile::TempDir;
+
+/// A store that is used through a server in a thread. Dropping it ends the server and its handle.
+struct Served {
+    /// `None` while the value is dropped.
+    remote: Option<RemoteStore>,
+    server: Option<thread::JoinHandle<()>>,
+}
+
+impl Served {
+    fn new(store: OpenStore) -> Self {
+        let ((input, requests), (replies, output)) = (pipe().unwrap(), pipe().unwrap());
+        let server = thread::spawn(move || {
+            serve(&Service::of(Arc::new(store)), BufReader::new(input), output).unwrap();
+        });
+        let remote = RemoteStore::connect(BufReader::new(replies), requests, None).unwrap();
+        Self { remote: Some(remote), server: Some(server) }
+    }
+
+    fn remote(&self) -> &RemoteStore {
+        self.remote.as_ref().expect("the value is not dropped yet")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.remote.take());
+        self.server.take().map(thread::JoinHandle::join);
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for Served {
+    forward_store! { self => *self.remote();
+        append read_all list_sessions list_segments lookup_session_of create_segment exists
+        read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
+        read_page_with head segment_info list_infos append_if truncate_if read_trace_page
+        delete_segment delete_session sync
+    }
+}
+
+/// A folder whose store is opened again for each handle.
+struct Place {
+    url: StoreUrl,
+    _folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("fs:{}", folder.path().join("logs").display());
+        Self { url: url.parse().unwrap(), _folder: folder }
+    }
+}
+
+impl Storage for Place {
+    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
+        let store = self.url.open_or_create().map_err(std::io::Error::other)?;
+        Ok(Box::new(Served::new(store)))
+    }
+}
+
+fn memory() -> impl Storage {
+    let store = StoreUrl::memory().open().unwrap();
+    move || Served::new(store.clone())
+}
+
+conformance_matrix! {
+    memory: {
+        harness: memory,
+        skip: {
+            multi_process: "a store in memory exists in one process",
+            persistent: "a store in memory ends with its last handle",
+            only_open: "the other methods do not pass the server",
+            maintenance: "a store in memory has nothing to check",
+        },
+    },
+    fs: {
+        harness: Place::new,
+        skip: {
+            atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
+            only_open: "the other methods do not pass the server",
+        },
+    },
+}
