@@ -58,22 +58,22 @@
 //!   session. A segment appears together with its first entry. A crash therefore never leaves an
 //!   empty segment, unless a call created it without entries (torture).
 //! - <a id="a3"></a>**A3** An acknowledged append is visible at once to every handle on the same
-//!   storage, in this process or (cap: `multi_process`) in another one.
+//!   storage, in this process or (cap: `multi_process`) in another process.
 //! - <a id="a4"></a>**A4** Any number of threads, handles and processes can append to one segment
 //!   at the same time. Every acknowledged entry is stored exactly once and whole, and the entries
 //!   of each writer keep their order.
 //! - <a id="a5"></a>**A5** A call that returned a definite error has changed nothing. The next call
 //!   works once the cause of the error is gone (a full disk, a file-size limit with SIGXFSZ
-//!   ignored, a read-only file, a lost connection). An entry is never joined to a torn one.
+//!   ignored, a read-only file, a lost connection). An entry is never joined to a torn entry.
 //! - <a id="a6"></a>**A6** If the outcome cannot be known (a lost reply, a killed process, a failed
 //!   sync), the error is `Indeterminate`. The entry is then stored once or not at all, never twice.
 //!   The library never sends an append again if the entry could then be stored twice.
 //! - <a id="a7"></a>**A7** `append_all` stores the entries in order and contiguously. (A store that
 //!   uses the provided body is contiguous only without concurrent writers.) (cap: `atomic_batch`)
 //!   All entries are stored or none, even after a crash. Without the capability, a failed or killed
-//!   call can store only the first entries. They remain, and the error of a failed call, `Partial`,
-//!   has their number. Such an error is never transient, because repeating the call would store the
-//!   first entries again. An empty slice creates nothing and is `Ok`.
+//!   call can store only the first entries. These entries remain, and the error of a failed call,
+//!   `Partial`, has their number. `Partial` is never transient, because repeating the call would
+//!   store the first entries again. An empty slice creates nothing and is `Ok`.
 //! - <a id="a8"></a>**A8** The same segment id in two sessions is two logs. Nothing of one log
 //!   appears in the other.
 //!
@@ -106,14 +106,14 @@
 //!   bytes. If `start` is before the end, the page has at least one entry. Pages in sequence equal
 //!   `read_all`, and together read the log once (bench). A page fails only for a bad line inside
 //!   it. Past the end the page is empty, however large `start` is. `read_page_with` returns the
-//!   same entries. It returns the same head, or none if the request does not need a head. A file
-//!   backend then reads only the start of a long log.
+//!   same entries, and the same head. If the request does not need a head, it can return no head. A
+//!   file backend then reads only the start of a long log.
 //!
 //! # Listing and lookup (L): kit
 //!
-//! - <a id="l1"></a>**L1** `list_sessions` returns every session that has at least one segment,
-//!   each once, newest first. The order is by id, in descending order of bytes. Ids of UUID
-//!   version 7 sort in order of creation; any other UUID sorts by its bytes too.
+//! - <a id="l1"></a>**L1** `list_sessions` returns every session that has at least one segment.
+//!   Each session is returned once, newest first. The order is by id, in descending order of bytes.
+//!   Ids of UUID version 7 sort in order of creation; any other UUID sorts by its bytes too.
 //! - <a id="l2"></a>**L2** `list_segments(session)` returns the segments of a session in the same
 //!   order. An unknown session has the result `Ok([])`.
 //! - <a id="l3"></a>**L3** A trace or a pod alone does not create a session or a segment.
@@ -121,23 +121,23 @@
 //!   changed. A foreign SQLite database is rejected and not adopted. Triggers, views and conditions
 //!   that another program added to a database have no effect on any call.
 //! - <a id="l5"></a>**L5** `lookup_session_of` returns a session that holds the segment now, or
-//!   `None`. It returns the same session as long as that session holds the segment. The result is
-//!   correct right after create, append, truncate to 0, reopen and delete, also while other
+//!   `None`. The result is the same session as long as that session holds the segment. The result
+//!   is correct right after create, append, truncate to 0, reopen and delete, also while other
 //!   sessions are created and deleted.
 //! - <a id="l6"></a>**L6** With more than 1,000 sessions, segments or entries, listings and reads
 //!   are still complete: nothing is left out at the end of a page.
 //! - <a id="l7"></a>**L7** `segment_info` is `None` for an unknown segment. Otherwise it has the
 //!   facts of one moment: the head that `head` returns, the size of the log and the time of its
 //!   last change. The size is the number of bytes of the texts of all entries, and of one newline
-//!   for each entry. For a file backend it is the readable length of the file. The time is by the
-//!   clock of the storage, and does not go back as long as that clock does not go back. Size and
-//!   time are `None` if the store does not know them. They are never wrong.
+//!   for each entry. For a file backend, the size is the readable length of the file. The time is
+//!   by the clock of the storage, and does not go back as long as that clock does not go back. Size
+//!   and time are `None` if the store does not know them, and are never wrong.
 //! - <a id="l8"></a>**L8** `list_infos` returns the `segment_info` of every segment that the
 //!   listings return, in their order. `after(session)` selects the sessions that follow that
 //!   session, which need not exist. `limit(n)` selects the first n sessions. A session is always
-//!   returned with all its segments, so a caller that continues after the last session of each
-//!   part sees every segment once. If `segment_info` fails for a segment, `list_infos` fails with
-//!   that error and names the segment. It never leaves such a segment out. Parts without the
+//!   returned with all its segments, so a caller that continues after the last session of each part
+//!   sees every segment once. If `segment_info` fails for a segment, `list_infos` fails with that
+//!   error and names the segment. `list_infos` never leaves such a segment out. Parts without the
 //!   session of that segment are returned, and `list_sessions` and `list_segments` return the
 //!   segment (R4).
 //!
@@ -151,10 +151,10 @@
 //!   segment's trace and the other segments (its siblings) do not change. The documentation says
 //!   clearly that the call overwrites.
 //! - <a id="c3"></a>**C3** `exists` is true from the first create or append on, also for empty
-//!   segments. It creates nothing.
+//!   segments. `exists` creates nothing.
 //! - <a id="c4"></a>**C4** `read_entry_count` equals `read_all().len()` whenever no call overlaps
-//!   and the log is sound. It counts lines and does not validate them. Traces do not count. An
-//!   unknown segment is `NotFound`.
+//!   and the log is sound. The call counts lines and does not validate them. Traces do not count.
+//!   An unknown segment is `NotFound`.
 //! - <a id="c5"></a>**C5** `read_entry_count` sees every acknowledged append of any other writer
 //!   at once, so a writer can notice that others write to the segment.
 //! - <a id="c6"></a>**C6** The cost of `read_entry_count` does not grow with the log (bench). A
@@ -200,13 +200,13 @@
 //!   the token. Where a server can lose acknowledged entries (a Redis failover), the token also
 //!   covers the last append, so that the loss is noticed.
 //! - <a id="h2"></a>**H2** (cap: `conditional_append`) `append_if(expected, entries)` appends if
-//!   the head still is `expected`. It returns the head right after its own append, even if other
-//!   writers have changed the log since. `None` expects that the segment does not exist. An empty
-//!   segment exists, and a trace alone is not a segment. If the head differs, the call fails with
-//!   `Conflict`, which has both heads, and changes nothing. Of N writers that hold the same head
-//!   exactly one succeeds. Several entries are stored as in A7. With `None` and no entries, the
-//!   call creates an empty segment. With a head and no entries, the call compares and returns that
-//!   head.
+//!   the head still is `expected`. The call returns the head right after its own append, even if
+//!   other writers have changed the log since. `None` expects that the segment does not exist. An
+//!   empty segment exists, and a trace alone is not a segment. If the head differs, the call fails
+//!   with `Conflict`, which has both heads, and changes nothing. Of N writers that hold the same
+//!   head exactly one succeeds. Several entries are stored as in A7. With `None` and no entries,
+//!   the call creates an empty segment. With a head and no entries, the call compares and returns
+//!   that head.
 //! - <a id="h3"></a>**H3** Without the capability, `append_if` returns `Unsupported`. Nothing in
 //!   the library falls back to a check followed by an append unless the caller requested that.
 //! - <a id="h4"></a>**H4** (cap: epoch) Truncating a log (also with `truncate_if`) and growing it
@@ -214,18 +214,19 @@
 //! - <a id="h5"></a>**H5** After a lost reply, repeating `append_if` with the old head is safe: it
 //!   cannot append twice.
 //! - <a id="h6"></a>**H6** (cap: `conditional_append`) `truncate_if(expected, n)` truncates only if
-//!   the head still is `expected`, so a writer can remove its own entries without deleting those of
-//!   another writer. It returns the head right after its own truncate, as in H2. With n equal to
-//!   the length it changes nothing and returns `expected`. With a larger n it fails as in T2.
+//!   the head still is `expected`, so a writer can remove its own entries without deleting entries
+//!   of another writer. The call returns the head right after its own truncate, as in H2. With n
+//!   equal to the length, the call changes nothing and returns `expected`. With a larger n, it
+//!   fails as in T2.
 //!
 //! # Deletion (D): kit
 //!
 //! - <a id="d1"></a>**D1** (cap: delete) `delete_segment` removes the log and the trace.
-//!   `delete_session` removes all segments of the session. Both return whether anything was there;
-//!   a trace alone counts. Listings, lookup and `exists` agree at once that it is gone. Deleting
-//!   what does not exist is `Ok(false)`. An append that begins afterwards creates a new segment,
-//!   which is listed. After a crash during a delete, the log is unchanged or gone, and the segment
-//!   does not have a trace if its log is gone (kit, torture).
+//!   `delete_session` removes all segments of the session. Both return whether a segment or a trace
+//!   was deleted. Listings, lookup and `exists` agree at once that the segment is gone. Deleting a
+//!   segment or session that does not exist is `Ok(false)`. An append that begins afterwards
+//!   creates a new segment, which is listed. After a crash during a delete, the log is unchanged or
+//!   gone, and the segment does not have a trace if its log is gone (kit, torture).
 //!
 //! # Pods (P): kit
 //!
@@ -236,12 +237,12 @@
 //!   `Ok(false)`. Names are listed in sorted order.
 //! - <a id="p3"></a>**P3** A pod name has 1 to 255 bytes, is not `.` or `..`, and does not contain
 //!   `/`, `\`, NUL or a control character. Any other name is `InvalidPodName` in every backend, and
-//!   touches no storage. Every Unicode name that follows this rule works. It is distinct from every
-//!   other name, also by case, by NFC and NFD, and on a case-insensitive file system. A file
-//!   backend puts a pod in the folder that has the pod's name, where other programs look for the
-//!   pod. If the file system cannot hold that name, or takes it for the name of another folder, the
-//!   pod gets a folder that is named by a hash. If both folders hold a pod of the same name, the
-//!   folder that has the name counts.
+//!   touches no storage. Every Unicode name that follows this rule works. Two names are distinct
+//!   even if they differ only by case, or only by NFC and NFD, also on a case-insensitive file
+//!   system. A file backend puts a pod in the folder that has the pod's name, where other programs
+//!   look for the pod. If the file system cannot hold that name, or takes it for the name of
+//!   another folder, the pod gets a folder that is named by a hash. If both folders hold a pod of
+//!   the same name, the folder that has the name counts.
 //! - <a id="p4"></a>**P4** (cap: `conditional_put`) `put_pod_if(name, expected, pod)` puts the pod
 //!   if the stored one equals `expected` byte for byte. `None` expects that the pod does not exist.
 //!   If the stored pod differs, the call fails with `PodConflict` and changes nothing. Of N writers
@@ -258,12 +259,12 @@
 //!   point loses no acknowledged change and leaves every segment readable.
 //! - <a id="s4"></a>**S4** (torture) (cap: `durable_sync`) With the durability `Power`, every
 //!   acknowledged change (also create, truncate, delete and pods) survives a power cut. `sync()`
-//!   makes durable what this handle acknowledged before the call. A read can return a change that
-//!   is not acknowledged yet, and a power cut can still lose that change. With the durability
-//!   `Process`, a power cut can lose changes that no `sync()` made durable. A truncation never
-//!   damages the entries that it keeps. To ensure this, a file backend needs its sidecar files from
-//!   the power cut until the next change of the segment. A log or pod that was being replaced is
-//!   the old one or the new one.
+//!   makes all changes durable that this handle acknowledged before the call. A read can return a
+//!   change that is not acknowledged yet, and a power cut can still lose that change. With the
+//!   durability `Process`, a power cut can lose changes that no `sync()` made durable. A truncation
+//!   never damages the entries that it keeps. To ensure this, a file backend needs its sidecar
+//!   files from the power cut until the next change of the segment. A log or pod that was being
+//!   replaced is the old one or the new one.
 //! - <a id="s5"></a>**S5** (kit) A store is `Send + Sync`. A panic in one thread does not affect
 //!   the others.
 //! - <a id="s6"></a>**S6** (kit) (cap: `multi_process`) Processes that open the same new, empty
@@ -277,7 +278,7 @@
 //!   is a prefix with the key of the format. Opening a store to create it makes an empty store,
 //!   which can then be opened to read.
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
-//!   open handle depends on, the handle notices that before it acknowledges a change. The call
+//!   open handle depends on, the handle notices this before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were
 //!   acknowledged meanwhile are not overwritten.
 //! - <a id="s9"></a>**S9** (torture) (file backends) Below its root, the store follows no symbolic
@@ -297,7 +298,7 @@
 //! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
 //!   with the stored segments in both directions. A stored segment that a listing or a lookup does
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
-//!   corrects the listings as far as the storage contains the data for that. The listings can read
+//!   corrects the listings as far as the storage contains the necessary data. The listings can read
 //!   an index that is stored apart from the logs. An append then adds its segment and its session
 //!   to the index, even if the index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
