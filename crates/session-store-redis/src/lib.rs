@@ -1,10 +1,10 @@
 //! A store in Redis: one server, a Sentinel group, or a Cluster.
 //!
 //! [`RedisStore`] implements every clause of the [contract](session_store_core::contract) except
-//! those of `durable_sync`. A client of Redis cannot guarantee durability: the configuration of the
-//! servers determines which changes a crash or a failover can lose, see the
-//! [table](#what-can-be-lost). The servers must be Redis 7.0 or newer, or Valkey (tested: Redis 7.0
-//! and 8.2, Valkey 9.1), without modules.
+//! the clauses of `durable_sync`. A client of Redis cannot guarantee durability. The configuration
+//! of the servers determines which changes a crash or a failover can lose
+//! ([table](#what-can-be-lost)). The servers must be Redis 7.0 or newer, or Valkey (tested: Redis
+//! 7.0 and 8.2, Valkey 9.1), without modules.
 //!
 //! ```no_run
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -24,17 +24,17 @@
 //!
 //! # A change is done once
 //!
-//! The client library never resends a command. This crate resends commands, but only where that is
-//! harmless.
+//! The client library never resends a command. This crate resends a command if executing it twice
+//! is harmless.
 //!
 //! Every change carries the token of its writer and a sequence number. The script that executes the
 //! change records both beside the data, in the same atomic step, for 15 minutes. If another copy of
-//! the change arrives, the script returns the recorded reply and changes nothing. A change whose
-//! reply was lost is therefore sent again until there is a reply.
+//! the change arrives, the script returns the recorded reply and changes nothing. If the reply to a
+//! change is lost, the change is therefore sent again until there is a reply.
 //!
 //! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
-//! [`RedisOptions::retry_for`]. The change was done once or not at all. It may still be done when a
-//! stalled server continues.
+//! [`RedisOptions::retry_for`]. The change was made once or not at all. It may still be made later,
+//! when a stalled server continues.
 //!
 //! # The keys
 //!
@@ -66,11 +66,11 @@
 //! | `epoch` | the stamp of the last change that cut or replaced entries, followed by `+` if that change left entries in the log |
 //! | `info` | a stamp, the size of the log in bytes, and the time of its last change in microseconds |
 //!
-//! Older versions do not write `info`, and they may use the same storage at the same time. So
-//! `info` is valid only if it contains the stamp of the last change. Otherwise the size and the
-//! time are unknown. The next change sets the time. Replacing the log, or truncating it to few
-//! entries, sets the size. To compute the size, a truncate reads the entries that it deletes or
-//! those that it keeps. If both are more than 256 entries or 1 MB, the size becomes unknown.
+//! Older versions do not write `info`, and may use the same storage at the same time. So `info` is
+//! valid only if it contains the stamp of the last change. Otherwise the size and the time are
+//! unknown. The next change sets the time. Replacing the log, or truncating it to few entries, sets
+//! the size. To compute the size, a truncate reads the deleted entries or the kept entries. If both
+//! are more than 256 entries or 1 MB, the size becomes unknown.
 //!
 //! One atomic step creates the first segment of a session and adds the session to `sessions`.
 //! Another step deletes the last segment and removes the session. Listings are therefore complete
@@ -78,9 +78,9 @@
 //!
 //! Only `holders` is in another slot than the segment. A session is added to this set before the
 //! session first holds the segment, and is never removed. A lookup queries each session of the set,
-//! and returns the one that has held the segment for the longest time. The clocks of the servers
-//! matter only if two sessions create the same segment id at the same moment on two nodes of a
-//! Cluster. A failover can lose a member of `holders`.
+//! and returns the session that has held the segment for the longest time. The clocks of the
+//! servers matter only if two sessions create the same segment id at the same moment on two nodes
+//! of a Cluster. A failover can lose a member of `holders`.
 //!
 //! `sessions`, `segments`, `traces` and `holders` are indexes: they can be computed from the other
 //! keys. [`Maintenance`](session_store_core::Maintenance) scans all keys on every master, compares
@@ -98,9 +98,10 @@
 //!   the log already has entries, that step takes the server about one second per million entries.
 //! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
 //!   whole log, and the creation of a log of more than 64 KiB, use plain list commands.
-//! - Listing all sessions reads 256 sorted sets in one round trip to each server, and counts the
-//!   lists of segments in another one (measured with 100,000 sessions: 0.05 s and 0.1 s).
-//! - A check looks at every key of the servers, also at those of other programs. It holds one page
+//! - Listing all sessions takes two round trips to each server. The first one reads 256 sorted
+//!   sets, and the second one counts the lists of segments (measured with 100,000 sessions: 0.05 s
+//!   and 0.1 s).
+//! - A check examines every key of the servers, also the keys of other programs. It holds one page
 //!   of keys in memory (measured with 100,000 segments on a busy machine: 5 to 8 s, 32 MiB).
 //!
 //! # What can be lost
@@ -122,10 +123,10 @@
 //! off. If a master hands its slots over to a replica on command (`CLUSTER FAILOVER`), no change is
 //! lost.
 //!
-//! A writer that uses `append_if` always notices a loss. A head names the last change, so a head
-//! from before the loss is a conflict, even if the log has grown to the same length again
-//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
-//! does not notice.
+//! A writer that uses `append_if` always notices a loss. A head contains the stamp of the last
+//! change, so a head of a lost change is a conflict, even if the log has grown to the same length
+//! again ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its
+//! writer does not notice the loss.
 //!
 //! A log has two keys, `log` and `entries`. If one of them is lost, a call for the segment fails
 //! with an error that has the code `APART`. The cause is an eviction, or another program that
@@ -163,7 +164,7 @@
 //! A URL with another database than 0 also needs `+select`, and a Cluster needs `+cluster|slots
 //! +asking`.
 //!
-//! These are used if they are permitted:
+//! These permissions are optional:
 //! - `+config|get`, to report unsafe settings of the server and its limit for the size of an entry,
 //! - `+rpushx`, to create large logs faster,
 //! - `+role`, to recognize behind Sentinels a former master that has become a replica.

@@ -145,21 +145,21 @@ pub(crate) enum Command {
     /// Takes the logs of Claude Code, Codex, Cline, Copilot CLI, Gemini CLI, OpenClaw, pi, Qwen
     /// Code and Roo Code, every other file of JSON lines (*.jsonl, *.ndjson), and the directories
     /// of file stores. Files can be compressed with gzip or zstd. Each log becomes one segment. The
-    /// session has the id that the program shows. Where a program does not give an id, the id is
-    /// derived from the name, so a later import finds the segment and appends only the new entries,
-    /// also after a directory was renamed.
+    /// session has the id that the program shows. If a program does not give an id, the id is
+    /// derived from the name. A later import therefore finds the segment and appends only the new
+    /// entries, also after a directory was renamed.
     ///
-    /// Each log has an outcome of its own: imported, extended, unchanged, behind (the store has
+    /// Each log has one of these outcomes: imported, extended, unchanged, behind (the store has
     /// more entries than the file, and keeps them), empty, older (than --since), skipped, conflict,
-    /// refused or failed. Files that were not taken are counted by kind. An incomplete last line is
-    /// not taken, because its writer may complete it. The trace of each new segment says where the
-    /// log came from.
+    /// refused or failed. Files that were not imported are counted by kind. An incomplete last line
+    /// is not imported, because its writer may complete it. The trace of each new segment names the
+    /// origin of the log.
     ///
     /// Without PATH, prints the logs that were found in the default directories of the known
     /// programs.
     ///
-    /// Exit status: 0 if nothing of a log is missing in the store; 1 if a log is in conflict, was
-    /// refused or failed, while the rest was imported.
+    /// Exit status: 0 if the store has all entries of all logs; 1 if a log is in conflict, was
+    /// refused or failed, and the other logs were imported.
     #[command(
         after_help = IMPORT_EXAMPLES,
         override_usage = "session-store import [OPTIONS] <PATH>... <STORE>\n       \
@@ -213,9 +213,9 @@ pub(crate) enum Command {
     /// Copy everything that can be read from a damaged SQLite database to a new store
     ///
     /// Reads the tables row by row, skips what cannot be read, and never writes to the files of
-    /// BROKEN. Compares each log with its stored number of entries, and prints whether the log is
-    /// whole, recovered in part, or lost, with the numbers of the lost entries. NEW must not exist,
-    /// or be empty. SQLite keeps no checksums, so a changed text that is still valid JSON is not
+    /// BROKEN. Compares each log with its stored number of entries. Prints whether the log is
+    /// whole, recovered in part, or lost, and the numbers of the lost entries. NEW must not exist,
+    /// or be empty. SQLite stores no checksums, so a changed text that is still valid JSON is not
     /// noticed.
     ///
     /// Exit status: 0 if nothing was lost; 1 if something was lost, while the rest was copied; 3 if
