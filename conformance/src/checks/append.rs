@@ -117,8 +117,8 @@ pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
     })
 }
 
-/// The entries that each thread appends, two threads for each handle. They are built once, because
-/// in a debug build this takes longer than to store them.
+/// The entries that each thread appends, two threads for each handle. The entries are built once,
+/// because in a debug build, building them takes longer than storing them.
 static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
     let own = |writer| (0..24).map(|n| signed(writer, n, odd_padding(n + writer))).collect();
     (0..WRITERS * 2).map(own).collect()

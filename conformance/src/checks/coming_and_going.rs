@@ -1,5 +1,6 @@
-//! Checks of sections D and L of the contract: sessions and segments that others create and delete
-//! while a reader lists, looks up or has looked up, and segments that are created again.
+//! Checks of sections D and L of the contract: other threads create and delete sessions and
+//! segments while a reader lists them and looks them up. Also segments that are created again after
+//! a delete.
 
 use session_store_core::{ListOptions, LogEntry, SegmentKey, SessionId, Store, StoreError};
 use uuid::Uuid;

@@ -69,7 +69,7 @@ fn read_while_replacing(
     )
 }
 
-/// Fails unless the entries are those of one of the logs.
+/// Fails unless the entries are equal to the entries of one of the logs.
 fn must_be_one_of(
     entries: &[LogEntry],
     [old, new]: [&[LogEntry]; 2],

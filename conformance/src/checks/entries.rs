@@ -164,7 +164,7 @@ pub(crate) fn e4_two_hundred_levels(run: &Run<'_>) -> CheckResult {
     log.must_hold(&[deep, wide], "entries with 200 levels of nesting")
 }
 
-/// An entry of 64 MiB. It is built once, because this takes seconds in a debug build.
+/// An entry of 64 MiB. The entry is built once, because building it takes seconds in a debug build.
 pub(super) static LARGE: LazyLock<LogEntry> =
     LazyLock::new(|| entry(format!(r#"{{"large":"{}"}}"#, "0123456789abcdef".repeat(4 << 20))));
 

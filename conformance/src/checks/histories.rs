@@ -1,6 +1,6 @@
 //! Checks of histories: several threads or processes write, truncate and read one log at the same
-//! time. The results must be linearizable: calls that run one after the other, in some order that
-//! agrees with the times of the calls, must return the same results.
+//! time. The results must be linearizable. There must be an order of the calls that agrees with
+//! their times, and in which calls one after the other would return the same results.
 
 use std::sync::LazyLock;
 use std::thread;

@@ -18,8 +18,8 @@ use crate::sample::{entry, nth, numbered, numbered_traces, size_of, unusual_entr
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// The pause before a change whose time must differ from the time before. Clocks of file systems
-/// advance every few milliseconds.
+/// The pause before a change, so that its time differs from the time of the last change. Clocks of
+/// file systems advance every few milliseconds.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 /// The longest time in which a clock must have advanced. Some clocks count whole seconds.
@@ -62,7 +62,7 @@ pub(crate) fn l7_it_has_the_head(run: &Run<'_>) -> CheckResult {
     agree("the head after a replace")
 }
 
-/// Fails unless the size is unknown or that of the stored entries.
+/// Fails unless the size is unknown or is the size of the stored entries.
 fn must_have_size_of_entries(log: TestLog<'_>, context: &str) -> CheckResult {
     let (bytes, expected) = (known_info(log)?.bytes, size_of(&log.read_all()?));
     ensure_eq(&bytes.unwrap_or(expected), &expected, context)
@@ -249,7 +249,7 @@ pub(crate) fn l8_the_start_need_not_exist(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let sessions = fill(&store)?;
     let all = store.list_infos(&ListOptions::new())?;
-    // An id directly before that of a session. No session has it.
+    // An id directly before the id of a session. No session has it.
     let mut between = *sessions[3].as_bytes();
     between[15] ^= 1;
     let after = |session_id: SessionId| {

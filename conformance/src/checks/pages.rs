@@ -34,8 +34,8 @@ fn wide_texts() -> Vec<String> {
         .collect()
 }
 
-/// Fails unless pages whose limit is exactly the size of their entries hold these entries, and
-/// pages with one byte less hold one entry less.
+/// Fails unless a page with a limit of exactly the size of its entries has these entries, and a
+/// page with a limit of one byte less has one entry less.
 fn must_fit_exactly<E: Entry + Clone>(
     all: &[E],
     page: impl Fn(usize, usize) -> Result<Vec<E>, StoreError>,

@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// Returns two small entries, and between them one that the store cannot hold.
+/// Returns two small entries, and between them an entry that the store cannot hold.
 fn with_a_large_entry() -> Vec<LogEntry> {
     [numbered(7..8), vec![LARGE.clone()], numbered(8..9)].concat()
 }
@@ -23,7 +23,7 @@ fn has_a_limit(store: &dyn Store) -> bool {
 }
 
 /// Fails unless the result is `TooLarge`. A store without atomic batches can store the entries
-/// before the one that is too large. It must then report their number. Returns that number.
+/// before the entry that is too large, but must then report their number. Returns that number.
 fn must_be_too_large<T: std::fmt::Debug>(
     store: &dyn Store,
     name: &str,

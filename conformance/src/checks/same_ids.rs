@@ -1,5 +1,5 @@
-//! Checks of sections A, S and P of the contract: what has the same id is still separate, and data
-//! that refers to a deleted session stays.
+//! Checks of sections A, S and P of the contract: segments with the same id are separate, and data
+//! that refers to a deleted session remains.
 
 use session_store_core::{ListOptions, LogEntry, Pod, SegmentKey, Store, StoreError};
 

@@ -39,9 +39,10 @@ pub(super) fn with_tail(tail: &[u8]) -> Vec<u8> {
     [b"{\"n\":0}\n", tail].concat()
 }
 
-/// Returns torn tails of three kinds: every strict prefix of [`WHOLE`] (some end inside a
-/// character), tails with the NUL bytes that a power cut can leave, and tails that do not begin
-/// with a whole object.
+/// Returns torn tails of three kinds:
+/// - every strict prefix of [`WHOLE`], some of which end inside a character,
+/// - tails with NUL bytes, which a power cut can leave,
+/// - tails that do not begin with a whole object.
 fn torn_tails() -> Vec<Vec<u8>> {
     let prefixes = (1..WHOLE.len()).map(|end| WHOLE.as_bytes()[..end].to_vec());
     let nuls: [&[u8]; 3] = [b"\0", b"\0\0\0\0", b"{\"n\":\0\0"];

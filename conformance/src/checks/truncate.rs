@@ -187,7 +187,8 @@ impl Progress {
 /// Lets `change` set the log back to its first `base` entries repeatedly while two threads append.
 ///
 /// An append that overlaps a change is kept or deleted as a whole. An append that started after the
-/// last change is stored, and one that was acknowledged before the last change started is not.
+/// last change is stored. An append that was acknowledged before the last change started is not
+/// stored.
 fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> CheckResult {
     let handles = run.open_many(3)?;
     let log = TestLog::with(&handles[0], &numbered(0..base))?;
