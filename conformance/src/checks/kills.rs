@@ -1,5 +1,5 @@
 //! Checks of the contract after the process of a writer was killed: every acknowledged change is
-//! stored, and the call that was interrupted has changed everything or nothing.
+//! stored. The interrupted call was made as a whole or not at all.
 
 use std::thread;
 use std::time::{Duration, Instant};

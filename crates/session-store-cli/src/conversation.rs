@@ -1,4 +1,4 @@
-//! `Conversation`: a log whose entries are described in the format of the program that wrote it.
+//! `Conversation`: describes the entries of a log, in the format of the program that wrote the log.
 
 use std::cell::OnceCell;
 use std::vec;
@@ -34,7 +34,7 @@ impl<'a> Conversation<'a> {
         Self { first: first.into_iter(), rest, known, format: OnceCell::new() }
     }
 
-    /// Returns what an entry of this log says to a person.
+    /// Returns the readable content of an entry of this log.
     ///
     /// The format is found at the first call, because that takes longer than reading the log.
     pub(crate) fn describe(&self, entry: &LogEntry) -> Description {

@@ -36,7 +36,8 @@ use strings::replace_strings;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Redactor {
-    /// All patterns as alternatives. A group for each of them has the name of its kind.
+    /// All patterns as alternatives. Each of these patterns is a group that has the name of its
+    /// kind.
     secrets: Regex,
 }
 

@@ -1,7 +1,7 @@
 //! Tests of `Redactor`, and of a writer that redacts its entries.
 //!
-//! The secrets are invented. They are built here, so that no text in this repository looks like a
-//! secret.
+//! The secrets are invented. The tests build the secrets from parts, so that no text in this
+//! repository looks like a secret.
 
 use std::sync::LazyLock;
 
@@ -178,7 +178,7 @@ fn a_store_that_redacts_stores_a_turn_twice_after_a_lost_reply() {
     let mut writer = SegmentWriter::create(store, session, &[entry("{}")]).unwrap();
     faulty.set_faults(&[LostAfter]);
     let outcome = writer.append_or_fork(&[with], bare_fork).unwrap();
-    // The stored entry is not equal to the one that was sent, so the writer takes it for an entry
+    // The stored entry differs from the entry that was sent, so the writer mistakes it for an entry
     // of another writer.
     assert!(matches!(outcome, AppendOutcome::Forked { .. }));
     let segments = faulty.list_segments(session).unwrap();

@@ -67,7 +67,7 @@ fn an_unreadable_log_does_not_stop_the_listing() {
 }
 
 /// Older versions of the agent crate created a session of this id, in which each first use of a pod
-/// name was recorded. It does not contain a conversation, so the listings leave it out.
+/// name was recorded. This session does not contain a conversation, so the listings leave it out.
 #[test]
 fn the_session_of_pod_claims_is_listed_only_if_it_is_named() {
     const CLAIMS: &str = "00000000-0000-8000-8000-636c61696d73";

@@ -16,7 +16,7 @@ fn server(password: &str) -> RedisServer {
     RedisServer::start_durable(&["--requirepass", password])
 }
 
-/// Returns the URL of a server without its password, and creates a store there.
+/// Creates a store on a server. Returns its URL without the password.
 fn create_store(server: &RedisServer, password: &str) -> String {
     let url = server.url();
     let login = url.replace("redis://", &format!("redis://:{password}@"));

@@ -21,7 +21,7 @@ const JOB: &str = "SESSION_STORE_FS_POWER";
 
 const CUTS: usize = 20;
 
-/// Cuts the power after `acknowledged` steps. Returns whether all of them are stored.
+/// Cuts the power after `acknowledged` steps. Returns whether all acknowledged steps are stored.
 fn survives(durability: Durability, acknowledged: usize) -> bool {
     let writer = |root: &Path| {
         let mut child = Command::new(std::env::current_exe().unwrap());

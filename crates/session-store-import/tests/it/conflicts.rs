@@ -127,7 +127,7 @@ fn a_log_whose_first_entry_changed_is_kept_whole_beside_the_old_one() {
     assert_eq!(logs.import().states(), [State::Unchanged]);
 }
 
-/// The index of the turn is the one that `tree` and the agent layer read.
+/// `tree` and the agent crate read this index of the turn.
 #[rstest]
 #[case::own_layout(
     &format!("{S}/{S}.jsonl"),

@@ -79,7 +79,7 @@ fn a_log_has_the_expected_state_and_session(
     assert_eq!(found, expected, "{imported:?}");
 }
 
-/// Row 3: a project folder is also there as a symbolic link.
+/// Row 3: a symbolic link leads to a project folder.
 #[cfg(unix)]
 #[test]
 fn row_3_a_file_that_two_paths_reach_is_one() {

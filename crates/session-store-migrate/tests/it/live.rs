@@ -220,8 +220,8 @@ fn a_log_rewritten_after_the_copy_is_copied_by_the_proof() {
     assert_eq!(log_of(&destination, key), [C]);
 }
 
-/// The log is truncated during the comparison. It has its old content again when the proof reads
-/// its head next.
+/// The log is truncated during the comparison. The log has its old content again when the proof
+/// reads its head next.
 #[test]
 fn a_log_restored_during_the_proof_is_compared_again() {
     let key = new_key();

@@ -41,7 +41,7 @@ impl Servers {
 
     /// Returns a key of a segment that exists: its `log`, `entries` or `trace`.
     ///
-    /// The bucket is an internal detail of the store, so it tries all of them.
+    /// The bucket is an internal detail of the store, so the function tries all buckets.
     pub(crate) fn key(
         self,
         prefix: &str,

@@ -93,8 +93,8 @@ fn a_handle_fails_once_a_file_beside_the_database_is_gone_and_loses_nothing(
             "removed" => fs::remove_file(file).unwrap(),
             "moved" => fs::rename(file, other).unwrap(),
             _ => {
-                // Copying the shared memory in this process would drop SQLite's locks, because
-                // POSIX drops the locks of a process on a file when the process closes the file.
+                // Copying the shared memory in this process would drop SQLite's locks. POSIX drops
+                // the locks of a process on a file when the process closes the file.
                 assert!(Command::new("cp").args([&file, &other]).status().unwrap().success());
                 fs::rename(other, file).unwrap();
             }

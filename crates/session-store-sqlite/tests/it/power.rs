@@ -68,7 +68,7 @@ fn job() -> String {
     std::env::var(JOB).expect("the test that starts this child sets the variable")
 }
 
-/// Cuts the power after `acknowledged` steps and returns whether all of them survive.
+/// Cuts the power after `acknowledged` steps. Returns whether all these steps survive.
 fn survives(policy: SyncPolicy, acknowledged: usize) -> bool {
     let writer = |path: &Path| {
         let program = Command::new(std::env::current_exe().unwrap());
@@ -188,8 +188,8 @@ fn child_whose_index_cannot_grow() {
     let crashed = path.with_file_name("crashed.db");
     for suffix in ["", "-wal"] {
         let name = |path: &Path| format!("{}{suffix}", path.display());
-        // Another process copies the file. Copying it in this process would drop SQLite's locks,
-        // because POSIX drops the locks of a process on a file when the process closes the file.
+        // Another process copies the file. Copying the file in this process would drop SQLite's
+        // locks. POSIX drops the locks of a process on a file when the process closes the file.
         let copied = Command::new("cp").args([name(path), name(&crashed)]).status().unwrap();
         assert!(copied.success());
     }

@@ -11,10 +11,10 @@ use crate::text::squeezed;
 /// The number of characters that are shown before a hit, and after it.
 const SHOWN_CHARACTERS: usize = 40;
 
-/// The color of a hit, as that of `grep`.
+/// The color of a hit, which is the color that `grep` uses.
 const MARKED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 
-/// A part of a text: a hit, and what is before and after it.
+/// A part of a text: a hit, and the text before and after the hit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Excerpt {
     before: String,

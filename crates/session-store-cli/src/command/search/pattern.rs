@@ -42,7 +42,7 @@ impl<'a> Pattern<'a> {
         Ok(Self { text: literal(text)?, spelling, args })
     }
 
-    /// Returns what was found in an entry, or `None` if the entry does not meet the conditions.
+    /// Returns the hits in an entry, or `None` if the entry does not meet the conditions.
     ///
     /// `describe` decodes the entry. It is called only for an entry that the other conditions do
     /// not exclude, because decoding takes much longer than reading.

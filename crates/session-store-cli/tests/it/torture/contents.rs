@@ -70,15 +70,15 @@ impl Contents {
     }
 
     /// Returns the number of entries in those segments of the destination that these contents have.
-    /// It is 0 if the copying program has not created the destination yet.
+    /// The number is 0 if the copying program has not created the destination yet.
     pub(super) fn copied_to(&self, store: &mut Destination) -> usize {
         let count = |store: &OpenStore, log: &Log| store.read_entry_count(log.session, log.segment);
         let Some(store) = store.opened() else { return 0 };
         self.logs.iter().filter_map(|log| count(store, log).ok()).sum()
     }
 
-    /// Asserts that every segment of a store is a segment of these contents, and that its log and
-    /// its trace begin like those of these contents.
+    /// Asserts that every segment of a store is a segment of these contents. Its log and its trace
+    /// must be prefixes of the log and the trace in these contents.
     ///
     /// This must hold after each interrupted copy. The store can be missing, because the copying
     /// program can be killed before it creates the store.

@@ -11,8 +11,8 @@ use super::running::Running;
 /// The number of rounds of writing.
 const ROUNDS: usize = 30;
 
-/// The program that changes the source. It appends entries and traces to old and new segments,
-/// truncates new segments, and writes pods.
+/// The program that changes the source. The writer appends entries and traces to old and new
+/// segments, truncates new segments, and writes pods.
 struct Writer {
     store: OpenStore,
     session: SessionId,

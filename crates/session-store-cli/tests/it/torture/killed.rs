@@ -19,7 +19,7 @@ fn kills() -> usize {
 /// Copies the contents to one destination after the other, until the program was killed [`kills`]
 /// times during a copy. Most copies are killed several times.
 ///
-/// Asserts that the destination has a part of the contents after each kill, and all of them after
+/// Asserts that the destination has a part of the contents after each kill, and all contents after
 /// the last run, which is not killed.
 fn kill_and_resume(
     contents: &Contents,

@@ -7,8 +7,8 @@ use session_store_migrate::backup::BackupError;
 use super::{backup_of, open, populated};
 use crate::{entries, new_key, trace};
 
-/// Returns a backup of a log with two entries and a trace. It is small, so that a test can change
-/// each of its bits.
+/// Returns a backup of a log with two entries and a trace. The backup is small, so that a test can
+/// change each of its bits.
 fn small() -> Vec<u8> {
     let store = MemoryStore::new();
     let key = new_key();
