@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use session_store_core::{SegmentId, SessionId, Store, StoreError};
+use session_store_core::{SegmentId, SegmentKey, SessionId, Store, StoreError};
 
 use crate::lineage::Lineage;
 
 /// The fork tree of a session.
 ///
-/// The tree is read from the first entries of the segments only, and every session has a tree. A
-/// segment is a root if its first entry does not name an origin, names an origin outside of the
-/// session, or cannot be read. If origins form a circle, the segment of the circle with the lowest
-/// id is a root. `Display` draws the tree.
+/// The tree is read from the first entries of the segments, and every session has a tree. A segment
+/// is a root if its first entry does not name an origin, names an origin outside of the session, or
+/// cannot be read. If origins form a circle, the segment of the circle with the lowest id is a root.
+/// `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,
@@ -27,6 +27,9 @@ pub struct SegmentNode {
     pub segment_id: SegmentId,
     /// The lineage in its first entry.
     pub lineage: Option<Lineage>,
+    /// The origin that the first entry does not name, as returned by the caller of
+    /// [`SessionTree::read_with`].
+    pub recorded_origin: Option<SegmentKey>,
     /// Its parent in the tree. `None` for a root.
     pub parent: Option<SegmentId>,
     /// The number of its entries, if the segment could be read.
@@ -42,13 +45,29 @@ impl SessionTree {
     /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log is not an error of the
     /// tree; its node contains the error.
     pub fn read<S: Store + ?Sized>(store: &S, session_id: SessionId) -> Result<Self, StoreError> {
+        Self::read_with(store, session_id, |_| Ok(None))
+    }
+
+    /// Reads the tree of a session. `recorded_origin` returns the origin of a segment whose first
+    /// entry names none, for example from a trace. Such an origin can be in another session.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and the errors of `recorded_origin`.
+    pub fn read_with<S: Store + ?Sized>(
+        store: &S,
+        session_id: SessionId,
+        mut recorded_origin: impl FnMut(SegmentKey) -> Result<Option<SegmentKey>, StoreError>,
+    ) -> Result<Self, StoreError> {
         let mut nodes = BTreeMap::new();
         for segment_id in store.list_segments(session_id)? {
-            if let Some(node) = SegmentNode::read(store, session_id, segment_id)? {
+            if let Some(mut node) = SegmentNode::read(store, session_id, segment_id)? {
+                if node.lineage.is_none() {
+                    node.recorded_origin = recorded_origin((session_id, segment_id).into())?;
+                }
                 nodes.insert(segment_id, node);
             }
         }
-        set_parents(&mut nodes);
+        set_parents(session_id, &mut nodes);
         Ok(Self { session_id, nodes })
     }
 
@@ -148,7 +167,14 @@ impl SegmentNode {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Self>, StoreError> {
-        let node = Self { segment_id, lineage: None, parent: None, entries: None, damage: None };
+        let node = Self {
+            segment_id,
+            lineage: None,
+            recorded_origin: None,
+            parent: None,
+            entries: None,
+            damage: None,
+        };
         // A page contains at least one entry, also with a limit of 0 bytes, unless the log is
         // empty.
         match store.read_page(session_id, segment_id, 0, 0) {
@@ -168,8 +194,15 @@ impl SegmentNode {
 
 /// Sets the parent of each segment to its origin, if the origin is in the session, and breaks
 /// circles.
-fn set_parents(nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
-    let origin = |node: &SegmentNode| node.lineage.map(|lineage| lineage.origin().segment_id);
+fn set_parents(session_id: SessionId, nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
+    let recorded = |node: &SegmentNode| {
+        let origin = node.recorded_origin.filter(|origin| origin.session_id == session_id);
+        origin.map(|origin| origin.segment_id)
+    };
+    let origin = |node: &SegmentNode| {
+        let named = node.lineage.map(|lineage| lineage.origin().segment_id);
+        named.or_else(|| recorded(node))
+    };
     let parents = nodes.values().map(|node| (node.segment_id, origin(node)));
     let mut parents: BTreeMap<_, _> =
         parents.filter_map(|(id, parent)| Some((id, parent?))).collect();

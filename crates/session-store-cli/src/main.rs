@@ -12,6 +12,7 @@ mod demo;
 mod entry_count;
 mod exit;
 mod failure;
+mod forest;
 mod input;
 mod listing;
 mod migration;

@@ -38,6 +38,12 @@ pub(crate) fn read_headline(
     Ok((!entries.is_empty()).then(|| headline(&entries)))
 }
 
+/// Reads the title of a log. If that fails, the error is reported and the title is unknown.
+pub(crate) fn read_title(store: &impl Store, key: SegmentKey) -> Option<String> {
+    let headline = read_headline(store, key).inspect_err(Failure::report).ok()?;
+    headline?.title
+}
+
 fn headline(entries: &[LogEntry]) -> Headline {
     let format = format_of(entries);
     let described = || entries.iter().map(|entry| format.describe(entry));

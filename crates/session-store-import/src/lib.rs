@@ -83,6 +83,7 @@ pub use identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
 pub use import::Import;
 pub use options::{OnConflict, Options};
 pub use pieces::Reason;
+pub use provenance::imported_origin;
 pub use records::{Action, Duplicate, Oddities, ReadError, Records, SalvagedLine};
 pub use report::{PassedOver, State, Summary, UnitReport};
 pub use text::plural;

@@ -1,12 +1,13 @@
 //! The provenance line: a line in the trace of an imported segment with the origin of the log.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use session_store_core::{Capability, SegmentKey, Store, StoreError, StoreExt, TraceEntry};
 
 use crate::format::Format;
 use crate::formats::OwnLayout;
-use crate::identity::Identity;
+use crate::identity::{Identity, Origin};
 use crate::unit::Unit;
 
 /// The kind of the line.
@@ -30,19 +31,40 @@ pub(crate) fn add(
     if unit.format.name() == OwnLayout.name() {
         return Ok(());
     }
-    let segment = to.at(key);
     let has_line = match to.capabilities().has(Capability::ReadTraces) {
-        true => {
-            let page = segment.read_trace_page(0, SEARCHED)?;
-            page.entries.iter().any(is_line)
-        }
+        true => find_line(to, key)?.is_some(),
         false => !is_new,
     };
-    if has_line { Ok(()) } else { segment.append_trace(&line(unit, identity)?) }
+    if has_line { Ok(()) } else { to.at(key).append_trace(&line(unit, identity)?) }
 }
 
-fn is_line(entry: &TraceEntry) -> bool {
-    entry.decode::<Value>().is_ok_and(|value| value["kind"] == KIND)
+/// Returns the log from which an imported log was forked, or whose subagent wrote it, if the
+/// program recorded that.
+///
+/// The import stores this in the trace of the segment. A store that cannot read traces returns
+/// `None`.
+///
+/// # Errors
+/// As [`Store::read_trace_page`].
+pub fn imported_origin(store: &dyn Store, key: SegmentKey) -> Result<Option<Origin>, StoreError> {
+    #[derive(Deserialize)]
+    struct Place {
+        #[serde(flatten)]
+        key: SegmentKey,
+        entry: Option<String>,
+    }
+    if !store.capabilities().has(Capability::ReadTraces) {
+        return Ok(None);
+    }
+    let line = find_line(store, key)?;
+    let origin = line.and_then(|mut line| Place::deserialize(line["origin"].take()).ok());
+    Ok(origin.map(|Place { key, entry }| Origin { key, entry }))
+}
+
+fn find_line(store: &dyn Store, key: SegmentKey) -> Result<Option<Value>, StoreError> {
+    let page = store.at(key).read_trace_page(0, SEARCHED)?;
+    let mut values = page.entries.iter().filter_map(|entry| entry.decode::<Value>().ok());
+    Ok(values.find(|value| value["kind"] == KIND))
 }
 
 fn line(unit: &Unit, identity: &Identity) -> Result<TraceEntry, StoreError> {

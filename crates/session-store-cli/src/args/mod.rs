@@ -232,9 +232,11 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///
-    /// A segment is printed below the segment that its first entry names as its origin: a fork or a
-    /// compaction. Other segments are at the top. Only first entries are read. A first entry that
-    /// cannot be read is reported, and the exit status is 1.
+    /// A segment is printed with its title below its origin: the segment from which it was forked
+    /// or compacted, or whose subagent wrote it. The first entry names the origin, or the line that
+    /// import adds to the trace. A session that begins at a segment of another session is printed
+    /// below that segment, unless a SESSION is given. A first entry that cannot be read is
+    /// reported, and the exit status is 1.
     Tree(TreeArgs),
     /// Count the sessions, segments, entries, traces and pods of a store
     ///

@@ -1,63 +1,74 @@
-//! `tree`: prints the segments of each session as a tree. Only the first entry of each segment is
-//! read, because it names the segment from which the segment was forked.
+//! `tree`: prints the segments of each session as a tree.
+
+use std::fmt::Display;
 
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SessionId, error_chain};
-use session_store_agent::{Lineage, SegmentNode, SessionTree, Visit};
+use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, error_chain};
+use session_store_agent::{Lineage, SegmentNode};
 
 use crate::args::TreeArgs;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
+use crate::forest::{Forest, Item, Visit, read_tree};
 use crate::output::Output;
 use crate::store::{list_conversations, open, unknown_session};
+use crate::title::read_title;
 
 pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     if let Some(session) = &args.session {
         let session_id = session.resolve(&store)?;
-        let tree = read(&store, session_id)?;
+        let tree = read_tree(&store, session_id)?;
         if tree.nodes().next().is_none() {
             return Err(unknown_session(&store, session_id));
         }
-        return Ok(Exit::done_if(show(&tree, out)?));
+        return Ok(Exit::done_if(show(&store, &Forest::new(vec![tree]), out)?));
     }
-    let mut is_sound = true;
+    let (mut trees, mut is_sound) = (Vec::new(), true);
     for session_id in list_conversations(&store)? {
-        match read(&store, session_id) {
-            Ok(tree) => is_sound &= show(&tree, out)?,
+        match read_tree(&store, session_id) {
+            Ok(tree) => trees.push(tree),
             Err(failure) => {
                 failure.report();
                 is_sound = false;
             }
         }
     }
+    is_sound &= show(&store, &Forest::new(trees), out)?;
     Ok(Exit::done_if(is_sound))
 }
 
-fn read(store: &OpenStore, session_id: SessionId) -> Result<SessionTree, Failure> {
-    let tree = SessionTree::read(store, session_id);
-    tree.context(|| format!("read the tree of session {session_id} in {}", store.url()))
-}
-
-/// Prints a tree. Returns whether every first entry was readable.
-fn show(tree: &SessionTree, out: &mut Output) -> Result<bool, Failure> {
-    // If the tree has no segments, the session was deleted after the listing.
-    if !out.is_json() && tree.nodes().next().is_some() {
-        out.line(format_args!("session {}", tree.session_id()))?;
-    }
+/// Prints the trees. Returns whether every first entry was readable.
+fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<bool, Failure> {
     let (mut is_sound, mut indent) = (true, Indent::default());
-    for visit in tree.depth_first() {
-        is_sound &= visit.node.damage.is_none();
+    for visit in forest.depth_first() {
+        let Item::Segment(session_id, node) = visit.item else {
+            if !out.is_json() {
+                out.line(indent.line(&visit, &visit.item))?;
+            }
+            continue;
+        };
+        is_sound &= node.damage.is_none();
+        let key = SegmentKey::new(session_id, node.segment_id);
+        let title = node.damage.is_none().then(|| read_title(store, key)).flatten();
         if out.is_json() {
-            out.json_line(&Node::of(tree, visit.node))?;
+            out.json_line(&Node::of(key, node, title))?;
         } else {
-            out.line(indent.line(visit))?;
+            let damage = node.damage.as_ref().map(|damage| format!(": {}", error_chain(damage)));
+            let title = title.map(|title| format!("  {title}"));
+            let rest = damage.or(title).unwrap_or_default();
+            // The tree shows an origin that is in it.
+            let is_shown = node.parent.is_some() || forest.is_joined(session_id);
+            let origin = node.recorded_origin.filter(|_| !is_shown);
+            let origin = origin.map(|origin| format!(", from {origin}")).unwrap_or_default();
+            out.line(indent.line(&visit, format_args!("{node}{origin}{rest}")))?;
         }
     }
     Ok(is_sound)
 }
 
-/// The JSON of a segment. The lineage is written as the field `forked_from` or `compacted_from`.
+/// The JSON of a segment. The lineage is written as the field `forked_from` or `compacted_from`. An
+/// origin that an import recorded is the field `origin`.
 #[derive(Serialize)]
 struct Node {
     session_id: SessionId,
@@ -67,17 +78,23 @@ struct Node {
     #[serde(flatten)]
     lineage: Option<Lineage>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<SegmentKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<String>,
 }
 
 impl Node {
-    fn of(tree: &SessionTree, node: &SegmentNode) -> Self {
+    fn of(key: SegmentKey, node: &SegmentNode, title: Option<String>) -> Self {
         Self {
-            session_id: tree.session_id(),
+            session_id: key.session_id,
             segment_id: node.segment_id,
             parent: node.parent,
             entries: node.entries,
             lineage: node.lineage,
+            origin: node.recorded_origin,
+            title,
             damage: node.damage.as_ref().map(|damage| error_chain(damage)),
         }
     }
@@ -86,19 +103,19 @@ impl Node {
 /// The indentation of the lines of a tree.
 #[derive(Default)]
 struct Indent {
-    /// For each ancestor of the current segment, whether the ancestor is the last child.
+    /// For each ancestor of the current line, whether the ancestor is the last child.
     last: Vec<bool>,
 }
 
 impl Indent {
-    /// Returns the line of a segment.
-    fn line(&mut self, Visit { node, depth, is_last, .. }: Visit<'_>) -> String {
+    /// Returns the line of an item. An item at the top is not indented.
+    fn line(&mut self, visit: &Visit<'_>, text: impl Display) -> String {
+        let Some(depth) = visit.depth.checked_sub(1) else { return text.to_string() };
         self.last.truncate(depth);
         let indent: String =
             self.last.iter().map(|is_last| if *is_last { "    " } else { "│   " }).collect();
-        self.last.push(is_last);
-        let branch = if is_last { "└── " } else { "├── " };
-        let damage = node.damage.as_ref().map(|damage| format!(": {}", error_chain(damage)));
-        format!("{indent}{branch}{node}{}", damage.unwrap_or_default())
+        self.last.push(visit.is_last);
+        let branch = if visit.is_last { "└── " } else { "├── " };
+        format!("{indent}{branch}{text}")
     }
 }

@@ -68,6 +68,46 @@ session {SESSION}
     );
 }
 
+/// The logs of a session of Claude Code, of its subagent, and of a session that was forked from it.
+#[test]
+fn imported_subagents_and_forks_are_printed_below_their_parents() {
+    const FORK: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let said = |more: &str, text: &str| {
+        format!(
+            "{{\"parentUuid\":null,\"type\":\"user\"{more},\
+             \"message\":{{\"role\":\"user\",\"content\":\"{text}\"}}}}\n"
+        )
+    };
+    let fork = format!(",\"forkedFrom\":{{\"sessionId\":\"{SESSION}\",\"messageUuid\":\"u1\"}}");
+    fs::create_dir_all(place.path(&format!("logs/{SESSION}/subagents"))).unwrap();
+    for (path, log) in [
+        (format!("{SESSION}.jsonl"), said("", "Fix it")),
+        (format!("{SESSION}/subagents/agent-a1.jsonl"), said("", "Search for it")),
+        (format!("{FORK}.jsonl"), said(&fork, "Try again")),
+    ] {
+        fs::write(place.path("logs").join(path), log).unwrap();
+    }
+    run(["import", place.path("logs").to_str().unwrap(), &url]).ok();
+
+    let drawn = run(["tree", &url]).ok();
+    let lines: Vec<_> = drawn.lines().collect();
+    assert_eq!(lines[0], format!("session {SESSION}"));
+    assert_eq!(lines[1], format!("└── {SESSION}  1 entry  Fix it"));
+    assert!(lines[2].starts_with("    ├── ") && lines[2].ends_with("1 entry  Search for it"));
+    assert_eq!(lines[3], format!("    └── session {FORK}"));
+    assert_eq!(lines[4], format!("        └── {FORK}  1 entry  Try again"));
+    assert_eq!(lines.len(), 5, "{drawn}");
+
+    let origin = format!("segment {SESSION} of session {SESSION}");
+    let alone = format!("session {FORK}\n└── {FORK}  1 entry, from {origin}  Try again\n");
+    assert_eq!(run(["tree", &url, FORK]).ok(), alone);
+    let json = run(["tree", &url, FORK, "--json"]).ok();
+    let key = format!("{{\"session_id\":\"{SESSION}\",\"segment_id\":\"{SESSION}\"}}");
+    assert!(json.contains(&format!("\"origin\":{key},\"title\":\"Try again\"}}")), "{json}");
+}
+
 #[test]
 fn a_bad_first_entry_is_reported_in_the_tree() {
     let (place, url) = populated(Kind::Fs);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use session_store_import::State;
+use session_store_import::{Origin, State, imported_origin};
 
 use crate::logs::{G, Logs, S};
 
@@ -20,6 +20,8 @@ fn a_new_segment_gets_one_line_in_its_trace() {
     assert!(Path::new(trace[0]["path"].as_str().unwrap()).ends_with(&agent), "{trace:?}");
     assert!(trace[0]["at"].is_string());
     assert_eq!(trace[0]["origin"]["segment_id"], S);
+    let session = S.parse().unwrap();
+    assert_eq!(imported_origin(&logs.store, key).unwrap(), Some(Origin::new(session, session)));
     // A later import, from another place, does not add a line.
     std::fs::rename(logs.path("p"), logs.path("q")).unwrap();
     logs.put(&format!("q/{S}/subagents/agent-a1.jsonl"), "{}\n{}\n");
