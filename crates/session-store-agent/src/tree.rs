@@ -11,8 +11,8 @@ use crate::lineage::Lineage;
 ///
 /// The tree is read from the first entries of the segments, and every session has a tree. A segment
 /// is a root if its first entry does not name an origin, names an origin outside of the session, or
-/// cannot be read. If origins form a circle, the segment of the circle with the lowest id is a root.
-/// `Display` draws the tree.
+/// cannot be read. If origins form a circle, the segment of the circle with the lowest id is a
+/// root. `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,

@@ -1,8 +1,10 @@
 //! `Conversation`: describes the entries of a log, in the format of the program that wrote the log.
 
 use std::cell::OnceCell;
+use std::time::SystemTime;
 use std::vec;
 
+use jiff::Zoned;
 use session_store::{Entries, LogEntry, OpenStore, StoreError};
 use session_store_import::{Description, Format, Role, format_of};
 
@@ -64,4 +66,26 @@ pub(crate) const fn role_name(role: Option<Role>) -> &'static str {
         Some(Role::System) => "system",
         None => "entry",
     }
+}
+
+/// Returns whether a reader has something to read in an entry. A record of the program's own state
+/// has nothing.
+pub(crate) fn has_words(description: &Description) -> bool {
+    words_of(description).is_some() || !description.tool_calls.is_empty()
+}
+
+/// Returns the text of an entry, unless it is blank.
+pub(crate) fn words_of(description: &Description) -> Option<&str> {
+    description.text.as_deref().map(str::trim_end).filter(|text| !text.is_empty())
+}
+
+/// Returns whether only the beginning of a text of this author is shown at first.
+pub(crate) const fn is_folded(role: Option<Role>) -> bool {
+    matches!(role, Some(Role::Tool | Role::System))
+}
+
+/// Returns the time of an entry in the time zone of the user.
+pub(crate) fn local_time(time: Option<SystemTime>) -> Option<String> {
+    let time = Zoned::try_from(time?).ok()?;
+    Some(time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }

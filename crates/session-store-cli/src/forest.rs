@@ -134,3 +134,22 @@ impl Forest {
         children
     }
 }
+
+/// The lines of a drawn tree before its items.
+#[derive(Default)]
+pub(crate) struct Indent {
+    /// For each ancestor of the current item, whether the ancestor is the last child.
+    last: Vec<bool>,
+}
+
+impl Indent {
+    /// Returns the lines before an item. An item at the top is not indented.
+    pub(crate) fn before(&mut self, visit: &Visit<'_>) -> String {
+        let Some(depth) = visit.depth.checked_sub(1) else { return String::new() };
+        self.last.truncate(depth);
+        let indent: String =
+            self.last.iter().map(|is_last| if *is_last { "    " } else { "│   " }).collect();
+        self.last.push(visit.is_last);
+        indent + if visit.is_last { "└── " } else { "├── " }
+    }
+}

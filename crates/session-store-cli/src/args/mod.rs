@@ -250,6 +250,9 @@ pub(crate) enum Command {
     /// a role and a text.
     /// On a terminal the text is colored and shown in a pager: the program in the variable PAGER,
     /// or less.
+    ///
+    /// With --html, writes one page with all segments of the session, and their tree. SEGMENT is
+    /// unfolded. The page contains no script and loads nothing. It can contain secrets of the log.
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///

@@ -1,5 +1,6 @@
 //! The arguments of the commands that read one store.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
@@ -127,6 +128,12 @@ pub(crate) struct ShowArgs {
     /// Print the calls of tools and their results whole
     #[arg(long, requires = "text")]
     pub(crate) full: bool,
+    /// Write the session as a page of HTML to this file, or to standard output if it is -
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trace", "json", "text"])]
+    pub(crate) html: Option<PathBuf>,
+    /// Replace FILE if it exists
+    #[arg(long, requires = "html")]
+    pub(crate) force: bool,
 }
 
 #[derive(clap::Args)]

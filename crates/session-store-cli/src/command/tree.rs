@@ -1,7 +1,5 @@
 //! `tree`: prints the segments of each session as a tree.
 
-use std::fmt::Display;
-
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, error_chain};
 use session_store_agent::{Lineage, SegmentNode};
@@ -9,7 +7,7 @@ use session_store_agent::{Lineage, SegmentNode};
 use crate::args::TreeArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::forest::{Forest, Item, Visit, read_tree};
+use crate::forest::{Forest, Indent, Item, read_tree};
 use crate::output::Output;
 use crate::store::{list_conversations, open, unknown_session};
 use crate::title::read_title;
@@ -44,7 +42,7 @@ fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<bool, Fa
     for visit in forest.depth_first() {
         let Item::Segment(session_id, node) = visit.item else {
             if !out.is_json() {
-                out.line(indent.line(&visit, &visit.item))?;
+                out.line(format_args!("{}{}", indent.before(&visit), visit.item))?;
             }
             continue;
         };
@@ -61,7 +59,7 @@ fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<bool, Fa
             let is_shown = node.parent.is_some() || forest.is_joined(session_id);
             let origin = node.recorded_origin.filter(|_| !is_shown);
             let origin = origin.map(|origin| format!(", from {origin}")).unwrap_or_default();
-            out.line(indent.line(&visit, format_args!("{node}{origin}{rest}")))?;
+            out.line(format_args!("{}{node}{origin}{rest}", indent.before(&visit)))?;
         }
     }
     Ok(is_sound)
@@ -97,25 +95,5 @@ impl Node {
             title,
             damage: node.damage.as_ref().map(|damage| error_chain(damage)),
         }
-    }
-}
-
-/// The indentation of the lines of a tree.
-#[derive(Default)]
-struct Indent {
-    /// For each ancestor of the current line, whether the ancestor is the last child.
-    last: Vec<bool>,
-}
-
-impl Indent {
-    /// Returns the line of an item. An item at the top is not indented.
-    fn line(&mut self, visit: &Visit<'_>, text: impl Display) -> String {
-        let Some(depth) = visit.depth.checked_sub(1) else { return text.to_string() };
-        self.last.truncate(depth);
-        let indent: String =
-            self.last.iter().map(|is_last| if *is_last { "    " } else { "│   " }).collect();
-        self.last.push(visit.is_last);
-        let branch = if visit.is_last { "└── " } else { "├── " };
-        format!("{indent}{branch}{text}")
     }
 }

@@ -36,6 +36,7 @@ mod segment;
 mod serve;
 mod shell;
 mod show;
+mod show_html;
 mod show_text;
 mod stat;
 mod tail;

@@ -1,5 +1,6 @@
-//! `show`: prints a log or a trace exactly as stored, or a log as a conversation.
+//! `show`: prints a log or a trace exactly as stored, or a log as a conversation, or writes a page.
 
+mod html;
 mod text;
 
 use session_store::{LogEntry, Pages, StoreExt, TraceEntry};
@@ -12,6 +13,9 @@ use crate::segment::{Line, Segment, reading};
 
 pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (store, key) = args.target.open()?;
+    if let Some(path) = &args.html {
+        return html::show(&store, key, path, args.force, out);
+    }
     let segment = store.at(key);
     if args.text {
         return text::show(segment, args.full, out);

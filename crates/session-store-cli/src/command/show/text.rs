@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use jiff::Zoned;
 use session_store::LogEntry;
 use session_store_import::{Description, Role};
 
-use crate::conversation::{Conversation, role_name};
+use crate::conversation::{Conversation, has_words, is_folded, local_time, role_name, words_of};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
@@ -60,7 +59,7 @@ impl View {
             self.heading(&mut text, Style::new().bold(), &format!("# {}", visible(title)));
             text.push('\n');
         }
-        if description.text.is_none() && description.tool_calls.is_empty() {
+        if !has_words(description) {
             return text;
         }
         let color = match description.role {
@@ -71,14 +70,11 @@ impl View {
             None => AnsiColor::White,
         };
         let name = role_name(description.role);
-        let time = description.time.and_then(|time| Zoned::try_from(time).ok());
-        let time = time.map(|time| time.strftime("  %Y-%m-%d %H:%M:%S").to_string());
+        let time = local_time(description.time).map(|time| format!("  {time}"));
         let style = Style::new().bold().fg_color(Some(color.into()));
         self.heading(&mut text, style, &format!("{name}{}", time.unwrap_or_default()));
-        if let Some(said) = &description.text {
-            let is_folded =
-                !self.full && matches!(description.role, Some(Role::Tool | Role::System));
-            self.lines(&mut text, said, is_folded);
+        if let Some(said) = words_of(description) {
+            self.lines(&mut text, said, !self.full && is_folded(description.role));
         }
         for call in &description.tool_calls {
             let input = visible(&call.input).replace(['\n', '\t'], " ");
@@ -98,7 +94,7 @@ impl View {
 
     /// Adds the lines of a text, or only the first ones and the number of the others.
     fn lines(&self, text: &mut String, said: &str, is_folded: bool) {
-        let said = visible(said.trim_end());
+        let said = visible(said);
         let count = said.lines().count();
         let shown = if is_folded && count > SHOWN_LINES + 1 { SHOWN_LINES } else { count };
         for line in said.lines().take(shown) {
