@@ -6,8 +6,20 @@ use xshell::{Shell, cmd};
 use crate::{Done, tidy};
 
 /// The features of the facade. Each one must compile alone.
-const FEATURES: [&str; 10] =
-    ["", "agent", "async", "fs", "memory", "redact", "redis", "redis-tls", "sqlite", "tracing"];
+const FEATURES: [&str; 12] = [
+    "",
+    "agent",
+    "async",
+    "fs",
+    "memory",
+    "postgres",
+    "postgres-tls",
+    "redact",
+    "redis",
+    "redis-tls",
+    "sqlite",
+    "tracing",
+];
 
 pub(crate) fn run(shell: &Shell) -> Done {
     tidy::run(shell)?;

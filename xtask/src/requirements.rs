@@ -6,7 +6,8 @@ use crate::Done;
 
 /// A program that the tests need.
 struct Requirement {
-    /// The names of the program. The tests use the first installed program.
+    /// The names of the program, or patterns of its path. The tests use the first installed
+    /// program.
     programs: &'static [&'static str],
     /// The Debian package that contains the program.
     package: &'static str,
@@ -16,12 +17,25 @@ struct Requirement {
     oldest: Option<u32>,
 }
 
-const REQUIREMENTS: [Requirement; 5] = [
+const REQUIREMENTS: [Requirement; 7] = [
     Requirement {
         programs: &["redis-server", "valkey-server"],
         package: "redis-server",
         purpose: "servers for the tests of the Redis backend",
         oldest: Some(7),
+    },
+    Requirement {
+        // Debian does not put this program in PATH.
+        programs: &["initdb", "/usr/lib/postgresql/*/bin/initdb"],
+        package: "postgresql",
+        purpose: "servers for the tests of the PostgreSQL backend",
+        oldest: None,
+    },
+    Requirement {
+        programs: &["pgbouncer", "/usr/sbin/pgbouncer"],
+        package: "pgbouncer",
+        purpose: "a pooler for the tests of the PostgreSQL backend",
+        oldest: None,
     },
     Requirement {
         programs: &["openssl"],
@@ -114,7 +128,9 @@ fn major_version(text: &str) -> Option<u32> {
 
 fn is_installed(shell: &Shell, program: &str) -> bool {
     // Some programs do not have the option --version.
-    succeeds(cmd!(shell, "sh -c 'command -v \"$1\"' sh {program}"))
+    // The shell replaces a pattern by the paths that match.
+    let find = r#"for path in $1; do command -v "$path" && exit; done; exit 1"#;
+    succeeds(cmd!(shell, "sh -c {find} sh {program}"))
 }
 
 /// Returns the arguments of `env` with which apt-get runs as root without a question, or `None` if

@@ -1,5 +1,5 @@
-//! Passwords of Redis stores. A password that is not in the URL comes from a file, the terminal or
-//! the environment.
+//! Passwords of PostgreSQL and Redis stores. A password that is not in the URL comes from a file,
+//! the terminal or the environment.
 
 use std::env;
 use std::fs::File;

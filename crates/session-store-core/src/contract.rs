@@ -118,8 +118,9 @@
 //!   order. An unknown session has the result `Ok([])`.
 //! - <a id="l3"></a>**L3** A trace or a pod alone does not create a session or a segment.
 //! - <a id="l4"></a>**L4** Foreign data in the storage (stray files, other keys) is ignored and not
-//!   changed. A foreign SQLite database is rejected and not adopted. Triggers, views and conditions
-//!   that another program added to a database have no effect on any call.
+//!   changed. A foreign SQLite database or PostgreSQL schema is rejected and not adopted. Triggers,
+//!   views and conditions that another program added to an SQLite database have no effect on any
+//!   call.
 //! - <a id="l5"></a>**L5** `lookup_session_of` returns a session that holds the segment now, or
 //!   `None`. The result is the same session as long as that session holds the segment. The result
 //!   is correct right after create, append, truncate to 0, reopen and delete, also while other
@@ -274,9 +275,10 @@
 //!   store is not an empty store: opening that place fails with `NoStore`. For a file backend, a
 //!   store is a directory with the sidecar folder `.session-store`. A directory with a log, a trace
 //!   or a pod in the layout of the backend is also a store, because another program can have
-//!   written it. For SQLite, a store is a database with the tables of a store. For Redis, a store
-//!   is a prefix with the key of the format. Opening a store to create it makes an empty store,
-//!   which can then be opened to read.
+//!   written it. For SQLite, a store is a database with the tables of a store. For PostgreSQL, a
+//!   store is a schema with the table of the format. For Redis, a store is a prefix with the key of
+//!   the format. Opening a store to create it makes an empty store, which can then be opened to
+//!   read.
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
 //!   open handle depends on, the handle notices this before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were
@@ -312,8 +314,8 @@
 //!   line. A log that was repaired has another head, so a writer with an old head gets a
 //!   `Conflict`. Before the repair, an append to such a log works, and a bad line counts as an
 //!   entry.
-//! - <a id="m6"></a>**M6** (torture) `Maintenance::repair` of the SQLite backend moves every row
-//!   that is not an entry out of its log or trace, and keeps the row. Rows after the last entry are
-//!   moved too. If rows are missing, the later entries move up. The entries keep their bytes and
-//!   their order. A log that was repaired has another head, and the appends to it behave as in M5.
-//!   After a crash during the repair, each log is as it was or repaired.
+//! - <a id="m6"></a>**M6** (torture) `Maintenance::repair` of the SQLite and PostgreSQL backends
+//!   moves every row that is not an entry out of its log or trace, and keeps the row. Rows after
+//!   the last entry are moved too. If rows are missing, the later entries move up. The entries keep
+//!   their bytes and their order. A log that was repaired has another head, and the appends to it
+//!   behave as in M5. After a crash during the repair, each log is as it was or repaired.

@@ -56,6 +56,10 @@ pub enum UrlError {
         feature: &'static str,
     },
 
+    /// A URL of PostgreSQL is malformed. The message does not contain a password.
+    #[error("{0}")]
+    Postgres(String),
+
     /// A URL of Redis is malformed. The message does not contain a password.
     #[error("{0}")]
     Redis(String),

@@ -10,7 +10,7 @@
 #![cfg_attr(not(feature = "memory"), doc = "```ignore")]
 //! use session_store::{LogEntry, SegmentId, SessionId, Store, StoreExt};
 //!
-//! // Other URLs are "fs:./sessions", "sqlite:sessions.db" and "redis://localhost".
+//! // Other URLs are "fs:./sessions", "sqlite:sessions.db" and "postgres://localhost/logs".
 //! let store = session_store::open_or_create("memory:")?;
 //! let (session, segment) = (SessionId::new(), SegmentId::new());
 //!
@@ -29,6 +29,7 @@
 //! |---|---|---|
 //! | `fs` (default) | `fs:PATH` | a directory, one JSONL file per segment |
 //! | `sqlite` | `sqlite:PATH` | one SQLite database file |
+//! | `postgres`, `postgres-tls` | `postgres://HOST/DATABASE` | a schema of a PostgreSQL database |
 //! | `redis`, `redis-tls` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
 //! | `memory` | `memory:` | in memory, for tests |
 //!
@@ -71,6 +72,8 @@ pub use session_store_agent as agent;
 pub use session_store_fs as fs;
 #[cfg(feature = "memory")]
 pub use session_store_memory as memory;
+#[cfg(feature = "postgres")]
+pub use session_store_postgres as postgres;
 #[cfg(feature = "redis")]
 pub use session_store_redis as redis;
 #[cfg(feature = "sqlite")]

@@ -12,7 +12,8 @@ use crate::error::UrlError;
 use crate::password::PasswordOf;
 use crate::syntax::SplitUrl;
 
-/// The place of a store: `fs:PATH`, `sqlite:PATH`, `redis://HOST`, `memory:`, or a bare path.
+/// The place of a store: `fs:PATH`, `sqlite:PATH`, `postgres://HOST/DATABASE`, `redis://HOST`,
+/// `memory:`, or a bare path.
 ///
 /// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is
 ///   relative or absolute, and `fs:///var/logs` is the same as `fs:/var/logs`. In the path, `%` and
@@ -23,6 +24,8 @@ use crate::syntax::SplitUrl;
 ///   `durability`, of `fs:` and `sqlite:`, is `process` or `power`. With `process`, the default, an
 ///   acknowledged change survives the end of the process. With `power` it also survives a power
 ///   cut.
+/// - `postgres://` names a schema of a PostgreSQL database, as libpq spells it. With the feature
+///   `postgres`, the documentation of `postgres::PostgresUrl` describes these URLs.
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.
 ///   The schemes `rediss://`, `rediss-sentinel://` and `rediss-cluster://` use TLS. With the
 ///   feature `redis`, the documentation of `redis::RedisUrl` describes these URLs.
@@ -242,7 +245,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", "is missing; there are fs:PATH, sqlite:PATH, redis://HOST and memory:")]
+    #[case(
+        "",
+        "is missing; there are fs:PATH, sqlite:PATH, postgres://HOST/DATABASE, redis://HOST and memory:"
+    )]
     #[case("redis//:x@host", "not a path or a URL; there are fs:PATH, sqlite:PATH")]
     #[case("a b://host", "written ./PATH")]
     #[case("fs:", "path must follow fs:")]
@@ -250,7 +256,10 @@ mod tests {
     #[case("sqlite://host/a.db", "sqlite:///PATH")]
     #[case("fs://", "fs:///PATH")]
     #[case("memory:name", "takes no path")]
-    #[case("ftp:a", "\"ftp\"; there are fs:PATH, sqlite:PATH, redis://HOST and memory:")]
+    #[case(
+        "ftp:a",
+        "\"ftp\"; there are fs:PATH, sqlite:PATH, postgres://HOST/DATABASE, redis://HOST and memory:"
+    )]
     #[case("fs:50%", "%25")]
     #[case("fs:%zz", "%25")]
     #[case("fs:%ff", "UTF-8")]
@@ -272,6 +281,9 @@ mod tests {
     #[case("redis://user:hunter2@host/0")]
     #[case("redis://user:hunter2@host/x")]
     #[case("redis-sentinel://host/main?sentinel_password=hunter2")]
+    #[case("postgres://user:hunter2@host/db")]
+    #[case("postgres://user:hunter2@host:x/db")]
+    #[case("postgres://host/db?password=hunter2")]
     #[case("ftp://user:hunter2@host")]
     #[case("redi_s://user:hunter2@host")]
     #[case("redis//:hunter2@host")]

@@ -12,7 +12,9 @@
 //! | [`TlsRedisServer`] | one Redis server that accepts TLS connections |
 //! | [`SentinelGroup`] | a master, a replica and three Sentinels |
 //! | [`RedisCluster`] | three masters, each with or without a replica |
-//! | [`LossyProxy`] | a proxy that loses replies of a Redis server |
+//! | [`PostgresServer`] | one PostgreSQL server: fast, durable or with TLS |
+//! | [`PgBouncer`] | a pooler in front of a PostgreSQL server |
+//! | [`LossyProxy`] | a proxy that loses replies of a server |
 //!
 //! ```no_run
 //! use test_servers::RedisServer;
@@ -22,20 +24,25 @@
 //! ```
 //!
 //! A function that fails panics, because its callers are tests. The Redis servers need
-//! `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. [`power_cut`] needs
-//! root, loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
+//! `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. The PostgreSQL servers
+//! need the packages `postgresql` and `pgbouncer`. [`power_cut`] needs root, loop devices,
+//! `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
 pub mod power_cut;
 
+mod certificate;
 mod fast_folder;
 mod port;
+mod postgres;
 mod process;
+mod proxy;
 mod redis;
 
 pub use fast_folder::fast_folder;
 pub use port::free_port;
+pub use postgres::{PgBouncer, PostgresServer};
+pub use proxy::LossyProxy;
 pub use redis::cluster::RedisCluster;
-pub use redis::proxy::LossyProxy;
 pub use redis::sentinel::SentinelGroup;
 pub use redis::server::RedisServer;
 pub use redis::tls::TlsRedisServer;

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::slice;
 
 use tempfile::TempDir;
 use test_deadlines::wait_until;
@@ -58,12 +59,18 @@ impl ServerProcess {
         });
     }
 
-    /// Kills the process, as a crash does. The folder remains.
+    /// Kills the process and its children, as a crash does. The folder remains.
     pub(crate) fn kill(&mut self) {
         // End the watchdog first. After the end of the server, the process id can belong to another
         // process, which the watchdog would kill.
         end(&mut self.watchdog);
+        // A stopped process starts no further children. The signal fails if the server has ended.
+        signal("STOP", &[self.child.id().to_string()]);
+        let children = self.children();
         end(&mut self.child);
+        signal("KILL", &children);
+        let has_ended = |id: &String| !Path::new("/proc").join(id).exists();
+        wait_until("the children of a server to end", || children.iter().all(has_ended));
     }
 
     /// Starts the program again after [`kill`](Self::kill), with the same arguments and folder.
@@ -72,11 +79,17 @@ impl ServerProcess {
         self.watchdog = spawn_watchdog(&self.child, self.folder.path());
     }
 
-    /// Sends the process a signal, by the name that `kill -s` accepts.
+    /// Sends the process and its children a signal, by the name that `kill -s` accepts.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(status.is_ok_and(|status| status.success()), "cannot send {name} to process {id}");
+        assert!(signal(name, slice::from_ref(&id)), "cannot send {name} to process {id}");
+        signal(name, &self.children());
+    }
+
+    fn children(&self) -> Vec<String> {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        children.unwrap_or_default().split_whitespace().map(String::from).collect()
     }
 }
 
@@ -119,7 +132,7 @@ impl Program {
 /// the kernel closes the other end of the watchdog's standard input when the test process ends.
 /// `cat` then returns, and the rest of the script runs.
 fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
-    let script = r#"cat; kill -9 "$1"; rm -rf "$2""#;
+    let script = r#"cat; kill -9 $(cat "/proc/$1/task/$1/children") "$1"; rm -rf "$2""#;
     Command::new("sh")
         .args(["-c", script, "watchdog", &server.id().to_string()])
         .arg(folder)
@@ -128,6 +141,12 @@ fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("sh can be started")
+}
+
+/// Sends signals, and returns whether all processes got one.
+fn signal(name: &str, ids: &[String]) -> bool {
+    let status = Command::new("kill").args(["-s", name]).args(ids).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// Kills a process and waits for its end.

@@ -14,7 +14,7 @@ use xshell::{Shell, cmd};
 use crate::{Done, requirements};
 
 /// The backends, by the end of the names of their crates.
-const BACKENDS: [&str; 4] = ["fs", "memory", "redis", "sqlite"];
+const BACKENDS: [&str; 5] = ["fs", "memory", "postgres", "redis", "sqlite"];
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 

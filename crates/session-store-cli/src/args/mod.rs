@@ -43,7 +43,7 @@ last. Commands that create a session or a segment need a whole id.
 ";
 
 const PASSWORDS: &str = "\
-Passwords of Redis
+Passwords of PostgreSQL and Redis
   A password in a URL is visible to other users of the machine. For a URL without one, it is read
   from --password-file, from the terminal with --ask-password, or else from these variables:
   SESSION_STORE_PASSWORD           the servers that hold the data
@@ -112,12 +112,12 @@ pub(crate) struct Args {
 /// Where to read the passwords of stores.
 #[derive(clap::Args)]
 pub(crate) struct PasswordArgs {
-    /// Read the password of a Redis store from this file: the password is on the first line, and
-    /// that of the Sentinels on the second. For two stores, give the option twice
+    /// Read the password of a PostgreSQL or Redis store from this file: the password is on the
+    /// first line, and that of the Sentinels on the second. For two stores, give the option twice
     #[arg(long = "password-file", value_name = "FILE", global = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Ask for the password of a Redis store on the terminal
+    /// Ask for the password of a PostgreSQL or Redis store on the terminal
     #[arg(long = "ask-password", global = true, conflicts_with = "files")]
     pub(crate) ask: bool,
 }

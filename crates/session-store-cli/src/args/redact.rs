@@ -37,6 +37,7 @@ mod tests {
 
     #[rstest]
     #[case("redis://user:hunter2@host/0", "'redis://***@host/0'")]
+    #[case("postgres://user:hunter2@host/db", "'postgres://***@host/db'")]
     #[case("rdis//:hunter2@h@host", "'***@host'")]
     #[case("redis-sentinel://h/m?sentinel_password=hunter2", "'redis-sentinel://h/m?password=***'")]
     #[case("fs:logs", "'fs:logs'")]

@@ -48,6 +48,7 @@ fn the_help_lists_the_commands_and_the_exit_statuses() {
         "ls",
         "show",
         "append",
+        "postgres://HOST/DATABASE",
         "redis://HOST",
         "Exit status",
     ] {

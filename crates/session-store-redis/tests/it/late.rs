@@ -26,9 +26,10 @@ impl Setup {
     /// Creates a segment of three entries, a trace and a pod.
     fn new() -> Self {
         let server = RedisServer::start_in_memory(&[]);
-        let proxy = LossyProxy::start(&server);
+        let proxy = LossyProxy::start(server.port());
         let direct = RedisStore::open_or_create(&server.url()).unwrap();
-        let behind_proxy = RedisStore::open(&proxy.url()).unwrap();
+        let behind_proxy =
+            RedisStore::open(&format!("redis://127.0.0.1:{}", proxy.port())).unwrap();
         let (session, segment) = (SessionId::new(), SegmentId::new());
         behind_proxy.create_segment(session, segment, &entries(3)).unwrap();
         behind_proxy.append(session, segment, &entries(1)[0]).unwrap();

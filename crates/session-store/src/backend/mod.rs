@@ -6,6 +6,7 @@
 
 mod fs;
 mod memory;
+mod postgres;
 mod redis;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub(crate) use fs::FsLocation;
 pub(crate) use memory::MemoryLocation;
+use postgres::PostgresLocation;
 use redis::RedisLocation;
 pub(crate) use sqlite::SqliteLocation;
 
@@ -181,6 +183,12 @@ backends! {
         example: "sqlite:PATH",
         description: "one SQLite database file",
     }
+    Postgres(PostgresLocation) {
+        schemes: ["postgres", "postgresql"],
+        feature: "postgres",
+        example: "postgres://HOST/DATABASE",
+        description: "a schema of a PostgreSQL database",
+    }
     Redis(RedisLocation) {
         schemes: [
             "redis", "rediss", "redis+unix", "unix", "redis-sentinel", "rediss-sentinel",
@@ -215,7 +223,7 @@ pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
     })
 }
 
-/// Lists an example of each backend's URLs: `fs:PATH, sqlite:PATH, redis://HOST and memory:`.
+/// Lists an example of each backend's URLs: `fs:PATH, sqlite:PATH, … and memory:`.
 pub(crate) fn list_of_examples() -> String {
     let examples: Vec<_> = backends().iter().map(|backend| backend.example).collect();
     let (last, others) = examples.split_last().expect("the table has a backend");

@@ -1,10 +1,9 @@
 //! A Redis server that accepts TLS connections.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use super::server::RedisServer;
+use crate::certificate::create_certificate;
 use crate::free_port;
 
 /// A Redis server with a TLS port and a self-signed certificate.
@@ -48,18 +47,4 @@ impl TlsRedisServer {
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
     }
-}
-
-/// Creates `certificate.pem`, valid for 127.0.0.1 and signed by its own key, and `key.pem`.
-fn create_certificate(folder: &Path) {
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-keyout", "key.pem", "-out", "certificate.pem"])
-        .current_dir(folder)
-        .output()
-        .expect("openssl is installed; if not: apt-get install openssl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,10 +1,11 @@
-//! The places of the stores of a test: temporary directories, and one Redis server.
+//! The places of the stores of a test: temporary directories, one Redis server and one
+//! PostgreSQL server.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
-use test_servers::RedisServer;
+use test_servers::{PostgresServer, RedisServer};
 
 /// The persistent backends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +13,10 @@ pub(super) enum Backend {
     Fs,
     Sqlite,
     Redis,
+    Postgres,
 }
 
-/// A place for the stores of one test. All tests share one server.
+/// A place for the stores of one test. All tests share the servers.
 pub(super) struct Place(TempDir);
 
 impl Place {
@@ -25,13 +27,16 @@ impl Place {
     /// Returns the URL of a store that does not exist yet.
     pub(super) fn url(&self, backend: Backend) -> String {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
+        static REDIS: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
+        static POSTGRES: LazyLock<PostgresServer> =
+            LazyLock::new(|| PostgresServer::start_fast(&[]));
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = self.0.path().join(number.to_string());
         match backend {
             Backend::Fs => format!("fs:{}", path.display()),
             Backend::Sqlite => format!("sqlite:{}", path.display()),
-            Backend::Redis => format!("{}?prefix=place{number}", SERVER.url()),
+            Backend::Redis => format!("{}?prefix=place{number}", REDIS.url()),
+            Backend::Postgres => format!("{}?schema=place{number}", POSTGRES.url()),
         }
     }
 }

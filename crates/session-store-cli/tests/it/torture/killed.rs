@@ -89,8 +89,8 @@ impl Tally {
 
 #[rstest]
 fn a_killed_migration_is_resumed(
-    #[values(Backend::Fs, Backend::Sqlite, Backend::Redis)] from: Backend,
-    #[values(Backend::Fs, Backend::Sqlite, Backend::Redis)] to: Backend,
+    #[values(Backend::Fs, Backend::Sqlite, Backend::Redis, Backend::Postgres)] from: Backend,
+    #[values(Backend::Fs, Backend::Sqlite, Backend::Redis, Backend::Postgres)] to: Backend,
 ) {
     let place = Place::new();
     let source = place.url(from);
@@ -103,7 +103,7 @@ fn a_killed_migration_is_resumed(
 
 #[rstest]
 fn a_killed_restore_is_resumed(
-    #[values(Backend::Fs, Backend::Sqlite, Backend::Redis)] to: Backend,
+    #[values(Backend::Fs, Backend::Sqlite, Backend::Redis, Backend::Postgres)] to: Backend,
 ) {
     let place = Place::new();
     let source = place.url(Backend::Fs);

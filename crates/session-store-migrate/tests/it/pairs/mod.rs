@@ -45,8 +45,8 @@ fn assert_same(source: &dyn Store, destination: &dyn Store) {
 
 #[rstest]
 fn a_migrated_store_has_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
 ) {
     let (from, to) = (Place::new(from), Place::new(to));
     populate(&from.open());
@@ -67,8 +67,8 @@ fn a_migrated_store_has_the_same_content(
 
 #[rstest]
 fn migrated_logs_have_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
 ) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/logs");
     assert_logs_are_identical(from, to, &fixtures);
@@ -77,8 +77,8 @@ fn migrated_logs_have_the_same_content(
 #[rstest]
 #[ignore = "needs real logs: cargo xtask test --corpus DIR"]
 fn migrated_corpus_has_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
 ) {
     let folder = std::env::var_os("SESSION_STORE_CORPUS");
     let folder = folder.expect("SESSION_STORE_CORPUS must name the folder of real logs");
@@ -95,8 +95,8 @@ fn assert_logs_are_identical(from: Kind, to: Kind, folder: &Path) {
 
 #[rstest]
 fn a_restored_backup_has_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis)] to: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
+    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
 ) {
     let (from, to) = (Place::new(from), Place::new(to));
     populate(&from.open());

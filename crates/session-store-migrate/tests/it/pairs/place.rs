@@ -1,11 +1,11 @@
-//! The place of a test's store: a new folder, file or server prefix for each backend.
+//! The place of a test's store: a new folder, file, server prefix or schema for each backend.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use session_store::{OpenStore, open_or_create};
 use tempfile::TempDir;
-use test_servers::RedisServer;
+use test_servers::{PostgresServer, RedisServer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -13,6 +13,7 @@ pub(super) enum Kind {
     Fs,
     Sqlite,
     Redis,
+    Postgres,
 }
 
 /// The place of a store.
@@ -32,6 +33,7 @@ impl Place {
             Kind::Fs => format!("fs:{}", path.display()),
             Kind::Sqlite => format!("sqlite:{}", path.display()),
             Kind::Redis => new_redis_prefix(),
+            Kind::Postgres => new_schema(),
         };
         Self { first: open_or_create(&url).unwrap(), url, _folder: folder }
     }
@@ -51,4 +53,11 @@ fn new_redis_prefix() -> String {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{}?prefix=pair{}", SERVER.url(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Returns the URL of a new schema on a PostgreSQL server that all tests share.
+fn new_schema() -> String {
+    static SERVER: LazyLock<PostgresServer> = LazyLock::new(|| PostgresServer::start_fast(&[]));
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("{}?schema=pair{}", SERVER.url(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -1,17 +1,15 @@
-//! A proxy that loses replies of a Redis server, and can send requests to the server a second time.
+//! A proxy that loses replies of a server, and can send requests to a Redis server a second time.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use test_deadlines::wait_until;
 
-use super::server::RedisServer;
-
-/// A TCP proxy in front of a Redis server. The proxy runs until the test process ends.
+/// A TCP proxy in front of a server. The proxy runs until the test process ends.
 #[derive(Debug)]
 pub struct LossyProxy {
     port: u16,
@@ -20,19 +18,21 @@ pub struct LossyProxy {
 }
 
 /// The state that the connections of a proxy share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Traffic {
-    loses_next_reply: AtomicBool,
+    /// The number of replies until the lost one. Negative if no reply is to be lost.
+    replies_until_loss: AtomicI64,
     requests: Mutex<Vec<u8>>,
 }
 
 impl LossyProxy {
     /// Starts a proxy that forwards everything until [`lose_next_reply`](Self::lose_next_reply).
     #[must_use]
-    pub fn start(server: &RedisServer) -> Self {
+    pub fn start(server_port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let (port, server_port) = (listener.local_addr().unwrap().port(), server.port());
-        let traffic = Arc::<Traffic>::default();
+        let port = listener.local_addr().unwrap().port();
+        let (replies_until_loss, requests) = (AtomicI64::new(-1), Mutex::default());
+        let traffic = Arc::new(Traffic { replies_until_loss, requests });
         let shared = Arc::clone(&traffic);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -43,27 +43,33 @@ impl LossyProxy {
         Self { port, server_port, traffic }
     }
 
-    /// The URL under which clients reach the server through the proxy.
+    /// The port under which clients reach the server through the proxy.
     #[must_use]
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Drops the next reply and closes its connection. Also clears the recorded requests.
     pub fn lose_next_reply(&self) {
+        self.lose_reply(0);
+    }
+
+    /// Forwards this number of packets from the server, and then does as
+    /// [`lose_next_reply`](Self::lose_next_reply).
+    pub fn lose_reply(&self, forwarded: usize) {
         self.traffic.requests.lock().unwrap().clear();
-        self.traffic.loses_next_reply.store(true, Ordering::SeqCst);
+        self.traffic.replies_until_loss.store(forwarded as i64, Ordering::SeqCst);
     }
 
     /// Whether a reply was lost since [`lose_next_reply`](Self::lose_next_reply).
     #[must_use]
     pub fn has_lost_reply(&self) -> bool {
-        !self.traffic.loses_next_reply.load(Ordering::SeqCst)
+        self.traffic.replies_until_loss.load(Ordering::SeqCst) < 0
     }
 
-    /// Sends all requests since [`lose_next_reply`](Self::lose_next_reply) to the server a second
-    /// time, as if the network had delayed a copy of these requests. Returns when the server has
-    /// executed them.
+    /// Sends all requests since [`lose_next_reply`](Self::lose_next_reply) to a Redis server a
+    /// second time, as if the network had delayed a copy of these requests. Returns when the server
+    /// has executed them.
     pub fn resend_requests(&self) {
         let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -93,7 +99,7 @@ fn forward(client: TcpStream, server: TcpStream, traffic: &Arc<Traffic>) {
     let (mut from_server, mut to_client, shared) = (server, client, Arc::clone(traffic));
     thread::spawn(move || {
         copy(&mut from_server, &mut to_client, |_| {
-            !shared.loses_next_reply.swap(false, Ordering::SeqCst)
+            shared.replies_until_loss.fetch_sub(1, Ordering::SeqCst) != 0
         });
     });
 }

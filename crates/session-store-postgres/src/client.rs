@@ -1,0 +1,211 @@
+//! `Client`: executes reads and changes for a handle, and repeats them until the deadline.
+
+use std::fmt::Display;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use session_store_core::StoreError;
+use uuid::Uuid;
+
+use crate::connection::Connection;
+use crate::error::{Cause, RequestError};
+use crate::pool::Pool;
+use crate::statement::{ints, uuids};
+use crate::writer::{ChangeId, Fenced, Writer, Writers};
+
+/// The first pause before a request is repeated. Each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The access of a handle to its storage.
+pub(crate) struct Client {
+    pool: Pool,
+    writers: Writers,
+    place: String,
+    retry: Duration,
+}
+
+/// A change that was executed.
+pub(crate) struct Changed {
+    /// The result in the row of the writer.
+    pub(crate) result: i64,
+    pub(crate) stamp: Uuid,
+}
+
+impl Client {
+    pub(crate) fn new(pool: Pool, place: String, retry: Duration) -> Self {
+        Self { pool, writers: Writers::default(), place, retry }
+    }
+
+    /// The URL of the storage, without a password.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Executes work that changes nothing, or that can be executed several times without harm.
+    pub(crate) fn read<T>(
+        &self,
+        operation: impl Display,
+        work: impl FnMut(&mut Connection) -> Result<T, RequestError>,
+    ) -> Result<T, StoreError> {
+        self.repeat(work).map_err(|error| self.during(operation, error))
+    }
+
+    /// Makes a change, and returns what `change` has recorded in the row of the writer.
+    ///
+    /// `change` is executed again if its reply was lost. It must begin with a lock of the writer's
+    /// row, and must execute nothing if the row has the number of the change.
+    pub(crate) fn change(
+        &self,
+        operation: impl Display,
+        change: impl FnMut(&mut Connection, ChangeId) -> Result<i64, RequestError>,
+    ) -> Result<Changed, StoreError> {
+        self.execute(change).map_err(|error| self.during(operation, error))
+    }
+
+    /// Waits until all changes that this handle has acknowledged are on disk.
+    ///
+    /// A commit that is on disk has all earlier commits before it there. If the server has lost a
+    /// change in a crash meanwhile, the row of its writer has an earlier number.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        let acknowledged = self.writers.acknowledged();
+        if acknowledged.is_empty() {
+            return Ok(());
+        }
+        let operation = "sync";
+        let (tokens, sequences) = acknowledged.iter().map(|(token, last)| (*token, *last)).unzip();
+        let found = self.read(operation, |connection| {
+            Ok(connection.query(SYNC, &[uuids(&tokens), ints(&sequences)])?.len())
+        })?;
+        if found < acknowledged.len() {
+            let lost = RequestError::ReplyLost(Cause::RecordLost);
+            return Err(self.during(operation, lost));
+        }
+        self.writers.forget(&acknowledged);
+        Ok(())
+    }
+
+    fn during(&self, operation: impl Display, error: RequestError) -> StoreError {
+        error.during(format_args!("{operation} in {}", self.place))
+    }
+
+    /// As [`read`](Self::read), without the operation in the error.
+    pub(crate) fn repeat<T>(
+        &self,
+        mut work: impl FnMut(&mut Connection) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let mut pauses = Pauses::new(self.retry);
+        loop {
+            let error = match self.once(&mut work) {
+                Err(error) => error.without_change(),
+                done => return done,
+            };
+            if !matches!(error, RequestError::Later(_)) || !pauses.pause() {
+                return Err(error);
+            }
+        }
+    }
+
+    fn execute(
+        &self,
+        mut change: impl FnMut(&mut Connection, ChangeId) -> Result<i64, RequestError>,
+    ) -> Result<Changed, RequestError> {
+        let mut pauses = Pauses::new(self.retry);
+        let mut writer = self.writer()?;
+        let mut id = writer.next();
+        let mut is_repeat = false;
+        loop {
+            match self.attempt(id, is_repeat, &mut change) {
+                Ok(Err(RequestError::UnknownWriter)) if pauses.pause() => {
+                    writer = self.repeat(Writer::register)?;
+                    id = writer.next();
+                }
+                Ok(outcome) => {
+                    self.writers.put_back(writer, outcome.is_ok());
+                    return outcome.map(|result| Changed { result, stamp: id.stamp });
+                }
+                Err(error) => {
+                    is_repeat |= matches!(error, RequestError::ReplyLost(_));
+                    // The writer is dropped, because a copy of the change may still arrive.
+                    if !pauses.pause() {
+                        return Err(if is_repeat { error.with_change() } else { error });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes one attempt at a change. Fails if the outcome is unknown, or if the same change can
+    /// succeed later.
+    ///
+    /// If a copy is refused after the reply to an earlier copy was lost, the earlier copy can still
+    /// be executed. So it is prevented before the refusal is returned.
+    fn attempt(
+        &self,
+        id: ChangeId,
+        is_repeat: bool,
+        change: &mut impl FnMut(&mut Connection, ChangeId) -> Result<i64, RequestError>,
+    ) -> Result<Result<i64, RequestError>, RequestError> {
+        match self.once(|connection| change(connection, id)) {
+            Err(error @ (RequestError::ReplyLost(_) | RequestError::Later(_))) => Err(error),
+            Err(RequestError::UnknownWriter) if is_repeat => {
+                Err(RequestError::ReplyLost(Cause::RecordLost))
+            }
+            Err(refused) if is_repeat => {
+                Ok(match self.once(|connection| id.fence(connection))? {
+                    Fenced::NotExecuted => Err(refused),
+                    Fenced::Executed(result) => Ok(result),
+                })
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn writer(&self) -> Result<Writer, RequestError> {
+        self.writers.take().map_or_else(|| self.repeat(Writer::register), Ok)
+    }
+
+    /// Executes work once, on a connection of the pool.
+    fn once<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let mut connection = self.pool.take(Instant::now() + self.retry)?;
+        let result = work(&mut connection);
+        match &result {
+            Err(RequestError::ReplyLost(_)) => {
+                drop(connection);
+                self.pool.close_idle();
+            }
+            _ => connection.release(),
+        }
+        result
+    }
+}
+
+/// The pauses between attempts.
+struct Pauses {
+    next: Duration,
+    deadline: Instant,
+}
+
+impl Pauses {
+    fn new(retry: Duration) -> Self {
+        Self { next: FIRST_PAUSE, deadline: Instant::now() + retry }
+    }
+
+    /// Waits before the next attempt. Returns whether there is time for one.
+    fn pause(&mut self) -> bool {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        thread::sleep(self.next.min(left));
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        !left.is_zero()
+    }
+}
+
+/// Writes something, because a transaction that changes nothing does not wait for the disk.
+const SYNC: &str = "WITH power AS MATERIALIZED (SELECT {power})
+    UPDATE {s}.writer SET changed = now()
+    FROM unnest($1::uuid[], $2::bigint[]) AS last (token, sequence), power
+    WHERE writer.token = last.token AND writer.sequence >= last.sequence
+    RETURNING 1";

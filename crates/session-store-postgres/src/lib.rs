@@ -1,0 +1,165 @@
+//! A store in a PostgreSQL database.
+//!
+//! [`PostgresStore`] implements every clause of the [contract](session_store_core::contract). The
+//! server must be PostgreSQL 13 or newer (tested: 15). The database must have the encoding UTF8.
+//! The configuration of the server determines which changes a crash or a failover can lose, see the
+//! [table](#what-can-be-lost).
+//!
+//! ```no_run
+//! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+//! use session_store_postgres::PostgresStore;
+//!
+//! let store = PostgresStore::open_or_create("postgres://localhost/logs?schema=team_a")?;
+//! for warning in store.warnings() {
+//!     eprintln!("{warning}");
+//! }
+//! let (session, segment) = (SessionId::new(), SegmentId::new());
+//! store.append(session, segment, &LogEntry::from_json(r#"{"kind":"invoke"}"#)?)?;
+//! assert_eq!(store.read_entry_count(session, segment)?, 1);
+//! # Ok::<(), session_store_core::StoreError>(())
+//! ```
+//!
+//! [`PostgresUrl`] documents the URLs.
+//!
+//! # Threads and asynchronous code
+//!
+//! A background thread drives the connections of a handle. A call waits for it and blocks the
+//! calling thread. Calls also work inside an asynchronous runtime, but they block one of its
+//! threads, so call them in `spawn_blocking`.
+//!
+//! # A change is done once
+//!
+//! Each change carries the token of its writer and a sequence number. In the transaction of the
+//! change, the row of the writer gets that number and the result. If another copy of the change
+//! arrives, it returns the recorded result and changes nothing. It waits for a copy that is still
+//! being executed, because that copy has locked the row. A change whose reply was lost is therefore
+//! sent again until there is a reply.
+//!
+//! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
+//! [`PostgresOptions::retry_for`]. The change was done once or not at all. It may still be done
+//! when a stalled server continues.
+//!
+//! # The tables
+//!
+//! All tables are in one schema, and statements name the schema. The store changes no setting of a
+//! session.
+//!
+//! | table | a row is |
+//! |---|---|
+//! | `session_store` | the format version |
+//! | `log` | a log or a trace: its ids, the number and size of its entries, a random mark of the last change (`stamp`), and the time of that change |
+//! | `entry` | an entry: the number of its log, its position, its text |
+//! | `writer` | a writer: its token, the number of its last change, and the result of that change |
+//! | `pod` | a pod: its name and its text |
+//! | `quarantined_entry` | an entry that a repair has moved out of a log |
+//!
+//! Texts are stored in columns of the type `text`, never `jsonb`, which would change them. Entries
+//! of more than about 2 KB are compressed by the server.
+//!
+//! An append is one statement. Writers of one log wait for each other at its row, and writers of
+//! different logs do not. A page is one statement too, so its head and its entries are of the same
+//! moment. Replacing, truncating and deleting are transactions of several statements. The rows of
+//! writers that have made no change for 7 days are deleted.
+//!
+//! Several handles can create the store at the same moment. A schema that has relations of another
+//! program is refused and not changed.
+//!
+//! [`Maintenance::check`](session_store_core::Maintenance::check) compares the number and size in
+//! each row of `log` with the entries, and the entries with the rows of `log`.
+//! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
+//! to the table `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment
+//! deletes its rows in that table too. Damaged indexes and pages are not detected. PostgreSQL has
+//! the extension `amcheck` and checksums for them.
+//!
+//! # What can be lost
+//!
+//! An acknowledged change is committed. The setting `synchronous_commit` of its transaction
+//! determines what the commit has waited for. [`PostgresStore::warnings`] reports settings of the
+//! server that can lose changes.
+//!
+//! | option | `synchronous_commit` | the server is killed | power cut | failover to an asynchronous standby | failover to a synchronous standby |
+//! |---|---|---|---|---|---|
+//! | `durability=process` | that of the server, `on` by default | as in the rows below | as in the rows below | as in the rows below | as in the rows below |
+//! | `durability=power` | `on`, or `remote_apply` if the server has that | nothing | nothing | what the standby had not received | nothing |
+//! | | `remote_write` or `local` on the server | nothing | nothing | what the standby had not received | what the standby had not written |
+//! | `synchronous_commit=off` | `off` | about the last second | about the last second | what the standby had not received | what the standby had not received |
+//!
+//! With `fsync=off` on the server, a power cut can destroy the whole database.
+//! [`sync`](session_store_core::Store::sync) waits until the earlier changes of the handle are on
+//! disk. It fails with `Indeterminate` if the server has lost one of them in a crash.
+//!
+//! A writer that uses `append_if` always notices a loss. A head names the last change, so a head
+//! from before the loss is a conflict, even if the log has grown to the same length again
+//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
+//! does not notice.
+//!
+//! # TLS
+//!
+//! TLS needs the feature `tls`. A connection with TLS always verifies the certificate of the server
+//! and the name in it. So `sslmode=require` and `sslmode=verify-ca` are the same as
+//! `sslmode=verify-full`. The default `sslmode=prefer` uses TLS if the server offers it, and is not
+//! safe from an attacker in the network, as in libpq.
+//!
+//! # Poolers
+//!
+//! A pooler that gives each transaction another connection needs the option `pooler=transaction`.
+//! Statements are then sent without a name, and the server plans each of them again.
+//!
+//! # Permissions
+//!
+//! A login that creates the store needs the permission `CREATE` on the database, and then owns the
+//! schema:
+//!
+//! ```sql
+//! CREATE ROLE logs_owner LOGIN;
+//! CREATE ROLE logs_writer LOGIN;
+//! CREATE ROLE logs_reader LOGIN;
+//! GRANT CREATE ON DATABASE logs TO logs_owner;
+//! ```
+//!
+//! After it has created the store, it gives the other logins what they need. A login that only
+//! reads can also check the store.
+//!
+//! ```sql
+//! GRANT USAGE ON SCHEMA session_store TO logs_writer, logs_reader;
+//! GRANT SELECT ON session_store.session_store TO logs_writer, logs_reader;
+//! GRANT SELECT, INSERT, UPDATE, DELETE ON session_store.log, session_store.entry,
+//!     session_store.writer, session_store.pod, session_store.quarantined_entry TO logs_writer;
+//! GRANT SELECT ON session_store.log, session_store.entry, session_store.pod,
+//!     session_store.quarantined_entry TO logs_reader;
+//! ```
+//!
+//! # Limits
+//!
+//! - An entry has at most 512 MiB.
+//! - A batch over 16 MiB is sent in parts, in one transaction.
+//! - The URL must contain the password, or the program sets it. Files such as `.pgpass` are not
+//!   read.
+
+mod append;
+mod block_on;
+mod client;
+mod connection;
+mod connector;
+mod error;
+mod listing;
+mod maintenance;
+mod options;
+mod pod;
+mod pool;
+mod read;
+mod repair;
+mod rewrite;
+mod runtime;
+mod schema;
+mod segment;
+mod statement;
+mod store;
+mod tls;
+mod url;
+mod write;
+mod writer;
+
+pub use options::PostgresOptions;
+pub use store::PostgresStore;
+pub use url::{PostgresUrl, PostgresUrlError};

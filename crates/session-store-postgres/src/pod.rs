@@ -1,0 +1,127 @@
+//! The `PodStore` trait over the table `pod`, which maps names to texts.
+
+use session_store_core::{Pod, PodName, PodStore, StoreError};
+
+use crate::error::RequestError;
+use crate::statement::{int, text, uuid};
+use crate::store::PostgresStore;
+use crate::write::check_size;
+
+/// Builds a statement from the part that changes the row of the pod. Its result is as that of an
+/// append, and the last column is null if the stored pod is not the expected one.
+macro_rules! change {
+    ($change:literal, $result:literal) => {
+        concat!(
+            include_str!("sql/writer.sql"),
+            "changed AS (",
+            $change,
+            " RETURNING 1
+            ), outcome AS (
+                SELECT ",
+            $result,
+            "::bigint AS result FROM writer WHERE sequence < $2
+            ), recorded AS (
+                UPDATE {s}.writer SET sequence = $2, result = outcome.result, changed = now()
+                FROM outcome WHERE token = $1 AND outcome.result IS NOT NULL
+            )
+            SELECT writer.sequence, writer.result, outcome.result
+            FROM writer LEFT JOIN outcome ON TRUE"
+        )
+    };
+}
+
+const PUT: &str = change!(
+    "INSERT INTO {s}.pod (name, text) SELECT $3, $4 FROM writer WHERE sequence < $2
+    ON CONFLICT (name) DO UPDATE SET text = excluded.text",
+    "(SELECT 1 FROM changed)"
+);
+const PUT_NEW: &str = change!(
+    "INSERT INTO {s}.pod (name, text) SELECT $3, $4 FROM writer WHERE sequence < $2
+    ON CONFLICT (name) DO NOTHING",
+    "(SELECT 1 FROM changed)"
+);
+const PUT_IF: &str = change!(
+    "UPDATE {s}.pod SET text = $4 FROM writer
+    WHERE writer.sequence < $2 AND name = $3 AND text = $5",
+    "(SELECT 1 FROM changed)"
+);
+const DELETE: &str = change!(
+    "DELETE FROM {s}.pod USING writer WHERE writer.sequence < $2 AND name = $3",
+    "(SELECT count(*) FROM changed)"
+);
+
+const READ: &str = "SELECT text FROM {s}.pod WHERE name = $1";
+const LIST: &str = "SELECT name FROM {s}.pod ORDER BY name";
+
+impl PodStore for PostgresStore {
+    fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<(), StoreError> {
+        self.change_pod("put", PUT, name, &[pod.as_json()]).map(drop)
+    }
+
+    fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
+        self.client.read(format_args!("read pod {name}"), |connection| {
+            let rows = connection.query(READ, &[text(&name.as_str())])?;
+            Ok(rows.first().map(|row| parse(name, row.get(0))).transpose()?)
+        })
+    }
+
+    fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
+        self.client.read("list pods", |connection| {
+            let rows = connection.query(LIST, &[])?;
+            // A name that no pod can have was stored by another program (L4).
+            Ok(rows.iter().filter_map(|row| row.get::<_, &str>(0).parse().ok()).collect())
+        })
+    }
+
+    fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
+        Ok(self.change_pod("delete", DELETE, name, &[])? > 0)
+    }
+
+    fn put_pod_if(
+        &self,
+        name: &PodName,
+        expected: Option<&Pod>,
+        pod: &Pod,
+    ) -> Result<(), StoreError> {
+        let done = match expected {
+            None => self.change_pod("put", PUT_NEW, name, &[pod.as_json()]),
+            Some(expected) => {
+                self.change_pod("put", PUT_IF, name, &[pod.as_json(), expected.as_json()])
+            }
+        };
+        done.map(drop)
+    }
+}
+
+impl PostgresStore {
+    /// Executes a change of a pod. Fails with `PodConflict` if it does not apply.
+    fn change_pod(
+        &self,
+        verb: &str,
+        statement: &'static str,
+        name: &PodName,
+        texts: &[&str],
+    ) -> Result<i64, StoreError> {
+        texts.iter().try_for_each(|text| check_size(text.len()))?;
+        let change = self.client.change(format_args!("{verb} pod {name}"), |connection, id| {
+            let name = name.as_str();
+            let mut parameters = vec![uuid(&id.token), int(&id.sequence), text(&name)];
+            parameters.extend(texts.iter().map(text));
+            let rows = connection.query(statement, &parameters)?;
+            if let Some(result) = id.recorded(rows.first())? {
+                return Ok(result);
+            }
+            let conflict = || StoreError::PodConflict { name: name.to_owned() };
+            let result = rows.first().and_then(|row| row.get(2));
+            result.ok_or_else(|| RequestError::from(conflict()))
+        });
+        Ok(change?.result)
+    }
+}
+
+fn parse(name: &PodName, text: String) -> Result<Pod, StoreError> {
+    Pod::from_json(text).map_err(|error| StoreError::Corrupt {
+        line: 1,
+        message: format!("the stored text of pod {name} is not a pod: {error}"),
+    })
+}

@@ -1,0 +1,76 @@
+//! The columns that name a log or a trace, and the head in its row.
+
+use std::fmt;
+
+use session_store_core::{Head, SegmentKey};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+/// The log or the trace of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogName {
+    pub(crate) session: Uuid,
+    pub(crate) segment: Uuid,
+    pub(crate) is_trace: bool,
+}
+
+impl LogName {
+    pub(crate) fn log(key: SegmentKey) -> Self {
+        Self { session: key.session_id.into(), segment: key.segment_id.into(), is_trace: false }
+    }
+
+    /// Returns the log or the trace that the first three columns name.
+    pub(crate) fn of(row: &Row) -> Self {
+        Self { session: row.get(0), segment: row.get(1), is_trace: row.get(2) }
+    }
+
+    pub(crate) fn trace(key: SegmentKey) -> Self {
+        Self { is_trace: true, ..Self::log(key) }
+    }
+
+    /// Returns the key of the lock that a creation of the segment takes in any session.
+    ///
+    /// Two sessions can create the same segment id at the same moment. The lock makes their rows
+    /// visible in the order of their numbers, so a lookup does not change its result
+    /// ([L5](session_store_core::contract#l5)).
+    pub(crate) fn creation_lock(self) -> i64 {
+        let (high, low) = self.segment.as_u64_pair();
+        (high ^ low).cast_signed()
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, segment, is_trace } = self;
+        let kind = if *is_trace { "trace" } else { "log" };
+        write!(f, "{kind} of segment {segment} of session {session}")
+    }
+}
+
+/// Returns the head with these values in its row.
+///
+/// The stamp changes with each change, so a head also shows that the server has lost changes
+/// ([H1](session_store_core::contract#h1)).
+pub(crate) fn head(entries: i64, stamp: Uuid) -> Head {
+    Head::new(usize::try_from(entries).unwrap_or_default(), stamp.as_u128())
+}
+
+/// Returns the stamp in a head that [`head`] made.
+pub(crate) fn stamp(head: Head) -> Uuid {
+    let text = head.to_string();
+    let digits = text.split_once('@').map_or("", |(_, digits)| digits);
+    Uuid::try_parse(digits).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_contains_the_stamp() {
+        let own = Uuid::new_v4();
+        assert_eq!(stamp(head(7, own)), own);
+        assert_eq!(head(7, own).entries(), 7);
+        assert_eq!(stamp(Head::new(1, 0)), Uuid::nil());
+    }
+}

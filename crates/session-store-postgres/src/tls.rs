@@ -1,0 +1,73 @@
+//! TLS: the connector of the client library, and the root certificates.
+
+use std::path::Path;
+
+use tokio_postgres::Config;
+
+use crate::error::RequestError;
+
+#[cfg(not(feature = "tls"))]
+pub(crate) use tokio_postgres::NoTls as Tls;
+#[cfg(feature = "tls")]
+pub(crate) use tokio_postgres_rustls::MakeRustlsConnect as Tls;
+
+/// Returns the connector. Without the feature `tls`, a URL that needs TLS is an error.
+#[cfg(not(feature = "tls"))]
+pub(crate) fn connector(config: &mut Config, _: Option<&Path>) -> Result<Tls, RequestError> {
+    use tokio_postgres::config::SslMode;
+
+    if config.get_ssl_mode() == SslMode::Require {
+        let reason = "this program was built without the feature `tls`, which sslmode needs";
+        return Err(RequestError::unusable(reason));
+    }
+    config.ssl_mode(SslMode::Disable);
+    Ok(tokio_postgres::NoTls)
+}
+
+/// Returns the connector. It verifies the certificate of the server and the name in it.
+#[cfg(feature = "tls")]
+pub(crate) fn connector(
+    _: &mut Config,
+    root_certificates: Option<&Path>,
+) -> Result<Tls, RequestError> {
+    use std::sync::Arc;
+
+    use rustls::ClientConfig;
+    use rustls::crypto::ring::default_provider;
+
+    let roots = roots(root_certificates)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| RequestError::unusable(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Tls::new(config))
+}
+
+/// Reads the root certificates from a PEM file, or those of the system.
+#[cfg(feature = "tls")]
+fn roots(file: Option<&Path>) -> Result<rustls::RootCertStore, RequestError> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+
+    let mut roots = rustls::RootCertStore::empty();
+    let Some(file) = file else {
+        // A system without root certificates can still connect without TLS.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return Ok(roots);
+    };
+    let unusable = |reason: String| {
+        let place = file.display();
+        RequestError::unusable(format!("the root certificates in {place} cannot be used: {reason}"))
+    };
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(error.to_string()))?;
+    for certificate in certificates {
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable(String::from("the file has no certificate")));
+    }
+    Ok(roots)
+}
