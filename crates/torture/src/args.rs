@@ -64,11 +64,11 @@ pub(crate) enum Fault {
     Power,
     /// Let each system call of each operation fail or kill the process (needs strace)
     Calls,
-    /// Kill the connections of a Redis server
+    /// Kill the connections of a server
     Connections,
-    /// Stop a Redis server for longer than the time limit of the client
+    /// Stop a server for longer than the time limit of the client
     Stall,
-    /// Kill a Redis server, and start it again
+    /// Kill a server, and start it again
     Crash,
 }
 

@@ -81,7 +81,7 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
             }
         }
     };
-    if matches!(backend, Backend::Redis | Backend::Cluster) {
+    if matches!(backend, Backend::Redis | Backend::Cluster | Backend::Postgres) {
         let faults = [
             (Fault::Connections, ServerFault::Connections),
             (Fault::Stall, ServerFault::Stall),

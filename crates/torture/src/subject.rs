@@ -20,6 +20,8 @@ pub(crate) enum Backend {
     Redis,
     /// A Redis Cluster.
     Cluster,
+    /// A PostgreSQL server.
+    Postgres,
 }
 
 /// A store whose storage is a path.

@@ -1,13 +1,14 @@
-//! Faults of Redis servers: killed connections, servers that stall, and servers that crash.
+//! Faults of Redis and PostgreSQL servers: killed connections, servers that stall, and servers that
+//! crash.
 
-use std::slice;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
 use session_store::Store;
+use session_store::postgres::PostgresOptions;
 use session_store::redis::RedisOptions;
-use test_servers::{RedisCluster, RedisServer};
+use test_servers::{PostgresServer, RedisCluster, RedisServer};
 
 use crate::audit::{Survives, audit};
 use crate::budget::Budget;
@@ -17,12 +18,12 @@ use crate::round::Round;
 use crate::subject::Backend;
 use crate::writer::{Rules, Writer};
 
-const WRITERS: usize = 4;
+const WRITERS: usize = 8;
 
 /// The maximum number of calls of a writer in one round.
 const CALLS: usize = 40;
 
-/// The number of rounds on one prefix of keys.
+/// The number of rounds on one prefix of keys or one schema.
 const ROUNDS: usize = 5;
 
 /// The time for which a store waits for a reply.
@@ -40,37 +41,95 @@ pub(crate) enum ServerFault {
 enum Servers {
     One(RedisServer),
     Cluster(RedisCluster),
+    Postgres(PostgresServer),
+}
+
+/// A process whose faults can be caused.
+trait Node {
+    fn kill_connections(&self) -> usize;
+    fn pause(&self);
+    fn resume(&self);
+    fn crash(&mut self);
+}
+
+impl Node for RedisServer {
+    /// Kills all connections except its own.
+    fn kill_connections(&self) -> usize {
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg(&["KILL", "TYPE", "normal"]);
+        kill.query(&mut self.connection()).expect("a server kills connections")
+    }
+
+    fn pause(&self) {
+        Self::pause(self);
+    }
+
+    fn resume(&self) {
+        Self::resume(self);
+    }
+
+    fn crash(&mut self) {
+        self.kill();
+        self.restart();
+    }
+}
+
+impl Node for PostgresServer {
+    fn kill_connections(&self) -> usize {
+        self.end_connections()
+    }
+
+    fn pause(&self) {
+        Self::pause(self);
+    }
+
+    fn resume(&self) {
+        Self::resume(self);
+    }
+
+    fn crash(&mut self) {
+        self.kill();
+        self.restart();
+    }
 }
 
 impl Servers {
     fn start(backend: Backend) -> Self {
         match backend {
             Backend::Cluster => Self::Cluster(RedisCluster::start_durable()),
+            Backend::Postgres => Self::Postgres(PostgresServer::start_durable(&[])),
             _ => Self::One(RedisServer::start_durable(&[])),
         }
     }
 
-    fn url(&self, prefix: usize) -> String {
-        let url = match self {
-            Self::One(server) => server.url(),
-            Self::Cluster(cluster) => cluster.url(),
+    /// Returns the URL of a storage, for each number another one.
+    fn url(&self, number: usize) -> String {
+        let (url, option) = match self {
+            Self::One(server) => (server.url(), "prefix"),
+            Self::Cluster(cluster) => (cluster.url(), "prefix"),
+            Self::Postgres(server) => (server.url(), "schema"),
         };
-        format!("{url}?prefix=torture{prefix}")
+        format!("{url}?{option}=torture{number}")
     }
 
-    fn nodes(&mut self) -> &mut [RedisServer] {
+    fn nodes(&mut self) -> Vec<&mut dyn Node> {
         match self {
-            Self::One(server) => slice::from_mut(server),
-            Self::Cluster(cluster) => &mut cluster.masters,
+            Self::One(server) => vec![server],
+            Self::Cluster(cluster) => {
+                cluster.masters.iter_mut().map(|node| node as &mut dyn Node).collect()
+            }
+            Self::Postgres(server) => vec![server],
         }
     }
 
     /// Causes one fault. Returns the number of killed connections, or 1 for any other fault.
     fn cause(&mut self, fault: ServerFault, number: usize) -> usize {
-        let nodes = self.nodes();
+        let mut nodes = self.nodes();
         let index = number % nodes.len();
         match fault {
-            ServerFault::Connections => return nodes.iter().map(kill_connections).sum(),
+            ServerFault::Connections => {
+                return nodes.iter().map(|node| node.kill_connections()).sum();
+            }
             ServerFault::Stall => {
                 nodes[index].pause();
                 thread::sleep(TIMEOUT * 2);
@@ -79,8 +138,7 @@ impl Servers {
                 thread::sleep(TIMEOUT / 2);
             }
             ServerFault::Crash => {
-                nodes[index].kill();
-                nodes[index].restart();
+                nodes[index].crash();
                 if let Self::Cluster(cluster) = self {
                     cluster.wait_until_complete();
                 }
@@ -92,21 +150,19 @@ impl Servers {
     }
 }
 
-/// Kills all connections except its own.
-fn kill_connections(server: &RedisServer) -> usize {
-    let mut kill = redis::cmd("CLIENT");
-    kill.arg(&["KILL", "TYPE", "normal"]);
-    kill.query(&mut server.connection()).expect("a server kills connections")
-}
-
 fn open(url: &str, flaw: Option<Flaw>) -> Result<Box<dyn Store>, Violation> {
     let opened = match flaw {
         Some(flaw) => planted::open(&planted::address(flaw, url.as_ref(), url)),
         None => None,
     };
+    let retry = Duration::from_secs(20);
     let opened = opened.unwrap_or_else(|| {
+        if url.starts_with("postgres:") {
+            let options = PostgresOptions::new().create(true).response_timeout(TIMEOUT);
+            return Ok(Box::new(options.retry_for(retry).open(url)?));
+        }
         let options = RedisOptions::new().create(true).response_timeout(TIMEOUT);
-        Ok(Box::new(options.retry_for(Duration::from_secs(20)).open(url)?))
+        Ok(Box::new(options.retry_for(retry).open(url)?))
     });
     opened.map_err(|error| Violation::failed("open", &error))
 }

@@ -30,7 +30,7 @@ fn killed_writers_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
 #[case::stall("stall", "2")]
 #[case::crash("crash", "4")]
 fn faults_of_servers_lose_nothing(
-    #[values("redis", "cluster")] backend: &str,
+    #[values("redis", "cluster", "postgres")] backend: &str,
     #[case] fault: &str,
     #[case] count: &str,
 ) {
