@@ -1,5 +1,7 @@
 //! Reads facts about all segments of a store, many sessions with one call.
 
+use std::time::SystemTime;
+
 use session_store::{ListOptions, OpenStore, SegmentInfo, SegmentKey, SessionId, Store, StoreExt};
 use session_store_agent::is_claims_session;
 
@@ -19,6 +21,19 @@ pub(crate) struct ListedSession {
 pub(crate) struct ListedSegment {
     pub(crate) key: SegmentKey,
     pub(crate) info: Result<SegmentInfo, Failure>,
+}
+
+impl ListedSession {
+    /// Returns the facts of the segments that could be read.
+    pub(crate) fn infos(&self) -> impl Iterator<Item = &SegmentInfo> {
+        let segments = self.segments.as_deref().unwrap_or_default();
+        segments.iter().filter_map(|segment| segment.info.as_ref().ok())
+    }
+
+    /// Returns the time of the last change that the storage records.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.infos().filter_map(|info| info.modified).max()
+    }
 }
 
 /// Calls `visit` for each session that contains a conversation. Skips the session in which older

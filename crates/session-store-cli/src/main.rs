@@ -7,6 +7,7 @@
 mod args;
 mod backup;
 mod command;
+mod content_time;
 mod conversation;
 mod demo;
 mod entry_count;

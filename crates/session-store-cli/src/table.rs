@@ -1,11 +1,14 @@
 //! Prints the rows of a listing as a table on a terminal, as cells separated by tabs in a pipe, or
 //! as JSON.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::content_time::time_in_id;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -69,10 +72,14 @@ pub(crate) fn cell_or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// Returns the creation time of an id in UTC, to the second. Returns `None` if this version of UUID
-/// does not contain a time.
+/// Returns the creation time of an id in UTC, to the second, if its kind of UUID contains it.
 pub(crate) fn created(id: Uuid) -> Option<String> {
-    let (seconds, _) = id.get_timestamp()?.to_unix();
+    in_seconds(time_in_id(id)?)
+}
+
+/// Returns a time in UTC, to the second.
+pub(crate) fn in_seconds(time: SystemTime) -> Option<String> {
+    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
     let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
     Some(time.to_string())
 }

@@ -227,8 +227,13 @@ pub(crate) enum Command {
     /// entries. Only an id of UUID v7 contains the creation time. A number that cannot be read is
     /// printed as ?. The newest is listed first.
     ///
-    /// With --long, also prints the time of the last change, the size, the program that wrote the
-    /// session, and its title: the title that the program gave it, else the user's first words.
+    /// With --long, also prints the time, the size, the program that wrote the session, and its
+    /// title: the title that the program gave it, else the user's first words.
+    ///
+    /// The time of a session is that of its last entry. If the last entries contain no time, it is
+    /// the time in the newest id, marked (id), else the last change that the storage records,
+    /// marked (storage). --since, --until and --sort written use the same time, and leave out or
+    /// list last a session without one.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///

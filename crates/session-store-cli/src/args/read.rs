@@ -50,9 +50,16 @@ pub(crate) struct LsArgs {
     pub(crate) store: StoreUrl,
     /// List the segments of this session
     pub(crate) session: Option<Reference<SessionId>>,
-    /// Also print the time of the last change, the size, the program and the title of each session
+    /// Also print the time, the size, the program and the title of each session
     #[arg(short, long, conflicts_with = "session")]
     pub(crate) long: bool,
+    /// List only sessions of this time or later: a date, a time, today, yesterday, or a span such
+    /// as 2d
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time, conflicts_with = "session")]
+    pub(crate) since: Option<SystemTime>,
+    /// List only sessions before this time
+    #[arg(long, value_name = "WHEN", value_parser = time::parse_time, conflicts_with = "session")]
+    pub(crate) until: Option<SystemTime>,
     /// List first the sessions with the latest time or the largest size
     #[arg(long, value_name = "BY", conflicts_with = "session")]
     pub(crate) sort: Option<SortArg>,
@@ -64,7 +71,7 @@ pub(crate) struct LsArgs {
 /// The order of the listed sessions, from the largest value on.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum SortArg {
-    /// By the time of the last change
+    /// By the time of the last entry, as --long prints it
     Written,
     /// By the time in the id
     Created,

@@ -1,20 +1,20 @@
 //! `ls`: lists the sessions of a store, or the segments of a session.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jiff::{Timestamp, Unit};
 use serde::Serialize;
-use session_store::{OpenStore, SegmentId, SegmentInfo, SessionId};
-use uuid::Uuid;
+use session_store::{OpenStore, SegmentId, SessionId};
 
 use crate::args::{LsArgs, SortArg};
+use crate::content_time::{ContentTime, TimeSource, time_in_id};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
 use crate::output::Output;
 use crate::store::{open, unknown_session};
-use crate::table::{Row, Table, cell, cell_or_dash, created};
+use crate::table::{Row, Table, cell, cell_or_dash, created, in_seconds};
 use crate::title::{main_segment, read_headline};
 
 /// A session. The number of its entries is unknown if a segment cannot be counted.
@@ -49,6 +49,7 @@ struct LongRow {
     #[serde(flatten)]
     row: SessionRow,
     written: Option<String>,
+    written_source: Option<TimeSource>,
     bytes: Option<u64>,
     agent: Option<&'static str>,
     title: Option<String>,
@@ -59,9 +60,14 @@ impl Row for LongRow {
         &["SESSION", "CREATED", "SEGMENTS", "ENTRIES", "WRITTEN", "BYTES", "AGENT", "TITLE"];
 
     fn cells(&self) -> Vec<String> {
+        let source = match self.written_source {
+            None | Some(TimeSource::Entry) => "",
+            Some(TimeSource::Id) => " (id)",
+            Some(TimeSource::Storage) => " (storage)",
+        };
         let mut cells = self.row.cells();
         cells.extend([
-            cell_or_dash(self.written.as_ref()),
+            cell_or_dash(self.written.as_ref().map(|time| format!("{time}{source}"))),
             cell_or_dash(self.bytes),
             cell_or_dash(self.agent),
             cell_or_dash(self.title.as_ref()),
@@ -104,68 +110,89 @@ pub(crate) fn run(args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
 fn print_sessions(store: &OpenStore, args: &LsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let limit = args.limit.unwrap_or(usize::MAX);
     let mut table = Table::new(out);
-    let mut print = |session| {
+    let mut print = |session: DatedSession| {
         if args.long {
             table.row(&long_row(store, session))
         } else {
-            table.row(&session_row(session))
+            table.row(&session_row(session.session))
         }
     };
     let Some(order) = args.sort else {
         let mut shown = 0;
         for_each_session(store, |session| {
+            let session = DatedSession::new(session);
+            if shown == limit || !session.is_in(store, args) {
+                return Ok(());
+            }
             shown += 1;
-            if shown > limit { Ok(()) } else { print(session) }
+            print(session)
         })?;
         return table.finish();
     };
     let mut sessions = Vec::new();
     for_each_session(store, |session| {
-        sessions.push(session);
+        sessions.extend(Some(DatedSession::new(session)).filter(|found| found.is_in(store, args)));
         Ok(())
     })?;
-    sessions.sort_by_cached_key(|session| Reverse(rank(session, order)));
+    sessions.sort_by_cached_key(|session| Reverse(session.rank(store, order)));
     sessions.into_iter().take(limit).try_for_each(print)?;
     table.finish()
 }
 
-/// Returns the value by which a session is sorted. A session whose value is unknown is the last.
-fn rank(session: &ListedSession, order: SortArg) -> Option<u128> {
-    let since = |time: SystemTime| Some(time.duration_since(UNIX_EPOCH).ok()?.as_nanos());
-    match order {
-        SortArg::Created => {
-            let (seconds, nanos) = Uuid::from(session.session_id).get_timestamp()?.to_unix();
-            Some(u128::from(seconds) * 1_000_000_000 + u128::from(nanos))
-        }
-        SortArg::Written => since(written(session)?),
-        SortArg::Size => bytes(session).map(u128::from),
-    }
+/// A session and its time, which is read when it is needed first. A listing without times thus
+/// reads no entries.
+struct DatedSession {
+    session: ListedSession,
+    time: OnceCell<Option<ContentTime>>,
 }
 
-/// Returns the time of the last change of a session.
-fn written(session: &ListedSession) -> Option<SystemTime> {
-    infos(session).filter_map(|info| info.modified).max()
+impl DatedSession {
+    const fn new(session: ListedSession) -> Self {
+        Self { session, time: OnceCell::new() }
+    }
+
+    fn time(&self, store: &OpenStore) -> Option<ContentTime> {
+        *self.time.get_or_init(|| ContentTime::read(store, &self.session))
+    }
+
+    /// Returns whether the session is of the requested time.
+    fn is_in(&self, store: &OpenStore, args: &LsArgs) -> bool {
+        if args.since.is_none() && args.until.is_none() {
+            return true;
+        }
+        self.time(store).is_some_and(|ContentTime { time, .. }| {
+            args.since.is_none_or(|since| time >= since)
+                && args.until.is_none_or(|until| time < until)
+        })
+    }
+
+    /// Returns the value by which a session is sorted. A session whose value is unknown is the
+    /// last.
+    fn rank(&self, store: &OpenStore, order: SortArg) -> Option<u128> {
+        let nanos = |time: SystemTime| Some(time.duration_since(UNIX_EPOCH).ok()?.as_nanos());
+        match order {
+            SortArg::Created => nanos(time_in_id(self.session.session_id.into())?),
+            SortArg::Written => nanos(self.time(store)?.time),
+            SortArg::Size => bytes(&self.session).map(u128::from),
+        }
+    }
 }
 
 /// Returns the size of all logs of a session.
 fn bytes(session: &ListedSession) -> Option<u64> {
-    infos(session).map(|info| info.bytes).sum()
-}
-
-fn infos(session: &ListedSession) -> impl Iterator<Item = &SegmentInfo> {
-    let segments = session.segments.as_deref().unwrap_or_default();
-    segments.iter().filter_map(|segment| segment.info.as_ref().ok())
+    session.infos().map(|info| info.bytes).sum()
 }
 
 /// Reads the beginning of a session's main log. If that fails, the error is reported and the title
 /// is unknown.
-fn long_row(store: &OpenStore, session: ListedSession) -> LongRow {
+fn long_row(store: &OpenStore, session: DatedSession) -> LongRow {
+    let time = session.time(store);
+    let session = session.session;
     let main = session.segments.as_deref().ok().and_then(main_segment);
     let headline = main.and_then(|key| known(read_headline(store, key))?);
-    let written = written(&session).map(Timestamp::try_from);
-    let seconds = written.and_then(|time| time.ok()?.round(Unit::Second).ok());
     LongRow {
-        written: seconds.map(|time| time.to_string()),
+        written: time.and_then(|found| in_seconds(found.time)),
+        written_source: time.map(|found| found.source),
         bytes: bytes(&session),
         agent: headline.as_ref().map(|headline| headline.agent),
         title: headline.and_then(|headline| headline.title),

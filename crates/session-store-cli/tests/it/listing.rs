@@ -1,7 +1,7 @@
 //! Tests of `ls`, which lists sessions and segments, as text and as JSON.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rstest::rstest;
 
@@ -117,18 +117,16 @@ fn an_empty_store_lists_nothing() {
     assert_eq!(run(["ls", &url]).ok(), "");
 }
 
-/// Creates three sessions. The second session was written last, and the third one is the largest.
+/// Creates three sessions. The entries of the second session are the newest, and the third one is
+/// the largest.
 fn titled() -> (Place, String) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
-    let now = SystemTime::now();
-    for (n, id, age, text) in [(1, V4, 30, "one"), (2, SESSION, 10, "two"), (3, OTHER, 20, "three")]
-    {
-        let log = format!("{{\"role\":\"user\",\"content\":\"{text}\"}}\n").repeat(n);
+    for (n, id, day, text) in [(1, V4, 1, "one"), (2, SESSION, 3, "two"), (3, OTHER, 2, "three")] {
+        let entry =
+            format!("\"role\":\"user\",\"content\":\"{text}\",\"ts\":\"2026-05-0{day}T00:00:00Z\"");
+        let log = format!("{{{entry}}}\n").repeat(n);
         run_with(["create", &url, "-", "--session", id, "--segment", id], &log).ok();
-        let file = fs::File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
-        let times = fs::FileTimes::new().set_modified(now - Duration::from_secs(age));
-        file.unwrap().set_times(times).unwrap();
     }
     (place, url)
 }
@@ -140,9 +138,45 @@ fn a_long_listing_has_times_sizes_programs_and_titles() {
     let row: serde_json::Value = serde_json::from_str(&listed).unwrap();
     let [session, title, agent] = ["session_id", "title", "agent"].map(|name| row[name].as_str());
     assert_eq!((session, title, agent), (Some(SESSION), Some("two"), Some("jsonl")));
-    assert_eq!((row["entries"].as_u64(), row["bytes"].as_u64()), (Some(2), Some(64)));
-    assert!(row["written"].as_str().unwrap().ends_with('Z'));
+    assert_eq!((row["entries"].as_u64(), row["bytes"].as_u64()), (Some(2), Some(120)));
+    let [written, source] = ["written", "written_source"].map(|name| row[name].as_str());
+    assert_eq!((written, source), (Some("2026-05-03T00:00:00Z"), Some("entry")));
     assert!(run(["ls", &url, "-l"]).ok().contains("\tjsonl\tthree\n"));
+}
+
+#[rstest]
+#[case::day(&["--since", "2026-05-02T00:00:00Z"], &[OTHER, SESSION])]
+#[case::before(&["--until", "2026-05-02T00:00:00Z"], &[V4])]
+#[case::between(&["--since", "2026-05-02T00:00:00Z", "--until", "2026-05-03T00:00:00Z"], &[OTHER])]
+#[case::limited(&["--since", "2026-05-01T00:00:00Z", "--limit", "2"], &[V4, OTHER])]
+#[case::sorted(&["--since", "2026-05-02T00:00:00Z", "--sort", "written"], &[SESSION, OTHER])]
+#[case::none(&["--since", "2026-05-04T00:00:00Z"], &[])]
+fn sessions_are_listed_by_the_time_of_their_entries(
+    #[case] options: &[&str],
+    #[case] expected: &[&str],
+) {
+    let (_place, url) = titled();
+    let listed = run(["ls", &url].iter().chain(options)).ok();
+    let ids: Vec<_> = listed.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    assert_eq!(ids, expected);
+}
+
+/// The entries contain no times. One id contains a time, and the storage has a time for the other.
+#[test]
+fn a_listing_says_where_its_times_come_from() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    run_with(["create", &url, "-", "--session", V4, "--segment", V4], "{}\n").ok();
+    let file = fs::File::options().append(true).open(place.path(&format!("a/{V4}/{V4}.jsonl")));
+    let modified = UNIX_EPOCH + Duration::from_secs(86_400);
+    file.unwrap().set_times(fs::FileTimes::new().set_modified(modified)).unwrap();
+    let listed = run(["ls", &url, "-l"]).ok();
+    let times: Vec<_> = listed.lines().map(|line| line.split('\t').nth(4).unwrap()).collect();
+    assert_eq!(times, ["1970-01-02T00:00:00Z (storage)", "2022-02-22T19:22:22Z (id)"]);
+    let recent = run(["ls", &url, "--since", "2022-01-01"]).ok();
+    assert!(recent.starts_with(SESSION) && recent.lines().count() == 1, "{recent}");
+    run(["ls", &url, SESSION, "--since", "2022-01-01"]).refused(2);
 }
 
 #[rstest]

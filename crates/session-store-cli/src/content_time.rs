@@ -1,0 +1,64 @@
+//! `ContentTime`: the time of the last entry of a session, or the best known time in its place.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use session_store::{LogEntry, OpenStore, Pages, StoreExt};
+use session_store_import::time_of;
+use uuid::Uuid;
+
+use crate::listing::{ListedSegment, ListedSession};
+
+/// The number of entries at the end of a log whose times are read. The last entry can lack a time,
+/// and the times of a log do not always ascend.
+const LAST_ENTRIES: usize = 16;
+
+/// The time of the content of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ContentTime {
+    pub(crate) time: SystemTime,
+    pub(crate) source: TimeSource,
+}
+
+/// The place in which a time was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TimeSource {
+    /// The last entries of the logs.
+    Entry,
+    /// The newest id of the session and its segments. Not every kind of UUID contains a time.
+    Id,
+    /// The storage, which records the last change of each log. An import is such a change.
+    Storage,
+}
+
+impl ContentTime {
+    /// Reads the last entries of a session. Returns `None` if nothing records a time.
+    pub(crate) fn read(store: &OpenStore, session: &ListedSession) -> Option<Self> {
+        let segments = session.segments.as_deref().unwrap_or_default();
+        let found = |time: SystemTime, source| Self { time, source };
+        let entry = segments.iter().filter_map(|segment| last_entry_time(store, segment)).max();
+        let entry = entry.map(|time| found(time, TimeSource::Entry));
+        entry
+            .or_else(|| {
+                let ids = segments.iter().map(|segment| Uuid::from(segment.key.segment_id));
+                let times = ids.chain([session.session_id.into()]).filter_map(time_in_id);
+                Some(found(times.max()?, TimeSource::Id))
+            })
+            .or_else(|| Some(found(session.modified()?, TimeSource::Storage)))
+    }
+}
+
+/// Returns the latest time of the last entries of a log. An entry that cannot be read has no time.
+fn last_entry_time(store: &OpenStore, segment: &ListedSegment) -> Option<SystemTime> {
+    let entries = segment.info.as_ref().ok()?.head.entries();
+    let pages = Pages::new(entries.saturating_sub(LAST_ENTRIES)).skip_bad_lines();
+    let last = store.at(segment.key).iterate::<LogEntry>(pages);
+    last.filter_map(|entry| time_of(&entry.ok()?)).max()
+}
+
+/// Returns the time of creation that an id contains.
+pub(crate) fn time_in_id(id: Uuid) -> Option<SystemTime> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
+}
