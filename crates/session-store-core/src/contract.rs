@@ -307,15 +307,18 @@
 //!   (R5), before and after an append has moved it. It also notes each interrupted truncate and
 //!   each trace without a log. A stored pod that no call returns is a fault. The name of its folder
 //!   is then not the name of a pod, or another folder holds the pod that counts (P3).
-//! - <a id="m5"></a>**M5** (torture) `Maintenance::repair` of a file backend moves every line that
-//!   is not an entry out of its log or trace, and keeps the line for inspection. The entries keep
-//!   their bytes and their order. Several entries on one line become lines of their own. A line
-//!   that begins with NUL is the rest of an interrupted truncation, so the log ends before this
-//!   line. A log that was repaired has another head, so a writer with an old head gets a
-//!   `Conflict`. Before the repair, an append to such a log works, and a bad line counts as an
-//!   entry.
+//! - <a id="m5"></a>**M5** (torture) `Maintenance::repair` of a file backend gives each of several
+//!   entries on one line a line of its own. A line that begins with NUL is the rest of an
+//!   interrupted truncation, so the log ends before this line. The repair then moves this line and
+//!   all later lines as in M7.
 //! - <a id="m6"></a>**M6** (torture) `Maintenance::repair` of the SQLite and PostgreSQL backends
-//!   moves every row that is not an entry out of its log or trace, and keeps the row. Rows after
-//!   the last entry are moved too. If rows are missing, the later entries move up. The entries keep
-//!   their bytes and their order. A log that was repaired has another head, and the appends to it
-//!   behave as in M5. After a crash during the repair, each log is as it was or repaired.
+//!   also moves rows after the last entry as in M7. If rows are missing, the later entries move up.
+//! - <a id="m7"></a>**M7** (kit) `Maintenance::repair` moves every stored text that is not an entry
+//!   (a bad text) out of its log or trace, and keeps the text for inspection until the segment is
+//!   deleted. The entries keep their bytes and their order. A log that was repaired has another
+//!   head, so a writer with an old head gets a `Conflict`. Before the repair, a bad text counts as
+//!   an entry, and an append to the log works (R4). Other writers can change the log during the
+//!   repair. After a crash during the repair, each log is as it was or repaired (torture).
+//! - <a id="m8"></a>**M8** (torture) `Maintenance::repair` of the Redis backend moves up to 1,000
+//!   bad texts of a log in one atomic step. If a log has more of them, a crash between two steps
+//!   leaves a log from which a part of the bad texts was moved.

@@ -185,14 +185,14 @@ impl Client {
         let signed = Call::new(call.program, call.tag)
             .keys([self.keys.writer(call.tag, &writer.token)])
             .keys(call.keys)
-            .args(signature)
-            .args(call.args);
+            .args(signature);
+        let signed = call.args.into_iter().fold(signed, Call::bytes);
         let transmit = |connection: &mut Connection, transmission: Transmission| {
             if !transmission.is_repeat {
                 return run(&signed, transmission, connection);
             }
             let mut repeat = signed.clone();
-            repeat.args[1] = "1".into();
+            repeat.args[1] = b"1"[..].into();
             run(&repeat, transmission, connection)
         };
         let reply = self.delivery.send(call.tag.slot(), Effect::Change, &transmit);

@@ -39,16 +39,19 @@ pub(crate) enum Defect {
 
 type Report<'a> = &'a mut dyn FnMut(Defect) -> Result<(), RequestError>;
 
-/// Reports every defect when it is found. Changes nothing.
-pub(crate) fn find(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
-    scan::keys(client, &mut |keys| {
-        check_segments(client, &of_segments(&keys), report)?;
-        check_lookups(client, &logs(&keys), report)?;
-        let sessions: Vec<_> = keys.iter().filter_map(|&key| session(key)).collect();
-        check_sessions(client, &sessions, report)?;
-        let indexes: Vec<_> = keys.into_iter().filter(is_index).collect();
-        indexes.chunks(SETS).try_for_each(|indexes| check_members(client, indexes, report))
-    })
+/// Reports every defect that these keys show. Changes nothing. The keys of a whole scan show all
+/// defects.
+pub(crate) fn check(
+    client: &Client,
+    keys: &[StoredKey],
+    report: Report<'_>,
+) -> Result<(), RequestError> {
+    check_segments(client, &of_segments(keys), report)?;
+    check_lookups(client, &logs(keys), report)?;
+    let sessions: Vec<_> = keys.iter().filter_map(|&key| session(key)).collect();
+    check_sessions(client, &sessions, report)?;
+    let indexes: Vec<_> = keys.iter().copied().filter(is_index).collect();
+    indexes.chunks(SETS).try_for_each(|indexes| check_members(client, indexes, report))
 }
 
 /// Repairs every defect, and reports it afterwards.
@@ -58,13 +61,14 @@ pub(crate) fn find(client: &Client, report: Report<'_>) -> Result<(), RequestErr
 /// did not find any segment to list for it.
 pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
     for removes in [false, true] {
-        find(client, &mut |defect| {
+        let mut repair = |defect: Defect| {
             if defect.is_lost() != removes {
                 return Ok(());
             }
             defect.repair(client)?;
             report(defect)
-        })?;
+        };
+        scan::keys(client, &mut |keys| check(client, &keys, &mut repair))?;
     }
     Ok(())
 }

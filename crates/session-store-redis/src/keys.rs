@@ -71,7 +71,7 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
-/// A key of a log, a trace, or one of the indexes that list them.
+/// A key of a log, a trace, a quarantine, or one of the indexes that list logs and traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoredKey {
     /// The sessions of a bucket.
@@ -86,6 +86,8 @@ pub(crate) enum StoredKey {
     Entries(SegmentKey),
     /// A trace.
     Trace(SegmentKey),
+    /// The texts that a repair has moved out of a log and a trace.
+    Quarantine(SegmentKey),
 }
 
 /// The keys under one prefix.
@@ -169,6 +171,11 @@ impl Keys {
         self.of_segment("trace", key)
     }
 
+    /// A list: the texts that a repair has moved out of the segment's log and trace.
+    pub(crate) fn quarantine(&self, key: SegmentKey) -> String {
+        self.of_segment("quarantine", key)
+    }
+
     /// Returns the pattern that `SCAN` matches against keys. It matches every [`StoredKey`], and
     /// some other keys too.
     ///
@@ -178,7 +185,7 @@ impl Keys {
         let prefix = self.prefix.chars().flat_map(|letter| {
             is_special(letter).then_some('\\').into_iter().chain(std::iter::once(letter))
         });
-        format!("{}:{{??}}:[elst]*", prefix.collect::<String>())
+        format!("{}:{{??}}:[elqst]*", prefix.collect::<String>())
     }
 
     /// Parses a key. Returns `None` for a key of another kind, and for one of another program.
@@ -197,6 +204,7 @@ impl Keys {
             "log" => StoredKey::Log(of_segment()?),
             "entries" => StoredKey::Entries(of_segment()?),
             "trace" => StoredKey::Trace(of_segment()?),
+            "quarantine" => StoredKey::Quarantine(of_segment()?),
             _ => return None,
         };
         // The tag, and the spelling of the ids, must be the ones that this crate writes.
@@ -211,6 +219,7 @@ impl Keys {
             StoredKey::Log(key) => self.log(key),
             StoredKey::Entries(key) => self.entries(key),
             StoredKey::Trace(key) => self.trace(key),
+            StoredKey::Quarantine(key) => self.quarantine(key),
         }
     }
 
@@ -273,6 +282,7 @@ mod tests {
             StoredKey::Log(key),
             StoredKey::Entries(key),
             StoredKey::Trace(key),
+            StoredKey::Quarantine(key),
         ] {
             assert_eq!(keys.parse(keys.name(stored).as_bytes()), Some(stored));
         }
@@ -293,6 +303,6 @@ mod tests {
     #[test]
     fn special_letters_of_the_prefix_are_escaped_in_the_pattern() {
         let pattern = Keys::new(String::from(r"a*b[c]\?")).pattern();
-        assert_eq!(pattern, r"a\*b\[c\]\\\?:{??}:[elst]*");
+        assert_eq!(pattern, r"a\*b\[c\]\\\?:{??}:[elqst]*");
     }
 }

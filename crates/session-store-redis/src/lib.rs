@@ -52,6 +52,7 @@
 //! | `P:{xx}:entries:SESSION:SEGMENT` | list | the entries of the log |
 //! | `P:{xx}:trace:SESSION:SEGMENT` | list | the trace of the segment |
 //! | `P:{xx}:traces:SESSION` | sorted set | the segments of the session that have a trace |
+//! | `P:{xx}:quarantine:SESSION:SEGMENT` | list | the texts that a repair moved out of the log and the trace |
 //! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment, including all that do |
 //! | `P:{xx}:writer:TOKEN` | string | the last change of a writer; expires |
 //! | `P:{xx}:staging:TOKEN` | list | the entries of a batch that is too large for one call; expires |
@@ -88,6 +89,11 @@
 //! is replaced or a slot moves during the scan, the scan may miss keys. The call then reports its
 //! findings and fails.
 //!
+//! A repair also reads all logs and traces, and moves each item that is not an entry to
+//! `quarantine` ([M8](session_store_core::contract#m8)). An item of this list is `log` or `trace`,
+//! the position of the text (counted from 1) and the text, separated by spaces. Deleting the
+//! segment deletes the list, but older versions of this crate leave the list behind.
+//!
 //! # Costs
 //!
 //! - An append to an existing segment takes one round trip. The first append takes three.
@@ -103,6 +109,8 @@
 //!   and 0.1 s).
 //! - A check examines every key of the servers, also the keys of other programs. It holds one page
 //!   of keys in memory (measured with 100,000 segments on a busy machine: 5 to 8 s, 32 MiB).
+//! - A repair reads all entries, in parts as any other read. A step that moves 1,000 texts out of a
+//!   log of a million entries takes the server about 150 ms.
 //!
 //! # What can be lost
 //!
@@ -155,7 +163,7 @@
 //! A login needs these permissions and no others. The prefix is `session-store` here:
 //!
 //! ```text
-//! ACL SETUSER NAME on >PASSWORD ~session-store:* +eval +evalsha +exists +get +hdel +hget +hkeys +hmget +hset +info +llen +lpop +lrange +ltrim +persist +pexpire +rename +rpush +sadd +scan +set +sismember +smembers +time +unlink +zadd +zrange +zrem +zscore
+//! ACL SETUSER NAME on >PASSWORD ~session-store:* +eval +evalsha +exists +get +hdel +hget +hkeys +hmget +hset +info +llen +lpop +lrange +lrem +lset +ltrim +persist +pexpire +rename +rpush +sadd +scan +set +sismember +smembers +time +unlink +zadd +zrange +zrem +zscore
 //! ```
 //!
 //! Redis does not roll back a script. So if the login lacks a command of a script, a change can
@@ -204,6 +212,7 @@ mod lookup;
 mod maintenance;
 mod options;
 mod pod;
+mod quarantine;
 mod read;
 mod remove;
 mod reply;

@@ -1,16 +1,19 @@
-//! `Maintenance`: the defects of the indexes as findings.
+//! `Maintenance`: the defects of the indexes and the quarantined texts as findings.
 
 use session_store_core::{Finding, Maintenance, StoreError};
 
-use crate::index;
 use crate::store::RedisStore;
+use crate::{index, quarantine, scan};
 
 impl Maintenance for RedisStore {
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
-        self.client.perform("check the indexes", |client| {
-            index::find(client, &mut |defect| {
-                report(defect.fault());
-                Ok(())
+        self.client.perform("check the keys", |client| {
+            scan::keys(client, &mut |keys| {
+                index::check(client, &keys, &mut |defect| {
+                    report(defect.fault());
+                    Ok(())
+                })?;
+                quarantine::check(client, &keys, report)
             })
         })
     }
@@ -21,6 +24,7 @@ impl Maintenance for RedisStore {
                 report(defect.repaired());
                 Ok(())
             })
-        })
+        })?;
+        self.client.perform("repair the logs", |client| quarantine::repair(client, report))
     }
 }

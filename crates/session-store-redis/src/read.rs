@@ -43,7 +43,7 @@ pub(crate) fn page(
     max_bytes: usize,
 ) -> Result<Page, RequestError> {
     client.repeat(|| {
-        let mut walk = LogWalk::begin(client, key, start, max_bytes)?;
+        let mut walk = LogWalk::begin(client, key, LogEntry::from_utf8, start, max_bytes)?;
         while walk.page.wants_more() {
             walk.advance()?;
         }
@@ -60,10 +60,53 @@ pub(crate) fn trace_page(
 ) -> Result<Vec<TraceEntry>, RequestError> {
     let mut page = PageBuilder::new(key, "trace", TraceEntry::from_utf8, start, max_bytes);
     while page.wants_more() {
-        let call = part(&READ_TRACE, key, [client.keys.trace(key)], page.position(), page.room());
-        page.add(byte_strings(client.read(&call)?)?)?;
+        page.add(trace_part(client, key, &page)?)?;
     }
     Ok(page.entries)
+}
+
+/// Reads the next items of a trace.
+fn trace_part<E>(
+    client: &Client,
+    key: SegmentKey,
+    page: &PageBuilder<E>,
+) -> Result<Vec<Vec<u8>>, RequestError> {
+    let call = part(&READ_TRACE, key, [client.keys.trace(key)], page.position, page.room());
+    byte_strings(client.read(&call)?)
+}
+
+/// Calls `visit` with each item of a log in order, also with those that are not entries. Returns
+/// the epoch of the log.
+///
+/// # Errors
+/// `StartAgain` if other writers cut or replaced the log before the end.
+pub(crate) fn each_log_item(
+    client: &Client,
+    key: SegmentKey,
+    visit: &mut dyn FnMut(Vec<u8>),
+) -> Result<Vec<u8>, RequestError> {
+    let mut walk = LogWalk::begin(client, key, Ok, 0, usize::MAX)?;
+    loop {
+        walk.page.entries.drain(..).for_each(&mut *visit);
+        if !walk.page.wants_more() {
+            return Ok(walk.epoch);
+        }
+        walk.advance()?;
+    }
+}
+
+/// Calls `visit` with each item of a trace in order, also with those that are not entries.
+pub(crate) fn each_trace_item(
+    client: &Client,
+    key: SegmentKey,
+    visit: &mut dyn FnMut(Vec<u8>),
+) -> Result<(), RequestError> {
+    let mut page = PageBuilder::new(key, "trace", Ok, 0, usize::MAX);
+    while page.wants_more() {
+        page.add(trace_part(client, key, &page)?)?;
+        page.entries.drain(..).for_each(&mut *visit);
+    }
+    Ok(())
 }
 
 /// A read of a log in parts.
@@ -71,26 +114,27 @@ pub(crate) fn trace_page(
 /// All parts have the state of the log at the moment of the first part. Entries that are appended
 /// later are after `page.end`. If entries are cut or replaced between two parts, the log gets a new
 /// epoch (a random mark), and the read starts again.
-struct LogWalk<'a> {
+struct LogWalk<'a, E> {
     client: &'a Client,
     key: SegmentKey,
     head: Head,
     epoch: Vec<u8>,
-    page: PageBuilder<LogEntry>,
+    page: PageBuilder<E>,
 }
 
-impl<'a> LogWalk<'a> {
+impl<'a, E> LogWalk<'a, E> {
     /// Reads the first part.
     fn begin(
         client: &'a Client,
         key: SegmentKey,
+        parse: Parse<E>,
         start: usize,
         max_bytes: usize,
     ) -> Result<Self, RequestError> {
         let first_bytes = if max_bytes > PART_BYTES { FIRST_PART_BYTES } else { max_bytes };
         let first = log_part(client, key, start, first_bytes)?;
         let LogPart { head, epoch, texts } = first.ok_or(StoreError::NotFound(key.segment_id))?;
-        let mut page = PageBuilder::new(key, "log", LogEntry::from_utf8, start, max_bytes);
+        let mut page = PageBuilder::new(key, "log", parse, start, max_bytes);
         page.end = head.entries();
         page.add(texts)?;
         Ok(Self { client, key, head, epoch, page })
@@ -115,7 +159,7 @@ impl<'a> LogWalk<'a> {
     /// not changed since the first part, no entries were cut or replaced before the list command.
     /// Appended entries are after the entries of this part.
     fn range(&self) -> Option<Vec<Vec<u8>>> {
-        let (from, end) = (self.page.position(), self.page.end);
+        let (from, end) = (self.page.position, self.page.end);
         let to = end.min(from + self.page.entries_in(PART_BYTES).min(RANGE_ENTRIES));
         let (mut entries, mut epoch) = (redis::cmd("LRANGE"), redis::cmd("HGET"));
         entries.arg(self.client.keys.entries(self.key)).arg(from).arg(to - 1);
@@ -129,7 +173,7 @@ impl<'a> LogWalk<'a> {
 
     /// Reads the next entries by a script.
     fn part(&self) -> Result<Vec<Vec<u8>>, RequestError> {
-        let part = log_part(self.client, self.key, self.page.position(), self.page.room())?;
+        let part = log_part(self.client, self.key, self.page.position, self.page.room())?;
         let same_log = part.filter(|part| part.epoch == self.epoch);
         same_log.map(|part| part.texts).ok_or(RequestError::StartAgain(
             "other writers truncated or replaced the log during each attempt to read it",
@@ -161,13 +205,17 @@ fn part<const N: usize>(
         .arg(max_bytes.min(PART_BYTES).to_string())
 }
 
+/// Returns the entry with that text.
+type Parse<E> = fn(Vec<u8>) -> Result<E, StoreError>;
+
 /// Collects the entries of a page, in order.
 struct PageBuilder<E> {
     key: SegmentKey,
     /// `log` or `trace`, for messages.
     kind: &'static str,
-    parse: fn(Vec<u8>) -> Result<E, StoreError>,
-    start: usize,
+    parse: Parse<E>,
+    /// The index of the next entry.
+    position: usize,
     /// The number of entries at the moment of the first part, if it is known.
     end: usize,
     budget: PageBudget,
@@ -181,18 +229,13 @@ impl<E> PageBuilder<E> {
     fn new(
         key: SegmentKey,
         kind: &'static str,
-        parse: fn(Vec<u8>) -> Result<E, StoreError>,
-        start: usize,
+        parse: Parse<E>,
+        position: usize,
         max_bytes: usize,
     ) -> Self {
         let (budget, entries) = (PageBudget::new(max_bytes), Vec::new());
         let (end, mean_bytes, is_full) = (usize::MAX, 0, false);
-        Self { key, kind, parse, start, end, budget, mean_bytes, is_full, entries }
-    }
-
-    /// Returns the index of the next entry.
-    fn position(&self) -> usize {
-        self.start.saturating_add(self.entries.len())
+        Self { key, kind, parse, position, end, budget, mean_bytes, is_full, entries }
     }
 
     /// Returns the number of bytes that the page can still hold.
@@ -206,7 +249,7 @@ impl<E> PageBuilder<E> {
     }
 
     fn wants_more(&self) -> bool {
-        !self.is_full && self.position() < self.end
+        !self.is_full && self.position < self.end
     }
 
     /// Adds the next entries. An empty part is the end of the list.
@@ -217,12 +260,13 @@ impl<E> PageBuilder<E> {
             // Bytes that are not an entry count at least as much as the shortest entry, `{}`. A
             // full page therefore ends before such bytes and does not fail.
             let bytes = text.len().max("{}".len());
-            if self.position() >= self.end || !self.budget.admits(bytes) {
+            if self.position >= self.end || !self.budget.admits(bytes) {
                 self.is_full = true;
                 break;
             }
             let entry = (self.parse)(text).map_err(|error| self.corrupt(&error))?;
             self.entries.push(entry);
+            self.position += 1;
             (added, added_bytes) = (added + 1, added_bytes + bytes);
         }
         self.mean_bytes = added_bytes / added.max(1);
@@ -233,7 +277,7 @@ impl<E> PageBuilder<E> {
     /// Returns the error for the next entry.
     fn corrupt(&self, cause: &dyn Display) -> StoreError {
         let Self { key, kind, .. } = self;
-        let line = self.position() + 1;
+        let line = self.position + 1;
         StoreError::Corrupt {
             line,
             message: format!("the {kind} of {key} has no entry there: {cause}"),

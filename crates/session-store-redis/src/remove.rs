@@ -61,7 +61,7 @@ fn delete(
     let tag = Tag::of_session(session_id);
     let of_segment = |&segment_id: &SegmentId| {
         let key = SegmentKey { session_id, segment_id };
-        [keys.log(key), keys.entries(key), keys.trace(key)]
+        [keys.log(key), keys.entries(key), keys.trace(key), keys.quarantine(key)]
     };
     let call = Call::new(&DELETE, tag)
         .keys([keys.sessions(tag), keys.segments(session_id), keys.traces(session_id)])

@@ -27,6 +27,8 @@ pub(crate) enum ChangeReply {
     Past(usize),
     /// The session has segments that the call did not name.
     Grown,
+    /// The log or the trace has changed since it was read.
+    Changed,
     /// The staged entries do not exist any more.
     Unstaged,
     /// The stored pod differs from the expected one.
@@ -44,9 +46,10 @@ impl ChangeReply {
             "past" => Self::Past(number(rest)?),
             "absent" => Self::Absent,
             "grown" => Self::Grown,
+            "changed" => Self::Changed,
             "unstaged" => Self::Unstaged,
             "pod_conflict" => Self::PodConflict,
-            "staged" | "traced" | "put" | "deleted" => Self::Done,
+            "staged" | "traced" | "put" | "deleted" | "moved" => Self::Done,
             "nothing" => Self::Nothing,
             _ => return Err(RequestError::UnexpectedReply),
         })

@@ -41,6 +41,8 @@ programs! {
     TRUNCATE = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/entries.lua", "lua/truncate.lua"];
     /// Deletes segments. Must also run on a server that is out of memory.
     DELETE = " flags=allow-oom", ["lua/once.lua", "lua/delete.lua"];
+    /// Moves texts that are not entries out of a log or a trace.
+    QUARANTINE = "", ["lua/once.lua", "lua/head.lua", "lua/entries.lua", "lua/quarantine.lua"];
     /// Appends to a trace.
     TRACE = "", ["lua/once.lua", "lua/trace.lua"];
     /// Puts a pod, conditionally or not.
@@ -69,7 +71,7 @@ pub(crate) struct Call<'a> {
     pub(crate) tag: Tag,
     pub(crate) program: &'static Program,
     pub(crate) keys: Vec<String>,
-    pub(crate) args: Vec<Cow<'a, str>>,
+    pub(crate) args: Vec<Cow<'a, [u8]>>,
 }
 
 impl<'a> Call<'a> {
@@ -82,13 +84,20 @@ impl<'a> Call<'a> {
         self
     }
 
-    pub(crate) fn arg(mut self, arg: impl Into<Cow<'a, str>>) -> Self {
-        self.args.push(arg.into());
-        self
+    pub(crate) fn arg(self, arg: impl Into<Cow<'a, str>>) -> Self {
+        match arg.into() {
+            Cow::Borrowed(text) => self.bytes(text.as_bytes()),
+            Cow::Owned(text) => self.bytes(text.into_bytes()),
+        }
     }
 
-    pub(crate) fn args<T: Into<Cow<'a, str>>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
+    pub(crate) fn args<T: Into<Cow<'a, str>>>(self, args: impl IntoIterator<Item = T>) -> Self {
+        args.into_iter().fold(self, Self::arg)
+    }
+
+    /// Adds an argument of any bytes.
+    pub(crate) fn bytes(mut self, arg: impl Into<Cow<'a, [u8]>>) -> Self {
+        self.args.push(arg.into());
         self
     }
 
@@ -107,7 +116,7 @@ impl<'a> Call<'a> {
         let mut command = redis::cmd(name);
         command.arg(program).arg(self.keys.len()).arg(&self.keys);
         for arg in &self.args {
-            command.arg(arg.as_bytes());
+            command.arg(&**arg);
         }
         command
     }

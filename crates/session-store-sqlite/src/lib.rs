@@ -73,7 +73,8 @@
 //! each trace. The table `entry` has their texts under the ids `log.number << 32 | position`.
 //!
 //! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
-//! to the table `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment
+//! to the table `quarantined_entry` ([M6](session_store_core::contract#m6),
+//! [M7](session_store_core::contract#m7)). Deleting a segment
 //! deletes its rows in that table too.
 //!
 //! The format has version 2, which added the size of each log and the time of its last change. A

@@ -1,6 +1,7 @@
 -- Deletes segments of a session with their traces. If the session is to be deleted as a whole, the
 -- script deletes all its segments or none of them.
--- KEYS: writer, sessions, segments, traces, then log, entries and trace of each segment, never
+-- KEYS: writer, sessions, segments, traces, then log, entries, trace and quarantine of each
+--       segment, never
 -- ARGV: sequence, is repeat, keep record for, session, 'whole' or '', segments...
 local FIRST = 6
 if ARGV[5] == 'whole' then
@@ -17,8 +18,9 @@ end
 
 local deleted = 0
 for i = FIRST, #ARGV do
-  local key = 5 + (i - FIRST) * 3
+  local key = 5 + (i - FIRST) * 4
   deleted = deleted + redis.call('UNLINK', KEYS[key], KEYS[key + 1], KEYS[key + 2])
+  redis.call('UNLINK', KEYS[key + 3])
   redis.call('ZREM', KEYS[3], ARGV[i])
   redis.call('ZREM', KEYS[4], ARGV[i])
 end

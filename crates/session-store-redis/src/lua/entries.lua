@@ -18,3 +18,14 @@ local function read_entries(into, key, first, last, max_bytes)
   until ended or bytes >= max_bytes
   return bytes
 end
+
+-- Returns the size of the entries of a list from first to last, or nil if they are too many.
+--
+-- Reading entries blocks the server (measured: 145 ms for 100,000 entries, while the LTRIM of a
+-- truncate takes 1.3 ms). So this reads at most 256 entries, and stops after 1 MB.
+local function measure(key, first, last)
+  if last - first >= 256 then return nil end
+  local entries = {}
+  local bytes = read_entries(entries, key, first, last, 1000000)
+  return #entries > last - first and bytes + #entries or nil
+end

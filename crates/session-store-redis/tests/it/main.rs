@@ -12,6 +12,7 @@ mod maintenance;
 mod older;
 mod open;
 mod permissions;
+mod quarantine;
 mod replica;
 mod reshard;
 mod sentinels;

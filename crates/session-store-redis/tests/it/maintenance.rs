@@ -12,7 +12,7 @@ use test_servers::{RedisCluster, RedisServer};
 use crate::permissions::slot_of_log;
 use crate::shared::{Servers, unique_prefix};
 
-fn check(maintenance: &dyn Maintenance) -> Vec<Finding> {
+pub(crate) fn check(maintenance: &dyn Maintenance) -> Vec<Finding> {
     let mut findings = Vec::new();
     maintenance.check(&mut |finding| findings.push(finding)).unwrap();
     findings

@@ -27,8 +27,15 @@ fn entries(count: usize) -> Vec<LogEntry> {
     (0..count).map(|n| LogEntry::from_json(format!(r#"{{"n":{n}}}"#)).unwrap()).collect()
 }
 
-/// Performs every operation, with batches that are staged too.
-fn use_everything(url: &str) -> Result<(), StoreError> {
+/// Damages an entry of the only log on the server.
+fn damage(mut connection: Connection) {
+    let logs: Vec<String> = redis::cmd("KEYS").arg("*:entries:*").query(&mut connection).unwrap();
+    redis::cmd("LSET").arg(&logs[0]).arg(1).arg("bad").exec(&mut connection).unwrap();
+}
+
+/// Performs every operation, with batches that are staged too. `damage` damages an entry of the
+/// only log.
+fn use_everything(url: &str, damage: impl Fn()) -> Result<(), StoreError> {
     drop(RedisStore::open_or_create(url)?);
     let store = RedisOptions::new().open(url)?;
     let (session, segment) = (SessionId::new(), SegmentId::new());
@@ -53,6 +60,9 @@ fn use_everything(url: &str) -> Result<(), StoreError> {
     let maintenance = store.maintenance().expect("the store has maintenance");
     maintenance.check(&mut |finding| panic!("{finding}"))?;
     maintenance.repair(&mut |finding| panic!("{finding}"))?;
+    damage();
+    maintenance.repair(&mut |_| ())?;
+    assert_eq!(store.read_entry_count(session, segment)?, 2);
     assert!(store.delete_segment(session, segment)?);
     store.append(session, segment, &few[0])?;
     assert!(store.delete_session(session)?);
@@ -67,13 +77,13 @@ fn each_documented_permission_is_needed_and_no_other() {
     let documented = documented();
     assert!(documented.len() > 20, "{documented:?}");
     permit(&mut connection, &documented);
-    use_everything(&url).unwrap();
+    use_everything(&url, || damage(server.connection())).unwrap();
     for missing in &documented {
         redis::cmd("FLUSHALL").exec(&mut connection).unwrap();
         redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection).unwrap();
         let rules: Vec<_> = documented.iter().copied().filter(|rule| rule != missing).collect();
         permit(&mut connection, &rules);
-        let error = use_everything(&url).expect_err(missing);
+        let error = use_everything(&url, || damage(server.connection())).expect_err(missing);
         assert!(matches!(error, StoreError::Backend(_)), "{missing}: {error:?}");
         assert!(!error.is_transient(), "{missing}: {error:?}");
     }
@@ -86,7 +96,12 @@ fn another_database_needs_one_more_permission() {
     permit(&mut server.connection(), &documented());
     RedisStore::open_or_create(&url).unwrap_err();
     permit(&mut server.connection(), &[&documented()[..], &["+select"]].concat());
-    use_everything(&url).unwrap();
+    let second_database = || {
+        let mut connection = server.connection();
+        redis::cmd("SELECT").arg(1).exec(&mut connection).unwrap();
+        connection
+    };
+    use_everything(&url, || damage(second_database())).unwrap();
 }
 
 /// Returns the first slot that has a log, and its master.
@@ -109,7 +124,8 @@ fn a_cluster_needs_two_more_permissions() {
     permit_on_all(&["+asking"]);
     RedisStore::open_or_create(&url).unwrap_err();
     permit_on_all(&["+cluster|slots", "+asking"]);
-    use_everything(&url).unwrap();
+    let master = || &cluster.masters[cluster.master_with_key("*:entries:*")];
+    use_everything(&url, || damage(master().connection())).unwrap();
 
     // The rest appends to a new segment in a slot that is moving to another node.
     let store = RedisStore::open(&url).unwrap();

@@ -1,0 +1,39 @@
+-- Moves texts that are not entries out of a log or a trace to the quarantine of the segment.
+-- KEYS: writer, log, entries, quarantine, never; for a trace: writer, traces, trace, quarantine,
+--       never
+-- ARGV: sequence, is repeat, keep record for, 'log' or 'trace', segment, stamp, epoch of the log
+--       when it was read, number of items that it had, size of the entries among them or '', then
+--       the position and the text of each item to move
+local FIRST = 10
+local kind, stamp = ARGV[4], ARGV[6]
+local log = kind == 'log' and read_log(KEYS[2], KEYS[3])
+
+-- A trace has no epoch. So this also compares the texts, which no entry equals.
+if log and log.epoch ~= ARGV[7] then return finish('changed') end
+for i = FIRST, #ARGV, 2 do
+  local text = redis.call('LRANGE', KEYS[3], ARGV[i], ARGV[i])[1]
+  if text ~= ARGV[i + 1] then return finish('changed') end
+end
+local size = log and tonumber(ARGV[9])
+if size then
+  local appended = measure(KEYS[3], tonumber(ARGV[8]), log.count - 1)
+  size = appended and size + appended
+end
+
+-- The stamp takes the place of each text, and is then removed. It is random and not an object, so
+-- no other item equals it. This moves no entry through Lua.
+for i = FIRST, #ARGV, 2 do
+  local line = ARGV[i] + 1
+  redis.call('RPUSH', KEYS[4], string.format('%s %.0f ', kind, line) .. ARGV[i + 1])
+  redis.call('LSET', KEYS[3], ARGV[i], stamp)
+end
+redis.call('LREM', KEYS[3], (#ARGV - FIRST + 1) / 2, stamp)
+
+local count = redis.call('LLEN', KEYS[3])
+if log then
+  record_change(KEYS[2], stamp, size)
+  redis.call('HSET', KEYS[2], 'epoch', epoch_of(stamp, count))
+elseif count == 0 then
+  redis.call('ZREM', KEYS[2], ARGV[5])
+end
+return finish('moved', true)
