@@ -555,6 +555,8 @@ macro_rules! for_each_check {
                 m3_repairing_lists_a_segment_again M3 [maintenance, unlist];
                 /// an append lists its segment and its session again
                 m3_an_append_lists_its_segment_again M3 [unlist];
+                /// a repair moves texts that are not entries out of a log, and keeps all entries
+                m7_repairing_moves_bad_texts_out M7 [maintenance, overwrite];
             }
         }
     };

@@ -1,5 +1,6 @@
 //! Checks of section M of the contract (maintenance): the check and the repair of a storage change
-//! no entry, and find no fault in a sound storage.
+//! no entry, and find no fault in a sound storage. A repair moves texts that are not entries out of
+//! a log.
 
 use std::fs;
 
@@ -129,4 +130,24 @@ pub(crate) fn m3_an_append_lists_its_segment_again(run: &Run<'_>) -> CheckResult
     let log = TestLog::at(&store, key);
     log.append(&nth(2))?;
     log.must_hold(&numbered(0..3), "a log that an index lacked, after an append")
+}
+
+pub(crate) fn m7_repairing_moves_bad_texts_out(run: &Run<'_>) -> CheckResult {
+    let key = TestLog::with(&run.open()?, &numbered(0..5))?.key();
+    for (index, text) in [(0, &b"nonsense"[..]), (2, b"[1]"), (3, b"{\"n\":")] {
+        run.overwrite(key, index, text)?;
+    }
+    let store = run.open()?;
+    let log = TestLog::at(&store, key);
+    log.append(&nth(5))?;
+    ensure_eq(&log.read_entry_count()?, &6, "the count before the repair")?;
+    let before = log.head()?;
+    maintenance(&store).repair(&mut |_| ())?;
+    let kept = [nth(1), nth(4), nth(5)];
+    log.must_hold(&kept, "a damaged log after a repair")?;
+    ensure!(log.head()? != before, "a repaired log has the head {before:?} of before the repair");
+    ensure_eq(&faults(&store)?, &Vec::new(), "the faults after a repair")?;
+    log.append(&nth(6))?;
+    let expected = [&kept[..], &[nth(6)]].concat();
+    TestLog::at(&run.open()?, key).must_hold(&expected, "the log through another handle")
 }

@@ -162,13 +162,16 @@ flawed! {
 
     /// Refuses to append after a bad line.
     validates_on_append has ValidatesOnAppend caught by {
-        m2_repairing_keeps_every_entry
+        m7_repairing_moves_bad_texts_out
         r4_the_rest_stays_usable
         r5_two_objects_are_a_bad_line
     }
 
     /// Parses the log when it counts, and fails at a bad line.
-    validates_on_count has ValidatesOnCount caught by { r4_the_rest_stays_usable }
+    validates_on_count has ValidatesOnCount caught by {
+        m7_repairing_moves_bad_texts_out
+        r4_the_rest_stays_usable
+    }
 
     /// Parses the whole log for every page, and fails at any bad line.
     pages_read_the_whole_log has PagesReadTheWholeLog caught by {
@@ -282,6 +285,7 @@ flawed! {
         h6_a_writer_rolls_back_its_own
         h6_it_never_cuts_anothers
         h6_past_the_end_changes_nothing
+        m7_repairing_moves_bad_texts_out
         r5_a_torn_tail_is_moved_aside
         r5_an_append_writes_the_owed_newline
         r5_batches_write_the_owed_newline
@@ -362,7 +366,13 @@ flawed! {
     checking_cuts_tails has ChecksCutTails caught by { m1_checking_leaves_the_file }
 
     /// Deletes bad lines and everything after them in a repair.
-    repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by { m2_repairing_keeps_every_entry }
+    repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by {
+        m2_repairing_keeps_every_entry
+        m7_repairing_moves_bad_texts_out
+    }
+
+    /// Does not change logs with bad lines in a repair.
+    repairs_leave_bad_lines has RepairsLeaveBadLines caught by { m7_repairing_moves_bad_texts_out }
 
     /// Leaves logs with a bad line out of the list of facts.
     lists_facts_of_sound_logs has ListsFactsOfSoundLogs caught by {

@@ -69,6 +69,7 @@ flaws! {
     BatchesForgetTheNewline,
     ChecksCutTails,
     RepairsCutAtBadLines,
+    RepairsLeaveBadLines,
     ListsFactsOfSoundLogs,
     DeclaresAtomicBatches,
     WritesBatchesBackwards,

@@ -91,6 +91,24 @@ impl Lines {
         &self.bytes[..end]
     }
 
+    /// Returns the log without its bad lines, and the bad lines.
+    pub(crate) fn split_bad(&self) -> (Vec<u8>, Vec<u8>) {
+        let bad: Vec<_> = (self.solid().into_iter())
+            .map(|(_, line)| line)
+            .filter(|line| self.entry(&self.bytes[line.clone()]).is_err())
+            .collect();
+        let (mut good, mut moved, mut end) = (Vec::new(), Vec::new(), 0);
+        for line in bad {
+            // A bad line is moved with its newline.
+            let next = self.bytes.len().min(line.end + 1);
+            good.extend_from_slice(&self.bytes[end..line.start]);
+            moved.extend_from_slice(&self.bytes[line.start..next]);
+            end = next;
+        }
+        good.extend_from_slice(&self.bytes[end..]);
+        (good, moved)
+    }
+
     pub(crate) fn entries(&self) -> Result<Vec<LogEntry>> {
         self.page(0, PageBudget::new(usize::MAX))
     }

@@ -391,31 +391,42 @@ impl Maintenance for JsonlStore {
         if !self.has(Flaw::ChecksCutTails) {
             return Ok(());
         }
-        self.rewrite_logs(|lines| match lines.tail() {
+        self.rewrite_logs(|_, lines| match lines.tail() {
             Tail::Torn(start) => Some(lines.bytes[..start].to_vec()),
             _ => None,
         })
     }
 
     fn repair(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
-        if !self.has(Flaw::RepairsCutAtBadLines) {
-            return Ok(());
+        match self.flaw {
+            Flaw::RepairsLeaveBadLines => Ok(()),
+            Flaw::RepairsCutAtBadLines => self.rewrite_logs(|_, lines| {
+                let is_good = |&entry: &usize| lines.page(entry, PageBudget::new(0)).is_ok();
+                let good = (0..lines.count()).take_while(is_good).count();
+                (good < lines.count()).then(|| lines.first(good).to_vec())
+            }),
+            _ => self.rewrite_logs(|key, lines| {
+                let (good, bad) = lines.split_bad();
+                if bad.is_empty() {
+                    return None;
+                }
+                fs::write(self.path(key).with_extension("bad"), &bad).expect("a file is written");
+                Some(good)
+            }),
         }
-        self.rewrite_logs(|lines| {
-            let is_good = |&entry: &usize| lines.page(entry, PageBudget::new(0)).is_ok();
-            let good = (0..lines.count()).take_while(is_good).count();
-            (good < lines.count()).then(|| lines.first(good).to_vec())
-        })
     }
 }
 
 impl JsonlStore {
     /// Replaces each log for which `rewritten` returns other bytes.
-    fn rewrite_logs(&self, rewritten: impl Fn(&Lines) -> Option<Vec<u8>>) -> Result<()> {
+    fn rewrite_logs(
+        &self,
+        rewritten: impl Fn(SegmentKey, &Lines) -> Option<Vec<u8>>,
+    ) -> Result<()> {
         for session_id in self.list_sessions()? {
             for segment_id in self.list_segments(session_id)? {
                 let key = SegmentKey { session_id, segment_id };
-                if let Some(bytes) = rewritten(&self.lines(key)?) {
+                if let Some(bytes) = rewritten(key, &self.lines(key)?) {
                     self.replace(key, &bytes)?;
                 }
             }
