@@ -115,6 +115,11 @@
 //! cuts or replaces entries also gives the segment a new *epoch*, a random number. By the
 //! generation and the epoch, each handle of each process notices that its cache is stale.
 //!
+//! A handle uses an open log for at most one second, and then opens the path again. Another program
+//! that moves or replaces a log does not advance the generation. Until the path is opened again,
+//! appends of the handle go to the old file ([S8](session_store_core::contract#s8)). To edit a log
+//! with another program, first stop the programs that append to it.
+//!
 //! At most 64 stripes have files open at a time. Every stripe keeps facts about the 64 logs that
 //! were used last.
 //!
