@@ -120,6 +120,11 @@ impl Client {
                     writer = self.repeat(Writer::register)?;
                     id = writer.next();
                 }
+                // No copy can be executed any more, so the change starts again with another id.
+                Ok(Err(RequestError::Prevented)) if pauses.pause() => {
+                    id = writer.next();
+                    is_repeat = false;
+                }
                 Ok(outcome) => {
                     self.writers.put_back(writer, outcome.is_ok());
                     return outcome.map(|result| Changed { result, stamp: id.stamp });
@@ -151,6 +156,7 @@ impl Client {
             Err(RequestError::UnknownWriter) if is_repeat => {
                 Err(RequestError::ReplyLost(Cause::RecordLost))
             }
+            Err(RequestError::Prevented) => Ok(Err(RequestError::Prevented)),
             Err(refused) if is_repeat => {
                 Ok(match self.once(|connection| id.fence(connection))? {
                     Fenced::NotExecuted => Err(refused),

@@ -25,6 +25,8 @@ pub(crate) enum RequestError {
     ReplyLost(Cause),
     /// The server has no row of the writer, so the change was not executed.
     UnknownWriter,
+    /// No copy of the change was or will be executed, because an earlier attempt prevented that.
+    Prevented,
 }
 
 /// The cause of a failure.
@@ -78,7 +80,7 @@ impl RequestError {
             Self::ReplyLost(cause) => {
                 return StoreError::Indeterminate { operation, source: Box::new(cause) };
             }
-            Self::UnknownWriter => (true, Cause::RecordLost),
+            Self::UnknownWriter | Self::Prevented => (true, Cause::RecordLost),
             Self::Later(cause) => (true, cause),
             Self::Refused(cause) => (cause.is_interrupted(), cause),
         };

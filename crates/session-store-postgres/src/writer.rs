@@ -110,7 +110,7 @@ impl ChangeId {
             return Ok(None);
         }
         match row.get(1) {
-            FENCED => Err(RequestError::unusable("the server refused an earlier attempt")),
+            FENCED => Err(RequestError::Prevented),
             result => Ok(Some(result)),
         }
     }

@@ -224,6 +224,22 @@ fn a_refused_copy_prevents_the_first_one() {
 }
 
 #[test]
+fn a_change_that_an_earlier_attempt_prevented_starts_again() {
+    let (schema, key) = (unique_schema(), new_key());
+    let store = open(&schema);
+    store.at(key).append(&entry(0)).unwrap();
+    let prevent = "UPDATE {s}.writer SET sequence = sequence + 1, result = -1";
+    crate::shared::execute(&schema, prevent);
+    store.at(key).append(&entry(1)).unwrap();
+    crate::shared::execute(&schema, prevent);
+    store.at(key).truncate(1).unwrap();
+    crate::shared::execute(&schema, prevent);
+    store.put_pod(&name("a"), &pod(0)).unwrap();
+    assert_eq!(store.at(key).read_all().unwrap(), entries(1));
+    assert_eq!(store.list_pods().unwrap(), [name("a")]);
+}
+
+#[test]
 fn a_writer_whose_row_was_deleted_gets_a_new_one() {
     let (schema, key) = (unique_schema(), new_key());
     let store = open(&schema);
