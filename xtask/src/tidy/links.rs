@@ -1,4 +1,5 @@
-//! The rule that a link to a file of the repository names an existing file.
+//! The rules that a link to a file of the repository names an existing file, and that a link with
+//! the name of a test leads to a file that contains the test.
 
 use super::{Fault, File};
 
@@ -11,11 +12,19 @@ fn broken_links(page: &File, files: &[File]) -> Vec<Fault> {
     let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut faults = Vec::new();
     for (index, line) in page.text.lines().enumerate() {
-        for target in targets(line) {
+        for (name, target) in links(line) {
             if target.is_empty() || target.contains(':') {
                 continue;
             }
             let path = resolved(folder, target);
+            if let (Some(name), Some(file)) = (name, files.iter().find(|file| file.path == path))
+                && path.ends_with(".rs")
+                && name.contains('_')
+                && !file.text.contains(name)
+                && !path.contains(name)
+            {
+                faults.push(Fault::at(page, index + 1, format!("{target} does not have {name}")));
+            }
             if !files.iter().any(|file| is_at_or_below(&file.path, &path)) {
                 faults.push(Fault::at(
                     page,
@@ -28,12 +37,20 @@ fn broken_links(page: &File, files: &[File]) -> Vec<Fault> {
     faults
 }
 
-/// Returns the targets of the links in a line of Markdown, without their fragments.
-fn targets(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](").skip(1).filter_map(|rest| {
-        let (target, _) = rest.split_once(')')?;
-        target.split('#').next()
-    })
+/// Returns the links in a line of Markdown: the text if it is code, and the target without its
+/// fragment.
+fn links(line: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let parts: Vec<&str> = line.split("](").collect();
+    let links: Vec<_> = parts
+        .windows(2)
+        .filter_map(|pair| {
+            let text = pair[0].rsplit_once('[').map(|(_, text)| text);
+            let code = text.and_then(|text| text.strip_prefix('`')?.strip_suffix('`'));
+            let (target, _) = pair[1].split_once(')')?;
+            Some((code, target.split('#').next()?))
+        })
+        .collect();
+    links.into_iter()
 }
 
 /// Returns the path from the root of the repository.
@@ -65,10 +82,12 @@ mod tests {
             ("[x](../d) and [y](#part) and [z](https://example.org/c)", 0),
             ("[x](d/e.rs)", 1),
             ("[x](../e) [y](c)", 2),
+            ("[`a_test`](../d/e.rs) and [`d_e`](../d/e.rs)", 1),
         ];
         for (text, count) in cases {
             let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
-            let files = [file("a/b.md", text), file("a/c.md", ""), file("d/e.rs", "")];
+            let files =
+                [file("a/b.md", text), file("a/c.md", ""), file("d/e.rs", "fn a_test() {}")];
             let found = faults(&files);
             assert_eq!(found.len(), count, "{text}: {found:?}");
         }
