@@ -1,21 +1,33 @@
-//! The guides in `docs/guides` as documentation, so that the tests run their examples.
+//! The guides in `docs/guides` and the READMEs of the crates as documentation. The tests run
+//! their examples.
 
-/// Includes each guide as the documentation of a module.
-macro_rules! guides {
+/// Includes each page as the documentation of a module. The paths are relative to the repository.
+macro_rules! pages {
     ($($module:ident: $file:literal),* $(,)?) => { $(
-        #[doc = include_str!(concat!("../../../docs/guides/", $file))]
+        #[doc = include_str!(concat!("../../../", $file))]
         mod $module {}
     )* };
 }
 
-guides! {
-    backends: "backends.md",
-    backup: "backup.md",
-    durability: "durability.md",
-    first_agent: "first-agent.md",
-    formats: "formats.md",
-    own_backend: "own-backend.md",
-    redis: "redis.md",
-    repair: "repair.md",
-    several_writers: "several-writers.md",
+pages! {
+    backends: "docs/guides/backends.md",
+    backup: "docs/guides/backup.md",
+    durability: "docs/guides/durability.md",
+    first_agent: "docs/guides/first-agent.md",
+    formats: "docs/guides/formats.md",
+    own_backend: "docs/guides/own-backend.md",
+    redis: "docs/guides/redis.md",
+    repair: "docs/guides/repair.md",
+    several_writers: "docs/guides/several-writers.md",
+}
+
+pages! {
+    readme_of_agent: "crates/session-store-agent/README.md",
+    readme_of_core: "crates/session-store-core/README.md",
+    readme_of_fs: "crates/session-store-fs/README.md",
+    readme_of_import: "crates/session-store-import/README.md",
+    readme_of_memory: "crates/session-store-memory/README.md",
+    readme_of_migrate: "crates/session-store-migrate/README.md",
+    readme_of_redis: "crates/session-store-redis/README.md",
+    readme_of_sqlite: "crates/session-store-sqlite/README.md",
 }

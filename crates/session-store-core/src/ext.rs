@@ -68,7 +68,7 @@ pub trait StoreExt: Store {
     /// Appends a Rust value to the segment's trace.
     ///
     /// # Errors
-    /// As [`TraceEntry::encode`] and [`Store::append_trace`].
+    /// As [`TraceEntry::encode`](crate::TraceEntry::encode) and [`Store::append_trace`].
     fn append_trace_value<T: Serialize + ?Sized>(
         &self,
         session_id: SessionId,

@@ -127,6 +127,12 @@
 //! It opens the folder again only after the deletion of a segment, which advances the generation of
 //! deletions.
 
+#[cfg(not(unix))]
+compile_error!(
+    "session-store-fs needs Unix: flock(2), O_APPEND and O_NOFOLLOW; on other systems use the \
+     feature `sqlite` of session-store without its default feature `fs`"
+);
+
 mod bad_lines;
 mod cache;
 mod directory;
