@@ -3,30 +3,14 @@
 
 use xshell::{Shell, cmd};
 
-use crate::{Done, tidy};
-
-/// The features of the facade. Each one must compile alone.
-const FEATURES: [&str; 12] = [
-    "",
-    "agent",
-    "async",
-    "fs",
-    "memory",
-    "postgres",
-    "postgres-tls",
-    "redact",
-    "redis",
-    "redis-tls",
-    "sqlite",
-    "tracing",
-];
+use crate::{Done, features, tidy};
 
 pub(crate) fn run(shell: &Shell) -> Done {
     tidy::run(shell)?;
     cmd!(shell, "cargo fmt --all --check").run()?;
     cmd!(shell, "cargo clippy --workspace --all-targets --all-features -- --deny warnings")
         .run()?;
-    for feature in FEATURES {
+    for feature in features::FACADE {
         cmd!(
             shell,
             "cargo clippy --package session-store --no-default-features --features={feature} -- --deny warnings"
@@ -40,6 +24,11 @@ pub(crate) fn run(shell: &Shell) -> Done {
         )
         .run()?;
     }
+    doc(shell)
+}
+
+/// Builds the documentation. A warning, such as a broken link, is an error.
+pub(crate) fn doc(shell: &Shell) -> Done {
     let _warnings_are_errors = shell.push_env("RUSTDOCFLAGS", "--deny warnings");
     cmd!(shell, "cargo doc --workspace --all-features --no-deps").run()?;
     Ok(())

@@ -2,10 +2,15 @@
 
 mod bench;
 mod conformance;
+mod features;
 mod lint;
+mod minimal_versions;
+mod release;
 mod requirements;
+mod servers;
 mod test;
 mod tidy;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,6 +58,31 @@ enum Chore {
     },
     /// Check format, clippy, documentation, features and conventions
     Lint,
+    /// Build the documentation; a warning is an error
+    Doc,
+    /// Compile pairs of features
+    Features,
+    /// Run the examples that are not part of this workspace, and those of the agent layer
+    Examples,
+    /// Run the tests of the Redis backend with the server of a container image; needs docker
+    Redis {
+        /// An image such as redis:7.0 or valkey/valkey:9
+        image: String,
+    },
+    /// Check licenses, advisories and sources of all dependencies with cargo-deny
+    Deny,
+    /// Compile with the oldest versions that the manifests allow; needs a nightly toolchain
+    MinimalVersions,
+    /// Check that a release is possible, or build the binary of the command
+    Release {
+        /// Pack all crates, compare the interface with the last release, and run deny and
+        /// minimal-versions; publishes nothing
+        #[arg(long, required_unless_present = "binary")]
+        dry_run: bool,
+        /// Build the command without debug information
+        #[arg(long, conflicts_with = "dry_run")]
+        binary: bool,
+    },
     /// Check the conventions of this workspace
     Tidy,
     /// Run the conformance kit over all backends and broken stores, and write docs/conformance.md
@@ -92,6 +122,14 @@ fn run(chore: Chore) -> Done {
         Chore::Conformance { json, .. } => {
             conformance::publish(&shell, json.map(|file| current.join(file)).as_deref())
         }
+        Chore::Doc => lint::doc(&shell),
+        Chore::Features => features::run(&shell),
+        Chore::Examples => test::examples(&shell),
+        Chore::Redis { image } => servers::run(&shell, &image),
+        Chore::Deny => tools::deny(&shell),
+        Chore::MinimalVersions => minimal_versions::run(&shell),
+        Chore::Release { binary: true, .. } => release::binary(&shell),
+        Chore::Release { .. } => release::dry_run(&shell),
         Chore::Tidy => tidy::run(&shell),
         Chore::Ci => {
             lint::run(&shell)?;

@@ -64,31 +64,43 @@ const REQUIREMENTS: [Requirement; 7] = [
 ];
 
 /// Checks that all required programs are installed in a sufficient version. Installs missing
-/// programs with apt-get if no password is needed, and prints their names first.
+/// programs with apt-get if no password is needed, or with Homebrew, and prints their names first.
 pub(crate) fn ensure(shell: &Shell) -> Done {
     let missing = find_missing(shell)?;
     if missing.is_empty() {
         return Ok(());
     }
     let packages: Vec<_> = missing.iter().map(|requirement| requirement.package).collect();
-    let list = packages.join(" ");
-    let Some(privilege) = privilege(shell) else {
-        return Err(
-            format!("the tests need {list}: run this as root: apt-get install {list}").into()
-        );
-    };
     for Requirement { package, purpose, .. } in &missing {
-        eprintln!("installing {package} with apt-get: {purpose}");
+        eprintln!("the tests need {package}: {purpose}");
     }
-    // `env` runs apt-get with the arguments of `privilege`, which set a variable and run sudo if
-    // needed.
-    cmd!(shell, "env {privilege...} apt-get update").run()?;
-    cmd!(shell, "env {privilege...} apt-get install --yes {packages...}").run()?;
+    install(shell, &packages)?;
     // Fails if the version of the distribution is too old.
     if find_missing(shell)?.is_empty() {
         return Ok(());
     }
-    Err(format!("apt-get has installed {list}, but the programs are not in PATH").into())
+    let list = packages.join(" ");
+    Err(format!("{list} is installed, but the programs are not in PATH").into())
+}
+
+/// Installs Debian packages with apt-get, or the packages of Homebrew for the same programs.
+fn install(shell: &Shell, packages: &[&str]) -> Done {
+    let list = packages.join(" ");
+    if let Some(privilege) = privilege(shell) {
+        eprintln!("installing {list} with apt-get");
+        // `env` runs apt-get with the arguments of `privilege`, which set a variable and run sudo
+        // if needed.
+        cmd!(shell, "env {privilege...} apt-get update").run()?;
+        cmd!(shell, "env {privilege...} apt-get install --yes {packages...}").run()?;
+        return Ok(());
+    }
+    if is_installed(shell, "brew") {
+        let formulas = packages.iter().map(|package| package.trim_end_matches("-server"));
+        eprintln!("installing {list} with brew");
+        cmd!(shell, "brew install {formulas...}").run()?;
+        return Ok(());
+    }
+    Err(format!("{list} cannot be installed here: run this as root: apt-get install {list}").into())
 }
 
 /// Returns the requirements that are not installed. Fails if an installed program is too old.

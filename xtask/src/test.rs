@@ -34,6 +34,15 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     Ok(())
 }
 
+/// Runs the examples that are outside of this workspace, and those of the agent layer.
+pub(crate) fn examples(shell: &Shell) -> Done {
+    requirements::ensure(shell)?;
+    cmd!(shell, "cargo run --manifest-path examples/beside-sqlx/Cargo.toml").run()?;
+    cmd!(shell, "cargo test --manifest-path examples/third-party-store/Cargo.toml").run()?;
+    cmd!(shell, "cargo test --package session-store-agent --all-features --examples").run()?;
+    Ok(())
+}
+
 /// Runs the tests named `corpus_…` over real logs, the files `*.jsonl` of a folder. Without such a
 /// folder these tests are ignored.
 pub(crate) fn corpus(shell: &Shell, folder: &Path) -> Done {
