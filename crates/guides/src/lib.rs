@@ -28,6 +28,8 @@ pages! {
     readme_of_import: "crates/session-store-import/README.md",
     readme_of_memory: "crates/session-store-memory/README.md",
     readme_of_migrate: "crates/session-store-migrate/README.md",
+    readme_of_postgres: "crates/session-store-postgres/README.md",
+    readme_of_protocol: "crates/session-store-protocol/README.md",
     readme_of_redis: "crates/session-store-redis/README.md",
     readme_of_sqlite: "crates/session-store-sqlite/README.md",
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::slice;
+use std::sync::Arc;
 
 use session_store_core::{
     Capabilities, Capability, Entry, Head, ListOptions, LogEntry, Maintenance, Page, PodStore,
@@ -35,14 +36,17 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 ///
 /// A process that was made by `fork` must open the store again
 /// ([handles and processes](session_store_core::Store#handles-and-processes)).
+///
+/// A clone shares the handle and its connections.
+#[derive(Clone)]
 pub struct PostgresStore {
-    pub(crate) client: Client,
-    warnings: Vec<String>,
+    pub(crate) client: Arc<Client>,
+    warnings: Arc<[String]>,
 }
 
 impl PostgresStore {
     pub(crate) fn new(client: Client, warnings: Vec<String>) -> Self {
-        Self { client, warnings }
+        Self { client: client.into(), warnings: warnings.into() }
     }
 
     /// Returns the settings of the server that can lose changes, as they were when the store was

@@ -2,14 +2,16 @@
 
 use session_store::fs::FsStore;
 use session_store::memory::MemoryStore;
+use session_store::postgres::PostgresStore;
 use session_store::redis::RedisStore;
 use session_store::sqlite::SqliteStore;
 use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store};
 
 #[test]
 fn a_clone_outlives_the_first_handle() {
-    // The handle of Redis needs a server, so it is only checked that it can be cloned.
+    // These handles need a server, so it is only checked that they can be cloned.
     let _clone_redis: fn(&RedisStore) -> RedisStore = Clone::clone;
+    let _clone_postgres: fn(&PostgresStore) -> PostgresStore = Clone::clone;
     let folder = tempfile::tempdir().unwrap();
     check(FsStore::open_or_create(folder.path().join("logs")).unwrap());
     check(SqliteStore::open_or_create(folder.path().join("logs.db")).unwrap());
