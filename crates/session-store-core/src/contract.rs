@@ -159,7 +159,9 @@
 //! - <a id="c5"></a>**C5** `read_entry_count` sees every acknowledged append of any other writer
 //!   at once, so a writer can notice that others write to the segment.
 //! - <a id="c6"></a>**C6** The cost of `read_entry_count` does not grow with the log (bench). A
-//!   file backend can scan, once, the part of the log that a handle has not yet seen.
+//!   file backend can scan, once, the part of the log that a handle has not yet seen. It can keep a
+//!   count beside the log for new handles. Such a count is never used if the log was truncated,
+//!   replaced or exchanged since, or is shorter.
 //!
 //! # Truncate (T): kit
 //!

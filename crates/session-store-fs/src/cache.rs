@@ -31,7 +31,7 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// Returns the file as it is now, or `None` if the file does not exist. `open` is called if the
-    /// file is not open, or if the open file can no longer be used.
+    /// file is not open, or if the open file can no longer be used. It gets the earlier facts.
     ///
     /// If reading the file fails, the file is removed from the cache, because its index may be
     /// incomplete. The next call then reads the whole file again.
@@ -39,7 +39,7 @@ impl Cache {
         &mut self,
         name: Name,
         generation: Generation,
-        open: impl FnOnce(Instant) -> Result<Option<Log>, StoreError>,
+        open: impl FnOnce(Instant, Option<Known>) -> Result<Option<Log>, StoreError>,
     ) -> Result<Option<&mut Log>, StoreError> {
         let now = Instant::now();
         let mut log = match take(&mut self.open_files, name) {
@@ -47,10 +47,7 @@ impl Cache {
             stale => {
                 let known = stale.map(Log::into_known);
                 let known = known.or_else(|| take(&mut self.known_files, name));
-                let Some(mut log) = open(now)? else { return Ok(None) };
-                if let Some(known) = known {
-                    log.inherit(known);
-                }
+                let Some(log) = open(now, known)? else { return Ok(None) };
                 log
             }
         };

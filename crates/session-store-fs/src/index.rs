@@ -1,6 +1,6 @@
 //! The index of a file's lines: the number of entries, and the offsets of some lines. One scan
 //! builds the index and appends extend it. Counting and paging then do not read the whole file
-//! again.
+//! again. The scan can start at a checkpoint, a line whose number is already known.
 
 use std::fs::File;
 use std::io;
@@ -58,18 +58,28 @@ pub(crate) struct LineIndex {
     /// The start of the tail, after all terminated lines.
     tail_start: Mark,
     tail: Tail,
+    /// The start of the scan. The lines before it have no marks.
+    scan_start: Mark,
     marks: Vec<Mark>,
     bookmark: Bookmark,
 }
 
 impl LineIndex {
     pub(crate) fn empty() -> Self {
+        Self::starting_at(Mark::default())
+    }
+
+    /// Returns the index of the lines before a mark.
+    pub(crate) fn starting_at(mark: Mark) -> Self {
+        let mut marks = vec![Mark::default(), mark];
+        marks.dedup();
         Self {
-            len: 0,
-            readable: 0,
-            tail_start: Mark::default(),
+            len: mark.offset,
+            readable: mark.offset,
+            tail_start: mark,
             tail: Tail::Clean,
-            marks: vec![Mark::default()],
+            scan_start: mark,
+            marks,
             bookmark: Bookmark::default(),
         }
     }
@@ -100,6 +110,22 @@ impl LineIndex {
 
     pub(crate) fn bookmark(&self) -> &Bookmark {
         &self.bookmark
+    }
+
+    /// Returns the start of the line after all terminated lines.
+    pub(crate) fn tail_start(&self) -> Mark {
+        self.tail_start
+    }
+
+    /// Returns whether the scan started after the start of the file.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.scan_start.offset > 0
+    }
+
+    /// Returns whether the entry is in the part that was not scanned, and its start is not known.
+    pub(crate) fn is_skipped(&self, entry: usize) -> bool {
+        let mark = self.mark_before(entry);
+        mark.offset < self.scan_start.offset && mark.entries != entry
     }
 
     /// Returns the last mark at or before the start of the entry.

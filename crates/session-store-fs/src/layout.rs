@@ -90,6 +90,14 @@ impl Layout {
         self.epochs().join(format!("{}.{}", key.session_id, key.segment_id))
     }
 
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.sidecar().join("checkpoints")
+    }
+
+    pub(crate) fn checkpoint(&self, key: SegmentKey) -> PathBuf {
+        self.checkpoints().join(format!("{}.{}", key.session_id, key.segment_id))
+    }
+
     pub(crate) fn hints(&self) -> PathBuf {
         self.sidecar().join("hints")
     }

@@ -26,13 +26,16 @@
 //! {root}/.session-store/locks/                    lock files; the length of each counts changes
 //! {root}/.session-store/epochs/                   a random token and the last cut of each segment
 //! {root}/.session-store/hints/                    the session of each segment id
+//! {root}/.session-store/checkpoints/              the number of entries before an offset of a log
 //! {root}/.session-store/torn/                     quarantined ends of logs
 //! {root}/.session-store/tmp/                      files that do not have their names yet
 //! ```
 //!
 //! Any program that reads JSONL can read the logs. A directory that another program wrote in this
 //! layout opens as it is. Other programs can read the files at any time. They can write the files
-//! only while no handle is open.
+//! only while no handle is open. A program that changes a log in place, without changing its
+//! length, must also delete the file of the log in `checkpoints/`. A check reports such a file, and
+//! a repair deletes it.
 //!
 //! Everything in `.session-store/` can be deleted while no handle is open. No entry is lost, and
 //! the next change writes the missing files. The exception is a log whose truncation was
@@ -110,6 +113,11 @@
 //! A handle scans a log once. Afterwards the handle knows the log's length, its number of entries,
 //! and the offset of one line in every 64 KiB. It also knows the end of the last page. Counting,
 //! paging and truncating then do not read the log again.
+//!
+//! The first scan of a long log starts at a *checkpoint*, the offset of a line with the number of
+//! entries before it. An append stores a checkpoint after each MiB. A checkpoint that does not fit
+//! the log is ignored, and the next change deletes it. A truncation, and a page that starts before
+//! the checkpoint, scan the whole log.
 //!
 //! Every change that is not an append first advances the generation of the stripe. A change that
 //! cuts or replaces entries also gives the segment a new *epoch*, a random number. By the

@@ -15,6 +15,7 @@ use crate::file;
 use crate::group_commit::{GroupCommit, Written};
 use crate::index::{LineIndex, Mark};
 use crate::lock_file::Generation;
+use crate::sidecar::checkpoint::{Checkpoint, Identity};
 use crate::sidecar::epoch::{Epoch, NO_CUT};
 use crate::sync::Syncs;
 
@@ -52,6 +53,10 @@ pub(crate) struct Known {
     /// Whether the last cut survives a power cut, and also the name of the epoch file with the mark
     /// of this cut.
     pub(crate) is_cut_durable: bool,
+    /// The offset of the last checkpoint that this handle has read or stored.
+    pub(crate) checkpointed: u64,
+    /// Whether a wrong checkpoint is stored. The next change deletes it.
+    pub(crate) has_wrong_checkpoint: bool,
 }
 
 impl Log {
@@ -77,6 +82,8 @@ impl Log {
                 index,
                 is_name_durable: false,
                 is_cut_durable: false,
+                checkpointed: 0,
+                has_wrong_checkpoint: false,
             },
             commit: Arc::default(),
             recorded: None,
@@ -94,7 +101,8 @@ impl Log {
     }
 
     /// Takes over earlier facts about the file, unless entries may have been cut since then.
-    pub(crate) fn inherit(&mut self, before: Known) {
+    /// Returns whether the facts were taken over.
+    pub(crate) fn inherit(&mut self, before: Known) -> bool {
         let now = &self.known;
         let token = |known: &Known| known.epoch.map(|epoch| (epoch.token, epoch.cut));
         // Every cut stores a new token or a new mark. If the stored token and the mark are equal,
@@ -102,11 +110,27 @@ impl Log {
         // changes when another program changes the file. A cut by a handle changes the generation.
         let is_uncut = token(now) == token(&before)
             && (now.generation == before.generation || now.epoch.is_some_and(|now| now.is_stored));
-        if is_uncut && now.inode == before.inode {
-            self.known.index = before.index;
-            self.known.index.forget_tail();
-            self.known.is_name_durable = before.is_name_durable;
-            self.known.is_cut_durable = before.is_cut_durable;
+        if !is_uncut || now.inode != before.inode {
+            return false;
+        }
+        let (generation, epoch) = (now.generation, now.epoch);
+        self.known = Known { generation, epoch, ..before };
+        self.known.index.forget_tail();
+        true
+    }
+
+    /// Returns the log as a checkpoint identifies it, or `None` for a trace.
+    pub(crate) fn identity(&self) -> Option<Identity<'_>> {
+        let epoch = self.known.epoch?;
+        Some(Identity { file: &self.file, inode: self.known.inode, epoch })
+    }
+
+    /// Lets the first scan start at a checkpoint.
+    pub(crate) fn start_at(&mut self, checkpoint: Checkpoint) {
+        self.known.has_wrong_checkpoint = checkpoint == Checkpoint::Wrong;
+        if let Checkpoint::At(mark) = checkpoint {
+            self.known.index = LineIndex::starting_at(mark);
+            self.known.checkpointed = mark.offset;
         }
     }
 
@@ -123,6 +147,20 @@ impl Log {
             self.known.index.catch_up(&self.file, len, cut).context("read", &self.path)?;
         }
         Ok(())
+    }
+
+    /// Scans the whole file if the first scan started at a checkpoint.
+    pub(crate) fn scan_skipped(&mut self) -> Result<(), StoreError> {
+        if self.known.index.is_partial() {
+            self.known.index = LineIndex::empty();
+            self.catch_up()?;
+        }
+        Ok(())
+    }
+
+    /// Scans the whole file if the search for the entry would start far before it.
+    pub(crate) fn scan_before(&mut self, entry: usize) -> Result<(), StoreError> {
+        if self.known.index.is_skipped(entry) { self.scan_skipped() } else { Ok(()) }
     }
 
     /// Returns the append whose sync the caller must wait for, if every change must survive a power

@@ -18,10 +18,12 @@ use session_store_core::{
 };
 
 use crate::directory::Directory;
+use crate::error::Context;
 use crate::file::{self, FolderEntry};
-use crate::index::read_range;
+use crate::index::{LineIndex, read_range};
 use crate::layout::{Kind, segment_of, session_of};
 use crate::pod;
+use crate::segment::Segment;
 use crate::sidecar::epoch::NO_CUT;
 use crate::store::FsStore;
 
@@ -64,7 +66,11 @@ impl Maintenance for FsStore {
         }
         for session_id in self.directory.session_folders()? {
             for (segment_id, kind) in self.directory.files(session_id)? {
-                self.repair_lines(SegmentKey::new(session_id, segment_id), kind, report)?;
+                let key = SegmentKey::new(session_id, segment_id);
+                if kind == Kind::Log {
+                    self.repair_checkpoint(key, report)?;
+                }
+                self.repair_lines(key, kind, report)?;
             }
         }
         Ok(())
@@ -108,6 +114,12 @@ const SECOND_POD: Cause = (
     Severity::Fault,
     "a second folder of a pod: the folder that has the name of the pod counts",
     "compare the two files metadata.json, and delete the folder that is not needed",
+);
+
+const WRONG_CHECKPOINT: Cause = (
+    Severity::Fault,
+    "a wrong number of entries: another program changed the log in place",
+    "repair the store; until then the counts of the log are wrong",
 );
 
 const QUARANTINED: Cause = (
@@ -165,6 +177,9 @@ impl FsStore {
             let key = SegmentKey::new(session_id, segment_id);
             if kind == Kind::Log {
                 segments.push(segment_id);
+                if self.has_wrong_checkpoint(key).unwrap_or(false) {
+                    report(finding(&layout.checkpoint(key), WRONG_CHECKPOINT));
+                }
             } else if !self.directory.has_log(key)? {
                 report(finding(&layout.file(key, kind), TRACE_ALONE).unlisted());
             }
@@ -224,6 +239,31 @@ impl FsStore {
             )
         };
         report(note(&self.directory.layout.file(key, kind), cause).with_remedy(remedy));
+    }
+
+    /// Returns whether the checkpoint of a log has wrong counts. Scans the log up to that offset.
+    ///
+    /// A wrong checkpoint that handles ignore does not count.
+    fn has_wrong_checkpoint(&self, key: SegmentKey) -> Result<bool, StoreError> {
+        self.read(key, Segment::checkpoint, |found| {
+            let Some((log, mark)) = found else { return Ok(false) };
+            let mut scanned = LineIndex::empty();
+            scanned.catch_up(&log.file, mark.offset, NO_CUT).context("read", &log.path)?;
+            Ok(scanned.tail_start() != *mark)
+        })
+    }
+
+    fn repair_checkpoint(
+        &self,
+        key: SegmentKey,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
+        if self.has_wrong_checkpoint(key)? {
+            self.lock_write(key)?.delete_checkpoint()?;
+            let place = self.directory.layout.checkpoint(key);
+            report(note(&place, "deleted a wrong number of entries"));
+        }
+        Ok(())
     }
 
     fn repair_lines(

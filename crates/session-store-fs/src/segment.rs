@@ -22,12 +22,13 @@ use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_own_folder};
 use crate::group_commit::Written;
-use crate::index::LineIndex;
+use crate::index::{LineIndex, Mark};
 use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
 use crate::read::Part;
+use crate::sidecar::checkpoint::{self, Checkpoint};
 use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
 
 /// The head that a change requires.
@@ -117,9 +118,11 @@ impl<'a> Segment<'a> {
         }
         files.make_ready(&mut guard.lock, log)?;
         let (before, count) = (log.known.index.len(), entries.len());
+        let line = log.known.index.tail_start();
         if let Err(error) = log.append(entries) {
             return Err(files.undo_append(&mut guard.lock, log, before, count, error));
         }
+        files.store_checkpoint(log, line);
         let written = log.written(&files.directory.syncs);
         Ok((log.known.head(), written))
     }
@@ -201,7 +204,11 @@ impl<'a> Segment<'a> {
         entries_len: usize,
     ) -> Result<Head, StoreError> {
         let Self { files, guard } = self;
-        let log = files.open(Kind::Log, guard.lock.generation, &mut guard.cached)?;
+        let mut log = files.open(Kind::Log, guard.lock.generation, &mut guard.cached)?;
+        if let Some(log) = &mut log {
+            // A wrong checkpoint must not decide which entries are deleted.
+            log.scan_skipped()?;
+        }
         expected.check(log.as_deref())?;
         let log = log.ok_or(StoreError::NotFound(files.key.segment_id))?;
         let entries = log.known.index.entries();
@@ -220,6 +227,7 @@ impl<'a> Segment<'a> {
             log.known.generation = guard.lock.generation;
             log.known.epoch = Some(epoch);
             log.known.is_cut_durable = true;
+            log.known.checkpointed = 0;
         }
         Ok(log.known.head())
     }
@@ -228,9 +236,31 @@ impl<'a> Segment<'a> {
     /// whether the bytes are the rest of a truncation that a power cut interrupted.
     pub(crate) fn torn(&mut self, kind: Kind) -> Result<Option<(Range<u64>, bool)>, StoreError> {
         let Some(log) = self.open(kind)? else { return Ok(None) };
+        log.scan_skipped()?;
         let torn = log.known.index.torn();
         let is_cut = log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start);
         Ok((!torn.is_empty()).then_some((torn, is_cut)))
+    }
+
+    /// Returns the log and the checkpoint at which a new handle would start its scan.
+    pub(crate) fn checkpoint(&mut self) -> Result<Option<(Log, Mark)>, StoreError> {
+        let Self { files, guard } = self;
+        let Some(log) = files.open_new(Kind::Log, guard.lock.generation, Instant::now())? else {
+            return Ok(None);
+        };
+        Ok(match files.checkpoint(&log) {
+            Some(Checkpoint::At(mark)) => Some((log, mark)),
+            _ => None,
+        })
+    }
+
+    /// Deletes the checkpoint, and gives the segment a new epoch. Every handle then scans the log
+    /// again.
+    pub(crate) fn delete_checkpoint(&mut self) -> Result<(), StoreError> {
+        let Self { files, guard } = self;
+        guard.cached.forget((files.key, Kind::Log));
+        let delete = || files.directory.delete_checkpoint(files.key);
+        files.under_new_epoch(&mut guard.lock, None, delete).map(drop)
     }
 
     /// Deletes the log and the trace. Returns whether at least one of them existed.
@@ -248,6 +278,7 @@ impl<'a> Segment<'a> {
         // Sidecar files are only hints. A stale one is ignored, so failing to delete it is
         // harmless.
         let _ = directory.delete_epoch(key);
+        let _ = directory.delete_checkpoint(key);
         let _ = directory.delete_quarantined(key);
         let _ = directory.remove_hint(key);
         // Ignore the error if the folder is not empty, or does not exist.
@@ -277,7 +308,19 @@ impl Files<'_> {
         generation: Generation,
         cache: &mut Cache,
     ) -> Result<Option<&mut Log>, StoreError> {
-        cache.open((self.key, kind), generation, |now| self.open_new(kind, generation, now))
+        cache.open((self.key, kind), generation, |now, known| {
+            let Some(mut log) = self.open_new(kind, generation, now)? else { return Ok(None) };
+            let is_known = known.is_some_and(|known| log.inherit(known));
+            if !is_known && let Some(checkpoint) = self.checkpoint(&log) {
+                log.start_at(checkpoint);
+            }
+            Ok(Some(log))
+        })
+    }
+
+    /// Returns the stored checkpoint of a log, or `None` for a trace.
+    fn checkpoint(self, log: &Log) -> Option<Checkpoint> {
+        log.identity().map(|identity| self.directory.checkpoint(self.key, identity))
     }
 
     /// Opens the file without reading it.
@@ -306,12 +349,29 @@ impl Files<'_> {
             self.sync_folders()?;
             log.known.is_name_durable = true;
         }
+        if log.known.has_wrong_checkpoint {
+            // The change could make the log equal to the one that the checkpoint describes.
+            directory.delete_checkpoint(self.key)?;
+            log.known.has_wrong_checkpoint = false;
+        }
         if let Some(epoch) = log.known.epoch.filter(|epoch| !epoch.is_stored) {
             // The token was derived from the file's time, and this change changes the time. The
             // same token is stored, so that heads that callers have read remain valid.
             log.known.epoch = Some(directory.store_epoch(self.key, epoch.token, NO_CUT)?);
         }
         self.repair_tail(lock, log)
+    }
+
+    /// Stores a checkpoint at the start of a line if the log has grown enough since the last one.
+    fn store_checkpoint(self, log: &mut Log, line: Mark) {
+        if line.offset.saturating_sub(log.known.checkpointed) < checkpoint::EVERY {
+            return;
+        }
+        if let Some(identity) = log.identity() {
+            // A failure is harmless, because a checkpoint is only a hint.
+            let _ = self.directory.store_checkpoint(self.key, identity, line);
+            log.known.checkpointed = line.offset;
+        }
     }
 
     /// Moves torn bytes out of the log. Finishes a truncation that a power cut interrupted.

@@ -105,7 +105,7 @@ impl FsStore {
     }
 
     /// Reads a segment as [`read_consistent`] does, usually without blocking writers.
-    fn read<'s, P, R>(
+    pub(crate) fn read<'s, P, R>(
         &'s self,
         key: SegmentKey,
         begin: impl Fn(&mut Segment<'s>) -> Result<P, StoreError>,
@@ -130,8 +130,9 @@ impl FsStore {
         parse: Parse<T>,
     ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
         let begin = |segment: &mut Segment<'_>| {
-            let log = segment.open(kind)?;
-            Ok(log.map(|log| (Part::new(log, first), log.known.head())))
+            let Some(log) = segment.open(kind)? else { return Ok(None) };
+            log.scan_before(first)?;
+            Ok(Some((Part::new(log, first), log.known.head())))
         };
         self.read(key, begin, |found| {
             let Some((part, head)) = found else { return Ok(None) };

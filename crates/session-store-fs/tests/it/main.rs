@@ -2,6 +2,7 @@
 //!
 //! `conformance.rs` runs the conformance kit, the checks of the contract that all backends share.
 
+mod checkpoints;
 mod conformance;
 mod cuts;
 mod delete;

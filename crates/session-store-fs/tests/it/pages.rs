@@ -84,7 +84,7 @@ fn long_log() -> (Fixture, Vec<LogEntry>) {
 }
 
 /// Returns the result of a read, and the number of bytes that this thread read meanwhile.
-fn bytes_read<T>(read: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn bytes_read<T>(read: impl FnOnce() -> T) -> (T, usize) {
     let count = || {
         let text = fs::read_to_string("/proc/thread-self/io").unwrap();
         let (_, rest) = text.split_once("rchar: ").unwrap();
