@@ -99,6 +99,12 @@ impl Client {
         self.read_with(call.tag, &|connection, transmission| run(call, transmission, connection))
     }
 
+    /// Connects to a server that the URL names. Waits at most `wait` if no server accepts a
+    /// connection.
+    pub(crate) fn contact(&self, wait: Duration) -> Result<(), RequestError> {
+        self.delivery.contact(wait)
+    }
+
     /// Repeats `attempt` until it succeeds, a server refuses it, or the deadline passes. The
     /// attempt must not send a change.
     pub(crate) fn retry<T>(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisError, RedisResult, Value};
 
-use crate::disposition::Disposition;
+use crate::disposition::{Disposition, found_no_server};
 use crate::error::RequestError;
 use crate::keys::Slot;
 use crate::topology::Topology;
@@ -99,18 +99,36 @@ impl Delivery {
     /// attempt must not send a change.
     pub(crate) fn retry<T>(
         &self,
-        mut attempt: impl FnMut(Instant) -> RedisResult<T>,
+        attempt: impl FnMut(Instant) -> RedisResult<T>,
     ) -> Result<T, RequestError> {
         let deadline = self.deadline();
+        self.retry_until(deadline, deadline, attempt)
+    }
+
+    /// Connects to a server that the URL names. Attempts that find no server are repeated for
+    /// `wait`, and others as by `retry`.
+    pub(crate) fn contact(&self, wait: Duration) -> Result<(), RequestError> {
+        let wait_until = Instant::now() + wait;
+        self.retry_until(self.deadline(), wait_until, |deadline| self.topology.contact(deadline))
+    }
+
+    /// Repeats `attempt` until `deadline`, or until `wait_until` if no server was found.
+    fn retry_until<T>(
+        &self,
+        deadline: Instant,
+        wait_until: Instant,
+        mut attempt: impl FnMut(Instant) -> RedisResult<T>,
+    ) -> Result<T, RequestError> {
         let mut pauses = Pauses::new();
         loop {
-            let error = match attempt(deadline) {
+            let error = match attempt(deadline.max(wait_until)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let disposition = Disposition::of_connecting(&error);
             self.topology.mark_stale();
-            if disposition == Disposition::Refused || !pauses.pause(disposition, deadline) {
+            let end = if found_no_server(&error) { wait_until } else { deadline };
+            if disposition == Disposition::Refused || !pauses.pause(disposition, end) {
                 return Err(RequestError::not_executed(error, disposition));
             }
         }

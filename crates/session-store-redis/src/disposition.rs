@@ -55,6 +55,12 @@ impl Disposition {
     }
 }
 
+/// Returns whether no server is at the address: it refuses connections, its name cannot be
+/// resolved, or its socket does not exist.
+pub(crate) fn found_no_server(error: &RedisError) -> bool {
+    error.is_connection_refusal() || error.to_string().contains("failed to lookup address")
+}
+
 /// Returns whether the server refuses commands because a script runs too long, or because too few
 /// replicas are connected.
 fn is_temporary(error: &RedisError) -> bool {
@@ -71,6 +77,7 @@ fn is_certificate(error: &RedisError) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::net::ToSocketAddrs;
 
     use rstest::rstest;
 
@@ -105,6 +112,25 @@ mod tests {
     #[case(RedisError::from((ErrorKind::Parse, "half a reply")), Disposition::ReplyLost)]
     fn an_error_reply_has_a_disposition(#[case] error: RedisError, #[case] expected: Disposition) {
         assert_eq!(Disposition::of_reply(&error), expected);
+    }
+
+    /// Returns the error for a name that cannot be resolved, as the standard library words it.
+    fn unresolved() -> RedisError {
+        ("..", 1).to_socket_addrs().unwrap_err().into()
+    }
+
+    #[rstest]
+    #[case(io(io::ErrorKind::ConnectionRefused), true)]
+    #[case(io(io::ErrorKind::NotFound), true)]
+    #[case(unresolved(), true)]
+    #[case(io(io::ErrorKind::TimedOut), false)]
+    #[case(io(io::ErrorKind::ConnectionReset), false)]
+    #[case(server(ServerErrorKind::BusyLoading), false)]
+    fn an_address_without_a_server_is_recognized(
+        #[case] error: RedisError,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(found_no_server(&error), expected, "{error}");
     }
 
     #[rstest]

@@ -38,6 +38,7 @@ pub struct RedisOptions {
     create: bool,
     prefix: Option<String>,
     connections: usize,
+    server_wait: Duration,
     timeouts: Timeouts,
     root_certificates: Option<Vec<u8>>,
 }
@@ -47,13 +48,21 @@ impl RedisOptions {
     ///
     /// The default options open an existing store, with at most 8 connections to a server. The
     /// connect and response timeouts are 5 seconds each, and commands are retried for 15 seconds.
+    /// Opening waits for 1 second for a server that accepts connections.
     pub const fn new() -> Self {
         let timeouts = Timeouts {
             connect: Duration::from_secs(5),
             response: Duration::from_secs(5),
             retry: Duration::from_secs(15),
         };
-        Self { create: false, prefix: None, connections: 8, timeouts, root_certificates: None }
+        Self {
+            create: false,
+            prefix: None,
+            connections: 8,
+            server_wait: Duration::from_secs(1),
+            timeouts,
+            root_certificates: None,
+        }
     }
 
     /// Sets whether to create the store if there is no store under the prefix. The default is
@@ -96,12 +105,26 @@ impl RedisOptions {
     ///
     /// A command is retried if it gets no reply, or if the servers cannot execute it now. The
     /// reason can be a server that is down, a failover in progress, or a slot that moves. Opening
-    /// the store is retried in the same way. After the retry time the call fails with an error that
-    /// [is transient](StoreError::is_transient) or [indeterminate](StoreError::is_indeterminate).
-    /// The last attempt can exceed the retry time by its connect and response timeouts. A refused
+    /// the store is retried in the same way, after a server has accepted a connection
+    /// ([`wait_for_server`](Self::wait_for_server)). After the retry time the call fails with an
+    /// error that [is transient](StoreError::is_transient) or
+    /// [indeterminate](StoreError::is_indeterminate). The last attempt can exceed the retry time by its connect and response timeouts. A refused
     /// login is not retried, and neither is a change on a server that is a replica.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.timeouts.retry = bounded(time, Duration::from_secs(300));
+        self
+    }
+
+    /// Sets how long opening the store waits for a server that accepts a connection: up to five
+    /// minutes, and 1 second by default.
+    ///
+    /// The URL names a server, Sentinels, or nodes of a Cluster. The wait ends when one of them
+    /// accepts a connection. An address that refuses connections or cannot be resolved is most
+    /// likely mistyped, so the default is short. Set a longer time if the program starts together
+    /// with its servers. After the store is open, only [`retry_for`](Self::retry_for) limits how
+    /// long a restart of a server can take.
+    pub fn wait_for_server(mut self, time: Duration) -> Self {
+        self.server_wait = bounded(time, Duration::from_secs(300));
         self
     }
 
@@ -157,6 +180,7 @@ impl RedisOptions {
         let topology = Topology::new(url, connector);
         let keys = Keys::new(prefix.to_owned());
         let mut client = Client::new(keys, url.to_string(), topology, self.timeouts.retry);
+        client.contact(self.server_wait)?;
         let inspection = inspect::servers(&client)?;
         client.limit_texts(inspection.max_text_bytes);
         self.check_format(&client)?;

@@ -109,6 +109,17 @@ impl Topology {
         matches!(self.source, Source::Server(_))
     }
 
+    /// Connects to the only server, or queries for the map.
+    pub(crate) fn contact(&self, deadline: Instant) -> RedisResult<()> {
+        let owners = self.owners(deadline)?;
+        if self.is_single_server() {
+            for server in owners {
+                server.take(deadline)?.release();
+            }
+        }
+        Ok(())
+    }
+
     /// Returns all servers that own a slot.
     pub(crate) fn owners(&self, deadline: Instant) -> RedisResult<Vec<Arc<Node>>> {
         Ok(self.current(deadline)?.owners())

@@ -48,11 +48,28 @@ fn a_store_is_opened_when_its_server_is_up_again() {
     let url = server.url();
     works(&RedisStore::open_or_create(&url).unwrap());
     server.kill();
+    let options = RedisOptions::new().wait_for_server(Duration::from_secs(60));
     thread::scope(|scope| {
-        let opened = scope.spawn(|| RedisStore::open(&url));
+        let opened = scope.spawn(|| options.open(&url));
         // The attempts before the restart are refused.
         thread::sleep(SHORT);
         server.restart();
         works(&opened.join().unwrap().unwrap());
+    });
+}
+
+#[test]
+fn an_open_store_is_used_again_after_a_longer_time_than_opening_waits() {
+    let mut server = RedisServer::start_durable(&[]);
+    let url = server.url();
+    let options = RedisOptions::new().retry_for(Duration::from_secs(60)).wait_for_server(SHORT);
+    let store = options.clone().create(true).open(&url).unwrap();
+    server.kill();
+    assert_eq!(kind(&options.open(&url).unwrap_err()), Some(ErrorKind::ConnectionRefused));
+    thread::scope(|scope| {
+        let used = scope.spawn(|| works(&store));
+        thread::sleep(2 * SHORT);
+        server.restart();
+        used.join().unwrap();
     });
 }

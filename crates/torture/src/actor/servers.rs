@@ -162,7 +162,7 @@ fn open(url: &str, flaw: Option<Flaw>) -> Result<Box<dyn Store>, Violation> {
             return Ok(Box::new(options.retry_for(retry).open(url)?));
         }
         let options = RedisOptions::new().create(true).response_timeout(TIMEOUT);
-        Ok(Box::new(options.retry_for(retry).open(url)?))
+        Ok(Box::new(options.retry_for(retry).wait_for_server(retry).open(url)?))
     });
     opened.map_err(|error| Violation::failed("open", &error))
 }
