@@ -1,7 +1,7 @@
 //! `block_on`: waits on the calling thread for a future that the background runtime drives.
 //!
-//! The executors of tokio and of `futures` panic if the calling thread already runs a future. This
-//! one does not, so a store can be called from asynchronous code.
+//! The executors of tokio and of `futures` panic if the calling thread already runs a future.
+//! `block_on` does not panic, so a store can be called from asynchronous code.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -53,8 +53,8 @@ impl Client {
 
     /// Makes a change, and returns what `change` has recorded in the row of the writer.
     ///
-    /// `change` is executed again if its reply was lost. It must begin with a lock of the writer's
-    /// row, and must execute nothing if the row has the number of the change.
+    /// `change` is executed again if its reply was lost. `change` must begin with a lock of the
+    /// writer's row. If the row has the number of the change, `change` must execute nothing.
     pub(crate) fn change(
         &self,
         operation: impl Display,
@@ -65,7 +65,7 @@ impl Client {
 
     /// Waits until all changes that this handle has acknowledged are on disk.
     ///
-    /// A commit that is on disk has all earlier commits before it there. If the server has lost a
+    /// When a commit is on disk, all earlier commits are on disk too. If the server has lost a
     /// change in a crash meanwhile, the row of its writer has an earlier number.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let acknowledged = self.writers.acknowledged();

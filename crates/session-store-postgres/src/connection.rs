@@ -103,8 +103,8 @@ impl Connection {
 
     /// Executes statements in one transaction. Rolls back if `work` fails.
     ///
-    /// The isolation level does not depend on the server's default: the statements after a lock
-    /// must see the changes of the transaction that had it before.
+    /// The isolation level does not depend on the server's default, because the statements after a
+    /// lock must see the changes of the transaction that held the lock before.
     pub(crate) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, RequestError>,

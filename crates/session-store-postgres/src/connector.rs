@@ -63,7 +63,7 @@ impl Connector {
     pub(crate) fn connect(&self, deadline: Instant) -> Result<Connection, RequestError> {
         let alive = self.background.alive.clone();
         let connecting = open(self.config.clone(), self.tls.clone(), alive);
-        // The connecting future uses the sockets of the runtime, so it runs there.
+        // The connecting future uses the sockets of the runtime, so the future runs in the runtime.
         let mut connecting = self.background.handle.spawn(connecting);
         let Some(opened) = block_on(&mut connecting, Some(deadline)) else {
             connecting.abort();

@@ -1,7 +1,7 @@
 //! `RequestError`: why work on the server failed, and what it may have done.
 //!
-//! It does not contain the operation or the URL of the store. `Client` adds both once, when it
-//! turns the error into a `StoreError`.
+//! The error does not contain the operation or the URL of the store. `Client` adds both once, when
+//! it turns the error into a `StoreError`.
 
 use std::fmt::Display;
 use std::io;
@@ -164,8 +164,8 @@ fn disposition_of_reply(error: &DbError) -> Disposition {
     disposition(error.parsed_severity(), error.code())
 }
 
-/// A `FATAL` error ends the connection. It can arrive after the commit, while the server waits for
-/// a standby, so it does not show whether the statement was executed.
+/// A `FATAL` error ends the connection. The error can arrive after the commit, while the server
+/// waits for a standby. So it does not show whether the statement was executed.
 fn disposition(severity: Option<Severity>, code: &SqlState) -> Disposition {
     if matches!(severity, Some(Severity::Fatal | Severity::Panic)) || code.code().starts_with("08")
     {

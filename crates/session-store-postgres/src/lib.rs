@@ -23,21 +23,21 @@
 //!
 //! # Threads and asynchronous code
 //!
-//! A background thread drives the connections of a handle. A call waits for it and blocks the
-//! calling thread. Calls also work inside an asynchronous runtime, but they block one of its
-//! threads, so call them in `spawn_blocking`.
+//! A background thread drives the connections of a handle. A call blocks the calling thread while
+//! it waits for a reply of the server. Calls also work inside an asynchronous runtime, but they
+//! block one of its threads, so call them in `spawn_blocking`.
 //!
 //! # A change is done once
 //!
 //! Each change carries the token of its writer and a sequence number. In the transaction of the
-//! change, the row of the writer gets that number and the result. If another copy of the change
-//! arrives, it returns the recorded result and changes nothing. It waits for a copy that is still
-//! being executed, because that copy has locked the row. A change whose reply was lost is therefore
-//! sent again until there is a reply.
+//! change, the row of the writer gets that number and the result. If a second copy of the change
+//! arrives, it returns the recorded result and changes nothing. A second copy waits while the first
+//! copy is being executed, because the first copy has locked the row. So if a reply is lost, the
+//! store sends the change again until there is a reply.
 //!
 //! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
-//! [`PostgresOptions::retry_for`]. The change was done once or not at all. It may still be done
-//! when a stalled server continues.
+//! [`PostgresOptions::retry_for`]. The change was done once or not at all. A stalled server may
+//! still do the change when it continues.
 //!
 //! # The tables
 //!
@@ -73,7 +73,7 @@
 //!
 //! # What can be lost
 //!
-//! An acknowledged change is committed. The setting `synchronous_commit` of its transaction
+//! An acknowledged change is committed. The setting `synchronous_commit` of the transaction
 //! determines what the commit has waited for. [`PostgresStore::warnings`] reports settings of the
 //! server that can lose changes.
 //!
@@ -86,12 +86,12 @@
 //!
 //! With `fsync=off` on the server, a power cut can destroy the whole database.
 //! [`sync`](session_store_core::Store::sync) waits until the earlier changes of the handle are on
-//! disk. It fails with `Indeterminate` if the server has lost one of them in a crash.
+//! disk. `sync` fails with `Indeterminate` if the server has lost one of these changes in a crash.
 //!
-//! A writer that uses `append_if` always notices a loss. A head names the last change, so a head
-//! from before the loss is a conflict, even if the log has grown to the same length again
-//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
-//! does not notice.
+//! A writer that uses `append_if` always notices a loss. A head (a mark of the state of a log)
+//! names the last change. So a head from before the loss is a conflict, even if the log has grown
+//! to the same length again ([H1](session_store_core::contract#h1)). A plain append does not
+//! compare heads, so its writer does not notice.
 //!
 //! # TLS
 //!
@@ -103,7 +103,7 @@
 //! # Poolers
 //!
 //! A pooler that gives each transaction another connection needs the option `pooler=transaction`.
-//! Statements are then sent without a name, and the server plans each of them again.
+//! With this option statements are sent without a name, and the server plans every statement again.
 //!
 //! # Permissions
 //!
@@ -117,8 +117,8 @@
 //! GRANT CREATE ON DATABASE logs TO logs_owner;
 //! ```
 //!
-//! After it has created the store, it gives the other logins what they need. A login that only
-//! reads can also check the store.
+//! After the owner has created the store, it gives the other logins the permissions that they need.
+//! A login that only reads can also check the store.
 //!
 //! ```sql
 //! GRANT USAGE ON SCHEMA session_store TO logs_writer, logs_reader;

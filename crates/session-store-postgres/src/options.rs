@@ -42,8 +42,8 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// Returns the default options.
     ///
-    /// They open an existing store, with at most 8 connections. The response timeout is 30 seconds,
-    /// and requests are retried for 30 seconds.
+    /// The default options open an existing store, with at most 8 connections. The response timeout
+    /// is 30 seconds, and requests are retried for 30 seconds.
     pub const fn new() -> Self {
         Self {
             create: false,
@@ -67,7 +67,7 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets the maximum number of connections. A thread waits if all of them are in use.
+    /// Sets the maximum number of connections. A thread waits if all connections are in use.
     pub const fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
@@ -76,8 +76,8 @@ impl PostgresOptions {
     /// Sets what an acknowledged change survives.
     ///
     /// With [`Durability::Process`] a change has the setting `synchronous_commit` of the server.
-    /// With [`Durability::Power`] it is set to `on` for each change. The
-    /// [table](crate#what-can-be-lost) has the consequences.
+    /// With [`Durability::Power`] each change sets it to `on`, unless the server has
+    /// `remote_apply`. The [table](crate#what-can-be-lost) has the consequences.
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self

@@ -73,8 +73,8 @@ pub(crate) fn head_of(
     Ok(rows.first().map(|row| head(row.get(0), row.get(1))))
 }
 
-/// Reads the head of a log and the entries from position `start` on that fit in `max_bytes`, and at
-/// least one if the log has one there.
+/// Reads the head of a log and the entries from position `start` on that fit in `max_bytes`. If the
+/// log has an entry at `start`, at least that entry is read.
 ///
 /// Each search is one statement, so the head and the entries are those of one moment.
 pub(crate) fn page<E: Stored>(

@@ -6,7 +6,8 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// A thread with a runtime of one thread. It ends when this value and all connections are dropped.
+/// A thread with a runtime of one thread. The thread ends when this value and all connections are
+/// dropped.
 pub(crate) struct Background {
     pub(crate) handle: Handle,
     /// Each connection holds a clone until it is closed.

@@ -128,8 +128,8 @@ impl Schema<'_> {
         })
     }
 
-    /// Creates what is missing. Handles that create the store at the same moment wait for each
-    /// other.
+    /// Creates the schema and the tables that are missing. Handles that create the store at the
+    /// same moment wait for each other.
     fn create(&self, connection: &mut Connection) -> Result<(), RequestError> {
         connection.transaction(|connection| {
             connection.query("SELECT pg_advisory_xact_lock($1)", &[int(&CREATION_LOCK)])?;

@@ -24,7 +24,7 @@ pub(crate) fn connector(config: &mut Config, _: Option<&Path>) -> Result<Tls, Re
     Ok(tokio_postgres::NoTls)
 }
 
-/// Returns the connector. It verifies the certificate of the server and the name in it.
+/// Returns the connector, which verifies the certificate of the server and the name in it.
 #[cfg(feature = "tls")]
 pub(crate) fn connector(
     _: &mut Config,
@@ -44,7 +44,7 @@ pub(crate) fn connector(
     Ok(Tls::new(config))
 }
 
-/// Reads the root certificates from a PEM file, or those of the system.
+/// Reads the root certificates from a PEM file, or from the system.
 #[cfg(feature = "tls")]
 fn roots(file: Option<&Path>) -> Result<rustls::RootCertStore, RequestError> {
     use rustls::pki_types::CertificateDer;

@@ -30,8 +30,8 @@ const PARAMETERS: [&str; 11] = [
 /// | `postgres://HOST,HOST/DATABASE?target_session_attrs=read-write` | the primary among several servers |
 /// | `postgres:///DATABASE?host=/FOLDER` | one server, by the folder of its socket |
 ///
-/// User, password, hosts and database are percent-encoded. They can also be options, as `user=`,
-/// `password=`, `host=`, `port=` and `dbname=`.
+/// User, password, hosts and database are percent-encoded. The same parts can be options, as
+/// `user=`, `password=`, `host=`, `port=` and `dbname=`.
 ///
 /// | option | value |
 /// |---|---|

@@ -3,11 +3,11 @@
 //! A writer has a row in the table `writer`, and numbers its changes. A change locks the row of its
 //! writer, and does nothing if the row already has its number. Otherwise it writes its number and
 //! its result into the row, in the same transaction. So a second copy of a change does nothing and
-//! returns the result of the first one. It waits for a copy that is still being executed, because
-//! that copy has locked the row.
+//! returns the result of the first copy. A second copy waits while the first copy is being
+//! executed, because the first copy has locked the row.
 //!
 //! The row contains the last change only. A writer therefore has one change in flight, and starts
-//! the next one only when the outcome of the last one is known.
+//! the next change only when it knows the outcome of the last change.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -23,8 +23,9 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts a server that does not wait for the disk. It loses nothing in a [`kill`](Self::kill),
-    /// only in a power cut. `settings` are further settings, such as `max_connections=10`.
+    /// Starts a server that does not wait for the disk. The server loses nothing in a
+    /// [`kill`](Self::kill), only in a power cut. `settings` are further settings, such as
+    /// `max_connections=10`.
     #[must_use]
     pub fn start_fast(settings: &[&str]) -> Self {
         Self::start_in(fast_folder(), &[&["fsync=off"], settings].concat())
