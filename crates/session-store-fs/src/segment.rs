@@ -275,7 +275,7 @@ impl<'a> Segment<'a> {
             guard.cached.forget((key, kind));
         }
         let existed = files.delete_both(deletions)?;
-        // Sidecar files are only hints. A stale one is ignored, so failing to delete it is
+        // Sidecar files are only hints. A stale file is ignored, so failing to delete it is
         // harmless.
         let _ = directory.delete_epoch(key);
         let _ = directory.delete_checkpoint(key);
