@@ -16,6 +16,7 @@ pages! {
     first_agent: "docs/guides/first-agent.md",
     formats: "docs/guides/formats.md",
     own_backend: "docs/guides/own-backend.md",
+    postgres: "docs/guides/postgres.md",
     redis: "docs/guides/redis.md",
     repair: "docs/guides/repair.md",
     several_writers: "docs/guides/several-writers.md",

@@ -61,6 +61,7 @@ impl Race {
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
 #[case::redis("redis")]
+#[case::postgres("postgres")]
 fn exactly_one_append_succeeds_in_each_round(#[case] scheme: &str) {
     let start = entry("{\"kind\":\"segment_start\"}");
     let mut race = Race::start(scheme, &start);
@@ -79,6 +80,7 @@ fn exactly_one_append_succeeds_in_each_round(#[case] scheme: &str) {
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
 #[case::redis("redis")]
+#[case::postgres("postgres")]
 fn all_processes_but_one_fork_and_every_entry_is_stored_once(#[case] scheme: &str) {
     const FORKING_ROUNDS: usize = 4;
     let mut race = Race::start(scheme, &entry("{\"kind\":\"segment_start\"}"));
@@ -108,6 +110,7 @@ fn all_processes_but_one_fork_and_every_entry_is_stored_once(#[case] scheme: &st
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
 #[case::redis("redis")]
+#[case::postgres("postgres")]
 fn no_append_succeeds_after_a_log_was_truncated_and_has_grown_back(#[case] scheme: &str) {
     let log = [entry("{\"n\":0}"), entry("{\"n\":1}")];
     let mut race = Race::start(scheme, &log[0]);
@@ -124,6 +127,7 @@ fn no_append_succeeds_after_a_log_was_truncated_and_has_grown_back(#[case] schem
 #[case::files("fs")]
 #[case::sqlite("sqlite")]
 #[case::redis("redis")]
+#[case::postgres("postgres")]
 fn all_processes_that_open_a_new_pod_open_one_session(#[case] scheme: &str) {
     let mut race = Race::start(scheme, &entry("{}"));
     let before = race.store.list_sessions().unwrap().len();
