@@ -25,8 +25,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// Calls of several threads are under way at once. A call that the server does not list among its
 /// calls uses the provided body of the trait.
 ///
-/// If the server ends, or does not reply within the [time limit](Self::with_limit), the result is
-/// [`StoreError::Indeterminate`]. Dropping the value kills the process that [`start`](Self::start)
+/// If the server ends, or does not reply within the [time limit](Self::start_with_limit), the result
+/// is [`StoreError::Indeterminate`]. Dropping the value kills the process that [`start`](Self::start)
 /// has started.
 #[derive(Debug)]
 pub struct RemoteStore {
