@@ -1,11 +1,14 @@
 //! `search`: finds the entries that contain a text, or are of a role, a kind or a time.
 
 mod excerpt;
+mod jobs;
 mod pattern;
 mod spelling;
 mod texts;
 
-use std::fmt;
+use std::num::NonZero;
+use std::sync::mpsc::SyncSender;
+use std::{fmt, mem, thread};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,6 +16,7 @@ use serde_json::value::RawValue;
 use session_store::{LogEntry, OpenStore, SegmentKey, SessionId, StoreError, StoreExt};
 
 use self::excerpt::Excerpt;
+use self::jobs::run_in_order;
 use self::pattern::{Found, Pattern};
 use crate::args::SearchArgs;
 use crate::conversation::{Conversation, role_name};
@@ -23,6 +27,9 @@ use crate::progress::Bar;
 use crate::segment::{Segment, reading};
 use crate::store::{list_segments, list_sessions, open, unknown_session};
 
+/// The number of bytes after which the progress is updated.
+const COUNTED_BYTES: u64 = 1024 * 1024;
+
 pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     let sessions = sessions(args, &store)?;
@@ -30,12 +37,15 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
     bar.begin("searching", sessions.len());
     let pattern = Pattern::new(&args.pattern)?;
     let names_sessions = args.sessions_with_matches;
-    let mut search =
-        Search { pattern, names_sessions, out, bar, has_found: false, has_failed: false };
-    for session_id in sessions {
-        search.session(&store, session_id)?;
-    }
-    Ok(if search.has_failed { Exit::Failed } else { Exit::done_if(search.has_found) })
+    let mut report = Report { out, bar, has_found: false, has_failed: false };
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+    let work = |session_id, events: &SyncSender<Event>| {
+        let search = Search { store: &store, pattern: &pattern, names_sessions, events };
+        // The search is interrupted only if no event is received any more.
+        let _ = search.session(session_id);
+    };
+    run_in_order(jobs, sessions, work, |event| report.receive(event))?;
+    Ok(if report.has_failed { Exit::Failed } else { Exit::done_if(report.has_found) })
 }
 
 /// Returns the sessions to search. A session that the user named must exist.
@@ -50,83 +60,128 @@ fn sessions(args: &SearchArgs, store: &OpenStore) -> Result<Vec<SessionId>, Fail
     Ok(sessions)
 }
 
+/// The search in one session. It ends early if sending an event fails.
 struct Search<'a> {
-    pattern: Pattern<'a>,
+    store: &'a OpenStore,
+    pattern: &'a Pattern<'a>,
     /// Whether only the ids of sessions are printed.
     names_sessions: bool,
-    out: &'a mut Output,
-    bar: Bar,
-    has_found: bool,
-    has_failed: bool,
+    events: &'a SyncSender<Event>,
 }
 
+/// An event of the search.
+enum Event {
+    /// An entry matches.
+    Match(SegmentKey, usize, LogEntry, Found),
+    /// A session contains a match.
+    Session(SessionId),
+    /// Entries were read, with this number of bytes.
+    Read(usize, u64),
+    /// A part of the store cannot be read.
+    Failed(Failure),
+    /// A session was searched.
+    Done,
+}
+
+/// The error of a search whose events are not received any more.
+struct Stopped;
+
 impl Search<'_> {
-    fn session(&mut self, store: &OpenStore, session_id: SessionId) -> Result<(), Failure> {
-        match list_segments(store, session_id) {
+    fn session(&self, session_id: SessionId) -> Result<(), Stopped> {
+        match list_segments(self.store, session_id) {
             Ok(segments) => {
                 for segment_id in segments {
-                    let has_found = self.segment(store.segment(session_id, segment_id))?;
+                    let has_found = self.segment(self.store.segment(session_id, segment_id))?;
                     if has_found && self.names_sessions {
-                        let Self { bar, out, .. } = self;
-                        bar.suspend(|| out.answer(&Session { session_id }))?;
+                        self.send(Event::Session(session_id))?;
                         break;
                     }
                 }
             }
-            Err(failure) => self.fail(&failure),
+            Err(failure) => self.send(Event::Failed(failure))?,
         }
-        self.bar.part_done();
-        Ok(())
+        self.send(Event::Done)
     }
 
-    /// Searches a log, and prints the hits unless only sessions are printed. Then the first hit
-    /// ends the search. Returns whether there was a hit.
-    fn segment(&mut self, segment: Segment<'_>) -> Result<bool, Failure> {
+    /// Searches a log. If only sessions are printed, the first hit ends the search. Returns whether
+    /// there was a hit.
+    fn segment(&self, segment: Segment<'_>) -> Result<bool, Stopped> {
         let mut conversation = Conversation::open(segment);
-        let mut has_found = false;
+        let (mut has_found, mut entries, mut bytes) = (false, 0, 0);
         while let Some(line) = conversation.next() {
             let (number, entry) = match line {
                 Ok(numbered) => numbered,
                 // The segment was deleted after the listing.
                 Err(StoreError::NotFound(_)) => continue,
                 Err(error) => {
-                    self.fail(&Failure::cannot(reading::<LogEntry>(segment), error));
+                    let failure = Failure::cannot(reading::<LogEntry>(segment), error);
+                    self.send(Event::Failed(failure))?;
                     continue;
                 }
             };
-            self.bar.read(1, entry.as_json().len() as u64);
+            (entries, bytes) = (entries + 1, bytes + entry.as_json().len() as u64);
+            if bytes > COUNTED_BYTES {
+                self.send(Event::Read(mem::take(&mut entries), mem::take(&mut bytes)))?;
+            }
             let found = self.pattern.find(&entry, |entry| conversation.describe(entry));
             let Some(found) = found else { continue };
-            (self.has_found, has_found) = (true, true);
+            has_found = true;
             if self.names_sessions {
                 break;
             }
-            self.print(segment, number, &entry, found)?;
+            self.send(Event::Match(segment.key(), number, entry, found))?;
         }
+        self.send(Event::Read(entries, bytes))?;
         Ok(has_found)
     }
 
-    fn print(
-        &mut self,
-        segment: Segment<'_>,
-        number: usize,
-        entry: &LogEntry,
-        found: Found,
-    ) -> Result<(), Failure> {
-        let Self { bar, out, .. } = self;
-        let entry = entry.decode().context(|| reading::<LogEntry>(segment))?;
-        let hit = Match::new(segment.key(), number, found, entry);
-        bar.suspend(|| match &hit.excerpt {
-            Some(excerpt) if out.is_styled() && !out.is_json() => {
-                out.text(&format!("{}{}\n", hit.place(), excerpt.styled()))
-            }
-            _ => out.answer(&hit),
-        })
+    fn send(&self, event: Event) -> Result<(), Stopped> {
+        self.events.send(event).map_err(|_| Stopped)
     }
+}
 
-    fn fail(&mut self, failure: &Failure) {
-        self.has_failed = true;
-        self.bar.suspend(|| failure.report());
+/// The output of a search.
+struct Report<'a> {
+    out: &'a mut Output,
+    bar: Bar,
+    has_found: bool,
+    has_failed: bool,
+}
+
+impl Report<'_> {
+    fn receive(&mut self, event: Event) -> Result<(), Failure> {
+        let Self { out, bar, .. } = self;
+        match event {
+            Event::Match(key, number, entry, found) => {
+                self.has_found = true;
+                let entry = entry.decode().context(|| format!("read {key}"))?;
+                let hit = Match::new(key, number, found, entry);
+                bar.suspend(|| match &hit.excerpt {
+                    Some(excerpt) if out.is_styled() && !out.is_json() => {
+                        out.text(&format!("{}{}\n", hit.place(), excerpt.styled()))?;
+                        out.flush()
+                    }
+                    _ => out.answer(&hit),
+                })
+            }
+            Event::Session(session_id) => {
+                self.has_found = true;
+                bar.suspend(|| out.answer(&Session { session_id }))
+            }
+            Event::Read(entries, bytes) => {
+                bar.read(entries, bytes);
+                Ok(())
+            }
+            Event::Failed(failure) => {
+                self.has_failed = true;
+                bar.suspend(|| failure.report());
+                Ok(())
+            }
+            Event::Done => {
+                bar.part_done();
+                Ok(())
+            }
+        }
     }
 }
 
