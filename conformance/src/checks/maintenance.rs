@@ -1,4 +1,4 @@
-//! Checks of section M of the contract (maintenance): the check and the repair of a storage change
+//! Checks of section M of the contract (maintenance). The check and the repair of a storage change
 //! no entry, and find no fault in a sound storage. A repair moves texts that are not entries out of
 //! a log.
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::listing::{ListedSegment, ListedSession};
 
-/// The number of entries at the end of a log whose times are read. The last entry can lack a time,
+/// How many of the last entries of a log are searched for a time. The last entry can lack a time,
 /// and the times of a log do not always ascend.
 const LAST_ENTRIES: usize = 16;
 

@@ -1,8 +1,8 @@
 //! Compares the indexes with the keys that they list, and repairs the indexes.
 //!
-//! An index is a key that lists segments, sessions, traces, or the sessions that hold a segment. It
-//! can be lost although the logs exist: the server evicts it, another program deletes it, or a
-//! failover loses the last change to it. Every index can be computed from the other keys.
+//! An index is a key that lists segments, sessions, traces, or the sessions that hold a segment. An
+//! index can be lost although the logs exist: the server evicts the index, another program deletes
+//! it, or a failover loses its last change. Every index can be computed from the other keys.
 
 use std::fmt::Display;
 
@@ -57,8 +57,8 @@ pub(crate) fn check(
 /// Repairs every defect, and reports it afterwards.
 ///
 /// The first pass adds the missing members of the indexes. The second pass removes the members that
-/// have no keys. It needs complete indexes: a session, for example, is only lost if the first pass
-/// did not find any segment to list for it.
+/// have no keys. The second pass needs complete indexes: a session, for example, is lost only if
+/// the first pass found no segment to list for the session.
 pub(crate) fn repair(client: &Client, report: Report<'_>) -> Result<(), RequestError> {
     for removes in [false, true] {
         let mut repair = |defect: Defect| {

@@ -5,7 +5,7 @@ use std::fmt;
 use session_store_core::{SegmentId, SegmentKey, SessionId};
 use uuid::Uuid;
 
-/// A hash slot of a Cluster. A single server owns all of them.
+/// A hash slot of a Cluster. A single server owns all slots.
 pub(crate) type Slot = u16;
 
 /// The number of hash slots.
@@ -56,8 +56,8 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Returns the bucket of an id. It depends on all bytes, because each version of UUIDs has its
-/// random bytes at other positions.
+/// Returns the bucket of an id. The bucket depends on all bytes, because each version of UUIDs has
+/// its random bytes at other positions.
 fn bucket(id: Uuid) -> u8 {
     crc16(id.as_bytes()).to_le_bytes()[0]
 }
@@ -130,13 +130,13 @@ impl Keys {
 
     /// A key that is never set.
     ///
-    /// While a slot moves to another node, its keys are on either node. A node then refuses to
-    /// start a script that declares a key which it does not have, so declaring this one delays the
-    /// script until the move is over.
+    /// While a slot moves to another node, its keys are on either node. During the move a node
+    /// refuses to start a script that declares a key which the node does not have. So a script that
+    /// declares this key waits until the move is over.
     ///
     /// Scripts that delete keys must wait in this way. If such a script ran during the move, the
-    /// node would take a key that the script has just deleted for a key that has moved. It would
-    /// refuse the script's next access to that key, and the script would end half-way.
+    /// node would take a key that the script has just deleted for a key that has moved. The node
+    /// would refuse the script's next access to that key, and the script would end half-way.
     pub(crate) fn never(&self, tag: Tag) -> String {
         self.key(tag, "never")
     }
@@ -176,10 +176,11 @@ impl Keys {
         self.of_segment("quarantine", key)
     }
 
-    /// Returns the pattern that `SCAN` matches against keys. It matches every [`StoredKey`], and
-    /// some other keys too.
+    /// Returns the pattern that `SCAN` matches against keys. The pattern matches every
+    /// [`StoredKey`], and some other keys too.
     ///
-    /// A key of holders is not a [`StoredKey`]. The pattern excludes it by its first letter.
+    /// A key of holders is not a [`StoredKey`]. The pattern excludes such a key by its first
+    /// letter.
     pub(crate) fn pattern(&self) -> String {
         let is_special = |letter: char| matches!(letter, '*' | '?' | '[' | ']' | '\\');
         let prefix = self.prefix.chars().flat_map(|letter| {
@@ -207,7 +208,7 @@ impl Keys {
             "quarantine" => StoredKey::Quarantine(of_segment()?),
             _ => return None,
         };
-        // The tag, and the spelling of the ids, must be the ones that this crate writes.
+        // The tag and the spelling of the ids must be as this crate writes them.
         (self.name(stored) == text).then_some(stored)
     }
 

@@ -33,8 +33,8 @@
 //! change is lost, the change is therefore sent again until there is a reply.
 //!
 //! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
-//! [`RedisOptions::retry_for`]. The change was made once or not at all. It may still be made later,
-//! when a stalled server continues.
+//! [`RedisOptions::retry_for`]. The change was made once or not at all. A stalled server may still
+//! make the change later, when it continues.
 //!
 //! # The keys
 //!
@@ -107,8 +107,9 @@
 //! - Listing all sessions takes two round trips to each server. The first one reads 256 sorted
 //!   sets, and the second one counts the lists of segments (measured with 100,000 sessions: 0.05 s
 //!   and 0.1 s).
-//! - A check examines every key of the servers, also the keys of other programs. It holds one page
-//!   of keys in memory (measured with 100,000 segments on a busy machine: 5 to 8 s, 32 MiB).
+//! - A check examines every key of the servers, also the keys of other programs. The check holds
+//!   one page of keys in memory (measured with 100,000 segments on a busy machine: 5 to 8 s, 32
+//!   MiB).
 //! - A repair reads all entries, in parts as any other read. A step that moves 1,000 texts out of a
 //!   log of a million entries takes the server about 150 ms.
 //!
@@ -132,7 +133,7 @@
 //! lost.
 //!
 //! A writer that uses `append_if` always notices a loss. A head contains the stamp of the last
-//! change, so a head of a lost change is a conflict, even if the log has grown to the same length
+//! change. So a head of a lost change is a conflict, even if the log has grown to the same length
 //! again ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its
 //! writer does not notice the loss.
 //!

@@ -230,10 +230,11 @@ pub(crate) enum Command {
     /// With --long, also prints the time, the size, the program that wrote the session, and its
     /// title: the title that the program gave it, else the user's first words.
     ///
-    /// The time of a session is that of its last entry. If the last entries contain no time, it is
-    /// the time in the newest id, marked (id), else the last change that the storage records,
-    /// marked (storage). --since, --until and --sort written use the same time, and leave out or
-    /// list last a session without one.
+    /// The time of a session is the time of its last entry. If the last entries contain no time,
+    /// the time in the newest id is printed, marked (id). If no id contains a time either, the last
+    /// change that the storage records is printed, marked (storage). --since, --until and --sort
+    /// written use the same time. A session without a time is left out by --since and --until, and
+    /// listed last by --sort written.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///
@@ -250,14 +251,14 @@ pub(crate) enum Command {
     Stat(StatArgs),
     /// Print the entries of a segment exactly as stored, one per line
     ///
-    /// With --text, prints the log as a conversation. The format of the entries is recognized:
-    /// those of the programs that import knows, this project's own records, and other entries with
-    /// a role and a text.
-    /// On a terminal the text is colored and shown in a pager: the program in the variable PAGER,
-    /// or less.
+    /// With --text, prints the log as a conversation. The format of the entries is recognized: the
+    /// formats of the programs that import knows, this project's own records, and other entries
+    /// with a role and a text. On a terminal the text is colored and shown in a pager: the program
+    /// in the variable PAGER, or less.
     ///
     /// With --html, writes one page with all segments of the session, and their tree. SEGMENT is
-    /// unfolded. The page contains no script and loads nothing. It can contain secrets of the log.
+    /// unfolded. The page contains no script and loads nothing. The page can contain secrets of the
+    /// log.
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///
@@ -275,7 +276,7 @@ pub(crate) enum Command {
     /// from 1. With --raw, searches the stored JSON and prints SESSION:SEGMENT:NUMBER:ENTRY.
     ///
     /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be
-    /// read. That part is reported on standard error, and the rest is searched.
+    /// read. Such a part is reported on standard error, and the rest is searched.
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
     /// Append the lines of standard input to a segment

@@ -1,7 +1,7 @@
-//! `show --html`: writes a session to one page of HTML: its fork tree and its conversations.
+//! `show --html`: writes the fork tree and the conversations of a session to one page of HTML.
 //!
-//! The page contains no script and refers to nothing outside of itself. It is written segment by
-//! segment and entry by entry, so a long session needs little memory.
+//! The page contains no script and refers to nothing outside of itself. The page is written segment
+//! by segment and entry by entry, so a long session needs little memory.
 
 mod entry;
 mod style;

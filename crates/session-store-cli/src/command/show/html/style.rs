@@ -5,8 +5,9 @@ pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The content security policy of the page.
 ///
-/// A browser that obeys it runs no script, loads nothing, and uses no style but [`STYLE`], even if
-/// a part of a log was not escaped. The policy contains the SHA-256 of the style sheet.
+/// A browser that obeys the policy runs no script, loads nothing, and uses no style but [`STYLE`].
+/// This holds even if a part of a log was not escaped. The policy contains the SHA-256 of the style
+/// sheet.
 pub(super) const POLICY: &str = "default-src 'none'; style-src \
                                  'sha256-pjYa2P5q4jRtOxyRlvLOxDe4ZPii3vYgDNhvDd95MSY='; \
                                  base-uri 'none'; form-action 'none'";
