@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use crate::call_log::CallLog;
 use crate::check_result::{CheckError, CheckResult};
+use crate::environment::repetitions;
 use crate::harness::Harness;
 use crate::requirement::{Declared, Requirement};
 use crate::run::Run;
+use crate::threads::is_concurrent;
 use crate::unsupported;
 
 /// One check of the kit.
@@ -61,10 +63,33 @@ impl Check {
     /// Runs the check on a fresh storage, for at most 300 seconds.
     ///
     /// The check fails if it panics or does not end in time. The environment variable
-    /// `SESSION_STORE_CONFORMANCE_SECONDS` sets another limit.
+    /// `SESSION_STORE_CONFORMANCE_SECONDS` sets another limit. The variable
+    /// `SESSION_STORE_CONFORMANCE_REPEAT` sets how many times a check with concurrent calls or
+    /// killed processes runs. The check fails if one of these runs fails.
     #[must_use]
     pub fn run(&self, harness: &Arc<dyn Harness>) -> Outcome {
-        self.run_within(time_limit(), harness)
+        let (mut outcome, is_concurrent) = self.run_once(harness);
+        let repetitions = if is_concurrent { repetitions() } else { 1 };
+        for n in 2..=repetitions {
+            if outcome != Outcome::Passed {
+                break;
+            }
+            outcome = match self.run_once(harness).0 {
+                Outcome::Failed(report) => {
+                    Outcome::Failed(format!("{report}\nrun {n} of {repetitions}"))
+                }
+                other => other,
+            };
+        }
+        outcome
+    }
+
+    /// Runs the check once. Also returns whether it had concurrent calls or another process. If so,
+    /// another run can have another outcome.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn run_once(&self, harness: &Arc<dyn Harness>) -> (Outcome, bool) {
+        self.run_in_thread(time_limit(), harness)
     }
 
     /// Runs the check on a fresh storage, for at most the given time.
@@ -73,19 +98,26 @@ impl Check {
     /// be stopped from outside.
     #[must_use]
     pub fn run_within(&self, limit: Duration, harness: &Arc<dyn Harness>) -> Outcome {
+        self.run_in_thread(limit, harness).0
+    }
+
+    fn run_in_thread(&self, limit: Duration, harness: &Arc<dyn Harness>) -> (Outcome, bool) {
         let call_log = Arc::<CallLog>::default();
         let (sender, outcome) = mpsc::channel();
         let started = {
             let (check, harness, call_log) = (*self, Arc::clone(harness), Arc::clone(&call_log));
             thread::Builder::new().name(self.id.to_owned()).spawn(move || {
+                let outcome = check.run_in_this_thread(&*harness, call_log);
                 // Ignore an error, because it means that the check ran longer than the limit and
                 // the receiver was dropped.
-                let _ = sender.send(check.run_in_this_thread(&*harness, call_log));
+                let _ = sender.send((outcome, is_concurrent()));
             })
         };
         let thread = match started {
             Ok(thread) => thread,
-            Err(error) => return Outcome::CannotRun(format!("cannot start a thread: {error}")),
+            Err(error) => {
+                return (Outcome::CannotRun(format!("cannot start a thread: {error}")), false);
+            }
         };
         match outcome.recv_timeout(limit) {
             Ok(outcome) => {
@@ -103,7 +135,8 @@ impl Check {
                         String::from("the thread of the check ended without an outcome")
                     }
                 };
-                Outcome::Failed(format!("{self}\n{}", call_log.failure_report(&message)))
+                let report = format!("{self}\n{}", call_log.failure_report(&message));
+                (Outcome::Failed(report), true)
             }
         }
     }

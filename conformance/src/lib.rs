@@ -40,6 +40,7 @@ mod call_log;
 mod check;
 mod check_result;
 mod checks;
+mod environment;
 mod harness;
 mod history;
 mod linearizability;
@@ -61,6 +62,8 @@ mod threads;
 mod unsupported;
 
 pub use check::{Check, Outcome};
+#[doc(hidden)]
+pub use environment::repetitions;
 pub use harness::{Harness, Storage};
 pub use history::{Effect, Event, History, Operation};
 pub use linearizability::{NotLinearizable, linearize};

@@ -417,7 +417,7 @@ macro_rules! for_each_check {
                 a7_a_killed_batch_is_a_prefix A7 [persistent, process];
                 /// a segment whose writer is killed in the create is whole or absent
                 c1_a_killed_create_is_whole C1 [persistent, process];
-                /// a segment whose writer is killed in a delete is whole, or its trace is gone too
+                /// a segment whose writer is killed in a delete is whole, or gone with its trace
                 d1_a_killed_delete_is_whole D1 [delete, persistent, process];
                 /// killing a writer of a trace loses no acknowledged entry and leaves it usable
                 x4_a_killed_trace_writer_loses_nothing X4 [persistent, process, read_traces];

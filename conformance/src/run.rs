@@ -18,6 +18,7 @@ use crate::harness::{Harness, Storage};
 use crate::process::start_process;
 use crate::random::{self, Random};
 use crate::recording::RecordingStore;
+use crate::threads::set_concurrent;
 
 /// One run of one check.
 pub(crate) struct Run<'h> {
@@ -85,6 +86,7 @@ impl<'h> Run<'h> {
     }
 
     fn start(&self, helper: Command) -> Result<Arc<RemoteStore>, CheckError> {
+        set_concurrent();
         self.call_log.record(format!("another process: {helper:?}"));
         let started = start_process(helper);
         let failed =

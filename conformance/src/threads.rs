@@ -1,5 +1,6 @@
 //! Concurrent threads: several threads that start at the same moment, and a writer beside a reader.
 
+use std::cell::Cell;
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -7,11 +8,28 @@ use std::time::{Duration, Instant};
 
 use crate::check_result::{CheckError, CheckResult};
 
+thread_local! {
+    /// Whether this thread, which runs a check, has started others.
+    static CONCURRENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Records that the check in this thread starts threads or processes, so that its outcome can
+/// depend on their schedule.
+pub(crate) fn set_concurrent() {
+    CONCURRENT.set(true);
+}
+
+/// Returns whether the check in this thread has started threads or processes.
+pub(crate) fn is_concurrent() -> bool {
+    CONCURRENT.get()
+}
+
 /// Runs `job(0)` to `job(threads - 1)` at the same moment and returns their results in that order.
 pub(crate) fn race<T: Send>(
     threads: usize,
     job: impl Fn(usize) -> Result<T, CheckError> + Sync,
 ) -> Result<Vec<T>, CheckError> {
+    set_concurrent();
     let (ready, job) = (&AtomicUsize::new(0), &job);
     thread::scope(|scope| {
         let started = |index| {
@@ -53,6 +71,7 @@ pub(crate) fn write_while_reading(
     mut write: impl FnMut(usize) -> CheckResult + Send,
     mut read: impl FnMut() -> CheckResult,
 ) -> CheckResult {
+    set_concurrent();
     let (writes, reads) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
     let (write_ended, read_ended) = (&AtomicBool::new(false), &AtomicBool::new(false));
     thread::scope(|scope| {

@@ -5,7 +5,7 @@
 use session_store_core::{ListOptions, LogEntry, SegmentKey, SessionId, Store, StoreError};
 use uuid::Uuid;
 
-use super::listing::MANY;
+use super::listing::many;
 use crate::check_result::{CheckResult, ensure_eq, ensure_ids};
 use crate::run::Run;
 use crate::sample::{nth, numbered, numbered_traces};
@@ -177,9 +177,9 @@ pub(crate) fn d1_a_large_session_is_gone(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (log, stays) = (TestLog::new(&store), TestLog::with(&store, &numbered(0..1))?);
     let mut logs = vec![log];
-    logs.resize_with(MANY, || log.sibling());
+    logs.resize_with(many(), || log.sibling());
     logs.iter().try_for_each(|log| log.append(&nth(0)))?;
-    ensure_eq(&store.list_segments(log.session_id())?.len(), &MANY, "the segments before")?;
+    ensure_eq(&store.list_segments(log.session_id())?.len(), &many(), "the segments before")?;
     ensure_eq(&store.delete_session(log.session_id())?, &true, "deleting a session")?;
     store.must_list_segments(log.session_id(), &[], "the segments of a deleted session")?;
     store.must_list_sessions(&[stays.session_id()], "the sessions after the delete")?;

@@ -10,11 +10,11 @@ use session_store_core::{
 };
 
 use super::head::Change;
-use super::listing::{MANY, newest_first};
-
+use super::listing::{many, newest_first};
 use crate::check_result::{CheckError, CheckResult, Result, ensure, ensure_eq};
+use crate::environment::scale;
 use crate::run::Run;
-use crate::sample::{entry, nth, numbered, numbered_traces, size_of, unusual_entries};
+use crate::sample::{entry, nth, numbered, numbered_traces, signed, size_of, unusual_entries};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
@@ -92,6 +92,9 @@ pub(crate) fn l7_the_size_is_of_the_entries(run: &Run<'_>) -> CheckResult {
     log.through(&other).truncate(150)?;
     log.append(&nth(150))?;
     agree("the size of a truncated and regrown log")?;
+    log.truncate(150)?;
+    log.append(&signed(0, 0, 99))?;
+    agree("the size of a log that grew to the same count by another entry")?;
     log.truncate(0)?;
     agree("the size after a truncate to 0")
 }
@@ -99,7 +102,7 @@ pub(crate) fn l7_the_size_is_of_the_entries(run: &Run<'_>) -> CheckResult {
 pub(crate) fn l7_the_facts_are_of_one_moment(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
     let log = TestLog::with(&writer, &numbered(0..1))?;
-    let written: Vec<_> = (0..MANY).map(nth).collect();
+    let written: Vec<_> = (0..many()).map(nth).collect();
     let write = |n| Ok(log.append(&nth(n + 1))?);
     write_while_reading(write, || {
         let info = known_info(log.through(&reader))?;
@@ -116,7 +119,7 @@ fn time_of(log: TestLog<'_>) -> Result<SystemTime, CheckError> {
 
 pub(crate) fn l7_the_time_moves_with_changes(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let log = TestLog::with(&store, &numbered(0..MANY))?;
+    let log = TestLog::with(&store, &numbered(0..many()))?;
     let changes: [(&str, Change); 4] = [
         ("append", |log| log.append(&nth(0))),
         ("append_all", |log| log.append_all(&numbered(0..2))),
@@ -216,22 +219,24 @@ pub(crate) fn l8_every_segment_is_listed(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn l8_parts_are_the_whole(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let logs: Vec<_> = (0..MANY).map(|_| TestLog::new(&store)).collect();
+    let logs: Vec<_> = (0..many()).map(|_| TestLog::new(&store)).collect();
     for (n, log) in logs.iter().enumerate() {
         log.append(&nth(n))?;
         (0..n % 3).try_for_each(|_| log.sibling().create(&[]))?;
     }
     let all = store.list_infos(&ListOptions::new())?;
     ensure_eq(&all.len(), &infos_of_listings(&store)?.len(), "the number of all segments")?;
-    for limit in [7, 1_000] {
+    for limit in [7 * scale(), 1_000] {
         let (mut found, mut options) = (Vec::new(), ListOptions::new().limit(limit));
+        let mut sessions = 0;
         loop {
             let part = store.list_infos(&options)?;
             let Some((last, _)) = part.last() else { break };
             options = options.after(last.session_id);
-            let expected = limit.min(MANY - number_of_sessions(&found));
+            let expected = limit.min(many() - sessions);
             let context = format!("the number of sessions in a part of {limit}");
             ensure_eq(&number_of_sessions(&part), &expected, &context)?;
+            sessions += expected;
             found.extend(part);
         }
         ensure_eq(&found, &all, &format!("parts of {limit} sessions"))?;

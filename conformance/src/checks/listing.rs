@@ -7,13 +7,17 @@ use session_store_core::{Pod, SegmentId, SessionId, Store};
 use uuid::Uuid;
 
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_ids};
+use crate::environment::scale;
 use crate::run::Run;
 use crate::sample::{entry, nth, numbered, numbered_traces, trace};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// More items than the pages, batches and cursors of a backend are likely to hold.
-pub(super) const MANY: usize = 1_100;
+/// Returns a number of items that the pages, batches and cursors of a backend are unlikely to hold:
+/// 1,100, or a multiple of it by the environment.
+pub(super) fn many() -> usize {
+    1_100 * scale()
+}
 
 /// Returns ids of several UUID versions and of both ends of the range, unordered.
 fn unordered_ids() -> Vec<Uuid> {
@@ -279,12 +283,12 @@ pub(crate) fn l5_a_deleted_holder_is_not_named(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn l6_many_sessions(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let logs: Vec<_> = (0..MANY).map(|_| TestLog::new(&store)).collect();
+    let logs: Vec<_> = (0..many()).map(|_| TestLog::new(&store)).collect();
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
     let expected = newest_first(logs.iter().map(|log| log.session_id()));
     ensure_ids(&store.list_sessions()?, &expected, "many sessions")?;
     ensure_ids(&run.open()?.list_sessions()?, &expected, "many sessions through a new handle")?;
-    for log in [logs[0], logs[MANY - 1]] {
+    for log in [logs[0], logs[many() - 1]] {
         log.must_be_found("the session of one of many segments")?;
     }
     Ok(())
@@ -293,7 +297,7 @@ pub(crate) fn l6_many_sessions(run: &Run<'_>) -> CheckResult {
 pub(crate) fn l6_many_segments(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let first = TestLog::new(&store);
-    let logs: Vec<_> = (0..MANY).map(|_| first.sibling()).collect();
+    let logs: Vec<_> = (0..many()).map(|_| first.sibling()).collect();
     logs.iter().try_for_each(|log| log.append(&entry("{}")))?;
     let expected = newest_first(logs.iter().map(|log| log.segment_id()));
     let listed = store.list_segments(first.session_id())?;
@@ -303,20 +307,20 @@ pub(crate) fn l6_many_segments(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let all = numbered(0..10 * MANY);
-    let log = TestLog::with(&store, &all[..MANY])?;
-    log.append_all(&all[MANY..])?;
+    let all = numbered(0..10 * many());
+    let log = TestLog::with(&store, &all[..many()])?;
+    log.append_all(&all[many()..])?;
     log.must_hold(&all, "many entries")?;
-    let small = log.read_page(5 * MANY, 1)?.entries;
-    ensure_entries(&small, &all[5 * MANY..5 * MANY + 1], "a page of one entry in a long log")?;
-    log.truncate(10 * MANY - 1)?;
-    log.must_count(10 * MANY - 1, "the count of a long log after a truncate")
+    let small = log.read_page(5 * many(), 1)?.entries;
+    ensure_entries(&small, &all[5 * many()..5 * many() + 1], "a page of one entry in a long log")?;
+    log.truncate(10 * many() - 1)?;
+    log.must_count(10 * many() - 1, "the count of a long log after a truncate")
 }
 
 pub(crate) fn l6_many_traces(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);
-    log.append_traces(&numbered_traces(0..MANY))?;
+    log.append_traces(&numbered_traces(0..many()))?;
     let page = log.read_trace_page(0, usize::MAX)?.entries;
-    ensure_entries(&page, &numbered_traces(0..MANY), "many trace entries")
+    ensure_entries(&page, &numbered_traces(0..many()), "many trace entries")
 }

@@ -52,7 +52,10 @@ pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> CheckResult {
         must_be(&store, &name, Some(version), "the pod after put_pod")?;
         must_be(&other, &name, Some(version), "the pod through another handle")?;
     }
-    must_list(&store, &[name], "the pods after one name was put four times")
+    must_list(&store, slice::from_ref(&name), "the pods after one name was put four times")?;
+    ensure_eq(&other.required_pods().delete_pod(&name)?, &true, "deleting the pod")?;
+    must_be(&store, &name, None, "a pod that was put four times and deleted")?;
+    must_list(&store, &[], "the pods after the delete")
 }
 
 pub(crate) fn p1_unknown_fields_are_kept(run: &Run<'_>) -> CheckResult {

@@ -137,3 +137,25 @@ broken! {
         h5_repeating_cannot_append_twice
     }
 }
+
+broken! {
+    /// Returns the head of an existing segment from append_if, as if it had created an empty one.
+    adopts_the_segment_of_another in shared {
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            match (expected, entries, self.inner.head(s, g)?) {
+                (None, [], Some(head)) => Ok(head),
+                _ => self.inner.append_if(s, g, expected, entries),
+            }
+        }
+    }
+    caught by {
+        h2_a_conflict_names_both_heads
+        h2_none_is_not_an_empty_segment
+    }
+}

@@ -243,3 +243,17 @@ broken! {
     }
     caught by { l8_the_traits_body_agrees }
 }
+
+broken! {
+    /// Keeps the size of a log by its number of entries, also if the log was cut and grew again.
+    keeps_sizes_by_the_count in shared {
+        fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
+            let Some(info) = self.inner.segment_info(s, g)? else { return Ok(None) };
+            let state = (SegmentKey::new(s, g), info.head.entries());
+            let size = *self.sizes.lock().unwrap().entry(state).or_insert(info.bytes);
+            Ok(Some(info.with_bytes(size)))
+        }
+    }
+    state { sizes: Mutex<BTreeMap<(SegmentKey, usize), Option<u64>>> }
+    caught by { l7_the_size_is_of_the_entries }
+}

@@ -268,3 +268,31 @@ broken! {
         x1_a_trace_makes_nothing
     }
 }
+
+broken! {
+    /// Caches the listed sessions in each handle, and ignores the deletes of other handles.
+    listings_survive_deletes in for_each_handle {
+        fn list_sessions(&self) -> Result<Vec<SessionId>> {
+            let (now, mut listed) = (self.inner.list_sessions()?, self.listed.lock().unwrap());
+            if now.iter().any(|session_id| !listed.contains(session_id)) {
+                *listed = now;
+            }
+            Ok(listed.clone())
+        }
+
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            self.listed.lock().unwrap().clear();
+            self.inner.delete_segment(s, g)
+        }
+
+        fn delete_session(&self, s: SessionId) -> Result<bool> {
+            self.listed.lock().unwrap().clear();
+            self.inner.delete_session(s)
+        }
+    }
+    state { listed: Mutex<Vec<SessionId>> }
+    caught by {
+        d1_the_last_segment_takes_its_session
+        l3_a_trace_keeps_no_session
+    }
+}

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use session_store_conformance::{CHECKS, Harness, Outcome};
+use session_store_conformance::{CHECKS, Check, Harness, Outcome, repetitions};
 use session_store_core::{LogEntry, StoreError};
 
 /// Declares the modules with the broken stores, and a constant with their sources.
@@ -47,15 +47,20 @@ pub(crate) struct BrokenStore {
 
 impl BrokenStore {
     /// Fails unless the named checks catch the store. With the environment variable for the kill
-    /// table, also fails if other checks catch the store.
+    /// table, also fails if other checks catch the store. With the variable for repetitions, each
+    /// named check that depends on a schedule must catch the store in every run.
     pub(crate) fn must_be_caught(&self, harness: impl Harness) {
         let harness: Arc<dyn Harness> = Arc::new(harness);
         let expected: BTreeSet<_> = self.caught_by.iter().copied().collect();
         let mut caught = BTreeSet::new();
         let all = std::env::var_os(KILL_TABLE).is_some();
         for check in CHECKS.iter().filter(|check| all || expected.contains(check.id)) {
-            if let Outcome::Failed(report) = check.run(&harness) {
-                println!("{report}\n");
+            let runs = if expected.contains(check.id) { repetitions() } else { 1 };
+            let failed = failed_runs(check, &harness, runs);
+            if failed > 0 {
+                println!("{} failed in {failed} runs\n", check.id);
+            }
+            if failed == runs {
                 caught.insert(check.id);
             }
         }
@@ -77,6 +82,23 @@ impl BrokenStore {
                 .expect("the folder of the kill table can be written");
         }
     }
+}
+
+/// Returns how many of the runs of a check fail. The outcome of a check without concurrent calls is
+/// always the same, so such a check runs only once.
+fn failed_runs(check: &Check, harness: &Arc<dyn Harness>, runs: usize) -> usize {
+    let mut failed = 0;
+    for _ in 0..runs {
+        let (outcome, is_concurrent) = check.run_once(harness);
+        if let Outcome::Failed(report) = &outcome {
+            println!("{report}\n");
+            failed += 1;
+        }
+        if !is_concurrent {
+            return failed * runs;
+        }
+    }
+    failed
 }
 
 /// Defines the test of a broken store over memory: its flaw, its name, whether all handles share

@@ -305,3 +305,28 @@ broken! {
         p4_one_writer_wins
     }
 }
+
+broken! {
+    /// Keeps the first copy of a pod that is put again, and shows it after a delete.
+    deletes_one_of_two_copies in shared {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            if let Some(first) = self.inner.read_pod(name)? {
+                self.first.lock().unwrap().entry(name.as_str().to_owned()).or_insert(first);
+            }
+            self.inner.put_pod(name, pod)
+        }
+
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
+            let is_deleted = self.inner.delete_pod(name)?;
+            if let Some(first) = self.first.lock().unwrap().remove(name.as_str()) {
+                self.inner.put_pod(name, &first)?;
+            }
+            Ok(is_deleted)
+        }
+    }
+    state { first: Mutex<BTreeMap<String, Pod>> }
+    caught by {
+        p1_put_creates_and_replaces
+        p4_a_conflict_changes_nothing
+    }
+}

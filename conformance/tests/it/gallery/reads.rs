@@ -48,6 +48,7 @@ broken! {
     }
     state { last: Mutex<Option<(SegmentKey, Vec<LogEntry>)>> }
     caught by {
+        l7_the_size_is_of_the_entries
         t5_an_append_after_it_is_there
         t5_one_history_of_cuts
         t5_one_history_of_deletes
