@@ -5,6 +5,7 @@ use std::process::Command;
 use std::{env, fmt, fs, thread};
 
 use serde::Serialize;
+use test_servers::PostgresServer;
 
 /// A description of the machine, for the results. An unknown property is `unknown`.
 #[derive(Debug, Serialize)]
@@ -14,6 +15,7 @@ pub(crate) struct Machine {
     kernel: String,
     file_system: String,
     sqlite: String,
+    postgres: String,
     redis: String,
 }
 
@@ -29,6 +31,7 @@ impl Machine {
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             file_system: file_system(&read("/proc/mounts"), &folder),
             sqlite: rusqlite::version().to_owned(),
+            postgres: PostgresServer::version(),
             redis: redis_version(),
         }
     }
@@ -36,11 +39,12 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { processor, cores, kernel, file_system, sqlite, redis } = self;
+        let Self { processor, cores, kernel, file_system, sqlite, postgres, redis } = self;
         write!(
             f,
             "Measured on {cores} cores of {processor}, kernel {kernel},\n\
-             file system {file_system}, SQLite {sqlite}, Redis {redis}."
+             file system {file_system}, SQLite {sqlite},\n\
+             PostgreSQL {postgres}, Redis {redis}."
         )
     }
 }

@@ -17,6 +17,7 @@ mod memory;
 mod migrate;
 mod output;
 mod plan;
+mod postgres;
 mod reading;
 mod redis;
 mod scaling;
@@ -76,7 +77,8 @@ fn run(args: &Args) -> Done {
 
 /// Returns all benchmarks, in the order of the results.
 fn all() -> impl Iterator<Item = Bench> {
-    let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(redis::BENCHES);
+    let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(postgres::BENCHES);
+    let backends = backends.chain(redis::BENCHES);
     backends.chain(memory::BENCHES).chain(allocations::BENCHES).chain(migrate::BENCHES)
 }
 
