@@ -60,6 +60,10 @@ impl Connector {
     }
 
     /// Opens a connection.
+    #[cfg_attr(
+        not(feature = "tls"),
+        allow(clippy::clone_on_copy, reason = "the type is Copy only without the feature tls")
+    )]
     pub(crate) fn connect(&self, deadline: Instant) -> Result<Connection, RequestError> {
         let alive = self.background.alive.clone();
         let connecting = open(self.config.clone(), self.tls.clone(), alive);
