@@ -14,8 +14,10 @@ pub(crate) enum Exit {
     /// A negative answer: no match was found, stores differ, a check failed, or one part was
     /// refused while the rest was done.
     No,
-    /// An error: a missing store, session, segment or pod, invalid input, or an I/O error.
+    /// An error, such as invalid input or an I/O error.
     Failed,
+    /// A store, session, segment or pod that does not exist.
+    NotFound,
     /// The reader of standard output closed the pipe. The status is the same as after SIGPIPE.
     BrokenPipe,
 }
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::No => 1,
             Exit::Failed => 3,
+            Exit::NotFound => 4,
             Exit::BrokenPipe => 141,
         })
     }

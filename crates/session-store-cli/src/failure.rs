@@ -1,19 +1,21 @@
-//! Errors that end a command, and messages on standard error: `session-store: cannot DO IT: CAUSE`.
+//! Errors that end a command: `cannot DO IT: CAUSE`, with a kind and a hint.
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 
 use session_store::{OpenError, StoreError, error_chain};
+use session_store_migrate::MigrateError;
+use session_store_migrate::backup::BackupError;
 
 use crate::exit::Exit;
-use crate::terminal::visible;
+use crate::message::{self, Kind};
 
 /// An error that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// A failed operation, and the cause.
+    /// A failed operation, and the cause. Without a kind, the cause determines it.
     #[error("cannot {operation}")]
-    Cannot { operation: String, source: Box<dyn Error + Send + Sync> },
+    Cannot { kind: Option<Kind>, operation: String, source: Box<dyn Error + Send + Sync> },
 
     /// A store that cannot be opened.
     #[error(transparent)]
@@ -30,16 +32,38 @@ impl Failure {
         operation: impl Into<String>,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self::Cannot { operation: operation.into(), source: cause.into() }
+        Self::Cannot { kind: None, operation: operation.into(), source: cause.into() }
+    }
+
+    /// Creates the error for a session, a segment or a pod that does not exist.
+    pub(crate) fn not_found(operation: impl Into<String>, cause: &str) -> Self {
+        Self::cannot(operation, cause).with_kind(Kind::NotFound)
+    }
+
+    /// Sets the kind of an error whose cause is a text.
+    pub(crate) fn with_kind(mut self, of_error: Kind) -> Self {
+        if let Self::Cannot { kind, .. } = &mut self {
+            *kind = Some(of_error);
+        }
+        self
     }
 
     /// Prints the error to standard error.
     pub(crate) fn report(&self) {
         if !matches!(self, Self::BrokenPipe) {
-            warn(&error_chain(self));
+            message::print(self.kind(), &error_chain(self), self.hint());
         }
-        if let Some(hint) = self.hint() {
-            warn(hint);
+    }
+
+    /// Returns the kind of the error.
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Cannot { kind: Some(kind), .. } => *kind,
+            Self::Cannot { source, .. } => kind_of(source.as_ref()),
+            Self::Open(OpenError::Store { source, .. }) => kind_of_store_error(source),
+            Self::Open(OpenError::Url(_)) => Kind::Usage,
+            Self::Open(_) => Kind::Unsupported,
+            Self::BrokenPipe => Kind::Io,
         }
     }
 
@@ -66,11 +90,70 @@ impl Failure {
     }
 
     /// Returns the exit status of a command that ends with this error.
-    pub(crate) const fn exit(&self) -> Exit {
-        match self {
-            Self::BrokenPipe => Exit::BrokenPipe,
+    pub(crate) fn exit(&self) -> Exit {
+        match (self, self.kind()) {
+            (Self::BrokenPipe, _) => Exit::BrokenPipe,
+            (_, Kind::NotFound) => Exit::NotFound,
             _ => Exit::Failed,
         }
+    }
+}
+
+/// Prints an error that does not end the command to standard error.
+pub(crate) fn report_error(error: &(dyn Error + 'static)) {
+    message::print(kind_of(error), &error_chain(error), None);
+}
+
+/// Returns the kind of the first error in a chain that has one.
+fn kind_of(error: &(dyn Error + 'static)) -> Kind {
+    let mut chain = Some(error);
+    while let Some(error) = chain {
+        if let Some(error) = error.downcast_ref::<StoreError>() {
+            return kind_of_store_error(error);
+        }
+        if let Some(OpenError::Store { source, .. }) = error.downcast_ref() {
+            return kind_of_store_error(source);
+        }
+        if error.is::<io::Error>() {
+            return Kind::Io;
+        }
+        match error.downcast_ref() {
+            Some(MigrateError::NoSuchSession(_)) => return Kind::NotFound,
+            Some(MigrateError::Unconditional) => return Kind::Unsupported,
+            _ => {}
+        }
+        match error.downcast_ref() {
+            // The error of a store is transparent: the chain does not contain it.
+            Some(BackupError::Store(error)) => return kind_of(error),
+            Some(BackupError::NotABackup { .. } | BackupError::LineTooLong { .. }) => {
+                return Kind::InvalidInput;
+            }
+            Some(BackupError::Damaged { .. }) => return Kind::Damaged,
+            Some(BackupError::NewerFormat { .. }) => return Kind::NewerFormat,
+            _ => {}
+        }
+        chain = error.source();
+    }
+    Kind::Failed
+}
+
+fn kind_of_store_error(error: &StoreError) -> Kind {
+    match error {
+        StoreError::NotFound(_) | StoreError::NoStore { .. } => Kind::NotFound,
+        StoreError::Conflict { .. } | StoreError::PodConflict { .. } => Kind::Conflict,
+        StoreError::Corrupt { .. } => Kind::Damaged,
+        StoreError::Serde(_) | StoreError::InvalidPodName(_) | StoreError::TooLarge { .. } => {
+            Kind::InvalidInput
+        }
+        StoreError::NotAStore { .. } => Kind::NotAStore,
+        StoreError::NewerFormat { .. } => Kind::NewerFormat,
+        StoreError::Unsupported { .. } => Kind::Unsupported,
+        StoreError::Indeterminate { .. } => Kind::Indeterminate,
+        StoreError::Partial { .. } => Kind::Partial,
+        error if error.is_transient() => Kind::Unavailable,
+        StoreError::Io(_) => Kind::Io,
+        error if session_store::sqlite::is_malformed(error) => Kind::Damaged,
+        _ => Kind::Failed,
     }
 }
 
@@ -93,11 +176,62 @@ impl<T, E: Error + Send + Sync + 'static> Context<T> for Result<T, E> {
     }
 }
 
-/// Prints a line to standard error. On a terminal, hidden characters are printed as escape
-/// sequences. If printing fails, the error is ignored, because there is no other place for a
-/// message.
-pub(crate) fn warn(message: &str) {
-    let stderr = io::stderr();
-    let message = if stderr.is_terminal() { visible(message) } else { message.into() };
-    let _ = writeln!(stderr.lock(), "session-store: {message}");
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use session_store::{BackendError, Capability, SegmentId, SessionId};
+
+    use super::*;
+
+    fn text() -> String {
+        "x".to_owned()
+    }
+
+    #[rstest]
+    #[case::segment(StoreError::NotFound(SegmentId::new()), Kind::NotFound)]
+    #[case::store(StoreError::NoStore { place: text(), found: text() }, Kind::NotFound)]
+    #[case::session(MigrateError::NoSuchSession(SessionId::new()), Kind::NotFound)]
+    #[case::head(StoreError::Conflict { expected: None, actual: None }, Kind::Conflict)]
+    #[case::pod(StoreError::PodConflict { name: text() }, Kind::Conflict)]
+    #[case::line(StoreError::Corrupt { line: 1, message: text() }, Kind::Damaged)]
+    #[case::backup(BackupError::Damaged { place: text(), damage: text() }, Kind::Damaged)]
+    #[case::name(StoreError::InvalidPodName(text()), Kind::InvalidInput)]
+    #[case::size(StoreError::TooLarge { size: 2, limit: 1 }, Kind::InvalidInput)]
+    #[case::no_backup(BackupError::NotABackup { found: "x" }, Kind::InvalidInput)]
+    #[case::foreign(StoreError::NotAStore { place: text(), found: text() }, Kind::NotAStore)]
+    #[case::newer(
+        StoreError::NewerFormat { place: text(), found: 9, supported: 1 },
+        Kind::NewerFormat
+    )]
+    #[case::capability(
+        StoreError::Unsupported { operation: "x", capability: Capability::Delete },
+        Kind::Unsupported
+    )]
+    #[case::unconditional(MigrateError::Unconditional, Kind::Unsupported)]
+    #[case::in_a_backup(BackupError::Store(MigrateError::Unconditional), Kind::Unsupported)]
+    #[case::lost_reply(
+        StoreError::Indeterminate { operation: text(), source: text().into() },
+        Kind::Indeterminate
+    )]
+    #[case::partial(
+        StoreError::Partial { appended: 1, source: StoreError::InvalidPodName(text()).into() },
+        Kind::Partial
+    )]
+    #[case::busy(StoreError::from(BackendError::new("x", true, "busy")), Kind::Unavailable)]
+    #[case::refused(
+        StoreError::from(io::Error::from(io::ErrorKind::ConnectionRefused)),
+        Kind::Unavailable
+    )]
+    #[case::disk(StoreError::from(io::Error::from(io::ErrorKind::StorageFull)), Kind::Io)]
+    #[case::file(io::Error::from(io::ErrorKind::NotFound), Kind::Io)]
+    #[case::other(StoreError::from(BackendError::new("x", false, "other")), Kind::Failed)]
+    fn the_cause_determines_the_kind(
+        #[case] cause: impl Error + Send + Sync + 'static,
+        #[case] expected: Kind,
+    ) {
+        let failure = Failure::cannot("do it", cause);
+        assert_eq!(failure.kind(), expected);
+        let exit = if expected == Kind::NotFound { Exit::NotFound } else { Exit::Failed };
+        assert_eq!(failure.exit(), exit);
+    }
 }

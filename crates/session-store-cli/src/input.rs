@@ -8,6 +8,7 @@ use session_store::{LogEntry, StoreError};
 use session_store_import::lines::{ReadLine, is_space, read_line, reason, too_long};
 
 use crate::failure::{Context, Failure};
+use crate::message::Kind;
 
 /// An open file or standard input, with a name for messages.
 pub(crate) struct Source {
@@ -52,7 +53,7 @@ impl Lines {
         let Some(line) = self.next_line()? else { return Ok(None) };
         match parse(line) {
             Ok(entry) => Ok(Some(entry)),
-            Err(error) => Err(Failure::cannot(self.operation(), reason(&error))),
+            Err(error) => Err(self.invalid(reason(&error))),
         }
     }
 
@@ -65,6 +66,10 @@ impl Lines {
         format!("read line {} of {} as an entry", self.number, self.source.name)
     }
 
+    fn invalid(&self, cause: impl Into<String>) -> Failure {
+        Failure::cannot(self.operation(), cause.into()).with_kind(Kind::InvalidInput)
+    }
+
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             let mut line = Vec::new();
@@ -74,10 +79,10 @@ impl Lines {
                 ReadLine::End => return Ok(None),
                 ReadLine::Complete => {}
                 ReadLine::NotAnObject => {
-                    return Err(Failure::cannot(self.operation(), "it does not begin with {"));
+                    return Err(self.invalid("it does not begin with {"));
                 }
                 ReadLine::TooLong => {
-                    return Err(Failure::cannot(self.operation(), too_long(self.max)));
+                    return Err(self.invalid(too_long(self.max)));
                 }
             }
             // Remove the line break, because the parser would report an error after the line break

@@ -7,6 +7,7 @@
 mod args;
 mod backup;
 mod command;
+mod confirm;
 mod content_time;
 mod conversation;
 mod demo;
@@ -16,6 +17,7 @@ mod failure;
 mod forest;
 mod input;
 mod listing;
+mod message;
 mod migration;
 mod new_file;
 mod output;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
     #[cfg(unix)]
     signal::survive_file_size_limit();
     let Args { json, passwords, mut command } = Args::parse_or_exit();
+    let places = command.urls_mut().iter().map(ToString::to_string).collect();
+    message::set_format(json, places);
     let mut out = Output::new(json);
     let outcome =
         passwords.supply(command.urls_mut()).and_then(|()| command::run(command, &mut out));

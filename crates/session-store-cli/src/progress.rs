@@ -9,7 +9,7 @@ use indicatif::{
 };
 use session_store_migrate::{Phase, Progress};
 
-use crate::failure::warn;
+use crate::message::note;
 
 /// The time after which a command shows a bar.
 const SHOW_AFTER: Duration = Duration::from_secs(1);
@@ -104,7 +104,7 @@ impl Bar {
         self.shown_at = Instant::now();
         let elapsed = self.count.began.elapsed();
         if !self.is_terminal {
-            warn(&format!("{}: {}", self.count.phase, self.count.line(elapsed)));
+            note(&format!("{}: {}", self.count.phase, self.count.line(elapsed)));
         } else if elapsed > SHOW_AFTER {
             self.draw(elapsed);
         }

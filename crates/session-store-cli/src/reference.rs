@@ -68,7 +68,8 @@ impl Reference<SessionId> {
                 .map_err(|cause| Failure::cannot(self.finding(store), cause))?,
             Self::Latest => latest_session(store)?,
         };
-        found.ok_or_else(|| Failure::cannot(self.finding(store), "the store does not contain it"))
+        found
+            .ok_or_else(|| Failure::not_found(self.finding(store), "the store does not contain it"))
     }
 
     fn finding(&self, store: &OpenStore) -> String {
@@ -118,7 +119,7 @@ impl Reference<SegmentId> {
         store: &OpenStore,
     ) -> Result<SegmentKey, Failure> {
         self.find(session, store)?
-            .ok_or_else(|| Failure::cannot(self.finding(store), "no session contains it"))
+            .ok_or_else(|| Failure::not_found(self.finding(store), "no session contains it"))
     }
 
     fn finding(&self, store: &OpenStore) -> String {

@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::exit::INTERRUPTED;
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure};
+use crate::message::note;
 
 /// Makes a write beyond the file-size limit of the process an error.
 ///
@@ -34,7 +35,7 @@ impl StopSignal {
                 process::exit(INTERRUPTED);
             }
             is_interrupted = true;
-            warn("interrupted: finishing the current work; interrupt again to stop immediately");
+            note("interrupted: finishing the current work; interrupt again to stop immediately");
             // Ignore an error, because it means that the command has already ended.
             let _ = sender.send(());
         })

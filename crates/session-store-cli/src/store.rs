@@ -3,7 +3,8 @@
 use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
 use session_store_agent::is_claims_session;
 
-use crate::failure::{Context, Failure, is_missing, warn};
+use crate::failure::{Context, Failure, is_missing};
+use crate::message::note;
 
 /// Opens an existing store, and prints the warnings of its backend.
 pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, OpenError> {
@@ -41,7 +42,7 @@ pub(crate) fn change<T>(
 
 fn print_warnings(store: &OpenStore) {
     for warning in store.warnings() {
-        warn(&format!("{}: warning: {warning}", store.url()));
+        note(&format!("{}: warning: {warning}", store.url()));
     }
 }
 
@@ -94,5 +95,5 @@ pub(crate) fn list_segments(
 /// Creates the error for a session that the store does not contain.
 pub(crate) fn unknown_session(store: &OpenStore, session_id: SessionId) -> Failure {
     let operation = format!("find session {session_id} in {}", store.url());
-    Failure::cannot(operation, "the store does not contain it")
+    Failure::not_found(operation, "the store does not contain it")
 }

@@ -24,7 +24,8 @@ pub(crate) use self::transfer::{
 };
 pub(crate) use self::value::ExpectedHead;
 pub(crate) use self::write::{
-    AppendArgs, CreateArgs, PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, RmArgs, TruncateArgs,
+    AppendArgs, ConfirmArgs, CreateArgs, PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, PodsRmArgs,
+    RmArgs, TruncateArgs,
 };
 
 const EXIT_STATUS: &str = "\
@@ -33,8 +34,22 @@ Exit status
   1    a negative answer: no match was found, stores differ, a check failed, or one part was
        refused while the rest was done
   2    invalid usage
-  3    an error: a missing store, session, segment or pod, invalid input, or an I/O error
+  3    an error, such as invalid input or an I/O error
+  4    the store, session, segment or pod does not exist
+  130  interrupted by a signal
   141  the reader of standard output closed it";
+
+const JSON_MESSAGES: &str = "\
+Messages with --json
+  With --json, each message on standard error is one JSON object on a line, with these fields:
+  kind     usage, not_found, conflict, damaged, invalid_input, not_a_store, newer_format,
+           unsupported, indeterminate, partial, unavailable, io, failed; or note, which is not an
+           error. The exit status is 4 for not_found
+  place    the store that the message is about, as on the command line, or null
+  message  the text that is printed without --json
+  hint     what to do, or null
+
+";
 
 const REFERENCES: &str = "\
 SESSION and SEGMENT are an id, its first characters, or the word latest for the one that was written
@@ -177,7 +192,8 @@ pub(crate) enum Command {
     /// copied.
     ///
     /// Exit status: 0 if everything was copied; 1 if a part was not, while the rest was; 3 if a
-    /// store cannot be opened, listed, or opened again for the comparison.
+    /// store cannot be opened, listed, or opened again for the comparison; 4 if FROM or a selected
+    /// session does not exist.
     Migrate(MigrateArgs),
     /// Compare two stores entry by entry
     ///
@@ -219,7 +235,7 @@ pub(crate) enum Command {
     /// noticed.
     ///
     /// Exit status: 0 if nothing was lost; 1 if something was lost, while the rest was copied; 3 if
-    /// BROKEN is not a session store, or its first page cannot be read.
+    /// BROKEN is not a session store, or its first page cannot be read; 4 if BROKEN does not exist.
     Salvage(SalvageArgs),
     /// List the sessions of a store, or the segments of one session
     ///
@@ -294,6 +310,8 @@ pub(crate) enum Command {
     /// Prints the ids of the session and the segment. All entries are stored in one step.
     Create(CreateArgs),
     /// Keep the first entries of a segment and delete the rest permanently
+    ///
+    /// Asks for a confirmation unless --yes is given or the segment has no more entries.
     Truncate(TruncateArgs),
     /// Print the number of entries in a segment
     Count(CountArgs),
@@ -374,7 +392,8 @@ impl Command {
             Self::Qualify(args) => args.store.iter_mut().collect(),
             Self::Serve(args) => vec![&mut args.store],
             Self::Pods(PodsCommand::Ls(args)) => vec![&mut args.store],
-            Self::Pods(PodsCommand::Show(args) | PodsCommand::Rm(args)) => vec![&mut args.store],
+            Self::Pods(PodsCommand::Show(args)) => vec![&mut args.store],
+            Self::Pods(PodsCommand::Rm(args)) => vec![&mut args.store],
             Self::Pods(PodsCommand::Put(args)) => vec![&mut args.store],
         }
     }
@@ -409,7 +428,7 @@ fn after_help() -> String {
         }
     }
     text += "  PATH          an existing directory or SQLite database file\n\n";
-    text + REFERENCES + PASSWORDS + EXIT_STATUS
+    text + REFERENCES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
 }
 
 #[cfg(test)]

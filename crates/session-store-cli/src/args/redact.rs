@@ -2,6 +2,8 @@
 
 use std::{env, process};
 
+use crate::message::{self, Kind};
+
 /// Prints the message of the parser and ends the program.
 ///
 /// If an argument is in the wrong place, the message of the parser contains the argument, which can
@@ -9,6 +11,11 @@ use std::{env, process};
 pub(super) fn exit(error: &clap::Error) -> ! {
     let message = error.render().to_string();
     let redacted = env::args().fold(message.clone(), |message, arg| redact(&message, &arg));
+    if error.use_stderr() && env::args().any(|arg| arg == "--json") {
+        message::set_format(true, Vec::new());
+        message::print(Kind::Usage, redacted.trim_end(), None);
+        process::exit(error.exit_code());
+    }
     if redacted == message {
         error.exit();
     }

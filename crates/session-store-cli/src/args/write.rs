@@ -63,6 +63,8 @@ pub(crate) struct TruncateArgs {
     pub(crate) target: SegmentArgs,
     /// The number of entries to keep
     pub(crate) entries: usize,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
 }
 
 #[derive(clap::Args)]
@@ -103,7 +105,14 @@ pub(crate) struct RmArgs {
     /// Only print what would be deleted
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Delete without a confirmation
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+/// The confirmation of a command that deletes data.
+#[derive(clap::Args)]
+pub(crate) struct ConfirmArgs {
+    /// Do not ask for a confirmation. Needed if standard input or error is not a terminal
     #[arg(short, long)]
     pub(crate) yes: bool,
 }
@@ -119,8 +128,11 @@ pub(crate) enum PodsCommand {
         override_usage = "session-store pods put [OPTIONS] <STORE> <NAME> <FILE|--session <SESSION>>"
     )]
     Put(PodsPutArgs),
-    /// Delete a pod; its session is kept
-    Rm(PodArgs),
+    /// Delete pods; their sessions are kept
+    ///
+    /// Asks for a confirmation unless --yes is given. If a pod does not exist, the exit status is 4
+    /// and nothing is deleted.
+    Rm(PodsRmArgs),
 }
 
 #[derive(clap::Args)]
@@ -138,6 +150,21 @@ pub(crate) struct PodArgs {
     /// The pod's name
     #[arg(value_parser = pod_name)]
     pub(crate) name: PodName,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct PodsRmArgs {
+    /// The store to delete from
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// The names of the pods
+    #[arg(value_name = "NAME", required = true, value_parser = pod_name)]
+    pub(crate) names: Vec<PodName>,
+    /// Only print what would be deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
 }
 
 #[derive(clap::Args)]

@@ -9,6 +9,7 @@ use crate::entry_count::{print_count, print_head};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input::{Lines, Source};
+use crate::message::Kind;
 use crate::output::Output;
 use crate::segment::Segment;
 use crate::store::{change, open, open_or_create};
@@ -56,7 +57,9 @@ fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
         match segment.append_if(expected, &entries) {
             Err(StoreError::Conflict { actual, .. }) => {
                 let actual = actual.map_or_else(|| "none".to_owned(), |head| head.to_string());
-                Failure::cannot(operation(), format!("its head is {actual}")).report();
+                Failure::cannot(operation(), format!("its head is {actual}"))
+                    .with_kind(Kind::Conflict)
+                    .report();
                 Ok(Exit::No)
             }
             appended => {

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &CountArgs, out: &mut Output) -> Result<Exit, Failure> {
     let operation = || format!("count the entries of {key} in {}", store.url());
     if args.head {
         let head = store.at(key).head().context(operation)?;
-        let head = head.ok_or_else(|| Failure::cannot(operation(), "it does not exist"))?;
+        let head = head.ok_or_else(|| Failure::not_found(operation(), "it does not exist"))?;
         print_head(head, out)?;
     } else {
         let entries = store.at(key).read_entry_count().context(operation)?;

@@ -7,6 +7,7 @@ use crate::args::CreateArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{Lines, Source};
+use crate::message::Kind;
 use crate::output::Output;
 use crate::store::{change, open_or_create};
 use crate::text::entries;
@@ -48,7 +49,7 @@ fn create_failure(store: &OpenStore, key: SegmentKey, error: StoreError) -> Fail
         StoreError::Conflict { actual: Some(head), .. } => {
             let entries = entries(head.entries());
             let cause = format!("it exists and has {entries}; use --replace to delete them");
-            Failure::cannot(operation, cause)
+            Failure::cannot(operation, cause).with_kind(Kind::Conflict)
         }
         error => Failure::cannot(operation, error),
     }

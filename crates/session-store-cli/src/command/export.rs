@@ -12,7 +12,8 @@ use session_store_migrate::backup::{self, BackupError, ExportReport, Missing};
 use crate::args::ExportArgs;
 use crate::backup::{Contents, missing_part};
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure};
+use crate::message::{self, Kind, note};
 use crate::new_file::NewFile;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -47,7 +48,8 @@ fn export_to_stdout(args: &ExportArgs, store: &OpenStore) -> Result<Exit, Failur
         return Err(Failure::cannot("write a backup to standard output", cause));
     }
     let report = export(args, store, stdout.lock())?;
-    notes(&report).iter().chain(&problems(&report)).for_each(|line| warn(line));
+    notes(&report).iter().for_each(|line| note(line));
+    problems(&report).iter().for_each(|line| message::print(Kind::Failed, line, None));
     Ok(Exit::done_if(report.is_complete()))
 }
 

@@ -10,7 +10,8 @@ use session_store_import::{
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, warn};
+use crate::failure::Failure;
+use crate::message::note;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::store::{change, open_or_create, open_or_empty};
@@ -113,7 +114,7 @@ impl Printer<'_> {
             self.out.answer(summary)?;
         }
         if self.salvage_helps {
-            warn("nothing of a refused file was stored; use --salvage to import its valid records");
+            note("nothing of a refused file was stored; use --salvage to import its valid records");
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use session_store_migrate::{MigrateError, MigrateReport, Migration, OnConflict, 
 
 use crate::args::{ConflictArg, MigrateArgs};
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure, report_error};
+use crate::message::note;
 use crate::migration::json::{FailedJson, RunJson, Stores};
 use crate::migration::report_file::ReportFile;
 use crate::migration::text;
@@ -86,7 +87,7 @@ fn follow(
     let mut is_announced = false;
     let pause = || {
         if !is_announced {
-            warn("everything is copied; following until interrupted");
+            note("everything is copied; following until interrupted");
             is_announced = true;
         }
         stop.pause(args.interval)
@@ -95,7 +96,7 @@ fn follow(
         // Hide the bar, because following makes many passes over the source, and most passes find
         // no change.
         Progress::Begin { phase: Phase::CatchUp, .. } => bar.hide(),
-        Progress::Failed(failure) => bar.suspend(|| warn(&error_chain(failure))),
+        Progress::Failed(failure) => bar.suspend(|| report_error(*failure)),
         _ => bar.show_event(&event),
     });
     Ok(migration.follow(pause))

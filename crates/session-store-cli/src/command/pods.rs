@@ -3,15 +3,16 @@
 //! A pod is a named agent. It is stored as a JSON object with a pointer: the id of the agent's
 //! active session, and possibly of its active segment.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
-use session_store::{
-    ActiveSegment, OpenStore, Pod, PodName, PodStore, SegmentId, SessionId, Store,
-};
+use serde_json::value::RawValue;
+use session_store::{OpenStore, Pod, PodName, PodStore, SegmentId, SessionId, Store};
 
-use crate::args::{PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs};
+use crate::args::{PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, PodsRmArgs};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input;
@@ -27,7 +28,7 @@ pub(crate) fn run(command: &PodsCommand, out: &mut Output) -> Result<Exit, Failu
         PodsCommand::Ls(args) => list(args, out),
         PodsCommand::Show(args) => show(args, out),
         PodsCommand::Put(args) => put(args),
-        PodsCommand::Rm(args) => remove(args),
+        PodsCommand::Rm(args) => remove(args, out),
     }
 }
 
@@ -38,16 +39,18 @@ struct PodRow {
     name: String,
     session_id: Option<SessionId>,
     segment_id: Option<SegmentId>,
-    /// Whether the stored pod was read.
-    #[serde(skip)]
-    is_known: bool,
+    /// The whole pod as stored. `None` if it cannot be read.
+    pod: Option<Box<RawValue>>,
 }
 
 impl PodRow {
-    fn new(name: &PodName, active: Option<ActiveSegment>, is_known: bool) -> Self {
+    fn new(name: &PodName, pod: Option<&Pod>) -> Self {
+        let active = pod.and_then(Pod::active);
         let session_id = active.map(|active| active.session_id);
         let segment_id = active.and_then(|active| active.segment_id);
-        Self { name: name.to_string(), session_id, segment_id, is_known }
+        // A stored pod is one JSON object.
+        let pod = pod.and_then(|pod| RawValue::from_string(pod.as_json().to_owned()).ok());
+        Self { name: name.to_string(), session_id, segment_id, pod }
     }
 }
 
@@ -57,12 +60,12 @@ impl Row for PodRow {
     fn cells(&self) -> Vec<String> {
         // A pod without a pointer has a dash in both columns. A pod that cannot be read has a
         // question mark as its session, to show that its pointer is unknown.
-        let session_cell = if self.is_known { cell_or_dash } else { cell };
+        let session_cell = if self.is_known() { cell_or_dash } else { cell };
         vec![self.name.clone(), session_cell(self.session_id), cell_or_dash(self.segment_id)]
     }
 
     fn is_known(&self) -> bool {
-        self.is_known
+        self.pod.is_some()
     }
 }
 
@@ -75,10 +78,10 @@ fn list(args: &PodsLsArgs, out: &mut Output) -> Result<Exit, Failure> {
         match pods.read_pod(&name).context(|| format!("read pod {name} from {}", store.url())) {
             // The pod was deleted after the listing.
             Ok(None) => {}
-            Ok(Some(pod)) => table.row(&PodRow::new(&name, pod.active(), true))?,
+            Ok(Some(pod)) => table.row(&PodRow::new(&name, Some(&pod)))?,
             Err(failure) => {
                 failure.report();
-                table.row(&PodRow::new(&name, None, false))?;
+                table.row(&PodRow::new(&name, None))?;
             }
         }
     }
@@ -90,7 +93,7 @@ fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
     let operation = || format!("read pod {} from {}", args.name, store.url());
     match pods_of(&store)?.read_pod(&args.name).context(operation)? {
         Some(pod) => out.line(pod.as_json())?,
-        None => return Err(Failure::cannot(operation(), "the store does not contain it")),
+        None => return Err(missing(operation())),
     }
     Ok(Exit::Done)
 }
@@ -122,15 +125,55 @@ fn read_pod(file: &Path) -> Result<Pod, Failure> {
     Pod::from_json(text).context(|| format!("read {} as a pod", source.name))
 }
 
-fn remove(args: &PodArgs) -> Result<Exit, Failure> {
-    let store = open(&args.store)?;
-    let operation = || format!("delete pod {} from {}", args.name, store.url());
-    let pods = pods_of(&store)?;
-    if change(&store, || pods.delete_pod(&args.name).context(operation))? {
-        Ok(Exit::Done)
-    } else {
-        Err(Failure::cannot(operation(), "the store does not contain it"))
+/// A pod to delete. It is printed after the deletion.
+#[derive(Serialize)]
+struct PodDeletion<'a> {
+    name: &'a PodName,
+}
+
+impl fmt::Display for PodDeletion<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pod {}", self.name)
     }
+}
+
+fn remove(args: &PodsRmArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = open(&args.store)?;
+    let pods = pods_of(&store)?;
+    let stored = pods.list_pods().context(|| format!("list the pods of {}", store.url()))?;
+    let operation = |what: &dyn fmt::Display| format!("delete {what} from {}", store.url());
+    if let Some(name) = args.names.iter().find(|name| !stored.contains(name)) {
+        return Err(missing(operation(&PodDeletion { name })));
+    }
+    let names: BTreeSet<_> = args.names.iter().collect();
+    let deletions: Vec<_> = names.into_iter().map(|name| PodDeletion { name }).collect();
+    if args.dry_run {
+        for deletion in &deletions {
+            out.report(deletion, [format_args!("would delete {deletion}")])?;
+        }
+        return Ok(Exit::Done);
+    }
+    let question = match &deletions[..] {
+        [deletion] => operation(deletion),
+        _ => operation(&format_args!("{} pods", deletions.len())),
+    };
+    if !args.confirm.confirm(&question, &deletions)? {
+        return Ok(Exit::No);
+    }
+    change(&store, || {
+        for deletion in &deletions {
+            if !pods.delete_pod(deletion.name).context(|| operation(deletion))? {
+                return Err(missing(operation(deletion)));
+            }
+            out.report(deletion, [format_args!("deleted {deletion}")])?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Creates the error for a pod that the store does not contain.
+fn missing(operation: String) -> Failure {
+    Failure::not_found(operation, "the store does not contain it")
 }
 
 fn pods_of(store: &OpenStore) -> Result<&dyn PodStore, Failure> {

@@ -9,7 +9,8 @@ use session_store::{Head, LogEntry, StoreError, StoreExt, TraceEntry};
 
 use crate::args::TailArgs;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure};
+use crate::message::note;
 use crate::output::Output;
 use crate::segment::{Line, Segment, lines, reading};
 
@@ -223,7 +224,7 @@ impl<'a, E: Line> Tail<'a, E> {
 
     fn note(&self, change: &str) {
         let (key, url) = (self.segment.key(), self.segment.store().url());
-        warn(&format!("{}{key} in {url} {change}", E::PREFIX));
+        note(&format!("{}{key} in {url} {change}", E::PREFIX));
     }
 }
 

@@ -137,6 +137,6 @@ fn a_batch_is_stored_only_at_the_expected_head(#[values(Kind::Fs, Kind::Sqlite)]
     let json = run(["count", "--head", "--json", &url, SEGMENT]).ok();
     assert_eq!(json, format!("{{\"entries\":3,\"head\":\"{}\"}}\n", second.trim()));
     let missing = append_with(&place.url(kind, "b"), &["--if-head", first.trim()], "{}\n");
-    assert_eq!(missing.status, Some(3));
+    assert_eq!(missing.status, Some(4));
     assert!(!place.path("b").exists());
 }

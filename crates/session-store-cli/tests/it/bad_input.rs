@@ -41,12 +41,12 @@ fn a_missing_store_is_an_error_and_is_not_created(#[values(Kind::Fs, Kind::Sqlit
     let place = Place::new();
     let url = place.url(kind, "mistyped");
     for args in ON_EXISTING_STORES {
-        let message = run(with_store(args, &url)).refused(3);
+        let message = run(with_store(args, &url)).refused(4);
         assert!(message.contains("mistyped"), "{args:?}: {message}");
         assert_eq!(place.listing(), [], "{args:?}");
     }
     let bare = place.path("mistyped");
-    let message = run(["ls", bare.to_str().unwrap()]).refused(3);
+    let message = run(["ls", bare.to_str().unwrap()]).refused(4);
     assert!(message.contains("mistyped"), "{message}");
     assert!(message.contains("session-store import PATH STORE"), "{message}");
 }
@@ -70,7 +70,7 @@ fn a_place_without_a_store_is_an_error_and_is_not_changed(
     }
     let before = place.listing();
     for args in ON_EXISTING_STORES {
-        let message = run(with_store(args, &url)).refused(3);
+        let message = run(with_store(args, &url)).refused(4);
         assert!(message.contains("there is no session store at "), "{args:?}: {message}");
         assert!(message.contains("session-store import PATH STORE"), "{args:?}: {message}");
         assert_eq!(place.listing(), before, "{args:?}");
@@ -182,7 +182,7 @@ fn an_unknown_segment_is_an_error() {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
-    let message = run(["show", &url, OTHER]).refused(3);
+    let message = run(["show", &url, OTHER]).refused(4);
     assert!(message.starts_with("session-store: cannot find segment"), "{message}");
     assert!(message.contains(OTHER) && message.contains(&url), "{message}");
 }

@@ -59,8 +59,8 @@ fn a_failed_export_leaves_no_file() {
     let url = populated(&place, Kind::Fs);
     let before = place.listing();
     let file = place.path("a.tar.zst").display().to_string();
-    run(["export", &place.url(Kind::Sqlite, "nowhere"), &file]).refused(3);
-    run(["export", &url, &file, "--session", OTHER]).refused(3);
+    run(["export", &place.url(Kind::Sqlite, "nowhere"), &file]).refused(4);
+    run(["export", &url, &file, "--session", OTHER]).refused(4);
     run(["export", &url, &place.path("no/such/folder").display().to_string()]).refused(3);
     assert_eq!(place.listing(), before);
 }

@@ -58,7 +58,7 @@ fn a_truncated_source_is_followed_and_reported() {
     let (from, to) = (place.url(Kind::Sqlite, "from"), place.url(Kind::Fs, "to"));
     append(&from, "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
     let child = follower(&from, &to);
-    run(["truncate", &from, SEGMENT, "1"]).ok();
+    run(["truncate", &from, SEGMENT, "1", "--yes"]).ok();
     append(&from, "{\"d\":4}\n");
     child.terminate();
     let (printed, status) = ended(child);

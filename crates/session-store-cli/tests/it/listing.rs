@@ -31,7 +31,7 @@ fn the_segments_of_a_session_are_listed() {
         "{{\"segment_id\":\"{SEGMENT}\",\"created\":\"2022-02-22T19:22:22Z\",\"entries\":1}}\n"
     );
     assert_eq!(run(["ls", &url, SESSION, "--json"]).ok(), json);
-    let message = run(["ls", &url, OTHER]).refused(3);
+    let message = run(["ls", &url, OTHER]).refused(4);
     assert!(message.contains(OTHER), "{message}");
 }
 

@@ -93,7 +93,7 @@ fn traces_pods_and_sessions_can_be_left_out() {
 fn an_unknown_session_is_an_error_and_creates_nothing() {
     let place = Place::new();
     let (from, to) = (populated(&place, Kind::Fs), place.url(Kind::Sqlite, "to"));
-    let message = run(["migrate", &from, &to, "--session", SEGMENT]).refused(3);
+    let message = run(["migrate", &from, &to, "--session", SEGMENT]).refused(4);
     assert!(message.contains(SEGMENT), "{message}");
     assert!(!place.path("to").exists());
 }

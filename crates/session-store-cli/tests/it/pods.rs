@@ -18,12 +18,21 @@ fn a_pod_is_written_listed_printed_and_deleted(#[values(Kind::Fs, Kind::Sqlite)]
     let listed = format!("coder\t-\t-\n審査\t{SESSION}\t{SEGMENT}\n");
     assert_eq!(run(["pods", "ls", &url]).ok(), listed);
     assert_eq!(run(["pods", "show", &url, "coder"]).ok(), format!("{bare}\n"));
+    let json = run(["pods", "ls", &url, "--json"]).ok();
+    let whole = format!("\"segment_id\":null,\"pod\":{bare}}}");
+    assert!(json.lines().next().unwrap().ends_with(&whole), "{json}");
     assert_eq!(run(["ls", &url]).ok(), "", "a pod does not create a session");
 
-    run(["pods", "rm", &url, "coder"]).ok();
-    let message = run(["pods", "show", &url, "coder"]).refused(3);
+    let message = run(["pods", "rm", &url, "coder"]).refused(3);
+    assert!(message.contains("--yes"), "{message}");
+    run(["pods", "rm", &url, "coder", "nobody", "--yes"]).refused(4);
+    assert_eq!(run(["pods", "ls", &url]).ok(), listed, "nothing is deleted");
+    let planned = run(["pods", "rm", &url, "coder", "--dry-run"]).ok();
+    assert_eq!(planned, "would delete pod coder\n");
+    assert_eq!(run(["pods", "rm", &url, "coder", "--yes"]).ok(), "deleted pod coder\n");
+    let message = run(["pods", "show", &url, "coder"]).refused(4);
     assert!(message.contains("coder"), "{message}");
-    run(["pods", "rm", &url, "coder"]).refused(3);
+    run(["pods", "rm", &url, "coder", "--yes"]).refused(4);
 }
 
 #[rstest]

@@ -67,14 +67,14 @@ fn an_ambiguous_reference_is_refused_and_lists_the_candidates() {
 #[test]
 fn a_reference_to_nothing_is_an_error() {
     let (place, url) = stored(Kind::Fs);
-    assert!(run(["show", &url, "ff"]).refused(3).contains("no session contains it"));
-    assert!(run(["ls", &url, "ff"]).refused(3).contains("the store does not contain it"));
+    assert!(run(["show", &url, "ff"]).refused(4).contains("no session contains it"));
+    assert!(run(["ls", &url, "ff"]).refused(4).contains("the store does not contain it"));
     assert_eq!(run(["exists", &url, "ff"]).status, Some(1));
     assert_eq!(run(["lookup", &url, "ff"]).status, Some(1));
     let empty = place.url(Kind::Fs, "empty");
     run(["create", &empty, "--session", A, "--segment", A]).ok();
     run(["rm", &empty, A, "--yes"]).ok();
-    assert!(run(["tree", &empty, "latest"]).refused(3).contains("latest"));
+    assert!(run(["tree", &empty, "latest"]).refused(4).contains("latest"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn an_unknown_segment_or_session_is_an_error() {
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     for args in [vec![OTHER], vec![OTHER, "--session", SESSION], vec!["--session", OTHER]] {
-        let message = run(["rm", &url, "--yes"].into_iter().chain(args)).refused(3);
+        let message = run(["rm", &url, "--yes"].into_iter().chain(args)).refused(4);
         assert!(message.contains(OTHER), "{message}");
     }
     run(["rm", &url, "--yes"]).refused(2);
@@ -161,4 +161,14 @@ fn a_session_that_cannot_be_archived_is_not_deleted() {
     let message = run(["rm", &url, "--session", IDS[1], "--archive", &file, "--yes"]).refused(3);
     assert!(message.contains("nothing was deleted"), "{message}");
     assert!(left(&url).contains(&1) && !place.path("old.tar.zst").exists());
+}
+
+#[test]
+fn a_deletion_of_nothing_is_a_success_that_says_so() {
+    let (_place, url) = aged();
+    for more in ["--dry-run", "--yes"] {
+        let rm = ["rm", &url, "--older-than", "90d", more];
+        assert_eq!(run(rm).ok(), "nothing to delete\n");
+        assert_eq!(run(rm.into_iter().chain(["--json"])).ok(), "", "no object for no deletion");
+    }
 }

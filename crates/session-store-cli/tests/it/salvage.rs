@@ -44,8 +44,8 @@ fn another_place_cannot_be_salvaged_and_nothing_is_created() {
     fs::write(place.path("notes.txt"), "notes").unwrap();
     let new = place.url(Kind::Fs, "new");
     let before = place.listing();
-    for name in ["folder", "notes.txt", "missing.db"] {
-        let message = run(["salvage", &place.url(Kind::Sqlite, name), &new]).refused(3);
+    for (name, status) in [("folder", 3), ("notes.txt", 3), ("missing.db", 4)] {
+        let message = run(["salvage", &place.url(Kind::Sqlite, name), &new]).refused(status);
         assert!(message.contains(name), "{message}");
     }
     let url = place.url(Kind::Sqlite, "notes.txt");

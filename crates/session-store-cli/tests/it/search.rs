@@ -120,7 +120,7 @@ fn the_exit_status_is_1_without_a_match() {
 fn a_pattern_and_an_existing_session_are_required() {
     let (_place, url) = populated(Kind::Fs);
     run(["search", &url]).refused(2);
-    let message = run(["search", &url, "leap", "--session", SEGMENT]).refused(3);
+    let message = run(["search", &url, "leap", "--session", SEGMENT]).refused(4);
     assert!(message.contains(SEGMENT), "{message}");
 }
 

@@ -39,7 +39,7 @@ fn an_unknown_segment_is_an_error() {
     let url = place.url(Kind::Fs, "a");
     append(&url, "{}\n");
     for more in [vec![], vec!["-f"], vec!["--session", SESSION]] {
-        let message = run(["tail", &url, OTHER].into_iter().chain(more)).refused(3);
+        let message = run(["tail", &url, OTHER].into_iter().chain(more)).refused(4);
         assert!(message.contains(OTHER), "{message}");
     }
     run(["tail", &url, SEGMENT, "--interval", "1s"]).refused(2);
@@ -172,7 +172,7 @@ mod follow {
     fn a_truncated_log_is_followed_from_its_new_end(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
         let (_place, url, mut follower) = followed(kind, 5, &["-n", "1"]);
         follower.prints(&log([5]));
-        run(["truncate", &url, SEGMENT, "2"]).ok();
+        run(["truncate", &url, SEGMENT, "2", "--yes"]).ok();
         follower.reports("was truncated or replaced; continuing after entry 2");
         append(&url, &log([6]));
         follower.prints(&log([6]));

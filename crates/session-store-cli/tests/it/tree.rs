@@ -142,7 +142,7 @@ fn an_unreadable_log_does_not_stop_the_tree() {
 #[test]
 fn an_unknown_session_is_an_error_and_an_empty_store_is_not() {
     let (_place, url) = populated(Kind::Fs);
-    let message = run(["tree", &url, OTHER]).refused(3);
+    let message = run(["tree", &url, OTHER]).refused(4);
     assert!(message.contains(OTHER), "{message}");
     assert_eq!(run(["tree", "memory:"]).ok(), "");
 }

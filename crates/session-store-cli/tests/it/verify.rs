@@ -53,7 +53,7 @@ fn a_missing_store_is_an_error() {
     append(&a, "{}\n");
     let before = place.listing();
     for args in [["verify", &a, &b], ["verify", &b, &a]] {
-        let message = run(args).refused(3);
+        let message = run(args).refused(4);
         assert!(message.contains(&b), "{message}");
     }
     assert_eq!(place.listing(), before);

@@ -9,7 +9,8 @@ use session_store_migrate::backup::{self, Backup};
 
 use super::Deletion;
 use crate::backup::Contents;
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure};
+use crate::message::note;
 use crate::new_file::NewFile;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -48,7 +49,7 @@ pub(super) fn write(
     }
     let contents = Contents::of(archive.manifest());
     if !out.is_json() {
-        warn(&format!("{}: {contents}", path.display()));
+        note(&format!("{}: {contents}", path.display()));
     }
     Ok(())
 }

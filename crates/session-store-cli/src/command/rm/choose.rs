@@ -8,8 +8,9 @@ use session_store::{OpenStore, PodName, SegmentId, SegmentKey, SessionId, Store}
 
 use super::Deletion;
 use crate::args::RmArgs;
-use crate::failure::{Context, Failure, warn};
+use crate::failure::{Context, Failure};
 use crate::listing::for_each_session;
+use crate::message::note;
 use crate::reference::Reference;
 use crate::store::{list_segments, unknown_session};
 
@@ -24,7 +25,7 @@ pub(super) fn deletions(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion
         let mut expired = expired(args, store)?;
         expired.retain(|deletion| match pods.pod_at(deletion) {
             Some(pod) => {
-                warn(&format!("kept {deletion}: pod {pod} points to it"));
+                note(&format!("kept {deletion}: pod {pod} points to it"));
                 false
             }
             None => true,
@@ -96,7 +97,7 @@ fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
                 .push((time, Deletion { session_id, segment_id: None, segments: segments.len() })),
             None => {
                 let unknown = "the time of its last write is unknown";
-                warn(&format!("kept session {session_id}: {unknown}"));
+                note(&format!("kept session {session_id}: {unknown}"));
             }
         }
         Ok(())

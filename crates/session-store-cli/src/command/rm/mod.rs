@@ -4,7 +4,6 @@ mod archive;
 mod choose;
 
 use std::fmt;
-use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
@@ -14,11 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::store::{change, open};
-use crate::terminal::visible;
 use crate::text::plural;
-
-/// The number of segments and sessions that the question for a confirmation lists.
-const MAX_LISTED: usize = 10;
 
 /// A segment or a session to delete, which is printed after the deletion.
 #[derive(Clone, Copy, Serialize)]
@@ -53,13 +48,17 @@ impl Deletion {
         if deleted.context(|| self.operation(store))? {
             return Ok(());
         }
-        Err(Failure::cannot(self.operation(store), "it does not exist"))
+        Err(Failure::not_found(self.operation(store), "it does not exist"))
     }
 }
 
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
     let deletions = choose::deletions(args, &store)?;
+    // With --json, the result is one object for each deletion, so none.
+    if deletions.is_empty() && !out.is_json() {
+        out.line("nothing to delete")?;
+    }
     if args.dry_run {
         for deletion in &deletions {
             out.report(deletion, [format_args!("would delete {deletion}")])?;
@@ -67,10 +66,13 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if deletions.is_empty() {
-        out.report(&deletions, ["nothing to delete"])?;
         return Ok(Exit::Done);
     }
-    if !args.yes && !is_confirmed(&deletions, &store)? {
+    let operation = match &deletions[..] {
+        [deletion] => deletion.operation(&store),
+        _ => format!("delete {} sessions or segments from {}", deletions.len(), store.url()),
+    };
+    if !args.confirm.confirm(&operation, &deletions)? {
         return Ok(Exit::No);
     }
     if let Some(file) = &args.archive {
@@ -91,36 +93,10 @@ fn delete_all(
             Ok(()) => out.report(deletion, [format_args!("deleted {deletion}")])?,
             Err(failure) => {
                 failure.report();
-                exit = Exit::Failed;
+                // Any other error outranks a part that does not exist.
+                exit = if exit == Exit::Failed { exit } else { failure.exit() };
             }
         }
     }
     Ok(exit)
-}
-
-/// Asks the user to confirm the deletions. A script must use `--yes`.
-fn is_confirmed(deletions: &[Deletion], store: &OpenStore) -> Result<bool, Failure> {
-    let operation = || match deletions {
-        [deletion] => deletion.operation(store),
-        _ => format!("delete {} sessions or segments from {}", deletions.len(), store.url()),
-    };
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let cause = "a confirmation needs a terminal; use --yes to delete without one";
-        return Err(Failure::cannot(operation(), cause));
-    }
-    let mut question = String::new();
-    if deletions.len() > 1 {
-        for deletion in deletions.iter().take(MAX_LISTED) {
-            question += &format!("  {deletion}\n");
-        }
-        if deletions.len() > MAX_LISTED {
-            question += "  …\n";
-        }
-    }
-    question += &format!("Permanently {}? [y/N] ", operation());
-    let mut answer = String::new();
-    write!(io::stderr(), "{}", visible(&question))
-        .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .context(operation)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
