@@ -4,7 +4,7 @@
 use crate::measure::{Spread, median, quotients};
 use crate::measurement::{Detail, Goal, Measurement, Unit};
 
-/// The largest ratio of two times that still counts as equal.
+/// Two times count as equal if their ratio is at most this.
 const FLAT: Goal = Goal::AtMost(2.0);
 
 /// Returns sizes of which each is ten times the one before.
@@ -17,12 +17,13 @@ pub(crate) fn tenfold<const N: usize>(first: usize) -> [usize; N] {
     })
 }
 
-/// The times of one operation in storages of several sizes.
+/// The times of rounds of the same operation, in storages of several sizes.
 pub(crate) struct Series {
     pub(crate) what: &'static str,
     pub(crate) sizes: [usize; 4],
     /// The number of operations in each round.
     pub(crate) operations: usize,
+    /// For each size, the time of each round in seconds.
     pub(crate) times: [Vec<f64>; 4],
 }
 

@@ -24,9 +24,10 @@ pub(crate) struct Measurement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
-    /// Our speed divided by the floor's speed. 1 means as fast as the medium alone.
+    /// The speed of the store divided by the speed of the floor, which does the same work on the
+    /// medium without the store.
     FloorSpeed,
-    /// The ratio of two other values.
+    /// Any other ratio of two values.
     Times,
     Seconds,
 }
@@ -56,8 +57,9 @@ pub(crate) enum Quantity {
 }
 
 impl Measurement {
-    /// Returns our speed divided by the floor's speed. The arguments are the times of each round on
-    /// both sides. A round has `operations` operations.
+    /// Returns the speed of the store divided by the speed of the floor. `ours` and `floor` have
+    /// the time of each round, with the store and with the floor. A round has `operations`
+    /// operations.
     pub(crate) fn speed(
         bench: &'static str,
         what: impl Into<String>,
@@ -170,7 +172,7 @@ fn seconds(value: f64) -> String {
     format!("{} {unit}", figures(value * scale))
 }
 
-/// Formats a number with three digits, or with all digits before the point.
+/// Formats a number with three digits. A number from 1,000 on has all digits before the point.
 fn figures(value: f64) -> String {
     match value.abs() {
         size if size >= 99.95 => format!("{value:.0}"),

@@ -12,7 +12,7 @@
 //! The search visits states. A state is the set of the calls that have taken effect, together with
 //! the log after them. Two facts keep the number of states small:
 //! - An entry never moves in the log. If only one call wrote an entry, and a read shows this entry,
-//!   the log before the call is known. It had exactly the entries that precede the entry in the
+//!   then the log just before the entry was written is known: the entries that precede it in the
 //!   read.
 //! - Entries that no read shows cannot be distinguished, so the search treats them as equal.
 
@@ -39,8 +39,8 @@ const UNSEEN: EntryNumber = 0;
 /// number of states.
 const MOST_STATES: usize = 2_000_000;
 
-/// The number of calls that a failure prints before and after the point where no further call is
-/// possible.
+/// The largest number of calls in each of the two lists of an error message: the last calls that
+/// can be ordered, and the calls that cannot follow them.
 const CALLS_SHOWN: usize = 6;
 
 /// The log at one moment, or `None` if the segment does not exist.
@@ -61,8 +61,8 @@ impl fmt::Display for NotLinearizable {
 /// Finds an order of the calls on a segment that did not exist before them.
 ///
 /// # Errors
-/// A simple contradiction between calls, if a simple rule finds one, and then the calls that cannot
-/// be ordered.
+/// There is no such order. The message lists the calls that cannot be ordered. If a simple rule
+/// finds a contradiction between two calls, the message starts with the contradiction.
 pub fn linearize(events: &[Event]) -> Result<(), NotLinearizable> {
     find_order(events).map_err(|NotLinearizable(details)| {
         let first = explanation(events).map(|sentence| sentence + "\n").unwrap_or_default();
@@ -145,13 +145,16 @@ impl<'a> Calls<'a> {
         (0..self.all.len()).all(|at| applied.has(at) || !self.all[at].certain)
     }
 
-    /// Returns every possible next state. A call that has not taken effect yet is a waiting call.
-    /// It can take effect next if no other waiting call ended before it started.
+    /// Returns every possible next state. A call that has not taken effect yet is a waiting call. A
+    /// certain call must take effect; an uncertain call was interrupted and need not.
+    ///
+    /// A waiting call can take effect next if it started before the end of every waiting certain
+    /// call, and if no call that has taken effect started after its end.
     fn next_states(&self, state: &State) -> Vec<State> {
         let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
         let certain = waiting().filter(|&at| self.all[at].certain);
         let first_end = certain.map(|at| self.all[at].ended).min().unwrap_or(usize::MAX);
-        // An interrupted call cannot take effect after a call that started after its end.
+        // An uncertain call takes effect before its end, so before every call that started later.
         let applied = (0..self.all.len()).filter(|&at| state.applied.has(at));
         let last_start = applied.map(|at| self.all[at].started).max().unwrap_or(0);
         let ready = waiting()
@@ -172,7 +175,8 @@ impl<'a> Calls<'a> {
         ready.flat_map(next).collect()
     }
 
-    /// Returns the log after an append, or `None` if a read shows other entries before them.
+    /// Returns the log after an append, or `None` if a read shows that other entries precede one of
+    /// the appended entries.
     fn append(&self, entries: &[EntryNumber], log: &LogState) -> Option<LogState> {
         let mut log = log.clone().unwrap_or_default();
         for entry in entries {

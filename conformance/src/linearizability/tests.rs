@@ -80,7 +80,7 @@ fn overlapping_appends_have_any_order_and_keep_it() {
     }
     let both = [event(read(&[1, 2]), 12, 13), event(read(&[2, 1]), 14, 15)];
     not_linearizable(&[&appends[..], &both].concat());
-    // A read during both appends may see the append that returns last.
+    // A read during both appends may see only the append that returns last.
     linearizable(
         &[&appends[..], &[event(read(&[2]), 5, 6), event(read(&[2, 1]), 12, 13)]].concat(),
     );
@@ -225,7 +225,7 @@ fn the_error_lists_the_calls_that_do_not_fit() {
     }
 }
 
-/// Fails unless the history is not linearizable, and its error begins with the sentence.
+/// Asserts that the history is not linearizable, and that the error begins with the sentence.
 fn explained(events: &[Event], sentence: &str) {
     let error = linearize(events).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{sentence}\nno order of the")), "{error}");

@@ -37,28 +37,31 @@ pub(crate) fn corrupt_line(
     cause: &StoreError,
 ) -> StoreError {
     match corrupt(path, line, cause) {
-        // A reader finds such NUL bytes only if the mark of the cut is missing. Either the sidecar
-        // files were lost, or an older program truncated the log without a mark.
+        // A power cut during a truncation can leave NUL bytes. A reader normally ends the log
+        // before them, because a sidecar file has the offset of the truncation. The reader finds
+        // NUL bytes only if that offset is missing: either the sidecar files were lost, or an older
+        // program truncated the log.
         StoreError::Corrupt { line, message } if first == 0 => StoreError::Corrupt {
             line,
             message: format!(
-                "{message}; a power cut during a truncation can leave such NUL bytes; to finish \
-                 the truncation, truncate the segment to its first {entries} entries"
+                "{message}; the line starts with NUL bytes, which a power cut during a truncation \
+                 can leave; to finish the truncation, truncate the segment to its first {entries} \
+                 entries"
             ),
         },
         error => error,
     }
 }
 
-/// Returns the error for a stored line that is not an entry or a pod. The error names the physical
-/// line, the file, and the reason that the parser gives.
+/// Returns the error for a line of a file that is not a JSON object, and so neither an entry nor a
+/// pod. The error names the physical line, the file, and the reason that the parser gives.
 pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {
     let reason = match cause {
         StoreError::Serde(error) => {
             // Remove the parser's own line number, which is always 1, because the parser gets one
             // line at a time.
             let text = error.to_string();
-            let (reason, _) = text.split_once(" at line ").unwrap_or((&text, ""));
+            let (reason, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
             match error.column() {
                 0 => reason.to_owned(),
                 column => format!("{reason} at column {column}"),
@@ -66,6 +69,6 @@ pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreErro
         }
         other => other.to_string(),
     };
-    let message = format!("{} does not hold a JSON object there: {reason}", path.display());
+    let message = format!("this line of {} is not a JSON object: {reason}", path.display());
     StoreError::Corrupt { line, message }
 }

@@ -38,8 +38,8 @@ impl Writer {
     }
 }
 
-/// The idle writers of a handle. A change uses one writer while it runs. The number of writers of a
-/// handle is therefore the largest number of changes that ran at the same time.
+/// The idle writers of a handle. A change uses one writer while it runs. A handle therefore never
+/// has more writers than changes that ran at the same time.
 #[derive(Default)]
 pub(crate) struct Writers(Mutex<Vec<Writer>>);
 

@@ -3,8 +3,8 @@
 //!
 //! Every server is a child process with a temporary folder and a free port on 127.0.0.1. The
 //! constructor of the server's type returns when the server answers. Dropping the value ends the
-//! process and deletes the folder. The process is also ended and the folder deleted when a test
-//! panics, when the process of the test is killed, and for servers in a `static`.
+//! process and deletes the folder. The same happens when a test panics, when the process of the
+//! test is killed, and when a process with a server in a `static` exits.
 //!
 //! | type | servers |
 //! |---|---|
@@ -23,9 +23,9 @@
 //! println!("{}", server.url()); // redis://127.0.0.1:PORT
 //! ```
 //!
-//! A function that fails panics, because its callers are tests. The Redis servers need
-//! `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. The PostgreSQL servers
-//! need the packages `postgresql` and `pgbouncer`. [`power_cut`] needs root, loop devices,
+//! The functions panic instead of returning errors, because only tests call them. The Redis servers
+//! need `redis-server` (or `valkey-server`) 7 or newer, and TLS needs `openssl`. The PostgreSQL
+//! servers need the packages `postgresql` and `pgbouncer`. [`power_cut`] needs root, loop devices,
 //! `python3`, and `mkfs.ext4` or `mkfs.xfs`.
 
 pub mod power_cut;

@@ -20,16 +20,17 @@ use crate::writer::SegmentWriter;
 /// The writer has a queue with a limited number of places. A worker takes appends from the queue
 /// and calls [`SegmentWriter`], on a thread of the pool of the crate `blocking`. The worker
 /// occupies a thread only while there are appends. If the store has
-/// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), the worker appends
-/// everything that is queued in one call.
+/// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), one call of the worker
+/// appends everything that is in the queue.
 ///
 /// - Appends of one handle are stored in the order of the calls. A clone is a second handle on the
 ///   same queue, for another task. Appends of different handles can be stored in any order.
 /// - If the queue is full, an append waits for a place.
 /// - An append that is in the queue is executed, even if its future is dropped. If the future is
 ///   dropped before the append is in the queue, the append does not happen.
-/// - If all handles are dropped, the worker executes the queued appends and then ends. A program
-///   that is about to exit must therefore await [`flush`](Self::flush) or [`close`](Self::close).
+/// - If all handles are dropped, the worker executes the queued appends and then ends. Dropping
+///   does not wait for the worker. A program that is about to exit must await
+///   [`flush`](Self::flush) or [`close`](Self::close), or queued appends can be lost.
 ///
 /// # Failed appends
 ///
@@ -132,7 +133,7 @@ impl<S: Store + 'static> AsyncWriter<S> {
     /// The method does not call [`Store::sync`].
     ///
     /// # Errors
-    /// [`AsyncWriteError::Store`] if this or an earlier append of the writer has failed.
+    /// [`AsyncWriteError::Store`] if an append that was queued before this call has failed.
     /// [`AsyncWriteError::Closed`].
     pub async fn flush(&self) -> Result<(), AsyncWriteError> {
         let (reply, result) = async_channel::bounded(1);

@@ -16,8 +16,8 @@ pub(crate) struct QualifyArgs {
     /// The store to test; must support deleting
     #[arg(value_parser = UrlParser, required_unless_present = "command")]
     pub(crate) store: Option<StoreUrl>,
-    /// Test the store of another program: the program, with its arguments, that serves the store
-    /// over its standard input and output
+    /// Test a store that another program serves over its standard input and output. COMMAND is that
+    /// program with its arguments
     #[arg(long, value_name = "COMMAND", conflicts_with = "store")]
     pub(crate) command: Option<String>,
     /// Run only the checks whose id contains this text, such as t2_
@@ -37,8 +37,8 @@ pub(crate) struct CheckArgs {
     /// The store to check
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// First make all repairs that delete no entry of a log, such as adding missing records for
-    /// lookups, or moving lines that are not entries to another file
+    /// Before the check, make all repairs that delete no entry, such as restoring a missing record
+    /// of an index, or moving invalid lines to another file
     #[arg(long)]
     pub(crate) repair: bool,
 }
@@ -68,7 +68,7 @@ pub(crate) struct LsArgs {
     pub(crate) limit: Option<usize>,
 }
 
-/// The order of the listed sessions, from the largest value on.
+/// The value by which sessions are sorted, in descending order.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum SortArg {
     /// By the time of the last entry, as --long prints it
@@ -93,7 +93,7 @@ pub(crate) struct StatArgs {
     /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// Also read all data and print the bytes of all entries and the entries of all traces
+    /// Also read all data, and print the total size of the entries and the number of trace entries
     #[arg(long)]
     pub(crate) bytes: bool,
 }
@@ -135,7 +135,7 @@ pub(crate) struct ShowArgs {
     /// Print the calls of tools and their results whole
     #[arg(long, requires = "text")]
     pub(crate) full: bool,
-    /// Write the session as a page of HTML to this file, or to standard output if it is -
+    /// Write the whole session of the segment as a page of HTML to FILE; - means standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["trace", "json", "text"])]
     pub(crate) html: Option<PathBuf>,
     /// Replace FILE if it exists

@@ -131,7 +131,7 @@ fn print_discovered(store: Option<&StoreUrl>, out: &mut Output) -> Result<Exit, 
         return Ok(Exit::done_if(!found.is_empty()));
     }
     if found.is_empty() {
-        out.line("no logs of a known program were found in their default directories")?;
+        out.line("no logs were found in the default directories of the known programs")?;
         out.line("import others with: session-store import PATH... STORE")?;
         return Ok(Exit::No);
     }
@@ -142,7 +142,7 @@ fn print_discovered(store: Option<&StoreUrl>, out: &mut Output) -> Result<Exit, 
         command += &format!(" {}", quoted(&folder.to_string_lossy()));
     }
     let store = store.map_or_else(|| "fs:logs".to_owned(), ToString::to_string);
-    out.line(format!("import them with: {command} {store}"))?;
+    out.line(format!("import them with: {command} {}", quoted(&store)))?;
     Ok(Exit::Done)
 }
 

@@ -183,8 +183,8 @@ fn bytes(session: &ListedSession) -> Option<u64> {
     session.infos().map(|info| info.bytes).sum()
 }
 
-/// Reads the beginning of a session's main log. If that fails, the error is reported and the title
-/// is unknown.
+/// Returns the row of a session for `--long`. The program and the title come from the beginning of
+/// its main log. If the log cannot be read, the error is reported and both are unknown.
 fn long_row(store: &OpenStore, session: DatedSession) -> LongRow {
     let time = session.time(store);
     let session = session.session;

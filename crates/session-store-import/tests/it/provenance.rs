@@ -1,4 +1,4 @@
-//! Tests of the line in a trace with the origin of an imported log.
+//! Tests of the trace line that names the origin of an imported log.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Tests of the check and the repair of the indexes, which are the keys that list sessions,
-//! segments, traces and holders.
+//! Tests of the check and the repair of the indexes. Indexes are the keys that list sessions,
+//! segments and traces, and the keys `holders`, which list the sessions that hold a segment.
 
 use rstest::rstest;
 use session_store_core::{
@@ -47,7 +47,7 @@ impl Setup {
         Self { servers, prefix, store, keys }
     }
 
-    /// Deletes the keys with these names in all buckets, as an eviction does.
+    /// Deletes the key `name` of every bucket, as an eviction can do.
     fn delete(&self, name: &str) {
         for bucket in 0..=255 {
             let key = format!("{}:{{{bucket:02x}}}:{name}", self.prefix);
@@ -78,7 +78,8 @@ impl Setup {
         listed
     }
 
-    /// Asserts that the check finds these places and that a repair lists everything again.
+    /// Asserts that a check reports findings at the `expected` places, and that the listings are
+    /// those of `before` after a repair.
     fn must_be_repaired(&self, expected: &[String], before: &[(SegmentKey, Option<SessionId>)]) {
         for _ in 0..2 {
             let found = self.check();
@@ -168,7 +169,8 @@ fn a_lost_list_of_traces_is_found_and_written_again(
     let mut lost = [at.keys[0], at.keys[1]].map(|key| format!("trace of {key}"));
     lost.sort_unstable();
     at.must_be_repaired(&lost, &before);
-    // A deleted session leaves no trace behind that a new segment would get.
+    // Deleting the session also deletes its traces. A new segment with the same ids has an empty
+    // trace.
     at.store.delete_session(session_id).unwrap();
     let SegmentKey { session_id, segment_id } = at.keys[0];
     let trace = at.store.read_trace_page(session_id, segment_id, 0, usize::MAX).unwrap();
@@ -312,7 +314,7 @@ fn a_check_during_a_move_of_a_slot_fails() {
     }
     let (slot, master) = slot_of_log(&cluster);
     let maintenance = store.maintenance().unwrap();
-    // The segment can be found once on each master.
+    // The check can report the segment again after the move, so the slot is moved only once.
     let mut is_moved = false;
     let checked = maintenance.check(&mut |_| {
         if !std::mem::replace(&mut is_moved, true) {

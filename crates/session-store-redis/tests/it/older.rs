@@ -119,7 +119,7 @@ impl Shared {
         self.servers.key(&self.prefix, kind, self.session, self.segment).unwrap()
     }
 
-    /// Returns a key of another kind with the tag of the log.
+    /// Returns the key that ends in `rest` and has the same hash tag as the log.
     fn key_beside(&self, rest: &str) -> String {
         let log = self.key("log");
         format!("{}:{rest}", &log[..log.find(":log:").unwrap()])
@@ -173,7 +173,8 @@ fn a_write_of_an_older_handle_makes_size_and_time_unknown(
     assert_eq!(info.head.entries(), entries.len());
     assert_ne!(entries.len(), 2);
 
-    // The next change of a new handle sets the time, and does not add to an outdated size.
+    // The next append by a new handle sets the time. The size stays unknown, because the stored
+    // size is outdated.
     log.store.append(log.session, log.segment, &entry("{}")).unwrap();
     let info = log.info();
     assert_eq!((info.bytes, info.modified.is_some()), (None, true));
