@@ -150,9 +150,9 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// Returns a path as one word of a shell.
+/// Returns a path or a URL as one word of a shell.
 fn quoted(path: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
+    let is_plain = |c: char| c.is_alphanumeric() || "/:._-+@%".contains(c);
     if path.chars().all(is_plain) {
         path.to_owned()
     } else {
