@@ -96,8 +96,8 @@ pub(crate) fn l2_an_unknown_session_has_none(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> CheckResult {
     let (writer, reader) = (run.open()?, run.open()?);
-    // Use many segments, so that some are replaced while others are listed, and one segment that is
-    // the only one of its session.
+    // One session has many segments, so that some are replaced while others are listed. Another
+    // session has only one segment.
     let only = TestLog::with(&writer, &numbered(0..2))?;
     let first = TestLog::with(&writer, &numbered(0..2))?;
     let mut logs = vec![first];

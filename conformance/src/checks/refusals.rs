@@ -1,5 +1,5 @@
-//! Checks of section E of the contract: every call that is refused for an entry that is too large
-//! changes nothing.
+//! Checks of section E of the contract: a call that is refused because an entry is too large
+//! changes nothing. A store without atomic batches can keep the entries before the large one.
 
 use session_store_core::{Capability, LogEntry, Store, StoreError};
 
@@ -16,8 +16,8 @@ fn with_a_large_entry() -> Vec<LogEntry> {
     [numbered(7..8), vec![LARGE.clone()], numbered(8..9)].concat()
 }
 
-/// Returns whether the store refuses an entry of 64 MiB as too large. Where it does not, the kit
-/// does not know an entry that is too large, and the checks find nothing.
+/// Returns whether the store refuses an entry of 64 MiB as too large. If it does not, these checks
+/// have no entry that is too large, so the clause holds.
 fn has_a_limit(store: &dyn Store) -> bool {
     matches!(TestLog::new(store).append(&LARGE), Err(StoreError::TooLarge { .. }))
 }

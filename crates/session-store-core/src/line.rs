@@ -187,7 +187,8 @@ fn object_in(text: &str) -> Result<&str, serde_json::Error> {
     if value.starts_with('{') {
         return Ok(value);
     }
-    // Parse again as an object, so that the parser reports the place of any other value.
+    // The value is not an object. Parse again as an object, so that the error of the parser has the
+    // line and the column.
     serde_json::from_str::<AnyObject>(text)?;
     Err(serde_json::Error::custom("expected a JSON object"))
 }

@@ -11,7 +11,8 @@ use crate::unit::Unit;
 /// The size of the largest file that is read as a pod, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Stores a pod that the store does not have. A pod that differs is a conflict.
+/// Stores a pod that the store does not have. If the store has a different pod of this name, the
+/// options determine whether it is replaced, skipped or reported as a conflict.
 pub(crate) fn store(unit: &Unit, to: &dyn Store, options: &Options) -> UnitReport {
     let (name, pod) = match read(unit) {
         Ok(read) => read,
@@ -44,17 +45,17 @@ fn put(
     if stored.as_ref() == Some(pod) {
         return Ok(State::Unchanged);
     }
-    let expected = stored.as_ref().filter(|_| options.on_conflict == OnConflict::Replace);
-    match (&stored, expected) {
-        (Some(_), None) => pods.put_pod_if(name, None, pod)?,
-        _ if options.dry_run => {}
-        (_, expected) => pods.put_pod_if(name, expected, pod)?,
+    if stored.is_some() && options.on_conflict != OnConflict::Replace {
+        return Err(StoreError::PodConflict { name: name.to_string() });
+    }
+    if !options.dry_run {
+        pods.put_pod_if(name, stored.as_ref(), pod)?;
     }
     Ok(State::Imported)
 }
 
-/// Reads a pod and its name. The name is the name of the folder, or the content of a file `name` in
-/// the folder.
+/// Reads a pod and its name. The folder has the name of the pod. If the name of the folder is a
+/// hash, a file `name` in the folder contains the name of the pod.
 fn read(unit: &Unit) -> Result<(PodName, Pod), String> {
     let path = &unit.file.absolute;
     let folder = path.parent().ok_or("it is not in a folder")?;

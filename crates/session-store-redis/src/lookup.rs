@@ -19,10 +19,10 @@ use crate::reply::{byte_string_or_nil, byte_strings, number};
 /// Adds the session to the segment's holders. Must be called before the session creates the
 /// segment.
 ///
-/// Returns the earliest permitted creation time of the new log. This time is after the creation of
-/// all logs of this segment id in other sessions. A lookup returns the session with the oldest log.
-/// With this time, the result of a lookup does not change, even if the clocks of the servers differ
-/// or are set back.
+/// Returns the earliest creation time that the new log of the session may have. This time is after
+/// the creation of all logs of this segment id in other sessions. A lookup returns the session with
+/// the oldest log. With this time, the result of a lookup does not change, even if the clocks of
+/// the servers differ or are set back.
 pub(crate) fn register(client: &Client, key: SegmentKey) -> Result<String, RequestError> {
     let tag = Tag::of_holders(key.segment_id);
     let add_and_list =
@@ -45,7 +45,7 @@ pub(crate) fn session_of(
     Ok(holders.into_iter().min().map(|(_, session_id)| session_id))
 }
 
-/// Returns whether the session of each segment is among the segment's holders.
+/// Returns for each key whether its session is among the holders of its segment.
 pub(crate) fn are_registered(
     client: &Client,
     keys: &[SegmentKey],

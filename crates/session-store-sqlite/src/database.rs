@@ -23,16 +23,17 @@ use crate::sync;
 use crate::transaction::{Transaction, begin_durable, begin_immediate};
 use crate::wal::{self, FirstPage, WalStamp};
 
-/// A WAL is checkpointed after this number of commits, or when its file grows past this length. For
-/// entries of 1 KB, both limits are about 1,000 pages, which is SQLite's default.
+/// A WAL is checkpointed after this number of commits, or when its file grows past this length. A
+/// commit of one entry of 1 KB writes about four pages of 4 KB. With such commits, both limits are
+/// about 1,000 pages, which is SQLite's default.
 const CHECKPOINT_COMMITS: u32 = 256;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 
 /// A WAL of this length or more is truncated. Reads of the same handle wait for a truncation.
 const LONG_WAL_BYTES: u64 = 64 << 20;
 
-/// The minimum time for which a read of a changing file is repeated, even if the busy timeout is
-/// shorter.
+/// A read of a changing file is repeated until the file no longer changes, for at most this time or
+/// the busy timeout, whichever is longer.
 const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 
 /// The longest wait for the reads of other handles when the WAL is truncated.
@@ -51,7 +52,7 @@ pub(crate) struct Database {
     files: Arc<OpenFiles>,
     /// The WAL that existed before the store was opened.
     earlier_wal: Option<WalStamp>,
-    /// The connections for reads that no read uses now.
+    /// The connections for reads that are not in use.
     idle_readers: Mutex<Vec<Connection>>,
     /// Each read holds this lock shared. A truncation of the WAL holds the lock exclusively.
     reading: RwLock<()>,
@@ -60,7 +61,8 @@ pub(crate) struct Database {
 
 /// The connection for changes and the state of its changes.
 struct Writer {
-    /// `None` while the file cannot be written, or no file can be created beside it.
+    /// `None` if the file could not be opened for writing, or after a failed sync. The next change
+    /// opens a new connection.
     connection: Option<Connection>,
     /// Whether the handle has committed a change.
     has_changed: bool,
@@ -87,8 +89,8 @@ impl Database {
         let files = OpenFiles::new(&settings.path)?;
         let earlier_wal = WalStamp::of(&settings.path);
         let connection = match settings.open_writer(create) {
-            // Without its WAL the file is a store, so the WAL has the first page of another
-            // database.
+            // The file alone is a store, but the file together with its WAL is not. So the WAL has
+            // the first page of another database.
             Err(DatabaseError::Store(refusal))
                 if earlier_wal.is_some() && first_page.is_some_and(FirstPage::is_marked) =>
             {
@@ -303,7 +305,8 @@ impl Database {
             writer.truncate_at = bytes.saturating_mul(2);
             self.truncate_wal(connection)
         };
-        // A WAL that stays long is not a failure of the change, so other errors are ignored.
+        // `record` notes a failed sync. Other errors are ignored, because the change is committed,
+        // and only the WAL stays long.
         if let Err(error) = checkpointed {
             wal.record(&error);
         }
@@ -334,10 +337,9 @@ impl Database {
     ///
     /// If SQLite cannot write a file, it opens the file for reads only, and the connection never
     /// becomes writable. So such a connection is replaced once by a new connection, because the
-    /// cause may be gone ([A5](session_store_core::contract#a5)). If the new connection cannot
-    /// write either, all connections are closed, also the connections for reads. SQLite shares an
-    /// open file among all connections of a process. A connection that remained open would
-    /// therefore make the next connection read-only, too.
+    /// cause may be gone ([A5](session_store_core::contract#a5)). Before that, all idle connections
+    /// for reads are closed too. SQLite shares an open file among all connections of a process, so
+    /// a connection that remains open would make the new connection read-only as well.
     fn begin<'a>(
         &'a self,
         writer: &'a mut Option<Connection>,

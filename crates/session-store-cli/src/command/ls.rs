@@ -180,7 +180,8 @@ impl DatedSession {
 
 /// Returns the size of all logs of a session.
 fn bytes(session: &ListedSession) -> Option<u64> {
-    session.infos().map(|info| info.bytes).sum()
+    let segments = session.segments.as_ref().ok()?;
+    segments.iter().map(|segment| segment.info.as_ref().ok()?.bytes).sum()
 }
 
 /// Returns the row of a session for `--long`. The program and the title come from the beginning of
