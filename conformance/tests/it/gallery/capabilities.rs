@@ -17,10 +17,12 @@ broken! {
         }
     }
     caught by {
+        a5_deletes_on_a_full_disk
         a8_deleting_one_leaves_the_other
         a8_deleting_the_second_leaves_the_first
         d1_a_deleted_segment_is_gone
         d1_a_deleted_session_is_gone
+        d1_a_killed_delete_is_whole
         d1_a_large_session_is_gone
         d1_a_trace_alone_counts
         d1_an_append_afterwards_makes_it_anew
@@ -28,6 +30,7 @@ broken! {
         d1_conditions_start_again
         d1_deleted_stays_deleted
         d1_deleting_nothing_is_false
+        d1_other_processes_see_deletes
         d1_the_last_segment_takes_its_session
         h1_a_recreated_segment_has_a_new_token
         h3_declared_or_refused
@@ -79,6 +82,7 @@ broken! {
         }
     }
     caught by {
+        a5_conditions_on_a_full_disk
         a5_refused_conditions_change_nothing
         a8_conditions_of_the_second_session
         d1_conditions_start_again
