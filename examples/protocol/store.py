@@ -98,7 +98,7 @@ class Store:
     def truncate(self, session_id, segment_id, entries_len):
         lines = self.log(session_id, segment_id)
         if entries_len > len(lines):
-            message = f"only {len(lines)} entries stored in segment {segment_id}"
+            message = f"cannot truncate to {entries_len} entries; only {len(lines)} are stored"
             raise Failed("corrupt", message, line=entries_len)
         replace(self.path(session_id, segment_id + ".jsonl"), lines[:entries_len])
 

@@ -54,6 +54,7 @@ fn qualify(text: &str, replacement: &str, filter: &str) -> Ended {
 #[rstest]
 #[case("a1_")]
 #[case("t1_")]
+#[case("t2_")]
 #[case("s6_")]
 fn a_store_in_another_language_is_checked(#[case] filter: &str) {
     let report = qualify("", "", filter).ok();
