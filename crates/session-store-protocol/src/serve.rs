@@ -1,6 +1,7 @@
 //! The server: reads calls, makes them on a store, and writes the results.
 
 use std::io::{self, BufRead, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
@@ -146,7 +147,7 @@ fn answer(service: &Service<'_>, line: &[u8], output: &Mutex<impl Write>) -> io:
                 let started = Reply { id: Some(id), started: true, ok: None, error: None };
                 send(output, "", &started)?;
             }
-            (Some(id), perform(service, call).map_err(Failure::from))
+            (Some(id), perform_or_catch(service, call).map_err(Failure::from))
         }
         Err(error) => {
             let id = serde_json::from_slice::<RequestId>(line).ok().and_then(|request| request.id);
@@ -171,6 +172,17 @@ fn send(output: &Mutex<impl Write>, before: &str, message: &impl Serialize) -> i
 
 fn json<T: Serialize>(value: T) -> Result<Box<RawValue>> {
     Ok(to_raw_value(&value)?)
+}
+
+/// Makes the call, and turns a panic of the store into an error.
+///
+/// The client waits for a reply, and the other calls must go on
+/// ([S5](session_store_core::contract#s5)).
+fn perform_or_catch(service: &Service<'_>, call: Call) -> Result<Box<RawValue>> {
+    catch_unwind(AssertUnwindSafe(|| perform(service, call))).unwrap_or_else(|_| {
+        let source = io::Error::other("the store panicked").into();
+        Err(StoreError::indeterminate("serve a call", source))
+    })
 }
 
 fn perform(service: &Service<'_>, call: Call) -> Result<Box<RawValue>> {

@@ -175,6 +175,17 @@ fn a_server_of_one_store_opens_no_other() {
     assert_eq!(error.to_string(), "I/O error: this server serves one store only");
 }
 
+#[test]
+fn a_panic_of_the_store_is_an_answer_and_the_server_goes_on() {
+    let store = connect(start(Fails(|| panic!("a panic that the test provokes"))));
+    // More panics than the server has threads.
+    for _ in 0..20 {
+        let error = store.read_all(SessionId::new(), SegmentId::new()).unwrap_err();
+        assert!(error.is_indeterminate(), "{error}");
+    }
+    assert_eq!(store.list_sessions().unwrap(), []);
+}
+
 /// A store that fails every read with a given error.
 struct Fails(fn() -> StoreError);
 
