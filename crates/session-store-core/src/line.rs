@@ -1,6 +1,7 @@
 //! `Line`: one JSON object on one line, kept byte for byte. Log entries, trace entries and pods are
 //! wrappers of a `Line`. The text is checked to be valid JSON, but is not interpreted.
 
+use std::any::type_name;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
@@ -22,8 +23,16 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Serializes the value. The text is not parsed again, because `serde_json` has written it.
     pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, StoreError> {
-        Self::from_text(serde_json::to_string(value)?)
+        let text = serde_json::to_string(value)?;
+        if !(text.starts_with('{') && text.ends_with('}')) {
+            // The value is not an object. Parsing the text returns an error with the position.
+            return Self::from_text(text);
+        }
+        debug_assert!(object_in(&text).is_ok(), "{} writes invalid JSON", type_name::<T>());
+        let whole = 0..text.len();
+        Self::on_one_line(&Arc::new(text), whole)
     }
 
     pub(crate) fn from_utf8(bytes: Vec<u8>) -> Result<Self, StoreError> {
@@ -42,13 +51,19 @@ impl Line {
     pub(crate) fn in_block(block: &Arc<String>, range: Range<usize>) -> Result<Self, StoreError> {
         let text = &block[range.clone()];
         let object = object_in(text)?;
+        let start = range.start + text.len() - text.trim_start_matches(is_json_space).len();
+        Self::on_one_line(block, start..start + object.len())
+    }
+
+    /// Returns the object that is exactly the text in `range`, without its line breaks.
+    fn on_one_line(block: &Arc<String>, range: Range<usize>) -> Result<Self, StoreError> {
+        let object = &block[range.clone()];
         if has_line_break(object) {
             let text = without_line_breaks(object);
             let whole = 0..text.len();
             return Self::new(Arc::new(text), whole);
         }
-        let start = range.start + text.len() - text.trim_start_matches(is_json_space).len();
-        Self::new(Arc::clone(block), start..start + object.len())
+        Self::new(Arc::clone(block), range)
     }
 
     fn new(block: Arc<String>, range: Range<usize>) -> Result<Self, StoreError> {
@@ -100,6 +115,11 @@ macro_rules! entry {
 
         impl $name {
             /// Builds an entry from a Rust value.
+            ///
+            /// The text that `serde_json` writes is checked to be an object, but is not parsed
+            /// again. A hand-written implementation of `Serialize` must therefore be correct: for
+            /// example, each key of a map needs a value. Debug builds panic if the text is not
+            /// valid JSON.
             ///
             /// # Errors
             /// [`StoreError::Serde`](crate::StoreError::Serde) if the value does not serialize to

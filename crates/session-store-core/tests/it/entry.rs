@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rstest::rstest;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError, TraceEntry};
 
@@ -69,6 +70,23 @@ fn values_must_serialize_to_an_object() {
     assert!(matches!(LogEntry::encode("text"), Err(StoreError::Serde(_))));
     let keys_other_than_strings = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert!(matches!(LogEntry::encode(&keys_other_than_strings), Err(StoreError::Serde(_))));
+}
+
+/// A value whose implementation of `Serialize` writes a key without a value.
+struct KeyWithoutValue;
+
+impl Serialize for KeyWithoutValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_key("key")?;
+        map.end()
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, should_panic(expected = "KeyWithoutValue writes invalid JSON"))]
+fn an_implementation_of_serialize_that_writes_invalid_json_panics_in_debug_builds() {
+    drop(LogEntry::encode(&KeyWithoutValue));
 }
 
 #[test]
