@@ -1,5 +1,5 @@
 //! The client's end of the pipes. Several calls can be under way at once: each thread waits for the
-//! reply with its own id.
+//! reply that has the id of its call.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -147,8 +147,8 @@ impl Waiting {
         // The receiver is gone if the greeting came too late.
         let _ = greeting.send(parsed);
         while is_open && matches!(next_message(&mut input, &mut line), Ok(true)) {
-            // A line that is not a message ends the connection, because the call that it belongs
-            // to would wait without an end.
+            // A line that is not a message ends the connection. Otherwise the call that waits for
+            // this reply would wait without end.
             let Ok(reply) = serde_json::from_str(&line) else { break };
             self.deliver(reply);
         }

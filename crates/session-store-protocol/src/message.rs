@@ -65,7 +65,7 @@ pub(crate) struct Request {
     pub(crate) call: Call,
 }
 
-/// The id of a line whose call is not valid.
+/// The id of a request whose call is not valid.
 #[derive(Deserialize)]
 pub(crate) struct RequestId {
     pub(crate) id: Option<u64>,
@@ -190,9 +190,9 @@ pub(crate) struct Reply {
 
 /// The text of an entry.
 ///
-/// The entry is checked when the message is parsed, which is before the start of the call. In a
-/// debug build the check takes longer than the call, so calls that start together would seldom
-/// overlap.
+/// The entry is checked when the message is parsed, before the server reports the start of the
+/// call. In a debug build the check takes longer than the call. If the call made the check, calls
+/// that start together would seldom overlap.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct WireEntry(LogEntry);
@@ -231,7 +231,7 @@ pub(crate) fn from_wire(entries: Vec<WireEntry>) -> Vec<LogEntry> {
     entries.into_iter().map(LogEntry::from).collect()
 }
 
-/// A page of a log, or of a trace, which has no head.
+/// A page of a log or of a trace. A page of a trace has no head.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WirePage<E> {
     pub(crate) entries: Vec<E>,
@@ -239,7 +239,7 @@ pub(crate) struct WirePage<E> {
     pub(crate) head: Option<Head>,
 }
 
-/// The facts about a segment.
+/// A `SegmentInfo` in a message.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WireInfo {
     head: Head,
@@ -266,7 +266,7 @@ impl From<WireInfo> for SegmentInfo {
     }
 }
 
-/// A line of a listing of facts.
+/// An item of the result of `list_infos`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WireListedInfo {
     #[serde(flatten)]

@@ -119,7 +119,7 @@ impl RemoteStore {
         self.connection.calls_started()
     }
 
-    /// Kills the process with SIGKILL. Does nothing if this value has not started one.
+    /// Kills the process with SIGKILL. Does nothing if this value has not started a process.
     pub fn kill(&self) {
         if let Some(process) = &self.process {
             process.kill();
@@ -323,7 +323,7 @@ impl Store for RemoteStore {
     }
 }
 
-/// Lists facts by the provided body of the trait, which calls `segment_info`.
+/// A store whose `list_infos` is the provided body of the trait. That body calls `segment_info`.
 struct Listing<'a>(&'a RemoteStore);
 
 impl Store for Listing<'_> {

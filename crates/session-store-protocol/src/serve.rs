@@ -25,7 +25,7 @@ type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The number of calls that are made at once.
 const THREADS: usize = 16;
 
-/// The number of lines that wait for a free thread. Then the server reads no more lines.
+/// The most lines that can wait for a free thread. At this number, the server stops reading.
 const QUEUE: usize = 64;
 
 /// The longest line in bytes.
@@ -89,7 +89,8 @@ pub fn serve(
 ) -> io::Result<()> {
     let output = Mutex::new(output);
     let store = service.store().ok().map(|store| Description::of(&*store));
-    // A program that runs the server, such as a test program, can have written half a line.
+    // The greeting starts on a new line, because a program that runs the server, such as a test
+    // program, can have written half a line.
     send(&output, "\n", &Greeting { session_store: VERSION, store })?;
     let (sender, requests) = mpsc::sync_channel(QUEUE);
     let requests = Mutex::new(requests);
