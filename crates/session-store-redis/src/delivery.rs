@@ -105,8 +105,8 @@ impl Delivery {
         self.retry_until(deadline, deadline, attempt)
     }
 
-    /// Connects to a server that the URL names. Attempts that find no server are repeated for
-    /// `wait`, and others as by `retry`.
+    /// Connects to a server that the URL names. Repeats attempts that find no server for `wait`.
+    /// Repeats other attempts as `retry` does.
     pub(crate) fn contact(&self, wait: Duration) -> Result<(), RequestError> {
         let wait_until = Instant::now() + wait;
         self.retry_until(self.deadline(), wait_until, |deadline| self.topology.contact(deadline))

@@ -15,7 +15,7 @@ use crate::keys::{StoredKey, Tag};
 use crate::script::{Call, INDEX, READ_SEGMENTS, READ_SESSIONS};
 use crate::{listing, lookup, scan};
 
-/// The number of index sets of which a page is read at the same time. A page has up to 1,000 ids.
+/// The number of indexes that are read at the same time, each by a page of up to 1,000 ids.
 const SETS: usize = 50;
 
 /// A difference between an index and the keys that it should list.
@@ -23,13 +23,13 @@ const SETS: usize = 50;
 pub(crate) enum Defect {
     /// A segment that is not in the list of its session's segments.
     UnlistedSegment(SegmentKey),
-    /// A session with a list of segments that is not in the list of sessions.
+    /// A session that has a list of segments and is not in the list of sessions.
     UnlistedSession(SessionId),
     /// A trace that is not in the list of its session's traces.
     UnlistedTrace(SegmentKey),
     /// A segment whose session is not in the set of its holders.
     UnlistedHolder(SegmentKey),
-    /// A listed segment of which no key exists.
+    /// A listed segment that has no keys.
     LostSegment(SegmentKey),
     /// A listed session without a list of segments.
     LostSession(SessionId),
@@ -39,8 +39,8 @@ pub(crate) enum Defect {
 
 type Report<'a> = &'a mut dyn FnMut(Defect) -> Result<(), RequestError>;
 
-/// Reports every defect that these keys show. Changes nothing. The keys of a whole scan show all
-/// defects.
+/// Reports the defects that these keys show, and changes nothing. All defects are found if the
+/// function is called for the keys of a whole scan.
 pub(crate) fn check(
     client: &Client,
     keys: &[StoredKey],

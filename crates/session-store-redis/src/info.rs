@@ -1,4 +1,5 @@
-//! Facts about segments: heads, sizes and modification times, one by one and in bulk.
+//! Reads the `SegmentInfo` of segments (the head, the size and the modification time), one by one
+//! and in bulk.
 
 use session_store_core::{ListOptions, SegmentInfo, SegmentKey};
 
@@ -10,7 +11,7 @@ use crate::listing;
 use crate::reply::info;
 use crate::script::READ_INFOS;
 
-/// Returns the facts of the segments that the options select, in the order of the listings.
+/// Returns the `SegmentInfo` of the segments that the options select, in the order of the listings.
 pub(crate) fn list(
     client: &Client,
     options: ListOptions,
@@ -24,7 +25,7 @@ pub(crate) fn list(
         let part = &sessions[next..sessions.len().min(next + left.min(listing::CHUNK))];
         next += part.len();
         let keys = listing::keys(client, part)?;
-        // Leave out a segment that was deleted after the listing, because it has no facts.
+        // Leave out a segment that was deleted after the listing.
         let found: Vec<_> =
             keys.iter().zip(of(client, &keys)?).filter_map(|(&key, i)| Some((key, i?))).collect();
         left -= found.chunk_by(|(a, _), (b, _)| a.session_id == b.session_id).count();
@@ -33,7 +34,7 @@ pub(crate) fn list(
     Ok(infos)
 }
 
-/// Returns the facts of each segment, or `None` for a segment that does not exist.
+/// Returns the `SegmentInfo` of each segment, or `None` for a segment that does not exist.
 pub(crate) fn of(
     client: &Client,
     keys: &[SegmentKey],

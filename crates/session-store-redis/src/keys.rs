@@ -130,9 +130,9 @@ impl Keys {
 
     /// A key that is never set.
     ///
-    /// While a slot moves to another node, its keys are on either node. During the move a node
-    /// refuses to start a script that declares a key which the node does not have. So a script that
-    /// declares this key waits until the move is over.
+    /// While a slot moves to another node, some of its keys are on the old node and some on the new
+    /// one. A node then refuses to start a script that declares a key which the node does not have.
+    /// No node has this key. So a script that declares it is sent again until the move is over.
     ///
     /// Scripts that delete keys must wait in this way. If such a script ran during the move, the
     /// node would take a key that the script has just deleted for a key that has moved. The node
@@ -179,8 +179,8 @@ impl Keys {
     /// Returns the pattern that `SCAN` matches against keys. The pattern matches every
     /// [`StoredKey`], and some other keys too.
     ///
-    /// A key of holders is not a [`StoredKey`]. The pattern excludes such a key by its first
-    /// letter.
+    /// A key of holders is not a [`StoredKey`]. The pattern excludes such a key by the first letter
+    /// of `holders`.
     pub(crate) fn pattern(&self) -> String {
         let is_special = |letter: char| matches!(letter, '*' | '?' | '[' | ']' | '\\');
         let prefix = self.prefix.chars().flat_map(|letter| {

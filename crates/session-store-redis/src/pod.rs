@@ -61,7 +61,7 @@ impl PodStore for RedisStore {
 impl RedisStore {
     /// Puts a pod if the stored text is `expected`.
     ///
-    /// `expected` is the text of a pod. The word `none` means that no pod may be stored, and an
+    /// `expected` is the text of a pod. The word `none` expects that the pod does not exist. An
     /// empty text accepts every stored pod.
     fn put(&self, name: &PodName, expected: &str, pod: &Pod) -> Result<(), StoreError> {
         self.client.perform(format_args!("put pod {name}"), |client| {

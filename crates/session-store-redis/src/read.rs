@@ -205,7 +205,7 @@ fn part<const N: usize>(
         .arg(max_bytes.min(PART_BYTES).to_string())
 }
 
-/// Returns the entry with that text.
+/// Parses an item as an entry.
 type Parse<E> = fn(Vec<u8>) -> Result<E, StoreError>;
 
 /// Collects the entries of a page, in order.
@@ -257,8 +257,9 @@ impl<E> PageBuilder<E> {
         self.is_full |= texts.is_empty();
         let (mut added, mut added_bytes) = (0, 0);
         for text in texts {
-            // Bytes that are not an entry count at least as much as the shortest entry, `{}`. A
-            // full page therefore ends before such bytes and does not fail.
+            // Bytes that are not an entry count at least as much as the shortest entry, `{}`.
+            // Otherwise shorter bytes would fit into a page that no entry fits into, and the page
+            // would fail.
             let bytes = text.len().max("{}".len());
             if self.position >= self.end || !self.budget.admits(bytes) {
                 self.is_full = true;

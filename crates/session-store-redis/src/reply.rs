@@ -71,7 +71,8 @@ fn head_or_none(text: &str) -> Parsed<Option<Head>> {
     if text == "none" { Ok(None) } else { head(text).map(Some) }
 }
 
-/// Parses the facts of one log: its head or `none`, its size, and the time of its last change.
+/// Parses the `SegmentInfo` of one log: its head or `none`, its size, and the time of its last
+/// change.
 pub(crate) fn info(bytes: &[u8]) -> Parsed<Option<SegmentInfo>> {
     let mut words = utf8(bytes)?.split(' ');
     let mut word = || words.next().ok_or(RequestError::UnexpectedReply);

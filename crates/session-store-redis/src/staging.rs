@@ -22,7 +22,7 @@ const MIN_STAGED_BYTES: usize = 64 * 1024;
 /// The lifetime of staged entries that are not added to a log, in milliseconds.
 const LIFETIME_MS: &str = "900000";
 
-/// Returns whether the entries fit into one call.
+/// Returns whether the entries fit into one call, so that staging them is not necessary.
 pub(crate) fn is_one_call(entries: &[LogEntry]) -> bool {
     Chunks(entries).nth(1).is_none()
 }

@@ -11,14 +11,14 @@ use crate::reply::ChangeReply;
 use crate::script::{APPEND, Call, TRACE};
 use crate::staging::{Staging, is_faster_staged, is_one_call};
 
-/// The treatment of the entries that a log already has.
+/// Whether a write keeps or replaces the entries that a log has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Append,
     Replace,
 }
 
-/// The head that a log must have to be changed.
+/// The condition of a write: the head that the log must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     Any,

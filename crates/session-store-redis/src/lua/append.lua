@@ -1,6 +1,6 @@
 -- Appends to a log or replaces it. Creates the log if that is allowed.
--- KEYS: writer, log, entries, segments, sessions, staging if entries are staged, never if it
---       replaces
+-- KEYS: writer, log, entries, segments, sessions, staging if entries are staged, never (keys.rs) if
+--       the log is replaced
 -- ARGV: sequence, is repeat, keep record for, session, segment, stamp, 'append' or 'replace',
 --       expected head or '', earliest creation time or '' (the log must exist), bytes of all
 --       entries, number of staged entries, entries...
@@ -52,8 +52,9 @@ if not exists then
   redis.call('HSET', KEYS[2], 'created', string.format('%.0f', created))
 end
 -- The server, or another program, can delete the list of sessions or of segments. So every append
--- lists the segment and its session if they are not listed. Looking first is cheaper than adding
--- (measured: together 0.6 µs if the lists are short, and 1.7 µs with 100 members in each).
+-- lists the segment and its session if they are not listed. The lookups come first, because they
+-- are cheaper than ZADD (measured: both lookups together take 0.6 µs if the lists are short, and
+-- 1.7 µs with 100 members in each).
 if not redis.call('ZSCORE', KEYS[4], ARGV[5]) then redis.call('ZADD', KEYS[4], 0, ARGV[5]) end
 if not redis.call('ZSCORE', KEYS[5], ARGV[4]) then redis.call('ZADD', KEYS[5], 0, ARGV[4]) end
 return finish('head ' .. head_of(count, stamp), true)

@@ -19,7 +19,7 @@ local function read_entries(into, key, first, last, max_bytes)
   return bytes
 end
 
--- Returns the size of the entries of a list from first to last, or nil if they are too many.
+-- Returns the size of the entries of a list from first to last, or nil if there are too many.
 --
 -- Reading entries blocks the server (measured: 145 ms for 100,000 entries, while the LTRIM of a
 -- truncate takes 1.3 ms). So this reads at most 256 entries, and stops after 1 MB.

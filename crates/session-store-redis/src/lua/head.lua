@@ -5,10 +5,10 @@
 -- lost: evicted, deleted by another program, or left on another node when the move of a slot was
 -- interrupted. The remaining key must not be taken for a log, and a new log must not overwrite it.
 --
--- Redis does not store empty lists, so an empty log has no list. To tell an empty log from a lost
--- list, the field "epoch" equals the field "stamp" only if the log is empty. The stamp is a random
--- mark of the last change, and the epoch is the stamp of the last change that cut or replaced
--- entries. The epoch has a "+" at its end if that change left entries in the log.
+-- Redis does not store empty lists, so an empty log has no list. The field "stamp" is a random mark
+-- of the last change. The field "epoch" is the stamp of the last change that cut or replaced
+-- entries, followed by a "+" if that change left entries in the log. So the two fields are equal
+-- only if the log is empty. If they differ and there is no list, the list is lost.
 local function epoch_of(stamp, count)
   return count > 0 and stamp .. '+' or stamp
 end
@@ -21,8 +21,8 @@ end
 -- size in bytes and the time of the last change.
 --
 -- The field "info" holds the size, the time, and the stamp of the change that wrote them. Handles
--- of an older version change the log without updating this field. But they set a new stamp. So a
--- field with another stamp is outdated, and is ignored.
+-- of an older version change the log without updating this field. But they set a new field "stamp".
+-- So "info" is outdated if it contains another stamp, and is then ignored.
 --
 -- Redis keeps a hash in its compact form as long as no field is longer than 64 bytes. The three
 -- values in one field fit in that limit, and one command writes them.

@@ -1,4 +1,4 @@
--- Adds a member to an index if any of the keys that it stands for exists, and removes it if not.
+-- Adds a member to an index if one of the member's keys exists. Otherwise removes the member.
 -- KEYS: index, never, keys...
 -- ARGV: member
 if redis.call('EXISTS', unpack(KEYS, 3)) > 0 then

@@ -5,7 +5,7 @@
 -- ARGV[2]: "1" if this call is a repeat, else "0"
 -- ARGV[3]: how long to keep the record, in milliseconds
 
--- Records the reply, if it must be recorded, and returns it.
+-- Returns the reply. Records it first if the call changed something or is a repeat.
 local function finish(reply, changed)
   -- The refusal of a repeat is recorded too, because an earlier copy of the call may still arrive.
   -- That copy must not be executed after the caller has received an error.

@@ -2,13 +2,13 @@
 -- KEYS: writer, log, entries, quarantine, never; for a trace: writer, traces, trace, quarantine,
 --       never
 -- ARGV: sequence, is repeat, keep record for, 'log' or 'trace', segment, stamp, epoch of the log
---       when it was read, number of items that it had, size of the entries among them or '', then
+--       when it was read, number of its items then, size of the entries among them or '', then
 --       the position and the text of each item to move
 local FIRST = 10
 local kind, stamp = ARGV[4], ARGV[6]
 local log = kind == 'log' and read_log(KEYS[2], KEYS[3])
 
--- A trace has no epoch. So this also compares the texts, which no entry equals.
+-- A trace has no epoch, so the texts are compared too. No entry has the text of a bad item.
 if log and log.epoch ~= ARGV[7] then return finish('changed') end
 for i = FIRST, #ARGV, 2 do
   local text = redis.call('LRANGE', KEYS[3], ARGV[i], ARGV[i])[1]
@@ -20,8 +20,8 @@ if size then
   size = appended and size + appended
 end
 
--- The stamp takes the place of each text, and is then removed. It is random and not an object, so
--- no other item equals it. This moves no entry through Lua.
+-- LSET replaces each text by the stamp, and LREM then removes all stamps. The stamp is random and
+-- not an object, so no other item equals it. With these commands, Lua does not copy any entry.
 for i = FIRST, #ARGV, 2 do
   local line = ARGV[i] + 1
   redis.call('RPUSH', KEYS[4], string.format('%s %.0f ', kind, line) .. ARGV[i + 1])

@@ -131,8 +131,8 @@ impl Topology {
         self.lock().stale = true;
     }
 
-    /// Returns the node with the address that a redirection by the node `from` contains. Only the
-    /// nodes of a Cluster redirect.
+    /// Returns the node whose address is in a redirection by the node `from`. Only the nodes of a
+    /// Cluster redirect.
     ///
     /// If the address has a port but no host, the result has the host of `from`.
     pub(crate) fn redirected(&self, from: &Node, address: &str) -> Option<Arc<Node>> {

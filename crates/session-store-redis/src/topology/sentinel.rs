@@ -51,7 +51,7 @@ impl Sentinels {
     }
 }
 
-/// Adds to the error of a refused login that a Sentinel has its own login. The user and password
+/// Explains the error of a refused login: a Sentinel has its own login. The user and password
 /// before the hosts of the URL are only for the master.
 fn explain_login(sentinel: &Host, error: RedisError) -> RedisError {
     let refused = error.kind() == ErrorKind::AuthenticationFailed

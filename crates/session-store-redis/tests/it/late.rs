@@ -188,7 +188,7 @@ fn a_refused_change_is_not_done_by_a_late_copy() {
     at.proxy.resend_requests();
     assert!(at.direct.read_pod(&name("new")).unwrap().is_some());
 
-    // The pod is expected to be missing, and is deleted after the refusal.
+    // The call expects that the pod does not exist. After the refusal, the pod is deleted.
     at.proxy.lose_next_reply();
     let pod = Pod::new(at.session, Some(at.segment));
     let error = at.behind_proxy.put_pod_if(&name("new"), None, &pod).unwrap_err();

@@ -121,7 +121,7 @@ fn a_log_that_has_lost_a_key_is_an_error_until_it_is_deleted(
     }
     assert_eq!(keys("*:*:*:*", &mut raw), left);
 
-    // The other segments and their facts can still be listed.
+    // The other segments can still be listed, by `list_infos` too.
     let before = SessionId::from_bytes([0xff; 16]);
     let after = SessionId::from_bytes([0; 16]);
     for session in [before, after] {

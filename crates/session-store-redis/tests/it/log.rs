@@ -154,8 +154,8 @@ fn a_read_takes_little_memory_of_the_server() {
     let server = RedisServer::start_in_memory(&[]);
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     let (session, segment) = ids();
-    // The store estimates the size of the next entries from the mean size of those before. Here the
-    // next entries are much larger.
+    // The store estimates the size of the next entries from the mean size of the entries before
+    // them. Here the next entries are much larger.
     let log = [entries("small", 30_000, 0), entries("large", 1500, 40_000)].concat();
     store.create_segment(session, segment, &log).unwrap();
     let memory = |what: &str| -> u64 {
