@@ -1,4 +1,5 @@
-//! The time of the last change of a folder or a file, to find out whether it has changed since.
+//! The time of the last change of a folder or a file. A comparison with an earlier value shows
+//! whether the folder or file has changed.
 
 use std::fs;
 use std::io;
@@ -8,8 +9,8 @@ use std::path::Path;
 #[cfg(unix)]
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The longest step of the clock that file systems take their times from, with a margin. Linux
-/// kernels advance this clock every 1 to 10 ms.
+/// The longest step of the clock that sets the times of files, with a margin. Linux kernels advance
+/// this clock every 1 to 10 ms.
 #[cfg(unix)]
 const CLOCK_STEP: Duration = Duration::from_millis(100);
 

@@ -42,8 +42,8 @@ pub(crate) fn read_page<E>(
     let mut blocks = Blocks::new(log, build, start);
     for position in start..log.entries {
         let stored = stored_at(rows.next()?, rowid::pack(log.number, position))?;
-        // A bad row counts as the shortest entry. If the page is full, the page then ends before
-        // the bad row and succeeds.
+        // A bad row counts at least as much as the shortest entry. Otherwise a shorter row would
+        // fit into a page that no entry fits into, and the page would fail.
         let bytes = stored.map_or(0, <[u8]>::len).max("{}".len());
         if !budget.admits(bytes) {
             break;

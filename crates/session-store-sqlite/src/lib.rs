@@ -59,13 +59,14 @@
 //! # Permissions
 //!
 //! All files are created for their owner only (0600). SQLite creates the `-wal` and `-shm` files
-//! for reads too. If it has no permission to create them, and there is no `-wal` file yet, the
-//! database file is read alone. Such a read is repeated if the file has changed meanwhile. If there
-//! is a `-wal` file, opening the store needs write permission on the folder.
+//! for reads too. If it cannot create them, and there is no `-wal` file yet, the store reads the
+//! database file alone. Such a read is repeated if the file has changed meanwhile. If there is a
+//! `-wal` file, opening the store needs write permission on the folder.
 //!
-//! The database must be on a local file system, because its processes share memory. Two rules of
-//! SQLite apply to a process that has a store open. The process must not open and close the file by
-//! other means, because POSIX then drops SQLite's locks. A forked child must not use the store.
+//! The database must be on a local file system, because all processes that use it share memory. Two
+//! rules of SQLite apply to a process that has a store open. The process must not open and close
+//! the file by other means, because POSIX then drops SQLite's locks. A forked child must not use
+//! the store.
 //!
 //! # Format
 //!

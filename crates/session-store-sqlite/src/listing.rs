@@ -1,4 +1,5 @@
-//! Listings of sessions and segments with their facts, and the lookup of a segment's session.
+//! Listings of sessions, of segments and of their `SegmentInfo`, and the lookup of a segment's
+//! session.
 //!
 //! Rows with ids of another length than 16 bytes were not written by a store. All queries leave
 //! them out ([L4](session_store_core::contract#l4)).
@@ -41,7 +42,7 @@ pub(crate) fn session_of(
     Ok(select.query_row([segment_id.as_bytes()], session_id).optional()?)
 }
 
-/// Returns the facts of a segment.
+/// Returns the head, the size and the time of the last change of a segment.
 pub(crate) fn segment_info(segment: SegmentRows<'_>) -> Result<Option<SegmentInfo>> {
     let SegmentRows { connection, key } = segment;
     let conditions = "session_id = ?1 AND segment_id = ?2";
@@ -50,12 +51,13 @@ pub(crate) fn segment_info(segment: SegmentRows<'_>) -> Result<Option<SegmentInf
     Ok(select.query_row(parameters, |row| Ok(key_and_info(row)?.1)).optional()?)
 }
 
-/// Returns the facts of the segments that the options select, in descending order.
+/// Returns the `SegmentInfo` of the segments that the options select, in descending order of their
+/// ids.
 pub(crate) fn infos(
     connection: &Connection,
     options: &ListOptions,
 ) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
-    // An id is at most 16 times 0xff, so every id is less than 17 times 0xff.
+    // An id has 16 bytes, so every id is less than 17 bytes of 0xff.
     let after = options.start_after().map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
     let limit =
         options.max_sessions().map_or(i64::MAX, |limit| limit.try_into().unwrap_or(i64::MAX));

@@ -124,8 +124,8 @@ fn check_schema(connection: &Connection) -> Findings {
     })
 }
 
-/// Reports segments and traces that are in the table and not in the index. No listing and no read
-/// finds these.
+/// Reports segments and traces that are in the table `log` and not in its index. No listing and no
+/// read finds these.
 fn check_rows_without_listing(connection: &Connection) -> Findings {
     let select = format!(
         "SELECT session_id, segment_id, iif(trace, 'trace', 'log') FROM log AS found NOT INDEXED
@@ -138,7 +138,7 @@ fn check_rows_without_listing(connection: &Connection) -> Findings {
     select_all(connection, &select, (), |row| index_fault(row, cause))
 }
 
-/// Reports segments and traces that are in the index and not in the table.
+/// Reports segments and traces that are in the index of `log` and not in the table itself.
 fn check_listing_without_rows(connection: &Connection) -> Findings {
     let select = "SELECT session_id, segment_id, iif(trace, 'trace', 'log')
          FROM log INDEXED BY sqlite_autoindex_log_1

@@ -38,8 +38,8 @@ pub(crate) struct WalStamp {
 }
 
 impl WalStamp {
-    /// Returns the stamp of the WAL of the database at `path`, or `None` if there is no WAL or it
-    /// is empty.
+    /// Returns the stamp of the WAL of the database at `path`, or `None` if the WAL does not exist
+    /// or is empty.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let wal = fs::metadata(sidecar(path, "-wal").ok()?).ok()?;
         let stamp = Self { len: wal.len(), modified: wal.modified().ok() };
@@ -169,9 +169,9 @@ fn difference(
 
 /// Fails if the WAL is shorter than the length that the shared memory records.
 ///
-/// The WAL is shorter if it was removed while another connection has the database open, and this
-/// connection has created a new WAL. According to the shared memory, this connection would look in
-/// the new WAL for pages that are only in the old WAL.
+/// This is the case if the WAL was removed while another connection has the database open, and
+/// `connection` has created a new WAL. The shared memory still describes the old WAL. So
+/// `connection` would look in the new WAL for pages that are only in the old WAL.
 pub(crate) fn check_length(connection: &Connection, path: &Path) -> Result<()> {
     let wal = sidecar(path, "-wal")?;
     loop {

@@ -198,7 +198,8 @@ impl<E: Salvageable> Writer<'_, E> {
     }
 }
 
-/// Reports entries whose log is not in the table `log`, so that their ids are unknown.
+/// Reports entries whose log is not in the table `log`. The ids of their session and segment are
+/// therefore unknown.
 fn report_orphans(
     connection: &Connection,
     numbers: &BTreeSet<u32>,
@@ -225,8 +226,8 @@ fn report_orphans(
     Ok(())
 }
 
-/// Copies the pods. Behind a damaged row, the next name cannot be computed, so the rows are read
-/// from the end of the table.
+/// Copies the pods. The key of a pod is a name, so the key after a damaged row cannot be computed.
+/// The rows after the damage are therefore read backwards from the end of the table.
 fn copy_pods(
     connection: &Connection,
     to: &dyn Store,

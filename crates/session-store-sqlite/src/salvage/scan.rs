@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode, Row};
 use crate::error::{DatabaseError, Result};
 
 /// The number of keys after a damaged row that are tried one by one. After these keys, the distance
-/// between two tried keys doubles.
+/// to the next tried key doubles with each try.
 ///
 /// A damaged leaf page holds fewer rows than this, so all rows after the page are found. A damaged
 /// inner page hides many leaf pages with neighboring keys. The search then still finds a row after
