@@ -1,5 +1,6 @@
 //! The cache of a handle for the files of one stripe: a few open files, and facts about many closed
-//! files. A stripe is a group of segments that share a lock.
+//! files. The facts (`Known`) include the index of the lines, so a file that is opened again need
+//! not be scanned again. A stripe is a group of segments that share a lock.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -31,7 +32,8 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// Returns the file as it is now, or `None` if the file does not exist. `open` is called if the
-    /// file is not open, or if the open file can no longer be used. It gets the earlier facts.
+    /// file is not open, or if the open file can no longer be used. The argument of `open` is the
+    /// earlier facts about the file.
     ///
     /// If reading the file fails, the file is removed from the cache, because its index may be
     /// incomplete. The next call then reads the whole file again.

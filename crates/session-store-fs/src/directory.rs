@@ -58,7 +58,7 @@ impl Directory {
         Ok(file)
     }
 
-    /// Syncs a temporary file that will replace another file, whatever the durability.
+    /// Syncs a temporary file that will replace another file, with every durability.
     ///
     /// Without this sync, a power cut after the rename could leave an empty file under the name.
     /// The content of the replaced file would then be lost.
@@ -96,8 +96,8 @@ impl Directory {
         self.syncs.sync_folder(self.layout.root())
     }
 
-    /// Makes the name that a temporary file was given durable. Without [`Durability::Power`], only
-    /// records the name for the next `sync_all`.
+    /// Makes the name of a renamed file durable. Without [`Durability::Power`], only records the
+    /// name for the next `sync_all`.
     pub(crate) fn renamed(&self, path: &Path) -> Result<(), StoreError> {
         if !self.syncs.is_power() {
             self.syncs.record(path);

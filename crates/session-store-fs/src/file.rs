@@ -99,9 +99,9 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
 
 /// Sets the time of the last modification to now.
 ///
-/// The kernel reads the clock, as it does for a write. The kernel's clock for files is coarser than
-/// the clock that programs read. A time that this function read could therefore be later than the
-/// time of the next write.
+/// The kernel sets the time from its clock for files, as for a write. This clock is coarser than
+/// the clock that programs read. If this function read the time itself, the time could be later
+/// than the time of the next write.
 pub(crate) fn touch(file: &File) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)

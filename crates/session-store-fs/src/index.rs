@@ -1,5 +1,5 @@
-//! The index of a file's lines: the number of entries, and the offsets of some lines. One scan
-//! builds the index and appends extend it. Counting and paging then do not read the whole file
+//! The index of a file's lines: the number of entries, and the offsets of some lines (*marks*). One
+//! scan builds the index and appends extend it. Counting and paging then do not read the whole file
 //! again. The scan can start at a checkpoint, a line whose number is already known.
 
 use std::fs::File;

@@ -42,12 +42,12 @@
 //! interrupted by a power cut. Until its next change, such a log needs its file in `epochs/`. Files
 //! have mode 0600 and folders 0700.
 //!
-//! A pod has a folder `~{uuid}`, named by a hash, if the file system cannot hold the pod's name. It
-//! also has such a folder if the file system takes the pod's name for the name of another folder.
-//! Format version 1 used hashed folders for many more names, for example for every name with an
-//! upper case letter. Pods in these folders are read, and the next put moves the pod to the folder
-//! of its name. If both folders hold a pod, the pod in the folder of the name counts. A check then
-//! reports the hashed folder as a fault ([P3](session_store_core::contract#p3)).
+//! A pod has a folder `~{uuid}`, named by a hash, if the file system cannot hold the pod's name.
+//! The pod also has such a folder if the file system takes the pod's name for the name of another
+//! folder. Format version 1 used hashed folders for many more names, for example for every name
+//! with an upper case letter. Pods in these folders are read, and the next put moves the pod to the
+//! folder of its name. If both folders hold a pod, the pod in the folder of the name counts. A
+//! check then reports the hashed folder as a fault ([P3](session_store_core::contract#p3)).
 //!
 //! The first put of a pod raises the format to version 2. Programs that only know version 1 then
 //! cannot open the store. If a handle of such a program has already made changes, the handle
@@ -132,8 +132,8 @@
 //! were used last.
 //!
 //! Once a handle has listed a session, the handle remembers that the session's folder holds a log.
-//! It opens the folder again only after the deletion of a segment, which advances the generation of
-//! deletions.
+//! The handle opens the folder again only after the deletion of any segment. Such a deletion
+//! advances a counter, the generation of deletions.
 
 #[cfg(not(unix))]
 compile_error!(

@@ -38,8 +38,8 @@ impl Directory {
     /// Returns the sessions that hold a log, newest first.
     ///
     /// Before a writer deletes a log, it locks `deletions` and advances the generation. This
-    /// function reads the generation before and after the folders. If the generation has changed, a
-    /// deletion may have overlapped the listing, so the listing is not cached.
+    /// function reads the generation before and after it reads the folders. If the generation has
+    /// changed, a deletion may have overlapped the listing, so the listing is not cached.
     pub(crate) fn sessions(
         &self,
         deletions: &LockFile<ListedSessions>,

@@ -40,8 +40,8 @@ pub(crate) struct Log {
     recorded: Option<u64>,
 }
 
-/// The facts about a file, and the generation of the stripe at that time. The generation is a
-/// counter that advances before every change that is not an append.
+/// The facts about a file that a handle remembers, and the generation at which they were true. The
+/// generation is a counter of the stripe. It advances before every change that is not an append.
 pub(crate) struct Known {
     pub(crate) generation: Generation,
     inode: u64,
@@ -158,13 +158,13 @@ impl Log {
         Ok(())
     }
 
-    /// Scans the whole file if the search for the entry would start far before it.
+    /// Scans the whole file if the search for the entry would start far before the entry.
     pub(crate) fn scan_before(&mut self, entry: usize) -> Result<(), StoreError> {
         if self.known.index.is_skipped(entry) { self.scan_skipped() } else { Ok(()) }
     }
 
-    /// Returns the append whose sync the caller must wait for, if every change must survive a power
-    /// cut. Otherwise returns `None` and records the path for the next sync.
+    /// Records a write to the file. If every change must survive a power cut, returns the append,
+    /// and the caller must wait for its sync. Otherwise records the path for the next `sync_all`.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
             return Some(self.commit.written(&self.file, &self.path));
@@ -223,7 +223,7 @@ impl Log {
 }
 
 impl Known {
-    /// Returns whether the file has not changed since the facts were found, by its metadata.
+    /// Returns whether the facts are still true, by the metadata of the file.
     pub(crate) fn is_current(&self, generation: Generation, metadata: &Metadata) -> bool {
         let is_epoch_current = |epoch: Epoch| epoch.is_stored || epoch == Epoch::derived(metadata);
         self.generation == generation

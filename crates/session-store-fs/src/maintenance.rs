@@ -245,8 +245,8 @@ impl FsStore {
     ///
     /// A wrong checkpoint that handles ignore does not count.
     fn has_wrong_checkpoint(&self, key: SegmentKey) -> Result<bool, StoreError> {
-        // Most logs are too short for a checkpoint. They are not locked, because a lock waits for
-        // writers, and takes long in a store with many logs.
+        // Most logs are too short for a checkpoint. They are not locked, because locking waits for
+        // writers, and would take long in a store with many logs.
         let path = self.directory.layout.checkpoint(key);
         if !file::exists(&path).context("look for", &path)? {
             return Ok(false);

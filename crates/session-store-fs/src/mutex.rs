@@ -1,4 +1,4 @@
-//! Locks mutexes, and ignores that a panic of another thread has poisoned a mutex.
+//! Locks mutexes, also those that the panic of a thread has poisoned.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;

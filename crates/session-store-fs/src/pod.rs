@@ -215,7 +215,7 @@ pub(crate) fn holds_pod(folder: &Path) -> Result<bool, StoreError> {
     is_file(&folder.join(METADATA))
 }
 
-/// Returns the name of the pod in a folder, or `None` if no call can name it.
+/// Returns the name of the pod in a folder, or `None` if no call can name the pod.
 pub(crate) fn name_of(folder: &Path) -> Result<Option<PodName>, StoreError> {
     let Some(plain) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
     let parsed = PodFolder::parse(plain).filter(PodFolder::is_hashed);

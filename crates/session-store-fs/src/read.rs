@@ -82,8 +82,8 @@ impl Part {
             find(&self.file, self.start, self.end, self.first).context("read", &self.path)?;
         let mut budget = PageBudget::new(max_bytes);
         let mut found = Vec::new();
-        // `find` stops before a last line without a newline, although the line is an entry if it is
-        // whole.
+        // `find` does not count a last line without a newline, which is an entry if it is whole. So
+        // this entry may still have to be skipped here.
         let mut skip = self.first.saturating_sub(start.entries);
         let (mut at, mut line) = (start.offset, start.lines);
         while at < self.end {

@@ -206,7 +206,8 @@ impl<'a> Segment<'a> {
         let Self { files, guard } = self;
         let mut log = files.open(Kind::Log, guard.lock.generation, &mut guard.cached)?;
         if let Some(log) = &mut log {
-            // A wrong checkpoint must not decide which entries are deleted.
+            // Scan the part before the checkpoint too, because a wrong checkpoint must not decide
+            // which entries are deleted.
             log.scan_skipped()?;
         }
         expected.check(log.as_deref())?;
@@ -350,7 +351,7 @@ impl Files<'_> {
             log.known.is_name_durable = true;
         }
         if log.known.has_wrong_checkpoint {
-            // The change could make the log equal to the one that the checkpoint describes.
+            // The change could make the log equal to the log that the wrong checkpoint describes.
             directory.delete_checkpoint(self.key)?;
             log.known.has_wrong_checkpoint = false;
         }

@@ -3,12 +3,12 @@
 //!
 //! A checkpoint is only a hint. It contains the token of the epoch and the inode of the log, and a
 //! hash of the bytes before its offset. A log that was cut, replaced, restored from a copy, or
-//! rewritten by another program differs in one of them. The hash also covers the other fields, so a
-//! damaged file is recognized.
+//! rewritten by another program differs in at least one of these three. The hash also covers the
+//! other fields, so a damaged file is recognized.
 //!
-//! A program that changes an earlier part of the log in place, and keeps its length, is not noticed
-//! by the hash. Then the counts can be wrong, but the end of the log is still read from the log. So
-//! a truncation and a check scan the whole log.
+//! The hash does not show that another program has changed an earlier part of the log in place and
+//! kept the length. The counts of the checkpoint can then be wrong, but the end of the log is still
+//! read from the log. So a truncation and a check scan the whole log.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ pub(crate) struct Identity<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checkpoint {
     Missing,
-    /// The checkpoint is not one of this log, or no longer.
+    /// The checkpoint does not fit this log, or no longer fits it.
     Wrong,
     At(Mark),
 }
@@ -105,7 +105,7 @@ impl Directory {
     /// Stores a checkpoint. The caller holds the lock of the segment.
     ///
     /// The checkpoint is not synced. If a power cut leaves a checkpoint that is newer than its log,
-    /// the bytes before its offset are missing, or differ.
+    /// the bytes before its offset are missing, or differ. The checkpoint is then ignored.
     pub(crate) fn store_checkpoint(
         &self,
         key: SegmentKey,

@@ -119,7 +119,7 @@ impl Directory {
         Ok(Epoch::parse(&bytes))
     }
 
-    /// Stores an epoch. The durability of the handle decides whether the epoch is synced.
+    /// Stores an epoch. Syncs the epoch only if the durability of the handle requires that.
     pub(crate) fn store_epoch(
         &self,
         key: SegmentKey,

@@ -1,5 +1,5 @@
 //! Tests of checkpoints: a new handle starts its scan of a long log at a checkpoint, and ignores a
-//! checkpoint that is not one of the log.
+//! checkpoint that does not fit the log.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -186,7 +186,8 @@ fn appends_soon_stop_going_to_a_log_that_was_moved() {
     fixture.append(&store, "{\"n\":0}");
     let taken = fixture.path("taken");
     fs::rename(fixture.log(), &taken).unwrap();
-    // The appends leave no pause of a second. A minute is far more than the handle needs.
+    // The handle opens the path again after a second, also if appends follow each other at once.
+    // The limit of a minute is far more than a handle needs.
     let made_anew = (0..6_000).any(|_| {
         fixture.append(&store, "{}");
         thread::sleep(Duration::from_millis(10));

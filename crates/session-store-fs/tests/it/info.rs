@@ -1,8 +1,8 @@
-//! Tests of the facts about segments: head, size and time of the last change.
+//! Tests of `SegmentInfo`: the head, the size and the time of the last change of a segment.
 //!
-//! The facts of a segment belong to one moment ([L7](session_store_core::contract#l7)), and are
-//! listed in order ([L8](session_store_core::contract#l8)). A handle that has read a log does not
-//! read the log again to find its facts.
+//! The three values belong to one moment ([L7](session_store_core::contract#l7)), and are listed in
+//! order ([L8](session_store_core::contract#l8)). A handle that has read a log does not read the
+//! log again to find them.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

@@ -255,7 +255,8 @@ fn a_partly_deleted_session_is_reported_as_indeterminate() {
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     fixture.append(&store, "{}");
-    // A folder at the path of its trace makes the deletion of the other segment fail.
+    // A folder at the path of the trace of the second segment makes the deletion of that segment
+    // fail.
     let stuck = SegmentId::from(Uuid::max());
     store.append(session, stuck, &entry("{}")).unwrap();
     fs::create_dir(fixture.path(&format!("{session}/{stuck}.trace.jsonl"))).unwrap();

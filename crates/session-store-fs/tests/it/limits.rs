@@ -17,7 +17,7 @@ use crate::{Fixture, entry, numbered};
 const ROOT: &str = "SESSION_STORE_FS_LIMITED";
 
 /// Runs a test of this file as a child that cannot write a file beyond `blocks` of 512 bytes. A
-/// write beyond it returns an error and raises no signal.
+/// write beyond this limit returns an error and raises no signal.
 fn limited(test: &str, blocks: usize, fixture: &Fixture) {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
     let mut command = Command::new("sh");
