@@ -178,8 +178,8 @@
 //!   deleting a segment.
 //! - <a id="t6"></a>**T6** After a crash during a truncate, the log is unchanged or truncated
 //!   (torture). The same holds after a power cut, with each durability, if the store declares
-//!   `durable_sync`. Only with `Power`, a power cut never undoes an acknowledged truncate (S4).
-//!   Traces, siblings and pods do not change.
+//!   `durable_sync`. An acknowledged truncate is certain to survive a power cut only with the
+//!   durability `Power` (S4). Traces, siblings and pods do not change.
 //! - <a id="t7"></a>**T7** The provided body of `truncate`, built on `read_all` and
 //!   `create_segment`, is correct except for appends that overlap it. Its documentation says so.
 //!
@@ -291,9 +291,9 @@
 //!   link, and reads and writes only regular files. A link in the place of a session, a log, a
 //!   trace or a pod is not listed. A call that names the link fails with `Io`, and the target of
 //!   the link does not change. A FIFO or a device never blocks a call.
-//! - <a id="s10"></a>**S10** (torture) A store that this process can read and cannot write can be
-//!   opened and read, unless its last change has to be completed first. A change fails with the
-//!   cause that the operating system gives.
+//! - <a id="s10"></a>**S10** (torture) If the process has permission to read the storage but not to
+//!   write it, the store can be opened and read, unless its last change has to be completed first.
+//!   A change fails with the cause that the operating system gives.
 //!
 //! # Maintenance (M)
 //!
@@ -304,13 +304,13 @@
 //! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
 //!   with the stored segments in both directions. A stored segment that a listing or a lookup does
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
-//!   corrects the listings as far as the storage contains the necessary data. The listings can read
-//!   an index that is stored apart from the logs. An append then adds its segment and its session
-//!   to the index, even if the index had lost them.
+//!   corrects the listings as far as the storage contains the necessary data. If the listings of a
+//!   backend read an index that is stored apart from the logs, an append adds its segment and its
+//!   session to the index, even if the index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
 //!   (R5), before and after an append has moved it. It also notes each interrupted truncate and
-//!   each trace without a log. A stored pod that no call returns is a fault. The name of its folder
-//!   is then not the name of a pod, or another folder holds the pod that counts (P3).
+//!   each trace without a log. A stored pod that no call returns is a fault. Either the name of its
+//!   folder is not the name of a pod, or another folder holds the pod that counts (P3).
 //! - <a id="m5"></a>**M5** (torture) `Maintenance::repair` of a file backend gives each of several
 //!   entries on one line a line of its own. A line that begins with NUL is the rest of an
 //!   interrupted truncation, so the log ends before this line. The repair then moves this line and

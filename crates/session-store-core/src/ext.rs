@@ -137,7 +137,7 @@ pub trait StoreExt: Store {
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
-/// Decodes the entries of a log or a trace. `place` names it in errors.
+/// Decodes the entries of a log or a trace. `place` names the log or the trace in errors.
 fn decode_each<E: Entry, T: DeserializeOwned>(
     entries: impl Iterator<Item = Result<E, StoreError>>,
     place: &str,

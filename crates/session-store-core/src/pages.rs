@@ -86,8 +86,8 @@ enum State<E> {
     Reading,
     /// The next page contains a bad line. The entries before it are read one by one.
     ReadingOneByOne,
-    /// A page was read, and its head shows that the log has changed. The last entry before this
-    /// page is read again, and must be equal to the earlier one.
+    /// A page was read, and its head shows that the log has changed, perhaps only by appends. The
+    /// last entry before this page is read again, and must equal the entry that was read earlier.
     Verifying(Vec<E>, Option<Head>),
     Done,
 }
