@@ -52,7 +52,7 @@
 //! # Parts
 //!
 //! - [`SegmentWriter`] appends entries of any kind, forks on a conflict, and rolls back. If the
-//!   reply of an append is lost, it finds out the outcome.
+//!   reply to an append is lost, the writer finds out the outcome.
 #![cfg_attr(
     feature = "async",
     doc = "- [`AsyncWriter`] (feature `async`) does the same from asynchronous code, with any runtime."
@@ -76,8 +76,8 @@
 //! segment. The cost is that the first entry of a fork repeats the history.
 //!
 //! The turns of each segment are counted separately. In an [`Origin`], `at_turn_index` is the
-//! number of `turn_end` records of that segment before the fork. 0 is the point directly after the
-//! `segment_start`.
+//! number of `turn_end` records before the fork, in the segment that was forked. 0 is the point
+//! directly after the `segment_start`.
 //!
 //! # Unusual logs
 //!
@@ -87,8 +87,8 @@
 //! | a first entry that is not a `segment_start` | the state starts with its default; the segment is a root in the tree |
 //! | a `segment_start` that is not the first entry | [`ReplayError::LateStart`] |
 //! | a field of the wrong type in a known kind | [`ReplayError::Malformed`] with the number of the entry |
-//! | an origin in another session, or a deleted one | it is in the [`Lineage`]; the segment is a root in the tree |
-//! | an origin at a turn that its segment does not have | it is in the [`Lineage`] |
+//! | an origin in another session, or a deleted one | the origin is in the [`Lineage`]; the segment is a root in the tree |
+//! | an origin at a turn that its segment does not have | the origin is in the [`Lineage`] |
 //! | an origin in another form, or a circle of origins | the segment, or one segment of the circle, is a root in the tree |
 //! | a fork at a turn that the segment does not have | [`AgentError::NoSuchTurn`] with the number of turns |
 

@@ -27,8 +27,8 @@ pub struct SegmentNode {
     pub segment_id: SegmentId,
     /// The lineage in its first entry.
     pub lineage: Option<Lineage>,
-    /// The origin that the first entry does not name, as returned by the caller of
-    /// [`SessionTree::read_with`].
+    /// The origin that the caller of [`SessionTree::read_with`] returned, because the first entry
+    /// does not name an origin.
     pub recorded_origin: Option<SegmentKey>,
     /// Its parent in the tree. `None` for a root.
     pub parent: Option<SegmentId>,

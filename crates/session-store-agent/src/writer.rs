@@ -189,9 +189,10 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Lets the writer change each entry before it is sent, also those at the start of a fork.
     ///
-    /// The entries that the constructor was given are stored already, and are not changed. `map`
-    /// must return the same result for the same entry, or a repeated append could be stored twice.
-    /// It must keep the kind of an entry. With the feature `redact`, `Redactor` is such a function.
+    /// The entries that were passed to the constructor are already stored, and are not changed.
+    /// `map` must return the same result for the same entry, or a repeated append could be stored
+    /// twice. `map` must also keep the kind of an entry. With the feature `redact`, `Redactor` is
+    /// such a function.
     #[must_use]
     pub fn map_entries(
         mut self,

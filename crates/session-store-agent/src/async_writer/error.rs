@@ -12,7 +12,7 @@ pub enum AsyncWriteError {
     #[error(transparent)]
     Store(Arc<StoreError>),
 
-    /// The append was not executed, because an earlier one failed with this error.
+    /// The append was not executed, because an earlier append failed with this error.
     #[error("not appended, because an earlier append failed: {0}")]
     Abandoned(Arc<StoreError>),
 

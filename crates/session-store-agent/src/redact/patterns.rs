@@ -1,12 +1,12 @@
 //! The patterns of secrets. A pattern has a prefix that other text does not have, and a length.
 
-/// The group of a pattern that is secret, if the whole match is not.
+/// The name of the group that contains the secret, in a pattern that also matches other text.
 pub(super) const TOKEN: &str = "token";
 
 /// The kind of each secret and its pattern.
 ///
-/// No pattern requires a boundary before the prefix: in JSON inside of a string, a line break
-/// before a key is the letter `n`.
+/// No pattern requires a boundary before the prefix. The text can be JSON inside of a string, and a
+/// line break before a key is then `\n`, so the letter `n` precedes the key.
 pub(super) const PATTERNS: [(&str, &str); 19] = [
     ("anthropic-key", "sk-ant-[a-z]{3,5}[0-9]{2}-[A-Za-z0-9_-]{40,}"),
     ("openrouter-key", "sk-or-v1-[0-9a-f]{64}"),
@@ -34,7 +34,8 @@ pub(super) const PATTERNS: [(&str, &str); 19] = [
 
 /// A whole block, or the start of a block with at least one line of the key.
 ///
-/// A line break is a real one, or `\n` with any number of backslashes, in JSON inside of a string.
+/// A line break is a real line break. In JSON inside of a string, it is `\n` with any number of
+/// backslashes.
 const PRIVATE_KEY: &str = concat!(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:",
     r"(?:[A-Za-z0-9+/=:;,.()@<> \r\n-]|\\+[nrt/])*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|",

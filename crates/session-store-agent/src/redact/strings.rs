@@ -40,8 +40,8 @@ fn replace_one(string: &str, replace: impl Fn(&str) -> Option<String>) -> Option
     let new = if content.contains('\\') {
         match serde_json::from_str::<String>(string) {
             Ok(content) => replace(&content)?,
-            // Half of a surrogate pair cannot be decoded. The text between escapes cannot be
-            // replaced safely, so the whole string is.
+            // Half of a surrogate pair cannot be decoded. A part of the escaped text cannot be
+            // replaced safely, so a string with a secret is replaced as a whole.
             Err(_) => replace(content).map(|_| "[redacted string]".to_owned())?,
         }
     } else {
