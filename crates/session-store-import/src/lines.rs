@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use session_store_core::StoreError;
 
-/// The maximum number of bytes that are read of a line that is not an object, because it does not
-/// begin with `{`.
+/// The maximum number of bytes that are read of a line that does not begin with `{`. Such a line is
+/// not an object.
 ///
 /// A shorter line is read completely, so that the message can contain the reason.
 pub const SAMPLE: usize = 64 * 1024;
@@ -66,8 +66,8 @@ pub const fn is_space(byte: u8) -> bool {
 
 /// Returns the reason why a line is not an entry.
 ///
-/// The line number that `serde_json` reports is removed. The number is always 1, because each line
-/// is parsed alone, and would contradict the line number of the file in the message.
+/// The line number that `serde_json` reports is removed, because it would contradict the line
+/// number of the file in the message. It is always 1, because each line is parsed alone.
 pub fn reason(error: &StoreError) -> String {
     let StoreError::Serde(error) = error else { return error.to_string() };
     let text = error.to_string();

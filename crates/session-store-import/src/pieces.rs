@@ -54,7 +54,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Splits a line into its parts. A part is searched for when the iterator reaches it.
+/// Splits a line into its parts. Each part is found when the iterator reaches it.
 ///
 /// Junk is text that is not a part of a record. A brace inside junk starts a record only under
 /// three conditions:
@@ -129,7 +129,7 @@ fn restart(line: &[u8], at: usize) -> Option<usize> {
     repeats.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
-/// Returns the position where a new record can begin that was appended directly to the broken
+/// Returns the position where a new record can begin, if it was appended directly to the broken
 /// record at `at`.
 ///
 /// The parser fails at the opening brace of the new record. If the broken record ends inside a
@@ -151,7 +151,7 @@ fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> u
             0 => return at,
             b'{' => match object_at(line, at) {
                 Ok(end) if is_followed_by_record(line, end) && may_begin(at) => return at,
-                // An object inside this one is not a record either.
+                // An object inside this object is not a record either.
                 Ok(end) => end,
                 Err(Some(error)) => after_broken(line, at, &error),
                 Err(None) => at + 1,
@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(found(line), expected);
     }
 
-    /// Each of these would take an hour if every brace were parsed up to the place where the parser
-    /// fails.
+    /// Each of these lines would take an hour if every brace were parsed up to the place where the
+    /// parser fails.
     #[rstest]
     #[case::incomplete(b"", "an incomplete record")]
     #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(found(&line), [&*format!("{} invalid UTF-8", line.len() - 2), "{}"]);
     }
 
-    /// Wherever a record is cut, the record that follows is found, and no part of the cut one is
+    /// Wherever a record is cut, the record that follows is found, and no part of the cut record is
     /// kept.
     #[test]
     fn a_record_after_any_prefix_of_another_is_found() {

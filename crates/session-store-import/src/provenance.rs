@@ -41,8 +41,8 @@ pub(crate) fn add(
 /// Returns the log from which an imported log was forked, or whose subagent wrote it, if the
 /// program recorded that.
 ///
-/// The import stores this in the trace of the segment. A store that cannot read traces returns
-/// `None`.
+/// The import stores the origin in the trace of the segment. The result is `None` if the store
+/// cannot read traces.
 ///
 /// # Errors
 /// As [`Store::read_trace_page`].

@@ -202,7 +202,7 @@ fn outcome(
     }
 }
 
-/// Adds to a report that another file of this import is stored as the same segment.
+/// Notes in a report that another file of this import is stored as the same segment.
 fn add_earlier(report: &mut UnitReport, other: &str) {
     match report.state {
         State::Behind | State::Unchanged if report.fork_of.is_none() => {

@@ -24,7 +24,7 @@ pub(crate) struct Unit {
     pub(crate) file: FoundFile,
     pub(crate) format: &'static dyn Format,
     pub(crate) kind: FileKind,
-    /// The ids, except of a pod and of a file without entries.
+    /// The ids. `None` for a pod, and for a file without entries.
     pub(crate) identity: Option<Identity>,
     pub(crate) is_compressed: bool,
 }

@@ -149,8 +149,8 @@ fn is_newer(file: &Candidate<'_>) -> bool {
         && file.head_contains("\"updated_at\"")
 }
 
-/// Returns the ids of a task. The ids do not depend on the program. The reason is a copy of an old
-/// task of Roo Code in another folder, which looks like a task of Cline.
+/// Returns the ids of a task. The ids do not depend on the program, because a copy of an old task
+/// of Roo Code in another folder looks like a task of Cline.
 fn identity(file: &Candidate<'_>) -> Identity {
     let task = file.folder();
     let id = as_uuid(task).unwrap_or_else(|| derived_id(Cline.name(), task));

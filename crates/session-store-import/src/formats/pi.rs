@@ -129,8 +129,9 @@ impl Format for OpenClaw {
             return Some(FileKind::Companion("indexes of sessions"));
         }
         let stem = log_stem(file.name())?;
-        // A copy of the files in another folder has the same ids. A log with a plain name also has
-        // the same ids if it is read as a log of pi.
+        // Outside of OpenClaw's folders, a file is recognized by its name, so that a copy of the
+        // log has the same ids. The plain name `{session}.jsonl` is left to pi, which gives the
+        // same ids.
         let has_own_name = uuids_in(stem).next().is_some_and(|id| is_session(stem, id))
             && (as_uuid(stem).is_none() || file.stem("jsonl").is_none());
         let is_ours = is_placed && is_below_ours

@@ -64,7 +64,7 @@ fn a_fork_keeps_both_and_is_found_again() {
     assert_eq!(third.reports[0].fork_of.unwrap(), grown.reports[0].key.unwrap().segment_id);
 }
 
-/// Row 15 of the reports: one session went on on two machines.
+/// Row 15 of the reports: one session was continued on two machines.
 #[test]
 fn two_machines_are_both_kept_with_fork() {
     let mut logs = Logs::with(&[(&format!("a/{FILE}"), OLD)]);
@@ -127,7 +127,7 @@ fn a_log_whose_first_entry_changed_is_kept_whole_beside_the_old_one() {
     assert_eq!(logs.import().states(), [State::Unchanged]);
 }
 
-/// `tree` and the agent crate read this index of the turn.
+/// The first entry of a fork contains the index of the turn, which `tree` and the agent crate read.
 #[rstest]
 #[case::own_layout(
     &format!("{S}/{S}.jsonl"),

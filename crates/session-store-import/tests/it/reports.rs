@@ -111,7 +111,7 @@ fn row_8_an_unreadable_folder_does_not_stop_the_others() {
     assert_eq!(imported.states(), expected);
 }
 
-/// Row 12: the project folder is renamed, then imported again. Also from other roots.
+/// Row 12: the project folder is renamed and imported again, also from other roots.
 #[test]
 fn row_12_the_ids_do_not_depend_on_the_root_or_on_the_project() {
     let below = format!("{S}/subagents/agent-a1.jsonl");
