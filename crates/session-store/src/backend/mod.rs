@@ -44,7 +44,7 @@ pub struct Backend {
 }
 
 /// The URL of one backend, in its parts. `Display` writes the URL from these parts and not from the
-/// text that was parsed, so that a password in it can be left out.
+/// text that was parsed, so that a password in the text can be left out.
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
