@@ -125,8 +125,8 @@ impl Program {
     }
 }
 
-/// Starts a process that waits for the end of this one, then kills the server and deletes its
-/// folder.
+/// Starts a process that waits for the end of the test process, and then kills the server and
+/// deletes its folder.
 ///
 /// `Drop` does not run for a server in a `static`, or if the test process is killed. In both cases,
 /// the kernel closes the other end of the watchdog's standard input when the test process ends.

@@ -20,7 +20,7 @@ pub struct LossyProxy {
 /// The state that the connections of a proxy share.
 #[derive(Debug)]
 struct Traffic {
-    /// The number of replies until the lost one. Negative if no reply is to be lost.
+    /// The number of replies before the reply to lose. Negative if no reply is to be lost.
     replies_until_loss: AtomicI64,
     requests: Mutex<Vec<u8>>,
 }

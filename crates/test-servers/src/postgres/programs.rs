@@ -36,7 +36,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Returns the user of this process, or another one if that is root.
+    /// Returns the user of this process, or another user if this process runs as root.
     pub(super) fn find() -> Self {
         let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
         if !is_root {

@@ -148,7 +148,7 @@ impl PostgresServer {
         self.process.signal("CONT");
     }
 
-    /// Ends all connections but the one that sends the command. Returns their number.
+    /// Ends all connections except the connection that sends the command. Returns their number.
     pub fn end_connections(&self) -> usize {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
