@@ -108,8 +108,8 @@ fn each(log: &Log<'_>, operation: Operation) -> Fallible<Counted> {
 }
 
 fn steady(bench: &'static str, what: &str, (short, long): &(Counted, Counted)) -> Measurement {
-    // Nothing can be divided by 0. If the operation allocates nothing on the short log, the figure
-    // is 1 plus its allocations on the long log.
+    // If the operation allocates nothing on the short log, a ratio is not defined. The figure is
+    // then 1 plus the allocations on the long log.
     let share = if short.allocations == 0.0 {
         1.0 + long.allocations
     } else {

@@ -7,7 +7,7 @@ use crate::measurement::{Detail, Goal, Measurement, Unit};
 /// Two times count as equal if their ratio is at most this.
 const FLAT: Goal = Goal::AtMost(2.0);
 
-/// Returns sizes of which each is ten times the one before.
+/// Returns sizes in ascending order. Each size is ten times the size before it.
 pub(crate) fn tenfold<const N: usize>(first: usize) -> [usize; N] {
     let mut next = first;
     [(); N].map(|()| {
@@ -28,7 +28,7 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// Returns the largest ratio of the time in a storage to the time in the smallest one.
+    /// Returns the largest ratio of the time in a storage to the time in the smallest storage.
     pub(crate) fn growth(&self, bench: &'static str) -> Measurement {
         let slower = self.times.iter().skip(1).map(|larger| quotients(larger, &self.times[0]));
         self.measurement(bench, Unit::Times, Some(FLAT), slower)

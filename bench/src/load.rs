@@ -100,7 +100,7 @@ pub(crate) fn line(entry: &LogEntry) -> Vec<u8> {
     format!("{}\n", entry.as_json()).into_bytes()
 }
 
-/// Returns an entry of `size` bytes, or the shortest one if that is longer.
+/// Returns an entry of `size` bytes, or the shortest possible entry if that entry is longer.
 fn entry(size: usize) -> LogEntry {
     let (head, tail) = (r#"{"kind":"note","ts":1767225600000,"text":""#, r#""}"#);
     let text = size.saturating_sub(head.len() + tail.len());

@@ -6,8 +6,8 @@ use crate::Done;
 
 /// Selects the oldest version of each direct dependency, and compiles everything with them.
 ///
-/// The lock file is restored afterwards. If the command is killed, `git checkout Cargo.lock` does
-/// that.
+/// The lock file is restored afterwards. If the command is killed, restore the file with
+/// `git checkout Cargo.lock`.
 pub(crate) fn run(shell: &Shell) -> Done {
     let nightly = cmd!(shell, "cargo +nightly --version").quiet().ignore_stdout().ignore_stderr();
     if nightly.run().is_err() {

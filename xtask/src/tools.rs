@@ -1,10 +1,10 @@
-//! Cargo subcommands that are not part of Rust. A missing one is installed, or is an error.
+//! Cargo subcommands that are not part of Rust. A missing subcommand is installed, or is an error.
 
 use xshell::{Shell, cmd};
 
 use crate::Done;
 
-/// Makes sure that `cargo NAME` exists. Installs it from source if it does not.
+/// Makes sure that `cargo NAME` exists. Installs the subcommand from source if it is missing.
 pub(crate) fn ensure(shell: &Shell, name: &str) -> Done {
     if cmd!(shell, "cargo {name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
         return Ok(());

@@ -147,7 +147,7 @@ fn compared(
         Ok(times.copy)
     });
     let [copy_seconds, floor_seconds] = in_turn(plan.rounds(12), [ours, Box::new(floor)])?;
-    // The first round warms up. `in_turn` does not count it either.
+    // Leave out the first round, which warms up. `in_turn` leaves it out of its times too.
     total_seconds.remove(0);
     let entries = SESSIONS * SEGMENTS * plan.amount(ENTRIES);
     let measurement = |what, ours| {

@@ -1,4 +1,4 @@
-//! The chart of ratios: one bar for each, with a mark at its goal.
+//! The chart of ratios: one bar for each ratio, with a mark at its goal.
 
 use std::fmt::Write as _;
 

@@ -57,8 +57,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Appends with the list command alone. It does not keep heads, and a repeated command appends
-    /// twice.
+    /// Appends with the list command alone. The command does not keep heads, and appends twice if
+    /// it is repeated.
     pub(crate) fn push<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
         let mut command = redis::cmd("RPUSH");
         command.arg(&self.keys[2]);

@@ -33,7 +33,7 @@ impl File {
 /// A violation of a rule.
 #[derive(Debug, PartialEq, Eq)]
 struct Fault {
-    /// The file, and the number of the line if the fault is in one.
+    /// The file, and the number of the line if the fault is in one line.
     path: String,
     what: String,
 }
