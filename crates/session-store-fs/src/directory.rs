@@ -22,7 +22,8 @@ const WRITE_BYTES: usize = 64 * 1024;
 pub(crate) struct Directory {
     pub(crate) layout: Layout,
     pub(crate) syncs: Syncs,
-    /// Set after this handle has created the sidecar folder `.session-store`, or found it.
+    /// Set after this handle has created or found `.session-store`, the folder of the sidecar
+    /// files, which can be lost without losing an entry.
     pub(crate) prepared: OnceLock<()>,
     pub(crate) searches: Searches,
 }

@@ -38,9 +38,9 @@ pub(crate) fn corrupt_line(
 ) -> StoreError {
     match corrupt(path, line, cause) {
         // A power cut during a truncation can leave NUL bytes. A reader normally ends the log
-        // before them, because a sidecar file has the offset of the truncation. The reader finds
-        // NUL bytes only if that offset is missing: either the sidecar files were lost, or an older
-        // program truncated the log.
+        // before them, because a file in `.session-store` has the offset of the truncation. The
+        // reader finds NUL bytes only if that offset is missing: either the folder was lost, or an
+        // older program truncated the log.
         StoreError::Corrupt { line, message } if first == 0 => StoreError::Corrupt {
             line,
             message: format!(

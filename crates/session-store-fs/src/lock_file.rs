@@ -79,7 +79,8 @@ impl<T: Default> LockFile<T> {
     /// Closes the lock file and calls `close_files`, unless another thread uses the lock. Returns
     /// whether the file was closed.
     pub(crate) fn close_if_idle(&self, close_files: impl FnOnce(&mut T)) -> bool {
-        // Blocking here could deadlock: the caller holds the lock of another stripe.
+        // Blocking here could deadlock, because the caller holds the lock of another stripe (a
+        // group of segments that share a lock).
         let Ok(mut cached) = self.cached.try_lock() else { return false };
         close_files(&mut cached);
         *lock(&self.opened) = None;

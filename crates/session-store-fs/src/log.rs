@@ -41,11 +41,12 @@ pub(crate) struct Log {
 }
 
 /// The facts about a file that a handle remembers, and the generation at which they were true. The
-/// generation is a counter of the stripe. It advances before every change that is not an append.
+/// generation is a counter of the lock. It advances before every change that is not an append.
 pub(crate) struct Known {
     pub(crate) generation: Generation,
     inode: u64,
-    /// The token of the head and the mark of the last cut. `None` for a trace, which has no head.
+    /// The token of the head, and the mark, which is the end of the log after its last cut. `None`
+    /// for a trace, which has no head.
     pub(crate) epoch: Option<Epoch>,
     pub(crate) index: LineIndex,
     /// Whether the name of the file survives a power cut.
@@ -53,7 +54,8 @@ pub(crate) struct Known {
     /// Whether the last cut survives a power cut, and also the name of the epoch file with the mark
     /// of this cut.
     pub(crate) is_cut_durable: bool,
-    /// The offset of the last checkpoint that this handle has read or stored.
+    /// The offset of the last checkpoint that this handle has read or stored. A new handle starts
+    /// its scan of the log at a checkpoint.
     pub(crate) checkpointed: u64,
     /// Whether a wrong checkpoint is stored. The next change deletes it.
     pub(crate) has_wrong_checkpoint: bool,
@@ -182,8 +184,9 @@ impl Log {
         self.known.index.find(&self.file, entry).context("read", &self.path)
     }
 
-    /// Appends the entries. The tail must not be torn. If a write fails, the file may contain a
-    /// part of the entries, which the caller must remove.
+    /// Appends the entries. The tail must not be torn, which means that a crash left a part of an
+    /// entry. If a write fails, the file may contain a part of the entries, which the caller must
+    /// remove.
     pub(crate) fn append<'a>(
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,

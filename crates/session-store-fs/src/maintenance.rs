@@ -241,9 +241,10 @@ impl FsStore {
         report(note(&self.directory.layout.file(key, kind), cause).with_remedy(remedy));
     }
 
-    /// Returns whether the checkpoint of a log has wrong counts. Scans the log up to that offset.
+    /// Returns whether the checkpoint of a log has wrong counts. A checkpoint is a sidecar file
+    /// with the number of entries before an offset of the log. Scans the log up to this offset.
     ///
-    /// A wrong checkpoint that handles ignore does not count.
+    /// A checkpoint that handles recognize as wrong does not count, because they ignore it.
     fn has_wrong_checkpoint(&self, key: SegmentKey) -> Result<bool, StoreError> {
         // Most logs are too short for a checkpoint. They are not locked, because locking waits for
         // writers, and would take long in a store with many logs.

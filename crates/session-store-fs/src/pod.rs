@@ -120,8 +120,8 @@ impl Directory {
         };
         let path = plain.join(METADATA);
         if is_hashed && !is_file(&path)? {
-            // During the move, a reader can find the pod in neither folder. The new generation
-            // makes the reader read again.
+            // During the move, a reader can find the pod in neither folder. The generation is a
+            // counter of the lock, and a reader reads again if the generation has changed.
             lock.advance_generation()?;
             fs::rename(hashed.join(METADATA), &path).context("move the pod to", &path)?;
             self.renamed(&path)?;

@@ -29,8 +29,8 @@ const FIRST_BYTES: u64 = 1024 * 1024;
 /// A function that makes an entry from a line in a block, for example [`LogEntry::from_block`].
 pub(crate) type Parse<T> = fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
 
-/// A part of a file that can be read without a lock. The bytes before `end` do not change while the
-/// generation of the stripe is the same.
+/// A part of a file that can be read without a lock. The bytes before `end` do not change as long
+/// as the generation, a counter of the segment's lock, is the same.
 pub(crate) struct Part {
     path: Arc<Path>,
     file: Arc<File>,
@@ -64,9 +64,10 @@ impl Part {
     /// Reads as many entries as fit in `max_bytes`, if another line follows these entries in the
     /// part.
     ///
-    /// Returns `None` if no line follows, or if a line is bad. The returned entries are not torn,
-    /// because only the last line of a log can be torn. The returned entries are also not after an
-    /// interrupted cut: the line at the mark of such a cut begins with NUL, so it is bad.
+    /// Returns `None` if no line follows, or if a line is bad. The returned entries are not torn
+    /// (incomplete), because only the last line of a log can be torn. They are also not after the
+    /// end of an interrupted cut, because such a cut leaves a line there that begins with NUL, and
+    /// this line is bad.
     pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<T>) -> Option<Vec<T>> {
         let found = self.entries(max_bytes, parse).ok()?;
         (self.bookmark.mark().offset > 0).then_some(found)

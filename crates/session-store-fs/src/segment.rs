@@ -4,7 +4,9 @@
 //! Terms: the *generation* is a counter of the lock, which advances before every change that is not
 //! an append. The *epoch* file of a segment contains the random token of its head and the *mark*,
 //! the end of the log after its last cut. If a power cut interrupts a cut, the byte at the mark is
-//! NUL, and readers end the log at the mark.
+//! NUL, and readers end the log at the mark. A *checkpoint* is a stored place in a log at which a
+//! new handle starts its scan. Bytes at the end of a file are *torn* if a crash left only a part of
+//! an entry.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -51,7 +53,7 @@ impl Expected {
     }
 }
 
-/// A segment under the lock of its stripe.
+/// A segment under the lock of its stripe, a group of segments that share a lock.
 pub(crate) struct Segment<'a> {
     files: Files<'a>,
     guard: Guard<'a, Cache>,
@@ -158,9 +160,9 @@ impl<'a> Segment<'a> {
     /// Moves the bad lines out of the file. Splits a line of several entries into one line for each
     /// entry. Returns the repair that was made.
     ///
-    /// The bad lines are copied to the quarantine and synced before the repaired file replaces the
-    /// log or trace. After a crash between these steps, the log or trace is unchanged. The next
-    /// repair writes the same copies again.
+    /// The bad lines are copied to the quarantine, a separate file, and synced before the repaired
+    /// file replaces the log or trace. After a crash between these steps, the log or trace is
+    /// unchanged. The next repair writes the same copies again.
     pub(crate) fn repair_lines(
         &mut self,
         kind: Kind,

@@ -40,9 +40,10 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 #[derive(Clone)]
 pub struct FsStore {
     pub(crate) directory: Arc<Directory>,
-    // Lock order: the stripe of one segment, then `deletions` or `replacements`. No call locks the
-    // stripes of two segments, and a call that locks the pods takes no other lock. All locks are
-    // exclusive, so two processes with different orders could deadlock.
+    // Lock order: the stripe of one segment (a group of segments that share a lock), then
+    // `deletions` or `replacements`. No call locks two stripes, and a call that locks the pods
+    // takes no other lock. All locks are exclusive, so two processes with different orders could
+    // deadlock.
     stripes: Arc<Stripes>,
     deletions: Arc<LockFile<ListedSessions>>,
     pub(crate) replacements: Arc<LockFile<()>>,
@@ -295,7 +296,8 @@ impl Store for FsStore {
         let PageRequest { start, max_bytes, needs_head, .. } = request;
         let key = SegmentKey::new(session_id, segment_id);
         // Only the first page can be read without the rest of the log. For a later page, the search
-        // for its first entry could pass the mark of an interrupted cut.
+        // for its first entry could pass the place where an interrupted truncation has ended the
+        // log.
         if start == 0
             && !needs_head
             && let Some(entries) = self.read_first_entries(key, max_bytes)?

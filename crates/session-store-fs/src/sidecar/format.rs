@@ -27,7 +27,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 struct Format {
     version: u64,
     /// Whether session folders existed before the sidecar folder. These sessions have no lookup
-    /// hints.
+    /// hints, which are files that name the session of a segment.
     #[serde(default)]
     adopted: bool,
 }

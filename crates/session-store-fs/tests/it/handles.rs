@@ -246,7 +246,8 @@ fn a_failed_change_keeps_the_head() {
     let epoch = fixture.path(&format!(".session-store/epochs/{session}.{segment}"));
     let kept = fs::read(&epoch).unwrap();
 
-    // A folder in the place of the epoch file makes every change of the epoch fail.
+    // The epoch file holds the token of the head. A folder in its place makes every change of the
+    // token fail.
     fs::remove_file(&epoch).unwrap();
     fs::create_dir(&epoch).unwrap();
     assert!(store.truncate(session, segment, 1).is_err());

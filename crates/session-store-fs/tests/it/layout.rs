@@ -242,7 +242,7 @@ fn a_segment_that_cannot_be_read_is_an_error_and_not_missing() {
     let (session, segment) = (fixture.session, fixture.segment);
     let store = fixture.open();
     fixture.append(&store, "{}");
-    // The lookup hint of the segment names a session whose folder cannot be opened.
+    // The lookup hint of the segment, a file, names a session whose folder cannot be opened.
     fs::remove_dir_all(fixture.path(&session.to_string())).unwrap();
     symlink(session.to_string(), fixture.path(&session.to_string())).unwrap();
     assert!(matches!(store.exists(session, segment).unwrap_err(), StoreError::Io(_)));

@@ -138,7 +138,8 @@ fn readers_find_a_pod_while_it_moves() {
     });
 }
 
-/// Locks the pods and advances the generation, as a program that moves a pod does.
+/// Locks the pods and advances the generation (the length of the lock file), as a program that
+/// moves a pod does.
 fn lock(fixture: &Fixture) -> fs::File {
     let path = fixture.path(".session-store/locks/pods");
     let file = fs::File::options().append(true).open(path).unwrap();
