@@ -1,5 +1,5 @@
-//! Runs one script for many items. A call contains many items of one slot, so that the number of
-//! calls is small.
+//! Runs one script for many items. A call contains many items of one hash slot, so that the number
+//! of calls is small.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ pub(crate) struct Query {
 /// Runs a script that changes nothing and replies with one text for each query. Returns the texts
 /// in the order of the queries.
 ///
-/// The keys of a call must be in one slot, so the queries are grouped by their tags.
+/// The keys of a call must be in one slot, so the queries are grouped by their hash tags, from
+/// which Redis computes the slot.
 pub(crate) fn read(
     client: &Client,
     program: &'static Program,

@@ -20,7 +20,8 @@ use crate::writer::{RECORD_LIFETIME, Writers};
 /// The default of `proto-max-bulk-len`: the longest text that a server accepts.
 const MAX_TEXT_BYTES: usize = 512 * 1024 * 1024;
 
-/// The servers of a storage, and the writers of this handle.
+/// The servers of a storage, and the writers of this handle. A writer numbers its changes, so that
+/// a change that is sent again is made once.
 pub(crate) struct Client {
     pub(crate) keys: Keys,
     /// The URL without passwords, for messages.

@@ -27,7 +27,7 @@ pub(crate) enum Defect {
     UnlistedSession(SessionId),
     /// A trace that is not in the list of its session's traces.
     UnlistedTrace(SegmentKey),
-    /// A segment whose session is not in the set of its holders.
+    /// A segment whose session is not in the set of the sessions that hold the segment.
     UnlistedHolder(SegmentKey),
     /// A listed segment that has no keys.
     LostSegment(SegmentKey),

@@ -118,12 +118,13 @@ impl Keys {
         self.key(Tag::Pods, "pods")
     }
 
-    /// A string that expires: the last change of a writer.
+    /// A string that expires: the last change of a writer, by which the script recognizes a repeat
+    /// of this change.
     pub(crate) fn writer(&self, tag: Tag, token: &str) -> String {
         self.key(tag, format_args!("writer:{token}"))
     }
 
-    /// A list that expires: staged entries, which are to become part of a log.
+    /// A list that expires: staged entries, which a later call adds to a log.
     pub(crate) fn staging(&self, tag: Tag, token: &str) -> String {
         self.key(tag, format_args!("staging:{token}"))
     }

@@ -167,7 +167,8 @@ struct Items {
     /// The position and the text of the first bad items, as many as one call moves.
     bad: Vec<(usize, Vec<u8>)>,
     has_more_bad: bool,
-    /// The epoch of a log. Empty for a trace.
+    /// The epoch of a log, a random mark that changes when entries are cut or replaced. Empty for a
+    /// trace.
     epoch: Vec<u8>,
 }
 

@@ -75,8 +75,8 @@ fn trace_part<E>(
     byte_strings(client.read(&call)?)
 }
 
-/// Calls `visit` with each item of a log in order, also with those that are not entries. Returns
-/// the epoch of the log.
+/// Calls `visit` with each item of a log in order, also with items that are not entries. Returns
+/// the epoch of the log, a random mark that changes when entries are cut or replaced.
 ///
 /// # Errors
 /// `StartAgain` if other writers cut or replaced the log before the end.
@@ -95,7 +95,7 @@ pub(crate) fn each_log_item(
     }
 }
 
-/// Calls `visit` with each item of a trace in order, also with those that are not entries.
+/// Calls `visit` with each item of a trace in order, also with items that are not entries.
 pub(crate) fn each_trace_item(
     client: &Client,
     key: SegmentKey,
@@ -113,7 +113,7 @@ pub(crate) fn each_trace_item(
 ///
 /// All parts have the state of the log at the moment of the first part. Entries that are appended
 /// later are after `page.end`. If entries are cut or replaced between two parts, the log gets a new
-/// epoch (a random mark), and the read starts again.
+/// epoch, and the read starts again.
 struct LogWalk<'a, E> {
     client: &'a Client,
     key: SegmentKey,

@@ -29,7 +29,7 @@ pub(crate) enum ChangeReply {
     Grown,
     /// The log or the trace has changed since it was read.
     Changed,
-    /// The staged entries do not exist any more.
+    /// The staged entries, which earlier calls have sent, do not exist any more.
     Unstaged,
     /// The stored pod differs from the expected one.
     PodConflict,

@@ -31,8 +31,8 @@ macro_rules! programs {
 programs! {
     /// Appends to a log, conditionally or not, creates it or replaces it.
     APPEND = "", ["lua/once.lua", "lua/head.lua", "lua/append.lua"];
-    /// Creates a list of staged entries from the first entry. `RPUSHX` then adds all other entries
-    /// in the same pipeline.
+    /// Creates a list of staged entries, which a later call adds to a log, from the first entry.
+    /// `RPUSHX` then adds all other entries in the same pipeline.
     BEGIN = "", ["lua/begin.lua"];
     /// Adds a part of the entries to a list of staged entries. Used if all entries together are too
     /// large for one call.

@@ -64,8 +64,8 @@ impl Write<'_> {
         let staging = Staging::new(self.client, Tag::of_session(self.key.session_id));
         let staged = staging.stage(self.entries);
         let head = staged.and_then(|staged| self.write(staged.then_some(&staging)));
-        // After any other error, keep the staged entries until they expire, because a copy of the
-        // call may still be executed and needs them.
+        // After an indefinite error, keep the staged entries until they expire, because a copy of
+        // the call may still be executed and needs them.
         if head.as_ref().is_err_and(RequestError::is_definite) {
             staging.discard();
         }
