@@ -1,5 +1,5 @@
-//! `BestEffort`: a wrapper for stores without conditional writes. It checks the head or the pod
-//! first, and then writes.
+//! `BestEffort`: a wrapper for stores without conditional writes. It first checks the head (the
+//! state of a log's end) or the pod (a named agent), and then writes.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,

@@ -49,7 +49,8 @@ impl SessionTree {
     }
 
     /// Reads the tree of a session. `recorded_origin` returns the origin of a segment whose first
-    /// entry names none, for example from a trace. Such an origin can be in another session.
+    /// entry does not name an origin, for example from a trace. Such an origin can be in another
+    /// session.
     ///
     /// # Errors
     /// As [`read`](Self::read), and the errors of `recorded_origin`.

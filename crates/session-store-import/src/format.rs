@@ -66,8 +66,9 @@ pub trait Format: Debug + Sync {
 
     /// Returns whether the program rewrites records that it has written before.
     ///
-    /// If a file of such a format no longer begins with the stored entries, this is not a conflict.
-    /// The new form of the log is stored as a new segment, with the old segment as its origin.
+    /// A file of such a format can differ from the entries that an earlier import has stored. This
+    /// is not a conflict. The new form of the log is stored as a new segment, with the old segment
+    /// as its origin.
     fn rewrites(&self) -> bool {
         false
     }

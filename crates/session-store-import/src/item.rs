@@ -10,7 +10,7 @@ use crate::format::FileKind;
 use crate::report::UnitReport;
 use crate::unit::Unit;
 
-/// A unit, or the report of a file that cannot be read.
+/// A unit (a log, trace or pod in a file), or the report of a file that cannot be read.
 #[derive(Debug)]
 pub(crate) enum Item {
     Unit(Box<Unit>),

@@ -16,7 +16,7 @@ use crate::schema::{HAS_INFO, IS_SIZE_KNOWN, has_info_columns};
 const LOGS_PER_WRITE: usize = 256;
 
 /// The measured size of the first `entries` entries of a log. The size is valid as long as the
-/// epoch is the same.
+/// epoch is the same, a random number that changes when entries are cut or replaced.
 struct Measured {
     number: i64,
     entries: i64,

@@ -53,8 +53,8 @@ impl DamagedDatabase {
         Ok(Self { path: path.to_owned(), source })
     }
 
-    /// Copies all readable entries, traces and pods to `to`, which should be empty. Reports each
-    /// log, each trace, and each other loss.
+    /// Copies all readable entries, traces and pods (named agents) to `to`, which should be empty.
+    /// Reports each log, each trace, and each other loss.
     ///
     /// A log that has lost entries is written with its remaining entries, in their order. A log
     /// that has lost all entries is not written.
