@@ -17,7 +17,7 @@ use crate::failure::Failure;
 pub(crate) struct Greeting {
     /// The version of the protocol.
     pub(crate) session_store: u32,
-    /// The store, unless the client has to open one first.
+    /// The store, unless the client has to open a store first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) store: Option<Description>,
 }

@@ -53,7 +53,7 @@ impl<'a> Service<'a> {
         Self { store: RwLock::new(Some(store)), opener: None }
     }
 
-    /// Serves the store whose address the client sends. The client can open another one later.
+    /// Serves the store whose address the client sends. The client can open another store later.
     pub fn opening(opener: impl Fn(&str) -> Result<Box<dyn Store>> + Send + Sync + 'a) -> Self {
         Self { store: RwLock::new(None), opener: Some(Box::new(opener)) }
     }
