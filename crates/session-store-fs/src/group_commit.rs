@@ -74,7 +74,7 @@ impl GroupCommit {
 }
 
 impl Written {
-    /// Waits until this thread or another one has synced the append.
+    /// Waits until this thread or another thread has synced the append.
     pub(crate) fn wait(self, syncs: &Syncs) -> Result<(), StoreError> {
         let Self { file, path, commit, number } = self;
         let mut progress = lock(&commit.progress);

@@ -124,9 +124,9 @@ impl Layout {
 /// byte.
 ///
 /// A stripe is a group of segments that share a lock. The hash leaves out the session id. If two
-/// sessions have a segment of the same id, one lock therefore guards both logs and their common
-/// lookup hint, a file that names one of the sessions. Programs of every version must compute the
-/// same stripe, because they would otherwise not exclude each other.
+/// sessions have a segment of the same id, one lock therefore guards both logs. The lock also
+/// guards their lookup hint, a file that names one of the sessions. Programs of every version must
+/// compute the same stripe, because they would otherwise not exclude each other.
 pub(crate) fn stripe_of(segment_id: SegmentId) -> u8 {
     let bytes = *Uuid::from(segment_id).as_bytes();
     let hash = bytes

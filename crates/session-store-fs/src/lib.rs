@@ -111,8 +111,8 @@
 //! # What a handle caches
 //!
 //! A handle scans a log once. Afterwards the handle knows the log's length, its number of entries,
-//! and the offset of one line in every 64 KiB. It also knows the end of the last page. Counting,
-//! paging and truncating then do not read the log again.
+//! and the offset of one line in every 64 KiB. The handle also knows the end of the last page.
+//! Counting, paging and truncating then do not read the log again.
 //!
 //! The first scan of a long log starts at a *checkpoint*, the offset of a line with the number of
 //! entries before it. An append stores a checkpoint after each MiB. A checkpoint that does not fit

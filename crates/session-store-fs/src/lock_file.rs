@@ -192,6 +192,7 @@ pub(crate) fn read_consistent<'a, T: Default + 'a, P, R>(
     loop {
         let (guard, part) = begin()?;
         let (lock_file, generation) = (guard.lock_file, guard.lock.generation);
+        // Without a lock file, a guard does not exclude a writer that creates the file meanwhile.
         let keeps_lock = attempts >= UNLOCKED_READS && generation.0.is_some();
         let kept = keeps_lock.then_some(guard);
         let result = read(&part);

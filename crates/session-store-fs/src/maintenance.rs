@@ -246,8 +246,8 @@ impl FsStore {
     ///
     /// A checkpoint that handles recognize as wrong does not count, because they ignore it.
     fn has_wrong_checkpoint(&self, key: SegmentKey) -> Result<bool, StoreError> {
-        // Most logs are too short for a checkpoint. They are not locked, because locking waits for
-        // writers, and would take long in a store with many logs.
+        // Most logs are too short for a checkpoint. Such logs are not locked, because locking waits
+        // for writers, and would take long in a store with many logs.
         let path = self.directory.layout.checkpoint(key);
         if !file::exists(&path).context("look for", &path)? {
             return Ok(false);

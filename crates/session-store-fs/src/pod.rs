@@ -44,7 +44,7 @@ const NAME: &str = "name";
 const MAX_NAME: u64 = 1024;
 
 impl Directory {
-    /// Returns the folders that hold the pod. If there are two folders, the first one counts.
+    /// Returns the folders that hold the pod. If there are two folders, the first folder counts.
     pub(crate) fn folders_of(&self, name: &PodName) -> Result<Vec<PathBuf>, StoreError> {
         let mut folders = Vec::new();
         if let Some(plain) = self.plain_folder(name)
@@ -267,6 +267,7 @@ impl PodStore for FsStore {
 
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
         let directory = &self.directory;
+        // The search comes before `prepare`, because a deletion that finds no pod writes nothing.
         if directory.folders_of(name)?.is_empty() {
             return Ok(false);
         }

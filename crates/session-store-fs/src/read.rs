@@ -65,9 +65,9 @@ impl Part {
     /// part.
     ///
     /// Returns `None` if no line follows, or if a line is bad. The returned entries are not torn
-    /// (incomplete), because only the last line of a log can be torn. They are also not after the
-    /// end of an interrupted cut, because such a cut leaves a line there that begins with NUL, and
-    /// this line is bad.
+    /// (incomplete), because only the last line of a log can be torn. An interrupted cut leaves a
+    /// line that begins with NUL at the new end of the log. This line is bad, so no entry after it
+    /// is returned.
     pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<T>) -> Option<Vec<T>> {
         let found = self.entries(max_bytes, parse).ok()?;
         (self.bookmark.mark().offset > 0).then_some(found)

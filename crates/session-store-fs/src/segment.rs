@@ -365,7 +365,8 @@ impl Files<'_> {
         self.repair_tail(lock, log)
     }
 
-    /// Stores a checkpoint at the start of a line if the log has grown enough since the last one.
+    /// Stores a checkpoint at the start of a line if the log has grown enough since the last
+    /// checkpoint.
     fn store_checkpoint(self, log: &mut Log, line: Mark) {
         if line.offset.saturating_sub(log.known.checkpointed) < checkpoint::EVERY {
             return;
@@ -539,7 +540,8 @@ impl Files<'_> {
     ///
     /// The trace is deleted first, because a crash can then only leave a log without a trace. Such
     /// a log is listed and can be deleted again. A trace without a log would not be listed, and a
-    /// later segment with the same ids would have this trace.
+    /// later segment with the same ids would have this trace. If the log cannot be deleted after the
+    /// trace, the error is `Indeterminate`, because any other error means that nothing has changed.
     ///
     /// An empty session folder may remain. Advancing the generation of deletions first invalidates
     /// every cached listing that names the session.

@@ -1,10 +1,11 @@
 //! Checkpoints. The checkpoint of a log is the start of one of its lines, with the number of
 //! entries and lines before it. A new handle starts its scan of the log there.
 //!
-//! A checkpoint is only a hint. It contains the token of the epoch (a random number that changes
-//! before every cut), the inode of the log, and a hash of the bytes before its offset. A log that
-//! was cut, replaced, restored from a copy, or rewritten by another program differs in at least one
-//! of these three. The hash also covers the other fields, so a damaged file is recognized.
+//! A checkpoint is only a hint. It contains the token of the epoch, the inode of the log, and a
+//! hash of the bytes before its offset. The token is a random number that changes before every cut.
+//! A log that was cut, replaced, restored from a copy, or rewritten by another program differs in
+//! at least one of these three. The hash also covers the other fields, so a damaged file is
+//! recognized.
 //!
 //! The hash does not show that another program has changed an earlier part of the log in place and
 //! kept the length. The counts of the checkpoint can then be wrong, but the end of the log is still

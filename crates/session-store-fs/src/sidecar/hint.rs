@@ -67,8 +67,8 @@ impl Directory {
         self.search(segment_id)
     }
 
-    /// Returns the session of each segment. If several sessions hold a segment id, the first one by
-    /// id counts.
+    /// Returns the session of each segment. If several sessions hold a segment id, the first
+    /// session by id counts.
     fn sessions_of_all_segments(&self) -> Result<HashMap<SegmentId, SessionId>, StoreError> {
         let mut folders = self.session_folders()?;
         folders.sort_unstable();
@@ -103,8 +103,8 @@ impl Directory {
             Some(hint) if self.is_valid(hint, segment_id)? => Some(hint.session_id),
             // A crash during an earlier creation or deletion left this hint.
             Some(hint) if hint.session_id == session_id && !hint.is_shared => None,
-            // Every log has a hint, unless the directory was adopted, which means that it had logs
-            // before it had hints. So no session holds this segment.
+            // Every log has a hint, except in an adopted directory, which had logs before it had
+            // hints. So no session holds this segment.
             None if !self.is_adopted()? => None,
             _ => self.search(segment_id)?,
         };

@@ -1,5 +1,5 @@
-//! The quarantine: parts of entries that crashes left, and bad lines. They are moved out of the
-//! logs to files in `.session-store/torn/` and kept for inspection.
+//! The quarantine: files in `.session-store/torn/` with parts of entries that crashes left, and
+//! with bad lines. Both are moved there out of the logs and kept for inspection.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Tests of checkpoints: a new handle starts its scan of a long log at a checkpoint, and ignores a
+//! Tests of checkpoints. A new handle starts its scan of a long log at a checkpoint, and ignores a
 //! checkpoint that does not fit the log.
 
 use std::fs::{self, File};
@@ -236,7 +236,7 @@ fn a_last_line_with_nuls_is_torn_also_after_a_checkpoint() {
     fixture.append(&store, "{}");
     let start = fs::metadata(fixture.log()).unwrap().len() - 20_013;
     drop(store);
-    // A power cut lost the last entry, and a block of the one before it.
+    // A power cut lost the last entry, and a block of the entry before it.
     let file = File::options().write(true).open(fixture.log()).unwrap();
     file.set_len(start + 20_010).unwrap();
     file.write_all_at(&[0; 512], start + 1_000).unwrap();
