@@ -78,6 +78,8 @@ impl Delivery {
             if disposition == Disposition::Refused && !transmission.is_repeat {
                 return Err(RequestError::not_executed(error, disposition));
             }
+            // `Ask` does not change the owner of the slot. Any other failure can mean that the slot
+            // has a new owner.
             if disposition != Disposition::Ask {
                 self.topology.mark_stale();
             }

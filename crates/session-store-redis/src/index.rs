@@ -228,7 +228,7 @@ fn index_session(client: &Client, session_id: SessionId) -> Result<(), RequestEr
     index(client, session_id, sessions, &session_id, [client.keys.segments(session_id)])
 }
 
-/// Adds a member to an index if one of the keys exists, and removes it if not.
+/// Adds a member to an index if one of the keys exists. Otherwise removes the member.
 ///
 /// The script checks the keys and changes the index in one atomic step. A copy of the call that
 /// arrives late is therefore harmless, and so is a change that another handle made after the defect

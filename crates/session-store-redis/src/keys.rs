@@ -135,9 +135,9 @@ impl Keys {
     /// one. A node then refuses to start a script that declares a key which the node does not have.
     /// No node has this key. So a script that declares it is sent again until the move is over.
     ///
-    /// Scripts that delete keys must wait in this way. If such a script ran during the move, the
-    /// node would take a key that the script has just deleted for a key that has moved. The node
-    /// would refuse the script's next access to that key, and the script would end half-way.
+    /// Scripts that delete keys must wait in this way. Without the wait, the node could mistake a
+    /// key that the script has just deleted for a key that has moved. The node would refuse the
+    /// script's next access to that key, and the script would end half-way.
     pub(crate) fn never(&self, tag: Tag) -> String {
         self.key(tag, "never")
     }
@@ -190,7 +190,7 @@ impl Keys {
         format!("{}:{{??}}:[elqst]*", prefix.collect::<String>())
     }
 
-    /// Parses a key. Returns `None` for a key of another kind, and for one of another program.
+    /// Parses a key. Returns `None` for a key of another kind, and for a key of another program.
     pub(crate) fn parse(&self, key: &[u8]) -> Option<StoredKey> {
         let text = str::from_utf8(key).ok()?;
         let (tag, rest) =

@@ -104,9 +104,9 @@
 //!   the log already has entries, that step takes the server about one second per million entries.
 //! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
 //!   whole log, and the creation of a log of more than 64 KiB, use plain list commands.
-//! - Listing all sessions takes two round trips to each server. The first one reads 256 sorted
-//!   sets, and the second one counts the lists of segments (measured with 100,000 sessions: 0.05 s
-//!   and 0.1 s).
+//! - Listing all sessions takes two round trips to each server. The first round trip reads 256
+//!   sorted sets, and the second one counts the lists of segments (measured with 100,000 sessions:
+//!   0.05 s and 0.1 s).
 //! - A check examines every key of the servers, also the keys of other programs. The check holds
 //!   one page of keys in memory (measured with 100,000 segments on a busy machine: 5 to 8 s, 32
 //!   MiB).
@@ -180,9 +180,9 @@
 //!
 //! # Measured
 //!
-//! The measurements are from a 2-core virtual machine, by `cargo test -p session-store-redis
-//! faults` with the number in the environment variable: 8 writers on 4 segments through one handle,
-//! servers with `appendfsync always`.
+//! The measurements are from a 2-core virtual machine, with servers that have `appendfsync always`.
+//! The command is `cargo test -p session-store-redis faults`, with the number in the environment
+//! variable. 8 writers append to 4 segments through one handle.
 //!
 //! | fault | one server | Cluster of three |
 //! |---|---|---|

@@ -1,11 +1,11 @@
 //! Lookups of the session of a segment. Each segment id has a set of *holders*, the sessions that
 //! may hold the segment.
 //!
-//! The set is in another slot than the sessions, so one atomic step cannot change both. The set
-//! therefore contains all sessions that hold the segment, and possibly more: a session is added
-//! before it first holds the segment, and never removed. A lookup finds out which members hold the
-//! segment now, and since when. The lookup returns the session that has held the segment for the
-//! longest time ([L5](session_store_core::contract#l5)).
+//! The set is in another slot than the sessions, so one atomic step cannot change both. A session
+//! is added to the set before it first holds the segment, and is never removed. The set therefore
+//! contains all sessions that hold the segment, and possibly more. A lookup finds out which members
+//! hold the segment now, and since when. The lookup returns the session that has held the segment
+//! for the longest time ([L5](session_store_core::contract#l5)).
 
 use redis::{Cmd, Value};
 use session_store_core::{SegmentId, SegmentKey, SessionId};

@@ -108,8 +108,9 @@ impl RedisOptions {
     /// the store is retried in the same way, after a server has accepted a connection
     /// ([`wait_for_server`](Self::wait_for_server)). After the retry time the call fails with an
     /// error that [is transient](StoreError::is_transient) or
-    /// [indeterminate](StoreError::is_indeterminate). The last attempt can exceed the retry time by its connect and response timeouts. A refused
-    /// login is not retried, and neither is a change on a server that is a replica.
+    /// [indeterminate](StoreError::is_indeterminate). The last attempt can exceed the retry time by
+    /// its connect and response timeouts. A refused login is not retried. A change that a replica
+    /// has refused is not retried either.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.timeouts.retry = bounded(time, Duration::from_secs(300));
         self

@@ -21,7 +21,7 @@ const SENTINEL_PORT: u16 = 26379;
 /// The schemes `rediss`, `rediss-sentinel` and `rediss-cluster` use TLS.
 ///
 /// The user and the password of the servers with the data precede the hosts, as `USER:PASSWORD@` or
-/// `:PASSWORD@`. Both are percent-encoded.
+/// `:PASSWORD@`. The user and the password are percent-encoded.
 ///
 /// | option | value |
 /// |---|---|

@@ -32,8 +32,8 @@ const CHECKPOINT_BYTES: u64 = 4 << 20;
 /// A WAL of this length or more is truncated. Reads of the same handle wait for a truncation.
 const LONG_WAL_BYTES: u64 = 64 << 20;
 
-/// A read of a changing file is repeated until the file no longer changes, for at most this time or
-/// the busy timeout, whichever is longer.
+/// A read of a changing file is repeated until the file no longer changes. The longest time for
+/// this is the longer of this time and the busy timeout.
 const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 
 /// The longest wait for the reads of other handles when the WAL is truncated.
@@ -118,6 +118,7 @@ impl Database {
             sync::sync_folder(&settings.path)?;
         }
         let database = Self::new(settings, files, earlier_wal, Some(connection));
+        // With `create`, the tables may have just been created, without a sync.
         lock(&database.writer).unsynced = create && !is_durable;
         Ok(database)
     }
@@ -231,6 +232,7 @@ impl Database {
             self.close_after_failed_sync(&mut writer, committed)?;
             writer.has_changed = true;
             writer.unsynced = self.settings.durability != Durability::Power;
+            // If a file was moved during the change, other handles may never see the change.
             self.files.check().map_err(|error| DatabaseError::Indeterminate(error.into()))?;
             Ok(output)
         })

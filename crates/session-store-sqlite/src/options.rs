@@ -57,7 +57,7 @@ impl SqliteOptions {
     /// timeout is about 24 days.
     ///
     /// - A change waits for the changes of other handles.
-    /// - A read does not wait for changes. It only waits while the first connection opens the
+    /// - A read does not wait for changes. A read only waits while the first connection opens the
     ///   database, and while the last connection closes it.
     ///
     /// There is one exception, which does not depend on this timeout. When the write-ahead log has

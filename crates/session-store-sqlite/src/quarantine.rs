@@ -180,8 +180,8 @@ pub(crate) fn quarantined(connection: &Connection) -> Result<Vec<(Place, i64)>> 
     select_all(connection, select, (), |row| Ok((place(row)?, row.get(3)?)))
 }
 
-/// Deletes the quarantined rows of one segment of the session, or of all its segments, because no
-/// text of a deleted segment can remain in the database.
+/// Deletes the quarantined rows of one segment of the session, or of all its segments. No text of a
+/// deleted segment can remain in the database.
 pub(crate) fn delete(
     connection: &Connection,
     session_id: SessionId,

@@ -27,9 +27,9 @@ const VERSION: i32 = 2;
 /// The epoch is a random number that changes when entries are cut or replaced. `bytes` is the size
 /// of a log. `modified` is the time of its last change, in milliseconds since 1970. `bytes` and
 /// `modified` are valid only if `info_entries` equals `entries` and `info_epoch` equals `epoch`.
-/// This is necessary because a handle of an older program, opened before the upgrade, does not
-/// update these four columns. Each change of such a handle changes `entries` or `epoch`, so that
-/// the old `bytes` and `modified` become invalid.
+/// The condition is necessary because a handle of an older program, opened before the upgrade, does
+/// not update these four columns. Each change of such a handle changes `entries` or `epoch`, so
+/// that the old `bytes` and `modified` become invalid.
 const TABLES: &str = "
     CREATE TABLE log (
         number INTEGER PRIMARY KEY,
@@ -182,7 +182,7 @@ pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<()> {
 /// Creates the tables.
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another connection may have created tables before this one got the lock.
+    // Another connection may have created tables before this connection got the lock.
     if Identity::of(&transaction)?.is_empty() {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -210,7 +210,7 @@ impl Topology {
         nodes
     }
 
-    /// Returns the known node with this address, or adds a new one.
+    /// Returns the known node with this address, or adds a new node.
     fn node(&self, map: &mut Map, address: Address) -> Arc<Node> {
         let fresh = |address: &Address| Node::new(address.clone(), self.connector.clone());
         Arc::clone(map.nodes.entry(address).or_insert_with_key(|address| Arc::new(fresh(address))))

@@ -26,7 +26,7 @@ impl Sentinels {
     /// Returns the master that a Sentinel names. The Sentinels are queried in order until one
     /// answers.
     ///
-    /// `turn` selects the Sentinel to query first. It must be different each time, because a
+    /// `turn` selects the Sentinel to query first. `turn` must be different each time, because a
     /// Sentinel that is cut off from the others always names an outdated master.
     pub(crate) fn query_any(&self, turn: usize, deadline: Instant) -> RedisResult<Host> {
         let (later, first) = self.hosts.split_at(turn % self.hosts.len().max(1));

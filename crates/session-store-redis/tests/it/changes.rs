@@ -165,7 +165,8 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Reads the log, which must have the contents after the last change or after an earlier one.
+    /// Reads the log, which must have the contents after the last change or after an earlier
+    /// change.
     fn check(&mut self) {
         let found = match self.store.read_page(self.session, self.segment, 0, usize::MAX) {
             Ok(page) => {

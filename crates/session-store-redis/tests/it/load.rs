@@ -3,7 +3,7 @@
 //!
 //! The check takes time in proportion to the length of the logs, because a run can have 100,000
 //! appends. The search of the kit (`linearize`) takes 16 s and 280 MB for a log of 8,000 appends
-//! (measured in a debug build), and about four times as long for twice as many.
+//! (measured in a debug build). It takes about four times as long for twice the number of appends.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 use crate::{entry, ids};
 
-/// The larger session of the fixture and its segments: one with three entries and a trace, and an
-/// empty one.
+/// The larger session of the fixture and its segments: a segment with three entries and a trace,
+/// and an empty segment.
 const SESSION: &str = "018f0000-0000-7000-8000-00000000000a";
 const SEGMENT: &str = "018f0000-0000-7000-8000-000000000101";
 const EMPTY_SEGMENT: &str = "018f0000-0000-7000-8000-000000000102";
