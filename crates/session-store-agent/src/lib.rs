@@ -7,12 +7,12 @@
 //! A *pod* is a named agent with a pointer to its active session and segment.
 //!
 //! A runtime appends to the end of a segment, and forks the segment if another writer has appended.
-//! It can also return to an earlier turn, compact the history, and rebuild its state after a crash.
-//! A check for other writers before each append is not enough, because another writer can append
-//! between the check and the append. A lock would exclude other processes. Therefore every append
-//! of this crate is conditional: the store appends only if the log has not changed since the writer
-//! last saw its end. If another writer has appended, the writer continues in a new segment of the
-//! same session.
+//! A runtime can also return to an earlier turn, compact the history, and rebuild its state after a
+//! crash. A check for other writers before each append is not enough, because another writer can
+//! append between the check and the append. A lock would exclude other processes. Therefore every
+//! append of this crate is conditional: the store appends only if the log has not changed since the
+//! writer last saw its end. If another writer has appended, the writer continues in a new segment
+//! of the same session.
 //!
 //! ```
 //! use serde_json::json;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use session_store_core::{LogEntry, SegmentId};
 
-/// A point in another segment: the end of one of its turns. A turn ends at each `turn_end` record.
+/// A point in another segment, at which a turn of that segment ends. A turn ends at each `turn_end`
+/// record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The segment. The segment can be in another session, and may have been deleted.

@@ -11,7 +11,7 @@ use crate::lineage::LineageFields;
 use crate::record::Kind;
 use crate::state::{RestoredState, StartState};
 
-/// Replays the entries of a segment, from the first one on.
+/// Replays the entries of a segment, from the first entry on.
 ///
 /// A log without a `segment_start` is valid and starts with the default state. Entries of unknown
 /// kinds are counted and change nothing else.

@@ -38,8 +38,8 @@ use crate::state::RestoredState;
 /// # Secrets
 ///
 /// [`map_entries`](Self::map_entries) changes entries before they are sent, for example to remove
-/// secrets. A store that changes entries would not have the same effect: after a lost reply, the
-/// writer would not recognize its own entries in the log.
+/// secrets. Do not change entries in the store instead. After a lost reply, the writer would not
+/// recognize its own entries in the log.
 ///
 /// # Stores without conditional appends
 ///

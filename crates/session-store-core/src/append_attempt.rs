@@ -151,7 +151,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     }
 
     /// Returns the head to expect if `head` is the reply to the append. If a store appends and then
-    /// reads the head in a second step, the reply can count another writer's entries.
+    /// reads the head in a second step, the reply can count another writer's entries. The head to
+    /// expect is then the old head, so that the next append is a conflict.
     fn head_after_entries(&self, head: Head) -> Option<Head> {
         if head.entries() == self.position + self.entries.len() {
             Some(head)

@@ -84,7 +84,8 @@ pub struct Pages<E> {
 enum State<E> {
     /// The next page follows the checkpoint.
     Reading,
-    /// The next page contains a bad line. The entries before it are read one by one.
+    /// The next page contains a bad line. The entries before this line are read one by one, because
+    /// a page with a limit of 0 bytes has exactly one entry.
     ReadingOneByOne,
     /// A page was read, and its head shows that the log has changed, perhaps only by appends. The
     /// last entry before this page is read again, and must equal the entry that was read earlier.

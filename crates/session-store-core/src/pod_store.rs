@@ -2,7 +2,7 @@
 
 use crate::{Capability, Pod, PodName, StoreError};
 
-/// The pods of a storage. They are read and written by name.
+/// The pods of a storage, which are read and written by name.
 ///
 /// A [`Pod`] is a named agent with a pointer to its active session and segment. Pods are in the
 /// same storage as the sessions.

@@ -81,6 +81,8 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
         Err(_) if line[at..].starts_with(BYTE_ORDER_MARK) => at + BYTE_ORDER_MARK.len(),
         Err(_) if line[at] == 0 => at + line[at..].iter().take_while(|byte| **byte == 0).count(),
         Err(Some(error)) => next_record(line, after_broken(line, at, &error), |_| true),
+        // Text that begins without a brace can be the end of a record. A record can then begin only
+        // after a closing brace. An object after other text, as in `// {}`, is a part of this text.
         Err(None) => {
             next_record(line, at + 1, |start| line[..start].trim_ascii_end().ends_with(b"}"))
         }

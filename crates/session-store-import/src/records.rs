@@ -79,8 +79,8 @@ pub struct SalvagedLine {
 pub enum Action {
     /// The line was split into several records.
     ///
-    /// A record that is also on a neighboring line is stored twice and reported, because only the
-    /// user can know whether the second copy is superfluous.
+    /// A record that is also on a neighboring line is stored twice and reported. Only the user can
+    /// know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
         /// The number of records.

@@ -291,9 +291,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Returns whether the text of a summary counts this kind of files separately: the files may be
-/// sessions of a program, or the kind has a name. The text counts all other files together. The
-/// JSON counts each kind separately.
+/// Returns whether the text of a summary counts this kind of files separately. This is true if the
+/// files may be sessions of a program, or the kind has a name. The text counts all other files
+/// together. The JSON counts each kind separately.
 fn may_be_session(kind: &str) -> bool {
     const ENDINGS: [&str; 6] = ["*.json", "*.db", "*.sqlite", "*.log", "*.md", "*.txt"];
     ENDINGS.contains(&kind) || !kind.starts_with("*.") && kind != WITHOUT_EXTENSION

@@ -83,6 +83,8 @@ impl StoreLog<'_> {
                 OnConflict::Replace if is_replaceable => {
                     return self.finish(&place, &self.extend(&place, Writes::Replace));
                 }
+                // A segment that has not even the entry that names the origin is not this fork, so
+                // its conflict is reported.
                 OnConflict::Fork if extension.already >= place.added() => {
                     match self.fork(&place, extension.already) {
                         Ok(fork) => place = fork,
@@ -95,7 +97,9 @@ impl StoreLog<'_> {
         self.unit.report(State::Conflict, "the log differs from each of its forks".to_owned())
     }
 
-    /// Returns the treatment of a conflict.
+    /// Returns the treatment of a conflict. A trace is not forked, because a fork is a new log. If
+    /// the program rewrites its records, a fork is the default
+    /// ([`Format::rewrites`](crate::Format::rewrites)).
     fn on_conflict(&self) -> OnConflict {
         match self.options.on_conflict {
             OnConflict::Fork if self.unit.kind == FileKind::Trace => OnConflict::Report,
@@ -267,7 +271,7 @@ mod tests {
         assert!(report.reason.unwrap().starts_with("the file changed"));
     }
 
-    /// The import has the old file open.
+    /// The import has the old file open, and reads its content.
     #[test]
     fn a_file_that_is_replaced_is_stored_as_it_was() {
         let (report, stored) = stored_after(|path| {

@@ -50,7 +50,8 @@ impl<'a> SplitUrl<'a> {
         percent::decode(path).map(PathBuf::from).ok_or(UrlError::Percent("a path"))
     }
 
-    /// The options in the query, each one of `known` and its decoded value.
+    /// The options in the query: for each option its name, which is in `known`, and its decoded
+    /// value.
     pub(crate) fn options(
         &self,
         known: &'static [&'static str],

@@ -81,7 +81,7 @@ impl StoreUrl {
     /// Returns the passwords that the store can need and that the URL does not contain.
     ///
     /// A program should not take these passwords from its arguments, because other users of the
-    /// machine can see the arguments. It can read the passwords from a file, for example.
+    /// machine can see the arguments. The program can read the passwords from a file, for example.
     #[must_use]
     pub fn missing_passwords(&self) -> Vec<PasswordOf> {
         match &self.0 {

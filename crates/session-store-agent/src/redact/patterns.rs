@@ -5,7 +5,7 @@ pub(super) const TOKEN: &str = "token";
 
 /// The kind of each secret and its pattern.
 ///
-/// No pattern requires a boundary before the prefix. The text can be JSON inside of a string, and a
+/// No pattern requires a boundary before the prefix. The text can be JSON inside of a string. A
 /// line break before a key is then `\n`, so the letter `n` precedes the key.
 pub(super) const PATTERNS: [(&str, &str); 19] = [
     ("anthropic-key", "sk-ant-[a-z]{3,5}[0-9]{2}-[A-Za-z0-9_-]{40,}"),

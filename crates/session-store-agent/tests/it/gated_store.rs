@@ -26,7 +26,7 @@ impl GatedStore {
         Self { store, ..Self::default() }
     }
 
-    /// Lets later appends wait, and forgets the earlier ones.
+    /// Lets later appends wait, and forgets the earlier appends.
     pub(crate) fn close(&self) {
         *self.gate.0.lock().unwrap() = Gate { is_closed: true, ..Gate::default() };
     }

@@ -217,8 +217,8 @@ fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) 
     assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
 }
 
-/// The other process joins, forks and moves the pod after the tested process has put the pod and
-/// before the tested process creates the first segment.
+/// The other process joins, forks and moves the pod at this moment: the tested process has put the
+/// pod, and has not created the first segment yet.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segment_exists() {
     let store = MemoryStore::new();
@@ -233,8 +233,8 @@ fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segmen
     assert_eq!(open(store.clone(), &coder()).0.key(), writer.key());
 }
 
-/// The other process joins, forks and moves the pod after the tested process has created the first
-/// segment and before the tested process sets the pod's pointer to it.
+/// The other process joins, forks and moves the pod at this moment: the tested process has created
+/// the first segment, and has not set the pod's pointer to this segment yet.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_after_the_first_segment_exists() {
     let store = FaultyStore::default();

@@ -143,8 +143,9 @@ impl Format for Codex {
     }
 }
 
-/// Returns the origin of a session from its description. The origin is the log that the session
-/// continues, or else the thread from which it was forked, or else the parent thread of a subagent.
+/// Returns the origin of a session from its description. The origin is the first of these that
+/// exists: the log that the session continues, the thread that was forked, or the parent thread of
+/// a subagent.
 fn origin(meta: &Value, thread: Uuid) -> Option<Origin> {
     let field = |value: &Value| as_uuid(value.as_str()?);
     let base = &meta["history_base"];

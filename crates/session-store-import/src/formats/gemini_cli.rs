@@ -23,8 +23,8 @@ use crate::time::time_in;
 /// ```
 ///
 /// The session has the id in the header. The segment of a log of lines has the same id. The segment
-/// id of a document is derived, because a session can have both files: an old version began it, and
-/// a newer version continued it.
+/// id of a document is derived, because a session can have both files if an old version of the
+/// program began it and a newer version continued it.
 ///
 /// The program changes messages of a document after it has written them, for example to add the
 /// result of a tool. The entries of a document are its header, without the fields that change with

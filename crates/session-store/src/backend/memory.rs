@@ -6,7 +6,8 @@ use super::BackendLocation;
 use crate::error::UrlError;
 use crate::syntax::SplitUrl;
 
-/// The location of a store in memory. It has no parts, because every open creates a new store.
+/// The location of a store in memory. The location has no parts, because every open creates a new
+/// store.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct MemoryLocation;
 

@@ -44,7 +44,7 @@ pub struct Backend {
 }
 
 /// The URL of one backend, in its parts. `Display` writes the URL from these parts and not from the
-/// text that was parsed, so that a password in the text can be left out.
+/// parsed text, so that a password in the text can be left out.
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
@@ -89,8 +89,8 @@ impl<S: Store + 'static> From<S> for Opened {
     }
 }
 
-/// Generates the code that has one part for each row: the public list with its documentation, and
-/// the enum that calls the methods of the backend.
+/// Generates the code that has one part for each row of the table. This is the public list with its
+/// documentation, and the enum that calls the methods of the backend.
 macro_rules! backends {
     ($(
         $name:ident($location:ident) {
