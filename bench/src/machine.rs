@@ -60,7 +60,8 @@ fn field(text: &str, name: &str) -> String {
     found.next().map_or_else(|| "unknown".into(), |(_, value)| value.trim().to_owned())
 }
 
-/// Returns the type of the file system at the path: the one with the longest mount point above it.
+/// Returns the type of the file system at the path, which is the file system with the longest mount
+/// point above the path.
 fn file_system(mounts: &str, path: &Path) -> String {
     let mounts = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);

@@ -4,7 +4,7 @@ use xshell::{Shell, cmd};
 
 use crate::Done;
 
-/// The features of the facade. Each one must compile alone.
+/// The features of the facade. Each feature must compile alone.
 pub(crate) const FACADE: [&str; 12] = [
     "",
     "agent",

@@ -22,8 +22,8 @@ pub(super) const BENCH: Bench = Bench {
 
 const THREADS: usize = 8;
 
-/// The number of appends of each thread in a round. It is large enough that the start and the end
-/// of the threads do not matter.
+/// The number of appends of each thread in a round. The number is so large that the start and the
+/// end of the threads do not matter.
 const APPENDS: usize = 50;
 
 /// Compares eight threads on one segment with one thread that writes and syncs.

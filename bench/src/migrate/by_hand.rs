@@ -1,5 +1,5 @@
-//! The floor of a migration: a loop that reads each log as a whole, splits it into lines, checks
-//! the lines, and inserts all lines in one step.
+//! The floor of a migration, a copy loop. The loop reads each log as a whole, splits the log into
+//! lines, checks the lines, and inserts all lines in one step.
 
 use std::fs::{self, File};
 use std::path::Path;

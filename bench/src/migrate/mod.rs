@@ -34,8 +34,8 @@ const ABOUT: &str = "migrate, against a hand-written loop that reads, checks and
 const SESSIONS: usize = 10;
 /// The number of segments in each session.
 const SEGMENTS: usize = 4;
-/// The number of entries in each segment. It is close to the average of 513 lines in the real logs
-/// from which the sizes of the entries were taken.
+/// The number of entries in each segment. The sizes of the entries were taken from real logs, which
+/// have 513 lines on average.
 const ENTRIES: usize = 500;
 
 fn fs_to_sqlite(plan: &Plan) -> Fallible<Vec<Measurement>> {

@@ -57,7 +57,7 @@ impl Raw {
         self.run("COMMIT")
     }
 
-    /// Reads a whole log and checks each text. Returns all texts joined, and the end of each one.
+    /// Reads a whole log and checks each text. Returns all texts joined, and the end of each text.
     pub(crate) fn read(
         &self,
         session: SessionId,

@@ -3,8 +3,8 @@
 //!
 //! Every server is a child process with a temporary folder and a free port on 127.0.0.1. The
 //! constructor of the server's type returns when the server answers. Dropping the value ends the
-//! process and deletes the folder. The same happens when a test panics, when the process of the
-//! test is killed, and when a process with a server in a `static` exits.
+//! process and deletes the folder. The process also ends when a test panics, when the process of
+//! the test is killed, and when a process with a server in a `static` exits.
 //!
 //! | type | servers |
 //! |---|---|

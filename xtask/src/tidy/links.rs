@@ -1,5 +1,5 @@
-//! The rules that a link to a file of the repository names an existing file, and that a link with
-//! the name of a test leads to a file that contains the test.
+//! Two rules for links. A link to a file of the repository names an existing file. A link with the
+//! name of a test leads to a file that contains the test.
 
 use super::{Fault, File};
 

@@ -115,9 +115,9 @@ struct Word {
     /// In lower case.
     text: String,
     line: usize,
-    /// Whether the word is the first one of a sentence.
+    /// Whether the word is the first word of a sentence.
     opens: bool,
-    /// The sign that ends the sentence, if the word is its last one.
+    /// The sign that ends the sentence, if the word is its last word.
     end: Option<char>,
 }
 
