@@ -94,8 +94,8 @@ impl Log {
 
     /// Returns whether the open file can still be used: its only changes were appends, and the file
     /// was opened a short time ago. A file without a stored epoch is always opened again, because
-    /// changes of other programs change its head. A file that is open for reads only is always opened
-    /// again, because the process may have got the permission to write.
+    /// changes of other programs change its head. A file that is open for reads only is always
+    /// opened again too, because the process may have got the permission to write.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
         self.is_writable
             && self.known.epoch.is_none_or(|epoch| epoch.is_stored)

@@ -540,8 +540,9 @@ impl Files<'_> {
     ///
     /// The trace is deleted first, because a crash can then only leave a log without a trace. Such
     /// a log is listed and can be deleted again. A trace without a log would not be listed, and a
-    /// later segment with the same ids would have this trace. If the log cannot be deleted after the
-    /// trace, the error is `Indeterminate`, because any other error means that nothing has changed.
+    /// later segment with the same ids would have this trace. If the log cannot be deleted after
+    /// the trace, the error is `Indeterminate`, because any other error would mean that nothing has
+    /// changed.
     ///
     /// An empty session folder may remain. Advancing the generation of deletions first invalidates
     /// every cached listing that names the session.
