@@ -122,8 +122,8 @@
 //!   views and conditions that another program added to an SQLite database have no effect on any
 //!   call.
 //! - <a id="l5"></a>**L5** `lookup_session_of` returns a session that holds the segment now, or
-//!   `None`. The result is the same session as long as that session holds the segment. The result
-//!   is correct right after create, append, truncate to 0, reopen and delete, also while other
+//!   `None`. The result stays the same as long as that session holds the segment. The result is
+//!   correct right after create, append, truncate to 0, reopen and delete, also while other
 //!   sessions are created and deleted.
 //! - <a id="l6"></a>**L6** With more than 1,000 sessions, segments or entries, listings and reads
 //!   are still complete: nothing is left out at the end of a page.
@@ -291,9 +291,9 @@
 //!   link, and reads and writes only regular files. A link in the place of a session, a log, a
 //!   trace or a pod is not listed. A call that names the link fails with `Io`, and the target of
 //!   the link does not change. A FIFO or a device never blocks a call.
-//! - <a id="s10"></a>**S10** (torture) If the process has permission to read the storage but not to
-//!   write it, the store can be opened and read, unless its last change has to be completed first.
-//!   A change fails with the cause that the operating system gives.
+//! - <a id="s10"></a>**S10** (torture) A process that has permission to read the storage, but not
+//!   to write it, can open and read the store. The exception is a store whose last change has to be
+//!   completed first. A change fails with the cause that the operating system gives.
 //!
 //! # Maintenance (M)
 //!
@@ -304,9 +304,9 @@
 //! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
 //!   with the stored segments in both directions. A stored segment that a listing or a lookup does
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
-//!   corrects the listings as far as the storage contains the necessary data. If the listings of a
-//!   backend read an index that is stored apart from the logs, an append adds its segment and its
-//!   session to the index, even if the index had lost them.
+//!   corrects the listings as far as the storage contains the necessary data. The listings of a
+//!   backend can read an index that is stored apart from the logs. In such a backend, an append
+//!   adds its segment and its session to the index, even if the index had lost them.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
 //!   (R5), before and after an append has moved it. It also notes each interrupted truncate and
 //!   each trace without a log. A stored pod that no call returns is a fault. Either the name of its
