@@ -4,7 +4,7 @@
 use crate::measure::{Spread, median, quotients};
 use crate::measurement::{Detail, Goal, Measurement, Unit};
 
-/// Two times count as equal if their ratio is at most this.
+/// The largest ratio of two times that count as equal.
 const FLAT: Goal = Goal::AtMost(2.0);
 
 /// Returns sizes in ascending order. Each size is ten times the size before it.

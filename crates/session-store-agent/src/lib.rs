@@ -87,7 +87,7 @@
 //! | a first entry that is not a `segment_start` | the state starts with its default; the segment is a root in the tree |
 //! | a `segment_start` that is not the first entry | [`ReplayError::LateStart`] |
 //! | a field of the wrong type in a known kind | [`ReplayError::Malformed`] with the number of the entry |
-//! | an origin in another session, or a deleted one | the origin is in the [`Lineage`]; the segment is a root in the tree |
+//! | an origin that is in another session or was deleted | the origin is in the [`Lineage`]; the segment is a root in the tree |
 //! | an origin at a turn that its segment does not have | the origin is in the [`Lineage`] |
 //! | an origin in another form, or a circle of origins | the segment, or one segment of the circle, is a root in the tree |
 //! | a fork at a turn that the segment does not have | [`AgentError::NoSuchTurn`] with the number of turns |

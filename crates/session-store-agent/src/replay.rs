@@ -81,7 +81,7 @@ impl RestoredState {
         Ok(())
     }
 
-    /// Each arm decodes all fields that it needs before it changes the state, so that an error
+    /// Each arm first decodes all fields that it needs, and then changes the state. So an error
     /// changes nothing.
     fn apply_kind(&mut self, kind: Kind, entry: &LogEntry) -> Result<(), StoreError> {
         match kind {

@@ -53,8 +53,8 @@ pub(crate) fn corrupt_line(
     }
 }
 
-/// Returns the error for a line of a file that is not a JSON object, and so neither an entry nor a
-/// pod. The error names the physical line, the file, and the reason that the parser gives.
+/// Returns the error for a line that is not a JSON object, in a file of entries or of a pod. The
+/// error names the physical line, the file, and the reason that the parser gives.
 pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {
     let reason = match cause {
         StoreError::Serde(error) => {

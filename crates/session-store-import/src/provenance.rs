@@ -38,8 +38,8 @@ pub(crate) fn add(
     if has_line { Ok(()) } else { to.at(key).append_trace(&line(unit, identity)?) }
 }
 
-/// Returns the log from which an imported log was forked, or whose subagent wrote it, if the
-/// program recorded that.
+/// Returns the log from which an imported log comes, if the program recorded that. The imported log
+/// is a fork of that log, or the log of a subagent.
 ///
 /// The import stores the origin in the trace of the segment. The result is `None` if the store
 /// cannot read traces.

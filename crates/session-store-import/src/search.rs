@@ -259,8 +259,8 @@ impl Root<'_> {
     }
 }
 
-/// Returns whether a link has no target. A link that cannot be followed for lack of permission is
-/// not dangling, because its target may be a folder of logs.
+/// Returns whether a link has no target. A link does not count as dangling if the permission to
+/// follow it is missing, because its target may be a folder of logs.
 fn is_dangling(path: &Path, error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::PermissionDenied && path.is_symlink()
 }

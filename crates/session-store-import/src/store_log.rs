@@ -83,8 +83,8 @@ impl StoreLog<'_> {
                 OnConflict::Replace if is_replaceable => {
                     return self.finish(&place, &self.extend(&place, Writes::Replace));
                 }
-                // A segment that has not even the entry that names the origin is not this fork, so
-                // its conflict is reported.
+                // If even the entry that names the origin differs, the segment is another fork, and
+                // the conflict is reported.
                 OnConflict::Fork if extension.already >= place.added() => {
                     match self.fork(&place, extension.already) {
                         Ok(fork) => place = fork,

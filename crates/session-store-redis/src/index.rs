@@ -231,8 +231,8 @@ fn index_session(client: &Client, session_id: SessionId) -> Result<(), RequestEr
 /// Adds a member to an index if one of the keys exists. Otherwise removes the member.
 ///
 /// The script checks the keys and changes the index in one atomic step. A copy of the call that
-/// arrives late is therefore harmless, and so is a change that another handle made after the defect
-/// was found.
+/// arrives late is therefore harmless. A change that another handle makes after the defect was
+/// found is harmless too.
 fn index<const N: usize>(
     client: &Client,
     session_id: SessionId,

@@ -36,8 +36,8 @@ const TABLES: [(&str, &[&str]); 3] = [
 /// Returns the first difference between the tables of the database and the tables of a store, as a
 /// noun phrase that describes the database.
 ///
-/// Further tables, and further indexes that are not unique, are not a difference, because they do
-/// not change the results of a store's statements.
+/// Further tables, and further indexes that are not unique, do not count. They do not change the
+/// results of a store's statements.
 pub(crate) fn difference(connection: &Connection, has_info: bool) -> Result<Option<String>> {
     for (table, expected) in TABLES {
         let added: &[&str] = if table == "log" && has_info { &ADDED_COLUMNS } else { &[] };

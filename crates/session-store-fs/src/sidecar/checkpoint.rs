@@ -1,5 +1,5 @@
-//! Checkpoints. The checkpoint of a log is the start of one of its lines, with the number of
-//! entries and lines before it. A new handle starts its scan of the log there.
+//! Checkpoints. A checkpoint is the start of a line in a log, with the number of entries and lines
+//! before this line. A new handle starts its scan of the log there.
 //!
 //! A checkpoint is only a hint. It contains the token of the epoch, the inode of the log, and a
 //! hash of the bytes before its offset. The token is a random number that changes before every cut.
@@ -63,7 +63,8 @@ impl Identity<'_> {
     /// Returns whether the log can have a line that starts at the offset.
     ///
     /// At least one line must follow the offset. A crash can leave NULs in the last line, so a scan
-    /// has to read that line from its start. There must be no interrupted cut before the offset.
+    /// has to read that line from its start. The offset must not be after the end of an interrupted
+    /// cut.
     fn can_start_at(self, offset: u64) -> io::Result<bool> {
         let byte =
             |at: u64| Ok::<_, io::Error>(read_range(self.file, at, at + 1)?.first().copied());

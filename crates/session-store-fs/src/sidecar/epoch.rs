@@ -1,5 +1,5 @@
-//! Epochs. The epoch file of a segment contains the random token of its head and the mark of the
-//! last cut of its log.
+//! Epochs. The epoch file of a segment contains a random token, which is a part of the head, and
+//! the mark of the last cut.
 //!
 //! A log that was truncated and has grown again can have its former number of entries and its
 //! former length. The two states still differ in the token, because the token changes before every

@@ -187,7 +187,7 @@ fn many_lookups_without_hints_list_each_folder_a_few_times_only() {
     for &(session, segment) in &ids {
         assert_eq!(store.lookup_session_of(segment).unwrap(), Some(session));
     }
-    // A search of all sessions for each segment takes 9,000,000 system calls.
+    // A search of all sessions for each segment would take 9,000,000 system calls.
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 
     let (session, segment) = ids[7];

@@ -1,4 +1,5 @@
-//! Tests of files that differ from the stored log, with each option.
+//! Tests of files that differ from the stored log, with each option. The rows of the reports are
+//! the cases that `reports.rs` describes.
 
 use rstest::rstest;
 use session_store_core::{SegmentKey, StoreExt};

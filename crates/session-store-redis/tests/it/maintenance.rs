@@ -78,8 +78,8 @@ impl Setup {
         listed
     }
 
-    /// Asserts that a check reports findings at the `expected` places, and that the listings are
-    /// those of `before` after a repair.
+    /// Asserts that a check reports findings at the `expected` places, and that the listings equal
+    /// `before` after a repair.
     fn must_be_repaired(&self, expected: &[String], before: &[(SegmentKey, Option<SessionId>)]) {
         for _ in 0..2 {
             let found = self.check();

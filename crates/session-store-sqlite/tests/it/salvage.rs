@@ -161,7 +161,7 @@ fn an_overwritten_page_costs_only_its_rows(#[case] byte: u8) {
         damaged[page * PAGE..(page + 1) * PAGE].fill(byte);
         fs::write(&path, &damaged).unwrap();
         if byte == b'A' && is_overflow(&bytes, page) {
-            continue; // Such a text can still be an entry, which nothing can notice.
+            continue; // Such a text can still be an entry, so the change cannot be detected.
         }
         let what = format!("page {page} overwritten with {byte}");
         let (_, recovered) = salvage(&path, &content, &what);
