@@ -37,6 +37,7 @@ pub(crate) fn store_all<'s, E>(
     observe: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut groups = groups.into_iter().enumerate();
+    // This thread stores the first groups alone, until a valid log has opened the store.
     let (mut store, mut first) = (None, 0);
     while store.is_none() {
         let Some((number, group)) = groups.next() else { return Ok(()) };

@@ -161,6 +161,7 @@ impl<'a> Search<'a> {
             Ok(entries) => entries,
             Err(error) => return self.found.unreadable.push((path, error)),
         };
+        // A store below the root is skipped. A store that the user named is searched.
         let is_root = relative.as_os_str().is_empty();
         if entries.iter().any(|entry| entry.file_name() == STORE_FOLDER) && !is_root {
             return self.found.passed_over.push((STORES, path));
@@ -172,6 +173,7 @@ impl<'a> Search<'a> {
                 links.push(link);
             }
         }
+        // The links are taken from the end of the list, so the first link comes last.
         self.links.extend(links.into_iter().rev());
     }
 

@@ -22,6 +22,7 @@ pub(crate) const CHUNK: usize = 1000;
 /// no listed segment. Such a session is left out ([L1](session_store_core::contract#l1)).
 pub(crate) fn sessions(client: &Client) -> Result<Vec<SessionId>, RequestError> {
     let mut buckets = buckets(client)?;
+    // `EXISTS` returns how many of its keys exist, so one command checks all sessions of a bucket.
     let count = |(tag, ids): &(Tag, Vec<SessionId>)| {
         let mut exists = redis::cmd("EXISTS");
         exists.arg(ids.iter().map(|&id| client.keys.segments(id)).collect::<Vec<_>>());

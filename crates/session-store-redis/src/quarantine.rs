@@ -137,6 +137,8 @@ impl List {
             Kind::Log => [keys.log(key), keys.entries(key)],
             Kind::Trace => [keys.traces(key.session_id), keys.trace(key)],
         };
+        // Bad items that remain in the log count as entries, but `size` does not contain them. The
+        // size is then unknown.
         let size = if items.has_more_bad { String::new() } else { items.size.to_string() };
         let mut call = Call::new(&QUARANTINE, tag)
             .keys(of_list)

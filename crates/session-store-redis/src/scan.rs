@@ -27,6 +27,7 @@ pub(crate) fn keys(
 ) -> Result<(), RequestError> {
     let before = servers(client)?;
     for Server { tags, .. } in &before {
+        // A command goes to the owner of a slot, so each tag of the server selects the server.
         let mut cursor = b"0".to_vec();
         loop {
             let (next, keys) = parse(client.command(tags[0], &page(client, &cursor))?)?;

@@ -130,6 +130,7 @@ impl Place {
             kept += 1;
         }
         log.entries = kept;
+        // No entry is left to delete. `cut` stores the number of entries and a new epoch.
         log.cut(kept)?;
         Ok(Some(Repaired { moved: rows.bad.len(), missing: rows.missing }))
     }

@@ -117,6 +117,7 @@ fn copy<E: Salvageable>(
         })?;
     }
     result.finish();
+    // A log that never had entries is whole, and is created too.
     if result.recovered > 0 || result.is_whole() {
         writer.flush(true)?;
     }
@@ -205,6 +206,7 @@ fn report_orphans(
     numbers: &BTreeSet<u32>,
     report: &mut dyn FnMut(Salvaged),
 ) -> Result<()> {
+    // The entries of unknown logs have the ids between those of two known logs.
     let mut first = 0;
     let ends = numbers.iter().copied().map(i64::from).chain([i64::from(rowid::MAX_NUMBER) + 1]);
     for end in ends {
