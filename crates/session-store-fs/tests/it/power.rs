@@ -43,7 +43,7 @@ fn survives(durability: Durability, acknowledged: usize) -> bool {
 }
 
 /// More files than a handle syncs one by one.
-const MANY: u128 = 1500;
+const MANY: u128 = 100;
 
 fn fill(store: &FsStore) {
     let session = SessionId::from(Uuid::max());
