@@ -219,15 +219,14 @@ impl<E: Entry> Pages<E> {
     /// Returns whether the log certainly still begins with the entries that were read before.
     ///
     /// An equal head means that nothing has changed. The result is false if the head differs, or if
-    /// the page before was read without a head. The log may then only have grown, so the caller
-    /// verifies the last entry. A trace has no head, so the result is false only if the reading
+    /// only one of the two pages was read with a head. The log may then only have grown, so the
+    /// caller verifies the last entry. A trace has no head, so the result is false only if the reading
     /// resumes and the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
-            (before, now @ Some(_)) => before == now,
             (None, None) => !self.resumed || !has_more,
-            (Some(_), None) => true,
+            (before, now) => before == now,
         }
     }
 
@@ -362,6 +361,18 @@ mod tests {
         let mut replaced = first_page();
         replaced.supply(Ok((entries(7..8), Some(Head::new(5, 8)))));
         assert!(replaced.next_entry().unwrap().unwrap_err().is_conflict());
+    }
+
+    #[test]
+    fn a_log_that_is_replaced_before_a_resumed_page_without_a_head_is_noticed() {
+        let mut read = Pages::new(0);
+        read.supply(Ok((entries(0..2), Some(Head::new(2, 7)))));
+        drain(&mut read);
+        let mut pages = Pages::resume(read.checkpoint()).start_without_head();
+        pages.supply(Ok((entries(2..5), None)));
+        assert_eq!(pages.next_request(), Some(PageRequest::new(1, 0).with_head(false)));
+        pages.supply(Ok((entries(7..8), None)));
+        assert!(pages.next_entry().unwrap().unwrap_err().is_conflict());
     }
 
     #[test]
