@@ -220,8 +220,8 @@ impl<E: Entry> Pages<E> {
     ///
     /// An equal head means that nothing has changed. The result is false if the head differs, or if
     /// only one of the two pages was read with a head. The log may then only have grown, so the
-    /// caller verifies the last entry. A trace has no head, so the result is false only if the reading
-    /// resumes and the trace has more entries than before.
+    /// caller verifies the last entry. A trace has no head, so the result is false only if the
+    /// reading resumes and the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
