@@ -262,12 +262,13 @@
 //!   point loses no acknowledged change and leaves every segment readable.
 //! - <a id="s4"></a>**S4** (torture) (cap: `durable_sync`) With the durability `Power`, every
 //!   acknowledged change (also create, truncate, delete and pods) survives a power cut. `sync()`
-//!   makes all changes durable that this handle acknowledged before the call. A read can return a
-//!   change that is not acknowledged yet, and a power cut can still lose that change. With the
-//!   durability `Process`, a power cut can lose changes that no `sync()` made durable. A truncation
-//!   never damages the entries that it keeps. To ensure this, a file backend needs its sidecar
-//!   files from the power cut until the next change of the segment. A log or pod that was being
-//!   replaced is the old one or the new one.
+//!   makes all changes durable that this handle acknowledged before the call. The call also
+//!   makes all entries and pods durable that this handle has read. A read can return a change that
+//!   is not acknowledged yet, and a power cut before the next `sync()` can still lose that change.
+//!   With the durability `Process`, a power cut can lose changes that no `sync()` made durable. A
+//!   truncation never damages the entries that it keeps. To ensure this, a file backend needs its
+//!   sidecar files from the power cut until the next change of the segment. A log or pod that was
+//!   being replaced is the old one or the new one.
 //! - <a id="s5"></a>**S5** (kit) A store is `Send + Sync`. A panic in one thread does not affect
 //!   the others.
 //! - <a id="s6"></a>**S6** (kit) (cap: `multi_process`) Processes that open the same new, empty

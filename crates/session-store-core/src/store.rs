@@ -419,9 +419,12 @@ pub trait Store: Send + Sync {
         unsupported("delete_session", Capability::Delete)
     }
 
-    /// Makes every change durable that this handle acknowledged before the call.
+    /// Makes every change durable that this handle acknowledged before the call, and all entries
+    /// and pods that this handle has read.
     ///
-    /// A durable change survives a power cut ([S4](crate::contract#s4)).
+    /// A durable change survives a power cut ([S4](crate::contract#s4)). The entries that a handle
+    /// has read can be changes of another process, for example of a process that was killed before
+    /// its own sync.
     ///
     /// # Errors
     /// [`StoreError::Unsupported`] without [`Capability::DurableSync`].

@@ -3,6 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +50,10 @@ pub(crate) struct Known {
     /// for a trace, which has no head.
     pub(crate) epoch: Option<Epoch>,
     pub(crate) index: LineIndex,
-    /// Whether the name of the file survives a power cut.
+    /// Whether the name of the file survives a power cut. Without [`Durability::Power`], this also
+    /// means that the name is recorded for the next sync.
+    ///
+    /// [`Durability::Power`]: session_store_core::Durability::Power
     pub(crate) is_name_durable: bool,
     /// Whether the last cut survives a power cut, and also the name of the epoch file with the mark
     /// of this cut.
@@ -167,17 +171,32 @@ impl Log {
     }
 
     /// Records a write to the file. If every change must survive a power cut, returns the append,
-    /// and the caller must wait for its sync. Otherwise records the path for the next `sync_all`.
+    /// and the caller must wait for its sync. Otherwise records the file for the next `sync_all`.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
             return Some(self.commit.written(&self.file, &self.path));
         }
-        let round = Some(syncs.round());
-        if self.recorded != round {
-            syncs.record(&self.path);
-            self.recorded = round;
-        }
+        self.record(syncs);
         None
+    }
+
+    /// Records the file for the next `sync_all`, and its name unless the name is durable.
+    ///
+    /// Reads record the file too. Its entries can be changes of a process that was killed before
+    /// its own sync, and a program that has read these entries can make them durable
+    /// ([S4](session_store_core::contract#s4)).
+    pub(crate) fn record(&mut self, syncs: &Syncs) {
+        let round = Some(syncs.round());
+        if mem::replace(&mut self.recorded, round) == round {
+            return;
+        }
+        syncs.record(&self.path);
+        if !self.known.is_name_durable {
+            // The folder of the session, and the root.
+            self.path.ancestors().skip(1).take(2).for_each(|folder| syncs.record(folder));
+            // With `Power`, a change makes the name durable before the next `sync_all`.
+            self.known.is_name_durable = !syncs.is_power();
+        }
     }
 
     /// Returns the start of the entry.

@@ -176,10 +176,13 @@ impl Directory {
 
     fn read_pod(&self, name: &PodName) -> Result<Option<Pod>, StoreError> {
         let folders = self.folders_of(name)?;
-        let Some(path) = folders.first().map(|folder| folder.join(METADATA)) else {
-            return Ok(None);
-        };
+        let Some(folder) = folders.first() else { return Ok(None) };
+        let path = folder.join(METADATA);
         let bytes = file::read(&path, u64::MAX).context("read", &path)?;
+        // The pod can be a change of a process that was killed before its own sync.
+        for path in [&path, &folder.join(NAME), folder, &self.layout.pods(), self.layout.root()] {
+            self.syncs.record(path);
+        }
         let pod = bytes.map(|bytes| {
             let text = String::from_utf8(bytes)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;

@@ -90,7 +90,10 @@ impl<'a> Segment<'a> {
             return Ok(None);
         }
         let log = files.open_new(Kind::Log, guard.lock.generation, Instant::now())?;
-        log.map_or(Ok(None), |log| Part::first_of(&log))
+        log.map_or(Ok(None), |mut log| {
+            log.record(&files.directory.syncs);
+            Part::first_of(&log)
+        })
     }
 
     pub(crate) fn into_guard(self) -> Guard<'a, Cache> {

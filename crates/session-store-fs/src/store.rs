@@ -132,6 +132,7 @@ impl FsStore {
     ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
         let begin = |segment: &mut Segment<'_>| {
             let Some(log) = segment.open(kind)? else { return Ok(None) };
+            log.record(&self.directory.syncs);
             log.scan_before(first)?;
             Ok(Some((Part::new(log, first), log.known.head())))
         };
@@ -402,5 +403,51 @@ impl Store for FsStore {
 
     fn sync(&self) -> Result<(), StoreError> {
         self.directory.syncs.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use session_store_core::{Durability, Pod, StoreExt};
+
+    use super::*;
+    use crate::FsOptions;
+
+    #[rstest]
+    fn a_sync_covers_what_the_handle_has_read(
+        #[values(Durability::Process, Durability::Power)] durability: Durability,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, name) = (SegmentKey::new(SessionId::new(), SegmentId::new()), "pod");
+        let other = FsStore::open_or_create(folder.path()).unwrap();
+        other.at(key).append(&LogEntry::from_json("{}").unwrap()).unwrap();
+        other.at(key).append_trace(&TraceEntry::from_json("{}").unwrap()).unwrap();
+        other.put_pod(&name.parse().unwrap(), &Pod::new(key.session_id, None)).unwrap();
+
+        let store = FsOptions::new().durability(durability).open(folder.path()).unwrap();
+        let Directory { layout, syncs, .. } = &*store.directory;
+        let root = layout.root().to_owned();
+        assert!(syncs.recorded().is_empty());
+        let read = || {
+            store.at(key).read_all().unwrap();
+            store.at(key).read_trace_page(0, usize::MAX).unwrap();
+            store.read_pod(&name.parse().unwrap()).unwrap();
+        };
+        for round in 0..2 {
+            read();
+            let recorded = syncs.recorded();
+            let is_recorded = |path: &Path| recorded.contains(&path.to_owned());
+            for path in [Kind::Log, Kind::Trace].map(|kind| layout.file(key, kind)) {
+                assert!(is_recorded(&path), "round {round}: {recorded:?}");
+            }
+            let pod = layout.pod(name);
+            for path in [&pod.join("metadata.json"), &pod, &layout.pods(), &root] {
+                assert!(is_recorded(path), "round {round}: {recorded:?}");
+            }
+            assert!(round > 0 || is_recorded(&layout.session(key.session_id)), "{recorded:?}");
+            store.sync().unwrap();
+            assert!(syncs.recorded().is_empty());
+        }
     }
 }

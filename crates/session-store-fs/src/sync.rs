@@ -96,6 +96,12 @@ impl Syncs {
         }
     }
 
+    /// Returns the recorded paths.
+    #[cfg(test)]
+    pub(crate) fn recorded(&self) -> Vec<PathBuf> {
+        lock(&self.changed).iter().cloned().collect()
+    }
+
     /// Returns the number of the current round, which ends when `sync_all` takes the recorded
     /// paths. If a path was already recorded in this round, it need not be recorded again.
     pub(crate) fn round(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! `Client`: executes reads and changes for a handle, and repeats them until the deadline.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,9 @@ pub(crate) struct Client {
     writers: Writers,
     place: String,
     retry: Duration,
+    /// Whether there are reads since the last sync. A read can return a change of a process that
+    /// was killed before its own sync, so the next sync must cover the change.
+    has_read: AtomicBool,
 }
 
 /// A change that was executed.
@@ -34,7 +38,8 @@ pub(crate) struct Changed {
 
 impl Client {
     pub(crate) fn new(pool: Pool, place: String, retry: Duration) -> Self {
-        Self { pool, writers: Writers::default(), place, retry }
+        let (writers, has_read) = Default::default();
+        Self { pool, writers, place, retry, has_read }
     }
 
     /// The URL of the storage, without a password.
@@ -48,7 +53,9 @@ impl Client {
         operation: impl Display,
         work: impl FnMut(&mut Connection) -> Result<T, RequestError>,
     ) -> Result<T, StoreError> {
-        self.repeat(work).map_err(|error| self.during(operation, error))
+        let result = self.repeat(work).map_err(|error| self.during(operation, error))?;
+        self.has_read.store(true, Ordering::Release);
+        Ok(result)
     }
 
     /// Makes a change, and returns what `change` has recorded in the row of the writer.
@@ -63,23 +70,29 @@ impl Client {
         self.execute(change).map_err(|error| self.during(operation, error))
     }
 
-    /// Waits until all changes that this handle has acknowledged are on disk.
+    /// Waits until all changes that this handle has acknowledged or read are on disk.
     ///
     /// When a commit is on disk, all earlier commits are on disk too. If the server has lost a
     /// change in a crash meanwhile, the row of its writer has an earlier number.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        let has_read = self.has_read.swap(false, Ordering::AcqRel);
+        let synced = self.sync_changes(has_read);
+        self.has_read.fetch_or(synced.is_err(), Ordering::AcqRel);
+        synced.map_err(|error| self.during("sync", error))
+    }
+
+    fn sync_changes(&self, has_read: bool) -> Result<(), RequestError> {
         let acknowledged = self.writers.acknowledged();
         if acknowledged.is_empty() {
-            return Ok(());
+            let sync = |connection: &mut Connection| connection.query(SYNC_READS, &[]).map(drop);
+            return if has_read { self.repeat(sync) } else { Ok(()) };
         }
-        let operation = "sync";
         let (tokens, sequences) = acknowledged.iter().map(|(token, last)| (*token, *last)).unzip();
-        let found = self.read(operation, |connection| {
+        let found = self.repeat(|connection| {
             Ok(connection.query(SYNC, &[uuids(&tokens), ints(&sequences)])?.len())
         })?;
         if found < acknowledged.len() {
-            let lost = RequestError::ReplyLost(Cause::RecordLost);
-            return Err(self.during(operation, lost));
+            return Err(RequestError::ReplyLost(Cause::RecordLost));
         }
         self.writers.forget(&acknowledged);
         Ok(())
@@ -215,3 +228,8 @@ const SYNC: &str = "WITH power AS MATERIALIZED (SELECT {power})
     FROM unnest($1::uuid[], $2::bigint[]) AS last (token, sequence), power
     WHERE writer.token = last.token AND writer.sequence >= last.sequence
     RETURNING 1";
+
+/// Writes a message to the write-ahead log, which needs no permission to change a table. A commit
+/// with a message waits for the disk.
+const SYNC_READS: &str =
+    "SELECT {power}, pg_logical_emit_message(true, 'session-store', 'sync')::text";

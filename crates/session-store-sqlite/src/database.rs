@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::mem;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +57,9 @@ pub(crate) struct Database {
     idle_readers: Mutex<Vec<Connection>>,
     /// Each read holds this lock shared. A truncation of the WAL holds the lock exclusively.
     reading: RwLock<()>,
+    /// Whether there are reads since the last sync. A read can return a change of a process that
+    /// was killed before its own sync, so the next sync must cover the change.
+    has_read: AtomicBool,
     writer: Mutex<Writer>,
 }
 
@@ -138,8 +142,8 @@ impl Database {
             truncate_at: LONG_WAL_BYTES,
         };
         let writer = Mutex::new(writer);
-        let (idle_readers, reading) = Default::default();
-        Self { settings, files, earlier_wal, idle_readers, reading, writer }
+        let (idle_readers, reading, has_read) = Default::default();
+        Self { settings, files, earlier_wal, idle_readers, reading, has_read, writer }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -169,6 +173,7 @@ impl Database {
         query: impl Fn(&Connection) -> Result<T>,
     ) -> Result<T> {
         let result = query(&*reader.transaction()?);
+        self.has_read.store(true, Ordering::Release);
         lock(&self.idle_readers).push(reader);
         result
     }
@@ -238,7 +243,7 @@ impl Database {
         })
     }
 
-    /// Makes all changes durable that were acknowledged before the call.
+    /// Makes all changes durable that were acknowledged or read before the call.
     ///
     /// One commit under `synchronous = FULL` is enough. All commits are appended to the WAL, and a
     /// commit under `FULL` syncs the whole file, not only its own frames. Changes that have left
@@ -248,8 +253,10 @@ impl Database {
         self.locate_errors("sync changes", || {
             let mut writer = lock(&self.writer);
             self.settings.wal.check()?;
-            if writer.unsynced {
+            // A read that ends after this swap is not covered. The next sync covers it.
+            if self.has_read.swap(false, Ordering::AcqRel) || writer.unsynced {
                 let synced = self.commit_to_device(&mut writer.connection);
+                self.has_read.fetch_or(synced.is_err(), Ordering::AcqRel);
                 self.close_after_failed_sync(&mut writer, synced)?;
                 writer.unsynced = false;
             }

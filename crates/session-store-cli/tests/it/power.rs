@@ -31,6 +31,7 @@ fn prepare(folder: &Path) {
         $P create fs:source $SEGMENT.jsonl --session $SESSION --segment $SEGMENT
         $P pods put fs:source me --session $SESSION
         $P export fs:source backup.tar.zst
+        $P export --no-pods fs:source bare.tar.zst
     "#;
     output(folder, "", INPUT);
 }
@@ -58,14 +59,51 @@ fn torture_a_power_cut_after_success_loses_nothing(
     output(&folder, &url, command);
     let expected = output(&folder, &url, QUESTION);
 
-    let url = |storage: &Path| match kind {
+    let steps = format!("{command}; echo acknowledged; exec sleep 60");
+    let writer = |storage: &Path| script(&folder, &url_of(kind, storage), &steps);
+    let survived = power_cut::survives(1, writer, |storage, _| {
+        output(&folder, &url_of(kind, storage), QUESTION) == expected
+    });
+    assert!(survived);
+}
+
+fn url_of(kind: Kind, storage: &Path) -> String {
+    match kind {
         Kind::Fs => format!("fs:{}", storage.display()),
         Kind::Sqlite => format!("sqlite:{}", storage.display()),
-    };
-    let steps = format!("{command}; echo acknowledged; exec sleep 60");
-    let writer = |storage: &Path| script(&folder, &url(storage), &steps);
+    }
+}
+
+/// The entry is stored by a process that is killed before it syncs. The next command then finds
+/// nothing to store.
+#[rstest]
+#[case::migrate("$P migrate --no-pods fs:source")]
+#[case::restore("$P restore bare.tar.zst")]
+#[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
+fn torture_a_power_cut_after_a_command_that_stores_nothing_loses_nothing(
+    #[case] command: &str,
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    #[values("process", "power")] durability: &str,
+) {
+    const KILLED: &str = r#"
+        { cat $SEGMENT.jsonl; exec sleep 60; } 2>/dev/null |
+            $P append $1 --session $SESSION --segment $SEGMENT >/dev/null 2>&1 &
+        for _ in $(seq 400); do
+            if $P exists $1 $SEGMENT >/dev/null 2>&1; then break; fi
+            sleep 0.05
+        done
+        kill -9 $!
+    "#;
+    let place = Place::new();
+    let folder = place.path("");
+    prepare(&folder);
+    let steps = format!(
+        "{KILLED} {command} $1?durability={durability} >/dev/null; echo acknowledged; exec sleep 60"
+    );
+    let writer = |storage: &Path| script(&folder, &url_of(kind, storage), &steps);
     let survived = power_cut::survives(1, writer, |storage, _| {
-        output(&folder, &url(storage), QUESTION) == expected
+        let question = "$P exists $1 $SEGMENT || true";
+        output(&folder, &url_of(kind, storage), question) == "yes\n"
     });
     assert!(survived);
 }

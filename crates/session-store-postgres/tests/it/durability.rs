@@ -78,3 +78,18 @@ fn the_server_can_lose_changes_and_a_head_shows_it() {
     server.restart();
     assert_eq!(log.read_all().unwrap(), entries(3));
 }
+
+#[test]
+fn a_sync_covers_the_changes_of_others_that_the_handle_has_read() {
+    let mut server =
+        PostgresServer::start_durable(&["synchronous_commit=off", "wal_writer_delay=10s"]);
+    let writer = PostgresStore::open_or_create(&server.url()).unwrap();
+    let reader = PostgresStore::open(&server.url()).unwrap();
+    let log = writer.at(new_key());
+    log.append_all(&entries(2)).unwrap();
+    assert_eq!(reader.at(log.key()).read_all().unwrap(), entries(2));
+    reader.sync().unwrap();
+    server.kill();
+    server.restart();
+    assert_eq!(reader.at(log.key()).read_all().unwrap(), entries(2));
+}
