@@ -16,6 +16,8 @@
 //! | [`PgBouncer`] | a pooler in front of a PostgreSQL server |
 //! | [`LossyProxy`] | a proxy that loses replies of a server |
 //!
+//! [`Ballast`] fills a disk.
+//!
 //! ```no_run
 //! use test_servers::RedisServer;
 //!
@@ -30,6 +32,7 @@
 
 pub mod power_cut;
 
+mod ballast;
 mod certificate;
 mod fast_folder;
 mod port;
@@ -38,6 +41,7 @@ mod process;
 mod proxy;
 mod redis;
 
+pub use ballast::Ballast;
 pub use fast_folder::fast_folder;
 pub use port::free_port;
 pub use postgres::{PgBouncer, PostgresServer};

@@ -17,7 +17,7 @@ use session_store_core::{
     LogEntry, Pod, PodName, SegmentId, SessionId, Store, StoreExt, TraceEntry,
 };
 use tempfile::TempDir;
-use test_deadlines::{DEADLINE, Process};
+use test_deadlines::{DEADLINE, Process, wait_until};
 use uuid::Uuid;
 
 /// The file systems for simulated power cuts.
@@ -92,7 +92,15 @@ impl Disk {
     /// If a command of the system fails.
     pub fn remount(&self) {
         self.unmount();
+        // A process that has just made a mount namespace of its own still has the file system.
+        // Mounting it again would then return the same file system, which is shut down.
+        wait_until("a loop device to be released", || !self.has_loop_device());
         self.mount();
+    }
+
+    fn has_loop_device(&self) -> bool {
+        let found = Command::new("losetup").arg("--associated").arg(self.image()).output();
+        !found.unwrap().stdout.is_empty()
     }
 
     /// Prepares a power cut, so that the cut itself takes little time.

@@ -28,10 +28,10 @@ pub(crate) struct Args {
     /// Repeat the random choices of another run
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Only this file system for power cuts
+    /// Only this file system for power cuts and full disks
     #[arg(long)]
     pub(crate) file_system: Option<Disks>,
-    /// Only this durability for power cuts
+    /// Only this durability for power cuts and full disks
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
     /// Run the faults over stores with planted bugs, and fail if a bug is not caught
@@ -62,6 +62,8 @@ pub(crate) enum Fault {
     Kill,
     /// Cut the power (needs root, loop devices, mkfs.ext4, mkfs.xfs and python3)
     Power,
+    /// Fill the disk for some time (needs root, loop devices, mkfs.ext4 and mkfs.xfs)
+    Full,
     /// Let each system call of each operation fail or kill the process (needs strace)
     Calls,
     /// Kill the connections of a server
@@ -72,7 +74,7 @@ pub(crate) enum Fault {
     Crash,
 }
 
-/// The file systems whose power can be cut.
+/// The file systems for power cuts and full disks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Disks {
     Ext4,

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use session_store_conformance::Random;
 
+use crate::round::ROUNDS_OF_STORAGE;
+
 /// The end of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
@@ -50,7 +52,7 @@ impl Budget {
 
     /// Returns the number of the first round on a new storage.
     pub(crate) fn next_round(&mut self) -> usize {
-        self.rounds += 1_000;
+        self.rounds += ROUNDS_OF_STORAGE;
         self.rounds
     }
 }

@@ -32,7 +32,7 @@ use clap::{Parser, ValueEnum};
 use session_store::Durability;
 
 use crate::actor::servers::{self, ServerFault};
-use crate::actor::{calls, kill, power};
+use crate::actor::{calls, full, kill, power};
 use crate::args::{Args, Disks, Fault, Hidden};
 use crate::budget::Budget;
 use crate::report::{Tally, Violation};
@@ -103,18 +103,23 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
         let subject = subject(Durability::Power);
         run(format!("{subject}: system calls"), &|budget| calls::run(&subject, budget));
     }
-    if is_selected(Fault::Power) {
-        for disk in [Disks::Ext4, Disks::Xfs] {
-            for durability in [Durability::Power, Durability::Process] {
-                if args.file_system.is_some_and(|only| only != disk)
-                    || args.durability.is_some_and(|only| only != durability)
-                {
-                    continue;
-                }
-                let subject = subject(durability);
+    for disk in [Disks::Ext4, Disks::Xfs] {
+        for durability in [Durability::Power, Durability::Process] {
+            if args.file_system.is_some_and(|only| only != disk)
+                || args.durability.is_some_and(|only| only != durability)
+            {
+                continue;
+            }
+            let subject = subject(durability);
+            if is_selected(Fault::Power) {
                 let expectation = power::Expectation::of(durability);
                 run(format!("{subject} on {disk:?}: power cuts"), &|budget| {
                     power::run(&subject, disk.into(), expectation, budget)
+                });
+            }
+            if is_selected(Fault::Full) {
+                run(format!("{subject} on {disk:?}: full disks"), &|budget| {
+                    full::run(&subject, disk.into(), budget)
                 });
             }
         }

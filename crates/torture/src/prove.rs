@@ -5,7 +5,7 @@ use session_store::Durability;
 use test_servers::power_cut::FileSystem;
 
 use crate::actor::servers::{self, ServerFault};
-use crate::actor::{calls, kill, power};
+use crate::actor::{calls, full, kill, power};
 use crate::args::Fault;
 use crate::budget::{Budget, Limit};
 use crate::planted::Flaw;
@@ -13,13 +13,14 @@ use crate::report::{Tally, Violation};
 use crate::subject::{Backend, Subject};
 
 /// Each planted bug, and the kinds of faults that must find it.
-const BUGS: [(Flaw, &[Fault]); 10] = [
-    (Flaw::Control, &[Fault::Kill, Fault::Power, Fault::Calls]),
+const BUGS: [(Flaw, &[Fault]); 11] = [
+    (Flaw::Control, &[Fault::Kill, Fault::Power, Fault::Full, Fault::Calls]),
     (Flaw::NoLock, &[Fault::Kill]),
     (Flaw::GluedStump, &[Fault::Kill]),
     (Flaw::TwoWrites, &[Fault::Kill]),
     (Flaw::BareTruncate, &[Fault::Power]),
     (Flaw::UnsyncedRename, &[Fault::Power]),
+    (Flaw::ShortWrite, &[Fault::Full]),
     (Flaw::RetriedSync, &[Fault::Calls]),
     (Flaw::DeferredTransactions, &[Fault::Kill]),
     (Flaw::NormalAsPowerSafe, &[Fault::Power]),
@@ -64,6 +65,7 @@ fn torture(flaw: Flaw, fault: Fault, budget: &mut Budget) -> Result<Tally, Viola
     match fault {
         Fault::Kill => kill::run(&subject, budget),
         Fault::Calls => calls::run(&subject, budget),
+        Fault::Full => full::run(&subject, FileSystem::Ext4, budget),
         Fault::Power => {
             let expectation = power::Expectation::of(Durability::Power);
             power::run(&subject, FileSystem::Ext4, expectation, budget)

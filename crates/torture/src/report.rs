@@ -17,6 +17,8 @@ pub(crate) struct Tally {
     pub(crate) unknown: usize,
     pub(crate) refused: usize,
     pub(crate) reads: usize,
+    /// The checkpoints of scans in the storage after each audit.
+    pub(crate) checkpoints: usize,
     /// The calls that a kill or a power cut interrupted, by their kind.
     pub(crate) interrupted: BTreeMap<Change, usize>,
 }
@@ -28,6 +30,7 @@ impl Tally {
         self.unknown += other.unknown;
         self.refused += other.refused;
         self.reads += other.reads;
+        self.checkpoints += other.checkpoints;
         for (&change, &count) in &other.interrupted {
             *self.interrupted.entry(change).or_default() += count;
         }
@@ -45,12 +48,15 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { faults, acknowledged, unknown, refused, reads, interrupted } = self;
+        let Self { faults, acknowledged, unknown, refused, reads, checkpoints, interrupted } = self;
         write!(
             f,
             "{faults} faults; changes: {acknowledged} acknowledged, {unknown} of unknown outcome, \
              {refused} refused; {reads} reads"
         )?;
+        if *checkpoints > 0 {
+            write!(f, "; {checkpoints} checkpoints of scans")?;
+        }
         if !interrupted.is_empty() {
             let each = interrupted.iter().map(|(change, count)| format!("{change:?} {count}"));
             write!(f, "; interrupted calls: {}", each.collect::<Vec<_>>().join(", "))?;

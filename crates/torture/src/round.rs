@@ -9,6 +9,9 @@ use session_store::SessionId;
 use crate::report::{Tally, Violation};
 use crate::target::{Content, Kind, Target};
 
+/// The difference between the numbers of the first rounds on two storages.
+pub(crate) const ROUNDS_OF_STORAGE: usize = 1_000;
+
 /// The state that the writers of a round share with the actor and the auditor.
 #[derive(Debug)]
 pub(crate) struct Round {
@@ -22,6 +25,9 @@ pub(crate) struct Round {
     pub(crate) progress: Vec<Progress>,
     /// Set when all writers must end after their current call.
     pub(crate) over: AtomicBool,
+    /// Set when a full disk has room again. Calls that start later cannot be refused for lack of
+    /// room.
+    pub(crate) has_room_again: AtomicBool,
     /// Set when the power is cut. Calls that return later count as calls of unknown outcome.
     pub(crate) power_is_off: AtomicBool,
     tally: Mutex<Tally>,
@@ -35,6 +41,10 @@ pub(crate) struct Progress {
     pub(crate) calls: AtomicUsize,
     /// Whether the current call is a change other than an append.
     pub(crate) rewrites: AtomicBool,
+    /// The number of changes that were acknowledged.
+    pub(crate) acknowledged: AtomicUsize,
+    /// The number of changes that were refused because of a fault.
+    pub(crate) refused: AtomicUsize,
     pub(crate) ended: AtomicBool,
 }
 
@@ -44,7 +54,12 @@ impl Round {
         let session = SessionId::new();
         let own = if has_pods { [Kind::Log, Kind::Trace, Kind::Pod] } else { [Kind::Log; 3] };
         let kinds = [Kind::Log].into_iter().chain((0..writers).flat_map(|_| own));
-        Self::on(number, writers, kinds.map(|kind| Target::new(kind, session)).collect())
+        let mut targets: Vec<_> = kinds.map(|kind| Target::new(kind, session)).collect();
+        // The shared log has large entries in every fourth storage, and the first log of one writer
+        // always. More large logs could fill a small disk.
+        targets[0].is_large = (number / ROUNDS_OF_STORAGE).is_multiple_of(4);
+        targets[1].is_large = true;
+        Self::on(number, writers, targets)
     }
 
     /// Returns the next round on the same storage. `contents` are the contents of the targets now.
@@ -61,6 +76,7 @@ impl Round {
             targets,
             progress: (0..writers).map(|_| Progress::default()).collect(),
             over: AtomicBool::new(false),
+            has_room_again: AtomicBool::new(false),
             power_is_off: AtomicBool::new(false),
             tally: Mutex::default(),
             violations: Mutex::default(),

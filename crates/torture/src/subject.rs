@@ -1,6 +1,7 @@
 //! The store under test: its backend and durability, and how it is opened.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -42,6 +43,13 @@ impl Subject {
             Some(flaw) => planted::address(flaw, path, &url),
             None => url,
         }
+    }
+
+    /// Returns the number of logs for which the file store keeps a checkpoint of its scan. A new
+    /// handle starts its first scan of such a log at the checkpoint.
+    pub(crate) fn checkpoints(&self, path: &Path) -> usize {
+        let found = fs::read_dir(path.join(".session-store/checkpoints"));
+        found.map_or(0, |files| files.filter(Result::is_ok).count())
     }
 
     /// Whether the store has traces and pods. The planted stores have logs only.

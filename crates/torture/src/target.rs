@@ -66,6 +66,8 @@ pub(crate) struct Target {
     pub(crate) history: History,
     /// Whether the first event of the history is the content at the start of the round.
     pub(crate) had_content: bool,
+    /// Whether the target is a log of large entries, if the run has such logs.
+    pub(crate) is_large: bool,
 }
 
 impl Target {
@@ -74,7 +76,7 @@ impl Target {
         let segment = SegmentId::new();
         let pod = segment.to_string().parse().expect("an id is a name");
         let key = SegmentKey::new(session, segment);
-        Self { kind, key, pod, history: History::default(), had_content: false }
+        Self { kind, key, pod, history: History::default(), had_content: false, is_large: false }
     }
 
     /// Returns the same target with a new history, which begins with the content.

@@ -14,6 +14,11 @@ use crate::target::{Change, Kind, Target, operation};
 /// tears a write that ends at a page boundary.
 const SIZES: [usize; 10] = [0, 1, 13, 31, 257, 257, 701, 4_093, 16_381, 40_961];
 
+/// The smallest filling of a large entry, and the range above it. A file store keeps a checkpoint
+/// of its scan after each MiB of a log, so a log of large entries soon has one.
+const LARGE: usize = 100_001;
+const LARGE_RANGE: usize = 200_000;
+
 /// The rules for the writers of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -26,6 +31,8 @@ pub(crate) struct Rules {
     pub(crate) in_parts: bool,
     /// Whether a change counts as acknowledged only after a `sync`.
     pub(crate) syncs: bool,
+    /// Whether some logs have large entries.
+    pub(crate) has_large_logs: bool,
 }
 
 /// One writer.
@@ -62,7 +69,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
 
     /// Makes one change.
     pub(crate) fn make(mut self, target: &Target, change: Change) {
-        let entries = self.entries_for(change);
+        let entries = self.entries_for(target, change);
         self.change(target, change, &entries);
     }
 
@@ -79,7 +86,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
             return self.read(target);
         }
         let change = self.choose(target.kind, chance);
-        let entries = self.entries_for(change);
+        let entries = self.entries_for(target, change);
         self.starts(change.rewrites());
         self.change(target, change, &entries)
     }
@@ -100,19 +107,24 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         }
     }
 
-    fn entries_for(&mut self, change: Change) -> Vec<LogEntry> {
+    fn entries_for(&mut self, target: &Target, change: Change) -> Vec<LogEntry> {
         let count = match change {
             Change::AppendAll => 2 + self.random.below(5),
             Change::Truncate => self.random.below(12),
             _ => 1,
         };
-        (0..count).map(|_| self.entry()).collect()
+        let is_large = self.rules.has_large_logs && target.is_large;
+        (0..count).map(|_| self.entry(is_large)).collect()
     }
 
     /// Returns an entry that differs from every other entry.
-    fn entry(&mut self) -> LogEntry {
+    fn entry(&mut self, is_large: bool) -> LogEntry {
         self.entries += 1;
-        let filling = "x".repeat(SIZES[self.random.below(SIZES.len())]);
+        let size = match is_large {
+            true => LARGE + self.random.below(LARGE_RANGE),
+            false => SIZES[self.random.below(SIZES.len())],
+        };
+        let filling = "x".repeat(size);
         let (round, writer, n) = (self.round.number, self.number, self.entries);
         let text =
             format!(r#"{{"round":{round},"writer":{writer},"n":{n},"filling":"{filling}"}}"#);
@@ -121,6 +133,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
 
     fn change(&mut self, target: &Target, change: Change, entries: &[LogEntry]) -> bool {
         let started = target.history.start();
+        let can_be_refused = self.can_be_refused();
         let mut result = target.change(self.store, change, entries);
         if self.rules.syncs && result.is_ok() {
             result = self.store.sync();
@@ -140,10 +153,17 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
             target.history.record(operation, effect, started);
         }
         self.count(change, effect);
-        if effect == Effect::Refused {
-            self.judge_refusal(change, result);
+        match effect {
+            Effect::Applied => drop(self.progress().acknowledged.fetch_add(1, SeqCst)),
+            Effect::Refused => self.judge_refusal(change, result, can_be_refused),
+            Effect::Unknown | Effect::Interrupted => {}
         }
         effect != Effect::Unknown || !self.rules.ends_when_unknown
+    }
+
+    /// Whether a call that starts now may fail and change nothing.
+    fn can_be_refused(&self) -> bool {
+        self.rules.can_be_refused && !self.round.has_room_again.load(SeqCst)
     }
 
     fn effect(&self, change: Change, result: &Result<(), StoreError>) -> Effect {
@@ -173,7 +193,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
 
     /// Reports a refused change as a violation, unless there is a reason for the refusal. A
     /// truncation past the end and a conflict are reasons.
-    fn judge_refusal(&self, change: Change, result: Result<(), StoreError>) {
+    fn judge_refusal(&self, change: Change, result: Result<(), StoreError>, can_be_refused: bool) {
         let Err(error) = result else { return };
         let has_reason = match change {
             Change::Truncate => matches!(error, StoreError::Corrupt { .. }) || error.is_not_found(),
@@ -182,13 +202,18 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
             Change::Repair => error.is_transient(),
             _ => false,
         };
-        if !has_reason && !self.rules.can_be_refused {
+        if has_reason {
+            return;
+        }
+        self.progress().refused.fetch_add(1, SeqCst);
+        if !can_be_refused {
             self.round.violated(Violation::failed(&format!("{change:?}"), &error));
         }
     }
 
     fn read(&self, target: &Target) -> bool {
         let started = target.history.start();
+        let can_be_refused = self.can_be_refused();
         let found = target.read(self.store);
         if self.round.power_is_off.load(SeqCst) {
             return false;
@@ -201,7 +226,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
             }
             Err(error) if error.is_indeterminate() => !self.rules.ends_when_unknown,
             Err(error) => {
-                if !self.rules.can_be_refused {
+                if !can_be_refused {
                     self.round.violated(Violation::failed("read", &error));
                 }
                 true

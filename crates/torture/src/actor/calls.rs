@@ -133,6 +133,7 @@ impl Run {
             can_be_refused: true,
             in_parts: subject.stores_in_parts(),
             syncs: false,
+            has_large_logs: false,
         };
         let process = process::start_as(under_strace(&self.trace(), fault)?, &self.address)?;
         let target = self.round.targets.iter().find(|target| target.kind == kind);

@@ -31,7 +31,8 @@ pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Viola
     while budget.has_more(total.faults) {
         let folder =
             TempDir::new().map_err(|error| Violation::failed("create a folder", &error))?;
-        let address = subject.address(&folder.path().join("storage"));
+        let storage = folder.path().join("storage");
+        let address = subject.address(&storage);
         let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
         for _ in 0..ROUNDS {
             if !budget.has_more(total.faults) {
@@ -40,6 +41,7 @@ pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Viola
             match kill_all(subject, &address, round, budget) {
                 Ok((tally, next)) => {
                     total.add(&tally);
+                    total.checkpoints += subject.checkpoints(&storage);
                     round = next;
                 }
                 Err(violation) => return Err(violation.with_data(&folder.keep())),
@@ -61,6 +63,7 @@ fn kill_all(
         can_be_refused: false,
         in_parts: subject.stores_in_parts(),
         syncs: false,
+        has_large_logs: true,
     };
     let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
     let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;

@@ -1,6 +1,7 @@
 //! The actors. Each actor causes one kind of fault while writers write, and then calls the auditor.
 
 pub(crate) mod calls;
+pub(crate) mod full;
 pub(crate) mod kill;
 pub(crate) mod moment;
 pub(crate) mod power;

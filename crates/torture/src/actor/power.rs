@@ -61,7 +61,8 @@ pub(crate) fn run(
     let mut total = Tally::default();
     while budget.has_more(total.faults) {
         let disk = Disk::new(file_system);
-        let address = subject.address(&disk.root().join("storage"));
+        let storage = disk.root().join("storage");
+        let address = subject.address(&storage);
         let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
         for _ in 0..CUTS {
             if !budget.has_more(total.faults) {
@@ -69,6 +70,7 @@ pub(crate) fn run(
             }
             let (tally, next) = cut(subject, &disk, &address, round, expectation, budget)?;
             total.add(&tally);
+            total.checkpoints += subject.checkpoints(&storage);
             round = next;
         }
     }
@@ -89,6 +91,7 @@ fn cut(
         can_be_refused: false,
         in_parts: subject.stores_in_parts(),
         syncs: expectation.syncs,
+        has_large_logs: true,
     };
     let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
     let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;

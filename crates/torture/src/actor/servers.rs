@@ -203,8 +203,13 @@ fn write_during(
     round: &Round,
     budget: &mut Budget,
 ) -> Result<(), Violation> {
-    let rules =
-        Rules { ends_when_unknown: false, can_be_refused: false, in_parts: false, syncs: false };
+    let rules = Rules {
+        ends_when_unknown: false,
+        can_be_refused: false,
+        in_parts: false,
+        syncs: false,
+        has_large_logs: false,
+    };
     let stores = [open(url, flaw)?, open(url, flaw)?];
     thread::scope(|scope| {
         for number in 0..WRITERS {

@@ -44,10 +44,12 @@ impl Files {
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        match file.sync_all() {
+        let synced = match file.sync_all() {
             Err(_) if self.flaw == Flaw::RetriedSync => file.sync_all(),
             synced => synced,
-        }
+        };
+        // The outcome of a failed sync is unknown, also on a full disk.
+        synced.map_err(io::Error::other)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
@@ -78,16 +80,27 @@ impl Files {
         if whole < bytes.len() && self.flaw != Flaw::GluedStump {
             self.replace(key, &bytes[..whole])?;
         }
+        let kept = if self.flaw == Flaw::GluedStump { bytes.len() } else { whole };
         let text = lines(entries);
         let mut file = OpenOptions::new().append(true).create(true).open(self.path(key))?;
-        // Under the lock, two writes are as safe as one write. The long pause between the writes
-        // makes it likely that a kill happens during the pause.
-        let (first, second) = text.as_bytes().split_at(text.len() / 2);
-        file.write_all(first)?;
-        thread::sleep(PAUSE);
-        file.write_all(second)?;
+        if let Err(error) = self.write(&mut file, text.as_bytes()) {
+            file.set_len(kept as u64)?;
+            return Err(error);
+        }
         self.sync(&file)?;
         self.sync_folder(&self.root)
+    }
+
+    fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        if self.flaw == Flaw::ShortWrite {
+            return file.write(bytes).map(drop);
+        }
+        // Under the lock, two writes are as safe as one write. The long pause between the writes
+        // makes it likely that a kill happens during the pause.
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        file.write_all(first)?;
+        thread::sleep(PAUSE);
+        file.write_all(second)
     }
 
     fn truncate(&self, key: SegmentKey, bytes: &[u8], len: usize) -> io::Result<()> {
@@ -144,7 +157,10 @@ impl Logs for Files {
                 fs::remove_file(self.path(key)).and_then(|()| self.sync_folder(&self.root))
             }
         }
-        .map_err(|error| StoreError::indeterminate("change a log", error.into()))?;
+        .map_err(|error| match error.kind() {
+            ErrorKind::StorageFull => StoreError::io("change a log", error),
+            _ => StoreError::indeterminate("change a log", error.into()),
+        })?;
         Ok(count)
     }
 

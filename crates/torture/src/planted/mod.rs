@@ -30,6 +30,8 @@ pub(crate) enum Flaw {
     BareTruncate,
     /// A new file is renamed before it is synced.
     UnsyncedRename,
+    /// A write that stores only a part of its bytes, as on a full disk, counts as a success.
+    ShortWrite,
     /// A failed sync is repeated, and the result of the second sync is returned.
     RetriedSync,
     /// A transaction of SQLite reads before it takes the write lock.

@@ -45,7 +45,7 @@ fn planted_bugs_are_caught_by_kills() {
 #[rstest]
 #[ignore = "takes minutes, and needs root, loop devices, mkfs.ext4, python3 and strace: \
             cargo xtask torture"]
-fn torture_catches_planted_bugs(#[values("power", "calls", "stall")] fault: &str) {
+fn torture_catches_planted_bugs(#[values("power", "full", "calls", "stall")] fault: &str) {
     planted_bugs_are_caught(fault);
 }
 
@@ -58,6 +58,12 @@ fn planted_bugs_are_caught(fault: &str) {
 #[ignore = "needs strace: cargo xtask torture"]
 fn torture_system_calls(#[values("fs", "sqlite")] backend: &str) {
     torture(&[backend, "--fault", "calls", "--count", "100"]);
+}
+
+#[rstest]
+#[ignore = "needs root, loop devices, mkfs.ext4 and mkfs.xfs: cargo xtask torture"]
+fn torture_full_disks(#[values("fs", "sqlite")] backend: &str) {
+    torture(&[backend, "--fault", "full", "--count", "4"]);
 }
 
 #[rstest]

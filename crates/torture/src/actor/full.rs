@@ -1,0 +1,145 @@
+//! Full disks: a file takes all free space while several processes write. After some calls were
+//! refused, the space is free again, and the same handles must continue.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+use std::{iter, thread};
+
+use session_store_conformance::RemoteStore;
+use test_servers::Ballast;
+use test_servers::power_cut::{Disk, FileSystem};
+
+use crate::audit::{Survives, audit};
+use crate::budget::Budget;
+use crate::process;
+use crate::report::{Tally, Violation};
+use crate::round::{Progress, Round};
+use crate::subject::{Subject, open_or_create};
+use crate::writer::{Rules, Writer};
+
+const WRITERS: usize = 3;
+
+/// The number of times that one file system is filled.
+const FILLS: usize = 10;
+
+/// The number of changes of each writer that are acknowledged before the disk is full, and again
+/// after there is room.
+const ACKNOWLEDGED: usize = 5;
+
+/// The number of calls of each writer that the full disk refuses.
+const REFUSED: usize = 3;
+
+/// The longest time for which the disk is full. A writer can free space by deletions, so not every
+/// writer has calls that are refused.
+const LONGEST_FULL: Duration = Duration::from_secs(5);
+
+/// The longest wait for changes that must be acknowledged.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Fills disks until the budget is used up.
+pub(crate) fn run(
+    subject: &Subject,
+    file_system: FileSystem,
+    budget: &mut Budget,
+) -> Result<Tally, Violation> {
+    let mut total = Tally::default();
+    while budget.has_more(total.faults) {
+        let disk = Disk::new(file_system);
+        let mut ballast = Ballast::new(&disk);
+        let address = subject.address(&disk.root().join("storage"));
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
+        for _ in 0..FILLS {
+            if !budget.has_more(total.faults) {
+                break;
+            }
+            let (tally, next) = fill(subject, &mut ballast, &address, round, budget)?;
+            total.add(&tally);
+            round = next;
+        }
+    }
+    Ok(total)
+}
+
+/// Runs a round during which the disk is full for some time. Returns the next round.
+fn fill(
+    subject: &Subject,
+    ballast: &mut Ballast,
+    address: &str,
+    round: Round,
+    budget: &mut Budget,
+) -> Result<(Tally, Round), Violation> {
+    let rules = Rules {
+        ends_when_unknown: true,
+        can_be_refused: true,
+        in_parts: subject.stores_in_parts(),
+        syncs: false,
+        has_large_logs: false,
+    };
+    let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
+    let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;
+    let has_continued = thread::scope(|scope| {
+        for (number, process) in processes.iter().enumerate() {
+            let writer = Writer::new(process, &round, number, rules, budget.random());
+            scope.spawn(move || writer.run(usize::MAX));
+        }
+        wait_for_changes(&round);
+        let refused = |writer: &Progress| writer.refused.load(SeqCst) >= REFUSED;
+        wait(&round, LONGEST_FULL, refused, || ballast.fill());
+        ballast.empty();
+        round.has_room_again.store(true, SeqCst);
+        let has_continued = wait_for_changes(&round);
+        round.over.store(true, SeqCst);
+        has_continued
+    });
+    drop(processes);
+    round.count(|tally| tally.faults += 1);
+    let tally = round.result()?;
+    if !has_continued {
+        return Err(Violation::new("a handle stores nothing after the disk has room again"));
+    }
+    let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
+    let contents = audit(&*store, &round, Survives::All)?;
+    Ok((tally, round.next(contents)))
+}
+
+/// Waits until each writer has made some more changes. Returns whether that is so.
+fn wait_for_changes(round: &Round) -> bool {
+    let acknowledged = |writer: &Progress| writer.acknowledged.load(SeqCst);
+    let before: Vec<_> = round.progress.iter().map(acknowledged).collect();
+    let mut wanted = round.progress.iter().zip(before);
+    wanted.all(|(writer, before)| {
+        let has_continued = |writer: &Progress| acknowledged(writer) >= before + ACKNOWLEDGED;
+        wait_for(writer, DEADLINE, has_continued, &mut || ())
+    })
+}
+
+/// Waits for each writer in turn, at most `longest` for all. Calls `meanwhile` again and again.
+fn wait(
+    round: &Round,
+    longest: Duration,
+    is_done: impl Fn(&Progress) -> bool,
+    mut meanwhile: impl FnMut(),
+) {
+    let begun = Instant::now();
+    for writer in &round.progress {
+        wait_for(writer, longest.saturating_sub(begun.elapsed()), &is_done, &mut meanwhile);
+    }
+}
+
+/// Waits for a writer, unless it has ended. Returns whether the wait was not too long.
+fn wait_for(
+    writer: &Progress,
+    longest: Duration,
+    is_done: impl Fn(&Progress) -> bool,
+    meanwhile: &mut impl FnMut(),
+) -> bool {
+    let begun = Instant::now();
+    while !is_done(writer) && !writer.ended.load(SeqCst) {
+        if begun.elapsed() > longest {
+            return false;
+        }
+        meanwhile();
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
