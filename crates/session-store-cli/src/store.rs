@@ -1,19 +1,64 @@
 //! Opens stores, and has the operations on a whole store that several commands need.
 
-use session_store::{Capability, OpenError, OpenStore, SegmentId, SessionId, Store, StoreUrl};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use session_store::{Capability, OpenStore, SegmentId, SessionId, Store, StoreError, StoreUrl};
 use session_store_agent::is_claims_session;
+use session_store_migrate::backup::{Backup, is_compressed};
 
-use crate::failure::{Context, Failure, is_missing};
-use crate::message::note;
+use crate::failure::{Context, Failure};
+use crate::message::{Kind, note};
 
-/// Opens an existing store, and prints the warnings of its backend.
-pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, OpenError> {
-    url.open().inspect(print_warnings)
+/// Opens an existing store to read, and prints the warnings of its backend. A backup file is opened
+/// as a store, too.
+pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, Failure> {
+    open_quietly(url).inspect(print_warnings)
 }
 
 /// Opens a store to write to, and prints the warnings of its backend. A missing store is created.
-pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, OpenError> {
-    url.open_or_create().inspect(print_warnings)
+pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, Failure> {
+    require_writable(url)?;
+    Ok(url.open_or_create().inspect(print_warnings)?)
+}
+
+fn open_quietly(url: &StoreUrl) -> Result<OpenStore, Failure> {
+    let Some(path) = backup_file(url) else {
+        return url.open().map_err(|error| named_file(url, error.into()));
+    };
+    let operation = || format!("open {url}");
+    let backup = Backup::view(File::open(path).context(operation)?).context(operation)?;
+    Ok(OpenStore::wrap(backup, url.clone()))
+}
+
+/// Returns an error that describes the file if the URL leads to a file of another kind.
+fn named_file(url: &StoreUrl, failure: Failure) -> Failure {
+    let is_file = matches!(
+        failure.store_error(),
+        Some(StoreError::Io(error)) if error.kind() == ErrorKind::NotADirectory
+    );
+    if !is_file {
+        return failure;
+    }
+    let cause = "it is neither an SQLite database nor a backup of session-store";
+    Failure::cannot(format!("open {url}"), cause).with_kind(Kind::NotAStore)
+}
+
+/// Returns the path of the URL if it leads to a backup. The first bytes of the file decide, and not
+/// its name.
+fn backup_file(url: &StoreUrl) -> Option<&Path> {
+    url.path().filter(|path| path.is_file() && is_compressed(path).unwrap_or_default())
+}
+
+/// Returns an error if the URL leads to a backup.
+fn require_writable(url: &StoreUrl) -> Result<(), Failure> {
+    let Some(path) = backup_file(url) else { return Ok(()) };
+    let cause = format!(
+        "a backup can only be read; restore it to a store first: session-store restore {} STORE",
+        path.display()
+    );
+    Err(Failure::cannot(format!("write to {url}"), cause).with_kind(Kind::Unsupported))
 }
 
 /// Changes a store. Then makes the changes durable, if the store supports syncs.
@@ -27,6 +72,7 @@ pub(crate) fn change<T>(
     store: &OpenStore,
     change: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    require_writable(store.url())?;
     let changed = change();
     let is_syncable = store.capabilities().has(Capability::DurableSync);
     let synced = if is_syncable { store.sync() } else { Ok(()) };
@@ -48,12 +94,11 @@ fn print_warnings(store: &OpenStore) {
 
 /// Opens a store. If the store does not exist, opens an empty store in memory, so that nothing is
 /// created.
-pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
-    open(url).or_else(
-        |error| {
-            if is_missing(&error) { StoreUrl::memory().open() } else { Err(error) }
-        },
-    )
+pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, Failure> {
+    open(url).or_else(|failure| match failure.store_error() {
+        Some(StoreError::NoStore { .. }) => Ok(StoreUrl::memory().open()?),
+        _ => Err(failure),
+    })
 }
 
 /// Returns a function that opens the store again. A new handle reads the stored data, because it
@@ -61,11 +106,11 @@ pub(crate) fn open_or_empty(url: &StoreUrl) -> Result<OpenStore, OpenError> {
 ///
 /// A store in memory is deleted with its last handle and cannot be opened again. For such a store,
 /// the function returns a clone of the given handle.
-pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Result<OpenStore, OpenError> + use<> {
+pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Result<OpenStore, Failure> + use<> {
     let url = store.url().clone();
     let is_persistent = store.capabilities().has(Capability::Persistent);
     let in_memory = (!is_persistent).then(|| store.clone());
-    move || in_memory.map_or_else(|| url.open(), Ok)
+    move || in_memory.map_or_else(|| open_quietly(&url), Ok)
 }
 
 /// Returns the ids of all sessions.

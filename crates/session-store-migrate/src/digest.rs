@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "backup")]
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
@@ -40,6 +42,21 @@ impl fmt::Display for Digest {
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "backup")]
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = str::from_utf8(digits).map_err(D::Error::custom)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(D::Error::custom)?;
+        }
+        let digest = Self(bytes);
+        let is_same = digest.to_string() == text;
+        is_same.then_some(digest).ok_or_else(|| D::Error::custom("not a SHA-256 hash"))
     }
 }
 

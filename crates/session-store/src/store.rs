@@ -9,7 +9,7 @@ use crate::backend::Opened;
 use crate::url::StoreUrl;
 
 /// An opened store of any backend, made by [`open`](crate::open()) and
-/// [`open_or_create`](crate::open_or_create()).
+/// [`open_or_create`](crate::open_or_create()), or by [`wrap`](Self::wrap).
 ///
 /// Every method calls the method of the backend. A clone shares the backend's handle.
 #[derive(Clone)]
@@ -23,6 +23,13 @@ impl OpenStore {
     pub(crate) fn new(opened: Opened, url: StoreUrl) -> Self {
         let Opened { store, warnings } = opened;
         Self { store, url, warnings: warnings.into() }
+    }
+
+    /// Wraps a store that the caller has opened in another way, such as a backup file. `url` names
+    /// the place of the store in messages.
+    #[must_use]
+    pub fn wrap(store: impl Store + 'static, url: StoreUrl) -> Self {
+        Self { store: Arc::new(store), url, warnings: Arc::new([]) }
     }
 
     /// Returns the URL of the store. If the store was opened by a bare path, the URL also has the

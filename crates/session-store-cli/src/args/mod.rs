@@ -218,6 +218,10 @@ pub(crate) enum Command {
     /// anything is written. Data that is already in the store is not written again, so an
     /// interrupted restore is resumed by running the command again. Data that differs is reported
     /// and never overwritten, and the exit status is 1.
+    ///
+    /// A backup can also be read in place: ls, tree, stat, show, tail, search, check, verify,
+    /// migrate and pods take FILE as STORE. These commands check the seal, which covers every byte
+    /// of FILE. They then decompress only the parts that they read.
     Restore(RestoreArgs),
     /// Read a whole store and report every problem
     ///
@@ -427,7 +431,8 @@ fn after_help() -> String {
             text += &format!("                also {}:\n", schemes.join(":, "));
         }
     }
-    text += "  PATH          an existing directory or SQLite database file\n\n";
+    text += "  PATH          an existing directory or SQLite database file, or, in commands that only\n\
+             \x20               read, a backup file of `export`\n\n";
     text + REFERENCES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
 }
 

@@ -248,6 +248,9 @@ pub(crate) struct RestoreArgs {
     /// The store to write to; created if missing
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
+    /// Restore only this session, and the pods that point to it (can be repeated)
+    #[arg(long = "session", value_name = "SESSION")]
+    pub(crate) sessions: Vec<Reference<SessionId>>,
     #[command(flatten)]
     pub(crate) lines: LinesArgs,
 }

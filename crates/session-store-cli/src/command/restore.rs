@@ -1,17 +1,18 @@
 //! `restore`: writes a backup to a store, then reads the store back and compares it with the
 //! backup.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
-use session_store::{StoreUrl, error_chain};
+use session_store::{OpenStore, StoreUrl, error_chain};
 use session_store_migrate::backup::{
     Backup, Found, Missing, Part, PartRestore, RestoreReport, Unverified,
 };
-use session_store_migrate::{Gap, Progress};
+use session_store_migrate::{Gap, Progress, Selection};
 use tempfile::SpooledTempFile;
 
 use crate::args::RestoreArgs;
@@ -44,16 +45,20 @@ fn spooled(mut reader: impl Read, file: &Path) -> Result<SpooledTempFile, Failur
     Ok(spool)
 }
 
-fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
+fn restore(
+    file: impl Read + Seek + Send + 'static,
+    args: &RestoreArgs,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     let operation = || format!("restore {} to {}", args.file.display(), args.store);
     let mut bar = Bar::new();
     let mut show = |event: Progress<'_>| bar.show_event(&event);
-    let mut backup =
+    let backup =
         Backup::open_with_max_line(file, args.lines.max as u64, &mut show).context(operation)?;
+    let backup = select(backup, args)?;
     let store = open_or_create(&args.store)?;
     let report = backup.restore(&store, &mut show).context(operation)?;
-    let proof =
-        reopener(&store)().map(|store| backup.verify(&store, &mut show)).map_err(Failure::from);
+    let proof = reopener(&store)().map(|store| backup.verify(&store, &mut show));
     drop(bar);
 
     let outcome = Outcome { backup, report, proof };
@@ -65,9 +70,30 @@ fn restore(file: impl Read + Seek, args: &RestoreArgs, out: &mut Output) -> Resu
     Ok(outcome.exit())
 }
 
+/// Restricts a backup to the sessions that the user has named.
+fn select<R: Read + Seek + Send + 'static>(
+    backup: Backup<R>,
+    args: &RestoreArgs,
+) -> Result<Arc<Backup<R>>, Failure> {
+    let mut backup = Arc::new(backup);
+    if args.sessions.is_empty() {
+        return Ok(backup);
+    }
+    let url = args.file.to_string_lossy().parse();
+    let url = url.unwrap_or_else(|_| StoreUrl::fs(&args.file));
+    let store = OpenStore::wrap(Arc::clone(&backup), url);
+    let sessions = args.sessions.iter().map(|session| session.resolve(&store));
+    let sessions = sessions.collect::<Result<BTreeSet<_>, _>>()?;
+    drop(store);
+    let selection = Selection::default().sessions(sessions);
+    let selected = Arc::get_mut(&mut backup).expect("no other handle").select(&selection);
+    selected.context(|| format!("restore {}", args.file.display()))?;
+    Ok(backup)
+}
+
 /// The restored parts, and the result of reading them back.
 struct Outcome<R> {
-    backup: Backup<R>,
+    backup: Arc<Backup<R>>,
     report: RestoreReport,
     /// The result of reading the store back: the parts that differ from the backup, or the reason
     /// why the store cannot be opened again.

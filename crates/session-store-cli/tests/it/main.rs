@@ -16,6 +16,7 @@ mod leftovers;
 #[cfg(unix)]
 mod limits;
 mod listing;
+mod look;
 mod message_json;
 mod migrate;
 mod migrate_options;

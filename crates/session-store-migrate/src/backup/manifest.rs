@@ -1,13 +1,17 @@
 //! The manifest of a backup, and the text of its README, `manifest.jsonl` and `SHA256SUMS`.
 
 use std::fmt;
+use std::io::{Read, Seek};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use session_store_core::{PodName, SegmentKey};
 
+use super::error::BackupError;
 use super::file::{File, PodFile, SegmentFile};
+use super::read::Content;
 use super::total::Total;
 use crate::digest::Digest;
 
@@ -86,18 +90,46 @@ impl Manifest {
         traces.map(|trace| trace.total.entries).sum()
     }
 
+    /// Reads the file of the manifest.
+    pub(super) fn read<R: Read + Seek>(content: &mut Content<'_, R>) -> Result<Self, BackupError> {
+        let first: FirstLine = parse_line(content)?;
+        let created = first.created().filter(|_| first.format == FORMAT);
+        let created = created.ok_or_else(|| content.damaged("the format or the time is wrong"))?;
+        let mut members: Vec<Member> = Vec::new();
+        for _ in 0..first.members {
+            let line = next_line(content)?;
+            let member = parse::<_, Member>(content, &line)?;
+            let last = members.last().map(|last| last.part.file());
+            if line != member.line().as_bytes() || last >= Some(member.part.file()) {
+                return Err(content.damaged("the line is not one that an export writes"));
+            }
+            members.push(member);
+        }
+        let mut missing = Vec::new();
+        for _ in 0..first.missing {
+            missing.push(parse_line(content)?);
+        }
+        if content.line()?.is_some() {
+            return Err(content.damaged("there is a line too many"));
+        }
+        let FirstLine { version, traces: with_traces, pods: with_pods, .. } = first;
+        Ok(Self { version, created, with_traces, with_pods, members, missing })
+    }
+
     fn logs(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| matches!(member.part, Part::Log(_)))
     }
 }
 
 /// A part of a backup.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Member {
     /// The part.
+    #[serde(flatten)]
     pub part: Part,
     /// Its size and hash.
+    #[serde(flatten)]
     pub total: Total,
 }
 
@@ -160,13 +192,13 @@ impl Part {
 #[derive(Serialize, Deserialize)]
 pub(super) struct FirstLine {
     format: u64,
-    pub(super) version: String,
+    version: String,
     /// An RFC 3339 time.
     created: String,
-    pub(super) traces: bool,
-    pub(super) pods: bool,
+    traces: bool,
+    pods: bool,
     members: usize,
-    pub(super) missing: usize,
+    missing: usize,
 }
 
 /// The line of a member. The line contains the path, so that other programs need not construct the
@@ -181,7 +213,7 @@ struct MemberLine<'a> {
 }
 
 impl FirstLine {
-    pub(super) fn of(manifest: &Manifest) -> Self {
+    fn of(manifest: &Manifest) -> Self {
         Self {
             format: FORMAT,
             version: manifest.version.clone(),
@@ -193,13 +225,8 @@ impl FirstLine {
         }
     }
 
-    pub(super) fn created(&self) -> Option<SystemTime> {
+    fn created(&self) -> Option<SystemTime> {
         self.created.parse().ok().map(Timestamp::into)
-    }
-
-    /// Returns whether the line has this number of members, and the format of the README.
-    pub(super) const fn fits(&self, members: usize) -> bool {
-        self.format == FORMAT && self.members == members
     }
 }
 
@@ -216,6 +243,24 @@ pub(super) fn lines(manifest: &Manifest) -> impl Iterator<Item = String> {
     let members = manifest.members.iter().map(Member::line);
     let missing = manifest.missing.iter().map(as_json);
     std::iter::once(as_json(&FirstLine::of(manifest))).chain(members).chain(missing)
+}
+
+fn parse_line<R: Read + Seek, T: DeserializeOwned>(
+    content: &mut Content<'_, R>,
+) -> Result<T, BackupError> {
+    let line = next_line(content)?;
+    parse(content, &line)
+}
+
+fn next_line<R: Read + Seek>(content: &mut Content<'_, R>) -> Result<Vec<u8>, BackupError> {
+    content.line()?.ok_or_else(|| content.damaged("a line is missing"))
+}
+
+fn parse<R: Read + Seek, T: DeserializeOwned>(
+    content: &Content<'_, R>,
+    line: &[u8],
+) -> Result<T, BackupError> {
+    serde_json::from_slice(line).map_err(|error| content.damaged(error.to_string()))
 }
 
 fn as_json<T: Serialize>(line: &T) -> String {

@@ -42,7 +42,7 @@
 //! let report = export(&source, &Selection::default(), &mut file, &mut |_| {})?;
 //! assert!(report.is_complete());
 //!
-//! let mut backup = Backup::open(Cursor::new(file), &mut |_| {})?;
+//! let backup = Backup::open(Cursor::new(file), &mut |_| {})?;
 //! assert!(backup.restore(&destination, &mut |_| {})?.is_complete());
 //! assert!(backup.verify(&destination, &mut |_| {}).is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -52,20 +52,24 @@ mod check;
 mod error;
 mod export;
 mod file;
+mod frames;
 mod manifest;
+mod open;
 mod read;
 mod restore;
+mod resume;
 mod seal;
 mod spool;
+mod store;
 mod tar;
 mod total;
 mod verify;
 mod write;
 
-pub use check::{Backup, DEFAULT_MAX_LINE};
 pub use error::BackupError;
 pub use export::{ExportReport, export};
 pub use manifest::{Manifest, Member, Missing, Part};
+pub use open::{Backup, DEFAULT_MAX_LINE, is_compressed};
 pub use restore::{PartRestore, RestoreReport};
 pub use total::Total;
 pub use verify::{Found, Unverified};

@@ -7,11 +7,11 @@ use session_store_core::{
     Capability, LogEntry, Pod, PodName, PodStore, Store, StoreError, TraceEntry,
 };
 
-use super::check::{Backup, open_readme, pod};
 use super::error::BackupError;
-use super::file::{File, PodFile};
 use super::manifest::{Member, Part};
-use super::read::{Archive, Content};
+use super::open::Backup;
+use super::read::Content;
+use super::store::pod;
 use crate::breaker::CircuitBreaker;
 use crate::comparison::Difference;
 use crate::error::{Failure, MigrateError};
@@ -85,7 +85,7 @@ impl<R: Read + Seek> Backup<R> {
     ///
     /// Errors of the destination are in the report.
     pub fn restore(
-        &mut self,
+        &self,
         destination: &dyn Store,
         mut progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<RestoreReport, BackupError> {
@@ -95,22 +95,12 @@ impl<R: Read + Seek> Backup<R> {
         let report =
             RestoreReport { parts: Vec::new(), gaps: self.gaps(destination), sync_failure: None };
         let mut meter = Meter::new(&mut progress);
-        let parts = self.manifest.members.len();
-        meter.report(Progress::Begin { phase: Phase::Restore, parts });
-        let mut archive = Archive::new(&mut self.reader, self.max_line)?;
-        open_readme(&mut archive)?;
-        let mut members = self.manifest.members.iter();
+        let members = &self.manifest.members;
+        meter.report(Progress::Begin { phase: Phase::Restore, parts: members.len() });
         let breaker = CircuitBreaker::new(ABORT_AFTER);
         let mut restore = Restore { destination, meter, breaker, report };
-        while let Some(content) = archive.next()? {
-            match content.file {
-                File::Segment(..) | File::Pod(_, PodFile::Metadata) => {
-                    let member = members.next().filter(|member| member.part.file() == content.file);
-                    let member = member.ok_or_else(|| content.misplaced())?;
-                    restore.member(member, content)?;
-                }
-                _ => drop(content.finish()?),
-            }
+        for (number, member) in members.iter().enumerate() {
+            restore.member(member, self.content(number))?;
         }
         let sync_failure = sync(destination).err();
         Ok(RestoreReport { sync_failure, ..restore.report })
@@ -137,7 +127,7 @@ struct Restore<'a> {
 }
 
 impl Restore<'_> {
-    fn member<R: Read>(
+    fn member<R: Read + Seek>(
         &mut self,
         member: &Member,
         mut content: Content<'_, R>,
@@ -173,7 +163,7 @@ impl Restore<'_> {
 
     /// Restores one part. Returns `None` for a part that the report does not contain
     /// ([`RestoreReport::parts`]).
-    fn part<R: Read>(
+    fn part<R: Read + Seek>(
         &mut self,
         part: &Part,
         content: &mut Content<'_, R>,
@@ -202,7 +192,7 @@ impl Restore<'_> {
 }
 
 /// Iterates over the parsed lines of a file.
-fn entries<R: Read, T>(
+fn entries<R: Read + Seek, T>(
     content: &mut Content<'_, R>,
     meter: &mut Meter<'_>,
     parse: fn(Vec<u8>) -> Result<T, StoreError>,

@@ -4,12 +4,11 @@
 //! a frame that every decompressor skips (RFC 8878, section 3.1.2). The seal contains the SHA-256
 //! of all bytes before it. It shows a change of any byte, also of bytes that no checksum covers.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write};
+use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
-use zstd::stream::{read::Decoder, write::Encoder};
+use zstd::stream::write::Encoder;
 
-use super::error::BackupError;
 use crate::digest::Digest;
 
 /// The first bytes of every zstd frame.
@@ -18,19 +17,15 @@ pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The header of a skippable frame of 32 bytes.
 const SEAL_HEADER: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
 
-const SEAL: usize = SEAL_HEADER.len() + 32;
+/// The size of the seal.
+pub(super) const SEAL: usize = SEAL_HEADER.len() + 32;
 
-/// The size of the content of a frame. Smaller frames locate damage more exactly, but compress
-/// less.
-const FRAME: usize = 4 * 1024 * 1024;
+/// The size of the content of every frame but the last one. A reader decompresses whole frames.
+/// Smaller frames locate damage more exactly, but compress less.
+pub(super) const FRAME: usize = 4 * 1024 * 1024;
 
 /// The compression level, which is the default of zstd. The compression is about as fast as a disk.
 const LEVEL: i32 = 3;
-
-/// The largest accepted window of a frame, as a power of two. The decompressor allocates the
-/// window, so this value limits the memory that a damaged file can request. The frames of an export
-/// need a quarter of this window.
-const MAX_WINDOW_LOG: u32 = 23;
 
 /// A writer that compresses, and adds the seal at the end.
 pub(super) struct Sealing<W: Write> {
@@ -84,7 +79,8 @@ fn frame<W: Write>(inner: W) -> io::Result<Encoder<'static, W>> {
     Ok(encoder)
 }
 
-fn seal(hash: Sha256) -> [u8; SEAL] {
+/// Returns the seal of a file whose frames have this hash.
+pub(super) fn seal(hash: Sha256) -> [u8; SEAL] {
     let mut seal = [0; SEAL];
     let (header, digest) = seal.split_at_mut(SEAL_HEADER.len());
     header.copy_from_slice(&SEAL_HEADER);
@@ -92,88 +88,22 @@ fn seal(hash: Sha256) -> [u8; SEAL] {
     seal
 }
 
-/// A reader that decompresses, and checks the seal at the end.
-pub(super) struct Unsealing<R: Read>(Decoder<'static, Hashed<BufReader<Take<R>>>>);
-
-impl<R: Read + Seek> Unsealing<R> {
-    pub(super) fn new(mut inner: R) -> io::Result<Self> {
-        let frames = inner.seek(SeekFrom::End(0))?.saturating_sub(SEAL as u64);
-        inner.rewind()?;
-        let inner = BufReader::new(inner.take(frames));
-        let mut decoder = Decoder::with_buffer(Hashed { inner, hash: Sha256::new(), bytes: 0 })?;
-        decoder.window_log_max(MAX_WINDOW_LOG)?;
-        Ok(Self(decoder))
-    }
-}
-
-impl<R: Read> Unsealing<R> {
-    /// Returns the position in the compressed file.
-    pub(super) fn position(&self) -> u64 {
-        self.0.get_ref().bytes
-    }
-
-    /// Checks the seal. All content before the seal must have been read.
-    pub(super) fn finish(self) -> Result<(), BackupError> {
-        let Hashed { inner, hash, bytes } = self.0.finish();
-        let mut found = Vec::new();
-        let read = inner.into_inner().into_inner().read_to_end(&mut found);
-        read.map_err(BackupError::Read)?;
-        if found == seal(hash) {
-            return Ok(());
-        }
-        Err(BackupError::damaged(format!("before byte {bytes} of the file"), "the seal is broken"))
-    }
-}
-
-impl<R: Read> Read for Unsealing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-/// A reader or writer between the file and the compression, which hashes and counts the bytes.
-struct Hashed<T> {
-    inner: T,
+/// A writer between the compression and the file, which hashes and counts the bytes.
+struct Hashed<W> {
+    inner: W,
     hash: Sha256,
     bytes: u64,
-}
-
-impl<T> Hashed<T> {
-    fn count(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-    }
 }
 
 impl<W: Write> Write for Hashed<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
-        self.count(&bytes[..written]);
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
-    }
-}
-
-impl<R: Read> Read for Hashed<BufReader<R>> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.count(&buffer[..read]);
-        Ok(read)
-    }
-}
-
-impl<R: Read> BufRead for Hashed<BufReader<R>> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        let consumed = &self.inner.buffer()[..amount];
-        self.hash.update(consumed);
-        self.bytes += consumed.len() as u64;
-        self.inner.consume(amount);
     }
 }

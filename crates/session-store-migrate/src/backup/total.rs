@@ -1,13 +1,13 @@
 //! The size and the hash of a part of a backup.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, LineHasher};
 
 /// The size and the hash of a part.
 ///
 /// The hash of a log is the hash of the text that `session-store show` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Total {
     /// The number of lines. Each line is an entry.

@@ -2,8 +2,8 @@
 
 use session_store_core::{Entry, Store, StoreError, StoreExt};
 
-use super::check::Backup;
 use super::manifest::{Member, Part};
+use super::open::Backup;
 use super::total::Total;
 use crate::breaker::CircuitBreaker;
 use crate::digest::LineHasher;

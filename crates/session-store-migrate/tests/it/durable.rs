@@ -80,7 +80,7 @@ fn a_restored_backup_is_synced() {
     let mut file = Vec::new();
     let report = export(&source(), &Selection::default(), &mut file, &mut |_| {});
     assert!(report.unwrap().is_complete());
-    let mut backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
+    let backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
     let (destination, calls) = syncing();
     assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
     assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);

@@ -6,12 +6,12 @@ use std::io::{Cursor, Read, Write};
 use rstest::rstest;
 use session_store_core::{Pod, SegmentId, Store, StoreExt};
 use session_store_memory::MemoryStore;
-use session_store_migrate::backup::BackupError;
+use session_store_migrate::backup::{Backup, BackupError};
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 use super::{backup_of, open};
-use crate::{entries, new_key, trace};
+use crate::{entries, new_key, store_with, trace};
 
 /// One file of an archive.
 #[derive(Clone)]
@@ -151,6 +151,9 @@ fn frames_have_checksums() {
 /// A change of the files of a backup.
 type Change = fn(&mut Vec<Packed>);
 
+/// A part of the error if the manifest is not behind the parts that it lists.
+const POSITION: &str = "do not lead to its position";
+
 /// The name of a change, the change, and a part of the error.
 const CHANGES: &[(&str, Change, &str)] = &[
     ("a path upwards", |files| files[LOG] = files[LOG].named("../escaped.jsonl"), "header"),
@@ -176,17 +179,13 @@ const CHANGES: &[(&str, Change, &str)] = &[
         |files| files[LOG] = files[LOG].headed(|header| header.set_size(1 << 62)),
         "",
     ),
-    ("a file of another kind", |files| files.insert(1, files[LOG].named("notes.txt")), "header"),
-    ("a file twice", |files| files.insert(LOG, files[LOG].clone()), "not in its place"),
-    ("files in another order", |files| files.swap(LOG, TRACE), "not in its place"),
-    (
-        "a second manifest",
-        |files| files.insert(MANIFEST, files[MANIFEST].clone()),
-        "not in its place",
-    ),
-    ("a log left out", |files| drop(files.remove(LOG)), "has 4 members"),
-    ("no manifest", |files| drop(files.remove(MANIFEST)), "not in its place"),
-    ("no sums", |files| drop(files.remove(SUMS)), "before its last file"),
+    ("a file of another kind", |files| files.insert(1, files[LOG].named("notes.txt")), POSITION),
+    ("a file twice", |files| files.insert(LOG, files[LOG].clone()), POSITION),
+    ("files in another order", |files| files.swap(LOG, TRACE), "manifest.jsonl, line 2"),
+    ("a second manifest", |files| files.insert(MANIFEST, files[MANIFEST].clone()), POSITION),
+    ("a log left out", |files| drop(files.remove(LOG)), POSITION),
+    ("no manifest", |files| drop(files.remove(MANIFEST)), "missing or not in its place"),
+    ("no sums", |files| drop(files.remove(SUMS)), "missing or not in its place"),
     (
         "a log of other entries",
         |files| files[LOG] = files[LOG].with("{\"a\":1}\n{\"b\":3}\n"),
@@ -221,20 +220,16 @@ const CHANGES: &[(&str, Change, &str)] = &[
     ),
     ("an invalid pod", |files| files[POD] = files[POD].with("{\"active\":7}\n"), "pointer"),
     ("a pod of two lines", |files| files[POD] = files[POD].with("{}\n{}\n"), "one line"),
-    ("a pod without a line", |files| files[POD] = files[POD].with(""), "one line"),
-    (
-        "a name left out",
-        |files| drop(files.remove(NAME)),
-        "the name of the pod is missing or wrong",
-    ),
+    ("a pod without a line", |files| files[POD] = files[POD].with(""), POSITION),
+    ("a name left out", |files| drop(files.remove(NAME)), POSITION),
     (
         "the name of another pod",
         |files| files[NAME] = files[NAME].with("CODER"),
         "the name of the pod is missing or wrong",
     ),
     ("an invalid name", |files| files[NAME] = files[NAME].with(".."), "invalid pod name"),
-    ("a name too long", |files| files[NAME] = files[NAME].with("x".repeat(1 << 20)), "too long"),
-    ("a name without a pod", |files| drop(files.remove(NAMED)), "has 4 members"),
+    ("a name too long", |files| files[NAME] = files[NAME].with("x".repeat(1 << 20)), POSITION),
+    ("a name without a pod", |files| drop(files.remove(NAMED)), POSITION),
     (
         "a manifest that lists more",
         |files| {
@@ -339,6 +334,16 @@ fn other_files_are_refused() {
         let Err(BackupError::NotABackup { found }) = refused else { panic!("{refused:?}") };
         assert!(found.contains(expected), "{found}");
     }
+}
+
+/// A small file can contain a large line, so the limit protects the memory.
+#[test]
+fn a_line_above_the_limit_is_refused() {
+    let store = store_with(new_key(), &[&format!("{{\"x\":\"{}\"}}", "y".repeat(1 << 20))]);
+    let (file, limit) = (Cursor::new(backup_of(&store)), 1 << 20);
+    assert!(file.get_ref().len() < 20_000);
+    let refused = Backup::open_with_max_line(file, limit, &mut |_| {});
+    assert!(matches!(refused, Err(BackupError::LineTooLong { limit: 1_048_576, .. })));
 }
 
 /// A few kilobytes decompress to many gigabytes of zeros.

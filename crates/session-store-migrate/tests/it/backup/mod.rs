@@ -6,6 +6,7 @@ mod live;
 mod restore;
 mod round_trip;
 mod unpacked;
+mod view;
 
 use std::io::Cursor;
 
@@ -75,7 +76,7 @@ fn open(file: Vec<u8>) -> Result<Backup<Cursor<Vec<u8>>>, BackupError> {
 /// Restores a backup into an empty store, and verifies the result.
 fn restored(file: Vec<u8>) -> MemoryStore {
     let destination = MemoryStore::new();
-    let mut backup = open(file).unwrap();
+    let backup = open(file).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
     assert!(report.is_complete(), "{report:?}");
     let unverified = backup.verify(&destination, &mut |_| {});

@@ -44,7 +44,7 @@ fn a_conflict_is_reported_and_not_overwritten() {
     let pod = Pod::from_json("{}").unwrap();
     destination.pods().unwrap().put_pod(&"coder".parse().unwrap(), &pod).unwrap();
 
-    let mut backup = open(backup_of(&source)).unwrap();
+    let backup = open(backup_of(&source)).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
     let stopped: Vec<_> =
         report.parts.iter().filter(|part| part.extension.stopped.is_some()).collect();
@@ -63,7 +63,7 @@ fn a_conflict_is_reported_and_not_overwritten() {
 #[test]
 fn the_proof_finds_a_deleted_session() {
     let source = populated();
-    let mut backup = open(backup_of(&source)).unwrap();
+    let backup = open(backup_of(&source)).unwrap();
     let destination = MemoryStore::new();
     assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
     let session = source.list_sessions().unwrap()[0];
@@ -88,7 +88,7 @@ fn parts_that_the_destination_cannot_store_are_gaps() {
     let mut destination = HookedStore::new(&MemoryStore::new());
     destination.lacks = Some(Capability::ReadTraces);
     destination.lacks_pods = true;
-    let mut backup = open(backup_of(&populated())).unwrap();
+    let backup = open(backup_of(&populated())).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
     assert_eq!(report.gaps, [Gap::Traces(Side::Destination), Gap::Pods(Side::Destination)]);
     assert!(!report.is_complete());
@@ -102,7 +102,7 @@ fn the_trace_of_a_log_in_conflict_is_not_restored() {
     let source = store_with(key, &[r#"{"a":1}"#]);
     trace(&source, key, &[r#"{"t":1}"#]);
     let destination = store_with(key, &[r#"{"b":2}"#]);
-    let mut backup = open(backup_of(&source)).unwrap();
+    let backup = open(backup_of(&source)).unwrap();
     let report = backup.restore(&destination, &mut |_| {}).unwrap();
     assert!(!report.is_complete());
     let there = destination.at(key).read_trace_page(0, usize::MAX).unwrap();

@@ -101,7 +101,7 @@ fn a_restored_backup_has_the_same_content(
     let (from, to) = (Place::new(from), Place::new(to));
     populate(&from.open());
     let file = backup_of(&from.open());
-    let mut backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
+    let backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
     let report = backup.restore(&to.open(), &mut |_| {}).unwrap();
     assert!(report.is_complete(), "{report:?}");
     assert!(backup.verify(&to.open(), &mut |_| {}).is_empty());

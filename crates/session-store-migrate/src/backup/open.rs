@@ -1,0 +1,271 @@
+//! `Backup`: opens a backup, and finds its parts.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::path::Path;
+use std::sync::Mutex;
+use std::{fs, io};
+
+use session_store_core::{SegmentId, SessionId};
+use zstd::stream::read::Decoder;
+
+use super::error::BackupError;
+use super::file::File;
+use super::frames::Frames;
+use super::manifest::{FORMAT, Manifest, Part, format_of};
+use super::read::{Archive, Content, MAX_TEXT_LINE};
+use super::resume::Resume;
+use super::seal::ZSTD_MAGIC;
+use super::tar::{BLOCK, END, Heading, padding};
+use crate::progress::Progress;
+use crate::select::{Selection, points_to};
+
+/// The largest accepted window of the first frame, as a power of two. The decompressor allocates
+/// the window, so this value limits the memory that a foreign file can request.
+const MAX_WINDOW_LOG: u32 = 23;
+
+/// The default limit for the length of a line, in bytes.
+pub const DEFAULT_MAX_LINE: u64 = 256 * 1024 * 1024;
+
+/// An opened backup, which is a [`Store`](session_store_core::Store) that can only be read.
+///
+/// The seal was checked, so the file has all bytes that the export wrote. The content is
+/// decompressed when it is read, and never as a whole. A frame's checksum and the syntax of an
+/// entry are checked whenever they are read. [`check`](Self::check) reads everything.
+///
+/// The methods of the store that write return an error.
+#[derive(Debug)]
+pub struct Backup<R> {
+    pub(super) frames: Frames<R>,
+    pub(super) manifest: Manifest,
+    /// The position of the content of each member.
+    pub(super) positions: Vec<u64>,
+    /// The sessions in descending order.
+    pub(super) sessions: Vec<SessionId>,
+    /// A session that has the segment.
+    pub(super) segments: HashMap<SegmentId, SessionId>,
+    /// The places at which the last pages ended.
+    pub(super) resume: Mutex<Resume>,
+    pub(super) max_line: u64,
+}
+
+/// Returns whether a path leads to a file that is compressed with zstd, as every backup is.
+///
+/// # Errors
+/// The errors of the operating system, also if there is no file.
+pub fn is_compressed(path: &Path) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    fs::File::open(path)?.take(4).read_to_end(&mut magic)?;
+    Ok(magic == ZSTD_MAGIC)
+}
+
+impl<R: Read + Seek> Backup<R> {
+    /// Opens a backup and [checks](Self::check) all of it, with lines of up to
+    /// [`DEFAULT_MAX_LINE`].
+    ///
+    /// # Errors
+    /// As [`open_with_max_line`](Self::open_with_max_line).
+    pub fn open(reader: R, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Self, BackupError> {
+        Self::open_with_max_line(reader, DEFAULT_MAX_LINE, progress)
+    }
+
+    /// Opens a backup and [checks](Self::check) all of it. Refuses lines of more than `max_line`
+    /// bytes.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view) and [`check`](Self::check).
+    pub fn open_with_max_line(
+        reader: R,
+        max_line: u64,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self, BackupError> {
+        let mut backup = Self::view(reader)?;
+        backup.max_line = max_line;
+        backup.check(progress)?;
+        Ok(backup)
+    }
+
+    /// Opens a backup without reading its logs.
+    ///
+    /// Reads the compressed file once to check the seal, but decompresses only the list of parts. A
+    /// file that is truncated, changed or of another format is refused. Memory holds a few frames
+    /// of 4 MiB and a few hundred bytes for each part.
+    ///
+    /// # Errors
+    /// - [`BackupError::NotABackup`] and [`BackupError::NewerFormat`].
+    /// - [`BackupError::Damaged`] with the place of the damage.
+    /// - [`BackupError::Read`] if the reader fails.
+    pub fn view(mut reader: R) -> Result<Self, BackupError> {
+        require_backup(&mut reader)?;
+        let frames = Frames::open(reader)?;
+        let (manifest, positions) = find_parts(&frames)?;
+        let mut backup = Self {
+            frames,
+            manifest,
+            positions,
+            sessions: Vec::new(),
+            segments: HashMap::new(),
+            resume: Mutex::default(),
+            max_line: DEFAULT_MAX_LINE,
+        };
+        backup.index();
+        Ok(backup)
+    }
+
+    /// Restricts the backup to a part of it. The other parts are then not listed, restored or
+    /// verified.
+    ///
+    /// # Errors
+    /// [`BackupError::Store`] if a selected session is not in the backup, and
+    /// [`BackupError::Damaged`] if a pod cannot be read.
+    pub fn select(&mut self, selection: &Selection) -> Result<(), BackupError> {
+        let exists = |id: &SessionId| self.sessions.binary_search_by(|found| id.cmp(found)).is_ok();
+        selection.require(exists)?;
+        let mut keys = self.logs().map(|key| (key, ())).collect();
+        selection.retain(&mut keys);
+        let of_sessions = selection.pods_of(&keys);
+        let mut selected = Vec::new();
+        for (number, member) in self.manifest.members.iter().enumerate() {
+            selected.push(match &member.part {
+                Part::Log(key) => keys.contains_key(key),
+                Part::Trace(key) => selection.traces && keys.contains_key(key),
+                Part::Pod { .. } => {
+                    selection.pods
+                        && match &of_sessions {
+                            None => true,
+                            Some(sessions) => points_to(&self.pod(number)?, sessions),
+                        }
+                }
+            });
+        }
+        let mut of_members = selected.iter();
+        self.manifest.members.retain(|_| of_members.next() == Some(&true));
+        let mut of_positions = selected.iter();
+        self.positions.retain(|_| of_positions.next() == Some(&true));
+        self.manifest.missing.retain(|missing| match &missing.part {
+            Part::Log(key) | Part::Trace(key) => selection.has_session(key.session_id),
+            Part::Pod { .. } => selection.pods && of_sessions.is_none(),
+        });
+        self.index();
+        Ok(())
+    }
+
+    /// Returns the content of a member.
+    pub(super) fn content(&self, number: usize) -> Content<'_, R> {
+        self.content_from(number, self.positions[number])
+    }
+
+    /// Returns the content of a member from the position of a line on.
+    pub(super) fn content_from(&self, number: usize, position: u64) -> Content<'_, R> {
+        let member = &self.manifest.members[number];
+        let end = self.positions[number] + member.total.bytes;
+        Content::new(&self.frames, member.part.file(), position..end, self.max_line)
+    }
+
+    /// Indexes the members again.
+    fn index(&mut self) {
+        let mut sessions: Vec<_> = self.logs().map(|key| key.session_id).collect();
+        sessions.dedup();
+        sessions.reverse();
+        self.segments = self.logs().map(|key| (key.segment_id, key.session_id)).collect();
+        self.sessions = sessions;
+        self.resume = Mutex::default();
+    }
+}
+
+impl<R> Backup<R> {
+    /// Returns the list of all parts, and of the parts that are missing.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// Reads the first line of the first file, which contains the version of the format.
+fn require_backup(reader: &mut (impl Read + Seek)) -> Result<(), BackupError> {
+    reader.rewind().map_err(BackupError::Read)?;
+    let mut reader = BufReader::new(reader);
+    match reader.fill_buf().map_err(BackupError::Read)? {
+        [] => return Err(BackupError::NotABackup { found: "it is empty" }),
+        bytes if bytes.starts_with(&ZSTD_MAGIC) => {}
+        _ => return Err(BackupError::NotABackup { found: "it is not compressed with zstd" }),
+    }
+    let start = match read_start(reader) {
+        // The first frame is damaged. Opening the frames finds the place of the damage.
+        Err(error) if error.raw_os_error().is_none() => return Ok(()),
+        start => start.map_err(BackupError::Read)?,
+    };
+    let is_readme = |block| Heading::parse(block).is_some_and(|found| found.file == File::Readme);
+    let text = start.split_first_chunk().filter(|(block, _)| is_readme(block));
+    let line = text.and_then(|(_, text)| text.split(|byte| *byte == b'\n').next());
+    match line.and_then(format_of) {
+        None => Err(BackupError::NotABackup { found: "something else is compressed in it" }),
+        Some(FORMAT) => Ok(()),
+        Some(found) => Err(BackupError::NewerFormat { found, supported: FORMAT }),
+    }
+}
+
+fn read_start(reader: impl BufRead) -> io::Result<Vec<u8>> {
+    let mut decoder = Decoder::with_buffer(reader)?;
+    decoder.window_log_max(MAX_WINDOW_LOG)?;
+    let mut start = Vec::new();
+    decoder.take(BLOCK as u64 + MAX_TEXT_LINE).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Reads the manifest, which is near the end. Returns the manifest, and the position of the content
+/// of each member.
+fn find_parts<R: Read + Seek>(frames: &Frames<R>) -> Result<(Manifest, Vec<u64>), BackupError> {
+    let end = frames.size().checked_sub(2 * BLOCK as u64).filter(|end| end % BLOCK as u64 == 0);
+    let end = end.ok_or_else(|| BackupError::damaged("the archive", "its end is missing"))?;
+    let sums = find_last(frames, &File::Sums, end)?;
+    let start = find_last(frames, &File::Manifest, sums)?;
+    let mut archive = Archive::starting_at(frames, start, DEFAULT_MAX_LINE);
+    let missing = || BackupError::damaged(File::Manifest.path(), "it is missing");
+    let manifest = Manifest::read(&mut archive.next()?.ok_or_else(missing)?)?;
+
+    let mut archive = Archive::new(frames, DEFAULT_MAX_LINE);
+    archive.next()?;
+    let mut at = archive.position();
+    let mut next = |bytes: u64| {
+        let position = at.saturating_add(BLOCK as u64);
+        at = position.saturating_add(bytes).saturating_add(padding(bytes) as u64);
+        position
+    };
+    let positions = manifest.members.iter().map(|member| {
+        if let Some((_, name)) = member.part.name_file() {
+            next(name.len() as u64);
+        }
+        next(member.total.bytes)
+    });
+    let positions = positions.collect();
+    if at != start {
+        let damage = "the sizes of the parts do not lead to its position";
+        return Err(BackupError::damaged(File::Manifest.path(), damage));
+    }
+    Ok((manifest, positions))
+}
+
+/// Returns the position of the header of the file that ends at `end`.
+fn find_last<R: Read + Seek>(
+    frames: &Frames<R>,
+    file: &File,
+    end: u64,
+) -> Result<u64, BackupError> {
+    let mut at = end;
+    while let Some(before) = at.checked_sub(BLOCK as u64) {
+        at = before;
+        let mut block = END;
+        let read = frames.stream(at..end).read_exact(&mut block);
+        read.map_err(|error| BackupError::of_read(error, || file.path()))?;
+        if let Some(Heading { file: found, bytes, .. }) = Heading::parse(&block) {
+            let fits = (at + BLOCK as u64)
+                .checked_add(bytes)
+                .and_then(|at| at.checked_add(padding(bytes) as u64));
+            if found == *file && fits == Some(end) {
+                return Ok(at);
+            }
+            break;
+        }
+    }
+    Err(BackupError::damaged(file.path(), "it is missing or not in its place"))
+}
