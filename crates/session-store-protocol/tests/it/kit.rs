@@ -1,14 +1,15 @@
 //! The checks of the conformance kit over served stores: the server must change no verdict.
 
 use std::io::{BufReader, pipe};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use session_store::{OpenStore, StoreUrl};
 use session_store_conformance::{Storage, conformance_matrix};
-use session_store_core::{Store, StoreError, forward_store};
+use session_store_core::{SessionId, Store, StoreError, forward_store};
 use session_store_protocol::{RemoteStore, Service, serve};
 use tempfile::TempDir;
+use test_servers::{PostgresServer, RedisServer};
 
 /// A store that is used through a server in a thread. Dropping it ends the server and its handle.
 struct Served {
@@ -49,17 +50,29 @@ impl Store for Served {
     }
 }
 
-/// A folder whose store is opened again for each handle.
+/// A storage that is opened again for each handle.
 struct Place {
     url: StoreUrl,
     _folder: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    /// Creates a storage. `{}` in the URL becomes a path that no other storage has.
+    fn new(url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("fs:{}", folder.path().join("logs").display());
-        Self { url: url.parse().unwrap(), _folder: folder }
+        let path = folder.path().join("logs").display().to_string();
+        Self { url: url.replace("{}", &path).parse().unwrap(), _folder: folder }
+    }
+
+    fn on_redis() -> Self {
+        static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
+        Self::new(&format!("{}?prefix={}", SERVER.url(), SessionId::new()))
+    }
+
+    fn on_postgres() -> Self {
+        static SERVER: LazyLock<PostgresServer> = LazyLock::new(|| PostgresServer::start_fast(&[]));
+        let schema = SessionId::new().to_string().replace('-', "");
+        Self::new(&format!("{}?schema=s{schema}", SERVER.url()))
     }
 }
 
@@ -86,9 +99,27 @@ conformance_matrix! {
         },
     },
     fs: {
-        harness: Place::new,
+        harness: || Place::new("fs:{}"),
         skip: {
             atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
+            only_open: "the other methods do not pass the server",
+        },
+    },
+    sqlite: {
+        harness: || Place::new("sqlite:{}"),
+        skip: {
+            only_open: "the other methods do not pass the server",
+        },
+    },
+    redis: {
+        harness: Place::on_redis,
+        skip: {
+            only_open: "the other methods do not pass the server",
+        },
+    },
+    postgres: {
+        harness: Place::on_postgres,
+        skip: {
             only_open: "the other methods do not pass the server",
         },
     },
