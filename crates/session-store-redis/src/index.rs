@@ -139,6 +139,7 @@ struct SegmentState {
     log: bool,
     entries: bool,
     listed: bool,
+    /// Whether there is a trace, or the quarantine that remains of a trace without an entry.
     trace: bool,
     trace_listed: bool,
 }
@@ -180,10 +181,10 @@ fn check_segments(
 }
 
 /// Returns the keys of a segment that the scripts of this module declare.
-fn segment_keys(client: &Client, key: SegmentKey) -> [String; 5] {
+fn segment_keys(client: &Client, key: SegmentKey) -> [String; 6] {
     let keys = &client.keys;
     let (segments, traces) = (keys.segments(key.session_id), keys.traces(key.session_id));
-    [keys.log(key), keys.entries(key), segments, keys.trace(key), traces]
+    [keys.log(key), keys.entries(key), segments, keys.trace(key), keys.quarantine(key), traces]
 }
 
 fn check_sessions(
@@ -264,7 +265,8 @@ impl Defect {
             Self::UnlistedTrace(key) | Self::LostTrace(key) => {
                 let (session_id, segment_id) = (key.session_id, key.segment_id);
                 let traces = keys.traces(session_id);
-                index(client, session_id, traces, &segment_id, [keys.trace(key)])
+                let of_trace = [keys.trace(key), keys.quarantine(key)];
+                index(client, session_id, traces, &segment_id, of_trace)
             }
             Self::UnlistedSegment(key) | Self::LostSegment(key) => {
                 let (session_id, segment_id) = (key.session_id, key.segment_id);

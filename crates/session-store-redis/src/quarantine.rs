@@ -133,16 +133,18 @@ impl List {
     fn move_out(self, client: &Client, items: Items) -> Result<Items, RequestError> {
         let (keys, key) = (&client.keys, self.key);
         let tag = Tag::of_session(key.session_id);
-        let of_list = match self.kind {
-            Kind::Log => [keys.log(key), keys.entries(key)],
-            Kind::Trace => [keys.traces(key.session_id), keys.trace(key)],
+        let (of_list, log) = match self.kind {
+            Kind::Log => ([keys.log(key), keys.entries(key)], None),
+            Kind::Trace => ([keys.traces(key.session_id), keys.trace(key)], Some(keys.log(key))),
         };
         // Bad items that remain in the log count as entries, but `size` does not contain them. The
         // size is then unknown.
         let size = if items.has_more_bad { String::new() } else { items.size.to_string() };
         let mut call = Call::new(&QUARANTINE, tag)
             .keys(of_list)
-            .keys([keys.quarantine(key), keys.never(tag)])
+            .keys([keys.quarantine(key)])
+            .keys(log)
+            .keys([keys.never(tag)])
             .arg(self.kind.word())
             .args([key.segment_id.to_string(), new_stamp()])
             .bytes(&items.epoch)

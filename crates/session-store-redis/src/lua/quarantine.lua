@@ -1,6 +1,6 @@
 -- Moves texts that are not entries out of a log or a trace to the quarantine of the segment.
 -- KEYS: writer, log, entries, quarantine, never; for a trace: writer, traces, trace, quarantine,
---       never
+--       log, never
 -- ARGV: sequence, is repeat, keep record for, 'log' or 'trace', segment, stamp, epoch of the log
 --       when it was read, number of its items then, size of the entries among them or '', then
 --       the position and the text of each item to move
@@ -33,7 +33,9 @@ local count = redis.call('LLEN', KEYS[3])
 if log then
   record_change(KEYS[2], stamp, size)
   redis.call('HSET', KEYS[2], 'epoch', epoch_of(stamp, count))
-elseif count == 0 then
+elseif count == 0 and redis.call('EXISTS', KEYS[5]) == 1 then
+  -- Without a log, the list of traces still names the empty trace. The deletion of the session then
+  -- finds the quarantine by this list.
   redis.call('ZREM', KEYS[2], ARGV[5])
 end
 return finish('moved', true)

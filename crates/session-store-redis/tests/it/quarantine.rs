@@ -146,6 +146,30 @@ fn a_repair_moves_bad_items_out_of_a_trace(
     assert_eq!(at.repair(), [], "the list of traces does not name an empty trace");
 }
 
+/// The list of traces still names the trace, so the deletion finds the quarantine.
+#[rstest]
+fn a_deleted_session_without_a_log_leaves_no_quarantine(
+    #[values(Servers::One, Servers::Cluster)] servers: Servers,
+    #[values(true, false)] whole_session: bool,
+) {
+    let at = Setup::new(servers, 0);
+    at.store.delete_segment(at.session, at.segment).unwrap();
+    at.store.append_trace(at.session, at.segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    at.damage("trace", 0, b"bad");
+    at.repair();
+    assert_eq!(at.trace(), []);
+    assert_eq!(at.quarantined(), [&b"trace 1 bad"[..]]);
+    assert!(at.check().iter().all(|finding| finding.severity == Severity::Note));
+    assert_eq!(at.repair(), []);
+    assert!(!if whole_session {
+        at.store.delete_session(at.session).unwrap()
+    } else {
+        at.store.delete_segment(at.session, at.segment).unwrap()
+    });
+    assert_eq!(at.key("quarantine"), None);
+    assert_eq!(at.check(), []);
+}
+
 #[rstest]
 fn a_log_of_bad_items_is_empty_after_a_repair(
     #[values(Servers::One, Servers::Cluster)] servers: Servers,
