@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod features;
+mod judges;
 mod lint;
 mod minimal_versions;
 mod release;
@@ -94,6 +95,8 @@ enum Chore {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Run test suites of other projects over each backend, and write docs/judges.md
+    Judges,
     /// Run everything that a change must pass: lint and test
     Ci,
 }
@@ -122,6 +125,7 @@ fn run(chore: Chore) -> Done {
         Chore::Conformance { json, .. } => {
             conformance::publish(&shell, json.map(|file| current.join(file)).as_deref())
         }
+        Chore::Judges => judges::run(&shell),
         Chore::Doc => lint::doc(&shell),
         Chore::Features => features::run(&shell),
         Chore::Examples => test::examples(&shell),

@@ -19,6 +19,8 @@ deliberately broken stores. With `--json FILE` it also writes the results as JSO
   0 means that the types of the core already prevent the fault, so no store can have it.
 - ✓ means that the backend passes. – means that the check cannot run over the backend. The
   [reasons](#checks-that-cannot-run) are below.
+
+Suites of other projects also run over the backends. [Another page](judges.md) has their results.
 ";
 
 pub(super) fn markdown(rows: &[Row<'_>], gallery: &Gallery, contract: &str) -> String {
