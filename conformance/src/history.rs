@@ -18,7 +18,7 @@ use crate::test_log::TestLog;
 pub enum Operation {
     /// Entries that are stored together or not at all.
     Append(Vec<LogEntry>),
-    /// A batch. If the call is interrupted, only the first entries may be stored.
+    /// A batch. An interrupted call can store only the first entries of the batch.
     ///
     /// Clause [A7](session_store_core::contract#a7).
     AppendInParts(Vec<LogEntry>),
@@ -76,7 +76,11 @@ pub struct Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, effect, started, ended } = self;
-        let outcome = if *effect == Effect::Applied { "" } else { ", outcome unknown" };
+        let outcome = match effect {
+            Effect::Applied => "",
+            Effect::Refused => ", refused",
+            Effect::Unknown | Effect::Interrupted => ", outcome unknown",
+        };
         write!(f, "[{started} to {ended}{outcome}] ")?;
         match operation {
             Operation::Append(entries) | Operation::AppendInParts(entries) => {
@@ -94,7 +98,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// The calls so far, in the order in which they returned.
+/// The calls that have returned.
 #[derive(Debug, Default)]
 pub struct History {
     clock: AtomicUsize,
@@ -175,8 +179,8 @@ impl<'a> ObservedLog<'a> {
         self.history.write(Operation::Append(vec![entry.clone()]), || self.log.append(entry))
     }
 
-    /// Appends a batch, which is stored as a whole if `is_whole`, or else as its first entries if
-    /// the call is interrupted.
+    /// Appends a batch. `is_whole` is whether the store appends a batch as a whole. Otherwise an
+    /// interrupted call can store only the first entries.
     pub(crate) fn append_all(&self, batch: &[LogEntry], is_whole: bool) -> Effect {
         self.history.write(append_of(batch, is_whole), || self.log.append_all(batch))
     }

@@ -1,5 +1,5 @@
-//! The guides in `docs/guides` and the READMEs of the crates as documentation. The tests run
-//! their examples.
+//! Includes the guides of `docs/guides` and the READMEs of the crates as documentation comments,
+//! so that `cargo test` runs their examples.
 
 /// Includes each page as the documentation of a module. The paths are relative to the repository.
 macro_rules! pages {

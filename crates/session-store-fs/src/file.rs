@@ -99,9 +99,9 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
 
 /// Sets the time of the last modification to now.
 ///
-/// The kernel sets the time from its clock for files, as for a write. This clock is coarser than
-/// the clock that programs read. If this function read the time itself, the time could be later
-/// than the time of the next write.
+/// The kernel takes the time from the same coarse clock as for a write. The time of a program's
+/// clock could be later than the time of the next write, so that the modification time would go
+/// backwards.
 pub(crate) fn touch(file: &File) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
@@ -112,7 +112,8 @@ pub(crate) fn touch(file: &File) -> io::Result<()> {
 pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     use io::ErrorKind::{InvalidFilename, NotADirectory};
     match open::metadata(path) {
-        // A foreign file is in the place of the folder, or the file system cannot hold the name.
+        // A parent of the path is a file, or the file system does not allow the name. In both cases
+        // the path cannot exist.
         Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(None),
         result => Ok(if_found(result).context("look for", path)?.filter(Metadata::is_file)),
     }

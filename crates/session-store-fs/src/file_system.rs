@@ -21,8 +21,8 @@ pub(crate) fn warnings(_: &Path) -> Vec<String> {
 
 fn text(root: &Path, name: &str) -> String {
     format!(
-        "{}: the file system is {name}, whose locks and appends can fail between processes or \
-         machines; acknowledged entries can be lost; use a local file system",
+        "{}: the file system is {name}; its locks and appends may not work when several processes \
+         or machines write, so acknowledged entries can be lost; use a local file system",
         root.display()
     )
 }

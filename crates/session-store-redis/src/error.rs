@@ -22,7 +22,8 @@ pub(crate) enum RequestError {
         /// Whether the same command may succeed later.
         transient: bool,
     },
-    /// No copy of a change got a reply in time, and a copy may have been executed.
+    /// A change was sent one or more times. No attempt got a reply in time, and an attempt may have
+    /// been executed.
     NoReply(RedisError),
     /// The form of a reply is unknown to this version.
     UnexpectedReply,
@@ -40,8 +41,8 @@ impl RequestError {
         Self::Server { error, transient: disposition != Disposition::Refused }
     }
 
-    /// Returns the error of the store. `operation` is an infinitive phrase that also names the
-    /// place, such as `read pod a in redis://host`.
+    /// Adds the operation, and converts the error to an error of the store. `operation` is an
+    /// infinitive phrase that also names the place, such as `read pod a in redis://host`.
     pub(crate) fn during(self, operation: impl Display) -> StoreError {
         let operation = operation.to_string();
         let (transient, source) = match self {
@@ -71,8 +72,8 @@ impl RequestError {
         }
     }
 
-    /// Returns whether the outcome is known: the servers replied, and no copy of the change can be
-    /// executed later.
+    /// Returns whether the outcome is final, so that no earlier attempt can still be executed. A
+    /// transient error is not final, because an attempt before it may have got no reply.
     pub(crate) fn is_definite(&self) -> bool {
         !matches!(
             self,

@@ -48,7 +48,7 @@ impl RedisOptions {
     ///
     /// The default options open an existing store, with at most 8 connections to a server. The
     /// connect and response timeouts are 5 seconds each, and commands are retried for 15 seconds.
-    /// Opening waits for 1 second for a server that accepts connections.
+    /// Opening a store waits up to 1 second until a server accepts a connection.
     pub const fn new() -> Self {
         let timeouts = Timeouts {
             connect: Duration::from_secs(5),
@@ -88,14 +88,15 @@ impl RedisOptions {
         self
     }
 
-    /// Sets how long opening a connection may take: from one millisecond to one minute.
+    /// Sets the timeout for opening a connection. The value is limited to the range from one
+    /// millisecond to one minute.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = bounded(timeout, Duration::from_secs(60));
         self
     }
 
-    /// Sets how long to wait for a reply before the connection is closed: from one millisecond to
-    /// one minute.
+    /// Sets the timeout for a reply, after which the connection is closed. The value is limited to
+    /// the range from one millisecond to one minute.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.response = bounded(timeout, Duration::from_secs(60));
         self
@@ -104,13 +105,13 @@ impl RedisOptions {
     /// Sets the retry time: how long a call retries a command, up to five minutes.
     ///
     /// A command is retried if it gets no reply, or if the servers cannot execute it now. The
-    /// reason can be a server that is down, a failover in progress, or a slot that moves. Opening
-    /// the store is retried in the same way, after a server has accepted a connection
-    /// ([`wait_for_server`](Self::wait_for_server)). After the retry time the call fails with an
-    /// error that [is transient](StoreError::is_transient) or
+    /// reason can be a server that is down, a failover in progress, or a slot that moves. The
+    /// commands that open the store are retried too. Before these commands,
+    /// [`wait_for_server`](Self::wait_for_server) limits the wait for the first connection. After
+    /// the retry time the call fails with an error that [is transient](StoreError::is_transient) or
     /// [indeterminate](StoreError::is_indeterminate). The last attempt can exceed the retry time by
-    /// its connect and response timeouts. A refused login is not retried. A change that a replica
-    /// has refused is not retried either.
+    /// its connect and response timeouts. A refused login is not retried. A change is retried only
+    /// once if the URL of a single server leads to a replica.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.timeouts.retry = bounded(time, Duration::from_secs(300));
         self
@@ -122,8 +123,8 @@ impl RedisOptions {
     /// The URL names a server, Sentinels, or nodes of a Cluster. The wait ends when one of them
     /// accepts a connection. An address that refuses connections or cannot be resolved is most
     /// likely mistyped, so the default is short. Set a longer time if the program starts together
-    /// with its servers. After the store is open, only [`retry_for`](Self::retry_for) limits how
-    /// long a restart of a server can take.
+    /// with its servers. This option has no effect on an open store. A call on an open store waits
+    /// for a restarting server up to the time of [`retry_for`](Self::retry_for).
     pub fn wait_for_server(mut self, time: Duration) -> Self {
         self.server_wait = bounded(time, Duration::from_secs(300));
         self

@@ -21,21 +21,21 @@
 //!
 //! While the database is open, and after a crash, a `-wal` and a `-shm` file are beside the
 //! database. The `-wal` file (the write-ahead log) has the latest changes. The files can also
-//! remain if the last closed handle has only read.
+//! remain if the last handle that was closed had made no change.
 //!
 //! If one of the three files is moved, removed or replaced, each call on an open handle fails until
-//! the file is back ([S8](session_store_core::contract#s8)). Closing the last handle saves the
-//! changes that are only in a removed `-wal` file, unless another process has opened the database
-//! meanwhile.
+//! the file is back ([S8](session_store_core::contract#s8)). If the `-wal` file was removed,
+//! closing the last handle still writes the changes of that file to the database. This is not done
+//! if another process has opened the database since the removal.
 //!
 //! Opening a store fails if the page size, the first page or the number of pages shows that the
-//! `-wal` file belongs to another database. In other cases,
-//! [`Maintenance::check`](session_store_core::Maintenance::check) finds the differences. Handles
-//! that only read never change the `-wal` file.
+//! `-wal` file belongs to another database. Any other foreign `-wal` file is noticed only by
+//! [`Maintenance::check`](session_store_core::Maintenance::check), which finds the damage that the
+//! file causes. Handles that only read never change the `-wal` file.
 //!
-//! A database can come from another program. Triggers, views, conditions and foreign keys have no
-//! effect. A database is refused if its tables differ from the tables of a store
-//! ([L4](session_store_core::contract#l4)).
+//! Another program may have written the database. Its triggers, views, CHECK constraints and
+//! foreign keys therefore have no effect. A database is refused if its tables differ from the
+//! tables of a store ([L4](session_store_core::contract#l4)).
 //!
 //! # Other users of SQLite in one program
 //!
@@ -71,7 +71,8 @@
 //! # Format
 //!
 //! Any program that reads SQLite can read the database. The table `log` has a row for each log and
-//! each trace. The table `entry` has their texts under the ids `log.number << 32 | position`.
+//! each trace. The table `entry` has a row for each entry, with its text. The id of this row is
+//! `log.number << 32 | position`, where `position` is the index of the entry in the log or trace.
 //!
 //! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
 //! to the table `quarantined_entry` ([M6](session_store_core::contract#m6),
@@ -83,8 +84,8 @@
 //! entries. Programs that only know version 1 cannot open the database after the upgrade. Their
 //! open handles continue to work.
 //!
-//! The size of a log is unknown after the upgrade, and after a cut of more than 500 entries. The
-//! size becomes known when the log is replaced or cut to 0 entries, or when
+//! The size of a log is unknown after the upgrade, and after a truncation that removes more than
+//! 500 entries. The size becomes known when the log is replaced or truncated to 0 entries, or when
 //! [`Maintenance::repair`](session_store_core::Maintenance::repair) measures it.
 //!
 //! Space of deleted entries is reused, but the file does not shrink. The write-ahead log is
