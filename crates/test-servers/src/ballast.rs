@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use rustix::fs::{FallocateFlags, fallocate, syncfs};
+use rustix::fs::{FallocateFlags, fallocate, fstatvfs, syncfs};
 use rustix::io::Errno;
 
 use crate::power_cut::Disk;
@@ -41,6 +41,16 @@ impl Ballast {
                 Err(error) => panic!("cannot fill the disk: {error}"),
             }
         }
+    }
+
+    /// Returns the number of free bytes of the disk.
+    ///
+    /// # Panics
+    /// If the number cannot be read.
+    #[must_use]
+    pub fn free_bytes(&self) -> u64 {
+        let found = fstatvfs(&self.file).unwrap();
+        found.f_bavail * found.f_frsize
     }
 
     /// Frees the space. Returns when other files can use it.

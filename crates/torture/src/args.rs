@@ -64,6 +64,8 @@ pub(crate) enum Fault {
     Power,
     /// Fill the disk for some time (needs root, loop devices, mkfs.ext4 and mkfs.xfs)
     Full,
+    /// Damage entries, and kill the processes that repair them
+    Repair,
     /// Let each system call of each operation fail or kill the process (needs strace)
     Calls,
     /// Kill the connections of a server

@@ -102,7 +102,7 @@ fn until(events: &[Event], count: usize) -> Vec<Event> {
 }
 
 /// Reports the first fault that the store's own check finds.
-fn check(store: &dyn Store) -> Result<(), Violation> {
+pub(crate) fn check(store: &dyn Store) -> Result<(), Violation> {
     let Some(maintenance) = store.maintenance() else { return Ok(()) };
     let mut fault = None;
     let checked = maintenance.check(&mut |finding| {

@@ -32,7 +32,7 @@ use clap::{Parser, ValueEnum};
 use session_store::Durability;
 
 use crate::actor::servers::{self, ServerFault};
-use crate::actor::{calls, full, kill, power};
+use crate::actor::{calls, full, kill, power, repair};
 use crate::args::{Args, Disks, Fault, Hidden};
 use crate::budget::Budget;
 use crate::report::{Tally, Violation};
@@ -98,6 +98,10 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
     if is_selected(Fault::Kill) {
         let subject = subject(Durability::Process);
         run(format!("{subject}: kills"), &|budget| kill::run(&subject, budget));
+    }
+    if is_selected(Fault::Repair) {
+        let subject = subject(Durability::Process);
+        run(format!("{subject}: killed repairs"), &|budget| repair::run(&subject, budget));
     }
     if is_selected(Fault::Calls) {
         let subject = subject(Durability::Power);

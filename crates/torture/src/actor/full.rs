@@ -19,8 +19,9 @@ use crate::writer::{Rules, Writer};
 
 const WRITERS: usize = 3;
 
-/// The number of times that one file system is filled.
-const FILLS: usize = 10;
+/// The number of times that one file system is filled. With more rounds, the storage itself could
+/// fill the small disk.
+const FILLS: usize = 4;
 
 /// The number of changes of each writer that are acknowledged before the disk is full, and again
 /// after there is room.
@@ -93,9 +94,12 @@ fn fill(
     });
     drop(processes);
     round.count(|tally| tally.faults += 1);
-    let tally = round.result()?;
+    let free = ballast.free_bytes();
+    let context = |violation: Violation| violation.with_context(&format!("{free} free bytes"));
+    let tally = round.result().map_err(context)?;
     if !has_continued {
-        return Err(Violation::new("a handle stores nothing after the disk has room again"));
+        let text = "a handle stores nothing after the disk has room again";
+        return Err(context(Violation::new(text)));
     }
     let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, Survives::All)?;

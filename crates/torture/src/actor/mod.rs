@@ -5,4 +5,5 @@ pub(crate) mod full;
 pub(crate) mod kill;
 pub(crate) mod moment;
 pub(crate) mod power;
+pub(crate) mod repair;
 pub(crate) mod servers;

@@ -26,6 +26,11 @@ fn killed_writers_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
 }
 
 #[rstest]
+fn killed_repairs_delete_nothing(#[values("fs", "sqlite")] backend: &str) {
+    torture(&[backend, "--fault", "repair", "--count", "25"]);
+}
+
+#[rstest]
 #[case::connections("connections", "40")]
 #[case::stall("stall", "2")]
 #[case::crash("crash", "4")]

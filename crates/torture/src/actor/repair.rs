@@ -1,0 +1,211 @@
+//! Killed repairs: another program has damaged some lines of logs and traces, and each process that
+//! repairs them is killed in the middle. A last repair is not killed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io, thread};
+
+use rusqlite::Connection;
+use session_store::{LogEntry, SessionId, Store, StoreError};
+use session_store_conformance::{Random, RemoteStore};
+use tempfile::TempDir;
+
+use crate::audit;
+use crate::budget::Budget;
+use crate::process;
+use crate::report::{Tally, Violation};
+use crate::subject::{Backend, Subject, open_or_create};
+use crate::target::{Change, Kind, Target};
+
+/// The damaged logs and traces of one storage, and the entries of each of them.
+const TARGETS: usize = 8;
+const ENTRIES: usize = 40;
+
+/// The number of killed repairs of one storage.
+const KILLS: usize = 5;
+
+/// The shortest delay of a kill after the start of a repair. The longest delay is 512 times this.
+const SHORTEST: Duration = Duration::from_micros(300);
+
+/// Kills repairs until the budget is used up.
+pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Violation> {
+    let mut total = Tally::default();
+    while budget.has_more(total.faults) {
+        let folder = TempDir::new().map_err(|error| failed("create a folder", &error))?;
+        let storage = folder.path().join("storage");
+        match repair(subject, &storage, budget.random()) {
+            Ok(tally) => total.add(&tally),
+            Err(violation) => return Err(violation.with_data(&folder.keep())),
+        }
+    }
+    Ok(total)
+}
+
+/// A log or a trace with damaged lines.
+struct Damaged {
+    target: Target,
+    /// The entries that are not damaged.
+    good: Vec<LogEntry>,
+    /// The texts that replaced the other entries.
+    bad: Vec<String>,
+}
+
+fn repair(subject: &Subject, storage: &Path, mut random: Random) -> Result<Tally, Violation> {
+    let address = subject.address(storage);
+    let damaged = prepare(subject, storage, &address, &mut random)?;
+    let mut tally = Tally::default();
+    for _ in 0..KILLS {
+        let is_repaired = kill(&address, SHORTEST * (1 << random.below(10)))?;
+        tally.faults += 1;
+        if is_repaired {
+            tally.acknowledged += 1;
+        } else {
+            *tally.interrupted.entry(Change::Repair).or_default() += 1;
+        }
+        let store = open_or_create(&address).map_err(|error| failed("open", &error))?;
+        damaged.iter().try_for_each(|damaged| damaged.check(&*store, is_repaired))?;
+    }
+    let store = open_or_create(&address).map_err(|error| failed("open", &error))?;
+    repair_with(&*store).map_err(|error| failed("the last repair", &error))?;
+    damaged.iter().try_for_each(|damaged| damaged.check(&*store, true))?;
+    audit::check(&*store)?;
+    let kept = quarantined(subject, storage).map_err(|error| failed("read a copy", &*error))?;
+    for bad in damaged.iter().flat_map(|damaged| &damaged.bad) {
+        if !kept.iter().any(|kept| kept.contains(bad)) {
+            return Err(Violation::new(format!("the repair has deleted the text {bad:?}")));
+        }
+    }
+    for Damaged { target, .. } in &damaged {
+        let entry = [entry(ENTRIES)];
+        let appended = target.change(&*store, Change::Append, &entry);
+        appended.map_err(|error| failed("the append after the repair", &error))?;
+    }
+    Ok(tally)
+}
+
+impl Damaged {
+    /// Checks that no good entry is missing. Only a repaired log must be readable.
+    fn check(&self, store: &dyn Store, is_repaired: bool) -> Result<(), Violation> {
+        match self.target.read(store) {
+            Ok(found) if found.as_deref() == Some(&self.good) => Ok(()),
+            Err(StoreError::Corrupt { .. }) if !is_repaired => Ok(()),
+            Ok(found) => {
+                let text = format!("{} entries of {} are left", found.map_or(0, |it| it.len()), {
+                    self.good.len()
+                });
+                Err(Violation::new(text))
+            }
+            Err(error) => Err(failed("read", &error)),
+        }
+    }
+}
+
+/// Writes logs and traces, and then damages some entries of each of them.
+fn prepare(
+    subject: &Subject,
+    storage: &Path,
+    address: &str,
+    random: &mut Random,
+) -> Result<Vec<Damaged>, Violation> {
+    let store = open_or_create(address).map_err(|error| failed("open", &error))?;
+    let session = SessionId::new();
+    let mut damaged = Vec::new();
+    for number in 0..TARGETS {
+        let kind = if number % 4 == 3 { Kind::Trace } else { Kind::Log };
+        let target = Target::new(kind, session);
+        let entries: Vec<_> = (0..ENTRIES).map(|n| entry(number * 1_000 + n)).collect();
+        target
+            .change(&*store, Change::Append, &entries)
+            .map_err(|error| failed("append", &error))?;
+        let (good, bad) = entries.into_iter().partition(|_| random.below(4) > 0);
+        damaged.push((target, good, bad));
+    }
+    drop(store);
+    let damaged = damaged.into_iter().map(|(target, good, bad): (_, _, Vec<LogEntry>)| {
+        let texts = bad.iter().map(|entry| (entry.as_json(), format!("bad: {}", entry.as_json())));
+        let texts: Vec<_> = texts.collect();
+        damage(subject, storage, &texts).map_err(|error| failed("damage", &*error))?;
+        let bad = texts.into_iter().map(|(_, text)| text).collect();
+        Ok(Damaged { target, good, bad })
+    });
+    damaged.collect()
+}
+
+/// Returns an entry with a text of its own, which no other entry contains.
+fn entry(n: usize) -> LogEntry {
+    let text = format!(r#"{{"n":{n},"filling":"{}"}}"#, "x".repeat(n * 997 % 3_001));
+    LogEntry::from_json(text).expect("the text is an object")
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Replaces texts of entries by other texts, as another program could.
+fn damage(subject: &Subject, storage: &Path, texts: &[(&str, String)]) -> Result<(), Failure> {
+    if subject.backend == Backend::Sqlite {
+        let database = Connection::open(storage)?;
+        for (from, to) in texts {
+            database.execute("UPDATE entry SET text = ?2 WHERE text = ?1", [*from, to])?;
+        }
+        return Ok(());
+    }
+    for path in files_in(storage, "jsonl")? {
+        let lines = fs::read_to_string(&path)?;
+        let replaced = |line: &str| {
+            let found = texts.iter().find(|(from, _)| *from == line);
+            found.map_or(line, |(_, to)| to).to_owned() + "\n"
+        };
+        fs::write(&path, lines.lines().map(replaced).collect::<String>())?;
+    }
+    Ok(())
+}
+
+/// Returns the texts that the repairs have moved out of logs and traces.
+fn quarantined(subject: &Subject, storage: &Path) -> Result<Vec<String>, Failure> {
+    if subject.backend == Backend::Sqlite {
+        let database = Connection::open(storage)?;
+        let mut select = database.prepare("SELECT text FROM quarantined_entry")?;
+        return Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?);
+    }
+    let copies = fs::read_dir(storage.join(".session-store/torn"))?;
+    Ok(copies.map(|copy| fs::read_to_string(copy?.path())).collect::<io::Result<_>>()?)
+}
+
+/// Returns the files in the folders of a storage whose name has this ending.
+fn files_in(storage: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for folder in fs::read_dir(storage)? {
+        for file in fs::read_dir(folder?.path())? {
+            let path = file?.path();
+            files.extend(path.extension().is_some_and(|found| found == ending).then_some(path));
+        }
+    }
+    Ok(files)
+}
+
+/// Starts a repair in a process, and kills the process after the delay. Returns whether the repair
+/// had ended.
+fn kill(address: &str, delay: Duration) -> Result<bool, Violation> {
+    let process: RemoteStore = process::start(address)?;
+    let started = process.calls_started();
+    let result = thread::scope(|scope| {
+        let repair = scope.spawn(|| repair_with(&process));
+        while process.calls_started() == started && !repair.is_finished() {
+            thread::yield_now();
+        }
+        thread::sleep(delay);
+        process.kill();
+        repair.join().expect("a repair does not panic")
+    });
+    match result {
+        Err(error) if !error.is_indeterminate() => Err(failed("repair", &error)),
+        result => Ok(result.is_ok()),
+    }
+}
+
+fn repair_with(store: &dyn Store) -> Result<(), StoreError> {
+    store.maintenance().map_or(Ok(()), |maintenance| maintenance.repair(&mut |_| ()))
+}
+
+fn failed(call: &str, error: &(dyn std::error::Error + 'static)) -> Violation {
+    Violation::failed(call, error)
+}
