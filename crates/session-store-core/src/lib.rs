@@ -128,6 +128,7 @@ pub mod contract;
 pub mod event_trace;
 pub mod percent;
 pub mod segment_log;
+pub mod server_url;
 
 mod append_attempt;
 mod base_level;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use session_store_core::percent;
+use session_store_core::server_url::{self, ServerUrl, decode, encode};
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -80,8 +80,14 @@ pub struct RedisUrlError(String);
 
 type Parsed<T> = Result<T, RedisUrlError>;
 
-fn refuse<T>(reason: impl Into<String>) -> Parsed<T> {
-    Err(RedisUrlError(reason.into()))
+fn refuse<T>(reason: &str) -> Parsed<T> {
+    Err(reason.into())
+}
+
+impl From<&str> for RedisUrlError {
+    fn from(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
 }
 
 impl FromStr for RedisUrl {
@@ -90,16 +96,10 @@ impl FromStr for RedisUrl {
     /// # Errors
     /// [`RedisUrlError`], which describes the form that is expected.
     fn from_str(text: &str) -> Parsed<Self> {
-        let Some((scheme, rest)) = text.split_once("://") else {
+        let Some(parts) = ServerUrl::split(text)? else {
             return refuse("the URL of a Redis storage has a form such as redis://HOST:PORT/DB");
         };
-        let (target, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (login, target) = match target.rsplit_once('@') {
-            Some((login, target)) => (self::login(login)?, target),
-            None => (Login::default(), target),
-        };
-        let (hosts, path) = target.split_once('/').unwrap_or((target, ""));
-        let scheme = scheme.to_ascii_lowercase();
+        let ServerUrl { scheme, user, password, hosts, path, options } = parts;
         let (place, database) = match scheme.as_str() {
             "redis" | "rediss" => (Place::Server(host(hosts, PORT)?), database(path)?),
             "redis+unix" | "unix" => (socket(hosts, path)?, 0),
@@ -113,7 +113,9 @@ impl FromStr for RedisUrl {
             }
         };
         let tls = scheme.starts_with("rediss");
-        Self { place, tls, login, database, prefix: None }.with_options(query)
+        let mut url = Self { place, tls, login: Login { user, password }, database, prefix: None };
+        options.into_iter().try_for_each(|(option, value)| url.set(option, value))?;
+        Ok(url)
     }
 }
 
@@ -146,37 +148,26 @@ impl RedisUrl {
         self
     }
 
-    fn with_options(mut self, query: &str) -> Parsed<Self> {
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (option, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match (option, &mut self.place) {
-                ("prefix", _) => self.prefix = Some(decode(value)?),
-                ("db", Place::Socket(_)) => self.database = database(value)?,
-                ("db", _) => return refuse("the database follows the host: redis://HOST:PORT/DB"),
-                ("sentinel_username", Place::Sentinel { login, .. }) => {
-                    login.user = Some(decode(value)?).filter(|user| !user.is_empty());
-                }
-                ("sentinel_password", Place::Sentinel { login, .. }) => {
-                    login.password = Some(decode(value)?);
-                }
-                // The message does not contain the option, because the option can be a part of a
-                // password with an unencoded "?" or "&".
-                _ => {
-                    return refuse(
-                        "the options are prefix, and for Sentinels sentinel_username and \
-                         sentinel_password; in a password, ? is written %3F and & is written %26",
-                    );
-                }
+    fn set(&mut self, option: &str, value: String) -> Parsed<()> {
+        match (option, &mut self.place) {
+            ("prefix", _) => self.prefix = Some(value),
+            ("db", Place::Socket(_)) => self.database = database(&value)?,
+            ("db", _) => return refuse("the database follows the host: redis://HOST:PORT/DB"),
+            ("sentinel_username", Place::Sentinel { login, .. }) => {
+                login.user = Some(value).filter(|user| !user.is_empty());
+            }
+            ("sentinel_password", Place::Sentinel { login, .. }) => login.password = Some(value),
+            // The message does not contain the option, because the option can be a part of a
+            // password with an unencoded "?" or "&".
+            _ => {
+                return refuse(
+                    "the options are prefix, and for Sentinels sentinel_username and \
+                     sentinel_password; in a password, ? is written %3F and & is written %26",
+                );
             }
         }
-        Ok(self)
+        Ok(())
     }
-}
-
-fn login(text: &str) -> Parsed<Login> {
-    let (user, password) = text.split_once(':').map_or((text, None), |(u, p)| (u, Some(p)));
-    let user = Some(decode(user)?).filter(|user| !user.is_empty());
-    Ok(Login { user, password: password.map(decode).transpose()? })
 }
 
 fn socket(host: &str, path: &str) -> Parsed<Place> {
@@ -218,43 +209,17 @@ fn hosts(text: &str, port: u16) -> Parsed<Vec<Host>> {
     text.split(',').map(|text| host(text, port)).collect()
 }
 
-/// Parses `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
 fn host(text: &str, default_port: u16) -> Parsed<Host> {
-    let (name, rest) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
-        Some(Some((name, rest))) => (name, rest),
-        Some(None) => return refuse("an IPv6 address ends with ]"),
-        None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
-    };
+    let server_url::Host { name, port } = server_url::Host::parse(text)?;
     if name.is_empty() {
         return refuse("a host is missing");
     }
-    let port = match rest.strip_prefix(':') {
-        Some(port) => port.parse().ok().filter(|&port| port != 0),
-        None => rest.is_empty().then_some(default_port),
-    };
-    match port {
-        Some(port) => Ok(Host { name: name.to_owned(), port }),
-        None => refuse("a port is a number from 1 to 65535; in a password, / is written %2F"),
-    }
-}
-
-fn decode(text: &str) -> Parsed<String> {
-    match percent::decode(text) {
-        Some(decoded) => Ok(decoded),
-        // The most likely cause is a password that is not encoded.
-        None => refuse("% must be followed by two hexadecimal digits of UTF-8; write %25 for a %"),
-    }
-}
-
-/// Encodes every character that could be read as another part of the URL.
-fn encode(text: &str) -> String {
-    percent::encode(text, |c| c.is_ascii_alphanumeric() || "-._~".contains(c))
+    Ok(Host { name, port: port.unwrap_or(default_port) })
 }
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, port } = self;
-        if name.contains(':') { write!(f, "[{name}]:{port}") } else { write!(f, "{name}:{port}") }
+        server_url::Host { name: self.name.clone(), port: Some(self.port) }.fmt(f)
     }
 }
 
