@@ -69,6 +69,7 @@ impl Raw {
                 &bytes,
                 &texts,
                 &lock,
+                &true,
             ],
         )?;
         Ok(())

@@ -7,15 +7,12 @@
 use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::rewrite;
-use crate::segment::{LogName, stamp};
+use crate::segment::stamp;
 use crate::statement::{boolean, int, texts, uuid};
 use crate::write::{Expected, PART_BYTES, Write, conflict};
 use crate::writer::ChangeId;
 
 /// Builds a statement from the part that changes the row of the log.
-///
-/// The columns of the result are those of the writer's row before the change, and the new number of
-/// entries.
 macro_rules! statement {
     ($log:literal) => {
         concat!(include_str!("sql/writer.sql"), include_str!($log), include_str!("sql/entries.sql"))
@@ -23,7 +20,6 @@ macro_rules! statement {
 }
 
 const APPEND: &str = statement!("sql/append.sql");
-const APPEND_TO_NEW: &str = statement!("sql/append_to_new.sql");
 const APPEND_TO_HEAD: &str = statement!("sql/append_to_head.sql");
 
 /// Appends the entries. Returns the new number of entries.
@@ -32,40 +28,25 @@ pub(crate) fn append(
     id: ChangeId,
     write: &Write<'_>,
 ) -> Result<i64, RequestError> {
-    if write.bytes() > PART_BYTES as i64 {
+    let bytes = write.bytes();
+    if bytes > PART_BYTES as i64 {
         return rewrite::append(connection, id, write);
     }
-    let LogName { session, segment, is_trace } = write.log;
-    let (bytes, lock) = (write.bytes(), write.log.creation_lock());
-    let new = write.texts.as_slice();
-    let mut parameters = vec![
-        uuid(&id.token),
-        int(&id.sequence),
-        uuid(&session),
-        uuid(&segment),
-        boolean(&is_trace),
-        uuid(&id.stamp),
-        int(&bytes),
-        texts(&new),
-    ];
+    let (lock, new) = (write.log.creation_lock(), write.texts.as_slice());
+    let mut parameters = id.parameters().to_vec();
+    parameters.extend(write.log.parameters());
+    parameters.extend([uuid(&id.stamp), int(&bytes), texts(&new)]);
+    let can_exist = write.expected == Expected::Any;
     let (entries, stamp_of_head);
-    let statement = match write.expected {
-        Expected::Any => APPEND,
-        Expected::Exactly(None) => APPEND_TO_NEW,
+    let (statement, rest) = match write.expected {
+        Expected::Any | Expected::Exactly(None) => (APPEND, [int(&lock), boolean(&can_exist)]),
         Expected::Exactly(Some(head)) => {
             (entries, stamp_of_head) = (head.entries() as i64, stamp(head));
-            parameters.extend([int(&entries), uuid(&stamp_of_head)]);
-            APPEND_TO_HEAD
+            (APPEND_TO_HEAD, [int(&entries), uuid(&stamp_of_head)])
         }
     };
-    if statement != APPEND_TO_HEAD {
-        parameters.push(int(&lock));
-    }
-    let rows = connection.query(statement, &parameters)?;
-    if let Some(entries) = id.recorded(rows.first())? {
-        return Ok(entries);
-    }
-    match rows.first().and_then(|row| row.get(2)) {
+    parameters.extend(rest);
+    match id.execute(connection, statement, &parameters)? {
         Some(entries) => Ok(entries),
         None => Err(conflict(connection, write.log, write.expected)?),
     }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use session_store_core::StoreError;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::error::{Cause, RequestError};
 use crate::pool::Pool;
 use crate::statement::{ints, uuids};
-use crate::writer::{ChangeId, Fenced, Writer, Writers};
+use crate::writer::{ChangeId, Writer, Writers};
 
 /// The first pause before a request is repeated. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -60,8 +60,8 @@ impl Client {
 
     /// Makes a change, and returns what `change` has recorded in the row of the writer.
     ///
-    /// `change` is executed again if its reply was lost. `change` must begin with a lock of the
-    /// writer's row. If the row has the number of the change, `change` must execute nothing.
+    /// `change` must begin with a lock of the writer's row, see [`ChangeId`]. If its reply was lost
+    /// and it was not executed, `change` is called again with another id.
     pub(crate) fn change(
         &self,
         operation: impl Display,
@@ -82,7 +82,7 @@ impl Client {
     }
 
     fn sync_changes(&self, has_read: bool) -> Result<(), RequestError> {
-        let acknowledged = self.writers.acknowledged();
+        let acknowledged = self.writers.acknowledged(SystemTime::now());
         if acknowledged.is_empty() {
             let sync = |connection: &mut Connection| connection.query(SYNC_READS, &[]).map(drop);
             return if has_read { self.repeat(sync) } else { Ok(()) };
@@ -125,59 +125,42 @@ impl Client {
     ) -> Result<Changed, RequestError> {
         let mut pauses = Pauses::new(self.retry);
         let mut writer = self.writer()?;
-        let mut id = writer.next();
-        let mut is_repeat = false;
         loop {
-            match self.attempt(id, is_repeat, &mut change) {
-                Ok(Err(RequestError::UnknownWriter)) if pauses.pause() => {
+            let id = writer.next();
+            let outcome = match self.once(|connection| change(connection, id)) {
+                // If this fails, the writer is dropped, because the change may still be executed.
+                Err(RequestError::ReplyLost(cause)) => self.resolve(id, cause, &mut pauses)?,
+                outcome => outcome,
+            };
+            match outcome {
+                Err(RequestError::UnknownWriter) if pauses.pause() => {
                     writer = self.repeat(Writer::register)?;
-                    id = writer.next();
                 }
-                // No copy can be executed any more, so the change starts again with another id.
-                Ok(Err(RequestError::Prevented)) if pauses.pause() => {
-                    id = writer.next();
-                    is_repeat = false;
-                }
-                Ok(outcome) => {
+                Err(RequestError::Later(_)) if pauses.pause() => {}
+                outcome => {
                     self.writers.put_back(writer, outcome.is_ok());
                     return outcome.map(|result| Changed { result, stamp: id.stamp });
-                }
-                Err(error) => {
-                    is_repeat |= matches!(error, RequestError::ReplyLost(_));
-                    // The writer is dropped, because a copy of the change may still arrive.
-                    if !pauses.pause() {
-                        return Err(if is_repeat { error.with_change() } else { error });
-                    }
                 }
             }
         }
     }
 
-    /// Makes one attempt at a change. Fails if the outcome is unknown, or if the same change can
-    /// succeed later.
-    ///
-    /// If a copy is refused after the reply to an earlier copy was lost, the earlier copy can still
-    /// be executed. So it is prevented before the refusal is returned.
-    fn attempt(
+    /// Finds the outcome of a change whose reply was lost. Fails if the change can still be
+    /// executed at the deadline.
+    fn resolve(
         &self,
         id: ChangeId,
-        is_repeat: bool,
-        change: &mut impl FnMut(&mut Connection, ChangeId) -> Result<i64, RequestError>,
+        cause: Cause,
+        pauses: &mut Pauses,
     ) -> Result<Result<i64, RequestError>, RequestError> {
-        match self.once(|connection| change(connection, id)) {
-            Err(error @ (RequestError::ReplyLost(_) | RequestError::Later(_))) => Err(error),
-            Err(RequestError::UnknownWriter) if is_repeat => {
-                Err(RequestError::ReplyLost(Cause::RecordLost))
+        while pauses.pause() {
+            match self.once(|connection| id.fence(connection)) {
+                Ok(Some(result)) => return Ok(Ok(result)),
+                Ok(None) => return Ok(Err(RequestError::Later(cause))),
+                Err(_) => {}
             }
-            Err(RequestError::Prevented) => Ok(Err(RequestError::Prevented)),
-            Err(refused) if is_repeat => {
-                Ok(match self.once(|connection| id.fence(connection))? {
-                    Fenced::NotExecuted => Err(refused),
-                    Fenced::Executed(result) => Ok(result),
-                })
-            }
-            outcome => Ok(outcome),
         }
+        Err(RequestError::ReplyLost(cause))
     }
 
     fn writer(&self) -> Result<Writer, RequestError> {

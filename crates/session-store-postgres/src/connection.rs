@@ -1,38 +1,73 @@
 //! `Connection`: one connection, on which a thread executes statements and waits for the replies.
 
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::task::AbortHandle;
-use tokio_postgres::{Client, Error, Row, RowStream, Statement};
+use tokio_postgres::{Client, Error, Row, SimpleQueryMessage, Statement};
 
-use crate::block_on::block_on;
-use crate::error::{Cause, RequestError};
+use crate::error::RequestError;
+use crate::socket::Socket;
 use crate::statement::{Parameter, Placeholders};
 
 /// A connection and the statements that were prepared on it.
 pub(crate) struct Connection {
     client: Client,
-    /// Stops the task that drives the connection.
-    task: AbortHandle,
+    driver: Driver,
     prepared: HashMap<&'static str, Statement>,
-    placeholders: Arc<Placeholders>,
-    response_timeout: Option<Duration>,
-    is_unnamed: bool,
+    settings: Arc<Settings>,
+}
+
+/// The part of a connection that sends the requests and receives the replies.
+pub(crate) struct Driver {
+    pub(crate) socket: Socket,
+    /// `None` after the connection was closed.
+    pub(crate) messages: Option<Messages>,
+}
+
+/// Sends the requests and receives the replies, until the connection is closed.
+type Messages = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// The settings that all connections of a handle have.
+pub(crate) struct Settings {
+    pub(crate) placeholders: Placeholders,
+    pub(crate) response_timeout: Duration,
+    /// Whether statements are sent without a name, because the next transaction can run on another
+    /// connection of a pooler.
+    pub(crate) is_unnamed: bool,
+}
+
+impl Driver {
+    /// Waits until a reply has arrived, or the connection is closed.
+    fn wait<T>(&mut self, reply: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let (mut reply, mut cause) = (pin!(reply), None);
+        let messages = &mut self.messages;
+        self.socket.drive(|context: &mut Context<'_>| {
+            match reply.as_mut().poll(context) {
+                // The client library gives the cause only to the driver.
+                Poll::Ready(Err(error)) if error.is_closed() => {
+                    return Poll::Ready(Err(cause.take().unwrap_or(error)));
+                }
+                Poll::Ready(reply) => return Poll::Ready(reply),
+                Poll::Pending => {}
+            }
+            let closed = messages.as_mut().map(|messages| messages.as_mut().poll(context));
+            if let Some(Poll::Ready(closed)) = closed {
+                cause = closed.err();
+                // Ends the reply, unless its last part has arrived.
+                *messages = None;
+            }
+            Poll::Pending
+        })
+    }
 }
 
 impl Connection {
-    pub(crate) fn new(
-        (client, task): (Client, AbortHandle),
-        placeholders: Arc<Placeholders>,
-        response_timeout: Duration,
-        is_unnamed: bool,
-    ) -> Self {
-        let response_timeout = Some(response_timeout);
-        Self { client, task, prepared: HashMap::new(), placeholders, response_timeout, is_unnamed }
+    pub(crate) fn new(client: Client, driver: Driver, settings: Arc<Settings>) -> Self {
+        Self { client, driver, prepared: HashMap::new(), settings }
     }
 
     /// Executes a statement and returns its rows.
@@ -49,34 +84,26 @@ impl Connection {
         Ok(rows)
     }
 
-    /// Executes a statement and calls `visit` with each row. The limit of the time for a reply
-    /// applies to each row.
+    /// Executes a statement and calls `visit` with each row.
     pub(crate) fn query_each(
         &mut self,
         statement: &'static str,
         parameters: &[Parameter<'_>],
         visit: &mut dyn FnMut(Row) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
-        let rows = if self.is_unnamed {
-            let text = self.placeholders.fill(statement);
+        let rows = if self.settings.is_unnamed {
+            let text = self.settings.placeholders.fill(statement);
             let parameters = parameters.iter().map(|(value, kind)| (*value, kind.clone()));
-            self.wait(self.client.query_typed_raw(&text, parameters))?
+            self.driver.wait(self.client.query_typed_raw(&text, parameters))
         } else {
             let prepared = self.prepare(statement, parameters)?;
             let values = parameters.iter().map(|(value, _)| *value);
-            self.wait(self.client.query_raw(&prepared, values))?
+            self.driver.wait(self.client.query_raw(&prepared, values))
         };
-        self.visit_rows(rows, visit)
-    }
-
-    fn visit_rows(
-        &self,
-        rows: RowStream,
-        visit: &mut dyn FnMut(Row) -> Result<(), RequestError>,
-    ) -> Result<(), RequestError> {
-        let mut rows = pin!(rows);
-        while let Some(row) = self.wait_for(rows.next())? {
-            visit(row.map_err(RequestError::of_reply)?)?;
+        let mut rows = pin!(rows.map_err(RequestError::of_reply)?);
+        let mut next = || self.driver.wait(async { rows.next().await.transpose() });
+        while let Some(row) = next().map_err(RequestError::of_reply)? {
+            visit(row)?;
         }
         Ok(())
     }
@@ -89,16 +116,21 @@ impl Connection {
         if let Some(prepared) = self.prepared.get(statement) {
             return Ok(prepared.clone());
         }
-        let text = self.placeholders.fill(statement);
+        let text = self.settings.placeholders.fill(statement);
         let types: Vec<_> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
-        let prepared = self.wait(self.client.prepare_typed(&text, &types))?;
+        let prepared = self.driver.wait(self.client.prepare_typed(&text, &types));
+        let prepared = prepared.map_err(RequestError::of_reply)?;
         self.prepared.insert(statement, prepared.clone());
         Ok(prepared)
     }
 
-    /// Executes statements that have no parameters and return no rows.
-    pub(crate) fn execute(&self, statements: &str) -> Result<(), RequestError> {
-        self.wait(self.client.batch_execute(&self.placeholders.fill(statements)))
+    /// Executes statements that have no parameters.
+    pub(crate) fn execute(
+        &mut self,
+        statements: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, RequestError> {
+        let text = self.settings.placeholders.fill(statements);
+        self.driver.wait(self.client.simple_query(&text)).map_err(RequestError::of_reply)
     }
 
     /// Executes statements in one transaction. Rolls back if `work` fails.
@@ -111,7 +143,7 @@ impl Connection {
     ) -> Result<T, RequestError> {
         self.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")?;
         match work(self) {
-            Ok(result) => self.execute("COMMIT").map(|()| result),
+            Ok(result) => self.execute("COMMIT").map(|_| result),
             Err(error @ RequestError::ReplyLost(_)) => Err(error),
             Err(error) => self.execute("ROLLBACK").and(Err(error)),
         }
@@ -122,27 +154,14 @@ impl Connection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let timeout = self.response_timeout.take();
+        self.set_timeout(None)?;
         let result = work(self);
-        self.response_timeout = timeout;
+        self.set_timeout(Some(self.settings.response_timeout))?;
         result
     }
 
-    /// Stops using the connection at once, without a farewell to the server.
-    pub(crate) fn abort(&self) {
-        self.task.abort();
-    }
-
-    fn wait<T>(&self, reply: impl Future<Output = Result<T, Error>>) -> Result<T, RequestError> {
-        self.wait_for(reply)?.map_err(RequestError::of_reply)
-    }
-
-    fn wait_for<F: Future>(&self, reply: F) -> Result<F::Output, RequestError> {
-        let deadline = self.response_timeout.map(|timeout| Instant::now() + timeout);
-        let lost = || {
-            let waited = self.response_timeout.unwrap_or_default();
-            RequestError::ReplyLost(Cause::NoReply(waited))
-        };
-        block_on(reply, deadline).ok_or_else(lost)
+    /// Sets how long to wait for each part of a reply.
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) -> Result<(), RequestError> {
+        Ok(self.driver.socket.set_timeout(timeout)?)
     }
 }

@@ -5,7 +5,6 @@
 
 use std::fmt::Display;
 use std::io;
-use std::time::Duration;
 
 use session_store_core::{BackendError, StoreError};
 use tokio_postgres::Error;
@@ -23,10 +22,8 @@ pub(crate) enum RequestError {
     Later(Cause),
     /// The statement was perhaps executed: the connection was lost, or no reply came in time.
     ReplyLost(Cause),
-    /// The server has no row of the writer, so the change was not executed.
+    /// The server has no row of the writer, so the change was not and will not be executed.
     UnknownWriter,
-    /// No copy of the change was or will be executed, because an earlier attempt prevented that.
-    Prevented,
 }
 
 /// The cause of a failure.
@@ -36,8 +33,6 @@ pub(crate) enum Cause {
     Server(#[from] Error),
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("no reply from the server within {0:?}")]
-    NoReply(Duration),
     #[error("{0}")]
     Text(String),
     #[error("the server has lost the record of the change, perhaps in a failover")]
@@ -57,6 +52,12 @@ impl RequestError {
             Some(Disposition::Later) => Self::Later(error.into()),
             Some(Disposition::Refused) => Self::Refused(error.into()),
         }
+    }
+
+    /// Returns the error of a socket that could not be connected.
+    pub(crate) fn of_socket(error: &io::Error) -> Self {
+        let reason = format!("cannot connect to the server: {error}");
+        Self::Later(io::Error::new(error.kind(), reason).into())
     }
 
     /// Returns the error of a connection that could not be opened. Only the login was sent.
@@ -80,7 +81,7 @@ impl RequestError {
             Self::ReplyLost(cause) => {
                 return StoreError::Indeterminate { operation, source: Box::new(cause) };
             }
-            Self::UnknownWriter | Self::Prevented => (true, Cause::RecordLost),
+            Self::UnknownWriter => (true, Cause::RecordLost),
             Self::Later(cause) => (true, cause),
             Self::Refused(cause) => (cause.is_interrupted(), cause),
         };
@@ -94,15 +95,6 @@ impl RequestError {
     pub(crate) fn without_change(self) -> Self {
         match self {
             Self::ReplyLost(cause) => Self::Later(cause),
-            other => other,
-        }
-    }
-
-    /// Turns a temporary failure into an unknown outcome. For a change of which an earlier copy was
-    /// sent.
-    pub(crate) fn with_change(self) -> Self {
-        match self {
-            Self::Later(cause) => Self::ReplyLost(cause),
             other => other,
         }
     }
@@ -126,7 +118,6 @@ impl Cause {
     fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io(error) => Some(error.kind()),
-            Self::NoReply(_) => Some(io::ErrorKind::TimedOut),
             Self::Server(error) if error.code() == Some(&SqlState::DISK_FULL) => {
                 Some(io::ErrorKind::StorageFull)
             }

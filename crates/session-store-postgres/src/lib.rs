@@ -23,21 +23,21 @@
 //!
 //! # Threads and asynchronous code
 //!
-//! A background thread drives the connections of a handle. A call blocks the calling thread while
-//! it waits for a reply of the server. Calls also work inside an asynchronous runtime, but they
-//! block one of its threads, so call them in `spawn_blocking`.
+//! A handle starts no threads. The calling thread sends the request, and blocks until the reply of
+//! the server arrives. Calls also work inside an asynchronous runtime, but they block one of its
+//! threads, so call them in `spawn_blocking`.
 //!
 //! # A change is done once
 //!
 //! Each change carries the token of its writer and a sequence number. In the transaction of the
-//! change, the row of the writer gets that number and the result. If a second copy of the change
-//! arrives, it returns the recorded result and changes nothing. A second copy waits while the first
-//! copy is being executed, because the first copy has locked the row. So if a reply is lost, the
-//! store sends the change again until there is a reply.
+//! change, the row of the writer gets that number and the result. If a reply is lost, the store
+//! writes the same number into the row, which prevents a change that the server has not executed
+//! yet. If the change was executed, the row already has the number, and the store returns the
+//! recorded result. Otherwise the store sends the change again with the next number.
 //!
-//! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
-//! [`PostgresOptions::retry_for`]. The change was done once or not at all. A stalled server may
-//! still do the change when it continues.
+//! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that the outcome was not
+//! known within [`PostgresOptions::retry_for`]. The change was done once or not at all. A stalled
+//! server may still do the change when it continues.
 //!
 //! # The tables
 //!
@@ -68,7 +68,8 @@
 //! each row of `log` with the entries, and the entries with the rows of `log`.
 //! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
 //! to the table `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment
-//! deletes its rows in that table too. Damaged indexes and pages are not detected. PostgreSQL has
+//! deletes its rows in that table too. Triggers and rules on the tables can change what the store
+//! writes, so the check and [`PostgresStore::warnings`] report them. Damaged indexes and pages are not detected. PostgreSQL has
 //! the extension `amcheck` and checksums for them.
 //!
 //! # What can be lost
@@ -137,7 +138,6 @@
 //!   read.
 
 mod append;
-mod block_on;
 mod client;
 mod connection;
 mod connector;
@@ -150,9 +150,9 @@ mod pool;
 mod read;
 mod repair;
 mod rewrite;
-mod runtime;
 mod schema;
 mod segment;
+mod socket;
 mod statement;
 mod store;
 mod tls;

@@ -7,13 +7,14 @@ use tokio_postgres::Row;
 use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::repair;
+use crate::schema;
 use crate::segment::LogName;
 use crate::store::PostgresStore;
 
 type Findings = Result<Vec<Finding>, RequestError>;
 
-const CHECKS: [fn(&mut Connection) -> Findings; 5] =
-    [check_logs, check_stray_rows, check_traces, check_pods, check_quarantine];
+const CHECKS: [fn(&mut Connection) -> Findings; 6] =
+    [check_foreign_code, check_logs, check_stray_rows, check_traces, check_pods, check_quarantine];
 
 const REMEDY: &str = "a repair moves the rows that are not entries to the table \
     quarantined_entry, and closes the gaps";
@@ -75,6 +76,15 @@ impl Maintenance for PostgresStore {
         }
         Ok(())
     }
+}
+
+/// Reports triggers and rules on the tables.
+fn check_foreign_code(connection: &mut Connection) -> Findings {
+    let fault = |cause| {
+        let remedy = "remove it, and check the entries that were stored since its creation";
+        Finding::new(Severity::Fault, "the tables", cause).with_remedy(remedy)
+    };
+    Ok(schema::foreign_code(connection)?.into_iter().map(fault).collect())
 }
 
 fn check_logs(connection: &mut Connection) -> Findings {

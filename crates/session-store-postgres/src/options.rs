@@ -6,6 +6,7 @@ use std::time::Duration;
 use session_store_core::{Durability, StoreError};
 
 use crate::client::Client;
+use crate::connection::Settings;
 use crate::connector::Connector;
 use crate::error::RequestError;
 use crate::pool::Pool;
@@ -134,18 +135,21 @@ impl PostgresOptions {
     /// The same errors as [`open`](Self::open).
     pub fn open_url(&self, url: &PostgresUrl) -> Result<PostgresStore, StoreError> {
         let during = |error: RequestError| error.during(format_args!("open {url}"));
-        let name = url.schema.as_ref().or(self.schema.as_ref()).map_or(SCHEMA, String::as_str);
-        let durability = url.durability.unwrap_or(self.durability);
-        let placeholders = Placeholders::new(name, durability, url.is_asynchronous);
-        let connector = Connector::new(url, placeholders, self.response_timeout).map_err(during)?;
-        let pool = Pool::new(connector, url.pool.unwrap_or(self.connections).max(1));
+        let name = url.get("schema").or(self.schema.as_deref()).unwrap_or(SCHEMA);
+        let durability = url.durability().unwrap_or(self.durability);
+        let placeholders = Placeholders::new(name, durability, url.is_asynchronous());
+        let (response_timeout, is_unnamed) = (self.response_timeout, url.shares_connections());
+        let settings = Settings { placeholders, response_timeout, is_unnamed };
+        let connector = Connector::new(url, settings).map_err(during)?;
+        let pool = Pool::new(connector, url.pool().unwrap_or(self.connections).max(1));
         let place = url.to_string();
         let client = Client::new(pool, place.clone(), self.retry);
         let schema = Schema { name, place: &place };
         let warnings = client
             .repeat(|connection| {
-                let warnings = schema::check_server(connection)?;
+                let mut warnings = schema::check_server(connection)?;
                 schema.open(connection, self.create)?;
+                warnings.extend(schema::foreign_code(connection)?);
                 Ok(warnings)
             })
             .map_err(during)?;

@@ -2,13 +2,12 @@
 
 use session_store_core::{Pod, PodName, PodStore, StoreError};
 
-use crate::error::RequestError;
-use crate::statement::{int, text, uuid};
+use crate::statement::text;
 use crate::store::PostgresStore;
 use crate::write::check_size;
 
-/// Builds a statement from the part that changes the row of the pod. Its result is as that of an
-/// append, and the last column is null if the stored pod is not the expected one.
+/// Builds a statement from the part that changes the row of the pod. Its result is the number of
+/// changed rows, or null if the change needs a row and has changed none.
 macro_rules! change {
     ($change:literal, $result:literal) => {
         concat!(
@@ -19,36 +18,30 @@ macro_rules! change {
             ), outcome AS (
                 SELECT ",
             $result,
-            "::bigint AS result FROM writer WHERE sequence < $2
+            " AS result FROM writer, (SELECT count(*) AS rows FROM changed) AS counted
             ), recorded AS (
                 UPDATE {s}.writer SET sequence = $2, result = outcome.result, changed = now()
                 FROM outcome WHERE token = $1 AND outcome.result IS NOT NULL
             )
-            SELECT writer.sequence, writer.result, outcome.result
-            FROM writer LEFT JOIN outcome ON TRUE"
+            SELECT result FROM outcome"
         )
     };
 }
 
 const PUT: &str = change!(
-    "INSERT INTO {s}.pod (name, text) SELECT $3, $4 FROM writer WHERE sequence < $2
+    "INSERT INTO {s}.pod (name, text) SELECT $3, $4 FROM writer
     ON CONFLICT (name) DO UPDATE SET text = excluded.text",
-    "(SELECT 1 FROM changed)"
+    "rows"
 );
 const PUT_NEW: &str = change!(
-    "INSERT INTO {s}.pod (name, text) SELECT $3, $4 FROM writer WHERE sequence < $2
-    ON CONFLICT (name) DO NOTHING",
-    "(SELECT 1 FROM changed)"
+    "INSERT INTO {s}.pod (name, text) SELECT $3, $4 FROM writer ON CONFLICT (name) DO NOTHING",
+    "nullif(rows, 0)"
 );
 const PUT_IF: &str = change!(
-    "UPDATE {s}.pod SET text = $4 FROM writer
-    WHERE writer.sequence < $2 AND name = $3 AND text = $5",
-    "(SELECT 1 FROM changed)"
+    "UPDATE {s}.pod SET text = $4 FROM writer WHERE name = $3 AND text = $5",
+    "nullif(rows, 0)"
 );
-const DELETE: &str = change!(
-    "DELETE FROM {s}.pod USING writer WHERE writer.sequence < $2 AND name = $3",
-    "(SELECT count(*) FROM changed)"
-);
+const DELETE: &str = change!("DELETE FROM {s}.pod USING writer WHERE name = $3", "rows");
 
 const READ: &str = "SELECT text FROM {s}.pod WHERE name = $1";
 const LIST: &str = "SELECT name FROM {s}.pod ORDER BY name";
@@ -105,15 +98,12 @@ impl PostgresStore {
         texts.iter().try_for_each(|text| check_size(text.len()))?;
         let change = self.client.change(format_args!("{verb} pod {name}"), |connection, id| {
             let name = name.as_str();
-            let mut parameters = vec![uuid(&id.token), int(&id.sequence), text(&name)];
+            let mut parameters = id.parameters().to_vec();
+            parameters.push(text(&name));
             parameters.extend(texts.iter().map(text));
-            let rows = connection.query(statement, &parameters)?;
-            if let Some(result) = id.recorded(rows.first())? {
-                return Ok(result);
-            }
+            let result = id.execute(connection, statement, &parameters)?;
             let conflict = || StoreError::PodConflict { name: name.to_owned() };
-            let result = rows.first().and_then(|row| row.get(2));
-            result.ok_or_else(|| RequestError::from(conflict()))
+            result.ok_or_else(|| conflict().into())
         });
         Ok(change?.result)
     }

@@ -58,7 +58,7 @@ impl Pool {
     pub(crate) fn close_idle(&self) {
         // The lock is released before the connections are dropped.
         let idle = std::mem::take(&mut self.lock().idle);
-        idle.iter().for_each(Connection::abort);
+        drop(idle);
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {
@@ -85,9 +85,6 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = &self.connection {
-            connection.abort();
-        }
         self.pool.lock().in_use -= 1;
         self.pool.released.notify_one();
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::segment::{LogName, head};
-use crate::statement::{Parameter, boolean, int, uuid};
+use crate::statement::{Parameter, int};
 
 const HEAD: &str = "SELECT entries, stamp FROM {s}.log
     WHERE session_id = $1 AND segment_id = $2 AND trace = $3";
@@ -68,8 +68,7 @@ pub(crate) fn head_of(
     connection: &mut Connection,
     log: LogName,
 ) -> Result<Option<Head>, RequestError> {
-    let LogName { session, segment, is_trace } = log;
-    let rows = connection.query(HEAD, &[uuid(&session), uuid(&segment), boolean(&is_trace)])?;
+    let rows = connection.query(HEAD, &log.parameters())?;
     Ok(rows.first().map(|row| head(row.get(0), row.get(1))))
 }
 
@@ -85,8 +84,8 @@ pub(crate) fn page<E: Stored>(
 ) -> Result<Option<(Vec<E>, Head)>, RequestError> {
     // A position so large that the sums in the statement cannot exceed the range of the type.
     let start = i64::try_from(start).unwrap_or(i64::MAX).min(i64::MAX / 4);
-    let LogName { session, segment, is_trace } = log;
-    let key = [uuid(&session), uuid(&segment), boolean(&is_trace), int(&start)];
+    let [session, segment, is_trace] = log.parameters();
+    let key = [session, segment, is_trace, int(&start)];
     let Ok(limit) = i64::try_from(max_bytes) else {
         let mut page = Page::new(log, start, max_bytes);
         page.search(connection, ALL, &key)?;

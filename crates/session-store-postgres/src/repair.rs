@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::rewrite::Locked;
 use crate::segment::LogName;
-use crate::statement::{boolean, int, ints, uuid};
+use crate::statement::{int, ints};
 use crate::writer::ChangeId;
 
 const LOGS: &str = "SELECT session_id, segment_id, trace FROM {s}.log ORDER BY number";
@@ -103,9 +103,7 @@ pub(crate) fn logs(connection: &mut Connection) -> Result<Vec<LogName>, RequestE
 /// The log is not locked, so a log that another program changes meanwhile can be returned as
 /// damaged. The repair reads it again under the lock.
 pub(crate) fn is_damaged(connection: &mut Connection, log: LogName) -> Result<bool, RequestError> {
-    let LogName { session, segment, is_trace } = log;
-    let key = [uuid(&session), uuid(&segment), boolean(&is_trace)];
-    let found = connection.query(NUMBER, &key)?;
+    let found = connection.query(NUMBER, &log.parameters())?;
     let Some(row) = found.first() else { return Ok(false) };
     let rows = Rows::of(connection, row.get(0), row.get(1))?;
     Ok(rows.is_damaged() || rows.bytes != row.get::<_, i64>(2))
@@ -130,9 +128,8 @@ pub(crate) fn repair(
         return Ok(Some(Repaired { moved: 0, missing: 0, measured: true }));
     }
     let number = int(&log.number);
-    let LogName { session, segment, is_trace } = name;
-    let key = [uuid(&session), uuid(&segment), boolean(&is_trace)];
-    connection.query(QUARANTINE, &[&[number.clone(), ints(&rows.bad)], &key[..]].concat())?;
+    let bad = [number.clone(), ints(&rows.bad)];
+    connection.query(QUARANTINE, &[&bad[..], &name.parameters()].concat())?;
     connection.query(MOVE_AWAY, slice::from_ref(&number))?;
     connection.query(NUMBER_AGAIN, &[number])?;
     log.entries = rows.good;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::segment::{LogName, head};
-use crate::statement::{boolean, int, ints, optional_uuid, texts, uuid};
+use crate::statement::{int, ints, optional_uuid, texts, uuid};
 use crate::write::{Expected, PART_BYTES, Write, conflict, size};
 use crate::writer::ChangeId;
 
@@ -59,9 +59,7 @@ impl Locked {
         connection: &mut Connection,
         log: LogName,
     ) -> Result<Option<Self>, RequestError> {
-        let LogName { session, segment, is_trace } = log;
-        let key = [uuid(&session), uuid(&segment), boolean(&is_trace)];
-        Ok(connection.query(LOCK, &key)?.first().map(Self::of))
+        Ok(connection.query(LOCK, &log.parameters())?.first().map(Self::of))
     }
 
     fn of(row: &Row) -> Self {
@@ -78,11 +76,9 @@ impl Locked {
     ) -> Result<Self, RequestError> {
         let mut found = Self::find(connection, log)?;
         if found.is_none() && matches!(expected, Expected::Any | Expected::Exactly(None)) {
-            let LogName { session, segment, is_trace } = log;
             let lock = log.creation_lock();
-            let key = [uuid(&session), uuid(&segment), boolean(&is_trace)];
             let row = [uuid(&id.stamp), int(&lock)];
-            connection.query(CREATE, &[&key[..], &row[..]].concat())?;
+            connection.query(CREATE, &[&log.parameters()[..], &row].concat())?;
             found = Self::find(connection, log)?;
             if let Some(found) = found.as_ref().filter(|found| found.stamp == id.stamp) {
                 return Ok(Self { ..*found });

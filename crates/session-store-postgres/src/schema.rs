@@ -76,6 +76,17 @@ const SCHEMA: &str = "SELECT schema.oid IS NOT NULL,
                 AND attribute.atttypid = 'integer'::regtype)
     FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace AS schema ON schema.nspname = $1";
 
+/// Selects the triggers and rules on the tables.
+const FOREIGN_CODE: &str = "SELECT format('the %s %s of the table %s', kind, name, class.relname)
+    FROM (SELECT 'trigger' AS kind, tgname AS name, tgrelid AS relation
+            FROM pg_catalog.pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT 'rule', rulename, ev_class
+            FROM pg_catalog.pg_rewrite WHERE rulename <> '_RETURN') AS code
+    JOIN pg_catalog.pg_class AS class ON class.oid = code.relation
+    WHERE class.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class
+        WHERE oid = (SELECT tableoid FROM {s}.session_store LIMIT 1))
+    ORDER BY 1";
+
 const VERSION: &str = "SELECT version FROM {s}.session_store";
 
 /// The name of a schema and the place of its server, for errors.
@@ -134,13 +145,11 @@ impl Schema<'_> {
         connection.transaction(|connection| {
             connection.query("SELECT pg_advisory_xact_lock($1)", &[int(&CREATION_LOCK)])?;
             match self.content(connection)? {
-                Content::Missing => {
-                    connection.execute(CREATE_SCHEMA)?;
-                    connection.execute(CREATE_TABLES)
-                }
-                Content::Empty => connection.execute(CREATE_TABLES),
-                _ => self.open(connection, false),
+                Content::Missing => drop(connection.execute(CREATE_SCHEMA)?),
+                Content::Empty => {}
+                Content::Store | Content::Foreign => return self.open(connection, false),
             }
+            connection.execute(CREATE_TABLES).map(drop)
         })
     }
 
@@ -177,6 +186,15 @@ pub(crate) fn check_server(connection: &mut Connection) -> Result<Vec<String>, R
     ];
     let warnings = settings.into_iter().filter(|(is_unsafe, _)| *is_unsafe);
     Ok(warnings.map(|(_, warning)| warning.to_owned()).collect())
+}
+
+/// Returns the triggers and rules on the tables, which the store does not create.
+pub(crate) fn foreign_code(connection: &mut Connection) -> Result<Vec<String>, RequestError> {
+    let rows = connection.query(FOREIGN_CODE, &[])?;
+    Ok(rows
+        .iter()
+        .map(|row| format!("{} can change what a store writes", row.get::<_, &str>(0)))
+        .collect())
 }
 
 fn check_version_and_encoding(version: i32, encoding: &str) -> Result<(), String> {

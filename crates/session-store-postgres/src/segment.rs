@@ -6,6 +6,8 @@ use session_store_core::{Head, SegmentKey};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::statement::{Parameter, boolean, uuid};
+
 /// The log or the trace of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogName {
@@ -22,6 +24,11 @@ impl LogName {
     /// Returns the log or the trace that the first three columns name.
     pub(crate) fn of(row: &Row) -> Self {
         Self { session: row.get(0), segment: row.get(1), is_trace: row.get(2) }
+    }
+
+    /// The parameters of a statement that name the log or the trace.
+    pub(crate) fn parameters(&self) -> [Parameter<'_>; 3] {
+        [uuid(&self.session), uuid(&self.segment), boolean(&self.is_trace)]
     }
 
     pub(crate) fn trace(key: SegmentKey) -> Self {

@@ -49,8 +49,8 @@ impl PostgresStore {
         Self { client: client.into(), warnings: warnings.into() }
     }
 
-    /// Returns the settings of the server that can lose changes, as they were when the store was
-    /// opened.
+    /// Returns the settings of the server that can lose changes, and the triggers on the tables, as
+    /// they were when the store was opened.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -1,7 +1,5 @@
 //! TLS: the connector of the client library, and the root certificates.
 
-use std::path::Path;
-
 use tokio_postgres::Config;
 
 use crate::error::RequestError;
@@ -13,7 +11,7 @@ pub(crate) use tokio_postgres_rustls::MakeRustlsConnect as Tls;
 
 /// Returns the connector. Without the feature `tls`, a URL that needs TLS is an error.
 #[cfg(not(feature = "tls"))]
-pub(crate) fn connector(config: &mut Config, _: Option<&Path>) -> Result<Tls, RequestError> {
+pub(crate) fn connector(config: &mut Config, _: Option<&str>) -> Result<Tls, RequestError> {
     use tokio_postgres::config::SslMode;
 
     if config.get_ssl_mode() == SslMode::Require {
@@ -28,7 +26,7 @@ pub(crate) fn connector(config: &mut Config, _: Option<&Path>) -> Result<Tls, Re
 #[cfg(feature = "tls")]
 pub(crate) fn connector(
     _: &mut Config,
-    root_certificates: Option<&Path>,
+    root_certificates: Option<&str>,
 ) -> Result<Tls, RequestError> {
     use std::sync::Arc;
 
@@ -46,7 +44,7 @@ pub(crate) fn connector(
 
 /// Reads the root certificates from a PEM file, or from the system.
 #[cfg(feature = "tls")]
-fn roots(file: Option<&Path>) -> Result<rustls::RootCertStore, RequestError> {
+fn roots(file: Option<&str>) -> Result<rustls::RootCertStore, RequestError> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject as _;
 
@@ -57,8 +55,7 @@ fn roots(file: Option<&Path>) -> Result<rustls::RootCertStore, RequestError> {
         return Ok(roots);
     };
     let unusable = |reason: String| {
-        let place = file.display();
-        RequestError::unusable(format!("the root certificates in {place} cannot be used: {reason}"))
+        RequestError::unusable(format!("the root certificates in {file} cannot be used: {reason}"))
     };
     let certificates = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

@@ -1,41 +1,54 @@
-//! Writers: the ids that make it harmless to send a change again.
+//! Writers: the ids that show whether a change was executed after its reply was lost.
 //!
 //! A writer has a row in the table `writer`, and numbers its changes. A change locks the row of its
-//! writer, and does nothing if the row already has its number. Otherwise it writes its number and
-//! its result into the row, in the same transaction. So a second copy of a change does nothing and
-//! returns the result of the first copy. A second copy waits while the first copy is being
-//! executed, because the first copy has locked the row.
+//! writer, and writes its number and its result into the row in the same transaction. A change is
+//! not executed if the row has its number already, or a later number.
+//!
+//! If a reply was lost, a fence writes the number of the change into the row, unless the change did.
+//! The fence waits while the change is being executed, because the change has locked the row. After
+//! the fence, the change has been executed and its result is known, or it will never be executed.
 //!
 //! The row contains the last change only. A writer therefore has one change in flight, and starts
 //! the next change only when it knows the outcome of the last change.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::connection::Connection;
-use crate::error::{Cause, RequestError};
-use crate::statement::{int, uuid};
+use crate::error::RequestError;
+use crate::statement::{Parameter, int, uuid};
 
 /// Rows of writers that are older than this are deleted.
 ///
-/// A change does not create the row of its writer. So a copy that arrives after the row was deleted
-/// is not executed.
+/// The limit is longer than [`COMPARED_FOR`].
+///
+/// A change does not create the row of its writer. So a change that arrives after the row was
+/// deleted is not executed.
 const REGISTER: &str = "WITH outdated AS (
         DELETE FROM {s}.writer WHERE token IN (
             SELECT token FROM {s}.writer WHERE changed < now() - interval '7 days'
             LIMIT 100 FOR UPDATE SKIP LOCKED))
     INSERT INTO {s}.writer (token, sequence, result, changed) VALUES ($1, 0, 0, now())";
 
-/// The result in the row of a change that must not be executed any more.
-const FENCED: i64 = -1;
+/// How long a sync compares the last change of a writer with its row. An older change has been on
+/// disk for days, and another handle may have deleted the row.
+const COMPARED_FOR: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
-const FENCE: &str = "UPDATE {s}.writer SET sequence = $2, result = -1, changed = now()
-    WHERE token = $1 AND sequence < $2 RETURNING 1";
-
-const FIND: &str = "SELECT sequence, result FROM {s}.writer WHERE token = $1";
+/// Prevents a change, unless it was executed. Returns the result of an executed change.
+///
+/// The row is changed in both cases. So the commit of the fence waits for the disk as the commit of
+/// the change does.
+const FENCE: &str = "WITH found AS MATERIALIZED (
+        SELECT sequence, result, {commit} FROM {s}.writer WHERE token = $1 FOR UPDATE
+    ), fenced AS (
+        UPDATE {s}.writer SET sequence = $2, changed = now(),
+            result = CASE WHEN found.sequence < $2 THEN -1 ELSE found.result END
+        FROM found WHERE token = $1
+    )
+    SELECT result FROM found WHERE sequence = $2 AND result >= 0";
 
 /// One writer, used by one thread at a time.
 #[derive(Debug)]
@@ -44,28 +57,20 @@ pub(crate) struct Writer {
     sequence: i64,
 }
 
-/// The id of a change. The copies of a change have the same id.
+/// The id of a change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChangeId {
-    pub(crate) token: Uuid,
-    pub(crate) sequence: i64,
+    token: Uuid,
+    sequence: i64,
     /// A random mark of the change, which becomes the token of the head.
     pub(crate) stamp: Uuid,
 }
 
 /// Locks the row of the writer, and sets how the commit of the transaction waits.
-const BEGIN: &str = "SELECT sequence, result, {commit} FROM {s}.writer WHERE token = $1 FOR UPDATE";
+const BEGIN: &str = "SELECT {commit} FROM {s}.writer WHERE token = $1 AND sequence < $2 FOR UPDATE";
 
 const RECORD: &str = "UPDATE {s}.writer SET sequence = $2, result = $3, changed = now()
     WHERE token = $1";
-
-/// The outcome of [`ChangeId::fence`].
-pub(crate) enum Fenced {
-    /// No copy of the change was executed, and none will be.
-    NotExecuted,
-    /// A copy was executed with this result.
-    Executed(i64),
-}
 
 impl Writer {
     /// Inserts the row of a new writer.
@@ -83,50 +88,45 @@ impl Writer {
 }
 
 impl ChangeId {
-    /// Makes the change in a transaction, unless an earlier copy was executed. `work` returns the
-    /// result, which is recorded.
+    /// The first two parameters of each statement of a change.
+    pub(crate) fn parameters(&self) -> [Parameter<'_>; 2] {
+        [uuid(&self.token), int(&self.sequence)]
+    }
+
+    /// Executes a statement that locks and changes the row of the writer. Its result is null if it
+    /// has changed nothing.
+    pub(crate) fn execute(
+        &self,
+        connection: &mut Connection,
+        statement: &'static str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<i64>, RequestError> {
+        let rows = connection.query(statement, parameters)?;
+        Ok(rows.first().ok_or(RequestError::UnknownWriter)?.get(0))
+    }
+
+    /// Makes the change in a transaction. `work` returns the result, which is recorded.
     pub(crate) fn transaction(
-        self,
+        &self,
         connection: &mut Connection,
         work: impl FnOnce(&mut Connection) -> Result<i64, RequestError>,
     ) -> Result<i64, RequestError> {
         connection.transaction(|connection| {
-            let rows = connection.query(BEGIN, &[uuid(&self.token)])?;
-            if let Some(result) = self.recorded(rows.first())? {
-                return Ok(result);
+            if connection.query(BEGIN, &self.parameters())?.is_empty() {
+                return Err(RequestError::UnknownWriter);
             }
             let result = work(connection)?;
-            let record = [uuid(&self.token), int(&self.sequence), int(&result)];
-            connection.query(RECORD, &record)?;
+            let [token, sequence] = self.parameters();
+            connection.query(RECORD, &[token, sequence, int(&result)])?;
             Ok(result)
         })
     }
 
-    /// Returns the result of an earlier copy of the change, from the first two columns of a row:
-    /// those of the writer before this copy.
-    pub(crate) fn recorded(self, row: Option<&Row>) -> Result<Option<i64>, RequestError> {
-        let row = row.ok_or(RequestError::UnknownWriter)?;
-        if row.get::<_, i64>(0) < self.sequence {
-            return Ok(None);
-        }
-        match row.get(1) {
-            FENCED => Err(RequestError::Prevented),
-            result => Ok(Some(result)),
-        }
-    }
-
-    /// Prevents the execution of all copies of the change, unless one was executed.
-    pub(crate) fn fence(self, connection: &mut Connection) -> Result<Fenced, RequestError> {
-        if !connection.query(FENCE, &[uuid(&self.token), int(&self.sequence)])?.is_empty() {
-            return Ok(Fenced::NotExecuted);
-        }
-        match connection.query(FIND, &[uuid(&self.token)])?.first() {
-            Some(row) => Ok(match row.get(1) {
-                FENCED => Fenced::NotExecuted,
-                result => Fenced::Executed(result),
-            }),
-            None => Err(RequestError::ReplyLost(Cause::RecordLost)),
-        }
+    /// Waits until the change is executed or can never be executed. Returns the result if it was
+    /// executed.
+    pub(crate) fn fence(&self, connection: &mut Connection) -> Result<Option<i64>, RequestError> {
+        let rows = connection.query(FENCE, &self.parameters())?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 }
 
@@ -137,8 +137,8 @@ pub(crate) struct Writers(Mutex<State>);
 #[derive(Default)]
 struct State {
     idle: Vec<Writer>,
-    /// The last acknowledged change of each writer, since the last sync.
-    acknowledged: HashMap<Uuid, i64>,
+    /// The last acknowledged change of each writer and its time, since the last sync.
+    acknowledged: HashMap<Uuid, (i64, SystemTime)>,
 }
 
 impl Writers {
@@ -151,22 +151,41 @@ impl Writers {
     pub(crate) fn put_back(&self, writer: Writer, is_acknowledged: bool) {
         let mut state = self.lock();
         if is_acknowledged {
-            state.acknowledged.insert(writer.token, writer.sequence);
+            state.acknowledged.insert(writer.token, (writer.sequence, SystemTime::now()));
         }
         state.idle.push(writer);
     }
 
-    /// Returns the last acknowledged change of each writer.
-    pub(crate) fn acknowledged(&self) -> HashMap<Uuid, i64> {
-        self.lock().acknowledged.clone()
+    /// Returns the last acknowledged change of each writer, except changes that are too old to be
+    /// compared.
+    pub(crate) fn acknowledged(&self, now: SystemTime) -> HashMap<Uuid, i64> {
+        let mut state = self.lock();
+        let is_old = |time| now.duration_since(time).is_ok_and(|age| age > COMPARED_FOR);
+        state.acknowledged.retain(|_, (_, time)| !is_old(*time));
+        state.acknowledged.iter().map(|(token, (sequence, _))| (*token, *sequence)).collect()
     }
 
     /// Forgets changes that are durable.
     pub(crate) fn forget(&self, durable: &HashMap<Uuid, i64>) {
-        self.lock().acknowledged.retain(|token, sequence| durable.get(token) != Some(sequence));
+        self.lock().acknowledged.retain(|token, (last, _)| durable.get(token) != Some(last));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_deleted_rows_are_not_compared() {
+        let writers = Writers::default();
+        let token = Uuid::new_v4();
+        writers.put_back(Writer { token, sequence: 3 }, true);
+        let days = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 60 * 60);
+        assert_eq!(writers.acknowledged(days(5)), HashMap::from([(token, 3)]));
+        assert_eq!(writers.acknowledged(days(7)), HashMap::new());
     }
 }

@@ -4,7 +4,7 @@ log AS (
     UPDATE {s}.log AS log SET stamp = $6, bytes = log.bytes + $7,
         entries = log.entries + cardinality($8::text[]), modified = clock_timestamp()
     FROM writer
-    WHERE writer.sequence < $2 AND log.session_id = $3 AND log.segment_id = $4 AND log.trace = $5
+    WHERE log.session_id = $3 AND log.segment_id = $4 AND log.trace = $5
         AND log.entries = $9 AND log.stamp = $10
     RETURNING log.number, log.entries
 ),

@@ -1,5 +1,5 @@
 -- Inserts the entries at the positions that follow from the new row of the log, and records the
--- change. The last column is null if the row of the log did not have the expected head.
+-- change. The result is null if the row of the log did not have the expected head.
 appended AS (
     INSERT INTO {s}.entry (log, position, text)
     SELECT log.number, log.entries - cardinality($8::text[]) + new.ordinality - 1, new.text
@@ -8,4 +8,4 @@ appended AS (
     UPDATE {s}.writer SET sequence = $2, result = log.entries, changed = now()
     FROM log WHERE token = $1
 )
-SELECT writer.sequence, writer.result, log.entries FROM writer LEFT JOIN log ON TRUE
+SELECT log.entries FROM writer LEFT JOIN log ON TRUE

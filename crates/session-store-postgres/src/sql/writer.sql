@@ -1,5 +1,5 @@
--- The row of the writer, locked. A change does nothing if the row has its number already.
+-- The row of the writer, locked. There is no row if the change was prevented.
 -- Parameters: 1 the writer, 2 the number of the change.
 WITH writer AS MATERIALIZED (
-    SELECT sequence, result, {commit} FROM {s}.writer WHERE token = $1 FOR UPDATE
+    SELECT {commit} AS commit FROM {s}.writer WHERE token = $1 AND sequence < $2 FOR UPDATE
 ),

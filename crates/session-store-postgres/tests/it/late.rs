@@ -168,7 +168,7 @@ fn waiting(schema: &str) -> i64 {
 }
 
 #[test]
-fn a_copy_waits_for_the_first_one_and_does_nothing() {
+fn a_change_that_is_being_executed_is_awaited_and_not_sent_again() {
     let (schema, key) = (unique_schema(), new_key());
     let options = PostgresOptions::new().schema(&schema).create(true);
     let store = options.response_timeout(Duration::from_millis(200)).open(&SERVER.url()).unwrap();
@@ -176,9 +176,8 @@ fn a_copy_waits_for_the_first_one_and_does_nothing() {
     let lock = LogLock::take(&schema, key);
     thread::scope(|scope| {
         let append = scope.spawn(|| store.at(key).append(&entry(1)));
-        // The first copy waits for the row of the log, and the second one for the row of the
-        // writer.
-        wait_until("a copy to wait", || waiting(&schema) >= 2);
+        // The change waits for the row of the log, and the fence for the row of the writer.
+        wait_until("the fence to wait", || waiting(&schema) >= 2);
         lock.release();
         append.join().unwrap().unwrap();
     });
@@ -186,7 +185,7 @@ fn a_copy_waits_for_the_first_one_and_does_nothing() {
 }
 
 #[test]
-fn an_outcome_is_unknown_while_the_first_copy_can_still_be_executed() {
+fn an_outcome_is_unknown_while_the_change_can_still_be_executed() {
     let (schema, key) = (unique_schema(), new_key());
     let options = PostgresOptions::new().schema(&schema).create(true);
     let options = options.response_timeout(Duration::from_millis(100));
@@ -196,13 +195,13 @@ fn an_outcome_is_unknown_while_the_first_copy_can_still_be_executed() {
     let error = store.at(key).append(&entry(1)).unwrap_err();
     assert!(error.is_indeterminate(), "{error:?}");
     lock.release();
-    wait_until("the copies to end", || waiting(&schema) == 0);
+    wait_until("the statements to end", || waiting(&schema) == 0);
     let direct = open(&schema);
     wait_until("the entry", || direct.at(key).read_all().unwrap() == entries(2));
 }
 
 #[test]
-fn a_refused_copy_prevents_the_first_one() {
+fn a_late_change_that_conflicts_is_not_done() {
     let (schema, key) = (unique_schema(), new_key());
     let options = PostgresOptions::new().schema(&schema).create(true);
     let store = options.response_timeout(Duration::from_millis(200)).open(&SERVER.url()).unwrap();
@@ -211,8 +210,8 @@ fn a_refused_copy_prevents_the_first_one() {
     let lock = LogLock::take(&schema, key);
     thread::scope(|scope| {
         let append = scope.spawn(|| store.at(key).append_if(head, &entries(1)));
-        wait_until("a copy to wait", || waiting(&schema) >= 2);
-        // The log changes before the copies get its lock.
+        wait_until("the fence to wait", || waiting(&schema) >= 2);
+        // The log changes before the change gets its lock.
         let mut lock = lock;
         let change = format!("UPDATE {schema}.log SET stamp = gen_random_uuid(); COMMIT");
         lock.0.batch_execute(&change).unwrap();
@@ -224,7 +223,7 @@ fn a_refused_copy_prevents_the_first_one() {
 }
 
 #[test]
-fn a_change_that_an_earlier_attempt_prevented_starts_again() {
+fn a_prevented_change_is_not_executed() {
     let (schema, key) = (unique_schema(), new_key());
     let store = open(&schema);
     store.at(key).append(&entry(0)).unwrap();
@@ -237,6 +236,9 @@ fn a_change_that_an_earlier_attempt_prevented_starts_again() {
     store.put_pod(&name("a"), &pod(0)).unwrap();
     assert_eq!(store.at(key).read_all().unwrap(), entries(1));
     assert_eq!(store.list_pods().unwrap(), [name("a")]);
+    // The changes were made by other writers, and the prevented ones left the rows as they were.
+    let count = format!("SELECT count(*) FROM {schema}.writer WHERE result = -1");
+    assert_eq!(SERVER.connection().query_one(&count, &[]).unwrap().get::<_, i64>(0), 3);
 }
 
 #[test]

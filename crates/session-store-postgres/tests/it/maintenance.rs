@@ -39,6 +39,27 @@ fn a_difference_between_the_tables_is_a_fault(#[case] damage: &str, #[case] caus
     assert!(finding.remedy.is_some());
 }
 
+#[rstest]
+#[case(
+    "CREATE FUNCTION {s}.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+     CREATE TRIGGER drop_rows BEFORE INSERT ON {s}.entry FOR EACH ROW EXECUTE FUNCTION {s}.f()",
+    "the trigger drop_rows of the table entry"
+)]
+#[case(
+    "CREATE RULE keep AS ON DELETE TO {s}.entry DO INSTEAD NOTHING",
+    "the rule keep of the table entry"
+)]
+fn code_on_a_table_is_reported(#[case] create: &str, #[case] cause: &str) {
+    let schema = unique_schema();
+    let store = open(&schema);
+    assert_eq!(check(&store), []);
+    execute(&schema, create);
+    let findings = check(&store);
+    assert!(matches!(&findings[..], [fault] if fault.cause.starts_with(cause)), "{findings:?}");
+    let store = open(&schema);
+    assert!(store.warnings().iter().any(|warning| warning.starts_with(cause)));
+}
+
 #[test]
 fn a_trace_without_a_log_is_a_note() {
     let store = open(&unique_schema());

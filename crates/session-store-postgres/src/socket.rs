@@ -1,0 +1,112 @@
+//! `Socket`: a socket that the calling thread reads and writes. It has the traits of an
+//! asynchronous stream, because the client library needs them.
+//!
+//! A call on the store needs no other thread and no runtime, so the call also works inside an
+//! asynchronous runtime. An append takes two system calls: one write and one read.
+
+use std::io::{self, ErrorKind, Read as _};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
+use std::time::Duration;
+
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// One end of a socket. The client library has another clone.
+#[derive(Clone)]
+pub(crate) struct Socket(Arc<Shared>);
+
+/// The socket and the state of the thread that polls the connection. As a waker, this records that
+/// the connection or the reply can make progress without the socket.
+pub(crate) struct Shared {
+    socket: socket2::Socket,
+    is_woken: AtomicBool,
+    /// Whether the next read waits for the server. All other reads return at once.
+    may_wait: AtomicBool,
+}
+
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.is_woken.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(socket: socket2::Socket) -> Self {
+        let (is_woken, may_wait) = Default::default();
+        Self(Arc::new(Shared { socket, is_woken, may_wait }))
+    }
+
+    /// Sets how long a read or a write waits for the server.
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.socket.set_read_timeout(timeout)?;
+        self.0.socket.set_write_timeout(timeout)
+    }
+
+    /// Calls `poll` until it is ready. Whenever nothing but the socket can make progress, the next
+    /// read of the socket waits.
+    pub(crate) fn drive<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+        let waker = Arc::clone(&self.0).into();
+        let mut context = Context::from_waker(&waker);
+        self.0.may_wait.store(false, Ordering::Relaxed);
+        loop {
+            self.0.is_woken.store(false, Ordering::Relaxed);
+            if let Poll::Ready(output) = poll(&mut context) {
+                return output;
+            }
+            let is_woken = self.0.is_woken.load(Ordering::Relaxed);
+            self.0.may_wait.store(!is_woken, Ordering::Relaxed);
+        }
+    }
+
+    /// Repeats an operation that a signal interrupts, and explains a timeout.
+    fn retry(&self, mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            match operation() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let waited = self.0.socket.read_timeout()?.unwrap_or_default();
+                    let reason = format!("no reply from the server within {waited:?}");
+                    return Err(io::Error::new(ErrorKind::TimedOut, reason));
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.0.may_wait.swap(false, Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        let read = self.retry(|| (&self.0.socket).read(buffer.initialize_unfilled()));
+        Poll::Ready(read.map(|read| buffer.advance(read)))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // A closed socket must not end a program that has not ignored the signal.
+        let send = || Ok(rustix::net::send(&self.0.socket, bytes, SendFlags::NOSIGNAL)?);
+        Poll::Ready(self.retry(send))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
