@@ -129,7 +129,11 @@ impl Client {
             let id = writer.next();
             let outcome = match self.once(|connection| change(connection, id)) {
                 // If this fails, the writer is dropped, because the change may still be executed.
-                Err(RequestError::ReplyLost(cause)) => self.resolve(id, cause, &mut pauses)?,
+                Err(RequestError::ReplyLost(cause)) => {
+                    let outcome = self.resolve(id, cause, &mut pauses)?;
+                    writer.advance(id);
+                    outcome
+                }
                 outcome => outcome,
             };
             match outcome {
@@ -138,6 +142,9 @@ impl Client {
                 }
                 Err(RequestError::Later(_)) if pauses.pause() => {}
                 outcome => {
+                    if outcome.is_ok() {
+                        writer.advance(id);
+                    }
                     self.writers.put_back(writer, outcome.is_ok());
                     return outcome.map(|result| Changed { result, stamp: id.stamp });
                 }

@@ -69,8 +69,8 @@
 //! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
 //! to the table `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment
 //! deletes its rows in that table too. Triggers and rules on the tables can change what the store
-//! writes, so the check and [`PostgresStore::warnings`] report them. Damaged indexes and pages are not detected. PostgreSQL has
-//! the extension `amcheck` and checksums for them.
+//! writes, so the check and [`PostgresStore::warnings`] report them. Damaged indexes and pages are
+//! not detected. PostgreSQL has the extension `amcheck` and checksums for them.
 //!
 //! # What can be lost
 //!

@@ -2,11 +2,13 @@
 //!
 //! A writer has a row in the table `writer`, and numbers its changes. A change locks the row of its
 //! writer, and writes its number and its result into the row in the same transaction. A change is
-//! not executed if the row has its number already, or a later number.
+//! executed only if the row has the number before. So a writer does not continue after the server
+//! has lost one of its changes, and a sync finds the loss in its row.
 //!
-//! If a reply was lost, a fence writes the number of the change into the row, unless the change did.
-//! The fence waits while the change is being executed, because the change has locked the row. After
-//! the fence, the change has been executed and its result is known, or it will never be executed.
+//! If a reply was lost, a fence writes the number of the change into the row, unless the change
+//! did. The fence waits while the change is being executed, because the change has locked the row.
+//! After the fence, the change has been executed and its result is known, or it will never be
+//! executed.
 //!
 //! The row contains the last change only. A writer therefore has one change in flight, and starts
 //! the next change only when it knows the outcome of the last change.
@@ -46,7 +48,7 @@ const FENCE: &str = "WITH found AS MATERIALIZED (
     ), fenced AS (
         UPDATE {s}.writer SET sequence = $2, changed = now(),
             result = CASE WHEN found.sequence < $2 THEN -1 ELSE found.result END
-        FROM found WHERE token = $1
+        FROM found WHERE token = $1 AND found.sequence >= $2 - 1
     )
     SELECT result FROM found WHERE sequence = $2 AND result >= 0";
 
@@ -54,6 +56,7 @@ const FENCE: &str = "WITH found AS MATERIALIZED (
 #[derive(Debug)]
 pub(crate) struct Writer {
     token: Uuid,
+    /// The number in the row.
     sequence: i64,
 }
 
@@ -67,7 +70,8 @@ pub(crate) struct ChangeId {
 }
 
 /// Locks the row of the writer, and sets how the commit of the transaction waits.
-const BEGIN: &str = "SELECT {commit} FROM {s}.writer WHERE token = $1 AND sequence < $2 FOR UPDATE";
+const BEGIN: &str =
+    "SELECT {commit} FROM {s}.writer WHERE token = $1 AND sequence = $2 - 1 FOR UPDATE";
 
 const RECORD: &str = "UPDATE {s}.writer SET sequence = $2, result = $3, changed = now()
     WHERE token = $1";
@@ -80,10 +84,15 @@ impl Writer {
         Ok(Self { token, sequence: 0 })
     }
 
-    /// Returns the id of the next change.
-    pub(crate) fn next(&mut self) -> ChangeId {
-        self.sequence += 1;
-        ChangeId { token: self.token, sequence: self.sequence, stamp: Uuid::new_v4() }
+    /// Returns the id of the next change. A change that was not executed and cannot be executed
+    /// later leaves its number to the next one.
+    pub(crate) fn next(&self) -> ChangeId {
+        ChangeId { token: self.token, sequence: self.sequence + 1, stamp: Uuid::new_v4() }
+    }
+
+    /// Records that the row has the number of a change.
+    pub(crate) fn advance(&mut self, id: ChangeId) {
+        self.sequence = id.sequence;
     }
 }
 

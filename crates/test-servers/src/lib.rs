@@ -13,6 +13,7 @@
 //! | [`SentinelGroup`] | a master, a replica and three Sentinels |
 //! | [`RedisCluster`] | three masters, each with or without a replica |
 //! | [`PostgresServer`] | one PostgreSQL server: fast, durable or with TLS |
+//! | [`ReplicatedPostgres`] | a PostgreSQL server and its standby |
 //! | [`PgBouncer`] | a pooler in front of a PostgreSQL server |
 //! | [`LossyProxy`] | a proxy that loses replies of a server |
 //!
@@ -44,7 +45,7 @@ mod redis;
 pub use ballast::Ballast;
 pub use fast_folder::fast_folder;
 pub use port::free_port;
-pub use postgres::{PgBouncer, PostgresServer};
+pub use postgres::{PgBouncer, PostgresServer, ReplicatedPostgres};
 pub use proxy::LossyProxy;
 pub use redis::cluster::RedisCluster;
 pub use redis::sentinel::SentinelGroup;

@@ -3,6 +3,7 @@
 mod asynchronous;
 mod conformance;
 mod durability;
+mod failover;
 mod late;
 mod maintenance;
 mod open;

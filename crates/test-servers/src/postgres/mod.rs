@@ -2,7 +2,9 @@
 
 mod pooler;
 mod programs;
+mod replicated;
 mod server;
 
 pub use pooler::PgBouncer;
+pub use replicated::ReplicatedPostgres;
 pub use server::PostgresServer;

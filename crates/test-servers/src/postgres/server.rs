@@ -67,23 +67,29 @@ impl PostgresServer {
         text.split_whitespace().nth(2).unwrap_or("unknown").to_owned()
     }
 
+    /// Starts a server with a copy of the files of `primary`, which receives the changes of
+    /// `primary` under this name.
+    pub(super) fn start_standby_of(primary: &Self, name: &str) -> Self {
+        let folder = fast_folder();
+        let source =
+            format!("host=127.0.0.1 port={} user=postgres application_name={name}", primary.port);
+        let words =
+            ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", &source];
+        Self::start_with("pg_basebackup", &words, folder, &["fsync=off"])
+    }
+
     fn start_in(folder: TempDir, settings: &[&str]) -> Self {
+        let words = ["-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync"];
+        Self::start_with("initdb", &words, folder, settings)
+    }
+
+    /// Starts a server. `program` creates its files.
+    fn start_with(program: &str, words: &[&str], folder: TempDir, settings: &[&str]) -> Self {
         let (user, port, programs) = (User::find(), free_port(), programs::folder());
         user.own(folder.path());
         let data = text_of(&folder.path().join("data"));
-        let initdb = text_of(&programs.join("initdb"));
-        let words = [
-            "-D",
-            &data,
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--auth=trust",
-            "--no-sync",
-        ];
-        run(&[&user.prefix[..], &[initdb]].concat(), &words);
+        let program = text_of(&programs.join(program));
+        run(&[&user.prefix[..], &[program]].concat(), &[&["-D", &data], words].concat());
         let own = [
             format!("port={port}"),
             String::from("listen_addresses=127.0.0.1"),
