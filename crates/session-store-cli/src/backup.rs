@@ -40,7 +40,12 @@ impl fmt::Display for Contents {
     }
 }
 
-/// Returns the name of a part that an export left out, with the reason.
-pub(crate) fn missing_part(Missing { part, reason, .. }: &Missing) -> String {
-    format!("{part}: {reason}")
+/// Returns the name of a part that an export left out, with the reason, and the path of its file in
+/// the archive.
+pub(crate) fn missing_part(missing: &Missing) -> String {
+    let Missing { part, reason, .. } = missing;
+    match missing.raw_path() {
+        Some(path) => format!("{part}: {reason}; its damaged file is in the backup: {path}"),
+        None => format!("{part}: {reason}"),
+    }
 }

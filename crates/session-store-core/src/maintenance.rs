@@ -1,8 +1,9 @@
 //! `Maintenance`: checks and repairs of a storage by its backend.
 
 use std::fmt;
+use std::io::Read;
 
-use crate::StoreError;
+use crate::{SegmentKey, StoreError};
 
 /// Checks and repairs that need access to the storage itself, for example a database's own
 /// integrity check or the check of an index.
@@ -28,6 +29,17 @@ pub trait Maintenance: Send + Sync {
     /// # Errors
     /// As [`check`](Self::check).
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
+
+    /// Opens the stored bytes of a segment's log, which can be damaged.
+    ///
+    /// A backup saves these bytes if the log cannot be read. The provided body returns `None`,
+    /// which is right for a storage that does not have one file for a log.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the bytes cannot be opened.
+    fn open_raw(&self, _key: SegmentKey) -> Result<Option<Box<dyn Read>>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// How serious a [`Finding`] is.

@@ -8,7 +8,7 @@
 //! names the session of a segment.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -53,6 +53,12 @@ impl Maintenance for FsStore {
             report(note(&layout.hints(), cause).with_remedy(remedy));
         }
         Ok(())
+    }
+
+    fn open_raw(&self, key: SegmentKey) -> Result<Option<Box<dyn Read>>, StoreError> {
+        let path = self.directory.layout.file(key, Kind::Log);
+        let opened = file::open(&path).context("open", &path)?;
+        Ok(opened.map(|opened| Box::new(opened.file) as Box<dyn Read>))
     }
 
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {

@@ -205,8 +205,9 @@ pub(crate) enum Command {
     /// The file contains all entries, traces and pods byte for byte, with their hashes. It is a tar
     /// archive of JSONL files, compressed with zstd, so it is readable without this program. Other
     /// programs can write to the store during the export; each log is saved as it was at one
-    /// moment. Data that cannot be read is left out and reported, and the exit status is 1. FILE
-    /// appears only when it is complete.
+    /// moment. Data that cannot be read is left out and reported, and the exit status is 1. The
+    /// stored file of a damaged log is kept in the folder `damaged` of the archive. FILE appears
+    /// only when it is complete.
     ///
     /// Use this command for backups of an SQLite store. A copy of the database file alone can lack
     /// the latest entries, because they are in the file that ends with -wal. Copy files only after

@@ -64,7 +64,7 @@ fn restore(
     let outcome = Outcome { backup, report, proof };
     let problems = outcome.problems();
     let missing = outcome.backup.manifest().missing.iter().map(missing_part);
-    let lines = missing.map(|part| format!("not in the backup: {part}"));
+    let lines = missing.map(|part| format!("not restored: {part}"));
     let lines = lines.chain(problems.iter().cloned()).chain([outcome.summary(&args.store)]);
     out.report(&outcome.json(&problems), lines)?;
     Ok(outcome.exit())

@@ -134,8 +134,15 @@ fn a_corrupt_segment_is_reported_and_the_rest_is_exported() {
     );
 
     let to = place.url(Kind::Sqlite, "to");
+    let path = format!("damaged/{SESSION}/{SEGMENT}.jsonl");
+    let kept = format!("its damaged file is in the backup: {path}");
+    assert!(ended.stdout.contains(&kept), "{}", ended.stdout);
     let restored = run(["restore", &file, &to]).ok();
-    assert!(restored.starts_with(&format!("not in the backup: segment {SEGMENT}")), "{restored}");
+    assert!(restored.starts_with(&format!("not restored: segment {SEGMENT}")), "{restored}");
+    assert!(restored.contains(&kept), "{restored}");
+    let checked = run(["check", &file]);
+    assert_eq!(checked.status, Some(1), "{checked:?}");
+    assert!(checked.stdout.contains(&path), "{}", checked.stdout);
     run(["exists", &to, OTHER]).ok();
 }
 

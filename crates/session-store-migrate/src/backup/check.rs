@@ -6,7 +6,7 @@ use session_store_core::{LogEntry, PodName, StoreError, TraceEntry};
 
 use super::error::BackupError;
 use super::file::{File, PodFile, SegmentFile};
-use super::manifest::{Member, Part, sums};
+use super::manifest::{Member, Missing, Part, sums};
 use super::open::Backup;
 use super::read::{Archive, Content};
 use super::store::pod;
@@ -31,6 +31,7 @@ impl<R: Read + Seek> Backup<R> {
         meter.report(Progress::Begin { phase: Phase::Check, parts: members.len() });
         let mut archive = Archive::new(&self.frames, self.max_line);
         let mut check = Check { meter, name: None };
+        let mut raw = self.manifest.missing.iter().filter_map(Missing::raw_file);
         let (mut unread, mut readme, mut manifest) = (members.iter(), None, None);
         while let Some(content) = archive.next()? {
             match content.file {
@@ -38,10 +39,18 @@ impl<R: Read + Seek> Backup<R> {
                 File::Manifest => manifest = Some(content.finish()?.sha256),
                 File::Sums => match (readme, manifest) {
                     (Some(readme), Some(manifest)) => {
-                        compare_sums(content, sums(readme, members, manifest))?;
+                        compare_sums(content, sums(readme, &self.manifest, manifest))?;
                     }
                     _ => return Err(content.misplaced()),
                 },
+                // The hashes of these files are in the sums.
+                File::Damaged(_) => {
+                    let file = content.file.clone();
+                    if raw.next() != Some((file, content.finish()?)) {
+                        let damage = "the manifest does not list it";
+                        return Err(BackupError::damaged(File::Manifest.path(), damage));
+                    }
+                }
                 File::Segment(..) | File::Pod(..) => {
                     let Some(member) = check.part(content)? else { continue };
                     let number = members.len() - unread.len();
@@ -114,7 +123,9 @@ impl Check<'_> {
                     })?,
                 }
             }
-            File::Readme | File::Manifest | File::Sums => return Err(content.misplaced()),
+            File::Readme | File::Damaged(_) | File::Manifest | File::Sums => {
+                return Err(content.misplaced());
+            }
         };
         let total = content.finish()?;
         self.meter.report(Progress::Done);

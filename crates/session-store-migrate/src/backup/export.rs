@@ -1,7 +1,8 @@
 //! Writes a store into a backup.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::mem;
 use std::time::SystemTime;
 
 use session_store_core::{
@@ -64,8 +65,11 @@ impl ExportReport {
 /// log at one moment, but the moments of different logs differ. A log that is truncated or replaced
 /// during the read is read again, up to five times in total.
 ///
-/// A part that cannot be read is left out and named in the manifest. A segment or pod that is
-/// deleted before the export reaches it does not count as missing.
+/// A part that cannot be read is left out and named in the manifest. If a log is damaged and the
+/// store has one file for it ([`open_raw`]), the backup contains this file in the folder `damaged`.
+/// A segment or pod that is deleted before the export reaches it does not count as missing.
+///
+/// [`open_raw`]: session_store_core::Maintenance::open_raw
 ///
 /// # Errors
 /// - [`BackupError::Store`] if a selected session does not exist, or if sessions, segments or pods
@@ -99,7 +103,7 @@ pub fn export<W: Write>(
     let mut meter = Meter::new(&mut progress);
     meter.report(Progress::Begin { phase: Phase::Export, parts: keys.len() + pods.len() });
     let archive = Archive::new(writer, created)?;
-    let mut export = Export { source, archive, manifest, meter };
+    let mut export = Export { source, archive, manifest, meter, damaged: Vec::new() };
     let readme = export.text(File::Readme, &manifest::readme())?;
     for key in keys.into_keys() {
         export.segment(key)?;
@@ -107,6 +111,7 @@ pub fn export<W: Write>(
     for (_, name) in pods {
         export.pod(name, of_sessions.as_ref())?;
     }
+    export.damaged_logs()?;
     let (manifest, bytes) = export.finish(readme)?;
     Ok(ExportReport { manifest, gaps: gap.into_iter().collect(), findings, bytes })
 }
@@ -139,6 +144,8 @@ struct Export<'a, W: Write> {
     archive: Archive<W>,
     manifest: Manifest,
     meter: Meter<'a>,
+    /// The numbers of the missing parts that are damaged logs.
+    damaged: Vec<(usize, SegmentKey)>,
 }
 
 impl<W: Write> Export<'_, W> {
@@ -192,13 +199,39 @@ impl<W: Write> Export<'_, W> {
             }
             Ok(None) => return Ok(false),
             Err(ReadError::Spool(error)) => return Err(BackupError::Spool(error)),
-            Err(ReadError::Source(error)) => error_chain(&error),
+            Err(ReadError::Source(error)) => {
+                if let (Part::Log(key), StoreError::Corrupt { .. }) = (&part, &error) {
+                    self.damaged.push((self.manifest.missing.len(), *key));
+                }
+                error_chain(&error)
+            }
             Err(ReadError::Unstable) => {
                 format!("it was truncated or replaced during each of {ROUNDS} reads")
             }
         };
-        self.manifest.missing.push(Missing { part, reason });
+        self.manifest.missing.push(Missing { part, reason, raw: None });
         Ok(false)
+    }
+
+    /// Adds the files of damaged logs, as they are stored.
+    fn damaged_logs(&mut self) -> Result<(), BackupError> {
+        let Some(maintenance) = self.source.maintenance() else { return Ok(()) };
+        for (number, key) in mem::take(&mut self.damaged) {
+            let missing = &mut self.manifest.missing[number];
+            match maintenance.open_raw(key).map_err(ReadError::from).and_then(spool_raw) {
+                Ok(Some(content)) => {
+                    missing.raw = Some(self.archive.add(File::Damaged(key), content)?);
+                }
+                Ok(None) => {}
+                Err(ReadError::Spool(error)) => return Err(BackupError::Spool(error)),
+                Err(ReadError::Source(error)) => {
+                    missing.reason +=
+                        &format!("; its file is not in the backup: {}", error_chain(&error));
+                }
+                Err(ReadError::Unstable) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Adds the manifest and `SHA256SUMS`, which list the other files. Returns the size of the
@@ -207,7 +240,7 @@ impl<W: Write> Export<'_, W> {
         let Self { mut archive, manifest, .. } = self;
         let lines = spool_lines(manifest::lines(&manifest)).map_err(BackupError::Spool)?;
         let listed = archive.add(File::Manifest, lines)?;
-        let sums = manifest::sums(readme.sha256, &manifest.members, listed.sha256);
+        let sums = manifest::sums(readme.sha256, &manifest, listed.sha256);
         archive.add(File::Sums, spool_lines(sums).map_err(BackupError::Spool)?)?;
         Ok((manifest, archive.finish()?))
     }
@@ -271,6 +304,19 @@ fn spool<E: Entry>(
         spool.line(entry.as_json()).map_err(ReadError::Spool)?;
     }
     Ok(spool)
+}
+
+fn spool_raw(raw: Option<Box<dyn Read>>) -> Result<Option<Spool>, ReadError> {
+    let Some(mut raw) = raw else { return Ok(None) };
+    let (mut spool, mut buffer) = (Spool::new(), vec![0; 64 * 1024]);
+    loop {
+        match raw.read(&mut buffer) {
+            Ok(0) => return Ok(Some(spool)),
+            Ok(read) => spool.write(&buffer[..read]).map_err(ReadError::Spool)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StoreError::io("read the file of the log", error).into()),
+        }
+    }
 }
 
 fn spool_lines(lines: impl IntoIterator<Item: AsRef<str>>) -> io::Result<Spool> {

@@ -2,6 +2,9 @@
 
 use session_store_core::{PodFolder, SegmentId, SegmentKey};
 
+/// The folder of the logs that could not be read.
+const DAMAGED: &str = "damaged";
+
 /// A file of a backup. A backup contains each file at most once, in ascending order.
 ///
 /// The order lets a restore work in one pass. A log comes before its trace, so the restore already
@@ -12,6 +15,8 @@ pub(super) enum File {
     Readme,
     Segment(SegmentKey, SegmentFile),
     Pod(PodFolder, PodFile),
+    /// The bytes of a log that could not be read.
+    Damaged(SegmentKey),
     Manifest,
     Sums,
 }
@@ -37,6 +42,9 @@ impl File {
             Self::Segment(SegmentKey { session_id, segment_id }, file) => {
                 format!("{session_id}/{segment_id}{}", file.suffix())
             }
+            Self::Damaged(key) => {
+                format!("{DAMAGED}/{}", Self::Segment(*key, SegmentFile::Log).path())
+            }
             Self::Pod(folder, file) => format!("pods/{folder}/{}", file.name()),
             Self::Manifest => "manifest.jsonl".to_owned(),
             Self::Sums => "SHA256SUMS".to_owned(),
@@ -55,6 +63,10 @@ impl File {
                 let (folder, file) = pod.split_once('/')?;
                 Self::Pod(PodFolder::parse(folder)?, PodFile::parse(file)?)
             }
+            Some((DAMAGED, log)) => match Self::parse(log)? {
+                Self::Segment(key, SegmentFile::Log) => Self::Damaged(key),
+                _ => return None,
+            },
             Some((session_id, segment)) => {
                 let (segment_id, file) = SegmentFile::parse(segment)?;
                 Self::Segment(SegmentKey::new(session_id.parse().ok()?, segment_id), file)
@@ -112,6 +124,7 @@ mod tests {
             "pods/coder/metadata.json".to_owned(),
             format!("pods/~{ID}/name"),
             format!("pods/~{ID}/metadata.json"),
+            format!("damaged/{ID}/{ID}.jsonl"),
             "manifest.jsonl".to_owned(),
             "SHA256SUMS".to_owned(),
         ] {
@@ -133,6 +146,9 @@ mod tests {
             format!("{ID}/{ID}.jsonl/"),
             format!("{upper}/{ID}.jsonl"),
             format!("{ID}/{{{ID}}}.jsonl"),
+            format!("damaged/{ID}/{ID}.trace.jsonl"),
+            format!("damaged/damaged/{ID}/{ID}.jsonl"),
+            "damaged/README".to_owned(),
             "pods/../metadata.json".to_owned(),
             "pods/Coder/metadata.json".to_owned(),
             "pods/coder/other".to_owned(),
@@ -147,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_comes_before_its_trace_and_pods_after_all_segments() {
+    fn a_log_comes_before_its_trace_and_the_other_files_after_all_segments() {
         let order = [
             "README".to_owned(),
             format!("{ID}/{ID}.jsonl"),
@@ -155,6 +171,7 @@ mod tests {
             "pods/coder/metadata.json".to_owned(),
             format!("pods/~{ID}/name"),
             format!("pods/~{ID}/metadata.json"),
+            format!("damaged/{ID}/{ID}.jsonl"),
             "manifest.jsonl".to_owned(),
             "SHA256SUMS".to_owned(),
         ];

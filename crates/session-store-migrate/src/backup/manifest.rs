@@ -15,8 +15,9 @@ use super::read::Content;
 use super::total::Total;
 use crate::digest::Digest;
 
-/// The version of the format. A backup of a later version is refused.
-pub(super) const FORMAT: u64 = 1;
+/// The version of the format that an export writes. A backup of an earlier version is read, and one
+/// of a later version is refused. Version 1 has no files of damaged logs.
+pub(super) const FORMAT: u64 = 2;
 
 /// The start of the first line of the first file. The version follows, so that a reader of any
 /// version can identify the file.
@@ -30,7 +31,8 @@ Made with `session-store export`, and readable without it: a tar archive compres
 Each folder named by an id is a session. In it, SEGMENT.jsonl is the log of a segment, one JSON
 object on each line, and SEGMENT.trace.jsonl is its debug trace. pods/NAME/metadata.json is a named
 agent. If a file system could not hold the name, the folder is named by a hash and the file `name`
-in it contains the name. manifest.jsonl lists all parts, and those that could not be read.
+in it contains the name. manifest.jsonl lists all parts, and those that could not be read. If there
+is a folder damaged, it has the files of logs that could not be read.
 
     session-store restore FILE STORE      writes the backup into any store and verifies it
     session-store ls fs:FOLDER            lists the sessions of the unpacked backup
@@ -93,7 +95,7 @@ impl Manifest {
     /// Reads the file of the manifest.
     pub(super) fn read<R: Read + Seek>(content: &mut Content<'_, R>) -> Result<Self, BackupError> {
         let first: FirstLine = parse_line(content)?;
-        let created = first.created().filter(|_| first.format == FORMAT);
+        let created = first.created().filter(|_| (1..=FORMAT).contains(&first.format));
         let created = created.ok_or_else(|| content.damaged("the format or the time is wrong"))?;
         let mut members: Vec<Member> = Vec::new();
         for _ in 0..first.members {
@@ -143,6 +145,24 @@ pub struct Missing {
     /// The reason why the part could not be read.
     #[serde(rename = "missing")]
     pub reason: String,
+    /// The size and hash of the log's file, as it was stored, if the backup contains this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Total>,
+}
+
+impl Missing {
+    /// Returns the path of the log's file in the backup, if the backup contains this file.
+    #[must_use]
+    pub fn raw_path(&self) -> Option<String> {
+        self.raw_file().map(|(file, _)| file.path())
+    }
+
+    pub(super) fn raw_file(&self) -> Option<(File, Total)> {
+        match (&self.part, self.raw) {
+            (Part::Log(key), Some(total)) => Some((File::Damaged(*key), total)),
+            _ => None,
+        }
+    }
 }
 
 /// A log, a trace or a pod.
@@ -270,16 +290,18 @@ fn as_json<T: Serialize>(line: &T) -> String {
 /// Returns the lines of the file for `sha256sum -c`, which lists every other file.
 pub(super) fn sums(
     readme: Digest,
-    members: &[Member],
-    manifest: Digest,
+    manifest: &Manifest,
+    manifest_sha256: Digest,
 ) -> impl Iterator<Item = String> {
-    let members = members.iter().flat_map(|Member { part, total }| {
+    let raw = manifest.missing.iter().filter_map(Missing::raw_file);
+    let members = manifest.members.iter().flat_map(|Member { part, total }| {
         let name = part.name_file().map(|(file, name)| (Digest::of(name.as_bytes()), file));
         name.into_iter().chain([(total.sha256, part.file())])
     });
     [(readme, File::Readme)]
         .into_iter()
         .chain(members)
-        .chain([(manifest, File::Manifest)])
+        .chain(raw.map(|(file, total)| (total.sha256, file)))
+        .chain([(manifest_sha256, File::Manifest)])
         .map(|(digest, file)| format!("{digest}  {}", file.path()))
 }

@@ -14,6 +14,7 @@
 //! - `pods/FOLDER/metadata.json`, a pod (a named agent). The folder has the name of the pod, unless
 //!   some file system cannot hold this name or cannot distinguish it from another name. The folder
 //!   is then named by a hash, and a file `name` in it contains the pod's name;
+//! - `damaged/SESSION/SEGMENT.jsonl`, the file of a log that could not be read, as it was stored;
 //! - `manifest.jsonl`, the list of all parts with their entries, bytes and SHA-256, and of the
 //!   parts that could not be read;
 //! - `SHA256SUMS`.

@@ -12,7 +12,7 @@ use zstd::stream::read::Decoder;
 use super::error::BackupError;
 use super::file::File;
 use super::frames::Frames;
-use super::manifest::{FORMAT, Manifest, Part, format_of};
+use super::manifest::{FORMAT, Manifest, Missing, Part, format_of};
 use super::read::{Archive, Content, MAX_TEXT_LINE};
 use super::resume::Resume;
 use super::seal::ZSTD_MAGIC;
@@ -199,7 +199,7 @@ fn require_backup(reader: &mut (impl Read + Seek)) -> Result<(), BackupError> {
     let line = text.and_then(|(_, text)| text.split(|byte| *byte == b'\n').next());
     match line.and_then(format_of) {
         None => Err(BackupError::NotABackup { found: "something else is compressed in it" }),
-        Some(FORMAT) => Ok(()),
+        Some(1..=FORMAT) => Ok(()),
         Some(found) => Err(BackupError::NewerFormat { found, supported: FORMAT }),
     }
 }
@@ -238,6 +238,9 @@ fn find_parts<R: Read + Seek>(frames: &Frames<R>) -> Result<(Manifest, Vec<u64>)
         next(member.total.bytes)
     });
     let positions = positions.collect();
+    for (_, raw) in manifest.missing.iter().filter_map(Missing::raw_file) {
+        next(raw.bytes);
+    }
     if at != start {
         let damage = "the sizes of the parts do not lead to its position";
         return Err(BackupError::damaged(File::Manifest.path(), damage));

@@ -249,7 +249,11 @@ impl<R: Read + Seek + Send> Maintenance for Backup<R> {
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
         for missing in &self.manifest.missing {
             let cause = format!("not in the backup: {}", missing.reason);
-            report(Finding::new(Severity::Fault, missing.part.to_string(), cause).unlisted());
+            let finding = Finding::new(Severity::Fault, missing.part.to_string(), cause).unlisted();
+            report(match missing.raw_path() {
+                Some(path) => finding.with_remedy(format!("its file is in the archive: {path}")),
+                None => finding,
+            });
         }
         Ok(())
     }

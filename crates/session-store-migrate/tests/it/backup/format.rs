@@ -250,7 +250,7 @@ const CHANGES: &[(&str, Change, &str)] = &[
     (
         "a manifest of another format",
         |files| {
-            let text = files[MANIFEST].text().replacen("\"format\":1", "\"format\":2", 1);
+            let text = files[MANIFEST].text().replacen("\"format\":2", "\"format\":9", 1);
             files[MANIFEST] = files[MANIFEST].with(text);
         },
         "manifest.jsonl, line 1",
@@ -308,14 +308,14 @@ fn content_between_the_files_is_refused() {
 }
 
 #[rstest]
-#[case::newer("A backup of session-store, format 2\n")]
+#[case::newer("A backup of session-store, format 3\n")]
 #[case::much_newer("A backup of session-store, format 99\nand more")]
 fn a_newer_format_is_refused_with_its_version(#[case] readme: &str) {
     let mut files = files();
     files[README] = files[README].with(format!("{readme}{}", "\n"));
     files.truncate(1);
     let refused = open(packed(&files));
-    assert!(matches!(refused, Err(BackupError::NewerFormat { supported: 1, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(BackupError::NewerFormat { supported: 2, .. })), "{refused:?}");
 }
 
 #[test]

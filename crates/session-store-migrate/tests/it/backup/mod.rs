@@ -1,6 +1,7 @@
 //! Tests of backups: exports, restores, damaged files, and other programs that read backups.
 
 mod damage;
+mod damaged_logs;
 mod format;
 mod live;
 mod restore;
