@@ -11,8 +11,8 @@ use crate::test_log::TestLog;
 
 type NamedCall = (&'static str, fn(&TestLog<'_>, Head) -> Result<(), StoreError>);
 
-/// Returns the calls that need the capability `operation`. No call needs a capability that is a
-/// guarantee.
+/// Returns the calls that need the capability `operation`. The list is empty for a capability that
+/// only promises a property of the store, such as `Persistent`.
 pub(crate) fn calls_of(operation: Capability) -> &'static [NamedCall] {
     match operation {
         Capability::ConditionalAppend => &[

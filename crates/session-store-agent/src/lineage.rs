@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use session_store_core::{LogEntry, SegmentId};
 
-/// A point in another segment, at which a turn of that segment ends. A turn ends at each `turn_end`
-/// record.
+/// A point in another segment: its start, or the end of one of its turns. A turn ends at each
+/// `turn_end` record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The segment. The segment can be in another session, and may have been deleted.
@@ -30,8 +30,9 @@ pub enum Lineage {
 impl Lineage {
     /// Returns the lineage in the first entry of a segment.
     ///
-    /// Returns `None` if the entry does not name an origin in the form above. Logs of other
-    /// programs are therefore roots of trees. If an entry has both fields, `forked_from` is used.
+    /// Returns `None` if the entry does not name an origin in the form above. A log of another
+    /// program usually names none, so it has no parent in the tree of segments. If an entry has
+    /// both fields, `forked_from` is used.
     #[must_use]
     pub fn of(first: &LogEntry) -> Option<Self> {
         let fields: LineageFields = first.decode().ok()?;

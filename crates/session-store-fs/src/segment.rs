@@ -3,10 +3,10 @@
 //!
 //! Terms: the *generation* is a counter of the lock, which advances before every change that is not
 //! an append. The *epoch* file of a segment contains the random token of its head and the *mark*,
-//! the end of the log after its last cut. If a power cut interrupts a cut, the byte at the mark is
-//! NUL, and readers end the log at the mark. A *checkpoint* is a stored place in a log at which a
-//! new handle starts its scan. Bytes at the end of a file are *torn* if a crash left only a part of
-//! an entry.
+//! the end of the log after its last truncation. If the power fails during a truncation, the log
+//! can keep its old length, with NULs after the mark. Readers therefore end a log at the mark if
+//! the byte there is NUL. A *checkpoint* is a stored place in a log at which a new handle starts
+//! its scan. Bytes at the end of a file are *torn* if a crash left only a part of an entry.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -141,8 +141,8 @@ impl<'a> Segment<'a> {
         replacements: &LockFile<()>,
     ) -> Result<(), StoreError> {
         let Self { files, guard } = self;
-        // The file was written before the lock was taken. Without a new time, its time could be
-        // before the time of an append that ran meanwhile.
+        // The file was written before the lock was taken, and another handle may have appended
+        // meanwhile. Without a new time, the time of the last change would go backwards.
         file::touch(file.as_file()).context("set the time of", file.path())?;
         let path = files.path(Kind::Log);
         if !file::exists(&path).context("look for", &path)? {
@@ -281,8 +281,7 @@ impl<'a> Segment<'a> {
             guard.cached.forget((key, kind));
         }
         let existed = files.delete_both(deletions)?;
-        // Sidecar files are only hints. A stale file is ignored, so failing to delete it is
-        // harmless.
+        // A sidecar file without a log is ignored, so failing to delete one of these is harmless.
         let _ = directory.delete_epoch(key);
         let _ = directory.delete_checkpoint(key);
         let _ = directory.delete_quarantined(key);
@@ -356,7 +355,8 @@ impl Files<'_> {
             log.known.is_name_durable = true;
         }
         if log.known.has_wrong_checkpoint {
-            // The change could make the log equal to the log that the wrong checkpoint describes.
+            // After the change, the wrong checkpoint could happen to match the log. It would then
+            // be trusted.
             directory.delete_checkpoint(self.key)?;
             log.known.has_wrong_checkpoint = false;
         }
@@ -400,9 +400,9 @@ impl Files<'_> {
         log.known.index.drop_torn();
         let syncs = &self.directory.syncs;
         if log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start) {
-            // Sync the new length before the next append. If a power cut restored the old length
-            // after an append, the byte at the mark would not be NUL. Readers would then return the
-            // lines that were cut.
+            // The next append overwrites the NUL at the mark, the only sign of the interrupted
+            // truncation. If a power cut restored the old length after that, readers would return
+            // the lines that were cut. The new length is therefore synced first.
             return log.sync(syncs);
         }
         syncs.sync_file(&log.path, &log.file)
@@ -410,9 +410,9 @@ impl Files<'_> {
 
     /// Sets the file back to its length before a failed append.
     ///
-    /// A part of one entry is cut without a mark. If a power cut interrupts this cut, the part
-    /// remains as a torn tail. A part of a batch needs a mark, because its whole lines would
-    /// otherwise remain as entries.
+    /// An append of a single entry needs no mark. If a power cut interrupts the cut, the part of the
+    /// entry remains as a torn tail. An append of several entries needs a mark, because its whole
+    /// lines would otherwise remain as entries.
     fn undo_append(
         self,
         lock: &mut HeldLock<'_>,
@@ -421,9 +421,9 @@ impl Files<'_> {
         entries: usize,
         error: io::Error,
     ) -> StoreError {
-        // The index may contain an earlier write of the same append. If another handle then
-        // appended the same number of bytes, the length would not show the change. So the file is
-        // scanned again.
+        // A large append makes several writes, and the index may already contain the first ones.
+        // After the cut, another handle can append just as many bytes. The length would then not
+        // show that the index is wrong, so the file is scanned again.
         log.known.index = LineIndex::empty();
         let undone = match log.known.epoch {
             Some(epoch) if entries > 1 => self.take_back(lock, log, epoch.token, before),
@@ -462,9 +462,9 @@ impl Files<'_> {
 
     /// Begins a cut of several lines. Must be called before the mark of this cut is stored.
     ///
-    /// The new mark replaces the mark of the last cut. If a process was killed during the last cut,
-    /// the device may still hold the state before that cut. A power cut could then leave NULs for
-    /// which there is no mark, so the last cut is synced first.
+    /// The new mark replaces the mark of the last cut. If the process of the last cut was killed,
+    /// this cut may not be on the device yet. A power failure could then still leave its NULs, but
+    /// the mark that shows them would be gone. The last cut is therefore synced first.
     fn begin_cut(self, log: &mut Log, offset: u64) -> Result<Cut, StoreError> {
         let is_named = mem::take(&mut log.known.is_cut_durable);
         if !is_named && log.known.epoch.is_some_and(|epoch| epoch.cut != NO_CUT) {
@@ -485,7 +485,7 @@ impl Files<'_> {
     /// If the change fails with a definite error, the former epoch is restored.
     ///
     /// `cut` is the place where the change cuts the log. A change without a cut keeps the mark of
-    /// the last cut. If this change is interrupted, the log may still contain the NULs of that cut.
+    /// the last cut, because an interrupted change leaves the old log, which may need this mark.
     fn under_new_epoch(
         self,
         lock: &mut HeldLock<'_>,
@@ -516,9 +516,10 @@ impl Files<'_> {
     /// log, or `None` for a trace.
     ///
     /// The epoch and the lookup hint are written before the log appears. If a crash leaves them
-    /// without a log, they are ignored. If the log appeared first, its head would change when the
-    /// epoch is written. A lookup could also return another session that creates the same segment
-    /// id ([L5](session_store_core::contract#l5)).
+    /// without a log, they are ignored. If the log appeared before the epoch, its head would change
+    /// when the epoch is written. If the log appeared before the hint, another session could create
+    /// the same segment id and write the hint first. A lookup would then return that session
+    /// ([L5](session_store_core::contract#l5)).
     fn create(self, kind: Kind, file: NamedTempFile) -> Result<Option<Epoch>, StoreError> {
         let Self { directory, key } = self;
         let epoch = match kind {
@@ -547,8 +548,8 @@ impl Files<'_> {
     /// the trace, the error is `Indeterminate`, because any other error would mean that nothing has
     /// changed.
     ///
-    /// An empty session folder may remain. Advancing the generation of deletions first invalidates
-    /// every cached listing that names the session.
+    /// An empty session folder may remain. The generation of deletions advances before the files are
+    /// deleted, so that no handle uses a cached listing that names the session.
     fn delete_both(self, deletions: &LockFile<ListedSessions>) -> Result<bool, StoreError> {
         let mut deleting = deletions.lock_write()?;
         deleting.lock.advance_generation()?;
@@ -570,8 +571,8 @@ impl Files<'_> {
 
 /// Moves a file into the session's folder under its name. Creates the folder.
 ///
-/// Another process can remove the folder at any moment, because it deletes the last segment of the
-/// session. The folder is then created again.
+/// A process that deletes the last segment of the session also removes the folder. If that happens
+/// at the same moment, the folder is created again.
 fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
     use io::ErrorKind::{AlreadyExists, NotFound};
     const ATTEMPTS: usize = 100;

@@ -4,10 +4,10 @@ use std::io::{self, BufRead, Read};
 
 use session_store_core::StoreError;
 
-/// The maximum number of bytes that are read of a line that does not begin with `{`. Such a line is
-/// not an object.
+/// The maximum number of bytes that [`read_line`] reads of a line that must be an object but does
+/// not begin with `{`.
 ///
-/// A shorter line is read completely, so that the message can contain the reason.
+/// A line that is not longer is read completely, so that the parser can explain what is wrong.
 pub const SAMPLE: usize = 64 * 1024;
 
 /// The result of reading a line.
@@ -17,7 +17,7 @@ pub enum ReadLine {
     End,
     /// The line was read completely.
     Complete,
-    /// Only the first [`SAMPLE`] bytes were read, because the line does not begin with `{`.
+    /// At most the first [`SAMPLE`] bytes were read, because the line does not begin with `{`.
     NotAnObject,
     /// Only the first bytes were read, because the line is longer than the limit.
     TooLong,
@@ -25,9 +25,9 @@ pub enum ReadLine {
 
 /// Reads the next line with its line break into `line`, up to `max` bytes.
 ///
-/// A longer line is read only in part. With `is_object_required`, a long line that does not begin
-/// with `{` is also read only in part. The limit is necessary because a line of a small compressed
-/// file, or of a device such as `/dev/zero`, could fill the memory.
+/// A longer line is read only in part. With `is_object_required`, at most [`SAMPLE`] bytes are read
+/// of a line that does not begin with `{`. The limits are necessary because a line of a small
+/// compressed file, or of a device such as `/dev/zero`, could fill the memory.
 pub fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,

@@ -116,7 +116,7 @@ impl Client {
     }
 
     fn read_with(&self, tag: Tag, transmit: Transmit<'_>) -> Result<Value, RequestError> {
-        self.delivery.send(tag.slot(), Effect::Read, transmit)
+        self.delivery.send(tag.slot(), Effect::Idempotent, transmit)
     }
 
     /// Sends commands that can be repeated without harm, in one pipeline for each server.

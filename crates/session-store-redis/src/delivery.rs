@@ -17,12 +17,13 @@ use crate::topology::pool::Node;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The number of redirections that are followed without a pause. While nodes disagree about an
-/// owner, they can redirect a command in a circle.
+/// A pause is made at each redirection with a multiple of this number. While nodes disagree about
+/// an owner, they can redirect a command in a circle.
 const REDIRECTIONS: u32 = 8;
 
-/// Sends commands to the servers of one storage. A server may execute a command several times, so
-/// callers must only pass commands that can be repeated without harm.
+/// Sends commands to the servers of one storage. A command may be sent several times. It must
+/// therefore be harmless to repeat ([`Effect::Idempotent`]), or be a change whose repetition the
+/// server recognizes ([`Effect::Change`]).
 pub(crate) struct Delivery {
     pub(crate) topology: Topology,
     /// How long a command is retried.
@@ -107,8 +108,8 @@ impl Delivery {
         self.retry_until(deadline, deadline, attempt)
     }
 
-    /// Connects to a server that the URL names. Repeats attempts that find no server for `wait`.
-    /// Repeats other attempts as `retry` does.
+    /// Connects to a server that the URL names. While no server is found, the attempts are repeated
+    /// until the time `wait` has passed. Attempts with other errors are repeated as in `retry`.
     pub(crate) fn contact(&self, wait: Duration) -> Result<(), RequestError> {
         let wait_until = Instant::now() + wait;
         self.retry_until(self.deadline(), wait_until, |deadline| self.topology.contact(deadline))
@@ -139,8 +140,8 @@ impl Delivery {
     /// Makes one attempt: sends the command to `node` if it is given, and otherwise to the owner of
     /// the slot.
     ///
-    /// An error is returned with its disposition, and with the node that replied, if a node
-    /// replied.
+    /// An error is returned with its disposition, and with the node to which the command was sent,
+    /// if it was sent.
     fn send_once(
         &self,
         slot: Slot,
@@ -178,11 +179,11 @@ fn explain_replica(error: &RedisError) -> RedisError {
     (error.kind(), advice, error.to_string()).into()
 }
 
-/// Whether a command changes anything.
+/// The effect of sending a command twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The command changes nothing, or it can be executed several times without harm.
-    Read,
+    /// The command can be executed several times without harm, for example a read.
+    Idempotent,
     /// The command makes a change. A second copy must be marked as a repeat, so that the server
     /// does not execute the change twice.
     Change,
@@ -191,8 +192,8 @@ pub(crate) enum Effect {
 /// The circumstances of one attempt to send a command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Transmission {
-    /// Whether an earlier copy of the change was sent. The earlier copy may have been executed, or
-    /// may be executed later.
+    /// Whether the reply to an earlier copy of the change was lost. The earlier copy may have been
+    /// executed, or may be executed later.
     pub(crate) is_repeat: bool,
     /// Whether to send `ASKING` before the command. While a slot moves to a node, the node executes
     /// commands for the slot only after `ASKING`.

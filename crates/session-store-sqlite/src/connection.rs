@@ -98,8 +98,9 @@ impl ConnectionSettings {
     fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        // By default the last connection that is closed checkpoints the WAL, even if it has only
-        // read. This is switched off, because the WAL may belong to another database.
+        // By default, closing the last connection copies the WAL into the database, even if the
+        // connection has made no change. This is switched off: if the database file was replaced,
+        // for example by a backup, the WAL belongs to the former file and would damage the new one.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(connection)
     }
@@ -132,8 +133,9 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Switches off everything in a schema that can change the effect of a store's statements.
 ///
-/// A database can come from another program. It can have triggers that delete appended rows, views,
-/// and conditions that call functions. A store never creates any of these.
+/// Another program may have written the database. The database can then have views, CHECK
+/// constraints that call functions, and triggers that delete appended rows. A store never creates
+/// any of these.
 pub(crate) fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
     use DbConfig as Config;
     for (config, value) in [

@@ -52,11 +52,11 @@ impl WalState {
     }
 }
 
-/// Sets which changes a commit on this connection survives.
+/// Sets whether commits on this connection survive a power cut.
 ///
-/// With `FULL`, a commit syncs the WAL. With `NORMAL`, a commit syncs nothing. With both settings,
-/// SQLite syncs the WAL before a checkpoint copies pages into the database, and the database before
-/// the WAL is reused. The setting cannot be changed inside a transaction.
+/// With `FULL`, a commit syncs the WAL. With `NORMAL`, a commit syncs nothing. A checkpoint makes
+/// two syncs with either setting: of the WAL before its pages are copied into the database, and of
+/// the database before the WAL is reused. The setting cannot be changed inside a transaction.
 pub(crate) fn set_durability(
     connection: &Connection,
     durability: Durability,

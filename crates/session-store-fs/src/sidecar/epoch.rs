@@ -81,8 +81,9 @@ impl Epoch {
     /// Parses the content of the file. Returns `None` if the file does not begin with a whole
     /// token.
     ///
-    /// Older versions overwrite only the start of the file with a token and a newline. The old
-    /// offset can then remain after the newline, so an offset is valid only after a space.
+    /// An older version of this crate overwrites only the start of the file, with a token and a
+    /// newline. The offset of the former epoch then remains after the newline. An offset therefore
+    /// counts only after a space.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let token = u128::from_str_radix(str::from_utf8(bytes.get(..DIGITS)?).ok()?, 16).ok()?;
         let offset = bytes[DIGITS..].strip_prefix(b" ").and_then(|rest| rest.get(..OFFSET_DIGITS));
@@ -136,8 +137,8 @@ impl Directory {
         Ok(written.epoch)
     }
 
-    /// Stores an epoch with the mark of a cut that is about to begin. Syncs the file with every
-    /// durability, because the mark is needed after a power cut.
+    /// Stores an epoch with the mark of a cut that is about to begin. Always syncs the file,
+    /// whatever the durability of the handle, because the mark is needed after a power cut.
     pub(crate) fn store_mark(
         &self,
         key: SegmentKey,
