@@ -18,6 +18,7 @@ mod migrate;
 mod output;
 mod plan;
 mod postgres;
+mod protocol;
 mod reading;
 mod redis;
 mod scaling;
@@ -79,7 +80,8 @@ fn run(args: &Args) -> Done {
 fn all() -> impl Iterator<Item = Bench> {
     let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(postgres::BENCHES);
     let backends = backends.chain(redis::BENCHES);
-    backends.chain(memory::BENCHES).chain(allocations::BENCHES).chain(migrate::BENCHES)
+    let others = memory::BENCHES.into_iter().chain(allocations::BENCHES).chain(migrate::BENCHES);
+    backends.chain(others).chain(protocol::BENCHES)
 }
 
 /// Returns the benchmarks whose names contain a filter, or all if there is no filter.

@@ -26,6 +26,7 @@ fn findings(filter: &str) -> Vec<Value> {
 #[case::redis("redis/")]
 #[case::memory("memory/")]
 #[case::migrate("migrate/")]
+#[case::protocol("protocol/")]
 fn everything_is_measured(#[case] filter: &str) {
     let listed = String::from_utf8(bench(&["--list", filter]).stdout).unwrap();
     let findings = findings(filter);
