@@ -21,7 +21,7 @@ pub(crate) fn warnings(_: &Path) -> Vec<String> {
 
 fn text(root: &Path, name: &str) -> String {
     format!(
-        "{}: the file system is {name}; its locks and appends may not work when several processes \
+        "{}: the file system is {name}; its locks and appends can fail when several processes \
          or machines write, so acknowledged entries can be lost; use a local file system",
         root.display()
     )

@@ -410,9 +410,9 @@ impl Files<'_> {
 
     /// Sets the file back to its length before a failed append.
     ///
-    /// An append of a single entry needs no mark. If a power cut interrupts the cut, the part of the
-    /// entry remains as a torn tail. An append of several entries needs a mark, because its whole
-    /// lines would otherwise remain as entries.
+    /// An append of a single entry needs no mark. If a power cut interrupts the cut, the part of
+    /// the entry remains as a torn tail. An append of several entries needs a mark, because its
+    /// whole lines would otherwise remain as entries.
     fn undo_append(
         self,
         lock: &mut HeldLock<'_>,
@@ -463,7 +463,7 @@ impl Files<'_> {
     /// Begins a cut of several lines. Must be called before the mark of this cut is stored.
     ///
     /// The new mark replaces the mark of the last cut. If the process of the last cut was killed,
-    /// this cut may not be on the device yet. A power failure could then still leave its NULs, but
+    /// the device can still hold the state before this cut. A power failure could leave NULs, but
     /// the mark that shows them would be gone. The last cut is therefore synced first.
     fn begin_cut(self, log: &mut Log, offset: u64) -> Result<Cut, StoreError> {
         let is_named = mem::take(&mut log.known.is_cut_durable);
@@ -548,8 +548,8 @@ impl Files<'_> {
     /// the trace, the error is `Indeterminate`, because any other error would mean that nothing has
     /// changed.
     ///
-    /// An empty session folder may remain. The generation of deletions advances before the files are
-    /// deleted, so that no handle uses a cached listing that names the session.
+    /// An empty session folder may remain. The generation of deletions advances before the files
+    /// are deleted, so that no handle uses a cached listing that names the session.
     fn delete_both(self, deletions: &LockFile<ListedSessions>) -> Result<bool, StoreError> {
         let mut deleting = deletions.lock_write()?;
         deleting.lock.advance_generation()?;
