@@ -2,8 +2,8 @@
 //!
 //! [`PostgresStore`] implements every clause of the [contract](session_store_core::contract). The
 //! server must be PostgreSQL 13 or newer (tested: 13, 15, 16 and 18). The database must have the
-//! encoding UTF8. The configuration of the server determines which changes a crash or a failover can
-//! lose, see the [table](#what-can-be-lost).
+//! encoding UTF8. The configuration of the server determines which changes a crash or a failover
+//! can lose, see the [table](#what-can-be-lost).
 //!
 //! ```no_run
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -134,8 +134,8 @@
 //!
 //! - An entry has at most 512 MiB.
 //! - A batch over 16 MiB is sent in parts, in one transaction.
-//! - A page needs memory for its entries only. A program read a log of 1,000,000 entries in 46 pages
-//!   of 256 KiB. Its peak memory grew from 12.1 MB to 14.4 MB (measured in a debug build).
+//! - A page needs memory for its entries only. A program read a log of 1,000,000 entries in 46
+//!   pages of 256 KiB. Its peak memory grew from 12.1 MB to 14.4 MB (measured in a debug build).
 //! - The URL must contain the password, or the program sets it. Files such as `.pgpass` are not
 //!   read.
 
