@@ -69,9 +69,9 @@ broken! {
     /// Creates the segment in the first append, but does not store the entry.
     the_first_entry_is_lost in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
-            let is_first = self.made.lock().unwrap().insert(SegmentKey::new(s, g))
-                && !self.inner.exists(s, g)?;
-            if is_first {
+            // Another thread must not create the segment before this call has lost its entry.
+            let mut made = self.made.lock().unwrap();
+            if made.insert(SegmentKey::new(s, g)) && !self.inner.exists(s, g)? {
                 self.inner.create_segment(s, g, &[])
             } else {
                 self.inner.append(s, g, given)
