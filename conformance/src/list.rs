@@ -113,6 +113,8 @@ macro_rules! for_each_check {
                 r6_pages_hold_what_fits R6 [];
                 /// pages in sequence equal read_all
                 r6_pages_in_sequence_are_the_log R6 [];
+                /// a page is of the current log, even if the pages before it are of an older one
+                r6_pages_continue_in_a_changed_log R6 [];
                 /// the head of a page is from the same moment as its entries
                 r6_the_head_is_of_the_same_moment R6 [];
                 /// the provided methods of the trait return the same as the store's own
@@ -137,6 +139,8 @@ macro_rules! for_each_check {
                 e4_sizes_around_powers_of_two E4 [];
                 /// logs of sizes around powers of two are stored whole
                 e4_logs_around_powers_of_two E4 [];
+                /// entries with many keys, elements and wide characters are stored whole
+                e4_many_keys_and_wide_characters E4 [];
                 /// trace entries of sizes around powers of two are stored whole
                 x3_sizes_around_powers_of_two X3 [read_traces];
             }
@@ -473,6 +477,10 @@ macro_rules! for_each_check {
                 x2_traces_start_again X2 [delete, read_traces];
             }
             same_ids {
+                /// segments with similar ids are separate
+                a8_similar_ids_are_separate A8 [];
+                /// equal entries of two logs are independent
+                a8_equal_entries_of_two_logs A8 [];
                 /// a change in one session leaves the same segment id in another session
                 a8_the_second_session_is_changed A8 [];
                 /// a conditional write in one session leaves the segment id in another session
@@ -499,6 +507,8 @@ macro_rules! for_each_check {
                 p2_absent_is_none P2 [pods];
                 /// pod names are listed in byte order
                 p2_names_are_sorted P2 [pods];
+                /// more than 1,000 pods are listed
+                l6_many_pods L6 [pods];
                 /// every allowed pod name works and is distinct from all others
                 p3_names_never_alias P3 [pods];
                 /// a forbidden pod name returns InvalidPodName and changes nothing

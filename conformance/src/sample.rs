@@ -25,6 +25,7 @@ const ODD_TEXTS: &[&str] = &[
     r#"{" a b ":"  two  inner   spaces  ","\ttab":"a\tb","":"   "}"#,
     r#"{"big":123456789012345678901234567890,"tiny":1e-400,"exact":0.30000000000000004,"e":1E0}"#,
     r#"{"true":true,"True":"True","yes":"yes","nan":"NaN","inf":"Infinity","date":"2024-01-01"}"#,
+    r#"{"_deleted":true,"deleted":1,"tombstone":true,"_rev":"1-a","a.b":1,"a":{"b":2},"a[0]":3}"#,
     r#"{"deep":[[[[[[[[[[{"a":{"b":{"c":[{}]}}}]]]]]]]]]]}"#,
 ];
 

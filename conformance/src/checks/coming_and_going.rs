@@ -5,6 +5,7 @@
 use session_store_core::{ListOptions, LogEntry, SegmentKey, SessionId, Store, StoreError};
 use uuid::Uuid;
 
+use super::head::must_conflict;
 use super::listing::many;
 use crate::check_result::{CheckResult, ensure_eq, ensure_ids};
 use crate::run::Run;
@@ -153,7 +154,20 @@ pub(crate) fn d1_batches_and_creates_start_again(run: &Run<'_>) -> CheckResult {
 pub(crate) fn d1_conditions_start_again(run: &Run<'_>) -> CheckResult {
     let append = |log: TestLog<'_>| log.append_if(None, &numbered(7..9)).map(drop);
     starts_again(run, "append_if", append, &numbered(7..9))?;
-    starts_again(run, "append_if of nothing", |log| log.append_if(None, &[]).map(drop), &[])
+    starts_again(run, "append_if of nothing", |log| log.append_if(None, &[]).map(drop), &[])?;
+    // A head of a deleted segment is not the head of an unknown one.
+    let store = run.open()?;
+    for entries in [numbered(0..3), Vec::new()] {
+        let log = TestLog::new(&store);
+        log.create(&entries)?;
+        let head = log.known_head()?;
+        log.delete()?;
+        must_conflict(log.append_if(Some(head), &numbered(0..1)), Some(head), None)?;
+        must_conflict(log.append_if(Some(head), &[]), Some(head), None)?;
+        must_conflict(log.truncate_if(head, 0), Some(head), None)?;
+        log.must_be_absent("a deleted segment after conflicts")?;
+    }
+    Ok(())
 }
 
 pub(crate) fn x2_traces_start_again(run: &Run<'_>) -> CheckResult {

@@ -108,11 +108,15 @@ pub(crate) fn d1_deleted_stays_deleted(run: &Run<'_>) -> CheckResult {
     let (log, stays) =
         (TestLog::with(&store, &numbered(0..5))?, TestLog::with(&store, &numbered(0..2))?);
     log.must_hold(&numbered(0..5), "before it is deleted")?;
+    let session = TestLog::with(&store, &numbered(0..3))?;
     log.delete()?;
-    let (gone, stays) = (log.key(), stays.key());
+    store.delete_session(session.session_id())?;
+    let (gone, stays) = ([log.key(), session.key()], stays.key());
     drop(store);
     let reopened = run.open()?;
-    TestLog::at(&reopened, gone).must_be_absent("a deleted segment after reopening")?;
+    for key in gone {
+        TestLog::at(&reopened, key).must_be_absent("a deleted segment after reopening")?;
+    }
     reopened.must_list_sessions(&[stays.session_id], "the sessions after reopening")?;
     TestLog::at(&reopened, stays).must_read(&numbered(0..2), "the segment that was not deleted")
 }

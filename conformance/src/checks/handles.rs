@@ -5,7 +5,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
-use session_store_core::{Capability, Pod, Store, StoreError};
+use session_store_core::{Capability, Pod, SessionId, Store, StoreError};
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::recording::RecordingStore;
@@ -53,6 +53,11 @@ pub(crate) fn s1_a_second_handle_sees_the_same(run: &Run<'_>) -> CheckResult {
 pub(crate) fn s2_reopening_finds_everything(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     fill(&store)?;
+    if let Some(pods) = store.pods() {
+        let name = "deleted".parse()?;
+        pods.put_pod(&name, &Pod::new(SessionId::new(), None))?;
+        pods.delete_pod(&name)?;
+    }
     let held = Snapshot::of(&store)?.without_heads();
     drop(store);
     for _ in 0..2 {

@@ -30,13 +30,16 @@ fn known_info(log: TestLog<'_>) -> Result<SegmentInfo> {
 }
 
 pub(crate) fn l7_unknown_is_none(run: &Run<'_>) -> CheckResult {
-    let store = run.open()?;
+    let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..1))?;
     let traced = log.sibling();
     traced.append_traces(&numbered_traces(0..1))?;
     for unknown in log.unknown_segments().into_iter().chain([traced]) {
         ensure_eq(&unknown.info()?, &None, "the facts of an unknown segment")?;
         unknown.must_be_absent("after segment_info was called")?;
+        unknown.through(&other).create(&[])?;
+        let head = unknown.info()?.map(|info| info.head);
+        ensure_eq(&head, &unknown.head()?, "the facts after another handle created the segment")?;
     }
     Ok(())
 }
@@ -95,6 +98,12 @@ pub(crate) fn l7_the_size_is_of_the_entries(run: &Run<'_>) -> CheckResult {
     log.truncate(150)?;
     log.append(&signed(0, 0, 99))?;
     agree("the size of a log that grew to the same count by another entry")?;
+    if store.capabilities().has(Capability::ConditionalAppend) {
+        let head = log.append_if(log.head()?, &unusual_entries())?;
+        agree("the size after append_if")?;
+        log.truncate_if(head, 140)?;
+        agree("the size after truncate_if")?;
+    }
     log.truncate(0)?;
     agree("the size after a truncate to 0")
 }
@@ -197,6 +206,9 @@ fn fill(store: &dyn Store) -> Result<Vec<SessionId>> {
     }
     logs[3].truncate(1)?;
     logs[0].in_session(logs[1].session_id()).append(&entry("{}"))?;
+    if store.capabilities().has(Capability::ConditionalAppend) {
+        logs[5].sibling().append_if(None, &numbered(0..2))?;
+    }
     Ok(newest_first(logs.iter().map(|log| log.session_id())))
 }
 

@@ -302,7 +302,9 @@ pub(crate) fn l6_many_segments(run: &Run<'_>) -> CheckResult {
     let expected = newest_first(logs.iter().map(|log| log.segment_id()));
     let listed = store.list_segments(first.session_id())?;
     ensure_ids(&listed, &expected, "many segments")?;
-    store.must_list_sessions(&[first.session_id()], "the session of many segments")
+    store.must_list_sessions(&[first.session_id()], "the session of many segments")?;
+    let sample = logs.iter().step_by(100);
+    sample.clone().try_for_each(|log| log.must_read(&[entry("{}")], "one of many segments"))
 }
 
 pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
@@ -311,8 +313,10 @@ pub(crate) fn l6_many_entries(run: &Run<'_>) -> CheckResult {
     let log = TestLog::with(&store, &all[..many()])?;
     log.append_all(&all[many()..])?;
     log.must_hold(&all, "many entries")?;
-    let small = log.read_page(5 * many(), 1)?.entries;
-    ensure_entries(&small, &all[5 * many()..5 * many() + 1], "a page of one entry in a long log")?;
+    for start in (4..13).map(|power| 1 << power).chain([5 * many()]) {
+        let context = format!("a page of one entry from entry {start} on");
+        log.must_read_page(start, 1, &all[start..=start], &context)?;
+    }
     log.truncate(10 * many() - 1)?;
     log.must_count(10 * many() - 1, "the count of a long log after a truncate")
 }
@@ -322,5 +326,11 @@ pub(crate) fn l6_many_traces(run: &Run<'_>) -> CheckResult {
     let log = TestLog::new(&store);
     log.append_traces(&numbered_traces(0..many()))?;
     let page = log.read_trace_page(0, usize::MAX)?.entries;
-    ensure_entries(&page, &numbered_traces(0..many()), "many trace entries")
+    ensure_entries(&page, &numbered_traces(0..many()), "many trace entries")?;
+    for start in (4..11).map(|power| 1 << power) {
+        let page = log.read_trace_page(start, 1)?.entries;
+        let context = format!("a page of one trace entry from entry {start} on");
+        ensure_entries(&page, &numbered_traces(start..start + 1), &context)?;
+    }
+    Ok(())
 }

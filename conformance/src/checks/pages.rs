@@ -160,6 +160,31 @@ pub(crate) fn e4_logs_around_powers_of_two(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
+pub(crate) fn e4_many_keys_and_wide_characters(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let keys: Vec<_> = (0..5_000).map(|n| format!(r#""k{n}":{n}"#)).collect();
+    let elements: Vec<_> = (0..70_000).map(|n| n.to_string()).collect();
+    let mut all = vec![
+        entry(format!("{{{}}}", keys.join(","))),
+        entry(format!(r#"{{"l":[{}]}}"#, elements.join(","))),
+    ];
+    // With one of the shifts, a character begins in one block of any size and ends in the next.
+    for shift in 0..4 {
+        let shift = "x".repeat(shift);
+        all.push(entry(format!(r#"{{"p":"{shift}{}"}}"#, "\u{1f980}".repeat(40_000))));
+    }
+    let (appended, batch) = (TestLog::new(&store), TestLog::with(&store, &all)?);
+    let created = TestLog::new(&store);
+    appended.append_each(&all)?;
+    created.create(&all)?;
+    for (log, name) in [(appended, "append"), (batch, "append_all"), (created, "create_segment")] {
+        log.must_read(&all, &format!("entries with many parts after {name}"))?;
+        let page = log.read_page(0, usize::MAX)?.entries;
+        ensure_entries(&page, &all, &format!("a page of entries with many parts after {name}"))?;
+    }
+    Ok(())
+}
+
 pub(crate) fn x3_sizes_around_powers_of_two(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let log = TestLog::new(&store);

@@ -6,6 +6,7 @@ use std::slice;
 use session_store_core::{Pod, PodName, SegmentId, SessionId, StoreError};
 
 use super::head::race_of_two;
+use super::listing::many;
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::recording::RecordingStore;
 use crate::run::Run;
@@ -45,16 +46,20 @@ pub(crate) fn p1_put_creates_and_replaces(run: &Run<'_>) -> CheckResult {
         Pod::new(session_id, Some(segment_id)),
         pod(format!(r#"{{"long":"{}"}}"#, "x".repeat(9_000))),
         Pod::new(session_id, None),
+        pod(format!(r#"{{"longer":"{}"}}"#, "x".repeat(200_000))),
         pod("{}"),
     ];
+    for store in [&store, &other] {
+        must_be(store, &name, None, "before the pod is put")?;
+    }
     for version in &versions {
         store.required_pods().put_pod(&name, version)?;
         must_be(&store, &name, Some(version), "the pod after put_pod")?;
         must_be(&other, &name, Some(version), "the pod through another handle")?;
     }
-    must_list(&store, slice::from_ref(&name), "the pods after one name was put four times")?;
+    must_list(&store, slice::from_ref(&name), "the pods after one name was put several times")?;
     ensure_eq(&other.required_pods().delete_pod(&name)?, &true, "deleting the pod")?;
-    must_be(&store, &name, None, "a pod that was put four times and deleted")?;
+    must_be(&store, &name, None, "a pod that was put several times and deleted")?;
     must_list(&store, &[], "the pods after the delete")
 }
 
@@ -243,6 +248,14 @@ pub(crate) fn p2_names_are_sorted(run: &Run<'_>) -> CheckResult {
     }
     names.sort();
     must_list(&store, &names, "every name, in byte order")
+}
+
+pub(crate) fn l6_many_pods(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let names: Vec<PodName> =
+        (0..many()).map(|n| format!("pod {n:06}").parse()).collect::<Result<_, _>>()?;
+    names.iter().try_for_each(|name| store.required_pods().put_pod(name, &pod("{}")))?;
+    must_list(&store, &names, "many pods")
 }
 
 pub(crate) fn p3_bad_names_touch_nothing(run: &Run<'_>) -> CheckResult {

@@ -16,7 +16,10 @@ pub(crate) fn r1_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
     for unknown in log.unknown_segments() {
         let id = unknown.segment_id();
         ensure_err!(unknown.read_all(), StoreError::NotFound(segment) if *segment == id);
-        ensure_err!(unknown.read_page(0, 100), StoreError::NotFound(segment) if *segment == id);
+        for start in [0, 5] {
+            let page = unknown.read_page(start, 100);
+            ensure_err!(page, StoreError::NotFound(segment) if *segment == id);
+        }
     }
     Ok(())
 }
@@ -186,6 +189,26 @@ pub(crate) fn r6_pages_in_sequence_are_the_log(run: &Run<'_>) -> CheckResult {
             read.extend(page);
         }
         log.must_read(&read, &format!("read_all and pages of {max_bytes} bytes"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn r6_pages_continue_in_a_changed_log(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let changes: [fn(TestLog<'_>) -> Result<(), StoreError>; 2] =
+        [|log| log.create(&numbered(20..30)), |log| log.truncate(1)];
+    for change in changes {
+        let log = TestLog::with(&store, &numbered(0..10))?;
+        let first = log.read_page(0, 30)?.entries;
+        ensure_entries(&first, &page_of(&numbered(0..10), 0, 30), "the first page")?;
+        let writer = log.through(&other);
+        change(writer)?;
+        // The log becomes as long as it was, so its length does not show the change.
+        let regrown = numbered(40..50 - writer.read_entry_count()?);
+        writer.append_all(&regrown)?;
+        let all = writer.read_all()?;
+        let context = "the second page, after another handle changed the log";
+        log.must_read_page(first.len(), usize::MAX, &all[first.len()..], context)?;
     }
     Ok(())
 }

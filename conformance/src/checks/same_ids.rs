@@ -1,11 +1,12 @@
 //! Checks of sections A, S and P of the contract: segments with the same id are separate, and data
 //! that refers to a deleted session remains.
 
-use session_store_core::{ListOptions, LogEntry, Pod, SegmentKey, Store, StoreError};
+use session_store_core::{Capability, ListOptions, LogEntry, Pod, SegmentKey, Store, StoreError};
+use uuid::Uuid;
 
 use crate::check_result::{CheckResult, ensure_eq};
 use crate::run::Run;
-use crate::sample::{nth, numbered, numbered_traces};
+use crate::sample::{nth, numbered, numbered_traces, signed};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 
@@ -145,6 +146,9 @@ pub(crate) fn p1_pods_outlive_deletes(run: &Run<'_>) -> CheckResult {
     let pointing = [
         ("to the segment".parse()?, Pod::new(log.session_id(), Some(log.segment_id()))),
         ("to the session".parse()?, Pod::new(log.session_id(), None)),
+        // The names of pods are not ids, even if their text is the same.
+        (log.segment_id().to_string().parse()?, Pod::new(log.session_id(), None)),
+        (log.session_id().to_string().parse()?, Pod::new(log.session_id(), None)),
     ];
     for (name, pod) in &pointing {
         pods.put_pod(name, pod)?;
@@ -158,5 +162,58 @@ pub(crate) fn p1_pods_outlive_deletes(run: &Run<'_>) -> CheckResult {
     log.delete()?;
     all_are_there("the pods after their segment was deleted")?;
     store.delete_session(log.session_id())?;
-    all_are_there("the pods after their session was deleted")
+    all_are_there("the pods after their session was deleted")?;
+    log.append(&nth(0))?;
+    for (name, _) in &pointing {
+        pods.delete_pod(name)?;
+    }
+    log.must_hold(&numbered(0..1), "a segment after pods that have its ids as names were deleted")
+}
+
+/// Returns ids that are equal in most of their bytes, and those at the ends of the range.
+fn similar_ids() -> Vec<Uuid> {
+    let id: u128 = 0x0190_0000_0000_7000_8000_0000_0000_00ff;
+    let changed = [0, 8, 32, 64, 65, 96, 127].map(|bit| id ^ (1 << bit));
+    [id, 0, u128::MAX].into_iter().chain(changed).map(Uuid::from_u128).collect()
+}
+
+pub(crate) fn a8_similar_ids_are_separate(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let ids = similar_ids();
+    // Each pair of ids occurs in both orders, and each id with itself.
+    let pairs = ids.iter().flat_map(|&s| ids.iter().map(move |&g| (s, g)));
+    let logs: Vec<_> =
+        pairs.map(|(s, g)| TestLog::at(&store, SegmentKey::new(s.into(), g.into()))).collect();
+    for (n, log) in logs.iter().enumerate() {
+        match n % 3 {
+            0 => log.append(&nth(n))?,
+            1 => log.append_all(&[nth(n)])?,
+            _ => log.create(&[nth(n)])?,
+        }
+    }
+    for (n, log) in logs.iter().enumerate() {
+        log.append(&nth(1_000 + n))?;
+    }
+    for (n, log) in logs.iter().enumerate() {
+        log.must_hold(&[nth(n), nth(1_000 + n)], "a log beside logs with similar ids")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn a8_equal_entries_of_two_logs(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let all: Vec<_> = [0, 300, 5_000, 70_000].map(|size| signed(0, 0, size)).into();
+    let stays = TestLog::with(&store, &all)?;
+    let logs: Vec<_> =
+        (0..4).map(|n| if n % 2 == 0 { stays.sibling() } else { TestLog::new(&store) }).collect();
+    for log in &logs {
+        log.create(&all)?;
+    }
+    logs[0].truncate(0)?;
+    logs[1].create(&numbered(0..1))?;
+    if store.capabilities().has(Capability::Delete) {
+        logs[2].delete()?;
+        store.delete_session(logs[3].session_id())?;
+    }
+    stays.must_hold(&all, "a log whose entries were also removed from other logs")
 }

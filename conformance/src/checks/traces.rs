@@ -1,6 +1,6 @@
 //! Checks of section X of the contract: a trace is stored beside the log and never changes the log.
 
-use session_store_core::Store;
+use session_store_core::{Capability, Store, StoreError};
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq};
 use crate::run::Run;
@@ -36,13 +36,17 @@ pub(crate) fn x1_a_trace_makes_nothing(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn x2_a_trace_may_come_first(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    let (appended, created) = (TestLog::new(&store), TestLog::new(&store));
-    for log in [appended, created] {
-        log.append_traces(&numbered_traces(0..2))?;
+    let mut creates: Vec<fn(TestLog<'_>) -> Result<(), StoreError>> =
+        vec![|log| log.append(&nth(0)), |log| log.append_all(&numbered(0..1)), |log| {
+            log.create(&numbered(0..1))
+        }];
+    if store.capabilities().has(Capability::ConditionalAppend) {
+        creates.push(|log| log.append_if(None, &numbered(0..1)).map(drop));
     }
-    appended.append(&nth(0))?;
-    created.create(&numbered(0..1))?;
-    for log in [appended, created] {
+    for create in creates {
+        let log = TestLog::new(&store);
+        log.append_traces(&numbered_traces(0..2))?;
+        create(log)?;
         log.append_trace(&nth_trace(2))?;
         log.must_hold(&numbered(0..1), "a segment with an earlier trace")?;
         log.must_have_trace(&numbered_traces(0..3), "the trace of the segment")?;

@@ -75,12 +75,12 @@
 //!   `Partial`, has their number. `Partial` is never transient, because repeating the call would
 //!   store the first entries again. An empty slice creates nothing and is `Ok`.
 //! - <a id="a8"></a>**A8** The same segment id in two sessions is two logs. Nothing of one log
-//!   appears in the other.
+//!   appears in the other. Two ids are distinct if any of their bytes differ.
 //!
 //! # Read (R): kit
 //!
-//! - <a id="r1"></a>**R1** `read_all` of an unknown segment is `NotFound(segment)`. `read_all` of
-//!   an empty segment is `Ok([])`.
+//! - <a id="r1"></a>**R1** `read_all` and `read_page` of an unknown segment are
+//!   `NotFound(segment)`, from any position on. `read_all` of an empty segment is `Ok([])`.
 //! - <a id="r2"></a>**R2** Reading changes nothing, not even in the storage, and can be repeated.
 //! - <a id="r3"></a>**R3** While writers run, the result of a read is a prefix of the results of
 //!   later reads, unless the log is truncated, replaced or deleted. A read never returns a part of
@@ -125,8 +125,8 @@
 //!   `None`. The result stays the same as long as that session holds the segment. The result is
 //!   correct right after create, append, truncate to 0, reopen and delete, also while other
 //!   sessions are created and deleted.
-//! - <a id="l6"></a>**L6** With more than 1,000 sessions, segments or entries, listings and reads
-//!   are still complete: nothing is left out at the end of a page.
+//! - <a id="l6"></a>**L6** With more than 1,000 sessions, segments, entries or pods, listings and
+//!   reads are still complete: nothing is left out at the end of a page.
 //! - <a id="l7"></a>**L7** `segment_info` is `None` for an unknown segment. Otherwise it has the
 //!   facts of one moment: the head that `head` returns, the size of the log and the time of its
 //!   last change. The size is the number of bytes of the texts of all entries, and of one newline

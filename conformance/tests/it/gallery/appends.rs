@@ -91,14 +91,18 @@ broken! {
         a4_one_history_of_appends
         a4_segments_do_not_mix
         a8_one_segment_id_in_two_sessions
+        a8_similar_ids_are_separate
         c5_a_writer_sees_that_it_is_not_alone
         d1_an_append_afterwards_makes_it_anew
         e1_kept_by_append
         e2_values_become_one_line
         e3_line_breaks_are_dropped
+        e4_many_keys_and_wide_characters
         e4_sixty_four_mebibytes
         e4_sizes_around_powers_of_two
         h4_recreated_is_a_conflict
+        l6_many_segments
+        p1_pods_outlive_deletes
         s6_first_opens_race
         t5_one_history_of_cuts
         t5_one_history_of_deletes

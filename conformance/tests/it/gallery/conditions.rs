@@ -110,6 +110,7 @@ broken! {
         h4_regrown_after_truncate_if_is_a_conflict
         h5_repeating_cannot_append_twice
         h6_a_writer_rolls_back_its_own
+        l7_the_size_is_of_the_entries
     }
 }
 
@@ -132,6 +133,7 @@ broken! {
         }
     }
     caught by {
+        d1_conditions_start_again
         h2_a_conflict_names_both_heads
         h2_no_entries_only_compare
         h2_none_is_not_an_empty_segment
@@ -165,4 +167,41 @@ broken! {
         h2_a_conflict_names_both_heads
         h2_none_is_not_an_empty_segment
     }
+}
+
+broken! {
+    /// Compares nothing if truncate_if keeps as many entries as the expected head has.
+    keeping_all_compares_nothing in shared {
+        fn truncate_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Head,
+            len: usize,
+        ) -> Result<Head> {
+            match expected.entries() == len {
+                true => Ok(expected),
+                false => self.inner.truncate_if(s, g, expected, len),
+            }
+        }
+    }
+    caught by { d1_conditions_start_again h6_another_entry_is_a_conflict }
+}
+
+broken! {
+    /// Takes the head of an empty segment, which was deleted, for that of an unknown segment.
+    the_head_of_nothing_creates in shared {
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            let is_gone = expected.is_some_and(|head| head.entries() == 0)
+                && self.inner.head(s, g)?.is_none();
+            self.inner.append_if(s, g, expected.filter(|_| !is_gone), entries)
+        }
+    }
+    caught by { d1_conditions_start_again }
 }

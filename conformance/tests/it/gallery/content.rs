@@ -145,6 +145,7 @@ broken! {
     caught by {
         a4_every_entry_once_and_whole
         a4_segments_do_not_mix
+        e4_many_keys_and_wide_characters
         e4_sixty_four_mebibytes
         e4_sizes_around_powers_of_two
     }

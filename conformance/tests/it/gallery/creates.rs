@@ -55,6 +55,7 @@ broken! {
         a3_changes_are_seen_at_once
         c1_entries_in_order
         e1_kept_by_create
+        e4_many_keys_and_wide_characters
         e4_sizes_around_powers_of_two
         s1_the_same_ids_in_two_storages
     }

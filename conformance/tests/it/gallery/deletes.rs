@@ -114,6 +114,7 @@ broken! {
     caught by {
         d1_an_append_afterwards_makes_it_anew
         h4_recreated_is_a_conflict
+        p1_pods_outlive_deletes
         t5_appends_meet_delete
         t5_one_history_of_deletes
     }

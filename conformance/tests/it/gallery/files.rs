@@ -275,6 +275,7 @@ flawed! {
         a5_refused_conditions_change_nothing
         a8_conditions_of_the_second_session
         a8_one_segment_id_in_two_sessions
+        a8_similar_ids_are_separate
         a8_the_second_session_is_changed
         c1_entries_in_order
         c2_it_replaces_the_whole_log

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreExt};
+use session_store_core::{
+    LogEntry, Pod, PodName, PodStore, SegmentId, SegmentKey, SessionId, Store, StoreExt,
+};
 
 use super::{broken, definite_error};
 use crate::variant::Result;
@@ -104,4 +106,45 @@ broken! {
     }
     state { poisoned: AtomicBool }
     caught by { s5_a_panic_poisons_nothing }
+}
+
+broken! {
+    /// Restores deleted pods when it closes the handle that deleted them.
+    closing_restores_pods in for_each_handle {
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
+            if let Some(pod) = self.inner.read_pod(name)? {
+                self.deleted.lock().unwrap().push((name.clone(), pod));
+            }
+            self.inner.delete_pod(name)
+        }
+
+        fn close(&self) {
+            for (name, pod) in &*self.deleted.lock().unwrap() {
+                self.inner.put_pod_if(name, None, pod).ok();
+            }
+        }
+    }
+    state { deleted: Mutex<Vec<(PodName, Pod)>> }
+    caught by { s2_reopening_finds_everything }
+}
+
+broken! {
+    /// Restores deleted sessions when it closes the handle that deleted them.
+    closing_restores_sessions in for_each_handle {
+        fn delete_session(&self, s: SessionId) -> Result<bool> {
+            for g in self.inner.list_segments(s)? {
+                let entries = self.inner.read_all(s, g)?;
+                self.deleted.lock().unwrap().push((s, g, entries));
+            }
+            self.inner.delete_session(s)
+        }
+
+        fn close(&self) {
+            for (s, g, entries) in &*self.deleted.lock().unwrap() {
+                self.inner.append_if(*s, *g, None, entries).ok();
+            }
+        }
+    }
+    state { deleted: Mutex<Vec<(SessionId, SegmentId, Vec<LogEntry>)>> }
+    caught by { d1_deleted_stays_deleted }
 }

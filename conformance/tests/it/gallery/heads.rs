@@ -32,6 +32,7 @@ broken! {
         c3_asking_creates_nothing
         d1_a_deleted_segment_is_gone
         d1_a_deleted_session_is_gone
+        d1_conditions_start_again
         d1_deleted_stays_deleted
         e2_only_objects_are_stored
         h1_unknown_has_none
@@ -128,6 +129,7 @@ broken! {
         h4_regrown_after_truncate_if_is_a_conflict
         h4_regrown_is_a_conflict
         l7_it_has_the_head
+        l7_unknown_is_none
         s1_the_same_ids_in_two_storages
     }
 }

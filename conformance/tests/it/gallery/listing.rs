@@ -225,6 +225,7 @@ broken! {
         c3_asking_creates_nothing
         d1_a_deleted_session_is_gone
         d1_a_large_session_is_gone
+        d1_conditions_start_again
         d1_deleted_stays_deleted
         d1_the_last_segment_takes_its_session
         e2_only_objects_are_stored

@@ -28,7 +28,7 @@ macro_rules! modules {
 
 modules! {
     appends batches capabilities coming_and_going conditions content counts creates cuts deletes
-    files handles heads index infos listing lookups maintenance oddities pages pods reads refusals
+    files handles heads ids index infos listing lookups maintenance oddities pages pods reads refusals
     returned_heads same_ids traces
 }
 

@@ -157,3 +157,62 @@ broken! {
     }
     caught by { p2_names_are_sorted }
 }
+
+broken! {
+    /// Takes an entry with the key `_deleted` for a tombstone, like a document database.
+    deleted_keys_are_tombstones in shared {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            match given.as_json().contains(r#""_deleted":true"#) {
+                true => self.inner.append_all(s, g, &[]),
+                false => self.inner.append(s, g, given),
+            }
+        }
+    }
+    caught by { e1_kept_by_append t7_the_traits_body_is_right }
+}
+
+broken! {
+    /// Reads a key with a dot in a batch as a path, like a document database.
+    dots_in_keys_are_paths in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            let nested = |given: &LogEntry| {
+                entry(given.as_json().replace(r#""a.b":1,"a":{"b":2}"#, r#""a":{"b":1}"#))
+            };
+            self.inner.append_all(s, g, &entries.iter().map(nested).collect::<Vec<_>>())
+        }
+    }
+    caught by {
+        e1_kept_by_append_all
+        e1_kept_by_pages
+        e1_kept_by_reopening
+        e1_kept_by_truncate
+        t1_it_keeps_the_first
+        t4_what_was_cut_stays_cut
+        t6_siblings_stay
+    }
+}
+
+broken! {
+    /// Drops objects with more than 1,000 keys, like an index with a limit of fields.
+    objects_have_a_thousand_keys in shared {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            match given.as_json().matches(r#"":"#).count() {
+                0..=1_000 => self.inner.append(s, g, given),
+                _ => self.inner.append(s, g, &entry("{}")),
+            }
+        }
+    }
+    caught by { e4_many_keys_and_wide_characters }
+}
+
+broken! {
+    /// Decodes blocks of 8 KiB one by one, which breaks a character that is in two blocks.
+    blocks_are_decoded_one_by_one in shared {
+        fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
+            let blocks = given.as_json().as_bytes().chunks(8_192);
+            let decoded = blocks.map(String::from_utf8_lossy).collect::<String>();
+            self.inner.append(s, g, &entry(decoded))
+        }
+    }
+    caught by { e4_many_keys_and_wide_characters }
+}

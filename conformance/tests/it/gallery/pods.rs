@@ -66,7 +66,7 @@ broken! {
             Ok(self.inner.list_pods()?.into_iter().rev().collect())
         }
     }
-    caught by { p2_names_are_sorted }
+    caught by { l6_many_pods p2_names_are_sorted }
 }
 
 broken! {
@@ -121,6 +121,7 @@ broken! {
         }
     }
     caught by {
+        l6_many_pods
         p1_pods_outlive_deletes
         p1_put_creates_and_replaces
         p1_readers_see_the_old_or_the_new
@@ -151,6 +152,7 @@ broken! {
     }
     state { waiting: Mutex<BTreeMap<PodName, Pod>> }
     caught by {
+        l6_many_pods
         p1_pods_outlive_deletes
         p1_put_creates_and_replaces
         p1_readers_see_the_old_or_the_new
@@ -329,4 +331,56 @@ broken! {
         p1_put_creates_and_replaces
         p4_a_conflict_changes_nothing
     }
+}
+
+broken! {
+    /// Lists only the first 1,000 pods, like the page of an API.
+    lists_a_thousand_pods in shared {
+        fn list_pods(&self) -> Result<Vec<PodName>> {
+            Ok(self.inner.list_pods()?.into_iter().take(1_000).collect())
+        }
+    }
+    caught by { l6_many_pods }
+}
+
+broken! {
+    /// Keeps in each handle that a pod did not exist, until the handle puts the pod.
+    absent_pods_are_kept in for_each_handle {
+        fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
+            let mut absent = self.absent.lock().unwrap();
+            if absent.contains(name) {
+                return Ok(None);
+            }
+            let pod = self.inner.read_pod(name)?;
+            if pod.is_none() {
+                absent.insert(name.clone());
+            }
+            Ok(pod)
+        }
+
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            self.absent.lock().unwrap().remove(name);
+            self.inner.put_pod(name, pod)
+        }
+
+        fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
+            self.absent.lock().unwrap().remove(name);
+            self.inner.put_pod_if(name, expected, pod)
+        }
+    }
+    state { absent: Mutex<BTreeSet<PodName>> }
+    caught by { p1_put_creates_and_replaces }
+}
+
+broken! {
+    /// Loses pods that are longer than a column of 64 KiB.
+    pods_have_a_column_of_64_kib in shared {
+        fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
+            match pod.as_json().len() {
+                0..0x1_0000 => self.inner.put_pod(name, pod),
+                _ => Ok(()),
+            }
+        }
+    }
+    caught by { p1_put_creates_and_replaces }
 }

@@ -1,9 +1,12 @@
 //! Broken stores that return the wrong entries from reads and pages. `broken!` makes a test of each
 //! store: the checks of the kit that `caught by` names must fail.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use session_store_core::{LogEntry, Page, SegmentId, SegmentKey, SessionId, Store, StoreError};
+use session_store_core::{
+    Head, LogEntry, Page, SegmentId, SegmentKey, SessionId, Store, StoreError,
+};
 
 use super::broken;
 use crate::variant::Result;
@@ -145,6 +148,7 @@ broken! {
     }
     caught by {
         r6_a_page_can_be_exactly_full
+        r6_pages_continue_in_a_changed_log
         r6_pages_hold_what_fits
         r6_sizes_are_bytes
         r6_the_traits_body_agrees
@@ -173,4 +177,70 @@ broken! {
         }
     }
     caught by { r6_the_head_is_of_the_same_moment }
+}
+
+broken! {
+    /// Continues with the entries that it kept from the last page, if the log has the same length.
+    pages_continue_from_a_cursor in for_each_handle {
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let page = self.inner.read_page(s, g, start, bytes)?;
+            let (end, len) = (start.saturating_add(page.entries.len()), page.head.entries());
+            let mut cursors = self.cursors.lock().unwrap();
+            if let Some(rest) = cursors.remove(&(s, g, start, len)) {
+                let kept = rest.into_iter().take(page.entries.len()).collect();
+                return Ok(Page::new(kept, page.head));
+            }
+            if end < len {
+                let rest = self.inner.read_page(s, g, end, usize::MAX)?.entries;
+                cursors.insert((s, g, end, len), rest);
+            }
+            Ok(page)
+        }
+    }
+    state { cursors: Mutex<BTreeMap<(SessionId, SegmentId, usize, usize), Vec<LogEntry>>> }
+    caught by { r6_pages_continue_in_a_changed_log }
+}
+
+broken! {
+    /// Starts a page one entry too early at each 256th entry, like an index of blocks.
+    pages_at_a_block_start_too_early in shared {
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let early = usize::from(start > 0 && start.is_multiple_of(256));
+            self.inner.read_page(s, g, start - early, bytes)
+        }
+    }
+    caught by { l6_many_entries }
+}
+
+broken! {
+    /// Returns an empty page of an unknown segment, except from its start on.
+    pages_of_the_unknown_are_empty in shared {
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            match self.inner.read_page(s, g, start, bytes) {
+                Err(StoreError::NotFound(_)) if start > 0 => {
+                    Ok(Page::new(Vec::new(), Head::new(0, 0)))
+                }
+                result => result,
+            }
+        }
+    }
+    caught by { r1_unknown_is_not_found }
 }

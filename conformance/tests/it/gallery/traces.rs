@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use session_store_core::{
-    PageBudget, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
+    Head, LogEntry, PageBudget, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
     TracePage,
 };
 use uuid::Uuid;
@@ -168,6 +168,7 @@ broken! {
         }
     }
     caught by {
+        l6_many_traces
         x3_a_page_can_be_exactly_full
         x3_sizes_are_bytes
         x3_sizes_around_powers_of_two
@@ -203,4 +204,53 @@ broken! {
     }
     state { read: Mutex<BTreeMap<SegmentKey, Vec<TraceEntry>>> }
     caught by { x4_traces_are_seen_at_once }
+}
+
+broken! {
+    /// Deletes an earlier trace when a batch creates the segment.
+    first_batches_take_the_trace in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            if !entries.is_empty() && !self.inner.exists(s, g)? {
+                self.inner.delete_segment(s, g)?;
+            }
+            self.inner.append_all(s, g, entries)
+        }
+    }
+    caught by { x2_a_trace_may_come_first }
+}
+
+broken! {
+    /// Deletes an earlier trace when a conditional append creates the segment.
+    first_conditions_take_the_trace in shared {
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            if expected.is_none() && !self.inner.exists(s, g)? {
+                self.inner.delete_segment(s, g)?;
+            }
+            self.inner.append_if(s, g, expected, entries)
+        }
+    }
+    caught by { x2_a_trace_may_come_first }
+}
+
+broken! {
+    /// Starts a page one trace entry too early at each 256th entry, like an index of blocks.
+    trace_pages_at_a_block_start_too_early in shared {
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            let early = usize::from(start > 0 && start.is_multiple_of(256));
+            self.inner.read_trace_page(s, g, start - early, bytes)
+        }
+    }
+    caught by { l6_many_traces }
 }

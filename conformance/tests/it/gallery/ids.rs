@@ -1,0 +1,161 @@
+//! Stores that confuse similar ids or equal entries of two logs.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use session_store_core::{
+    Head, ListOptions, LogEntry, Page, PodName, PodStore, SegmentId, SegmentKey, SessionId, Store,
+    StoreError,
+};
+
+use super::broken;
+use crate::variant::Result;
+
+broken! {
+    /// Combines both ids of a segment into a key that does not depend on their order, like XOR.
+    keys_are_symmetric in shared {
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+            let swapped =
+                (SessionId::from_bytes(*g.as_bytes()), SegmentId::from_bytes(*s.as_bytes()));
+            match self.inner.exists(swapped.0, swapped.1)? {
+                true => self.inner.append(swapped.0, swapped.1, entry),
+                false => self.inner.append(s, g, entry),
+            }
+        }
+    }
+    caught by { a8_similar_ids_are_separate }
+}
+
+broken! {
+    /// Finds the segment of a batch by the second half of its id.
+    keys_are_half_of_the_id in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            let segments = self.inner.list_segments(s)?.into_iter();
+            let equal = |other: &SegmentId| other.as_bytes()[8..] == g.as_bytes()[8..];
+            let found = segments.filter(equal).min_by_key(|other| *other != g);
+            self.inner.append_all(s, found.filter(|_| !entries.is_empty()).unwrap_or(g), entries)
+        }
+    }
+    caught by { a8_similar_ids_are_separate }
+}
+
+broken! {
+    /// Reads a page up to the key after that of its segment, which does not exist for the last id.
+    the_last_id_has_no_end in shared {
+        fn read_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<Page> {
+            let page = self.inner.read_page(s, g, start, bytes)?;
+            match *g.as_bytes() == [0xff; 16] {
+                true => Ok(Page::new(Vec::new(), page.head)),
+                false => Ok(page),
+            }
+        }
+    }
+    caught by { a8_similar_ids_are_separate }
+}
+
+broken! {
+    /// Takes the id of zeros for a missing id.
+    the_id_of_zeros_is_missing in shared {
+        fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
+            match *g.as_bytes() == [0; 16] {
+                true => Err(StoreError::NotFound(g)),
+                false => self.inner.read_all(s, g),
+            }
+        }
+    }
+    caught by { a8_similar_ids_are_separate }
+}
+
+broken! {
+    /// Stores equal large entries once, and deletes them with the first segment that has them.
+    equal_entries_are_deleted_together in shared {
+        fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
+            let large = |entry: &LogEntry| entry.as_json().len() > 4_000;
+            let gone: Vec<_> =
+                self.inner.read_all(s, g).unwrap_or_default().into_iter().filter(large).collect();
+            let deleted = self.inner.delete_segment(s, g)?;
+            let infos = match gone.is_empty() {
+                true => Vec::new(),
+                false => self.inner.list_infos(&ListOptions::new())?,
+            };
+            for (SegmentKey { session_id, segment_id }, _) in infos {
+                let mut left = self.inner.read_all(session_id, segment_id)?;
+                left.retain(|entry| !gone.contains(entry));
+                self.inner.create_segment(session_id, segment_id, &left)?;
+            }
+            Ok(deleted)
+        }
+    }
+    caught by { a8_equal_entries_of_two_logs }
+}
+
+broken! {
+    /// Drops repeated entries of a conditional append, like a set.
+    conditional_batches_are_sets in shared {
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            let mut seen = HashSet::new();
+            let mut kept = entries.to_vec();
+            kept.retain(|entry| seen.insert(entry.clone()));
+            self.inner.append_if(s, g, expected, &kept)
+        }
+    }
+    caught by { h2_it_appends_if_nothing_changed }
+}
+
+broken! {
+    /// Keeps sessions and pods under the same names, so deleting a session deletes a pod.
+    sessions_and_pods_share_names in shared {
+        fn delete_session(&self, s: SessionId) -> Result<bool> {
+            self.inner.delete_pod(&s.to_string().parse()?)?;
+            self.inner.delete_session(s)
+        }
+    }
+    caught by { p1_pods_outlive_deletes }
+}
+
+broken! {
+    /// Keeps sessions and pods under the same names, so deleting a pod deletes a session.
+    pods_and_sessions_share_names in shared {
+        fn delete_pod(&self, name: &PodName) -> Result<bool> {
+            if let Ok(session_id) = name.as_str().parse() {
+                self.inner.delete_session(session_id)?;
+            }
+            self.inner.delete_pod(name)
+        }
+    }
+    caught by { p1_pods_outlive_deletes }
+}
+
+broken! {
+    /// Keeps 64 open logs, and loses the last entry of the log that it closes.
+    closing_a_log_loses_its_last_entry in for_each_handle {
+        fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
+            let mut open = self.open.lock().unwrap();
+            if !open.contains(&(s, g)) {
+                open.push((s, g));
+            }
+            if open.len() > 64 {
+                let (s, g) = open.remove(0);
+                let len = self.inner.read_entry_count(s, g).unwrap_or(0);
+                if len > 0 {
+                    self.inner.truncate(s, g, len - 1)?;
+                }
+            }
+            self.inner.append(s, g, entry)
+        }
+    }
+    state { open: Mutex<Vec<(SessionId, SegmentId)>> }
+    caught by { a8_similar_ids_are_separate l6_many_segments }
+}
