@@ -17,7 +17,7 @@ pub(crate) fn run(shell: &Shell) -> Done {
         )
         .run()?;
     }
-    for example in ["beside-sqlx", "third-party-store"] {
+    for example in ["beside-sqlx", "fjall-store", "third-party-store"] {
         cmd!(
             shell,
             "cargo clippy --manifest-path examples/{example}/Cargo.toml --all-targets -- --deny warnings"

@@ -38,7 +38,9 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
 pub(crate) fn examples(shell: &Shell) -> Done {
     requirements::ensure(shell)?;
     cmd!(shell, "cargo run --manifest-path examples/beside-sqlx/Cargo.toml").run()?;
-    cmd!(shell, "cargo test --manifest-path examples/third-party-store/Cargo.toml").run()?;
+    for store in ["third-party-store", "fjall-store"] {
+        cmd!(shell, "cargo test --manifest-path examples/{store}/Cargo.toml").run()?;
+    }
     cmd!(shell, "cargo test --package session-store-agent --all-features --examples").run()?;
     Ok(())
 }

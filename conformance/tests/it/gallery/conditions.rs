@@ -52,8 +52,7 @@ broken! {
                 return Err(StoreError::Conflict { expected: Some(expected), actual });
             }
             self.inner.wait_for_another_call();
-            // Truncates whatever is there now, and returns the head of that moment, so that only the
-            // late truncation is wrong.
+            // Only the late truncation is wrong: the returned head is that of the truncation.
             loop {
                 let now = self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))?;
                 match self.inner.truncate_if(s, g, now, len) {

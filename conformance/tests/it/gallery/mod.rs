@@ -28,8 +28,8 @@ macro_rules! modules {
 
 modules! {
     appends batches capabilities coming_and_going conditions content counts creates cuts deletes
-    files handles heads ids index infos listing lookups maintenance oddities pages pods reads refusals
-    returned_heads same_ids traces
+    files handles heads ids index infos listing lookups maintenance oddities pages pods reads
+    refusals returned_heads same_ids traces
 }
 
 /// The checks that no store can fail, because the types of the core crate enforce them.

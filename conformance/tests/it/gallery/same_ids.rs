@@ -140,7 +140,7 @@ broken! {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let deleted = self.inner.delete_segment(s, g)?;
             let others = if deleted { self.inner.list_sessions()? } else { Vec::new() };
-            // The session itself can hold the segment again, if an append has overlapped the delete.
+            // The session can hold the segment again, if an append has overlapped the delete.
             for holder in others.into_iter().filter(|&holder| holder != s) {
                 if let Ok(entries) = self.inner.read_all(holder, g) {
                     self.inner.delete_segment(holder, g)?;

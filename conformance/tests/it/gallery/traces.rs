@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use session_store_core::{
-    Head, LogEntry, PageBudget, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt, TraceEntry,
-    TracePage,
+    Head, LogEntry, PageBudget, SegmentId, SegmentKey, SessionId, Store, StoreError, StoreExt,
+    TraceEntry, TracePage,
 };
 use uuid::Uuid;
 
