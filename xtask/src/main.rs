@@ -57,6 +57,14 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Run the fuzz targets in the folder `fuzz` (needs the nightly compiler and cargo-fuzz)
+    Fuzz {
+        /// Only this target
+        target: Option<String>,
+        /// The time for each target, in seconds
+        #[arg(long = "for", value_name = "SECONDS", default_value_t = 300)]
+        seconds: u64,
+    },
     /// Check format, clippy, documentation, features and conventions
     Lint,
     /// Build the documentation; a warning is an error
@@ -120,6 +128,7 @@ fn run(chore: Chore) -> Done {
         Chore::Test { arguments, .. } => test::run(&shell, &arguments),
         Chore::Bench { arguments } => bench::run(&shell, &arguments),
         Chore::Torture { arguments } => test::torture(&shell, &arguments),
+        Chore::Fuzz { target, seconds } => test::fuzz(&shell, target.as_deref(), seconds),
         Chore::Lint => lint::run(&shell),
         Chore::Conformance { gallery: true, .. } => conformance::print_gallery(&shell),
         Chore::Conformance { json, .. } => {

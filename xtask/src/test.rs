@@ -63,6 +63,19 @@ pub(crate) fn torture(shell: &Shell, arguments: &[String]) -> Done {
     if arguments.is_empty() { ignored(shell, "torture_") } else { Ok(()) }
 }
 
+/// The fuzz targets in the folder `fuzz`.
+const FUZZ_TARGETS: [&str; 2] = ["entry", "damaged_log"];
+
+/// Runs one fuzz target or all of them, each for this time.
+pub(crate) fn fuzz(shell: &Shell, only: Option<&str>, seconds: u64) -> Done {
+    for target in FUZZ_TARGETS.into_iter().filter(|target| only.is_none_or(|only| only == *target))
+    {
+        let time = format!("-max_total_time={seconds}");
+        cmd!(shell, "cargo +nightly fuzz run --fuzz-dir fuzz {target} -- {time}").run()?;
+    }
+    Ok(())
+}
+
 fn ignored(shell: &Shell, names: &str) -> Done {
     cmd!(shell, "cargo test --workspace --all-features --test it -- --ignored {names}").run()?;
     Ok(())
