@@ -51,10 +51,11 @@ impl Line {
 fn entries_in(mut line: &[u8]) -> Option<Vec<LogEntry>> {
     let mut entries = Vec::new();
     loop {
-        line = line.trim_ascii_start();
-        if line.is_empty() {
+        // Not `trim_ascii_start`, because a form feed is not white space of JSON.
+        let Some(start) = line.iter().position(|byte| !is_blank(&[*byte])) else {
             return Some(entries);
-        }
+        };
+        line = &line[start..];
         let (entry, rest) = line.split_at(object_len(line)?);
         entries.push(LogEntry::from_utf8(entry.to_vec()).ok()?);
         line = rest;
@@ -114,7 +115,7 @@ fn each_line(
         let mut lines = BufReader::new(file.take(log.known.index.readable()));
         let mut bytes = Vec::new();
         while lines.read_until(b'\n', &mut bytes)? > 0 {
-            let line = Line::of(bytes.trim_ascii_end());
+            let line = Line::of(&bytes);
             let is_cut = matches!(line, Line::Cut);
             visit(&bytes, line)?;
             if is_cut {
@@ -138,6 +139,9 @@ mod tests {
     #[case::blank(" \t", "good")]
     #[case::glued("{\"a\":1} {\"b\":\"}{\"}", "2")]
     #[case::glued_to_garbage("{\"a\":1}x", "bad")]
+    #[case::form_feed("\x0c\n", "bad")]
+    #[case::form_feed_at_the_end("{\"a\":1}\x0c\n", "bad")]
+    #[case::form_feed_between("{\"a\":1}\x0c{\"b\":2}\n", "bad")]
     #[case::half("{\"a\":", "bad")]
     #[case::array("[1]", "bad")]
     #[case::nul("\0\0{}", "cut")]
