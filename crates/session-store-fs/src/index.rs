@@ -1,5 +1,5 @@
-//! The index of a file's lines: the number of entries, and the offsets of some lines (*marks*). One
-//! scan builds the index and appends extend it. Counting and paging then do not read the whole file
+//! The index of a file's lines: the number of entries, and the starts of some lines. One scan
+//! builds the index and appends extend it. Counting and paging then do not read the whole file
 //! again. The scan can start at a checkpoint, a line whose number is already known.
 
 use std::fs::File;
@@ -14,15 +14,16 @@ use crate::tail::{Tail, is_blank};
 /// The number of bytes read at once to count lines.
 const BLOCK: usize = 256 * 1024;
 
-/// The number of bytes read at once to find a line after a mark.
+/// The number of bytes that are read at once to find a line after a known start.
 const NEAR: usize = 64 * 1024;
 
-/// The distance between two marks in bytes. A lookup scans at most this number of bytes.
-const MARK_EVERY: u64 = NEAR as u64;
+/// The distance in bytes between two line starts that the index keeps. A lookup scans at most this
+/// number of bytes.
+const START_EVERY: u64 = NEAR as u64;
 
 /// The start of a line, with the number of entries and lines before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct LineStart {
     pub(crate) offset: u64,
     pub(crate) entries: usize,
     /// The number of physical lines, which includes blank lines.
@@ -35,14 +36,14 @@ pub(crate) struct Mark {
 /// the index a new `Bookmark` instead of resetting the old one. A reader that started before the
 /// truncate then sets the old bookmark, which has no effect.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bookmark(Arc<Mutex<Mark>>);
+pub(crate) struct Bookmark(Arc<Mutex<LineStart>>);
 
 impl Bookmark {
-    pub(crate) fn set(&self, mark: Mark) {
-        *lock(&self.0) = mark;
+    pub(crate) fn set(&self, start: LineStart) {
+        *lock(&self.0) = start;
     }
 
-    pub(crate) fn mark(&self) -> Mark {
+    pub(crate) fn start(&self) -> LineStart {
         *lock(&self.0)
     }
 }
@@ -56,30 +57,30 @@ pub(crate) struct LineIndex {
     /// an entry.
     readable: u64,
     /// The start of the tail, after all terminated lines.
-    tail_start: Mark,
+    tail_start: LineStart,
     tail: Tail,
-    /// The start of the scan. The lines before it have no marks.
-    scan_start: Mark,
-    marks: Vec<Mark>,
+    /// The start of the scan. The index has no starts of the lines before it.
+    scan_start: LineStart,
+    starts: Vec<LineStart>,
     bookmark: Bookmark,
 }
 
 impl LineIndex {
     pub(crate) fn empty() -> Self {
-        Self::starting_at(Mark::default())
+        Self::starting_at(LineStart::default())
     }
 
-    /// Returns the index of the lines before a mark.
-    pub(crate) fn starting_at(mark: Mark) -> Self {
-        let mut marks = vec![Mark::default(), mark];
-        marks.dedup();
+    /// Returns the index of the lines before this start.
+    pub(crate) fn starting_at(start: LineStart) -> Self {
+        let mut starts = vec![LineStart::default(), start];
+        starts.dedup();
         Self {
-            len: mark.offset,
-            readable: mark.offset,
-            tail_start: mark,
+            len: start.offset,
+            readable: start.offset,
+            tail_start: start,
             tail: Tail::Clean,
-            scan_start: mark,
-            marks,
+            scan_start: start,
+            starts,
             bookmark: Bookmark::default(),
         }
     }
@@ -113,7 +114,7 @@ impl LineIndex {
     }
 
     /// Returns the start of the line after all terminated lines.
-    pub(crate) fn tail_start(&self) -> Mark {
+    pub(crate) fn tail_start(&self) -> LineStart {
         self.tail_start
     }
 
@@ -124,16 +125,16 @@ impl LineIndex {
 
     /// Returns whether the entry is in the part that was not scanned, and its start is not known.
     pub(crate) fn is_skipped(&self, entry: usize) -> bool {
-        let mark = self.mark_before(entry);
-        mark.offset < self.scan_start.offset && mark.entries != entry
+        let start = self.start_before(entry);
+        start.offset < self.scan_start.offset && start.entries != entry
     }
 
-    /// Returns the last mark at or before the start of the entry.
-    pub(crate) fn mark_before(&self, entry: usize) -> Mark {
-        let after = self.marks.partition_point(|mark| mark.entries <= entry);
-        let known = [self.marks[after.saturating_sub(1)], self.bookmark.mark(), self.tail_start];
-        let before = known.into_iter().filter(|mark| mark.entries <= entry);
-        before.max_by_key(|mark| mark.offset).unwrap_or_default()
+    /// Returns the last known line start at or before the entry.
+    pub(crate) fn start_before(&self, entry: usize) -> LineStart {
+        let after = self.starts.partition_point(|start| start.entries <= entry);
+        let known = [self.starts[after.saturating_sub(1)], self.bookmark.start(), self.tail_start];
+        let before = known.into_iter().filter(|start| start.entries <= entry);
+        before.max_by_key(|start| start.offset).unwrap_or_default()
     }
 
     /// Scans the bytes that were appended since the last scan, or the whole file if the file has
@@ -200,50 +201,55 @@ impl LineIndex {
         self.tail = Tail::Clean;
     }
 
-    /// Records that the file was truncated at the mark.
-    pub(crate) fn cut(&mut self, mark: Mark) {
-        self.marks.truncate(self.marks.partition_point(|kept| kept.offset <= mark.offset));
+    /// Records that the file now ends at this line start.
+    pub(crate) fn cut(&mut self, start: LineStart) {
+        self.starts.truncate(self.starts.partition_point(|kept| kept.offset <= start.offset));
         self.bookmark = Bookmark::default();
-        self.tail_start = mark;
+        self.tail_start = start;
         self.tail = Tail::Clean;
-        self.len = mark.offset;
-        self.readable = mark.offset;
+        self.len = start.offset;
+        self.readable = start.offset;
     }
 
     /// Returns where the entry starts.
-    pub(crate) fn find(&self, file: &File, entry: usize) -> io::Result<Mark> {
-        find(file, self.mark_before(entry), self.readable(), entry)
+    pub(crate) fn find(&self, file: &File, entry: usize) -> io::Result<LineStart> {
+        find(file, self.start_before(entry), self.readable(), entry)
     }
 
     fn add_line(&mut self, next: u64, counts: bool) {
         self.tail_start = self.tail_start.after(next, counts);
-        let last = self.marks.last().copied().unwrap_or_default();
-        if next - last.offset >= MARK_EVERY {
-            self.marks.push(self.tail_start);
+        let last = self.starts.last().copied().unwrap_or_default();
+        if next - last.offset >= START_EVERY {
+            self.starts.push(self.tail_start);
         }
     }
 }
 
-impl Mark {
+impl LineStart {
     fn after(self, next: u64, counts: bool) -> Self {
         Self { offset: next, entries: self.entries + usize::from(counts), lines: self.lines + 1 }
     }
 }
 
 /// Returns the start of the entry, or the end of the last terminated line if there are fewer
-/// entries. `mark` is at or before the entry.
-pub(crate) fn find(file: &File, mut mark: Mark, end: u64, entry: usize) -> io::Result<Mark> {
-    if mark.entries == entry {
-        return Ok(mark);
+/// entries. `start` is at or before the entry.
+pub(crate) fn find(
+    file: &File,
+    mut start: LineStart,
+    end: u64,
+    entry: usize,
+) -> io::Result<LineStart> {
+    if start.entries == entry {
+        return Ok(start);
     }
-    scan_lines(file, mark.offset..end, NEAR, |line| {
-        if mark.entries == entry {
+    scan_lines(file, start.offset..end, NEAR, |line| {
+        if start.entries == entry {
             return ControlFlow::Break(());
         }
-        mark = mark.after(line.next, !line.blank);
+        start = start.after(line.next, !line.blank);
         ControlFlow::Continue(())
     })?;
-    Ok(mark)
+    Ok(start)
 }
 
 /// A terminated line.

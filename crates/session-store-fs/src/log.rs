@@ -14,7 +14,7 @@ use session_store_core::{Head, SegmentInfo, StoreError};
 use crate::error::Context;
 use crate::file;
 use crate::group_commit::{GroupCommit, Written};
-use crate::index::{LineIndex, Mark};
+use crate::index::{LineIndex, LineStart};
 use crate::lock_file::Generation;
 use crate::sidecar::checkpoint::{Checkpoint, Identity};
 use crate::sidecar::epoch::{Epoch, NO_CUT};
@@ -135,9 +135,9 @@ impl Log {
     /// Lets the first scan start at a checkpoint.
     pub(crate) fn start_at(&mut self, checkpoint: Checkpoint) {
         self.known.has_wrong_checkpoint = checkpoint == Checkpoint::Wrong;
-        if let Checkpoint::At(mark) = checkpoint {
-            self.known.index = LineIndex::starting_at(mark);
-            self.known.checkpointed = mark.offset;
+        if let Checkpoint::At(start) = checkpoint {
+            self.known.index = LineIndex::starting_at(start);
+            self.known.checkpointed = start.offset;
         }
     }
 
@@ -200,7 +200,7 @@ impl Log {
     }
 
     /// Returns the start of the entry.
-    pub(crate) fn find(&self, entry: usize) -> Result<Mark, StoreError> {
+    pub(crate) fn find(&self, entry: usize) -> Result<LineStart, StoreError> {
         self.known.index.find(&self.file, entry).context("read", &self.path)
     }
 
@@ -246,6 +246,15 @@ impl Log {
 }
 
 impl Known {
+    /// Records a cut that was made under a new epoch and is synced. Every stored checkpoint has the
+    /// former epoch, so it no longer counts.
+    pub(crate) fn record_durable_cut(&mut self, generation: Generation, epoch: Epoch) {
+        self.generation = generation;
+        self.epoch = Some(epoch);
+        self.is_cut_durable = true;
+        self.checkpointed = 0;
+    }
+
     /// Returns whether the facts are still true, by the metadata of the file.
     pub(crate) fn is_current(&self, generation: Generation, metadata: &Metadata) -> bool {
         let is_epoch_current = |epoch: Epoch| epoch.is_stored || epoch == Epoch::derived(metadata);

@@ -259,10 +259,10 @@ impl FsStore {
             return Ok(false);
         }
         self.read(key, Segment::checkpoint, |found| {
-            let Some((log, mark)) = found else { return Ok(false) };
+            let Some((log, start)) = found else { return Ok(false) };
             let mut scanned = LineIndex::empty();
-            scanned.catch_up(&log.file, mark.offset, NO_CUT).context("read", &log.path)?;
-            Ok(scanned.tail_start() != *mark)
+            scanned.catch_up(&log.file, start.offset, NO_CUT).context("read", &log.path)?;
+            Ok(scanned.tail_start() != *start)
         })
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use session_store_core::{LogEntry, PageBudget, StoreError};
 
 use crate::error::{Context, corrupt_line};
-use crate::index::{Bookmark, Mark, find};
+use crate::index::{Bookmark, LineStart, find};
 use crate::log::Log;
 use crate::tail::trimmed_len;
 
@@ -37,7 +37,7 @@ pub(crate) struct Part {
     /// The first requested entry.
     first: usize,
     /// A place at or before the first requested entry.
-    start: Mark,
+    start: LineStart,
     end: u64,
     bookmark: Bookmark,
 }
@@ -49,7 +49,7 @@ impl Part {
             path: Arc::clone(&log.path),
             file: Arc::clone(&log.file),
             first,
-            start: log.known.index.mark_before(first),
+            start: log.known.index.start_before(first),
             end: log.known.index.readable(),
             bookmark: log.known.index.bookmark().clone(),
         }
@@ -70,7 +70,7 @@ impl Part {
     /// is returned.
     pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<T>) -> Option<Vec<T>> {
         let found = self.entries(max_bytes, parse).ok()?;
-        (self.bookmark.mark().offset > 0).then_some(found)
+        (self.bookmark.start().offset > 0).then_some(found)
     }
 
     /// Reads as many entries as fit in `max_bytes`.
@@ -102,7 +102,7 @@ impl Part {
                 }
                 if !budget.admits(length) {
                     let (offset, entries) = (at + range.start as u64, self.first + found.len());
-                    self.bookmark.set(Mark { offset, entries, lines: line - 1 });
+                    self.bookmark.set(LineStart { offset, entries, lines: line - 1 });
                     return Ok(found);
                 }
                 let start = range.start;

@@ -24,7 +24,7 @@ use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_own_folder};
 use crate::group_commit::Written;
-use crate::index::{LineIndex, Mark};
+use crate::index::{LineIndex, LineStart};
 use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
@@ -223,17 +223,14 @@ impl<'a> Segment<'a> {
         }
         if entries_len < entries {
             files.make_ready(&mut guard.lock, log)?;
-            let mark = log.find(entries_len)?;
-            let cut = files.begin_cut(log, mark.offset)?;
+            let end = log.find(entries_len)?;
+            let cut = files.begin_cut(log, end.offset)?;
             let epoch = files.under_new_epoch(&mut guard.lock, Some(cut), || {
-                log.set_len(mark.offset)?;
-                log.known.index.cut(mark);
+                log.set_len(end.offset)?;
+                log.known.index.cut(end);
                 log.sync(&files.directory.syncs)
             })?;
-            log.known.generation = guard.lock.generation;
-            log.known.epoch = Some(epoch);
-            log.known.is_cut_durable = true;
-            log.known.checkpointed = 0;
+            log.known.record_durable_cut(guard.lock.generation, epoch);
         }
         Ok(log.known.head())
     }
@@ -249,13 +246,13 @@ impl<'a> Segment<'a> {
     }
 
     /// Returns the log and the checkpoint at which a new handle would start its scan.
-    pub(crate) fn checkpoint(&mut self) -> Result<Option<(Log, Mark)>, StoreError> {
+    pub(crate) fn checkpoint(&mut self) -> Result<Option<(Log, LineStart)>, StoreError> {
         let Self { files, guard } = self;
         let Some(log) = files.open_new(Kind::Log, guard.lock.generation, Instant::now())? else {
             return Ok(None);
         };
         Ok(match files.checkpoint(&log) {
-            Some(Checkpoint::At(mark)) => Some((log, mark)),
+            Some(Checkpoint::At(start)) => Some((log, start)),
             _ => None,
         })
     }
@@ -370,7 +367,7 @@ impl Files<'_> {
 
     /// Stores a checkpoint at the start of a line if the log has grown enough since the last
     /// checkpoint.
-    fn store_checkpoint(self, log: &mut Log, line: Mark) {
+    fn store_checkpoint(self, log: &mut Log, line: LineStart) {
         if line.offset.saturating_sub(log.known.checkpointed) < checkpoint::EVERY {
             return;
         }
@@ -394,8 +391,7 @@ impl Files<'_> {
         self.directory.quarantine(self.key, &log.file, torn.clone())?;
         // The next entry may be as long as the tail. Another handle compares only the generation
         // and the length. Without a new generation, it would mistake the entry for the torn tail.
-        lock.advance_generation()?;
-        log.known.generation = lock.generation;
+        advance_generation(lock, log)?;
         log.set_len(torn.start)?;
         log.known.index.drop_torn();
         let syncs = &self.directory.syncs;
@@ -446,8 +442,7 @@ impl Files<'_> {
     ) -> Result<(), StoreError> {
         let mark = |lock: &mut HeldLock<'_>, log: &mut Log| {
             let cut = self.begin_cut(log, before)?;
-            lock.advance_generation()?;
-            log.known.generation = lock.generation;
+            advance_generation(lock, log)?;
             log.known.epoch = Some(self.directory.store_mark(self.key, token, cut)?);
             Ok::<(), StoreError>(())
         };
@@ -567,6 +562,14 @@ impl Files<'_> {
     fn sync_folders(self) -> Result<(), StoreError> {
         self.directory.sync_names(&self.directory.layout.session(self.key.session_id))
     }
+}
+
+/// Advances the generation, so that other handles read the log again. This handle keeps its facts
+/// about the log, because it makes the change itself.
+fn advance_generation(lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
+    lock.advance_generation()?;
+    log.known.generation = lock.generation;
+    Ok(())
 }
 
 /// Moves a file into the session's folder under its name. Creates the folder.

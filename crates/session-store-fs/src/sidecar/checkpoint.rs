@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_own_folder};
-use crate::index::{Mark, read_range};
+use crate::index::{LineStart, read_range};
 use crate::sidecar::epoch::Epoch;
 
 /// The number of bytes by which a log grows before the next checkpoint is stored.
@@ -47,13 +47,14 @@ pub(crate) enum Checkpoint {
     Missing,
     /// The checkpoint does not fit this log, or no longer fits it.
     Wrong,
-    At(Mark),
+    At(LineStart),
 }
 
 impl Identity<'_> {
     /// Returns the content of a checkpoint of this log.
-    fn text(self, mark: Mark) -> io::Result<String> {
-        let (token, inode, Mark { offset, entries, lines }) = (self.epoch.token, self.inode, mark);
+    fn text(self, start: LineStart) -> io::Result<String> {
+        let (token, inode, LineStart { offset, entries, lines }) =
+            (self.epoch.token, self.inode, start);
         let place = format!("{token:032x} {inode:016x} {offset:016x} {entries:016x} {lines:016x}");
         let sample = read_range(self.file, offset.saturating_sub(SAMPLE), offset)?;
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, &[place.as_bytes(), &sample].concat());
@@ -78,10 +79,10 @@ impl Identity<'_> {
 }
 
 /// Parses the offset and the counts of a checkpoint.
-fn parse(text: &str) -> Option<Mark> {
+fn parse(text: &str) -> Option<LineStart> {
     let mut fields = text.split(' ').skip(2).map(|field| u64::from_str_radix(field, 16).ok());
     let mut next = || fields.next().flatten();
-    Some(Mark {
+    Some(LineStart {
         offset: next()?,
         entries: usize::try_from(next()?).ok()?,
         lines: usize::try_from(next()?).ok()?,
@@ -97,9 +98,9 @@ impl Directory {
             Ok(Some(bytes)) => String::from_utf8(bytes).unwrap_or_default(),
             Err(_) => return Checkpoint::Wrong,
         };
-        let is_of_log = |mark: &Mark| {
-            log.can_start_at(mark.offset).is_ok_and(|can| can)
-                && log.text(*mark).is_ok_and(|text| text == stored)
+        let is_of_log = |start: &LineStart| {
+            log.can_start_at(start.offset).is_ok_and(|can| can)
+                && log.text(*start).is_ok_and(|text| text == stored)
         };
         parse(&stored).filter(is_of_log).map_or(Checkpoint::Wrong, Checkpoint::At)
     }
@@ -112,11 +113,11 @@ impl Directory {
         &self,
         key: SegmentKey,
         log: Identity<'_>,
-        mark: Mark,
+        start: LineStart,
     ) -> Result<(), StoreError> {
         let path = self.layout.checkpoint(key);
         create_own_folder(&self.layout.checkpoints())?;
-        let write = || file::open_to_write(&path)?.0.write_all(log.text(mark)?.as_bytes());
+        let write = || file::open_to_write(&path)?.0.write_all(log.text(start)?.as_bytes());
         write().context("write", &path)
     }
 
@@ -135,11 +136,11 @@ mod tests {
         let log = tempfile::tempfile().unwrap();
         log.set_len(5_000).unwrap();
         let epoch = Epoch { token: u128::MAX, cut: 0, is_stored: true };
-        let mark = Mark { offset: 4_999, entries: 17, lines: 18 };
+        let start = LineStart { offset: 4_999, entries: 17, lines: 18 };
         let identity = Identity { file: &log, inode: u64::MAX, epoch };
-        let text = identity.text(mark).unwrap();
+        let text = identity.text(start).unwrap();
         assert!(text.len() as u64 <= MAX_BYTES);
-        assert_eq!(parse(&text), Some(mark));
+        assert_eq!(parse(&text), Some(start));
         for damaged in ["", " ", "x y z", "1 2 3", &text[..70], &text.replace(' ', "\n")] {
             assert_eq!(parse(damaged), None, "{damaged:?}");
         }

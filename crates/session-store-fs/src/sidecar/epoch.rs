@@ -61,7 +61,7 @@ pub(crate) struct Cut {
 }
 
 /// An epoch that is written and not synced yet.
-struct Written {
+struct WrittenEpoch {
     epoch: Epoch,
     path: PathBuf,
     file: File,
@@ -159,7 +159,12 @@ impl Directory {
     ///
     /// All epochs have the same length, and a new epoch overwrites the former one in place. A full
     /// disk therefore cannot leave a part of an epoch.
-    fn write_epoch(&self, key: SegmentKey, token: u128, cut: u64) -> Result<Written, StoreError> {
+    fn write_epoch(
+        &self,
+        key: SegmentKey,
+        token: u128,
+        cut: u64,
+    ) -> Result<WrittenEpoch, StoreError> {
         let (path, epoch) = (self.layout.epoch(key), Epoch { token, cut, is_stored: true });
         let write = || -> io::Result<_> {
             let (mut file, metadata) = file::open_to_write(&path)?;
@@ -168,7 +173,7 @@ impl Directory {
             Ok((file, is_new))
         };
         let (file, is_new) = write().context("write", &path)?;
-        Ok(Written { epoch, path, file, is_new })
+        Ok(WrittenEpoch { epoch, path, file, is_new })
     }
 
     /// Deletes the stored epoch.
