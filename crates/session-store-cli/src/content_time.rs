@@ -1,5 +1,7 @@
-//! `ContentTime`: the time of the last entry of a session, or the best known time in its place.
+//! `ContentTime`: the time of the last entry of a session or a segment, or the best known time in
+//! its place. Listings, `latest`, `--since` and `--until` use this time.
 
+use std::slice;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -13,7 +15,7 @@ use crate::listing::{ListedSegment, ListedSession};
 /// and the times of a log do not always ascend.
 const LAST_ENTRIES: usize = 16;
 
-/// The time of the content of a session.
+/// The time of the content of a session or a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContentTime {
     pub(crate) time: SystemTime,
@@ -34,18 +36,27 @@ pub(crate) enum TimeSource {
 
 impl ContentTime {
     /// Reads the last entries of a session. Returns `None` if nothing records a time.
-    pub(crate) fn read(store: &OpenStore, session: &ListedSession) -> Option<Self> {
+    pub(crate) fn of_session(store: &OpenStore, session: &ListedSession) -> Option<Self> {
         let segments = session.segments.as_deref().unwrap_or_default();
-        let found = |time: SystemTime, source| Self { time, source };
-        let entry = segments.iter().filter_map(|segment| last_entry_time(store, segment)).max();
-        let entry = entry.map(|time| found(time, TimeSource::Entry));
-        entry
-            .or_else(|| {
-                let ids = segments.iter().map(|segment| Uuid::from(segment.key.segment_id));
-                let times = ids.chain([session.session_id.into()]).filter_map(time_in_id);
-                Some(found(times.max()?, TimeSource::Id))
-            })
-            .or_else(|| Some(found(session.modified()?, TimeSource::Storage)))
+        Self::read(store, segments, session.session_id.into())
+    }
+
+    /// Reads the last entries of a segment. Returns `None` if nothing records a time.
+    pub(crate) fn of_segment(store: &OpenStore, segment: &ListedSegment) -> Option<Self> {
+        Self::read(store, slice::from_ref(segment), segment.key.segment_id.into())
+    }
+
+    fn read(store: &OpenStore, segments: &[ListedSegment], id: Uuid) -> Option<Self> {
+        let in_entries = || segments.iter().filter_map(|each| last_entry_time(store, each)).max();
+        let in_ids = || {
+            let ids = segments.iter().map(|segment| Uuid::from(segment.key.segment_id));
+            ids.chain([id]).filter_map(time_in_id).max()
+        };
+        let in_storage = || segments.iter().filter_map(ListedSegment::modified).max();
+        let found = |source| move |time| Self { time, source };
+        (in_entries().map(found(TimeSource::Entry)))
+            .or_else(|| in_ids().map(found(TimeSource::Id)))
+            .or_else(|| in_storage().map(found(TimeSource::Storage)))
     }
 }
 

@@ -36,6 +36,13 @@ impl ListedSession {
     }
 }
 
+impl ListedSegment {
+    /// Returns the time of the last change that the storage records.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.info.as_ref().ok()?.modified
+    }
+}
+
 /// Calls `visit` for each session that contains a conversation. Skips the session in which older
 /// versions of the agent crate recorded the first use of each pod name.
 ///

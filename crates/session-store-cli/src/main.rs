@@ -16,6 +16,7 @@ mod exit;
 mod failure;
 mod forest;
 mod input;
+mod latest;
 mod listing;
 mod message;
 mod migration;

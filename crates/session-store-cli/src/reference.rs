@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
 
 use crate::failure::{Context, Failure};
-use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
+use crate::latest::{latest_segment, latest_session};
+use crate::listing::{for_each_session, read_session};
 use crate::store::{list_segments, list_sessions};
 
 /// The word that refers to the session or segment that was written last.
@@ -104,7 +104,10 @@ impl Reference<SegmentId> {
             }
             Self::Latest => {
                 match session.map_or_else(|| latest_session(store), |id| Ok(Some(id)))? {
-                    Some(session_id) => Ok(latest_segment(read_session(store, session_id))?),
+                    Some(session_id) => {
+                        let segments = read_session(store, session_id).segments?;
+                        Ok(latest_segment(store, &segments))
+                    }
                     None => Ok(None),
                 }
             }
@@ -165,32 +168,6 @@ fn keys(session: Option<SessionId>, store: &OpenStore) -> Result<Vec<SegmentKey>
         Ok(())
     })?;
     Ok(keys)
-}
-
-/// Returns the session that was written last. If the storage does not record times, returns the
-/// first listed session.
-fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Failure> {
-    let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
-    for_each_session(store, |session| {
-        let segments = session.segments?;
-        let modified = segments.iter().filter_map(modified).max();
-        if latest.is_none_or(|(time, _)| modified > time) {
-            latest = Some((modified, session.session_id));
-        }
-        Ok(())
-    })?;
-    Ok(latest.map(|(_, session_id)| session_id))
-}
-
-fn latest_segment(session: ListedSession) -> Result<Option<SegmentKey>, Failure> {
-    // Reverse the order, because `max_by_key` returns the last of several maxima, and the newest id
-    // is listed first.
-    let segments = session.segments?;
-    Ok(segments.iter().rev().max_by_key(|segment| modified(segment)).map(|segment| segment.key))
-}
-
-fn modified(segment: &ListedSegment) -> Option<SystemTime> {
-    segment.info.as_ref().ok()?.modified
 }
 
 #[cfg(test)]

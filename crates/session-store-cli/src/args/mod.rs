@@ -57,6 +57,15 @@ last. Commands that create a session or a segment need a whole id.
 
 ";
 
+const TIMES: &str = "\
+The time of a session is the time of its last entry. If the last entries contain no time, it is the
+time in the newest id, or else the last change that the storage records. Listings, latest, --since
+and --until use this time. rm --older-than and --keep use the later one of this time and the last
+change that the storage records, which can be an import. In migrate and export, --since compares the
+time in the ids. In search it compares the time of each entry.
+
+";
+
 const PASSWORDS: &str = "\
 Passwords of PostgreSQL and Redis
   A password in a URL is visible to other users of the machine. For a URL without one, it is read
@@ -253,9 +262,9 @@ pub(crate) enum Command {
     ///
     /// The time of a session is the time of its last entry. If the last entries contain no time,
     /// the time in the newest id is printed, marked (id). If no id contains a time either, the last
-    /// change that the storage records is printed, marked (storage). --since, --until and --sort
-    /// written use the same time. A session without a time is left out by --since and --until, and
-    /// listed last by --sort written.
+    /// change that the storage records is printed, marked (storage). --since, --until, --sort
+    /// written and latest use the same time. A session without a time is left out by --since and
+    /// --until, and listed last by --sort written.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///
@@ -332,7 +341,9 @@ pub(crate) enum Command {
     ///
     /// With SEGMENT, deletes that segment and its trace. With --session alone, deletes the session
     /// with all its segments. With --older-than and --keep, deletes the sessions that meet both
-    /// conditions. A segment or session that a pod points to is only deleted with --force. Pods are
+    /// conditions. The time of a session is then the later one of two times: the time that ls -l
+    /// prints, and the last change that the storage records. An imported session is thus as old as
+    /// its import. A segment or session that a pod points to is only deleted with --force. Pods are
     /// not changed. Asks for a confirmation unless --yes is given.
     #[command(
         override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT…|--session <SESSION>|--older-than <WHEN>|--keep <N>>",
@@ -434,7 +445,7 @@ fn after_help() -> String {
     }
     text += "  PATH          an existing directory or SQLite database file, or, in commands that only\n\
              \x20               read, a backup file of `export`\n\n";
-    text + REFERENCES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
+    text + REFERENCES + TIMES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
 }
 
 #[cfg(test)]

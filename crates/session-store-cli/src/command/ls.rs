@@ -152,7 +152,7 @@ impl DatedSession {
     }
 
     fn time(&self, store: &OpenStore) -> Option<ContentTime> {
-        *self.time.get_or_init(|| ContentTime::read(store, &self.session))
+        *self.time.get_or_init(|| ContentTime::of_session(store, &self.session))
     }
 
     /// Returns whether the session is of the requested time.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
-use crate::program::{Kind, Place, run};
+use crate::program::{Kind, Place, run, run_with};
 
 const A: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 const B: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a69";
@@ -89,4 +89,19 @@ fn latest_is_the_session_that_was_written_last() {
     assert_eq!(run(["lookup", &url, "latest"]).ok(), format!("{B}\n"));
     assert!(run(["ls", &url, "latest"]).ok().starts_with(B));
     assert_eq!(run(["count", &url, "latest", "--session", "1"]).ok(), "0\n");
+}
+
+/// The storage wrote A last, but the entry of B is the latest one.
+#[test]
+fn latest_is_the_first_session_by_the_time_of_its_entries() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    for (day, id) in [(2, C), (3, B), (1, A)] {
+        let entry = format!("{{\"ts\":\"2026-05-0{day}T00:00:00Z\"}}\n");
+        run_with(["create", &url, "-", "--session", id, "--segment", id], &entry).ok();
+    }
+    run_with(["create", &url, "-", "--session", B, "--segment", C], "{\"ts\":1}\n").ok();
+    assert!(run(["ls", &url, "--sort", "written", "--limit", "1"]).ok().starts_with(B));
+    assert_eq!(run(["lookup", &url, "latest"]).ok(), format!("{B}\n"));
+    assert!(run(["show", &url, "latest"]).ok().contains("2026-05-03"), "not the other segment");
 }

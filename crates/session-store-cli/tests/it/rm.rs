@@ -78,12 +78,16 @@ fn aged() -> (Place, String) {
     let url = place.url(Kind::Fs, "a");
     for (days, id) in (1..).zip(IDS) {
         run_with(["create", &url, "-", "--session", id, "--segment", id], "{}\n").ok();
-        let log = File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
-        let age = Duration::from_secs(days * 10 * 24 * 60 * 60);
-        let times = FileTimes::new().set_modified(SystemTime::now() - age);
-        log.unwrap().set_times(times).unwrap();
+        set_age(&place, id, days * 10);
     }
     (place, url)
+}
+
+/// Sets the time of a log to a number of days before now.
+fn set_age(place: &Place, id: &str, days: u64) {
+    let log = File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
+    let age = Duration::from_secs(days * 24 * 60 * 60);
+    log.unwrap().set_times(FileTimes::new().set_modified(SystemTime::now() - age)).unwrap();
 }
 
 /// Returns the positions in [`IDS`] of the sessions of a store.
@@ -105,6 +109,25 @@ fn old_sessions_are_deleted(#[case] options: &[&str], #[case] expected: &[usize]
     assert_eq!(planned.matches("would delete session").count(), 3 - expected.len(), "{planned}");
     assert_eq!(left(&url), [0, 1, 2], "a dry run deletes nothing");
     rm("--yes").ok();
+    assert_eq!(left(&url), expected);
+}
+
+/// The time in the entries of a session and the time of its file differ.
+#[rstest]
+#[case::old_entries_of_a_new_file("2020-01-01T00:00:00Z", 0, &[0, 1, 2])]
+#[case::new_entries_of_an_old_file("2999-01-01T00:00:00Z", 100, &[0, 1, 2])]
+#[case::both_are_old("2020-01-01T00:00:00Z", 100, &[0, 1])]
+fn a_session_is_as_old_as_the_later_one_of_its_two_times(
+    #[case] entry: &str,
+    #[case] days: u64,
+    #[case] expected: &[usize],
+) {
+    let (place, url) = aged();
+    let lines = format!("{{\"ts\":\"{entry}\"}}\n");
+    let replace = ["create", &url, "-", "--session", IDS[2], "--segment", IDS[2], "--replace"];
+    run_with(replace, lines).ok();
+    set_age(&place, IDS[2], days);
+    run(["rm", &url, "--older-than", "90d", "--yes"]).ok();
     assert_eq!(left(&url), expected);
 }
 

@@ -8,8 +8,9 @@ use session_store::{OpenStore, PodName, SegmentId, SegmentKey, SessionId, Store}
 
 use super::Deletion;
 use crate::args::RmArgs;
+use crate::content_time::ContentTime;
 use crate::failure::{Context, Failure};
-use crate::listing::for_each_session;
+use crate::listing::{ListedSegment, ListedSession, for_each_session};
 use crate::message::note;
 use crate::reference::Reference;
 use crate::store::{list_segments, unknown_session};
@@ -85,19 +86,19 @@ fn read_ids() -> Result<Vec<Reference<SessionId>>, Failure> {
 }
 
 /// Returns the sessions that were last written before `--older-than`, except the last `--keep`
-/// sessions by that time. A session is kept if its time is unknown.
+/// sessions by that time.
 fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
     let mut sessions: Vec<(SystemTime, Deletion)> = Vec::new();
     for_each_session(store, |session| {
-        let (session_id, segments) = (session.session_id, session.segments?);
-        let times: Option<Vec<_>> =
-            segments.iter().map(|segment| segment.info.as_ref().ok()?.modified).collect();
-        match times.and_then(|times| times.into_iter().max()) {
-            Some(time) => sessions
-                .push((time, Deletion { session_id, segment_id: None, segments: segments.len() })),
+        match last_written(store, &session) {
+            Some(time) => {
+                let (session_id, segments) = (session.session_id, session.segments?.len());
+                sessions.push((time, Deletion { session_id, segment_id: None, segments }));
+            }
             None => {
+                session.segments?;
                 let unknown = "the time of its last write is unknown";
-                note(&format!("kept session {session_id}: {unknown}"));
+                note(&format!("kept session {}: {unknown}", session.session_id));
             }
         }
         Ok(())
@@ -106,6 +107,20 @@ fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
     let by_rank = sessions.into_iter().skip(args.keep.unwrap_or(0));
     let is_old = |time: SystemTime| args.older_than.is_none_or(|limit| time < limit);
     Ok(by_rank.filter(|(time, _)| is_old(*time)).map(|(_, deletion)| deletion).collect())
+}
+
+/// Returns the later one of two times: the time of the content, and the last change that the
+/// storage records for a segment. Returns `None` if the storage does not record a time of each
+/// segment.
+///
+/// Each time alone can be too early for a deletion. The clock of an agent can be wrong, and a
+/// restored file can have an old time.
+fn last_written(store: &OpenStore, session: &ListedSession) -> Option<SystemTime> {
+    let segments = session.segments.as_ref().ok()?;
+    let times: Option<Vec<_>> = segments.iter().map(ListedSegment::modified).collect();
+    let stored = times?.into_iter().max()?;
+    let content = ContentTime::of_session(store, session);
+    Some(content.map_or(stored, |content| content.time.max(stored)))
 }
 
 /// The segments and sessions that the pods of a store point to, with the name of a pod.

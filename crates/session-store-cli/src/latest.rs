@@ -1,0 +1,43 @@
+//! Finds the session or the segment that was written last, for the reference `latest`.
+
+use std::cmp::Reverse;
+use std::time::SystemTime;
+
+use session_store::{OpenStore, SegmentKey, SessionId};
+
+use crate::content_time::ContentTime;
+use crate::failure::Failure;
+use crate::listing::{ListedSegment, ListedSession, for_each_session};
+
+/// Returns the session that `ls --sort written` lists first.
+pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Failure> {
+    let mut sessions = Vec::new();
+    for_each_session(store, |session| {
+        let segments = session.segments?;
+        let session = ListedSession { segments: Ok(segments), ..session };
+        sessions.push((session.modified(), session));
+        Ok(())
+    })?;
+    // A session without a storage time is read first.
+    sessions.sort_by_key(|(modified, _)| (modified.is_some(), Reverse(*modified)));
+    let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
+    for (modified, session) in sessions {
+        // An entry has its time before it is stored. So the content of this session and of the
+        // following ones, which were stored earlier, is not later.
+        if let (Some(modified), Some((Some(time), _))) = (modified, latest)
+            && modified < time
+        {
+            break;
+        }
+        let time = ContentTime::of_session(store, &session).map(|content| content.time);
+        latest = latest.max(Some((time, session.session_id)));
+    }
+    Ok(latest.map(|(_, session_id)| session_id))
+}
+
+/// Returns the segment with the latest content. Of equal times, the newest id counts.
+pub(crate) fn latest_segment(store: &OpenStore, segments: &[ListedSegment]) -> Option<SegmentKey> {
+    let time = |segment: &ListedSegment| Some(ContentTime::of_segment(store, segment)?.time);
+    let latest = segments.iter().max_by_key(|segment| (time(segment), segment.key));
+    latest.map(|segment| segment.key)
+}
