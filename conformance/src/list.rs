@@ -119,6 +119,8 @@ macro_rules! for_each_check {
                 r6_the_head_is_of_the_same_moment R6 [];
                 /// the provided methods of the trait return the same as the store's own
                 r6_the_traits_body_agrees R6 [];
+                /// a page of matching entries has the positions of the whole page
+                r7_other_entries_are_left_out R7 [];
             }
             pages {
                 /// a page holds entries that fill its limit exactly

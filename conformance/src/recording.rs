@@ -200,6 +200,29 @@ impl Store for RecordingStore {
         )
     }
 
+    fn read_page_matching(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>)> {
+        let describe = |(entries, head): &(Vec<Option<LogEntry>>, Option<Head>)| {
+            format!(
+                "{} of {} entries, head {head:?}",
+                entries.iter().flatten().count(),
+                entries.len()
+            )
+        };
+        self.record(
+            "read_page_matching",
+            at(s, g),
+            || debug(&request),
+            describe,
+            || self.store.read_page_matching(s, g, request, matches),
+        )
+    }
+
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
         self.record("head", at(s, g), no_arguments, debug, || self.store.head(s, g))
     }

@@ -1,7 +1,7 @@
 //! Checks of section R of the contract (read): a read returns whole entries, can be repeated, is a
 //! prefix of later reads, and reports damage.
 
-use session_store_core::{BaseLevel, PageRequest, Store, StoreError};
+use session_store_core::{BaseLevel, LogEntry, PageRequest, Store, StoreError};
 
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
@@ -221,6 +221,28 @@ pub(crate) fn r6_the_head_is_of_the_same_moment(run: &Run<'_>) -> CheckResult {
         let page = log.through(&reader).read_page(0, usize::MAX)?;
         ensure_eq(&page.head.entries(), &page.entries.len(), "the count of a whole page")
     })
+}
+
+pub(crate) fn r7_other_entries_are_left_out(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let entries = unusual_entries();
+    let log = TestLog::with(&store, &entries)?;
+    let matches = |text: &str| !text.len().is_multiple_of(3);
+    for start in [0, 2, entries.len(), usize::MAX] {
+        for max_bytes in [0, 64, usize::MAX] {
+            let request = PageRequest::new(start, max_bytes);
+            let (found, head) = log.read_page_matching(request, &matches)?;
+            let is_match = |entry: LogEntry| matches(entry.as_json()).then_some(entry);
+            let page = log.read_page(start, max_bytes)?;
+            let expected: Vec<_> = page.entries.into_iter().map(is_match).collect();
+            ensure_eq(&found, &expected, &format!("the entries of {request:?}"))?;
+            ensure_eq(&head, &Some(page.head), &format!("the head of {request:?}"))?;
+        }
+    }
+    let unknown = log.unknown_segments().into_iter().next();
+    let unknown = unknown.map(|log| log.read_page_matching(PageRequest::new(0, 1), &|_| true));
+    ensure!(matches!(unknown, Some(Err(StoreError::NotFound(_)))), "an unknown segment is found");
+    Ok(())
 }
 
 pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {

@@ -74,6 +74,18 @@ pub(crate) trait Variant: Send + Sync + 'static {
         put_pod read_pod list_pods delete_pod put_pod_if
     }
 
+    fn read_page_matching(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>)> {
+        let page = self.read_page(s, g, request.start, request.max_bytes)?;
+        let matching = |entry: LogEntry| matches(entry.as_json()).then_some(entry);
+        Ok((page.entries.into_iter().map(matching).collect(), Some(page.head)))
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.inner().declared()
     }
@@ -234,6 +246,16 @@ impl<V: Variant> Store for VariantStore<V> {
     ) -> Result<(Vec<LogEntry>, Option<Head>)> {
         let page = self.read_page(s, g, request.start, request.max_bytes)?;
         Ok((page.entries, Some(page.head)))
+    }
+
+    fn read_page_matching(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>)> {
+        self.call(|variant| variant.read_page_matching(s, g, request, matches))
     }
 
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {

@@ -42,8 +42,9 @@ fn head_of<S: Store>(segment: SegmentRef<'_, S>) -> Result<Head, StoreError> {
 impl<S: Store> Store for BestEffort<S> {
     forward_store! { self => self.0;
         append read_all list_sessions list_segments lookup_session_of create_segment exists
-        read_entry_count append_trace truncate maintenance append_all read_page read_page_with head
-        segment_info list_infos read_trace_page delete_segment delete_session sync
+        read_entry_count append_trace truncate maintenance append_all read_page read_page_with
+        read_page_matching head segment_info list_infos read_trace_page delete_segment
+        delete_session sync
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -1,8 +1,8 @@
-//! `Conversation`: describes the entries of a log, in the format of the program that wrote the log.
+//! `LogFormat` and `Conversation`: describe the entries of a log, in the format of the program that
+//! wrote the log.
 
 use std::cell::OnceCell;
 use std::time::SystemTime;
-use std::vec;
 
 use jiff::Zoned;
 use session_store::{Entries, LogEntry, OpenStore, StoreError};
@@ -13,48 +13,56 @@ use crate::segment::{Segment, lines};
 /// The number of entries from which the format of a log is found.
 const FORMAT_ENTRIES: usize = 16;
 
+/// The format of the entries of a log.
+///
+/// The format is found at the first call of [`describe`](Self::describe), because that takes longer
+/// than reading the log.
+pub(crate) struct LogFormat<'a> {
+    segment: Segment<'a>,
+    format: OnceCell<&'static dyn Format>,
+}
+
+impl<'a> LogFormat<'a> {
+    pub(crate) const fn new(segment: Segment<'a>) -> Self {
+        Self { segment, format: OnceCell::new() }
+    }
+
+    /// Returns the readable content of an entry of this log.
+    pub(crate) fn describe(&self, entry: &LogEntry) -> Description {
+        let format = self.format.get_or_init(|| {
+            let first = lines::<LogEntry>(self.segment, 0).take(FORMAT_ENTRIES);
+            format_of(&first.flatten().collect::<Vec<_>>())
+        });
+        format.describe(entry)
+    }
+}
+
 /// An iterator over the entries of a log, with the number of each entry, counted from 1.
 ///
 /// A line that is not an entry is returned as an error and skipped, as by [`lines`].
 pub(crate) struct Conversation<'a> {
-    first: vec::IntoIter<Result<Numbered, StoreError>>,
-    rest: Entries<'a, OpenStore, LogEntry>,
-    /// The entries from which the format is found.
-    known: Vec<LogEntry>,
-    format: OnceCell<&'static dyn Format>,
+    entries: Entries<'a, OpenStore, LogEntry>,
+    format: LogFormat<'a>,
 }
 
-/// An entry and its number in the log.
-type Numbered = (usize, LogEntry);
-
 impl<'a> Conversation<'a> {
-    /// Reads the first entries of a log.
     pub(crate) fn open(segment: Segment<'a>) -> Self {
-        let mut rest = lines(segment, 0);
-        let first: Vec<_> = (0..FORMAT_ENTRIES).map_while(|_| next_numbered(&mut rest)).collect();
-        let known = first.iter().flatten().map(|(_, entry)| entry.clone()).collect();
-        Self { first: first.into_iter(), rest, known, format: OnceCell::new() }
+        Self { entries: lines(segment, 0), format: LogFormat::new(segment) }
     }
 
     /// Returns the readable content of an entry of this log.
-    ///
-    /// The format is found at the first call, because that takes longer than reading the log.
     pub(crate) fn describe(&self, entry: &LogEntry) -> Description {
-        self.format.get_or_init(|| format_of(&self.known)).describe(entry)
+        self.format.describe(entry)
     }
 }
 
 impl Iterator for Conversation<'_> {
-    type Item = Result<Numbered, StoreError>;
+    type Item = Result<(usize, LogEntry), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.first.next().or_else(|| next_numbered(&mut self.rest))
+        let entry = self.entries.next()?;
+        Some(entry.map(|entry| (self.entries.pages().position(), entry)))
     }
-}
-
-fn next_numbered(entries: &mut Entries<'_, OpenStore>) -> Option<Result<Numbered, StoreError>> {
-    let entry = entries.next()?;
-    Some(entry.map(|entry| (entries.pages().position(), entry)))
 }
 
 /// Returns the word for the author of an entry.

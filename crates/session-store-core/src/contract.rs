@@ -108,6 +108,11 @@
 //!   it. Past the end the page is empty, however large `start` is. `read_page_with` returns the
 //!   same entries, and the same head. If the request does not need a head, it can return no head. A
 //!   file backend then reads only the start of a long log.
+//! - <a id="r7"></a>**R7** `read_page_matching(request, matches)` returns the page of
+//!   `read_page_with(request)`, with `None` in the place of each entry for whose stored text
+//!   `matches` returns false. White space can surround this text. A store need not check that such
+//!   a text is an entry. If a store does not check it, a bad line counts as one entry that does not
+//!   match, and the page does not fail.
 //!
 //! # Listing and lookup (L): kit
 //!

@@ -35,8 +35,8 @@ use crate::{PodStore, Store};
 ///     forward_store! { self => self.0;
 ///         read_all list_sessions list_segments lookup_session_of create_segment exists
 ///         read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
-///         read_page_with head segment_info list_infos append_if truncate_if read_trace_page
-///         delete_segment delete_session sync
+///         read_page_with read_page_matching head segment_info list_infos append_if truncate_if
+///         read_trace_page delete_segment delete_session sync
 ///     }
 /// }
 /// ```
@@ -116,6 +116,17 @@ macro_rules! forward_store {
         $crate::forward_store! {
             @@ $self ($to) read_page_with(request: $crate::PageRequest) -> (
                 ::std::vec::Vec<$crate::LogEntry>,
+                ::std::option::Option<$crate::Head>
+            )
+        }
+    };
+    (@ read_page_matching $self:ident ($to:expr)) => {
+        $crate::forward_store! {
+            @@ $self ($to) read_page_matching(
+                request: $crate::PageRequest,
+                matches: &dyn Fn(&str) -> bool
+            ) -> (
+                ::std::vec::Vec<::std::option::Option<$crate::LogEntry>>,
                 ::std::option::Option<$crate::Head>
             )
         }
@@ -245,8 +256,8 @@ macro_rules! forward_pointers {
             forward_store! { self => **self;
                 append read_all list_sessions list_segments lookup_session_of create_segment exists
                 read_entry_count append_trace truncate capabilities pods maintenance append_all
-                read_page read_page_with head segment_info list_infos append_if truncate_if
-                read_trace_page delete_segment delete_session sync
+                read_page read_page_with read_page_matching head segment_info list_infos append_if
+                truncate_if read_trace_page delete_segment delete_session sync
             }
         }
 

@@ -161,6 +161,16 @@ impl<'a, S: Store + ?Sized> SegmentRef<'a, S> {
         self.store.read_page_with(self.key.session_id, self.key.segment_id, request)
     }
 
+    /// Calls [`Store::read_page_matching`].
+    pub fn read_page_matching(
+        self,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>), StoreError> {
+        let SegmentKey { session_id, segment_id } = self.key;
+        self.store.read_page_matching(session_id, segment_id, request, matches)
+    }
+
     /// Calls [`Store::read_trace_page`].
     pub fn read_trace_page(self, start: usize, max_bytes: usize) -> Result<TracePage, StoreError> {
         self.store.read_trace_page(self.key.session_id, self.key.segment_id, start, max_bytes)

@@ -269,6 +269,29 @@ pub trait Store: Send + Sync {
         Ok((page.entries, Some(page.head)))
     }
 
+    /// Reads a page as [`read_page_with`](Self::read_page_with) does, and returns `None` for each
+    /// entry that does not match.
+    ///
+    /// `matches` is called with the stored text of each entry, and white space can surround the
+    /// text. A search is faster with this method, because a store can skip the check whether a text
+    /// is an entry. So a bad line that does not match can be `None` too ([R7](crate::contract#r7)).
+    ///
+    /// The provided body checks every text.
+    ///
+    /// # Errors
+    /// As [`read_page`](Self::read_page).
+    fn read_page_matching(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>), StoreError> {
+        let (entries, head) = self.read_page_with(session_id, segment_id, request)?;
+        let matching = |entry: LogEntry| matches(entry.as_json()).then_some(entry);
+        Ok((entries.into_iter().map(matching).collect(), head))
+    }
+
     /// Returns the segment's head, or `None` for an unknown segment.
     ///
     /// The head is the number of entries and an opaque token. Conditional writes compare it with

@@ -27,7 +27,22 @@ const MARGIN: usize = 4 * 1024;
 const FIRST_BYTES: u64 = 1024 * 1024;
 
 /// A function that makes an entry from a line in a block, for example [`LogEntry::from_block`].
-pub(crate) type Parse<T> = fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
+pub(crate) type Parse<'a, T> = &'a dyn Fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
+
+/// Returns a function that makes an entry from a line that matches, and `None` from another line
+/// without checking it.
+///
+/// A line that begins with NUL is always checked, because it is the end of the log after an
+/// interrupted cut.
+pub(crate) fn parse_matching(
+    matches: &dyn Fn(&str) -> bool,
+) -> impl Fn(&Arc<String>, Range<usize>) -> Result<Option<LogEntry>, StoreError> {
+    move |block, range| {
+        let line = &block[range.clone()];
+        let is_parsed = line.starts_with('\0') || matches(line);
+        is_parsed.then(|| LogEntry::from_block(block, range)).transpose()
+    }
+}
 
 /// A part of a file that can be read without a lock. The bytes before `end` do not change as long
 /// as the generation, a counter of the segment's lock, is the same.
@@ -68,7 +83,7 @@ impl Part {
     /// (incomplete), because only the last line of a log can be torn. An interrupted cut leaves a
     /// line that begins with NUL at the new end of the log. This line is bad, so no entry after it
     /// is returned.
-    pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<T>) -> Option<Vec<T>> {
+    pub(crate) fn inner_entries<T>(&self, max_bytes: usize, parse: Parse<'_, T>) -> Option<Vec<T>> {
         let found = self.entries(max_bytes, parse).ok()?;
         (self.bookmark.start().offset > 0).then_some(found)
     }
@@ -77,7 +92,7 @@ impl Part {
     pub(crate) fn entries<T>(
         &self,
         max_bytes: usize,
-        parse: Parse<T>,
+        parse: Parse<'_, T>,
     ) -> Result<Vec<T>, StoreError> {
         let start =
             find(&self.file, self.start, self.end, self.first).context("read", &self.path)?;
@@ -160,7 +175,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
 
 /// Makes an entry from a line of a block with invalid UTF-8. The line itself may be valid, but it
 /// cannot share the memory of the block.
-fn parse_alone<T>(line: &[u8], parse: Parse<T>) -> Result<T, StoreError> {
+fn parse_alone<T>(line: &[u8], parse: Parse<'_, T>) -> Result<T, StoreError> {
     let text = LogEntry::from_utf8(line.to_vec())?.as_json().to_owned();
     let all = 0..text.len();
     parse(&Arc::new(text), all)

@@ -16,7 +16,7 @@ use crate::directory::Directory;
 use crate::layout::{Kind, stripe_of};
 use crate::listing::{ListedSessions, list_consistent};
 use crate::lock_file::{LockFile, read_consistent};
-use crate::read::{Parse, Part};
+use crate::read::{Parse, Part, parse_matching};
 use crate::segment::{Expected, Segment};
 use crate::stripe::Stripes;
 
@@ -128,7 +128,7 @@ impl FsStore {
         kind: Kind,
         first: usize,
         max_bytes: usize,
-        parse: Parse<T>,
+        parse: Parse<'_, T>,
     ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
         let begin = |segment: &mut Segment<'_>| {
             let Some(log) = segment.open(kind)? else { return Ok(None) };
@@ -144,14 +144,36 @@ impl FsStore {
 
     /// Returns the first page of a long log that this handle has not read yet. Returns `None` if
     /// the start of the log is not enough to find the page.
-    fn read_first_entries(
+    fn read_first_entries<T>(
         &self,
         key: SegmentKey,
         max_bytes: usize,
-    ) -> Result<Option<Vec<LogEntry>>, StoreError> {
+        parse: Parse<'_, T>,
+    ) -> Result<Option<Vec<T>>, StoreError> {
         self.read(key, Segment::first_part, |part| {
-            Ok(part.as_ref().and_then(|part| part.inner_entries(max_bytes, LogEntry::from_block)))
+            Ok(part.as_ref().and_then(|part| part.inner_entries(max_bytes, parse)))
         })
+    }
+
+    /// Reads a page of the log. The head can be missing if the request does not need the head.
+    fn read_log_page<T>(
+        &self,
+        key: SegmentKey,
+        PageRequest { start, max_bytes, needs_head, .. }: PageRequest,
+        parse: Parse<'_, T>,
+    ) -> Result<(Vec<T>, Option<Head>), StoreError> {
+        // Only the first page can be read without the rest of the log. For a later page, the search
+        // for its first entry could pass the place where an interrupted truncation has ended the
+        // log.
+        if start == 0
+            && !needs_head
+            && let Some(entries) = self.read_first_entries(key, max_bytes, parse)?
+        {
+            return Ok((entries, None));
+        }
+        let page = self.read_entries(key, Kind::Log, start, max_bytes, parse)?;
+        let (entries, head) = page.ok_or(StoreError::NotFound(key.segment_id))?;
+        Ok((entries, Some(head)))
     }
 
     /// Returns the segments that the options select, in the order of the listings.
@@ -283,8 +305,7 @@ impl Store for FsStore {
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
-        let parse = LogEntry::from_block;
-        let page = self.read_entries(key, Kind::Log, start, max_bytes, parse)?;
+        let page = self.read_entries(key, Kind::Log, start, max_bytes, &LogEntry::from_block)?;
         page.map(|(entries, head)| Page::new(entries, head)).ok_or(StoreError::NotFound(segment_id))
     }
 
@@ -294,19 +315,19 @@ impl Store for FsStore {
         segment_id: SegmentId,
         request: PageRequest,
     ) -> Result<(Vec<LogEntry>, Option<Head>), StoreError> {
-        let PageRequest { start, max_bytes, needs_head, .. } = request;
         let key = SegmentKey::new(session_id, segment_id);
-        // Only the first page can be read without the rest of the log. For a later page, the search
-        // for its first entry could pass the place where an interrupted truncation has ended the
-        // log.
-        if start == 0
-            && !needs_head
-            && let Some(entries) = self.read_first_entries(key, max_bytes)?
-        {
-            return Ok((entries, None));
-        }
-        let page = self.read_page(session_id, segment_id, start, max_bytes)?;
-        Ok((page.entries, Some(page.head)))
+        self.read_log_page(key, request, &LogEntry::from_block)
+    }
+
+    fn read_page_matching(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>), StoreError> {
+        let key = SegmentKey::new(session_id, segment_id);
+        self.read_log_page(key, request, &parse_matching(matches))
     }
 
     fn head(
@@ -375,7 +396,7 @@ impl Store for FsStore {
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
-        let parse = TraceEntry::from_block;
+        let parse = &TraceEntry::from_block;
         let page = self.read_entries(key, Kind::Trace, start, max_bytes, parse)?;
         Ok(page.map(|(entries, _)| TracePage::new(entries)).unwrap_or_default())
     }

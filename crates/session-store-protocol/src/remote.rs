@@ -235,6 +235,18 @@ impl Store for RemoteStore {
         Ok((from_wire(page.entries), page.head))
     }
 
+    fn read_page_matching(
+        &self,
+        s: SessionId,
+        g: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>)> {
+        let (entries, head) = self.read_page_with(s, g, request)?;
+        let matching = |entry: LogEntry| matches(entry.as_json()).then_some(entry);
+        Ok((entries.into_iter().map(matching).collect(), head))
+    }
+
     fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
         if !self.has("head") {
             return BaseLevel(self).head(s, g);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use session_store_core::{PageBudget, StoreError};
+use session_store_core::{LogEntry, PageBudget, StoreError};
 
 use crate::error::Result;
 use crate::log_row::LogRow;
@@ -21,13 +21,24 @@ const BLOCK_BYTES: usize = 256 * 1024;
 const MISSING: &str = "the row is missing";
 
 /// A function that makes an entry from a part of a block.
-type Build<E> = fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
+type Build<'a, E> = &'a dyn Fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
+
+/// Returns a function that makes an entry from a text that matches, and `None` from another text
+/// without checking it.
+pub(crate) fn build_matching(
+    matches: &dyn Fn(&str) -> bool,
+) -> impl Fn(&Arc<String>, Range<usize>) -> Result<Option<LogEntry>, StoreError> {
+    move |block, range| {
+        let is_built = matches(&block[range.clone()]);
+        is_built.then(|| LogEntry::from_block(block, range)).transpose()
+    }
+}
 
 /// Reads the entries from position `start` on that fit in `max_bytes`. Reads at least one entry,
 /// unless `start` is past the end.
 pub(crate) fn read_page<E>(
     log: &LogRow<'_>,
-    build: Build<E>,
+    build: Build<'_, E>,
     start: usize,
     max_bytes: usize,
 ) -> Result<Vec<E>> {
@@ -75,7 +86,7 @@ fn stored_at<'a>(
 /// the texts.
 struct Blocks<'a, E> {
     log: &'a LogRow<'a>,
-    build: Build<E>,
+    build: Build<'a, E>,
     start: u32,
     block: String,
     ends: Vec<usize>,
@@ -83,7 +94,7 @@ struct Blocks<'a, E> {
 }
 
 impl<'a, E> Blocks<'a, E> {
-    fn new(log: &'a LogRow<'a>, build: Build<E>, start: u32) -> Self {
+    fn new(log: &'a LogRow<'a>, build: Build<'a, E>, start: u32) -> Self {
         let (block, ends, entries) = Default::default();
         Self { log, build, start, block, ends, entries }
     }

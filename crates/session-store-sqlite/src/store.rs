@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use session_store_core::{
-    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PodStore, SegmentId,
-    SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry, TracePage,
+    Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageRequest,
+    PodStore, SegmentId, SegmentInfo, SegmentKey, SessionId, Store, StoreError, TraceEntry,
+    TracePage,
 };
 
 use crate::database::Database;
@@ -198,8 +199,23 @@ impl Store for SqliteStore {
     ) -> Result<Page, StoreError> {
         self.read("read", session_id, segment_id, |segment| {
             let log = segment.find_log()?;
-            let entries = entries::read_page(&log, LogEntry::from_block, start, max_bytes)?;
+            let entries = entries::read_page(&log, &LogEntry::from_block, start, max_bytes)?;
             Ok(Page::new(entries, log.head()))
+        })
+    }
+
+    fn read_page_matching(
+        &self,
+        session_id: SessionId,
+        segment_id: SegmentId,
+        PageRequest { start, max_bytes, .. }: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>), StoreError> {
+        self.read("read", session_id, segment_id, |segment| {
+            let log = segment.find_log()?;
+            let build = entries::build_matching(matches);
+            let entries = entries::read_page(&log, &build, start, max_bytes)?;
+            Ok((entries, Some(log.head())))
         })
     }
 
@@ -271,7 +287,7 @@ impl Store for SqliteStore {
             let Some(trace) = segment.find(LogKind::Trace)? else {
                 return Ok(TracePage::default());
             };
-            let entries = entries::read_page(&trace, TraceEntry::from_block, start, max_bytes)?;
+            let entries = entries::read_page(&trace, &TraceEntry::from_block, start, max_bytes)?;
             Ok(TracePage::new(entries))
         })
     }

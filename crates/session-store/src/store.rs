@@ -58,7 +58,7 @@ impl Store for OpenStore {
     forward_store! { self => self.store;
         append read_all list_sessions list_segments lookup_session_of create_segment exists
         read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
-        read_page_with head segment_info list_infos append_if truncate_if read_trace_page
-        delete_segment delete_session sync
+        read_page_with read_page_matching head segment_info list_infos append_if truncate_if
+        read_trace_page delete_segment delete_session sync
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use session_store_core::{
-    Head, LogEntry, Page, SegmentId, SegmentKey, SessionId, Store, StoreError,
+    Head, LogEntry, Page, PageRequest, SegmentId, SegmentKey, SessionId, Store, StoreError,
 };
 
 use super::broken;
@@ -243,4 +243,22 @@ broken! {
         }
     }
     caught by { r1_unknown_is_not_found }
+}
+
+broken! {
+    /// Returns only the matching entries of a page, without their positions.
+    matching_pages_lose_positions in shared {
+        fn read_page_matching(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            request: PageRequest,
+            matches: &dyn Fn(&str) -> bool,
+        ) -> Result<(Vec<Option<LogEntry>>, Option<Head>)> {
+            let (mut entries, head) = self.inner.read_page_matching(s, g, request, matches)?;
+            entries.retain(Option::is_some);
+            Ok((entries, head))
+        }
+    }
+    caught by { r7_other_entries_are_left_out }
 }

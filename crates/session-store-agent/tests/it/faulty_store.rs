@@ -168,6 +168,17 @@ impl Store for FaultyStore {
         let page = self.read_page(session, segment, request.start, request.max_bytes)?;
         Ok((page.entries, Some(page.head)))
     }
+    fn read_page_matching(
+        &self,
+        session: SessionId,
+        segment: SegmentId,
+        request: PageRequest,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<Option<LogEntry>>, Option<Head>), StoreError> {
+        let (entries, head) = self.read_page_with(session, segment, request)?;
+        let matching = |entry: LogEntry| matches(entry.as_json()).then_some(entry);
+        Ok((entries.into_iter().map(matching).collect(), head))
+    }
 
     fn append_if(
         &self,

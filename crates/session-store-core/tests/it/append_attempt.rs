@@ -43,8 +43,8 @@ impl Store for LosesReply {
     forward_store! { self => self.store;
         append read_all list_sessions list_segments lookup_session_of create_segment exists
         read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
-        read_page_with head segment_info list_infos truncate_if read_trace_page delete_segment
-        delete_session sync
+        read_page_with read_page_matching head segment_info list_infos truncate_if read_trace_page
+        delete_segment delete_session sync
     }
 }
 

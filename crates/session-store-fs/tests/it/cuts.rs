@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use rstest::rstest;
-use session_store_core::{Head, Store, StoreError};
+use session_store_core::{Head, PageRequest, Store, StoreError};
 
 use crate::{Fixture, entry, numbered};
 
@@ -115,6 +115,27 @@ fn an_epoch_without_a_mark_is_read() {
     store.truncate(session, segment, 1).unwrap();
     assert_eq!(fs::read(epoch(&fixture)).unwrap().len(), 50);
     assert_ne!(fixture.open().head(session, segment).unwrap(), Some(expected));
+}
+
+/// The first page of a long log is read without its epoch file.
+#[test]
+fn a_search_does_not_find_entries_after_an_interrupted_truncation() {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let long = |n: usize| entry(&format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(5_000)));
+    let store = fixture.open();
+    store.append_all(session, segment, &(0..400).map(long).collect::<Vec<_>>()).unwrap();
+    let mut bytes = fs::read(fixture.log()).unwrap();
+    store.truncate(session, segment, 20).unwrap();
+    let cut = fs::read(fixture.log()).unwrap().len();
+    bytes[cut..cut + BLOCK].fill(0);
+    fs::write(fixture.log(), &bytes).unwrap();
+
+    let request = PageRequest::new(0, 1 << 19).with_head(false);
+    let matches = |text: &str| text.ends_with("xx\"}");
+    let (found, _) =
+        fixture.open().read_page_matching(session, segment, request, &matches).unwrap();
+    assert_eq!(found.iter().flatten().count(), 20);
 }
 
 #[test]

@@ -72,6 +72,19 @@ fn the_number_of_a_bad_line_does_not_depend_on_earlier_reads() {
     }
 }
 
+#[test]
+fn a_bad_line_that_does_not_match_counts_as_an_entry() {
+    let fixture = Fixture::holding("{\"n\":1}\n\nbad\n{\"n\":2}\n");
+    let store = fixture.open();
+    let find = |text: &'static str| {
+        let request = PageRequest::new(0, usize::MAX);
+        let matches = |line: &str| line.contains(text);
+        store.read_page_matching(fixture.session, fixture.segment, request, &matches)
+    };
+    assert_eq!(find("2").unwrap().0, [None, None, Some(entry("{\"n\":2}"))]);
+    assert!(matches!(find("bad").unwrap_err(), StoreError::Corrupt { line: 3, .. }));
+}
+
 /// The start of a log in which a first page is read without the rest.
 const START: usize = 1 << 20;
 

@@ -45,8 +45,8 @@ impl Store for Served {
     forward_store! { self => *self.remote();
         append read_all list_sessions list_segments lookup_session_of create_segment exists
         read_entry_count append_trace truncate capabilities pods maintenance append_all read_page
-        read_page_with head segment_info list_infos append_if truncate_if read_trace_page
-        delete_segment delete_session sync
+        read_page_with read_page_matching head segment_info list_infos append_if truncate_if
+        read_trace_page delete_segment delete_session sync
     }
 }
 

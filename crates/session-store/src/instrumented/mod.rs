@@ -136,6 +136,8 @@ impl<S: Store> Store for Instrumented<S> {
         read_entry_count() -> usize;
         read_page(start: usize, max_bytes: usize) -> Page;
         read_page_with(request: PageRequest) -> (Vec<LogEntry>, Option<Head>);
+        read_page_matching(request: PageRequest, matches: &dyn Fn(&str) -> bool)
+            -> (Vec<Option<LogEntry>>, Option<Head>);
         read_trace_page(start: usize, max_bytes: usize) -> TracePage;
         segment_info() -> Option<SegmentInfo>;
         truncate(entries_len: usize) -> ();

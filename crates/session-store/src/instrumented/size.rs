@@ -22,9 +22,10 @@ impl Size {
         Self { count: Some(count), bytes: None }
     }
 
-    fn of_entries<E: Entry>(entries: &[E]) -> Self {
-        let bytes = entries.iter().map(|entry| entry.as_json().len()).sum();
-        Self { count: Some(entries.len()), bytes: Some(bytes) }
+    fn of_entries<'a, E: Entry>(entries: impl IntoIterator<Item = &'a E>) -> Self {
+        let sizes = entries.into_iter().map(|entry| entry.as_json().len());
+        let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+        Self { count: Some(count), bytes: Some(bytes) }
     }
 
     /// Returns this size, or `other` if this size is unknown.
@@ -77,6 +78,8 @@ measure! {
     Vec<LogEntry>: |entries| Size::of_entries(entries);
     Page: |page| Size::of_entries(&page.entries);
     (Vec<LogEntry>, Option<Head>): |(entries, _)| Size::of_entries(entries);
+    (Vec<Option<LogEntry>>, Option<Head>):
+        |(entries, _)| Size::of_entries(entries.iter().flatten());
     TracePage: |page| Size::of_entries(&page.entries);
     Pod: |pod| Size { count: None, bytes: Some(pod.as_json().len()) };
     Option<Pod>: |pod| pod.as_ref().map_or(Size::NONE, Measure::size);

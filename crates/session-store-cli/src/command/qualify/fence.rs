@@ -101,7 +101,7 @@ impl Fenced {
 impl Store for Fenced {
     forward_store! { self => self.store;
         read_all list_segments lookup_session_of exists read_entry_count capabilities read_page
-        read_page_with head segment_info read_trace_page sync
+        read_page_with read_page_matching head segment_info read_trace_page sync
     }
 
     fn append(&self, session: SessionId, segment: SegmentId, entry: &LogEntry) -> Result<()> {

@@ -6,29 +6,33 @@ mod pattern;
 mod spelling;
 mod texts;
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::mpsc::SyncSender;
-use std::{fmt, mem, thread};
+use std::{fmt, thread};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use session_store::{LogEntry, OpenStore, SegmentKey, SessionId, StoreError, StoreExt};
+use session_store::{
+    LogEntry, OpenStore, PageRequest, SegmentKey, SessionId, StoreError, StoreExt,
+};
 
 use self::excerpt::Excerpt;
 use self::jobs::run_in_order;
 use self::pattern::{Found, Pattern};
 use crate::args::SearchArgs;
-use crate::conversation::{Conversation, role_name};
+use crate::conversation::{LogFormat, role_name};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::segment::{Segment, reading};
+use crate::segment::{Segment, lines, reading};
 use crate::store::{list_segments, list_sessions, open, unknown_session};
 
-/// The number of bytes after which the progress is updated.
-const COUNTED_BYTES: u64 = 1024 * 1024;
+/// The size of the pages that are read. Half of what a file store reads for the first page of a
+/// long log.
+const PAGE_BYTES: usize = 512 * 1024;
 
 pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
@@ -106,33 +110,77 @@ impl Search<'_> {
     /// Searches a log. If only sessions are printed, the first hit ends the search. Returns whether
     /// there was a hit.
     fn segment(&self, segment: Segment<'_>) -> Result<bool, Stopped> {
-        let mut conversation = Conversation::open(segment);
-        let (mut has_found, mut entries, mut bytes) = (false, 0, 0);
-        while let Some(line) = conversation.next() {
-            let (number, entry) = match line {
-                Ok(numbered) => numbered,
+        let format = LogFormat::new(segment);
+        let (mut has_found, mut start) = (false, 0);
+        loop {
+            let bytes = Cell::new(0);
+            let may_match = |text: &str| {
+                bytes.set(bytes.get() + text.len() as u64);
+                self.pattern.may_be_in(text)
+            };
+            let request = PageRequest::new(start, PAGE_BYTES).with_head(start > 0);
+            let (entries, head) = match segment.read_page_matching(request, &may_match) {
+                Ok(page) => page,
                 // The segment was deleted after the listing.
-                Err(StoreError::NotFound(_)) => continue,
+                Err(StoreError::NotFound(_)) => return Ok(has_found),
+                // A bad line may contain the text.
+                Err(_) => return Ok(self.lines(segment, start, &format)? | has_found),
+            };
+            let read = entries.len();
+            for (position, entry) in (start..).zip(entries) {
+                let Some(entry) = entry else { continue };
+                has_found |= self.entry(segment.key(), position + 1, entry, &format)?;
+                if has_found && self.names_sessions {
+                    return Ok(true);
+                }
+            }
+            self.send(Event::Read(read, bytes.get()))?;
+            start += read;
+            if read == 0 || head.is_some_and(|head| start >= head.entries()) {
+                return Ok(has_found);
+            }
+        }
+    }
+
+    /// Searches the rest of a log line by line, and reports the lines that are not entries.
+    fn lines(
+        &self,
+        segment: Segment<'_>,
+        start: usize,
+        format: &LogFormat<'_>,
+    ) -> Result<bool, Stopped> {
+        let mut entries = lines::<LogEntry>(segment, start);
+        let mut has_found = false;
+        while let Some(entry) = entries.next() {
+            match entry {
+                Ok(entry) if self.pattern.may_be_in(entry.as_json()) => {
+                    let number = entries.pages().position();
+                    has_found |= self.entry(segment.key(), number, entry, format)?;
+                }
+                Ok(_) | Err(StoreError::NotFound(_)) => {}
                 Err(error) => {
                     let failure = Failure::cannot(reading::<LogEntry>(segment), error);
                     self.send(Event::Failed(failure))?;
-                    continue;
                 }
-            };
-            (entries, bytes) = (entries + 1, bytes + entry.as_json().len() as u64);
-            if bytes > COUNTED_BYTES {
-                self.send(Event::Read(mem::take(&mut entries), mem::take(&mut bytes)))?;
             }
-            let found = self.pattern.find(&entry, |entry| conversation.describe(entry));
-            let Some(found) = found else { continue };
-            has_found = true;
-            if self.names_sessions {
-                break;
-            }
-            self.send(Event::Match(segment.key(), number, entry, found))?;
         }
-        self.send(Event::Read(entries, bytes))?;
         Ok(has_found)
+    }
+
+    /// Decodes an entry that may match. Returns whether the entry matches.
+    fn entry(
+        &self,
+        key: SegmentKey,
+        number: usize,
+        entry: LogEntry,
+        format: &LogFormat<'_>,
+    ) -> Result<bool, Stopped> {
+        let found = self.pattern.find(&entry, |entry| format.describe(entry));
+        let Some(found) = found else { return Ok(false) };
+        if !self.names_sessions {
+            self.send(Event::Match(key, number, entry, found))?;
+        }
+        Ok(true)
     }
 
     fn send(&self, event: Event) -> Result<(), Stopped> {

@@ -42,7 +42,14 @@ impl<'a> Pattern<'a> {
         Ok(Self { text: literal(text)?, spelling, args })
     }
 
-    /// Returns the hits in an entry, or `None` if the entry does not meet the conditions.
+    /// Returns whether the entry with this stored text may contain the text. Most entries are
+    /// excluded in this way before their text is checked and decoded.
+    pub(super) fn may_be_in(&self, json: &str) -> bool {
+        if self.args.raw { self.text.is_match(json) } else { self.spelling.can_be_in(json) }
+    }
+
+    /// Returns the hit in an entry that may contain the text, or `None` if the entry does not meet
+    /// the conditions.
     ///
     /// `describe` decodes the entry. It is called only for an entry that the other conditions do
     /// not exclude, because decoding takes much longer than reading.
@@ -53,8 +60,7 @@ impl<'a> Pattern<'a> {
     ) -> Option<Found> {
         let PatternArgs { raw, role, since, until, .. } = *self.args;
         let json = entry.as_json();
-        let can_match = if raw { self.text.is_match(json) } else { self.spelling.can_be_in(json) };
-        if !can_match || !self.has_kind(json) {
+        if !self.has_kind(json) {
             return None;
         }
         if raw && role.is_none() && since.is_none() && until.is_none() {
@@ -127,7 +133,8 @@ mod tests {
 
     fn find(args: &PatternArgs) -> Option<Found> {
         let entry = LogEntry::from_json(NOTE).unwrap();
-        Pattern::new(args).unwrap().find(&entry, |entry| AnyJsonl.describe(entry))
+        let pattern = Pattern::new(args).unwrap();
+        pattern.may_be_in(NOTE).then(|| pattern.find(&entry, |entry| AnyJsonl.describe(entry)))?
     }
 
     fn text(text: Option<&str>) -> PatternArgs {
