@@ -1,4 +1,4 @@
-//! The confirmation of a command that deletes data.
+//! The confirmation of a command that changes or deletes data.
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -24,7 +24,7 @@ impl ConfirmArgs {
         if self.yes {
             return Ok(true);
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !has_terminal() {
             let cause = "a confirmation needs a terminal; use --yes to confirm without one";
             return Err(Failure::cannot(operation, cause));
         }
@@ -37,11 +37,20 @@ impl ConfirmArgs {
                 question += "  …\n";
             }
         }
-        question += &format!("Permanently {operation}? [y/N] ");
-        let mut answer = String::new();
-        write!(io::stderr(), "{}", visible(&question))
-            .and_then(|()| io::stdin().lock().read_line(&mut answer))
-            .context(|| operation.to_owned())?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        question += &format!("Permanently {operation}?");
+        ask(&question).context(|| operation.to_owned())
     }
+}
+
+/// Returns whether a terminal can ask the user and show the question.
+pub(crate) fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question on the terminal. Returns whether the answer is yes.
+pub(crate) fn ask(question: &str) -> io::Result<bool> {
+    let mut answer = String::new();
+    write!(io::stderr(), "{} [y/N] ", visible(question))?;
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

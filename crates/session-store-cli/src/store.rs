@@ -52,7 +52,7 @@ fn backup_file(url: &StoreUrl) -> Option<&Path> {
 }
 
 /// Returns an error if the URL leads to a backup.
-fn require_writable(url: &StoreUrl) -> Result<(), Failure> {
+pub(crate) fn require_writable(url: &StoreUrl) -> Result<(), Failure> {
     let Some(path) = backup_file(url) else { return Ok(()) };
     let cause = format!(
         "a backup can only be read; restore it to a store first: session-store restore {} STORE",

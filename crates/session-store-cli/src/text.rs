@@ -33,6 +33,16 @@ pub(crate) fn squeezed(text: &str) -> String {
     line
 }
 
+/// Returns a path or a URL as one word of a shell.
+pub(crate) fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/:._-+@%".contains(c);
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

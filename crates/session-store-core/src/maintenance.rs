@@ -40,6 +40,22 @@ pub trait Maintenance: Send + Sync {
     fn open_raw(&self, _key: SegmentKey) -> Result<Option<Box<dyn Read>>, StoreError> {
         Ok(None)
     }
+
+    /// Repairs the logs and traces of the selected segments as [`repair`](Self::repair) does, and
+    /// reports each repair. Indexes are not repaired.
+    ///
+    /// Clause [M8](crate::contract#m8). The provided body repairs the whole storage.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    fn repair_segments(
+        &self,
+        is_selected: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
+        let _ = is_selected;
+        self.repair(report)
+    }
 }
 
 /// How serious a [`Finding`] is.
@@ -78,6 +94,8 @@ pub struct Finding {
     ///
     /// False for an incomplete entry, which was never acknowledged.
     pub is_unlisted: bool,
+    /// Whether [`Maintenance::repair`] removes the cause.
+    pub is_repairable: bool,
 }
 
 impl Finding {
@@ -89,6 +107,7 @@ impl Finding {
             cause: cause.into(),
             remedy: None,
             is_unlisted: false,
+            is_repairable: false,
         }
     }
 
@@ -96,6 +115,12 @@ impl Finding {
     #[must_use]
     pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// Marks a finding whose cause [`Maintenance::repair`] removes.
+    #[must_use]
+    pub fn repairable(self) -> Self {
+        Self { is_repairable: true, ..self }
     }
 
     /// Marks data that no listing of the store contains.

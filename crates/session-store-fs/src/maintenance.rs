@@ -50,7 +50,7 @@ impl Maintenance for FsStore {
             let cause = format!("missing lookup hints: {missing}");
             let remedy =
                 "repair the store to write them; until then a lookup searches all sessions";
-            report(note(&layout.hints(), cause).with_remedy(remedy));
+            report(note(&layout.hints(), cause).with_remedy(remedy).repairable());
         }
         Ok(())
     }
@@ -70,9 +70,20 @@ impl Maintenance for FsStore {
         if stored > 0 {
             report(note(&self.directory.layout.hints(), format!("lookup hints written: {stored}")));
         }
+        self.repair_segments(&|_| true, report)
+    }
+
+    fn repair_segments(
+        &self,
+        is_selected: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
         for session_id in self.directory.session_folders()? {
             for (segment_id, kind) in self.directory.files(session_id)? {
                 let key = SegmentKey::new(session_id, segment_id);
+                if !is_selected(key) {
+                    continue;
+                }
                 if kind == Kind::Log {
                     self.repair_checkpoint(key, report)?;
                 }

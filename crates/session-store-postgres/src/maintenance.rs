@@ -1,7 +1,7 @@
 //! The `Maintenance` trait: comparisons of the tables with each other, and the repair of damaged
 //! logs.
 
-use session_store_core::{Finding, Maintenance, PodName, Severity, StoreError};
+use session_store_core::{Finding, Maintenance, PodName, SegmentKey, Severity, StoreError};
 use tokio_postgres::Row;
 
 use crate::connection::Connection;
@@ -55,8 +55,16 @@ impl Maintenance for PostgresStore {
     }
 
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
+        self.repair_segments(&|_| true, report)
+    }
+
+    fn repair_segments(
+        &self,
+        is_selected: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
         let logs = self.client.read("list the logs", repair::logs)?;
-        for log in logs {
+        for log in logs.into_iter().filter(|log| is_selected(log.key())) {
             let damaged = self.client.read(format_args!("read the {log}"), |connection| {
                 connection.unlimited(|connection| repair::is_damaged(connection, log))
             })?;
@@ -101,7 +109,8 @@ fn log_fault(row: &Row) -> Finding {
     } else {
         format!("its stored size is {bytes} bytes, and its entries have {size}")
     };
-    Finding::new(Severity::Fault, LogName::of(row).to_string(), cause).with_remedy(REMEDY)
+    let fault = Finding::new(Severity::Fault, LogName::of(row).to_string(), cause);
+    fault.with_remedy(REMEDY).repairable()
 }
 
 /// Reports entries that belong to no log.

@@ -17,6 +17,10 @@ pub(crate) struct LogName {
 }
 
 impl LogName {
+    pub(crate) fn key(self) -> SegmentKey {
+        SegmentKey::new(self.session.into(), self.segment.into())
+    }
+
     pub(crate) fn log(key: SegmentKey) -> Self {
         Self { session: key.session_id.into(), segment: key.segment_id.into(), is_trace: false }
     }

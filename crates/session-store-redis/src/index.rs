@@ -309,7 +309,7 @@ impl Defect {
                 "restore the trace from a backup; a repair removes it from the list",
             ),
         };
-        Finding::new(Severity::Fault, self.place(), cause).with_remedy(remedy)
+        Finding::new(Severity::Fault, self.place(), cause).with_remedy(remedy).repairable()
     }
 
     /// Returns the finding of a repair.

@@ -1,6 +1,6 @@
 //! `Maintenance`: the defects of the indexes and the quarantined texts as findings.
 
-use session_store_core::{Finding, Maintenance, StoreError};
+use session_store_core::{Finding, Maintenance, SegmentKey, StoreError};
 
 use crate::store::RedisStore;
 use crate::{index, quarantine, scan};
@@ -25,6 +25,15 @@ impl Maintenance for RedisStore {
                 Ok(())
             })
         })?;
-        self.client.perform("repair the logs", |client| quarantine::repair(client, report))
+        self.repair_segments(&|_| true, report)
+    }
+
+    fn repair_segments(
+        &self,
+        is_selected: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
+        self.client
+            .perform("repair the logs", |client| quarantine::repair(client, is_selected, report))
     }
 }

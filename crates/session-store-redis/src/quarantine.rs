@@ -51,9 +51,13 @@ pub(crate) fn check(
 
 /// Moves all bad items of all logs and traces to the quarantine, and reports each log and trace
 /// that was repaired.
-pub(crate) fn repair(client: &Client, report: &mut dyn FnMut(Finding)) -> Result<(), RequestError> {
+pub(crate) fn repair(
+    client: &Client,
+    is_selected: &dyn Fn(SegmentKey) -> bool,
+    report: &mut dyn FnMut(Finding),
+) -> Result<(), RequestError> {
     scan::keys(client, &mut |keys| {
-        for list in keys.into_iter().filter_map(List::of) {
+        for list in keys.into_iter().filter_map(List::of).filter(|list| is_selected(list.key)) {
             let operation = format_args!("repair the {list}");
             let moved = client.perform(operation, |client| list.repair(client))?;
             if moved > 0 {

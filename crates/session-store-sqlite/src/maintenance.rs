@@ -53,7 +53,7 @@ impl Maintenance for SqliteStore {
         if errors.iter().any(|error| is_index_error(error)) {
             report(self.database.write("rebuild the indexes", rebuild_indexes)?);
         }
-        self.repair_rows(report)?;
+        self.repair_segments(&|_| true, report)?;
         let wrong = self.database.read("check the sizes of the logs", wrong_sizes)?;
         let wrong = wrong.into_iter().map(|(number, _)| number).collect();
         let logs = sizes::measure(&self.database, wrong)?;
@@ -63,15 +63,20 @@ impl Maintenance for SqliteStore {
         }
         Ok(())
     }
-}
 
-impl SqliteStore {
     /// Repairs each log or trace with damaged or missing rows in a write of its own.
     ///
     /// Finds these logs and traces by reads, so that the check of a sound log does not block
     /// writers.
-    fn repair_rows(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
+    fn repair_segments(
+        &self,
+        is_selected: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
         for place in self.database.read("list the logs", quarantine::places)? {
+            if !is_selected(place.key) {
+                continue;
+            }
             let name = place_name(place.kind, place.key);
             let operation = format!("repair the {name}");
             if !self.database.read(&operation, |connection| place.is_damaged(connection))? {
@@ -103,13 +108,12 @@ fn place_name(kind: LogKind, key: SegmentKey) -> String {
 
 fn check_integrity(connection: &Connection) -> Findings {
     let fault = |cause: String| {
-        let remedy = if is_index_error(&cause) {
-            REBUILD
-        } else {
-            "copy the sessions that are readable to a new store"
-        };
-        let place = connection.path().unwrap_or_default();
-        Finding::new(Severity::Fault, place, cause).with_remedy(remedy)
+        let is_repairable = is_index_error(&cause);
+        let fault = Finding::new(Severity::Fault, connection.path().unwrap_or_default(), cause);
+        if is_repairable {
+            return fault.with_remedy(REBUILD).repairable();
+        }
+        fault.with_remedy("copy the sessions that are readable to a new store")
     };
     Ok(integrity_errors(connection)?.into_iter().map(fault).collect())
 }
@@ -148,7 +152,7 @@ fn check_listing_without_rows(connection: &Connection) -> Findings {
 }
 
 fn index_fault(row: &Row<'_>, cause: &str) -> rusqlite::Result<Finding> {
-    Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(REBUILD))
+    Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(REBUILD).repairable())
 }
 
 /// Returns the name of a log or a trace, from the ids and the kind in the first three columns.
@@ -210,7 +214,7 @@ fn wrong_sizes(connection: &Connection) -> Result<Vec<(i64, Finding)>> {
         let cause = format!("its stored size is {stored} bytes, and its entries have {measured}");
         let remedy = "a repair measures it";
         let fault = Finding::new(Severity::Fault, place(row)?, cause).with_remedy(remedy);
-        Ok((row.get(3)?, fault))
+        Ok((row.get(3)?, fault.repairable()))
     })
 }
 
@@ -223,7 +227,7 @@ fn log_fault(row: &Row<'_>) -> rusqlite::Result<Finding> {
         let cause = format!("{extra} rows follow the last entry, and appends fail");
         (cause, "a repair moves them to the table quarantined_entry")
     };
-    Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(remedy))
+    Ok(Finding::new(Severity::Fault, place(row)?, cause).with_remedy(remedy).repairable())
 }
 
 /// Reports entries that belong to no log.
@@ -287,7 +291,7 @@ fn check_sizes(connection: &Connection) -> Findings {
     let logs: i64 = connection.query_row(&select, (), |row| row.get(0))?;
     let remedy = "a repair measures them; until then listings do not have their sizes";
     let note = note(connection, format!("logs of unknown size: {logs}")).with_remedy(remedy);
-    Ok((logs > 0).then_some(note).into_iter().collect())
+    Ok((logs > 0).then_some(note.repairable()).into_iter().collect())
 }
 
 /// Rebuilds the indexes. Reports if that is impossible because two rows have the same ids.

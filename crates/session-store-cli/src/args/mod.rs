@@ -25,7 +25,7 @@ pub(crate) use self::transfer::{
 pub(crate) use self::value::ExpectedHead;
 pub(crate) use self::write::{
     AppendArgs, ConfirmArgs, CreateArgs, PodArgs, PodsCommand, PodsLsArgs, PodsPutArgs, PodsRmArgs,
-    RmArgs, TruncateArgs,
+    RepairArgs, RmArgs, TruncateArgs,
 };
 
 const EXIT_STATUS: &str = "\
@@ -236,10 +236,19 @@ pub(crate) enum Command {
     /// Read a whole store and report every problem
     ///
     /// Reads every log, trace and pod to its end, looks up every segment by its id, and runs the
-    /// checks of the backend. Prints each fault and each note with its place. The exit status is 1
-    /// if there is a fault. An incomplete last line of a file is not a fault: readers ignore it,
-    /// and the next append moves it to another file.
+    /// checks of the backend. Prints each fault and each note with its place and its cause, and the
+    /// command that repairs it. The exit status is 1 if there is a fault. An incomplete last line of
+    /// a file is not a fault: readers ignore it, and the next append moves it to another file.
     Check(CheckArgs),
+    /// Repair a store, a session or a segment without deleting an entry, and read the result
+    ///
+    /// Moves lines and rows that are not entries out of the logs, where they can still be read, and
+    /// restores missing records of the indexes. With SESSION, only the logs of the session are
+    /// repaired. Then reads the repaired part as check does. On a terminal, asks for a confirmation
+    /// unless --yes is given.
+    ///
+    /// Exit status: 0 if everything can be read; 1 if a fault is left.
+    Repair(RepairArgs),
     /// Copy everything that can be read from a damaged SQLite database to a new store
     ///
     /// Reads the tables row by row, skips what cannot be read, and never writes to the files of
@@ -391,6 +400,7 @@ impl Command {
             Self::Export(args) => vec![&mut args.store],
             Self::Restore(args) => vec![&mut args.store],
             Self::Check(args) => vec![&mut args.store],
+            Self::Repair(args) => vec![&mut args.store],
             Self::Salvage(args) => vec![&mut args.broken, &mut args.new],
             Self::Ls(args) => vec![&mut args.store],
             Self::Tree(args) => vec![&mut args.store],

@@ -37,10 +37,6 @@ pub(crate) struct CheckArgs {
     /// The store to check
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// Before the check, make all repairs that delete no entry, such as restoring a missing record
-    /// of an index, or moving invalid lines to another file
-    #[arg(long)]
-    pub(crate) repair: bool,
 }
 
 #[derive(clap::Args)]

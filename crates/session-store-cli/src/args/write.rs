@@ -68,6 +68,23 @@ pub(crate) struct TruncateArgs {
 }
 
 #[derive(clap::Args)]
+pub(crate) struct RepairArgs {
+    /// The store to repair
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// Repair only the logs and traces of this session
+    pub(crate) session: Option<Reference<SessionId>>,
+    /// Repair only the log and the trace of this segment
+    pub(crate) segment: Option<Reference<SegmentId>>,
+    /// Only print what check finds in this part
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask for a confirmation on a terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(clap::Args)]
 #[command(group(
     ArgGroup::new("what")
         .args(["segments", "sessions", "stdin", "older_than", "keep"])

@@ -1,21 +1,23 @@
 //! `check`: reads every log, trace and pod to its end, looks up every segment, and reports every
-//! problem.
+//! problem with the command that repairs it.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
 use session_store::{
-    Finding, LogEntry, OpenStore, SegmentKey, Severity, Store, StoreError, StoreExt, TraceEntry,
-    error_chain,
+    Finding, LogEntry, OpenStore, SegmentId, SegmentKey, SessionId, Severity, Store, StoreError,
+    StoreExt, TraceEntry, error_chain,
 };
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::reference::Reference;
 use crate::segment::{Line, lines};
-use crate::store::{change, list_segments, list_sessions, open};
+use crate::store::{list_segments, list_sessions, open, unknown_session};
+use crate::text::quoted;
 
 /// The maximum number of times that a log is read again from its start because it has changed.
 const MAX_RESTARTS: usize = 3;
@@ -30,17 +32,19 @@ struct FindingJson<'a> {
     place: &'a str,
     cause: &'a str,
     remedy: Option<&'a str>,
+    /// The command that repairs the fault.
+    command: Option<String>,
 }
 
 /// The numbers of segments, entries and pods that were read, and of the problems that were found.
 #[derive(Default, Serialize)]
-struct Summary {
+pub(super) struct Summary {
     segments: usize,
     entries: usize,
     trace_entries: usize,
     pods: usize,
-    faults: usize,
-    repairs: Option<usize>,
+    pub(super) faults: usize,
+    pub(super) repairs: Option<usize>,
 }
 
 impl fmt::Display for Summary {
@@ -52,48 +56,82 @@ impl fmt::Display for Summary {
     }
 }
 
-pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = open(&args.store)?;
-    let mut check =
-        Check { store: &store, out, summary: Summary::default(), places: HashSet::new() };
-    if args.repair {
-        change(&store, || check.repair())?;
+/// The part of a store to check or to repair.
+#[derive(Clone, Copy)]
+pub(super) enum Scope {
+    Store,
+    Session(SessionId),
+    Segment(SegmentKey),
+}
+
+impl Scope {
+    /// Returns the part that the arguments name. It must exist.
+    pub(super) fn resolve(
+        session: Option<&Reference<SessionId>>,
+        segment: Option<&Reference<SegmentId>>,
+        store: &OpenStore,
+    ) -> Result<Self, Failure> {
+        let Some(session) = session else { return Ok(Self::Store) };
+        let session_id = session.resolve(store)?;
+        if list_segments(store, session_id)?.is_empty() {
+            return Err(unknown_session(store, session_id));
+        }
+        let Some(segment) = segment else { return Ok(Self::Session(session_id)) };
+        Ok(Self::Segment(segment.resolve(Some(session), store)?))
     }
-    check.check_storage()?;
-    for session_id in list_sessions(&store)? {
-        for segment_id in list_segments(&store, session_id)? {
-            check.check_segment(SegmentKey { session_id, segment_id })?;
+
+    pub(super) fn contains(self, key: SegmentKey) -> bool {
+        match self {
+            Self::Store => true,
+            Self::Session(session_id) => key.session_id == session_id,
+            Self::Segment(segment) => key == segment,
         }
     }
-    check.check_pods()?;
-    let Check { out, summary, .. } = check;
+}
+
+pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let store = open(&args.store)?;
+    let summary = Check::new(&store, Scope::Store, out).run()?;
     out.answer(&summary)?;
     Ok(Exit::done_if(summary.faults == 0))
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     store: &'a OpenStore,
+    scope: Scope,
     out: &'a mut Output,
     summary: Summary,
     /// The places of the backend's own findings.
     places: HashSet<String>,
 }
 
-impl Check<'_> {
-    /// Repairs the storage, if its backend supports repairs.
-    fn repair(&mut self) -> Result<(), Failure> {
-        let (store, mut repairs, mut printed) = (self.store, 0, Ok(()));
-        if let Some(maintenance) = store.maintenance() {
-            let repaired = maintenance.repair(&mut |repair| {
-                repairs += 1;
-                if printed.is_ok() {
-                    printed = self.print("repaired", None, &repair);
+impl<'a> Check<'a> {
+    pub(super) fn new(store: &'a OpenStore, scope: Scope, out: &'a mut Output) -> Self {
+        Self { store, scope, out, summary: Summary::default(), places: HashSet::new() }
+    }
+
+    /// Reads the part of the store. Prints each finding.
+    pub(super) fn run(mut self) -> Result<Summary, Failure> {
+        let sessions = match self.scope {
+            Scope::Store => {
+                self.check_storage()?;
+                list_sessions(self.store)?
+            }
+            Scope::Session(session_id) => vec![session_id],
+            Scope::Segment(key) => vec![key.session_id],
+        };
+        for session_id in sessions {
+            for segment_id in list_segments(self.store, session_id)? {
+                let key = SegmentKey { session_id, segment_id };
+                if self.scope.contains(key) {
+                    self.check_segment(key)?;
                 }
-            });
-            repaired.context(|| format!("repair {}", store.url()))?;
+            }
         }
-        self.summary.repairs = Some(repairs);
-        printed
+        if matches!(self.scope, Scope::Store) {
+            self.check_pods()?;
+        }
+        Ok(self.summary)
     }
 
     /// Runs the checks of the backend itself.
@@ -122,7 +160,7 @@ impl Check<'_> {
             Ok(None) if !self.places.contains(&place) && self.is_listed(key)? => {
                 let cause = "the segment cannot be found by its id alone";
                 let finding = Finding::new(Severity::Fault, place, cause);
-                self.add(Some(key), &finding.with_remedy("run check --repair"))
+                self.add(Some(key), &finding.repairable())
             }
             Ok(_) => Ok(()),
             Err(error) => self.add_error(key, place, &error),
@@ -178,22 +216,35 @@ impl Check<'_> {
         place: String,
         error: &StoreError,
     ) -> Result<(), Failure> {
-        self.add(Some(key), &Finding::new(Severity::Fault, place, error_chain(error)))
+        let finding = Finding::new(Severity::Fault, place, error_chain(error));
+        self.summary.faults += 1;
+        // A line or a row that is not an entry can be moved out of the log.
+        let command = matches!(error, StoreError::Corrupt { .. })
+            .then(|| format!("{} {} {}", self.repair_command(), key.session_id, key.segment_id));
+        self.print("fault", Some(key), &finding, command)
     }
 
     fn add(&mut self, key: Option<SegmentKey>, finding: &Finding) -> Result<(), Failure> {
         self.summary.faults += usize::from(finding.severity == Severity::Fault);
-        self.print(&finding.severity.to_string(), key, finding)
+        let command = finding.is_repairable.then(|| self.repair_command());
+        self.print(&finding.severity.to_string(), key, finding, command)
     }
 
-    fn print(
+    fn repair_command(&self) -> String {
+        format!("session-store repair {}", quoted(&self.store.url().to_string()))
+    }
+
+    pub(super) fn print(
         &mut self,
         kind: &str,
         key: Option<SegmentKey>,
         finding: &Finding,
+        command: Option<String>,
     ) -> Result<(), Failure> {
         let Finding { place, cause, remedy, .. } = finding;
-        let json = FindingJson { key, kind, place, cause, remedy: remedy.as_deref() };
-        self.out.report(&json, [format_args!("{kind}: {finding}")])
+        let line = format!("{kind}: {finding}");
+        let hint = command.as_ref().map(|command| format!("  repair it with: {command}"));
+        let json = FindingJson { key, kind, place, cause, remedy: remedy.as_deref(), command };
+        self.out.report(&json, [line].into_iter().chain(hint))
     }
 }

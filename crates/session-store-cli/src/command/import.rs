@@ -15,7 +15,7 @@ use crate::message::note;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::store::{change, open_or_create, open_or_empty};
-use crate::text::plural;
+use crate::text::{plural, quoted};
 
 pub(crate) fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
     let Some(store) = args.store.as_ref().filter(|_| !args.paths.is_empty()) else {
@@ -148,14 +148,4 @@ fn print_discovered(store: Option<&StoreUrl>, out: &mut Output) -> Result<Exit, 
 
 fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-/// Returns a path or a URL as one word of a shell.
-fn quoted(path: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/:._-+@%".contains(c);
-    if path.chars().all(is_plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
 }

@@ -15,6 +15,7 @@ mod man;
 mod migrate;
 mod pods;
 mod qualify;
+mod repair;
 mod restore;
 mod rm;
 mod salvage;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(&args, out),
         Command::Restore(args) => restore::run(&args, out),
         Command::Check(args) => check::run(&args, out),
+        Command::Repair(args) => repair::run(&args, out),
         Command::Salvage(args) => salvage::run(&args, out),
         Command::Ls(args) => ls::run(&args, out),
         Command::Tree(args) => tree::run(&args, out),

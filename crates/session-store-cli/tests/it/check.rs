@@ -5,7 +5,7 @@ use std::fs;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::program::{Kind, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 
 #[rstest]
 fn a_sound_store_has_no_faults(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
@@ -14,7 +14,7 @@ fn a_sound_store_has_no_faults(#[values(Kind::Fs, Kind::Sqlite)] kind: Kind) {
     append(&url, "{\"n\":1}\n{\"n\":2}\n");
     let found = run(["check", &url]).ok();
     assert_eq!(found, "segments: 1, entries: 2, trace entries: 0, pods: 0, faults: 0\n");
-    let found = run(["check", &url, "--repair", "--json"]).ok();
+    let found = run(["repair", &url, "--json"]).ok();
     assert!(found.contains("\"repairs\":0"), "{found}");
 }
 
@@ -32,10 +32,13 @@ fn every_bad_line_is_reported_and_an_incomplete_last_line_is_not() {
     assert_eq!(ended.status, Some(1));
     let lines: Vec<_> = ended.stdout.lines().collect();
     let place = format!("fault: segment {SEGMENT} of session {SESSION}: ");
-    for (line, number) in lines.iter().zip([2, 4]) {
+    let command = format!("  repair it with: session-store repair {url} {SESSION} {SEGMENT}");
+    for (pair, number) in lines.chunks(2).zip([2, 4]) {
+        let line = pair[0];
         assert!(line.starts_with(&place) && line.contains(&format!("line {number}")), "{lines:?}");
+        assert_eq!(pair[1], command);
     }
-    assert_eq!(lines[2], "segments: 1, entries: 3, trace entries: 0, pods: 0, faults: 2");
+    assert_eq!(lines[4], "segments: 1, entries: 3, trace entries: 0, pods: 0, faults: 2");
 
     let ended = run(["check", &url, "--json"]);
     let finding: Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();
@@ -64,8 +67,54 @@ fn a_repair_moves_bad_lines_out_of_a_log() {
     fs::write(&log, "{\"a\":1}\nbad line\n{\"b\":2}\n").unwrap();
     assert_eq!(run(["check", &url]).status, Some(1));
 
-    let repaired = run(["check", &url, "--repair"]).ok();
+    let planned = run(["repair", &url, "--dry-run"]);
+    assert_eq!(planned.status, Some(1));
+    assert!(planned.stdout.ends_with("faults: 1\nnothing was changed\n"), "{planned:?}");
+
+    let repaired = run(["repair", &url]).ok();
     assert!(repaired.contains("repaired: ") && repaired.contains("moved 9 bytes"), "{repaired}");
     assert!(repaired.contains("faults: 0, repairs: 1"), "{repaired}");
     assert_eq!(run(["show", &url, SEGMENT]).ok(), "{\"a\":1}\n{\"b\":2}\n");
+}
+
+#[test]
+fn a_repair_can_be_limited_to_a_segment() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    run(["create", &url, "--session", SESSION, "--segment", OTHER]).ok();
+    for segment in [SEGMENT, OTHER] {
+        fs::write(place.path(&format!("a/{SESSION}/{segment}.jsonl")), "bad\n{}\n").unwrap();
+    }
+    let repaired = run(["repair", &url, SESSION, OTHER]).ok();
+    assert!(repaired.contains("segments: 1,") && repaired.contains("repairs: 1"), "{repaired}");
+    assert_eq!(run(["show", &url, OTHER]).ok(), "{}\n");
+    run(["show", &url, SEGMENT]).refused(3);
+    assert!(run(["repair", &url, OTHER]).refused(4).contains("does not contain it"));
+    assert!(run(["repair", &url, SESSION]).ok().contains("segments: 2,"));
+}
+
+/// The command that `check` prints is run in a shell.
+#[test]
+fn the_printed_command_repairs_the_fault() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "the logs");
+    append(&url, "{}\n");
+    fs::write(place.path(&format!("the logs/{SESSION}/{SEGMENT}.jsonl")), "bad\n{}\n").unwrap();
+    let found: Value =
+        serde_json::from_str(run(["check", &url, "--json"]).stdout.lines().next().unwrap())
+            .unwrap();
+    let command = found["command"].as_str().unwrap();
+    let path = std::path::Path::new(env!("CARGO_BIN_EXE_session-store")).parent().unwrap();
+    let script = format!("PATH='{}:'\"$PATH\" && {command}", path.display());
+    let mut shell = std::process::Command::new("sh");
+    let status = test_deadlines::Process::start(shell.args(["-c", &script])).wait();
+    assert_eq!(status.code(), Some(0));
+    run(["check", &url]).ok();
+}
+
+#[test]
+fn a_store_without_repairs_is_refused() {
+    let message = run(["repair", "memory:"]).refused(3);
+    assert!(message.contains("has no repair"), "{message}");
 }

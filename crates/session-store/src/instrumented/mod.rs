@@ -239,4 +239,13 @@ impl<S: Store> Maintenance for Instrumented<S> {
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
         call(&span!(repair), Size::NONE, || self.inner_maintenance().repair(report))
     }
+
+    fn repair_segments(
+        &self,
+        is_selected: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<(), StoreError> {
+        let repair = || self.inner_maintenance().repair_segments(is_selected, report);
+        call(&span!(repair_segments), Size::NONE, repair)
+    }
 }
