@@ -25,6 +25,7 @@ mod output;
 mod pager;
 mod password;
 mod progress;
+mod redacted;
 mod reference;
 mod segment;
 mod signal;
@@ -35,6 +36,7 @@ mod text;
 mod title;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use crate::args::Args;
 use crate::output::Output;
@@ -46,8 +48,13 @@ fn main() -> ExitCode {
     let places = command.urls_mut().iter().map(ToString::to_string).collect();
     message::set_format(json, places);
     let mut out = Output::new(json);
+    let (began, is_long) = (Instant::now(), command.is_long());
     let outcome =
         passwords.supply(command.urls_mut()).and_then(|()| command::run(command, &mut out));
+    if is_long && out.is_terminal() && !json {
+        // An error of standard output ends the command below.
+        let _ = out.line(format_args!("took {:.1} s", began.elapsed().as_secs_f64()));
+    }
     // Flush the results first, so that they appear before the message of an error.
     let flushed = out.flush();
     let exit = outcome.and_then(|exit| flushed.map(|()| exit)).unwrap_or_else(|failure| {

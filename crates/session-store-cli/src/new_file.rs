@@ -1,15 +1,14 @@
 //! `NewFile`: a file that is written under a temporary name, and renamed when it is complete.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process;
 
 use tempfile::NamedTempFile;
 
-use crate::exit::INTERRUPTED;
 use crate::failure::{Context, Failure};
+use crate::signal::remove_at_end;
 
 /// A file that is written under a temporary name in its folder.
 ///
@@ -41,15 +40,9 @@ impl<'a> NewFile<'a> {
     /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
     ///
     /// Must be called for one file only, and only in a program that does not handle these signals
-    /// in another way. A signal that the process ignores, such as SIGHUP under `nohup`, remains
-    /// ignored.
+    /// in another way.
     pub(crate) fn remove_on_signal(&self) {
-        let temporary = self.file.path().to_owned();
-        let _ = ctrlc::try_set_handler(move || {
-            // Ignore an error, because the file may already have its final name.
-            let _ = fs::remove_file(&temporary);
-            process::exit(INTERRUPTED);
-        });
+        remove_at_end(self.file.path().to_owned());
     }
 
     pub(crate) fn writer(&self) -> impl Write {

@@ -2,6 +2,7 @@
 //! seconds.
 
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{
@@ -10,6 +11,7 @@ use indicatif::{
 use session_store_migrate::{Phase, Progress};
 
 use crate::message::note;
+use crate::text::plural;
 
 /// The time after which a command shows a bar.
 const SHOW_AFTER: Duration = Duration::from_secs(1);
@@ -19,6 +21,24 @@ const BAR_INTERVAL: Duration = Duration::from_millis(50);
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// The length of the bar in steps.
 const STEPS: u64 = 1000;
+
+/// The work of the current phase, for the message after a signal.
+static REACHED: Mutex<Option<Reached>> = Mutex::new(None);
+
+#[derive(Clone, Copy)]
+struct Reached {
+    phase: &'static str,
+    parts_done: usize,
+    entries: u64,
+}
+
+/// Returns a phrase about the work of the current phase, or an empty text before the first phase.
+pub(crate) fn reached() -> String {
+    let reached = *REACHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(Reached { phase, parts_done, entries }) = reached else { return String::new() };
+    let parts = plural(parts_done, "part", "parts");
+    format!(" while {phase}, after {parts} and {} entries", HumanCount(entries))
+}
 
 /// The progress of a command.
 pub(crate) struct Bar {
@@ -97,6 +117,9 @@ impl Bar {
     }
 
     fn show(&mut self) {
+        let Count { phase, parts_done, entries, .. } = self.count;
+        let reached = Reached { phase, parts_done, entries };
+        *REACHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(reached);
         let interval = if self.is_terminal { BAR_INTERVAL } else { LINE_INTERVAL };
         if self.shown_at.elapsed() < interval {
             return;

@@ -1,14 +1,17 @@
 //! Handles the signals that request the end of a command, and SIGXFSZ.
 
-use std::process;
+use std::path::PathBuf;
 #[cfg(unix)]
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{fs, process};
 
 use crate::exit::INTERRUPTED;
 use crate::failure::{Context, Failure};
 use crate::message::note;
+use crate::progress;
 
 /// Makes a write beyond the file-size limit of the process an error.
 ///
@@ -19,6 +22,45 @@ use crate::message::note;
 pub(crate) fn survive_file_size_limit() {
     // Registering fails only for signals that cannot be handled.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
+/// The actions when a signal ends the program.
+struct Ending {
+    /// A file to delete.
+    temporary: Option<PathBuf>,
+    /// A phrase that says how the user can go on.
+    next: Option<&'static str>,
+}
+
+static ENDING: Mutex<Ending> = Mutex::new(Ending { temporary: None, next: None });
+
+/// Makes SIGINT, SIGTERM or SIGHUP print what was done and `next`, which says how to go on, and end
+/// the program.
+///
+/// Must not be called in a program that handles these signals in another way. A signal that the
+/// process ignores, such as SIGHUP under `nohup`, remains ignored.
+pub(crate) fn explain_end(next: &'static str) {
+    at_end(|ending| ending.next = Some(next));
+}
+
+/// Makes SIGINT, SIGTERM or SIGHUP delete a temporary file and end the program, as
+/// [`explain_end`] does.
+pub(crate) fn remove_at_end(temporary: PathBuf) {
+    at_end(|ending| ending.temporary = Some(temporary));
+}
+
+fn at_end(change: impl FnOnce(&mut Ending)) {
+    change(&mut ENDING.lock().unwrap_or_else(PoisonError::into_inner));
+    // A second call fails, and the first handler reads the change.
+    let _ = ctrlc::try_set_handler(|| {
+        let ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ignore an error, because the file may already have its final name.
+        let _ = ending.temporary.as_ref().map(fs::remove_file);
+        if let Some(next) = ending.next {
+            note(&format!("interrupted{}; {next}", progress::reached()));
+        }
+        process::exit(INTERRUPTED);
+    });
 }
 
 /// Receives the first SIGINT, SIGTERM or SIGHUP.

@@ -44,7 +44,7 @@ pub trait Maintenance: Send + Sync {
     /// Repairs the logs and traces of the selected segments as [`repair`](Self::repair) does, and
     /// reports each repair. Indexes are not repaired.
     ///
-    /// Clause [M8](crate::contract#m8). The provided body repairs the whole storage.
+    /// Clause [M9](crate::contract#m9). The provided body repairs the whole storage.
     ///
     /// # Errors
     /// As [`check`](Self::check).

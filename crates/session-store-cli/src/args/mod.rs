@@ -296,8 +296,8 @@ pub(crate) enum Command {
     /// in the variable PAGER, or less.
     ///
     /// With --html, writes one page with all segments of the session, and their tree. SEGMENT is
-    /// unfolded. The page contains no script and loads nothing. The page can contain secrets of the
-    /// log.
+    /// unfolded. A log without texts is shown as stored. The page contains no script and loads
+    /// nothing. The page can contain secrets of the log, also with --redact.
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///
@@ -390,6 +390,24 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns whether the command can take long. On a terminal, such a command prints the time that
+    /// it took.
+    pub(crate) const fn is_long(&self) -> bool {
+        matches!(
+            self,
+            Self::Import(_)
+                | Self::Migrate(_)
+                | Self::Verify(_)
+                | Self::Export(_)
+                | Self::Restore(_)
+                | Self::Check(_)
+                | Self::Repair(_)
+                | Self::Salvage(_)
+                | Self::Rm(_)
+                | Self::Qualify(_)
+        )
+    }
+
     /// Returns the URLs in the arguments of the command, in their order.
     pub(crate) fn urls_mut(&mut self) -> Vec<&mut StoreUrl> {
         match self {

@@ -131,6 +131,9 @@ pub(crate) struct ShowArgs {
     /// Print the calls of tools and their results whole
     #[arg(long, requires = "text")]
     pub(crate) full: bool,
+    /// Replace the API keys and private keys that the redactor knows by their kind
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// Write the whole session of the segment as a page of HTML to FILE; - means standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["trace", "json", "text"])]
     pub(crate) html: Option<PathBuf>,
@@ -167,6 +170,9 @@ pub(crate) struct SearchArgs {
     /// Search only this session (can be repeated)
     #[arg(long = "session", value_name = "SESSION")]
     pub(crate) sessions: Vec<Reference<SessionId>>,
+    /// Search the traces instead of the logs, as they are stored
+    #[arg(long)]
+    pub(crate) traces: bool,
     /// Print only the ids of the sessions that contain a match
     #[arg(short = 'l', long)]
     pub(crate) sessions_with_matches: bool,
@@ -191,6 +197,9 @@ pub(crate) struct PatternArgs {
     /// Find only entries whose field "kind" (or "type", if there is no "kind") has this value
     #[arg(long)]
     pub(crate) kind: Option<String>,
+    /// The text is a regular expression. Every entry is decoded, which takes longer
+    #[arg(short = 'E', long, requires = "text")]
+    pub(crate) regex: bool,
     /// Ignore the difference between upper and lower case
     #[arg(short, long)]
     pub(crate) ignore_case: bool,

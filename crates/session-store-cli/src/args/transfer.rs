@@ -227,6 +227,10 @@ pub(crate) struct ExportArgs {
     /// Replace the file if it exists
     #[arg(long)]
     pub(crate) force: bool,
+    /// Replace the API keys and private keys that the redactor knows by their kind. The backup then
+    /// differs from the store
+    #[arg(long)]
+    pub(crate) redact: bool,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
 }

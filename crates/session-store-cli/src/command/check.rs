@@ -16,6 +16,7 @@ use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::reference::Reference;
 use crate::segment::{Line, lines};
+use crate::signal::explain_end;
 use crate::store::{list_segments, list_sessions, open, unknown_session};
 use crate::text::quoted;
 
@@ -90,6 +91,7 @@ impl Scope {
 }
 
 pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
+    explain_end("nothing was changed; run the same command again");
     let store = open(&args.store)?;
     let summary = Check::new(&store, Scope::Store, out).run()?;
     out.answer(&summary)?;

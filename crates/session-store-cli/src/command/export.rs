@@ -17,6 +17,8 @@ use crate::message::{self, Kind, note};
 use crate::new_file::NewFile;
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::redacted::redacted;
+use crate::signal::explain_end;
 use crate::store::open;
 
 /// The note about a backup without segments.
@@ -24,12 +26,16 @@ const EMPTY: &str = "the backup contains no segment; an SQLite database that was
                      -wal file is empty, too";
 
 pub(crate) fn run(args: &ExportArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = open(&args.store)?;
+    let mut store = open(&args.store)?;
+    if args.redact {
+        store = redacted(store);
+    }
     if args.file == Path::new("-") {
         return export_to_stdout(args, &store);
     }
     let file = NewFile::create(&args.file, args.force)?;
     file.remove_on_signal();
+    explain_end("the backup is not complete; run the same command again");
     let report = export(args, &store, file.writer())?;
     file.finish()?;
     let problems = problems(&report);

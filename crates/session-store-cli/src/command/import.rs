@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::message::note;
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::signal::explain_end;
 use crate::store::{change, open_or_create, open_or_empty};
 use crate::text::{plural, quoted};
 
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> 
     let Some(store) = args.store.as_ref().filter(|_| !args.paths.is_empty()) else {
         return print_discovered(args.store.as_ref(), out);
     };
+    explain_end("the stored entries are kept; run the same command again to import the rest");
     require_existing(&args.paths)?;
     let options = options(args, store)?;
     let opened = OnceCell::new();

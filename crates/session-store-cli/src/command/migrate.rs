@@ -14,7 +14,7 @@ use crate::migration::report_file::ReportFile;
 use crate::migration::text;
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::signal::StopSignal;
+use crate::signal::{StopSignal, explain_end};
 use crate::store::{open, open_or_create, open_or_empty, reopener};
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -71,6 +71,7 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let report = if args.follow {
         follow(migration, args)?
     } else {
+        explain_end("the copied entries are kept; run the same command again to copy the rest");
         let mut bar = Bar::new();
         let migration = if args.dry_run { migration.dry_run() } else { migration };
         migration.progress(move |event| bar.show_event(&event)).run()

@@ -1,6 +1,6 @@
 //! `repair`: makes the repairs of the backend that delete no entry, and reads the result.
 
-use session_store::{Finding, OpenStore};
+use session_store::{Finding, OpenStore, Store};
 
 use super::check::{Check, Scope};
 use crate::args::RepairArgs;
@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::message::Kind;
 use crate::output::Output;
+use crate::signal::explain_end;
 use crate::store::{change, open, reopener, require_writable};
 
 pub(crate) fn run(args: &RepairArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &RepairArgs, out: &mut Output) -> Result<Exit, Failure> 
             return Ok(Exit::No);
         }
     }
+    explain_end("each log is repaired or as before; run the same command again");
     let repairs = change(&store, || repair(&store, scope, out))?;
     let store = reopener(&store)()?;
     let mut summary = Check::new(&store, scope, out).run()?;

@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::signal::explain_end;
 use crate::store::{open_or_create, reopener};
 use crate::text::entries;
 
@@ -29,6 +30,7 @@ use crate::text::entries;
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 pub(crate) fn run(args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
+    explain_end("the restored entries are kept; run the same command again to restore the rest");
     if args.file == Path::new("-") {
         return restore(spooled(io::stdin(), &args.file)?, args, out);
     }

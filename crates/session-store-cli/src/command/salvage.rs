@@ -10,6 +10,7 @@ use crate::args::SalvageArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::signal::explain_end;
 use crate::store::{change, list_sessions, open_or_create};
 use crate::text::{entries, plural};
 
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &SalvageArgs, out: &mut Output) -> Result<Exit, Failure>
                      stores";
         return Err(Failure::cannot(operation(), cause));
     };
+    explain_end("the new store is not complete; delete it and run the same command again");
     let damaged = DamagedDatabase::open(path).context(operation)?;
     let store = open_or_create(to)?;
     require_empty(&store)?;

@@ -13,6 +13,7 @@ use crate::migration::report_file::ReportFile;
 use crate::migration::text;
 use crate::output::Output;
 use crate::progress::Bar;
+use crate::signal::explain_end;
 use crate::store::open;
 
 pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
     let (stores, began) = (Stores::Compared { a: &a, b: &b }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
     file.remove_on_signal();
+    explain_end("nothing was changed; run the same command again");
     let report = compare(args)?;
     let json = RunJson::new(stores, began, &report);
     file.finish(&json)?;

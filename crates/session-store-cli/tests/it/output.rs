@@ -73,3 +73,19 @@ fn hidden_characters_are_escaped_on_a_terminal_and_kept_in_a_pipe() {
     let shown = String::from_utf8(output.wait_with_output().stdout).unwrap();
     assert_eq!(shown.trim_end(), r#"{"text":"\u009b2J\u202e"}"#);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_command_prints_on_a_terminal_how_long_it_took() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    run(["create", &url, "--session", SESSION, "--segment", SEGMENT]).ok();
+    assert!(!run(["check", &url]).ok().contains("took"), "not in a pipe");
+    let command = format!("'{}' check '{url}'", env!("CARGO_BIN_EXE_session-store"));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    let output = Process::start(script.stdin(Stdio::null()).stdout(Stdio::piped()));
+    let shown = String::from_utf8(output.wait_with_output().stdout).unwrap();
+    let last = shown.trim_end().lines().last().unwrap();
+    assert!(last.starts_with("took ") && last.ends_with(" s"), "{shown}");
+}

@@ -8,6 +8,31 @@ use rstest::rstest;
 use crate::export::populated;
 use crate::program::{Kind, Place, SEGMENT, SESSION, append, run, run_with};
 
+/// The command waits for its input.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_prints_how_to_go_on() {
+    use rustix::process::Signal;
+    use test_deadlines::{Process, wait_until};
+
+    use crate::program::{handles_signals, program_with_signals};
+
+    let place = Place::new();
+    let to = place.url(Kind::Fs, "to");
+    let child = Process::start(&mut program_with_signals(["restore", "-", &to]));
+    wait_until("the program to handle signals", || {
+        assert!(child.is_running(), "it ended too early");
+        handles_signals(child.id())
+    });
+    child.signal(Signal::TERM);
+    let ended = child.wait_with_output();
+    assert_eq!(ended.status.code(), Some(130));
+    let message = String::from_utf8(ended.stderr).unwrap();
+    let expected =
+        "session-store: interrupted; the restored entries are kept; run the same command";
+    assert!(message.starts_with(expected), "{message}");
+}
+
 fn exported(place: &Place) -> (String, String) {
     let url = populated(place, Kind::Fs);
     let file = place.path("a.tar.zst").display().to_string();

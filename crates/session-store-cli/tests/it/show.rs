@@ -15,6 +15,33 @@ fn a_log_of_several_pages_is_printed_in_order(#[values(Kind::Fs, Kind::Sqlite)] 
     assert_eq!(run(["--json", "show", &url, SEGMENT]).ok(), log, "it is JSON already");
 }
 
+/// A page and a backup have no secrets either.
+#[test]
+fn secrets_can_be_replaced() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let key = format!("gsk_{}", "x9".repeat(26));
+    append(&url, &format!("{{\"role\":\"user\",\"content\":\"{key}\"}}\n"));
+    let trace = ["append", &url, "--session", SESSION, "--segment", SEGMENT, "--trace"];
+    run_with(trace, format!("{{\"key\":\"{key}\"}}\n")).ok();
+    assert!(run(["show", &url, SEGMENT]).ok().contains(&key));
+    let file = place.path("a.tar.zst").display().to_string();
+    let copy = place.url(Kind::Sqlite, "copy");
+    run(["export", &url, &file, "--redact"]).ok();
+    run(["restore", &file, &copy]).ok();
+    for args in [
+        vec!["show", &url, SEGMENT, "--redact"],
+        vec!["show", &url, SEGMENT, "--redact", "--trace"],
+        vec!["show", &url, SEGMENT, "--redact", "--text"],
+        vec!["show", &url, SEGMENT, "--redact", "--html", "-"],
+        vec!["show", &copy, SEGMENT],
+        vec!["show", &copy, SEGMENT, "--trace"],
+    ] {
+        let shown = run(&args).ok();
+        assert!(shown.contains("[redacted groq-key]") && !shown.contains(&key), "{args:?}");
+    }
+}
+
 #[test]
 fn the_session_selects_one_of_two_segments_of_the_same_id() {
     let place = Place::new();

@@ -99,3 +99,13 @@ fn a_bad_line_is_reported_and_named_in_the_page() {
     let damage = ended.stdout.split("<article class=\"damage\">").nth(1).unwrap();
     assert!(damage.contains("at line 2") && damage.ends_with("</html>\n"), "{damage}");
 }
+
+#[test]
+fn a_log_without_texts_is_shown_as_stored() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{\"n\":\"<b>\"}\n");
+    let page = page(&url);
+    let folded = "<details class=\"folded\"><summary><code>{&quot;n&quot;:&quot;&lt;b&gt;&quot;}";
+    assert!(page.contains(folded), "{page}");
+}

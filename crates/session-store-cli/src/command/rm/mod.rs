@@ -12,6 +12,7 @@ use crate::args::RmArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::signal::explain_end;
 use crate::store::{change, open};
 use crate::text::plural;
 
@@ -75,6 +76,7 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     if !args.confirm.confirm(&operation, &deletions)? {
         return Ok(Exit::No);
     }
+    explain_end("the printed deletions are done; run the same command again to delete the rest");
     if let Some(file) = &args.archive {
         archive::write(file, &deletions, &store, out)?;
     }

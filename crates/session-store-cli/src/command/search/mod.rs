@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use session_store::{
-    LogEntry, OpenStore, PageRequest, SegmentKey, SessionId, StoreError, StoreExt,
+    LogEntry, OpenStore, PageRequest, SegmentKey, SessionId, StoreError, StoreExt, TraceEntry,
 };
 
 use self::excerpt::Excerpt;
@@ -39,12 +39,13 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
     let sessions = sessions(args, &store)?;
     let mut bar = Bar::new();
     bar.begin("searching", sessions.len());
-    let pattern = Pattern::new(&args.pattern)?;
+    let pattern = Pattern::new(&args.pattern, args.traces)?;
     let names_sessions = args.sessions_with_matches;
     let mut report = Report { out, bar, has_found: false, has_failed: false };
     let jobs = thread::available_parallelism().map_or(1, NonZero::get);
     let work = |session_id, events: &SyncSender<Event>| {
-        let search = Search { store: &store, pattern: &pattern, names_sessions, events };
+        let (store, pattern, traces) = (&store, &pattern, args.traces);
+        let search = Search { store, pattern, names_sessions, traces, events };
         // The search is interrupted only if no event is received any more.
         let _ = search.session(session_id);
     };
@@ -70,6 +71,7 @@ struct Search<'a> {
     pattern: &'a Pattern<'a>,
     /// Whether only the ids of sessions are printed.
     names_sessions: bool,
+    traces: bool,
     events: &'a SyncSender<Event>,
 }
 
@@ -95,7 +97,9 @@ impl Search<'_> {
         match list_segments(self.store, session_id) {
             Ok(segments) => {
                 for segment_id in segments {
-                    let has_found = self.segment(self.store.segment(session_id, segment_id))?;
+                    let segment = self.store.segment(session_id, segment_id);
+                    let has_found =
+                        if self.traces { self.trace(segment) } else { self.segment(segment) }?;
                     if has_found && self.names_sessions {
                         self.send(Event::Session(session_id))?;
                         break;
@@ -140,6 +144,27 @@ impl Search<'_> {
                 return Ok(has_found);
             }
         }
+    }
+
+    /// Searches a trace, whose entries have no format.
+    fn trace(&self, segment: Segment<'_>) -> Result<bool, Stopped> {
+        let format = LogFormat::new(segment);
+        let mut entries = lines::<TraceEntry>(segment, 0);
+        let mut has_found = false;
+        while let Some(entry) = entries.next() {
+            match entry.and_then(|entry| LogEntry::from_json(entry.as_json())) {
+                Ok(entry) if self.pattern.may_be_in(entry.as_json()) => {
+                    let number = entries.pages().position();
+                    has_found |= self.entry(segment.key(), number, entry, &format)?;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let failure = Failure::cannot(reading::<TraceEntry>(segment), error);
+                    self.send(Event::Failed(failure))?;
+                }
+            }
+        }
+        Ok(has_found)
     }
 
     /// Searches the rest of a log line by line, and reports the lines that are not entries.

@@ -12,13 +12,16 @@ use super::excerpt::Excerpt;
 use super::spelling::Spelling;
 use super::texts::texts;
 use crate::args::PatternArgs;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
+use crate::message::Kind;
 
 /// The conditions of a search.
 pub(super) struct Pattern<'a> {
     /// The text. An empty text is found everywhere.
     text: Regex,
     spelling: Spelling,
+    /// Whether the stored JSON is searched.
+    raw: bool,
     args: &'a PatternArgs,
 }
 
@@ -31,21 +34,29 @@ pub(super) struct Found {
 }
 
 impl<'a> Pattern<'a> {
-    pub(super) fn new(args: &'a PatternArgs) -> Result<Self, Failure> {
+    /// Creates the conditions. With `raw`, the stored JSON is searched, as by `--raw`.
+    pub(super) fn new(args: &'a PatternArgs, raw: bool) -> Result<Self, Failure> {
+        let raw = raw || args.raw;
         let text = args.text.as_deref().unwrap_or_default();
-        let literal = |text: &str| {
-            let mut regex = RegexBuilder::new(&regex::escape(text));
-            let regex = regex.case_insensitive(args.ignore_case).build();
-            regex.context(|| "search for this text".to_owned())
+        let build = |pattern: &str| {
+            let regex = RegexBuilder::new(pattern).case_insensitive(args.ignore_case).build();
+            let operation = || format!("search for {pattern}");
+            regex.map_err(|error| Failure::cannot(operation(), error).with_kind(Kind::Usage))
         };
+        let literal = |text: &str| build(&regex::escape(text));
+        if args.regex {
+            // The stored text of a match is unknown, so every entry is decoded.
+            let spelling = Spelling::new("", args.ignore_case, literal)?;
+            return Ok(Self { text: build(text)?, spelling, raw, args });
+        }
         let spelling = Spelling::new(text, args.ignore_case, literal)?;
-        Ok(Self { text: literal(text)?, spelling, args })
+        Ok(Self { text: literal(text)?, spelling, raw, args })
     }
 
     /// Returns whether the entry with this stored text may contain the text. Most entries are
     /// excluded in this way before their text is checked and decoded.
     pub(super) fn may_be_in(&self, json: &str) -> bool {
-        if self.args.raw { self.text.is_match(json) } else { self.spelling.can_be_in(json) }
+        if self.raw { self.text.is_match(json) } else { self.spelling.can_be_in(json) }
     }
 
     /// Returns the hit in an entry that may contain the text, or `None` if the entry does not meet
@@ -58,7 +69,8 @@ impl<'a> Pattern<'a> {
         entry: &LogEntry,
         describe: impl FnOnce(&LogEntry) -> Description,
     ) -> Option<Found> {
-        let PatternArgs { raw, role, since, until, .. } = *self.args;
+        let PatternArgs { role, since, until, .. } = *self.args;
+        let raw = self.raw;
         let json = entry.as_json();
         if !self.has_kind(json) {
             return None;
@@ -133,7 +145,7 @@ mod tests {
 
     fn find(args: &PatternArgs) -> Option<Found> {
         let entry = LogEntry::from_json(NOTE).unwrap();
-        let pattern = Pattern::new(args).unwrap();
+        let pattern = Pattern::new(args, false).unwrap();
         pattern.may_be_in(NOTE).then(|| pattern.find(&entry, |entry| AnyJsonl.describe(entry)))?
     }
 

@@ -9,10 +9,14 @@ use crate::args::ShowArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
+use crate::redacted::redacted;
 use crate::segment::{Line, Segment, reading};
 
 pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (store, key) = args.target.open()?;
+    let (mut store, key) = args.target.open()?;
+    if args.redact {
+        store = redacted(store);
+    }
     if let Some(path) = &args.html {
         return html::show(&store, key, path, args.force, out);
     }

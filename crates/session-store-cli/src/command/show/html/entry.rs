@@ -37,6 +37,19 @@ pub(super) fn entry(description: &Description) -> Markup {
     }
 }
 
+/// Returns the stored text of an entry, folded.
+pub(super) fn stored(json: &str) -> Markup {
+    let text = shown(json);
+    html! {
+        article.entry {
+            details.folded {
+                summary { code { (shortened(&text, SHOWN_CHARACTERS)) } }
+                pre { (text) }
+            }
+        }
+    }
+}
+
 fn said(text: &str, role: Option<Role>) -> Markup {
     let text = shown(text);
     let is_long = text.chars().nth(UNFOLDED_CHARACTERS).is_some();
@@ -139,6 +152,7 @@ mod tests {
                 assert_escaped(&entry(&Description { role, text, ..Description::default() }).0);
             }
         }
+        assert_escaped(&stored(HOSTILE).0);
         let title = Some(HOSTILE.to_owned());
         assert_escaped(&entry(&Description { title, ..Description::default() }).0);
         let object = serde_json::json!({ HOSTILE: HOSTILE, "n": [HOSTILE] }).to_string();

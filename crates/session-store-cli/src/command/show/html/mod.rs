@@ -13,7 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use session_store::{LogEntry, OpenStore, SegmentId, SegmentKey, StoreExt, error_chain};
 use session_store_agent::SegmentNode;
 
-use self::entry::{entry, shown};
+use self::entry::{entry, shown, stored};
 use self::style::{POLICY, STYLE};
 use crate::conversation::Conversation;
 use crate::exit::Exit;
@@ -21,7 +21,7 @@ use crate::failure::{Context, Failure};
 use crate::forest::{Forest, Indent, Item, read_tree};
 use crate::new_file::NewFile;
 use crate::output::Output;
-use crate::segment::reading;
+use crate::segment::{lines, reading};
 use crate::text::{entries, plural};
 use crate::title::{Headline, read_headline};
 
@@ -178,11 +178,14 @@ impl<'a, W: FnMut(&str) -> Result<(), Failure>> Page<'a, W> {
         ))?;
         let segment = self.store.at(key);
         let mut conversation = Conversation::open(segment);
+        let mut is_empty = true;
         while let Some(line) = conversation.next() {
             match line.context(|| reading::<LogEntry>(segment)) {
                 Ok((_, line)) => {
                     self.entries += 1;
-                    (self.write)(&entry(&conversation.describe(&line)).into_string())?;
+                    let html = entry(&conversation.describe(&line)).into_string();
+                    is_empty &= html.is_empty();
+                    (self.write)(&html)?;
                 }
                 Err(failure) => {
                     self.exit = Exit::Failed;
@@ -190,6 +193,11 @@ impl<'a, W: FnMut(&str) -> Result<(), Failure>> Page<'a, W> {
                     let message = shown(&error_chain(&failure));
                     (self.write)(&html! { article.damage { (message) } }.into_string())?;
                 }
+            }
+        }
+        if is_empty {
+            for line in lines::<LogEntry>(segment, 0).flatten() {
+                (self.write)(&stored(line.as_json()).into_string())?;
             }
         }
         (self.write)("</div></details>")
