@@ -40,6 +40,7 @@ mod shell;
 mod show;
 mod show_html;
 mod show_text;
+mod snapshots;
 mod stat;
 mod tail;
 #[cfg(unix)]

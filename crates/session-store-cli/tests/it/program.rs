@@ -67,7 +67,13 @@ pub(crate) fn run_with<I: AsRef<OsStr>>(
     args: impl IntoIterator<Item = I>,
     input: impl AsRef<[u8]>,
 ) -> Ended {
-    let mut child = Process::start(&mut program(args));
+    run_command(program(args), input)
+}
+
+/// Runs a command that [`program`] has made, with `input` on standard input.
+#[track_caller]
+pub(crate) fn run_command(mut command: Command, input: impl AsRef<[u8]>) -> Ended {
+    let mut child = Process::start(&mut command);
     let stdin = child.stdin.as_mut().expect("standard input is a pipe");
     // A program that ends early does not read all its input, so an error is ignored.
     let _ = stdin.write_all(input.as_ref());
