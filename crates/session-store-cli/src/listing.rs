@@ -8,8 +8,13 @@ use session_store_agent::is_claims_session;
 use crate::failure::{Context, Failure};
 use crate::store::{list_segments, list_sessions};
 
-/// The number of sessions that are read with one call.
-const SESSIONS_PER_PAGE: usize = 100;
+/// The number of sessions that the first call reads. A small number, so that the first lines are
+/// printed soon.
+const FIRST_PAGE: usize = 100;
+
+/// The largest number of sessions that one call reads. Each call doubles the number, because a call
+/// can list the ids of all sessions before it reads its page.
+const LARGEST_PAGE: usize = 25_600;
 
 /// A session and its segments, or the error if the segments cannot be listed.
 pub(crate) struct ListedSession {
@@ -53,11 +58,12 @@ pub(crate) fn for_each_session(
     store: &OpenStore,
     mut visit: impl FnMut(ListedSession) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut options = ListOptions::new().limit(SESSIONS_PER_PAGE);
+    let (mut options, mut limit) = (ListOptions::new(), FIRST_PAGE);
     loop {
-        let page = read_page(store, options)?;
+        let page = read_page(store, options.limit(limit))?;
         let Some(last) = page.last() else { return Ok(()) };
         options = options.after(last.session_id);
+        limit = LARGEST_PAGE.min(2 * limit);
         // A session that was deleted after the listing has no segments.
         let is_deleted =
             |session: &ListedSession| session.segments.as_ref().is_ok_and(Vec::is_empty);

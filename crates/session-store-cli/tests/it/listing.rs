@@ -84,7 +84,7 @@ fn the_session_of_pod_claims_is_listed_only_if_it_is_named() {
     assert_eq!(run(["ls", &url, CLAIMS]).ok().lines().count(), 1);
 }
 
-/// The command reads the sessions in pages of 100. If the call for a page fails, the command reads
+/// The command reads the sessions page by page. If the call for a page fails, the command reads
 /// the sessions of the page one by one.
 #[cfg(target_os = "linux")]
 #[test]
