@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
+use uuid::Uuid;
 
 use crate::failure::{Context, Failure};
 use crate::latest::{latest_segment, latest_session};
@@ -61,15 +62,20 @@ impl Reference<SessionId> {
     /// Returns the id of the session. A full id is returned without a check. For any other
     /// reference, the store must contain the session.
     pub(crate) fn resolve(&self, store: &OpenStore) -> Result<SessionId, Failure> {
-        let found = match self {
-            Self::Id(id) => Some(*id),
+        self.find(store)?
+            .ok_or_else(|| Failure::not_found(self.finding(store), "the store does not contain it"))
+    }
+
+    /// Returns the id of the session, as [`resolve`](Self::resolve) does, or `None` if the store
+    /// does not contain a session for a prefix or for `latest`.
+    pub(crate) fn find(&self, store: &OpenStore) -> Result<Option<SessionId>, Failure> {
+        match self {
+            Self::Id(id) => Ok(Some(*id)),
             Self::Prefix(prefix) => prefix
                 .find(list_sessions(store)?)
-                .map_err(|cause| Failure::cannot(self.finding(store), cause))?,
-            Self::Latest => latest_session(store)?,
-        };
-        found
-            .ok_or_else(|| Failure::not_found(self.finding(store), "the store does not contain it"))
+                .map_err(|cause| Failure::cannot(self.finding(store), cause)),
+            Self::Latest => latest_session(store),
+        }
     }
 
     fn finding(&self, store: &OpenStore) -> String {
@@ -78,6 +84,15 @@ impl Reference<SessionId> {
 }
 
 impl Reference<SegmentId> {
+    /// Returns the reference to the session with the same id, or the same first characters.
+    pub(crate) fn as_session(&self) -> Reference<SessionId> {
+        match self {
+            Self::Id(id) => Reference::Id(Uuid::from(*id).into()),
+            Self::Prefix(prefix) => Reference::Prefix(prefix.clone()),
+            Self::Latest => Reference::Latest,
+        }
+    }
+
     /// Returns the key of the segment, or `None` if no session contains the segment.
     ///
     /// Without a session, a full id is looked up, and a prefix is compared with all segments.

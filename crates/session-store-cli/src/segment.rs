@@ -6,7 +6,9 @@ use session_store::{
 
 use crate::args::SegmentArgs;
 use crate::failure::Failure;
+use crate::listing::read_session;
 use crate::store::open;
+use crate::title::main_segment;
 
 /// A segment of an opened store.
 pub(crate) type Segment<'a> = SegmentRef<'a, OpenStore>;
@@ -15,6 +17,23 @@ impl SegmentArgs {
     /// Opens the store and finds the session of the segment.
     pub(crate) fn open(&self) -> Result<(OpenStore, SegmentKey), Failure> {
         let store = open(&self.store)?;
+        let key = self.segment.resolve(self.session.as_ref(), &store)?;
+        Ok((store, key))
+    }
+
+    /// Opens the store to read a segment. If the argument names a session, this is the segment that
+    /// begins its conversation.
+    pub(crate) fn open_to_read(&self) -> Result<(OpenStore, SegmentKey), Failure> {
+        let store = open(&self.store)?;
+        if self.session.is_none() && self.segment.find(None, &store)?.is_none() {
+            let session = self.segment.as_session();
+            if let Some(session_id) = session.find(&store)? {
+                let segments = read_session(&store, session_id).segments?;
+                if let Some(key) = main_segment(&segments) {
+                    return Ok((store, key));
+                }
+            }
+        }
         let key = self.segment.resolve(self.session.as_ref(), &store)?;
         Ok((store, key))
     }

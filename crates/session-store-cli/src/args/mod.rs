@@ -53,7 +53,8 @@ Messages with --json
 
 const REFERENCES: &str = "\
 SESSION and SEGMENT are an id, its first characters, or the word latest for the one that was written
-last. Commands that create a session or a segment need a whole id.
+last. Commands that create a session or a segment need a whole id. In the place of SEGMENT, show and
+tail also take a session, and read the segment that begins its conversation.
 
 ";
 
@@ -237,8 +238,8 @@ pub(crate) enum Command {
     ///
     /// Reads every log, trace and pod to its end, looks up every segment by its id, and runs the
     /// checks of the backend. Prints each fault and each note with its place and its cause, and the
-    /// command that repairs it. The exit status is 1 if there is a fault. An incomplete last line of
-    /// a file is not a fault: readers ignore it, and the next append moves it to another file.
+    /// command that repairs it. The exit status is 1 if there is a fault. An incomplete last line
+    /// of a file is not a fault: readers ignore it, and the next append moves it to another file.
     Check(CheckArgs),
     /// Repair a store, a session or a segment without deleting an entry, and read the result
     ///
@@ -390,8 +391,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Returns whether the command can take long. On a terminal, such a command prints the time that
-    /// it took.
+    /// Returns whether the command can take long. On a terminal, such a command prints the time
+    /// that it took.
     pub(crate) const fn is_long(&self) -> bool {
         matches!(
             self,
@@ -465,14 +466,17 @@ pub(crate) struct ManArgs {
 /// Returns the URLs of all backends, and the exit statuses.
 fn after_help() -> String {
     let mut text = "STORE is one of\n".to_owned();
-    for backend in backends().iter().filter(|backend| backend.is_enabled) {
-        text += &format!("  {:<13} {}\n", backend.example, backend.description);
+    let enabled = || backends().iter().filter(|backend| backend.is_enabled);
+    let width = enabled().map(|backend| backend.example.len()).max().unwrap_or_default();
+    for backend in enabled() {
+        text += &format!("  {:<width$}  {}\n", backend.example, backend.description);
         for schemes in backend.schemes[1..].chunks(4) {
-            text += &format!("                also {}:\n", schemes.join(":, "));
+            text += &format!("  {:<width$}  also {}:\n", "", schemes.join(":, "));
         }
     }
-    text += "  PATH          an existing directory or SQLite database file, or, in commands that only\n\
-             \x20               read, a backup file of `export`\n\n";
+    let path = "an existing directory or SQLite database file, or, in commands that only";
+    text += &format!("  {:<width$}  {path}\n", "PATH");
+    text += &format!("  {:<width$}  read, a backup file of `export`\n\n", "");
     text + REFERENCES + TIMES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
 }
 

@@ -18,7 +18,7 @@ use crate::segment::{Line, Segment, lines, reading};
 const REMEMBERED: usize = 1000;
 
 pub(crate) fn run(args: &TailArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (store, key) = args.target.open()?;
+    let (store, key) = args.target.open_to_read()?;
     let segment = store.at(key);
     if args.trace {
         Tail::<TraceEntry>::new(segment, args, out).run()

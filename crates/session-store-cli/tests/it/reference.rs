@@ -91,6 +91,19 @@ fn latest_is_the_session_that_was_written_last() {
     assert_eq!(run(["count", &url, "latest", "--session", "1"]).ok(), "0\n");
 }
 
+#[test]
+fn a_session_can_be_read_by_its_own_id() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    run_with(["create", &url, "-", "--session", C, "--segment", A], "{\"n\":1}\n").ok();
+    run(["create", &url, "--session", C, "--segment", B]).ok();
+    for session in [C, "1c"] {
+        assert_eq!(run(["show", &url, session]).ok(), "{\"n\":1}\n");
+        assert_eq!(run(["tail", &url, session]).ok(), "{\"n\":1}\n");
+        run(["truncate", &url, session, "0", "--yes"]).refused(4);
+    }
+}
+
 /// The storage wrote A last, but the entry of B is the latest one.
 #[test]
 fn latest_is_the_first_session_by_the_time_of_its_entries() {

@@ -13,7 +13,7 @@ use crate::redacted::redacted;
 use crate::segment::{Line, Segment, reading};
 
 pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (mut store, key) = args.target.open()?;
+    let (mut store, key) = args.target.open_to_read()?;
     if args.redact {
         store = redacted(store);
     }
