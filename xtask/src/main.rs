@@ -6,6 +6,7 @@ mod features;
 mod judges;
 mod lint;
 mod minimal_versions;
+mod pictures;
 mod release;
 mod requirements;
 mod servers;
@@ -92,6 +93,8 @@ enum Chore {
         #[arg(long, conflicts_with = "dry_run")]
         binary: bool,
     },
+    /// Make the pictures of docs/pictures; needs `script` and chromium
+    Pictures,
     /// Check the conventions of this workspace
     Tidy,
     /// Run the conformance kit over all backends and broken stores, and write docs/conformance.md
@@ -143,6 +146,7 @@ fn run(chore: Chore) -> Done {
         Chore::MinimalVersions => minimal_versions::run(&shell),
         Chore::Release { binary: true, .. } => release::binary(&shell),
         Chore::Release { .. } => release::dry_run(&shell),
+        Chore::Pictures => pictures::run(&shell),
         Chore::Tidy => tidy::run(&shell),
         Chore::Ci => {
             lint::run(&shell)?;

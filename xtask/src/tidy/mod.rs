@@ -79,9 +79,10 @@ fn tracked(shell: &Shell) -> Result<Vec<File>, Box<dyn std::error::Error>> {
         cmd!(shell, "git ls-files --cached --others --exclude-standard").quiet().read()?;
     let mut files = Vec::new();
     for path in listing.lines() {
-        // Skip a file that cannot be read as text. Git also lists a deleted file until the deletion
-        // is committed.
-        if let Ok(text) = fs::read_to_string(shell.current_dir().join(path)) {
+        // Git also lists a deleted file until the deletion is committed. A picture has no text, and
+        // a link can lead to it.
+        if let Ok(bytes) = fs::read(shell.current_dir().join(path)) {
+            let text = String::from_utf8(bytes).unwrap_or_default();
             files.push(File { path: path.to_owned(), text });
         }
     }
