@@ -1,7 +1,6 @@
 //! The list of all checks. The constant, the tests and the published table are generated from it.
 //!
-//! Each check has a promise, an identifier, a clause, and its requirements in brackets.
-//! An identifier is never changed or reused. `requirement.rs` defines the names of requirements.
+//! Each check has a promise, an identifier that never changes, a clause, and requirements.
 
 use crate::check::Check;
 use crate::requirement::names::*;

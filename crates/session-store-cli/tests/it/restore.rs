@@ -19,7 +19,9 @@ fn a_signal_prints_how_to_go_on() {
 
     let place = Place::new();
     let to = place.url(Kind::Fs, "to");
-    let child = Process::start(&mut program_with_signals(["restore", "-", &to]));
+    let mut child = Process::start(&mut program_with_signals(["restore", "-", &to]));
+    // Waiting for the end closes the input, unless the test holds it.
+    let _input = child.stdin.take();
     wait_until("the program to handle signals", || {
         assert!(child.is_running(), "it ended too early");
         handles_signals(child.id())
