@@ -175,7 +175,7 @@ fn a_requirement_that_is_met_cannot_be_skipped() {
 }
 
 #[test]
-#[should_panic(expected = "skip lists conditional_append, but conditional_append is met")]
+#[should_panic(expected = "skip lists the operation conditional_append, but the checks of")]
 fn an_operation_cannot_be_skipped() {
     assert_skips_are_needed(skipping(&[("conditional_append", "")]));
 }

@@ -46,6 +46,9 @@ capabilities! {
     DurableSync = "durable_sync",
     /// The token of a head changes when entries are cut, replaced or recreated.
     ///
+    /// The provided bodies of `head` and `read_page` return a constant token. A store with this
+    /// capability must therefore implement both.
+    ///
     /// Clauses [H1](crate::contract#h1) and [H4](crate::contract#h4).
     Epoch = "epoch",
     /// `append_all` and `append_if` store all entries or none, even if the process is killed.
