@@ -7,7 +7,7 @@ use session_store::{
 use crate::args::SegmentArgs;
 use crate::failure::Failure;
 use crate::listing::read_session;
-use crate::store::open;
+use crate::store::{open, open_to_write};
 use crate::title::main_segment;
 
 /// A segment of an opened store.
@@ -16,7 +16,15 @@ pub(crate) type Segment<'a> = SegmentRef<'a, OpenStore>;
 impl SegmentArgs {
     /// Opens the store and finds the session of the segment.
     pub(crate) fn open(&self) -> Result<(OpenStore, SegmentKey), Failure> {
-        let store = open(&self.store)?;
+        self.find_in(open(&self.store)?)
+    }
+
+    /// Opens the store to write to, and finds the session of the segment.
+    pub(crate) fn open_to_write(&self) -> Result<(OpenStore, SegmentKey), Failure> {
+        self.find_in(open_to_write(&self.store)?)
+    }
+
+    fn find_in(&self, store: OpenStore) -> Result<(OpenStore, SegmentKey), Failure> {
         let key = self.segment.resolve(self.session.as_ref(), &store)?;
         Ok((store, key))
     }
@@ -34,8 +42,7 @@ impl SegmentArgs {
                 }
             }
         }
-        let key = self.segment.resolve(self.session.as_ref(), &store)?;
-        Ok((store, key))
+        self.find_in(store)
     }
 }
 

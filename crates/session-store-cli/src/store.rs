@@ -17,6 +17,12 @@ pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, Failure> {
     open_quietly(url).inspect(print_warnings)
 }
 
+/// Opens an existing store to write to, and prints the warnings of its backend.
+pub(crate) fn open_to_write(url: &StoreUrl) -> Result<OpenStore, Failure> {
+    require_writable(url)?;
+    open(url)
+}
+
 /// Opens a store to write to, and prints the warnings of its backend. A missing store is created.
 pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, Failure> {
     require_writable(url)?;
@@ -51,8 +57,13 @@ fn backup_file(url: &StoreUrl) -> Option<&Path> {
     url.path().filter(|path| path.is_file() && is_compressed(path).unwrap_or_default())
 }
 
+/// Returns whether the URL leads to a backup.
+pub(crate) fn is_backup(url: &StoreUrl) -> bool {
+    backup_file(url).is_some()
+}
+
 /// Returns an error if the URL leads to a backup.
-pub(crate) fn require_writable(url: &StoreUrl) -> Result<(), Failure> {
+fn require_writable(url: &StoreUrl) -> Result<(), Failure> {
     let Some(path) = backup_file(url) else { return Ok(()) };
     let cause = format!(
         "a backup can only be read; restore it to a store first: session-store restore {} STORE",
@@ -72,7 +83,6 @@ pub(crate) fn change<T>(
     store: &OpenStore,
     change: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    require_writable(store.url())?;
     let changed = change();
     let is_syncable = store.capabilities().has(Capability::DurableSync);
     let synced = if is_syncable { store.sync() } else { Ok(()) };

@@ -12,7 +12,7 @@ use crate::input::{Lines, Source};
 use crate::message::Kind;
 use crate::output::Output;
 use crate::segment::Segment;
-use crate::store::{change, open, open_or_create};
+use crate::store::{change, open_or_create, open_to_write};
 
 pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     if args.batch || args.if_head.is_some() {
@@ -45,7 +45,7 @@ fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     }
     // If the segment must have a head, its store must already exist.
     let must_exist = matches!(args.if_head, Some(ExpectedHead(Some(_))));
-    let store = if must_exist { open(&args.store)? } else { open_or_create(&args.store)? };
+    let store = if must_exist { open_to_write(&args.store)? } else { open_or_create(&args.store)? };
     let segment = store.segment(args.session, args.segment);
     let operation = || format!("append to {} in {}", segment.key(), store.url());
     change(&store, || {

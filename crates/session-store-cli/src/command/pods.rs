@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input;
 use crate::output::Output;
-use crate::store::{change, open, open_or_create};
+use crate::store::{change, open, open_or_create, open_to_write};
 use crate::table::{Row, Table, cell, cell_or_dash};
 
 /// The maximum size in bytes of a file with a pod.
@@ -138,7 +138,7 @@ impl fmt::Display for PodDeletion<'_> {
 }
 
 fn remove(args: &PodsRmArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = open(&args.store)?;
+    let store = open_to_write(&args.store)?;
     let pods = pods_of(&store)?;
     let stored = pods.list_pods().context(|| format!("list the pods of {}", store.url()))?;
     let operation = |what: &dyn fmt::Display| format!("delete {what} from {}", store.url());

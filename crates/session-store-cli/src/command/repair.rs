@@ -10,13 +10,10 @@ use crate::failure::{Context, Failure};
 use crate::message::Kind;
 use crate::output::Output;
 use crate::signal::explain_end;
-use crate::store::{change, open, reopener, require_writable};
+use crate::store::{change, open_to_write, reopener};
 
 pub(crate) fn run(args: &RepairArgs, out: &mut Output) -> Result<Exit, Failure> {
-    if !args.dry_run {
-        require_writable(&args.store)?;
-    }
-    let store = open(&args.store)?;
+    let store = open_to_write(&args.store)?;
     let scope = Scope::resolve(args.session.as_ref(), args.segment.as_ref(), &store)?;
     if store.maintenance().is_none() {
         let failure =

@@ -10,14 +10,20 @@ use session_store::{Head, LogEntry, StoreError, StoreExt, TraceEntry};
 use crate::args::TailArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
-use crate::message::note;
+use crate::message::{Kind, note};
 use crate::output::Output;
 use crate::segment::{Line, Segment, lines, reading};
+use crate::store::is_backup;
 
 /// The number of remembered lines. They are compared to find the first difference of a changed log.
 const REMEMBERED: usize = 1000;
 
 pub(crate) fn run(args: &TailArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if args.follow && is_backup(&args.target.store) {
+        let cause = "a backup never changes; print its last entries without --follow";
+        let operation = format!("follow {}", args.target.store);
+        return Err(Failure::cannot(operation, cause).with_kind(Kind::Unsupported));
+    }
     let (store, key) = args.target.open_to_read()?;
     let segment = store.at(key);
     if args.trace {

@@ -11,7 +11,7 @@ use crate::store::change;
 use crate::text::entries;
 
 pub(crate) fn run(args: &TruncateArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let (store, key) = args.target.open()?;
+    let (store, key) = args.target.open_to_write()?;
     let operation = || format!("truncate {key} in {}", store.url());
     let stored = store.at(key).read_entry_count().context(operation)?;
     if stored > args.entries {

@@ -2,6 +2,7 @@
 
 mod size;
 
+use std::io::Read;
 use std::time::Instant;
 
 use session_store_core::{
@@ -238,6 +239,10 @@ impl<S: Store> Maintenance for Instrumented<S> {
 
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError> {
         call(&span!(repair), Size::NONE, || self.inner_maintenance().repair(report))
+    }
+
+    fn open_raw(&self, key: SegmentKey) -> Result<Option<Box<dyn Read>>, StoreError> {
+        call(&span!(open_raw), Size::NONE, || self.inner_maintenance().open_raw(key))
     }
 
     fn repair_segments(

@@ -1,5 +1,7 @@
 //! The sizes of arguments and results, which are fields of a span.
 
+use std::io::Read;
+
 use session_store_core::{
     Entry, Head, LogEntry, Page, Pod, PodName, SegmentId, SegmentInfo, SegmentKey, SessionId,
     TraceEntry, TracePage,
@@ -82,5 +84,6 @@ measure! {
         |(entries, _)| Size::of_entries(entries.iter().flatten());
     TracePage: |page| Size::of_entries(&page.entries);
     Pod: |pod| Size { count: None, bytes: Some(pod.as_json().len()) };
+    Option<Box<dyn Read>>: |_| Size::NONE;
     Option<Pod>: |pod| pod.as_ref().map_or(Size::NONE, Measure::size);
 }

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::Output;
 use crate::signal::explain_end;
-use crate::store::{change, open};
+use crate::store::{change, open_to_write};
 use crate::text::plural;
 
 /// A segment or a session to delete, which is printed after the deletion.
@@ -54,7 +54,7 @@ impl Deletion {
 }
 
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let store = open(&args.store)?;
+    let store = open_to_write(&args.store)?;
     let deletions = choose::deletions(args, &store)?;
     // With --json, the result is one object for each deletion, so none.
     if deletions.is_empty() && !out.is_json() {
