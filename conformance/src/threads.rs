@@ -74,9 +74,11 @@ pub(crate) fn write_while_reading(
     set_concurrent();
     let (writes, reads) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
     let (write_ended, read_ended) = (&AtomicBool::new(false), &AtomicBool::new(false));
+    let is_started = &AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(move || {
             let _flag = SetOnDrop(write_ended);
+            is_started.store(true, SeqCst);
             for round in 0.. {
                 catch_up_while(|| round > PACE * reads.load(SeqCst) && !read_ended.load(SeqCst));
                 let enough = round >= TIMES && reads.load(SeqCst) >= TIMES;
@@ -89,6 +91,9 @@ pub(crate) fn write_while_reading(
             Ok(())
         });
         let _flag = SetOnDrop(read_ended);
+        // On a busy machine the second thread can start late. Most reads would then be over before
+        // the first write.
+        yield_while(|| !is_started.load(SeqCst));
         loop {
             catch_up_while(|| {
                 let most = PACE * writes.load(SeqCst) + PACE;
