@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, TcpKeepalive, Type};
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Config, SimpleQueryMessage};
 
 use crate::connection::{Connection, Driver, Settings};
@@ -83,8 +82,7 @@ impl Connector {
             Host::Tcp(name) => name.as_str(),
             Host::Unix(_) => "",
         };
-        let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut self.tls.clone(), name)
-            .map_err(|error| RequestError::unusable(error.to_string()))?;
+        let tls = tls::for_host(&self.tls, name)?;
         let mut connecting = pin!(self.config.connect_raw(socket.clone(), tls));
         let opened = socket.drive(|context| connecting.as_mut().poll(context));
         let (client, messages) = opened.map_err(RequestError::of_connecting)?;

@@ -1,8 +1,10 @@
 //! TLS: the connector of the client library, and the root certificates.
 
 use tokio_postgres::Config;
+use tokio_postgres::tls::TlsConnect;
 
 use crate::error::RequestError;
+use crate::socket::Socket;
 
 #[cfg(not(feature = "tls"))]
 pub(crate) use tokio_postgres::NoTls as Tls;
@@ -40,6 +42,27 @@ pub(crate) fn connector(
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Tls::new(config))
+}
+
+/// Returns the connector for one server, which makes no TLS connection.
+#[cfg(not(feature = "tls"))]
+pub(crate) fn for_host(
+    tls: &Tls,
+    _: &str,
+) -> Result<impl TlsConnect<Socket, Stream: Send + 'static> + use<>, RequestError> {
+    Ok(*tls)
+}
+
+/// Returns the connector for one server. The connector verifies that the certificate has this name.
+#[cfg(feature = "tls")]
+pub(crate) fn for_host(
+    tls: &Tls,
+    name: &str,
+) -> Result<impl TlsConnect<Socket, Stream: Send + 'static> + use<>, RequestError> {
+    use tokio_postgres::tls::MakeTlsConnect;
+
+    let connector = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), name);
+    connector.map_err(|error| RequestError::unusable(error.to_string()))
 }
 
 /// Reads the root certificates from a PEM file, or from the system.
