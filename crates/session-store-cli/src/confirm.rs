@@ -13,9 +13,9 @@ const MAX_LISTED: usize = 10;
 impl ConfirmArgs {
     /// Asks the user to confirm a change, unless `--yes` is given. Returns the answer.
     ///
-    /// `operation` is an infinitive phrase, such as `delete pod a from URL`. If there are several
-    /// `parts`, the question lists the first ones. Without a terminal, a missing `--yes` is an
-    /// error.
+    /// `operation` is an infinitive phrase, such as `delete pod a from URL`. `parts` are the things
+    /// that the operation deletes, such as the segments of a session. If there are several parts,
+    /// the question lists the first ones. Without a terminal, a missing `--yes` is an error.
     pub(crate) fn confirm<T: Display>(
         &self,
         operation: &str,

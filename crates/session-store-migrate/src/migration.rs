@@ -74,9 +74,9 @@ impl<'a> Migration<'a> {
         }
     }
 
-    /// Opens both stores again for the proof of [`run`](Self::run) and [`follow`](Self::follow).
+    /// Opens both stores again before [`run`](Self::run) and [`follow`](Self::follow) compare them.
     ///
-    /// The proof reads both stores again and compares them. Stores that were passed to
+    /// This comparison is the proof that the copy is complete. Stores that were passed to
     /// [`new`](Self::new) by value are closed first. Without this setter, the proof uses the
     /// handles of the copy, and [`MigrateReport::reopened`] is false.
     pub fn reopen<A: Store + 'a, B: Store + 'a>(
@@ -111,7 +111,7 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Selects only sessions of this time or later, as [`Selection::since`].
+    /// Selects only sessions with an id of this time or later, as [`Selection::since`].
     pub fn since(mut self, since: SystemTime) -> Self {
         self.options.selection = self.options.selection.since(since);
         self
@@ -149,8 +149,7 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Sets the time after which the run aborts if a store fails on every segment. The default is
-    /// 30 s.
+    /// Sets how long a store can fail on every segment before the run aborts. The default is 30 s.
     pub fn abort_after(mut self, limit: Duration) -> Self {
         self.options.abort_after = limit;
         self
@@ -173,8 +172,9 @@ impl<'a> Migration<'a> {
     /// synced if it has [`Capability::DurableSync`].
     ///
     /// # Errors
-    /// - [`MigrateError::Unconditional`] and [`MigrateError::NoSuchSession`], before anything is
-    ///   written.
+    /// - [`MigrateError::Unconditional`] if the destination cannot append conditionally, and
+    ///   [`MigrateError::NoSuchSession`] if the source does not contain a selected session. Nothing
+    ///   was written.
     /// - [`MigrateError::Failed`] if the source cannot be listed in the first pass.
     ///
     /// All other errors are in the report.
@@ -198,8 +198,8 @@ impl<'a> Migration<'a> {
     /// the pause. Then both stores are compared. A pass over an unchanged source reads only the
     /// head of each log and the end of each trace.
     ///
-    /// A failed part is retried in the next pass. A part in conflict is not retried. A conflict of
-    /// a trace does not stop the copy of its log.
+    /// A log, trace or pod that failed is retried in the next pass. A log, trace or pod in conflict
+    /// is not retried. A conflict of a trace does not stop the copy of its log.
     ///
     /// # Errors
     /// As for [`run`](Self::run).

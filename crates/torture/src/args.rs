@@ -47,7 +47,7 @@ impl Args {
     }
 }
 
-/// The commands that the program starts itself with.
+/// The commands with which the program starts its own child processes.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hidden {
     /// Makes the calls of a writer.
@@ -66,7 +66,7 @@ pub(crate) enum Fault {
     Full,
     /// Damage entries, and kill the processes that repair them
     Repair,
-    /// Let each system call of each operation fail or kill the process (needs strace)
+    /// At each system call of each operation in turn, fail the call or kill the process (needs strace)
     Calls,
     /// Kill the connections of a server
     Connections,
