@@ -66,7 +66,7 @@ pub(crate) enum Fault {
     Full,
     /// Damage entries, and kill the processes that repair them
     Repair,
-    /// At each system call of each operation in turn, fail the call or kill the process (needs strace)
+    /// Fail each system call of each operation in turn, or kill the process (needs strace)
     Calls,
     /// Kill the connections of a server
     Connections,
