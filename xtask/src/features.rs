@@ -21,10 +21,11 @@ pub(crate) const FACADE: [&str; 12] = [
 ];
 
 /// The features of the other crates that have some.
-const OTHERS: [(&str, &[&str]); 4] = [
+const OTHERS: [(&str, &[&str]); 5] = [
     ("session-store-agent", &["", "async", "redact"]),
     ("session-store-conformance", &["", "model"]),
     ("session-store-migrate", &["", "backup"]),
+    ("session-store-postgres", &["", "tls"]),
     ("session-store-redis", &["", "tls"]),
 ];
 
