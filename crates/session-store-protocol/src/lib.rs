@@ -27,7 +27,7 @@ mod remote;
 mod serve;
 
 pub use remote::RemoteStore;
-pub use serve::{Service, serve};
+pub use serve::{Service, serve, serve_in_order};
 
 /// The version of the protocol.
 pub const VERSION: u32 = 1;

@@ -87,11 +87,7 @@ pub fn serve(
     input: impl BufRead,
     output: impl Write + Send,
 ) -> io::Result<()> {
-    let output = Mutex::new(output);
-    let store = service.store().ok().map(|store| Description::of(&*store));
-    // The greeting starts on a new line, because a program that runs the server, such as a test
-    // program, can have written half a line.
-    send(&output, "\n", &Greeting { session_store: VERSION, store })?;
+    let output = greet(service, output)?;
     let (sender, requests) = mpsc::sync_channel(QUEUE);
     let requests = Mutex::new(requests);
     thread::scope(|scope| {
@@ -107,8 +103,39 @@ pub fn serve(
     })
 }
 
+/// Answers the calls that arrive on `input` one after the other, until its end.
+///
+/// Makes the calls in the current thread. So the replies are in the order of the calls, and a tool
+/// that observes one thread, such as a tracer or a debugger, sees every call.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_in_order(
+    service: &Service<'_>,
+    input: impl BufRead,
+    output: impl Write,
+) -> io::Result<()> {
+    let output = greet(service, output)?;
+    let mut answered = Ok(());
+    let read = read_lines(input, |line| {
+        answered = answer(service, &line, &output);
+        answered.is_ok()
+    });
+    read.and(answered)
+}
+
+/// Sends the greeting. Returns the output for the replies.
+fn greet<W: Write>(service: &Service<'_>, output: W) -> io::Result<Mutex<W>> {
+    let output = Mutex::new(output);
+    let store = service.store().ok().map(|store| Description::of(&*store));
+    // The greeting starts on a new line, because a program that runs the server, such as a test
+    // program, can have written half a line.
+    send(&output, "\n", &Greeting { session_store: VERSION, store })?;
+    Ok(output)
+}
+
 /// Reads lines until the end of the input, or until `send` returns false.
-fn read_lines(mut input: impl BufRead, send: impl Fn(Vec<u8>) -> bool) -> io::Result<()> {
+fn read_lines(mut input: impl BufRead, mut send: impl FnMut(Vec<u8>) -> bool) -> io::Result<()> {
     loop {
         let mut line = Vec::new();
         io::Read::take(&mut input, LINE_LIMIT).read_until(b'\n', &mut line)?;

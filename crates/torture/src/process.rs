@@ -4,8 +4,8 @@
 use std::io;
 use std::process::Command;
 
-use session_store::{Store, StoreError};
-use session_store_conformance::{Harness, RemoteStore, Storage, serve, start_process};
+use session_store_conformance::{RemoteStore, start_process};
+use session_store_protocol::{Service, serve_in_order};
 
 use crate::report::Violation;
 use crate::subject;
@@ -13,22 +13,12 @@ use crate::subject;
 /// The hidden command of a writer's process.
 pub(crate) const WRITER: &str = "writer";
 
-/// Opens storages by their address. Creating a storage of the kit is not supported.
-struct ByAddress;
-
-impl Harness for ByAddress {
-    fn fresh(&self) -> Box<dyn Storage> {
-        unreachable!("a writer only opens storages that exist")
-    }
-
-    fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
-        subject::open_or_create(address)
-    }
-}
-
 /// Makes the calls of the parent process until the parent ends.
+///
+/// `strace` observes one thread, so this thread makes all calls.
 pub(crate) fn run() -> io::Result<()> {
-    serve(&ByAddress)
+    let service = Service::opening(subject::open_or_create);
+    serve_in_order(&service, io::stdin().lock(), io::stdout())
 }
 
 /// Returns the command of a writer's process.

@@ -14,7 +14,7 @@ use session_store_core::{
     StoreError, TraceEntry, forward_store,
 };
 use session_store_memory::MemoryStore;
-use session_store_protocol::{RemoteStore, Service, serve};
+use session_store_protocol::{RemoteStore, Service, serve, serve_in_order};
 
 /// The longest time that a test waits for a reply.
 const LIMIT: Option<Duration> = Some(Duration::from_secs(30));
@@ -166,6 +166,24 @@ fn a_store_is_opened_by_its_address() {
     store.open("memory").unwrap();
     assert!(store.capabilities().has(Capability::ConditionalAppend));
     assert_eq!(store.list_sessions().unwrap(), []);
+}
+
+#[test]
+fn a_server_in_order_makes_every_call_in_the_current_thread() {
+    let current = thread::current().id();
+    let service = Service::opening(move |_| {
+        assert_eq!(thread::current().id(), current);
+        Ok(Box::new(MemoryStore::new()))
+    });
+    let open = |id| format!("{{\"id\":{id},\"call\":\"open\",\"address\":\"memory:\"}}\n");
+    let requests: String = (0..50).map(open).collect();
+    let mut output = Vec::new();
+    serve_in_order(&service, requests.as_bytes(), &mut output).unwrap();
+    let replies = String::from_utf8(output).unwrap();
+    let replies: Vec<_> = replies.lines().filter(|line| line.contains("\"ok\"")).collect();
+    let starts: Vec<_> = (0..50).map(|id| format!("{{\"id\":{id},")).collect();
+    assert!(replies.iter().zip(&starts).all(|(reply, start)| reply.starts_with(start)));
+    assert_eq!(replies.len(), starts.len());
 }
 
 #[test]

@@ -26,7 +26,7 @@ const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,rena
 
 /// The start of the line of a trace with which the process reports that it begins a call of the
 /// parent.
-const STARTED: &str = r#"\n@session-store started"#;
+const STARTED: &str = r#"\"started\":true"#;
 
 /// A large prime number. Steps of this length, modulo the number of points, visit every point once.
 const STEP: usize = 7_919;
@@ -75,9 +75,8 @@ fn points(subject: &Subject, budget: &mut Budget) -> Result<Vec<Point>, Violatio
             }
         }
     }
-    if points.is_empty() {
-        return Err(Violation::new("strace shows no system call: is strace installed?"));
-    }
+    // This failure must not count as a planted bug that was caught.
+    assert!(!points.is_empty(), "the traces of strace show no system call");
     Ok(points)
 }
 

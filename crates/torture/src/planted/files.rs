@@ -53,7 +53,7 @@ impl Files {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.sync(&File::open(folder)?)
+        self.sync(&File::open(folder).map_err(io::Error::other)?)
     }
 
     fn read(&self, key: SegmentKey) -> io::Result<Option<Vec<u8>>> {
