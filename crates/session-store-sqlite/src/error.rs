@@ -159,6 +159,10 @@ fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> Stor
             operation.push_str(&folder.map_or_else(|cause| format!(": {cause})"), |()| ")".into()));
         }
     }
+    if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) {
+        // The text of SQLite is only "disk I/O error", without the cause.
+        operation.push_str(" (SQLite must be able to extend the -shm file; the disk may be full)");
+    }
     let kind = match error.sqlite_error_code() {
         Some(Code::NotADatabase) => return not_a_store(path, NOT_A_DATABASE),
         Some(Code::DiskFull) => io::ErrorKind::StorageFull,
@@ -190,6 +194,13 @@ mod tests {
         let error = translate(error, String::from("open a.db"), Path::new("a.db"));
         let text = error.to_string();
         let start = "I/O error: cannot open a.db (SQLite must be able to create files beside ";
+        assert!(text.starts_with(start), "{text}");
+    }
+
+    #[test]
+    fn the_error_of_a_full_disk_names_the_file_that_cannot_grow() {
+        let text = during_append(ffi::SQLITE_IOERR_SHMSIZE).to_string();
+        let start = "I/O error: cannot append in /db (SQLite must be able to extend the -shm file;";
         assert!(text.starts_with(start), "{text}");
     }
 

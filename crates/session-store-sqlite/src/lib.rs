@@ -37,6 +37,14 @@
 //! foreign keys therefore have no effect. A database is refused if its tables differ from the
 //! tables of a store ([L4](session_store_core::contract#l4)).
 //!
+//! # Full disks
+//!
+//! On a full disk a call returns an error and changes nothing. There is an exception if the file
+//! system has blocks of less than 4 KiB, as `mkfs.ext4` creates for a disk of less than 512 MB. The
+//! signal SIGBUS can then end the process, because SQLite maps the `-shm` file into memory, and the
+//! file system cannot allocate a block of the file. This happened while 8 to 40 KiB were free.
+//! Changes that were acknowledged are not lost. Use `mkfs.ext4 -b 4096` for such a disk.
+//!
 //! # Other users of SQLite in one program
 //!
 //! A program can link SQLite only once. This crate accepts rusqlite 0.39 to 0.41, so that it can

@@ -64,4 +64,7 @@ fn mount_a_full_disk_loses_nothing() {
     let store = SqliteStore::open(disk.0.join("sessions.db")).unwrap();
     assert_eq!(store.read_all(session, segment).unwrap(), expected);
     drop(store);
+    fs::write(&ballast, vec![0; 512 * 1024]).unwrap_err();
+    let error = SqliteStore::open(disk.0.join("sessions.db")).unwrap_err();
+    assert!(error.to_string().contains("the disk may be full"), "{error}");
 }
