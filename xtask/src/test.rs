@@ -64,7 +64,7 @@ pub(crate) fn torture(shell: &Shell, arguments: &[String]) -> Done {
 }
 
 /// The fuzz targets in the folder `fuzz`.
-const FUZZ_TARGETS: [&str; 2] = ["entry", "damaged_log"];
+const FUZZ_TARGETS: [&str; 5] = ["entry", "damaged_log", "store_url", "import", "restore"];
 
 /// Runs one fuzz target or all of them, each for this time.
 pub(crate) fn fuzz(shell: &Shell, only: Option<&str>, seconds: u64) -> Done {
