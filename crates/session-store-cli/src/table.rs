@@ -3,6 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use comfy_table::CellAlignment;
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,6 +13,9 @@ use crate::content_time::time_in_id;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+
+/// The headings of the columns with numbers, which are aligned to the right on a terminal.
+const NUMBERS: [&str; 3] = ["SEGMENTS", "ENTRIES", "BYTES"];
 
 /// One row of a listing. Its JSON is its serialized form.
 pub(crate) trait Row: Serialize {
@@ -43,6 +47,11 @@ impl<'a> Table<'a> {
         match &mut self.drawn {
             Some(table) => {
                 table.load_style(NOTHING).set_header(R::HEADER.to_vec()).add_row(row.cells());
+                for (column, heading) in table.column_iter_mut().zip(R::HEADER) {
+                    if NUMBERS.contains(heading) {
+                        column.set_cell_alignment(CellAlignment::Right);
+                    }
+                }
                 Ok(())
             }
             None if self.out.is_json() => self.out.json_line(row),
