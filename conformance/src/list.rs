@@ -480,6 +480,8 @@ macro_rules! for_each_check {
             same_ids {
                 /// segments with similar ids are separate
                 a8_similar_ids_are_separate A8 [];
+                /// sessions with similar ids are listed and deleted apart
+                a8_similar_sessions_have_their_own_segments A8 [];
                 /// equal entries of two logs are independent
                 a8_equal_entries_of_two_logs A8 [];
                 /// a change in one session leaves the same segment id in another session

@@ -138,7 +138,10 @@ impl<'a> TestLog<'a> {
         let page = self.read_page(0, usize::MAX)?;
         ensure_entries(&page.entries, expected, &format!("{context}: read_page"))?;
         ensure_eq(&page.head.entries(), &expected.len(), &format!("{context}: the page's head"))?;
-        ensure_eq(&self.head()?, &Some(page.head), &format!("{context}: head"))?;
+        let context_of_head = format!(
+            "{context}: head, and the head of read_page, which must be implemented together"
+        );
+        ensure_eq(&self.head()?, &Some(page.head), &context_of_head)?;
         self.must_exist(context)
     }
 

@@ -1,7 +1,9 @@
 //! Checks of sections A, S and P of the contract: segments with the same id are separate, and data
 //! that refers to a deleted session remains.
 
-use session_store_core::{Capability, ListOptions, LogEntry, Pod, SegmentKey, Store, StoreError};
+use session_store_core::{
+    Capability, ListOptions, LogEntry, Pod, SegmentId, SegmentKey, Store, StoreError,
+};
 use uuid::Uuid;
 
 use crate::check_result::{CheckResult, ensure_eq};
@@ -196,6 +198,30 @@ pub(crate) fn a8_similar_ids_are_separate(run: &Run<'_>) -> CheckResult {
     }
     for (n, log) in logs.iter().enumerate() {
         log.must_hold(&[nth(n), nth(1_000 + n)], "a log beside logs with similar ids")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn a8_similar_sessions_have_their_own_segments(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let in_session = |id: Uuid| {
+        let log = TestLog::at(&store, SegmentKey::new(id.into(), SegmentId::new()));
+        log.create(&numbered(0..2)).map(|()| log)
+    };
+    let logs = similar_ids().into_iter().map(in_session).collect::<Result<Vec<_>, _>>()?;
+    for log in &logs {
+        let context = "the segments of a session beside sessions with similar ids";
+        store.must_list_segments(log.session_id(), &[log.segment_id()], context)?;
+    }
+    if store.capabilities().has(Capability::Delete) {
+        for (n, log) in logs.iter().enumerate() {
+            store.delete_session(log.session_id())?;
+            log.must_be_absent("a deleted session")?;
+            for other in &logs[n + 1..] {
+                let context = "a session after one with a similar id was deleted";
+                other.must_hold(&numbered(0..2), context)?;
+            }
+        }
     }
     Ok(())
 }

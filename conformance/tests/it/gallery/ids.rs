@@ -40,6 +40,38 @@ broken! {
 }
 
 broken! {
+    /// Lists the segments of every session whose id has the same first 15 bytes.
+    lists_by_a_part_of_the_session in shared {
+        fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
+            let is_equal = |other: &SessionId| other.as_bytes()[..15] == s.as_bytes()[..15];
+            let mut segments = Vec::new();
+            for session in self.inner.list_sessions()?.into_iter().filter(is_equal) {
+                segments.extend(self.inner.list_segments(session)?);
+            }
+            segments.sort_by(|a, b| b.cmp(a));
+            segments.dedup();
+            Ok(segments)
+        }
+    }
+    caught by { a8_similar_sessions_have_their_own_segments }
+}
+
+broken! {
+    /// Deletes every session whose id has the same first 15 bytes.
+    deletes_by_a_part_of_the_session in shared {
+        fn delete_session(&self, s: SessionId) -> Result<bool> {
+            let is_equal = |other: &SessionId| other.as_bytes()[..15] == s.as_bytes()[..15];
+            let mut is_deleted = self.inner.delete_session(s)?;
+            for session in self.inner.list_sessions()?.into_iter().filter(is_equal) {
+                is_deleted |= self.inner.delete_session(session)?;
+            }
+            Ok(is_deleted)
+        }
+    }
+    caught by { a8_similar_sessions_have_their_own_segments }
+}
+
+broken! {
     /// Reads a page up to the key after that of its segment, which does not exist for the last id.
     the_last_id_has_no_end in shared {
         fn read_page(
