@@ -36,6 +36,7 @@
 //!   correct.
 //! - `process.rs` starts handles in other processes.
 
+mod all_checks;
 mod call_log;
 mod check;
 mod check_result;
@@ -61,13 +62,13 @@ mod test_log;
 mod threads;
 mod unsupported;
 
+pub use all_checks::{CHECKS, all_checks};
 pub use check::{Check, Outcome};
 #[doc(hidden)]
 pub use environment::repetitions;
 pub use harness::{Harness, Storage};
 pub use history::{Effect, Event, History, Operation};
 pub use linearizability::{NotLinearizable, linearize};
-pub use list::{CHECKS, all_checks};
 pub use process::{serve, start_process};
 pub use random::Random;
 pub use report::{Report, run_all, run_with_skips};

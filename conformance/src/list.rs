@@ -1,9 +1,7 @@
-//! The list of all checks. The constant, the tests and the published table are generated from it.
+//! The list of all checks, from which the constant, the tests and the published table are
+//! generated.
 //!
 //! Each check has a promise, an identifier that never changes, a clause, and requirements.
-
-use crate::check::Check;
-use crate::requirement::names::*;
 
 /// Calls the macro `$callback` with the list.
 #[macro_export]
@@ -573,30 +571,4 @@ macro_rules! for_each_check {
             }
         }
     };
-}
-
-macro_rules! checks {
-    ($($module:ident {
-        $(#[doc = $promise:literal] $id:ident $clause:ident [$($requirement:ident),*];)*
-    })*) => {
-        /// Every check of the kit, grouped by the areas of the contract.
-        pub const CHECKS: &[Check] = &[$($(Check {
-            id: stringify!($id),
-            clause: stringify!($clause),
-            promise: $promise.trim_ascii(),
-            requires: &[$($requirement),*],
-            body: crate::checks::$module::$id,
-        },)*)*];
-    };
-}
-
-for_each_check!(checks);
-
-/// Returns every check of [`CHECKS`], and the comparison with a model.
-pub fn all_checks() -> impl Iterator<Item = &'static Check> {
-    #[cfg(feature = "model")]
-    let model = [&crate::model::MODEL];
-    #[cfg(not(feature = "model"))]
-    let model: [&Check; 0] = [];
-    CHECKS.iter().chain(model)
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::all_checks::all_checks;
 use crate::check::{Check, Outcome};
 use crate::harness::Harness;
-use crate::list::all_checks;
 
 /// Runs every check whose id contains `filter`, each on a fresh storage, and the comparison with a
 /// model. An empty filter selects all.

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use session_store_core::{Store, StoreError};
 
+use crate::all_checks::all_checks;
 use crate::check::{Check, Outcome};
 use crate::harness::{Harness, Storage};
-use crate::list::all_checks;
 use crate::report::run_with_skips;
 use crate::requirement::Requirement;
 
