@@ -568,6 +568,8 @@ macro_rules! for_each_check {
                 m3_an_append_lists_its_segment_again M3 [unlist];
                 /// a repair moves texts that are not entries out of a log, and keeps all entries
                 m7_repairing_moves_bad_texts_out M7 [maintenance, overwrite];
+                /// a repair of one segment repairs this segment and keeps every entry of others
+                m9_a_selected_segment_is_repaired M9 [maintenance, overwrite];
             }
         }
     };

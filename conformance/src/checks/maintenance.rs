@@ -151,3 +151,22 @@ pub(crate) fn m7_repairing_moves_bad_texts_out(run: &Run<'_>) -> CheckResult {
     let expected = [&kept[..], &[nth(6)]].concat();
     TestLog::at(&run.open()?, key).must_hold(&expected, "the log through another handle")
 }
+
+pub(crate) fn m9_a_selected_segment_is_repaired(run: &Run<'_>) -> CheckResult {
+    let writer = run.open()?;
+    let selected = TestLog::with(&writer, &numbered(0..3))?.key();
+    let other = TestLog::with(&writer, &numbered(0..3))?.key();
+    let sound = TestLog::with(&writer, &numbered(0..3))?;
+    let head = sound.head()?;
+    for key in [selected, other] {
+        run.overwrite(key, 1, b"nonsense")?;
+    }
+    let store = run.open()?;
+    maintenance(&store).repair_segments(&|key| key == selected, &mut |_| ())?;
+    let kept = [nth(0), nth(2)];
+    TestLog::at(&store, selected).must_hold(&kept, "the selected log after a repair")?;
+    sound.must_hold(&numbered(0..3), "a sound log beside a log that was repaired")?;
+    ensure_eq(&sound.head()?, &head, "the head of a sound log beside a log that was repaired")?;
+    maintenance(&store).repair(&mut |_| ())?;
+    TestLog::at(&store, other).must_hold(&kept, "the other log after its repair")
+}

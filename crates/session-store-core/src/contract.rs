@@ -332,6 +332,6 @@
 //! - <a id="m8"></a>**M8** (torture) `Maintenance::repair` of the Redis backend moves up to 1,000
 //!   bad texts of a log in one atomic step. If a log has more of them, a crash between two steps
 //!   leaves a log from which a part of the bad texts was moved.
-//! - <a id="m9"></a>**M9** `Maintenance::repair_segments` repairs the logs and traces of the
-//!   selected segments as in M2 and M5 to M7. A backend that cannot select segments repairs the
-//!   whole storage.
+//! - <a id="m9"></a>**M9** (kit) `Maintenance::repair_segments` repairs the logs and traces
+//!   of the selected segments as in M2 and M5 to M7. A backend that cannot select segments repairs
+//!   the whole storage.

@@ -370,10 +370,19 @@ flawed! {
     repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by {
         m2_repairing_keeps_every_entry
         m7_repairing_moves_bad_texts_out
+        m9_a_selected_segment_is_repaired
     }
 
     /// Does not change logs with bad lines in a repair.
-    repairs_leave_bad_lines has RepairsLeaveBadLines caught by { m7_repairing_moves_bad_texts_out }
+    repairs_leave_bad_lines has RepairsLeaveBadLines caught by {
+        m7_repairing_moves_bad_texts_out
+        m9_a_selected_segment_is_repaired
+    }
+
+    /// Repairs nothing if only some segments are selected.
+    selected_repairs_do_nothing has SelectedRepairsDoNothing caught by {
+        m9_a_selected_segment_is_repaired
+    }
 
     /// Leaves logs with a bad line out of the list of facts.
     lists_facts_of_sound_logs has ListsFactsOfSoundLogs caught by {

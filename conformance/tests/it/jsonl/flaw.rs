@@ -70,6 +70,7 @@ flaws! {
     ChecksCutTails,
     RepairsCutAtBadLines,
     RepairsLeaveBadLines,
+    SelectedRepairsDoNothing,
     ListsFactsOfSoundLogs,
     DeclaresAtomicBatches,
     WritesBatchesBackwards,

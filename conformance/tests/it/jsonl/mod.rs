@@ -397,6 +397,14 @@ impl Maintenance for JsonlStore {
         })
     }
 
+    fn repair_segments(
+        &self,
+        _: &dyn Fn(SegmentKey) -> bool,
+        report: &mut dyn FnMut(Finding),
+    ) -> Result<()> {
+        if self.has(Flaw::SelectedRepairsDoNothing) { Ok(()) } else { self.repair(report) }
+    }
+
     fn repair(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
         match self.flaw {
             Flaw::RepairsLeaveBadLines => Ok(()),
