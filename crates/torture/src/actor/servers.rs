@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_store::Store;
 use session_store::postgres::PostgresOptions;
@@ -28,6 +28,9 @@ const ROUNDS: usize = 5;
 
 /// The time for which a store waits for a reply.
 const TIMEOUT: Duration = Duration::from_millis(300);
+
+/// The longest time between two faults.
+const CALM: Duration = Duration::from_millis(250);
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,9 +227,20 @@ fn write_during(
             if is_over() {
                 break;
             }
-            // The pause lets calls end between two faults.
-            thread::sleep(Duration::from_millis(3));
+            wait_for_calls(round, is_over);
         }
     });
     Ok(())
+}
+
+/// Waits until the writers have begun as many calls as there are writers, or for [`CALM`].
+///
+/// On a busy machine, opening a connection can take longer than a fixed pause. If every connection
+/// were killed before its first call, the calls would fail at the end of their retry time.
+fn wait_for_calls(round: &Round, is_over: impl Fn() -> bool) {
+    let begun = || round.progress.iter().map(|writer| writer.calls.load(SeqCst)).sum::<usize>();
+    let (enough, deadline) = (begun() + WRITERS, Instant::now() + CALM);
+    while begun() < enough && !is_over() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(3));
+    }
 }
