@@ -53,6 +53,7 @@ broken! {
     }
     caught by {
         a3_changes_are_seen_at_once
+        a8_similar_sessions_have_their_own_segments
         c1_entries_in_order
         e1_kept_by_create
         e4_many_keys_and_wide_characters

@@ -198,6 +198,7 @@ flawed! {
         r2_reading_changes_nothing
         r4_the_rest_stays_usable
         r6_the_traits_body_agrees
+        r7_other_entries_are_left_out
         s1_a_second_handle_sees_the_same
         s1_fresh_storages_are_isolated
         s2_reopening_finds_everything
@@ -287,6 +288,7 @@ flawed! {
         h6_it_never_cuts_anothers
         h6_past_the_end_changes_nothing
         m7_repairing_moves_bad_texts_out
+        m9_a_selected_segment_is_repaired
         r5_a_torn_tail_is_moved_aside
         r5_an_append_writes_the_owed_newline
         r5_batches_write_the_owed_newline

@@ -29,6 +29,7 @@ broken! {
         a8_deleting_one_leaves_the_other
         a8_deleting_the_second_leaves_the_first
         a8_one_segment_id_in_two_sessions
+        a8_similar_sessions_have_their_own_segments
         c3_asking_creates_nothing
         d1_a_deleted_segment_is_gone
         d1_a_deleted_session_is_gone
