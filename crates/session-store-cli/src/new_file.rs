@@ -64,7 +64,7 @@ impl<'a> NewFile<'a> {
 fn check_path(path: &Path, replace: bool) -> Result<(), &'static str> {
     match path.metadata() {
         Ok(found) if !found.is_file() => Err("the path exists and is not a regular file"),
-        Ok(_) if !replace => Err("the file exists; use --force to replace it"),
+        Ok(_) if !replace => Err("the file exists; delete it or choose another name"),
         _ if path.file_name().is_none() => Err("the path does not end in a file name"),
         _ => Ok(()),
     }
