@@ -265,8 +265,8 @@ pub(crate) enum Command {
     ///
     /// Prints the id, the creation time, the number of segments of a session, and the number of
     /// entries. Only an id of UUID v7 contains the creation time. A number that cannot be read is
-    /// printed as ?. The order is by id. Ids of UUID v7 begin with their time, so the newest of them
-    /// is first.
+    /// printed as ?. The order is by id. Ids of UUID v7 begin with their time, so the newest of
+    /// them is first.
     ///
     /// With --long, also prints the time, the size, the program that wrote the session, and its
     /// title: the title that the program gave it, else the user's first words.
@@ -316,8 +316,8 @@ pub(crate) enum Command {
     /// and the words around the first hit for each entry. NUMBER counts the entries of the segment
     /// from 1. With --raw, searches the stored JSON and prints SESSION:SEGMENT:NUMBER:ENTRY.
     ///
-    /// A line that does not contain TEXT is not checked, so a bad line can go unnoticed. check finds
-    /// all bad lines.
+    /// A line that does not contain TEXT is not checked, so a bad line can go unnoticed. check
+    /// finds all bad lines.
     ///
     /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be
     /// read. Such a part is reported on standard error, and the rest is searched.
