@@ -10,6 +10,23 @@ use tempfile::NamedTempFile;
 use crate::failure::{Context, Failure};
 use crate::signal::remove_at_end;
 
+/// How an existing file with the name of the new one is treated.
+#[derive(Clone, Copy)]
+pub(crate) enum IfExists {
+    Replace,
+    /// It is kept, and the command fails. The message ends with `advice`.
+    Keep {
+        advice: &'static str,
+    },
+}
+
+impl IfExists {
+    /// For a command with the option `--force`.
+    pub(crate) fn from_force(force: bool) -> Self {
+        if force { Self::Replace } else { Self::Keep { advice: "use --force to replace it" } }
+    }
+}
+
 /// A file that is written under a temporary name in its folder.
 ///
 /// Dropping the value deletes the file. A process that is killed leaves the file behind, under the
@@ -19,22 +36,21 @@ pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
     folder: PathBuf,
-    replace: bool,
+    if_exists: IfExists,
 }
 
 impl<'a> NewFile<'a> {
-    /// Creates a file that will have the name `path`. Fails if a file exists at `path`, unless
-    /// `replace` is set.
-    pub(crate) fn create(path: &'a Path, replace: bool) -> Result<Self, Failure> {
+    /// Creates a file that will have the name `path`.
+    pub(crate) fn create(path: &'a Path, if_exists: IfExists) -> Result<Self, Failure> {
+        check_path(path, if_exists)?;
         let operation = || format!("create {}", path.display());
-        check_path(path, replace).map_err(|cause| Failure::cannot(operation(), cause))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
         let mut prefix = OsString::from(".");
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
         let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(&folder);
-        Ok(Self { file: file.context(operation)?, path, folder, replace })
+        Ok(Self { file: file.context(operation)?, path, folder, if_exists })
     }
 
     /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
@@ -52,20 +68,25 @@ impl<'a> NewFile<'a> {
     /// Gives the file its name. The content is synced before the rename, and the folder after it,
     /// so that a power cut leaves the complete file or none.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let Self { file, path, folder, replace } = self;
+        let Self { file, path, folder, if_exists } = self;
         let operation = || format!("create {}", path.display());
         file.as_file().sync_all().context(operation)?;
-        let renamed = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+        let renamed = match if_exists {
+            IfExists::Replace => file.persist(path),
+            IfExists::Keep { .. } => file.persist_noclobber(path),
+        };
         renamed.map_err(|error| error.error).context(operation)?;
         File::open(folder).and_then(|folder| folder.sync_all()).context(operation)
     }
 }
 
-fn check_path(path: &Path, replace: bool) -> Result<(), &'static str> {
-    match path.metadata() {
-        Ok(found) if !found.is_file() => Err("the path exists and is not a regular file"),
-        Ok(_) if !replace => Err("the file exists; delete it or choose another name"),
-        _ if path.file_name().is_none() => Err("the path does not end in a file name"),
-        _ => Ok(()),
-    }
+/// Fails if a new file cannot have the name `path`. Does not look whether its folder exists.
+pub(crate) fn check_path(path: &Path, if_exists: IfExists) -> Result<(), Failure> {
+    let cause = match (path.metadata(), if_exists) {
+        (Ok(found), _) if !found.is_file() => "the path exists and is not a regular file".into(),
+        (Ok(_), IfExists::Keep { advice }) => format!("the file exists; {advice}"),
+        _ if path.file_name().is_none() => "the path does not end in a file name".into(),
+        _ => return Ok(()),
+    };
+    Err(Failure::cannot(format!("create {}", path.display()), cause))
 }

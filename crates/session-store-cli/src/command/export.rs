@@ -14,7 +14,7 @@ use crate::backup::{Contents, missing_part};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::message::{self, Kind, note};
-use crate::new_file::NewFile;
+use crate::new_file::{IfExists, NewFile};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::redacted::redacted;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ExportArgs, out: &mut Output) -> Result<Exit, Failure> 
     if args.file == Path::new("-") {
         return export_to_stdout(args, &store);
     }
-    let file = NewFile::create(&args.file, args.force)?;
+    let file = NewFile::create(&args.file, IfExists::from_force(args.force))?;
     file.remove_on_signal();
     explain_end("the backup is not complete; run the same command again");
     let report = export(args, &store, file.writer())?;

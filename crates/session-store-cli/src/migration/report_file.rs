@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::failure::{Context, Failure};
-use crate::new_file::NewFile;
+use crate::new_file::{IfExists, NewFile};
 
 /// The file for a report, if the user requested one.
 pub(crate) struct ReportFile<'a>(Option<(NewFile<'a>, &'a Path)>);
@@ -17,7 +17,7 @@ impl<'a> ReportFile<'a> {
     /// before hours of work. An older report is replaced.
     pub(crate) fn create(path: Option<&'a Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self(None)) };
-        Ok(Self(Some((NewFile::create(path, true)?, path))))
+        Ok(Self(Some((NewFile::create(path, IfExists::Replace)?, path))))
     }
 
     /// See [`NewFile::remove_on_signal`].

@@ -166,8 +166,11 @@ fn sessions_are_archived_before_they_are_deleted() {
     let archive = ["rm", &url, "--older-than", "15d", "--archive", &file, "--yes"];
     let ended = run(archive);
     assert_eq!((ended.status, left(&url)), (Some(0), vec![0]), "{ended:?}");
-    let message = run(archive.map(|arg| if arg == "15d" { "1d" } else { arg })).refused(3);
-    assert!(message.contains("the file exists"), "{message}");
+    let again = archive.map(|arg| if arg == "15d" { "1d" } else { arg });
+    for args in [again.to_vec(), [&again[..], &["--dry-run"]].concat()] {
+        let message = run(args).refused(3);
+        assert!(message.contains("the file exists; delete it"), "{message}");
+    }
     assert_eq!(left(&url), [0], "nothing is deleted without its archive");
 
     let restored = place.url(Kind::Sqlite, "b");

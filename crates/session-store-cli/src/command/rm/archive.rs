@@ -11,9 +11,17 @@ use super::Deletion;
 use crate::backup::Contents;
 use crate::failure::{Context, Failure};
 use crate::message::note;
-use crate::new_file::NewFile;
+use crate::new_file::{self, IfExists, NewFile};
 use crate::output::Output;
 use crate::progress::Bar;
+
+/// In `rm`, `--force` has another meaning, so it cannot replace the file.
+const KEEP: IfExists = IfExists::Keep { advice: "delete it or choose another name" };
+
+/// Fails if [`write`] would refuse the path.
+pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
+    new_file::check_path(path, KEEP)
+}
 
 /// Writes the sessions to a backup file, reads the file back and compares it with the store.
 ///
@@ -30,7 +38,7 @@ pub(super) fn write(
     selection.sessions = Some(deletions.iter().map(|deletion| deletion.session_id).collect());
     selection.pods = false;
     let mut bar = Bar::new();
-    let file = NewFile::create(path, false)?;
+    let file = NewFile::create(path, KEEP)?;
     file.remove_on_signal();
     let exported =
         backup::export(store, &selection, file.writer(), &mut |event| bar.show_event(&event));

@@ -56,17 +56,20 @@ impl Deletion {
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open_to_write(&args.store)?;
     let deletions = choose::deletions(args, &store)?;
-    // With --json, the result is one object for each deletion, so none.
-    if deletions.is_empty() && !out.is_json() {
-        out.line("nothing to delete")?;
+    if deletions.is_empty() {
+        // With --json, the result is one object for each deletion, so none.
+        if !out.is_json() {
+            out.line("nothing to delete")?;
+        }
+        return Ok(Exit::Done);
+    }
+    if let Some(file) = &args.archive {
+        archive::check_path(file)?;
     }
     if args.dry_run {
         for deletion in &deletions {
             out.report(deletion, [format_args!("would delete {deletion}")])?;
         }
-        return Ok(Exit::Done);
-    }
-    if deletions.is_empty() {
         return Ok(Exit::Done);
     }
     let operation = match &deletions[..] {

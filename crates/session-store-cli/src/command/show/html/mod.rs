@@ -19,7 +19,7 @@ use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::forest::{Forest, Indent, Item, read_tree};
-use crate::new_file::NewFile;
+use crate::new_file::{IfExists, NewFile};
 use crate::output::Output;
 use crate::segment::{lines, reading};
 use crate::text::{entries, plural};
@@ -41,7 +41,7 @@ pub(super) fn show(
         page.write()?;
         return Ok(page.exit);
     }
-    let file = NewFile::create(path, force)?;
+    let file = NewFile::create(path, IfExists::from_force(force))?;
     file.remove_on_signal();
     let mut writer = BufWriter::new(file.writer());
     let writing = || format!("write {}", path.display());
