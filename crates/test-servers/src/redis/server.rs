@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use redis::{Connection, RedisResult};
 use tempfile::TempDir;
+use test_deadlines::wait_until;
 
 use crate::free_port;
 use crate::process::{Program, ServerProcess};
@@ -103,18 +105,30 @@ impl RedisServer {
 
     /// Opens a connection to the server, for the test itself.
     #[must_use]
-    pub fn connection(&self) -> redis::Connection {
+    pub fn connection(&self) -> Connection {
+        self.try_connection().expect("the server accepts a connection")
+    }
+
+    fn try_connection(&self) -> RedisResult<Connection> {
         let login = self.password.map(|password| format!(":{password}@")).unwrap_or_default();
         let url = format!("redis://{login}127.0.0.1:{}", self.port);
-        let connection = redis::Client::open(url).and_then(|client| client.get_connection());
-        connection.expect("the server accepts a connection")
+        redis::Client::open(url)?.get_connection()
     }
 
     /// The reply to the command `INFO`, for one section.
+    ///
+    /// The command is repeated until the server replies, because a Sentinel closes all connections
+    /// to a replica at the moment when the replica becomes the master.
     #[must_use]
     pub fn info(&self, section: &str) -> String {
-        let info = redis::cmd("INFO").arg(section).query(&mut self.connection());
-        info.expect("the server replies to INFO")
+        let mut reply = None;
+        wait_until("a reply to INFO", || {
+            let connection = self.try_connection();
+            let query = |mut connection| redis::cmd("INFO").arg(section).query(&mut connection);
+            reply = connection.and_then(query).ok();
+            reply.is_some()
+        });
+        reply.expect("the wait ends with a reply")
     }
 
     /// Whether the server is a master.

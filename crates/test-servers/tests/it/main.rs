@@ -5,8 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use test_deadlines::{Process, wait_until};
+use test_deadlines::{Process, RaiseAtEnd, wait_until};
 use test_servers::{RedisCluster, RedisServer, SentinelGroup, TlsRedisServer};
 
 fn set(server: &RedisServer, key: &str) {
@@ -40,6 +42,27 @@ fn a_server_in_memory_is_empty_after_a_crash() {
 }
 
 #[test]
+fn a_server_that_closes_its_connections_still_tells_about_itself() {
+    let server = RedisServer::start_in_memory(&[]);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let raised = RaiseAtEnd(&over);
+        scope.spawn(|| {
+            let mut connection = server.connection();
+            while !over.load(Ordering::SeqCst) {
+                let mut kill = redis::cmd("CLIENT");
+                kill.arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]);
+                kill.exec(&mut connection).unwrap();
+            }
+        });
+        for _ in 0..50 {
+            assert!(server.is_master());
+        }
+        drop(raised);
+    });
+}
+
+#[test]
 fn a_dropped_server_ends_and_its_folder_is_deleted() {
     let server = RedisServer::start_in_memory(&[]);
     let (port, socket) = (server.port(), server.socket());
@@ -68,7 +91,7 @@ fn child_with_a_server_in_a_static() {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
     std::env::var(CHILD).expect("the test that starts this process sets the variable");
     println!("\nport {}", SERVER.port());
-    std::thread::sleep(test_deadlines::DEADLINE);
+    thread::sleep(test_deadlines::DEADLINE);
 }
 
 #[test]
