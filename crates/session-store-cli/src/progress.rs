@@ -93,7 +93,6 @@ impl Bar {
                     Phase::Compare => "comparing",
                     Phase::Export => "exporting",
                     Phase::Check => "checking",
-                    Phase::Restore => "restoring",
                     _ => "working",
                 };
                 self.begin(phase, *parts);

@@ -156,15 +156,6 @@ impl<E> Extension<E> {
         Self { stopped: Some(Box::new(stop)), ..Self::new() }
     }
 
-    /// Returns the extension, or the error of the source if the source failed.
-    #[cfg(feature = "backup")]
-    pub(crate) fn require_source(mut self) -> Result<Self, E> {
-        match self.stopped.take().map(|stop| *stop) {
-            Some(Stop::Source(error)) => Err(error),
-            stopped => Ok(Self { stopped: stopped.map(Box::new), ..self }),
-        }
-    }
-
     fn of<T: Target>(mut target: T, source: impl IntoIterator<Item = Result<T::Entry, E>>) -> Self {
         let mut extension = Self::new();
         let result = extension.compare_and_append(&mut target, source.into_iter());

@@ -13,7 +13,7 @@ use crate::select::Selection;
 pub const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
 /// The default time after which a run aborts if a store fails on every segment.
-pub(crate) const ABORT_AFTER: Duration = Duration::from_secs(30);
+const ABORT_AFTER: Duration = Duration::from_secs(30);
 
 /// The options of a run, as they appear in a report. [`Migration`](crate::Migration) has the
 /// setters.

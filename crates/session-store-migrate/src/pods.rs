@@ -214,7 +214,7 @@ impl Pods<'_> {
 /// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut)
 /// cannot check that. In such a store, a change of another writer after the comparison is
 /// overwritten.
-pub(crate) fn put_if_unchanged(
+fn put_if_unchanged(
     pods: &dyn PodStore,
     name: &PodName,
     compared: Option<&Pod>,

@@ -46,12 +46,10 @@ pub enum Phase {
     Copy,
     /// Copies the changes that were made to the source since the last pass.
     CatchUp,
-    /// Compares two stores, or a store with a backup.
+    /// Compares two stores.
     Compare,
     /// Writes a store into a backup.
     Export,
     /// Reads a backup and checks that it is not damaged.
     Check,
-    /// Writes a backup into a store.
-    Restore,
 }

@@ -89,13 +89,6 @@ impl Selection {
         self.sessions.as_ref().is_none_or(|sessions| sessions.contains(&session_id))
     }
 
-    /// Removes the segments of sessions that are not selected.
-    #[cfg(feature = "backup")]
-    pub(crate) fn retain<V>(&self, keys: &mut BTreeMap<SegmentKey, V>) {
-        keys.retain(|key, _| self.has_session(key.session_id));
-        self.retain_since(keys);
-    }
-
     /// Removes the segments of sessions that are older than `since`.
     pub(crate) fn retain_since<V>(&self, keys: &mut BTreeMap<SegmentKey, V>) {
         let Some(since) = self.since else { return };

@@ -11,7 +11,7 @@ use crate::failure::{Context, Failure, report_error};
 use crate::message::note;
 use crate::migration::json::{FailedJson, RunJson, Stores};
 use crate::migration::report_file::ReportFile;
-use crate::migration::text;
+use crate::migration::{exit, text};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::signal::{StopSignal, explain_end};
@@ -42,8 +42,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
         let lines = text::notes(&report).chain(report.problems());
         out.report(&json, lines.chain([text::copy_summary(&report, &to)]))?;
     }
-    // A store that cannot be listed or opened again is an error, even if all segments were copied.
-    Ok(if report.failures.is_empty() { Exit::done_if(report.is_complete()) } else { Exit::Failed })
+    Ok(exit(&report))
 }
 
 fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {

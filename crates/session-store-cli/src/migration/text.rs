@@ -1,4 +1,4 @@
-//! The text of the reports of `migrate` and `verify`.
+//! The text of the reports of `migrate`, `restore` and `verify`.
 
 use session_store::{Finding, error_chain};
 use session_store_migrate::{
@@ -47,7 +47,7 @@ fn replaced(copy: &SegmentCopy) -> Option<String> {
     is_replaced.then(|| format!("{} of the destination replaced", entries(copy.log.cut)))
 }
 
-/// Returns the last line that `migrate` prints.
+/// Returns the last line that `migrate` and `restore` print.
 pub(crate) fn copy_summary(report: &MigrateReport, to: &str) -> String {
     let totals = report.totals();
     let grown: usize = report.segments.iter().map(|segment| segment.moved.grown).sum();

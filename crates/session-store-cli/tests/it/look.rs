@@ -106,7 +106,10 @@ fn one_session_is_restored() {
     run(["export", &url, &file]).ok();
     let to = place.url(Kind::Sqlite, "to");
     let printed = run(["restore", &file, &to, "--session", &OTHER[..13]]).ok();
-    assert!(printed.contains("read back and equal: 1 segment, 0 entries"), "{printed}");
+    assert!(printed.contains(": 1 of 1 segment complete, 0 entries copied"), "{printed}");
+    let printed = run(["--json", "restore", &file, &to, "--session", OTHER]).ok();
+    let contents = r#""segments":1,"entries":0,"trace_entries":0,"pods":0,"#;
+    assert!(printed.contains(contents), "{printed}");
     assert!(run(["ls", &to]).ok().contains(OTHER));
     assert!(!run(["ls", &to]).ok().contains(SESSION));
     let elsewhere = place.url(Kind::Sqlite, "elsewhere");

@@ -130,6 +130,7 @@ fn scenario() -> Vec<(String, &'static str)> {
         "export fs:a a.tar.zst",
         "export fs:a a.tar.zst",
         "restore a.tar.zst fs:d",
+        "restore a.tar.zst fs:d --json",
         "restore none.tar.zst fs:d",
         "truncate sqlite:b.db 1 1",
         "truncate sqlite:b.db 1 1 --yes",

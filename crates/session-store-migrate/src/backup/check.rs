@@ -18,7 +18,7 @@ impl<R: Read + Seek> Backup<R> {
     /// manifest must list exactly the parts of the archive.
     ///
     /// The seal of the file already shows that no byte has changed since the export. This check
-    /// also finds a file that no export has written. Call it before [`select`](Self::select).
+    /// also finds a file that no export has written.
     ///
     /// # Errors
     /// - [`BackupError::Damaged`] with the place of the damage.

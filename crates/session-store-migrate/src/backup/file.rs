@@ -7,9 +7,8 @@ const DAMAGED: &str = "damaged";
 
 /// A file of a backup. A backup contains each file at most once, in ascending order.
 ///
-/// The order lets a restore work in one pass. A log comes before its trace, so the restore already
-/// knows whether the log is in conflict. A pod comes after the segments, so it never points to a
-/// segment that is not restored yet. The manifest comes after the parts whose hashes it contains.
+/// A migration copies the parts in the same order, so a restore reads the file from its beginning
+/// to its end. The manifest comes after the parts whose hashes it contains.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum File {
     Readme,

@@ -1,5 +1,6 @@
-//! Backups. A backup is one file that contains a store. [`export`] writes the file,
-//! [`Backup::open`] checks it, and [`Backup::restore`] writes its content into any store.
+//! Backups. A backup is one file that contains a store. [`export`] writes the file, and
+//! [`Backup::open`] checks it. A [`Backup`] is a store that can only be read, so a
+//! [`Migration`](crate::Migration) from it restores it to any store.
 //!
 //! # Format
 //!
@@ -23,17 +24,24 @@
 //! file is damaged. The last frame is of a kind that decompressors skip, and contains the SHA-256
 //! of all bytes before it. So a backup with any changed, missing or additional byte is refused.
 //!
-//! An export and a restore hold one page of entries and a list of the parts in memory. A tar
-//! archive contains the size of a file before the content of the file. An export therefore first
-//! writes a log of more than 8 MiB to a temporary file.
+//! An export holds one page of entries and a list of the parts in memory. A tar archive contains
+//! the size of a file before the content of the file. An export therefore first writes a log of
+//! more than 8 MiB to a temporary file.
+//!
+//! # Restoring
+//!
+//! The [rules](crate#rules) of a migration hold. An interrupted restore is resumed by starting it
+//! again, and conflicts are reported. The backup's own check names the parts that could not be
+//! exported. [`MigrateReport::findings`](crate::MigrateReport::findings) contains them, and the
+//! restore is then not complete.
 //!
 //! ```
 //! use std::io::Cursor;
 //!
 //! use session_store_core::{LogEntry, SegmentId, SessionId, StoreExt};
 //! use session_store_memory::MemoryStore;
-//! use session_store_migrate::Selection;
 //! use session_store_migrate::backup::{Backup, export};
+//! use session_store_migrate::{Migration, Selection};
 //!
 //! let (source, destination) = (MemoryStore::new(), MemoryStore::new());
 //! let segment = source.segment(SessionId::new(), SegmentId::new());
@@ -44,8 +52,7 @@
 //! assert!(report.is_complete());
 //!
 //! let backup = Backup::open(Cursor::new(file), &mut |_| {})?;
-//! assert!(backup.restore(&destination, &mut |_| {})?.is_complete());
-//! assert!(backup.verify(&destination, &mut |_| {}).is_empty());
+//! assert!(Migration::new(backup, &destination).run()?.is_complete());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -57,20 +64,16 @@ mod frames;
 mod manifest;
 mod open;
 mod read;
-mod restore;
 mod resume;
 mod seal;
 mod spool;
 mod store;
 mod tar;
 mod total;
-mod verify;
 mod write;
 
 pub use error::BackupError;
 pub use export::{ExportReport, export};
 pub use manifest::{Manifest, Member, Missing, Part};
 pub use open::{Backup, DEFAULT_MAX_LINE, is_compressed};
-pub use restore::{PartRestore, RestoreReport};
 pub use total::Total;
-pub use verify::{Found, Unverified};

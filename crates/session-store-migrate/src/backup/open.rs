@@ -18,7 +18,6 @@ use super::resume::Resume;
 use super::seal::ZSTD_MAGIC;
 use super::tar::{BLOCK, END, Heading, padding};
 use crate::progress::Progress;
-use crate::select::{Selection, points_to};
 
 /// The largest accepted window of the first frame, as a power of two. The decompressor allocates
 /// the window, so this value limits the memory that a foreign file can request.
@@ -99,55 +98,23 @@ impl<R: Read + Seek> Backup<R> {
         require_backup(&mut reader)?;
         let frames = Frames::open(reader)?;
         let (manifest, positions) = find_parts(&frames)?;
-        let mut backup = Self {
+        let keys = manifest.members.iter().filter_map(|member| match member.part {
+            Part::Log(key) => Some(key),
+            _ => None,
+        });
+        let segments = keys.clone().map(|key| (key.segment_id, key.session_id)).collect();
+        let mut sessions: Vec<_> = keys.map(|key| key.session_id).collect();
+        sessions.dedup();
+        sessions.reverse();
+        Ok(Self {
             frames,
             manifest,
             positions,
-            sessions: Vec::new(),
-            segments: HashMap::new(),
+            sessions,
+            segments,
             resume: Mutex::default(),
             max_line: DEFAULT_MAX_LINE,
-        };
-        backup.index();
-        Ok(backup)
-    }
-
-    /// Restricts the backup to a part of it. The other parts are then not listed, restored or
-    /// verified.
-    ///
-    /// # Errors
-    /// [`BackupError::Store`] if a selected session is not in the backup, and
-    /// [`BackupError::Damaged`] if a pod cannot be read.
-    pub fn select(&mut self, selection: &Selection) -> Result<(), BackupError> {
-        let exists = |id: &SessionId| self.sessions.binary_search_by(|found| id.cmp(found)).is_ok();
-        selection.require(exists)?;
-        let mut keys = self.logs().map(|key| (key, ())).collect();
-        selection.retain(&mut keys);
-        let of_sessions = selection.pods_of(&keys);
-        let mut selected = Vec::new();
-        for (number, member) in self.manifest.members.iter().enumerate() {
-            selected.push(match &member.part {
-                Part::Log(key) => keys.contains_key(key),
-                Part::Trace(key) => selection.traces && keys.contains_key(key),
-                Part::Pod { .. } => {
-                    selection.pods
-                        && match &of_sessions {
-                            None => true,
-                            Some(sessions) => points_to(&self.pod(number)?, sessions),
-                        }
-                }
-            });
-        }
-        let mut of_members = selected.iter();
-        self.manifest.members.retain(|_| of_members.next() == Some(&true));
-        let mut of_positions = selected.iter();
-        self.positions.retain(|_| of_positions.next() == Some(&true));
-        self.manifest.missing.retain(|missing| match &missing.part {
-            Part::Log(key) | Part::Trace(key) => selection.has_session(key.session_id),
-            Part::Pod { .. } => selection.pods && of_sessions.is_none(),
-        });
-        self.index();
-        Ok(())
+        })
     }
 
     /// Returns the content of a member.
@@ -160,16 +127,6 @@ impl<R: Read + Seek> Backup<R> {
         let member = &self.manifest.members[number];
         let end = self.positions[number] + member.total.bytes;
         Content::new(&self.frames, member.part.file(), position..end, self.max_line)
-    }
-
-    /// Indexes the members again.
-    fn index(&mut self) {
-        let mut sessions: Vec<_> = self.logs().map(|key| key.session_id).collect();
-        sessions.dedup();
-        sessions.reverse();
-        self.segments = self.logs().map(|key| (key.segment_id, key.session_id)).collect();
-        self.sessions = sessions;
-        self.resume = Mutex::default();
     }
 }
 

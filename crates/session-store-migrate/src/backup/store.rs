@@ -16,14 +16,6 @@ use super::open::Backup;
 use super::resume::Place;
 
 impl<R> Backup<R> {
-    /// Returns the keys of all segments, in ascending order.
-    pub(super) fn logs(&self) -> impl Iterator<Item = SegmentKey> {
-        self.manifest.members.iter().filter_map(|member| match member.part {
-            Part::Log(key) => Some(key),
-            _ => None,
-        })
-    }
-
     /// Returns the number of the member that has this file.
     fn find(&self, file: &File) -> Option<usize> {
         let members = &self.manifest.members;

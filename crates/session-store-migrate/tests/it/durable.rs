@@ -1,12 +1,11 @@
 //! Tests that a copy is synced before it is reported as complete, so that it survives a power cut.
 
-use std::io::{self, Cursor};
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use session_store_core::{StoreError, StoreExt};
 use session_store_memory::MemoryStore;
-use session_store_migrate::backup::{Backup, export};
-use session_store_migrate::{Migration, Phase, Progress, Selection};
+use session_store_migrate::{Migration, Phase, Progress};
 
 use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, migrate, new_key, store_with};
@@ -73,17 +72,4 @@ fn a_copy_that_cannot_be_synced_is_not_complete() {
     assert!(!report.is_complete());
     let unsynced = report.sync_failure.unwrap().to_string();
     assert_eq!(unsynced, "the destination: cannot sync the copied entries");
-}
-
-#[test]
-fn a_restored_backup_is_synced() {
-    let mut file = Vec::new();
-    let report = export(&source(), &Selection::default(), &mut file, &mut |_| {});
-    assert!(report.unwrap().is_complete());
-    let backup = Backup::open(Cursor::new(file), &mut |_| {}).unwrap();
-    let (destination, calls) = syncing();
-    assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
-    assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
-    let report = backup.restore(&failing(), &mut |_| {}).unwrap();
-    assert!(!report.is_complete() && report.sync_failure.is_some());
 }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::Path;
 
 use session_store::OpenStore;
-use session_store_migrate::Selection;
 use session_store_migrate::backup::{self, Backup};
+use session_store_migrate::{Migration, Progress, Selection};
 
 use super::Deletion;
 use crate::backup::Contents;
@@ -47,12 +47,13 @@ pub(super) fn write(
     }
     file.finish()?;
     let file = File::open(path).context(operation)?;
-    let mut show = |event: session_store_migrate::Progress<'_>| bar.show_event(&event);
+    let mut show = |event: Progress<'_>| bar.show_event(&event);
     let archive = Backup::open(file, &mut show).context(operation)?;
-    let different = archive.verify(store, &mut show);
+    let comparison = Migration::new(&archive, store).names("the archive", "the store");
+    let compared = comparison.select(selection).progress(show).verify().context(operation)?;
     drop(bar);
-    if let Some(part) = different.first() {
-        let cause = format!("{} has changed since; nothing was deleted", part.part);
+    if let Some(difference) = compared.differences().next() {
+        let cause = format!("{difference}; nothing was deleted");
         return Err(Failure::cannot(operation(), cause));
     }
     let contents = Contents::of(archive.manifest());

@@ -6,7 +6,6 @@ use std::io::{Cursor, Read};
 
 use session_store_core::{PodName, Store, StoreExt};
 use session_store_fs::FsStore;
-use session_store_memory::MemoryStore;
 use session_store_migrate::Selection;
 use session_store_migrate::backup::{Backup, Part};
 
@@ -51,8 +50,7 @@ fn the_file_of_a_damaged_log_is_kept() {
     maintenance.check(&mut |finding| findings.push(finding.to_string())).unwrap();
     assert!(findings.len() == 1 && findings[0].contains(&raw_path), "{findings:?}");
 
-    let destination = MemoryStore::new();
-    assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
+    let destination = restored(file);
     assert_eq!(destination.list_sessions().unwrap(), [whole.session_id]);
 }
 

@@ -16,7 +16,7 @@ use session_store_memory::MemoryStore;
 use session_store_migrate::Selection;
 use session_store_migrate::backup::{Backup, BackupError, ExportReport, export as run_export};
 
-use crate::{entries, new_key, trace};
+use crate::{entries, migrate, new_key, trace};
 
 /// Entries that a backup changes if it parses them and serializes them again.
 pub(crate) const UNUSUAL: [&str; 7] = [
@@ -74,13 +74,15 @@ fn open(file: Vec<u8>) -> Result<Backup<Cursor<Vec<u8>>>, BackupError> {
     Backup::open(Cursor::new(file), &mut |_| {})
 }
 
-/// Restores a backup into an empty store, and verifies the result.
+/// Restores a backup to an empty store.
 fn restored(file: Vec<u8>) -> MemoryStore {
     let destination = MemoryStore::new();
     let backup = open(file).unwrap();
-    let report = backup.restore(&destination, &mut |_| {}).unwrap();
+    let missing = backup.manifest().missing.len();
+    let mut report = migrate(&backup, &destination);
+    // A migration from a backup that lacks a part is not complete.
+    assert_eq!((report.is_complete(), report.findings.len()), (missing == 0, missing));
+    report.findings.clear();
     assert!(report.is_complete(), "{report:?}");
-    let unverified = backup.verify(&destination, &mut |_| {});
-    assert!(unverified.is_empty(), "{unverified:?}");
     destination
 }

@@ -8,11 +8,11 @@ use session_store_core::{
     StoreExt, TraceEntry,
 };
 use session_store_memory::MemoryStore;
-use session_store_migrate::Selection;
-use session_store_migrate::backup::{Backup, BackupError};
+use session_store_migrate::backup::Backup;
+use session_store_migrate::{MigrateError, Migration};
 
 use super::{PODS, backup_of, first_key, populated};
-use crate::{entries, migrate, new_key, trace, verify};
+use crate::{entries, new_key, trace, verify};
 
 fn view(file: Vec<u8>) -> Backup<Cursor<Vec<u8>>> {
     Backup::view(Cursor::new(file)).unwrap()
@@ -116,15 +116,6 @@ fn no_method_writes_and_the_error_names_restore() {
     assert!(matches!(unsupported, Err(StoreError::Unsupported { .. })), "{unsupported:?}");
 }
 
-/// The copy engine reads a backup as it reads any other store.
-#[test]
-fn a_backup_is_the_source_of_a_migration() {
-    let source = populated();
-    let destination = MemoryStore::new();
-    assert!(migrate(&view(backup_of(&source)), &destination).is_complete());
-    assert!(verify(&source, &destination).is_equal());
-}
-
 #[test]
 fn a_selected_session_is_restored_with_its_pods() {
     let source = populated();
@@ -135,17 +126,16 @@ fn a_selected_session_is_restored_with_its_pods() {
     let name = "mine".parse().unwrap();
     source.pods().unwrap().put_pod(&name, &Pod::from_json(pod).unwrap()).unwrap();
 
-    let mut backup = view(backup_of(&source));
-    backup.select(&Selection::default().sessions([key.session_id])).unwrap();
+    let backup = view(backup_of(&source));
     let destination = MemoryStore::new();
-    assert!(backup.restore(&destination, &mut |_| {}).unwrap().is_complete());
-    assert!(backup.verify(&destination, &mut |_| {}).is_empty());
+    let report = Migration::new(&backup, &destination).sessions([key.session_id]).run().unwrap();
+    assert!(report.is_complete(), "{report:?}");
     assert_eq!(keys(&destination), [key]);
     assert_eq!(destination.pods().unwrap().list_pods().unwrap(), [name]);
     assert_eq!(read::<TraceEntry>(&destination, key, 0, 0), ["{}"]);
 
-    let refused = backup.select(&Selection::default().sessions([SessionId::new()]));
-    assert!(matches!(refused, Err(BackupError::Store(_))), "{refused:?}");
+    let refused = Migration::new(&backup, &destination).sessions([SessionId::new()]).run();
+    assert!(matches!(refused, Err(MigrateError::NoSuchSession(_))), "{refused:?}");
 }
 
 /// The logs are larger than a frame, and lines cross the ends of frames.
