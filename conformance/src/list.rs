@@ -42,6 +42,8 @@ macro_rules! for_each_check {
                 e4_sixty_four_mebibytes E4 [];
                 /// entries of unknown kinds and with unknown fields are stored like any other
                 e5_unknown_kinds_are_data E5 [];
+                /// every method that stores entries keeps unknown fields
+                e5_every_method_keeps_unknown_fields E5 [];
             }
             append {
                 /// entries are read in the order in which one writer appended them
@@ -52,6 +54,8 @@ macro_rules! for_each_check {
                 a1_equal_entries_are_all_kept A1 [];
                 /// the first append creates the segment and its session
                 a2_first_append_creates A2 [];
+                /// a reader never sees a segment before its first entry
+                a2_a_segment_appears_with_its_first_entry A2 [];
                 /// every handle reads an acknowledged append immediately
                 a3_append_is_seen_at_once A3 [];
                 /// every handle reads a create, replace or truncate immediately
@@ -74,6 +78,8 @@ macro_rules! for_each_check {
                 a5_a_definite_error_stored_nothing A5 [];
                 /// no append is stored twice, whatever it returned
                 a6_never_twice A6 [];
+                /// no entry of a batch is stored twice, whatever the call returned
+                a6_batches_are_never_stored_twice A6 [];
                 /// append_all stores the entries in order
                 a7_batches_are_in_order A7 [];
                 /// an empty batch creates and changes nothing
@@ -202,6 +208,8 @@ macro_rules! for_each_check {
                 l3_a_pod_is_no_session L3 [pods];
                 /// files of other programs are ignored and not changed
                 l4_strays_are_left_alone L4 [folder];
+                /// files of other programs are not changed by deletes and repairs
+                l4_strays_outlive_deletes_and_repairs L4 [folder];
                 /// lookup finds a segment's session after create, append and truncate to 0
                 l5_the_holder_is_found L5 [];
                 /// lookup returns the same session while other sessions create the segment
@@ -282,8 +290,12 @@ macro_rules! for_each_check {
                 t1_nothing_left_still_exists T1 [];
                 /// truncate past the end returns Corrupt with both numbers and changes nothing
                 t2_past_the_end_is_refused T2 [];
+                /// truncate compares with the current length, also after other handles changed it
+                t2_the_current_length_counts T2 [];
                 /// truncate of an unknown segment returns NotFound and creates nothing
                 t3_unknown_is_not_found T3 [];
+                /// truncate where only a trace is, or after a delete, returns NotFound
+                t3_a_trace_is_not_found T3 [];
                 /// appends after a truncate continue at entry n
                 t4_appends_go_on_after_it T4 [];
                 /// truncated entries do not come back after reopening
@@ -348,12 +360,16 @@ macro_rules! for_each_check {
                 h2_plain_appends_are_seen H2 [conditional_append];
                 /// an operation works if it is declared, and returns Unsupported if not
                 h3_declared_or_refused H3 [];
+                /// append_if and truncate_if return Unsupported for each expected head, or for none
+                h3_for_every_expected_head H3 [];
                 /// a log that was truncated and grew to the same length is a conflict
                 h4_regrown_is_a_conflict H4 [conditional_append, epoch];
                 /// a segment that was deleted and recreated is a conflict
                 h4_recreated_is_a_conflict H4 [conditional_append, delete, epoch];
                 /// repeating append_if with the old head appends nothing
                 h5_repeating_cannot_append_twice H5 [conditional_append];
+                /// repeating append_if after appends of other writers appends nothing
+                h5_repeating_after_others_is_a_conflict H5 [conditional_append];
                 /// truncate_if truncates if the log has not changed
                 h6_a_writer_rolls_back_its_own H6 [conditional_append];
                 /// truncate_if on another head returns Conflict and changes nothing
@@ -542,6 +558,8 @@ macro_rules! for_each_check {
                 s4_sync_is_answered S4 [durable_sync];
                 /// a panic in one thread leaves the store usable for other threads
                 s5_a_panic_poisons_nothing S5 [];
+                /// a panic in a caller's closure leaves the store usable for other threads
+                s5_a_panic_in_a_closure_poisons_nothing S5 [];
                 /// handles that open an empty storage at the same moment all succeed
                 s6_first_opens_race S6 [multi_process];
                 /// a storage with a newer format is refused with NewerFormat
@@ -568,6 +586,8 @@ macro_rules! for_each_check {
                 m3_an_append_lists_its_segment_again M3 [unlist];
                 /// a repair moves texts that are not entries out of a log, and keeps all entries
                 m7_repairing_moves_bad_texts_out M7 [maintenance, overwrite];
+                /// a repair repairs every damaged log, and a second repair changes nothing
+                m7_every_damaged_log_is_repaired_once M7 [maintenance, overwrite];
                 /// a repair of one segment repairs this segment and keeps every entry of others
                 m9_a_selected_segment_is_repaired M9 [maintenance, overwrite];
             }

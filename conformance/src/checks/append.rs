@@ -1,10 +1,11 @@
 //! Checks of section A of the contract (append): appended entries are ordered, whole and visible
 //! at once, and segments do not mix.
 
-use std::sync::LazyLock;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use session_store_core::{LogEntry, Store, StoreError};
+use session_store_core::{Capability, LogEntry, Store, StoreError};
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::history::Effect;
@@ -54,6 +55,46 @@ pub(crate) fn a2_first_append_creates(run: &Run<'_>) -> CheckResult {
     let batch = log.sibling();
     batch.append_all(&numbered(0..2))?;
     batch.must_hold(&numbered(0..2), "the first batch creates the segment")
+}
+
+/// Fails if a way to find the segment shows it without an entry.
+fn must_be_unknown_or_filled(log: &TestLog<'_>) -> CheckResult {
+    let has_entries = |entries: usize, method: &str| {
+        ensure!(entries > 0, "{method} shows a segment before its first entry");
+        Ok(())
+    };
+    if let Some(head) = log.head()? {
+        has_entries(head.entries(), "head")?;
+    }
+    if log.exists()? {
+        has_entries(log.read_all()?.len(), "exists")?;
+    }
+    if log.is_listed()? {
+        has_entries(log.read_entry_count()?, "a listing")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn a2_a_segment_appears_with_its_first_entry(run: &Run<'_>) -> CheckResult {
+    let (writer, reader) = (run.open()?, run.open()?);
+    let has_conditions = writer.capabilities().has(Capability::ConditionalAppend);
+    let unknown = TestLog::new(&reader);
+    must_be_unknown_or_filled(&unknown)?;
+    let newest = &Mutex::new(unknown.key());
+    let create = |round| {
+        let log = TestLog::new(&writer);
+        *newest.lock().unwrap_or_else(PoisonError::into_inner) = log.key();
+        match round % 3 {
+            0 => log.append(&signed(0, round, 0))?,
+            1 if has_conditions => log.append_if(None, &numbered(0..2)).map(drop)?,
+            _ => log.append_all(&numbered(0..2))?,
+        }
+        Ok(())
+    };
+    write_while_reading(create, || {
+        let key = *newest.lock().unwrap_or_else(PoisonError::into_inner);
+        must_be_unknown_or_filled(&TestLog::at(&reader, key))
+    })
 }
 
 /// Fails unless `reader` reads each append of `writer` immediately.
@@ -245,6 +286,29 @@ pub(crate) fn a6_never_twice(run: &Run<'_>) -> CheckResult {
     for (entry, _) in &appends {
         let found = times(&log, entry);
         ensure!(found <= 1, "{entry:?} was appended by one call and is stored {found} times");
+    }
+    Ok(())
+}
+
+pub(crate) fn a6_batches_are_never_stored_twice(run: &Run<'_>) -> CheckResult {
+    let handles = run.open_many(WRITERS)?;
+    let has_conditions = handles[0].capabilities().has(Capability::ConditionalAppend);
+    let log = TestLog::new(&handles[0]);
+    race(WRITERS, |writer| {
+        let log = log.through(&handles[writer]);
+        for n in 0..20 {
+            let batch = [signed(writer, 2 * n, odd_padding(n)), signed(writer, 2 * n + 1, 0)];
+            // The check is about the stored entries, whatever the calls return.
+            let _ = match n % 2 {
+                1 if has_conditions => log.append_if(log.head()?, &batch).map(drop),
+                _ => log.append_all(&batch),
+            };
+        }
+        Ok(())
+    })?;
+    let mut seen = HashSet::new();
+    for entry in &log.read_all()? {
+        ensure!(seen.insert(entry.as_json().to_owned()), "{entry:?} is stored twice");
     }
     Ok(())
 }

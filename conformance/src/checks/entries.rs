@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde_json::value::RawValue;
-use session_store_core::{LogEntry, StoreError, StoreExt};
+use session_store_core::{Capability, LogEntry, Store, StoreError, StoreExt};
 
 use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
-use crate::sample::{entry, numbered, odd_traces, unusual_entries};
+use crate::sample::{entry, numbered, odd_traces, trace, unusual_entries};
 use crate::test_log::TestLog;
 
 pub(crate) fn e1_kept_by_append(run: &Run<'_>) -> CheckResult {
@@ -199,4 +199,30 @@ pub(crate) fn e5_unknown_kinds_are_data(run: &Run<'_>) -> CheckResult {
     log.sibling().create(&strange)?;
     log.truncate(strange.len())?;
     log.must_hold(&strange, "entries of unknown kinds")
+}
+
+pub(crate) fn e5_every_method_keeps_unknown_fields(run: &Run<'_>) -> CheckResult {
+    const TEXTS: [&str; 3] = [
+        r#"{"kind":"user_input","text":"hello","from_the_future":{"v":[null]},"schema":99}"#,
+        r#"{"kind":"segment_start","head":0,"expected":null,"from_the_future":""}"#,
+        r#"{"from_the_future":1}"#,
+    ];
+    let store = run.open()?;
+    let strange = TEXTS.map(entry);
+    let log = TestLog::new(&store);
+    log.create(&strange)?;
+    log.append_each(&strange)?;
+    log.append_all(&strange)?;
+    let mut expected = [&strange[..]; 3].concat();
+    if store.capabilities().has(Capability::ConditionalAppend) {
+        log.append_if(log.head()?, &strange)?;
+        expected.extend(strange);
+    }
+    log.must_hold(&expected, "entries with unknown fields")?;
+    let traces = TEXTS.map(trace);
+    log.append_traces(&traces)?;
+    if store.capabilities().has(Capability::ReadTraces) {
+        log.must_have_trace(&traces, "trace entries with unknown fields")?;
+    }
+    Ok(())
 }

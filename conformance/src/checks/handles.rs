@@ -5,7 +5,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
-use session_store_core::{Capability, Pod, SessionId, Store, StoreError};
+use session_store_core::{Capability, PageRequest, Pod, SessionId, Store, StoreError};
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq, ensure_err};
 use crate::recording::RecordingStore;
@@ -121,6 +121,39 @@ pub(crate) fn s5_a_panic_poisons_nothing(run: &Run<'_>) -> CheckResult {
         let log = log.through(store);
         log.append(&entry("{}"))?;
         ensure!(log.read_entry_count()? >= 2, "an append after a panic in another thread is lost");
+        fill(store)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn s5_a_panic_in_a_closure_poisons_nothing(run: &Run<'_>) -> CheckResult {
+    let (shared, other) = (run.open()?, run.open()?);
+    let log = TestLog::with(&shared, &numbered(0..3))?;
+    let read = |store: &dyn Store, matches: &dyn Fn(&str) -> bool| {
+        let request = PageRequest::new(0, usize::MAX);
+        store.read_page_matching(log.session_id(), log.segment_id(), request, matches)
+    };
+    // `resume_unwind` panics without a message on standard error.
+    let panicking = || panic::resume_unwind(Box::new("a closure panics"));
+    let panics =
+        |call: &(dyn Fn() + Sync)| thread::scope(|scope| scope.spawn(call).join().is_err());
+    let panicked = panics(&|| drop(read(&shared, &|_| panicking())));
+    ensure!(panicked, "read_page_matching did not call its closure");
+    // A store that cannot select segments does not call this closure.
+    panics(&|| {
+        if let Some(maintenance) = shared.maintenance() {
+            drop(maintenance.repair_segments(&|_| panicking(), &mut |_| ()));
+        }
+    });
+    for (n, store) in [&shared, &other].into_iter().enumerate() {
+        let log = log.through(store);
+        log.append(&nth(3 + n))?;
+        log.must_hold(&numbered(0..4 + n), "an append after a panic in another thread")?;
+        let (page, _) = read(store, &|_| true)?;
+        ensure_eq(&page.len(), &(4 + n), "a page of matching entries after a panic")?;
+        if let Some(maintenance) = store.maintenance() {
+            maintenance.repair(&mut |_| ())?;
+        }
         fill(store)?;
     }
     Ok(())

@@ -259,6 +259,32 @@ pub(crate) fn h3_declared_or_refused(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
+pub(crate) fn h3_for_every_expected_head(run: &Run<'_>) -> CheckResult {
+    let store = run.open()?;
+    let declared = store.capabilities().has(Capability::ConditionalAppend);
+    let log = TestLog::with(&store, &numbered(0..2))?;
+    let old = log.known_head()?;
+    log.append(&nth(2))?;
+    let (head, unknown) = (log.known_head()?, log.sibling());
+    let fits = |name: &str, result: Result<Head, StoreError>| {
+        let unsupported = matches!(result, Err(StoreError::Unsupported { .. }));
+        let context = format!("whether {name} is supported: {result:?}");
+        ensure_eq(&!unsupported, &declared, &context)
+    };
+    let before = Snapshot::of(&store)?;
+    fits("append_if with an old head", log.append_if(Some(old), &numbered(9..10)))?;
+    fits("append_if with None", log.append_if(None, &numbered(9..10)))?;
+    fits("append_if without entries", log.append_if(Some(head), &[]))?;
+    fits("append_if with a head and no segment", unknown.append_if(Some(head), &[]))?;
+    fits("truncate_if with an old head", log.truncate_if(old, 0))?;
+    fits("truncate_if to the length", log.truncate_if(head, 3))?;
+    fits("truncate_if past the end", log.truncate_if(head, 4))?;
+    fits("truncate_if without a segment", unknown.truncate_if(head, 0))?;
+    before.must_be_unchanged_in(&store, "the storage after calls that change nothing")?;
+    fits("append_if with None and no entries", unknown.append_if(None, &[]))?;
+    ensure_eq(&unknown.exists()?, &declared, "whether append_if created an empty segment")
+}
+
 pub(crate) fn h4_regrown_is_a_conflict(run: &Run<'_>) -> CheckResult {
     let (store, other) = (run.open()?, run.open()?);
     let log = TestLog::with(&store, &numbered(0..3))?;
@@ -302,6 +328,32 @@ pub(crate) fn h5_repeating_cannot_append_twice(run: &Run<'_>) -> CheckResult {
         }
         log.must_hold(&held, "the log after append_if was repeated")?;
         expected = Some(head);
+    }
+    Ok(())
+}
+
+pub(crate) fn h5_repeating_after_others_is_a_conflict(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let changes: [Change; 4] = [
+        |log| log.append(&nth(7)),
+        |log| log.append_all(&numbered(7..9)),
+        |log| log.append_if(log.head()?, &numbered(7..8)).map(drop),
+        // An equal entry of another writer.
+        |log| log.append(&nth(1)),
+    ];
+    for change in changes {
+        let log = TestLog::new(&store);
+        let mut expected = None;
+        for batch in [numbered(0..2), numbered(1..2)] {
+            log.append_if(expected, &batch)?;
+            change(&log.through(&other))?;
+            let (held, head) = (log.read_all()?, log.head()?);
+            for repeated in [log, log.through(&other)] {
+                must_conflict(repeated.append_if(expected, &batch), expected, head)?;
+            }
+            log.must_hold(&held, "the log after append_if was repeated")?;
+            expected = head;
+        }
     }
     Ok(())
 }

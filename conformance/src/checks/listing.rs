@@ -2,11 +2,12 @@
 //! completely and in order, and the session of a segment is found.
 
 use std::fs;
+use std::path::PathBuf;
 
-use session_store_core::{Pod, SegmentId, SessionId, Store};
+use session_store_core::{Capability, Pod, SegmentId, SegmentKey, SessionId, Store};
 use uuid::Uuid;
 
-use crate::check_result::{CheckResult, ensure, ensure_entries, ensure_eq, ensure_ids};
+use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_ids};
 use crate::environment::scale;
 use crate::run::Run;
 use crate::sample::{entry, nth, numbered, numbered_traces, trace};
@@ -160,8 +161,9 @@ pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> CheckResult {
     ensure_eq(&log.lookup()?, &None, "the session that a pod points to")
 }
 
-pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
-    let key = TestLog::with(&run.open()?, &numbered(0..2))?.key();
+/// Writes files of other programs into the storage of a segment, also beside its log if that is a
+/// file. Returns the paths of the files.
+fn write_strays(run: &Run<'_>, key: SegmentKey) -> Result<Vec<PathBuf>, CheckError> {
     let folder = run.folder()?;
     let mut strays = vec![folder.join("notes.txt"), folder.join(".DS_Store")];
     if let Some(log) = run.storage().log_file(key.session_id, key.segment_id) {
@@ -176,20 +178,56 @@ pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
     fs::create_dir_all(folder.join(SessionId::new().to_string()))?;
     strays.push(foreign_folder.join(format!("{}.jsonl", SegmentId::new())));
     for stray in &strays {
-        fs::write(stray, "{\"stray\":true}\n")?;
+        fs::write(stray, STRAY)?;
     }
+    Ok(strays)
+}
+
+/// The contents of a file of another program.
+const STRAY: &str = "{\"stray\":true}\n";
+
+fn must_be_left(strays: &[PathBuf]) -> CheckResult {
+    for stray in strays {
+        let left = fs::read_to_string(stray).unwrap_or_default();
+        ensure_eq(&left.as_str(), &STRAY, &format!("the contents of {}", stray.display()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn l4_strays_are_left_alone(run: &Run<'_>) -> CheckResult {
+    let key = TestLog::with(&run.open()?, &numbered(0..2))?.key();
+    let strays = write_strays(run, key)?;
     let store = run.open()?;
     let log = TestLog::at(&store, key);
     store.must_list_sessions(&[key.session_id], "the sessions beside other files")?;
     store.must_list_segments(key.session_id, &[key.segment_id], "beside other files")?;
     log.append(&nth(2))?;
     log.must_hold(&numbered(0..3), "an append beside other files")?;
-    for stray in &strays {
-        let left = fs::read_to_string(stray).unwrap_or_default();
-        let context = format!("the contents of {}", stray.display());
-        ensure_eq(&left.as_str(), &"{\"stray\":true}\n", &context)?;
+    must_be_left(&strays)
+}
+
+pub(crate) fn l4_strays_outlive_deletes_and_repairs(run: &Run<'_>) -> CheckResult {
+    let key = TestLog::with(&run.open()?, &numbered(0..2))?.key();
+    let strays = write_strays(run, key)?;
+    let store = run.open()?;
+    let (log, sibling) = (TestLog::at(&store, key), TestLog::at(&store, key).sibling());
+    sibling.append_trace(&trace("{}"))?;
+    sibling.create(&numbered(0..3))?;
+    if let Some(maintenance) = store.maintenance() {
+        maintenance.repair(&mut |_| ())?;
+        must_be_left(&strays)?;
+        log.must_hold(&numbered(0..2), "a log beside other files after a repair")?;
     }
-    Ok(())
+    if store.capabilities().has(Capability::Delete) {
+        sibling.delete()?;
+        store.delete_session(key.session_id)?;
+        must_be_left(&strays)?;
+        store.must_list_sessions(&[], "the sessions after a delete beside other files")?;
+        log.must_be_absent("a segment that was deleted beside other files")?;
+    }
+    log.create(&numbered(0..1))?;
+    log.must_hold(&numbered(0..1), "a log that is created again beside other files")?;
+    must_be_left(&strays)
 }
 
 /// Returns a session id that sorts before or after every id that `SessionId::new` returns.

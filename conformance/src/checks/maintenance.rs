@@ -4,9 +4,12 @@
 
 use std::fs;
 
-use session_store_core::{Finding, LogEntry, Maintenance, Pages, SegmentKey, Severity, Store};
+use session_store_core::{
+    Capability, Finding, LogEntry, Maintenance, Pages, SegmentKey, Severity, Store,
+};
 
 use super::handles::fill;
+use super::head::must_conflict;
 use super::tails::{with_tail, write_log};
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_eq};
 use crate::recording::RecordingStore;
@@ -150,6 +153,37 @@ pub(crate) fn m7_repairing_moves_bad_texts_out(run: &Run<'_>) -> CheckResult {
     log.append(&nth(6))?;
     let expected = [&kept[..], &[nth(6)]].concat();
     TestLog::at(&run.open()?, key).must_hold(&expected, "the log through another handle")
+}
+
+pub(crate) fn m7_every_damaged_log_is_repaired_once(run: &Run<'_>) -> CheckResult {
+    let writer = run.open()?;
+    let first = TestLog::with(&writer, &numbered(0..3))?;
+    let keys = [first.key(), first.sibling().key(), TestLog::new(&writer).key()];
+    for &key in &keys[1..] {
+        TestLog::at(&writer, key).append_all(&numbered(0..3))?;
+    }
+    drop(writer);
+    for key in keys {
+        run.overwrite(key, 1, b"nonsense")?;
+    }
+    let (store, other) = (run.open()?, run.open()?);
+    let logs = keys.map(|key| TestLog::at(&store, key));
+    let heads: Result<Vec<_>, _> = logs.iter().map(|log| log.known_head()).collect();
+    maintenance(&store).repair(&mut |_| ())?;
+    for (log, head) in logs.iter().zip(heads?) {
+        log.must_hold(&[nth(0), nth(2)], "one of several damaged logs after a repair")?;
+        if store.capabilities().has(Capability::ConditionalAppend) {
+            let (old, new) = (Some(head), log.head()?);
+            must_conflict(log.append_if(old, &numbered(9..10)), old, new)?;
+            must_conflict(log.truncate_if(head, 0), old, new)?;
+        }
+    }
+    let before = Snapshot::of(&store)?;
+    for handle in [&store, &other] {
+        maintenance(handle).repair(&mut |_| ())?;
+        before.must_be_unchanged_in(&store, "the storage after another repair")?;
+    }
+    Ok(())
 }
 
 pub(crate) fn m9_a_selected_segment_is_repaired(run: &Run<'_>) -> CheckResult {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use session_store_core::{BaseLevel, LogEntry, Pod, StoreError};
+use session_store_core::{BaseLevel, Capability, LogEntry, Pod, Store, StoreError};
 
 use crate::check_result::{CheckError, CheckResult, ensure, ensure_entries, ensure_eq, ensure_err};
 use crate::run::Run;
@@ -40,20 +40,40 @@ pub(crate) fn t1_nothing_left_still_exists(run: &Run<'_>) -> CheckResult {
     log.must_be_found("the session after truncate to 0")
 }
 
+/// Fails unless truncating a log of `len` entries to `n` is refused with both numbers.
+fn must_be_past_the_end(log: &TestLog<'_>, n: usize, len: usize) -> CheckResult {
+    let both = |message: &str| [n, len].iter().all(|n| message.contains(&n.to_string()));
+    ensure_err!(
+        log.truncate(n),
+        StoreError::Corrupt { line, message } if *line == n && both(message)
+    );
+    Ok(())
+}
+
 pub(crate) fn t2_past_the_end_is_refused(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let (log, empty) = (TestLog::with(&store, &numbered(0..321))?, TestLog::new(&store));
     empty.create(&[])?;
     let before = Snapshot::of(&store)?;
     for n in [322, 1_000, i64::MAX as usize, usize::MAX] {
-        let both = |message: &str| message.contains(&n.to_string()) && message.contains("321");
-        ensure_err!(
-            log.truncate(n),
-            StoreError::Corrupt { line, message } if *line == n && both(message)
-        );
+        must_be_past_the_end(&log, n, 321)?;
         ensure_err!(empty.truncate(n), StoreError::Corrupt { line, .. } if *line == n);
     }
     before.must_be_unchanged_in(&store, "the storage after truncates past the end")
+}
+
+pub(crate) fn t2_the_current_length_counts(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let log = TestLog::with(&store, &numbered(0..500))?;
+    log.through(&other).truncate(321)?;
+    let before = Snapshot::of(&other)?;
+    for n in [500, 400, 322] {
+        must_be_past_the_end(&log, n, 321)?;
+    }
+    before.must_be_unchanged_in(&store, "the storage after truncates past the end")?;
+    log.through(&other).append_all(&numbered(321..600))?;
+    log.truncate(550)?;
+    log.must_hold(&numbered(0..550), "a log that another handle had extended")
 }
 
 pub(crate) fn t3_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
@@ -67,6 +87,32 @@ pub(crate) fn t3_unknown_is_not_found(run: &Run<'_>) -> CheckResult {
         unknown.must_be_absent("an unknown segment after truncate")?;
     }
     store.must_list_sessions(&[log.session_id()], "truncate creates no session")
+}
+
+pub(crate) fn t3_a_trace_is_not_found(run: &Run<'_>) -> CheckResult {
+    let (store, other) = (run.open()?, run.open()?);
+    let must_be_unknown = |log: &TestLog<'_>, context: &str| {
+        let id = log.segment_id();
+        for handle in [&store, &other] {
+            for n in [0, 2] {
+                let result = log.through(handle).truncate(n);
+                ensure_err!(result, StoreError::NotFound(segment) if *segment == id);
+            }
+        }
+        log.must_be_absent(context)
+    };
+    let traced = TestLog::new(&store);
+    traced.append_traces(&numbered_traces(0..2))?;
+    must_be_unknown(&traced, "a trace alone after truncate")?;
+    if store.capabilities().has(Capability::ReadTraces) {
+        traced.must_have_trace(&numbered_traces(0..2), "a trace alone after truncate")?;
+    }
+    if store.capabilities().has(Capability::Delete) {
+        let deleted = TestLog::with(&store, &numbered(0..2))?;
+        deleted.through(&other).delete()?;
+        must_be_unknown(&deleted, "a deleted segment after truncate")?;
+    }
+    Ok(())
 }
 
 pub(crate) fn t4_appends_go_on_after_it(run: &Run<'_>) -> CheckResult {

@@ -196,12 +196,13 @@ fn a_report_without_checks_is_not_a_success() {
 #[test]
 fn a_filter_selects_checks() {
     let report = run_all(memory, "t2_");
-    assert_eq!(report.results.len(), 1);
+    assert_eq!(report.results.len(), 2);
     assert_eq!(
         report.to_string(),
         format!(
             "ok       t2_past_the_end_is_refused\n\
-             1 passed, 0 failed, 0 not run, of 1 checks (kit {})\n",
+             ok       t2_the_current_length_counts\n\
+             2 passed, 0 failed, 0 not run, of 2 checks (kit {})\n",
             Report::KIT
         )
     );

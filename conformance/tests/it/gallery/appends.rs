@@ -83,6 +83,7 @@ broken! {
         a1_equal_entries_are_all_kept
         a1_order_of_one_writer
         a1_order_over_two_handles
+        a2_a_segment_appears_with_its_first_entry
         a2_first_append_creates
         a3_append_is_seen_at_once
         a3_other_threads_see_it

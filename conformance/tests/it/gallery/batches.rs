@@ -56,5 +56,38 @@ broken! {
         a7_batches_stay_contiguous
         h6_past_the_end_changes_nothing
         l6_many_entries
+        t2_the_current_length_counts
     }
+}
+
+broken! {
+    /// Creates the segment before it stores the first batch in it.
+    batches_create_first in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            if !entries.is_empty() && self.inner.append_if(s, g, None, &[]).is_ok() {
+                // A reader that has begun with the segment before makes up to six calls on it, and
+                // then six on this one.
+                self.inner.wait_for_other_calls(12);
+            }
+            self.inner.append_all(s, g, entries)
+        }
+    }
+    caught by { a2_a_segment_appears_with_its_first_entry }
+}
+
+broken! {
+    /// Sends a small batch again if another writer has appended right after it, as if it were lost.
+    small_batches_are_sent_again in shared {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            self.inner.append_all(s, g, entries)?;
+            if entries.len() == 2 {
+                self.inner.wait_for_another_call();
+                if !self.inner.read_all(s, g)?.ends_with(entries) {
+                    self.inner.append_all(s, g, entries)?;
+                }
+            }
+            Ok(())
+        }
+    }
+    caught by { a6_batches_are_never_stored_twice }
 }

@@ -3,11 +3,11 @@
 //! must fail.
 
 use session_store_core::{
-    Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, StoreError,
+    Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, Store,
 };
 
 use super::broken;
-use crate::variant::Result;
+use crate::variant::{Result, unsupported};
 
 broken! {
     /// Implements delete but does not declare it.
@@ -75,10 +75,7 @@ broken! {
             _: Option<Head>,
             _: &[LogEntry],
         ) -> Result<Head> {
-            Err(StoreError::Unsupported {
-                operation: "append_if",
-                capability: Capability::ConditionalAppend,
-            })
+            unsupported("append_if", Capability::ConditionalAppend)
         }
     }
     caught by {
@@ -100,9 +97,11 @@ broken! {
         h2_the_returned_head_is_not_of_a_later_log
         h2_the_returned_head_is_of_the_call
         h3_declared_or_refused
+        h3_for_every_expected_head
         h4_recreated_is_a_conflict
         h4_regrown_after_truncate_if_is_a_conflict
         h4_regrown_is_a_conflict
+        h5_repeating_after_others_is_a_conflict
         h5_repeating_cannot_append_twice
         h6_a_writer_rolls_back_its_own
         h6_another_entry_is_a_conflict
@@ -131,4 +130,31 @@ broken! {
         p4_one_writer_wins
         p4_plain_puts_are_seen
     }
+}
+
+broken! {
+    /// Does not declare conditional_append, but compares the head in append_if without entries.
+    undeclared_conditions_compare in shared {
+        fn capabilities(&self) -> Capabilities {
+            self.inner.declared().iter().filter(|&c| c != Capability::ConditionalAppend).collect()
+        }
+
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            if entries.is_empty() {
+                return self.inner.append_if(s, g, expected, entries);
+            }
+            unsupported("append_if", Capability::ConditionalAppend)
+        }
+
+        fn truncate_if(&self, _: SessionId, _: SegmentId, _: Head, _: usize) -> Result<Head> {
+            unsupported("truncate_if", Capability::ConditionalAppend)
+        }
+    }
+    caught by { h3_for_every_expected_head }
 }

@@ -1,7 +1,9 @@
 //! Broken stores whose conditional writes compare the wrong head or at the wrong time. `broken!`
 //! makes a test of each store: the checks of the kit that `caught by` names must fail.
 
-use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
+use std::sync::Mutex;
+
+use session_store_core::{Head, LogEntry, SegmentId, SegmentKey, SessionId, Store, StoreError};
 
 use super::broken;
 use crate::variant::Result;
@@ -84,6 +86,8 @@ broken! {
         h2_a_conflict_names_both_heads
         h2_none_is_not_an_empty_segment
         h2_one_creator_wins
+        h3_for_every_expected_head
+        h5_repeating_after_others_is_a_conflict
         h5_repeating_cannot_append_twice
     }
 }
@@ -142,6 +146,7 @@ broken! {
         h4_recreated_is_a_conflict
         h4_regrown_after_truncate_if_is_a_conflict
         h4_regrown_is_a_conflict
+        h5_repeating_after_others_is_a_conflict
         h5_repeating_cannot_append_twice
     }
 }
@@ -203,4 +208,35 @@ broken! {
         }
     }
     caught by { d1_conditions_start_again }
+}
+
+broken! {
+    /// Takes a repeated append_if for a lost one if its entries are not at the end of the log.
+    repeats_what_is_not_at_the_end in shared {
+        fn append_if(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            expected: Option<Head>,
+            entries: &[LogEntry],
+        ) -> Result<Head> {
+            let call = Some((SegmentKey::new(s, g), expected, entries.to_vec()));
+            let is_repeated = *self.last.lock().unwrap() == call;
+            match self.inner.append_if(s, g, expected, entries) {
+                Err(StoreError::Conflict { .. })
+                    if is_repeated && !self.inner.read_all(s, g)?.ends_with(entries) =>
+                {
+                    let head = self.inner.head(s, g)?;
+                    self.inner.append_if(s, g, head, entries)
+                }
+                Ok(head) => {
+                    *self.last.lock().unwrap() = call;
+                    Ok(head)
+                }
+                error => error,
+            }
+        }
+    }
+    state { last: Mutex<Option<(SegmentKey, Option<Head>, Vec<LogEntry>)>> }
+    caught by { h5_repeating_after_others_is_a_conflict }
 }

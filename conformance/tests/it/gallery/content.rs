@@ -159,7 +159,10 @@ broken! {
             Ok(self.inner.read_all(s, g)?.into_iter().filter(known).collect())
         }
     }
-    caught by { e5_unknown_kinds_are_data }
+    caught by {
+        e5_every_method_keeps_unknown_fields
+        e5_unknown_kinds_are_data
+    }
 }
 
 broken! {

@@ -53,6 +53,7 @@ broken! {
         d1_an_append_afterwards_makes_it_anew
         d1_batches_and_creates_start_again
         d1_conditions_start_again
+        h5_repeating_after_others_is_a_conflict
         h5_repeating_cannot_append_twice
         h6_a_writer_rolls_back_its_own
         h6_other_data_stays

@@ -58,6 +58,7 @@ broken! {
         e1_kept_by_create
         e4_many_keys_and_wide_characters
         e4_sizes_around_powers_of_two
+        e5_every_method_keeps_unknown_fields
         s1_the_same_ids_in_two_storages
     }
 }

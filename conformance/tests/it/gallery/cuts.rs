@@ -17,7 +17,12 @@ broken! {
             self.inner.truncate(s, g, entries_len.min(entries))
         }
     }
-    caught by { a5_refusals_change_nothing t2_past_the_end_is_refused t5_one_history_of_cuts }
+    caught by {
+        a5_refusals_change_nothing
+        t2_past_the_end_is_refused
+        t2_the_current_length_counts
+        t5_one_history_of_cuts
+    }
 }
 
 broken! {
@@ -54,7 +59,11 @@ broken! {
             self.inner.truncate(s, g, entries_len)
         }
     }
-    caught by { a5_refusals_change_nothing t3_unknown_is_not_found }
+    caught by {
+        a5_refusals_change_nothing
+        t3_a_trace_is_not_found
+        t3_unknown_is_not_found
+    }
 }
 
 broken! {
@@ -154,4 +163,40 @@ broken! {
         t5_appends_meet_truncate
         t5_one_history_of_cuts
     }
+}
+
+broken! {
+    /// Accepts a truncate to the length that this handle has given the log, without a read.
+    handles_remember_lengths in for_each_handle {
+        fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
+            self.inner.append_all(s, g, entries)?;
+            // Remember only a long log, because a truncate that races with appends would show the
+            // flaw only in some schedules.
+            if entries.len() == 500 {
+                *self.written.lock().unwrap() = Some((SegmentKey::new(s, g), entries.len()));
+            }
+            Ok(())
+        }
+
+        fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
+            let written = Some((SegmentKey::new(s, g), entries_len));
+            let trusted = *self.written.lock().unwrap() == written && self.inner.exists(s, g)?;
+            if trusted { Ok(()) } else { self.inner.truncate(s, g, entries_len) }
+        }
+    }
+    state { written: Mutex<Option<(SegmentKey, usize)>> }
+    caught by { t2_the_current_length_counts }
+}
+
+broken! {
+    /// Creates the segment in a truncate where only a trace is.
+    truncating_a_trace_creates in shared {
+        fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
+            if !self.inner.read_trace_page(s, g, 0, 0)?.entries.is_empty() {
+                self.inner.append_if(s, g, None, &[]).ok();
+            }
+            self.inner.truncate(s, g, entries_len)
+        }
+    }
+    caught by { t3_a_trace_is_not_found }
 }

@@ -213,12 +213,25 @@ flawed! {
     lists_any_file has ListsAnyFile caught by {
         l3_a_trace_is_no_segment
         l4_strays_are_left_alone
+        l4_strays_outlive_deletes_and_repairs
         l7_unknown_is_none
+        t3_a_trace_is_not_found
         x1_a_trace_makes_nothing
     }
 
     /// Deletes unknown files when it opens the storage.
-    sweeps_unknown_files has SweepsUnknownFiles caught by { l4_strays_are_left_alone }
+    sweeps_unknown_files has SweepsUnknownFiles caught by {
+        l4_strays_are_left_alone
+        l4_strays_outlive_deletes_and_repairs
+    }
+
+    /// Deletes the whole folder of a session that it deletes.
+    deletes_whole_folders has DeletesWholeFolders caught by {
+        l4_strays_outlive_deletes_and_repairs
+    }
+
+    /// Deletes unknown files in a repair.
+    repairs_sweep has RepairsSweep caught by { l4_strays_outlive_deletes_and_repairs }
 
     /// Does not check the version of the format.
     ignores_the_format has IgnoresTheFormat caught by { s7_a_newer_format_is_refused }
@@ -234,12 +247,14 @@ flawed! {
 
     /// Takes no lock, so other writers and readers see half of a line.
     locks_nothing has LocksNothing caught by {
+        a2_a_segment_appears_with_its_first_entry
         a4_each_writers_order_is_kept
         a4_every_entry_once_and_whole
         a4_first_appends_race
         a4_one_history_of_appends
         a4_one_history_of_processes
         a5_a_definite_error_stored_nothing
+        a6_batches_are_never_stored_twice
         a6_never_twice
         a7_batches_stay_contiguous
         c1_a_killed_create_is_whole
@@ -283,10 +298,14 @@ flawed! {
         c4_the_count_is_what_is_read
         c5_other_processes_are_counted
         e4_logs_around_powers_of_two
+        e5_every_method_keeps_unknown_fields
         h2_it_appends_if_nothing_changed
+        h5_repeating_after_others_is_a_conflict
         h6_a_writer_rolls_back_its_own
         h6_it_never_cuts_anothers
         h6_past_the_end_changes_nothing
+        l4_strays_outlive_deletes_and_repairs
+        m7_every_damaged_log_is_repaired_once
         m7_repairing_moves_bad_texts_out
         m9_a_selected_segment_is_repaired
         r5_a_torn_tail_is_moved_aside
@@ -371,15 +390,20 @@ flawed! {
     /// Deletes bad lines and everything after them in a repair.
     repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by {
         m2_repairing_keeps_every_entry
+        m7_every_damaged_log_is_repaired_once
         m7_repairing_moves_bad_texts_out
         m9_a_selected_segment_is_repaired
     }
 
     /// Does not change logs with bad lines in a repair.
     repairs_leave_bad_lines has RepairsLeaveBadLines caught by {
+        m7_every_damaged_log_is_repaired_once
         m7_repairing_moves_bad_texts_out
         m9_a_selected_segment_is_repaired
     }
+
+    /// Repairs only the oldest of the damaged logs.
+    repairs_one_log has RepairsOneLog caught by { m7_every_damaged_log_is_repaired_once }
 
     /// Repairs nothing if only some segments are selected.
     selected_repairs_do_nothing has SelectedRepairsDoNothing caught by {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use session_store_core::{
-    LogEntry, Pod, PodName, PodStore, SegmentId, SegmentKey, SessionId, Store, StoreExt,
+    Head, LogEntry, PageRequest, Pod, PodName, PodStore, SegmentId, SegmentKey, SessionId, Store,
+    StoreExt,
 };
 
 use super::{broken, definite_error};
@@ -147,4 +148,22 @@ broken! {
     }
     state { deleted: Mutex<Vec<(SessionId, SegmentId, Vec<LogEntry>)>> }
     caught by { d1_deleted_stays_deleted }
+}
+
+broken! {
+    /// Holds a mutex, which can be poisoned, while it calls the closure of the caller.
+    a_closure_poisons_it in shared {
+        fn read_page_matching(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            request: PageRequest,
+            matches: &dyn Fn(&str) -> bool,
+        ) -> Result<(Vec<Option<LogEntry>>, Option<Head>)> {
+            let _guard = self.reading.lock().map_err(|_| definite_error())?;
+            self.inner.read_page_matching(s, g, request, matches)
+        }
+    }
+    state { reading: Mutex<()> }
+    caught by { s5_a_panic_in_a_closure_poisons_nothing }
 }

@@ -23,6 +23,7 @@ broken! {
         }
     }
     caught by {
+        a2_a_segment_appears_with_its_first_entry
         a2_first_append_creates
         a3_append_is_seen_at_once
         a7_an_empty_batch_is_nothing
@@ -43,6 +44,7 @@ broken! {
         l3_a_trace_is_no_segment
         l7_unknown_is_none
         s1_the_same_ids_in_two_storages
+        t3_a_trace_is_not_found
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing
     }

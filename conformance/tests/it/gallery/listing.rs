@@ -237,6 +237,7 @@ broken! {
         l7_unknown_is_none
         r2_reading_changes_nothing
         s1_the_same_ids_in_two_storages
+        t3_a_trace_is_not_found
         t3_unknown_is_not_found
         x1_a_trace_makes_nothing
     }
@@ -254,6 +255,7 @@ broken! {
         }
     }
     caught by {
+        a2_a_segment_appears_with_its_first_entry
         a7_an_empty_batch_is_nothing
         a8_deleting_the_second_leaves_the_first
         c3_asking_creates_nothing

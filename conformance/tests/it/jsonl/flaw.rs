@@ -25,6 +25,7 @@ macro_rules! flaws {
                     Self::None
                         | Self::TracesGlueTornTails
                         | Self::PutsPodsInPlace
+                        | Self::DeletesWholeFolders
                         | Self::DeletesTheLogFirst
                         | Self::ArchivesBeforeItDeletes
                         | Self::CachesTraces
@@ -53,6 +54,8 @@ flaws! {
     SplitsOnLineSeparators,
     ListsAnyFile,
     SweepsUnknownFiles,
+    DeletesWholeFolders,
+    RepairsSweep,
     IgnoresTheFormat,
     OpensWhatIsNotThere,
     OpensOneAtATime,
@@ -70,6 +73,7 @@ flaws! {
     ChecksCutTails,
     RepairsCutAtBadLines,
     RepairsLeaveBadLines,
+    RepairsOneLog,
     SelectedRepairsDoNothing,
     ListsFactsOfSoundLogs,
     DeclaresAtomicBatches,

@@ -382,6 +382,9 @@ impl Store for JsonlStore {
         for g in segments {
             is_there |= self.delete(SegmentKey::new(s, g))?;
         }
+        if self.has(Flaw::DeletesWholeFolders) && folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
         Ok(is_there)
     }
 }
@@ -406,6 +409,9 @@ impl Maintenance for JsonlStore {
     }
 
     fn repair(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
+        if self.has(Flaw::RepairsSweep) {
+            files::sweep(&self.root)?;
+        }
         match self.flaw {
             Flaw::RepairsLeaveBadLines => Ok(()),
             Flaw::RepairsCutAtBadLines => self.rewrite_logs(|_, lines| {
@@ -431,11 +437,15 @@ impl JsonlStore {
         &self,
         rewritten: impl Fn(SegmentKey, &Lines) -> Option<Vec<u8>>,
     ) -> Result<()> {
-        for session_id in self.list_sessions()? {
-            for segment_id in self.list_segments(session_id)? {
+        // The oldest segment comes first.
+        for session_id in self.list_sessions()?.into_iter().rev() {
+            for segment_id in self.list_segments(session_id)?.into_iter().rev() {
                 let key = SegmentKey { session_id, segment_id };
                 if let Some(bytes) = rewritten(key, &self.lines(key)?) {
                     self.replace(key, &bytes)?;
+                    if self.has(Flaw::RepairsOneLog) {
+                        return Ok(());
+                    }
                 }
             }
         }
