@@ -81,6 +81,11 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
             }
         }
     };
+    let subject = |durability| Subject { backend, durability, flaw: None };
+    if is_selected(Fault::Repair) {
+        let subject = subject(Durability::Process);
+        run(format!("{subject}: killed repairs"), &|budget| repair::run(&subject, budget));
+    }
     if matches!(backend, Backend::Redis | Backend::Cluster | Backend::Postgres) {
         let faults = [
             (Fault::Connections, ServerFault::Connections),
@@ -94,14 +99,9 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
         }
         return failures;
     }
-    let subject = |durability| Subject { backend, durability, flaw: None };
     if is_selected(Fault::Kill) {
         let subject = subject(Durability::Process);
         run(format!("{subject}: kills"), &|budget| kill::run(&subject, budget));
-    }
-    if is_selected(Fault::Repair) {
-        let subject = subject(Durability::Process);
-        run(format!("{subject}: killed repairs"), &|budget| repair::run(&subject, budget));
     }
     if is_selected(Fault::Calls) {
         let subject = subject(Durability::Power);

@@ -26,7 +26,9 @@ fn killed_writers_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
 }
 
 #[rstest]
-fn killed_repairs_delete_nothing(#[values("fs", "sqlite")] backend: &str) {
+fn killed_repairs_delete_nothing(
+    #[values("fs", "sqlite", "redis", "cluster", "postgres")] backend: &str,
+) {
     torture(&[backend, "--fault", "repair", "--count", "25"]);
 }
 

@@ -1,20 +1,20 @@
 //! Killed repairs: another program has damaged some lines of logs and traces, and each process that
 //! repairs them is killed in the middle. A last repair is not killed.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use std::{fs, io, thread};
+mod storage;
 
-use rusqlite::Connection;
+use std::thread;
+use std::time::Duration;
+
 use session_store::{LogEntry, SessionId, Store, StoreError};
 use session_store_conformance::{Random, RemoteStore};
-use tempfile::TempDir;
 
+use self::storage::Storage;
 use crate::audit;
 use crate::budget::Budget;
 use crate::process;
 use crate::report::{Tally, Violation};
-use crate::subject::{Backend, Subject, open_or_create};
+use crate::subject::{Subject, open_or_create};
 use crate::target::{Change, Kind, Target};
 
 /// The damaged logs and traces of one storage, and the entries of each of them.
@@ -31,11 +31,15 @@ const SHORTEST: Duration = Duration::from_micros(300);
 pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Violation> {
     let mut total = Tally::default();
     while budget.has_more(total.faults) {
-        let folder = TempDir::new().map_err(|error| failed("create a folder", &error))?;
-        let storage = folder.path().join("storage");
-        match repair(subject, &storage, budget.random()) {
+        let storage = storage::start(subject).map_err(|error| failed("start a store", &error))?;
+        match repair(&*storage, budget.random()) {
             Ok(tally) => total.add(&tally),
-            Err(violation) => return Err(violation.with_data(&folder.keep())),
+            Err(violation) => {
+                return Err(match storage.keep() {
+                    Some(path) => violation.with_data(&path),
+                    None => violation,
+                });
+            }
         }
     }
     Ok(total)
@@ -50,9 +54,9 @@ struct Damaged {
     bad: Vec<String>,
 }
 
-fn repair(subject: &Subject, storage: &Path, mut random: Random) -> Result<Tally, Violation> {
-    let address = subject.address(storage);
-    let damaged = prepare(subject, storage, &address, &mut random)?;
+fn repair(storage: &dyn Storage, mut random: Random) -> Result<Tally, Violation> {
+    let address = storage.address();
+    let damaged = prepare(storage, &mut random)?;
     let mut tally = Tally::default();
     for _ in 0..KILLS {
         let is_repaired = kill(&address, SHORTEST * (1 << random.below(10)))?;
@@ -69,7 +73,7 @@ fn repair(subject: &Subject, storage: &Path, mut random: Random) -> Result<Tally
     repair_with(&*store).map_err(|error| failed("the last repair", &error))?;
     damaged.iter().try_for_each(|damaged| damaged.check(&*store, true))?;
     audit::check(&*store)?;
-    let kept = quarantined(subject, storage).map_err(|error| failed("read a copy", &*error))?;
+    let kept = storage.quarantined().map_err(|error| failed("read a copy", &*error))?;
     for bad in damaged.iter().flat_map(|damaged| &damaged.bad) {
         if !kept.iter().any(|kept| kept.contains(bad)) {
             return Err(Violation::new(format!("the repair has deleted the text {bad:?}")));
@@ -101,13 +105,8 @@ impl Damaged {
 }
 
 /// Writes logs and traces, and then damages some entries of each of them.
-fn prepare(
-    subject: &Subject,
-    storage: &Path,
-    address: &str,
-    random: &mut Random,
-) -> Result<Vec<Damaged>, Violation> {
-    let store = open_or_create(address).map_err(|error| failed("open", &error))?;
+fn prepare(storage: &dyn Storage, random: &mut Random) -> Result<Vec<Damaged>, Violation> {
+    let store = open_or_create(&storage.address()).map_err(|error| failed("open", &error))?;
     let session = SessionId::new();
     let mut damaged = Vec::new();
     for number in 0..TARGETS {
@@ -124,7 +123,7 @@ fn prepare(
     let damaged = damaged.into_iter().map(|(target, good, bad): (_, _, Vec<LogEntry>)| {
         let texts = bad.iter().map(|entry| (entry.as_json(), format!("bad: {}", entry.as_json())));
         let texts: Vec<_> = texts.collect();
-        damage(subject, storage, &texts).map_err(|error| failed("damage", &*error))?;
+        storage.damage(&texts).map_err(|error| failed("damage", &*error))?;
         let bad = texts.into_iter().map(|(_, text)| text).collect();
         Ok(Damaged { target, good, bad })
     });
@@ -135,51 +134,6 @@ fn prepare(
 fn entry(n: usize) -> LogEntry {
     let text = format!(r#"{{"n":{n},"filling":"{}"}}"#, "x".repeat(n * 997 % 3_001));
     LogEntry::from_json(text).expect("the text is an object")
-}
-
-type Failure = Box<dyn std::error::Error>;
-
-/// Replaces texts of entries by other texts, as another program could.
-fn damage(subject: &Subject, storage: &Path, texts: &[(&str, String)]) -> Result<(), Failure> {
-    if subject.backend == Backend::Sqlite {
-        let database = Connection::open(storage)?;
-        for (from, to) in texts {
-            database.execute("UPDATE entry SET text = ?2 WHERE text = ?1", [*from, to])?;
-        }
-        return Ok(());
-    }
-    for path in files_in(storage, "jsonl")? {
-        let lines = fs::read_to_string(&path)?;
-        let replaced = |line: &str| {
-            let found = texts.iter().find(|(from, _)| *from == line);
-            found.map_or(line, |(_, to)| to).to_owned() + "\n"
-        };
-        fs::write(&path, lines.lines().map(replaced).collect::<String>())?;
-    }
-    Ok(())
-}
-
-/// Returns the texts that the repairs have moved out of logs and traces.
-fn quarantined(subject: &Subject, storage: &Path) -> Result<Vec<String>, Failure> {
-    if subject.backend == Backend::Sqlite {
-        let database = Connection::open(storage)?;
-        let mut select = database.prepare("SELECT text FROM quarantined_entry")?;
-        return Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?);
-    }
-    let copies = fs::read_dir(storage.join(".session-store/torn"))?;
-    Ok(copies.map(|copy| fs::read_to_string(copy?.path())).collect::<io::Result<_>>()?)
-}
-
-/// Returns the files in the folders of a storage whose name has this ending.
-fn files_in(storage: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for folder in fs::read_dir(storage)? {
-        for file in fs::read_dir(folder?.path())? {
-            let path = file?.path();
-            files.extend(path.extension().is_some_and(|found| found == ending).then_some(path));
-        }
-    }
-    Ok(files)
 }
 
 /// Starts a repair in a process, and kills the process after the delay. Returns whether the repair
