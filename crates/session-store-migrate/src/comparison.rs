@@ -24,6 +24,8 @@ pub struct VerifyReport {
     /// A [`Finding::is_left_behind`] names data that a store does not list, so it is not compared.
     pub findings: Vec<(Side, Finding)>,
     /// The names of the source and the destination in the sentences of this report.
+    ///
+    /// The caller can change them. At first they are "the source" and "the destination".
     pub names: [String; 2],
 }
 

@@ -30,8 +30,16 @@ type Open<'a> = Box<dyn FnOnce() -> Opened<Box<dyn Store + 'a>> + 'a>;
 
 /// A copy from one store to another store, or a comparison of two stores.
 ///
-/// The setters return the builder. [`run`](Self::run), [`follow`](Self::follow) and
-/// [`verify`](Self::verify) consume it. The [crate's documentation](crate) has the rules of a copy.
+/// The setters return the builder. One of four methods consumes it:
+/// - [`run`](Self::run) copies and proves the copy,
+/// - [`follow`](Self::follow) does the same, and copies later changes before the proof,
+/// - [`dry_run`](Self::dry_run) reports the changes that `run` would make,
+/// - [`verify`](Self::verify) compares the stores.
+///
+/// All four methods respect the selection, [`jobs`](Self::jobs), [`progress`](Self::progress) and
+/// [`abort_after`](Self::abort_after). [`on_conflict`](Self::on_conflict) has no effect on `verify`.
+/// [`reopen`](Self::reopen) only has an effect on the proof of `run` and `follow`. The [crate's
+/// documentation](crate) has the rules of a copy.
 ///
 /// ```
 /// use session_store_memory::MemoryStore;
@@ -43,13 +51,12 @@ type Open<'a> = Box<dyn FnOnce() -> Opened<Box<dyn Store + 'a>> + 'a>;
 /// assert!(Migration::new(&a, &b).verify()?.is_equal());
 /// # Ok::<(), session_store_migrate::MigrateError>(())
 /// ```
-#[must_use = "a migration does nothing before `run`, `follow` or `verify`"]
+#[must_use = "a migration does nothing before `run`, `follow`, `dry_run` or `verify`"]
 pub struct Migration<'a> {
     source: Box<dyn Store + 'a>,
     destination: Box<dyn Store + 'a>,
     reopen: Option<(Open<'a>, Open<'a>)>,
     options: Options,
-    names: [String; 2],
     progress: Box<dyn FnMut(Progress<'_>) + 'a>,
 }
 
@@ -69,7 +76,6 @@ impl<'a> Migration<'a> {
             destination: Box::new(destination),
             reopen: None,
             options: Options::default(),
-            names: Side::NAMES.map(str::to_owned),
             progress: Box::new(|_| {}),
         }
     }
@@ -88,14 +94,6 @@ impl<'a> Migration<'a> {
             Box::new(|| Ok(Box::new(source()?) as Box<dyn Store + 'a>)),
             Box::new(|| Ok(Box::new(destination()?) as Box<dyn Store + 'a>)),
         ));
-        self
-    }
-
-    /// Sets the names of the stores in the report of [`verify`](Self::verify).
-    ///
-    /// The default is "the source" and "the destination".
-    pub fn names(mut self, source: impl Into<String>, destination: impl Into<String>) -> Self {
-        self.names = [source.into(), destination.into()];
         self
     }
 
@@ -143,13 +141,12 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Writes nothing, and reports the changes that [`run`](Self::run) would make.
-    pub fn dry_run(mut self) -> Self {
-        self.options.dry_run = true;
-        self
-    }
-
-    /// Sets how long a store can fail on every segment before the run aborts. The default is 30 s.
+    /// Sets how long a store can fail on every segment before the other segments are skipped. The
+    /// default is 30 s.
+    ///
+    /// The time is measured in each pass and in each comparison on its own. [`run`](Self::run) makes
+    /// no further pass after a pass that skipped segments. [`follow`](Self::follow) does not end. It
+    /// tries the skipped segments again in the next pass.
     pub fn abort_after(mut self, limit: Duration) -> Self {
         self.options.abort_after = limit;
         self
@@ -217,6 +214,15 @@ impl<'a> Migration<'a> {
         })
     }
 
+    /// Writes nothing, and reports the changes that [`run`](Self::run) would make.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn dry_run(mut self) -> Result<MigrateReport, MigrateError> {
+        self.options.dry_run = true;
+        self.copy_and_prove(|_, _| {})
+    }
+
     /// Compares the two stores in both directions. Changes nothing.
     ///
     /// Segments that are written to during the comparison may compare as different.
@@ -229,10 +235,10 @@ impl<'a> Migration<'a> {
     /// Errors of one segment or pod are in the report.
     pub fn verify(mut self) -> Result<VerifyReport, MigrateError> {
         let pair = Pair { source: &self.source, destination: &self.destination };
-        verify(pair, &self.options, self.names, &mut self.progress)
+        verify(pair, &self.options, &mut self.progress)
     }
 
-    /// Makes the first pass, calls `more_passes`, and then makes the proof.
+    /// Makes the first pass, calls `more_passes`, and then makes the proof. A dry run has no proof.
     fn copy_and_prove(
         self,
         more_passes: impl FnOnce(&mut Run<'_>, &mut dyn FnMut(Progress<'_>)),

@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
     pub(crate) fn may_continue(&self) -> bool {
         let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);
         let has_aborted = self.copies.iter().flat_map(SegmentCopy::stops).any(is_aborted);
-        self.changed && !self.options.dry_run && !has_aborted
+        self.changed && !has_aborted
     }
 
     /// Lists the source again, and copies every change.

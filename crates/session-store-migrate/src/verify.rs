@@ -22,7 +22,6 @@ use crate::side::Side;
 pub(crate) fn verify(
     pair: Pair<'_>,
     options: &Options,
-    names: [String; 2],
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<VerifyReport, MigrateError> {
     let selection = &options.selection;
@@ -57,7 +56,7 @@ pub(crate) fn verify(
         let of_side = leftovers::check(side, pair.store(side), selection)?;
         findings.extend(of_side.into_iter().map(|finding| (side, finding)));
     }
-    Ok(VerifyReport { segments, pods, gaps, findings, names })
+    Ok(VerifyReport { segments, pods, gaps, findings, names: Side::NAMES.map(str::to_owned) })
 }
 
 /// Calls `compare` for each item, on `jobs` threads. Returns the comparisons in ascending order of

@@ -72,8 +72,8 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     } else {
         explain_end("the copied entries are kept; run the same command again to copy the rest");
         let mut bar = Bar::new();
-        let migration = if args.dry_run { migration.dry_run() } else { migration };
-        migration.progress(move |event| bar.show_event(&event)).run()
+        let migration = migration.progress(move |event| bar.show_event(&event));
+        if args.dry_run { migration.dry_run() } else { migration.run() }
     };
     report.context(operation)
 }

@@ -34,10 +34,11 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
 fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
-    Migration::new(a, b)
-        .names(args.a.to_string(), args.b.to_string())
+    let report = Migration::new(a, b)
         .jobs(args.jobs.at_once.get())
         .progress(|event| bar.show_event(&event))
-        .verify()
-        .context(|| format!("compare {} with {}", args.a, args.b))
+        .verify();
+    let mut report = report.context(|| format!("compare {} with {}", args.a, args.b))?;
+    report.names = [args.a.to_string(), args.b.to_string()];
+    Ok(report)
 }

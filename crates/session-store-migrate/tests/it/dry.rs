@@ -18,8 +18,7 @@ fn plan(source: &MemoryStore, destination: &MemoryStore, on_conflict: OnConflict
         Ok(())
     });
     let before = destination.list_sessions().unwrap();
-    let migration = Migration::new(source, &watched).dry_run().on_conflict(on_conflict);
-    let report = migration.run().unwrap();
+    let report = Migration::new(source, &watched).on_conflict(on_conflict).dry_run().unwrap();
     assert_eq!(destination.list_sessions().unwrap(), before);
     assert!(report.proof.is_none());
     report

@@ -62,7 +62,7 @@ fn entries_that_the_proof_copies_are_synced() {
 #[test]
 fn a_dry_run_syncs_nothing() {
     let (destination, calls) = syncing();
-    assert!(Migration::new(source(), &destination).dry_run().run().unwrap().is_complete());
+    assert!(Migration::new(source(), &destination).dry_run().unwrap().is_complete());
     assert_eq!(*calls.lock().unwrap(), []);
 }
 

@@ -10,7 +10,7 @@ use rstest::rstest;
 use session_store_core::{SegmentId, SessionId, Store, StoreError, StoreExt, TraceEntry};
 use session_store_memory::MemoryStore;
 use session_store_migrate::{
-    Comparison, MigrateReport, Migration, Opened, Side, Stop, extend, extend_trace,
+    Comparison, MigrateReport, Migration, Opened, SegmentCopy, Side, Stop, extend, extend_trace,
 };
 
 use crate::hooked_store::{Call, Hook, HookedStore};
@@ -155,25 +155,33 @@ fn requests_without_a_reply_are_limited() {
     assert_eq!(calls.load(Ordering::SeqCst), 2 * 2 * (4 + 1));
 }
 
-/// Copies twenty segments while one store fails at every call of one kind. The run aborts as early
-/// as possible. Returns the report, and the number of segments that were not tried.
-fn copy_with_a_failing_store(side: Side, call: Call) -> (MigrateReport, usize) {
+/// Returns a store with twenty segments.
+fn twenty_segments() -> MemoryStore {
     let store = MemoryStore::new();
     for _ in 0..20 {
         store.create_segment(SessionId::new(), SegmentId::new(), &entries(&["{}"])).unwrap();
     }
+    store
+}
+
+/// Returns the number of segments that were not tried.
+fn aborted(report: &MigrateReport) -> usize {
+    let is_aborted =
+        |copy: &&SegmentCopy| matches!(copy.log.stopped.as_deref(), Some(Stop::Aborted));
+    report.segments.iter().filter(is_aborted).count()
+}
+
+/// Copies twenty segments while one store fails at every call of one kind. The run aborts as early
+/// as possible.
+fn copy_with_a_failing_store(side: Side, call: Call) -> MigrateReport {
+    let store = twenty_segments();
     let mut stores = [HookedStore::new(&store), HookedStore::new(&MemoryStore::new())];
     stores[side as usize].before = Box::new(move |called, _| match called {
         called if called == call => Err(refused()),
         _ => Ok(()),
     });
     let migration = Migration::new(&stores[0], &stores[1]).abort_after(Duration::ZERO).jobs(1);
-    let report = migration.run().unwrap();
-    let is_aborted = |copy: &&session_store_migrate::SegmentCopy| {
-        matches!(copy.log.stopped.as_deref(), Some(Stop::Aborted))
-    };
-    let aborted = report.segments.iter().filter(is_aborted).count();
-    (report, aborted)
+    migration.run().unwrap()
 }
 
 #[rstest]
@@ -181,19 +189,42 @@ fn copy_with_a_failing_store(side: Side, call: Call) -> (MigrateReport, usize) {
 #[case(Side::Destination, Call::Head)]
 #[case(Side::Source, Call::ReadPage)]
 fn a_copy_aborts_if_a_store_is_down(#[case] side: Side, #[case] call: Call) {
-    let (report, aborted) = copy_with_a_failing_store(side, call);
+    let report = copy_with_a_failing_store(side, call);
+    let aborted = aborted(&report);
     assert!(!report.is_complete());
     assert_eq!(report.segments.len(), 20, "the report names all segments");
     assert!(report.segments.iter().all(|copy| !copy.is_complete()));
     assert!((1..20).contains(&aborted), "{aborted}");
 }
 
+/// Skipping segments ends a pass, but does not end `follow`.
+#[test]
+fn follow_tries_skipped_segments_again() {
+    let source = twenty_segments();
+    let is_down = Arc::new(AtomicBool::new(true));
+    let (seen, appends) = (Arc::clone(&is_down), Arc::new(AtomicUsize::new(0)));
+    let tried = Arc::clone(&appends);
+    let destination = HookedStore::with_hook(&MemoryStore::new(), move |call, _| match call {
+        Call::AppendIf if seen.load(Ordering::SeqCst) => {
+            tried.fetch_add(1, Ordering::SeqCst);
+            Err(refused())
+        }
+        _ => Ok(()),
+    });
+    let migration = Migration::new(&source, &destination).abort_after(Duration::ZERO).jobs(1);
+    let report = migration.follow(|| {
+        assert!((1..20).contains(&appends.load(Ordering::SeqCst)), "the first pass skips segments");
+        is_down.store(false, Ordering::SeqCst);
+        false
+    });
+    let report = report.unwrap();
+    assert!(report.is_complete() && aborted(&report) == 0, "{report:?}");
+    assert!(verify(&source, &destination).is_equal());
+}
+
 #[test]
 fn a_comparison_aborts_if_a_store_is_down() {
-    let store = MemoryStore::new();
-    for _ in 0..20 {
-        store.create_segment(SessionId::new(), SegmentId::new(), &entries(&["{}"])).unwrap();
-    }
+    let store = twenty_segments();
     let other = HookedStore::with_hook(&store, |call, _| match call {
         Call::ReadPage => Err(refused()),
         _ => Ok(()),

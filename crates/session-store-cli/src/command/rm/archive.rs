@@ -49,9 +49,10 @@ pub(super) fn write(
     let file = File::open(path).context(operation)?;
     let mut show = |event: Progress<'_>| bar.show_event(&event);
     let archive = Backup::open(file, &mut show).context(operation)?;
-    let comparison = Migration::new(&archive, store).names("the archive", "the store");
-    let compared = comparison.select(selection).progress(show).verify().context(operation)?;
+    let compared = Migration::new(&archive, store).select(selection).progress(show).verify();
+    let mut compared = compared.context(operation)?;
     drop(bar);
+    compared.names = ["the archive", "the store"].map(str::to_owned);
     if let Some(difference) = compared.differences().next() {
         let cause = format!("{difference}; nothing was deleted");
         return Err(Failure::cannot(operation(), cause));
