@@ -48,7 +48,7 @@ use crate::state::RestoredState;
 pub struct SegmentWriter<S> {
     store: S,
     key: SegmentKey,
-    tail: Tail,
+    end: KnownEnd,
     /// The entries of the last append, if its outcome is unknown.
     indeterminate: Option<Vec<LogEntry>>,
     map: Option<EntryMap>,
@@ -59,7 +59,7 @@ type EntryMap = Box<dyn Fn(&LogEntry) -> LogEntry + Send + Sync>;
 
 /// The position up to which a writer knows the log.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tail {
+struct KnownEnd {
     /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
     /// The number of entries that the writer knows. If another writer has appended directly after
@@ -70,7 +70,7 @@ struct Tail {
     turns: usize,
 }
 
-impl Tail {
+impl KnownEnd {
     fn after(self, entries: &[LogEntry], head: Option<Head>) -> Self {
         let turns = self.turns + count_turns(entries);
         Self { head, entries: self.entries + entries.len(), turns }
@@ -116,7 +116,7 @@ impl<S: Store> SegmentWriter<S> {
         segment_id: SegmentId,
         opening: &[LogEntry],
     ) -> Result<Self, StoreError> {
-        let mut writer = Self::at(store, session_id, segment_id, Tail::default())?;
+        let mut writer = Self::at(store, session_id, segment_id, KnownEnd::default())?;
         writer.append_all(opening)?;
         Ok(writer)
     }
@@ -130,7 +130,7 @@ impl<S: Store> SegmentWriter<S> {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<(Self, Vec<LogEntry>), StoreError> {
-        let mut writer = Self::at(store, session_id, segment_id, Tail::default())?;
+        let mut writer = Self::at(store, session_id, segment_id, KnownEnd::default())?;
         let entries = writer.reload()?;
         Ok((writer, entries))
     }
@@ -143,10 +143,10 @@ impl<S: Store> SegmentWriter<S> {
         segment_id: SegmentId,
         saved: &RestoredState,
     ) -> Result<(Self, Vec<LogEntry>), AgentError> {
-        let known = Tail { head: None, entries: saved.entry_count, turns: saved.turn_index };
+        let known = KnownEnd { head: None, entries: saved.entry_count, turns: saved.turn_index };
         let mut writer = Self::at(store, session_id, segment_id, known)?;
         let entries = writer.read_after(known)?;
-        let found = writer.tail.head.map_or(0, |head| head.entries());
+        let found = writer.end.head.map_or(0, |head| head.entries());
         if found < known.entries {
             return Err(AgentError::StateAhead { segment_id, saved: known.entries, found });
         }
@@ -173,16 +173,16 @@ impl<S: Store> SegmentWriter<S> {
         entry_count: usize,
         opening: impl FnOnce(Origin) -> Result<Vec<LogEntry>, StoreError>,
     ) -> Result<(Self, AppendOutcome), StoreError> {
-        let mut writer = Self::at(store, session_id, segment_id, Tail::default())?;
+        let mut writer = Self::at(store, session_id, segment_id, KnownEnd::default())?;
         let entries = match writer.reload() {
             Err(error) if error.is_not_found() => Vec::new(),
             other => other?,
         };
-        if writer.tail.head.is_some() && entries.len() == entry_count {
+        if writer.end.head.is_some() && entries.len() == entry_count {
             return Ok((writer, AppendOutcome::Stayed));
         }
         let known = &entries[..entry_count.min(entries.len())];
-        writer.tail = Tail::default().after(known, None);
+        writer.end = KnownEnd::default().after(known, None);
         let outcome = writer.fork(&[], opening)?;
         Ok((writer, outcome))
     }
@@ -228,11 +228,11 @@ impl<S: Store> SegmentWriter<S> {
     pub fn append_all(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
         let entries = &*self.map(entries);
         let is_retry = self.resolve_indeterminate(entries)?;
-        let attempt = self.attempt(self.key, self.tail, entries);
+        let attempt = self.attempt(self.key, self.end, entries);
         let Resolution { appended, head, result } =
             if is_retry { attempt.retry() } else { attempt.append() };
         let (stored, rest) = entries.split_at(appended);
-        self.tail = self.tail.after(stored, head);
+        self.end = self.end.after(stored, head);
         if result.as_ref().is_err_and(StoreError::is_indeterminate) {
             self.indeterminate = Some(rest.to_vec());
         }
@@ -277,9 +277,9 @@ impl<S: Store> SegmentWriter<S> {
     pub fn roll_back(&mut self, entries_len: usize) -> Result<(), StoreError> {
         self.resolve_indeterminate(&[])?;
         let SegmentKey { session_id, segment_id } = self.key;
-        let Some(head) = self.tail.head else { return Err(StoreError::NotFound(segment_id)) };
+        let Some(head) = self.end.head else { return Err(StoreError::NotFound(segment_id)) };
         let removed =
-            self.store.read_range(session_id, segment_id, entries_len..self.tail.entries)?;
+            self.store.read_range(session_id, segment_id, entries_len..self.end.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
             // Repeating is safe, because a truncate changes the head. If the repetition is a
@@ -288,8 +288,8 @@ impl<S: Store> SegmentWriter<S> {
             Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;
-        let turns = self.tail.turns.saturating_sub(count_turns(&removed));
-        self.tail = Tail { head: Some(head), entries: entries_len, turns };
+        let turns = self.end.turns.saturating_sub(count_turns(&removed));
+        self.end = KnownEnd { head: Some(head), entries: entries_len, turns };
         Ok(())
     }
 
@@ -299,7 +299,7 @@ impl<S: Store> SegmentWriter<S> {
     /// # Errors
     /// As [`open`](Self::open). After an error, the writer continues where it was before the call.
     pub fn reload(&mut self) -> Result<Vec<LogEntry>, StoreError> {
-        let entries = self.read_after(Tail::default())?;
+        let entries = self.read_after(KnownEnd::default())?;
         self.indeterminate = None;
         Ok(entries)
     }
@@ -326,13 +326,13 @@ impl<S: Store> SegmentWriter<S> {
     /// Returns the number of entries that the writer has read or appended.
     #[must_use]
     pub const fn entry_count(&self) -> usize {
-        self.tail.entries
+        self.end.entries
     }
 
     /// Returns the last turn boundary that the writer knows, which would be the origin of a fork.
     #[must_use]
     pub const fn origin(&self) -> Origin {
-        Origin { segment_id: self.key.segment_id, at_turn_index: self.tail.turns }
+        Origin { segment_id: self.key.segment_id, at_turn_index: self.end.turns }
     }
 
     /// Returns the store.
@@ -345,14 +345,14 @@ impl<S: Store> SegmentWriter<S> {
         store: S,
         session_id: SessionId,
         segment_id: SegmentId,
-        tail: Tail,
+        end: KnownEnd,
     ) -> Result<Self, StoreError> {
         let capability = Capability::ConditionalAppend;
         if !store.capabilities().has(capability) {
             return Err(StoreError::Unsupported { operation: "SegmentWriter", capability });
         }
         let key = SegmentKey::new(session_id, segment_id);
-        Ok(Self { store, key, tail, indeterminate: None, map: None })
+        Ok(Self { store, key, end, indeterminate: None, map: None })
     }
 
     /// Returns the entries as they are sent.
@@ -367,9 +367,9 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Reads the entries after `known` in one page, so that the head of the page belongs to these
     /// entries.
-    fn read_after(&mut self, known: Tail) -> Result<Vec<LogEntry>, StoreError> {
+    fn read_after(&mut self, known: KnownEnd) -> Result<Vec<LogEntry>, StoreError> {
         let page = self.segment().read_page(known.entries, usize::MAX)?;
-        self.tail = known.after(&page.entries, Some(page.head));
+        self.end = known.after(&page.entries, Some(page.head));
         Ok(page.entries)
     }
 
@@ -383,10 +383,10 @@ impl<S: Store> SegmentWriter<S> {
         log.extend_from_slice(entries);
         let log = self.map(&log).into_owned();
         let key = SegmentKey::new(self.key.session_id, SegmentId::new());
-        let Resolution { head, result, .. } = self.attempt(key, Tail::default(), &log).append();
+        let Resolution { head, result, .. } = self.attempt(key, KnownEnd::default(), &log).append();
         match result {
             Ok(()) => {
-                self.tail = Tail::default().after(&log, head);
+                self.end = KnownEnd::default().after(&log, head);
                 self.key = key;
                 Ok(AppendOutcome::Forked { from })
             }
@@ -400,10 +400,10 @@ impl<S: Store> SegmentWriter<S> {
     fn attempt<'a>(
         &'a self,
         key: SegmentKey,
-        tail: Tail,
+        end: KnownEnd,
         entries: &'a [LogEntry],
     ) -> AppendAttempt<'a, S> {
-        AppendAttempt::new(self.store.at(key), tail.head, tail.entries, entries)
+        AppendAttempt::new(self.store.at(key), end.head, end.entries, entries)
     }
 
     /// Resolves an earlier append of unknown outcome, before `entries` are appended. Returns true
@@ -415,8 +415,8 @@ impl<S: Store> SegmentWriter<S> {
             self.indeterminate = None;
             return Ok(true);
         }
-        let Resolution { appended, head, .. } = self.attempt(self.key, self.tail, sent).find()?;
-        self.tail = self.tail.after(&sent[..appended], head);
+        let Resolution { appended, head, .. } = self.attempt(self.key, self.end, sent).find()?;
+        self.end = self.end.after(&sent[..appended], head);
         self.indeterminate = None;
         Ok(false)
     }
@@ -424,10 +424,7 @@ impl<S: Store> SegmentWriter<S> {
 
 impl<S> fmt::Debug for SegmentWriter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, tail, .. } = self;
-        f.debug_struct("SegmentWriter")
-            .field("key", key)
-            .field("tail", tail)
-            .finish_non_exhaustive()
+        let Self { key, end, .. } = self;
+        f.debug_struct("SegmentWriter").field("key", key).field("end", end).finish_non_exhaustive()
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn add(
 /// As [`Store::read_trace_page`].
 pub fn imported_origin(store: &dyn Store, key: SegmentKey) -> Result<Option<Origin>, StoreError> {
     #[derive(Deserialize)]
-    struct Place {
+    struct StoredOrigin {
         #[serde(flatten)]
         key: SegmentKey,
         entry: Option<String>,
@@ -57,8 +57,8 @@ pub fn imported_origin(store: &dyn Store, key: SegmentKey) -> Result<Option<Orig
         return Ok(None);
     }
     let line = find_line(store, key)?;
-    let origin = line.and_then(|mut line| Place::deserialize(line["origin"].take()).ok());
-    Ok(origin.map(|Place { key, entry }| Origin { key, entry }))
+    let origin = line.and_then(|mut line| StoredOrigin::deserialize(line["origin"].take()).ok());
+    Ok(origin.map(|StoredOrigin { key, entry }| Origin { key, entry }))
 }
 
 fn find_line(store: &dyn Store, key: SegmentKey) -> Result<Option<Value>, StoreError> {

@@ -68,7 +68,7 @@ impl FoundFile {
 
 /// The results of a search.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct SearchResult {
     pub(crate) files: Vec<FoundFile>,
     /// Folders and links that could not be read.
     pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
@@ -94,7 +94,7 @@ pub(crate) struct Search<'a> {
     /// then has the path without a link.
     links: Vec<PathBuf>,
     root: usize,
-    found: Found,
+    found: SearchResult,
 }
 
 impl<'a> Search<'a> {
@@ -106,12 +106,12 @@ impl<'a> Search<'a> {
             files: HashSet::new(),
             links: Vec::new(),
             root: 0,
-            found: Found::default(),
+            found: SearchResult::default(),
         }
     }
 
     /// Finds the files of several paths, in the order of the paths and then of the names.
-    pub(crate) fn run(mut self, paths: &[PathBuf]) -> Found {
+    pub(crate) fn run(mut self, paths: &[PathBuf]) -> SearchResult {
         for (root, path) in paths.iter().enumerate() {
             self.root = root;
             if let Err(error) = self.path(path) {

@@ -28,13 +28,13 @@ pub(crate) struct StoreLog<'a> {
 }
 
 /// The segment to which the entries are appended.
-struct Place {
+struct Destination {
     key: SegmentKey,
     /// The entry that names the origin, if the segment is a fork.
     fork: Option<Fork>,
 }
 
-impl Place {
+impl Destination {
     /// Returns the position in the file of the first entry of the segment.
     fn start(&self) -> usize {
         self.fork.as_ref().map_or(0, |fork| fork.at)
@@ -67,31 +67,31 @@ impl StoreLog<'_> {
     /// Stores the log in its segment, or in a fork of the segment. `is_second` is set if another
     /// file of this import is stored as the segment.
     fn attempt(&self, is_second: bool) -> UnitReport {
-        let mut place = Place { key: self.identity.key, fork: None };
+        let mut destination = Destination { key: self.identity.key, fork: None };
         for _ in 0..MAX_FORKS {
-            let extension = self.extend(&place, Writes::Report);
+            let extension = self.extend(&destination, Writes::Report);
             let Some(Stop::Conflict(difference)) = extension.stopped.as_deref() else {
-                return self.finish(&place, &extension);
+                return self.finish(&destination, &extension);
             };
             if matches!(difference, Difference::Ends { side: Side::Source, .. }) {
-                return self.finish(&place, &extension);
+                return self.finish(&destination, &extension);
             }
             // A log that was replaced with one file must not be replaced again with another file of
             // the same import.
             let is_replaceable = !is_second && self.unit.kind != FileKind::Trace;
             match self.on_conflict() {
                 OnConflict::Replace if is_replaceable => {
-                    return self.finish(&place, &self.extend(&place, Writes::Replace));
+                    return self.finish(&destination, &self.extend(&destination, Writes::Replace));
                 }
                 // If even the entry that names the origin differs, the segment is another fork, and
                 // the conflict is reported.
-                OnConflict::Fork if extension.already >= place.added() => {
-                    match self.fork(&place, extension.already) {
-                        Ok(fork) => place = fork,
+                OnConflict::Fork if extension.already >= destination.added() => {
+                    match self.fork(&destination, extension.already) {
+                        Ok(fork) => destination = fork,
                         Err(error) => return self.failure(&error),
                     }
                 }
-                _ => return self.finish(&place, &extension),
+                _ => return self.finish(&destination, &extension),
             }
         }
         self.unit.report(State::Conflict, "the log differs from each of its forks".to_owned())
@@ -109,30 +109,30 @@ impl StoreLog<'_> {
     }
 
     /// Appends to a segment the entries that the segment lacks.
-    fn extend(&self, place: &Place, on_conflict: Writes) -> Extension<ReadError> {
+    fn extend(&self, destination: &Destination, on_conflict: Writes) -> Extension<ReadError> {
         let policy = WritePolicy { on_conflict, dry_run: self.options.dry_run };
-        let entries = self.unit.entries_from(self.content, place.start(), self.options);
+        let entries = self.unit.entries_from(self.content, destination.start(), self.options);
         let entries: Box<dyn Iterator<Item = _> + '_> = match entries {
             Ok(entries) => entries,
             Err(error) => Box::new(std::iter::once(Err(error))),
         };
         if self.unit.kind == FileKind::Trace {
-            return extend_trace_with(self.to, place.key, entries.map(trace_entry), policy);
+            return extend_trace_with(self.to, destination.key, entries.map(trace_entry), policy);
         }
-        let origin = place.fork.as_ref().map(|fork| Ok(fork.entry.clone()));
-        extend_with(self.to, place.key, origin.into_iter().chain(entries), policy)
+        let origin = destination.fork.as_ref().map(|fork| Ok(fork.entry.clone()));
+        extend_with(self.to, destination.key, origin.into_iter().chain(entries), policy)
     }
 
     /// Returns the fork of a segment after its first `equal` entries, which equal the file.
-    fn fork(&self, place: &Place, equal: usize) -> Result<Place, ReadError> {
-        let at = place.start() + equal - place.added();
+    fn fork(&self, destination: &Destination, equal: usize) -> Result<Destination, ReadError> {
+        let at = destination.start() + equal - destination.added();
         let mut entries = self.unit.entries_from(self.content, 0, self.options)?;
         let common = entries.by_ref().take(at).try_fold(Common::default(), |common, entry| {
             entry.map(|entry| common.add(self.unit.format, &entry))
         })?;
         let first = entries.next().transpose()?;
-        let fork = Fork::new(place.key, common, first.as_ref());
-        Ok(Place { key: fork.key, fork: Some(fork) })
+        let fork = Fork::new(destination.key, common, first.as_ref());
+        Ok(Destination { key: fork.key, fork: Some(fork) })
     }
 
     fn failure(&self, error: &ReadError) -> UnitReport {
@@ -140,16 +140,16 @@ impl StoreLog<'_> {
     }
 
     /// Creates the report, and stores the origin of the log in the trace.
-    fn finish(&self, place: &Place, extension: &Extension<ReadError>) -> UnitReport {
-        let expected = self.content.entries.count - place.start() + place.added();
+    fn finish(&self, destination: &Destination, extension: &Extension<ReadError>) -> UnitReport {
+        let expected = self.content.entries.count - destination.start() + destination.added();
         let stored = extension.already + extension.appended;
         let (state, reason) = outcome(extension, stored == expected, self.options);
         // Do not count the entry that names the origin, because it is not in the file.
-        let appended_origin = if extension.already == 0 { place.added() } else { 0 };
+        let appended_origin = if extension.already == 0 { destination.added() } else { 0 };
         let report = UnitReport {
-            key: Some(place.key),
-            fork_of: place.fork.as_ref().map(|fork| fork.of),
-            entries: place.start() + stored.saturating_sub(place.added()),
+            key: Some(destination.key),
+            fork_of: destination.fork.as_ref().map(|fork| fork.of),
+            entries: destination.start() + stored.saturating_sub(destination.added()),
             new: extension.appended.saturating_sub(appended_origin),
             ..self.unit.report(state, reason)
         };
@@ -158,7 +158,7 @@ impl StoreLog<'_> {
             return report;
         }
         let is_new = state == State::Imported;
-        match provenance::add(self.to, place.key, self.unit, self.identity, is_new) {
+        match provenance::add(self.to, destination.key, self.unit, self.identity, is_new) {
             Ok(()) => report,
             Err(error) => UnitReport {
                 state: State::Failed,

@@ -234,7 +234,7 @@ impl Database {
             if committed.is_ok() {
                 self.count_commit(&mut writer);
             }
-            self.close_after_failed_sync(&mut writer, committed)?;
+            self.close_if_sync_failed(&mut writer, committed)?;
             writer.has_changed = true;
             writer.unsynced = self.settings.durability != Durability::Power;
             // If a file was moved during the change, other handles may never see the change.
@@ -257,7 +257,7 @@ impl Database {
             if self.has_read.swap(false, Ordering::AcqRel) || writer.unsynced {
                 let synced = self.commit_to_device(&mut writer.connection);
                 self.has_read.fetch_or(synced.is_err(), Ordering::AcqRel);
-                self.close_after_failed_sync(&mut writer, synced)?;
+                self.close_if_sync_failed(&mut writer, synced)?;
                 writer.unsynced = false;
             }
             Ok(self.files.check()?)
@@ -377,7 +377,7 @@ impl Database {
     /// Frames of the WAL that the device has lost must not be copied into the database. The
     /// connection is therefore closed without a checkpoint. A later WAL recovery determines by
     /// checksums which part of the WAL is complete.
-    fn close_after_failed_sync(&self, writer: &mut Writer, committed: Result<()>) -> Result<()> {
+    fn close_if_sync_failed(&self, writer: &mut Writer, committed: Result<()>) -> Result<()> {
         let wal = &self.settings.wal;
         if matches!(committed, Err(DatabaseError::Indeterminate(_))) {
             wal.set_failed_sync();

@@ -10,7 +10,7 @@ use session_store_core::{
 use crate::error::Result;
 use crate::listing::select_all;
 use crate::log_row::LogKind;
-use crate::quarantine::{self, Place, Repaired};
+use crate::quarantine::{self, Repaired, StoredLog};
 use crate::schema::{IS_ROW_VALID, IS_SIZE_KNOWN, has_info_columns};
 use crate::sizes;
 use crate::store::SqliteStore;
@@ -73,17 +73,16 @@ impl Maintenance for SqliteStore {
         is_selected: &dyn Fn(SegmentKey) -> bool,
         report: &mut dyn FnMut(Finding),
     ) -> Result<(), StoreError> {
-        for place in self.database.read("list the logs", quarantine::places)? {
-            if !is_selected(place.key) {
+        for log in self.database.read("list the logs", quarantine::stored_logs)? {
+            if !is_selected(log.key) {
                 continue;
             }
-            let name = place_name(place.kind, place.key);
+            let name = place_name(log.kind, log.key);
             let operation = format!("repair the {name}");
-            if !self.database.read(&operation, |connection| place.is_damaged(connection))? {
+            if !self.database.read(&operation, |connection| log.is_damaged(connection))? {
                 continue;
             }
-            let repaired =
-                self.database.write(&operation, |connection| place.repair(connection))?;
+            let repaired = self.database.write(&operation, |connection| log.repair(connection))?;
             let Some(Repaired { moved, missing }) = repaired else { continue };
             if moved > 0 {
                 let cause = format!(
@@ -272,10 +271,10 @@ fn check_pods(connection: &Connection) -> Findings {
 /// Reports the rows that a repair has moved out of logs and traces.
 fn check_quarantine(connection: &Connection) -> Findings {
     let found = quarantine::quarantined(connection)?;
-    let note = |(place, rows): (Place, i64)| {
+    let note = |(log, rows): (StoredLog, i64)| {
         let cause = format!("rows in the table quarantined_entry that are not entries: {rows}");
         let remedy = "a repair moved them there; delete them after you have looked at them";
-        let name = place_name(place.kind, place.key);
+        let name = place_name(log.kind, log.key);
         Finding::new(Severity::Note, name, cause).with_remedy(remedy)
     };
     Ok(found.into_iter().map(note).collect())

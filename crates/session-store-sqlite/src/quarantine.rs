@@ -74,7 +74,7 @@ fn is_entry(value: ValueRef<'_>) -> bool {
 
 /// A log or a trace.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct StoredLog {
     pub(crate) key: SegmentKey,
     pub(crate) kind: LogKind,
 }
@@ -86,21 +86,21 @@ pub(crate) struct Repaired {
 }
 
 /// Returns all logs and traces.
-pub(crate) fn places(connection: &Connection) -> Result<Vec<Place>> {
+pub(crate) fn stored_logs(connection: &Connection) -> Result<Vec<StoredLog>> {
     let select = format!(
         "SELECT session_id, segment_id, trace FROM log NOT INDEXED WHERE {IS_ROW_VALID}
          ORDER BY number"
     );
-    select_all(connection, &select, (), place)
+    select_all(connection, &select, (), stored_log)
 }
 
-fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
+fn stored_log(row: &Row<'_>) -> rusqlite::Result<StoredLog> {
     let key =
         SegmentKey::new(SessionId::from_bytes(row.get(0)?), SegmentId::from_bytes(row.get(1)?));
-    Ok(Place { key, kind: if row.get(2)? { LogKind::Trace } else { LogKind::Log } })
+    Ok(StoredLog { key, kind: if row.get(2)? { LogKind::Trace } else { LogKind::Log } })
 }
 
-impl Place {
+impl StoredLog {
     fn find(self, connection: &Connection) -> Result<Option<LogRow<'_>>> {
         SegmentRows { connection, key: self.key }.find(self.kind)
     }
@@ -171,14 +171,14 @@ fn has_table(connection: &Connection) -> Result<bool> {
 }
 
 /// Returns the number of quarantined rows of each log and trace.
-pub(crate) fn quarantined(connection: &Connection) -> Result<Vec<(Place, i64)>> {
+pub(crate) fn quarantined(connection: &Connection) -> Result<Vec<(StoredLog, i64)>> {
     if !has_table(connection)? {
         return Ok(Vec::new());
     }
     let select = "SELECT session_id, segment_id, trace, count(*) FROM quarantined_entry
          WHERE length(session_id) = 16 AND length(segment_id) = 16 AND trace IN (0, 1)
          GROUP BY session_id, segment_id, trace";
-    select_all(connection, select, (), |row| Ok((place(row)?, row.get(3)?)))
+    select_all(connection, select, (), |row| Ok((stored_log(row)?, row.get(3)?)))
 }
 
 /// Deletes the quarantined rows of one segment of the session, or of all its segments. No text of a
@@ -219,15 +219,15 @@ mod tests {
             Ok(())
         };
         store.database.write("damage", damage).unwrap();
-        let place = Place { key, kind: LogKind::Log };
+        let log = StoredLog { key, kind: LogKind::Log };
         let before = store.at(key).head().unwrap();
         let failed = store.database.write("repair", |connection| -> Result<()> {
-            assert_eq!(place.repair(connection)?.map(|repaired| repaired.moved), Some(1));
+            assert_eq!(log.repair(connection)?.map(|repaired| repaired.moved), Some(1));
             Err(DatabaseError::from(StoreError::NotFound(key.segment_id)))
         });
         assert!(failed.is_err());
         assert_eq!(store.at(key).head().unwrap(), before);
-        assert!(store.database.read("check", |connection| place.is_damaged(connection)).unwrap());
+        assert!(store.database.read("check", |connection| log.is_damaged(connection)).unwrap());
         assert!(store.database.read("check", quarantined).unwrap().is_empty());
         let pages = Pages::<LogEntry>::new(0).skip_bad_lines();
         assert_eq!(store.at(key).iterate(pages).filter_map(Result::ok).count(), 2);

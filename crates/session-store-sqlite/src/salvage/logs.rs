@@ -21,12 +21,12 @@ pub(super) struct FoundLog {
 }
 
 /// The logs that were found, and descriptions of the lost logs.
-pub(super) struct Found {
+pub(super) struct FoundLogs {
     pub(super) logs: Vec<FoundLog>,
     pub(super) losses: Vec<String>,
 }
 
-pub(super) fn find(connection: &Connection) -> Result<Found> {
+pub(super) fn find(connection: &Connection) -> Result<FoundLogs> {
     let mut logs = BTreeMap::new();
     let mut invalid = 0;
     let mut insert = |row: &Row<'_>, entries: Option<u32>| match log_of(row, entries) {
@@ -65,7 +65,7 @@ pub(super) fn find(connection: &Connection) -> Result<Found> {
     if invalid > 0 {
         losses.push(format!("{invalid} segments whose ids are not UUIDs"));
     }
-    Ok(Found { logs: logs.into_values().collect(), losses })
+    Ok(FoundLogs { logs: logs.into_values().collect(), losses })
 }
 
 fn log_of(row: &Row<'_>, entries: Option<u32>) -> Option<FoundLog> {
