@@ -29,8 +29,8 @@ type Done = Result<(), Box<dyn std::error::Error>>;
 enum Chore {
     /// Run every test, including the examples in the documentation
     ///
-    /// The tests need redis-server 7 or newer, postgresql, pgbouncer, openssl and zstd. Missing
-    /// ones are installed with apt-get, if the user is root or sudo needs no password.
+    /// The README lists the programs that the tests need. Missing ones are installed with apt-get,
+    /// if the user is root or sudo needs no password.
     Test {
         /// Only run the tests of real logs, over the JSONL files in this folder
         #[arg(long, value_name = "DIR", conflicts_with = "arguments")]

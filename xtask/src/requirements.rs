@@ -17,7 +17,7 @@ struct Requirement {
     oldest: Option<u32>,
 }
 
-const REQUIREMENTS: [Requirement; 7] = [
+const REQUIREMENTS: &[Requirement] = &[
     Requirement {
         programs: &["redis-server", "valkey-server"],
         package: "redis-server",
@@ -59,6 +59,13 @@ const REQUIREMENTS: [Requirement; 7] = [
         programs: &["zstd"],
         package: "zstd",
         purpose: "unpacking backups in the tests of migrate",
+        oldest: None,
+    },
+    #[cfg(target_os = "linux")]
+    Requirement {
+        programs: &["strace"],
+        package: "strace",
+        purpose: "failing system calls in the tests of durability",
         oldest: None,
     },
 ];
@@ -106,7 +113,7 @@ fn install(shell: &Shell, packages: &[&str]) -> Done {
 /// Returns the requirements that are not installed. Fails if an installed program is too old.
 fn find_missing(shell: &Shell) -> Result<Vec<&'static Requirement>, Box<dyn std::error::Error>> {
     let mut missing = Vec::new();
-    for requirement in &REQUIREMENTS {
+    for requirement in REQUIREMENTS {
         let Some(program) = requirement.programs.iter().find(|name| is_installed(shell, name))
         else {
             missing.push(requirement);
