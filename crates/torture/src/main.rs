@@ -84,7 +84,7 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
     let subject = |durability| Subject { backend, durability, flaw: None };
     if is_selected(Fault::Repair) {
         let subject = subject(Durability::Process);
-        run(format!("{subject}: killed repairs"), &|budget| repair::run(&subject, budget));
+        run(format!("{backend:?}: killed repairs"), &|budget| repair::run(&subject, budget));
     }
     if matches!(backend, Backend::Redis | Backend::Cluster | Backend::Postgres) {
         let faults = [

@@ -4,9 +4,13 @@
 //! A backend is one row of the table and one file in this folder. The parser of URLs, the texts of
 //! errors and the docs all use the table.
 
+#[cfg(not(all(feature = "postgres", feature = "redis")))]
+mod disabled;
 mod fs;
 mod memory;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
 mod redis;
 mod sqlite;
 
@@ -14,9 +18,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(not(feature = "postgres"))]
+use disabled::Disabled as PostgresLocation;
+#[cfg(not(feature = "redis"))]
+use disabled::Disabled as RedisLocation;
 pub(crate) use fs::FsLocation;
 pub(crate) use memory::MemoryLocation;
+#[cfg(feature = "postgres")]
 use postgres::PostgresLocation;
+#[cfg(feature = "redis")]
 use redis::RedisLocation;
 pub(crate) use sqlite::SqliteLocation;
 

@@ -2,24 +2,17 @@
 
 use std::fmt;
 
-use super::BackendLocation;
+use super::{BackendLocation, OpenResult, Opened};
 use crate::error::UrlError;
-#[cfg(feature = "redis")]
 use crate::password::PasswordOf;
-#[cfg(feature = "redis")]
 use crate::redis::RedisUrl;
 use crate::syntax::SplitUrl;
-
-/// Without the feature, no value of this type exists, because parsing a URL of Redis is an error.
-#[cfg(not(feature = "redis"))]
-type RedisUrl = std::convert::Infallible;
 
 /// The location of a Redis server, a Sentinel group or a Cluster.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RedisLocation(Box<RedisUrl>);
 
 impl BackendLocation for RedisLocation {
-    #[cfg(feature = "redis")]
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
         // The parser of these URLs splits the text itself, because passwords can contain any
         // character.
@@ -29,17 +22,11 @@ impl BackendLocation for RedisLocation {
         }
     }
 
-    #[cfg(not(feature = "redis"))]
-    fn parse(_: &SplitUrl<'_>) -> Result<Self, UrlError> {
-        Err(UrlError::FeatureOff { feature: "redis" })
-    }
-
-    #[cfg(feature = "redis")]
-    fn open(&self, create: bool) -> super::OpenResult {
+    fn open(&self, create: bool) -> OpenResult {
         let options = crate::redis::RedisOptions::new().create(create);
         let opened = options.open_url(&self.0).map(|store| {
             let warnings = store.warnings().to_vec();
-            super::Opened { warnings, ..store.into() }
+            Opened { warnings, ..store.into() }
         });
         Some(opened)
     }
@@ -48,14 +35,12 @@ impl BackendLocation for RedisLocation {
         self == other
     }
 
-    #[cfg(feature = "redis")]
     fn missing_passwords(&self) -> Vec<PasswordOf> {
         let servers = (!self.0.has_password()).then_some(PasswordOf::Servers);
         let sentinels = self.0.lacks_sentinel_password().then_some(PasswordOf::Sentinels);
         servers.into_iter().chain(sentinels).collect()
     }
 
-    #[cfg(feature = "redis")]
     fn with_password(self, of: PasswordOf, password: String) -> Self {
         Self(Box::new(match of {
             PasswordOf::Servers => self.0.with_password(password),
