@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use session_store_core::{SegmentId, SessionId};
 use uuid::Uuid;
 
+use crate::panics;
+
 /// The number of calls that are kept. The last calls are enough to explain a failure.
 const KEPT: usize = 40;
 
@@ -49,10 +51,12 @@ impl StartedCall<'_> {
 
 impl Drop for StartedCall<'_> {
     fn drop(&mut self) {
+        let place = panics::end_call();
         let mut lines = self.call_log.lines();
         if let (Some(call), false) = (lines.running.remove(&self.number), self.ended) {
             lines.panicked = true;
-            lines.record(format!("{call} -> panicked"));
+            let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
+            lines.record(format!("{call} -> panicked{place}"));
         }
     }
 }
@@ -96,6 +100,7 @@ impl CallLog {
         lines.started += 1;
         let number = lines.started;
         lines.running.insert(number, call);
+        panics::begin_call();
         StartedCall { call_log: self, number, ended: false }
     }
 

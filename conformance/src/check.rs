@@ -14,6 +14,7 @@ use crate::call_log::CallLog;
 use crate::check_result::{CheckError, CheckResult};
 use crate::environment::repetitions;
 use crate::harness::Harness;
+use crate::panics;
 use crate::requirement::{Declared, Requirement};
 use crate::run::Run;
 use crate::threads::is_concurrent;
@@ -102,6 +103,7 @@ impl Check {
     }
 
     fn run_in_thread(&self, limit: Duration, harness: &Arc<dyn Harness>) -> (Outcome, bool) {
+        panics::print_each_place_once();
         let call_log = Arc::<CallLog>::default();
         let (sender, outcome) = mpsc::channel();
         let started = {

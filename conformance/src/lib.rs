@@ -49,6 +49,7 @@ mod list;
 mod matrix;
 #[cfg(feature = "model")]
 mod model;
+mod panics;
 mod process;
 mod random;
 mod recording;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::panic;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -206,10 +207,6 @@ impl<H: Harness> TestHarness<H> {
         let Self { harness, test, case, skips } = self;
         TestHarness { harness: Arc::new(harness), test, case, skips }
     }
-
-    fn skipped(&self) -> Vec<&'static str> {
-        self.skips.iter().map(|(name, _)| *name).collect()
-    }
 }
 
 impl<H: Harness> Harness for TestHarness<H> {
@@ -239,39 +236,53 @@ fn check(id: &str) -> Option<&'static Check> {
 /// # Panics
 /// If the check fails or cannot run. The first check of a process that cannot run prints all lines
 /// for `skip` of its harness. Each later check prints one line.
-#[track_caller]
 pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
-    let (subject, skipped) = ((harness.test, harness.case), harness.skipped());
+    let (subject, skips) = ((harness.test, harness.case), harness.skips);
     let harness: Arc<dyn Harness> = Arc::new(harness);
-    match check.run(&harness) {
-        Outcome::Passed => {}
-        Outcome::Failed(report) => panic!("{report}"),
-        Outcome::CannotRun(reason) => {
-            let missing = |required: &Requirement| required.is_missing(&*harness).unwrap_or(false);
-            if !check.requires.iter().any(missing) {
-                panic!("{check}\ncannot run: {reason}; list {id} under skip with a reason");
-            }
-            static SHOWN: Mutex<BTreeSet<(&str, Option<&str>)>> = Mutex::new(BTreeSet::new());
-            let is_first = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(subject);
-            if is_first {
-                panic!("{check}\ncannot run: {reason}\n{}", skips_to_paste(&*harness, &skipped));
-            }
-            panic!("{check}\ncannot run: {reason}; another failure has the lines for `skip`");
-        }
-    }
+    let reason = match check.run(&harness) {
+        Outcome::Passed => return,
+        Outcome::Failed(report) => fail(report),
+        Outcome::CannotRun(reason) => reason,
+    };
+    static SHOWN: Mutex<BTreeSet<(&str, Option<&str>)>> = Mutex::new(BTreeSet::new());
+    let is_first = || SHOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(subject);
+    let missing = |required: &Requirement| required.is_missing(&*harness).unwrap_or(false);
+    let advice = if !check.requires.iter().any(missing) {
+        format!("; list {id} under skip with a reason")
+    } else if is_first() {
+        format!("\n{}", block_to_paste(&*harness, skips))
+    } else {
+        String::from("; another failure has the lines for `skip`")
+    };
+    fail(format!("{check}\ncannot run: {reason}{advice}"))
 }
 
-/// Returns the lines to paste for all requirements that the harness neither meets nor skips.
-fn skips_to_paste(harness: &dyn Harness, skipped: &[&str]) -> String {
-    match Requirement::missing_lines(harness, skipped) {
-        Ok(lines) => format!(
-            "These lines cover all checks that cannot run. Paste them, with your own reasons:\n    \
-             skip: {{\n        {}\n    }}",
-            lines.join("\n        ")
-        ),
-        Err(error) => format!("cannot open a fresh storage: {error}"),
+/// Fails the test with a message. Unlike `panic!`, the function prints no backtrace, because that
+/// would be a backtrace of the kit.
+fn fail(message: String) -> ! {
+    eprintln!("{message}");
+    panic::resume_unwind(Box::new(message))
+}
+
+/// Returns the block `skip` to paste. The block has the given lines, and a line for each
+/// requirement that the harness does not meet and that no given line covers.
+fn block_to_paste(harness: &dyn Harness, skips: &[(&str, &str)]) -> String {
+    let names: Vec<_> = skips.iter().map(|(name, _)| *name).collect();
+    let mut lines: Vec<_> =
+        skips.iter().map(|(name, reason)| format!("{name}: {reason:?},")).collect();
+    match Requirement::missing_lines(harness, &names) {
+        Ok(missing) => lines.extend(missing),
+        Err(error) => return format!("cannot open a fresh storage: {error}"),
     }
+    if lines.is_empty() {
+        return String::from("Every check can run: remove the block `skip`.");
+    }
+    format!(
+        "These lines cover all checks that cannot run. Paste them, with your own reasons:\n    \
+         skip: {{\n        {}\n    }}",
+        lines.join("\n        ")
+    )
 }
 
 /// The environment variable for the folder of reports.
@@ -300,37 +311,49 @@ pub fn write_report<H: Harness>(harness: TestHarness<H>, subject: &str) {
 ///
 /// # Panics
 /// If a listed check passes, a listed requirement is met, or a name is neither a check nor a
-/// requirement nor a fact.
-#[track_caller]
+/// requirement nor a fact. The message has the whole block to paste in the place of the list.
 pub fn assert_skips_are_needed<H: Harness>(harness: TestHarness<H>) {
-    let skipped = harness.skipped();
+    let skips = harness.skips;
     let harness: Arc<dyn Harness> = Arc::new(harness);
-    for name in skipped {
-        if let Some(check) = check(name) {
-            let passes = check.run(&harness) == Outcome::Passed;
-            assert!(!passes, "skip lists {name}, which passes: remove it from the list");
-            continue;
-        }
-        let named: Vec<_> = Requirement::all_named(name).collect();
-        assert!(
-            !named.is_empty(),
-            "skip lists {name}, which is neither a check nor a requirement of the kit"
-        );
-        for requirement in &named {
-            assert!(
-                !matches!(requirement, Requirement::Operation(_)),
-                "skip lists the operation {name}, but the checks of an undeclared operation run \
-                 and require Unsupported: remove it from the list"
-            );
-            let missing = requirement.is_missing(&*harness);
-            let missing =
-                missing.unwrap_or_else(|error| panic!("cannot open a fresh storage: {error}"));
-            let advice = if named.len() == 1 {
-                "remove it from the list"
-            } else {
-                "list the other requirements one by one"
-            };
-            assert!(missing, "skip lists {name}, but {requirement} is met: {advice}");
+    let (mut needed, mut faults) = (Vec::new(), Vec::new());
+    for &(name, reason) in skips {
+        match fault_of_skip(&harness, name) {
+            Some(fault) => faults.push(fault),
+            None => needed.push((name, reason)),
         }
     }
+    if !faults.is_empty() {
+        fail(format!("{}\n{}", faults.join("\n"), block_to_paste(&*harness, &needed)));
+    }
+}
+
+/// Returns why a name in a `skip` list is wrong, or `None` if the name is needed.
+fn fault_of_skip(harness: &Arc<dyn Harness>, name: &str) -> Option<String> {
+    if let Some(check) = check(name) {
+        let passes = check.run(harness) == Outcome::Passed;
+        return passes.then(|| format!("skip lists {name}, which passes: remove it from the list"));
+    }
+    let named: Vec<_> = Requirement::all_named(name).collect();
+    if named.is_empty() {
+        return Some(format!(
+            "skip lists {name}, which is neither a check nor a requirement of the kit"
+        ));
+    }
+    if named.iter().any(|requirement| matches!(requirement, Requirement::Operation(_))) {
+        return Some(format!(
+            "skip lists the operation {name}, but the checks of an undeclared operation run and \
+             require Unsupported: remove it from the list"
+        ));
+    }
+    let is_met = |requirement: &&Requirement| {
+        let missing = requirement.is_missing(&**harness);
+        !missing.unwrap_or_else(|error| panic!("cannot open a fresh storage: {error}"))
+    };
+    let met = named.iter().find(is_met)?;
+    let advice = if named.len() == 1 {
+        "remove it from the list"
+    } else {
+        "list the other requirements one by one"
+    };
+    Some(format!("skip lists {name}, but {met} is met: {advice}"))
 }

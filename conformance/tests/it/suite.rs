@@ -4,6 +4,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -62,20 +63,24 @@ fn panic_of(call: impl FnOnce()) -> String {
 #[test]
 fn one_failure_shows_every_line_to_skip() {
     let harness = || {
-        let skips = &[("log_file", ""), ("multi_process", "")];
+        let skips = &[("log_file", "no files"), ("multi_process", "one process")];
         TestHarness::new(memory, "it::one_failure", skips)
     };
     let first = panic_of(|| assert_holds(harness(), "s2_appends_continue"));
     assert!(first.contains("cannot run: the store does not declare persistent"), "{first}");
     for line in [
-        "\n    skip: {\n        persistent: \"the store does not declare persistent\",\n",
+        "\n    skip: {\n        log_file: \"no files\",\n",
+        "\n        persistent: \"the store does not declare persistent\",\n",
         "\n        maintenance: \"the store has no maintenance\",\n",
         "\n        folder: \"the harness has no folder\", // or implement Storage::folder\n",
     ] {
         assert!(first.contains(line), "{line} is not in:\n{first}");
     }
-    for skipped in ["log_file:", "multi_process:", "only_open:", "base_level:"] {
-        assert!(!first.contains(skipped), "{skipped} is in:\n{first}");
+    // The block has the lines that were there, with their own reasons.
+    assert!(first.contains("\n        multi_process: \"one process\",\n"), "{first}");
+    assert_eq!(first.matches("log_file: ").count(), 1, "{first}");
+    for covered in ["only_open:", "base_level:"] {
+        assert!(!first.contains(covered), "{covered} is in:\n{first}");
     }
     let second = panic_of(|| assert_holds(harness(), "s7_a_newer_format_is_refused"));
     let line = "\ncannot run: the harness cannot raise the format version; another failure has the \
@@ -161,6 +166,32 @@ fn a_skip_that_is_no_longer_needed_fails() {
         ("s2_appends_continue", ""),
         ("a1_order_of_one_writer", ""),
     ]));
+}
+
+#[test]
+fn a_wrong_skip_list_is_printed_as_it_must_be() {
+    let skips = &[
+        ("persistent", "it ends"),
+        ("pods", ""),
+        ("a1_order_of_one_writer", ""),
+        ("a1_misspelt", ""),
+        ("base_level", ""),
+        ("only_open", "no place"),
+    ];
+    let message = panic_of(|| assert_skips_are_needed(skipping(skips)));
+    let expected = "\
+        skip lists pods, but pods is met: remove it from the list\n\
+        skip lists a1_order_of_one_writer, which passes: remove it from the list\n\
+        skip lists a1_misspelt, which is neither a check nor a requirement of the kit\n\
+        skip lists base_level, but epoch is met: list the other requirements one by one\n\
+        These lines cover all checks that cannot run. Paste them, with your own reasons:\n    \
+        skip: {\n        \
+        persistent: \"it ends\",\n        \
+        only_open: \"no place\",\n        \
+        multi_process: \"the store does not declare multi_process\",\n        \
+        maintenance: \"the store has no maintenance\",\n    \
+        }";
+    assert_eq!(message, expected);
 }
 
 #[test]
@@ -314,7 +345,30 @@ fn a_panic_of_the_store_is_a_failure() {
     let [(_, Outcome::Failed(text))] = &report.results[..] else { panic!("{report}") };
     assert!(text.contains("c4_unknown_is_not_found [C4]: counting an unknown segment"), "{text}");
     assert!(text.contains("the store panicked: the count is gone"), "{text}");
-    assert!(text.contains("#1 read_entry_count(s3, g4) -> panicked"), "{text}");
+    let place = "#1 read_entry_count(s3, g4) -> panicked at conformance/tests/it/suite.rs:";
+    assert!(text.contains(place), "{text}");
+}
+
+#[test]
+#[ignore = "a helper process of the test of backtraces"]
+fn panics_of_a_store_in_another_process() {
+    let report = run_all(shared::<Panics>, "c4_");
+    assert_eq!(report.failed().count(), 3, "{report}");
+    assert_holds(TestHarness::new(shared::<Panics>, "it::none", &[]), "c4_unknown_is_not_found");
+}
+
+#[test]
+fn panics_at_one_place_print_one_backtrace() {
+    let mut test = Command::new(std::env::current_exe().expect("a test program has a path"));
+    test.args(["suite::panics_of_a_store_in_another_process", "--exact"]);
+    test.args(["--ignored", "--nocapture"]).env("RUST_BACKTRACE", "1");
+    let output = test.output().expect("the program runs");
+    let printed = String::from_utf8(output.stderr).expect("the messages are UTF-8");
+    assert!(!output.status.success(), "{printed}");
+    assert_eq!(printed.matches("stack backtrace:").count(), 1, "{printed}");
+    let report = "c4_unknown_is_not_found [C4]: counting an unknown segment returns NotFound\n\
+                  the store panicked: the count is gone\n";
+    assert!(printed.contains(report), "{printed}");
 }
 
 /// A store that never returns from a count.
