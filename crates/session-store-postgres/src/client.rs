@@ -6,11 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use session_store_core::StoreError;
+use session_store_core::connection_pool::ConnectionPool;
 use uuid::Uuid;
 
 use crate::connection::Connection;
+use crate::connector::Connector;
 use crate::error::{Cause, RequestError};
-use crate::pool::Pool;
 use crate::statement::{ints, uuids};
 use crate::writer::{ChangeId, Writer, Writers};
 
@@ -20,7 +21,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The access of a handle to its storage.
 pub(crate) struct Client {
-    pool: Pool,
+    connector: Connector,
+    connections: ConnectionPool<Connection>,
     writers: Writers,
     place: String,
     retry: Duration,
@@ -37,9 +39,16 @@ pub(crate) struct Changed {
 }
 
 impl Client {
-    pub(crate) fn new(pool: Pool, place: String, retry: Duration) -> Self {
+    /// Creates a client that uses at most `connections` connections at the same time.
+    pub(crate) fn new(
+        connector: Connector,
+        connections: usize,
+        place: String,
+        retry: Duration,
+    ) -> Self {
         let (writers, has_read) = Default::default();
-        Self { pool, writers, place, retry, has_read }
+        let connections = ConnectionPool::new(connections);
+        Self { connector, connections, writers, place, retry, has_read }
     }
 
     /// The URL of the storage, without a password.
@@ -179,12 +188,18 @@ impl Client {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let mut connection = self.pool.take(Instant::now() + self.retry)?;
+        let deadline = Instant::now() + self.retry;
+        let exhausted = |limit| {
+            let reason = format!("all {limit} connections of the pool are in use");
+            RequestError::Later(Cause::Text(reason))
+        };
+        let open = || self.connector.connect(deadline);
+        let mut connection = self.connections.take(deadline, open, exhausted)?;
         let result = work(&mut connection);
         match &result {
             Err(RequestError::ReplyLost(_)) => {
                 drop(connection);
-                self.pool.close_idle();
+                self.connections.close_idle();
             }
             _ => connection.release(),
         }

@@ -148,7 +148,6 @@ mod listing;
 mod maintenance;
 mod options;
 mod pod;
-mod pool;
 mod read;
 mod repair;
 mod rewrite;

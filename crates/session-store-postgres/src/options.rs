@@ -9,7 +9,6 @@ use crate::client::Client;
 use crate::connection::Settings;
 use crate::connector::Connector;
 use crate::error::RequestError;
-use crate::pool::Pool;
 use crate::schema::{self, Schema};
 use crate::statement::Placeholders;
 use crate::store::PostgresStore;
@@ -141,9 +140,9 @@ impl PostgresOptions {
         let (response_timeout, is_unnamed) = (self.response_timeout, url.shares_connections());
         let settings = Settings { placeholders, response_timeout, is_unnamed };
         let connector = Connector::new(url, settings).map_err(during)?;
-        let pool = Pool::new(connector, url.pool().unwrap_or(self.connections).max(1));
+        let connections = url.pool().unwrap_or(self.connections);
         let place = url.to_string();
-        let client = Client::new(pool, place.clone(), self.retry);
+        let client = Client::new(connector, connections, place.clone(), self.retry);
         let schema = Schema { name, place: &place };
         let warnings = client
             .repeat(|connection| {

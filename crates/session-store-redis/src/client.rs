@@ -14,7 +14,7 @@ use crate::keys::{Keys, Tag};
 use crate::reply::ChangeReply;
 use crate::script::Call;
 use crate::topology::Topology;
-use crate::topology::pool::Node;
+use crate::topology::node::Node;
 use crate::writer::{RECORD_LIFETIME, Writers};
 
 /// The default of `proto-max-bulk-len`: the longest text that a server accepts.

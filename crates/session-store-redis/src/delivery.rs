@@ -11,7 +11,7 @@ use crate::disposition::{Disposition, found_no_server};
 use crate::error::RequestError;
 use crate::keys::Slot;
 use crate::topology::Topology;
-use crate::topology::pool::Node;
+use crate::topology::node::Node;
 
 /// The first pause before a command is sent again. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -162,7 +162,7 @@ impl Delivery {
                 let disposition = Disposition::of_reply(&error);
                 if matches!(disposition, Disposition::ReplyLost | Disposition::Replica) {
                     drop(connection);
-                    node.close_idle();
+                    node.connections.close_idle();
                 } else {
                     connection.release();
                 }

@@ -6,7 +6,7 @@ use redis::{Connection, RedisResult};
 
 use crate::client::Client;
 use crate::error::RequestError;
-use crate::topology::pool::Node;
+use crate::topology::node::Node;
 
 /// The reports of the servers about their settings.
 pub(crate) struct Inspection {

@@ -7,7 +7,7 @@ use redis::{RedisResult, Value};
 
 use crate::keys::{SLOTS, Slot};
 use crate::topology::connect::{Address, other};
-use crate::topology::pool::Node;
+use crate::topology::node::Node;
 use crate::url::Host;
 
 /// A range of slots with one owner.

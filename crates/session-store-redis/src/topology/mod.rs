@@ -9,7 +9,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod connect;
-pub(crate) mod pool;
+pub(crate) mod node;
 pub(crate) mod sentinel;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,7 @@ use redis::RedisResult;
 use crate::keys::{SLOTS, Slot};
 use crate::topology::cluster::Range;
 use crate::topology::connect::{Address, Connector, other};
-use crate::topology::pool::Node;
+use crate::topology::node::Node;
 use crate::topology::sentinel::Sentinels;
 use crate::url::{Host, Place, RedisUrl};
 
