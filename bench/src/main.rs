@@ -1,8 +1,8 @@
 //! Compares the speed of each backend with its medium.
 //!
 //! Each operation of a backend has a *floor*: the same work, done directly on the medium (files,
-//! SQLite or Redis). The operation and its floor take turns in one run, so that other work of the
-//! machine affects both.
+//! SQLite, PostgreSQL or Redis). The operation and its floor take turns in one run, so that other
+//! work of the machine affects both.
 
 mod allocations;
 mod args;

@@ -14,7 +14,7 @@ use crate::measurement::Measurement;
 pub(crate) struct Bench {
     /// The backend and the operation.
     pub(crate) name: &'static str,
-    /// The two sides of the comparison.
+    /// The operation, and the floors to which it is compared.
     pub(crate) about: &'static str,
     pub(crate) run: fn(&Plan) -> Fallible<Vec<Measurement>>,
 }

@@ -1,9 +1,9 @@
 //! Benchmarks the PostgreSQL backend against its floor: the same statements on a plain connection.
 
+mod append;
 mod raw;
 mod read;
 mod threads;
-mod write;
 
 use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_postgres::PostgresStore;
@@ -13,7 +13,7 @@ use crate::Fallible;
 use crate::plan::Bench;
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 4] = [write::ONE, write::MANY, read::BENCH, threads::BENCH];
+pub(crate) const BENCHES: [Bench; 4] = [append::ONE, append::MANY, read::BENCH, threads::BENCH];
 
 /// A new server that does not wait for the disk, a new store on it, and the ids of a segment.
 struct Setup {

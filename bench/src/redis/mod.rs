@@ -1,10 +1,10 @@
 //! Benchmarks the Redis backend against its floor: the same commands on a plain connection.
 
+mod append;
 mod growth;
 pub(crate) mod raw;
 mod read;
 mod threads;
-mod write;
 
 use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_redis::RedisStore;
@@ -16,7 +16,7 @@ use crate::sessions::HasStore;
 use raw::Raw;
 
 pub(crate) const BENCHES: [Bench; 6] =
-    [write::ONE, write::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
+    [append::ONE, append::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
 
 /// A new server, a new store on it, and the ids of a segment.
 pub(crate) struct Setup {

@@ -1,10 +1,10 @@
 //! Benchmarks the SQLite backend against its floor: the same statements on a plain connection.
 
+mod append;
 mod growth;
 pub(crate) mod raw;
 mod read;
 mod threads;
-mod write;
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::sessions::HasStore;
 use raw::Raw;
 
 pub(crate) const BENCHES: [Bench; 6] =
-    [write::ONE, write::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
+    [append::ONE, append::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
 
 /// A new store, and the ids of a segment.
 pub(crate) struct Setup {

@@ -32,7 +32,8 @@ pub enum StoreError {
     /// Clauses [R4](crate::contract#r4) and [T2](crate::contract#t2).
     #[error("log corrupted at line {line}: {message}")]
     Corrupt {
-        /// The physical line, counted from 1, or the number of entries that the truncate requested.
+        /// The number of the bad line, counted from 1. For a truncate past the end, this is the
+        /// number of entries that the caller requested.
         line: usize,
         /// The segment, and the bytes or the number of entries that were found.
         message: String,

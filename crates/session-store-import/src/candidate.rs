@@ -1,5 +1,5 @@
-//! `Candidate`: a file that may be a log, as its path and its first bytes. By the path and the
-//! bytes, a format decides whether the file is one of its logs.
+//! `Candidate`: the path and the first bytes of a file. A format decides by these whether the file
+//! is one of its logs.
 
 use std::ffi::OsStr;
 use std::fmt;

@@ -5,7 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use session_store_core::{Capability, Head, SegmentId, StoreError};
 
-use crate::calls::{POD_CALLS, STORE_CALLS};
+use crate::call_names::{POD_CALLS, STORE_CALLS};
 
 /// An error: its kind, the data of that kind, and its text.
 #[derive(Debug, Serialize, Deserialize)]

@@ -19,7 +19,7 @@
 //! # Ok::<(), session_store_core::StoreError>(())
 //! ```
 
-mod calls;
+mod call_names;
 mod connection;
 mod failure;
 mod message;

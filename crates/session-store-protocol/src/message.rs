@@ -9,7 +9,7 @@ use session_store_core::{
     SessionId, Severity, Store, StoreError,
 };
 
-use crate::calls::{MAINTENANCE_CALLS, POD_CALLS, STORE_CALLS};
+use crate::call_names::{MAINTENANCE_CALLS, POD_CALLS, STORE_CALLS};
 use crate::failure::Failure;
 
 /// The first line of the server.
@@ -190,9 +190,9 @@ pub(crate) struct Reply {
 
 /// The text of an entry.
 ///
-/// The entry is checked when the message is parsed, before the server reports the start of the
-/// call. In a debug build the check takes longer than the call. If the call made the check, calls
-/// that start together would seldom overlap.
+/// The entry is checked when the message is parsed, before the server reports that the call has
+/// started. So the call itself only stores the entry. In a debug build the check takes longer than
+/// the rest of the call, and two calls that a client starts together would seldom overlap.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct WireEntry(LogEntry);

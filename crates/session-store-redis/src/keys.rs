@@ -17,7 +17,7 @@ pub(crate) const SLOTS: usize = 16_384;
 /// same slot, and one script can change them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tag {
-    /// One of 256 parts of all sessions and of all lookups.
+    /// One of 256 parts. Each session, and the holders of each segment, belong to one part.
     Bucket(u8),
     /// The pods.
     Pods,

@@ -27,7 +27,8 @@ pub(crate) fn keys(
 ) -> Result<(), RequestError> {
     let before = servers(client)?;
     for Server { tags, .. } in &before {
-        // A command goes to the owner of a slot, so each tag of the server selects the server.
+        // The client sends a command to the server that owns a slot. Any slot of this server will
+        // do, so its first tag is used.
         let mut cursor = b"0".to_vec();
         loop {
             let (next, keys) = parse(client.command(tags[0], &page(client, &cursor))?)?;

@@ -59,7 +59,7 @@ impl ConnectionSettings {
     pub(crate) fn open_reader(&self) -> Result<Connection> {
         let connection = self.connect()?;
         self.configure(&connection)?;
-        open_sidecars(&connection)?;
+        open_wal(&connection)?;
         wal::check_length(&connection, &self.path)?;
         Ok(connection)
     }
@@ -69,8 +69,8 @@ impl ConnectionSettings {
     /// The database must be a store. With `create`, an empty database becomes a store first.
     ///
     /// The connection does not checkpoint the WAL when it is closed, unless [`checkpoint_on_close`]
-    /// is called. If the connection has created the WAL itself and then cannot be used, this
-    /// function calls `checkpoint_on_close`, because an empty WAL would otherwise remain.
+    /// is called. This function calls it if the database has no WAL and an error follows. The
+    /// connection has then created an empty WAL, which would otherwise remain.
     pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
         let had_wal = WalStamp::of(&self.path).is_some();
         let mut connection = self.connect()?;
@@ -87,7 +87,7 @@ impl ConnectionSettings {
         self.configure(connection)?;
         schema::check_or_create(connection, &self.path, create)?;
         use_wal_mode(connection, self.busy_timeout)?;
-        open_sidecars(connection)?;
+        open_wal(connection)?;
         wal::check_length(connection, &self.path)?;
         // SQLite's automatic checkpoint ignores a failed sync and syncs again after the next
         // commit. The second sync would succeed and hide the loss, so the store runs its own
@@ -159,7 +159,7 @@ fn immutable_uri(path: &Path) -> String {
 
 /// Makes SQLite open the WAL and its shared memory now. Without this query, SQLite opens them at
 /// the first read.
-fn open_sidecars(connection: &Connection) -> rusqlite::Result<()> {
+fn open_wal(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_query(None, "schema_version", |_| Ok(()))
 }
 

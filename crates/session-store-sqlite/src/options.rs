@@ -61,9 +61,9 @@ impl SqliteOptions {
     ///   database, and while the last connection closes it.
     ///
     /// There is one exception, which does not depend on this timeout. When the write-ahead log has
-    /// become long (64 MiB), the handle truncates it after a change. New reads of this handle then
-    /// wait until the handle's reads in progress have ended and the log is truncated. The change
-    /// waits too, and at most one second longer for reads of other handles.
+    /// become long (64 MiB), the handle truncates it after a change. For this, the change waits
+    /// until the reads in progress of this handle have ended, and up to one second for the reads of
+    /// other handles. New reads of this handle wait until the log is truncated.
     #[must_use]
     pub const fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;

@@ -70,6 +70,9 @@ fn torture(flaw: Flaw, fault: Fault, budget: &mut Budget) -> Result<Tally, Viola
             let expectation = power::Expectation::of(Durability::Power);
             power::run(&subject, FileSystem::Ext4, expectation, budget)
         }
-        _ => servers::run(Backend::Redis, ServerFault::Stall, Some(flaw), budget),
+        Fault::Stall => servers::run(Backend::Redis, ServerFault::Stall, Some(flaw), budget),
+        Fault::Repair | Fault::Connections | Fault::Crash => {
+            unreachable!("no planted bug is found by {fault:?}")
+        }
     }
 }

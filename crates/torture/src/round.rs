@@ -9,7 +9,8 @@ use session_store::SessionId;
 use crate::report::{Tally, Violation};
 use crate::target::{Content, Kind, Target};
 
-/// The difference between the numbers of the first rounds on two storages.
+/// The first round on a storage has the number of the storage times this. So rounds on different
+/// storages have different numbers.
 pub(crate) const ROUNDS_OF_STORAGE: usize = 1_000;
 
 /// The state that the writers of a round share with the actor and the auditor.

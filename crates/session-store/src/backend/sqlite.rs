@@ -33,7 +33,8 @@ impl BackendLocation for SqliteLocation {
         for (option, value) in url.options(&[BUSY_TIMEOUT, DURABILITY])? {
             match option {
                 BUSY_TIMEOUT => location.busy_timeout = Some(parse_duration(option, &value)?),
-                _ => location.durability = parse_durability(&value)?,
+                DURABILITY => location.durability = parse_durability(&value)?,
+                _ => unreachable!("the list of options has no {option}"),
             }
         }
         Ok(location)

@@ -30,8 +30,8 @@ const ACKNOWLEDGED: usize = 5;
 /// The number of calls of each writer that the full disk refuses.
 const REFUSED: usize = 3;
 
-/// The longest time for which the disk is full. A writer can free space by deletions, so not every
-/// writer has calls that are refused.
+/// The longest time for which the disk is full. The wait for refused calls needs a limit, because a
+/// writer that frees space by deletions may have none.
 const LONGEST_FULL: Duration = Duration::from_secs(5);
 
 /// The longest wait for changes that must be acknowledged.

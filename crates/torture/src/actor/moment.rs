@@ -25,8 +25,8 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Returns a random moment. The delay is usually shorter than the longest call, so that the
-    /// fault is in the middle of the call.
+    /// Returns a random moment. Four of five delays are below `longest_call`, so that most faults
+    /// happen in the middle of a call.
     pub(crate) fn random(random: &mut Random, longest_call: Duration) -> Self {
         let longest = usize::try_from(longest_call.as_nanos()).unwrap_or(usize::MAX);
         let delay = match random.below(5) {
