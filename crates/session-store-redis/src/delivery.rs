@@ -54,48 +54,55 @@ impl Delivery {
         effect: Effect,
         transmit: Transmit<'_>,
     ) -> Result<Value, RequestError> {
-        let deadline = self.deadline();
-        let mut transmission = Transmission::default();
-        let mut pauses = Pauses::new();
-        let (mut redirected, mut replicas) = (None, 0);
+        let mut request = Request::new(slot, effect, transmit, self.deadline());
         loop {
-            let result = self.send_once(slot, redirected.take(), deadline, transmission, transmit);
-            let (node, mut disposition, mut error) = match result {
+            match self.send_once(&mut request) {
                 Ok(value) => return Ok(value),
-                Err(failed) => failed,
-            };
-            if disposition == Disposition::Replica {
-                replicas += 1;
-                // The first attempt may have used an old connection to a former master. The second
-                // attempt has opened a new connection, and resolved the host name again. If this
-                // server is a replica too, no other server is known.
-                if replicas > 1 && self.topology.is_single_server() {
-                    (disposition, error) = (Disposition::Refused, explain_replica(&error));
-                }
-            }
-            transmission.is_repeat |=
-                effect == Effect::Change && disposition == Disposition::ReplyLost;
-            transmission.asking = disposition == Disposition::Ask;
-            if disposition == Disposition::Refused && !transmission.is_repeat {
-                return Err(RequestError::not_executed(error, disposition));
-            }
-            // `Ask` does not change the owner of the slot. Any other failure can mean that the slot
-            // has a new owner.
-            if disposition != Disposition::Ask {
-                self.topology.mark_stale();
-            }
-            redirected = node.and_then(|node| {
-                let (address, _) = error.redirect_node()?;
-                self.topology.redirected(&node, address)
-            });
-            if !pauses.pause(disposition, deadline) {
-                return Err(if transmission.is_repeat {
-                    RequestError::NoReply(error)
-                } else {
-                    RequestError::not_executed(error, disposition)
-                });
+                Err(failed) => self.prepare_next(&mut request, failed)?,
             }
         }
+    }
+
+    /// Prepares the next attempt after a failed one, and waits before it. Fails if the failed
+    /// attempt was the last one.
+    fn prepare_next(
+        &self,
+        request: &mut Request<'_>,
+        failed: FailedAttempt,
+    ) -> Result<(), RequestError> {
+        let failed = self.check_replica(request, failed);
+        request.record(failed.disposition);
+        if failed.disposition == Disposition::Refused && !request.transmission.is_repeat {
+            return Err(request.failure(failed));
+        }
+        // `Ask` does not change the owner of the slot. Any other failure can mean that the slot
+        // has a new owner.
+        if failed.disposition != Disposition::Ask {
+            self.topology.mark_stale();
+        }
+        request.redirected = failed.node.as_ref().and_then(|node| {
+            let (address, _) = failed.error.redirect_node()?;
+            self.topology.redirected(node, address)
+        });
+        let may_continue = request.pauses.pause(failed.disposition, request.deadline);
+        if may_continue { Ok(()) } else { Err(request.failure(failed)) }
+    }
+
+    /// Returns a refusal in the place of the second reply of a replica, if no other server is
+    /// known.
+    ///
+    /// The first attempt may have used an old connection to a former master. The second attempt has
+    /// opened a new connection, and resolved the host name again.
+    fn check_replica(&self, request: &mut Request<'_>, failed: FailedAttempt) -> FailedAttempt {
+        if failed.disposition != Disposition::Replica {
+            return failed;
+        }
+        request.replicas += 1;
+        if request.replicas == 1 || !self.topology.is_single_server() {
+            return failed;
+        }
+        let error = explain_replica(&failed.error);
+        FailedAttempt { disposition: Disposition::Refused, error, ..failed }
     }
 
     /// Repeats `attempt` until it succeeds, a server refuses it, or the deadline passes. The
@@ -137,39 +144,31 @@ impl Delivery {
         }
     }
 
-    /// Makes one attempt: sends the command to `node` if it is given, and otherwise to the owner of
-    /// the slot.
-    ///
-    /// An error is returned with its disposition, and with the node to which the command was sent,
-    /// if it was sent.
-    fn send_once(
-        &self,
-        slot: Slot,
-        node: Option<Arc<Node>>,
-        deadline: Instant,
-        transmission: Transmission,
-        transmit: Transmit<'_>,
-    ) -> Result<Value, (Option<Arc<Node>>, Disposition, RedisError)> {
-        let unsent = |error: RedisError| (None, Disposition::of_connecting(&error), error);
-        let node = node.map_or_else(|| self.topology.owner(slot, deadline), Ok).map_err(unsent)?;
-        let mut connection = node.take(deadline).map_err(unsent)?;
-        match transmit(&mut connection, transmission) {
+    /// Makes one attempt: sends the command to the node of the last redirection if there was one,
+    /// and otherwise to the owner of the slot.
+    fn send_once(&self, request: &mut Request<'_>) -> Result<Value, FailedAttempt> {
+        let deadline = request.deadline;
+        let node = match request.redirected.take() {
+            Some(node) => node,
+            None => self.topology.owner(request.slot, deadline).map_err(FailedAttempt::unsent)?,
+        };
+        let mut connection = node.take(deadline).map_err(FailedAttempt::unsent)?;
+        let error = match (request.transmit)(&mut connection, request.transmission) {
             Ok(value) => {
                 connection.release();
-                Ok(value)
+                return Ok(value);
             }
-            Err(error) => {
-                let disposition = Disposition::of_reply(&error);
-                if matches!(disposition, Disposition::ReplyLost | Disposition::Replica) {
-                    drop(connection);
-                    node.connections.close_idle();
-                } else {
-                    connection.release();
-                }
-                let error = node.explain(error);
-                Err((Some(node), disposition, error))
-            }
+            Err(error) => error,
+        };
+        let disposition = Disposition::of_reply(&error);
+        if matches!(disposition, Disposition::ReplyLost | Disposition::Replica) {
+            drop(connection);
+            node.connections.close_idle();
+        } else {
+            connection.release();
         }
+        let error = node.explain(error);
+        Err(FailedAttempt { node: Some(node), disposition, error })
     }
 }
 
@@ -198,6 +197,68 @@ pub(crate) struct Transmission {
     /// Whether to send `ASKING` before the command. While a slot moves to a node, the node executes
     /// commands for the slot only after `ASKING`.
     pub(crate) asking: bool,
+}
+
+/// A command that is sent until a server replies or the deadline passes.
+struct Request<'a> {
+    slot: Slot,
+    effect: Effect,
+    transmit: Transmit<'a>,
+    deadline: Instant,
+    transmission: Transmission,
+    /// The node to which the last attempt was redirected. The next attempt uses it.
+    redirected: Option<Arc<Node>>,
+    /// The number of attempts to which a replica replied.
+    replicas: usize,
+    pauses: Pauses,
+}
+
+impl<'a> Request<'a> {
+    fn new(slot: Slot, effect: Effect, transmit: Transmit<'a>, deadline: Instant) -> Self {
+        let transmission = Transmission::default();
+        let pauses = Pauses::new();
+        Self {
+            slot,
+            effect,
+            transmit,
+            deadline,
+            transmission,
+            redirected: None,
+            replicas: 0,
+            pauses,
+        }
+    }
+
+    /// Records the consequence of an attempt for the next one.
+    fn record(&mut self, disposition: Disposition) {
+        let is_change = self.effect == Effect::Change;
+        self.transmission.is_repeat |= is_change && disposition == Disposition::ReplyLost;
+        self.transmission.asking = disposition == Disposition::Ask;
+    }
+
+    /// Returns the error of the request if `last` was its last attempt.
+    fn failure(&self, last: FailedAttempt) -> RequestError {
+        if self.transmission.is_repeat {
+            RequestError::NoReply(last.error)
+        } else {
+            RequestError::not_executed(last.error, last.disposition)
+        }
+    }
+}
+
+/// An attempt that failed.
+struct FailedAttempt {
+    /// The node to which the command was sent, if it was sent.
+    node: Option<Arc<Node>>,
+    disposition: Disposition,
+    error: RedisError,
+}
+
+impl FailedAttempt {
+    /// Returns the failure of an attempt that had no connection.
+    fn unsent(error: RedisError) -> Self {
+        Self { node: None, disposition: Disposition::of_connecting(&error), error }
+    }
 }
 
 /// The pauses between attempts.
