@@ -9,10 +9,11 @@ use std::thread;
 
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::RedisStore;
+use test_deadlines::RaiseAtEnd;
 use test_servers::{RedisCluster, RedisServer};
 
 use crate::failover::open;
-use crate::load::{Progress, RaiseAtEnd, amount};
+use crate::load::{Progress, amount};
 
 #[test]
 fn killed_connections_leave_large_changes_whole() {

@@ -12,10 +12,10 @@ use std::time::Duration;
 use rstest::rstest;
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::{RedisOptions, RedisStore};
-use test_deadlines::wait_until;
+use test_deadlines::{RaiseAtEnd, wait_until};
 use test_servers::{RedisCluster, RedisServer, SentinelGroup};
 
-use crate::load::{self, Progress, RaiseAtEnd, WRITERS, amount};
+use crate::load::{self, Progress, WRITERS, amount};
 use crate::maintenance::repair;
 
 pub(crate) fn open(url: &str) -> RedisStore {

@@ -11,7 +11,7 @@ use std::thread;
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_redis::RedisStore;
-use test_deadlines::wait_until;
+use test_deadlines::{RaiseAtEnd, wait_until};
 
 pub(crate) const WRITERS: usize = 8;
 
@@ -79,15 +79,6 @@ fn write(
         });
     }
     outcomes
-}
-
-/// Sets its flag when dropped, so that the writers also end if the fault panics.
-pub(crate) struct RaiseAtEnd<'a>(pub(crate) &'a AtomicBool);
-
-impl Drop for RaiseAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 /// The number of acknowledged changes of each of 4 writers.

@@ -10,8 +10,8 @@ use session_store_core::{
     Finding, LogEntry, Maintenance, SegmentId, SessionId, Severity, Store, TraceEntry,
 };
 use session_store_redis::RedisStore;
+use test_deadlines::RaiseAtEnd;
 
-use crate::load::RaiseAtEnd;
 use crate::maintenance::{check, repair};
 use crate::shared::{Servers, unique_prefix};
 
