@@ -141,8 +141,8 @@ const WRONG_CHECKPOINT: Cause = (
 
 const QUARANTINED: Cause = (
     Severity::Note,
-    "text that is not an entry: the incomplete end of a log that a crash left, or a bad line",
-    "a change or a repair moved it here; delete it after you have looked at it",
+    "text that is not an entry, moved out of a log",
+    "delete it after you have looked at it",
 );
 
 fn note(place: &Path, cause: impl Into<String>) -> Finding {
