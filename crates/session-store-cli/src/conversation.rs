@@ -1,11 +1,8 @@
-//! `LogFormat` and `Conversation`: describe the entries of a log, in the format of the program that
-//! wrote the log.
+//! `LogFormat`: describes the entries of a log, in the format of the program that wrote the log.
 
 use std::cell::OnceCell;
-use std::time::SystemTime;
 
-use jiff::Zoned;
-use session_store::{Entries, LogEntry, OpenStore, StoreError};
+use session_store::LogEntry;
 use session_store_import::{Description, Format, Role, format_of};
 
 use crate::segment::{Segment, lines};
@@ -37,34 +34,6 @@ impl<'a> LogFormat<'a> {
     }
 }
 
-/// An iterator over the entries of a log, with the number of each entry, counted from 1.
-///
-/// A line that is not an entry is returned as an error and skipped, as by [`lines`].
-pub(crate) struct Conversation<'a> {
-    entries: Entries<'a, OpenStore, LogEntry>,
-    format: LogFormat<'a>,
-}
-
-impl<'a> Conversation<'a> {
-    pub(crate) fn open(segment: Segment<'a>) -> Self {
-        Self { entries: lines(segment, 0), format: LogFormat::new(segment) }
-    }
-
-    /// Returns the readable content of an entry of this log.
-    pub(crate) fn describe(&self, entry: &LogEntry) -> Description {
-        self.format.describe(entry)
-    }
-}
-
-impl Iterator for Conversation<'_> {
-    type Item = Result<(usize, LogEntry), StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next()?;
-        Some(entry.map(|entry| (self.entries.pages().position(), entry)))
-    }
-}
-
 /// Returns the word for the author of an entry.
 pub(crate) const fn role_name(role: Option<Role>) -> &'static str {
     match role {
@@ -90,10 +59,4 @@ pub(crate) fn words_of(description: &Description) -> Option<&str> {
 /// Returns whether only the beginning of a text of this author is shown at first.
 pub(crate) const fn is_folded(role: Option<Role>) -> bool {
     matches!(role, Some(Role::Tool | Role::System))
-}
-
-/// Returns the time of an entry in the time zone of the user.
-pub(crate) fn local_time(time: Option<SystemTime>) -> Option<String> {
-    let time = Zoned::try_from(time?).ok()?;
-    Some(time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }

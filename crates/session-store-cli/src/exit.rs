@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     /// A negative answer: no match was found, stores differ, a check failed, or one part was
     /// refused while the rest was done.
     No,
-    /// An error, such as invalid input or an I/O error.
+    /// An error, such as invalid input, an I/O error, or a part of a store that cannot be read.
     Failed,
     /// A store, session, segment or pod that does not exist.
     NotFound,

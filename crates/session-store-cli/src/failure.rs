@@ -75,9 +75,7 @@ impl Failure {
                  session-store create STORE",
             );
         }
-        let is_malformed = self.store_error().is_some_and(session_store::sqlite::is_malformed);
-        is_malformed
-            .then_some("to copy what can still be read, use: session-store salvage BROKEN NEW")
+        self.store_error().and_then(hint_of)
     }
 
     /// Returns the error of a store that caused this error, if a store caused it.
@@ -99,9 +97,34 @@ impl Failure {
     }
 }
 
+/// Returns the action that the user can take after an error of a store.
+fn hint_of(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Corrupt { .. } => Some(
+            "to find all damage, and the command that repairs it, use: session-store check STORE",
+        ),
+        error if session_store::sqlite::is_malformed(error) => {
+            Some("to copy what can still be read, use: session-store salvage BROKEN NEW")
+        }
+        _ => None,
+    }
+}
+
 /// Prints an error that does not end the command to standard error.
 pub(crate) fn report_error(error: &(dyn Error + 'static)) {
     message::print(kind_of(error), &error_chain(error), None);
+}
+
+/// Prints `cannot {operation}: {error}` to standard error. The error does not end the command.
+pub(crate) fn report_cause(operation: &str, error: &StoreError) {
+    let message = format!("cannot {operation}: {}", error_chain(error));
+    message::print(kind_of_store_error(error), &message, hint_of(error));
+}
+
+/// Returns a value that was read. If a part of a store cannot be read, reports the error, and the
+/// caller continues without the value. The exit status is then not 0.
+pub(crate) fn known<T>(read: Result<T, Failure>) -> Option<T> {
+    read.inspect_err(Failure::report).ok()
 }
 
 /// Returns the kind of the first error in a chain that has one.

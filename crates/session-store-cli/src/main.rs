@@ -39,6 +39,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::args::Args;
+use crate::exit::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -61,5 +62,7 @@ fn main() -> ExitCode {
         failure.report();
         failure.exit()
     });
-    exit.into()
+    // A reading command reports a part that it cannot read, and continues with the rest.
+    let is_incomplete = exit == Exit::Done && message::has_error();
+    (if is_incomplete { Exit::Failed } else { exit }).into()
 }

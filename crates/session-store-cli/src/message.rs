@@ -1,7 +1,8 @@
 //! Messages on standard error: a line of text, or with `--json` one JSON object on a line.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
@@ -50,10 +51,21 @@ struct Format {
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
+/// Whether an error was printed.
+static HAS_ERROR: AtomicBool = AtomicBool::new(false);
+
+/// The hint that was printed last.
+static LAST_HINT: Mutex<Option<String>> = Mutex::new(None);
+
 /// Sets how all messages are written. `places` are the stores that the command line names.
 pub(crate) fn set_format(json: bool, places: Vec<String>) {
     // The program calls this once, before the first message.
     let _ = FORMAT.set(Format { json, places });
+}
+
+/// Returns whether an error was printed. The exit status is then not 0.
+pub(crate) fn has_error() -> bool {
+    HAS_ERROR.load(Ordering::Relaxed)
 }
 
 /// The JSON of a message.
@@ -68,16 +80,21 @@ struct MessageJson<'a> {
 /// Prints a message to standard error, and the action that the user can take.
 ///
 /// On a terminal, hidden characters are printed as escape sequences. If printing fails, the error
-/// is ignored, because there is no other place for a message.
+/// is ignored, because there is no other place for a message. A hint that was printed with the
+/// message before is not repeated in text.
 pub(crate) fn print(kind: Kind, message: &str, hint: Option<&str>) {
+    HAS_ERROR.fetch_or(kind != Kind::Note, Ordering::Relaxed);
     let format = FORMAT.get();
     if format.is_some_and(|format| format.json) {
         let place = format.and_then(|format| place_in(message, &format.places));
         let json = serde_json::to_string(&MessageJson { kind, place, message, hint });
         return print_line(&json.expect("texts always serialize"));
     }
-    for text in [Some(message), hint].into_iter().flatten() {
-        print_line(&format!("session-store: {text}"));
+    print_line(&format!("session-store: {message}"));
+    let mut last = LAST_HINT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(hint) = hint.filter(|hint| last.as_deref() != Some(*hint)) {
+        print_line(&format!("session-store: {hint}"));
+        *last = Some(hint.to_owned());
     }
 }
 

@@ -2,6 +2,7 @@
 //! or `latest`.
 
 use std::fmt;
+use std::num::NonZero;
 use std::str::FromStr;
 
 use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
@@ -30,6 +31,35 @@ pub(crate) enum Reference<T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Prefix(String);
 
+/// A segment, or an entry of a segment as `search` prints it: `SESSION:SEGMENT:NUMBER`.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) session: Option<Reference<SessionId>>,
+    pub(crate) segment: Reference<SegmentId>,
+    /// The number of the entry, counted from 1.
+    pub(crate) number: Option<NonZero<usize>>,
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    /// Parses a place. The rest of a line of `search`, from a third colon on, is ignored.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some((session, rest)) = text.split_once(':') else {
+            return Ok(Self { session: None, segment: text.parse()?, number: None });
+        };
+        let expected = "not SESSION:SEGMENT:NUMBER, as search prints it";
+        let mut rest = rest.split(':');
+        let (segment, number) = rest.next().zip(rest.next()).ok_or(expected)?;
+        let number = number.parse().map_err(|_| expected)?;
+        Ok(Self {
+            session: Some(session.parse()?),
+            segment: segment.parse()?,
+            number: Some(number),
+        })
+    }
+}
+
 impl<T: FromStr> FromStr for Reference<T> {
     type Err = &'static str;
 
@@ -55,6 +85,20 @@ impl<T: fmt::Display> fmt::Display for Reference<T> {
             Self::Prefix(Prefix(digits)) => write!(f, "{digits}…"),
             Self::Latest => f.write_str(LATEST),
         }
+    }
+}
+
+impl<T: Default> Default for Reference<T> {
+    /// Returns the reference to a new id.
+    fn default() -> Self {
+        Self::Id(T::default())
+    }
+}
+
+impl<T> Reference<T> {
+    /// Returns whether this is a whole id, which can name something that does not exist yet.
+    pub(crate) const fn is_id(&self) -> bool {
+        matches!(self, Self::Id(_))
     }
 }
 
@@ -199,6 +243,31 @@ mod tests {
     #[case("latest", "latest")]
     fn a_reference_is_parsed(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(text.parse::<Reference<SegmentId>>().unwrap().to_string(), shown);
+    }
+
+    #[rstest]
+    #[case::segment("7", None, "7…", None)]
+    #[case::place("0c:7:12", Some("0c…"), "7…", Some(12))]
+    #[case::line("0c:7:12:user: a:b", Some("0c…"), "7…", Some(12))]
+    fn a_place_is_a_segment_or_the_beginning_of_a_hit(
+        #[case] text: &str,
+        #[case] session: Option<&str>,
+        #[case] segment: &str,
+        #[case] number: Option<usize>,
+    ) {
+        let place: Place = text.parse().unwrap();
+        assert_eq!(place.session.map(|session| session.to_string()).as_deref(), session);
+        assert_eq!(place.segment.to_string(), segment);
+        assert_eq!(place.number.map(NonZero::get), number);
+    }
+
+    #[rstest]
+    #[case("0c:7")]
+    #[case("0c:7:0")]
+    #[case("0c:7:x")]
+    #[case(":7:1")]
+    fn an_incomplete_place_is_refused(#[case] text: &str) {
+        assert!(text.parse::<Place>().is_err());
     }
 
     #[rstest]

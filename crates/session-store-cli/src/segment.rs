@@ -1,17 +1,55 @@
 //! The segment that a command reads or changes.
 
 use session_store::{
-    Entries, Entry, LogEntry, OpenStore, Pages, SegmentKey, SegmentRef, TraceEntry,
+    Entries, Entry, LogEntry, OpenStore, Pages, SegmentId, SegmentKey, SegmentRef, SessionId,
+    StoreError, StoreUrl, TraceEntry,
 };
 
 use crate::args::SegmentArgs;
-use crate::failure::Failure;
+use crate::failure::{Context, Failure, known};
 use crate::listing::read_session;
-use crate::store::{open, open_to_write};
+use crate::reference::Reference;
+use crate::store::{open, open_to_change, open_to_write};
 use crate::title::main_segment;
 
 /// A segment of an opened store.
 pub(crate) type Segment<'a> = SegmentRef<'a, OpenStore>;
+
+/// Opens the store to read a segment. If `segment` names a session, this is the segment that begins
+/// its conversation.
+pub(crate) fn open_to_read(
+    url: &StoreUrl,
+    session: Option<&Reference<SessionId>>,
+    segment: &Reference<SegmentId>,
+) -> Result<(OpenStore, SegmentKey), Failure> {
+    let store = open(url)?;
+    if session.is_none()
+        && segment.find(None, &store)?.is_none()
+        && let Some(session_id) = segment.as_session().find(&store)?
+        && let Some(key) = main_segment(&read_session(&store, session_id).segments?)
+    {
+        return Ok((store, key));
+    }
+    let key = segment.resolve(session, &store)?;
+    Ok((store, key))
+}
+
+/// Opens the store to write to a segment. The store is created if it is missing, unless
+/// `must_exist` is true.
+///
+/// Only a whole id can name a session or a segment that does not exist yet. For every other
+/// reference, the store must exist and contain what it names.
+pub(crate) fn open_to_append(
+    url: &StoreUrl,
+    session: &Reference<SessionId>,
+    segment: &Reference<SegmentId>,
+    must_exist: bool,
+) -> Result<(OpenStore, SegmentKey), Failure> {
+    let may_create = !must_exist && session.is_id() && segment.is_id();
+    let store = open_to_change(url, may_create)?;
+    let key = segment.resolve(Some(session), &store)?;
+    Ok((store, key))
+}
 
 impl SegmentArgs {
     /// Opens the store and finds the session of the segment.
@@ -29,20 +67,9 @@ impl SegmentArgs {
         Ok((store, key))
     }
 
-    /// Opens the store to read a segment. If the argument names a session, this is the segment that
-    /// begins its conversation.
+    /// Opens the store to read the segment, as [`open_to_read`] does.
     pub(crate) fn open_to_read(&self) -> Result<(OpenStore, SegmentKey), Failure> {
-        let store = open(&self.store)?;
-        if self.session.is_none() && self.segment.find(None, &store)?.is_none() {
-            let session = self.segment.as_session();
-            if let Some(session_id) = session.find(&store)? {
-                let segments = read_session(&store, session_id).segments?;
-                if let Some(key) = main_segment(&segments) {
-                    return Ok((store, key));
-                }
-            }
-        }
-        self.find_in(store)
+        open_to_read(&self.store, self.session.as_ref(), &self.segment)
     }
 }
 
@@ -66,6 +93,17 @@ impl Line for TraceEntry {
 /// error is the last item.
 pub(crate) fn lines<E: Line>(segment: Segment<'_>, start: usize) -> Entries<'_, OpenStore, E> {
     segment.iterate(Pages::new(start).skip_bad_lines().start_without_head())
+}
+
+/// Returns what a reader of [`lines`] returned, or `None` for a bad line, which is reported. Every
+/// other error ends the command.
+pub(crate) fn readable<E: Line>(
+    segment: Segment<'_>,
+    line: Result<E, StoreError>,
+) -> Result<Option<E>, Failure> {
+    let is_bad_line = matches!(line, Err(StoreError::Corrupt { .. }));
+    let line = line.context(|| reading::<E>(segment));
+    if is_bad_line { Ok(known(line)) } else { line.map(Some) }
 }
 
 /// Returns the text for messages about reading a log or a trace, such as `read segment S from URL`.

@@ -29,6 +29,11 @@ pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, Failure> {
     Ok(url.open_or_create().inspect(print_warnings)?)
 }
 
+/// Opens a store to write to. A missing store is created if `may_create` is true.
+pub(crate) fn open_to_change(url: &StoreUrl, may_create: bool) -> Result<OpenStore, Failure> {
+    if may_create { open_or_create(url) } else { open_to_write(url) }
+}
+
 fn open_quietly(url: &StoreUrl) -> Result<OpenStore, Failure> {
     let Some(path) = backup_file(url) else {
         return url.open().map_err(|error| named_file(url, error.into()));

@@ -23,9 +23,6 @@ pub(crate) trait Row: Serialize {
     const HEADER: &'static [&'static str];
 
     fn cells(&self) -> Vec<String>;
-
-    /// Returns whether every cell of the row is known.
-    fn is_known(&self) -> bool;
 }
 
 /// Prints rows. On a terminal, the table is printed at the end, because the widths of the columns
@@ -33,17 +30,15 @@ pub(crate) trait Row: Serialize {
 pub(crate) struct Table<'a> {
     out: &'a mut Output,
     drawn: Option<comfy_table::Table>,
-    known: bool,
 }
 
 impl<'a> Table<'a> {
     pub(crate) fn new(out: &'a mut Output) -> Self {
         let drawn = out.is_terminal() && !out.is_json();
-        Self { out, drawn: drawn.then(comfy_table::Table::new), known: true }
+        Self { out, drawn: drawn.then(comfy_table::Table::new) }
     }
 
     pub(crate) fn row<R: Row>(&mut self, row: &R) -> Result<(), Failure> {
-        self.known &= row.is_known();
         match &mut self.drawn {
             Some(table) => {
                 table.load_style(NOTHING).set_header(R::HEADER.to_vec()).add_row(row.cells());
@@ -59,7 +54,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Prints the table. Returns [`Exit::No`] if a cell is unknown.
+    /// Prints the table.
     pub(crate) fn finish(self) -> Result<Exit, Failure> {
         if let Some(mut table) = self.drawn.filter(|table| !table.is_empty()) {
             for column in table.column_iter_mut() {
@@ -67,7 +62,7 @@ impl<'a> Table<'a> {
             }
             self.out.line(table.trim_fmt())?;
         }
-        Ok(Exit::done_if(self.known))
+        Ok(Exit::Done)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The title of a session: the title that its program has given, or else the user's first words.
 
-use session_store::{LogEntry, PageRequest, SegmentKey, Store};
+use session_store::{LogEntry, OpenStore, PageRequest, SegmentKey, Store};
 use session_store_import::{Role, format_of};
 
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, known};
 use crate::listing::ListedSegment;
 use crate::text::{on_one_line, shortened};
 
@@ -29,19 +29,19 @@ pub(crate) fn main_segment(segments: &[ListedSegment]) -> Option<SegmentKey> {
 
 /// Reads the beginning of a log. Returns `None` for a log without entries.
 pub(crate) fn read_headline(
-    store: &impl Store,
+    store: &OpenStore,
     key: SegmentKey,
 ) -> Result<Option<Headline>, Failure> {
     let request = PageRequest::new(0, READ_BYTES).with_head(false);
     let page = store.read_page_with(key.session_id, key.segment_id, request);
-    let (entries, _) = page.context(|| format!("read the beginning of {key}"))?;
+    let (entries, _) =
+        page.context(|| format!("read the beginning of {key} from {}", store.url()))?;
     Ok((!entries.is_empty()).then(|| headline(&entries)))
 }
 
 /// Reads the title of a log. If that fails, the error is reported and the title is unknown.
-pub(crate) fn read_title(store: &impl Store, key: SegmentKey) -> Option<String> {
-    let headline = read_headline(store, key).inspect_err(Failure::report).ok()?;
-    headline?.title
+pub(crate) fn read_title(store: &OpenStore, key: SegmentKey) -> Option<String> {
+    known(read_headline(store, key))??.title
 }
 
 fn headline(entries: &[LogEntry]) -> Headline {

@@ -34,7 +34,9 @@ Exit status
   1    a negative answer: no match was found, stores differ, a check failed, or one part was
        refused while the rest was done
   2    invalid usage
-  3    an error, such as invalid input or an I/O error
+  3    an error, such as invalid input or an I/O error. If ls, tree, stat, show, tail, search or
+       pods ls cannot read a part of a store, it reports the part on standard error, prints the
+       rest, and ends with this status
   4    the store, session, segment or pod does not exist
   130  interrupted by a signal
   141  the reader of standard output closed it";
@@ -53,12 +55,16 @@ Messages with --json
 
 const REFERENCES: &str = "\
 SESSION and SEGMENT are an id, its first characters, or the word latest for the one that was written
-last. Commands that create a session or a segment need a whole id. In the place of SEGMENT, show and
-tail also take a session, and read the segment that begins its conversation.
+last. This holds for all commands. Only a whole id can name a session or a segment that does not
+exist yet. In the place of SEGMENT, show and tail also take a session, and read the segment that
+begins its conversation.
 
 ";
 
 const TIMES: &str = "\
+All times are printed in UTC, with a Z at the end. A date or a time in an argument is in the local
+time zone, unless it ends with Z or an offset such as +02:00.
+
 The time of a session is the time of its last entry. If the last entries contain no time, it is the
 time in the newest id, or else the last change that the storage records. Listings, latest, --since
 and --until use this time. rm --older-than and --keep use the later one of this time and the last
@@ -79,6 +85,12 @@ Passwords of PostgreSQL and Redis
 const TAIL_EXAMPLES: &str = "\
 Example
   session-store tail -f sqlite:logs.db SEGMENT | jq .kind";
+
+const SHOW_EXAMPLES: &str = "\
+Examples
+  session-store show fs:logs latest --text
+  session-store show fs:logs 0ccf1a04 --from 97 --limit 1 | jq .
+  session-store show fs:logs SESSION:SEGMENT:97 --text        # the place of a hit of search";
 
 const SEARCH_EXAMPLES: &str = "\
 Examples
@@ -264,9 +276,9 @@ pub(crate) enum Command {
     /// List the sessions of a store, or the segments of one session
     ///
     /// Prints the id, the creation time, the number of segments of a session, and the number of
-    /// entries. Only an id of UUID v7 contains the creation time. A number that cannot be read is
-    /// printed as ?. The order is by id. Ids of UUID v7 begin with their time, so the newest of
-    /// them is first.
+    /// entries. Only an id of UUID v7 contains the creation time. The order is by id. Ids of UUID
+    /// v7 begin with their time, so the newest of them is first. Other ids have no order in time:
+    /// use --sort written to list the sessions that were written last first.
     ///
     /// With --long, also prints the time, the size, the program that wrote the session, and its
     /// title: the title that the program gave it, else the user's first words.
@@ -276,37 +288,48 @@ pub(crate) enum Command {
     /// change that the storage records is printed, marked (storage). --since, --until, --sort
     /// written and latest use the same time. A session without a time is left out by --since and
     /// --until, and listed last by --sort written.
+    ///
+    /// A number that cannot be read is printed as ?. A part that cannot be read is also reported on
+    /// standard error, and the exit status is then 3.
     Ls(LsArgs),
     /// Print the segments of each session as a tree
     ///
     /// A segment is printed with its title below its origin: the segment from which it was forked
     /// or compacted, or whose subagent wrote it. The first entry names the origin, or the line that
     /// import adds to the trace. A session that begins at a segment of another session is printed
-    /// below that segment, unless a SESSION is given. A first entry that cannot be read is
-    /// reported, and the exit status is 1.
+    /// below that segment, unless a SESSION is given. A segment whose first entry cannot be read is
+    /// printed with ?. A part that cannot be read is also reported on standard error, and the exit
+    /// status is then 3.
     Tree(TreeArgs),
     /// Count the sessions, segments, entries, traces and pods of a store
     ///
-    /// Also prints the largest segments. A number that cannot be read is printed as ?, and the exit
-    /// status is 1.
+    /// Also prints the largest segments. A number that cannot be read is printed as ?. A part that
+    /// cannot be read is also reported on standard error, and the exit status is then 3.
     Stat(StatArgs),
     /// Print the entries of a segment exactly as stored, one per line
     ///
-    /// With --text, prints the log as a conversation. The format of the entries is recognized: the
-    /// formats of the programs that import knows, this project's own records, and other entries
-    /// with a role and a text. On a terminal the text is colored and shown in a pager: the program
-    /// in the variable PAGER, or less.
+    /// A line that is not an entry is reported on standard error and skipped, and the exit status
+    /// is then 3.
+    ///
+    /// In the place of SEGMENT, show also takes the beginning of a line of search, and begins at
+    /// that entry.
+    ///
+    /// With --text, prints the log as a conversation. Each heading ends with the number of the
+    /// entry. The format of the entries is recognized: the formats of the programs that import
+    /// knows, this project's own records, and other entries with a role and a text. On a terminal
+    /// the text is colored and shown in a pager: the program in the variable PAGER, or less.
     ///
     /// With --html, writes one page with all segments of the session, and their tree. SEGMENT is
     /// unfolded. A log without texts is shown as stored. The page contains no script and loads
     /// nothing. The page can contain secrets of the log, also with --redact.
+    #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///
     /// If the log is truncated, replaced or deleted, a message is printed on standard error.
     /// Following continues from the first entry that differs, if it is among the last 1000 entries.
     /// Else it continues with the last entries of the new log. A line that is not an entry is
-    /// reported on standard error and skipped, and the exit status is 3.
+    /// reported on standard error and skipped, and the exit status is then 3.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
     /// Find entries by their text, author, time or kind
@@ -314,13 +337,12 @@ pub(crate) enum Command {
     /// Searches titles, messages, calls of tools and their results, as show --text prints them: a
     /// quote is typed as a quote, not as its escape sequence. Prints SESSION:SEGMENT:NUMBER:ROLE
     /// and the words around the first hit for each entry. NUMBER counts the entries of the segment
-    /// from 1. With --raw, searches the stored JSON and prints SESSION:SEGMENT:NUMBER:ENTRY.
-    ///
-    /// A line that does not contain TEXT is not checked, so a bad line can go unnoticed. check
-    /// finds all bad lines.
+    /// from 1. show prints the log from there: session-store show STORE SESSION:SEGMENT:NUMBER
+    /// --text. With --raw, searches the stored JSON and prints SESSION:SEGMENT:NUMBER:ENTRY.
     ///
     /// Exit status: 0 if there is a match; 1 if there is none; 3 if a part of the store cannot be
-    /// read. Such a part is reported on standard error, and the rest is searched.
+    /// read, such as a line that is not an entry. Such a part is reported on standard error, and
+    /// the rest is searched. With -l, the search of a session ends at its first match.
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
     /// Append the lines of standard input to a segment
@@ -357,8 +379,9 @@ pub(crate) enum Command {
     /// with all its segments. With --older-than and --keep, deletes the sessions that meet both
     /// conditions. The time of a session is then the later one of two times: the time that ls -l
     /// prints, and the last change that the storage records. An imported session is thus as old as
-    /// its import. A segment or session that a pod points to is only deleted with --force. Pods are
-    /// not changed. Asks for a confirmation unless --yes is given.
+    /// its import. A note counts the sessions that are kept for this reason. A segment or session
+    /// that a pod points to is only deleted with --force. Pods are not changed. Asks for a
+    /// confirmation unless --yes is given.
     #[command(
         override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT…|--session <SESSION>|--older-than <WHEN>|--keep <N>>",
         after_help = RM_EXAMPLES
@@ -428,7 +451,7 @@ impl Command {
             Self::Ls(args) => vec![&mut args.store],
             Self::Tree(args) => vec![&mut args.store],
             Self::Stat(args) => vec![&mut args.store],
-            Self::Show(args) => vec![&mut args.target.store],
+            Self::Show(args) => vec![&mut args.store],
             Self::Tail(args) => vec![&mut args.target.store],
             Self::Search(args) => vec![&mut args.store],
             Self::Append(args) => vec![&mut args.store],

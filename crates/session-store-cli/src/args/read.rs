@@ -1,5 +1,6 @@
 //! The arguments of the commands that read one store.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use session_store_import::Role;
 
 use super::time;
 use super::value::UrlParser;
-use crate::reference::Reference;
+use crate::reference::{Place, Reference};
 
 #[derive(clap::Args)]
 pub(crate) struct QualifyArgs {
@@ -120,8 +121,21 @@ pub(crate) struct CountArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct ShowArgs {
-    #[command(flatten)]
-    pub(crate) target: SegmentArgs,
+    /// The store to read
+    #[arg(value_parser = UrlParser)]
+    pub(crate) store: StoreUrl,
+    /// The segment, or the beginning of a line of search: SESSION:SEGMENT:NUMBER
+    #[arg(value_name = "SEGMENT")]
+    pub(crate) place: Place,
+    /// The session that contains the segment [default: looked up by the segment's id]
+    #[arg(long)]
+    pub(crate) session: Option<Reference<SessionId>>,
+    /// Begin at this entry; the first one is 1
+    #[arg(long, value_name = "NUMBER", conflicts_with = "html")]
+    pub(crate) from: Option<NonZero<usize>>,
+    /// Print at most N entries; with --text, an entry without text counts too
+    #[arg(long, value_name = "N", conflicts_with = "html")]
+    pub(crate) limit: Option<usize>,
     /// Print the trace of the segment instead of its log
     #[arg(long)]
     pub(crate) trace: bool,
@@ -184,7 +198,8 @@ pub(crate) struct PatternArgs {
     /// The text that an entry must contain
     #[arg(required_unless_present_any = ["kind", "role"])]
     pub(crate) text: Option<String>,
-    /// Find only entries of this author
+    /// Find only entries of this author. Some programs add prompts of their own with the role user,
+    /// such as reminders and instructions; these are found too
     #[arg(long)]
     pub(crate) role: Option<RoleArg>,
     /// Find only entries of this time or later: a date, a time, today, yesterday, or a span such as

@@ -1,19 +1,12 @@
-//! Parsers of ids, names and URLs.
+//! Parsers of names, sizes and URLs.
 
 use std::ffi::OsStr;
-use std::str::FromStr;
 
 use clap::Arg;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use session_store::{Head, InvalidHead, PodName, StoreUrl};
 use session_store_import::Filter;
-
-/// Parses an id. The error names the expected format, which the message of the `uuid` crate does
-/// not.
-pub(super) fn id<T: FromStr<Err = uuid::Error>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error| format!("not a UUID ({error})"))
-}
 
 /// Parses the name of a pod. The message contains the rule for names.
 pub(super) fn pod_name(text: &str) -> Result<PodName, &'static str> {

@@ -9,7 +9,7 @@ use session_store::{PodName, SegmentId, SessionId, StoreUrl};
 use super::read::SegmentArgs;
 use super::time;
 use super::transfer::LinesArgs;
-use super::value::{ExpectedHead, UrlParser, expected_head, id, pod_name};
+use super::value::{ExpectedHead, UrlParser, expected_head, pod_name};
 use crate::reference::Reference;
 
 #[derive(clap::Args)]
@@ -17,12 +17,12 @@ pub(crate) struct AppendArgs {
     /// The store to write to; created with its first entry
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The session; created with its first entry
-    #[arg(long, value_parser = id::<SessionId>)]
-    pub(crate) session: SessionId,
-    /// The segment; created with its first entry
-    #[arg(long, value_parser = id::<SegmentId>)]
-    pub(crate) segment: SegmentId,
+    /// The session; a new one needs a whole id, and is created with its first entry
+    #[arg(long)]
+    pub(crate) session: Reference<SessionId>,
+    /// The segment; a new one needs a whole id, and is created with its first entry
+    #[arg(long)]
+    pub(crate) segment: Reference<SegmentId>,
     /// Append to the trace of the segment, and print the number of lines appended by this command
     #[arg(long)]
     pub(crate) trace: bool,
@@ -30,7 +30,8 @@ pub(crate) struct AppendArgs {
     #[arg(long, conflicts_with = "trace")]
     pub(crate) batch: bool,
     /// Append only if the segment has this head, in one call as with --batch, and print the new
-    /// head; none for a segment that does not exist. If the head differs, the exit status is 1
+    /// head. count --head prints the head of a segment; none stands for a segment that does not
+    /// exist. If the head differs, the exit status is 1
     #[arg(long, value_name = "HEAD", conflicts_with = "trace", value_parser = expected_head)]
     pub(crate) if_head: Option<ExpectedHead>,
     #[command(flatten)]
@@ -45,11 +46,11 @@ pub(crate) struct CreateArgs {
     /// A JSONL file with the entries; - for standard input [default: no entries]
     pub(crate) file: Option<PathBuf>,
     /// The session [default: a new one]
-    #[arg(long, value_parser = id::<SessionId>)]
-    pub(crate) session: Option<SessionId>,
+    #[arg(long)]
+    pub(crate) session: Option<Reference<SessionId>>,
     /// The segment [default: a new one]
-    #[arg(long, value_parser = id::<SegmentId>)]
-    pub(crate) segment: Option<SegmentId>,
+    #[arg(long)]
+    pub(crate) segment: Option<Reference<SegmentId>>,
     /// Replace the segment if it exists; its old entries are deleted
     #[arg(long)]
     pub(crate) replace: bool,
@@ -119,7 +120,8 @@ pub(crate) struct RmArgs {
     /// store. Nothing is deleted if that fails
     #[arg(long, value_name = "FILE")]
     pub(crate) archive: Option<PathBuf>,
-    /// Only print what would be deleted
+    /// Only print what would be deleted: the entries, the bytes, the time and the title, as ls -l
+    /// prints them
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -197,9 +199,9 @@ pub(crate) struct PodsPutArgs {
     #[arg(conflicts_with = "segment")]
     pub(crate) file: Option<PathBuf>,
     /// Instead of FILE, write a pod that points to this session
-    #[arg(long, value_parser = id::<SessionId>)]
-    pub(crate) session: Option<SessionId>,
+    #[arg(long)]
+    pub(crate) session: Option<Reference<SessionId>>,
     /// Also point to this segment of the session
-    #[arg(long, requires = "session", value_parser = id::<SegmentId>)]
-    pub(crate) segment: Option<SegmentId>,
+    #[arg(long, requires = "session")]
+    pub(crate) segment: Option<Reference<SegmentId>>,
 }

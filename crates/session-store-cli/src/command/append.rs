@@ -11,8 +11,8 @@ use crate::failure::{Context, Failure};
 use crate::input::{Lines, Source};
 use crate::message::Kind;
 use crate::output::Output;
-use crate::segment::Segment;
-use crate::store::{change, open_or_create, open_to_write};
+use crate::segment::{Segment, open_to_append};
+use crate::store::change;
 
 pub(crate) fn run(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     if args.batch || args.if_head.is_some() {
@@ -45,8 +45,8 @@ fn append_batch(args: &AppendArgs, out: &mut Output) -> Result<Exit, Failure> {
     }
     // If the segment must have a head, its store must already exist.
     let must_exist = matches!(args.if_head, Some(ExpectedHead(Some(_))));
-    let store = if must_exist { open_to_write(&args.store)? } else { open_or_create(&args.store)? };
-    let segment = store.segment(args.session, args.segment);
+    let (store, key) = open_to_append(&args.store, &args.session, &args.segment, must_exist)?;
+    let segment = store.at(key);
     let operation = || format!("append to {} in {}", segment.key(), store.url());
     change(&store, || {
         let Some(ExpectedHead(expected)) = args.if_head else {
@@ -85,8 +85,8 @@ fn append_lines<T>(
     }
     // Open the store after the first line was parsed, so that invalid input does not create a
     // store.
-    let store = open_or_create(&args.store)?;
-    let segment = store.segment(args.session, args.segment);
+    let (store, key) = open_to_append(&args.store, &args.session, &args.segment, false)?;
+    let segment = store.at(key);
     change(&store, || {
         while let Some(entry) = next {
             let entries = append(segment, &entry);

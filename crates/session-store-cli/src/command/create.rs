@@ -9,7 +9,8 @@ use crate::failure::Failure;
 use crate::input::{Lines, Source};
 use crate::message::Kind;
 use crate::output::Output;
-use crate::store::{change, open_or_create};
+use crate::segment::open_to_append;
+use crate::store::change;
 use crate::text::entries;
 
 /// The JSON of the segment that was created.
@@ -23,8 +24,9 @@ struct Created {
 pub(crate) fn run(args: &CreateArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Read the whole input before opening the store, so that invalid input changes nothing.
     let entries = read_entries(args)?;
-    let key = SegmentKey::new(args.session.unwrap_or_default(), args.segment.unwrap_or_default());
-    let store = open_or_create(&args.store)?;
+    let session = args.session.clone().unwrap_or_default();
+    let segment = args.segment.clone().unwrap_or_default();
+    let (store, key) = open_to_append(&args.store, &session, &segment, false)?;
     change(&store, || {
         let created = if args.replace {
             store.at(key).create(&entries)

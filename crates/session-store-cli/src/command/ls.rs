@@ -2,19 +2,22 @@
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use indicatif::HumanBytes;
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SessionId};
 
 use crate::args::{LsArgs, SortArg};
 use crate::content_time::{ContentTime, TimeSource, time_in_id};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, known};
 use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
 use crate::output::Output;
 use crate::store::{open, unknown_session};
 use crate::table::{Row, Table, cell, cell_or_dash, created, in_seconds};
+use crate::text::entries as entries_text;
 use crate::title::{main_segment, read_headline};
 
 /// A session. The number of its entries is unknown if a segment cannot be counted.
@@ -37,15 +40,11 @@ impl Row for SessionRow {
             cell(self.entries),
         ]
     }
-
-    fn is_known(&self) -> bool {
-        self.entries.is_some()
-    }
 }
 
 /// A session with the columns of `--long`.
 #[derive(Serialize)]
-struct LongRow {
+pub(super) struct LongRow {
     #[serde(flatten)]
     row: SessionRow,
     written: Option<String>,
@@ -55,28 +54,43 @@ struct LongRow {
     title: Option<String>,
 }
 
+impl LongRow {
+    /// Returns the mark after a time that is not that of an entry.
+    const fn source(&self) -> &'static str {
+        match self.written_source {
+            None | Some(TimeSource::Entry) => "",
+            Some(TimeSource::Id) => " (id)",
+            Some(TimeSource::Storage) => " (storage)",
+        }
+    }
+}
+
+impl fmt::Display for LongRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.row.entries.map_or_else(|| "? entries".to_owned(), entries_text))?;
+        if let Some(bytes) = self.bytes {
+            write!(f, ", {}", HumanBytes(bytes))?;
+        }
+        if let Some(written) = &self.written {
+            write!(f, ", written {written}{}", self.source())?;
+        }
+        self.title.as_ref().map_or(Ok(()), |title| write!(f, ": {title}"))
+    }
+}
+
 impl Row for LongRow {
     const HEADER: &'static [&'static str] =
         &["SESSION", "CREATED", "SEGMENTS", "ENTRIES", "WRITTEN", "BYTES", "AGENT", "TITLE"];
 
     fn cells(&self) -> Vec<String> {
-        let source = match self.written_source {
-            None | Some(TimeSource::Entry) => "",
-            Some(TimeSource::Id) => " (id)",
-            Some(TimeSource::Storage) => " (storage)",
-        };
         let mut cells = self.row.cells();
         cells.extend([
-            cell_or_dash(self.written.as_ref().map(|time| format!("{time}{source}"))),
+            cell_or_dash(self.written.as_ref().map(|time| format!("{time}{}", self.source()))),
             cell_or_dash(self.bytes),
             cell_or_dash(self.agent),
             cell_or_dash(self.title.as_ref()),
         ]);
         cells
-    }
-
-    fn is_known(&self) -> bool {
-        self.row.is_known()
     }
 }
 
@@ -92,10 +106,6 @@ impl Row for SegmentRow {
 
     fn cells(&self) -> Vec<String> {
         vec![self.segment_id.to_string(), cell_or_dash(self.created.as_ref()), cell(self.entries)]
-    }
-
-    fn is_known(&self) -> bool {
-        self.entries.is_some()
     }
 }
 
@@ -201,6 +211,19 @@ fn long_row(store: &OpenStore, session: DatedSession) -> LongRow {
     }
 }
 
+/// Reads the row of a session, or of one of its segments, for a command that deletes it.
+pub(super) fn read_long_row(
+    store: &OpenStore,
+    session_id: SessionId,
+    segment_id: Option<SegmentId>,
+) -> LongRow {
+    let mut session = read_session(store, session_id);
+    if let (Ok(segments), Some(segment_id)) = (&mut session.segments, segment_id) {
+        segments.retain(|segment| segment.key.segment_id == segment_id);
+    }
+    long_row(store, DatedSession::new(session))
+}
+
 fn session_row(ListedSession { session_id, segments }: ListedSession) -> SessionRow {
     let segments = known(segments);
     // All counts are collected before they are added. `sum` alone would stop at the first unknown
@@ -235,9 +258,4 @@ fn print_segments(
 fn entries(segment: &ListedSegment) -> Option<usize> {
     let info = segment.info.as_ref();
     info.inspect_err(|failure| failure.report()).ok().map(|info| info.head.entries())
-}
-
-/// Reports an error on standard error. The listing goes on with an unknown value.
-fn known<T>(read: Result<T, Failure>) -> Option<T> {
-    read.inspect_err(Failure::report).ok()
 }

@@ -17,7 +17,8 @@ use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::input;
 use crate::output::Output;
-use crate::store::{change, open, open_or_create, open_to_write};
+use crate::reference::Reference;
+use crate::store::{change, open, open_to_change, open_to_write};
 use crate::table::{Row, Table, cell, cell_or_dash};
 
 /// The maximum size in bytes of a file with a pod.
@@ -60,12 +61,8 @@ impl Row for PodRow {
     fn cells(&self) -> Vec<String> {
         // A pod without a pointer has a dash in both columns. A pod that cannot be read has a
         // question mark as its session, to show that its pointer is unknown.
-        let session_cell = if self.is_known() { cell_or_dash } else { cell };
+        let session_cell = if self.pod.is_some() { cell_or_dash } else { cell };
         vec![self.name.clone(), session_cell(self.session_id), cell_or_dash(self.segment_id)]
-    }
-
-    fn is_known(&self) -> bool {
-        self.pod.is_some()
     }
 }
 
@@ -99,13 +96,20 @@ fn show(args: &PodArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn put(args: &PodsPutArgs) -> Result<Exit, Failure> {
-    let pod = match &args.file {
-        Some(file) => read_pod(file)?,
-        None => {
-            Pod::new(args.session.expect("the parser requires FILE or --session"), args.segment)
+    let given = args.file.as_deref().map(read_pod).transpose()?;
+    let PodsPutArgs { session, segment, .. } = args;
+    let are_ids = session.as_ref().is_none_or(Reference::is_id)
+        && segment.as_ref().is_none_or(Reference::is_id);
+    let store = open_to_change(&args.store, are_ids)?;
+    let pod = match (given, session) {
+        (Some(pod), _) => pod,
+        (None, session) => {
+            let session = session.as_ref().expect("the parser requires FILE or --session");
+            let segment = segment.as_ref().map(|segment| segment.resolve(Some(session), &store));
+            let segment_id = segment.transpose()?.map(|key| key.segment_id);
+            Pod::new(session.resolve(&store)?, segment_id)
         }
     };
-    let store = open_or_create(&args.store)?;
     let pods = pods_of(&store)?;
     change(&store, || {
         let stored = pods.put_pod(&args.name, &pod);

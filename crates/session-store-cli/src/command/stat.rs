@@ -34,7 +34,7 @@ pub(crate) fn run(args: &StatArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Remove the bar before printing the result in its place.
     drop(bar);
     out.answer(&figures)?;
-    Ok(Exit::done_if(figures.are_known()))
+    Ok(Exit::Done)
 }
 
 fn count_pods(store: &OpenStore) -> Result<usize, Failure> {
@@ -106,12 +106,6 @@ impl Figures {
             volume: with_volume.then_some(Volume::ZERO),
             largest: Vec::new(),
         }
-    }
-
-    fn are_known(&self) -> bool {
-        let read = self.volume.map(|volume| [volume.entry_bytes, volume.trace_bytes]);
-        let counted = [self.segments, self.entries, self.traces];
-        counted.iter().chain(read.iter().flatten()).all(|sum| sum.0.is_some())
     }
 
     /// Keeps the segment if it is one of the largest.

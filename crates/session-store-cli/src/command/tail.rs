@@ -45,7 +45,6 @@ struct Tail<'a, E> {
     /// The hashes of the last lines that were read.
     recent: VecDeque<u64>,
     is_deleted: bool,
-    has_bad_line: bool,
     entry: PhantomData<E>,
 }
 
@@ -59,7 +58,6 @@ impl<'a, E: Line> Tail<'a, E> {
             head: None,
             recent: VecDeque::new(),
             is_deleted: false,
-            has_bad_line: false,
             entry: PhantomData,
         }
     }
@@ -74,7 +72,7 @@ impl<'a, E: Line> Tail<'a, E> {
         if self.args.follow {
             match self.follow()? {}
         }
-        Ok(if self.has_bad_line { Exit::Failed } else { Exit::Done })
+        Ok(Exit::Done)
     }
 
     /// Prints the last entries. To follow the log, more lines are read, so that a later change can
@@ -117,7 +115,6 @@ impl<'a, E: Line> Tail<'a, E> {
         match line.context(|| reading::<E>(self.segment)) {
             Ok(entry) => self.out.line(entry.as_json()),
             Err(bad_line) => {
-                self.has_bad_line = true;
                 bad_line.report();
                 Ok(())
             }

@@ -6,7 +6,7 @@ use session_store_agent::{Lineage, SegmentNode};
 
 use crate::args::TreeArgs;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, known, report_cause};
 use crate::forest::{Forest, Indent, Item, read_tree};
 use crate::output::Output;
 use crate::store::{list_conversations, open, unknown_session};
@@ -20,25 +20,18 @@ pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
         if tree.nodes().next().is_none() {
             return Err(unknown_session(&store, session_id));
         }
-        return Ok(Exit::done_if(show(&store, &Forest::new(vec![tree]), out)?));
+        show(&store, &Forest::new(vec![tree]), out)?;
+        return Ok(Exit::Done);
     }
-    let (mut trees, mut is_sound) = (Vec::new(), true);
-    for session_id in list_conversations(&store)? {
-        match read_tree(&store, session_id) {
-            Ok(tree) => trees.push(tree),
-            Err(failure) => {
-                failure.report();
-                is_sound = false;
-            }
-        }
-    }
-    is_sound &= show(&store, &Forest::new(trees), out)?;
-    Ok(Exit::done_if(is_sound))
+    let sessions = list_conversations(&store)?.into_iter();
+    let trees = sessions.filter_map(|id| known(read_tree(&store, id))).collect();
+    show(&store, &Forest::new(trees), out)?;
+    Ok(Exit::Done)
 }
 
-/// Prints the trees. Returns whether every first entry was readable.
-fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<bool, Failure> {
-    let (mut is_sound, mut indent) = (true, Indent::default());
+/// Prints the trees.
+fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<(), Failure> {
+    let mut indent = Indent::default();
     for visit in forest.depth_first() {
         let Item::Segment(session_id, node) = visit.item else {
             if !out.is_json() {
@@ -46,14 +39,20 @@ fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<bool, Fa
             }
             continue;
         };
-        is_sound &= node.damage.is_none();
         let key = SegmentKey::new(session_id, node.segment_id);
-        let title = node.damage.is_none().then(|| read_title(store, key)).flatten();
+        let title = match &node.damage {
+            None => read_title(store, key),
+            Some(damage) => {
+                let operation = format!("read the first entry of {key} from {}", store.url());
+                report_cause(&operation, damage);
+                None
+            }
+        };
         if out.is_json() {
             out.json_line(&Node::of(key, node, title))?;
         } else {
-            let damage = node.damage.as_ref().map(|damage| format!(": {}", error_chain(damage)));
             let title = title.map(|title| format!("  {title}"));
+            let damage = node.damage.is_some().then(|| "  ?".to_owned());
             let rest = damage.or(title).unwrap_or_default();
             // The tree shows an origin that is in it.
             let is_shown = node.parent.is_some() || forest.is_joined(session_id);
@@ -62,7 +61,7 @@ fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<bool, Fa
             out.line(format_args!("{}{node}{origin}{rest}", indent.before(&visit)))?;
         }
     }
-    Ok(is_sound)
+    Ok(())
 }
 
 /// The JSON of a segment. The lineage is written as the field `forked_from` or `compacted_from`. An

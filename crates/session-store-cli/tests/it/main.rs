@@ -5,6 +5,7 @@ mod append;
 mod bad_input;
 mod check;
 mod create;
+mod damage;
 mod demo;
 mod export;
 #[cfg(unix)]

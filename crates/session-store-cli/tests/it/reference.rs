@@ -42,6 +42,32 @@ fn the_first_characters_of_an_id_are_enough(
 }
 
 #[test]
+fn a_reference_also_names_where_to_write() {
+    let (place, url) = stored(Kind::Fs);
+    let written = run_with(["append", &url, "--session", "1c", "--segment", "latest"], "{}\n");
+    assert_eq!(written.ok(), "1\n");
+    assert_eq!(run(["count", &url, C]).ok(), "1\n");
+    run(["pods", "put", &url, "coder", "--session", "1", "--segment", "1cc"]).ok();
+    assert_eq!(run(["pods", "ls", &url]).ok(), format!("coder\t{C}\t{C}\n"));
+    assert!(run(["create", &url, "--session", "1"]).ok().starts_with(C));
+
+    let before = place.listing();
+    let other = place.url(Kind::Fs, "b");
+    for (url, status) in [(&url, 4), (&other, 4)] {
+        let append = ["append", url, "--session", "ff", "--segment", C];
+        run_with(append, "{}\n").refused(status);
+        let append = ["append", url, "--session", C, "--segment", "ff"];
+        run_with(append, "{}\n").refused(status);
+        run(["create", url, "--session", "ff"]).refused(status);
+        run(["pods", "put", url, "other", "--session", "ff"]).refused(status);
+        run(["pods", "put", url, "other", "--session", C, "--segment", "ff"]).refused(status);
+    }
+    let ambiguous = ["append", &url, "--session", "0cc", "--segment", C];
+    assert!(run_with(ambiguous, "{}\n").refused(3).contains("2 ids begin with it"));
+    assert_eq!(place.listing(), before, "a short id creates nothing");
+}
+
+#[test]
 fn a_copy_is_limited_to_the_named_session() {
     let (place, url) = stored(Kind::Fs);
     let copy = place.url(Kind::Sqlite, "copy");

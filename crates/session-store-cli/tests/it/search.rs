@@ -5,7 +5,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
+use crate::program::{Ended, Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 const QUESTION: &str = r#"{"kind":"user_input","text":"Why does Leap fail?"}"#;
 const ANSWER: &str = r#"{"kind":"assistant_item","text":"No leap, 1.0 and 1e999"}"#;
@@ -133,12 +133,15 @@ fn bad_lines_are_reported_and_the_lines_after_them_are_searched() {
     assert_eq!(ended.status, Some(3));
     let expected = [found(OTHER, 1, FOREIGN), found(SESSION, 4, ANSWER)].concat();
     assert_eq!(ended.stdout, expected, "blank lines are not counted");
-    let named: Vec<_> = ended.stderr.lines().collect();
-    assert_eq!(named.len(), 2, "{named:?}");
-    assert!(named[0].contains("at line 3:") && named[1].contains("at line 4:"), "{named:?}");
+    let named = |ended: &Ended| {
+        let lines = ended.stderr.lines().filter(|line| line.contains("at line "));
+        lines.map(|line| line.contains("at line 3:")).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&ended), [true, false], "{ended:?}");
 
     let nothing = run(["search", &url, "no such text"]);
-    assert_eq!((nothing.status, nothing.stdout.as_str()), (Some(1), ""), "no bad line has it");
+    assert_eq!((nothing.status, nothing.stdout.as_str()), (Some(3), ""), "{nothing:?}");
+    assert_eq!(named(&nothing), [true, false], "a bad line without the text is reported too");
 }
 
 #[cfg(target_os = "linux")]

@@ -53,6 +53,38 @@ fn the_session_selects_one_of_two_segments_of_the_same_id() {
     assert_eq!(run(["show", &url, SEGMENT, "--session", OTHER]).ok(), "{\"of\":\"second\"}\n");
 }
 
+#[rstest]
+#[case(&["--from", "2"], &[2, 3])]
+#[case(&["--from", "2", "--limit", "1"], &[2])]
+#[case(&["--limit", "0"], &[])]
+#[case(&["--from", "3", "--limit", "9"], &[3])]
+fn a_part_of_a_log_is_printed(
+    #[values(Kind::Fs, Kind::Sqlite)] kind: Kind,
+    #[case] options: &[&str],
+    #[case] expected: &[usize],
+) {
+    let place = Place::new();
+    let url = place.url(kind, "a");
+    append(&url, "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+    let expected: String = expected.iter().map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    assert_eq!(run([&["show", &url, SEGMENT], options].concat()).ok(), expected);
+}
+
+#[test]
+fn a_part_after_the_end_is_an_error() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{}\n");
+    for options in [&["--text"][..], &["--json"], &["--trace"]] {
+        let message = run([&["show", &url, SEGMENT, "--from", "2"], options].concat()).refused(4);
+        assert!(message.contains("from entry 2 on") && message.contains("fewer"), "{message}");
+    }
+    run(["show", &url, SEGMENT, "--from", "0"]).refused(2);
+    run(["show", &url, SEGMENT, "--from", "1", "--html", "-"]).refused(2);
+    let message = run(["show", &url, &format!("{SESSION}:{SEGMENT}")]).refused(2);
+    assert!(message.contains("SESSION:SEGMENT:NUMBER"), "{message}");
+}
+
 #[test]
 fn a_segment_without_a_trace_prints_nothing() {
     let place = Place::new();

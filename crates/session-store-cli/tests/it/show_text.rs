@@ -1,6 +1,6 @@
 //! Tests of `show --text`, which prints a log as a conversation.
 
-use crate::program::{Ended, Kind, Place, SEGMENT, SESSION, program, run_with};
+use crate::program::{Ended, Kind, Place, SEGMENT, SESSION, program, run, run_with};
 use test_deadlines::Process;
 
 const LOG: &str = r#"{"type":"summary","summary":"Fix the parser","leafUuid":"u2"}
@@ -12,15 +12,15 @@ const LOG: &str = r#"{"type":"summary","summary":"Fix the parser","leafUuid":"u2
 
 const SHOWN: &str = r#"# Fix the parser
 
-user  2026-05-03 12:34:56
+user  2026-05-03T12:34:56Z  #3
   Why does it fail?
   See the log.
 
-assistant  2026-05-03 12:35:01
+assistant  2026-05-03T12:35:01Z  #4
   I will run it.
   > Bash {"command":"cargo test"}
 
-tool  2026-05-03 12:35:02
+tool  2026-05-03T12:35:02Z  #5
   1
   2
   3
@@ -36,10 +36,10 @@ fn stored(log: &str) -> (Place, String) {
     (place, url)
 }
 
-/// Runs `show --text` in UTC.
+/// Runs `show --text`. The times in its output do not depend on the time zone.
 fn show(url: &str, more: &[&str]) -> Ended {
     let mut command = program(["show", url, SEGMENT, "--text"].iter().chain(more));
-    Process::start(command.env("TZ", "UTC")).wait_with_output().into()
+    Process::start(command.env("TZ", "<-05>5")).wait_with_output().into()
 }
 
 #[test]
@@ -47,6 +47,19 @@ fn a_log_is_printed_as_a_conversation() {
     let (_place, url) = stored(LOG);
     assert_eq!(show(&url, &[]).ok(), SHOWN);
     assert!(show(&url, &["--full"]).ok().ends_with("  5\n  6\n  7\n\n"));
+}
+
+#[test]
+fn a_hit_of_search_is_opened_at_its_number() {
+    let (_place, url) = stored(LOG);
+    let hit = run(["search", &url, "I will run"]).ok();
+    let place = hit.split_once(" ").unwrap().0;
+    assert!(place.ends_with(":4:assistant:"), "{hit}");
+    let rest = &SHOWN[SHOWN.find("assistant").unwrap()..];
+    let only = &rest[..rest.find("tool ").unwrap()];
+    assert_eq!(run(["show", &url, place, "--text"]).ok(), rest);
+    assert_eq!(run(["show", &url, place, "--text", "--limit", "1"]).ok(), only);
+    assert_eq!(show(&url, &["--from", "4", "--limit", "1"]).ok(), only);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::args::SearchArgs;
 use crate::conversation::{LogFormat, role_name};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use crate::message::has_error;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::segment::{Segment, lines, reading};
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
     bar.begin("searching", sessions.len());
     let pattern = Pattern::new(&args.pattern, args.traces)?;
     let names_sessions = args.sessions_with_matches;
-    let mut report = Report { out, bar, has_found: false, has_failed: false };
+    let mut report = Report { out, bar, has_found: false };
     let jobs = thread::available_parallelism().map_or(1, NonZero::get);
     let work = |session_id, events: &SyncSender<Event>| {
         let (store, pattern, traces) = (&store, &pattern, args.traces);
@@ -50,7 +51,8 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
         let _ = search.session(session_id);
     };
     run_in_order(jobs, sessions, work, |event| report.receive(event))?;
-    Ok(if report.has_failed { Exit::Failed } else { Exit::done_if(report.has_found) })
+    // The exit status of an incomplete search is that of the error.
+    Ok(Exit::done_if(report.has_found || has_error()))
 }
 
 /// Returns the sessions to search. A session that the user named must exist.
@@ -118,16 +120,18 @@ impl Search<'_> {
         let (mut has_found, mut start) = (false, 0);
         loop {
             let bytes = Cell::new(0);
+            // The store need not check a line that does not match. A bad line matches, so that the
+            // store checks it and fails.
             let may_match = |text: &str| {
                 bytes.set(bytes.get() + text.len() as u64);
-                self.pattern.may_be_in(text)
+                self.pattern.may_be_in(text) || LogEntry::from_json(text).is_err()
             };
             let request = PageRequest::new(start, PAGE_BYTES).with_head(start > 0);
             let (entries, head) = match segment.read_page_matching(request, &may_match) {
                 Ok(page) => page,
                 // The segment was deleted after the listing.
                 Err(StoreError::NotFound(_)) => return Ok(has_found),
-                // A bad line may contain the text.
+                // The page contains a bad line.
                 Err(_) => return Ok(self.lines(segment, start, &format)? | has_found),
             };
             let read = entries.len();
@@ -218,7 +222,6 @@ struct Report<'a> {
     out: &'a mut Output,
     bar: Bar,
     has_found: bool,
-    has_failed: bool,
 }
 
 impl Report<'_> {
@@ -246,7 +249,6 @@ impl Report<'_> {
                 Ok(())
             }
             Event::Failed(failure) => {
-                self.has_failed = true;
                 bar.suspend(|| failure.report());
                 Ok(())
             }

@@ -6,12 +6,14 @@ use anstyle::{AnsiColor, Style};
 use session_store::LogEntry;
 use session_store_import::{Description, Role};
 
-use crate::conversation::{Conversation, has_words, is_folded, local_time, role_name, words_of};
+use super::Range;
+use crate::conversation::{LogFormat, has_words, is_folded, role_name, words_of};
 use crate::exit::Exit;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::pager::Pager;
-use crate::segment::{Segment, reading};
+use crate::segment::{Segment, lines, readable};
+use crate::table::in_seconds;
 use crate::terminal::visible;
 use crate::text::shortened;
 
@@ -24,23 +26,29 @@ const SHOWN_CHARACTERS: usize = 100;
 /// Prints the conversation, in the user's pager if standard output is a terminal.
 ///
 /// An entry that a reader has nothing to read in, such as a record of the program's own state, is
-/// left out. A line that is not an entry is reported, and the exit status is then 3.
-pub(super) fn show(segment: Segment<'_>, full: bool, out: &mut Output) -> Result<Exit, Failure> {
+/// left out. A line that is not an entry is reported and skipped.
+pub(super) fn show(
+    segment: Segment<'_>,
+    range: Range,
+    full: bool,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     let view = View { full, styled: out.is_styled() };
+    let format = LogFormat::new(segment);
+    let numbers = range.start + 1..;
+    let mut lines =
+        lines::<LogEntry>(segment, range.start).zip(numbers).take(range.limit).peekable();
+    if lines.peek().is_none() {
+        return range.empty::<LogEntry>(segment);
+    }
     let mut pager = Pager::start(out);
-    let mut conversation = Conversation::open(segment);
-    let mut exit = Exit::Done;
-    while let Some(entry) = conversation.next() {
-        match entry.context(|| reading::<LogEntry>(segment)) {
-            Ok((_, entry)) => pager.write(&view.entry(&conversation.describe(&entry)))?,
-            Err(failure) => {
-                exit = Exit::Failed;
-                failure.report();
-            }
+    for (line, number) in lines {
+        if let Some(entry) = readable(segment, line)? {
+            pager.write(&view.entry(number, &format.describe(&entry)))?;
         }
     }
     pager.finish()?;
-    Ok(exit)
+    Ok(Exit::Done)
 }
 
 /// How entries are printed.
@@ -52,8 +60,9 @@ struct View {
 }
 
 impl View {
-    /// Returns the text of an entry with an empty line at its end, or an empty text.
-    fn entry(&self, description: &Description) -> String {
+    /// Returns the text of an entry with an empty line at its end, or an empty text. Its heading
+    /// has the number of the entry, which `search` prints and `--from` takes.
+    fn entry(&self, number: usize, description: &Description) -> String {
         let mut text = String::new();
         if let Some(title) = &description.title {
             self.heading(&mut text, Style::new().bold(), &format!("# {}", visible(title)));
@@ -70,9 +79,9 @@ impl View {
             None => AnsiColor::White,
         };
         let name = role_name(description.role);
-        let time = local_time(description.time).map(|time| format!("  {time}"));
+        let time = description.time.and_then(in_seconds).map(|time| format!("  {time}"));
         let style = Style::new().bold().fg_color(Some(color.into()));
-        self.heading(&mut text, style, &format!("{name}{}", time.unwrap_or_default()));
+        self.heading(&mut text, style, &format!("{name}{}  #{number}", time.unwrap_or_default()));
         if let Some(said) = words_of(description) {
             self.lines(&mut text, said, !self.full && is_folded(description.role));
         }
@@ -116,7 +125,7 @@ mod tests {
     use super::*;
 
     fn plain(description: &Description, full: bool) -> String {
-        View { full, styled: false }.entry(description)
+        View { full, styled: false }.entry(7, description)
     }
 
     #[test]
@@ -125,7 +134,10 @@ mod tests {
         let result =
             Description { role: Some(Role::Tool), text: Some(text), ..Description::default() };
         let folded = plain(&result, false);
-        assert_eq!(folded, "tool\n  line 1\n  line 2\n  line 3\n  line 4\n  … 5 more lines\n\n");
+        assert_eq!(
+            folded,
+            "tool  #7\n  line 1\n  line 2\n  line 3\n  line 4\n  … 5 more lines\n\n"
+        );
         assert_eq!(plain(&result, true).lines().count(), 11);
     }
 
@@ -139,7 +151,7 @@ mod tests {
             ..Description::default()
         };
         let shown = plain(&described, false);
-        assert!(shown.starts_with("assistant\n  > Write {\"text\":\"xxx"), "{shown}");
+        assert!(shown.starts_with("assistant  #7\n  > Write {\"text\":\"xxx"), "{shown}");
         assert!(shown.ends_with("x…\n\n") && shown.len() < 140, "{shown}");
         assert!(plain(&described, true).contains("xxx\"}\n"));
     }

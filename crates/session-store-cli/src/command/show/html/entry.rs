@@ -1,11 +1,11 @@
 //! The HTML of one entry. Every text of a log is escaped, and none becomes a link or an attribute.
 
-use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
 use session_store_import::{Description, Role, ToolCall};
 
-use crate::conversation::{has_words, is_folded, local_time, role_name, words_of};
+use crate::conversation::{has_words, is_folded, role_name, words_of};
+use crate::table::in_seconds;
 use crate::terminal::visible;
 use crate::text::{on_one_line, plural, shortened};
 
@@ -25,9 +25,8 @@ pub(super) fn entry(description: &Description) -> Markup {
             article class=(name) {
                 header {
                     b.role { (name) }
-                    @if let (Some(local), Some(time)) = (local_time(*time), *time) {
-                        @let utc = Timestamp::try_from(time).map(|time| time.to_string());
-                        time datetime=[utc.ok()] { (local) }
+                    @if let Some(time) = time.and_then(in_seconds) {
+                        time datetime=(time) { (time) }
                     }
                 }
                 @if let Some(text) = words_of(description) { (said(text, *role)) }

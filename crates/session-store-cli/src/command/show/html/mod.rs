@@ -15,9 +15,9 @@ use session_store_agent::SegmentNode;
 
 use self::entry::{entry, shown, stored};
 use self::style::{POLICY, STYLE};
-use crate::conversation::Conversation;
+use crate::conversation::LogFormat;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, known};
 use crate::forest::{Forest, Indent, Item, read_tree};
 use crate::new_file::{IfExists, NewFile};
 use crate::output::Output;
@@ -28,7 +28,7 @@ use crate::title::{Headline, read_headline};
 /// Writes the page of the session that contains the segment. The segment is unfolded, and the
 /// others are folded.
 ///
-/// A line that is not an entry is reported, also in the page, and the exit status is then 3.
+/// A line that is not an entry is reported, also in the page.
 pub(super) fn show(
     store: &OpenStore,
     key: SegmentKey,
@@ -39,7 +39,7 @@ pub(super) fn show(
     if path == Path::new("-") {
         let mut page = Page::read(store, key, |html| out.text(html))?;
         page.write()?;
-        return Ok(page.exit);
+        return Ok(Exit::Done);
     }
     let file = NewFile::create(path, IfExists::from_force(force))?;
     file.remove_on_signal();
@@ -48,13 +48,13 @@ pub(super) fn show(
     let mut page =
         Page::read(store, key, |html| writer.write_all(html.as_bytes()).context(writing))?;
     page.write()?;
-    let (exit, segments, entries_len) = (page.exit, page.segments.len(), page.entries);
+    let (segments, entries_len) = (page.segments.len(), page.entries);
     writer.flush().context(writing)?;
     drop(writer);
     file.finish()?;
     let segments = plural(segments, "segment", "segments");
     out.line(format_args!("{}: {segments}, {}", path.display(), entries(entries_len)))?;
-    Ok(exit)
+    Ok(Exit::Done)
 }
 
 /// A page, and the destination of its HTML.
@@ -65,7 +65,6 @@ struct Page<'a, W> {
     segments: Vec<Segment>,
     write: W,
     entries: usize,
-    exit: Exit,
 }
 
 /// A segment of the session.
@@ -80,7 +79,7 @@ struct Segment {
 impl Segment {
     fn read(store: &OpenStore, key: SegmentKey, node: &SegmentNode, indent: String) -> Self {
         let damage = node.damage.as_ref();
-        let headline = read_headline(store, key).inspect_err(Failure::report).ok().flatten();
+        let headline = known(read_headline(store, key)).flatten();
         let facts = damage.map_or_else(|| node.to_string(), |damage| error_chain(damage));
         let id = key.segment_id.to_string();
         let facts = facts.strip_prefix(&id).unwrap_or(&facts).trim().to_owned();
@@ -110,7 +109,7 @@ impl<'a, W: FnMut(&str) -> Result<(), Failure>> Page<'a, W> {
                 segments.push(Segment::read(store, key, node, line));
             }
         }
-        Ok(Self { store, key, segments, write, entries: 0, exit: Exit::Done })
+        Ok(Self { store, key, segments, write, entries: 0 })
     }
 
     fn write(&mut self) -> Result<(), Failure> {
@@ -177,18 +176,17 @@ impl<'a, W: FnMut(&str) -> Result<(), Failure>> Page<'a, W> {
             start.into_string()
         ))?;
         let segment = self.store.at(key);
-        let mut conversation = Conversation::open(segment);
+        let format = LogFormat::new(segment);
         let mut is_empty = true;
-        while let Some(line) = conversation.next() {
+        for line in lines(segment, 0) {
             match line.context(|| reading::<LogEntry>(segment)) {
-                Ok((_, line)) => {
+                Ok(line) => {
                     self.entries += 1;
-                    let html = entry(&conversation.describe(&line)).into_string();
+                    let html = entry(&format.describe(&line)).into_string();
                     is_empty &= html.is_empty();
                     (self.write)(&html)?;
                 }
                 Err(failure) => {
-                    self.exit = Exit::Failed;
                     failure.report();
                     let message = shown(&error_chain(&failure));
                     (self.write)(&html! { article.damage { (message) } }.into_string())?;
