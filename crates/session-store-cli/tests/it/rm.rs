@@ -127,8 +127,26 @@ fn a_session_is_as_old_as_the_later_one_of_its_two_times(
     let replace = ["create", &url, "-", "--session", IDS[2], "--segment", IDS[2], "--replace"];
     run_with(replace, lines).ok();
     set_age(&place, IDS[2], days);
-    run(["rm", &url, "--older-than", "90d", "--yes"]).ok();
-    assert_eq!(left(&url), expected);
+    let ended = run(["rm", &url, "--older-than", "90d", "--yes"]);
+    assert_eq!((ended.status, left(&url)), (Some(0), expected.to_vec()));
+    let reason = "kept 1 session with older entries, because the storage records a later change";
+    assert_eq!(ended.stderr.contains(reason), days == 0, "{ended:?}");
+}
+
+#[test]
+fn a_dry_run_prints_what_would_be_lost() {
+    let (_place, url) = aged();
+    let line = "{\"role\":\"user\",\"content\":\"Fix it\",\"ts\":\"2020-01-01T00:00:00Z\"}\n";
+    let log = ["append", &url, "--session", IDS[0], "--segment", IDS[0]];
+    run_with(log, line).ok();
+    run(["create", &url, "--session", IDS[0], "--segment", IDS[1]]).ok();
+    let facts = "2 entries, 66 B, written 2020-01-01T00:00:00Z: Fix it\n";
+    let planned = run(["rm", &url, "--session", IDS[0], "--dry-run"]).ok();
+    assert_eq!(planned, format!("would delete session {} with 2 segments: {facts}", IDS[0]));
+    let planned = run(["rm", &url, IDS[0], "--session", IDS[0], "--dry-run"]).ok();
+    assert!(planned.starts_with("would delete segment ") && planned.ends_with(facts), "{planned}");
+    let json = run(["rm", &url, "--session", IDS[0], "--dry-run", "--json"]).ok();
+    assert!(json.contains(",\"segments\":2,\"entries\":2,\"written\":\"2020-"), "{json}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Chooses the segments or sessions that `rm` deletes.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::time::SystemTime;
@@ -14,6 +15,7 @@ use crate::listing::{ListedSegment, ListedSession, for_each_session};
 use crate::message::note;
 use crate::reference::Reference;
 use crate::store::{list_segments, unknown_session};
+use crate::text::plural;
 
 /// Returns the segments and sessions to delete.
 ///
@@ -88,12 +90,17 @@ fn read_ids() -> Result<Vec<Reference<SessionId>>, Failure> {
 /// Returns the sessions that were last written before `--older-than`, except the last `--keep`
 /// sessions by that time.
 fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
-    let mut sessions: Vec<(SystemTime, Deletion)> = Vec::new();
+    let mut sessions = Vec::new();
     for_each_session(store, |session| {
-        match last_written(store, &session) {
-            Some(time) => {
+        match last_change(&session) {
+            Some(changed) => {
+                let content = ContentTime::of_session(store, &session).map(|found| found.time);
                 let (session_id, segments) = (session.session_id, session.segments?.len());
-                sessions.push((time, Deletion { session_id, segment_id: None, segments }));
+                let deletion = Deletion { session_id, segment_id: None, segments };
+                // Each time alone can be too early for a deletion. The clock of an agent can be
+                // wrong, and a restored file can have an old time.
+                let time = content.map_or(changed, |content| content.max(changed));
+                sessions.push(Candidate { deletion, time, content });
             }
             None => {
                 session.segments?;
@@ -103,24 +110,37 @@ fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
         }
         Ok(())
     })?;
-    sessions.sort_by(|(a, _), (b, _)| b.cmp(a));
+    sessions.sort_by_key(|session| Reverse(session.time));
     let by_rank = sessions.into_iter().skip(args.keep.unwrap_or(0));
     let is_old = |time: SystemTime| args.older_than.is_none_or(|limit| time < limit);
-    Ok(by_rank.filter(|(time, _)| is_old(*time)).map(|(_, deletion)| deletion).collect())
+    let (old, young): (Vec<_>, Vec<_>) = by_rank.partition(|session| is_old(session.time));
+    let changed_since = young.iter().filter(|session| session.content.is_some_and(is_old)).count();
+    if changed_since > 0 {
+        let sessions = plural(changed_since, "session", "sessions");
+        note(&format!(
+            "kept {sessions} with older entries, because the storage records a later change, such \
+             as their import; ls --until lists such sessions, and rm --stdin deletes them by id"
+        ));
+    }
+    Ok(old.into_iter().map(|session| session.deletion).collect())
 }
 
-/// Returns the later one of two times: the time of the content, and the last change that the
-/// storage records for a segment. Returns `None` if the storage does not record a time of each
-/// segment.
-///
-/// Each time alone can be too early for a deletion. The clock of an agent can be wrong, and a
-/// restored file can have an old time.
-fn last_written(store: &OpenStore, session: &ListedSession) -> Option<SystemTime> {
+/// A session that `--older-than` or `--keep` can delete.
+struct Candidate {
+    deletion: Deletion,
+    /// The later one of two times: the time of the content, and the last change that the storage
+    /// records.
+    time: SystemTime,
+    /// The time of the content.
+    content: Option<SystemTime>,
+}
+
+/// Returns the last change that the storage records for a session. Returns `None` if the storage
+/// does not record a time of each segment.
+fn last_change(session: &ListedSession) -> Option<SystemTime> {
     let segments = session.segments.as_ref().ok()?;
     let times: Option<Vec<_>> = segments.iter().map(ListedSegment::modified).collect();
-    let stored = times?.into_iter().max()?;
-    let content = ContentTime::of_session(store, session);
-    Some(content.map_or(stored, |content| content.time.max(stored)))
+    times?.into_iter().max()
 }
 
 /// The segments and sessions that the pods of a store point to, with the name of a pod.

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 use session_store::{OpenStore, SegmentId, SegmentKey, SessionId, Store};
 
+use super::ls::{LongRow, read_long_row};
 use crate::args::RmArgs;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
@@ -53,6 +54,21 @@ impl Deletion {
     }
 }
 
+/// A deletion of a dry run, with what `ls --long` prints.
+#[derive(Serialize)]
+struct Plan {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment_id: Option<SegmentId>,
+    #[serde(flatten)]
+    row: LongRow,
+}
+
+impl Plan {
+    fn read(store: &OpenStore, Deletion { session_id, segment_id, .. }: Deletion) -> Self {
+        Self { segment_id, row: read_long_row(store, session_id, segment_id) }
+    }
+}
+
 pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open_to_write(&args.store)?;
     let deletions = choose::deletions(args, &store)?;
@@ -67,8 +83,9 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
         archive::check_path(file)?;
     }
     if args.dry_run {
-        for deletion in &deletions {
-            out.report(deletion, [format_args!("would delete {deletion}")])?;
+        for deletion in deletions {
+            let plan = Plan::read(&store, deletion);
+            out.report(&plan, [format_args!("would delete {deletion}: {}", plan.row)])?;
         }
         return Ok(Exit::Done);
     }
