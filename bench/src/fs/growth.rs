@@ -25,7 +25,7 @@ pub(super) const SESSIONS: Bench = Bench {
 fn entries(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let setup = Setup::new(plan)?;
     let logs = Logs::new(plan, &setup.store)?;
-    let within = Goal::AtMost(5e-6);
+    let within = Goal::AtMost(8e-7);
     let mut measurements = vec![
         logs.count(plan)?.slowest(ENTRIES.name, within),
         logs.head(plan)?.slowest(ENTRIES.name, within),

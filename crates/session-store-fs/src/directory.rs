@@ -10,6 +10,7 @@ use session_store_core::{Durability, StoreError};
 use tempfile::NamedTempFile;
 
 use crate::error::Context;
+use crate::file::create_own_folder;
 use crate::layout::Layout;
 use crate::searches::Searches;
 use crate::sync::Syncs;
@@ -104,5 +105,30 @@ impl Directory {
             self.syncs.record(path);
         }
         path.parent().map_or(Ok(()), |folder| self.syncs.sync_folder(folder))
+    }
+}
+
+/// Moves a file into the session's folder under its name. Creates the folder.
+///
+/// A process that deletes the last segment of the session also removes the folder. If that happens
+/// at the same moment, the folder is created again.
+pub(crate) fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
+    use io::ErrorKind::{AlreadyExists, NotFound};
+    const ATTEMPTS: usize = 100;
+    let is_race = |error: &io::Error| matches!(error.kind(), AlreadyExists | NotFound);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match create_own_folder(folder) {
+            Err(StoreError::Io(error)) if is_race(&error) && attempt < ATTEMPTS => continue,
+            result => result?,
+        }
+        match file.persist_noclobber(path) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.error.kind() == NotFound && attempt < ATTEMPTS => {
+                file = error.file;
+            }
+            Err(error) => return Err(error.error).context("create", path),
+        }
     }
 }

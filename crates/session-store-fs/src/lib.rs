@@ -119,6 +119,11 @@
 //! the log is ignored, and the next change deletes it. A truncation, and a page that starts before
 //! the checkpoint, scan the whole log.
 //!
+//! The head and the number of entries are usually read without the lock, so that readers and
+//! writers do not wait for each other. The handle reads the length of the log, and then the
+//! generation. If both are equal to the cached values, the cached head is current. Otherwise the
+//! handle takes the lock, because a writer may be in the middle of an append that fails.
+//!
 //! Every change that is not an append first advances the generation of the stripe. A change that
 //! cuts or replaces entries also gives the segment a new *epoch*, a random number. By the
 //! generation and the epoch, each handle of each process notices that its cache is stale.
@@ -128,8 +133,8 @@
 //! appends of the handle go to the old file ([S8](session_store_core::contract#s8)). To edit a log
 //! with another program, first stop the programs that append to it.
 //!
-//! At most 64 stripes have files open at a time. Every stripe keeps facts about the 64 logs that
-//! were used last.
+//! At most 64 stripes have files open at a time. Every stripe caches the indexes of the 64 closed
+//! logs that were used last.
 //!
 //! Once a handle has listed a session, the handle remembers that the session's folder holds a log.
 //! The handle opens the folder again only after the deletion of any segment. Such a deletion
@@ -143,6 +148,7 @@ compile_error!(
 
 mod bad_lines;
 mod cache;
+mod cached_head;
 mod directory;
 mod error;
 mod file;

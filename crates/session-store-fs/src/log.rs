@@ -27,7 +27,7 @@ const WRITE_BYTES: usize = 1024 * 1024;
 ///
 /// Another program can replace or move the file without taking the store's lock. Without this
 /// limit, a handle would continue to append to a file that no longer has the log's name.
-const TRUST: Duration = Duration::from_secs(1);
+pub(crate) const TRUST: Duration = Duration::from_secs(1);
 
 /// An open file of entries.
 pub(crate) struct Log {
@@ -97,14 +97,20 @@ impl Log {
     }
 
     /// Returns whether the open file can still be used: its only changes were appends, and the file
-    /// was opened a short time ago. A file without a stored epoch is always opened again, because
-    /// changes of other programs change its head. A file that is open for reads only is always
-    /// opened again too, because the process may have got the permission to write.
+    /// was opened a short time ago.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
-        self.is_writable
-            && self.known.epoch.is_none_or(|epoch| epoch.is_stored)
-            && self.known.generation == generation
-            && now.duration_since(self.opened) < TRUST
+        self.known.generation == generation && self.trusted_until().is_some_and(|until| now < until)
+    }
+
+    /// Returns the time until which the open file can be used if its only changes were appends.
+    ///
+    /// Returns `None` if the file must be opened again for each call. A file without a stored epoch
+    /// is always opened again, because changes of other programs change its head. A file that is
+    /// open for reads only is always opened again too, because the process may have got the
+    /// permission to write.
+    pub(crate) fn trusted_until(&self) -> Option<Instant> {
+        let is_epoch_stored = self.known.epoch.is_none_or(|epoch| epoch.is_stored);
+        (self.is_writable && is_epoch_stored).then(|| self.opened + TRUST)
     }
 
     /// Takes over earlier facts about the file, unless entries may have been cut since then.

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
@@ -20,9 +20,10 @@ use tempfile::NamedTempFile;
 
 use crate::bad_lines::{Plan, write_good_lines};
 use crate::cache::Cache;
-use crate::directory::Directory;
+use crate::cached_head::CachedHeads;
+use crate::directory::{Directory, place};
 use crate::error::Context;
-use crate::file::{self, create_own_folder};
+use crate::file;
 use crate::group_commit::Written;
 use crate::index::{LineIndex, LineStart};
 use crate::layout::Kind;
@@ -57,11 +58,17 @@ impl Expected {
 pub(crate) struct Segment<'a> {
     files: Files<'a>,
     guard: Guard<'a, Cache>,
+    heads: &'a CachedHeads,
 }
 
 impl<'a> Segment<'a> {
-    pub(crate) fn new(directory: &'a Directory, key: SegmentKey, guard: Guard<'a, Cache>) -> Self {
-        Self { files: Files { directory, key }, guard }
+    pub(crate) fn new(
+        directory: &'a Directory,
+        key: SegmentKey,
+        guard: Guard<'a, Cache>,
+        heads: &'a CachedHeads,
+    ) -> Self {
+        Self { files: Files { directory, key }, guard, heads }
     }
 
     /// Returns the file as it is now, or `None` if the file does not exist.
@@ -69,10 +76,21 @@ impl<'a> Segment<'a> {
         self.files.open(kind, self.guard.lock.generation, &mut self.guard.cached)
     }
 
+    /// Returns the head, or `None` if the log does not exist. Caches the head for reads without the
+    /// lock.
+    pub(crate) fn head(&mut self) -> Result<Option<Head>, StoreError> {
+        let (heads, key) = (self.heads, self.files.key);
+        let log = self.open(Kind::Log)?;
+        Ok(log.map(|log| {
+            heads.insert(key, log);
+            log.known.head()
+        }))
+    }
+
     /// Returns the facts about the log, or `None` if the log does not exist. The file is not opened
     /// if the cached facts are still true.
     pub(crate) fn info(&mut self) -> Result<Option<SegmentInfo>, StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         let Some(metadata) = file::metadata(&files.path(Kind::Log))? else { return Ok(None) };
         let generation = guard.lock.generation;
         let known = guard.cached.known((files.key, Kind::Log));
@@ -85,7 +103,7 @@ impl<'a> Segment<'a> {
     /// Returns the start of a log, so that a page can be read without the rest of the log. Returns
     /// `None` if the log is short or this handle has already scanned it.
     pub(crate) fn first_part(&mut self) -> Result<Option<Part>, StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         if guard.cached.known((files.key, Kind::Log)).is_some() {
             return Ok(None);
         }
@@ -110,7 +128,7 @@ impl<'a> Segment<'a> {
         expected: Expected,
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<(Head, Option<Written>), StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         let mut log = files.open(kind, guard.lock.generation, &mut guard.cached)?;
         expected.check(log.as_deref())?;
         let Some(log) = &mut log else {
@@ -140,7 +158,7 @@ impl<'a> Segment<'a> {
         file: NamedTempFile,
         replacements: &LockFile<()>,
     ) -> Result<(), StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         // The file was written before the lock was taken, and another handle may have appended
         // meanwhile. Without a new time, the time of the last change would go backwards.
         file::touch(file.as_file()).context("set the time of", file.path())?;
@@ -171,7 +189,7 @@ impl<'a> Segment<'a> {
         kind: Kind,
         replacements: &LockFile<()>,
     ) -> Result<Plan, StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         let Files { directory, key } = *files;
         let Some(log) = files.open(kind, guard.lock.generation, &mut guard.cached)? else {
             return Ok(Plan::default());
@@ -208,7 +226,7 @@ impl<'a> Segment<'a> {
         expected: Expected,
         entries_len: usize,
     ) -> Result<Head, StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         let mut log = files.open(Kind::Log, guard.lock.generation, &mut guard.cached)?;
         if let Some(log) = &mut log {
             // Scan the part before the checkpoint too, because a wrong checkpoint must not decide
@@ -247,7 +265,7 @@ impl<'a> Segment<'a> {
 
     /// Returns the log and the checkpoint at which a new handle would start its scan.
     pub(crate) fn checkpoint(&mut self) -> Result<Option<(Log, LineStart)>, StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         let Some(log) = files.open_new(Kind::Log, guard.lock.generation, Instant::now())? else {
             return Ok(None);
         };
@@ -260,7 +278,7 @@ impl<'a> Segment<'a> {
     /// Deletes the checkpoint, and gives the segment a new epoch. Every handle then scans the log
     /// again.
     pub(crate) fn delete_checkpoint(&mut self) -> Result<(), StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         guard.cached.forget((files.key, Kind::Log));
         let delete = || files.directory.delete_checkpoint(files.key);
         files.under_new_epoch(&mut guard.lock, None, delete).map(drop)
@@ -271,7 +289,7 @@ impl<'a> Segment<'a> {
         &mut self,
         deletions: &LockFile<ListedSessions>,
     ) -> Result<bool, StoreError> {
-        let Self { files, guard } = self;
+        let Self { files, guard, .. } = self;
         let Files { directory, key } = *files;
         guard.lock.advance_generation()?;
         for kind in [Kind::Log, Kind::Trace] {
@@ -570,29 +588,4 @@ fn advance_generation(lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), Stor
     lock.advance_generation()?;
     log.known.generation = lock.generation;
     Ok(())
-}
-
-/// Moves a file into the session's folder under its name. Creates the folder.
-///
-/// A process that deletes the last segment of the session also removes the folder. If that happens
-/// at the same moment, the folder is created again.
-fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
-    use io::ErrorKind::{AlreadyExists, NotFound};
-    const ATTEMPTS: usize = 100;
-    let is_race = |error: &io::Error| matches!(error.kind(), AlreadyExists | NotFound);
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        match create_own_folder(folder) {
-            Err(StoreError::Io(error)) if is_race(&error) && attempt < ATTEMPTS => continue,
-            result => result?,
-        }
-        match file.persist_noclobber(path) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.error.kind() == NotFound && attempt < ATTEMPTS => {
-                file = error.file;
-            }
-            Err(error) => return Err(error.error).context("create", path),
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use session_store_core::{
     Capabilities, Capability, Head, ListOptions, LogEntry, Maintenance, Page, PageRequest,
@@ -12,10 +13,11 @@ use session_store_core::{
     TracePage,
 };
 
+use crate::cache::Cache;
 use crate::directory::Directory;
 use crate::layout::{Kind, stripe_of};
 use crate::listing::{ListedSessions, list_consistent};
-use crate::lock_file::{LockFile, read_consistent};
+use crate::lock_file::{Guard, LockFile, read_consistent};
 use crate::read::{Parse, Part, parse_matching};
 use crate::segment::{Expected, Segment};
 use crate::stripe::Stripes;
@@ -44,7 +46,7 @@ pub struct FsStore {
     // `deletions` or `replacements`. No call locks two stripes, and a call that locks the pods
     // takes no other lock. All locks are exclusive, so two processes with different orders could
     // deadlock.
-    stripes: Arc<Stripes>,
+    pub(crate) stripes: Arc<Stripes>,
     deletions: Arc<LockFile<ListedSessions>>,
     pub(crate) replacements: Arc<LockFile<()>>,
     pub(crate) pod_lock: Arc<LockFile<()>>,
@@ -83,12 +85,16 @@ impl FsStore {
     /// Locks the segment for a change.
     pub(crate) fn lock_write(&self, key: SegmentKey) -> Result<Segment<'_>, StoreError> {
         self.directory.prepare()?;
-        Ok(Segment::new(&self.directory, key, self.stripes.lock_write(key.segment_id)?))
+        Ok(self.segment(key, self.stripes.lock_write(key.segment_id)?))
     }
 
     /// Locks the segment to read it.
     pub(crate) fn lock_read(&self, key: SegmentKey) -> Result<Segment<'_>, StoreError> {
-        Ok(Segment::new(&self.directory, key, self.stripes.lock_read(key.segment_id)?))
+        Ok(self.segment(key, self.stripes.lock_read(key.segment_id)?))
+    }
+
+    fn segment<'a>(&'a self, key: SegmentKey, guard: Guard<'a, Cache>) -> Segment<'a> {
+        Segment::new(&self.directory, key, guard, self.stripes.cached_heads(key.segment_id))
     }
 
     fn append_entries<'e>(
@@ -335,9 +341,11 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Option<Head>, StoreError> {
-        let head =
-            |segment: &mut Segment<'_>| Ok(segment.open(Kind::Log)?.map(|log| log.known.head()));
-        self.read(SegmentKey::new(session_id, segment_id), head, |head| Ok(*head))
+        let key = SegmentKey::new(session_id, segment_id);
+        match self.stripes.cached_head(key, Instant::now()) {
+            Some(head) => Ok(Some(head)),
+            None => self.read(key, Segment::head, |head| Ok(*head)),
+        }
     }
 
     fn segment_info(

@@ -1,13 +1,15 @@
 //! The locks of segments. The hash of a segment id chooses one of 256 locks (stripes). Only some
-//! stripes have open files at a time.
+//! stripes have open files at a time. The head of an open log is usually read without the lock.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Mutex;
+use std::time::Instant;
 
-use session_store_core::{SegmentId, StoreError};
+use session_store_core::{Head, SegmentId, SegmentKey, StoreError};
 
 use crate::cache::Cache;
+use crate::cached_head::CachedHeads;
 use crate::layout::{Layout, stripe_of};
 use crate::lock_file::{Guard, LockFile};
 use crate::mutex::lock;
@@ -18,29 +20,53 @@ const OPEN_STRIPES: usize = 64;
 
 /// All stripes of a handle.
 pub(crate) struct Stripes {
-    stripes: Vec<LockFile<Cache>>,
+    stripes: Vec<Stripe>,
     /// The stripes with open files, in the order in which they were opened.
     open: Mutex<VecDeque<u8>>,
 }
 
+struct Stripe {
+    lock_file: LockFile<Cache>,
+    heads: CachedHeads,
+}
+
 impl Stripes {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let stripes = (0..=u8::MAX).map(|number| LockFile::new(layout.stripe(number))).collect();
-        Self { stripes, open: Mutex::default() }
+        let stripe = |number| Stripe {
+            lock_file: LockFile::new(layout.stripe(number)),
+            heads: CachedHeads::default(),
+        };
+        Self { stripes: (0..=u8::MAX).map(stripe).collect(), open: Mutex::default() }
+    }
+
+    /// Returns the head of a segment without the lock, or `None` if the head must be read under the
+    /// lock.
+    pub(crate) fn cached_head(&self, key: SegmentKey, now: Instant) -> Option<Head> {
+        let Stripe { lock_file, heads } = self.of(key.segment_id);
+        heads.get(key)?.if_current(now, |generation| lock_file.is_current(generation))
+    }
+
+    /// Returns the cached heads of a segment's stripe.
+    pub(crate) fn cached_heads(&self, segment_id: SegmentId) -> &CachedHeads {
+        &self.of(segment_id).heads
     }
 
     /// Locks the stripe of a segment as [`LockFile::lock_write`] does.
     pub(crate) fn lock_write(&self, segment_id: SegmentId) -> Result<Guard<'_, Cache>, StoreError> {
         let number = stripe_of(segment_id);
-        let guard = self.stripes[usize::from(number)].lock_write()?;
+        let guard = self.stripes[usize::from(number)].lock_file.lock_write()?;
         Ok(self.with_files(number, guard))
     }
 
     /// Locks the stripe of a segment as [`LockFile::lock_read`] does.
     pub(crate) fn lock_read(&self, segment_id: SegmentId) -> Result<Guard<'_, Cache>, StoreError> {
         let number = stripe_of(segment_id);
-        let guard = self.stripes[usize::from(number)].lock_read()?;
+        let guard = self.stripes[usize::from(number)].lock_file.lock_read()?;
         Ok(self.with_files(number, guard))
+    }
+
+    fn of(&self, segment_id: SegmentId) -> &Stripe {
+        &self.stripes[usize::from(stripe_of(segment_id))]
     }
 
     /// Records that the locked stripe has open files. Closes the files of another stripe if too
@@ -57,7 +83,7 @@ impl Stripes {
         open.push_back(number);
         if open.len() > OPEN_STRIPES
             && let Some(oldest) = open.pop_front()
-            && !self.stripes[usize::from(oldest)].close_if_idle(Cache::close_files)
+            && !self.stripes[usize::from(oldest)].lock_file.close_if_idle(Cache::close_files)
         {
             open.push_back(oldest);
         }
@@ -78,10 +104,9 @@ mod tests {
         for _ in 0..2_000 {
             let segment_id = SegmentId::new();
             let generation = stripes.lock_write(segment_id).unwrap().lock.generation;
-            let stripe = &stripes.stripes[usize::from(stripe_of(segment_id))];
-            assert!(stripe.is_current(generation).unwrap());
+            assert!(stripes.of(segment_id).lock_file.is_current(generation).unwrap());
         }
-        let open = stripes.stripes.iter().filter(|stripe| stripe.opened().is_some());
+        let open = stripes.stripes.iter().filter(|stripe| stripe.lock_file.opened().is_some());
         assert_eq!(open.count(), OPEN_STRIPES);
     }
 }

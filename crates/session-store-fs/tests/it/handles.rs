@@ -155,6 +155,7 @@ fn many_segments_keep_few_files_open() {
         for &segment in &segments {
             store.append(fixture.session, segment, &numbered([round])[0]).unwrap();
             store.append_trace(fixture.session, segment, &trace).unwrap();
+            assert_eq!(store.read_entry_count(fixture.session, segment).unwrap(), round + 1);
         }
     }
     let open = fs::read_dir("/proc/self/fd").unwrap().count();
@@ -170,13 +171,15 @@ fn a_log_replaced_by_another_program_is_opened_again() {
     let store = fixture.open();
     fixture.append(&store, "{\"n\":0}");
     fixture.append(&store, "{\"n\":1}");
+    assert_eq!(fixture.count(&store), 2);
     let edited = fixture.path("edited");
-    fs::write(&edited, "{\"n\":7}\n{\"n\":8}\n").unwrap();
+    fs::write(&edited, "{\"n\":7}\n{\"n\":8}\n{\"n\":9}\n").unwrap();
     fs::rename(&edited, fixture.log()).unwrap();
     // A handle uses an open file for up to a second before it opens the path again.
     thread::sleep(Duration::from_millis(1_100));
-    fixture.append(&store, "{\"n\":9}");
-    assert_eq!(store.read_all(fixture.session, fixture.segment).unwrap(), numbered(7..10));
+    assert_eq!(fixture.count(&store), 3);
+    fixture.append(&store, "{\"n\":10}");
+    assert_eq!(store.read_all(fixture.session, fixture.segment).unwrap(), numbered(7..11));
 }
 
 #[test]
