@@ -23,6 +23,7 @@ mod reading;
 mod redis;
 mod scaling;
 mod sessions;
+mod size;
 mod sqlite;
 
 use std::alloc::System;

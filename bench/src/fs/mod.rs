@@ -8,7 +8,9 @@ mod power;
 mod read;
 mod threads;
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_fs::FsStore;
@@ -16,8 +18,9 @@ use session_store_fs::FsStore;
 use crate::Fallible;
 use crate::plan::{Bench, Plan};
 use crate::sessions::HasStore;
+use crate::size::{self, HasSize, sizes};
 
-pub(crate) const BENCHES: [Bench; 9] = [
+pub(crate) const BENCHES: [Bench; 10] = [
     append::ONE,
     append::MANY,
     power::BENCH,
@@ -27,7 +30,14 @@ pub(crate) const BENCHES: [Bench; 9] = [
     growth::SESSIONS,
     list::SEGMENTS,
     threads::BENCH,
+    SIZE,
 ];
+
+const SIZE: Bench = Bench {
+    name: "fs/size",
+    about: size::ABOUT,
+    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new(plan)?))),
+};
 
 /// A new store, the ids of a segment, and a folder for the floor.
 pub(crate) struct Setup {
@@ -67,4 +77,23 @@ impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
     }
+}
+
+impl HasSize for Setup {
+    fn stored_bytes(&self) -> Fallible<u64> {
+        allocated_bytes(&self.root())
+    }
+}
+
+/// Returns the bytes of the blocks that a file or folder has, with all files below it.
+fn allocated_bytes(path: &Path) -> Fallible<u64> {
+    const BLOCK: u64 = 512;
+    let metadata = path.symlink_metadata()?;
+    let mut bytes = metadata.blocks() * BLOCK;
+    if metadata.is_dir() {
+        for below in fs::read_dir(path)? {
+            bytes += allocated_bytes(&below?.path())?;
+        }
+    }
+    Ok(bytes)
 }

@@ -13,10 +13,24 @@ use test_servers::RedisServer;
 use crate::Fallible;
 use crate::plan::Bench;
 use crate::sessions::HasStore;
+use crate::size::{self, HasSize, sizes};
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 6] =
-    [append::ONE, append::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
+pub(crate) const BENCHES: [Bench; 7] = [
+    append::ONE,
+    append::MANY,
+    read::BENCH,
+    threads::BENCH,
+    growth::ENTRIES,
+    growth::SESSIONS,
+    SIZE,
+];
+
+const SIZE: Bench = Bench {
+    name: "redis/size",
+    about: size::ABOUT,
+    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new()?))),
+};
 
 /// A new server, a new store on it, and the ids of a segment.
 pub(crate) struct Setup {
@@ -48,5 +62,14 @@ impl Setup {
 impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
+    }
+}
+
+impl HasSize for Setup {
+    /// Returns the bytes that the server has allocated.
+    fn stored_bytes(&self) -> Fallible<u64> {
+        let memory = self.server.info("memory");
+        let bytes = memory.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(bytes.ok_or("the server does not report its memory")?.trim().parse()?)
     }
 }

@@ -14,10 +14,24 @@ use session_store_sqlite::SqliteStore;
 use crate::Fallible;
 use crate::plan::{Bench, Plan};
 use crate::sessions::HasStore;
+use crate::size::{self, HasSize, sizes};
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 6] =
-    [append::ONE, append::MANY, read::BENCH, threads::BENCH, growth::ENTRIES, growth::SESSIONS];
+pub(crate) const BENCHES: [Bench; 7] = [
+    append::ONE,
+    append::MANY,
+    read::BENCH,
+    threads::BENCH,
+    growth::ENTRIES,
+    growth::SESSIONS,
+    SIZE,
+];
+
+const SIZE: Bench = Bench {
+    name: "sqlite/size",
+    about: size::ABOUT,
+    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new(plan)?))),
+};
 
 /// A new store, and the ids of a segment.
 pub(crate) struct Setup {
@@ -49,5 +63,15 @@ impl Setup {
 impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
+    }
+}
+
+impl HasSize for Setup {
+    /// Returns the bytes of the database's pages. The WAL is not counted, because its length does
+    /// not depend on the number of entries.
+    fn stored_bytes(&self) -> Fallible<u64> {
+        let database = rusqlite::Connection::open(self.folder.join("store.db"))?;
+        let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        Ok(database.query_row(bytes, (), |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 }

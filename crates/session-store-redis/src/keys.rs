@@ -254,6 +254,22 @@ mod tests {
         assert_eq!(tag.slot(), slot);
     }
 
+    /// `docs/SCALE.md` has these numbers.
+    #[rstest]
+    #[case(3, 89)]
+    #[case(6, 51)]
+    #[case(12, 28)]
+    #[case(24, 19)]
+    #[case(48, 12)]
+    fn the_largest_of_equal_slot_ranges_has_this_many_buckets(
+        #[case] nodes: usize,
+        #[case] largest: usize,
+    ) {
+        let mut of_node = vec![0; nodes];
+        Tag::buckets().for_each(|tag| of_node[usize::from(tag.slot()) * nodes / SLOTS] += 1);
+        assert_eq!(of_node.into_iter().max(), Some(largest));
+    }
+
     #[test]
     fn ids_of_one_moment_fall_into_most_buckets() {
         let buckets: HashSet<_> =
