@@ -263,25 +263,41 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
 }
 
 /// Returns whether the store has the content of an empty store after the first n [`step`]s, for
-/// some n in `steps`. `fresh` opens an empty store for the comparison. If the result is true, the
-/// function also takes eleven more steps on the store, because every changing method must still
-/// work after the cut.
-pub fn holds(
-    store: &dyn Store,
+/// some n in `steps`. `create` creates an empty store at a path for the comparison. If the result
+/// is true, the function also takes eleven more steps on the store, because every changing method
+/// must still work after the cut.
+///
+/// # Panics
+/// If a step fails.
+pub fn holds<S: Store>(
+    store: &S,
     mut steps: RangeInclusive<usize>,
-    fresh: impl Fn() -> Box<dyn Store>,
+    create: impl Fn(PathBuf) -> S,
 ) -> bool {
     let found = content(store);
+    let folder = TempDir::new().unwrap();
     let content_after = |steps: usize| {
-        let store = fresh();
-        (0..steps).for_each(|n| step(&*store, n));
-        content(&*store)
+        let store = create(folder.path().join(steps.to_string()));
+        (0..steps).for_each(|n| step(&store, n));
+        content(&store)
     };
     let is_intact = steps.any(|steps| found == content_after(steps));
     if is_intact {
         (0..11).for_each(|n| step(store, n));
     }
     is_intact
+}
+
+/// Takes [`step`]s until the process is killed. Calls `sync` after each step, and then reports it.
+///
+/// # Panics
+/// If a step fails.
+pub fn step_until_killed<S: Store>(store: &S, sync: impl Fn(&S)) {
+    for n in 0.. {
+        step(store, n);
+        sync(store);
+        println!("acknowledged {n}");
+    }
 }
 
 /// Takes step number `n`. Eleven consecutive steps call every changing method, on a few segments.

@@ -2,17 +2,14 @@
 //! processes at the same moment.
 
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 
 use session_store::OpenStore;
 use session_store_agent::{AppendOutcome, RestoredState, SegmentWriter, open_pod};
 use session_store_core::{LogEntry, SegmentKey};
-use test_deadlines::Process;
+use test_deadlines::{Process, child_job, child_test};
 
 use crate::{bare_fork, entry};
-
-/// The environment variable in which a child finds its store, its segment and its number.
-const CHILD: &str = "SESSION_STORE_AGENT_CHILD";
 
 /// The mark before each reply of a child. The test harness prints other lines to the same output.
 const REPLY: &str = "child: ";
@@ -25,8 +22,7 @@ pub(crate) fn entry_of(child: usize, round: usize) -> LogEntry {
 #[test]
 #[ignore = "a child process of the tests in processes.rs"]
 fn child_that_executes_commands() {
-    let arguments =
-        std::env::var(CHILD).expect("the test that starts this process sets the variable");
+    let arguments = child_job();
     let parts: Vec<_> = arguments.split(' ').collect();
     let [url, session, segment, number] = parts[..] else { panic!("{arguments}") };
     let (session, segment) = (session.parse().unwrap(), segment.parse().unwrap());
@@ -84,14 +80,9 @@ pub(crate) struct ChildWriter {
 impl ChildWriter {
     pub(crate) fn start(url: &str, segment: SegmentKey, number: usize) -> Self {
         let SegmentKey { session_id, segment_id } = segment;
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let name = "child_writer::child_that_executes_commands";
-        command
-            .args(["--exact", name, "--include-ignored", "--nocapture"])
-            .env(CHILD, format!("{url} {session_id} {segment_id} {number}"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut process = Process::start(&mut command);
+        let job = format!("{url} {session_id} {segment_id} {number}");
+        let mut command = child_test("child_writer::child_that_executes_commands", job);
+        let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let output = BufReader::new(process.stdout.take().unwrap()).lines();
         let commands = process.stdin.take();
         Self { process, commands, output }

@@ -4,12 +4,9 @@ use std::process::Command;
 
 use session_store_core::{Store, TraceEntry};
 use session_store_fs::FsStore;
-use test_deadlines::Process;
+use test_deadlines::{Process, child_job, child_test_under};
 
 use crate::Fixture;
-
-/// The environment variable with the child's store and ids.
-const JOB: &str = "SESSION_STORE_FS_DELETE";
 
 /// The number of files that a deletion deletes: log, trace, epoch and hint.
 const FILES: usize = 4;
@@ -17,7 +14,7 @@ const FILES: usize = 4;
 #[test]
 #[ignore = "run by torture_a_killed_deletion_leaves_no_trace_alone"]
 fn child_that_deletes_a_segment() {
-    let job = std::env::var(JOB).expect("another test runs this one and sets the variable");
+    let job = child_job();
     let parts: Vec<_> = job.split(' ').collect();
     let [root, session, segment] = parts[..] else { panic!("{job}") };
     let store = FsStore::open(root).unwrap();
@@ -38,10 +35,9 @@ fn torture_a_killed_deletion_leaves_no_trace_alone() {
         strace.args(["-f", "-qqq", "-o"]).arg(fixture.path("calls"));
         strace.arg("--trace=unlink,unlinkat");
         strace.arg(format!("--inject=unlink,unlinkat:signal=KILL:when={nth}"));
-        strace.arg(std::env::current_exe().unwrap());
-        strace.args(["--exact", "delete::child_that_deletes_a_segment", "--include-ignored"]);
-        strace.env(JOB, format!("{} {session} {segment}", fixture.folder.path().display()));
-        let output = Process::output(&mut strace);
+        let job = format!("{} {session} {segment}", fixture.folder.path().display());
+        let child = "delete::child_that_deletes_a_segment";
+        let output = Process::output(&mut child_test_under(strace, child, job));
         assert!(!output.status.success(), "the child was not killed at the {nth}th file");
 
         let has_trace = !store.read_trace_page(session, segment, 0, 9).unwrap().entries.is_empty();

@@ -9,34 +9,26 @@ use std::process::Command;
 
 use session_store_core::{Store, StoreError};
 use session_store_fs::FsStore;
-use test_deadlines::Process;
+use test_deadlines::{Process, child_job, child_test_under};
 
 use crate::{Fixture, entry, numbered};
-
-/// The environment variable with the child's store and ids.
-const ROOT: &str = "SESSION_STORE_FS_LIMITED";
 
 /// Runs a test of this file as a child that cannot write a file beyond `blocks` of 512 bytes. A
 /// write beyond this limit returns an error and raises no signal.
 fn limited(test: &str, blocks: usize, fixture: &Fixture) {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", &script, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--include-ignored"])
-        .env(
-            ROOT,
-            format!("{} {} {}", fixture.folder.path().display(), fixture.session, fixture.segment),
-        );
-    let output = Process::output(&mut command);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, "sh"]);
+    let Fixture { folder, session, segment } = fixture;
+    let job = format!("{} {session} {segment}", folder.path().display());
+    let output = Process::output(&mut child_test_under(shell, test, job));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 /// Returns the store and ids of a child.
 fn inherited() -> Fixture {
-    let inherited = std::env::var(ROOT).expect("another test runs this one and sets the variable");
+    let inherited = child_job();
     let parts: Vec<_> = inherited.split(' ').collect();
     let [root, session, segment] = parts[..] else { panic!("{inherited}") };
     let folder = tempfile::Builder::new().disable_cleanup(true).tempdir_in(root).unwrap();

@@ -4,41 +4,29 @@
 //! ([S4](session_store_core::contract#s4)).
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use session_store_core::{Durability, SessionId, Store};
 use session_store_fs::{FsOptions, FsStore};
+use test_deadlines::{child_job, child_test};
 use test_servers::power_cut::{self, step};
 use uuid::Uuid;
 
 use crate::{Fixture, entry, numbered};
-
-/// The environment variable with the child's store and durability.
-const JOB: &str = "SESSION_STORE_FS_POWER";
 
 const CUTS: usize = 20;
 
 /// Cuts the power after `acknowledged` steps. Returns whether all acknowledged steps are stored.
 fn survives(durability: Durability, acknowledged: usize) -> bool {
     let writer = |root: &Path| {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        let name = "power::child_that_steps_until_killed";
-        child.args(["--exact", name, "--include-ignored", "--nocapture"]);
-        child.env(JOB, format!("{durability} {}", root.display()));
-        child
+        let job = format!("{durability} {}", root.display());
+        child_test("power::child_that_steps_until_killed", job)
     };
     power_cut::survives(acknowledged, writer, |root, steps| {
-        let folder = tempfile::tempdir().unwrap();
-        let number = std::cell::Cell::new(0);
-        let fresh = || -> Box<dyn Store> {
-            number.set(number.get() + 1);
-            let root = folder.path().join(number.get().to_string());
-            Box::new(FsStore::open_or_create(root).unwrap())
-        };
-        FsStore::open(root).is_ok_and(|store| power_cut::holds(&store, steps, fresh))
+        let create = |root| FsStore::open_or_create(root).unwrap();
+        FsStore::open(root).is_ok_and(|store| power_cut::holds(&store, steps, create))
     })
 }
 
@@ -55,7 +43,7 @@ fn fill(store: &FsStore) {
 #[test]
 #[ignore = "run by torture_sync_saves_more_paths_than_it_records"]
 fn child_that_syncs_much_at_once() {
-    let root = std::env::var(JOB).expect("another test runs this one and sets the variable");
+    let root = child_job();
     let store = FsStore::open_or_create(root).unwrap();
     fill(&store);
     store.sync().unwrap();
@@ -67,9 +55,8 @@ fn child_that_syncs_much_at_once() {
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
 fn torture_sync_saves_more_paths_than_it_records() {
     let writer = |root: &Path| {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "power::child_that_syncs_much_at_once", "--ignored", "--nocapture"]);
-        child.env(JOB, root).stdin(Stdio::piped());
+        let mut child = child_test("power::child_that_syncs_much_at_once", root.display());
+        child.stdin(Stdio::piped());
         child
     };
     let survived = power_cut::survives(1, writer, |root, _| {
@@ -84,16 +71,11 @@ fn torture_sync_saves_more_paths_than_it_records() {
 #[test]
 #[ignore = "run by torture_power_keeps_acknowledged_changes"]
 fn child_that_steps_until_killed() {
-    let job = std::env::var(JOB).expect("another test runs this one and sets the variable");
+    let job = child_job();
     let (durability, root) = job.split_once(' ').unwrap();
     let options = FsOptions::new().create(true).durability(durability.parse().unwrap());
     let store = options.open(root).unwrap();
-    let mut out = std::io::stdout();
-    for n in 0.. {
-        step(&store, n);
-        writeln!(out, "acknowledged {n}").unwrap();
-        out.flush().unwrap();
-    }
+    power_cut::step_until_killed(&store, |_| ());
 }
 
 #[test]
@@ -145,7 +127,7 @@ fn a_sync_that_failed_to_open_a_file_can_be_repeated() {
 #[test]
 #[ignore = "run by torture_a_power_cut_restores_no_former_head"]
 fn child_that_cuts_and_regrows() {
-    let root = std::env::var(JOB).expect("another test runs this one and sets the variable");
+    let root = child_job();
     let (session, segment) = (Uuid::max().into(), Uuid::max().into());
     let store = FsOptions::new().create(true).durability(Durability::Power).open(&root).unwrap();
     store.create_segment(session, segment, &numbered(0..3)).unwrap();
@@ -168,9 +150,8 @@ fn former_head(root: &Path) -> PathBuf {
 #[ignore = "needs root, loop devices, mkfs.ext4 and python3: cargo xtask torture"]
 fn torture_a_power_cut_restores_no_former_head() {
     let writer = |root: &Path| {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "power::child_that_cuts_and_regrows", "--ignored", "--nocapture"]);
-        child.env(JOB, root).stdin(Stdio::piped());
+        let mut child = child_test("power::child_that_cuts_and_regrows", root.display());
+        child.stdin(Stdio::piped());
         child
     };
     let survived = power_cut::survives(1, writer, |root, _| {

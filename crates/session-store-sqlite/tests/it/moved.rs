@@ -10,7 +10,7 @@ use std::process::Command;
 use rstest::rstest;
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_sqlite::SqliteStore;
-use test_deadlines::Process;
+use test_deadlines::{Process, child_job, child_test};
 
 use crate::{entries, entry, fresh, ids};
 
@@ -57,9 +57,6 @@ fn a_handle_whose_file_was_replaced_by_another_database_fails() {
     drop(store);
     assert_eq!(new.read_all(session, segment).unwrap(), [entry(7)]);
 }
-
-/// The environment variable that gives a child its store and the segment to append to.
-const JOB: &str = "SESSION_STORE_SQLITE_MOVED";
 
 fn sidecars(path: &Path, endings: &[&str]) -> Vec<PathBuf> {
     endings.iter().map(|ending| format!("{}{ending}", path.display()).into()).collect()
@@ -113,7 +110,7 @@ fn a_handle_fails_once_a_file_beside_the_database_is_gone_and_loses_nothing(
 #[test]
 #[ignore = "runs in a child process of the tests below"]
 fn child_that_appends() {
-    let job = std::env::var(JOB).expect("the test that starts this child sets the variable");
+    let job = child_job();
     let [path, session, segment] = job.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let store = SqliteStore::open(path).unwrap();
     store.append(session.parse().unwrap(), segment.parse().unwrap(), &entry(7)).unwrap();
@@ -121,10 +118,8 @@ fn child_that_appends() {
 
 /// Appends an entry in another process and returns whether that process has acknowledged it.
 fn append_in_another_process(path: &Path, session: SessionId, segment: SegmentId) -> bool {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "moved::child_that_appends", "--include-ignored"]);
-    child.env(JOB, format!("{} {session} {segment}", path.display()));
-    Process::output(&mut child).status.success()
+    let job = format!("{} {session} {segment}", path.display());
+    Process::output(&mut child_test("moved::child_that_appends", job)).status.success()
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! changes.
 
 use std::error::Error;
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
@@ -12,13 +11,10 @@ use std::str::FromStr;
 use session_store_core::{Durability, LogEntry, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
-use test_deadlines::Process;
+use test_deadlines::{Process, child_job, child_test, child_test_under};
 use test_servers::power_cut::{self, content, step};
 
 use crate::{entry, fresh, ids};
-
-/// The environment variable that gives a child its store and its durability.
-const JOB: &str = "SESSION_STORE_SQLITE_POWER";
 
 const CUTS: usize = 20;
 
@@ -57,49 +53,26 @@ impl FromStr for SyncPolicy {
     }
 }
 
-/// Returns a command that runs one of the ignored tests below in a child process.
-fn child(mut program: Command, test: &str, job: &str) -> Command {
-    program.args(["--exact", &format!("power::{test}"), "--include-ignored", "--nocapture"]);
-    program.env(JOB, job);
-    program
-}
-
-fn job() -> String {
-    std::env::var(JOB).expect("the test that starts this child sets the variable")
-}
-
 /// Cuts the power after `acknowledged` steps. Returns whether all these steps survive.
 fn survives(policy: SyncPolicy, acknowledged: usize) -> bool {
     let writer = |path: &Path| {
-        let program = Command::new(std::env::current_exe().unwrap());
-        child(program, "child_that_steps_until_killed", &format!("{policy:?} {}", path.display()))
+        let job = format!("{policy:?} {}", path.display());
+        child_test("power::child_that_steps_until_killed", job)
     };
     power_cut::survives(acknowledged, writer, |path, steps| {
-        let folder = tempfile::tempdir().unwrap();
-        let number = std::cell::Cell::new(0);
-        let fresh = || -> Box<dyn Store> {
-            number.set(number.get() + 1);
-            let path = folder.path().join(number.get().to_string());
-            Box::new(SqliteStore::open_or_create(path).unwrap())
-        };
-        SqliteStore::open(path).is_ok_and(|store| power_cut::holds(&store, steps, fresh))
+        let create = |path| SqliteStore::open_or_create(path).unwrap();
+        SqliteStore::open(path).is_ok_and(|store| power_cut::holds(&store, steps, create))
     })
 }
 
 #[test]
 #[ignore = "runs in a child process of the three tests below"]
 fn child_that_steps_until_killed() {
-    let job = job();
+    let job = child_job();
     let (policy, path) = job.split_once(' ').unwrap();
     let policy: SyncPolicy = policy.parse().unwrap();
     let store = policy.open_or_create(Path::new(path));
-    let mut out = std::io::stdout();
-    for n in 0.. {
-        step(&store, n);
-        policy.sync(&store);
-        writeln!(out, "acknowledged {n}").unwrap();
-        out.flush().unwrap();
-    }
+    power_cut::step_until_killed(&store, |store| policy.sync(store));
 }
 
 #[test]
@@ -137,7 +110,7 @@ fn large() -> LogEntry {
 #[test]
 #[ignore = "runs in a child process of another test"]
 fn child_whose_sync_fails() {
-    let job = job();
+    let job = child_job();
     let (policy, path) = job.split_once(' ').unwrap();
     let durability = policy.parse::<SyncPolicy>().unwrap().durability();
     let options = SqliteOptions::new().create(true).durability(durability);
@@ -175,7 +148,7 @@ fn child_whose_sync_fails() {
 #[test]
 #[ignore = "runs in a child process of another test"]
 fn child_whose_index_cannot_grow() {
-    let job = job();
+    let job = child_job();
     let path = Path::new(&job);
     let store = SqliteStore::open_or_create(path).unwrap();
     let (session, segment) = ids();
@@ -210,9 +183,8 @@ fn torture_a_failed_change_does_not_reappear_after_a_crash() {
     // SQLite extends the index of the WAL by 8 pages at a time, and writes to each page once. From
     // frame 4063 on, the index needs the second 8 pages. The first of them is the ninth write.
     strace.args(["--trace=pwrite64", "--inject=pwrite64:error=ENOSPC:when=9"]);
-    strace.arg(std::env::current_exe().unwrap());
-    let job = path.display().to_string();
-    let output = Process::output(&mut child(strace, "child_whose_index_cannot_grow", &job));
+    let child = "power::child_whose_index_cannot_grow";
+    let output = Process::output(&mut child_test_under(strace, child, path.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -229,9 +201,9 @@ fn outcome(policy: SyncPolicy, suffix: &str, n: usize) -> String {
     strace.arg("-P").arg(format!("{}{suffix}", path.display()));
     strace.arg("--trace=fsync,fdatasync");
     strace.arg(format!("--inject=fsync,fdatasync:error=EIO:when={n}"));
-    strace.arg(std::env::current_exe().unwrap());
     let job = format!("{policy:?} {}", path.display());
-    let output = Process::output(&mut child(strace, "child_whose_sync_fails", &job));
+    let child = "power::child_whose_sync_fails";
+    let output = Process::output(&mut child_test_under(strace, child, job));
     assert!(output.status.success(), "sync {n}: {}", String::from_utf8_lossy(&output.stdout));
     let lines = String::from_utf8(output.stdout).unwrap();
     let outcome = lines.lines().find_map(|line| line.split_once("outcome: "));

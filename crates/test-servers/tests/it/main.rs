@@ -3,12 +3,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use test_deadlines::{Process, RaiseAtEnd, wait_until};
+use test_deadlines::{Process, RaiseAtEnd, child_job, child_test, wait_until};
 use test_servers::{RedisCluster, RedisServer, SentinelGroup, TlsRedisServer};
 
 fn set(server: &RedisServer, key: &str) {
@@ -82,23 +82,19 @@ fn a_server_ends_when_its_test_panics() {
     assert!(!accepts_connections(*port));
 }
 
-/// The environment variable that makes the child process of the test below start its server.
-const CHILD: &str = "TEST_SERVERS_CHILD";
-
 #[test]
 #[ignore = "a child process of the test below, which kills it"]
 fn child_with_a_server_in_a_static() {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
-    std::env::var(CHILD).expect("the test that starts this process sets the variable");
+    let _ = child_job();
     println!("\nport {}", SERVER.port());
     thread::sleep(test_deadlines::DEADLINE);
 }
 
 #[test]
 fn a_server_in_a_static_ends_when_its_process_is_killed() {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child_with_a_server_in_a_static", "--ignored", "--nocapture"]);
-    let mut child = Process::start(command.env(CHILD, "").stdout(Stdio::piped()));
+    let mut command = child_test("child_with_a_server_in_a_static", "");
+    let mut child = Process::start(command.stdout(Stdio::piped()));
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut ports = lines.filter_map(|line| line.strip_prefix("port ")?.parse().ok());
     let port = ports.next().expect("the child prints the port");
