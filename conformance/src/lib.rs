@@ -42,6 +42,7 @@ mod check;
 mod check_result;
 mod checks;
 mod environment;
+mod growth;
 mod harness;
 mod history;
 mod linearizability;
@@ -67,6 +68,7 @@ pub use all_checks::{CHECKS, all_checks};
 pub use check::{Check, Outcome};
 #[doc(hidden)]
 pub use environment::repetitions;
+pub use growth::{Cost, Growth};
 pub use harness::{Harness, Storage};
 pub use history::{Effect, Event, History, Operation};
 pub use linearizability::{NotLinearizable, linearize};

@@ -102,6 +102,9 @@ enum Chore {
         /// Only run the broken stores, and print the checks that catch each one
         #[arg(long, conflicts_with = "json")]
         gallery: bool,
+        /// Only measure the costs that must not grow with a log, over each backend
+        #[arg(long, conflicts_with_all = ["json", "gallery"])]
+        growth: bool,
         /// Also write the results to this file, as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -134,6 +137,7 @@ fn run(chore: Chore) -> Done {
         Chore::Fuzz { target, seconds } => test::fuzz(&shell, target.as_deref(), seconds),
         Chore::Lint => lint::run(&shell),
         Chore::Conformance { gallery: true, .. } => conformance::print_gallery(&shell),
+        Chore::Conformance { growth: true, .. } => conformance::measure_growth(&shell),
         Chore::Conformance { json, .. } => {
             conformance::publish(&shell, json.map(|file| current.join(file)).as_deref())
         }

@@ -4,6 +4,7 @@
 mod allowed;
 mod call_tracker;
 mod gallery;
+mod growth;
 mod jsonl;
 mod matrix;
 mod suite;

@@ -49,6 +49,15 @@ pub(crate) fn print_gallery(shell: &Shell) -> Done {
     Ok(())
 }
 
+/// Runs the tests of `conformance_growth!` over each backend, and over stores whose costs grow.
+pub(crate) fn measure_growth(shell: &Shell) -> Done {
+    requirements::ensure(shell)?;
+    let workspace = ["--release", "--workspace", "--all-features", "--test", "it"];
+    let tests = ["--ignored", "growth_", "--nocapture", "--test-threads", "1"];
+    cmd!(shell, "cargo test {workspace...} -- {tests...}").run()?;
+    Ok(())
+}
+
 /// Runs all checks and broken stores. Writes the results to `docs/conformance.md`, and as JSON to
 /// `json_file`.
 pub(crate) fn publish(shell: &Shell, json_file: Option<&Path>) -> Done {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use session_store_conformance::{Harness, Storage, conformance_matrix};
+use session_store_conformance::{Harness, Storage, conformance_growth, conformance_matrix};
 use session_store_core::{Durability, SegmentId, SessionId, Store, StoreError};
 use session_store_fs::{FsOptions, FsStore};
 use tempfile::TempDir;
@@ -81,6 +81,10 @@ impl Storage for Folder {
         let opened = FsStore::open(self.folder.path().join("mistyped"));
         Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
     }
+}
+
+conformance_growth! {
+    harness: Folders::with(Durability::Process, temporary_folder),
 }
 
 conformance_matrix! {

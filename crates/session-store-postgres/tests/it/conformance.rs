@@ -2,7 +2,7 @@
 
 use std::io;
 
-use session_store_conformance::{Harness, Storage, conformance_matrix};
+use session_store_conformance::{Harness, Storage, conformance_growth, conformance_matrix};
 use session_store_core::{Durability, SegmentId, SessionId, Store, StoreError};
 use session_store_postgres::{PostgresOptions, PostgresStore};
 use uuid::Uuid;
@@ -78,6 +78,10 @@ impl Storage for Schema {
         let opened = PostgresOptions::new().schema("mistyped").open(&SERVER.url());
         Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
     }
+}
+
+conformance_growth! {
+    harness: Schemas(Durability::Process),
 }
 
 conformance_matrix! {

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use session_store_conformance::{Storage, conformance_matrix};
+use session_store_conformance::{Storage, conformance_growth, conformance_matrix};
 use session_store_core::{SegmentId, SessionId, Store, StoreError};
 use session_store_redis::{RedisOptions, RedisStore};
 
@@ -67,6 +67,10 @@ impl Storage for Prefixed {
         let opened = RedisOptions::new().prefix("mistyped").open(&self.servers.url());
         Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
     }
+}
+
+conformance_growth! {
+    harness: || Prefixed::on(Servers::One),
 }
 
 conformance_matrix! {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rusqlite::Connection;
-use session_store_conformance::{Harness, Storage, conformance_matrix};
+use session_store_conformance::{Harness, Storage, conformance_growth, conformance_matrix};
 use session_store_core::{Durability, SegmentId, SessionId, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -97,6 +97,10 @@ impl Storage for Database {
         let opened = SqliteStore::open(self.folder.path().join("mistyped.db"));
         Some(opened.map(|store| Box::new(store) as Box<dyn Store>))
     }
+}
+
+conformance_growth! {
+    harness: Databases::with(Durability::Process, temporary_folder),
 }
 
 conformance_matrix! {
