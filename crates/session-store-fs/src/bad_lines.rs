@@ -66,7 +66,7 @@ impl Plan {
     /// Reads the file and finds the lines to repair.
     pub(crate) fn of(log: &Log) -> Result<Self, StoreError> {
         let mut plan = Self::default();
-        let end = log.known.index.readable();
+        let end = log.state.index.readable();
         let mut at = 0;
         each_line(log, |bytes, line| {
             let range = at..at + bytes.len() as u64;
@@ -112,7 +112,7 @@ fn each_line(
     let mut read = || {
         let mut file: &File = &Arc::clone(&log.file);
         file.rewind()?;
-        let mut lines = BufReader::new(file.take(log.known.index.readable()));
+        let mut lines = BufReader::new(file.take(log.state.index.readable()));
         let mut bytes = Vec::new();
         while lines.read_until(b'\n', &mut bytes)? > 0 {
             let line = Line::of(&bytes);

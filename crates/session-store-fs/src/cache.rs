@@ -1,6 +1,6 @@
-//! The cache of a handle for the files of one stripe: a few open files, and facts about many closed
-//! files. The facts (`Known`) include the index of the lines, so a file that is opened again need
-//! not be scanned again. A stripe is a group of segments that share a lock.
+//! The cache of a handle for the files of one stripe: a few open files, and the states of many
+//! closed files. A state includes the index of the lines, so a file that is opened again need not
+//! be scanned again. A stripe is a group of segments that share a lock.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -10,13 +10,13 @@ use session_store_core::{SegmentKey, StoreError};
 
 use crate::layout::Kind;
 use crate::lock_file::Generation;
-use crate::log::{Known, Log};
+use crate::log::{Log, LogState};
 
 /// The number of files that a stripe keeps open.
 const OPEN_FILES: usize = 2;
 
-/// The number of closed files of a stripe about which the cache keeps facts.
-const KNOWN_FILES: usize = 64;
+/// The number of closed files of a stripe whose states are cached.
+const CLOSED_FILES: usize = 64;
 
 type Name = (SegmentKey, Kind);
 
@@ -25,7 +25,7 @@ type Name = (SegmentKey, Kind);
 #[derive(Default)]
 pub(crate) struct Cache {
     open_files: VecDeque<(Name, Log)>,
-    known_files: VecDeque<(Name, Known)>,
+    closed_files: VecDeque<(Name, LogState)>,
     /// Whether the stripe is in the queue of stripes with open files.
     pub(crate) is_counted: bool,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Returns the file as it is now, or `None` if the file does not exist. `open` is called if the
     /// file is not open, or if the open file can no longer be used. The argument of `open` is the
-    /// earlier facts about the file.
+    /// earlier state of the file.
     ///
     /// If reading the file fails, the file is removed from the cache, because its index may be
     /// incomplete. The next call then reads the whole file again.
@@ -41,15 +41,15 @@ impl Cache {
         &mut self,
         name: Name,
         generation: Generation,
-        open: impl FnOnce(Instant, Option<Known>) -> Result<Option<Log>, StoreError>,
+        open: impl FnOnce(Instant, Option<LogState>) -> Result<Option<Log>, StoreError>,
     ) -> Result<Option<&mut Log>, StoreError> {
         let now = Instant::now();
         let mut log = match take(&mut self.open_files, name) {
             Some(log) if log.is_fresh(generation, now) => log,
             stale => {
-                let known = stale.map(Log::into_known);
-                let known = known.or_else(|| take(&mut self.known_files, name));
-                let Some(log) = open(now, known)? else { return Ok(None) };
+                let state = stale.map(Log::into_state);
+                let state = state.or_else(|| take(&mut self.closed_files, name));
+                let Some(log) = open(now, state)? else { return Ok(None) };
                 log
             }
         };
@@ -58,20 +58,20 @@ impl Cache {
         Ok(self.open_files.back_mut().map(|(_, log)| log))
     }
 
-    /// Returns the facts about the file, whether it is open or closed.
-    pub(crate) fn known(&self, name: Name) -> Option<&Known> {
-        let open = self.open_files.iter().map(|(cached, log)| (cached, &log.known));
-        let closed = self.known_files.iter().map(|(cached, known)| (cached, known));
-        open.chain(closed).find(|(cached, _)| **cached == name).map(|(_, known)| known)
+    /// Returns the cached state of the file, whether it is open or closed.
+    pub(crate) fn state(&self, name: Name) -> Option<&LogState> {
+        let open = self.open_files.iter().map(|(cached, log)| (cached, &log.state));
+        let closed = self.closed_files.iter().map(|(cached, state)| (cached, state));
+        open.chain(closed).find(|(cached, _)| **cached == name).map(|(_, state)| state)
     }
 
     /// Removes the file from the cache.
     pub(crate) fn forget(&mut self, name: Name) {
         take(&mut self.open_files, name);
-        take(&mut self.known_files, name);
+        take(&mut self.closed_files, name);
     }
 
-    /// Closes the open files, and keeps the facts about them.
+    /// Closes the open files, and keeps their states.
     pub(crate) fn close_files(&mut self) {
         for (name, log) in mem::take(&mut self.open_files) {
             self.close(name, log);
@@ -89,10 +89,10 @@ impl Cache {
     }
 
     fn close(&mut self, name: Name, log: Log) {
-        if self.known_files.len() == KNOWN_FILES {
-            self.known_files.pop_front();
+        if self.closed_files.len() == CLOSED_FILES {
+            self.closed_files.pop_front();
         }
-        self.known_files.push_back((name, log.into_known()));
+        self.closed_files.push_back((name, log.into_state()));
     }
 }
 

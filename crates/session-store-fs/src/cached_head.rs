@@ -52,9 +52,9 @@ impl CachedHeads {
         heads.retain(|cached| cached.key != key && cached.file.strong_count() > 0);
         heads.push(CachedHead {
             key,
-            head: log.known.head(),
-            len: log.known.index.len(),
-            generation: log.known.generation,
+            head: log.state.head(),
+            len: log.state.index.len(),
+            generation: log.state.generation,
             trusted_until,
             file: Arc::downgrade(&log.file),
         });

@@ -14,7 +14,7 @@ use rustix::fs::{
 use session_store_core::StoreError;
 
 use crate::error::{Context, if_found};
-use crate::open;
+use crate::no_links;
 
 /// A regular file that is open for reads, and for appends if the process has permission to write
 /// the file.
@@ -27,12 +27,13 @@ pub(crate) struct Opened {
 /// The flags to read and append.
 const APPEND: OFlags = OFlags::RDWR.union(OFlags::APPEND);
 
-/// Opens the file, or returns `None` if it does not exist.
-pub(crate) fn open(path: &Path) -> io::Result<Option<Opened>> {
+/// Opens the file to read, and to append if the process has permission. Returns `None` if the file
+/// does not exist.
+pub(crate) fn open_existing(path: &Path) -> io::Result<Option<Opened>> {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let (opened, is_writable) = match open::open_file(path, APPEND) {
+    let (opened, is_writable) = match no_links::open_file(path, APPEND) {
         Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
-            (open::open_file(path, OFlags::RDONLY), false)
+            (no_links::open_file(path, OFlags::RDONLY), false)
         }
         opened => (opened, true),
     };
@@ -41,29 +42,31 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<Opened>> {
 
 /// Opens the file to read and append. Creates the file with mode 0600 if it does not exist.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<Opened> {
-    let (file, metadata) = open::open_file(path, APPEND | OFlags::CREATE)?;
+    let (file, metadata) = no_links::open_file(path, APPEND | OFlags::CREATE)?;
     Ok(Opened { file, metadata, is_writable: true })
 }
 
 /// Opens the file to overwrite its content. Creates the file with mode 0600 if it does not exist.
-pub(crate) fn open_to_write(path: &Path) -> io::Result<(File, Metadata)> {
-    open::open_file(path, OFlags::WRONLY | OFlags::CREATE)
+pub(crate) fn open_to_overwrite(path: &Path) -> io::Result<(File, Metadata)> {
+    no_links::open_file(path, OFlags::WRONLY | OFlags::CREATE)
 }
 
 /// Opens the file to append. Fails with the error of the operating system if the process has no
 /// permission.
 pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
-    open::open_file(path, APPEND).map(|(file, _)| file)
+    no_links::open_file(path, APPEND).map(|(file, _)| file)
 }
 
 /// Opens a file or folder to sync it.
 pub(crate) fn open_to_sync(path: &Path) -> io::Result<File> {
-    open::open(path, OFlags::RDONLY)
+    no_links::open(path, OFlags::RDONLY)
 }
 
 /// Reads the first `max_bytes` of a file, or returns `None` if it does not exist.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some((file, _)) = if_found(open::open_file(path, OFlags::RDONLY))? else { return Ok(None) };
+    let Some((file, _)) = if_found(no_links::open_file(path, OFlags::RDONLY))? else {
+        return Ok(None);
+    };
     let mut bytes = Vec::new();
     file.take(max_bytes).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
@@ -73,7 +76,7 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
 /// symbolic link.
 pub(crate) fn create_own_folder(path: &Path) -> Result<(), StoreError> {
     create_folder(path)?;
-    open::metadata(path).context("open the folder", path).map(drop)
+    no_links::metadata(path).context("open the folder", path).map(drop)
 }
 
 /// Creates the folder and its parents with mode 0700. An existing folder is not an error.
@@ -88,7 +91,7 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
     let unlink = || -> io::Result<()> {
         // Open the folder without following links. A link in its place could lead to a file of
         // another folder.
-        let opened = open::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let opened = no_links::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
         Ok(unlinkat(opened, path.file_name().unwrap_or_default(), AtFlags::empty())?)
     };
     match unlink() {
@@ -111,7 +114,7 @@ pub(crate) fn touch(file: &File) -> io::Result<()> {
 /// cannot be read.
 pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     use io::ErrorKind::{InvalidFilename, NotADirectory};
-    match open::metadata(path) {
+    match no_links::metadata(path) {
         // A parent of the path is a file, or the file system does not allow the name. In both cases
         // the path cannot exist.
         Err(error) if matches!(error.kind(), NotADirectory | InvalidFilename) => Ok(None),
@@ -121,7 +124,7 @@ pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
 
 /// Returns whether the path exists.
 pub(crate) fn exists(path: &Path) -> io::Result<bool> {
-    Ok(if_found(open::metadata(path))?.is_some())
+    Ok(if_found(no_links::metadata(path))?.is_some())
 }
 
 /// Returns whether the path is a file. Fails if the metadata cannot be read.
@@ -182,7 +185,7 @@ pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result
 /// Reads a folder. `std::fs::read_dir` is not used, because it allocates each name twice. The
 /// allocations take longer than reading the folder.
 fn read_folder(folder: &Path, mut found: impl FnMut(&FolderEntry<'_>)) -> io::Result<()> {
-    let opened = open::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    let opened = no_links::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
     for entry in Dir::new(opened)? {
         let entry = FolderEntry { folder, entry: &entry? };
         if entry.name() != "." && entry.name() != ".." {

@@ -161,7 +161,7 @@ mod lock_file;
 mod log;
 mod maintenance;
 mod mutex;
-mod open;
+mod no_links;
 mod options;
 mod pod;
 mod read;

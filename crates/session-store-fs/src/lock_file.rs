@@ -93,7 +93,7 @@ impl<T: Default> LockFile<T> {
     }
 
     fn open_existing(&self) -> Result<Option<Arc<Opened>>, StoreError> {
-        Ok(file::open(&self.path).context("open the lock", &self.path)?.map(Arc::new))
+        Ok(file::open_existing(&self.path).context("open the lock", &self.path)?.map(Arc::new))
     }
 
     fn keep_open(&self, opened: Arc<Opened>) -> Arc<Opened> {

@@ -1,5 +1,5 @@
-//! One open file of entries, a log or a trace: the facts about the file, and the writes to it. A
-//! write never leaves a part of a line between two entries. The caller holds the segment's lock.
+//! One open file of entries, a log or a trace: the cached state of the file, and the writes to it.
+//! A write never leaves a part of a line between two entries. The caller holds the segment's lock.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -35,15 +35,16 @@ pub(crate) struct Log {
     pub(crate) file: Arc<File>,
     is_writable: bool,
     opened: Instant,
-    pub(crate) known: Known,
+    pub(crate) state: LogState,
     commit: Arc<GroupCommit>,
     /// The number of the last sync round in which the path was recorded ([`Syncs::round`]).
     recorded: Option<u64>,
 }
 
-/// The facts about a file that a handle remembers, and the generation at which they were true. The
-/// generation is a counter of the lock. It advances before every change that is not an append.
-pub(crate) struct Known {
+/// The state of a file that a handle caches, also after it closes the file, and the generation at
+/// which the state was read. The generation is a counter of the lock. It advances before every
+/// change that is not an append.
+pub(crate) struct LogState {
     pub(crate) generation: Generation,
     inode: u64,
     /// The token of the head, and the mark, which is the end of the log after its last cut. `None`
@@ -73,7 +74,9 @@ impl Log {
         now: Instant,
         read_epoch: impl FnOnce(&File) -> Result<Option<Epoch>, StoreError>,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(opened) = file::open(path).context("open", path)? else { return Ok(None) };
+        let Some(opened) = file::open_existing(path).context("open", path)? else {
+            return Ok(None);
+        };
         let (file, inode) = (opened.file, opened.metadata.ino());
         let (epoch, index) = (read_epoch(&file)?, LineIndex::empty());
         Ok(Some(Self {
@@ -81,7 +84,7 @@ impl Log {
             file: Arc::new(file),
             is_writable: opened.is_writable,
             opened: now,
-            known: Known {
+            state: LogState {
                 generation,
                 inode,
                 epoch,
@@ -99,7 +102,7 @@ impl Log {
     /// Returns whether the open file can still be used: its only changes were appends, and the file
     /// was opened a short time ago.
     pub(crate) fn is_fresh(&self, generation: Generation, now: Instant) -> bool {
-        self.known.generation == generation && self.trusted_until().is_some_and(|until| now < until)
+        self.state.generation == generation && self.trusted_until().is_some_and(|until| now < until)
     }
 
     /// Returns the time until which the open file can be used if its only changes were appends.
@@ -109,15 +112,15 @@ impl Log {
     /// open for reads only is always opened again too, because the process may have got the
     /// permission to write.
     pub(crate) fn trusted_until(&self) -> Option<Instant> {
-        let is_epoch_stored = self.known.epoch.is_none_or(|epoch| epoch.is_stored);
+        let is_epoch_stored = self.state.epoch.is_none_or(|epoch| epoch.is_stored);
         (self.is_writable && is_epoch_stored).then(|| self.opened + TRUST)
     }
 
-    /// Takes over earlier facts about the file, unless entries may have been cut since then.
-    /// Returns whether the facts were taken over.
-    pub(crate) fn inherit(&mut self, before: Known) -> bool {
-        let now = &self.known;
-        let token = |known: &Known| known.epoch.map(|epoch| (epoch.token, epoch.cut));
+    /// Takes over an earlier state of the file, unless entries may have been cut since then.
+    /// Returns whether the state was taken over.
+    pub(crate) fn inherit(&mut self, before: LogState) -> bool {
+        let now = &self.state;
+        let token = |state: &LogState| state.epoch.map(|epoch| (epoch.token, epoch.cut));
         // Every cut stores a new token or a new mark. If the stored token and the mark are equal,
         // no entry was cut. A token that is not stored is derived from the file's time, so it
         // changes when another program changes the file. A cut by a handle changes the generation.
@@ -127,45 +130,45 @@ impl Log {
             return false;
         }
         let (generation, epoch) = (now.generation, now.epoch);
-        self.known = Known { generation, epoch, ..before };
-        self.known.index.forget_tail();
+        self.state = LogState { generation, epoch, ..before };
+        self.state.index.forget_tail();
         true
     }
 
     /// Returns the log as a checkpoint identifies it, or `None` for a trace.
     pub(crate) fn identity(&self) -> Option<Identity<'_>> {
-        let epoch = self.known.epoch?;
-        Some(Identity { file: &self.file, inode: self.known.inode, epoch })
+        let epoch = self.state.epoch?;
+        Some(Identity { file: &self.file, inode: self.state.inode, epoch })
     }
 
     /// Lets the first scan start at a checkpoint.
     pub(crate) fn start_at(&mut self, checkpoint: Checkpoint) {
-        self.known.has_wrong_checkpoint = checkpoint == Checkpoint::Wrong;
+        self.state.has_wrong_checkpoint = checkpoint == Checkpoint::Wrong;
         if let Checkpoint::At(start) = checkpoint {
-            self.known.index = LineIndex::starting_at(start);
-            self.known.checkpointed = start.offset;
+            self.state.index = LineIndex::starting_at(start);
+            self.state.checkpointed = start.offset;
         }
     }
 
-    /// Closes the file and returns the facts about it.
-    pub(crate) fn into_known(self) -> Known {
-        self.known
+    /// Closes the file and returns its state.
+    pub(crate) fn into_state(self) -> LogState {
+        self.state
     }
 
     /// Updates the index with the lines that were appended since the last call.
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
         let len = (&*self.file).seek(SeekFrom::End(0)).context("read the length of", &self.path)?;
-        if len != self.known.index.len() {
-            let cut = self.known.epoch.map_or(NO_CUT, |epoch| epoch.cut);
-            self.known.index.catch_up(&self.file, len, cut).context("read", &self.path)?;
+        if len != self.state.index.len() {
+            let cut = self.state.epoch.map_or(NO_CUT, |epoch| epoch.cut);
+            self.state.index.catch_up(&self.file, len, cut).context("read", &self.path)?;
         }
         Ok(())
     }
 
     /// Scans the whole file if the first scan started at a checkpoint.
     pub(crate) fn scan_skipped(&mut self) -> Result<(), StoreError> {
-        if self.known.index.is_partial() {
-            self.known.index = LineIndex::empty();
+        if self.state.index.is_partial() {
+            self.state.index = LineIndex::empty();
             self.catch_up()?;
         }
         Ok(())
@@ -173,7 +176,7 @@ impl Log {
 
     /// Scans the whole file if the search for the entry would start far before the entry.
     pub(crate) fn scan_before(&mut self, entry: usize) -> Result<(), StoreError> {
-        if self.known.index.is_skipped(entry) { self.scan_skipped() } else { Ok(()) }
+        if self.state.index.is_skipped(entry) { self.scan_skipped() } else { Ok(()) }
     }
 
     /// Records a write to the file. If every change must survive a power cut, returns the append,
@@ -197,17 +200,17 @@ impl Log {
             return;
         }
         syncs.record(&self.path);
-        if !self.known.is_name_durable {
+        if !self.state.is_name_durable {
             // The folder of the session, and the root.
             self.path.ancestors().skip(1).take(2).for_each(|folder| syncs.record(folder));
             // With `Power`, a change makes the name durable before the next `sync_all`.
-            self.known.is_name_durable = !syncs.is_power();
+            self.state.is_name_durable = !syncs.is_power();
         }
     }
 
     /// Returns the start of the entry.
     pub(crate) fn find(&self, entry: usize) -> Result<LineStart, StoreError> {
-        self.known.index.find(&self.file, entry).context("read", &self.path)
+        self.state.index.find(&self.file, entry).context("read", &self.path)
     }
 
     /// Appends the entries. The tail must not be torn, which means that a crash left a part of an
@@ -220,12 +223,12 @@ impl Log {
         let file = Arc::clone(&self.file);
         loop {
             let of_this_write = entries.clone();
-            let (bytes, count) = next_write(self.known.index.tail().owes_newline(), &mut entries);
+            let (bytes, count) = next_write(self.state.index.tail().owes_newline(), &mut entries);
             if count == 0 {
                 return Ok(());
             }
             let written = write_entries(&file, &bytes)?;
-            self.known.index.record_write(written, of_this_write.take(count).map(str::len));
+            self.state.index.record_write(written, of_this_write.take(count).map(str::len));
         }
     }
 
@@ -251,7 +254,7 @@ impl Log {
     }
 }
 
-impl Known {
+impl LogState {
     /// Records a cut that was made under a new epoch and is synced. Every stored checkpoint has the
     /// former epoch, so it no longer counts.
     pub(crate) fn record_durable_cut(&mut self, generation: Generation, epoch: Epoch) {
@@ -261,7 +264,7 @@ impl Known {
         self.checkpointed = 0;
     }
 
-    /// Returns whether the facts are still true, by the metadata of the file.
+    /// Returns whether the file still has this state, by its metadata.
     pub(crate) fn is_current(&self, generation: Generation, metadata: &Metadata) -> bool {
         let is_epoch_current = |epoch: Epoch| epoch.is_stored || epoch == Epoch::derived(metadata);
         self.generation == generation

@@ -57,7 +57,7 @@ impl Maintenance for FsStore {
 
     fn open_raw(&self, key: SegmentKey) -> Result<Option<Box<dyn Read>>, StoreError> {
         let path = self.directory.layout.file(key, Kind::Log);
-        let opened = file::open(&path).context("open", &path)?;
+        let opened = file::open_existing(&path).context("open", &path)?;
         Ok(opened.map(|opened| Box::new(opened.file) as Box<dyn Read>))
     }
 
@@ -239,12 +239,12 @@ impl FsStore {
         }
         // Check again under the lock, because without the lock a writer may still be writing the
         // line.
-        let Ok(Some((torn, is_cut))) = self.lock_read(key).and_then(|mut file| file.torn(kind))
+        let Ok(Some(tail)) = self.lock_read(key).and_then(|mut segment| segment.torn_tail(kind))
         else {
             return;
         };
-        let Range { start, end } = torn;
-        let (cause, remedy) = if is_cut {
+        let Range { start, end } = tail.bytes;
+        let (cause, remedy) = if tail.is_interrupted_cut {
             (
                 format!("a power cut interrupted a truncation; the log ends at byte {start}"),
                 "the next change of the segment finishes the truncation; keep .session-store until then",
@@ -332,7 +332,9 @@ impl Directory {
     /// byte at the mark, which is the end of the last truncation. Takes no lock.
     fn may_be_torn(&self, key: SegmentKey, kind: Kind) -> io::Result<bool> {
         const BLOCK: u64 = 4096;
-        let Some(opened) = file::open(&self.layout.file(key, kind))? else { return Ok(false) };
+        let Some(opened) = file::open_existing(&self.layout.file(key, kind))? else {
+            return Ok(false);
+        };
         let len = opened.file.metadata()?.len();
         let end = read_range(&opened.file, len.saturating_sub(BLOCK), len)?;
         if end.is_empty() || !end.ends_with(b"\n") || memchr::memchr(0, &end).is_some() {

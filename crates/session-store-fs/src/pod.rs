@@ -31,7 +31,7 @@ use crate::error::{Context, corrupt};
 use crate::file::{self, create_own_folder, is_file};
 use crate::listing::list_consistent;
 use crate::lock_file::HeldLock;
-use crate::open;
+use crate::no_links;
 use crate::store::FsStore;
 
 /// The file that holds the pod.
@@ -143,7 +143,7 @@ impl Directory {
                 is_exact
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let metadata = open::metadata(&plain).context("open the folder", &plain)?;
+                let metadata = no_links::metadata(&plain).context("open the folder", &plain)?;
                 metadata.is_dir() && self.is_exact(&plain)?
             }
             Err(error) if is_name_refused(&error) => false,

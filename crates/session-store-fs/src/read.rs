@@ -64,9 +64,9 @@ impl Part {
             path: Arc::clone(&log.path),
             file: Arc::clone(&log.file),
             first,
-            start: log.known.index.start_before(first),
-            end: log.known.index.readable(),
-            bookmark: log.known.index.bookmark().clone(),
+            start: log.state.index.start_before(first),
+            end: log.state.index.readable(),
+            bookmark: log.state.index.bookmark().clone(),
         }
     }
 

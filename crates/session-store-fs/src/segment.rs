@@ -44,7 +44,7 @@ pub(crate) enum Expected {
 
 impl Expected {
     fn check(self, log: Option<&Log>) -> Result<(), StoreError> {
-        let actual = log.map(|log| log.known.head());
+        let actual = log.map(|log| log.state.head());
         match self {
             Self::Head(expected) if expected != actual => {
                 Err(StoreError::Conflict { expected, actual })
@@ -52,6 +52,13 @@ impl Expected {
             _ => Ok(()),
         }
     }
+}
+
+/// The bytes after the readable part of a file.
+pub(crate) struct TornTail {
+    pub(crate) bytes: Range<u64>,
+    /// Whether the bytes are the rest of a truncation that a power cut interrupted.
+    pub(crate) is_interrupted_cut: bool,
 }
 
 /// A segment under the lock of its stripe, a group of segments that share a lock.
@@ -83,20 +90,20 @@ impl<'a> Segment<'a> {
         let log = self.open(Kind::Log)?;
         Ok(log.map(|log| {
             heads.insert(key, log);
-            log.known.head()
+            log.state.head()
         }))
     }
 
-    /// Returns the facts about the log, or `None` if the log does not exist. The file is not opened
-    /// if the cached facts are still true.
+    /// Returns the head, the size and the time of the log, or `None` if the log does not exist. The
+    /// file is not opened if its cached state is current.
     pub(crate) fn info(&mut self) -> Result<Option<SegmentInfo>, StoreError> {
         let Self { files, guard, .. } = self;
         let Some(metadata) = file::metadata(&files.path(Kind::Log))? else { return Ok(None) };
         let generation = guard.lock.generation;
-        let known = guard.cached.known((files.key, Kind::Log));
-        match known.filter(|known| known.is_current(generation, &metadata)) {
-            Some(known) => Ok(Some(known.info(&metadata))),
-            None => Ok(self.open(Kind::Log)?.map(|log| log.known.info(&metadata))),
+        let state = guard.cached.state((files.key, Kind::Log));
+        match state.filter(|state| state.is_current(generation, &metadata)) {
+            Some(state) => Ok(Some(state.info(&metadata))),
+            None => Ok(self.open(Kind::Log)?.map(|log| log.state.info(&metadata))),
         }
     }
 
@@ -104,7 +111,7 @@ impl<'a> Segment<'a> {
     /// `None` if the log is short or this handle has already scanned it.
     pub(crate) fn first_part(&mut self) -> Result<Option<Part>, StoreError> {
         let Self { files, guard, .. } = self;
-        if guard.cached.known((files.key, Kind::Log)).is_some() {
+        if guard.cached.state((files.key, Kind::Log)).is_some() {
             return Ok(None);
         }
         let log = files.open_new(Kind::Log, guard.lock.generation, Instant::now())?;
@@ -137,17 +144,17 @@ impl<'a> Segment<'a> {
             return Ok((Head::new(count, epoch.map_or(0, |epoch| epoch.token)), None));
         };
         if entries.len() == 0 {
-            return Ok((log.known.head(), None));
+            return Ok((log.state.head(), None));
         }
         files.make_ready(&mut guard.lock, log)?;
-        let (before, count) = (log.known.index.len(), entries.len());
-        let line = log.known.index.tail_start();
+        let (before, count) = (log.state.index.len(), entries.len());
+        let line = log.state.index.tail_start();
         if let Err(error) = log.append(entries) {
             return Err(files.undo_append(&mut guard.lock, log, before, count, error));
         }
         files.store_checkpoint(log, line);
         let written = log.written(&files.directory.syncs);
-        Ok((log.known.head(), written))
+        Ok((log.state.head(), written))
     }
 
     /// Replaces the log by a file, or creates the log.
@@ -235,7 +242,7 @@ impl<'a> Segment<'a> {
         }
         expected.check(log.as_deref())?;
         let log = log.ok_or(StoreError::NotFound(files.key.segment_id))?;
-        let entries = log.known.index.entries();
+        let entries = log.state.index.entries();
         if entries_len > entries {
             return Err(StoreError::past_the_end(files.key.segment_id, entries_len, entries));
         }
@@ -245,22 +252,21 @@ impl<'a> Segment<'a> {
             let cut = files.begin_cut(log, end.offset)?;
             let epoch = files.under_new_epoch(&mut guard.lock, Some(cut), || {
                 log.set_len(end.offset)?;
-                log.known.index.cut(end);
+                log.state.index.cut(end);
                 log.sync(&files.directory.syncs)
             })?;
-            log.known.record_durable_cut(guard.lock.generation, epoch);
+            log.state.record_durable_cut(guard.lock.generation, epoch);
         }
-        Ok(log.known.head())
+        Ok(log.state.head())
     }
 
-    /// Returns the torn bytes of a file, or `None` if there are no torn bytes. The second value is
-    /// whether the bytes are the rest of a truncation that a power cut interrupted.
-    pub(crate) fn torn(&mut self, kind: Kind) -> Result<Option<(Range<u64>, bool)>, StoreError> {
+    /// Returns the torn tail of a file, or `None` if the tail is not torn.
+    pub(crate) fn torn_tail(&mut self, kind: Kind) -> Result<Option<TornTail>, StoreError> {
         let Some(log) = self.open(kind)? else { return Ok(None) };
         log.scan_skipped()?;
-        let torn = log.known.index.torn();
-        let is_cut = log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start);
-        Ok((!torn.is_empty()).then_some((torn, is_cut)))
+        let bytes = log.state.index.torn();
+        let is_interrupted_cut = log.state.epoch.is_some_and(|epoch| epoch.cut == bytes.start);
+        Ok((!bytes.is_empty()).then_some(TornTail { bytes, is_interrupted_cut }))
     }
 
     /// Returns the log and the checkpoint at which a new handle would start its scan.
@@ -328,10 +334,10 @@ impl Files<'_> {
         generation: Generation,
         cache: &mut Cache,
     ) -> Result<Option<&mut Log>, StoreError> {
-        cache.open((self.key, kind), generation, |now, known| {
+        cache.open((self.key, kind), generation, |now, state| {
             let Some(mut log) = self.open_new(kind, generation, now)? else { return Ok(None) };
-            let is_known = known.is_some_and(|known| log.inherit(known));
-            if !is_known && let Some(checkpoint) = self.checkpoint(&log) {
+            let is_inherited = state.is_some_and(|state| log.inherit(state));
+            if !is_inherited && let Some(checkpoint) = self.checkpoint(&log) {
                 log.start_at(checkpoint);
             }
             Ok(Some(log))
@@ -363,22 +369,22 @@ impl Files<'_> {
     fn make_ready(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
         let directory = self.directory;
         log.check_writable()?;
-        if directory.syncs.is_power() && !log.known.is_name_durable {
+        if directory.syncs.is_power() && !log.state.is_name_durable {
             // Syncing the file saves its content only. If a handle without this durability created
             // the file, a power cut could still remove its name.
             self.sync_folders()?;
-            log.known.is_name_durable = true;
+            log.state.is_name_durable = true;
         }
-        if log.known.has_wrong_checkpoint {
+        if log.state.has_wrong_checkpoint {
             // After the change, the wrong checkpoint could happen to match the log. It would then
             // be trusted.
             directory.delete_checkpoint(self.key)?;
-            log.known.has_wrong_checkpoint = false;
+            log.state.has_wrong_checkpoint = false;
         }
-        if let Some(epoch) = log.known.epoch.filter(|epoch| !epoch.is_stored) {
+        if let Some(epoch) = log.state.epoch.filter(|epoch| !epoch.is_stored) {
             // The token was derived from the file's time, and this change changes the time. The
             // same token is stored, so that heads that callers have read remain valid.
-            log.known.epoch = Some(directory.store_epoch(self.key, epoch.token, NO_CUT)?);
+            log.state.epoch = Some(directory.store_epoch(self.key, epoch.token, NO_CUT)?);
         }
         self.repair_tail(lock, log)
     }
@@ -386,13 +392,13 @@ impl Files<'_> {
     /// Stores a checkpoint at the start of a line if the log has grown enough since the last
     /// checkpoint.
     fn store_checkpoint(self, log: &mut Log, line: LineStart) {
-        if line.offset.saturating_sub(log.known.checkpointed) < checkpoint::EVERY {
+        if line.offset.saturating_sub(log.state.checkpointed) < checkpoint::EVERY {
             return;
         }
         if let Some(identity) = log.identity() {
             // A failure is harmless, because a checkpoint is only a hint.
             let _ = self.directory.store_checkpoint(self.key, identity, line);
-            log.known.checkpointed = line.offset;
+            log.state.checkpointed = line.offset;
         }
     }
 
@@ -402,7 +408,7 @@ impl Files<'_> {
     /// ([A5](session_store_core::contract#a5)). Nothing is deleted
     /// ([R5](session_store_core::contract#r5)).
     fn repair_tail(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
-        let torn = log.known.index.torn();
+        let torn = log.state.index.torn();
         if torn.is_empty() {
             return Ok(());
         }
@@ -411,9 +417,9 @@ impl Files<'_> {
         // and the length. Without a new generation, it would mistake the entry for the torn tail.
         advance_generation(lock, log)?;
         log.set_len(torn.start)?;
-        log.known.index.drop_torn();
+        log.state.index.drop_torn();
         let syncs = &self.directory.syncs;
-        if log.known.epoch.is_some_and(|epoch| epoch.cut == torn.start) {
+        if log.state.epoch.is_some_and(|epoch| epoch.cut == torn.start) {
             // The next append overwrites the NUL at the mark, the only sign of the interrupted
             // truncation. If a power cut restored the old length after that, readers would return
             // the lines that were cut. The new length is therefore synced first.
@@ -438,8 +444,8 @@ impl Files<'_> {
         // A large append makes several writes, and the index may already contain the first ones.
         // After the cut, another handle can append just as many bytes. The length would then not
         // show that the index is wrong, so the file is scanned again.
-        log.known.index = LineIndex::empty();
-        let undone = match log.known.epoch {
+        log.state.index = LineIndex::empty();
+        let undone = match log.state.epoch {
             Some(epoch) if entries > 1 => self.take_back(lock, log, epoch.token, before),
             _ => log.set_len(before),
         };
@@ -461,7 +467,7 @@ impl Files<'_> {
         let mark = |lock: &mut HeldLock<'_>, log: &mut Log| {
             let cut = self.begin_cut(log, before)?;
             advance_generation(lock, log)?;
-            log.known.epoch = Some(self.directory.store_mark(self.key, token, cut)?);
+            log.state.epoch = Some(self.directory.store_mark(self.key, token, cut)?);
             Ok::<(), StoreError>(())
         };
         // Cut even if the mark cannot be written, for example on a full disk. The entries must not
@@ -469,7 +475,7 @@ impl Files<'_> {
         let marked = mark(lock, log);
         log.set_len(before)?;
         log.sync(&self.directory.syncs)?;
-        log.known.is_cut_durable = marked.is_ok();
+        log.state.is_cut_durable = marked.is_ok();
         Ok(())
     }
 
@@ -479,8 +485,8 @@ impl Files<'_> {
     /// the device can still hold the state before this cut. A power failure could leave NULs, but
     /// the mark that shows them would be gone. The last cut is therefore synced first.
     fn begin_cut(self, log: &mut Log, offset: u64) -> Result<Cut, StoreError> {
-        let is_named = mem::take(&mut log.known.is_cut_durable);
-        if !is_named && log.known.epoch.is_some_and(|epoch| epoch.cut != NO_CUT) {
+        let is_named = mem::take(&mut log.state.is_cut_durable);
+        if !is_named && log.state.epoch.is_some_and(|epoch| epoch.cut != NO_CUT) {
             log.sync(&self.directory.syncs)?;
         }
         Ok(Cut { offset, is_named })
@@ -582,10 +588,10 @@ impl Files<'_> {
     }
 }
 
-/// Advances the generation, so that other handles read the log again. This handle keeps its facts
-/// about the log, because it makes the change itself.
+/// Advances the generation, so that other handles read the log again. This handle keeps its state
+/// of the log, because it makes the change itself.
 fn advance_generation(lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
     lock.advance_generation()?;
-    log.known.generation = lock.generation;
+    log.state.generation = lock.generation;
     Ok(())
 }

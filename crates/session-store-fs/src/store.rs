@@ -140,7 +140,7 @@ impl FsStore {
             let Some(log) = segment.open(kind)? else { return Ok(None) };
             log.record(&self.directory.syncs);
             log.scan_before(first)?;
-            Ok(Some((Part::new(log, first), log.known.head())))
+            Ok(Some((Part::new(log, first), log.state.head())))
         };
         self.read(key, begin, |found| {
             let Some((part, head)) = found else { return Ok(None) };

@@ -117,7 +117,7 @@ impl Directory {
     ) -> Result<(), StoreError> {
         let path = self.layout.checkpoint(key);
         create_own_folder(&self.layout.checkpoints())?;
-        let write = || file::open_to_write(&path)?.0.write_all(log.text(start)?.as_bytes());
+        let write = || file::open_to_overwrite(&path)?.0.write_all(log.text(start)?.as_bytes());
         write().context("write", &path)
     }
 

@@ -167,7 +167,7 @@ impl Directory {
     ) -> Result<WrittenEpoch, StoreError> {
         let (path, epoch) = (self.layout.epoch(key), Epoch { token, cut, is_stored: true });
         let write = || -> io::Result<_> {
-            let (mut file, metadata) = file::open_to_write(&path)?;
+            let (mut file, metadata) = file::open_to_overwrite(&path)?;
             let is_new = metadata.len() == 0;
             file.write_all(epoch.text().as_bytes())?;
             Ok((file, is_new))
