@@ -22,6 +22,7 @@ mod protocol;
 mod reading;
 mod redis;
 mod scaling;
+mod server;
 mod sessions;
 mod size;
 mod sqlite;

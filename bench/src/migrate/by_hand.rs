@@ -11,6 +11,7 @@ use test_servers::RedisServer;
 
 use crate::measure;
 use crate::redis::raw::Raw as RawRedis;
+use crate::server::Floor;
 use crate::sqlite::raw::Raw as RawSqlite;
 use crate::{Done, Fallible};
 
@@ -117,6 +118,6 @@ pub(super) fn into_server(server: &RedisServer) -> Fallible<Box<Insert<'static>>
     let mut connection = RawRedis::connect(server)?;
     Ok(Box::new(move |session, segment, lines| {
         connection.turn_to(session, segment);
-        connection.push(lines.iter().copied())
+        connection.append_plainly(lines)
     }))
 }

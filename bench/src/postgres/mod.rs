@@ -1,22 +1,43 @@
 //! Benchmarks the PostgreSQL backend against its floor: the same statements on a plain connection.
 
-mod append;
 mod raw;
-mod read;
-mod threads;
 
 use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_postgres::PostgresStore;
 use test_servers::PostgresServer;
 
-use crate::Fallible;
 use crate::plan::Bench;
+use crate::server::{self, OnServer};
 use crate::sessions::HasStore;
 use crate::size::{self, HasSize, sizes};
+use crate::{Done, Fallible};
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 5] =
-    [append::ONE, append::MANY, read::BENCH, threads::BENCH, SIZE];
+pub(crate) const BENCHES: [Bench; 5] = [APPEND, APPEND_ALL, READ, THREADS, SIZE];
+
+const APPEND: Bench = Bench {
+    name: "postgres/append",
+    about: "append, against the same statement, and against an INSERT alone",
+    run: |plan| server::append(plan, APPEND.name, 1, Setup::new),
+};
+
+const APPEND_ALL: Bench = Bench {
+    name: "postgres/append_all",
+    about: "append_all of 64, against the same statement, and against an INSERT alone",
+    run: |plan| server::append(plan, APPEND_ALL.name, 64, Setup::new),
+};
+
+const READ: Bench = Bench {
+    name: "postgres/read",
+    about: "read_all and read_page, against one SELECT with a check of each text",
+    run: |plan| server::read(plan, READ.name, Setup::new),
+};
+
+const THREADS: Bench = Bench {
+    name: "postgres/threads",
+    about: "append by 1, 2, 4 and 8 threads, each to its own segment; the same statement on plain connections",
+    run: |plan| server::threads(plan, THREADS.name, Setup::new),
+};
 
 const SIZE: Bench = Bench {
     name: "postgres/size",
@@ -40,8 +61,17 @@ impl Setup {
         let store = PostgresStore::open_or_create(&server.url())?;
         Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
     }
+}
 
-    /// Returns the log of the segment.
+impl HasStore for Setup {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+}
+
+impl OnServer for Setup {
+    type Floor = Raw;
+
     fn log(&self) -> SegmentRef<'_, dyn Store> {
         let store: &dyn Store = &self.store;
         store.segment(self.session, self.segment)
@@ -50,11 +80,10 @@ impl Setup {
     fn floor(&self) -> Fallible<Raw> {
         Raw::connect(&self.server)
     }
-}
 
-impl HasStore for Setup {
-    fn store(&self) -> &dyn Store {
-        &self.store
+    /// Updates the statistics by which the server plans. The server does so later otherwise.
+    fn before_reads(&self) -> Done {
+        Ok(self.server.connection().batch_execute("VACUUM ANALYZE")?)
     }
 }
 

@@ -7,6 +7,7 @@ use session_store_core::{SegmentId, SessionId};
 use test_servers::PostgresServer;
 use uuid::Uuid;
 
+use crate::server::Floor;
 use crate::{Done, Fallible};
 
 /// The statement of the backend for appending, composed in the same way.
@@ -34,7 +35,7 @@ pub(super) struct Raw {
     segment: Uuid,
     /// The number of the last change of the writer.
     sequence: i64,
-    /// The position after the last entry that [`insert`](Self::insert) stored.
+    /// The position after the last entry that [`append_plainly`](Floor::append_plainly) stored.
     position: i64,
 }
 
@@ -51,9 +52,13 @@ impl Raw {
         let (sequence, position) = (0, 0);
         Ok(Self { client, append, insert, read, writer, session, segment, sequence, position })
     }
+}
 
-    /// Appends with the statement of the backend, in one round trip.
-    pub(super) fn append(&mut self, texts: &[&str]) -> Done {
+impl Floor for Raw {
+    const SAME: &'static str = "the same statement";
+    const PLAIN: &'static str = "an INSERT";
+
+    fn append(&mut self, texts: &[&str]) -> Done {
         self.sequence += 1;
         let bytes: i64 = texts.iter().map(|text| text.len() as i64 + 1).sum();
         let (stamp, lock) = (Uuid::new_v4(), 0_i64);
@@ -75,15 +80,13 @@ impl Raw {
         Ok(())
     }
 
-    /// Inserts the entries alone. This keeps no heads, and a repeated statement stores twice.
-    pub(super) fn insert(&mut self, texts: &[&str]) -> Done {
+    fn append_plainly(&mut self, texts: &[&str]) -> Done {
         self.client.execute(&self.insert, &[&self.position, &texts])?;
         self.position += texts.len() as i64;
         Ok(())
     }
 
-    /// Reads the whole log and checks each text.
-    pub(super) fn read(&mut self) -> Fallible<Vec<String>> {
+    fn read(&mut self) -> Fallible<Vec<String>> {
         let rows = self.client.query(&self.read, &[&self.session])?;
         let texts: Vec<String> = rows.iter().map(|row| row.get(1)).collect();
         for text in &texts {

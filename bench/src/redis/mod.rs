@@ -1,10 +1,7 @@
 //! Benchmarks the Redis backend against its floor: the same commands on a plain connection.
 
-mod append;
 mod growth;
 pub(crate) mod raw;
-mod read;
-mod threads;
 
 use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
 use session_store_redis::RedisStore;
@@ -12,19 +9,37 @@ use test_servers::RedisServer;
 
 use crate::Fallible;
 use crate::plan::Bench;
+use crate::server::{self, OnServer};
 use crate::sessions::HasStore;
 use crate::size::{self, HasSize, sizes};
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 7] = [
-    append::ONE,
-    append::MANY,
-    read::BENCH,
-    threads::BENCH,
-    growth::ENTRIES,
-    growth::SESSIONS,
-    SIZE,
-];
+pub(crate) const BENCHES: [Bench; 7] =
+    [APPEND, APPEND_ALL, READ, THREADS, growth::ENTRIES, growth::SESSIONS, SIZE];
+
+const APPEND: Bench = Bench {
+    name: "redis/append",
+    about: "append, against the same script, and against RPUSH alone",
+    run: |plan| server::append(plan, APPEND.name, 1, Setup::new),
+};
+
+const APPEND_ALL: Bench = Bench {
+    name: "redis/append_all",
+    about: "append_all of 64, against the same script, and against RPUSH alone",
+    run: |plan| server::append(plan, APPEND_ALL.name, 64, Setup::new),
+};
+
+const READ: Bench = Bench {
+    name: "redis/read",
+    about: "read_all and read_page, against one LRANGE with a check of each text",
+    run: |plan| server::read(plan, READ.name, Setup::new),
+};
+
+const THREADS: Bench = Bench {
+    name: "redis/threads",
+    about: "append by 1, 2, 4 and 8 threads, each to its own segment; the same script on plain connections",
+    run: |plan| server::threads(plan, THREADS.name, Setup::new),
+};
 
 const SIZE: Bench = Bench {
     name: "redis/size",
@@ -47,8 +62,17 @@ impl Setup {
         let store = RedisStore::open_or_create(&server.url())?;
         Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
     }
+}
 
-    /// Returns the log of the segment.
+impl HasStore for Setup {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+}
+
+impl OnServer for Setup {
+    type Floor = Raw;
+
     fn log(&self) -> SegmentRef<'_, dyn Store> {
         let store: &dyn Store = &self.store;
         store.segment(self.session, self.segment)
@@ -56,12 +80,6 @@ impl Setup {
 
     fn floor(&self) -> Fallible<Raw> {
         Raw::connect(&self.server)
-    }
-}
-
-impl HasStore for Setup {
-    fn store(&self) -> &dyn Store {
-        &self.store
     }
 }
 

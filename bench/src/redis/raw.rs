@@ -7,6 +7,7 @@ use session_store_core::{SegmentId, SessionId};
 use test_servers::RedisServer;
 use uuid::Uuid;
 
+use crate::server::Floor;
 use crate::{Done, Fallible};
 
 /// The backend's script for appending, composed in the same way.
@@ -43,34 +44,31 @@ impl Raw {
     pub(crate) fn turn_to(&mut self, session: SessionId, segment: SegmentId) {
         (self.keys, self.ids) = names(session, segment);
     }
+}
 
-    /// Appends with the backend's script, in one round trip.
-    pub(crate) fn append<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
+impl Floor for Raw {
+    const SAME: &'static str = "the same script";
+    const PLAIN: &'static str = "RPUSH";
+    const THREADS_GOAL: f64 = 3.0;
+
+    fn append(&mut self, texts: &[&str]) -> Done {
         self.sequence += 1;
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.hash).arg(self.keys.len()).arg(&self.keys);
         command.arg(self.sequence).arg("0").arg("900000").arg(&self.ids).arg(&self.stamp);
-        let texts: Vec<_> = texts.collect();
         let bytes: usize = texts.iter().map(|text| text.len() + 1).sum();
         command.arg("append").arg("").arg("1").arg(bytes).arg("0").arg(texts);
         let _: String = command.query(&mut self.connection)?;
         Ok(())
     }
 
-    /// Appends with the list command alone. The command does not keep heads, and appends twice if
-    /// it is repeated.
-    pub(crate) fn push<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Done {
+    fn append_plainly(&mut self, texts: &[&str]) -> Done {
         let mut command = redis::cmd("RPUSH");
-        command.arg(&self.keys[2]);
-        texts.for_each(|text| {
-            command.arg(text);
-        });
-        let _: u64 = command.query(&mut self.connection)?;
+        let _: u64 = command.arg(&self.keys[2]).arg(texts).query(&mut self.connection)?;
         Ok(())
     }
 
-    /// Reads the whole list and checks each text.
-    pub(crate) fn read(&mut self) -> Fallible<Vec<String>> {
+    fn read(&mut self) -> Fallible<Vec<String>> {
         let mut command = redis::cmd("LRANGE");
         command.arg(&self.keys[2]).arg(0).arg(-1);
         let texts: Vec<String> = command.query(&mut self.connection)?;

@@ -1,0 +1,130 @@
+//! The benchmarks of the backends whose stores are on a server.
+
+use std::cell::RefCell;
+use std::slice;
+use std::sync::Mutex;
+
+use session_store_core::{LogEntry, SegmentRef, Store};
+
+use crate::load;
+use crate::measure::{Side, in_turn, timed};
+use crate::measurement::{Goal, Measurement};
+use crate::plan::Plan;
+use crate::reading::{ENTRIES, reading};
+use crate::scaling::{scaled, scaling};
+use crate::sessions::HasStore;
+use crate::{Done, Fallible};
+
+/// A new server, a new store on it, and a segment.
+pub(crate) trait OnServer: HasStore {
+    type Floor: Floor;
+
+    /// Returns the log of the segment.
+    fn log(&self) -> SegmentRef<'_, dyn Store>;
+
+    /// Opens a plain connection to the server.
+    fn floor(&self) -> Fallible<Self::Floor>;
+
+    /// Prepares the server for reads of all that was written.
+    fn before_reads(&self) -> Done {
+        Ok(())
+    }
+}
+
+/// A plain connection to a server, and a log of its own.
+pub(crate) trait Floor: Send {
+    /// The command that [`append`](Self::append) sends.
+    const SAME: &'static str;
+    /// The command that [`append_plainly`](Self::append_plainly) sends.
+    const PLAIN: &'static str;
+    /// The goal for the speed of eight threads divided by the speed of one thread, even if plain
+    /// connections reach more.
+    const THREADS_GOAL: f64 = f64::INFINITY;
+
+    /// Appends with the command of the backend, in one round trip.
+    fn append(&mut self, texts: &[&str]) -> Done;
+
+    /// Appends with the plainest command, which keeps no heads. It appends twice if it is repeated.
+    fn append_plainly(&mut self, texts: &[&str]) -> Done;
+
+    /// Reads the whole log and checks each text.
+    fn read(&mut self) -> Fallible<Vec<String>>;
+}
+
+/// Measures appends of this number of entries, against the same command on a plain connection and
+/// against the plainest command.
+pub(crate) fn append<S: OnServer>(
+    plan: &Plan,
+    bench: &'static str,
+    batch: usize,
+    fresh: fn() -> Fallible<S>,
+) -> Fallible<Vec<Measurement>> {
+    plan.each_load(|load| {
+        let setup = fresh()?;
+        let [same, plain] = [RefCell::new(setup.floor()?), RefCell::new(setup.floor()?)];
+        let batches: Vec<_> = load.entries.chunks(batch).collect();
+        let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
+            timed(|| batches.iter().try_for_each(|batch| append(batch)))
+        };
+        let sides: [Side<'_>; 3] = [
+            Box::new(|| each(&|batch| load::append(setup.log(), batch))),
+            Box::new(|| each(&|batch| same.borrow_mut().append(&texts(batch)))),
+            Box::new(|| each(&|batch| plain.borrow_mut().append_plainly(&texts(batch)))),
+        ];
+        let [ours, same, plain] = in_turn(plan.rounds(60), sides)?;
+        let measurement = |command, floor| {
+            let what = format!("{}, by {command}", load.name);
+            Measurement::speed(bench, what, batches.len(), &[ours.clone(), floor])
+        };
+        Ok([
+            measurement(S::Floor::SAME, same).with_goal(Goal::AtLeast(0.85)),
+            measurement(S::Floor::PLAIN, plain),
+        ])
+    })
+}
+
+/// Measures reading a whole log, at once and by pages, against one command and a check of each
+/// text.
+pub(crate) fn read<S: OnServer>(
+    plan: &Plan,
+    bench: &'static str,
+    fresh: fn() -> Fallible<S>,
+) -> Fallible<Vec<Measurement>> {
+    plan.each_load(|load| {
+        let setup = fresh()?;
+        let mut floor = setup.floor()?;
+        let entries = load.batch(plan.amount(ENTRIES));
+        setup.log().append_all(&entries)?;
+        entries.chunks(1_000).try_for_each(|batch| floor.append(&texts(batch)))?;
+        setup.before_reads()?;
+        reading(plan, bench, load, setup.log(), Box::new(|| timed(|| floor.read())))
+    })
+}
+
+/// Measures appends by several threads through one handle, against as many plain connections.
+pub(crate) fn threads<S: OnServer>(
+    plan: &Plan,
+    bench: &'static str,
+    fresh: fn() -> Fallible<S>,
+) -> Fallible<Vec<Measurement>> {
+    const APPENDS: usize = 512;
+    /// The part of the ratio of plain connections that the store must reach.
+    const PART_OF_PLAIN: f64 = 0.85;
+    let setup = fresh()?;
+    let ours = scaling(plan, bench, setup.store(), APPENDS)?;
+
+    let entry = plan.kilobyte().entries[0].as_json();
+    let floors: Vec<_> = (0..8).map(|_| setup.floor().map(Mutex::new)).collect::<Fallible<_>>()?;
+    let append = |thread: usize| {
+        let mut floor = floors[thread].lock().map_err(|_| "another thread panicked")?;
+        floor.append(slice::from_ref(&entry))
+    };
+    let what = format!("{} on 8 bare connections by one", S::Floor::SAME);
+    let allowed = scaled(plan, bench, &what, APPENDS, &append)?;
+    let goal = S::Floor::THREADS_GOAL.min(PART_OF_PLAIN * allowed.figure.median);
+    Ok(vec![ours.with_goal(Goal::AtLeast(goal)), allowed])
+}
+
+fn texts(entries: &[LogEntry]) -> Vec<&str> {
+    entries.iter().map(LogEntry::as_json).collect()
+}
