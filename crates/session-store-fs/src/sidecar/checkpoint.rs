@@ -116,9 +116,16 @@ impl Directory {
         start: LineStart,
     ) -> Result<(), StoreError> {
         let path = self.layout.checkpoint(key);
-        create_own_folder(&self.layout.checkpoints())?;
         let write = || file::open_to_overwrite(&path)?.0.write_all(log.text(start)?.as_bytes());
-        write().context("write", &path)
+        let written = match write() {
+            // Only the first checkpoint of a store creates the folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_own_folder(&self.layout.checkpoints())?;
+                write()
+            }
+            result => result,
+        };
+        written.context("write", &path)
     }
 
     /// Deletes the stored checkpoint.
