@@ -17,7 +17,7 @@
 //! | [`PgBouncer`] | a pooler in front of a PostgreSQL server |
 //! | [`LossyProxy`] | a proxy that loses replies of a server |
 //!
-//! [`Ballast`] fills a disk.
+//! [`Place`] returns the URL of a new store of any backend. [`Ballast`] fills a disk.
 //!
 //! ```no_run
 //! use test_servers::RedisServer;
@@ -36,6 +36,7 @@ pub mod power_cut;
 mod ballast;
 mod certificate;
 mod fast_folder;
+mod place;
 mod port;
 mod postgres;
 mod process;
@@ -44,6 +45,7 @@ mod redis;
 
 pub use ballast::Ballast;
 pub use fast_folder::fast_folder;
+pub use place::{Backend, Place};
 pub use port::free_port;
 pub use postgres::{PgBouncer, PostgresServer, ReplicatedPostgres};
 pub use proxy::LossyProxy;

@@ -15,7 +15,6 @@ mod processes;
 #[cfg(feature = "redact")]
 mod redact;
 mod replay;
-mod storage;
 mod tree;
 mod writer;
 

@@ -10,10 +10,10 @@ use session_store_agent::SessionTree;
 use session_store_core::{
     LogEntry, Pod, PodName, SegmentId, SegmentKey, SessionId, Store, StoreExt,
 };
+use test_servers::{Backend, Place};
 
 use crate::child_writer::{ChildWriter, entry_of, send_all};
 use crate::entry;
-use crate::storage::Storage;
 
 const CHILDREN: usize = 8;
 const ROUNDS: usize = 25;
@@ -23,18 +23,19 @@ struct Race {
     store: OpenStore,
     segment: SegmentKey,
     children: Vec<ChildWriter>,
-    _storage: Storage,
+    _place: Place,
 }
 
 impl Race {
-    fn start(scheme: &str, first: &LogEntry) -> Self {
-        let storage = Storage::new(scheme);
-        let store = session_store::open_or_create(storage.url()).unwrap();
+    fn start(backend: Backend, first: &LogEntry) -> Self {
+        let place = Place::new();
+        let url = place.url(backend);
+        let store = session_store::open_or_create(&url).unwrap();
         let segment = SegmentKey::new(SessionId::new(), SegmentId::new());
         store.at(segment).append(first).unwrap();
-        let start = |number| ChildWriter::start(storage.url(), segment, number);
+        let start = |number| ChildWriter::start(&url, segment, number);
         let children = (0..CHILDREN).map(start).collect();
-        Self { store, segment, children, _storage: storage }
+        Self { store, segment, children, _place: place }
     }
 
     fn log(&self) -> Vec<LogEntry> {
@@ -58,13 +59,13 @@ impl Race {
 }
 
 #[rstest]
-#[case::files("fs")]
-#[case::sqlite("sqlite")]
-#[case::redis("redis")]
-#[case::postgres("postgres")]
-fn exactly_one_append_succeeds_in_each_round(#[case] scheme: &str) {
+#[case::files(Backend::Fs)]
+#[case::sqlite(Backend::Sqlite)]
+#[case::redis(Backend::Redis)]
+#[case::postgres(Backend::Postgres)]
+fn exactly_one_append_succeeds_in_each_round(#[case] backend: Backend) {
     let start = entry("{\"kind\":\"segment_start\"}");
-    let mut race = Race::start(scheme, &start);
+    let mut race = Race::start(backend, &start);
     let mut expected = vec![start];
     for round in 0..ROUNDS {
         race.all_read_the_head();
@@ -77,13 +78,13 @@ fn exactly_one_append_succeeds_in_each_round(#[case] scheme: &str) {
 }
 
 #[rstest]
-#[case::files("fs")]
-#[case::sqlite("sqlite")]
-#[case::redis("redis")]
-#[case::postgres("postgres")]
-fn all_processes_but_one_fork_and_every_entry_is_stored_once(#[case] scheme: &str) {
+#[case::files(Backend::Fs)]
+#[case::sqlite(Backend::Sqlite)]
+#[case::redis(Backend::Redis)]
+#[case::postgres(Backend::Postgres)]
+fn all_processes_but_one_fork_and_every_entry_is_stored_once(#[case] backend: Backend) {
     const FORKING_ROUNDS: usize = 4;
-    let mut race = Race::start(scheme, &entry("{\"kind\":\"segment_start\"}"));
+    let mut race = Race::start(backend, &entry("{\"kind\":\"segment_start\"}"));
     let SegmentKey { session_id, segment_id } = race.segment;
     for round in 0..FORKING_ROUNDS {
         race.all_read_the_head();
@@ -107,13 +108,13 @@ fn all_processes_but_one_fork_and_every_entry_is_stored_once(#[case] scheme: &st
 }
 
 #[rstest]
-#[case::files("fs")]
-#[case::sqlite("sqlite")]
-#[case::redis("redis")]
-#[case::postgres("postgres")]
-fn no_append_succeeds_after_a_log_was_truncated_and_has_grown_back(#[case] scheme: &str) {
+#[case::files(Backend::Fs)]
+#[case::sqlite(Backend::Sqlite)]
+#[case::redis(Backend::Redis)]
+#[case::postgres(Backend::Postgres)]
+fn no_append_succeeds_after_a_log_was_truncated_and_has_grown_back(#[case] backend: Backend) {
     let log = [entry("{\"n\":0}"), entry("{\"n\":1}")];
-    let mut race = Race::start(scheme, &log[0]);
+    let mut race = Race::start(backend, &log[0]);
     race.store.at(race.segment).append(&log[1]).unwrap();
     race.all_read_the_head();
     race.store.at(race.segment).truncate(1).unwrap();
@@ -124,12 +125,12 @@ fn no_append_succeeds_after_a_log_was_truncated_and_has_grown_back(#[case] schem
 }
 
 #[rstest]
-#[case::files("fs")]
-#[case::sqlite("sqlite")]
-#[case::redis("redis")]
-#[case::postgres("postgres")]
-fn all_processes_that_open_a_new_pod_open_one_session(#[case] scheme: &str) {
-    let mut race = Race::start(scheme, &entry("{}"));
+#[case::files(Backend::Fs)]
+#[case::sqlite(Backend::Sqlite)]
+#[case::redis(Backend::Redis)]
+#[case::postgres(Backend::Postgres)]
+fn all_processes_that_open_a_new_pod_open_one_session(#[case] backend: Backend) {
+    let mut race = Race::start(backend, &entry("{}"));
     let before = race.store.list_sessions().unwrap().len();
     for round in 0..ROUNDS {
         let name: PodName = format!("agent {round}").parse().unwrap();

@@ -1,15 +1,14 @@
 //! The checks of the conformance kit over served stores: the server must change no verdict.
 
 use std::io::{BufReader, pipe};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::thread;
 
 use session_store::{OpenStore, StoreUrl};
 use session_store_conformance::{Storage, conformance_matrix};
-use session_store_core::{SessionId, Store, StoreError, forward_store};
+use session_store_core::{Store, StoreError, forward_store};
 use session_store_protocol::{RemoteStore, Service, serve};
-use tempfile::TempDir;
-use test_servers::{PostgresServer, RedisServer};
+use test_servers::{Backend, Place};
 
 /// A store that is used through a server in a thread. Dropping it ends the server and its handle.
 struct Served {
@@ -51,32 +50,19 @@ impl Store for Served {
 }
 
 /// A storage that is opened again for each handle.
-struct Place {
+struct Reopened {
     url: StoreUrl,
-    _folder: TempDir,
+    _place: Place,
 }
 
-impl Place {
-    /// Creates a storage. `{}` in the URL becomes a path that no other storage has.
-    fn new(url: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("logs").display().to_string();
-        Self { url: url.replace("{}", &path).parse().unwrap(), _folder: folder }
-    }
-
-    fn on_redis() -> Self {
-        static SERVER: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start_in_memory(&[]));
-        Self::new(&format!("{}?prefix={}", SERVER.url(), SessionId::new()))
-    }
-
-    fn on_postgres() -> Self {
-        static SERVER: LazyLock<PostgresServer> = LazyLock::new(|| PostgresServer::start_fast(&[]));
-        let schema = SessionId::new().to_string().replace('-', "");
-        Self::new(&format!("{}?schema=s{schema}", SERVER.url()))
+impl Reopened {
+    fn new(backend: Backend) -> Self {
+        let place = Place::new();
+        Self { url: place.url(backend).parse().unwrap(), _place: place }
     }
 }
 
-impl Storage for Place {
+impl Storage for Reopened {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
         let store = self.url.open_or_create().map_err(std::io::Error::other)?;
         Ok(Box::new(Served::new(store)))
@@ -99,26 +85,26 @@ conformance_matrix! {
         },
     },
     fs: {
-        harness: || Place::new("fs:{}"),
+        harness: || Reopened::new(Backend::Fs),
         skip: {
             atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
             only_open: "the other methods do not pass the server",
         },
     },
     sqlite: {
-        harness: || Place::new("sqlite:{}"),
+        harness: || Reopened::new(Backend::Sqlite),
         skip: {
             only_open: "the other methods do not pass the server",
         },
     },
     redis: {
-        harness: Place::on_redis,
+        harness: || Reopened::new(Backend::Redis),
         skip: {
             only_open: "the other methods do not pass the server",
         },
     },
     postgres: {
-        harness: Place::on_postgres,
+        harness: || Reopened::new(Backend::Postgres),
         skip: {
             only_open: "the other methods do not pass the server",
         },

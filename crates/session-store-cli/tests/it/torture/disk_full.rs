@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use rstest::rstest;
 use tempfile::TempDir;
 use test_deadlines::Process;
+use test_servers::{Backend, Place};
 
 use super::assert_done;
-use super::backends::{Backend, Place};
 use super::contents::{Contents, backup_of};
 use crate::program::{Ended, program, run};
 

@@ -2,9 +2,9 @@
 
 use rstest::rstest;
 use session_store::{LogEntry, OpenStore, Pod, SegmentId, SessionId, Store, TraceEntry};
+use test_servers::{Backend, Place};
 
 use super::assert_done;
-use super::backends::{Backend, Place};
 use super::contents::{Contents, Destination};
 use super::running::Running;
 

@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
 
 use rstest::rstest;
+use test_servers::{Backend, Place};
 
 use super::assert_done;
-use super::backends::{Backend, Place};
 use super::contents::{Contents, Destination, backup_of};
 use super::running::Running;
 use crate::program::run;

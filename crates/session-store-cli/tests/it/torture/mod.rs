@@ -5,7 +5,6 @@
 //! By default, the copy is killed three times for each pair of backends. The environment variable
 //! `KILLS` sets another number, for example `KILLS=40` for a long run.
 
-mod backends;
 mod contents;
 mod disk_full;
 mod follow;

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use test_servers::RedisServer;
+use test_servers::{Backend, Place, RedisServer};
 
 use super::assert_done;
-use super::backends::{Backend, Place};
 use super::contents::{Contents, Destination, backup_of};
 use super::running::Running;
 use crate::program::run;

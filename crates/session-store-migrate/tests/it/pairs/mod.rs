@@ -9,11 +9,12 @@ use std::path::Path;
 use rstest::rstest;
 use session_store_core::{LogEntry, Store, StoreExt, TraceEntry};
 use session_store_migrate::backup::Backup;
+use test_servers::Backend::{self, Fs, Memory, Postgres, Redis, Sqlite};
 
 use crate::backup::backup_of;
 use crate::{entries, migrate};
 use contents::{populate, populate_from_logs};
-use place::{Kind, Place};
+use place::Place;
 
 /// Returns everything that can be read from a store.
 fn content(store: &dyn Store) -> Vec<String> {
@@ -45,8 +46,8 @@ fn assert_same(source: &dyn Store, destination: &dyn Store) {
 
 #[rstest]
 fn a_migrated_store_has_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] from: Backend,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] to: Backend,
 ) {
     let (from, to) = (Place::new(from), Place::new(to));
     populate(&from.open());
@@ -67,8 +68,8 @@ fn a_migrated_store_has_the_same_content(
 
 #[rstest]
 fn migrated_logs_have_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] from: Backend,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] to: Backend,
 ) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/logs");
     assert_logs_are_identical(from, to, &fixtures);
@@ -77,15 +78,15 @@ fn migrated_logs_have_the_same_content(
 #[rstest]
 #[ignore = "needs real logs: cargo xtask test --corpus DIR"]
 fn migrated_corpus_has_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] from: Backend,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] to: Backend,
 ) {
     let folder = std::env::var_os("SESSION_STORE_CORPUS");
     let folder = folder.expect("SESSION_STORE_CORPUS must name the folder of real logs");
     assert_logs_are_identical(from, to, Path::new(&folder));
 }
 
-fn assert_logs_are_identical(from: Kind, to: Kind, folder: &Path) {
+fn assert_logs_are_identical(from: Backend, to: Backend, folder: &Path) {
     let (from, to) = (Place::new(from), Place::new(to));
     populate_from_logs(&from.open(), folder);
     let report = migrate(&from.open(), &to.open());
@@ -95,8 +96,8 @@ fn assert_logs_are_identical(from: Kind, to: Kind, folder: &Path) {
 
 #[rstest]
 fn a_restored_backup_has_the_same_content(
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] from: Kind,
-    #[values(Kind::Memory, Kind::Fs, Kind::Sqlite, Kind::Redis, Kind::Postgres)] to: Kind,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] from: Backend,
+    #[values(Memory, Fs, Sqlite, Redis, Postgres)] to: Backend,
 ) {
     let (from, to) = (Place::new(from), Place::new(to));
     populate(&from.open());
