@@ -4,7 +4,6 @@ use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -16,6 +15,7 @@ use session_store_conformance::{
 };
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 use session_store_memory::MemoryStore;
+use test_deadlines::{child_job, child_test};
 
 use crate::variant::{Inner, Result, Variant, memory, over_memory, shared};
 
@@ -352,6 +352,7 @@ fn a_panic_of_the_store_is_a_failure() {
 #[test]
 #[ignore = "a helper process of the test of backtraces"]
 fn panics_of_a_store_in_another_process() {
+    assert_eq!(child_job(), "panic");
     let report = run_all(shared::<Panics>, "c4_");
     assert_eq!(report.failed().count(), 3, "{report}");
     assert_holds(TestHarness::new(shared::<Panics>, "it::none", &[]), "c4_unknown_is_not_found");
@@ -359,10 +360,8 @@ fn panics_of_a_store_in_another_process() {
 
 #[test]
 fn panics_at_one_place_print_one_backtrace() {
-    let mut test = Command::new(std::env::current_exe().expect("a test program has a path"));
-    test.args(["suite::panics_of_a_store_in_another_process", "--exact"]);
-    test.args(["--ignored", "--nocapture"]).env("RUST_BACKTRACE", "1");
-    let output = test.output().expect("the program runs");
+    let mut test = child_test("suite::panics_of_a_store_in_another_process", "panic");
+    let output = test.env("RUST_BACKTRACE", "1").output().expect("the program runs");
     let printed = String::from_utf8(output.stderr).expect("the messages are UTF-8");
     assert!(!output.status.success(), "{printed}");
     assert_eq!(printed.matches("stack backtrace:").count(), 1, "{printed}");
