@@ -1,8 +1,9 @@
 //! `ContentTime`: the time of the last entry of a session or a segment, or the best known time in
 //! its place. Listings, `latest`, `--since` and `--until` use this time.
 
-use std::slice;
+use std::panic::resume_unwind;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{slice, thread};
 
 use serde::Serialize;
 use session_store::{LogEntry, OpenStore, Pages, StoreExt};
@@ -14,6 +15,13 @@ use crate::listing::{ListedSegment, ListedSession};
 /// How many of the last entries of a log are searched for a time. The last entry can lack a time,
 /// and the times of a log do not always ascend.
 const LAST_ENTRIES: usize = 16;
+
+/// The number of threads that read the times of many sessions. More than the processors of a small
+/// machine, because a thread waits for a server or a disk.
+const READERS: usize = 8;
+
+/// The smallest number of sessions for which a thread is started.
+const SMALLEST_PART: usize = 16;
 
 /// The time of the content of a session or a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +47,23 @@ impl ContentTime {
     pub(crate) fn of_session(store: &OpenStore, session: &ListedSession) -> Option<Self> {
         let segments = session.segments.as_deref().unwrap_or_default();
         Self::read(store, segments, session.session_id.into())
+    }
+
+    /// Reads the last entries of many sessions, on several threads. Returns a time for each
+    /// session, in the same order.
+    pub(crate) fn of_sessions(store: &OpenStore, sessions: &[&ListedSession]) -> Vec<Option<Self>> {
+        let of_part = |part: &[&ListedSession]| -> Vec<_> {
+            part.iter().map(|session| Self::of_session(store, session)).collect()
+        };
+        let part = sessions.len().div_ceil(READERS).max(SMALLEST_PART);
+        thread::scope(|scope| {
+            let parts = sessions.chunks(part).map(|part| scope.spawn(move || of_part(part)));
+            let parts: Vec<_> = parts.collect();
+            parts
+                .into_iter()
+                .flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        })
     }
 
     /// Reads the last entries of a segment. Returns `None` if nothing records a time.

@@ -9,6 +9,9 @@ use crate::content_time::ContentTime;
 use crate::failure::Failure;
 use crate::listing::{ListedSegment, ListedSession, for_each_session};
 
+/// The number of sessions whose times are read first. Each round doubles the number.
+const FIRST_ROUND: usize = 16;
+
 /// Returns the session that `ls --sort written` lists first.
 pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Failure> {
     let mut sessions = Vec::new();
@@ -21,16 +24,22 @@ pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Fai
     // A session without a storage time is read first.
     sessions.sort_by_key(|(modified, _)| (modified.is_some(), Reverse(*modified)));
     let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
-    for (modified, session) in sessions {
-        // An entry has its time before it is stored. So the content of this session and of the
-        // following ones, which were stored earlier, is not later.
-        if let (Some(modified), Some((Some(time), _))) = (modified, latest)
-            && modified < time
+    let (mut rest, mut round) = (&sessions[..], FIRST_ROUND);
+    while let Some((first, _)) = rest.first() {
+        // An entry has its time before it is stored. So the content of these sessions, which were
+        // stored earlier, is not later.
+        if let (Some(modified), Some((Some(time), _))) = (first, latest)
+            && *modified < time
         {
             break;
         }
-        let time = ContentTime::of_session(store, &session).map(|content| content.time);
-        latest = latest.max(Some((time, session.session_id)));
+        let (read, later) = rest.split_at(round.min(rest.len()));
+        let read: Vec<_> = read.iter().map(|(_, session)| session).collect();
+        let times = ContentTime::of_sessions(store, &read).into_iter();
+        let times = times.map(|content| content.map(|content| content.time));
+        let ids = read.iter().map(|session| session.session_id);
+        latest = times.zip(ids).max().max(latest);
+        (rest, round) = (later, 2 * round);
     }
     Ok(latest.map(|(_, session_id)| session_id))
 }

@@ -180,8 +180,12 @@ impl Reference<SegmentId> {
         session: Option<&Reference<SessionId>>,
         store: &OpenStore,
     ) -> Result<SegmentKey, Failure> {
-        self.find(session, store)?
-            .ok_or_else(|| Failure::not_found(self.finding(store), "no session contains it"))
+        self.find(session, store)?.ok_or_else(|| self.unknown(store))
+    }
+
+    /// Creates the error for a segment that no session contains.
+    pub(crate) fn unknown(&self, store: &OpenStore) -> Failure {
+        Failure::not_found(self.finding(store), "no session contains it")
     }
 
     fn finding(&self, store: &OpenStore) -> String {

@@ -23,15 +23,16 @@ pub(crate) fn open_to_read(
     segment: &Reference<SegmentId>,
 ) -> Result<(OpenStore, SegmentKey), Failure> {
     let store = open(url)?;
+    if let Some(key) = segment.find(session, &store)? {
+        return Ok((store, key));
+    }
     if session.is_none()
-        && segment.find(None, &store)?.is_none()
         && let Some(session_id) = segment.as_session().find(&store)?
         && let Some(key) = main_segment(&read_session(&store, session_id).segments?)
     {
         return Ok((store, key));
     }
-    let key = segment.resolve(session, &store)?;
-    Ok((store, key))
+    Err(segment.unknown(&store))
 }
 
 /// Opens the store to write to a segment. The store is created if it is missing, unless

@@ -141,9 +141,13 @@ fn print_sessions(store: &OpenStore, args: &LsArgs, out: &mut Output) -> Result<
     };
     let mut sessions = Vec::new();
     for_each_session(store, |session| {
-        sessions.extend(Some(DatedSession::new(session)).filter(|found| found.is_in(store, args)));
+        sessions.push(DatedSession::new(session));
         Ok(())
     })?;
+    if matches!(order, SortArg::Written) {
+        DatedSession::read_times(store, &mut sessions);
+    }
+    sessions.retain(|session| session.is_in(store, args));
     sessions.sort_by_cached_key(|session| Reverse(session.rank(store, order)));
     sessions.into_iter().take(limit).try_for_each(print)?;
     table.finish()
@@ -159,6 +163,13 @@ struct DatedSession {
 impl DatedSession {
     const fn new(session: ListedSession) -> Self {
         Self { session, time: OnceCell::new() }
+    }
+
+    /// Reads the times of all sessions.
+    fn read_times(store: &OpenStore, sessions: &mut [Self]) {
+        let listed: Vec<_> = sessions.iter().map(|dated| &dated.session).collect();
+        let times = ContentTime::of_sessions(store, &listed);
+        sessions.iter_mut().zip(times).for_each(|(dated, time)| dated.time = OnceCell::from(time));
     }
 
     fn time(&self, store: &OpenStore) -> Option<ContentTime> {

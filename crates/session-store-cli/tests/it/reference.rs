@@ -67,6 +67,26 @@ fn a_reference_also_names_where_to_write() {
     assert_eq!(place.listing(), before, "a short id creates nothing");
 }
 
+/// The times of many sessions are read on several threads, and `latest` reads them in rounds.
+#[test]
+fn latest_is_the_first_of_many_sessions() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    std::fs::create_dir(place.path("logs")).unwrap();
+    for number in 0..60 {
+        let minute = (number * 37) % 60;
+        let line = format!("{{\"number\":{number},\"ts\":\"2020-01-01T00:{minute:02}:00Z\"}}\n");
+        std::fs::write(place.path(&format!("logs/{number}.jsonl")), line).unwrap();
+    }
+    run(["import", place.path("logs").to_str().unwrap(), &url]).ok();
+    let listed = run(["ls", &url, "-l", "--sort", "written"]).ok();
+    let times: Vec<_> = listed.lines().map(|line| line.split('\t').nth(4).unwrap()).collect();
+    assert_eq!(times.len(), 60);
+    assert!(times.is_sorted_by(|a, b| a > b), "{times:?}");
+    let last = (0..60).find(|number| (number * 37) % 60 == 59).unwrap();
+    assert!(run(["show", &url, "latest"]).ok().contains(&format!("\"number\":{last},")));
+}
+
 #[test]
 fn a_copy_is_limited_to_the_named_session() {
     let (place, url) = stored(Kind::Fs);
