@@ -65,6 +65,9 @@ fn restore(
     let migration = Migration::new(from.clone(), to)
         .reopen(|| Ok(from), || Ok(reopen_to()?))
         .select(selection)
+        // The parts follow each other in the file. Four jobs take the same time to restore 193 MiB
+        // to files, but need 177 MB of memory instead of 82 MB (`/usr/bin/time`, release build).
+        .jobs(1)
         .progress(move |event| bar.show_event(&event));
     let mut report = migration.run().context(operation)?;
     // The parts that the backup lacks are not a failure of the restore. They are listed below.
