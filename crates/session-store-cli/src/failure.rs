@@ -48,8 +48,10 @@ impl Failure {
         self
     }
 
-    /// Prints the error to standard error.
+    /// Prints the error to standard error. If the command continues without the failed part, its
+    /// exit status is not 0.
     pub(crate) fn report(&self) {
+        message::set_incomplete();
         if !matches!(self, Self::BrokenPipe) {
             message::print(self.kind(), &error_chain(self), self.hint());
         }
@@ -110,20 +112,23 @@ fn hint_of(error: &StoreError) -> Option<&'static str> {
     }
 }
 
-/// Prints an error that does not end the command to standard error.
+/// Prints an error that does not end the command to standard error. The command repeats the failed
+/// step later, so its exit status does not depend on the error.
 pub(crate) fn report_error(error: &(dyn Error + 'static)) {
     message::print(kind_of(error), &error_chain(error), None);
 }
 
-/// Prints `cannot {operation}: {error}` to standard error. The error does not end the command.
+/// Prints `cannot {operation}: {error}` to standard error. The command continues without the part
+/// that cannot be read, and its exit status is not 0.
 pub(crate) fn report_cause(operation: &str, error: &StoreError) {
+    message::set_incomplete();
     let message = format!("cannot {operation}: {}", error_chain(error));
     message::print(kind_of_store_error(error), &message, hint_of(error));
 }
 
-/// Returns a value that was read. If a part of a store cannot be read, reports the error, and the
-/// caller continues without the value. The exit status is then not 0.
-pub(crate) fn known<T>(read: Result<T, Failure>) -> Option<T> {
+/// Returns the value. For an error, prints the error and returns `None`. The command continues
+/// without the part that cannot be read, and its exit status is not 0.
+pub(crate) fn ok_or_report<T>(read: Result<T, Failure>) -> Option<T> {
     read.inspect_err(Failure::report).ok()
 }
 

@@ -63,6 +63,6 @@ fn main() -> ExitCode {
         failure.exit()
     });
     // A reading command reports a part that it cannot read, and continues with the rest.
-    let is_incomplete = exit == Exit::Done && message::has_error();
+    let is_incomplete = exit == Exit::Done && message::is_incomplete();
     (if is_incomplete { Exit::Failed } else { exit }).into()
 }

@@ -51,8 +51,8 @@ struct Format {
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
-/// Whether an error was printed.
-static HAS_ERROR: AtomicBool = AtomicBool::new(false);
+/// Whether an error was reported after which the command continues.
+static IS_INCOMPLETE: AtomicBool = AtomicBool::new(false);
 
 /// The hint that was printed last.
 static LAST_HINT: Mutex<Option<String>> = Mutex::new(None);
@@ -63,9 +63,14 @@ pub(crate) fn set_format(json: bool, places: Vec<String>) {
     let _ = FORMAT.set(Format { json, places });
 }
 
-/// Returns whether an error was printed. The exit status is then not 0.
-pub(crate) fn has_error() -> bool {
-    HAS_ERROR.load(Ordering::Relaxed)
+/// Records that the command continues after an error. The exit status is then not 0.
+pub(crate) fn set_incomplete() {
+    IS_INCOMPLETE.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether the command has continued after an error.
+pub(crate) fn is_incomplete() -> bool {
+    IS_INCOMPLETE.load(Ordering::Relaxed)
 }
 
 /// The JSON of a message.
@@ -80,10 +85,9 @@ struct MessageJson<'a> {
 /// Prints a message to standard error, and the action that the user can take.
 ///
 /// On a terminal, hidden characters are printed as escape sequences. If printing fails, the error
-/// is ignored, because there is no other place for a message. A hint that was printed with the
-/// message before is not repeated in text.
+/// is ignored, because there is no other place for a message. In text, a hint that equals the last
+/// printed hint is not repeated.
 pub(crate) fn print(kind: Kind, message: &str, hint: Option<&str>) {
-    HAS_ERROR.fetch_or(kind != Kind::Note, Ordering::Relaxed);
     let format = FORMAT.get();
     if format.is_some_and(|format| format.json) {
         let place = format.and_then(|format| place_in(message, &format.places));

@@ -21,7 +21,7 @@ pub(crate) enum IfExists {
 }
 
 impl IfExists {
-    /// For a command with the option `--force`.
+    /// Returns `Replace` if the option `--force` is given.
     pub(crate) fn from_force(force: bool) -> Self {
         if force { Self::Replace } else { Self::Keep { advice: "use --force to replace it" } }
     }

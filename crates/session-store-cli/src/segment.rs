@@ -6,7 +6,7 @@ use session_store::{
 };
 
 use crate::args::SegmentArgs;
-use crate::failure::{Context, Failure, known};
+use crate::failure::{Context, Failure, ok_or_report};
 use crate::listing::read_session;
 use crate::reference::Reference;
 use crate::store::{open, open_to_change, open_to_write};
@@ -96,15 +96,15 @@ pub(crate) fn lines<E: Line>(segment: Segment<'_>, start: usize) -> Entries<'_, 
     segment.iterate(Pages::new(start).skip_bad_lines().start_without_head())
 }
 
-/// Returns what a reader of [`lines`] returned, or `None` for a bad line, which is reported. Every
-/// other error ends the command.
+/// Returns the entry of a line of [`lines`]. Reports a bad line and returns `None`. Every other
+/// error ends the command.
 pub(crate) fn readable<E: Line>(
     segment: Segment<'_>,
     line: Result<E, StoreError>,
 ) -> Result<Option<E>, Failure> {
     let is_bad_line = matches!(line, Err(StoreError::Corrupt { .. }));
     let line = line.context(|| reading::<E>(segment));
-    if is_bad_line { Ok(known(line)) } else { line.map(Some) }
+    if is_bad_line { Ok(ok_or_report(line)) } else { line.map(Some) }
 }
 
 /// Returns the text for messages about reading a log or a trace, such as `read segment S from URL`.

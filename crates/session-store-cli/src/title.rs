@@ -3,7 +3,7 @@
 use session_store::{LogEntry, OpenStore, PageRequest, SegmentKey, Store};
 use session_store_import::{Role, format_of};
 
-use crate::failure::{Context, Failure, known};
+use crate::failure::{Context, Failure, ok_or_report};
 use crate::listing::ListedSegment;
 use crate::text::{on_one_line, shortened};
 
@@ -41,7 +41,7 @@ pub(crate) fn read_headline(
 
 /// Reads the title of a log. If that fails, the error is reported and the title is unknown.
 pub(crate) fn read_title(store: &OpenStore, key: SegmentKey) -> Option<String> {
-    known(read_headline(store, key))??.title
+    ok_or_report(read_headline(store, key))??.title
 }
 
 fn headline(entries: &[LogEntry]) -> Headline {

@@ -56,8 +56,8 @@ Messages with --json
 const REFERENCES: &str = "\
 SESSION and SEGMENT are an id, its first characters, or the word latest for the one that was written
 last. This holds for all commands. Only a whole id can name a session or a segment that does not
-exist yet. In the place of SEGMENT, show and tail also take a session, and read the segment that
-begins its conversation.
+exist yet. show and tail also accept a session as SEGMENT, and then read the segment that begins
+its conversation.
 
 ";
 

@@ -211,6 +211,9 @@ pub(crate) struct VerifyArgs {
     /// The second store
     #[arg(value_parser = UrlParser)]
     pub(crate) b: StoreUrl,
+    /// Do not compare traces
+    #[arg(long)]
+    pub(crate) no_traces: bool,
     #[command(flatten)]
     pub(crate) jobs: JobsArgs,
     #[command(flatten)]

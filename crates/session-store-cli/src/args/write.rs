@@ -30,7 +30,7 @@ pub(crate) struct AppendArgs {
     #[arg(long, conflicts_with = "trace")]
     pub(crate) batch: bool,
     /// Append only if the segment has this head, in one call as with --batch, and print the new
-    /// head. count --head prints the head of a segment; none stands for a segment that does not
+    /// head. count --head prints the head of a segment; none means a segment that does not
     /// exist. If the head differs, the exit status is 1
     #[arg(long, value_name = "HEAD", conflicts_with = "trace", value_parser = expected_head)]
     pub(crate) if_head: Option<ExpectedHead>,

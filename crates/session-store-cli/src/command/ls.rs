@@ -12,7 +12,7 @@ use session_store::{OpenStore, SegmentId, SessionId};
 use crate::args::{LsArgs, SortArg};
 use crate::content_time::{ContentTime, TimeSource, time_in_id};
 use crate::exit::Exit;
-use crate::failure::{Failure, known};
+use crate::failure::{Failure, ok_or_report};
 use crate::listing::{ListedSegment, ListedSession, for_each_session, read_session};
 use crate::output::Output;
 use crate::store::{open, unknown_session};
@@ -211,7 +211,7 @@ fn long_row(store: &OpenStore, session: DatedSession) -> LongRow {
     let time = session.time(store);
     let session = session.session;
     let main = session.segments.as_deref().ok().and_then(main_segment);
-    let headline = main.and_then(|key| known(read_headline(store, key))?);
+    let headline = main.and_then(|key| ok_or_report(read_headline(store, key))?);
     LongRow {
         written: time.and_then(|found| in_seconds(found.time)),
         written_source: time.map(|found| found.source),
@@ -236,7 +236,7 @@ pub(super) fn read_long_row(
 }
 
 fn session_row(ListedSession { session_id, segments }: ListedSession) -> SessionRow {
-    let segments = known(segments);
+    let segments = ok_or_report(segments);
     // All counts are collected before they are added. `sum` alone would stop at the first unknown
     // count, and the errors of later segments would not be reported.
     let counts = segments.as_ref().map(|segments| segments.iter().map(entries).collect::<Vec<_>>());

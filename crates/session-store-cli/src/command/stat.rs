@@ -151,7 +151,7 @@ struct Survey<'a> {
 impl Survey<'_> {
     fn add_session(&mut self, ListedSession { segments, .. }: ListedSession) {
         self.figures.sessions += 1;
-        let segments = self.known(segments);
+        let segments = self.ok_or_report(segments);
         self.figures.segments += Sum::of(segments.as_ref().map(Vec::len));
         if let Some(segments) = segments {
             self.add_segments(segments);
@@ -172,12 +172,12 @@ impl Survey<'_> {
 
     /// Adds the number of entries and the existence of a trace, without reading the log.
     fn count(&mut self, ListedSegment { key, info }: ListedSegment) -> Option<usize> {
-        let entries = self.known(info).map(|info| info.head.entries());
+        let entries = self.ok_or_report(info).map(|info| info.head.entries());
         self.figures.entries += Sum::of(entries);
         // A page contains at least one entry, even if its size is 0.
         let segment = self.store.at(key);
         let trace = segment.read_trace_page(0, 0).context(|| reading::<TraceEntry>(segment));
-        self.figures.traces += Sum::of(self.known(trace).map(|page| page.entries.len()));
+        self.figures.traces += Sum::of(self.ok_or_report(trace).map(|page| page.entries.len()));
         if let Some(entries) = entries {
             self.figures.add_largest(LargeSegment { key, entries });
         }
@@ -200,7 +200,7 @@ impl Survey<'_> {
         let mut sums = [Sum::ZERO; 2];
         for entry in lines::<E>(segment, 0) {
             let bytes = entry.map(|entry| entry.as_json().len());
-            let bytes = self.known(bytes.context(|| reading::<E>(segment)));
+            let bytes = self.ok_or_report(bytes.context(|| reading::<E>(segment)));
             self.bar.read(1, bytes.unwrap_or_default() as u64);
             sums[0] += Sum::of(bytes.map(|_| 1));
             sums[1] += Sum::of(bytes);
@@ -208,7 +208,7 @@ impl Survey<'_> {
         sums
     }
 
-    fn known<T>(&self, read: Result<T, Failure>) -> Option<T> {
+    fn ok_or_report<T>(&self, read: Result<T, Failure>) -> Option<T> {
         read.inspect_err(|failure| self.bar.suspend(|| failure.report())).ok()
     }
 }

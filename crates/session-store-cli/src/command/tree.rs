@@ -6,7 +6,7 @@ use session_store_agent::{Lineage, SegmentNode};
 
 use crate::args::TreeArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, known, report_cause};
+use crate::failure::{Failure, ok_or_report, report_cause};
 use crate::forest::{Forest, Indent, Item, read_tree};
 use crate::output::Output;
 use crate::store::{list_conversations, open, unknown_session};
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &TreeArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let sessions = list_conversations(&store)?.into_iter();
-    let trees = sessions.filter_map(|id| known(read_tree(&store, id))).collect();
+    let trees = sessions.filter_map(|id| ok_or_report(read_tree(&store, id))).collect();
     show(&store, &Forest::new(trees), out)?;
     Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use session_store::StoreUrl;
-use session_store_migrate::{Migration, VerifyReport};
+use session_store_migrate::{Migration, Selection, VerifyReport};
 
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
@@ -34,7 +34,10 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> 
 fn compare(args: &VerifyArgs) -> Result<VerifyReport, Failure> {
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let mut bar = Bar::new();
+    let mut selection = Selection::default();
+    selection.traces = !args.no_traces;
     let report = Migration::new(a, b)
+        .select(selection)
         .jobs(args.jobs.at_once.get())
         .progress(|event| bar.show_event(&event))
         .verify();

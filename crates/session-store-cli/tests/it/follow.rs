@@ -1,6 +1,7 @@
 //! Tests of `migrate --follow`, which copies new entries until it is interrupted, and then compares
 //! both stores.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 
 use rstest::rstest;
@@ -50,6 +51,24 @@ fn entries_from_before_the_signal_are_copied(
         "{printed}"
     );
     assert_eq!(run(["verify", &from, &to]).ok().split(':').next(), Some("equal"));
+}
+
+#[test]
+fn a_follower_continues_after_a_failure_of_the_source() {
+    let place = Place::new();
+    let (from, to) = (place.url(Kind::Sqlite, "from"), place.url(Kind::Fs, "to"));
+    append(&from, "{\"a\":1}\n");
+    let mut child = follower(&from, &to);
+    let (database, elsewhere) = (place.path("from"), place.path("elsewhere"));
+    fs::rename(&database, &elsewhere).unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let message = lines.next().unwrap().unwrap();
+    assert!(message.contains("cannot list"), "{message}");
+    fs::rename(&elsewhere, &database).unwrap();
+    child.terminate();
+    let (printed, status) = ended(child);
+    assert_eq!(status, Some(0), "{printed}");
+    assert!(printed.contains("1 entry copied"), "{printed}");
 }
 
 #[test]

@@ -87,6 +87,9 @@ fn an_existing_file_is_kept_without_force() {
     for more in ["--text", "--trace", "--json"] {
         run(show.into_iter().chain([more])).refused(2);
     }
+    let entry = format!("{SESSION}:{SEGMENT}:1");
+    let message = run(["show", &url, &entry, "--html", "-"]).refused(3);
+    assert!(message.contains("leave out its number"), "{message}");
 }
 
 #[test]

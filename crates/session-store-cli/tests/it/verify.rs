@@ -1,6 +1,6 @@
 //! Tests of `verify`: the printed differences, and the exit status.
 
-use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
+use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run, run_with};
 
 #[test]
 fn the_first_difference_of_each_segment_is_printed_without_its_content() {
@@ -44,6 +44,19 @@ fn equal_stores_are_equal_and_not_changed() {
         "equal: 1 segment, 1 entry, 0 trace entries, 0 pods\n"
     );
     assert_eq!(place.listing(), before);
+}
+
+#[test]
+fn traces_are_compared_unless_they_are_left_out() {
+    let place = Place::new();
+    let (a, b) = (place.url(Kind::Fs, "a"), place.url(Kind::Fs, "b"));
+    for (url, trace) in [(&a, "{\"t\":1}\n"), (&b, "{\"t\":2}\n")] {
+        append(url, "{}\n");
+        let args = ["append", url, "--session", SESSION, "--segment", SEGMENT, "--trace"];
+        run_with(args, trace).ok();
+    }
+    assert_eq!(run(["verify", &a, &b]).status, Some(1));
+    assert!(run(["verify", &a, &b, "--no-traces"]).ok().starts_with("equal: 1 segment"));
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::args::SearchArgs;
 use crate::conversation::{LogFormat, role_name};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
-use crate::message::has_error;
+use crate::message::is_incomplete;
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::segment::{Segment, lines, reading};
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
     };
     run_in_order(jobs, sessions, work, |event| report.receive(event))?;
     // The exit status of an incomplete search is that of the error.
-    Ok(Exit::done_if(report.has_found || has_error()))
+    Ok(Exit::done_if(report.has_found || is_incomplete()))
 }
 
 /// Returns the sessions to search. A session that the user named must exist.
@@ -131,7 +131,8 @@ impl Search<'_> {
                 Ok(page) => page,
                 // The segment was deleted after the listing.
                 Err(StoreError::NotFound(_)) => return Ok(has_found),
-                // The page contains a bad line.
+                // The page contains a bad line, or cannot be read. Reading line by line reports
+                // that.
                 Err(_) => return Ok(self.lines(segment, start, &format)? | has_found),
             };
             let read = entries.len();

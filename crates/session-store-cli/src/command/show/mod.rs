@@ -10,6 +10,7 @@ use session_store::{LogEntry, StoreExt, TraceEntry};
 use crate::args::ShowArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::message::Kind;
 use crate::output::Output;
 use crate::redacted::redacted;
 use crate::reference::Place;
@@ -17,6 +18,10 @@ use crate::segment::{Line, Segment, lines, open_to_read, readable, reading};
 
 pub(crate) fn run(args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
     let Place { session, segment, number } = &args.place;
+    if number.is_some() && (args.html.is_some() || args.from.is_some()) {
+        let cause = "SEGMENT already names an entry; leave out its number";
+        return Err(Failure::cannot("use --html or --from", cause).with_kind(Kind::Usage));
+    }
     let session = args.session.as_ref().or(session.as_ref());
     let (mut store, key) = open_to_read(&args.store, session, segment)?;
     if args.redact {

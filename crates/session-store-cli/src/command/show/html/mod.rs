@@ -17,7 +17,7 @@ use self::entry::{entry, shown, stored};
 use self::style::{POLICY, STYLE};
 use crate::conversation::LogFormat;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure, known};
+use crate::failure::{Context, Failure, ok_or_report};
 use crate::forest::{Forest, Indent, Item, read_tree};
 use crate::new_file::{IfExists, NewFile};
 use crate::output::Output;
@@ -79,7 +79,7 @@ struct Segment {
 impl Segment {
     fn read(store: &OpenStore, key: SegmentKey, node: &SegmentNode, indent: String) -> Self {
         let damage = node.damage.as_ref();
-        let headline = known(read_headline(store, key)).flatten();
+        let headline = ok_or_report(read_headline(store, key)).flatten();
         let facts = damage.map_or_else(|| node.to_string(), |damage| error_chain(damage));
         let id = key.segment_id.to_string();
         let facts = facts.strip_prefix(&id).unwrap_or(&facts).trim().to_owned();
