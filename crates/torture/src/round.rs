@@ -9,8 +9,8 @@ use session_store::SessionId;
 use crate::report::{Tally, Violation};
 use crate::target::{Content, Kind, Target};
 
-/// The first round on a storage has the number of the storage times this. So rounds on different
-/// storages have different numbers.
+/// The number of rounds that are reserved for each storage, so that rounds on different storages
+/// have different numbers.
 pub(crate) const ROUNDS_OF_STORAGE: usize = 1_000;
 
 /// The state that the writers of a round share with the actor and the auditor.

@@ -25,7 +25,7 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-/// A store whose storage is a path.
+/// The store under test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
     pub(crate) backend: Backend,
@@ -35,7 +35,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Returns the address of the storage for [`open_or_create`].
+    /// Returns the address of a file store or a database for [`open_or_create`].
     pub(crate) fn address(&self, path: &Path) -> String {
         let scheme = if self.backend == Backend::Fs { "fs" } else { "sqlite" };
         let url = format!("{scheme}:{}?durability={}", path.display(), self.durability);

@@ -31,7 +31,7 @@ const ACKNOWLEDGED: usize = 5;
 const REFUSED: usize = 3;
 
 /// The longest time for which the disk is full. The wait for refused calls needs a limit, because a
-/// writer that frees space by deletions may have none.
+/// writer that frees space by deletions may have no refused call.
 const LONGEST_FULL: Duration = Duration::from_secs(5);
 
 /// The longest wait for changes that must be acknowledged.

@@ -14,7 +14,7 @@ use crate::audit::{Survives, audit};
 use crate::budget::Budget;
 use crate::planted::{self, Flaw};
 use crate::report::{Tally, Violation};
-use crate::round::Round;
+use crate::round::{Progress, Round};
 use crate::subject::Backend;
 use crate::writer::{Rules, Writer};
 
@@ -227,20 +227,23 @@ fn write_during(
             if is_over() {
                 break;
             }
-            wait_for_calls(round, is_over);
+            wait_for_calls(round);
         }
     });
     Ok(())
 }
 
-/// Waits until the writers have begun as many calls as there are writers, or for [`CALM`].
+/// Waits until each writer has begun another call or has ended, or for [`CALM`].
 ///
-/// On a busy machine, opening a connection can take longer than a fixed pause. If every connection
-/// were killed before its first call, the calls would fail at the end of their retry time.
-fn wait_for_calls(round: &Round, is_over: impl Fn() -> bool) {
-    let begun = || round.progress.iter().map(|writer| writer.calls.load(SeqCst)).sum::<usize>();
-    let (enough, deadline) = (begun() + WRITERS, Instant::now() + CALM);
-    while begun() < enough && !is_over() && Instant::now() < deadline {
+/// A writer that has to open a connection can be slower than the others. If every connection were
+/// killed before its first call, the call would fail at the end of its retry time.
+fn wait_for_calls(round: &Round) {
+    let calls = round.progress.iter().map(|writer| writer.calls.load(SeqCst));
+    let (before, deadline) = (calls.collect::<Vec<_>>(), Instant::now() + CALM);
+    let has_begun = |(writer, before): (&Progress, &usize)| {
+        writer.ended.load(SeqCst) || writer.calls.load(SeqCst) > *before
+    };
+    while !round.progress.iter().zip(&before).all(has_begun) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(3));
     }
 }

@@ -50,13 +50,11 @@ struct Damaged {
     target: Target,
     /// The entries that are not damaged.
     good: Vec<LogEntry>,
-    /// The texts that replaced the other entries.
-    bad: Vec<String>,
 }
 
 fn repair(storage: &dyn Storage, mut random: Random) -> Result<Tally, Violation> {
     let address = storage.address();
-    let damaged = prepare(storage, &mut random)?;
+    let (damaged, bad) = prepare(storage, &mut random)?;
     let mut tally = Tally::default();
     for _ in 0..KILLS {
         let is_repaired = kill(&address, SHORTEST * (1 << random.below(10)))?;
@@ -74,7 +72,7 @@ fn repair(storage: &dyn Storage, mut random: Random) -> Result<Tally, Violation>
     damaged.iter().try_for_each(|damaged| damaged.check(&*store, true))?;
     audit::check(&*store)?;
     let kept = storage.quarantined().map_err(|error| failed("read a copy", &*error))?;
-    for bad in damaged.iter().flat_map(|damaged| &damaged.bad) {
+    for bad in &bad {
         if !kept.iter().any(|kept| kept.contains(bad)) {
             return Err(Violation::new(format!("the repair has deleted the text {bad:?}")));
         }
@@ -104,11 +102,15 @@ impl Damaged {
     }
 }
 
-/// Writes logs and traces, and then damages some entries of each of them.
-fn prepare(storage: &dyn Storage, random: &mut Random) -> Result<Vec<Damaged>, Violation> {
+/// Writes logs and traces, and then damages some entries of each of them. Returns also the texts
+/// that replaced these entries.
+fn prepare(
+    storage: &dyn Storage,
+    random: &mut Random,
+) -> Result<(Vec<Damaged>, Vec<String>), Violation> {
     let store = open_or_create(&storage.address()).map_err(|error| failed("open", &error))?;
     let session = SessionId::new();
-    let mut damaged = Vec::new();
+    let (mut damaged, mut texts) = (Vec::new(), Vec::new());
     for number in 0..TARGETS {
         let kind = if number % 4 == 3 { Kind::Trace } else { Kind::Log };
         let target = Target::new(kind, session);
@@ -116,18 +118,16 @@ fn prepare(storage: &dyn Storage, random: &mut Random) -> Result<Vec<Damaged>, V
         target
             .change(&*store, Change::Append, &entries)
             .map_err(|error| failed("append", &error))?;
-        let (good, bad) = entries.into_iter().partition(|_| random.below(4) > 0);
-        damaged.push((target, good, bad));
+        let (good, lost): (Vec<_>, Vec<_>) = entries.into_iter().partition(|_| random.below(4) > 0);
+        let text =
+            |entry: LogEntry| (entry.as_json().to_owned(), format!("bad: {}", entry.as_json()));
+        texts.extend(lost.into_iter().map(text));
+        damaged.push(Damaged { target, good });
     }
     drop(store);
-    let damaged = damaged.into_iter().map(|(target, good, bad): (_, _, Vec<LogEntry>)| {
-        let texts = bad.iter().map(|entry| (entry.as_json(), format!("bad: {}", entry.as_json())));
-        let texts: Vec<_> = texts.collect();
-        storage.damage(&texts).map_err(|error| failed("damage", &*error))?;
-        let bad = texts.into_iter().map(|(_, text)| text).collect();
-        Ok(Damaged { target, good, bad })
-    });
-    damaged.collect()
+    storage.damage(&texts).map_err(|error| failed("damage", &*error))?;
+    let bad = texts.into_iter().map(|(_, bad)| bad).collect();
+    Ok((damaged, bad))
 }
 
 /// Returns an entry with a text of its own, which no other entry contains.

@@ -1,5 +1,5 @@
-//! The storages whose entries are damaged. They are damaged as another program could do it, without
-//! the store.
+//! Storages, and the damage of their entries. Another program could do such damage without the
+//! store.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -13,13 +13,14 @@ use crate::subject::{Backend, Subject};
 
 pub(super) type Failure = Box<dyn std::error::Error>;
 
-/// A storage with a folder or servers of its own. They are deleted with this value.
+/// A storage with a folder or servers of its own. Dropping the value deletes the folder, or ends
+/// the servers.
 pub(super) trait Storage {
     /// Returns the address of the storage for [`open_or_create`](crate::subject::open_or_create).
     fn address(&self) -> String;
 
     /// Replaces texts of entries by other texts.
-    fn damage(&self, texts: &[(&str, String)]) -> Result<(), Failure>;
+    fn damage(&self, texts: &[(String, String)]) -> Result<(), Failure>;
 
     /// Returns the texts that repairs have moved out of logs and traces.
     fn quarantined(&self) -> Result<Vec<String>, Failure>;
@@ -60,7 +61,7 @@ impl Storage for Files {
         self.address.clone()
     }
 
-    fn damage(&self, texts: &[(&str, String)]) -> Result<(), Failure> {
+    fn damage(&self, texts: &[(String, String)]) -> Result<(), Failure> {
         for path in logs_and_traces(&self.folder.path().join(NAME))? {
             let lines = fs::read_to_string(&path)?;
             let lines = lines.lines().map(|line| replacement(texts, line).unwrap_or(line));
@@ -107,10 +108,10 @@ impl Storage for Database {
         self.address.clone()
     }
 
-    fn damage(&self, texts: &[(&str, String)]) -> Result<(), Failure> {
+    fn damage(&self, texts: &[(String, String)]) -> Result<(), Failure> {
         let database = self.connect()?;
         for (from, to) in texts {
-            database.execute("UPDATE entry SET text = ?2 WHERE text = ?1", [*from, to])?;
+            database.execute("UPDATE entry SET text = ?2 WHERE text = ?1", [from, to])?;
         }
         Ok(())
     }
@@ -131,7 +132,7 @@ impl Storage for PostgresServer {
         self.url()
     }
 
-    fn damage(&self, texts: &[(&str, String)]) -> Result<(), Failure> {
+    fn damage(&self, texts: &[(String, String)]) -> Result<(), Failure> {
         let mut connection = self.connection();
         for (from, to) in texts {
             let update = "UPDATE session_store.entry SET text = $2 WHERE text = $1";
@@ -152,7 +153,7 @@ impl Storage for RedisServer {
         self.url()
     }
 
-    fn damage(&self, texts: &[(&str, String)]) -> Result<(), Failure> {
+    fn damage(&self, texts: &[(String, String)]) -> Result<(), Failure> {
         Ok(damage_lists(self, texts)?)
     }
 
@@ -166,7 +167,7 @@ impl Storage for RedisCluster {
         self.url()
     }
 
-    fn damage(&self, texts: &[(&str, String)]) -> Result<(), Failure> {
+    fn damage(&self, texts: &[(String, String)]) -> Result<(), Failure> {
         Ok(self.masters.iter().try_for_each(|node| damage_lists(node, texts))?)
     }
 
@@ -177,7 +178,7 @@ impl Storage for RedisCluster {
 }
 
 /// Replaces the items of all logs and traces of a server.
-fn damage_lists(server: &RedisServer, texts: &[(&str, String)]) -> RedisResult<()> {
+fn damage_lists(server: &RedisServer, texts: &[(String, String)]) -> RedisResult<()> {
     let mut connection = server.connection();
     for key in
         keys(&mut connection, "*:entries:*")?.into_iter().chain(keys(&mut connection, "*:trace:*")?)
@@ -205,6 +206,6 @@ fn keys(connection: &mut redis::Connection, pattern: &str) -> RedisResult<Vec<St
 }
 
 /// Returns the text that replaces `from`, if it is one of the texts to replace.
-fn replacement<'a>(texts: &'a [(&str, String)], from: &str) -> Option<&'a str> {
-    texts.iter().find(|(text, _)| *text == from).map(|(_, to)| to.as_str())
+fn replacement<'a>(texts: &'a [(String, String)], from: &str) -> Option<&'a str> {
+    texts.iter().find(|(text, _)| text == from).map(|(_, to)| to.as_str())
 }
