@@ -11,7 +11,7 @@ use crate::measure::{Side, in_turn, timed};
 use crate::measurement::{Goal, Measurement};
 use crate::plan::Plan;
 use crate::reading::{ENTRIES, reading};
-use crate::scaling::{scaled, scaling};
+use crate::scaling::{THREADS, scaled, scaling};
 use crate::sessions::HasStore;
 use crate::{Done, Fallible};
 
@@ -25,7 +25,7 @@ pub(crate) trait OnServer: HasStore {
     /// Opens a plain connection to the server.
     fn floor(&self) -> Fallible<Self::Floor>;
 
-    /// Prepares the server for reads of all that was written.
+    /// Prepares the server before reads are measured.
     fn before_reads(&self) -> Done {
         Ok(())
     }
@@ -37,9 +37,9 @@ pub(crate) trait Floor: Send {
     const SAME: &'static str;
     /// The command that [`append_plainly`](Self::append_plainly) sends.
     const PLAIN: &'static str;
-    /// The goal for the speed of eight threads divided by the speed of one thread, even if plain
-    /// connections reach more.
-    const THREADS_GOAL: f64 = f64::INFINITY;
+    /// The highest goal for the speed of eight threads divided by the speed of one thread. A higher
+    /// ratio of plain connections does not raise the goal.
+    const MAX_THREADS_GOAL: f64 = f64::INFINITY;
 
     /// Appends with the command of the backend, in one round trip.
     fn append(&mut self, texts: &[&str]) -> Done;
@@ -51,7 +51,7 @@ pub(crate) trait Floor: Send {
     fn read(&mut self) -> Fallible<Vec<String>>;
 }
 
-/// Measures appends of this number of entries, against the same command on a plain connection and
+/// Measures appends of `batch` entries each, against the same command on a plain connection and
 /// against the plainest command.
 pub(crate) fn append<S: OnServer>(
     plan: &Plan,
@@ -114,14 +114,15 @@ pub(crate) fn threads<S: OnServer>(
     let ours = scaling(plan, bench, setup.store(), APPENDS)?;
 
     let entry = plan.kilobyte().entries[0].as_json();
-    let floors: Vec<_> = (0..8).map(|_| setup.floor().map(Mutex::new)).collect::<Fallible<_>>()?;
+    let floors: Vec<_> =
+        (0..THREADS[3]).map(|_| setup.floor().map(Mutex::new)).collect::<Fallible<_>>()?;
     let append = |thread: usize| {
         let mut floor = floors[thread].lock().map_err(|_| "another thread panicked")?;
         floor.append(slice::from_ref(&entry))
     };
-    let what = format!("{} on 8 bare connections by one", S::Floor::SAME);
+    let what = format!("8 threads by one, {} on plain connections", S::Floor::SAME);
     let allowed = scaled(plan, bench, &what, APPENDS, &append)?;
-    let goal = S::Floor::THREADS_GOAL.min(PART_OF_PLAIN * allowed.figure.median);
+    let goal = S::Floor::MAX_THREADS_GOAL.min(PART_OF_PLAIN * allowed.figure.median);
     Ok(vec![ours.with_goal(Goal::AtLeast(goal)), allowed])
 }
 

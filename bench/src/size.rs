@@ -12,8 +12,10 @@ use crate::sessions::HasStore;
 pub(crate) const ABOUT: &str =
     "bytes of the storage, divided by bytes of the entries: a long log, and many sessions";
 
-/// The entries of the long log, and the sessions with a log of one entry.
+/// The number of entries of the long log.
 const ENTRIES: usize = 50_000;
+
+/// The number of sessions. Each one has one entry.
 const SESSIONS: usize = 5_000;
 
 /// A store whose storage can be measured.
@@ -53,7 +55,7 @@ pub(crate) fn sizes(
     ])
 }
 
-/// The growth of a storage for each of its parts.
+/// The growth of a storage for one entry or one session.
 struct Growth {
     stored: f64,
     text: f64,

@@ -85,7 +85,7 @@ impl HasSize for Setup {
     }
 }
 
-/// Returns the bytes of the blocks that a file or folder has, with all files below it.
+/// Returns the allocated bytes of a file, or of a folder and everything below it.
 fn allocated_bytes(path: &Path) -> Fallible<u64> {
     const BLOCK: u64 = 512;
     let metadata = path.symlink_metadata()?;

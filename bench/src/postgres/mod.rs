@@ -81,7 +81,7 @@ impl OnServer for Setup {
         Raw::connect(&self.server)
     }
 
-    /// Updates the statistics by which the server plans. The server does so later otherwise.
+    /// Updates the statistics by which the server plans. Without autovacuum, the server never does.
     fn before_reads(&self) -> Done {
         Ok(self.server.connection().batch_execute("VACUUM ANALYZE")?)
     }

@@ -49,7 +49,7 @@ impl Raw {
 impl Floor for Raw {
     const SAME: &'static str = "the same script";
     const PLAIN: &'static str = "RPUSH";
-    const THREADS_GOAL: f64 = 3.0;
+    const MAX_THREADS_GOAL: f64 = 3.0;
 
     fn append(&mut self, texts: &[&str]) -> Done {
         self.sequence += 1;

@@ -97,6 +97,9 @@ impl<C> Lease<'_, C> {
 
 impl<C> Drop for Lease<'_, C> {
     fn drop(&mut self) {
+        // Close the connection before another thread can open one, because the server can have the
+        // same limit.
+        drop(self.connection.take());
         self.pool.lock().in_use -= 1;
         self.pool.released.notify_one();
     }

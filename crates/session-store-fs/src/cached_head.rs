@@ -1,15 +1,15 @@
 //! Heads that a handle returns without the lock of the segment.
 //!
-//! A head that was read under the lock is current as long as the generation, the counter of the
-//! lock file, and the length of the log are unchanged. A reader first reads the length, and then
-//! the generation. The generation never decreases. If it is unchanged at the end, it was also
-//! unchanged at the moment when the length was read. So only appends have changed the log up to
-//! that moment. With an unchanged length, these appends have failed and are undone. The head was
-//! therefore current at that moment.
+//! A head that was read under the lock stays current while two values are unchanged: the
+//! generation, which is a counter in the lock file, and the length of the log. A reader first reads
+//! the length, and then the generation. The generation never decreases. If it is unchanged at the
+//! end, it was also unchanged at the moment when the length was read. So only appends have changed
+//! the log up to that moment. With an unchanged length, these appends have failed and are undone.
+//! The head was therefore current at that moment.
 //!
-//! With the opposite order, another handle could truncate a log that has grown, after the
-//! generation was read. The length could then equal the cached length, and the reader would return
-//! a head that was not current at any moment of the call.
+//! With the opposite order, another handle could append to the log before the generation is read,
+//! and truncate the log before its length is read. The length could then equal the cached length,
+//! and the reader would return a head that was not current at any moment of the call.
 //!
 //! A log with another length is read under the lock only, because a writer may be in the middle of
 //! an append that fails and is undone ([R3](session_store_core::contract#r3)).
@@ -106,7 +106,8 @@ mod tests {
         store: FsStore,
         other: FsStore,
         head: Head,
-        /// A time at which the open file can be used, also if the test takes longer than that.
+        /// A time before the log was opened. The tests pass it as the current time, so that a slow
+        /// test does not take longer than [`TRUST`].
         now: Instant,
     }
 
@@ -126,8 +127,8 @@ mod tests {
             self.other.at(self.key)
         }
 
-        /// Returns the cached head if it is current. Calls `before` and `after` between the read of
-        /// the length and the end, before and after the read of the generation.
+        /// Returns the cached head if it is current. Reads the length, calls `before`, reads the
+        /// generation, and calls `after`.
         fn read(&self, before: impl FnOnce(), after: impl FnOnce()) -> Option<Head> {
             let cached = self.store.stripes.cached_heads(self.key.segment_id).get(self.key);
             cached.unwrap().if_current(self.now, |generation| {

@@ -108,10 +108,10 @@ impl Directory {
     }
 }
 
-/// Moves a file into the session's folder under its name. Creates the folder.
+/// Renames a temporary file to `path` in the session's folder. Creates the folder if it is missing.
 ///
 /// A process that deletes the last segment of the session also removes the folder. If that happens
-/// at the same moment, the folder is created again.
+/// between the two steps, both steps are done again.
 pub(crate) fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
     use io::ErrorKind::{AlreadyExists, NotFound};
     const ATTEMPTS: usize = 100;

@@ -133,8 +133,8 @@
 //! appends of the handle go to the old file ([S8](session_store_core::contract#s8)). To edit a log
 //! with another program, first stop the programs that append to it.
 //!
-//! At most 64 stripes have files open at a time. Every stripe caches the indexes of the 64 closed
-//! logs that were used last.
+//! At most 64 stripes have files open at a time. Every stripe caches the indexes of the 64 files
+//! that were closed last.
 //!
 //! Once a handle has listed a session, the handle remembers that the session's folder holds a log.
 //! The handle opens the folder again only after the deletion of any segment. Such a deletion

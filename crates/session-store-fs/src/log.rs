@@ -41,8 +41,8 @@ pub(crate) struct Log {
     recorded: Option<u64>,
 }
 
-/// The state of a file that a handle caches, also after it closes the file, and the generation at
-/// which the state was read. The generation is a counter of the lock. It advances before every
+/// The cached state of a file. A handle keeps it after it closes the file. `generation` is the
+/// generation at which the state was read: a counter of the lock, which advances before every
 /// change that is not an append.
 pub(crate) struct LogState {
     pub(crate) generation: Generation,
@@ -107,9 +107,9 @@ impl Log {
 
     /// Returns the time until which the open file can be used if its only changes were appends.
     ///
-    /// Returns `None` if the file must be opened again for each call. A file without a stored epoch
-    /// is always opened again, because changes of other programs change its head. A file that is
-    /// open for reads only is always opened again too, because the process may have got the
+    /// Returns `None` if the file must be opened again for each call. A log whose epoch is not
+    /// stored is always opened again, because changes of other programs change its head. A file
+    /// that is open for reads only is always opened again too, because the process may have got the
     /// permission to write.
     pub(crate) fn trusted_until(&self) -> Option<Instant> {
         let is_epoch_stored = self.state.epoch.is_none_or(|epoch| epoch.is_stored);

@@ -141,12 +141,12 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Sets how long a store can fail on every segment before the other segments are skipped. The
-    /// default is 30 s.
+    /// Sets the time after which a pass skips its other segments, if every segment since then has
+    /// failed. The default is 30 s.
     ///
-    /// The time is measured in each pass and in each comparison on its own. [`run`](Self::run) makes
-    /// no further pass after a pass that skipped segments. [`follow`](Self::follow) does not end. It
-    /// tries the skipped segments again in the next pass.
+    /// Each pass and each comparison measures a new time. [`run`](Self::run) makes no further pass
+    /// after a pass that skipped segments. [`follow`](Self::follow) continues, and its next pass tries
+    /// the skipped segments again.
     pub fn abort_after(mut self, limit: Duration) -> Self {
         self.options.abort_after = limit;
         self

@@ -191,8 +191,8 @@ pub(crate) struct Reply {
 /// The text of an entry.
 ///
 /// The entry is checked when the message is parsed, before the server reports that the call has
-/// started. So the call itself only stores the entry. In a debug build the check takes longer than
-/// the rest of the call, and two calls that a client starts together would seldom overlap.
+/// started. If the call made the check, two calls that start together would seldom overlap in a
+/// debug build, where the check takes longer than the rest of the call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct WireEntry(LogEntry);

@@ -22,9 +22,9 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// A store in another process, or behind any other pair of pipes.
 ///
-/// Calls of several threads are under way at once. When it connects, the server lists the methods
-/// that it has. For a provided method of the trait that is not in the list, this type uses the
-/// provided body.
+/// Calls of several threads are under way at once. When the client connects, the server lists its
+/// methods. For a provided method of the trait that is not in the list, this type uses the provided
+/// body.
 ///
 /// If the server ends, or does not reply within the [time limit](Self::start_with_limit), the result
 /// is [`StoreError::Indeterminate`]. Dropping the value kills the process that [`start`](Self::start)

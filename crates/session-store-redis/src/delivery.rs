@@ -63,8 +63,7 @@ impl Delivery {
         }
     }
 
-    /// Prepares the next attempt after a failed one, and waits before it. Fails if the failed
-    /// attempt was the last one.
+    /// Waits, and prepares the next attempt. Fails if the failed attempt was the last one.
     fn prepare_next(
         &self,
         request: &mut Request<'_>,
@@ -88,8 +87,7 @@ impl Delivery {
         if may_continue { Ok(()) } else { Err(request.failure(failed)) }
     }
 
-    /// Returns a refusal in the place of the second reply of a replica, if no other server is
-    /// known.
+    /// Turns the second reply of a replica into a refusal, if no other server is known.
     ///
     /// The first attempt may have used an old connection to a former master. The second attempt has
     /// opened a new connection, and resolved the host name again.

@@ -69,8 +69,8 @@ impl ConnectionSettings {
     /// The database must be a store. With `create`, an empty database becomes a store first.
     ///
     /// The connection does not checkpoint the WAL when it is closed, unless [`checkpoint_on_close`]
-    /// is called. This function calls it if the database has no WAL and an error follows. The
-    /// connection has then created an empty WAL, which would otherwise remain.
+    /// is called. If opening fails and the database had no WAL before, this function calls
+    /// `checkpoint_on_close`, so that SQLite removes the new empty WAL.
     pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
         let had_wal = WalStamp::of(&self.path).is_some();
         let mut connection = self.connect()?;

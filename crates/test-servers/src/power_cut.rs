@@ -262,10 +262,10 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
     }
 }
 
-/// Returns whether the store has the content of an empty store after the first n [`step`]s, for
-/// some n in `steps`. `create` creates an empty store at a path for the comparison. If the result
-/// is true, the function also takes eleven more steps on the store, because every changing method
-/// must still work after the cut.
+/// Returns whether the store has the same content as an empty store that took the first n
+/// [`step`]s, for some n in `steps`. `create` creates an empty store at a path for the comparison.
+/// If the result is true, the function also takes eleven more steps on the store, because every
+/// changing method must still work after the cut.
 ///
 /// # Panics
 /// If a step fails.

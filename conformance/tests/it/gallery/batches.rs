@@ -65,8 +65,8 @@ broken! {
     batches_create_first in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if !entries.is_empty() && self.inner.append_if(s, g, None, &[]).is_ok() {
-                // A reader that has begun with the segment before makes up to six calls on it, and
-                // then six on this one.
+                // A round of the reader makes up to six calls. Twelve calls end its round on the
+                // segment before, and make a whole round on this one.
                 self.inner.wait_for_other_calls(12);
             }
             self.inner.append_all(s, g, entries)

@@ -1,6 +1,6 @@
 //! Backups. A backup is one file that contains a store. [`export`] writes the file, and
-//! [`Backup::open`] checks it. A [`Backup`] is a store that can only be read, so a
-//! [`Migration`](crate::Migration) from it restores it to any store.
+//! [`Backup::open`] checks it. A [`Backup`] is a read-only store. To restore it to another store,
+//! run a [`Migration`](crate::Migration) from it.
 //!
 //! # Format
 //!

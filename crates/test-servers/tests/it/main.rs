@@ -42,7 +42,7 @@ fn a_server_in_memory_is_empty_after_a_crash() {
 }
 
 #[test]
-fn a_server_that_closes_its_connections_still_tells_about_itself() {
+fn info_is_read_although_the_server_closes_connections() {
     let server = RedisServer::start_in_memory(&[]);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -98,7 +98,7 @@ fn the_trace_of_a_log_in_conflict_is_not_restored() {
     assert!(there.entries.is_empty(), "{there:?}");
 }
 
-/// The frames that were read last stay in memory. So the backup has more of them.
+/// A backup caches the frames that were read last. This backup has more frames than the cache.
 #[test]
 fn a_file_that_is_damaged_after_the_check_is_a_failure_of_the_source() {
     let text = format!("{{\"x\":\"{}\"}}", "y".repeat(4 * 1024 * 1024));
