@@ -16,7 +16,7 @@ use session_store_core::Durability;
 use crate::error::{DatabaseError, Result, is_busy};
 use crate::schema;
 use crate::sync::{self, WalState};
-use crate::wal::{self, WalStamp};
+use crate::wal_check::{self, WalStamp};
 
 /// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
 /// reset the WAL while another connection reads it, which corrupts the database.
@@ -60,7 +60,7 @@ impl ConnectionSettings {
         let connection = self.connect()?;
         self.configure(&connection)?;
         open_wal(&connection)?;
-        wal::check_length(&connection, &self.path)?;
+        wal_check::check_length(&connection, &self.path)?;
         Ok(connection)
     }
 
@@ -88,7 +88,7 @@ impl ConnectionSettings {
         schema::check_or_create(connection, &self.path, create)?;
         use_wal_mode(connection, self.busy_timeout)?;
         open_wal(connection)?;
-        wal::check_length(connection, &self.path)?;
+        wal_check::check_length(connection, &self.path)?;
         // SQLite's automatic checkpoint ignores a failed sync and syncs again after the next
         // commit. The second sync would succeed and hide the loss, so the store runs its own
         // checkpoints.

@@ -22,7 +22,7 @@ use crate::open_files::OpenFiles;
 use crate::schema;
 use crate::sync;
 use crate::transaction::{Transaction, begin_durable, begin_immediate};
-use crate::wal::{self, FirstPage, WalStamp};
+use crate::wal_check::{self, FirstPage, WalStamp};
 
 /// A WAL is checkpointed after this number of commits, or when its file grows past this length. A
 /// commit of one entry of 1 KB writes about four pages of 4 KB. With such commits, both limits are
@@ -103,7 +103,7 @@ impl Database {
                     StoreError::NoStore { found, .. } => found,
                     other => return Err(other.into()),
                 };
-                return Err(wal::foreign(&settings.path, format_args!("with it, {found}")));
+                return Err(wal_check::foreign(&settings.path, format_args!("with it, {found}")));
             }
             Err(error) if error.is_refused_by_system() => {
                 let database = Self::new(settings, files, earlier_wal, None);
@@ -115,7 +115,7 @@ impl Database {
         };
         files.connected()?;
         if earlier_wal.is_some() {
-            wal::check_pages(&connection, &settings.path, first_page)?;
+            wal_check::check_pages(&connection, &settings.path, first_page)?;
         }
         let is_durable = settings.durability == Durability::Power;
         if is_durable {
@@ -193,14 +193,14 @@ impl Database {
         let path = self.path();
         let start = Instant::now();
         loop {
-            if !wal::is_file_complete(path) {
+            if !wal_check::is_file_complete(path) {
                 return Err(error);
             }
             let before = ChangeTime::of(path)?;
             let result = connection::open_immutable(path)
                 .map_err(DatabaseError::from)
                 .and_then(|connection| query(&connection));
-            let is_unchanged = wal::is_file_complete(path) && ChangeTime::of(path)? == before;
+            let is_unchanged = wal_check::is_file_complete(path) && ChangeTime::of(path)? == before;
             if is_unchanged && before.is_settled() {
                 return result;
             }

@@ -13,7 +13,7 @@ use crate::connection;
 use crate::error::{NOT_A_DATABASE, Result, no_store, not_a_store};
 use crate::permission;
 use crate::schema::Identity;
-use crate::wal::{self, FirstPage, WalStamp, sidecar};
+use crate::wal_check::{self, FirstPage, WalStamp, sidecar};
 
 /// The size of a database's header. A shorter file is not a database, although SQLite opens a file
 /// of one byte as an empty database.
@@ -80,7 +80,11 @@ pub(crate) fn check_wal_has_a_database(path: &Path) -> Result<()> {
         Ok(file) => file.is_file() && file.len() == 0,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
-    if has_wal && is_empty { Err(wal::foreign(path, "the database is empty")) } else { Ok(()) }
+    if has_wal && is_empty {
+        Err(wal_check::foreign(path, "the database is empty"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Fails if the file is not a store. With `adopt`, accepts an empty database too. Returns the first
@@ -109,7 +113,7 @@ pub(crate) fn check(path: &Path, adopt: bool) -> Result<Option<FirstPage>> {
             if !identity.is_empty() || !(adopt || has_wal(path, &file)) {
                 identity.check(path)?;
             }
-            wal::check_page_size(path, first_page)?;
+            wal_check::check_page_size(path, first_page)?;
             Ok(Some(first_page))
         }
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::change_time::ChangeTime;
 use crate::error::gone;
 use crate::file::FileId;
-use crate::wal::sidecar;
+use crate::wal_check::sidecar;
 
 /// The endings of the write-ahead log and of its shared memory.
 const SIDECARS: [&str; 2] = ["-wal", "-shm"];

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use session_store_core::StoreError;
 
 use crate::error::{Result, no_store, not_a_store};
-use crate::layout;
+use crate::schema_check;
 
 /// The mark of a session store in the header field `application_id`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SeSt");
@@ -134,7 +134,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<()> {
     let snapshot = connection.unchecked_transaction()?;
     let identity = Identity::of(&snapshot)?;
     identity.check(path)?;
-    match layout::difference(&snapshot, identity.has_info_columns())? {
+    match schema_check::difference(&snapshot, identity.has_info_columns())? {
         Some(difference) => Err(not_a_store(path, difference).into()),
         None => Ok(()),
     }

@@ -1,9 +1,9 @@
 //! The arguments of every command, and the texts of the help.
 
 mod read;
-mod redact;
 mod time;
 mod transfer;
+mod usage_error;
 mod value;
 mod write;
 
@@ -162,12 +162,12 @@ pub(crate) struct PasswordArgs {
 impl Args {
     /// Parses the arguments of the program, or ends it with a message that contains no password.
     pub(crate) fn parse_or_exit() -> Self {
-        let mut args = Self::try_parse().unwrap_or_else(|error| redact::exit(&error));
+        let mut args = Self::try_parse().unwrap_or_else(|error| usage_error::exit(&error));
         if let Command::Import(import) = &mut args.command {
             let mut command = Self::command();
             command.build();
             let command = command.find_subcommand_mut("import").expect("the command exists");
-            import.split_operands(command).unwrap_or_else(|error| redact::exit(&error));
+            import.split_operands(command).unwrap_or_else(|error| usage_error::exit(&error));
         }
         args
     }

@@ -12,6 +12,8 @@ mod export;
 mod follow;
 mod import;
 mod import_logs;
+#[cfg(unix)]
+mod interrupted_copy;
 mod kill;
 mod leftovers;
 #[cfg(unix)]
@@ -44,7 +46,5 @@ mod show_text;
 mod snapshots;
 mod stat;
 mod tail;
-#[cfg(unix)]
-mod torture;
 mod tree;
 mod verify;

@@ -32,8 +32,9 @@
 //!
 //! The [rules](crate#rules) of a migration hold. An interrupted restore is resumed by starting it
 //! again, and conflicts are reported. The backup's own check names the parts that could not be
-//! exported. [`MigrateReport::findings`](crate::MigrateReport::findings) contains them, and the
-//! restore is then not complete.
+//! exported. If the whole backup is restored,
+//! [`MigrateReport::findings`](crate::MigrateReport::findings) contains them, and the restore is not
+//! complete.
 //!
 //! ```
 //! use std::io::Cursor;
@@ -60,12 +61,12 @@ mod check;
 mod error;
 mod export;
 mod file;
-mod frames;
+mod frame_reader;
+mod frame_writer;
 mod manifest;
 mod open;
 mod read;
 mod resume;
-mod seal;
 mod spool;
 mod store;
 mod tar;

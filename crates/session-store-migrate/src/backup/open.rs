@@ -11,11 +11,11 @@ use zstd::stream::read::Decoder;
 
 use super::error::BackupError;
 use super::file::File;
-use super::frames::Frames;
+use super::frame_reader::Frames;
+use super::frame_writer::ZSTD_MAGIC;
 use super::manifest::{FORMAT, Manifest, Missing, Part, format_of};
 use super::read::{Archive, Content, MAX_TEXT_LINE};
 use super::resume::Resume;
-use super::seal::ZSTD_MAGIC;
 use super::tar::{BLOCK, END, Heading, padding};
 use crate::progress::Progress;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::error::BackupError;
 use super::file::File;
-use super::frames::{Frames, Stream};
+use super::frame_reader::{Frames, Stream};
 use super::tar::{BLOCK, END, Heading, padding};
 use super::total::Total;
 use crate::digest::LineHasher;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::BackupError;
 use super::file::File;
-use super::seal::Sealing;
+use super::frame_writer::Sealing;
 use super::spool::Spool;
 use super::tar::{END, Heading, padding};
 use super::total::Total;

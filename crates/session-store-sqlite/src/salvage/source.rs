@@ -9,9 +9,9 @@ use tempfile::TempDir;
 
 use crate::connection::{distrust_schema, open_immutable};
 use crate::error::{NOT_A_DATABASE, Result, no_store, not_a_store};
-use crate::layout;
 use crate::schema::Identity;
-use crate::wal::{self, sidecar};
+use crate::schema_check;
+use crate::wal_check::{self, sidecar};
 
 /// A connection to a damaged database, or to a copy of it.
 pub(super) struct Source {
@@ -34,7 +34,7 @@ impl Source {
             }
             file => file?,
         };
-        let (connection, copy) = if wal::is_file_complete(path) {
+        let (connection, copy) = if wal_check::is_file_complete(path) {
             (open_immutable(path)?, None)
         } else {
             let (connection, copy) = open_copy(path)?;
@@ -48,7 +48,7 @@ impl Source {
             identity => identity?,
         };
         identity.check(path)?;
-        match layout::difference(&connection, identity.has_info_columns())? {
+        match schema_check::difference(&connection, identity.has_info_columns())? {
             Some(difference) => Err(not_a_store(path, difference).into()),
             None => Ok(Self { connection, _copy: copy }),
         }

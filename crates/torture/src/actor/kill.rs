@@ -21,9 +21,9 @@ const WRITERS: usize = 3;
 /// round leave.
 const ROUNDS: usize = 20;
 
-/// The longest delay of a kill after the start of a call. A call without a sync seldom takes
-/// longer.
-const LONGEST_CALL: Duration = Duration::from_micros(500);
+/// The usual limit for the delay of a kill after the start of a call. A call without a sync seldom
+/// takes longer.
+const USUAL_DELAY: Duration = Duration::from_micros(500);
 
 /// Kills until the budget is used up.
 pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Violation> {
@@ -71,7 +71,7 @@ fn kill_all(
         for (number, process) in processes.iter().enumerate() {
             let writer = Writer::new(process, &round, number, rules, budget.random());
             scope.spawn(move || writer.run(usize::MAX));
-            let moment = Moment::random(&mut budget.random(), LONGEST_CALL);
+            let moment = Moment::random(&mut budget.random(), USUAL_DELAY);
             let progress = &round.progress[number];
             scope.spawn(move || {
                 moment.wait(progress, process);

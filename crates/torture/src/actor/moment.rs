@@ -11,7 +11,7 @@ use session_store_conformance::{Random, RemoteStore};
 use crate::round::Progress;
 
 /// The longest wait for a call of the wanted kind. After this time the fault happens anyway.
-const LONGEST: Duration = Duration::from_secs(2);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(2);
 
 /// A moment in the run of one writer.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +25,10 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Returns a random moment. Four of five delays are below `longest_call`, so that most faults
+    /// Returns a random moment. Four of five delays are below `usual_delay`, so that most faults
     /// happen in the middle of a call.
-    pub(crate) fn random(random: &mut Random, longest_call: Duration) -> Self {
-        let longest = usize::try_from(longest_call.as_nanos()).unwrap_or(usize::MAX);
+    pub(crate) fn random(random: &mut Random, usual_delay: Duration) -> Self {
+        let longest = usize::try_from(usual_delay.as_nanos()).unwrap_or(usize::MAX);
         let delay = match random.below(5) {
             0 => longest * 4,
             _ => longest,
@@ -43,7 +43,7 @@ impl Moment {
     /// Waits for the moment.
     pub(crate) fn wait(&self, progress: &Progress, process: &RemoteStore) {
         let begun = Instant::now();
-        let is_late = || begun.elapsed() > LONGEST || progress.ended.load(SeqCst);
+        let is_late = || begun.elapsed() > GIVE_UP_AFTER || progress.ended.load(SeqCst);
         let is_call = || {
             progress.calls.load(SeqCst) >= self.calls
                 && (!self.rewrites || progress.rewrites.load(SeqCst))

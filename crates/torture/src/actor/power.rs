@@ -27,9 +27,9 @@ const CUTS: usize = 10;
 /// small disk.
 const CALLS: usize = 200;
 
-/// The longest delay of a power cut after the start of a call. A call with a sync seldom takes
-/// longer.
-const LONGEST_CALL: Duration = Duration::from_millis(3);
+/// The usual limit for the delay of a power cut after the start of a call. A call with a sync
+/// seldom takes longer.
+const USUAL_DELAY: Duration = Duration::from_millis(3);
 
 /// The promise that a run checks.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ fn cut(
         }
         let mut random = budget.random();
         let number = random.below(WRITERS);
-        let moment = Moment::random(&mut random, LONGEST_CALL);
+        let moment = Moment::random(&mut random, USUAL_DELAY);
         moment.wait(&round.progress[number], &processes[number]);
         // A call that returns after this moment has an unknown outcome. A sync that runs while the
         // file system is shut down can succeed without saving any data. A real power cut would have

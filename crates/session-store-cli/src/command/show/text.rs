@@ -7,9 +7,9 @@ use session_store::LogEntry;
 use session_store_import::{Description, Role};
 
 use super::Range;
-use crate::conversation::{LogFormat, has_words, is_folded, role_name, words_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_format::{LogFormat, has_words, is_folded, role_name, words_of};
 use crate::output::Output;
 use crate::pager::Pager;
 use crate::segment::{Segment, lines, readable};

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 use session_store_import::{Description, Role, ToolCall};
 
-use crate::conversation::{has_words, is_folded, role_name, words_of};
+use crate::log_format::{has_words, is_folded, role_name, words_of};
 use crate::table::in_seconds;
 use crate::terminal::visible;
 use crate::text::{on_one_line, plural, shortened};

@@ -15,10 +15,10 @@ use session_store_agent::SegmentNode;
 
 use self::entry::{entry, shown, stored};
 use self::style::{POLICY, STYLE};
-use crate::conversation::LogFormat;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure, ok_or_report};
 use crate::forest::{Forest, Indent, Item, read_tree};
+use crate::log_format::LogFormat;
 use crate::new_file::{IfExists, NewFile};
 use crate::output::Output;
 use crate::segment::{lines, reading};

@@ -16,7 +16,7 @@ use crate::program::run;
 #[case::source_of_migrate("migrate", true)]
 #[case::destination_of_restore("restore", false)]
 #[ignore = "waits some minutes for a lost server: cargo xtask torture"]
-fn a_copy_that_lost_its_server_is_resumed(#[case] how: &str, #[case] is_source: bool) {
+fn torture_a_copy_that_lost_its_server_is_resumed(#[case] how: &str, #[case] is_source: bool) {
     let place = Place::new();
     let mut server = RedisServer::start_durable(&[]);
     let other = place.url(Backend::Fs);

@@ -14,7 +14,7 @@ use zstd::bulk::Decompressor;
 use zstd::zstd_safe::{compress_bound, find_frame_compressed_size};
 
 use super::error::BackupError;
-use super::seal::{FRAME, SEAL, ZSTD_MAGIC, seal};
+use super::frame_writer::{FRAME, SEAL, ZSTD_MAGIC, seal};
 
 /// The number of frames in memory. The jobs of a migration read several segments at once.
 const CACHED: usize = 4;
