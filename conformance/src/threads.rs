@@ -56,7 +56,7 @@ const TIMES: usize = 40;
 ///
 /// The number is odd, so that both states of a writer that alternates between two states are read.
 /// Otherwise the scheduler could always run an even number of rounds between two reads.
-const PACE: usize = 7;
+pub(crate) const PACE: usize = 7;
 
 /// The time for which one side waits for the other side to catch up. The wait must end, because in
 /// some stores a call of one side waits for a call of the other side.
@@ -112,7 +112,7 @@ pub(crate) fn write_while_reading(
 }
 
 /// Runs other threads while the condition holds, for at most [`CATCH_UP`].
-fn catch_up_while(condition: impl Fn() -> bool) {
+pub(crate) fn catch_up_while(condition: impl Fn() -> bool) {
     let since = Instant::now();
     yield_while(|| condition() && since.elapsed() < CATCH_UP);
 }

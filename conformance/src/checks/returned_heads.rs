@@ -2,7 +2,7 @@
 //! over cuts, while others write, and after the storage is opened again.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::run::Run;
 use crate::sample::{nth, numbered, numbered_traces, signed};
 use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
-use crate::threads::{SetOnDrop, race};
+use crate::threads::{PACE, SetOnDrop, catch_up_while, race};
 
 /// How many times each race is run.
 const ROUNDS: usize = 20;
@@ -80,11 +80,13 @@ fn returns_its_own_head(
     let handles = run.open_many(2)?;
     for _ in 0..ROUNDS {
         let log = TestLog::with(&handles[0], &numbered(0..2))?;
-        let done = AtomicBool::new(false);
+        let (tries, done) = (AtomicUsize::new(0), AtomicBool::new(false));
         race(2, |writer| {
             let log = log.through(&handles[writer]);
             if writer == 0 {
                 for n in 0..MOST_APPENDS {
+                    // Otherwise a fast writer could make all its appends before the first change.
+                    catch_up_while(|| n > PACE * tries.load(SeqCst) && !done.load(SeqCst));
                     log.append(&signed(9, n, 0))?;
                     if done.load(SeqCst) {
                         break;
@@ -94,6 +96,7 @@ fn returns_its_own_head(
             }
             let _flag = SetOnDrop(&done);
             loop {
+                tries.fetch_add(1, SeqCst);
                 let head = log.known_head()?;
                 match change(&log, head) {
                     Err(StoreError::Conflict { .. }) => {}
