@@ -224,7 +224,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes an earlier trace when a conditional append creates the segment.
+    /// Returns no earlier trace after a conditional append has created the segment.
     first_conditions_take_the_trace in shared {
         fn append_if(
             &self,
@@ -233,12 +233,26 @@ broken! {
             expected: Option<Head>,
             entries: &[LogEntry],
         ) -> Result<Head> {
-            if expected.is_none() && !self.inner.exists(s, g)? {
-                self.inner.delete_segment(s, g)?;
+            let earlier = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len();
+            let head = self.inner.append_if(s, g, expected, entries)?;
+            if expected.is_none() {
+                self.taken.lock().unwrap().insert(SegmentKey::new(s, g), earlier);
             }
-            self.inner.append_if(s, g, expected, entries)
+            Ok(head)
+        }
+
+        fn read_trace_page(
+            &self,
+            s: SessionId,
+            g: SegmentId,
+            start: usize,
+            bytes: usize,
+        ) -> Result<TracePage> {
+            let taken = self.taken.lock().unwrap().get(&SegmentKey::new(s, g)).copied();
+            self.inner.read_trace_page(s, g, start + taken.unwrap_or(0), bytes)
         }
     }
+    state { taken: Mutex<BTreeMap<SegmentKey, usize>> }
     caught by { x2_a_trace_may_come_first }
 }
 

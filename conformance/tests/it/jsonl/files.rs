@@ -163,7 +163,8 @@ impl JsonlStore {
             stay_half_written(10);
             file.write_all(bytes)?;
         } else {
-            let new = path.with_extension("new");
+            // No listing takes this name for a segment, also with a flaw.
+            let new = path.with_file_name(format!(".{}", key.segment_id));
             let written = fs::write(&new, bytes);
             let moved = written.and_then(|()| fs::rename(&new, path));
             if moved.is_err() {
