@@ -123,13 +123,13 @@ const TRACE_ALONE: Cause = (
 
 const POD_WITHOUT_NAME: Cause = (
     Severity::Fault,
-    "a pod that no call can name: this folder does not have, or does not contain, the name of a pod",
+    "a pod that no call can name: neither its folder nor a file in it gives the name of a pod",
     "rename the folder to the name of the pod",
 );
 
 const SECOND_POD: Cause = (
     Severity::Fault,
-    "a second folder of a pod: the folder that has the name of the pod counts",
+    "a second folder of a pod: it is ignored, because another folder has the name of the pod",
     "compare the two files metadata.json, and delete the folder that is not needed",
 );
 
@@ -261,7 +261,8 @@ impl FsStore {
     /// Returns whether the checkpoint of a log has wrong counts. A checkpoint is a sidecar file
     /// with the number of entries before an offset of the log. Scans the log up to this offset.
     ///
-    /// A checkpoint that handles recognize as wrong does not count, because they ignore it.
+    /// Returns false if every handle recognizes that the checkpoint is wrong, because then no handle
+    /// uses it.
     fn has_wrong_checkpoint(&self, key: SegmentKey) -> Result<bool, StoreError> {
         // Most logs are too short for a checkpoint. Such logs are not locked, because locking waits
         // for writers, and would take long in a store with many logs.
@@ -285,7 +286,7 @@ impl FsStore {
         if self.has_wrong_checkpoint(key)? {
             self.lock_write(key)?.delete_checkpoint()?;
             let place = self.directory.layout.checkpoint(key);
-            report(note(&place, "deleted a wrong number of entries"));
+            report(note(&place, "deleted this file, because the number of entries in it was wrong"));
         }
         Ok(())
     }
@@ -304,7 +305,7 @@ impl FsStore {
             report(note(&path, cause).with_remedy("look there for the text of lost entries"));
         }
         if plan.split > 0 {
-            let cause = format!("gave each entry of {} lines a line of its own", plan.split);
+            let cause = format!("split {} lines that each held several entries", plan.split);
             report(note(&path, cause));
         }
         Ok(())
@@ -329,7 +330,7 @@ impl FsStore {
 
 impl Directory {
     /// Returns whether a file may have torn bytes. Reads only the last block of the file and the
-    /// byte at the mark, which is the end of the last truncation. Takes no lock.
+    /// byte at the offset where the last truncation cut the log. Takes no lock.
     fn may_be_torn(&self, key: SegmentKey, kind: Kind) -> io::Result<bool> {
         const BLOCK: u64 = 4096;
         let Some(opened) = file::open_existing(&self.layout.file(key, kind))? else {

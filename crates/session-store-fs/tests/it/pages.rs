@@ -85,7 +85,8 @@ fn a_bad_line_that_does_not_match_counts_as_an_entry() {
     assert!(matches!(find("bad").unwrap_err(), StoreError::Corrupt { line: 3, .. }));
 }
 
-/// The start of a log in which a first page is read without the rest.
+/// The number of bytes at the start of a log from which a store returns a first page. It does not
+/// read the rest of the log for this page.
 const START: usize = 1 << 20;
 
 /// Returns a directory with a log of 2 MiB, and the log's entries.
@@ -134,7 +135,7 @@ fn the_first_entry_of_a_long_log_is_read_without_the_rest() {
     });
     assert_eq!(all, log);
     let size = usize::try_from(fs::metadata(fixture.log()).unwrap().len()).unwrap();
-    assert!(read < size * 2 + size / 4, "the log is read to count and to return it: {read}");
+    assert!(read < size * 2 + size / 4, "more than two passes, one that counts and one that returns: {read} bytes");
 }
 
 #[test]

@@ -17,9 +17,9 @@ pub(super) const MAX_TEXT_LINE: u64 = 4096;
 /// Reads the files of a backup in their order.
 pub(super) struct Archive<'a, R> {
     frames: &'a Frames<R>,
-    /// The position of the next header or, before it, of the padding of the last file.
+    /// The position after the contents of the last file. Padding may follow, then the next header.
     at: u64,
-    /// The size of that padding.
+    /// The size of the padding at this position.
     padding: usize,
     last: Option<File>,
     /// The longest accepted line of all other files, in bytes.
