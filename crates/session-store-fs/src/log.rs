@@ -51,13 +51,13 @@ pub(crate) struct LogState {
     /// for a trace, which has no head.
     pub(crate) epoch: Option<Epoch>,
     pub(crate) index: LineIndex,
-    /// Whether the name of the file survives a power cut. Without [`Durability::Power`], this also
-    /// means that the name is recorded for the next sync.
+    /// Whether the name of the file survives a power cut. Without [`Durability::Power`], it is also
+    /// true if the name is only recorded for the next sync.
     ///
     /// [`Durability::Power`]: session_store_core::Durability::Power
     pub(crate) is_name_durable: bool,
-    /// Whether the last cut survives a power cut, and also the name of the epoch file with the mark
-    /// of this cut.
+    /// Whether two things survive a power cut: the last truncation, and the epoch file with the
+    /// mark of this truncation.
     pub(crate) is_cut_durable: bool,
     /// The offset of the last checkpoint that this handle has read or stored. A new handle starts
     /// its scan of the log at a checkpoint.
@@ -121,8 +121,8 @@ impl Log {
     pub(crate) fn inherit(&mut self, before: LogState) -> bool {
         let now = &self.state;
         let token = |state: &LogState| state.epoch.map(|epoch| (epoch.token, epoch.cut));
-        // Every cut stores a new token or a new mark. If the stored token and the mark are equal,
-        // no entry was cut. A token that is not stored is derived from the file's time, so it
+        // Every cut stores a new token or a new mark. So no entry was cut if both stored values are
+        // the same as before. A token that is not stored is derived from the file's time, so it
         // changes when another program changes the file. A cut by a handle changes the generation.
         let is_uncut = token(now) == token(&before)
             && (now.generation == before.generation || now.epoch.is_some_and(|now| now.is_stored));
@@ -174,13 +174,15 @@ impl Log {
         Ok(())
     }
 
-    /// Scans the whole file if the search for the entry would start far before the entry.
+    /// Scans the whole file if the entry stands before the checkpoint at which the first scan
+    /// started. The index has no places before the checkpoint, so each search for such an entry
+    /// would start at the beginning of the file.
     pub(crate) fn scan_before(&mut self, entry: usize) -> Result<(), StoreError> {
         if self.state.index.is_skipped(entry) { self.scan_skipped() } else { Ok(()) }
     }
 
-    /// Records a write to the file. If every change must survive a power cut, returns the append,
-    /// and the caller must wait for its sync. Otherwise records the file for the next `sync_all`.
+    /// Records a write to the file. If every change must survive a power cut, returns a handle with
+    /// which the caller must wait for the sync. Otherwise records the file for the next `sync_all`.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
             return Some(self.commit.written(&self.file, &self.path));
@@ -203,7 +205,8 @@ impl Log {
         if !self.state.is_name_durable {
             // The folder of the session, and the root.
             self.path.ancestors().skip(1).take(2).for_each(|folder| syncs.record(folder));
-            // With `Power`, a change makes the name durable before the next `sync_all`.
+            // With `Power`, the flag stays false, because `sync_all` may come much later. The next
+            // change of this file syncs the folders itself, and then sets the flag.
             self.state.is_name_durable = !syncs.is_power();
         }
     }
@@ -213,9 +216,8 @@ impl Log {
         self.state.index.find(&self.file, entry).context("read", &self.path)
     }
 
-    /// Appends the entries. The tail must not be torn, which means that a crash left a part of an
-    /// entry. If a write fails, the file may contain a part of the entries, which the caller must
-    /// remove.
+    /// Appends the entries. The file must not end with a part of an entry that a crash left. If a
+    /// write fails, the file may contain a part of the new entries. The caller must remove it.
     pub(crate) fn append<'a>(
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,

@@ -54,14 +54,16 @@ impl LossyProxy {
         self.lose_reply(0);
     }
 
-    /// Forwards this number of packets from the server, and then does as
-    /// [`lose_next_reply`](Self::lose_next_reply).
+    /// Forwards this number of replies, and then does as
+    /// [`lose_next_reply`](Self::lose_next_reply). All bytes that one read from the server returns
+    /// are one reply.
     pub fn lose_reply(&self, forwarded: usize) {
         self.traffic.requests.lock().unwrap().clear();
         self.traffic.replies_until_loss.store(forwarded as i64, Ordering::SeqCst);
     }
 
-    /// Whether a reply was lost since [`lose_next_reply`](Self::lose_next_reply).
+    /// Whether a reply was lost since [`lose_next_reply`](Self::lose_next_reply), which must have
+    /// been called.
     #[must_use]
     pub fn has_lost_reply(&self) -> bool {
         self.traffic.replies_until_loss.load(Ordering::SeqCst) < 0

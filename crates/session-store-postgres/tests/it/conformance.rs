@@ -89,18 +89,18 @@ conformance_matrix! {
         harness: Schemas(Durability::Process),
         skip: {
             files: "the files belong to the server",
-            folder: "a server is not a folder; a foreign schema has a test of its own",
+            folder: "the storage is not a folder; another test puts a foreign schema there",
             log_file: "the store has no files",
-            unlist: "the listings read the table of the logs",
+            unlist: "there is no index beside the table of the logs",
         },
     },
     power: {
         harness: Schemas(Durability::Power),
         skip: {
             files: "the files belong to the server",
-            folder: "a server is not a folder; a foreign schema has a test of its own",
+            folder: "the storage is not a folder; another test puts a foreign schema there",
             log_file: "the store has no files",
-            unlist: "the listings read the table of the logs",
+            unlist: "there is no index beside the table of the logs",
         },
     },
 }

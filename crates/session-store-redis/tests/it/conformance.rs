@@ -78,7 +78,7 @@ conformance_matrix! {
         harness: || Prefixed::on(Servers::One),
         skip: {
             files: "the files belong to the server; a full server has its own test",
-            folder: "a server is not a folder; foreign keys have their own test",
+            folder: "the storage is not a folder; another test puts foreign keys there",
             log_file: "the store has no files",
         },
     },
