@@ -174,7 +174,7 @@ impl Log {
         Ok(())
     }
 
-    /// Scans the whole file if the entry stands before the checkpoint at which the first scan
+    /// Scans the whole file if the entry is before the checkpoint at which the first scan
     /// started. The index has no places before the checkpoint, so each search for such an entry
     /// would start at the beginning of the file.
     pub(crate) fn scan_before(&mut self, entry: usize) -> Result<(), StoreError> {

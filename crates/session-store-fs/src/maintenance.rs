@@ -261,8 +261,8 @@ impl FsStore {
     /// Returns whether the checkpoint of a log has wrong counts. A checkpoint is a sidecar file
     /// with the number of entries before an offset of the log. Scans the log up to this offset.
     ///
-    /// Returns false if every handle recognizes that the checkpoint is wrong, because then no handle
-    /// uses it.
+    /// Returns false if every handle recognizes that the checkpoint is wrong, because then no
+    /// handle uses it.
     fn has_wrong_checkpoint(&self, key: SegmentKey) -> Result<bool, StoreError> {
         // Most logs are too short for a checkpoint. Such logs are not locked, because locking waits
         // for writers, and would take long in a store with many logs.
@@ -286,7 +286,10 @@ impl FsStore {
         if self.has_wrong_checkpoint(key)? {
             self.lock_write(key)?.delete_checkpoint()?;
             let place = self.directory.layout.checkpoint(key);
-            report(note(&place, "deleted this file, because the number of entries in it was wrong"));
+            report(note(
+                &place,
+                "deleted this file, because the number of entries in it was wrong",
+            ));
         }
         Ok(())
     }

@@ -135,7 +135,10 @@ fn the_first_entry_of_a_long_log_is_read_without_the_rest() {
     });
     assert_eq!(all, log);
     let size = usize::try_from(fs::metadata(fixture.log()).unwrap().len()).unwrap();
-    assert!(read < size * 2 + size / 4, "more than two passes, one that counts and one that returns: {read} bytes");
+    assert!(
+        read < size * 2 + size / 4,
+        "more than two passes, one that counts and one that returns: {read} bytes"
+    );
 }
 
 #[test]
