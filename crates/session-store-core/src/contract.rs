@@ -300,6 +300,15 @@
 //! - <a id="s10"></a>**S10** (torture) A process that has permission to read the storage, but not
 //!   to write it, can open and read the store. The exception is a store whose last change has to be
 //!   completed first. A change fails with the cause that the operating system gives.
+//! - <a id="s11"></a>**S11** (torture) A backend can have an exclusive mode, in which one handle
+//!   and its clones make all changes. Opening an exclusive handle fails while another handle is
+//!   exclusive, or has made a change and is still open. While an exclusive handle is open, every
+//!   change by another handle fails at once and changes nothing. These errors are transient
+//!   ([`StoreError::is_transient`](crate::StoreError::is_transient)) and name the storage. Two
+//!   handles of one process exclude each other, too. The end of the process ends the mode, also
+//!   after SIGKILL. In the file backend, other handles can read at any time, and clauses about
+//!   reads hold for these handles in other processes as well (A3, R3, C5). The check of another
+//!   handle can take an entry that is being written for a torn tail (M4).
 //!
 //! # Maintenance (M)
 //!

@@ -58,6 +58,15 @@ impl Cache {
         Ok(self.open_files.back_mut().map(|(_, log)| log))
     }
 
+    /// Returns the file if it is open and can be used, without reading its length.
+    pub(crate) fn open_file(&mut self, name: Name, generation: Generation) -> Option<&mut Log> {
+        let at = self.open_files.iter().position(|(cached, _)| *cached == name)?;
+        let last = self.open_files.len() - 1;
+        self.open_files.swap(at, last);
+        let (_, log) = self.open_files.back_mut()?;
+        log.is_fresh(generation, Instant::now()).then_some(log)
+    }
+
     /// Returns the cached state of the file, whether it is open or closed.
     pub(crate) fn state(&self, name: Name) -> Option<&LogState> {
         let open = self.open_files.iter().map(|(cached, log)| (cached, &log.state));

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use crate::error::Context;
 use crate::file::create_own_folder;
 use crate::layout::Layout;
+use crate::mode_lock::ModeLock;
 use crate::searches::Searches;
 use crate::sync::Syncs;
 
@@ -23,19 +24,24 @@ const WRITE_BYTES: usize = 64 * 1024;
 pub(crate) struct Directory {
     pub(crate) layout: Layout,
     pub(crate) syncs: Syncs,
-    /// Set after this handle has created or found `.session-store`, the folder of the sidecar
-    /// files, which can be lost without losing an entry.
-    pub(crate) prepared: OnceLock<()>,
+    /// Whether this handle makes all changes of the store ([`FsOptions::exclusive`]).
+    ///
+    /// [`FsOptions::exclusive`]: crate::FsOptions::exclusive
+    pub(crate) is_exclusive: bool,
+    /// Set before the first change, after this handle has created or found `.session-store`, the
+    /// folder of the sidecar files, which can be lost without losing an entry.
+    pub(crate) mode: OnceLock<ModeLock>,
     pub(crate) searches: Searches,
 }
 
 impl Directory {
-    pub(crate) fn new(root: PathBuf, durability: Durability) -> Self {
+    pub(crate) fn new(root: PathBuf, durability: Durability, is_exclusive: bool) -> Self {
         let syncs = Syncs::new(root.clone(), durability);
         Self {
             layout: Layout::new(root),
             syncs,
-            prepared: OnceLock::new(),
+            is_exclusive,
+            mode: OnceLock::new(),
             searches: Searches::default(),
         }
     }

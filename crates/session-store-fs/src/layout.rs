@@ -70,6 +70,10 @@ impl Layout {
         self.locks().join(format!("{stripe:02x}"))
     }
 
+    pub(crate) fn mode(&self) -> PathBuf {
+        self.locks().join("mode")
+    }
+
     pub(crate) fn deletions(&self) -> PathBuf {
         self.locks().join("deletions")
     }

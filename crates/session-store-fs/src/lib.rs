@@ -24,6 +24,7 @@
 //! {root}/pods/~{uuid}/                            a pod that cannot have a folder of its name
 //! {root}/.session-store/format                    the version of the format
 //! {root}/.session-store/locks/                    lock files; the length of each counts changes
+//! {root}/.session-store/locks/mode                the lock of the exclusive mode
 //! {root}/.session-store/epochs/                   a random token and the last cut of each segment
 //! {root}/.session-store/hints/                    the session of each segment id
 //! {root}/.session-store/checkpoints/              the number of entries before an offset of a log
@@ -85,6 +86,24 @@
 //! If the write is incomplete, the file is set back to its former length. The first entry of a log
 //! is written to a temporary file, which then gets the name of the log. A crash therefore never
 //! leaves an empty log.
+//!
+//! # Exclusive mode
+//!
+//! With [`FsOptions::exclusive`], one handle and its clones make all changes
+//! ([S11](session_store_core::contract#s11)). Other handles can read at any time. An append of a
+//! single entry is then one `write(2)`. A reader that sees a part of this write treats the part as
+//! a torn tail, and ignores it. Every other change still takes the file lock of the stripe, so
+//! readers see a batch as a whole.
+//!
+//! The file `locks/mode` separates the two modes. An exclusive handle locks it exclusively when it
+//! is opened. Every other handle locks it shared at its first change, and then keeps the lock. If
+//! the lock is not free, the call fails at once with
+//! [`ResourceBusy`](std::io::ErrorKind::ResourceBusy). The error contains the process id of the
+//! exclusive handle. A handle that only reads does not lock the file.
+//!
+//! Versions of this crate before the exclusive mode, and other programs, do not lock this file.
+//! They must not change a store while it is open exclusively. The exclusive handle notices lines of
+//! another program within a second, and counts them from then on.
 //!
 //! # What a crash leaves
 //!
@@ -160,6 +179,7 @@ mod listing;
 mod lock_file;
 mod log;
 mod maintenance;
+mod mode_lock;
 mod mutex;
 mod no_links;
 mod options;

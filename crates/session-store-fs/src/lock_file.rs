@@ -12,9 +12,17 @@
 //!
 //! Lock files are never renamed or deleted. Otherwise two processes could lock different files of
 //! the same name, and would not exclude each other.
+//!
+//! Only the exclusive handle of a store advances its generations, so that handle knows them without
+//! reading the files. For an append of a single entry, such a handle locks only the mutex, because
+//! no other handle writes. Readers in other processes then see a part of the entry as a torn tail,
+//! which they ignore. A failed append must not make the file shorter before the generation has
+//! advanced. Otherwise the next entry could end where the part ended, and a reader that compares
+//! only the generation and the length would miss the entry.
 
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
@@ -31,11 +39,14 @@ pub(crate) struct LockFile<T> {
     path: PathBuf,
     opened: Mutex<Option<Arc<Opened>>>,
     cached: Mutex<T>,
+    /// The generation when this handle last read or advanced it. Used while `cached` is locked.
+    last: AtomicU64,
 }
 
 impl<T: Default> LockFile<T> {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, opened: Mutex::default(), cached: Mutex::default() }
+        let (opened, cached, last) = (Mutex::default(), Mutex::default(), AtomicU64::default());
+        Self { path, opened, cached, last }
     }
 
     /// Takes the lock to make a change. Creates the lock file if it does not exist.
@@ -49,6 +60,16 @@ impl<T: Default> LockFile<T> {
             }
         };
         self.hold(Some(opened), cached)
+    }
+
+    /// Locks only the mutex, for an append of an exclusive handle. Returns `None` if the lock file
+    /// is not open.
+    pub(crate) fn lock_mutex(&self) -> Option<Guard<'_, T>> {
+        let cached = lock_spinning(&self.cached);
+        let generation = Generation(Some(self.last.load(Ordering::Relaxed)));
+        let (opened, path, last) = (Some(self.opened()?), &*self.path, &self.last);
+        let lock = HeldLock { opened, path, is_locked: false, generation, last };
+        Some(Guard { lock, cached, lock_file: self })
     }
 
     /// Takes the lock to read. Does not create the lock file, because reading creates nothing. If
@@ -106,15 +127,12 @@ impl<T: Default> LockFile<T> {
         opened: Option<Arc<Opened>>,
         cached: MutexGuard<'a, T>,
     ) -> Result<Guard<'a, T>, StoreError> {
-        if let Some(opened) = &opened {
-            // A signal can interrupt a thread that waits for a lock.
-            let locked = retry_on_intr(|| flock(&opened.file, FlockOperation::LockExclusive));
-            locked.map_err(io::Error::from).context("lock", &self.path)?;
-        }
         // `HeldLock` is made before the generation is read, so that an error of the read also
         // unlocks the file.
-        let mut lock = HeldLock { opened, path: &self.path, generation: Generation(None) };
-        lock.generation = self.generation(lock.opened.as_deref())?;
+        let (path, generation, last) = (&*self.path, Generation(None), &self.last);
+        let mut lock = HeldLock { opened, path, is_locked: false, generation, last };
+        lock.lock_file()?;
+        lock.set_generation(self.generation(lock.opened.as_deref())?);
         Ok(Guard { lock, cached, lock_file: self })
     }
 
@@ -152,23 +170,51 @@ impl<T: Default> Drop for Guard<'_, T> {
 pub(crate) struct HeldLock<'a> {
     opened: Option<Arc<Opened>>,
     path: &'a Path,
+    is_locked: bool,
     pub(crate) generation: Generation,
+    last: &'a AtomicU64,
 }
 
 impl HeldLock<'_> {
+    /// Locks the file, unless it is locked already.
+    pub(crate) fn lock_file(&mut self) -> Result<(), StoreError> {
+        if let Some(opened) = self.opened.as_ref().filter(|_| !self.is_locked) {
+            // A signal can interrupt a thread that waits for a lock.
+            let locked = retry_on_intr(|| flock(&opened.file, FlockOperation::LockExclusive));
+            locked.map_err(io::Error::from).context("lock", self.path)?;
+            self.is_locked = true;
+        }
+        Ok(())
+    }
+
+    /// Locks the file after a write under the mutex alone. Readers of other processes may have seen
+    /// the new length, so the generation advances before the length is set back.
+    pub(crate) fn lock_after_write(&mut self) -> Result<(), StoreError> {
+        if self.is_locked {
+            return Ok(());
+        }
+        self.lock_file()?;
+        self.advance_generation()
+    }
+
     /// Advances the generation. Must be called before a change that is not an append. Otherwise
     /// another handle could read the changed file and still trust its cache.
     pub(crate) fn advance_generation(&mut self) -> Result<(), StoreError> {
         let (Some(opened), Some(length)) = (&self.opened, self.generation.0) else { return Ok(()) };
         opened.file.set_len(length + 1).context("advance the generation of", self.path)?;
-        self.generation = Generation(Some(length + 1));
+        self.set_generation(Generation(Some(length + 1)));
         Ok(())
+    }
+
+    fn set_generation(&mut self, generation: Generation) {
+        self.generation = generation;
+        self.last.store(generation.0.unwrap_or_default(), Ordering::Relaxed);
     }
 }
 
 impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
-        if let Some(opened) = &self.opened {
+        if let Some(opened) = self.opened.as_ref().filter(|_| self.is_locked) {
             // Ignore an error. The lock also ends when the file is closed.
             let _ = opened.file.unlock();
         }

@@ -51,6 +51,9 @@ pub(crate) struct LogState {
     /// for a trace, which has no head.
     pub(crate) epoch: Option<Epoch>,
     pub(crate) index: LineIndex,
+    /// Whether the file has the length of the index only if no other program has written to it. An
+    /// exclusive handle appends without reading the length.
+    pub(crate) is_length_assumed: bool,
     /// Whether the name of the file survives a power cut. Without [`Durability::Power`], it is also
     /// true if the name is only recorded for the next sync.
     ///
@@ -89,6 +92,7 @@ impl Log {
                 inode,
                 epoch,
                 index,
+                is_length_assumed: false,
                 is_name_durable: false,
                 is_cut_durable: false,
                 checkpointed: 0,
@@ -158,11 +162,33 @@ impl Log {
     /// Updates the index with the lines that were appended since the last call.
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
         let len = (&*self.file).seek(SeekFrom::End(0)).context("read the length of", &self.path)?;
+        self.catch_up_to(len)
+    }
+
+    fn catch_up_to(&mut self, len: u64) -> Result<(), StoreError> {
+        let is_assumed = mem::take(&mut self.state.is_length_assumed);
         if len != self.state.index.len() {
+            if is_assumed {
+                // Another program has written to the file. Its bytes can be before the last lines
+                // of this handle, so these lines are not where the index has them.
+                self.state.index = LineIndex::empty();
+            }
             let cut = self.state.epoch.map_or(NO_CUT, |epoch| epoch.cut);
             self.state.index.catch_up(&self.file, len, cut).context("read", &self.path)?;
         }
         Ok(())
+    }
+
+    /// Returns the head, the size and the time of the log. `metadata` was read before the file was
+    /// opened.
+    pub(crate) fn info(&mut self, mut metadata: Metadata) -> Result<SegmentInfo, StoreError> {
+        if metadata.len() != self.state.index.len() {
+            // An exclusive handle can append between the two reads of the length. The index and the
+            // time must be of the same moment.
+            metadata = self.file.metadata().context("read the metadata of", &self.path)?;
+            self.catch_up_to(metadata.len())?;
+        }
+        Ok(self.state.info(&metadata))
     }
 
     /// Scans the whole file if the first scan started at a checkpoint.

@@ -15,6 +15,7 @@ use crate::store::FsStore;
 pub struct FsOptions {
     create: bool,
     durability: Durability,
+    exclusive: bool,
 }
 
 impl FsOptions {
@@ -43,15 +44,33 @@ impl FsOptions {
         self
     }
 
+    /// Sets whether the handle makes all changes of the store. The default is false.
+    ///
+    /// An append of a single entry is then one `write(2)`, without a file lock. While the handle
+    /// and its clones are open, every change of another handle fails at once
+    /// ([S11](session_store_core::contract#s11)). Handles of this process and of other processes
+    /// can read at any time. The store does not declare the capability
+    /// [`MultiProcess`](session_store_core::Capability::MultiProcess).
+    ///
+    /// Older versions of this crate do not notice that a store is open in this mode. No other
+    /// program can change the files while the handle is open.
+    #[must_use]
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
+    }
+
     /// Opens the directory.
     ///
-    /// Opening an existing store writes nothing. A directory is a store if it has a folder
-    /// `.session-store`, or a log, a trace or a pod in this layout
+    /// Opening an existing store writes nothing, unless it is opened exclusively. A directory is a
+    /// store if it has a folder `.session-store`, or a log, a trace or a pod in this layout
     /// ([S7](session_store_core::contract#s7)). Another program can have written these files.
     ///
     /// # Errors
     /// - [`StoreError::NoStore`] if the path does not exist, or is a directory without a store.
-    /// - [`StoreError::Io`] if the path is not a directory, or cannot be read or created.
+    /// - [`StoreError::Io`] if the path is not a directory, or cannot be read or created. The kind
+    ///   is [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) if the store cannot be opened
+    ///   exclusively, because another handle is exclusive, or has made changes and is open.
     /// - [`StoreError::NewerFormat`] if a newer version of this crate has written the directory.
     /// - [`StoreError::NotAStore`] if the file `.session-store/format` is not a description of a
     ///   format.
@@ -71,7 +90,7 @@ impl FsOptions {
             let error = std::io::ErrorKind::NotADirectory.into();
             return Err(error).context("open the directory", path);
         }
-        let directory = Directory::new(root, self.durability);
+        let directory = Directory::new(root, self.durability, self.exclusive);
         directory.check_format()?;
         if let (true, Some(parent)) = (self.create, directory.layout.root().parent()) {
             if !directory.is_store()? {
@@ -83,6 +102,9 @@ impl FsOptions {
             let is_empty = directory.is_empty()?;
             let found = if is_empty { "the directory is empty" } else { FOREIGN };
             return Err(no_store(path, found));
+        }
+        if self.exclusive {
+            directory.prepare()?;
         }
         let warnings = file_system::warnings(directory.layout.root());
         Ok(FsStore::new(directory, warnings))

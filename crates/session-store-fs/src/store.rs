@@ -19,9 +19,10 @@ use crate::layout::{Kind, stripe_of};
 use crate::listing::{ListedSessions, list_consistent};
 use crate::lock_file::{Guard, LockFile, read_consistent};
 use crate::read::{Parse, Part, parse_matching};
-use crate::segment::{Expected, Segment};
+use crate::segment::{Appended, Expected, Segment};
 use crate::stripe::Stripes;
 
+/// The capabilities of every handle.
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
     .with(Capability::ConditionalPut)
@@ -29,8 +30,7 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::Delete)
     .with(Capability::DurableSync)
     .with(Capability::Epoch)
-    .with(Capability::Persistent)
-    .with(Capability::MultiProcess);
+    .with(Capability::Persistent);
 
 /// A handle on a directory of logs. The crate's documentation describes the directory.
 ///
@@ -93,7 +93,7 @@ impl FsStore {
         Ok(self.segment(key, self.stripes.lock_read(key.segment_id)?))
     }
 
-    fn segment<'a>(&'a self, key: SegmentKey, guard: Guard<'a, Cache>) -> Segment<'a> {
+    pub(crate) fn segment<'a>(&'a self, key: SegmentKey, guard: Guard<'a, Cache>) -> Segment<'a> {
         Segment::new(&self.directory, key, guard, self.stripes.cached_heads(key.segment_id))
     }
 
@@ -104,11 +104,34 @@ impl FsStore {
         expected: Expected,
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<Head, StoreError> {
-        let (head, written) = self.lock_write(key)?.append(kind, expected, entries)?;
+        let appended = match self.append_single(key, kind, expected, entries.clone())? {
+            None => self.lock_write(key)?.append(kind, expected, entries)?,
+            Some(appended) => appended,
+        };
+        let (head, written) = appended;
         // The lock is released here. So other writers can append during the wait, and share the
         // next sync.
         written.map_or(Ok(()), |written| written.wait(&self.directory.syncs))?;
         Ok(head)
+    }
+
+    /// Appends a single entry without the file lock. Returns `None` if the handle is not exclusive,
+    /// or if more than this append is necessary.
+    pub(crate) fn append_single<'e>(
+        &self,
+        key: SegmentKey,
+        kind: Kind,
+        expected: Expected,
+        entries: impl ExactSizeIterator<Item = &'e str> + Clone,
+    ) -> Result<Option<Appended>, StoreError> {
+        // The file lock shows a batch to readers as a whole. A single entry needs no lock, because
+        // readers ignore a part of it.
+        if !self.directory.is_exclusive || entries.len() != 1 {
+            return Ok(None);
+        }
+        self.directory.syncs.check()?;
+        let Some(guard) = self.stripes.lock_mutex(key.segment_id) else { return Ok(None) };
+        self.segment(key, guard).append_to_ready(kind, expected, entries)
     }
 
     /// Reads a segment as [`read_consistent`] does, usually without blocking writers.
@@ -278,7 +301,10 @@ impl Store for FsStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        match self.directory.is_exclusive {
+            true => CAPABILITIES,
+            false => CAPABILITIES.with(Capability::MultiProcess),
+        }
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {

@@ -58,6 +58,11 @@ impl Stripes {
         Ok(self.with_files(number, guard))
     }
 
+    /// Locks the stripe of a segment as [`LockFile::lock_mutex`] does.
+    pub(crate) fn lock_mutex(&self, segment_id: SegmentId) -> Option<Guard<'_, Cache>> {
+        self.of(segment_id).lock_file.lock_mutex()
+    }
+
     /// Locks the stripe of a segment as [`LockFile::lock_read`] does.
     pub(crate) fn lock_read(&self, segment_id: SegmentId) -> Result<Guard<'_, Cache>, StoreError> {
         let number = stripe_of(segment_id);

@@ -91,6 +91,15 @@ pub enum UrlError {
         value: String,
     },
 
+    /// The value of an option is not a truth value.
+    #[error("the option {option} cannot be {value:?}; it is true or false")]
+    BadSwitch {
+        /// The name of the option.
+        option: &'static str,
+        /// The value in the URL.
+        value: String,
+    },
+
     /// The value of the option `durability` is unknown.
     #[error("the option durability cannot be {value:?}; it is process or power")]
     BadDurability {

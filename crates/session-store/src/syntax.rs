@@ -13,6 +13,9 @@ pub(crate) const BUSY_TIMEOUT: &str = "busy_timeout";
 /// The option that sets the failures that an acknowledged change survives.
 pub(crate) const DURABILITY: &str = "durability";
 
+/// The option that lets one handle make all changes.
+pub(crate) const EXCLUSIVE: &str = "exclusive";
+
 /// A URL, split into scheme, target and query.
 pub(crate) struct SplitUrl<'a> {
     /// The scheme, in lower case.
@@ -88,6 +91,11 @@ pub(crate) fn parse_durability(value: &str) -> Result<Durability, UrlError> {
     value.parse().map_err(|_| UrlError::BadDurability { value: value.to_owned() })
 }
 
+/// Reads the value of an option that is on or off.
+pub(crate) fn parse_switch(option: &'static str, value: &str) -> Result<bool, UrlError> {
+    value.parse().map_err(|_| UrlError::BadSwitch { option, value: value.to_owned() })
+}
+
 /// Writes a path so that [`SplitUrl::path`] reads it back.
 pub(crate) fn path_text(path: &Path) -> String {
     // Control characters are encoded too, because they can change the output of a terminal.
@@ -101,6 +109,11 @@ pub(crate) fn path_text(path: &Path) -> String {
 /// Writes the option `durability`, unless it has its default value.
 pub(crate) fn durability_option(durability: Durability) -> Option<String> {
     (durability != Durability::default()).then(|| format!("{DURABILITY}={durability}"))
+}
+
+/// Writes the option `exclusive`, if it is on.
+pub(crate) fn exclusive_option(is_exclusive: bool) -> Option<String> {
+    is_exclusive.then(|| format!("{EXCLUSIVE}=true"))
 }
 
 /// Writes the options, with a question mark before the first one.

@@ -23,7 +23,8 @@ use crate::syntax::SplitUrl;
 ///   `busy_timeout`, of `sqlite:`, is the time to wait for another writer (`5s`, `250ms`).
 ///   `durability`, of `fs:` and `sqlite:`, is `process` or `power`. With `process`, the default, an
 ///   acknowledged change survives the end of the process. With `power` it also survives a power
-///   cut.
+///   cut. `exclusive`, of `fs:`, is `true` or `false`. With `true`, this handle makes all changes
+///   of the store, and its appends are faster.
 /// - `postgres://` names a schema of a PostgreSQL database, as libpq spells it. With the feature
 ///   `postgres`, the documentation of `postgres::PostgresUrl` describes these URLs.
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.
@@ -238,7 +239,12 @@ mod tests {
         "sqlite:a?busy_timeout=5000ms&durability=power"
     )]
     #[case("sqlite:a?durability=process", "sqlite:a")]
-    fn a_durability_is_read(#[case] text: &str, #[case] written: &str) {
+    #[case("fs:a?exclusive=true&durability=power", "fs:a?durability=power&exclusive=true")]
+    #[case("fs:a?exclusive=false", "fs:a")]
+    fn options_are_written_unless_they_have_their_defaults(
+        #[case] text: &str,
+        #[case] written: &str,
+    ) {
         let url: StoreUrl = text.parse().unwrap();
         assert_eq!(url.to_string(), written);
         assert_eq!(written.parse(), Ok(url));
@@ -264,8 +270,10 @@ mod tests {
     #[case("fs:%zz", "%25")]
     #[case("fs:%ff", "UTF-8")]
     #[case("memory:?colour=red", "\"colour\"; it has none")]
-    #[case("fs:a?colour=red", "\"colour\"; it has durability")]
-    #[case("fs:a?busy_timeout=5s", "\"busy_timeout\"; it has durability")]
+    #[case("fs:a?colour=red", "\"colour\"; it has durability, exclusive")]
+    #[case("fs:a?busy_timeout=5s", "\"busy_timeout\"; it has durability, exclusive")]
+    #[case("fs:a?exclusive=", "\"\"; it is true or false")]
+    #[case("fs:a?exclusive=1", "the option exclusive cannot be \"1\"; it is true or false")]
     #[case("sqlite:a?colour=red", "\"colour\"; it has busy_timeout, durability")]
     #[case("fs:a?durability=", "process or power")]
     #[case("sqlite:a?durability=full", "\"full\"; it is process or power")]

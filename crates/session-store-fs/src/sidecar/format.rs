@@ -10,6 +10,7 @@ use session_store_core::StoreError;
 use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, create_own_folder};
+use crate::mode_lock::ModeLock;
 
 /// The version that this crate writes, and the newest version that it reads.
 ///
@@ -68,22 +69,28 @@ impl Directory {
 
     /// Makes the directory an empty store.
     pub(crate) fn create_store(&self) -> Result<(), StoreError> {
-        self.prepare()?;
+        self.create_sidecar()?;
         self.sync_names(&self.layout.sidecar())
     }
 
-    /// Prepares the directory for a change: creates the sidecar folder if it does not exist.
+    /// Prepares the directory for a change: creates the sidecar folder if it does not exist, and
+    /// locks the mode before the first change. Fails if another handle is exclusive.
     ///
     /// Any number of processes can call this function at the same moment
     /// ([S6](session_store_core::contract#s6)). Existing folders are not an error, and the file
     /// `format` is written by a rename.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         self.syncs.check()?;
-        if self.prepared.get().is_none() {
-            self.create_sidecar()?;
-            self.prepared.get_or_init(|| ());
+        match self.mode.get() {
+            None => {
+                self.create_sidecar()?;
+                let lock = ModeLock::take(&self.layout, self.is_exclusive)?;
+                self.mode.get_or_init(|| lock);
+                Ok(())
+            }
+            Some(lock) if self.is_exclusive => lock.check(&self.layout),
+            Some(_) => Ok(()),
         }
-        Ok(())
     }
 
     fn create_sidecar(&self) -> Result<(), StoreError> {

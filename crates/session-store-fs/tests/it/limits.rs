@@ -15,7 +15,7 @@ use crate::{Fixture, entry, numbered};
 
 /// Runs a test of this file as a child that cannot write a file beyond `blocks` of 512 bytes. A
 /// write beyond this limit returns an error and raises no signal.
-fn limited(test: &str, blocks: usize, fixture: &Fixture) {
+pub(crate) fn limited(test: &str, blocks: usize, fixture: &Fixture) {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
     let mut shell = Command::new("sh");
     shell.args(["-c", &script, "sh"]);
@@ -27,7 +27,7 @@ fn limited(test: &str, blocks: usize, fixture: &Fixture) {
 }
 
 /// Returns the store and ids of a child.
-fn inherited() -> Fixture {
+pub(crate) fn inherited() -> Fixture {
     let inherited = child_job();
     let parts: Vec<_> = inherited.split(' ').collect();
     let [root, session, segment] = parts[..] else { panic!("{inherited}") };

@@ -6,6 +6,7 @@ mod checkpoints;
 mod conformance;
 mod cuts;
 mod delete;
+mod exclusive;
 mod handles;
 mod info;
 mod layout;

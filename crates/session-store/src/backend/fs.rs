@@ -8,7 +8,8 @@ use session_store_core::Durability;
 use super::BackendLocation;
 use crate::error::UrlError;
 use crate::syntax::{
-    DURABILITY, SplitUrl, durability_option, parse_durability, path_text, query_text,
+    DURABILITY, EXCLUSIVE, SplitUrl, durability_option, exclusive_option, parse_durability,
+    parse_switch, path_text, query_text,
 };
 
 /// The location of a directory of JSONL files.
@@ -16,19 +17,24 @@ use crate::syntax::{
 pub(crate) struct FsLocation {
     path: PathBuf,
     durability: Durability,
+    is_exclusive: bool,
 }
 
 impl FsLocation {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, durability: Durability::default() }
+        Self { path, durability: Durability::default(), is_exclusive: false }
     }
 }
 
 impl BackendLocation for FsLocation {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
         let mut location = Self::new(url.path()?);
-        for (_, value) in url.options(&[DURABILITY])? {
-            location.durability = parse_durability(&value)?;
+        for (option, value) in url.options(&[DURABILITY, EXCLUSIVE])? {
+            match option {
+                DURABILITY => location.durability = parse_durability(&value)?,
+                EXCLUSIVE => location.is_exclusive = parse_switch(option, &value)?,
+                _ => unreachable!("the list of options has no {option}"),
+            }
         }
         Ok(location)
     }
@@ -36,7 +42,7 @@ impl BackendLocation for FsLocation {
     #[cfg(feature = "fs")]
     fn open(&self, create: bool) -> super::OpenResult {
         let options = crate::fs::FsOptions::new().create(create).durability(self.durability);
-        let opened = options.open(&self.path).map(|store| {
+        let opened = options.exclusive(self.is_exclusive).open(&self.path).map(|store| {
             let warnings = store.warnings().to_vec();
             super::Opened { warnings, ..store.into() }
         });
@@ -50,7 +56,8 @@ impl BackendLocation for FsLocation {
 
 impl fmt::Display for FsLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let query = query_text([durability_option(self.durability)]);
+        let query =
+            query_text([durability_option(self.durability), exclusive_option(self.is_exclusive)]);
         write!(f, "fs:{}{query}", path_text(&self.path))
     }
 }

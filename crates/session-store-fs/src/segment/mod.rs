@@ -8,8 +8,10 @@
 //! the byte there is NUL. A *checkpoint* is a stored place in a log at which a new handle starts
 //! its scan. Bytes at the end of a file are *torn* if a crash left only a part of an entry.
 
+mod append;
+
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::mem;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -24,15 +26,16 @@ use crate::cached_head::CachedHeads;
 use crate::directory::{Directory, place};
 use crate::error::Context;
 use crate::file;
-use crate::group_commit::Written;
-use crate::index::{LineIndex, LineStart};
+use crate::index::LineStart;
 use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
 use crate::read::Part;
-use crate::sidecar::checkpoint::{self, Checkpoint};
+use crate::sidecar::checkpoint::Checkpoint;
 use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
+
+pub(crate) use append::Appended;
 
 /// The head that a change requires.
 #[derive(Clone, Copy)]
@@ -103,7 +106,7 @@ impl<'a> Segment<'a> {
         let state = guard.cached.state((files.key, Kind::Log));
         match state.filter(|state| state.is_current(generation, &metadata)) {
             Some(state) => Ok(Some(state.info(&metadata))),
-            None => Ok(self.open(Kind::Log)?.map(|log| log.state.info(&metadata))),
+            None => self.open(Kind::Log)?.map(|log| log.info(metadata)).transpose(),
         }
     }
 
@@ -123,38 +126,6 @@ impl<'a> Segment<'a> {
 
     pub(crate) fn into_guard(self) -> Guard<'a, Cache> {
         self.guard
-    }
-
-    /// Appends the entries and returns the new head.
-    ///
-    /// Creates the file if it does not exist ([A2](session_store_core::contract#a2)). The head is
-    /// compared and the entries are written under one lock ([H2](session_store_core::contract#h2)).
-    pub(crate) fn append<'e>(
-        &mut self,
-        kind: Kind,
-        expected: Expected,
-        entries: impl ExactSizeIterator<Item = &'e str> + Clone,
-    ) -> Result<(Head, Option<Written>), StoreError> {
-        let Self { files, guard, .. } = self;
-        let mut log = files.open(kind, guard.lock.generation, &mut guard.cached)?;
-        expected.check(log.as_deref())?;
-        let Some(log) = &mut log else {
-            let count = entries.len();
-            let epoch = files.create(kind, files.directory.entries_file(entries)?)?;
-            return Ok((Head::new(count, epoch.map_or(0, |epoch| epoch.token)), None));
-        };
-        if entries.len() == 0 {
-            return Ok((log.state.head(), None));
-        }
-        files.make_ready(&mut guard.lock, log)?;
-        let (before, count) = (log.state.index.len(), entries.len());
-        let line = log.state.index.tail_start();
-        if let Err(error) = log.append(entries) {
-            return Err(files.undo_append(&mut guard.lock, log, before, count, error));
-        }
-        files.store_checkpoint(log, line);
-        let written = log.written(&files.directory.syncs);
-        Ok((log.state.head(), written))
     }
 
     /// Replaces the log by a file, or creates the log.
@@ -369,6 +340,9 @@ impl Files<'_> {
     fn make_ready(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
         let directory = self.directory;
         log.check_writable()?;
+        if self.is_ready(log) {
+            return Ok(());
+        }
         if directory.syncs.is_power() && !log.state.is_name_durable {
             // Syncing the file saves its content only. If a handle without this durability created
             // the file, a power cut could still remove its name.
@@ -389,17 +363,13 @@ impl Files<'_> {
         self.repair_tail(lock, log)
     }
 
-    /// Stores a checkpoint at the start of a line if the log has grown enough since the last
-    /// checkpoint.
-    fn store_checkpoint(self, log: &mut Log, line: LineStart) {
-        if line.offset.saturating_sub(log.state.checkpointed) < checkpoint::EVERY {
-            return;
-        }
-        if let Some(identity) = log.identity() {
-            // A failure is harmless, because a checkpoint is only a hint.
-            let _ = self.directory.store_checkpoint(self.key, identity, line);
-            log.state.checkpointed = line.offset;
-        }
+    /// Returns whether [`make_ready`](Self::make_ready) has nothing to do, if the file is writable.
+    fn is_ready(self, log: &Log) -> bool {
+        let state = &log.state;
+        (state.is_name_durable || !self.directory.syncs.is_power())
+            && !state.has_wrong_checkpoint
+            && state.epoch.is_none_or(|epoch| epoch.is_stored)
+            && state.index.torn().is_empty()
     }
 
     /// Moves torn bytes out of the log. Finishes a truncation that a power cut interrupted.
@@ -426,57 +396,6 @@ impl Files<'_> {
             return log.sync(syncs);
         }
         syncs.sync_file(&log.path, &log.file)
-    }
-
-    /// Sets the file back to its length before a failed append.
-    ///
-    /// An append of a single entry needs no mark. If a power cut interrupts the cut, the part of
-    /// the entry remains as a torn tail. An append of several entries needs a mark, because its
-    /// whole lines would otherwise remain as entries.
-    fn undo_append(
-        self,
-        lock: &mut HeldLock<'_>,
-        log: &mut Log,
-        before: u64,
-        entries: usize,
-        error: io::Error,
-    ) -> StoreError {
-        // A large append makes several writes, and the index may already contain the first ones.
-        // After the cut, another handle can append just as many bytes. The length would then not
-        // show that the index is wrong, so the file is scanned again.
-        log.state.index = LineIndex::empty();
-        let undone = match log.state.epoch {
-            Some(epoch) if entries > 1 => self.take_back(lock, log, epoch.token, before),
-            _ => log.set_len(before),
-        };
-        let operation = format!("append to {}", log.path.display());
-        match undone {
-            Ok(()) => StoreError::io(operation, error),
-            Err(_) => StoreError::Indeterminate { operation, source: error.into() },
-        }
-    }
-
-    /// Cuts the written part of a batch.
-    fn take_back(
-        self,
-        lock: &mut HeldLock<'_>,
-        log: &mut Log,
-        token: u128,
-        before: u64,
-    ) -> Result<(), StoreError> {
-        let mark = |lock: &mut HeldLock<'_>, log: &mut Log| {
-            let cut = self.begin_cut(log, before)?;
-            advance_generation(lock, log)?;
-            log.state.epoch = Some(self.directory.store_mark(self.key, token, cut)?);
-            Ok::<(), StoreError>(())
-        };
-        // Cut even if the mark cannot be written, for example on a full disk. The entries must not
-        // remain, and without the mark only a power cut during the cut could restore them.
-        let marked = mark(lock, log);
-        log.set_len(before)?;
-        log.sync(&self.directory.syncs)?;
-        log.state.is_cut_durable = marked.is_ok();
-        Ok(())
     }
 
     /// Begins a cut of several lines. Must be called before the mark of this cut is stored.
