@@ -16,8 +16,7 @@ type Findings = Result<Vec<Finding>, RequestError>;
 const CHECKS: [fn(&mut Connection) -> Findings; 6] =
     [check_foreign_code, check_logs, check_stray_rows, check_traces, check_pods, check_quarantine];
 
-const REMEDY: &str = "a repair moves the rows that are not entries to the table \
-    quarantined_entry, and closes the gaps";
+const REMEDY: &str = "a repair moves bad rows to the table quarantined_entry, and closes the gaps";
 
 /// Selects the logs and traces whose row differs from their entries.
 pub(crate) const DAMAGED: &str = "SELECT session_id, segment_id, trace, entries, bytes,
@@ -153,7 +152,7 @@ fn check_quarantine(connection: &mut Connection) -> Findings {
     let rows = connection.query(QUARANTINED, &[])?;
     let note = |row: &Row| {
         let moved: i64 = row.get(3);
-        let cause = format!("rows in the table quarantined_entry that are not entries: {moved}");
+        let cause = format!("{moved} bad rows are in the table quarantined_entry");
         let remedy = "a repair moved them there; delete them after you have looked at them";
         Finding::new(Severity::Note, LogName::of(row).to_string(), cause).with_remedy(remedy)
     };

@@ -48,8 +48,7 @@ impl Repaired {
         let note = |cause| Finding::new(Severity::Note, log.to_string(), cause);
         let Self { moved, missing, measured } = self;
         let moved = (*moved > 0).then(|| {
-            let cause =
-                format!("moved {moved} rows that are not entries to the table quarantined_entry");
+            let cause = format!("moved {moved} bad rows to the table quarantined_entry");
             note(cause).with_remedy("look there for the text of lost entries")
         });
         let missing = (*missing > 0).then(|| {

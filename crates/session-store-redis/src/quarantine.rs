@@ -41,7 +41,7 @@ pub(crate) fn check(
     for (&key, count) in quarantines.iter().zip(counts) {
         let Value::Int(count) = count else { return Err(RequestError::UnexpectedReply) };
         let place = client.keys.quarantine(key);
-        let cause = format!("texts that are not entries in the key {place}: {count}");
+        let cause = format!("{count} bad items are in the key {place}");
         let remedy = "a repair moved them there; delete the key after you have looked at it";
         let finding = Finding::new(Severity::Note, key.to_string(), cause);
         report(finding.with_remedy(remedy));
@@ -62,7 +62,7 @@ pub(crate) fn repair(
             let moved = client.perform(operation, |client| list.repair(client))?;
             if moved > 0 {
                 let place = client.keys.quarantine(list.key);
-                let cause = format!("moved {moved} texts that are not entries to the key {place}");
+                let cause = format!("moved {moved} bad items to the key {place}");
                 let finding = Finding::new(Severity::Note, list.to_string(), cause);
                 report(finding.with_remedy("look there for the text of lost entries"));
             }

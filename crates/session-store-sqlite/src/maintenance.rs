@@ -85,9 +85,7 @@ impl Maintenance for SqliteStore {
             let repaired = self.database.write(&operation, |connection| log.repair(connection))?;
             let Some(Repaired { moved, missing }) = repaired else { continue };
             if moved > 0 {
-                let cause = format!(
-                    "moved {moved} rows that are not entries to the table quarantined_entry"
-                );
+                let cause = format!("moved {moved} bad rows to the table quarantined_entry");
                 let finding = Finding::new(Severity::Note, &name, cause);
                 report(finding.with_remedy("look there for the text of lost entries"));
             }
@@ -272,7 +270,7 @@ fn check_pods(connection: &Connection) -> Findings {
 fn check_quarantine(connection: &Connection) -> Findings {
     let found = quarantine::quarantined(connection)?;
     let note = |(log, rows): (StoredLog, i64)| {
-        let cause = format!("rows in the table quarantined_entry that are not entries: {rows}");
+        let cause = format!("{rows} bad rows are in the table quarantined_entry");
         let remedy = "a repair moved them there; delete them after you have looked at them";
         let name = place_name(log.kind, log.key);
         Finding::new(Severity::Note, name, cause).with_remedy(remedy)

@@ -1,5 +1,5 @@
-//! The layout of this project's own file store, and the layout of the program from which the store
-//! comes.
+//! The layout of this project's own file store. The agent program that first had this layout has a
+//! newer one, which this format reads too.
 
 use std::path::PathBuf;
 
@@ -20,8 +20,13 @@ use crate::time::time_of;
 /// {session}/{segment}.jsonl            a log
 /// {session}/{segment}.trace.jsonl      its trace
 /// pods/{name}/metadata.json            a pod
-/// session/session.json                 a newer form: the id of the session
-/// session/segments/{segment}.jsonl     a log of that session
+/// ```
+///
+/// The newer layout has one folder for each agent:
+///
+/// ```text
+/// session/session.json                 the id of the session
+/// session/segments/{segment}.jsonl     a log of this session
 /// ```
 ///
 /// A log and its trace can also be beside each other in any other folder.
