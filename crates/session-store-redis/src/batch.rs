@@ -10,7 +10,7 @@ use crate::reply::byte_strings;
 use crate::script::{Call, Program};
 
 /// The maximum number of queries in one call. A call blocks the server for about 1.5 ms (measured
-/// with the script that reads metadata, on a busy machine: 5.5 µs a segment).
+/// with a script that reads the metadata of logs, on a busy machine: 5.5 µs a segment).
 const CALL_QUERIES: usize = 256;
 
 /// The keys and arguments of a script's call for one item.

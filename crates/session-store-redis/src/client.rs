@@ -1,7 +1,9 @@
 //! `Client`: sends the requests of the other modules to the servers of one storage.
 
 use std::fmt::Display;
+use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Connection, RedisResult, Value};
@@ -11,8 +13,9 @@ use crate::delivery::{Delivery, Effect, Transmission, Transmit};
 use crate::disposition::Disposition;
 use crate::error::RequestError;
 use crate::keys::{Keys, Tag};
-use crate::reply::ChangeReply;
+use crate::reply::{ChangeReply, values};
 use crate::script::Call;
+use crate::sizes::RecentSizes;
 use crate::topology::Topology;
 use crate::topology::node::Node;
 use crate::writer::{RECORD_LIFETIME, Writers};
@@ -31,13 +34,25 @@ pub(crate) struct Client {
     max_text_bytes: usize,
     delivery: Delivery,
     writers: Writers,
+    /// The sizes of the logs that were read last.
+    pub(crate) recent_sizes: RecentSizes,
+    /// Whether a server has refused a script that reads. A login may lack the permission.
+    cannot_run_scripts: AtomicBool,
 }
 
 impl Client {
     pub(crate) fn new(keys: Keys, place: String, topology: Topology, retry: Duration) -> Self {
         let delivery = Delivery { topology, retry };
         let writers = Writers::default();
-        Self { keys, place, max_text_bytes: MAX_TEXT_BYTES, delivery, writers }
+        Self {
+            keys,
+            place,
+            max_text_bytes: MAX_TEXT_BYTES,
+            delivery,
+            writers,
+            recent_sizes: RecentSizes::default(),
+            cannot_run_scripts: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -98,6 +113,55 @@ impl Client {
     /// Runs a script that can be repeated without harm.
     pub(crate) fn read(&self, call: &Call<'_>) -> Result<Value, RequestError> {
         self.read_with(call.tag, &|connection, transmission| run(call, transmission, connection))
+    }
+
+    /// Reads by a script, or by plain commands if the login has no permission to run scripts.
+    pub(crate) fn scripted<T>(
+        &self,
+        by_script: impl FnOnce() -> Result<T, RequestError>,
+        by_commands: impl FnOnce() -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        if !self.cannot_run_scripts.load(Ordering::Relaxed) {
+            let result = by_script();
+            if !result.as_ref().is_err_and(RequestError::lacks_permission) {
+                return result;
+            }
+            self.cannot_run_scripts.store(true, Ordering::Relaxed);
+        }
+        by_commands()
+    }
+
+    /// Executes commands of one slot that change nothing, in one atomic step. Returns the replies.
+    pub(crate) fn transaction(
+        &self,
+        (tag, commands): &(Tag, Vec<Cmd>),
+    ) -> Result<Vec<Value>, RequestError> {
+        values(self.read_with(*tag, &|connection, transmission| {
+            transaction(commands, transmission, connection)
+        })?)
+    }
+
+    /// Executes several transactions as [`Self::transaction`] does, in one pipeline for each
+    /// server, as [`Self::commands`] does.
+    pub(crate) fn transactions(
+        &self,
+        transactions: &[(Tag, Vec<Cmd>)],
+    ) -> Result<Vec<Vec<Value>>, RequestError> {
+        if let [one] = transactions {
+            return Ok(vec![self.transaction(one)?]);
+        }
+        let mut commands = Vec::new();
+        let mut exec_indices = Vec::new();
+        for (tag, of_transaction) in transactions {
+            commands.extend(enclosed(of_transaction).map(|command| (*tag, command)));
+            exec_indices.push(commands.len() - 1);
+        }
+        let mut replies = self.pipelined(&commands);
+        let each = exec_indices.into_iter().zip(transactions).map(|(exec, one)| {
+            let executed = replies[exec].take().and_then(|reply| reply.extract_error().ok());
+            executed.map_or_else(|| self.transaction(one), values)
+        });
+        each.collect()
     }
 
     /// Connects to a server that the URL names. Waits at most `wait` if no server accepts a
@@ -241,6 +305,35 @@ fn run(
         }
         _ => result,
     }
+}
+
+/// Returns the commands between `MULTI` and `EXEC`.
+fn enclosed(commands: &[Cmd]) -> impl Iterator<Item = Cmd> {
+    let [multi, exec] = ["MULTI", "EXEC"].map(redis::cmd);
+    iter::once(multi).chain(commands.iter().cloned()).chain([exec])
+}
+
+/// Executes commands in one atomic step. Returns the list of their replies.
+///
+/// If the server refuses a command before `EXEC`, no command is executed, and the error is the
+/// reason for the refusal.
+fn transaction(
+    commands: &[Cmd],
+    transmission: Transmission,
+    connection: &mut Connection,
+) -> RedisResult<Value> {
+    if transmission.asking {
+        redis::cmd("ASKING").exec(connection)?;
+    }
+    let mut pipe = redis::pipe();
+    for command in enclosed(commands) {
+        pipe.add_command(command);
+    }
+    // The pipeline has no method for the first error: its error for a refused transaction has the
+    // code EXECABORT, which hides for example a redirection.
+    let replies: Vec<RedisResult<Value>> = pipe.ignore_errors().query(connection)?;
+    let last = replies.into_iter().try_fold(Value::Nil, |_, reply| reply)?;
+    last.extract_error()
 }
 
 fn query(

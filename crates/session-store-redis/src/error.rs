@@ -72,6 +72,11 @@ impl RequestError {
         }
     }
 
+    /// Returns whether the login has no permission for the command.
+    pub(crate) fn lacks_permission(&self) -> bool {
+        matches!(self, Self::Server { error, .. } if error.code() == Some("NOPERM"))
+    }
+
     /// Returns whether the outcome is final, so that no earlier attempt can still be executed. A
     /// transient error is not final, because an attempt before it may have got no reply.
     pub(crate) fn is_definite(&self) -> bool {

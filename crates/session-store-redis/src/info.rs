@@ -1,15 +1,15 @@
 //! Reads the `SegmentInfo` of segments (the head, the size and the modification time), one by one
 //! and in bulk.
 
+use redis::Value;
 use session_store_core::{ListOptions, SegmentInfo, SegmentKey};
 
-use crate::batch::{self, Query};
 use crate::client::Client;
 use crate::error::RequestError;
 use crate::keys::Tag;
 use crate::listing;
-use crate::reply::info;
-use crate::script::READ_INFOS;
+use crate::metadata::{self, Metadata};
+use crate::reply::{array, values};
 
 /// Returns the `SegmentInfo` of the segments that the options select, in the order of the listings.
 pub(crate) fn list(
@@ -39,11 +39,14 @@ pub(crate) fn of(
     client: &Client,
     keys: &[SegmentKey],
 ) -> Result<Vec<Option<SegmentInfo>>, RequestError> {
-    let query = |&key: &SegmentKey| Query {
-        tag: Tag::of_session(key.session_id),
-        keys: vec![client.keys.log(key), client.keys.entries(key)],
-        arg: None,
+    let read = |&key: &SegmentKey| {
+        (Tag::of_session(key.session_id), metadata::commands(&client.keys, key))
     };
-    let texts = batch::read(client, &READ_INFOS, keys.iter().map(query).collect())?;
-    texts.iter().map(|text| info(text)).collect()
+    let replies = client.transactions(&keys.iter().map(read).collect::<Vec<_>>())?;
+    let parse = |(&key, replies): (&SegmentKey, Vec<Value>)| {
+        let [fields, count] = array(replies)?;
+        let metadata = Metadata::parse(&client.keys, key, array(values(fields)?)?, &count)?;
+        Ok(metadata.map(|metadata| metadata.info))
+    };
+    keys.iter().zip(replies).map(parse).collect()
 }

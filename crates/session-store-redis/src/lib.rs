@@ -103,7 +103,9 @@
 //! - A batch over 4 MiB or 5,000 entries is sent in parts, and one step adds them to the log. If
 //!   the log already has entries, that step takes the server about one second per million entries.
 //! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
-//!   whole log, and the creation of a log of more than 64 KiB, use plain list commands.
+//!   whole log, and the creation of a log of more than 64 KiB, use plain list commands. So does a
+//!   page, if the handle has read the log before and the log has at most 16 MiB. A plain list
+//!   command cannot limit its reply by bytes, and this reply never has more bytes than the log.
 //! - Listing all sessions takes two round trips to each server. The first round trip reads 256
 //!   sorted sets, and the second one counts the lists of segments (measured with 100,000 sessions:
 //!   0.05 s and 0.1 s).
@@ -164,7 +166,13 @@
 //! A login needs these permissions and no others. The prefix is `session-store` here:
 //!
 //! ```text
-//! ACL SETUSER NAME on >PASSWORD ~session-store:* +eval +evalsha +exists +get +hdel +hget +hkeys +hmget +hset +info +llen +lpop +lrange +lrem +lset +ltrim +persist +pexpire +rename +rpush +sadd +scan +set +sismember +smembers +time +unlink +zadd +zrange +zrem +zscore
+//! ACL SETUSER NAME on >PASSWORD ~session-store:* +eval +evalsha +exec +exists +get +hdel +hget +hkeys +hmget +hset +info +llen +lpop +lrange +lrem +lset +ltrim +multi +persist +pexpire +rename +rpush +sadd +scan +set +sismember +smembers +time +unlink +zadd +zrange +zrem +zscore
+//! ```
+//!
+//! A login that only reads needs fewer permissions:
+//!
+//! ```text
+//! ACL SETUSER READER on >PASSWORD ~session-store:* +exec +exists +get +hget +hkeys +hmget +info +llen +lrange +multi +smembers +zrange
 //! ```
 //!
 //! Redis does not roll back a script. So if the login lacks a command of a script, a change can
@@ -211,6 +219,7 @@ mod keys;
 mod listing;
 mod lookup;
 mod maintenance;
+mod metadata;
 mod options;
 mod pod;
 mod quarantine;
@@ -219,6 +228,7 @@ mod remove;
 mod reply;
 mod scan;
 mod script;
+mod sizes;
 mod staging;
 mod store;
 mod topology;

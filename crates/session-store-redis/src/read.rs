@@ -6,13 +6,16 @@
 use std::fmt::Display;
 use std::sync::LazyLock;
 
-use session_store_core::{Head, LogEntry, Page, PageBudget, SegmentKey, StoreError, TraceEntry};
+use redis::Cmd;
+use session_store_core::{LogEntry, Page, PageBudget, SegmentKey, StoreError, TraceEntry};
 
 use crate::client::Client;
 use crate::error::RequestError;
 use crate::keys::Tag;
-use crate::reply::{LogPart, byte_string_or_nil, byte_strings};
+use crate::metadata::{self, Metadata};
+use crate::reply::{array, byte_string, byte_strings, values};
 use crate::script::{Call, Program, READ, READ_TRACE};
+use crate::sizes::Sizes;
 
 /// The approximate number of bytes of entries that one call reads.
 const PART_BYTES: usize = 1024 * 1024;
@@ -24,12 +27,17 @@ const PART_BYTES: usize = 1024 * 1024;
 /// a list command 0.3 ms.
 const FIRST_PART_BYTES: usize = 64 * 1024;
 
-/// The maximum number of entries that a plain list command reads.
+/// The maximum number of entries that a plain list command reads in a long read, if their sizes are
+/// not limited.
 ///
-/// The command cannot limit its reply by bytes. If large entries follow small entries, the reply
-/// can be much larger than expected. The server then holds a second copy of these large entries. A
-/// limit of 4096 entries was measured and is not faster.
+/// If large entries follow small entries, the reply can be much larger than expected. The server
+/// then holds a second copy of these large entries. A limit of 4096 entries was measured and is not
+/// faster.
 const RANGE_ENTRIES: usize = 512;
+
+/// The maximum number of entries that a plain list command reads for a login that cannot run
+/// scripts, if the sizes of the entries are not limited. A script has the same limit.
+const UNSCRIPTED_ENTRIES: usize = 64;
 
 /// The maximum number of entries of a list on the server. A number in Lua represents this value
 /// exactly.
@@ -48,7 +56,13 @@ pub(crate) fn page(
         while walk.page.wants_more() {
             walk.advance()?;
         }
-        Ok(Page::new(walk.page.entries, walk.head))
+        let (entries, head) = (walk.page.entries, walk.log.head());
+        let bytes: usize = entries.iter().map(|entry| entry.as_json().len()).sum();
+        if let Some(mean) = bytes.checked_div(entries.len()) {
+            let sizes = Sizes { mean, total: walk.log.info.bytes };
+            client.recent_sizes.remember(key, head.entries(), sizes);
+        }
+        Ok(Page::new(entries, head))
     })
 }
 
@@ -72,8 +86,19 @@ fn trace_part<E>(
     key: SegmentKey,
     page: &PageBuilder<E>,
 ) -> Result<Vec<Vec<u8>>, RequestError> {
-    let call = part(&READ_TRACE, key, [client.keys.trace(key)], page.position, page.room());
-    byte_strings(client.read(&call)?)
+    let list = client.keys.trace(key);
+    let unscripted = || {
+        let sizes = Sizes { mean: page.mean_bytes, total: None };
+        let range = range(&list, page.position, unscripted_entries(sizes, page.room()));
+        byte_strings(client.command(Tag::of_session(key.session_id), &range)?)
+    };
+    client.scripted(
+        || {
+            let call = part(&READ_TRACE, key, [list.clone()], page.position, page.room());
+            byte_strings(client.read(&call)?)
+        },
+        unscripted,
+    )
 }
 
 /// Calls `visit` with each item of a log in order, also with items that are not entries. Returns
@@ -90,7 +115,7 @@ pub(crate) fn each_log_item(
     loop {
         walk.page.entries.drain(..).for_each(&mut *visit);
         if !walk.page.wants_more() {
-            return Ok(walk.epoch);
+            return Ok(walk.log.epoch);
         }
         walk.advance()?;
     }
@@ -118,8 +143,8 @@ pub(crate) fn each_trace_item(
 struct LogWalk<'a, E> {
     client: &'a Client,
     key: SegmentKey,
-    head: Head,
-    epoch: Vec<u8>,
+    /// The metadata at the moment of the first part.
+    log: Metadata,
     page: PageBuilder<E>,
 }
 
@@ -132,64 +157,120 @@ impl<'a, E> LogWalk<'a, E> {
         start: usize,
         max_bytes: usize,
     ) -> Result<Self, RequestError> {
-        let first_bytes = if max_bytes > PART_BYTES { FIRST_PART_BYTES } else { max_bytes };
-        let first = log_part(client, key, start, first_bytes)?;
-        let LogPart { head, epoch, texts } = first.ok_or(StoreError::NotFound(key.segment_id))?;
         let mut page = PageBuilder::new(key, "log", parse, start, max_bytes);
-        page.end = head.entries();
+        let recent = client.recent_sizes.of(key, start);
+        let first = match recent.and_then(|(sizes, left)| range_entries(sizes, max_bytes, left)) {
+            Some(entries) => LogPart::by_range(client, key, start, entries)?,
+            None => {
+                let is_long = max_bytes > PART_BYTES;
+                let bytes = if is_long { FIRST_PART_BYTES } else { max_bytes };
+                LogPart::by_script(client, key, start, bytes, UNKNOWN_SIZES)?
+            }
+        };
+        let LogPart { log, texts } = first.ok_or(StoreError::NotFound(key.segment_id))?;
+        page.end = log.head().entries();
         page.add(texts)?;
-        Ok(Self { client, key, head, epoch, page })
+        Ok(Self { client, key, log, page })
     }
 
     /// Reads the next part.
+    ///
+    /// The part contains the epoch at its own moment. The epoch changes whenever entries are cut or
+    /// replaced, and an old epoch never comes back. If the epoch has not changed since the first
+    /// part, no entries were cut or replaced. Appended entries are after the entries of this part.
     fn advance(&mut self) -> Result<(), RequestError> {
-        let is_long = self.page.room() > PART_BYTES;
-        let texts = is_long.then(|| self.range()).flatten().map_or_else(|| self.part(), Ok)?;
-        self.page.add(texts)
-    }
-
-    /// Reads the next entries by a plain list command. The number of entries is an estimate for one
-    /// part.
-    ///
-    /// Returns `None` if the epoch has changed, or if the server did not reply at the first
-    /// attempt.
-    ///
-    /// The list command and the query for the epoch are two steps, and other writers may change the
-    /// log between the steps. The epoch is therefore read after the entries. The epoch changes
-    /// whenever entries are cut or replaced, and an old epoch never comes back. If the epoch has
-    /// not changed since the first part, no entries were cut or replaced before the list command.
-    /// Appended entries are after the entries of this part.
-    fn range(&self) -> Option<Vec<Vec<u8>>> {
-        let (from, end) = (self.page.position, self.page.end);
-        let to = end.min(from + self.page.entries_in(PART_BYTES).min(RANGE_ENTRIES));
-        let (mut entries, mut epoch) = (redis::cmd("LRANGE"), redis::cmd("HGET"));
-        entries.arg(self.client.keys.entries(self.key)).arg(from).arg(to - 1);
-        epoch.arg(self.client.keys.log(self.key)).arg("epoch");
-        let tag = Tag::of_session(self.key.session_id);
-        let replies = self.client.together(&[(tag, entries), (tag, epoch)])?;
-        let [entries, epoch] = <[_; 2]>::try_from(replies).ok()?;
-        let (texts, epoch) = (byte_strings(entries).ok()?, byte_string_or_nil(epoch).ok()?);
-        (texts.len() == to - from && epoch.as_ref() == Some(&self.epoch)).then_some(texts)
-    }
-
-    /// Reads the next entries by a script.
-    fn part(&self) -> Result<Vec<Vec<u8>>, RequestError> {
-        let part = log_part(self.client, self.key, self.page.position, self.page.room())?;
-        let same_log = part.filter(|part| part.epoch == self.epoch);
-        same_log.map(|part| part.texts).ok_or(RequestError::StartAgain(
+        let Self { client, key, .. } = *self;
+        let (from, room) = (self.page.position, self.page.room());
+        let part = match range_entries(self.sizes(), room, self.page.end - from) {
+            Some(entries) => LogPart::by_range(client, key, from, entries),
+            None => LogPart::by_script(client, key, from, room, self.sizes()),
+        };
+        let same_log = part?.filter(|part| part.log.epoch == self.log.epoch);
+        self.page.add(same_log.map(|part| part.texts).ok_or(RequestError::StartAgain(
             "other writers truncated or replaced the log during each attempt to read it",
-        ))
+        ))?)
+    }
+
+    fn sizes(&self) -> Sizes {
+        Sizes { mean: self.page.mean_bytes, total: self.log.info.bytes }
     }
 }
 
-fn log_part(
-    client: &Client,
-    key: SegmentKey,
-    start: usize,
-    max_bytes: usize,
-) -> Result<Option<LogPart>, RequestError> {
-    let keys = [client.keys.log(key), client.keys.entries(key)];
-    LogPart::parse(client.read(&part(&READ, key, keys, start, max_bytes))?)
+/// The sizes of the entries of a log that was not read yet.
+const UNKNOWN_SIZES: Sizes = Sizes { mean: 0, total: None };
+
+/// Returns the number of entries that a plain list command reads for a page with `room` bytes left.
+/// Only the next `left` entries have the sizes. Returns `None` if the reply could be too large. A
+/// script then limits the reply.
+fn range_entries(sizes: Sizes, room: usize, left: usize) -> Option<usize> {
+    let entries = sizes.entries_in(room.min(PART_BYTES)).min(left);
+    // A long read returns large entries in any case.
+    let is_long = room > PART_BYTES;
+    match sizes.limit_reply() {
+        true => Some(entries),
+        false => is_long.then_some(entries.min(RANGE_ENTRIES)),
+    }
+}
+
+/// Returns the number of entries that a plain list command reads in the place of a script.
+fn unscripted_entries(sizes: Sizes, room: usize) -> usize {
+    // The size of the first entry is unknown.
+    if sizes.mean == 0 { 1 } else { sizes.entries_in(room).min(UNSCRIPTED_ENTRIES) }
+}
+
+/// Returns the command that reads the next entries of a list.
+fn range(list: &str, start: usize, entries: usize) -> Cmd {
+    let start = start.min(MAX_ENTRIES);
+    let mut range = redis::cmd("LRANGE");
+    range.arg(list).arg(start).arg(start + entries - 1);
+    range
+}
+
+/// A part of a log, and its metadata at the same moment.
+struct LogPart {
+    log: Metadata,
+    texts: Vec<Vec<u8>>,
+}
+
+impl LogPart {
+    /// Reads entries by plain commands. Returns `None` if the log does not exist.
+    fn by_range(
+        client: &Client,
+        key: SegmentKey,
+        start: usize,
+        entries: usize,
+    ) -> Result<Option<Self>, RequestError> {
+        let mut commands = metadata::commands(&client.keys, key);
+        commands.push(range(&client.keys.entries(key), start, entries));
+        let replies = client.transaction(&(Tag::of_session(key.session_id), commands))?;
+        let [fields, count, texts] = array(replies)?;
+        let log = Metadata::parse(&client.keys, key, array(values(fields)?)?, &count)?;
+        let texts = byte_strings(texts)?;
+        Ok(log.map(|log| Self { log, texts }))
+    }
+
+    /// Reads entries with about `max_bytes` bytes by a script, if the login can run scripts.
+    fn by_script(
+        client: &Client,
+        key: SegmentKey,
+        start: usize,
+        max_bytes: usize,
+        sizes: Sizes,
+    ) -> Result<Option<Self>, RequestError> {
+        let keys = [client.keys.log(key), client.keys.entries(key)];
+        client.scripted(
+            || {
+                let reply = client.read(&part(&READ, key, keys, start, max_bytes))?;
+                let mut values = values(reply)?.into_iter();
+                let fields = array(values.by_ref().take(3).collect())?;
+                let count = values.next().ok_or(RequestError::UnexpectedReply)?;
+                let log = Metadata::parse(&client.keys, key, fields, &count)?;
+                let texts = values.map(byte_string).collect::<Result<_, _>>()?;
+                Ok(log.map(|log| Self { log, texts }))
+            },
+            || Self::by_range(client, key, start, unscripted_entries(sizes, max_bytes)),
+        )
+    }
 }
 
 /// Returns the call that reads entries from `start` on.
@@ -220,7 +301,7 @@ struct PageBuilder<E> {
     /// The number of entries at the moment of the first part, if it is known.
     end: usize,
     budget: PageBudget,
-    /// The mean size of the entries in the last part.
+    /// The mean size of the entries in the last part that had entries. Initially 0.
     mean_bytes: usize,
     is_full: bool,
     entries: Vec<E>,
@@ -242,11 +323,6 @@ impl<E> PageBuilder<E> {
     /// Returns the number of bytes that the page can still hold.
     fn room(&self) -> usize {
         self.budget.left()
-    }
-
-    /// Estimates the number of next entries with `bytes` bytes in total. Returns at least one.
-    fn entries_in(&self, bytes: usize) -> usize {
-        (bytes / self.mean_bytes.max(1)).max(1)
     }
 
     fn wants_more(&self) -> bool {
@@ -271,7 +347,7 @@ impl<E> PageBuilder<E> {
             self.position += 1;
             (added, added_bytes) = (added + 1, added_bytes + bytes);
         }
-        self.mean_bytes = added_bytes / added.max(1);
+        self.mean_bytes = added_bytes.checked_div(added).unwrap_or(self.mean_bytes);
         self.is_full |= self.room() == 0;
         Ok(())
     }

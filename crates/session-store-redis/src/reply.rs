@@ -1,10 +1,9 @@
 //! Parses the replies of the scripts and of plain commands.
 
 use std::str::FromStr;
-use std::time::{Duration, UNIX_EPOCH};
 
 use redis::Value;
-use session_store_core::{Head, SegmentInfo};
+use session_store_core::Head;
 
 use crate::error::RequestError;
 
@@ -62,7 +61,7 @@ impl ChangeReply {
 /// change. Every change has its own random stamp, even an append. If a failover loses acknowledged
 /// entries, a head from before the failover therefore never matches again
 /// ([H1](session_store_core::contract#h1)).
-fn head(text: &str) -> Parsed<Head> {
+pub(crate) fn head(text: &str) -> Parsed<Head> {
     number(text)
 }
 
@@ -71,70 +70,47 @@ fn head_or_none(text: &str) -> Parsed<Option<Head>> {
     if text == "none" { Ok(None) } else { head(text).map(Some) }
 }
 
-/// Parses the `SegmentInfo` of one log: its head or `none`, its size, and the time of its last
-/// change.
-pub(crate) fn info(bytes: &[u8]) -> Parsed<Option<SegmentInfo>> {
-    let mut words = utf8(bytes)?.split(' ');
-    let mut word = || words.next().ok_or(RequestError::UnexpectedReply);
-    let head = head_or_none(word()?)?;
-    let (bytes, micros) = (number_or_dash(word()?)?, number_or_dash(word()?)?);
-    let modified = micros.and_then(|micros| UNIX_EPOCH.checked_add(Duration::from_micros(micros)));
-    Ok(head.map(|head| SegmentInfo::new(head).with_bytes(bytes).with_modified(modified)))
-}
-
-/// A part of a log at one moment.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LogPart {
-    pub(crate) head: Head,
-    /// The epoch, a random mark that changes when entries are cut or replaced. An append does not
-    /// change the epoch.
-    pub(crate) epoch: Vec<u8>,
-    pub(crate) texts: Vec<Vec<u8>>,
-}
-
-impl LogPart {
-    /// Parses head, epoch and entries. An empty list means that the log does not exist.
-    pub(crate) fn parse(value: Value) -> Parsed<Option<Self>> {
-        let mut items = byte_strings(value)?.into_iter();
-        let Some(first) = items.next() else { return Ok(None) };
-        let head = head(utf8(&first)?)?;
-        let epoch = items.next().ok_or(RequestError::UnexpectedReply)?;
-        Ok(Some(Self { head, epoch, texts: items.collect() }))
+/// Returns the items of a list.
+pub(crate) fn values(value: Value) -> Parsed<Vec<Value>> {
+    match value {
+        Value::Array(items) | Value::Set(items) => Ok(items),
+        _ => Err(RequestError::UnexpectedReply),
     }
+}
+
+/// Returns a list as an array of its length.
+pub(crate) fn array<const N: usize>(values: Vec<Value>) -> Parsed<[Value; N]> {
+    values.try_into().map_err(|_| RequestError::UnexpectedReply)
 }
 
 /// Returns the items of a list of byte strings.
 pub(crate) fn byte_strings(value: Value) -> Parsed<Vec<Vec<u8>>> {
-    let (Value::Array(items) | Value::Set(items)) = value else {
-        return Err(RequestError::UnexpectedReply);
-    };
-    let bytes = items.into_iter().map(|item| match item {
+    values(value)?.into_iter().map(byte_string).collect()
+}
+
+/// Returns a byte string.
+pub(crate) fn byte_string(value: Value) -> Parsed<Vec<u8>> {
+    match value {
         Value::BulkString(bytes) => Ok(bytes),
         _ => Err(RequestError::UnexpectedReply),
-    });
-    bytes.collect()
+    }
 }
 
 /// Returns a byte string, or `None` for nil.
 pub(crate) fn byte_string_or_nil(value: Value) -> Parsed<Option<Vec<u8>>> {
     match value {
         Value::Nil => Ok(None),
-        Value::BulkString(bytes) => Ok(Some(bytes)),
-        _ => Err(RequestError::UnexpectedReply),
+        value => byte_string(value).map(Some),
     }
 }
 
-fn utf8(bytes: &[u8]) -> Parsed<&str> {
+pub(crate) fn utf8(bytes: &[u8]) -> Parsed<&str> {
     str::from_utf8(bytes).map_err(|_| RequestError::UnexpectedReply)
 }
 
 /// Parses a number.
 pub(crate) fn number<T: FromStr>(text: &str) -> Parsed<T> {
     text.parse().map_err(|_| RequestError::UnexpectedReply)
-}
-
-fn number_or_dash(text: &str) -> Parsed<Option<u64>> {
-    if text == "-" { Ok(None) } else { number(text).map(Some) }
 }
 
 #[cfg(test)]
@@ -163,29 +139,5 @@ mod tests {
     #[test]
     fn a_displayed_head_is_parsed_back() {
         assert_eq!(head(&HEAD.to_string()).unwrap(), HEAD);
-    }
-
-    #[rstest]
-    #[case("none - -", None)]
-    #[case("HEAD - -", Some(SegmentInfo::new(HEAD)))]
-    #[case("HEAD 12 -", Some(SegmentInfo::new(HEAD).with_bytes(Some(12))))]
-    #[case("HEAD 0 2000000", Some(SegmentInfo::new(HEAD).with_bytes(Some(0)).with_modified(
-        Some(UNIX_EPOCH + Duration::from_secs(2))
-    )))]
-    fn the_facts_of_a_log_are_parsed(#[case] text: &str, #[case] expected: Option<SegmentInfo>) {
-        let text = text.replace("HEAD", &HEAD.to_string());
-        assert_eq!(info(text.as_bytes()).unwrap(), expected);
-        assert!(info(HEAD.to_string().as_bytes()).is_err());
-    }
-
-    #[test]
-    fn a_part_of_a_log_is_parsed() {
-        let value = |items: &[&str]| {
-            Value::Array(items.iter().map(|item| Value::BulkString((*item).into())).collect())
-        };
-        let part = LogPart { head: HEAD, epoch: b"e".to_vec(), texts: vec![b"{}".to_vec()] };
-        assert_eq!(LogPart::parse(value(&[&HEAD.to_string(), "e", "{}"])).unwrap(), Some(part));
-        assert_eq!(LogPart::parse(value(&[])).unwrap(), None);
-        assert!(LogPart::parse(value(&[&HEAD.to_string()])).is_err());
     }
 }

@@ -49,8 +49,6 @@ programs! {
     PUT_POD = "", ["lua/once.lua", "lua/put_pod.lua"];
     /// Deletes a pod. Must also run on a server that is out of memory.
     DELETE_POD = " flags=allow-oom", ["lua/once.lua", "lua/delete_pod.lua"];
-    /// Reads the heads, sizes and modification times of logs.
-    READ_INFOS = " flags=no-writes", ["lua/head.lua", "lua/read_infos.lua"];
     /// Reads which keys of segments exist, and which lists name them.
     READ_SEGMENTS = " flags=no-writes", ["lua/read_segments.lua"];
     /// Reads which sessions have a list of segments, and which are in the list of sessions.
@@ -59,7 +57,7 @@ programs! {
     /// member.
     INDEX = "", ["lua/index.lua"];
     /// Reads a part of a log.
-    READ = " flags=no-writes", ["lua/head.lua", "lua/entries.lua", "lua/read.lua"];
+    READ = " flags=no-writes", ["lua/entries.lua", "lua/read.lua"];
     /// Reads a part of a trace.
     READ_TRACE = " flags=no-writes", ["lua/entries.lua", "lua/read_trace.lua"];
 }

@@ -17,8 +17,8 @@ local function head_of(count, stamp)
   return string.format('%d@%s', count, stamp)
 end
 
--- Returns the metadata of a log: head, number of entries and epoch, and where they are known, the
--- size in bytes and the time of the last change.
+-- Returns the metadata of a log: head, number of entries and epoch, and the size in bytes if it is
+-- known. Calls that only read parse the same fields in metadata.rs.
 --
 -- The field "info" holds the size, the time, and the stamp of the change that wrote them. Handles
 -- of an older version change the log without updating this field. But they set a new field "stamp".
@@ -36,12 +36,9 @@ local function read_log(log, entries)
   if count == 0 and stamp ~= epoch then
     error({ err = 'APART the list of entries is missing beside the log ' .. log })
   end
-  local of_stamp, bytes, modified = string.match(info or '', '^(%x+) (%S+) (%d+)$')
-  if of_stamp ~= stamp then bytes, modified = nil, nil end
-  return {
-    head = head_of(count, stamp), count = count, epoch = epoch,
-    bytes = tonumber(bytes), modified = modified,
-  }
+  local of_stamp, bytes = string.match(info or '', '^(%x+) (%S+) %d+$')
+  if of_stamp ~= stamp then bytes = nil end
+  return { head = head_of(count, stamp), count = count, epoch = epoch, bytes = tonumber(bytes) }
 end
 
 -- Records a change of a log: its stamp, the new size or nil if it is unknown, and the time of the

@@ -1,8 +1,7 @@
--- Reads a part of a log: head, epoch, entries...
+-- Reads a part of a log: the fields of its metadata, the number of its entries, entries...
 -- KEYS: log, entries
 -- ARGV: start, max bytes
-local log = read_log(KEYS[1], KEYS[2])
-if log.head == 'none' then return {} end
-local reply = { log.head, log.epoch }
+local reply = redis.call('HMGET', KEYS[1], 'stamp', 'epoch', 'info')
+reply[#reply + 1] = redis.call('LLEN', KEYS[2])
 read_entries(reply, KEYS[2], tonumber(ARGV[1]), math.huge, tonumber(ARGV[2]))
 return reply

@@ -171,6 +171,36 @@ fn a_read_takes_little_memory_of_the_server() {
 }
 
 #[test]
+fn later_pages_are_read_without_a_script() {
+    let server = RedisServer::start_in_memory(&[]);
+    let store = RedisStore::open_or_create(&server.url()).unwrap();
+    let read = |segment, log: &[LogEntry]| {
+        let before = calls(&server, &["evalsha", "eval"]);
+        let mut read = Vec::new();
+        while read.len() < log.len() {
+            let page = store.read_page(SESSION, segment, read.len(), 20_000).unwrap();
+            assert_eq!(page.head.entries(), log.len());
+            read.extend(page.entries);
+        }
+        assert!(read == log);
+        calls(&server, &["evalsha", "eval"]) - before
+    };
+    const SESSION: SessionId = SessionId::from_bytes([7; 16]);
+    let (short, long) = (SegmentId::new(), SegmentId::new());
+    // Some entries are larger than a page.
+    let log = [entries("small", 300, 500), entries("large", 5, 30_000), entries("last", 300, 0)];
+    store.create_segment(SESSION, short, &log.concat()).unwrap();
+    // The script runs by its hash, and then by its text, because the server has not cached it.
+    assert_eq!(read(short, &log.concat()), 2);
+    assert_eq!(read(short, &log.concat()), 0);
+
+    // A part of a log over 16 MiB can be much larger than a page.
+    let log = [entries("small", 100, 10), entries("large", 17, 1 << 20)].concat();
+    store.create_segment(SESSION, long, &log).unwrap();
+    assert!(read(long, &log) > 17);
+}
+
+#[test]
 fn a_long_trace_is_read_in_parts() {
     let store = store("trace");
     let (session, segment) = ids();

@@ -11,8 +11,14 @@ use test_servers::{RedisCluster, RedisServer};
 /// Returns the rules of the `ACL SETUSER` command in the documentation: the key pattern and the
 /// permitted commands.
 fn documented() -> Vec<&'static str> {
+    documented_of("NAME")
+}
+
+/// Returns the rules that the documentation has for a login of this name.
+fn documented_of(name: &str) -> Vec<&'static str> {
     let docs = include_str!("../../src/lib.rs");
-    let line = docs.lines().find_map(|line| line.strip_prefix("//! ACL SETUSER "));
+    let mut commands = docs.lines().filter_map(|line| line.strip_prefix("//! ACL SETUSER "));
+    let line = commands.find(|line| line.starts_with(name));
     line.expect("the documentation has the command").split(' ').skip(3).collect()
 }
 
@@ -86,6 +92,57 @@ fn each_documented_permission_is_needed_and_no_other() {
         let error = use_everything(&url, || damage(server.connection())).expect_err(missing);
         assert!(matches!(error, StoreError::Backend(_)), "{missing}: {error:?}");
         assert!(!error.is_transient(), "{missing}: {error:?}");
+    }
+}
+
+/// Performs every operation that reads a segment and its trace.
+fn read_everything(url: &str, session: SessionId, segment: SegmentId) -> Result<(), StoreError> {
+    let store = RedisStore::open(url)?;
+    let all = entries(300);
+    // Pages of 25 to 35 entries.
+    let mut read = Vec::new();
+    while read.len() < all.len() {
+        let page = store.read_page(session, segment, read.len(), 300)?;
+        assert_eq!(page.head.entries(), all.len());
+        read.extend(page.entries);
+    }
+    assert!(read == all);
+    assert!(store.read_all(session, segment)? == all);
+    assert_eq!(store.read_entry_count(session, segment)?, all.len());
+    assert_eq!(store.list_sessions()?, [session]);
+    assert_eq!(store.list_segments(session)?, [segment]);
+    assert_eq!(store.list_infos(&Default::default())?.len(), 1);
+    assert_eq!(store.lookup_session_of(segment)?, Some(session));
+    assert_eq!(store.read_trace_page(session, segment, 0, usize::MAX)?.entries.len(), 2);
+    assert_eq!(store.list_pods()?.len(), 1);
+    assert!(store.read_pod(&store.list_pods()?[0])?.is_some());
+    let missing = SegmentId::new();
+    assert!(store.read_all(session, missing).unwrap_err().is_not_found());
+    assert_eq!(store.head(session, missing)?, None);
+    Ok(())
+}
+
+#[test]
+fn a_login_that_can_only_read_needs_fewer_permissions() {
+    let server = RedisServer::start_in_memory(&[]);
+    let owner = RedisStore::open_or_create(&server.url()).unwrap();
+    let (session, segment) = (SessionId::new(), SegmentId::new());
+    owner.append_all(session, segment, &entries(300)).unwrap();
+    for _ in 0..2 {
+        owner.append_trace(session, segment, &TraceEntry::from_json("{}").unwrap()).unwrap();
+    }
+    owner.put_pod(&"coder".parse().unwrap(), &Pod::new(session, None)).unwrap();
+    let url = format!("redis://user:secret@127.0.0.1:{}", server.port());
+    let documented = documented_of("READER");
+    permit(&mut server.connection(), &documented);
+    read_everything(&url, session, segment).unwrap();
+    let store = RedisStore::open(&url).unwrap();
+    let error = store.append(session, segment, &entries(1)[0]).unwrap_err();
+    assert!(!error.is_transient() && error.to_string().contains("evalsha"), "{error}");
+    for missing in &documented {
+        let rules: Vec<_> = documented.iter().copied().filter(|rule| rule != missing).collect();
+        permit(&mut server.connection(), &rules);
+        read_everything(&url, session, segment).expect_err(missing);
     }
 }
 

@@ -91,6 +91,38 @@ fn a_change_that_deletes_keys_waits_for_a_moving_slot(
     assert_eq!(store.list_sessions().unwrap().len(), left);
 }
 
+#[rstest]
+fn a_page_of_a_moving_slot_is_whole(#[values("log", "entries")] moved_first: &str) {
+    let cluster = RedisCluster::start_in_memory();
+    let options = RedisOptions::new();
+    let store = options.create(true).retry_for(Duration::from_millis(200)).open(&cluster.url());
+    let (store, session, segment) = (store.unwrap(), SessionId::new(), SegmentId::new());
+    let entry = LogEntry::from_json("{}").unwrap();
+    store.create_segment(session, segment, &vec![entry; 10]).unwrap();
+    // A handle that has read the log reads its pages by plain commands.
+    let page = |start| store.read_page(session, segment, start, 6);
+    page(0).unwrap();
+
+    let from = cluster.master_with_key("*:log:*");
+    let mut source = cluster.masters[from].connection();
+    let pattern = format!("*:{moved_first}:*");
+    let key: Vec<String> = redis::cmd("KEYS").arg(pattern).query(&mut source).unwrap();
+    let slot = redis::cmd("CLUSTER").arg("KEYSLOT").arg(&key[0]).query(&mut source).unwrap();
+    let to = (from + 1) % 3;
+    cluster.start_slot_migration(slot, from, to);
+    assert_eq!(page(2).unwrap().entries.len(), 3);
+    let mut migrate = redis::cmd("MIGRATE");
+    migrate.arg(("127.0.0.1", cluster.masters[to].port(), &key[0], 0, 5000));
+    migrate.exec(&mut source).unwrap();
+    let error = page(4).unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    let error = store.head(session, segment).unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    cluster.finish_slot_migration(slot, from, to);
+    let page = page(6).unwrap();
+    assert_eq!((page.entries.len(), page.head.entries()), (3, 10));
+}
+
 #[test]
 fn a_node_that_has_left_the_cluster_is_not_trusted() {
     let cluster = RedisCluster::start_in_memory();
