@@ -113,6 +113,12 @@
 //!   `matches` returns false. White space can surround this text. A store need not check that such
 //!   a text is an entry. If a store does not check it, a bad line counts as one entry that does not
 //!   match, and the page does not fail.
+//! - <a id="r8"></a>**R8** (torture) (file backends) A handle can leave out the check of R4 in
+//!   `read_all` for a line that it has appended, or has checked in an earlier `read_all`. The log
+//!   must be the same file with the same epoch, and must not have become shorter since then. If
+//!   another program changes such a line in place, `read_all` can return text that is not JSON. All
+//!   other reads check every line. `check`, `migrate`, `verify` and `export` use these reads, so
+//!   they find the changed line.
 //!
 //! # Listing and lookup (L): kit
 //!

@@ -61,6 +61,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the line of
     /// stored bytes that are not an entry ([R4](crate::contract#r4)). No line is skipped silently.
+    /// Each handle on files checks a line once ([R8](crate::contract#r8)).
     fn read_all(
         &self,
         session_id: SessionId,

@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io;
 use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::file::append_range;
 use crate::mutex::lock;
 use crate::tail::{Tail, is_blank};
 
@@ -48,6 +50,29 @@ impl Bookmark {
     }
 }
 
+/// The end of the lines that this handle has checked. Each of them is one JSON object or blank. A
+/// later `read_all` of the handle only splits these lines.
+///
+/// A reader advances the mark after it has released the segment's lock. A truncate therefore gives
+/// the index a new mark, as it gives the index a new [`Bookmark`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Checked(Arc<AtomicU64>);
+
+impl Checked {
+    fn up_to(end: u64) -> Self {
+        Self(Arc::new(end.into()))
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Advances the mark. The lines between the former mark and `end` were checked.
+    pub(crate) fn advance(&self, end: u64) {
+        self.0.fetch_max(end, Ordering::Relaxed);
+    }
+}
+
 /// The lines of a file, up to the length of the file at the last scan.
 #[derive(Debug)]
 pub(crate) struct LineIndex {
@@ -63,6 +88,7 @@ pub(crate) struct LineIndex {
     scan_start: LineStart,
     starts: Vec<LineStart>,
     bookmark: Bookmark,
+    checked: Checked,
 }
 
 impl LineIndex {
@@ -82,6 +108,7 @@ impl LineIndex {
             scan_start: start,
             starts,
             bookmark: Bookmark::default(),
+            checked: Checked::default(),
         }
     }
 
@@ -111,6 +138,10 @@ impl LineIndex {
 
     pub(crate) fn bookmark(&self) -> &Bookmark {
         &self.bookmark
+    }
+
+    pub(crate) fn checked(&self) -> &Checked {
+        &self.checked
     }
 
     /// Returns the start of the line after all terminated lines.
@@ -173,7 +204,11 @@ impl LineIndex {
     /// Records a write at the end of the file: `written` bytes with entries of these lengths. If
     /// the last line lacked its newline, the write began with this newline. The newline of the last
     /// entry may be missing.
+    ///
+    /// Entries are checked when they are built. So the new lines are checked if all lines before
+    /// the write are.
     pub(crate) fn record_write(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
+        let is_checked = self.checked.end() == self.len;
         if self.tail.owes_newline() {
             self.add_line(self.len + 1, self.tail == Tail::Line);
         }
@@ -186,6 +221,9 @@ impl LineIndex {
         }
         self.tail = if self.tail_start.offset == self.len { Tail::Clean } else { Tail::Line };
         self.readable = self.len;
+        if is_checked {
+            self.checked.advance(self.tail_start.offset);
+        }
     }
 
     /// Records that the file was set to its readable length.
@@ -205,6 +243,7 @@ impl LineIndex {
     pub(crate) fn cut(&mut self, start: LineStart) {
         self.starts.truncate(self.starts.partition_point(|kept| kept.offset <= start.offset));
         self.bookmark = Bookmark::default();
+        self.checked = Checked::up_to(self.checked.end().min(start.offset));
         self.tail_start = start;
         self.tail = Tail::Clean;
         self.len = start.offset;
@@ -291,8 +330,8 @@ fn scan_lines(
 }
 
 pub(crate) fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length(from, to)];
-    file.read_exact_at(&mut bytes, from)?;
+    let mut bytes = Vec::new();
+    append_range(file, from..to, &mut bytes)?;
     Ok(bytes)
 }
 

@@ -133,6 +133,11 @@
 //! and the offset of one line in every 64 KiB. The handle also knows the end of the last page.
 //! Counting, paging and truncating then do not read the log again.
 //!
+//! The handle also remembers which lines a `read_all` has checked, up to an offset of the log. The
+//! next `read_all` only splits these lines. All other reads check each line, so a check or a copy
+//! finds a line that another program has changed in place
+//! ([R8](session_store_core::contract#r8)).
+//!
 //! The first scan of a long log starts at a *checkpoint*, the offset of a line with the number of
 //! entries before it. An append stores a checkpoint after each MiB. A checkpoint that does not fit
 //! the log is ignored, and the next change deletes it. A truncation, and a page that starts before

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::string::FromUtf8Error;
 use std::sync::Arc;
@@ -11,7 +10,8 @@ use std::sync::Arc;
 use session_store_core::{LogEntry, PageBudget, StoreError};
 
 use crate::error::{Context, corrupt_line};
-use crate::index::{Bookmark, LineStart, find};
+use crate::file::append_range;
+use crate::index::{Bookmark, Checked, LineStart, find};
 use crate::log::Log;
 use crate::tail::trimmed_len;
 
@@ -54,7 +54,10 @@ pub(crate) struct Part {
     /// A place at or before the first requested entry.
     start: LineStart,
     end: u64,
+    /// The end of the last line with a newline.
+    terminated: u64,
     bookmark: Bookmark,
+    checked: Checked,
 }
 
 impl Part {
@@ -66,7 +69,9 @@ impl Part {
             first,
             start: log.state.index.start_before(first),
             end: log.state.index.readable(),
+            terminated: log.state.index.tail_start().offset,
             bookmark: log.state.index.bookmark().clone(),
+            checked: log.state.index.checked().clone(),
         }
     }
 
@@ -88,11 +93,39 @@ impl Part {
         (self.bookmark.start().offset > 0).then_some(found)
     }
 
-    /// Reads as many entries as fit in `max_bytes`.
+    /// Reads all entries of the part, which begins at the first entry. Only splits the lines that
+    /// an earlier call has checked.
+    pub(crate) fn all_entries(&self) -> Result<Vec<LogEntry>, StoreError> {
+        let checked = self.checked.end();
+        let found = self.entries_with(usize::MAX, |block, range, end| {
+            if end < checked {
+                LogEntry::from_checked_block(block, range)
+            } else {
+                LogEntry::from_block(block, range)
+            }
+        })?;
+        // A last line without a newline does not count, because the index forgets this line when
+        // the file is opened again. The index then does not notice that the file became shorter.
+        self.checked.advance(self.terminated);
+        Ok(found)
+    }
+
+    /// Reads as many entries as fit in `max_bytes`. Checks each line, because another program may
+    /// have changed a line in place since it was checked.
     pub(crate) fn entries<T>(
         &self,
         max_bytes: usize,
         parse: Parse<'_, T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.entries_with(max_bytes, |block, range, _| parse(block, range))
+    }
+
+    /// Reads as many entries as fit in `max_bytes`. The last argument of `parse` is the offset in
+    /// the file at which the line ends.
+    fn entries_with<T>(
+        &self,
+        max_bytes: usize,
+        parse: impl Fn(&Arc<String>, Range<usize>, u64) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let start =
             find(&self.file, self.start, self.end, self.first).context("read", &self.path)?;
@@ -121,9 +154,10 @@ impl Part {
                     return Ok(found);
                 }
                 let start = range.start;
+                let parse = |block: &_, line| parse(block, line, at + range.end as u64);
                 let entry = match &block {
-                    Ok(text) => parse(text, range),
-                    Err(_) => parse_alone(&bytes[range], parse),
+                    Ok(text) => parse(text, range.clone()),
+                    Err(_) => parse_alone(&bytes[range.clone()], &parse),
                 };
                 found.push(entry.map_err(|error| {
                     let entries = self.first + found.len();
@@ -146,10 +180,9 @@ impl Part {
         let mut block = Vec::new();
         loop {
             let start = block.len();
-            block.resize(left.min(start + first.max(start)), 0);
-            self.file
-                .read_exact_at(&mut block[start..], at + start as u64)
-                .context("read", &self.path)?;
+            let end = left.min(start + first.max(start));
+            let range = at + start as u64..at + end as u64;
+            append_range(&self.file, range, &mut block).context("read", &self.path)?;
             if block.len() == left {
                 return Ok(block);
             }
@@ -179,4 +212,32 @@ fn parse_alone<T>(line: &[u8], parse: Parse<'_, T>) -> Result<T, StoreError> {
     let text = LogEntry::from_utf8(line.to_vec())?.as_json().to_owned();
     let all = 0..text.len();
     parse(&Arc::new(text), all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use session_store_core::{SegmentId, SegmentKey, SessionId, StoreExt};
+
+    use super::*;
+    use crate::FsStore;
+    use crate::layout::Kind;
+
+    #[test]
+    fn a_read_that_overlaps_a_truncation_does_not_mark_the_lines_as_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SegmentKey::new(SessionId::new(), SegmentId::new());
+        let [store, other] = [(); 2].map(|()| FsStore::open_or_create(folder.path()).unwrap());
+        let entries = [(); 3].map(|()| LogEntry::from_json("{}").unwrap());
+        store.at(key).append_all(&entries).unwrap();
+        let part = Part::new(store.lock_read(key).unwrap().open(Kind::Log).unwrap().unwrap(), 0);
+        store.at(key).truncate(0).unwrap();
+        other.at(key).append_all(&entries).unwrap();
+        assert_eq!(part.all_entries().unwrap(), entries);
+
+        fs::write(store.directory.layout.file(key, Kind::Log), "{}\n{}}\n{}").unwrap();
+        let read = store.at(key).read_all();
+        assert!(matches!(read, Err(StoreError::Corrupt { line: 2, .. })), "{read:?}");
+    }
 }

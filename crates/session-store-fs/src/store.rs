@@ -149,16 +149,15 @@ impl FsStore {
         read_consistent(begin, read)
     }
 
-    /// Returns the entries from `first` on that fit in `max_bytes`, and the head at the same
+    /// Returns the result of `read` for the entries from `first` on, and the head at the same
     /// moment. Returns `None` if the file does not exist.
-    fn read_entries<T>(
+    fn read_part<R>(
         &self,
         key: SegmentKey,
         kind: Kind,
         first: usize,
-        max_bytes: usize,
-        parse: Parse<'_, T>,
-    ) -> Result<Option<(Vec<T>, Head)>, StoreError> {
+        read: impl Fn(&Part) -> Result<R, StoreError>,
+    ) -> Result<Option<(R, Head)>, StoreError> {
         let begin = |segment: &mut Segment<'_>| {
             let Some(log) = segment.open(kind)? else { return Ok(None) };
             log.record(&self.directory.syncs);
@@ -167,7 +166,7 @@ impl FsStore {
         };
         self.read(key, begin, |found| {
             let Some((part, head)) = found else { return Ok(None) };
-            Ok(Some((part.entries(max_bytes, parse)?, *head)))
+            Ok(Some((read(part)?, *head)))
         })
     }
 
@@ -200,7 +199,7 @@ impl FsStore {
         {
             return Ok((entries, None));
         }
-        let page = self.read_entries(key, Kind::Log, start, max_bytes, parse)?;
+        let page = self.read_part(key, Kind::Log, start, |part| part.entries(max_bytes, parse))?;
         let (entries, head) = page.ok_or(StoreError::NotFound(key.segment_id))?;
         Ok((entries, Some(head)))
     }
@@ -238,7 +237,9 @@ impl Store for FsStore {
         session_id: SessionId,
         segment_id: SegmentId,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        self.read_page(session_id, segment_id, 0, usize::MAX).map(|page| page.entries)
+        let key = SegmentKey::new(session_id, segment_id);
+        let found = self.read_part(key, Kind::Log, 0, Part::all_entries)?;
+        found.map(|(entries, _)| entries).ok_or(StoreError::NotFound(segment_id))
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
@@ -337,7 +338,8 @@ impl Store for FsStore {
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
-        let page = self.read_entries(key, Kind::Log, start, max_bytes, &LogEntry::from_block)?;
+        let read = |part: &Part| part.entries(max_bytes, &LogEntry::from_block);
+        let page = self.read_part(key, Kind::Log, start, read)?;
         page.map(|(entries, head)| Page::new(entries, head)).ok_or(StoreError::NotFound(segment_id))
     }
 
@@ -430,8 +432,8 @@ impl Store for FsStore {
         max_bytes: usize,
     ) -> Result<TracePage, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
-        let parse = &TraceEntry::from_block;
-        let page = self.read_entries(key, Kind::Trace, start, max_bytes, parse)?;
+        let read = |part: &Part| part.entries(max_bytes, &TraceEntry::from_block);
+        let page = self.read_part(key, Kind::Trace, start, read)?;
         Ok(page.map(|(entries, _)| TracePage::new(entries)).unwrap_or_default())
     }
 

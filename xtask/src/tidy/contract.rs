@@ -56,7 +56,8 @@ fn clauses(contract: &str) -> Vec<Clause<'_>> {
             && let Some((id, text)) = item.split_once("** ")
         {
             let verifier = if heading.ends_with(": kit") { heading } else { text };
-            let by_kit = verifier.contains("kit") && !text.contains("(bench");
+            let names_other_tests = text.contains("(bench") || text.starts_with("(torture)");
+            let by_kit = verifier.contains("kit") && !names_other_tests;
             clauses.push(Clause { id, by_kit });
         }
     }
@@ -86,6 +87,7 @@ mod tests {
         let contract = [
             "//! # Append (A): kit",
             "//! - <a id=\"a1\"></a>**A1** Order.",
+            "//! - <a id=\"a2\"></a>**A2** (torture) Killed.",
             "//! # Durability (S)",
             "//! - <a id=\"s1\"></a>**S1** (kit) Two.",
             "//! - <a id=\"s4\"></a>**S4** (torture) Power.",

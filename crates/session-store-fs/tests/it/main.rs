@@ -2,6 +2,7 @@
 //!
 //! `conformance.rs` runs the conformance kit, the checks of the contract that all backends share.
 
+mod checked_lines;
 mod checkpoints;
 mod conformance;
 mod cuts;
@@ -23,7 +24,7 @@ mod tails;
 use std::fs;
 use std::path::PathBuf;
 
-use session_store_core::{LogEntry, SegmentId, SessionId, Store};
+use session_store_core::{LogEntry, SegmentId, SegmentKey, SessionId, Store};
 use session_store_fs::FsStore;
 use tempfile::TempDir;
 
@@ -46,6 +47,10 @@ impl Fixture {
         fs::create_dir(fixture.log().parent().unwrap()).unwrap();
         fs::write(fixture.log(), bytes).unwrap();
         fixture
+    }
+
+    fn key(&self) -> SegmentKey {
+        SegmentKey::new(self.session, self.segment)
     }
 
     fn open(&self) -> FsStore {

@@ -1,16 +1,18 @@
 //! Tests of the files of damaged logs, which a backup keeps, and of backups of format 1, which have
 //! no such files.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{Cursor, Read};
+use std::os::unix::fs::FileExt;
 
 use session_store_core::{PodName, Store, StoreExt};
 use session_store_fs::FsStore;
+use session_store_memory::MemoryStore;
 use session_store_migrate::Selection;
 use session_store_migrate::backup::{Backup, Part};
 
 use super::{export, open, restored};
-use crate::{entries, log_of, new_key, trace};
+use crate::{entries, log_of, migrate, new_key, trace, verify};
 
 #[test]
 fn the_file_of_a_damaged_log_is_kept() {
@@ -52,6 +54,26 @@ fn the_file_of_a_damaged_log_is_kept() {
 
     let destination = restored(file);
     assert_eq!(destination.list_sessions().unwrap(), [whole.session_id]);
+}
+
+#[test]
+fn a_line_that_was_edited_after_it_was_read_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = FsStore::open_or_create(folder.path()).unwrap();
+    let (edited, copied) = (new_key(), MemoryStore::new());
+    source.at(edited).create(&entries(&[r#"{"a":1}"#, "{}"])).unwrap();
+    assert!(migrate(&source, &copied).is_complete());
+    assert_eq!(log_of(&source, edited).len(), 2);
+    let path = format!("{}/{}.jsonl", edited.session_id, edited.segment_id);
+    let log = OpenOptions::new().write(true).open(folder.path().join(path)).unwrap();
+    log.write_all_at(br#"{"a":x}"#, 0).unwrap();
+    // This handle has checked the line, so its `read_all` does not check the line again (R8).
+    assert_eq!(log_of(&source, edited)[0], r#"{"a":x}"#);
+
+    assert!(!migrate(&source, &MemoryStore::new()).is_complete());
+    assert!(!verify(&source, &copied).is_equal());
+    let (_, report) = export(&source, &Selection::default());
+    assert_eq!(report.manifest.missing[0].part, Part::Log(edited));
 }
 
 #[test]
