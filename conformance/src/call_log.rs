@@ -16,7 +16,8 @@ const KEPT: usize = 40;
 /// The maximum number of ids that are printed in full. A longer list would hide the calls.
 const IDS_SHOWN: usize = 8;
 
-/// The calls of one check. Ids appear as `s1`, `g2`, numbered by their first appearance.
+/// The calls of one check. Ids appear as `s1`, `g2`, and so on, numbered in the order of their
+/// first appearance.
 #[derive(Default)]
 pub(crate) struct CallLog(Mutex<Lines>);
 

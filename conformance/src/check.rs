@@ -65,8 +65,8 @@ impl Check {
     ///
     /// The check fails if it panics or does not end in time. The environment variable
     /// `SESSION_STORE_CONFORMANCE_SECONDS` sets another limit. The variable
-    /// `SESSION_STORE_CONFORMANCE_REPEAT` sets how many times a check with concurrent calls or
-    /// killed processes runs. The check fails if one of these runs fails.
+    /// `SESSION_STORE_CONFORMANCE_REPEAT` sets the number of runs of a check with concurrent calls
+    /// or killed processes. The check fails if one of these runs fails.
     #[must_use]
     pub fn run(&self, harness: &Arc<dyn Harness>) -> Outcome {
         let (mut outcome, is_concurrent) = self.run_once(harness);
@@ -85,8 +85,8 @@ impl Check {
         outcome
     }
 
-    /// Runs the check once. Also returns whether it had concurrent calls or another process. If so,
-    /// another run can have another outcome.
+    /// Runs the check once. Also returns whether the check had concurrent calls or another process.
+    /// If so, another run can have another outcome.
     #[doc(hidden)]
     #[must_use]
     pub fn run_once(&self, harness: &Arc<dyn Harness>) -> (Outcome, bool) {

@@ -8,7 +8,7 @@ const SCALE: &str = "SESSION_STORE_CONFORMANCE_SCALE";
 /// The environment variable for the number of runs of a check with concurrent calls.
 const REPEAT: &str = "SESSION_STORE_CONFORMANCE_REPEAT";
 
-/// Returns by how much the sizes of the checks with much data are multiplied, usually 1.
+/// Returns the factor for the sizes of the checks with much data, usually 1.
 pub(crate) fn scale() -> usize {
     number(SCALE)
 }
@@ -21,7 +21,7 @@ pub fn repetitions() -> usize {
 /// Returns the number in an environment variable, or 1 if there is none.
 ///
 /// # Panics
-/// If the variable is not a number from 1 on: a mistyped number must not make a run short.
+/// If the variable is not a number from 1 on. Otherwise a mistyped number would make a run short.
 fn number(variable: &str) -> usize {
     let Some(text) = env::var_os(variable) else { return 1 };
     let number = text.to_str().and_then(|text| text.parse().ok()).filter(|&number| number > 0);

@@ -11,9 +11,9 @@ use crate::{Harness, Storage};
 /// The numbers of entries of the short and of the long log.
 const ENTRIES: [usize; 2] = [1_000, 100_000];
 
-/// The largest ratio of two costs that count as equal. A busy machine can triple a median. A count
-/// that reads the log takes 100 times as long in the long log. A store that reads the log from its
-/// start to each page takes more than 30 times as long for an entry.
+/// The largest ratio at which two costs count as equal. A busy machine can triple a median. A count
+/// that reads the log takes 100 times as long in the long log. A store that reads the log from the
+/// start for each page takes more than 30 times as long for an entry.
 const LIMIT: f64 = 10.0;
 
 /// The number of measurements of each log. The logs take turns.
@@ -48,7 +48,7 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// Fills two logs of one storage and measures the cost. Takes seconds.
+    /// Fills two logs of one storage and measures the cost. The measurement takes seconds.
     ///
     /// # Panics
     /// If a call of the store fails.

@@ -10,8 +10,8 @@ use session_store_core::{SegmentId, SessionId, Store, StoreError};
 
 /// A source of storages, one for each check. Any closure that returns a [`Storage`] is a harness.
 ///
-/// A check runs in its own thread, which continues if the check does not end in time. So a harness
-/// must be shareable between threads and must not borrow.
+/// A check runs in its own thread. If the check does not end in time, the thread continues. So a
+/// harness must be shareable between threads and must not borrow.
 pub trait Harness: Send + Sync + 'static {
     /// Creates a fresh, empty storage that shares nothing with any other storage.
     fn fresh(&self) -> Box<dyn Storage>;
@@ -26,8 +26,8 @@ pub trait Harness: Send + Sync + 'static {
         Err(no_open_at())
     }
 
-    /// Returns a command that starts a process which calls [`serve`](crate::serve) with this
-    /// harness.
+    /// Returns a command for a helper process. The process must call [`serve`](crate::serve) with
+    /// this harness.
     ///
     /// Lines that the process prints itself must not start with the prefix of `serve`'s replies.
     /// `conformance_tests!` implements this method for a test program.
@@ -73,7 +73,7 @@ impl<H: Harness + ?Sized> Harness for Arc<H> {
 /// The value owns everything that must outlive the handles, such as a temporary directory or a
 /// server. The kit drops the value after all its handles.
 ///
-/// Any closure that returns a store is a storage that can only be opened:
+/// Any closure that returns a store is a storage. Such a storage can only be opened:
 ///
 /// ```
 /// use session_store_conformance::run_all;
@@ -122,7 +122,7 @@ pub trait Storage: Send + Sync {
         None
     }
 
-    /// Returns the folder that holds the whole storage, if there is one.
+    /// Returns the folder of the whole storage, if the storage has a folder.
     ///
     /// A check puts files of other programs into the folder
     /// ([L4](session_store_core::contract#l4)).
@@ -163,7 +163,7 @@ pub trait Storage: Send + Sync {
 
     /// Marks the storage as written by a newer version of its format.
     ///
-    /// A check then opens it ([S7](session_store_core::contract#s7)).
+    /// A check then opens the storage ([S7](session_store_core::contract#s7)).
     fn raise_format(&self) -> Option<io::Result<()>> {
         None
     }

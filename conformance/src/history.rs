@@ -2,7 +2,7 @@
 //! each call. [`crate::linearize`] decides whether a correct log can have such a history.
 //!
 //! The checks of this kit record their calls in a history. A program that injects faults into a
-//! store can use it too.
+//! store can use this module too.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -13,7 +13,7 @@ use session_store_core::{LogEntry, StoreError};
 use crate::check_result::Result;
 use crate::test_log::TestLog;
 
-/// A call on the segment with its arguments, or with its result if it only reads.
+/// A call on the segment with its arguments, or with its result if the call only reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Entries that are stored together or not at all.
@@ -179,7 +179,7 @@ impl<'a> ObservedLog<'a> {
         self.history.write(Operation::Append(vec![entry.clone()]), || self.log.append(entry))
     }
 
-    /// Appends a batch. `is_whole` is whether the store appends a batch as a whole. Otherwise an
+    /// Appends a batch. `is_whole` is true if the store appends a batch as a whole. Otherwise an
     /// interrupted call can store only the first entries.
     pub(crate) fn append_all(&self, batch: &[LogEntry], is_whole: bool) -> Effect {
         self.history.write(append_of(batch, is_whole), || self.log.append_all(batch))

@@ -1,4 +1,4 @@
-//! The conformance kit of session-store: finds clauses of the contract that a store breaks.
+//! The conformance kit of session-store: checks that find violations of the contract in a store.
 //!
 //! The [contract](session_store_core::contract) defines the behavior of every
 //! [`Store`](session_store_core::Store) in numbered clauses. This crate has at least one check for
@@ -7,7 +7,7 @@
 //! No kit can prove that a store is correct.
 //!
 //! For a store in one process, three lines define all tests. A harness is a closure that creates a
-//! storage, and a storage is a closure that opens handles.
+//! storage. A storage is a closure that opens handles.
 //!
 //! ```
 //! mod conformance {
@@ -20,18 +20,20 @@
 //!
 //! If a storage can be reopened or damaged, implement [`Storage`], so that more checks can run. The
 //! kit reads the store's optional abilities from its
-//! [`capabilities`](session_store_core::Store::capabilities). An operation that is not declared
-//! must return `Unsupported` and change nothing. A check that cannot run never counts as passed.
-//! List the check, or the missing requirement, under `skip` with a reason. The test is then shown
-//! as ignored. [`run_all`] runs the same checks outside of a test binary. [`conformance_matrix!`]
-//! tests several backends or configurations with rstest, each one as a case of every check.
+//! [`capabilities`](session_store_core::Store::capabilities). An undeclared operation must return
+//! `Unsupported` and change nothing. A check that cannot run never counts as passed. List the
+//! check, or the missing requirement, under `skip` with a reason. The test is then shown as
+//! ignored. [`run_all`] runs the same checks outside of a test binary. [`conformance_matrix!`]
+//! tests several backends or configurations with rstest. Each backend or configuration is a case of
+//! every check.
 //!
 //! # Where things are
 //!
 //! - `list.rs` is the list of checks. `checks/` has the bodies of the checks, one module for each
 //!   area of the contract. A body opens handles through its `Run`.
 //! - `requirement.rs` defines the requirements of checks for a store or a harness.
-//! - `recording.rs` wraps each handle and writes its calls to the call log that a failure prints.
+//! - `recording.rs` wraps each handle and writes its calls to the call log. A failure prints the
+//!   call log.
 //! - `history.rs` records concurrent calls, and `linearizability/` decides whether they are
 //!   correct.
 //! - `process.rs` starts handles in other processes.

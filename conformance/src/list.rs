@@ -40,7 +40,7 @@ macro_rules! for_each_check {
                 e4_two_hundred_levels E4 [];
                 /// an entry of 64 MiB is stored whole, or refused with TooLarge
                 e4_sixty_four_mebibytes E4 [];
-                /// entries of unknown kinds and with unknown fields are stored like any other
+                /// entries with unknown kinds or unknown fields are stored like other entries
                 e5_unknown_kinds_are_data E5 [];
                 /// every method that stores entries keeps unknown fields
                 e5_every_method_keeps_unknown_fields E5 [];
@@ -48,7 +48,7 @@ macro_rules! for_each_check {
             append {
                 /// entries are read in the order in which one writer appended them
                 a1_order_of_one_writer A1 [];
-                /// a writer that alternates between two handles keeps its order
+                /// entries keep their order if one writer alternates between two handles
                 a1_order_over_two_handles A1 [];
                 /// equal entries are separate entries
                 a1_equal_entries_are_all_kept A1 [];
@@ -64,7 +64,7 @@ macro_rules! for_each_check {
                 a3_other_threads_see_it A3 [];
                 /// with many writers, every acknowledged entry is stored exactly once and whole
                 a4_every_entry_once_and_whole A4 [];
-                /// with many writers, each writer's order is kept
+                /// with many writers, the entries of each writer keep their order
                 a4_each_writers_order_is_kept A4 [];
                 /// several writers can create one segment at the same time
                 a4_first_appends_race A4 [];
@@ -76,7 +76,7 @@ macro_rules! for_each_check {
                 a5_refused_conditions_change_nothing A5 [conditional_append];
                 /// an append that returns a definite error stores nothing
                 a5_a_definite_error_stored_nothing A5 [];
-                /// no append is stored twice, whatever it returned
+                /// no append is stored twice, whatever the call returned
                 a6_never_twice A6 [];
                 /// no entry of a batch is stored twice, whatever the call returned
                 a6_batches_are_never_stored_twice A6 [];
@@ -86,13 +86,13 @@ macro_rules! for_each_check {
                 a7_an_empty_batch_is_nothing A7 [];
                 /// append_all is contiguous while others append
                 a7_batches_stay_contiguous A7 [own_batches];
-                /// readers see all of an atomic batch or nothing of it
+                /// readers see a whole atomic batch or no entry of the batch
                 a7_batches_show_whole A7 [atomic_batch];
                 /// one segment id in two sessions is two logs
                 a8_one_segment_id_in_two_sessions A8 [];
                 /// one segment id in two sessions is two traces
                 a8_traces_of_two_sessions A8 [read_traces];
-                /// deleting a segment leaves the segment with the same id in another session
+                /// deleting a segment does not change the same segment id in another session
                 a8_deleting_one_leaves_the_other A8 [delete];
             }
             read {
@@ -106,57 +106,57 @@ macro_rules! for_each_check {
                 r3_reads_are_prefixes R3 [];
                 /// counts and pages only grow while writers append
                 r3_pages_and_counts_only_grow R3 [];
-                /// stored bytes that are not an entry return Corrupt with line and segment
+                /// reading stored bytes that are not an entry returns Corrupt with line and segment
                 r4_bad_lines_are_corrupt R4 [overwrite];
-                /// everything except a bad line stays usable
+                /// everything except the bad line stays usable
                 r4_the_rest_stays_usable R4 [overwrite];
                 /// a page fails only if it contains a bad line
                 r6_fails_only_inside_the_page R6 [overwrite];
-                /// a page holds the entries that fit, at least one, and the head
+                /// a page has the entries that fit, but at least one entry, and the head
                 r6_pages_hold_what_fits R6 [];
                 /// pages in sequence equal read_all
                 r6_pages_in_sequence_are_the_log R6 [];
-                /// a page is of the current log, even if the pages before it are of an older one
+                /// a page is read from the current log, even if earlier pages are from an older log
                 r6_pages_continue_in_a_changed_log R6 [];
-                /// the head of a page is from the same moment as its entries
+                /// the head and the entries of a page are from the same moment
                 r6_the_head_is_of_the_same_moment R6 [];
-                /// the provided methods of the trait return the same as the store's own
+                /// the provided methods of the trait return the same as the methods of the store
                 r6_the_traits_body_agrees R6 [];
-                /// a page of matching entries has the positions of the whole page
+                /// read_page_matching returns None in the place of each entry that does not match
                 r7_other_entries_are_left_out R7 [];
             }
             pages {
-                /// a page holds entries that fill its limit exactly
+                /// a page includes an entry that fills the limit exactly
                 r6_a_page_can_be_exactly_full R6 [];
                 /// the limit of a page is in bytes, not in characters
                 r6_sizes_are_bytes R6 [];
-                /// a page from a position past 2^32 on is empty
+                /// a page that starts past position 2^32 is empty
                 r6_large_positions_are_past_the_end R6 [];
-                /// a limit past 2^32 bytes holds the rest of the log
+                /// a page with a limit of more than 2^32 bytes has the rest of the log
                 r6_large_limits_hold_everything R6 [];
-                /// a page of a trace holds entries that fill its limit exactly
+                /// a page of a trace includes an entry that fills the limit exactly
                 x3_a_page_can_be_exactly_full X3 [read_traces];
                 /// the limit of a page of a trace is in bytes, not in characters
                 x3_sizes_are_bytes X3 [read_traces];
                 /// positions and limits of a trace can be larger than 2^32
                 x3_large_positions_and_limits X3 [read_traces];
-                /// entries of sizes around powers of two are stored whole
+                /// entries with sizes around powers of two are stored whole
                 e4_sizes_around_powers_of_two E4 [];
-                /// logs of sizes around powers of two are stored whole
+                /// logs with sizes around powers of two are stored whole
                 e4_logs_around_powers_of_two E4 [];
-                /// entries with many keys, elements and wide characters are stored whole
+                /// entries with many keys, many elements or wide characters are stored whole
                 e4_many_keys_and_wide_characters E4 [];
-                /// trace entries of sizes around powers of two are stored whole
+                /// trace entries with sizes around powers of two are stored whole
                 x3_sizes_around_powers_of_two X3 [read_traces];
             }
             refusals {
-                /// a batch with an entry that is too large stores nothing, or reports a prefix
+                /// append_all with an entry that is too large stores nothing or returns Partial
                 e4_a_batch_with_a_large_entry E4 [];
                 /// create_segment with an entry that is too large changes nothing
                 e4_a_large_entry_replaces_nothing E4 [];
-                /// append_if with an entry that is too large stores nothing, or reports a prefix
+                /// append_if with an entry that is too large stores nothing or returns Partial
                 e4_a_condition_with_a_large_entry E4 [conditional_append];
-                /// readers see nothing of an atomic batch that is refused
+                /// readers see no entry of a refused atomic batch
                 e4_readers_see_nothing_of_it E4 [];
             }
             tails {
@@ -166,7 +166,7 @@ macro_rules! for_each_check {
                 r4_blank_lines_are_no_entries R4 [log_file];
                 /// Corrupt has the physical line number, counted from 1
                 r4_lines_are_physical R4 [log_file];
-                /// a whole object without a newline at the end is an entry for every operation
+                /// a whole last line without a newline is an entry for every operation
                 r5_a_whole_last_line_is_an_entry R5 [log_file];
                 /// the next append writes the missing newline
                 r5_an_append_writes_the_owed_newline R5 [log_file];
@@ -186,29 +186,29 @@ macro_rules! for_each_check {
                 r5_nothing_torn_is_deleted R5 [log_file, folder];
                 /// a log that holds only a torn tail is empty
                 r5_a_log_of_nothing_but_a_tail R5 [log_file];
-                /// handles that read the log before a repair see the repair
+                /// a handle that read the log before a repair sees the repaired log
                 r5_repair_under_other_handles R5 [log_file];
             }
             listing {
                 /// list_sessions returns each session once, in descending byte order
                 l1_sessions_newest_first L1 [];
-                /// every listed session has a segment, even if a part of an index is lost
+                /// every listed session has a segment, even if an index has lost a segment
                 l1_a_listed_session_has_segments L1 [unlist];
                 /// list_segments returns each segment once, in descending byte order
                 l2_segments_newest_first L2 [];
                 /// an unknown session has no segments
                 l2_an_unknown_session_has_none L2 [];
-                /// segments stay listed, each once, while they are replaced
+                /// while segments are replaced, each segment is listed exactly once
                 l2_replacing_hides_nothing L2 [];
                 /// a trace alone creates neither a session nor a segment
                 l3_a_trace_is_no_segment L3 [];
-                /// a session with only a trace left is not listed by any handle
+                /// no handle lists a session that has only a trace left
                 l3_a_trace_keeps_no_session L3 [delete];
                 /// a pod alone creates neither a session nor a segment
                 l3_a_pod_is_no_session L3 [pods];
                 /// files of other programs are ignored and not changed
                 l4_strays_are_left_alone L4 [folder];
-                /// files of other programs are not changed by deletes and repairs
+                /// deletes and repairs do not change the files of other programs
                 l4_strays_outlive_deletes_and_repairs L4 [folder];
                 /// lookup finds a segment's session after create, append and truncate to 0
                 l5_the_holder_is_found L5 [];
@@ -216,7 +216,7 @@ macro_rules! for_each_check {
                 l5_the_answer_stays L5 [];
                 /// lookup returns the same session after reopening
                 l5_the_answer_outlives_the_handles L5 [persistent];
-                /// lookup returns the same session while others create and delete the segment
+                /// lookup keeps its result while other sessions create and delete the segment
                 l5_others_may_leave L5 [delete];
                 /// after a delete, lookup returns a session that still holds the segment
                 l5_a_deleted_holder_is_not_named L5 [delete];
@@ -232,11 +232,11 @@ macro_rules! for_each_check {
             infos {
                 /// segment_info of an unknown segment is None and creates nothing
                 l7_unknown_is_none L7 [];
-                /// segment_info has the head that head returns
+                /// segment_info returns the same head as head
                 l7_it_has_the_head L7 [];
-                /// the size is the bytes of each entry's text and one newline, after every change
+                /// after every change, the size counts all entries, each with one newline
                 l7_the_size_is_of_the_entries L7 [sizes];
-                /// the size is that of the entries that the head counts
+                /// the size and the head in segment_info are from the same moment
                 l7_the_facts_are_of_one_moment L7 [sizes];
                 /// the time of the last change moves with each change and never goes back
                 l7_the_time_moves_with_changes L7 [times];
@@ -244,15 +244,15 @@ macro_rules! for_each_check {
                 l7_the_time_stays_without_changes L7 [times];
                 /// size and time are the same after reopening
                 l7_reopening_keeps_the_facts L7 [persistent];
-                /// list_infos returns the facts of every listed segment, in their order
+                /// list_infos returns the facts of every listed segment, in the order of listings
                 l8_every_segment_is_listed L8 [];
-                /// parts of a listing of more than 1,000 sessions are the whole listing
+                /// all parts of list_infos together are the whole list of more than 1,000 sessions
                 l8_parts_are_the_whole L8 [];
-                /// list_infos can start after a session that does not exist
+                /// list_infos can start after an id that no session has
                 l8_the_start_need_not_exist L8 [];
-                /// the provided list_infos returns the same segments as the store's own
+                /// the provided list_infos returns the same segments as list_infos of the store
                 l8_the_traits_body_agrees L8 [];
-                /// list_infos does not leave a damaged segment out, and still returns the others
+                /// list_infos does not leave out a damaged segment, and returns the other segments
                 l8_a_damaged_segment_hides_nothing L8 [overwrite];
             }
             create {
@@ -290,17 +290,17 @@ macro_rules! for_each_check {
                 t1_nothing_left_still_exists T1 [];
                 /// truncate past the end returns Corrupt with both numbers and changes nothing
                 t2_past_the_end_is_refused T2 [];
-                /// truncate compares with the current length, also after other handles changed it
+                /// truncate compares with the current length, even if other handles changed the log
                 t2_the_current_length_counts T2 [];
                 /// truncate of an unknown segment returns NotFound and creates nothing
                 t3_unknown_is_not_found T3 [];
-                /// truncate where only a trace is, or after a delete, returns NotFound
+                /// truncate returns NotFound if only a trace exists, and after a delete
                 t3_a_trace_is_not_found T3 [];
                 /// appends after a truncate continue at entry n
                 t4_appends_go_on_after_it T4 [];
                 /// truncated entries do not come back after reopening
                 t4_what_was_cut_stays_cut T4 [persistent];
-                /// an append that starts after a truncate or replace returned is stored
+                /// an append that starts after a truncate or replace returned is kept
                 t5_an_append_after_it_is_there T5 [];
                 /// an append that overlaps a truncate is kept or deleted as a whole
                 t5_appends_meet_truncate T5 [];
@@ -318,7 +318,7 @@ macro_rules! for_each_check {
                 t7_the_traits_body_is_right T7 [];
             }
             traces {
-                /// append_trace does not change the log, its count, its head or its listing
+                /// append_trace does not change the log, the count, the head or the listing
                 x1_a_trace_leaves_the_log X1 [];
                 /// append_trace creates no segment
                 x1_a_trace_makes_nothing X1 [];
@@ -328,11 +328,11 @@ macro_rules! for_each_check {
                 x2_deleting_a_segment_deletes_its_trace X2 [delete, read_traces];
                 /// trace entries are returned in order, page by page
                 x3_traces_by_page X3 [read_traces];
-                /// a segment without a trace returns an empty page
+                /// a page of the trace of a segment without a trace is empty
                 x3_no_trace_is_an_empty_page X3 [read_traces];
                 /// every handle reads an acknowledged trace entry immediately
                 x4_traces_are_seen_at_once X4 [read_traces];
-                /// with many writers, every trace entry is stored once, in each writer's order
+                /// with many writers, each trace entry is stored once, in the order of its writer
                 x4_writers_of_one_trace X4 [read_traces];
             }
             head {
@@ -346,9 +346,9 @@ macro_rules! for_each_check {
                 h1_a_cut_gives_a_new_token H1 [epoch];
                 /// delete and recreate give the head a token that was never used before
                 h1_a_recreated_segment_has_a_new_token H1 [delete, epoch];
-                /// append_if appends if the head is the expected one, and returns the new head
+                /// append_if appends if the head is the expected head, and returns the new head
                 h2_it_appends_if_nothing_changed H2 [conditional_append];
-                /// append_if on another head is a Conflict with both heads and no change
+                /// append_if with another head returns Conflict with both heads and changes nothing
                 h2_a_conflict_names_both_heads H2 [conditional_append];
                 /// append_if without entries compares the head, or creates an empty segment
                 h2_no_entries_only_compare H2 [conditional_append];
@@ -356,15 +356,15 @@ macro_rules! for_each_check {
                 h2_one_writer_wins H2 [conditional_append];
                 /// of several writers that expect no segment, exactly one appends
                 h2_one_creator_wins H2 [conditional_append];
-                /// append_if never appends after a plain append that its head does not include
+                /// append_if fails after a plain append that the expected head does not include
                 h2_plain_appends_are_seen H2 [conditional_append];
-                /// an operation works if it is declared, and returns Unsupported if not
+                /// a declared operation works, and an undeclared operation returns Unsupported
                 h3_declared_or_refused H3 [];
-                /// append_if and truncate_if return Unsupported for each expected head, or for none
+                /// append_if and truncate_if return Unsupported exactly if undeclared, for any head
                 h3_for_every_expected_head H3 [];
-                /// a log that was truncated and grew to the same length is a conflict
+                /// an old head is a Conflict after the log was truncated and grew to the old length
                 h4_regrown_is_a_conflict H4 [conditional_append, epoch];
-                /// a segment that was deleted and recreated is a conflict
+                /// an old head is a Conflict after the segment was deleted and created again
                 h4_recreated_is_a_conflict H4 [conditional_append, delete, epoch];
                 /// repeating append_if with the old head appends nothing
                 h5_repeating_cannot_append_twice H5 [conditional_append];
@@ -372,25 +372,25 @@ macro_rules! for_each_check {
                 h5_repeating_after_others_is_a_conflict H5 [conditional_append];
                 /// truncate_if truncates if the log has not changed
                 h6_a_writer_rolls_back_its_own H6 [conditional_append];
-                /// truncate_if on another head returns Conflict and changes nothing
+                /// truncate_if with another head returns Conflict and changes nothing
                 h6_another_entry_is_a_conflict H6 [conditional_append];
-                /// truncate_if never deletes an entry that its expected head does not include
+                /// truncate_if never deletes an entry that the expected head does not include
                 h6_it_never_cuts_anothers H6 [conditional_append];
             }
             returned_heads {
-                /// no head is used twice over reopening, truncates and replaces
+                /// no head is used twice, also after truncates, replaces and reopening
                 h1_no_head_comes_back H1 [epoch, persistent];
-                /// append_if with None on an empty segment is a Conflict
+                /// append_if with None is a Conflict if the segment exists and is empty
                 h2_none_is_not_an_empty_segment H2 [conditional_append];
-                /// append_if with None creates a segment where only a trace is
+                /// append_if with None creates the segment if only a trace exists
                 h2_a_trace_is_no_segment H2 [conditional_append];
-                /// append_if returns the head right after its own append while others append
+                /// append_if returns the head right after its own append while other writers append
                 h2_the_returned_head_is_of_the_call H2 [conditional_append];
-                /// append_if does not return the head of a log that replaced its own
+                /// if a log is replaced after append_if, append_if does not return the new head
                 h2_the_returned_head_is_not_of_a_later_log H2 [conditional_append, epoch];
-                /// a log that truncate_if cut and that grew to the same length is a conflict
+                /// an old head is a Conflict after truncate_if and growth to the old length
                 h4_regrown_after_truncate_if_is_a_conflict H4 [conditional_append, epoch];
-                /// truncate_if returns the head right after its own truncate while others append
+                /// truncate_if returns the head right after its truncate while other writers append
                 h6_the_returned_head_is_of_the_call H6 [conditional_append];
                 /// truncate_if to the current length changes nothing and returns the same head
                 h6_its_own_length_changes_nothing H6 [conditional_append];
@@ -432,25 +432,25 @@ macro_rules! for_each_check {
             kills {
                 /// killing a writer loses no acknowledged change and leaves the log usable
                 s3_a_killed_writer_loses_nothing S3 [persistent, process];
-                /// a killed batch is stored whole or, if batches are not atomic, its first entries
+                /// a killed batch leaves a prefix of its entries; an atomic one leaves all or none
                 a7_a_killed_batch_is_a_prefix A7 [persistent, process];
-                /// a segment whose writer is killed in the create is whole or absent
+                /// after a kill during a create, the segment has all its entries or does not exist
                 c1_a_killed_create_is_whole C1 [persistent, process];
-                /// a segment whose writer is killed in a delete is whole, or gone with its trace
+                /// after a kill during a delete, the segment is whole, or gone with its trace
                 d1_a_killed_delete_is_whole D1 [delete, persistent, process];
-                /// killing a writer of a trace loses no acknowledged entry and leaves it usable
+                /// killing a trace writer loses no acknowledged entry and leaves the trace usable
                 x4_a_killed_trace_writer_loses_nothing X4 [persistent, process, read_traces];
-                /// killing a writer of a pod leaves the old pod or the new one
+                /// killing a writer of a pod leaves the old pod or the new pod
                 p1_a_killed_put_is_whole P1 [persistent, pods, process];
             }
             full_disks {
-                /// an append to a full disk changes nothing, and appends work once it has room
+                /// an append to a full disk changes nothing, and appends work after space is freed
                 a5_a_full_disk_changes_nothing A5 [process, files];
-                /// each change on a full disk changes nothing, and the same handle goes on
+                /// a failed call on a full disk changes nothing, and the same handle works later
                 a5_a_handle_goes_on_after_a_full_disk A5 [process, files];
-                /// append_if on a full disk changes nothing, and the same handle goes on
+                /// append_if on a full disk changes nothing, and the same handle works later
                 a5_conditions_on_a_full_disk A5 [conditional_append, process, files];
-                /// putting a pod on a full disk keeps the old pod, and the same handle goes on
+                /// put_pod on a full disk keeps the old pod, and the same handle works later
                 a5_pods_on_a_full_disk A5 [pods, process, files];
                 /// a delete on a full disk deletes everything or changes nothing
                 a5_deletes_on_a_full_disk A5 [delete, process, files];
@@ -472,15 +472,15 @@ macro_rules! for_each_check {
                 d1_deleted_stays_deleted D1 [delete, persistent];
             }
             coming_and_going {
-                /// sessions that stay are listed while others are created and deleted
+                /// a session stays listed while other sessions are created and deleted
                 l1_sessions_stay_listed_while_others_go L1 [delete];
-                /// segments that stay are listed while others are created and deleted
+                /// a segment stays listed while other segments are created and deleted
                 l2_segments_stay_listed_while_others_go L2 [delete];
-                /// list_infos returns segments that stay while others are created and deleted
+                /// list_infos returns a segment while other segments are created and deleted
                 l8_facts_stay_listed_while_others_go L8 [delete];
-                /// a lookup before a delete does not change the lookup after it
+                /// a lookup before a delete does not change the result of a lookup afterwards
                 l5_no_answer_is_kept_over_a_delete L5 [delete];
-                /// a lookup before a create does not change the lookup after it
+                /// a lookup before a create does not change the result of a lookup afterwards
                 l5_no_answer_is_kept_over_a_create L5 [];
                 /// a batch or a create after a delete starts a new log
                 d1_batches_and_creates_start_again D1 [delete];
@@ -494,25 +494,25 @@ macro_rules! for_each_check {
             same_ids {
                 /// segments with similar ids are separate
                 a8_similar_ids_are_separate A8 [];
-                /// sessions with similar ids are listed and deleted apart
+                /// sessions with similar ids are listed and deleted separately
                 a8_similar_sessions_have_their_own_segments A8 [];
                 /// equal entries of two logs are independent
                 a8_equal_entries_of_two_logs A8 [];
-                /// a change in one session leaves the same segment id in another session
+                /// a change in one session does not change the same segment id in another session
                 a8_the_second_session_is_changed A8 [];
-                /// a conditional write in one session leaves the segment id in another session
+                /// a conditional write does not change the same segment id in another session
                 a8_conditions_of_the_second_session A8 [conditional_append];
-                /// deleting the later of two segments with one id leaves the first
+                /// deleting the later of two segments with the same id does not change the first
                 a8_deleting_the_second_leaves_the_first A8 [delete];
-                /// deleting a segment leaves the trace of the same segment id in another session
+                /// deleting a segment keeps the trace of the same segment id in another session
                 x2_deleting_leaves_the_trace_of_another_session X2 [delete, read_traces];
                 /// the same ids in two storages are two segments
                 s1_the_same_ids_in_two_storages S1 [];
-                /// pods stay when their segment or session is deleted
+                /// deleting a segment or a session deletes no pod that points there
                 p1_pods_outlive_deletes P1 [pods, delete];
             }
             pods {
-                /// put_pod creates a pod or replaces it whole
+                /// put_pod creates a pod or replaces the whole pod
                 p1_put_creates_and_replaces P1 [pods];
                 /// a pod is stored byte for byte
                 p1_unknown_fields_are_kept P1 [pods];
@@ -520,7 +520,7 @@ macro_rules! for_each_check {
                 p1_the_pointer_is_read P1 [pods];
                 /// readers see the old pod or the new one
                 p1_readers_see_the_old_or_the_new P1 [pods];
-                /// reading an absent pod returns None, and deleting one returns false
+                /// reading an absent pod returns None, and deleting an absent pod returns false
                 p2_absent_is_none P2 [pods];
                 /// pod names are listed in byte order
                 p2_names_are_sorted P2 [pods];
@@ -530,17 +530,17 @@ macro_rules! for_each_check {
                 p3_names_never_alias P3 [pods];
                 /// a forbidden pod name returns InvalidPodName and changes nothing
                 p3_bad_names_touch_nothing P3 [pods];
-                /// put_pod_if puts the pod if the stored one is the expected one
+                /// put_pod_if puts the pod if the stored pod is the expected pod
                 p4_it_puts_the_pod P4 [pods, conditional_put];
-                /// put_pod_if on another pod returns PodConflict and changes nothing
+                /// put_pod_if with another expected pod returns PodConflict and changes nothing
                 p4_a_conflict_changes_nothing P4 [pods, conditional_put];
                 /// put_pod_if compares the bytes of the pods, not their values
                 p4_bytes_are_compared P4 [pods, conditional_put];
-                /// of several writers that expect the same pod, exactly one puts its own
+                /// of several writers that expect the same pod, exactly one puts its pod
                 p4_one_writer_wins P4 [pods, conditional_put];
-                /// of several writers that expect no pod, exactly one puts its own
+                /// of several writers that expect no pod, exactly one puts its pod
                 p4_one_creator_wins P4 [pods, conditional_put];
-                /// put_pod_if never overwrites a plain put that it does not expect
+                /// put_pod_if never overwrites an unexpected pod of a concurrent put_pod
                 p4_plain_puts_are_seen P4 [pods, conditional_put];
             }
             handles {
@@ -572,7 +572,7 @@ macro_rules! for_each_check {
                 m1_a_sound_store_has_no_fault M1 [maintenance];
                 /// a check changes nothing
                 m1_checking_changes_nothing M1 [maintenance];
-                /// a check does not change the file of a log, even of one with a bad line
+                /// a check does not change the file of a log, even if the log has a bad line
                 m1_checking_leaves_the_file M1 [maintenance, log_file];
                 /// a repair does not change a sound storage
                 m2_repairing_changes_nothing_sound M2 [maintenance];
@@ -580,7 +580,7 @@ macro_rules! for_each_check {
                 m2_repairing_keeps_every_entry M2 [maintenance, overwrite];
                 /// a check reports a segment that an index lacks
                 m3_a_lost_index_entry_is_found M3 [maintenance, unlist];
-                /// a repair lists a segment again that an index lacks
+                /// a repair adds a missing segment to the index
                 m3_repairing_lists_a_segment_again M3 [maintenance, unlist];
                 /// an append lists its segment and its session again
                 m3_an_append_lists_its_segment_again M3 [unlist];
@@ -588,7 +588,7 @@ macro_rules! for_each_check {
                 m7_repairing_moves_bad_texts_out M7 [maintenance, overwrite];
                 /// a repair repairs every damaged log, and a second repair changes nothing
                 m7_every_damaged_log_is_repaired_once M7 [maintenance, overwrite];
-                /// a repair of one segment repairs this segment and keeps every entry of others
+                /// a repair of one segment repairs this segment and keeps every entry of the others
                 m9_a_selected_segment_is_repaired M9 [maintenance, overwrite];
             }
         }

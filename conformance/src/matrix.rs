@@ -47,8 +47,8 @@ macro_rules! conformance_matrix {
         }
     };
     // `$d` is a `$` for the inner macros, as in `conformance_tests!`. `$when` is the condition of a
-    // case. It is in `cfg_attr` before `case`, because a plain `cfg` there would remove the whole
-    // function.
+    // case. The condition is in `cfg_attr` before `case`, because a plain `cfg` there would remove
+    // the whole function.
     (@cases ($d:tt) $(
         [$when:meta] $case:ident ($harness:expr) { $($skip:ident $reason:literal)* }
     )*) => {
@@ -68,9 +68,8 @@ macro_rules! conformance_matrix {
         }
 
         // Defines the function of one check. `[$check $need …]` has the words that can be skipped.
-        // The rules go through the cases, and in each case through the words and their facts. A
-        // word that the case skips makes an ignored case of the function, and a case without such a
-        // word runs.
+        // The rules go through the cases, and in each case through the words and their facts. If
+        // the case skips one of the words, the case is ignored. Otherwise the case runs.
         macro_rules! check_in_cases {
             $($((
                 @ $case [$skip $d($d rest:ident)*]

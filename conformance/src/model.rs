@@ -86,8 +86,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..MOST_STEPS)
 }
 
-/// The comparison with the model, as a check. The list of checks does not contain it, because it
-/// tests many clauses and the list names one clause for each check.
+/// The comparison with the model, as a check. The list of checks does not contain this check,
+/// because the check tests many clauses and the list names one clause for each check.
 pub(crate) const MODEL: Check = Check {
     id: "agrees_with_the_model",
     clause: "all",
@@ -158,7 +158,7 @@ impl Ids {
 struct Model {
     logs: BTreeMap<SegmentKey, Vec<LogEntry>>,
     traced: BTreeMap<SegmentKey, usize>,
-    /// For each log, one head that the log has had, and whether that head is still current.
+    /// A remembered head for each log, and whether this head is still current.
     heads: BTreeMap<SegmentKey, (Head, bool)>,
 }
 
@@ -211,7 +211,7 @@ impl Model {
         }
     }
 
-    /// Records that the log has changed, so that its remembered head is not current any more.
+    /// Records a change of the log. Its remembered head is then no longer current.
     fn outdate(&mut self, key: SegmentKey) {
         if let Some((_, current)) = self.heads.get_mut(&key) {
             *current = false;

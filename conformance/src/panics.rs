@@ -20,14 +20,14 @@ pub(crate) fn begin_call() {
     CALLS.set(CALLS.get() + 1);
 }
 
-/// Records that a call of the store has ended in this thread. Returns the place of its panic, if it
-/// has panicked with a message.
+/// Records that a call of the store has ended in this thread. Returns the place of the panic, if
+/// the call has panicked with a message.
 pub(crate) fn end_call() -> Option<String> {
     CALLS.set(CALLS.get().saturating_sub(1));
     PLACE.take()
 }
 
-/// Installs a panic hook. The hook passes each panic on to the hook before it, except another panic
+/// Installs a panic hook. The hook passes each panic on to the previous hook, except further panics
 /// of the store at the same place.
 pub(crate) fn print_each_place_once() {
     static INSTALLED: Once = Once::new();

@@ -8,10 +8,10 @@ use session_store_protocol::{RemoteStore, Service};
 
 use crate::harness::Harness;
 
-/// The environment variable that is set for a process that a check starts.
+/// The environment variable that marks a process as started by a check.
 const PROCESS: &str = "SESSION_STORE_CONFORMANCE_PROCESS";
 
-/// The longest time that a process may take for one call, and for its start.
+/// The time limit for the start of a process, and for each of its calls.
 const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts a process that can open a handle, and waits until it is ready.
@@ -27,7 +27,7 @@ pub fn start_process(mut helper: Command) -> io::Result<RemoteStore> {
     Ok(store.with_reported_starts())
 }
 
-/// Makes the calls that a check in another process sends, until that process ends.
+/// Serves the calls of a check in another process until that process ends.
 ///
 /// The command of [`Harness::helper`] must call this function. The function reads standard input
 /// and prints to standard output. In a process that no check has started, the function returns at

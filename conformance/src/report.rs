@@ -1,5 +1,5 @@
-//! Runs all checks and reports their outcomes. Used by programs that test a store outside of a test
-//! binary, and by programs that publish the result.
+//! Runs all checks and reports their outcomes, for programs that test a store outside of a test
+//! binary or publish the results.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::all_checks::all_checks;
 use crate::check::{Check, Outcome};
 use crate::harness::Harness;
 
-/// Runs every check whose id contains `filter`, each on a fresh storage, and the comparison with a
-/// model. An empty filter selects all.
+/// Runs every check whose id contains `filter`, and in the same way the comparison with a model.
+/// Each check runs on a fresh storage. An empty filter selects everything.
 ///
-/// The function returns even if the store or the harness panics or hangs. A program can therefore
-/// use it to test a store while it runs, with a filter for the part that matters.
+/// The function returns even if the store or the harness panics or hangs. So a program can test its
+/// store at run time, with a filter for the checks that matter.
 pub fn run_all(harness: impl Harness, filter: &str) -> Report {
     run_with_skips(harness, filter, &[])
 }
@@ -47,8 +47,8 @@ pub struct Report {
     pub results: Vec<(&'static Check, Outcome)>,
 }
 
-/// For programs that run the checks one by one, to show their progress or to stop between two
-/// checks.
+/// A program can run the checks one by one and collect their outcomes in a report, for example to
+/// show its progress or to stop between two checks.
 impl FromIterator<(&'static Check, Outcome)> for Report {
     fn from_iter<I: IntoIterator<Item = (&'static Check, Outcome)>>(results: I) -> Self {
         Self { results: results.into_iter().collect() }
@@ -61,8 +61,8 @@ impl Report {
 
     /// Returns whether at least one check passed and none failed.
     ///
-    /// The result true does not prove that the store is correct. Checks that could not run do not
-    /// count.
+    /// A return value of `true` does not prove that the store is correct. Checks that could not run
+    /// do not count.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.passed() > 0 && self.failed().next().is_none()
@@ -88,9 +88,12 @@ impl Report {
 
     /// Returns the report as one JSON object.
     ///
-    /// Its fields are `kit`, the version; `passed`, `failed` and `not_run`, counts; and `checks`, a
-    /// list of objects with `id`, `clause`, `promise`, `outcome` (`passed`, `failed` or `not_run`)
-    /// and, if the check did not pass, `message`.
+    /// The object has these fields:
+    /// - `kit`: the version,
+    /// - `passed`, `failed`, `not_run`: the numbers of checks with this outcome,
+    /// - `checks`: a list of objects with the fields `id`, `clause`, `promise` and `outcome`
+    ///   (`passed`, `failed` or `not_run`). If the check did not pass, the object also has a
+    ///   `message`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let checks: Vec<_> =

@@ -48,7 +48,7 @@ pub enum Requirement {
     Files,
 }
 
-/// The name that takes the place of a fact, for a requirement that does not follow from a fact.
+/// The name in the place of a fact, if a requirement follows from no fact.
 const NO_FACT: &str = "no_fact";
 
 /// A fact from which several requirements follow.
@@ -160,8 +160,8 @@ impl Requirement {
         own.is_some_and(|(own, fact, _)| [*own, *fact].contains(&name) && name != NO_FACT)
     }
 
-    /// Returns the lines under `skip` for all requirements that `harness` does not meet and that no
-    /// name in `skipped` covers.
+    /// Returns the missing lines under `skip`: lines for all requirements that `harness` does not
+    /// meet, unless a name in `skipped` covers them.
     pub(crate) fn missing_lines(
         harness: &dyn Harness,
         skipped: &[&str],

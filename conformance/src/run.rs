@@ -129,7 +129,7 @@ impl<'h> Run<'h> {
         Random::new(self.seed())
     }
 
-    /// Returns the seed of the run, which a failure prints.
+    /// Returns the seed of the run. A failure prints the seed.
     pub(crate) fn seed(&self) -> u64 {
         *self.seed.get_or_init(random::seed)
     }
@@ -167,7 +167,8 @@ impl<'h> Run<'h> {
         Ok(done?)
     }
 
-    /// Overwrites a stored entry. If the log is a file, overwrites its line. No handle may be open.
+    /// Overwrites a stored entry. If the log is a file, overwrites the line of the entry. No handle
+    /// may be open.
     pub(crate) fn overwrite(
         &self,
         key: SegmentKey,

@@ -18,13 +18,13 @@ use crate::requirement::Requirement;
 /// Defines one `#[test]` for each check of the kit.
 ///
 /// `harness` is an expression of a type that implements [`Harness`](crate::Harness), usually a
-/// closure. `skip` lists requirements that the store or the harness does not meet, and single
-/// checks, each with a reason. The tests of those checks are ignored with that reason. A check that
-/// cannot run and is not listed fails. The test `every_skip_is_needed` fails if a listed
-/// requirement is met or a listed check passes.
+/// closure. `skip` lists unmet requirements of checks, and single checks, each with a reason. The
+/// tests of those checks are ignored with that reason. A check that cannot run and is not listed
+/// fails. The test `every_skip_is_needed` fails if a listed requirement is met or a listed check
+/// passes.
 ///
-/// Two names are facts, which cover all requirements that follow from the fact. Each of the other
-/// names is one [`Requirement`](crate::Requirement).
+/// Two names are facts. A fact covers all requirements that follow from it. Each of the other names
+/// is one [`Requirement`](crate::Requirement).
 ///
 /// - `base_level`: the store has only the nine required methods. This fact covers the guarantees
 ///   and the other abilities of a store.
@@ -37,8 +37,8 @@ use crate::requirement::Requirement;
 /// - Other abilities of a store: `pods` and `maintenance`, if the store returns them, and `sizes`
 ///   and `times`, if `segment_info` has the size and the time of a new segment.
 /// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `unlist`,
-///   `raise_format`, `open_missing`. `process` is met by an address that another process can open,
-///   and `files` by an address that is a path.
+///   `raise_format`, `open_missing`. An address that another process can open meets `process`. An
+///   address that is a path meets `files`.
 ///
 /// ```
 /// mod conformance {
@@ -165,11 +165,11 @@ macro_rules! if_model {
     ($($item:item)*) => {};
 }
 
-/// The environment variable that names the case that a helper process serves.
+/// The environment variable with the name of the case for a helper process.
 const CASE: &str = "SESSION_STORE_CONFORMANCE_CASE";
 
-/// Returns the name of the case that this helper process serves, or `None` in a process that no
-/// check has started.
+/// Returns the name of the case for this helper process, or `None` if no check has started this
+/// process.
 #[must_use]
 pub fn served_case() -> Option<String> {
     env::var(CASE).ok()
@@ -202,7 +202,7 @@ impl<H: Harness> TestHarness<H> {
         self
     }
 
-    /// Returns the harness with a harness behind a pointer, so that all cases have one type.
+    /// Returns this value with its harness behind a pointer, so that all cases have one type.
     pub fn shared(self) -> TestHarness<Arc<dyn Harness>> {
         let Self { harness, test, case, skips } = self;
         TestHarness { harness: Arc::new(harness), test, case, skips }
@@ -235,7 +235,7 @@ fn check(id: &str) -> Option<&'static Check> {
 ///
 /// # Panics
 /// If the check fails or cannot run. The first check of a process that cannot run prints all lines
-/// for `skip` of its harness. Each later check prints one line.
+/// for `skip`. Each later check that cannot run prints one line.
 pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
     let (subject, skips) = ((harness.test, harness.case), harness.skips);
@@ -258,15 +258,15 @@ pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     fail(format!("{check}\ncannot run: {reason}{advice}"))
 }
 
-/// Fails the test with a message. Unlike `panic!`, the function prints no backtrace, because that
-/// would be a backtrace of the kit.
+/// Fails the test with a message. Unlike `panic!`, the function prints no backtrace, because the
+/// backtrace would only show the kit.
 fn fail(message: String) -> ! {
     eprintln!("{message}");
     panic::resume_unwind(Box::new(message))
 }
 
-/// Returns the block `skip` to paste. The block has the given lines, and a line for each
-/// requirement that the harness does not meet and that no given line covers.
+/// Returns the block `skip` to paste. The block has the given lines, and a line for each other
+/// requirement that the harness does not meet.
 fn block_to_paste(harness: &dyn Harness, skips: &[(&str, &str)]) -> String {
     let names: Vec<_> = skips.iter().map(|(name, _)| *name).collect();
     let mut lines: Vec<_> =

@@ -1,4 +1,4 @@
-//! `TestLog`: the log of a segment through one handle, which most checks use.
+//! `TestLog`: the log of a segment through one handle. Most checks use this type.
 
 use std::ops::Deref;
 
@@ -9,8 +9,8 @@ use session_store_core::{
 
 use crate::check_result::{CheckResult, Result, ensure_entries, ensure_eq};
 
-/// A segment of a store, which need not exist. The type has the methods of [`SegmentRef`], and
-/// common comparisons.
+/// A segment of a store. The segment need not exist. The type has the methods of [`SegmentRef`],
+/// and common comparisons.
 #[derive(Clone, Copy)]
 pub(crate) struct TestLog<'a>(SegmentRef<'a, dyn Store + 'a>);
 
@@ -150,8 +150,8 @@ impl<'a> TestLog<'a> {
         ensure_eq(&self.is_listed()?, &true, &format!("{context}: the segment is listed"))
     }
 
-    /// Fails unless the segment does not exist according to its listing, its head and `exists`. Its
-    /// session may hold other segments.
+    /// Fails if the listing, the head or `exists` shows the segment. The session can hold other
+    /// segments.
     pub(crate) fn must_be_absent(self, context: &str) -> CheckResult {
         let listed = self.store().list_segments(self.session_id())?.contains(&self.segment_id());
         ensure_eq(&listed, &false, &format!("{context}: the segment is listed"))?;

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use crate::check_result::{CheckError, CheckResult};
 
 thread_local! {
-    /// Whether this thread, which runs a check, has started others.
+    /// Whether the check in this thread has started other threads.
     static CONCURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Records that the check in this thread starts threads or processes, so that its outcome can
-/// depend on their schedule.
+/// Records that the check in this thread starts threads or processes. The outcome of the check can
+/// then depend on the schedule.
 pub(crate) fn set_concurrent() {
     CONCURRENT.set(true);
 }
@@ -54,8 +54,9 @@ const TIMES: usize = 40;
 
 /// The number of rounds that one side may make for each round of the other side.
 ///
-/// The number is odd, so that both states of a writer that alternates between two states are read.
-/// Otherwise the scheduler could always run an even number of rounds between two reads.
+/// The number is odd, because a writer can alternate between two states. With an even number, the
+/// scheduler could always run an even number of rounds between two reads, so only one state would
+/// be read.
 pub(crate) const PACE: usize = 7;
 
 /// The time for which one side waits for the other side to catch up. The wait must end, because in

@@ -57,7 +57,7 @@ pub(crate) fn a2_first_append_creates(run: &Run<'_>) -> CheckResult {
     batch.must_hold(&numbered(0..2), "the first batch creates the segment")
 }
 
-/// Fails if a way to find the segment shows it without an entry.
+/// Fails if a method shows the segment without an entry.
 fn must_be_unknown_or_filled(log: &TestLog<'_>) -> CheckResult {
     let has_entries = |entries: usize, method: &str| {
         ensure!(entries > 0, "{method} shows a segment before its first entry");
@@ -158,17 +158,17 @@ pub(crate) fn a3_other_threads_see_it(run: &Run<'_>) -> CheckResult {
     })
 }
 
-/// The entries that each thread appends, two threads for each handle. The entries are built once,
-/// because in a debug build, building them takes longer than storing them.
+/// The entries of each thread. Two threads share a handle. The entries are built once, because in a
+/// debug build, building them takes longer than storing them.
 static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
     let own = |writer| (0..24).map(|n| signed(writer, n, odd_padding(n + writer))).collect();
     (0..WRITERS * 2).map(own).collect()
 });
 
-/// The entries of concurrent appends, each with the effect that its result shows.
+/// The entries of concurrent appends, each with the effect of its append.
 type Appends = Vec<(LogEntry, Effect)>;
 
-/// Lets several writers append to one new segment at the same time. Returns the log after them, and
+/// Lets several writers append to one new segment at the same time. Returns the log afterwards, and
 /// the appends.
 fn append_concurrently(run: &Run<'_>) -> Result<(Vec<LogEntry>, Appends), CheckError> {
     let handles = run.open_many(WRITERS)?;
@@ -235,7 +235,8 @@ pub(crate) fn a4_segments_do_not_mix(run: &Run<'_>) -> CheckResult {
     let handles = run.open_many(WRITERS)?;
     let first = TestLog::new(&handles[0]);
     let logs: Vec<_> = (0..WRITERS).map(|_| first.sibling()).collect();
-    // A few large entries, then many small ones, because short appends alternate more often.
+    // Append a few large entries and then many small entries, because short appends alternate more
+    // often.
     let small = |writer| (24..100).map(move |n| signed(writer, n, n % 7));
     let own = |writer: usize| ENTRIES[writer].iter().cloned().chain(small(writer)).collect();
     let written: Vec<Vec<_>> = (0..WRITERS).map(own).collect();
@@ -334,8 +335,8 @@ pub(crate) fn a7_an_empty_batch_is_nothing(run: &Run<'_>) -> CheckResult {
     before.must_be_unchanged_in(&store, "an empty batch changes nothing")
 }
 
-/// The number of entries in one batch. The batch is so long that a store which stores it by a loop
-/// of appends is always interrupted by another writer.
+/// The number of entries in one batch. The batch is long, so that a loop of appends is always
+/// interrupted by another writer.
 const BATCH: usize = 600;
 
 static BATCHES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {

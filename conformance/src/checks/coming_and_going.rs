@@ -1,6 +1,5 @@
-//! Checks of sections D and L of the contract: other threads create and delete sessions and
-//! segments while a reader lists them and looks them up. Also segments that are created again after
-//! a delete.
+//! Checks of sections D and L of the contract: a reader lists and looks up sessions and segments
+//! while other threads create and delete some. Other checks create segments again after a delete.
 
 use session_store_core::{ListOptions, LogEntry, SegmentKey, SessionId, Store, StoreError};
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::sample::{nth, numbered, numbered_traces};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// How many sessions or segments stay while others come and go.
+/// The number of sessions or segments that stay while others are created and deleted.
 const STAYING: usize = 20;
 
 /// Returns ids that are spread over the range, in descending order. The ids that stay have even
@@ -22,8 +21,8 @@ fn spread(number: usize) -> Uuid {
     Uuid::from_u128(u128::MAX / 256 * (255 - number as u128))
 }
 
-/// Lets `write` create and delete one item after another, each between two that stay. `read` runs
-/// meanwhile with the ids that stay.
+/// Lets `write` create and delete one item after another. Each item sorts between two items that
+/// stay. `read` runs meanwhile with the ids that stay.
 fn list_while_others_go(
     run: &Run<'_>,
     key: fn(TestLog<'_>, usize) -> SegmentKey,
@@ -155,7 +154,7 @@ pub(crate) fn d1_conditions_start_again(run: &Run<'_>) -> CheckResult {
     let append = |log: TestLog<'_>| log.append_if(None, &numbered(7..9)).map(drop);
     starts_again(run, "append_if", append, &numbered(7..9))?;
     starts_again(run, "append_if of nothing", |log| log.append_if(None, &[]).map(drop), &[])?;
-    // A head of a deleted segment is not the head of an unknown one.
+    // A head of a deleted segment is not the head of an unknown segment.
     let store = run.open()?;
     for entries in [numbered(0..3), Vec::new()] {
         let log = TestLog::new(&store);

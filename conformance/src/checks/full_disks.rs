@@ -1,5 +1,5 @@
-//! Checks of the contract on a full disk. A process that cannot write files past a limit stands for
-//! the full disk: its writes fail in the same way.
+//! Checks of the contract on a full disk. The checks simulate the full disk by a process that
+//! cannot write files past a limit, because its writes fail in the same way.
 
 use std::slice;
 
@@ -28,7 +28,7 @@ fn keeps_to_no_limit(change: &str) -> CheckError {
 pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
     let (store, process) = (run.open()?, run.start_process_with_file_limit(LIMIT_KIB)?);
     let has_many_processes = store.capabilities().has(Capability::MultiProcess);
-    // A store for one process is open in one process at a time.
+    // A store without `multi_process` must not be open in two processes, so drop its first handle.
     let unlimited = has_many_processes.then_some(store);
     let limited = run.open_in(&process)?;
     let (history, log) = (History::default(), TestLog::new(&limited));
@@ -36,7 +36,7 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
     let writer = ObservedLog::new(log, &history);
     let mut refused = 0;
     for n in 0..400 {
-        // Large entries fail first. Then append small ones, until these fail too.
+        // Large entries fail first. Then append small entries, until these fail too.
         let padding = if refused < 3 { odd_padding(n) % 20_011 } else { n % 300 };
         refused += usize::from(writer.append(&signed(0, n, padding)) != Effect::Applied);
         if refused == 6 {
@@ -66,7 +66,7 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
-/// A change that needs more room than there is.
+/// A change that needs more space than the disk has.
 struct FailingChange<'a> {
     name: &'static str,
     /// The log that would have the large entry at its end.
@@ -74,8 +74,9 @@ struct FailingChange<'a> {
     call: &'a dyn Fn() -> Result<(), StoreError>,
 }
 
-/// Makes changes to a log that holds the entries 0 to 2. Fails unless each change fails and changes
-/// nothing, except that a batch can store its first entry, number 7, and unless appends go on.
+/// Makes changes to a log of the entries 0 to 2. Fails unless each change fails, and appends work
+/// afterwards. A failed change must change nothing, except that a batch can store its first entry,
+/// number 7.
 fn must_go_on(log: TestLog<'_>, changes: &[FailingChange<'_>]) -> CheckResult {
     let mut expected = numbered(0..3);
     for (n, FailingChange { name, log: changed, call }) in (3..).zip(changes) {
@@ -201,7 +202,7 @@ pub(crate) fn a5_deletes_on_a_full_disk(run: &Run<'_>) -> CheckResult {
     for log in [full, other] {
         log.append_traces(&numbered_traces(0..2))?;
     }
-    // Large entries fail first. Then append small ones, until these fail too.
+    // Large entries fail first. Then append small entries, until these fail too.
     for padding in [40_961, 257, 1] {
         for n in 0..200 {
             let entry = signed(0, n, padding);

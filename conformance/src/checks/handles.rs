@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 use crate::threads::race;
 
-/// Stores some of everything: entries, traces, an empty segment, a truncated one, and a pod.
+/// Stores some of everything: entries, traces, an empty segment, a truncated segment, and a pod.
 pub(super) fn fill(store: &dyn Store) -> Result<(), StoreError> {
     let log = TestLog::with(store, &unusual_entries())?;
     log.append_traces(&numbered_traces(0..3))?;
@@ -82,7 +82,8 @@ pub(crate) fn s3_nothing_waits_for_the_close(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     fill(&store)?;
     let held = Snapshot::of(&store)?.without_heads();
-    // A killed process never runs `drop`. A forgotten handle comes closest to that in one process.
+    // A killed process never runs `drop`. In one process, a forgotten handle comes closest to a
+    // killed process.
     mem::forget(store);
     let next = run.open()?;
     let found = Snapshot::of(&next)?.without_heads();
@@ -159,8 +160,8 @@ pub(crate) fn s5_a_panic_in_a_closure_poisons_nothing(run: &Run<'_>) -> CheckRes
     Ok(())
 }
 
-/// A guard that appends when it is dropped. The thread unwinds at that moment, so a mutex that the
-/// store locks for the append becomes poisoned.
+/// A guard that appends when it is dropped. The thread unwinds at that moment. If the store locks a
+/// mutex for the append, the mutex becomes poisoned.
 struct AppendOnDrop<'a>(TestLog<'a>, usize);
 
 impl Drop for AppendOnDrop<'_> {
@@ -170,8 +171,8 @@ impl Drop for AppendOnDrop<'_> {
     }
 }
 
-/// Opens a fresh storage in several threads at the same moment, each with an opener that was
-/// prepared before. Fails unless all can open it and append.
+/// Opens a fresh storage in several threads at the same moment. Each thread has its own opener,
+/// which was prepared before. Fails unless every thread can open the storage and append.
 pub(super) fn open_at_once<'h, O: Send + Sync>(
     run: &Run<'h>,
     openers: usize,
@@ -210,7 +211,7 @@ pub(crate) fn s7_a_newer_format_is_refused(run: &Run<'_>) -> CheckResult {
 }
 
 pub(crate) fn s7_a_missing_place_is_an_error(run: &Run<'_>) -> CheckResult {
-    // Open it twice: if the first call creates the storage, the second one succeeds.
+    // Open the storage twice: if the first call creates the storage, the second call succeeds.
     for _ in 0..2 {
         let opened = run.storage().open_missing().map(|opened| opened.map(drop));
         let refused = matches!(opened, Some(Err(StoreError::NoStore { .. })));

@@ -67,7 +67,7 @@ pub(crate) fn h1_it_stays_while_nothing_changes(run: &Run<'_>) -> CheckResult {
     stays("the head after changes of other segments")
 }
 
-/// Fails if the log's head is one of those seen before, and adds it to them.
+/// Fails if the log's head is in `seen`. Otherwise adds the head to `seen`.
 pub(super) fn must_be_new(seen: &mut HashSet<Head>, log: &TestLog<'_>, after: &str) -> CheckResult {
     let head = log.known_head()?;
     ensure!(seen.insert(head), "the head {head} after {after} was used before: {seen:?}");
@@ -195,8 +195,8 @@ pub(crate) fn h2_one_creator_wins(run: &Run<'_>) -> CheckResult {
     one_winner(&run.open_many(WRITERS)?, |_| Ok(()))
 }
 
-/// Runs two different calls at the same moment and returns their results. The thread that starts
-/// first alternates from round to round, because a scheduler may always run it first.
+/// Runs two different calls at the same moment and returns their results. The threads take turns in
+/// starting first, because a scheduler can always run the first thread before the other thread.
 pub(super) fn race_of_two<T: Send>(
     round: usize,
     call: impl Fn(usize) -> T + Sync,

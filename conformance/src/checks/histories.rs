@@ -1,6 +1,6 @@
 //! Checks of histories: several threads or processes write, truncate and read one log at the same
-//! time. The results must be linearizable. There must be an order of the calls that agrees with
-//! their times, and in which calls one after the other would return the same results.
+//! time. The results must be linearizable. This means that an order of the calls agrees with their
+//! times, and that calls one after the other, in this order, would return the same results.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -22,7 +22,8 @@ const STEPS: usize = 12;
 /// The threads, two for each of three handles.
 const THREADS: usize = 6;
 
-/// The entries that each thread appends. They are built before the race, so that its calls overlap.
+/// The entries that each thread appends. The entries are built before the race, so that the calls
+/// of the race overlap.
 static ENTRIES: LazyLock<Vec<Vec<LogEntry>>> = LazyLock::new(|| {
     let entry = |thread, n| signed(thread, n, odd_padding(n + thread) % 40_961);
     (0..THREADS).map(|thread| (0..STEPS).map(|n| entry(thread, n)).collect()).collect()
@@ -46,8 +47,8 @@ pub(super) fn must_be_linearizable(handles: &[RecordingStore], cut: Option<Cut>)
         let history = History::default();
         let log = TestLog::new(&handles[0]);
         run_alone(&ObservedLog::new(log, &history), cut)?;
-        // If the results are wrong without concurrency, fail before the race: the report is
-        // shorter.
+        // If the results are wrong without concurrency, fail before the race, because the report is
+        // then shorter.
         check_history(&history)?;
         race(THREADS, |thread| {
             let log = ObservedLog::new(log.through(&handles[thread % handles.len()]), &history);
@@ -84,7 +85,7 @@ fn read_and_count(log: &ObservedLog<'_>) -> CheckResult {
 fn step(log: &ObservedLog<'_>, thread: usize, n: usize, cut: Option<Cut>) -> CheckResult {
     thread::yield_now();
     match (thread, cut) {
-        // A read takes longer the longer the log is, so most steps only count.
+        // The time of a read grows with the log, so most steps only count.
         (0, _) if n.is_multiple_of(3) => read_and_count(log)?,
         (0, _) => _ = log.count()?,
         // A truncate past the end is refused and changes nothing, so its result does not matter.

@@ -18,8 +18,8 @@ use crate::sample::{entry, nth, numbered, numbered_traces, signed, size_of, unus
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// The pause before a change, so that its time differs from the time of the last change. Clocks of
-/// file systems advance every few milliseconds.
+/// The pause before a change, so that the time of the change differs from the time of the last
+/// change. Clocks of file systems advance every few milliseconds.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 /// The longest time in which a clock must have advanced. Some clocks count whole seconds.
@@ -183,7 +183,7 @@ pub(crate) fn l7_reopening_keeps_the_facts(run: &Run<'_>) -> CheckResult {
 
 type Infos = Vec<(SegmentKey, SegmentInfo)>;
 
-/// Returns what `list_infos` must return: the facts of each listed segment.
+/// Returns the expected result of `list_infos`: the facts of each listed segment.
 fn infos_of_listings(store: &dyn Store) -> Result<Infos, CheckError> {
     let mut infos = Vec::new();
     for session_id in store.list_sessions()? {
@@ -266,7 +266,7 @@ pub(crate) fn l8_the_start_need_not_exist(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
     let sessions = fill(&store)?;
     let all = store.list_infos(&ListOptions::new())?;
-    // An id directly before the id of a session. No session has it.
+    // An id directly before the id of a session. No session has this id.
     let mut between = *sessions[3].as_bytes();
     between[15] ^= 1;
     let after = |session_id: SessionId| {
@@ -301,7 +301,7 @@ pub(crate) fn l8_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
 
 pub(crate) fn l8_a_damaged_segment_hides_nothing(run: &Run<'_>) -> CheckResult {
     let store = run.open()?;
-    // A session before the damaged one in the listing, and one after it.
+    // In the listing, one session is before the damaged session, and one session is after it.
     let logs = [0, 1, 2].map(|n| TestLog::new(&store).in_session(SessionId::from_bytes([n; 16])));
     logs.iter().try_for_each(|log| log.append_all(&numbered(0..3)))?;
     let keys = logs.map(|log| log.key());

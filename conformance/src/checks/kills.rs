@@ -28,16 +28,17 @@ const KILLS: usize = 20;
 /// How many times the other writers are killed.
 const ROUNDS: usize = 12;
 
-/// A time after the start of a call at which the call is running for certain, on a busy machine
-/// too.
+/// A time after the start of a call. The call is certainly running at this time, even on a busy
+/// machine.
 const LATE: Duration = Duration::from_millis(20);
 
-/// The moment of a kill: a call, counted from 0 after the storage was opened, and the time after
-/// the start of that call.
+/// The moment of a kill. It consists of the number of a call, counted from 0 after the storage was
+/// opened, and the time after the start of this call.
 type KillPoint = (usize, Duration);
 
-/// Returns a moment of one of the first calls. Each of these calls has two rounds, with two of the
-/// three delays: within a fast call, after it, and within a slow call.
+/// Returns a moment for a kill in one of the first calls. Each of these calls has two rounds, with
+/// two of three delays. The delays end within a fast call, after a fast call, and within a slow
+/// call.
 fn kill_point(round: usize, random: &mut Random) -> KillPoint {
     const CALLS: usize = ROUNDS / 2;
     let delay = match (round + round / CALLS) % 3 {
@@ -48,8 +49,8 @@ fn kill_point(round: usize, random: &mut Random) -> KillPoint {
     (round % CALLS, delay)
 }
 
-/// Runs `write` with a handle in another process, which is killed at `point`. `write` must return
-/// when a call fails.
+/// Runs `write` with a handle in another process, and kills the process at `point`. `write` must
+/// return when a call fails.
 fn kill_while<T: Send>(
     run: &Run<'_>,
     (call, delay): KillPoint,
@@ -104,16 +105,15 @@ pub(crate) fn s3_a_killed_writer_loses_nothing(run: &Run<'_>) -> CheckResult {
     check_history(&history)
 }
 
-/// The calls of a writer repeat after 13. Two of them are a truncate and a replace, at these
-/// positions.
+/// A writer repeats a cycle of 13 calls. The cycle has a truncate and a replace at these positions.
 const TRUNCATE: usize = 6;
 const REPLACE: usize = 11;
 
-/// Returns the call of a round in which the process is killed, and the time after the start of that
-/// call.
+/// Returns the moment of the kill in a round: the call, and the time after the start of the call.
 ///
-/// Every second round kills the process in a truncate or a replace: these are rare and short, so a
-/// random moment would seldom hit one. Every fifth round waits longer, for stores with slow calls.
+/// Every second round kills the process in a truncate or a replace: these calls are rare and short,
+/// so a random moment would seldom be in one of them. Every fifth round waits longer, for stores
+/// with slow calls.
 fn kill_point_of_round(round: usize, random: &mut Random) -> KillPoint {
     let (call, latest) = match round % 4 {
         0 => (TRUNCATE, 400),
@@ -124,8 +124,8 @@ fn kill_point_of_round(round: usize, random: &mut Random) -> KillPoint {
     (call, if round % 5 == 4 { LATE } else { soon })
 }
 
-/// Writes to a log of `entries` entries until a call is not acknowledged: mostly appends, with a
-/// truncate and a replace in each 13 calls. Returns the effect of the last call.
+/// Writes to a log of `entries` entries until a call is not acknowledged. Most calls are appends.
+/// Each cycle of 13 calls has one truncate and one replace. Returns the effect of the last call.
 fn write_until_killed(log: ObservedLog<'_>, mut entries: usize, round: usize) -> Effect {
     for n in 0.. {
         let effect = match n % 13 {
@@ -170,8 +170,8 @@ pub(crate) fn a7_a_killed_batch_is_a_prefix(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
-/// Appends batches until a call is not acknowledged, every second one with `append_if` if the store
-/// declares it. Returns the effect of the last call.
+/// Appends batches until a call is not acknowledged. If the store declares `conditional_append`,
+/// `append_if` appends every second batch. Returns the effect of the last call.
 fn append_batches_until_killed(
     log: ObservedLog<'_>,
     capabilities: Capabilities,
@@ -194,7 +194,7 @@ fn append_batches_until_killed(
     effect
 }
 
-/// A segment that a process created, or was killed while it created the segment.
+/// A segment that a process created, or was creating when the process was killed.
 struct Created {
     key: SegmentKey,
     entries: Vec<LogEntry>,
@@ -231,7 +231,8 @@ pub(crate) fn c1_a_killed_create_is_whole(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
-/// Creates segments until a call fails: with `create_segment`, with a first append, and empty ones.
+/// Creates segments until a call fails. The segments come from `create_segment` with entries, from
+/// a first append, and from `create_segment` without entries.
 fn create_until_killed(store: &RecordingStore, round: usize) -> Vec<Created> {
     let (mut all, session_id) = (Vec::new(), SessionId::new());
     loop {
@@ -339,7 +340,7 @@ pub(crate) fn x4_a_killed_trace_writer_loses_nothing(run: &Run<'_>) -> CheckResu
     Ok(())
 }
 
-/// Appends trace entries until a call fails. Returns all, with the last one, which can be lost.
+/// Appends trace entries until a call fails. Returns all entries. The last entry can be lost.
 fn trace_until_killed(log: TestLog<'_>, round: usize) -> Vec<TraceEntry> {
     let mut written = Vec::new();
     loop {

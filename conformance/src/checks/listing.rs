@@ -14,8 +14,8 @@ use crate::sample::{entry, nth, numbered, numbered_traces, trace};
 use crate::test_log::TestLog;
 use crate::threads::write_while_reading;
 
-/// Returns a number of items that the pages, batches and cursors of a backend are unlikely to hold:
-/// 1,100, or a multiple of it by the environment.
+/// Returns a number of items that exceeds the usual sizes of pages, batches and cursors in a
+/// backend: 1,100, or a multiple of 1,100 if the environment sets a factor.
 pub(super) fn many() -> usize {
     1_100 * scale()
 }
@@ -161,8 +161,8 @@ pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> CheckResult {
     ensure_eq(&log.lookup()?, &None, "the session that a pod points to")
 }
 
-/// Writes files of other programs into the storage of a segment, also beside its log if that is a
-/// file. Returns the paths of the files.
+/// Writes files of other programs into the storage of a segment. If the log is a file, also writes
+/// some beside the log. Returns the paths of the files.
 fn write_strays(run: &Run<'_>, key: SegmentKey) -> Result<Vec<PathBuf>, CheckError> {
     let folder = run.folder()?;
     let mut strays = vec![folder.join("notes.txt"), folder.join(".DS_Store")];
@@ -230,7 +230,8 @@ pub(crate) fn l4_strays_outlive_deletes_and_repairs(run: &Run<'_>) -> CheckResul
     must_be_left(&strays)
 }
 
-/// Returns a session id that sorts before or after every id that `SessionId::new` returns.
+/// Returns session id number `n` from the start of the range, or from the end if `after` is set.
+/// Ids from `SessionId::new` sort in between.
 fn session(n: u128, after: bool) -> SessionId {
     Uuid::from_u128(if after { u128::MAX - n } else { n }).into()
 }

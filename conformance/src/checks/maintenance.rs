@@ -72,7 +72,7 @@ pub(crate) fn m2_repairing_changes_nothing_sound(run: &Run<'_>) -> CheckResult {
     log.must_hold(&numbered(0..2), "an append after a repair")
 }
 
-/// Reads all entries of a log that are not bad lines.
+/// Reads all entries of a log, without the bad lines.
 fn readable(store: &dyn Store, key: SegmentKey) -> Vec<LogEntry> {
     let pages = Pages::new(0).skip_bad_lines();
     TestLog::at(store, key).iterate(pages).filter_map(Result::ok).collect()
@@ -95,7 +95,7 @@ pub(crate) fn m2_repairing_keeps_every_entry(run: &Run<'_>) -> CheckResult {
     ensure_eq(&readable(&store, damaged), &expected, "the entries after an append")
 }
 
-/// Creates a log of two entries beside another one, and removes it from the index.
+/// Creates a log of two entries beside another log. Removes the log of two entries from the index.
 fn unlisted(run: &Run<'_>) -> Result<SegmentKey, CheckError> {
     let key = {
         let store = run.open()?;

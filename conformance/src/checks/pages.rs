@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::sample::{entry, numbered, numbered_traces, trace};
 use crate::test_log::TestLog;
 
-/// Returns a position or a limit that does not fit into 32 bits, where the platform has one.
+/// Returns a position or a limit that does not fit into 32 bits, if the platform has such numbers.
 fn large(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -34,8 +34,8 @@ fn wide_texts() -> Vec<String> {
         .collect()
 }
 
-/// Fails unless a page with a limit of exactly the size of its entries has these entries, and a
-/// page with a limit of one byte less has one entry less.
+/// Fails unless the limit of a page is exact. If the limit is the size of some entries, the page
+/// has these entries. With one byte less, the page has one entry less.
 fn must_fit_exactly<E: Entry + Clone>(
     all: &[E],
     page: impl Fn(usize, usize) -> Result<Vec<E>, StoreError>,

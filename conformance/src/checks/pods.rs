@@ -17,7 +17,7 @@ pub(super) fn pod(text: impl Into<String>) -> Pod {
     Pod::from_json(text).expect("a sample is a pod")
 }
 
-/// Fails unless the pod with that name is exactly `expected`, or absent if that is `None`.
+/// Fails unless the stored pod equals `expected`. `None` means that there is no pod of this name.
 pub(super) fn must_be(
     store: &RecordingStore,
     name: &PodName,
@@ -329,7 +329,7 @@ pub(crate) fn p4_bytes_are_compared(run: &Run<'_>) -> CheckResult {
     let name = "reviewer".parse()?;
     let stored = pod(r#"{"a":1.0,"b":"\u00e9"}"#);
     store.required_pods().put_pod(&name, &stored)?;
-    // The same values as JSON, in other bytes.
+    // These texts have the same JSON values as the stored pod, but other bytes.
     let equal_values = [
         r#"{"b":"\u00e9","a":1.0}"#,
         r#"{"a": 1.0,"b":"\u00e9"}"#,
@@ -343,7 +343,7 @@ pub(crate) fn p4_bytes_are_compared(run: &Run<'_>) -> CheckResult {
     must_be(&store, &name, Some(&stored), "the pod after conflicts")
 }
 
-/// Lets several writers put a pod with the same expected one. Fails unless exactly one succeeds.
+/// Lets several writers put a pod with the same expected pod. Fails unless exactly one succeeds.
 fn must_have_one_winner(run: &Run<'_>, expected: Option<&Pod>) -> CheckResult {
     const WRITERS: usize = 4;
     let handles = run.open_many(WRITERS)?;

@@ -17,8 +17,8 @@ use crate::test_log::TestLog;
 
 const PROCESSES: usize = 3;
 
-/// Runs the check with a writer in this process and a reader in another one, and the other way
-/// round.
+/// Runs the check with a writer in this process and a reader in another process, and then with the
+/// reader in this process.
 fn in_both_directions(
     run: &Run<'_>,
     check: impl Fn(&RecordingStore, &RecordingStore) -> CheckResult,
@@ -66,7 +66,8 @@ pub(crate) fn p1_other_processes_see_pods(run: &Run<'_>) -> CheckResult {
     })
 }
 
-/// Fails unless the reader lists the segment and finds its session, if `exists`, or else neither.
+/// If `exists`, fails unless the reader lists the segment and finds its session. Otherwise fails if
+/// the reader lists the segment or finds its session.
 fn must_agree(seen: TestLog<'_>, exists: bool, context: &str) -> CheckResult {
     ensure_eq(&seen.lookup()?, &exists.then(|| seen.session_id()), context)?;
     ensure_eq(&seen.is_listed()?, &exists, &format!("{context}: the segment is listed"))?;

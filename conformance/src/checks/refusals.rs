@@ -16,8 +16,8 @@ fn with_a_large_entry() -> Vec<LogEntry> {
     [numbered(7..8), vec![LARGE.clone()], numbered(8..9)].concat()
 }
 
-/// Returns whether the store refuses an entry of 64 MiB as too large. If it does not, these checks
-/// have no entry that is too large, so the clause holds.
+/// Returns whether the store refuses an entry of 64 MiB as too large. If the store accepts the
+/// entry, these checks have no entry that is too large, so the clause holds.
 fn has_a_limit(store: &dyn Store) -> bool {
     matches!(TestLog::new(store).append(&LARGE), Err(StoreError::TooLarge { .. }))
 }

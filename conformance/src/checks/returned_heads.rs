@@ -1,5 +1,5 @@
-//! Checks of section H of the contract: the heads that conditional writes expect and return, also
-//! over cuts, while others write, and after the storage is opened again.
+//! Checks of section H of the contract: the heads that conditional writes expect and return. The
+//! checks also truncate, write concurrently, and open the storage again.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -22,8 +22,8 @@ const ROUNDS: usize = 20;
 /// The difference between the delays of two rounds.
 const STEP: Duration = Duration::from_micros(50);
 
-/// The most appends that a writer makes beside a conditional write. The writer stops then, so that
-/// the conditional write succeeds in the end.
+/// The largest number of appends that a writer makes beside a conditional write. The writer then
+/// stops, so that the conditional write succeeds in the end.
 const MOST_APPENDS: usize = 100;
 
 pub(crate) fn h1_no_head_comes_back(run: &Run<'_>) -> CheckResult {
@@ -32,7 +32,7 @@ pub(crate) fn h1_no_head_comes_back(run: &Run<'_>) -> CheckResult {
     for _ in 0..4 {
         let store = run.open()?;
         let log = TestLog::at(&store, key);
-        // A store may keep its heads when it is opened again, or change them.
+        // When a storage is opened again, the store may keep its heads or change them.
         seen.insert(log.known_head()?);
         log.truncate(1)?;
         log.append_all(&numbered(1..3))?;
@@ -69,9 +69,9 @@ pub(crate) fn h2_a_trace_is_no_segment(run: &Run<'_>) -> CheckResult {
     Ok(())
 }
 
-/// Lets another handle append while `change` is made with the head that it expects, until `change`
-/// succeeds. Fails unless the head that it returns has the number of entries that `expected` gives
-/// for the entries before.
+/// Repeats `change` with the current head while another handle appends, until `change` succeeds.
+/// Fails unless the returned head has the right number of entries. `expected` computes this number
+/// from the number of entries before the change.
 fn returns_its_own_head(
     run: &Run<'_>,
     change: fn(&TestLog<'_>, Head) -> Result<Head, StoreError>,
@@ -146,8 +146,8 @@ pub(crate) fn h2_the_returned_head_is_not_of_a_later_log(run: &Run<'_>) -> Check
             let log = log.through(&handles[writer]);
             match writer {
                 0 => {
-                    // A wrong head shows only if the append is in progress when the log is
-                    // replaced. So the replacement begins a little later in each round.
+                    // The store can return a wrong head only if the append is in progress when the
+                    // log is replaced. So the replacement begins a little later in each round.
                     thread::sleep(STEP * u32::try_from(round).expect("there are few rounds"));
                     // The new log is as long as the old one is after the append.
                     log.create(&replaced).map(|()| head)

@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 use crate::test_log::TestLog;
 
 /// Returns a segment and then the segment with the same id in another session. A lookup finds the
-/// first one.
+/// first segment.
 fn two_holders(store: &dyn Store) -> Result<[TestLog<'_>; 2], StoreError> {
     let first = TestLog::with(store, &numbered(0..4))?;
     let second = first.namesake();
@@ -21,8 +21,8 @@ fn two_holders(store: &dyn Store) -> Result<[TestLog<'_>; 2], StoreError> {
     Ok([first, second])
 }
 
-/// Makes a change of the second holder. Fails unless the second one then holds `expected` and the
-/// first one is unchanged.
+/// Changes the second segment. Fails unless the second segment then holds `expected` and the first
+/// segment is unchanged.
 fn only_the_second_changes(
     run: &Run<'_>,
     name: &str,
@@ -63,7 +63,7 @@ pub(crate) fn a8_conditions_of_the_second_session(run: &Run<'_>) -> CheckResult 
     only_the_second_changes(run, "append_if", append, &numbered(10..14))?;
     let truncate = |log: TestLog<'_>| log.truncate_if(log.known_head()?, 1).map(drop);
     only_the_second_changes(run, "truncate_if", truncate, &numbered(10..11))?;
-    // A third session can create the segment under a condition, although others hold it.
+    // A third session can create the segment under a condition, although other sessions hold it.
     let store = run.open()?;
     let [first, second] = two_holders(&store)?;
     let third = first.namesake();
@@ -172,7 +172,7 @@ pub(crate) fn p1_pods_outlive_deletes(run: &Run<'_>) -> CheckResult {
     log.must_hold(&numbered(0..1), "a segment after pods that have its ids as names were deleted")
 }
 
-/// Returns ids that are equal in most of their bytes, and those at the ends of the range.
+/// Returns ids that are equal in most of their bytes, and the ids at both ends of the range.
 fn similar_ids() -> Vec<Uuid> {
     let id: u128 = 0x0190_0000_0000_7000_8000_0000_0000_00ff;
     let changed = [0, 8, 32, 64, 65, 96, 127].map(|bit| id ^ (1 << bit));

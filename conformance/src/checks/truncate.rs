@@ -177,15 +177,15 @@ const BASE: usize = 3;
 /// How many times the log is changed back to its first entries.
 const CHANGES: usize = 30;
 
-/// An append. `before` is set if it was acknowledged before the last change started, and `after` if
-/// it started after the last change returned.
+/// An append. `before` is set if the append was acknowledged before the last change started.
+/// `after` is set if the append started after the last change returned.
 struct Appended {
     entry: LogEntry,
     before: bool,
     after: bool,
 }
 
-/// The progress of the threads that append and of the thread that changes the log back.
+/// The progress of the appending threads, and of the thread that changes the log back.
 #[derive(Default)]
 struct Progress {
     appends: AtomicUsize,
@@ -257,8 +257,7 @@ fn check_concurrent_appends(run: &Run<'_>, base: usize, change: Change) -> Check
     Ok(())
 }
 
-/// Fails unless the entries of one thread that are in the log are the expected ones, in their
-/// order.
+/// Fails unless the log has the expected entries of one thread, in their order.
 fn check_appends_of_one(appended: &[Appended], log: &[LogEntry]) -> CheckResult {
     let mut rest = appended.iter();
     for entry in log.iter().filter(|entry| appended.iter().any(|own| own.entry == **entry)) {

@@ -1,4 +1,4 @@
-//! Describes a simple contradiction in a history that is not linearizable, as a sentence.
+//! Describes a history that is not linearizable by one sentence about a simple contradiction.
 
 use session_store_core::LogEntry;
 

@@ -1,19 +1,19 @@
 //! Decides whether a history is linearizable. A history is a list of calls with their start, their
-//! end and their result. A history is linearizable if there is an order of its calls that agrees
-//! with their times and explains their results. The order explains the results if calls that run
-//! one after the other, in this order, would return the same results.
+//! end and their result. A history is linearizable if its calls have an order with two properties.
+//! The order agrees with the times of the calls. Calls that run one after the other, in this order,
+//! would return the same results.
 //!
 //! The [contract](session_store_core::contract) promises this for concurrent appends, reads, counts
-//! and truncates. An entry is stored once if its append was acknowledged, never if it was refused,
-//! and once or never if the outcome is unknown. The entries of each writer keep their order. If a
-//! call ended before another call started, their order is kept. A read returns the log of one
-//! moment. A truncate keeps or deletes an entry as a whole.
+//! and truncates. An entry is stored once if its append was acknowledged, never if the append was
+//! refused, and once or never if the outcome is unknown. The entries of each writer keep their
+//! order. If a call ended before another call started, their order is kept. A read returns the log
+//! of one moment. A truncate keeps or deletes an entry as a whole.
 //!
 //! The search visits states. A state is the set of the calls that have taken effect, together with
 //! the log after them. Two facts keep the number of states small:
 //! - An entry never moves in the log. If only one call wrote an entry, and a read shows this entry,
-//!   then the log just before the entry was written is known: the entries that precede it in the
-//!   read.
+//!   then the log just before the entry was written is known: the entries that precede the entry in
+//!   the read.
 //! - Entries that no read shows cannot be distinguished, so the search treats them as equal.
 
 mod explanation;
@@ -39,8 +39,8 @@ const UNSEEN: EntryNumber = 0;
 /// number of states.
 const MOST_STATES: usize = 2_000_000;
 
-/// The largest number of calls in each of the two lists of an error message: the last calls that
-/// can be ordered, and the calls that cannot follow them.
+/// The largest number of calls in each list of an error message. One list has the last calls that
+/// can be ordered. The other list has the calls that cannot follow them.
 const CALLS_SHOWN: usize = 6;
 
 /// The log at one moment, or `None` if the segment does not exist.
@@ -58,7 +58,7 @@ impl fmt::Display for NotLinearizable {
     }
 }
 
-/// Finds an order of the calls on a segment that did not exist before them.
+/// Finds an order of the calls on a segment. The segment must not exist before the calls.
 ///
 /// # Errors
 /// There is no such order. The message lists the calls that cannot be ordered. If a simple rule
@@ -107,8 +107,8 @@ struct Calls<'a> {
     all: Vec<Call>,
     events: Vec<&'a Event>,
     numbers: EntryNumbers<'a>,
-    /// For each entry that only one call wrote and that a read shows: the entries that precede the
-    /// entry.
+    /// The entries that precede an entry in the log. They are known for an entry if only one call
+    /// wrote the entry and a read shows it.
     before: HashMap<EntryNumber, Vec<EntryNumber>>,
 }
 
@@ -146,10 +146,11 @@ impl<'a> Calls<'a> {
     }
 
     /// Returns every possible next state. A call that has not taken effect yet is a waiting call. A
-    /// certain call must take effect; an uncertain call was interrupted and need not.
+    /// certain call must take effect. An uncertain call was interrupted, and need not take effect.
     ///
-    /// A waiting call can take effect next if it started before the end of every waiting certain
-    /// call, and if no call that has taken effect started after its end.
+    /// A waiting call can take effect next if two conditions hold. The waiting call started before
+    /// the end of every waiting certain call. No call that has taken effect started after the end
+    /// of the waiting call.
     fn next_states(&self, state: &State) -> Vec<State> {
         let waiting = || (0..self.all.len()).filter(|&at| !state.applied.has(at));
         let certain = waiting().filter(|&at| self.all[at].certain);
@@ -294,7 +295,7 @@ impl<'a> EntryNumbers<'a> {
     }
 }
 
-/// Returns, for each entry that only one call wrote, the log that reads show before the entry.
+/// Returns the log before each entry that only one call wrote, if a read shows the entry.
 fn logs_before(calls: &[Call]) -> HashMap<EntryNumber, Vec<EntryNumber>> {
     let mut writers: HashMap<EntryNumber, usize> = HashMap::new();
     for call in calls {

@@ -1,4 +1,4 @@
-//! Tests with histories that are linearizable and histories that are not.
+//! Tests with linearizable histories, and with histories that are not linearizable.
 
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -225,7 +225,7 @@ fn the_error_lists_the_calls_that_do_not_fit() {
     }
 }
 
-/// Asserts that the history is not linearizable, and that the error begins with the sentence.
+/// Asserts that the history is not linearizable. The error must begin with the sentence.
 fn explained(events: &[Event], sentence: &str) {
     let error = linearize(events).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{sentence}\nno order of the")), "{error}");
