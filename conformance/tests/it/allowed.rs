@@ -236,7 +236,7 @@ fn a_store_with_a_size_limit_and_without_pods_passes() {
     assert!(report.not_run().any(|id| id == "p3_names_never_alias"), "{report}");
 }
 
-/// A store that pauses in its calls, so that calls of other threads overlap them.
+/// A store that pauses in its calls, so that calls of several threads overlap.
 struct Slow {
     inner: Arc<Inner>,
 }
@@ -290,8 +290,8 @@ fn a_store_that_is_always_durable_passes() {
     assert!(report.is_success(), "{report}");
 }
 
-/// A store whose handles cache the last log that they read, and compare its head before they use
-/// it.
+/// A store whose handles cache the last log. A handle compares the head of the log before it uses
+/// the cache.
 struct ValidatedCache {
     inner: Arc<Inner>,
     cached: Mutex<Option<(SegmentKey, Head, Vec<LogEntry>)>>,
@@ -378,7 +378,7 @@ impl Variant for Deferred {
 
     fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
         let mut waiting = lock(&self.waiting);
-        // The first entry creates the segment, which listings and lookups show.
+        // Store the first entry at once, because listings and lookups must show the new segment.
         if !self.inner.exists(s, g)? {
             return self.inner.append(s, g, entry);
         }
@@ -468,7 +468,7 @@ impl RandomTokens {
         *lock(&self.heads).entry(head).or_insert_with(draw)
     }
 
-    /// Returns the head of the memory store for a head with a random token. An unknown one stays
+    /// Returns the head of the memory store for a head with a random token. An unknown head stays
     /// the same.
     fn original(&self, random: Head) -> Head {
         let heads = lock(&self.heads);

@@ -1,5 +1,5 @@
 //! Tracks the calls of all threads on a storage. A broken store pauses in the middle of a call
-//! until other threads have made use of its intermediate state, so that every run has the race.
+//! until other threads have used the intermediate state. Every run therefore has the race.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-/// The longest pause of a call, which is long enough for a busy machine. Most pauses that no other
-/// call ends are shorter, because they end when no other thread can make a call.
+/// The longest pause of a call, long enough for a busy machine. Most pauses are shorter, because a
+/// pause also ends when no other thread can make a call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct CallTracker {
@@ -33,7 +33,7 @@ struct Threads {
 struct Pause {
     thread: ThreadId,
     since: u64,
-    /// How many calls of other threads it still waits for.
+    /// The number of calls of other threads for which the pause still waits.
     calls: usize,
 }
 
@@ -44,7 +44,7 @@ impl Threads {
     }
 
     /// Counts a call of `thread` that has ended. A call that began before a pause does not count
-    /// for the pause, because it may have read the storage before.
+    /// for the pause, because the call may have read the storage before the pause.
     fn end(&mut self, thread: ThreadId, begun: u64) {
         let others = self.paused.iter_mut().filter(|pause| pause.thread != thread);
         for pause in others.filter(|pause| pause.since < begun) {
@@ -53,12 +53,12 @@ impl Threads {
     }
 
     /// Returns whether `thread` must stay paused: it still waits for calls, and another thread can
-    /// make one.
+    /// make a call.
     fn must_stay_paused(&self, thread: ThreadId, owner: ThreadId) -> bool {
         let own = self.paused.iter().find(|pause| pause.thread == thread);
         let others = self.active.iter().any(|&other| other != thread);
-        // If no other thread has made a call since the owner's last one, the race has only begun:
-        // the owner or another thread of the race will still make one.
+        // If no other thread has made a call since the last call of the owner, the race has only
+        // begun: the owner or another thread of the race will still make a call.
         let first = thread != owner && self.since_owner.iter().all(|&other| other == thread);
         own.is_some_and(|pause| pause.calls > 0) && (others || first)
     }
@@ -99,14 +99,14 @@ impl CallTracker {
         (thread, threads.tick())
     }
 
-    /// Pauses the calling thread until other threads have made that many whole calls, another
-    /// thread pauses too, or no thread is left that could make a call.
+    /// Pauses the calling thread. The pause ends when other threads have made this number of whole
+    /// calls, when another thread pauses too, or when no other thread can make a call.
     pub(crate) fn wait_for_others(&self, calls: usize) {
         let thread = thread::current().id();
         let mut threads = self.threads();
         if !threads.paused.is_empty() {
-            // Two threads are in the middle of a call, which is the race that each of them waits
-            // for.
+            // Two threads are in the middle of a call. This is the race for which each of them
+            // waits.
             threads.paused.iter_mut().for_each(|pause| pause.calls = 0);
             self.changed.notify_all();
             return;
@@ -120,7 +120,7 @@ impl CallTracker {
     }
 }
 
-/// The trackers that a thread has used. They learn of its end when this value is dropped.
+/// The trackers that a thread has used. Dropping this value removes the thread from the trackers.
 struct Visited {
     thread: ThreadId,
     trackers: RefCell<Vec<Weak<CallTracker>>>,

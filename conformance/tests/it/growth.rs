@@ -16,7 +16,7 @@ mod of_a_correct_store {
     }
 }
 
-/// Reads the whole log for a count and, by the provided body, for each page.
+/// A store that reads the whole log for each count, and also for each page by the provided body.
 struct ReadsAll(MemoryStore);
 
 impl Store for ReadsAll {

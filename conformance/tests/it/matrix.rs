@@ -1,4 +1,4 @@
-//! Both macros over several backends in one test program, and the tests that they define.
+//! Tests of `conformance_matrix!`, with several backends in one test program.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -14,7 +14,7 @@ mod in_cases {
 
     use crate::variant::{Inner, Result, Variant, memory, over_memory, shared};
 
-    /// A store that fails one check: it cannot append a large entry, and does not say why.
+    /// A store that fails one check: an append of a large entry returns an error without a reason.
     struct WithoutLargeEntries {
         inner: Arc<Inner>,
     }
@@ -52,7 +52,7 @@ mod in_cases {
     }
 }
 
-/// The names of the tests of this program that `arguments` select.
+/// Returns the names of the tests in this program that `arguments` select.
 fn tests(arguments: &[&str]) -> BTreeSet<String> {
     let mut program = Command::new(std::env::current_exe().expect("a test program has a path"));
     let output = program.args(["--list", "matrix::in_cases::"]).args(arguments).output();

@@ -1,4 +1,5 @@
-//! The functions behind `conformance_tests!`, the filter of checks, and the text of failures.
+//! Tests of the functions behind `conformance_tests!`, of the filter of checks, and of the text of
+//! failures.
 
 use std::any::Any;
 use std::io;
@@ -48,7 +49,7 @@ fn every_clause_of_the_kit_has_a_check() {
     assert!(without.is_empty(), "{without:?}");
 }
 
-/// Returns the memory store as a harness that skips something.
+/// Returns a harness over the memory store, with these skips.
 fn skipping(skips: &'static [(&'static str, &'static str)]) -> TestHarness<impl Harness> {
     TestHarness::new(memory, "it::none", skips)
 }
@@ -76,7 +77,7 @@ fn one_failure_shows_every_line_to_skip() {
     ] {
         assert!(first.contains(line), "{line} is not in:\n{first}");
     }
-    // The block has the lines that were there, with their own reasons.
+    // The block keeps the existing lines with their reasons.
     assert!(first.contains("\n        multi_process: \"one process\",\n"), "{first}");
     assert_eq!(first.matches("log_file: ").count(), 1, "{first}");
     for covered in ["only_open:", "base_level:"] {
@@ -239,7 +240,7 @@ fn a_filter_selects_checks() {
     );
 }
 
-/// A store that loses what is appended.
+/// A store that loses every appended entry.
 struct Loses {
     inner: Arc<Inner>,
 }
@@ -268,7 +269,7 @@ fn a_failure_has_the_clause_the_calls_and_the_difference() {
     }
 }
 
-/// A store that finds no session of a segment.
+/// A store whose lookups find no session.
 struct Forgets {
     inner: Arc<Inner>,
 }

@@ -32,19 +32,19 @@ pub(crate) struct Inner {
 impl Inner {
     /// Returns the capabilities of a store over this storage.
     ///
-    /// The storage outlives its handles, so the store is persistent. It also declares several
-    /// processes, so that the checks of that capability run, with threads in the place of
-    /// processes.
+    /// The storage outlives its handles, so the store is persistent. The store also declares
+    /// `multi_process`, so that the checks of this capability run. Threads take the place of
+    /// processes there.
     pub(crate) fn declared(&self) -> Capabilities {
         self.capabilities().with(Capability::Persistent).with(Capability::MultiProcess)
     }
 
-    /// Pauses a call until another thread has made a call, or pauses in one too.
+    /// Pauses a call until another thread has made a call, or pauses in a call too.
     pub(crate) fn wait_for_another_call(&self) {
         self.calls.wait_for_others(1);
     }
 
-    /// Pauses a call until other threads have made that many calls.
+    /// Pauses a call until other threads have made this number of calls.
     pub(crate) fn wait_for_other_calls(&self, calls: usize) {
         self.calls.wait_for_others(calls);
     }
@@ -148,8 +148,8 @@ pub(crate) fn shared<V: Variant>() -> Shared<V> {
     Shared(Arc::new(V::over(Arc::default())))
 }
 
-/// Returns a storage with a variant for each handle, whose state is a cache or a buffer of the
-/// handle.
+/// Returns a storage with one variant for each handle. The state of the variant is then a cache or
+/// a buffer of the handle.
 pub(crate) fn for_each_handle<V: Variant>() -> impl Storage {
     let inner = Arc::<Inner>::default();
     move || VariantStore(Arc::new(V::over(Arc::clone(&inner))))
@@ -170,7 +170,7 @@ impl<V: Variant> Drop for VariantStore<V> {
 }
 
 impl<V: Variant> VariantStore<V> {
-    /// Makes a call on the variant, which other calls may wait for.
+    /// Makes a call on the variant. A paused call of another thread can wait for this call.
     fn call<T>(&self, call: impl FnOnce(&V) -> T) -> T {
         self.0.inner().calls.make(|| call(&self.0))
     }

@@ -1,5 +1,5 @@
-//! Broken stores that lose, duplicate or misplace appended entries. `broken!` makes a test of each
-//! store: the checks of the kit that `caught by` names must fail.
+//! Broken stores that lose, duplicate or misplace appended entries. `broken!` defines a store and
+//! its test: each check under `caught by` must fail.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::{broken, definite_error, entry};
 use crate::variant::Result;
 
 /// Returns whether a flaw applies to the entry. Only the checks with many concurrent writers append
-/// this entry, so only they catch the flaw, in every schedule.
+/// this entry. So only these checks catch the flaw, and they catch it in every schedule.
 fn has_flaw(entry: &LogEntry) -> bool {
     entry.as_json().starts_with(r#"{"w":5,"n":20,"#)
 }
@@ -155,7 +155,7 @@ broken! {
 }
 
 broken! {
-    /// Writes the last entry of a handle only together with the next one.
+    /// Keeps the last entry of a handle in memory, and stores this entry with the next append.
     writes_behind in for_each_handle {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let long = self.inner.read_entry_count(s, g).unwrap_or(0) >= 7;
@@ -186,7 +186,7 @@ broken! {
 }
 
 broken! {
-    /// Shows entries to readers before they are committed, and rolls them back.
+    /// Shows an entry to readers before it is committed, and then rolls the entry back.
     reads_uncommitted in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             // Roll back only the entries of the checks with one writer and a reader. With several

@@ -1,5 +1,5 @@
-//! Broken stores whose batches are not atomic, not in order, or create a segment without entries.
-//! `broken!` makes a test of each store: the checks of the kit that `caught by` names must fail.
+//! Broken stores whose batches are not atomic or not in order, or create a segment without entries.
+//! `broken!` defines a store and its test: each check under `caught by` must fail.
 
 use session_store_core::{LogEntry, SegmentId, SessionId, Store};
 
@@ -43,7 +43,7 @@ broken! {
 }
 
 broken! {
-    /// Sends a long batch in two requests, the second half first.
+    /// Sends a long batch in two requests, and sends the end of the batch first.
     reorders_long_batches in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let (first, rest) = entries.split_at(entries.len().min(150));
@@ -61,12 +61,13 @@ broken! {
 }
 
 broken! {
-    /// Creates the segment before it stores the first batch in it.
+    /// Stores a first batch in two steps: creates an empty segment, and then appends the batch.
     batches_create_first in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if !entries.is_empty() && self.inner.append_if(s, g, None, &[]).is_ok() {
-                // A round of the reader makes up to six calls. Twelve calls end its round on the
-                // segment before, and make a whole round on this one.
+                // A round of the reader makes up to six calls. After twelve calls, the reader has
+                // ended its round on the previous segment and has made a whole round on this
+                // segment.
                 self.inner.wait_for_other_calls(12);
             }
             self.inner.append_all(s, g, entries)
@@ -76,7 +77,7 @@ broken! {
 }
 
 broken! {
-    /// Sends a small batch again if another writer has appended right after it, as if it were lost.
+    /// Takes a small batch for lost if another writer appends after it, and sends the batch again.
     small_batches_are_sent_again in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             self.inner.append_all(s, g, entries)?;

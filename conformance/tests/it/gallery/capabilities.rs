@@ -1,6 +1,5 @@
 //! Broken stores whose declared capabilities differ from their behavior. `broken!` defines a store
-//! and its test. The test runs the checks of the kit under `caught by`, and each of these checks
-//! must fail.
+//! and its test: each check under `caught by` must fail.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, Store,
@@ -133,7 +132,7 @@ broken! {
 }
 
 broken! {
-    /// Does not declare conditional_append, but compares the head in append_if without entries.
+    /// Does not declare conditional_append, but append_if without entries compares the head.
     undeclared_conditions_compare in shared {
         fn capabilities(&self) -> Capabilities {
             self.inner.declared().iter().filter(|&c| c != Capability::ConditionalAppend).collect()

@@ -10,7 +10,7 @@ use session_store_core::{
 use super::broken;
 use crate::variant::Result;
 
-/// Lists in two pages. The second page starts at an offset, as `LIMIT … OFFSET …` does.
+/// Lists in two pages. The second page starts at an offset, as with `LIMIT … OFFSET …`.
 fn by_offset<T>(list: impl Fn() -> Result<Vec<T>>, pause: impl FnOnce()) -> Result<Vec<T>> {
     let first = list()?;
     let page = first.len() / 2;
@@ -22,7 +22,7 @@ fn by_offset<T>(list: impl Fn() -> Result<Vec<T>>, pause: impl FnOnce()) -> Resu
 }
 
 broken! {
-    /// Lists sessions in pages by an offset, so a deletion moves a session out of all pages.
+    /// Lists sessions in pages by an offset. After a deletion, the next page skips a session.
     lists_sessions_by_offset in shared {
         fn list_sessions(&self) -> Result<Vec<SessionId>> {
             by_offset(|| self.inner.list_sessions(), || self.inner.wait_for_another_call())
@@ -32,7 +32,7 @@ broken! {
 }
 
 broken! {
-    /// Lists segments in pages by an offset, so a deletion moves a segment out of all pages.
+    /// Lists segments in pages by an offset. After a deletion, the next page skips a segment.
     lists_segments_by_offset in shared {
         fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
             by_offset(|| self.inner.list_segments(s), || self.inner.wait_for_another_call())
@@ -42,7 +42,7 @@ broken! {
 }
 
 broken! {
-    /// Lists facts in pages by an offset, so a deletion moves a segment out of all pages.
+    /// Lists facts in pages by an offset. After a deletion, the next page skips a segment.
     lists_facts_by_offset in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             by_offset(|| self.inner.list_infos(options), || self.inner.wait_for_another_call())
@@ -52,7 +52,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps the answers of lookups in each handle.
+    /// Caches the results of lookups in each handle.
     lookups_are_kept in for_each_handle {
         fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let mut known = self.known.lock().unwrap();
@@ -69,7 +69,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps in each handle that a lookup found nothing.
+    /// Caches failed lookups in each handle, and ignores segments that are created later.
     failed_lookups_are_kept in for_each_handle {
         fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let mut absent = self.absent.lock().unwrap();
@@ -95,7 +95,7 @@ broken! {
 type Deleted = Mutex<BTreeMap<SegmentKey, Vec<LogEntry>>>;
 
 broken! {
-    /// Hides a deleted log and shows it again with the next batch.
+    /// Only hides a deleted log: the next append_all shows the old entries again.
     batches_revive_the_deleted in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             if let Ok(entries) = self.inner.read_all(s, g) {
@@ -117,7 +117,7 @@ broken! {
 }
 
 broken! {
-    /// Hides a deleted log and shows it again with the next conditional append.
+    /// Only hides a deleted log: the next append_if with None shows the old entries again.
     conditions_revive_the_deleted in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             if let Ok(entries) = self.inner.read_all(s, g) {
@@ -147,7 +147,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes at most 1,000 segments of a session, like the batch of an API.
+    /// delete_session deletes at most 1,000 segments, like one batch of an API.
     deletes_a_thousand_segments in shared {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             let segments = self.inner.list_segments(s)?;
@@ -164,7 +164,7 @@ broken! {
 }
 
 broken! {
-    /// Hides a deleted trace and shows it again with the next trace entry.
+    /// Only hides a deleted trace: the next append_trace shows the old entries again.
     traces_revive_the_deleted in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let trace = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries;

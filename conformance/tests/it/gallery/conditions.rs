@@ -1,5 +1,5 @@
 //! Broken stores whose conditional writes compare the wrong head or at the wrong time. `broken!`
-//! makes a test of each store: the checks of the kit that `caught by` names must fail.
+//! defines a store and its test: each check under `caught by` must fail.
 
 use std::sync::Mutex;
 
@@ -54,7 +54,8 @@ broken! {
                 return Err(StoreError::Conflict { expected: Some(expected), actual });
             }
             self.inner.wait_for_another_call();
-            // Only the late truncation is wrong: the returned head is that of the truncation.
+            // Only the late truncation is wrong. The returned head is right: it is the head after
+            // the truncation.
             loop {
                 let now = self.inner.head(s, g)?.ok_or(StoreError::NotFound(g))?;
                 match self.inner.truncate_if(s, g, now, len) {
@@ -68,7 +69,7 @@ broken! {
 }
 
 broken! {
-    /// Treats the expected head None as any head.
+    /// append_if with None accepts every head.
     none_expects_anything in shared {
         fn append_if(
             &self,
@@ -93,7 +94,7 @@ broken! {
 }
 
 broken! {
-    /// Returns the expected head from append_if instead of the new one.
+    /// append_if returns the expected head instead of the new head.
     append_if_returns_the_old_head in shared {
         fn append_if(
             &self,
@@ -118,7 +119,7 @@ broken! {
 }
 
 broken! {
-    /// Reports the expected head as the actual one in a conflict.
+    /// A Conflict reports the expected head as the actual head.
     conflicts_name_one_head in shared {
         fn append_if(
             &self,
@@ -152,7 +153,7 @@ broken! {
 }
 
 broken! {
-    /// Returns the head of an existing segment from append_if, as if it had created an empty one.
+    /// append_if with None and no entries accepts an existing segment, and returns its head.
     adopts_the_segment_of_another in shared {
         fn append_if(
             &self,
@@ -174,7 +175,7 @@ broken! {
 }
 
 broken! {
-    /// Compares nothing if truncate_if keeps as many entries as the expected head has.
+    /// truncate_if to the length of the expected head succeeds without a comparison.
     keeping_all_compares_nothing in shared {
         fn truncate_if(
             &self,
@@ -193,7 +194,7 @@ broken! {
 }
 
 broken! {
-    /// Takes the head of an empty segment, which was deleted, for that of an unknown segment.
+    /// append_if with the head of a deleted empty segment creates the segment again.
     the_head_of_nothing_creates in shared {
         fn append_if(
             &self,
@@ -211,7 +212,7 @@ broken! {
 }
 
 broken! {
-    /// Takes a repeated append_if for a lost one if its entries are not at the end of the log.
+    /// A repeated append_if appends again if its entries are no longer at the end of the log.
     repeats_what_is_not_at_the_end in shared {
         fn append_if(
             &self,

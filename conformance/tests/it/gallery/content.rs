@@ -1,5 +1,5 @@
-//! Broken stores that change the text of entries. `broken!` makes a test of each store: the checks
-//! of the kit that `caught by` names must fail.
+//! Broken stores that change the text of entries. `broken!` defines a store and its test: each
+//! check under `caught by` must fail.
 
 use session_store_core::{LogEntry, Page, SegmentId, SessionId, Store, StoreError};
 
@@ -46,7 +46,7 @@ broken! {
 }
 
 broken! {
-    /// Removes spaces between tokens when it replaces a log.
+    /// create_segment removes spaces between tokens.
     compacts_replaced_logs in shared {
         fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let compact: Vec<_> =
@@ -58,14 +58,14 @@ broken! {
 }
 
 broken! {
-    /// Decodes and encodes the remaining entries when it truncates.
+    /// truncate decodes the remaining entries and encodes them again.
     truncating_rewrites in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let before = self.inner.read_all(s, g)?;
             self.inner.truncate(s, g, entries_len)?;
             let kept = &before[..entries_len];
-            // Rewrite only logs with such a number. In checks with concurrent appends a rewrite
-            // could lose an entry, depending on the schedule.
+            // Rewrite only logs that contain this number. In checks with concurrent appends, a
+            // rewrite could lose an entry, depending on the schedule.
             if entries_len == before.len()
                 || !kept.iter().any(|kept| kept.as_json().contains("1E+2"))
             {
@@ -119,7 +119,7 @@ broken! {
 }
 
 broken! {
-    /// Replaces entries that are nested deeper than a limit.
+    /// append_all stores {} in the place of an entry with too many levels of nesting.
     flattens_deep_entries in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let deep = |given: &LogEntry| given.as_json().matches(['{', '[']).count() > 127;
@@ -131,7 +131,7 @@ broken! {
 }
 
 broken! {
-    /// Stores other text for entries that are longer than a column.
+    /// Stores another text in the place of an entry that is too long for a column of 64 KiB.
     cuts_long_entries in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let fits = given.as_json().len() <= 65_535;
@@ -152,7 +152,7 @@ broken! {
 }
 
 broken! {
-    /// Drops entries of kinds that it does not know.
+    /// read_all drops entries of unknown kinds.
     drops_unknown_kinds in shared {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             let known = |entry: &LogEntry| !entry.as_json().contains("from_the_future");
@@ -166,7 +166,7 @@ broken! {
 }
 
 broken! {
-    /// Checks the size limit only after the entry was stored.
+    /// append stores an entry first, and checks the size limit afterwards.
     stores_what_is_too_large in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             self.inner.append(s, g, given)?;

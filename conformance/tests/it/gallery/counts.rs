@@ -1,5 +1,5 @@
-//! Broken stores that return a wrong count. `broken!` makes a test of each store: the checks of the
-//! kit that `caught by` names must fail.
+//! Broken stores that return a wrong count. `broken!` defines a store and its test: each check
+//! under `caught by` must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Counts the appends of its own handle instead of the entries of the log.
+    /// Each handle counts its own appends instead of the entries of the log.
     counts_its_own in for_each_handle {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             self.inner.append(s, g, entry)?;
@@ -66,7 +66,7 @@ broken! {
 }
 
 broken! {
-    /// Counts trace entries too, because they are in the same table.
+    /// Counts log entries together with trace entries, because one table has both.
     counts_traces in shared {
         fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
             let traces = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries.len();
@@ -101,7 +101,7 @@ broken! {
 }
 
 broken! {
-    /// Returns a count that is one too low in long logs.
+    /// Returns a count that is one too low for a log of more than 5,000 entries.
     counts_one_too_few in shared {
         fn read_entry_count(&self, s: SessionId, g: SegmentId) -> Result<usize> {
             Ok(match self.inner.read_entry_count(s, g)? {

@@ -1,5 +1,5 @@
-//! Broken stores that create and replace segments wrongly. `broken!` makes a test of each store:
-//! the checks of the kit that `caught by` names must fail.
+//! Broken stores that create and replace segments wrongly. `broken!` defines a store and its test:
+//! each check under `caught by` must fail.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Appends to an existing segment in create_segment.
+    /// create_segment appends to an existing segment instead of replacing the log.
     creates_by_appending in shared {
         fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if self.inner.exists(s, g)? {
@@ -64,7 +64,7 @@ broken! {
 }
 
 broken! {
-    /// Empties a log and then fills it, so readers see it empty in between.
+    /// Empties a log and then fills it. Readers see an empty log between the two steps.
     replaces_in_two_steps in shared {
         fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if entries.len() <= 3 {
@@ -80,7 +80,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes the trace when it replaces the log.
+    /// create_segment on an existing segment deletes the trace.
     replacing_takes_the_trace in shared {
         fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if self.inner.exists(s, g)? {

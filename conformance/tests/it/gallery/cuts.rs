@@ -1,5 +1,5 @@
-//! Broken stores that truncate too much, too little, too late, or not permanently. `broken!` makes
-//! a test of each store: the checks of the kit that `caught by` names must fail.
+//! Broken stores that truncate too much, too little, too late, or not permanently. `broken!`
+//! defines a store and its test: each check under `caught by` must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Accepts a truncate past the end.
+    /// truncate past the end succeeds, and changes nothing.
     truncates_past_the_end in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let entries = self.inner.read_entry_count(s, g)?;
@@ -26,7 +26,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes the segment in a truncate to 0.
+    /// truncate to 0 deletes the segment.
     truncating_to_nothing_deletes in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             self.inner.truncate(s, g, entries_len)?;
@@ -50,7 +50,7 @@ broken! {
 }
 
 broken! {
-    /// Creates the segment in a truncate of an unknown one.
+    /// truncate of an unknown segment creates the segment.
     truncating_creates in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             if !self.inner.exists(s, g)? {
@@ -67,7 +67,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps one entry too many in long logs, like an index that is off by one.
+    /// truncate of a long log keeps one entry too many, like an index that is off by one.
     truncating_keeps_one_too_many in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let behind_a_mark = (1_000..self.inner.read_entry_count(s, g)?).contains(&entries_len);
@@ -78,7 +78,7 @@ broken! {
 }
 
 broken! {
-    /// Runs a truncate again after every fifth append, like a background job.
+    /// Repeats a truncate after every fifth append, like a background job.
     truncates_later in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let plain = self
@@ -110,7 +110,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes the pods that point to a truncated segment.
+    /// truncate deletes the pods that point to the segment.
     truncating_unpoints_pods in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             self.inner.truncate(s, g, entries_len)?;
@@ -130,7 +130,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps truncated entries after the end and shows them again with the next append.
+    /// truncate only hides entries: the next append shows these entries again.
     cut_entries_come_back in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let mut behind = self.behind.lock().unwrap();
@@ -166,12 +166,12 @@ broken! {
 }
 
 broken! {
-    /// Accepts a truncate to the length that this handle has given the log, without a read.
+    /// Each handle remembers the length of a log. truncate to this length does not read the log.
     handles_remember_lengths in for_each_handle {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             self.inner.append_all(s, g, entries)?;
-            // Remember only a long log, because a truncate that races with appends would show the
-            // flaw only in some schedules.
+            // Remember only a long log. With other logs, a truncate that races with appends would
+            // show the flaw only in some schedules.
             if entries.len() == 500 {
                 *self.written.lock().unwrap() = Some((SegmentKey::new(s, g), entries.len()));
             }
@@ -189,7 +189,7 @@ broken! {
 }
 
 broken! {
-    /// Creates the segment in a truncate where only a trace is.
+    /// truncate creates the segment if only its trace exists.
     truncating_a_trace_creates in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             if !self.inner.read_trace_page(s, g, 0, 0)?.entries.is_empty() {

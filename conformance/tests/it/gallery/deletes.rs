@@ -1,5 +1,5 @@
-//! Broken stores that delete too little, too often, or report deletes that did not happen.
-//! `broken!` makes a test of each store: the checks of the kit that `caught by` names must fail.
+//! Broken stores that delete too little or too often, or report a delete that did not happen.
+//! `broken!` defines a store and its test: each check under `caught by` must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Keeps the trace of a deleted segment.
+    /// delete_segment keeps the trace.
     deleting_leaves_the_trace in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let traces = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries;
@@ -28,7 +28,7 @@ broken! {
 }
 
 broken! {
-    /// Returns true when it deletes nothing.
+    /// A delete returns true even if it deletes nothing.
     deletes_what_is_not_there in shared {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             self.inner.delete_session(s).map(|_| true)
@@ -47,7 +47,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps one segment of a deleted session.
+    /// delete_session keeps one segment of the session.
     deletes_most_of_a_session in shared {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             let segments: Vec<SegmentId> = self.inner.list_segments(s)?;
@@ -62,7 +62,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes the segment again after a later append, like a background job.
+    /// Repeats the delete of a segment after a later append, like a background job.
     deletes_more_than_once in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             self.noted.lock().unwrap().entry(SegmentKey::new(s, g)).or_insert(0);
@@ -92,7 +92,7 @@ broken! {
 }
 
 broken! {
-    /// Hides a deleted log and shows it again with the next append.
+    /// Only hides a deleted log: the next append shows the old entries again.
     deleting_only_hides in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let mut hidden = self.hidden.lock().unwrap();

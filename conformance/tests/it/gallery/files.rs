@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::BrokenStore;
 use crate::jsonl::{Flaw, JsonlStore};
 
-/// A folder with the name of the flaw. Another process finds out the flaw from the address.
+/// A folder that has the name of the flaw, so another process can read the flaw from the address.
 struct Folder {
     place: TempDir,
     flaw: Flaw,
@@ -20,7 +20,7 @@ struct Folder {
 
 impl Folder {
     fn with(flaw: Flaw) -> Self {
-        // A folder in memory, because on a disk the many small files take seconds.
+        // Use a folder in memory, because the many small files take seconds on a disk.
         let memory = Path::new("/dev/shm");
         let place =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -70,7 +70,7 @@ fn in_another_process() {
         .expect("the process that started this one reads its replies");
 }
 
-/// Defines the test of a file store with a flaw and the checks that must catch it.
+/// Defines the tests of file stores. Each store has a flaw, and checks that must catch the store.
 macro_rules! flawed {
     ($(#[doc = $doc:literal] $test:ident has $flaw:ident caught by { $($id:ident)* })*) => {$(
         #[test]
@@ -88,10 +88,10 @@ macro_rules! flawed {
 }
 
 flawed! {
-    /// Has no flaw: the control, which every check must pass.
+    /// Has no flaw. This store is the control: it must pass every check.
     files_without_a_flaw has None caught by {}
 
-    /// Appends after a torn tail without removing it.
+    /// append writes after a torn tail without removing the tail.
     glues_torn_tails has GluesTornTails caught by {
         a7_a_killed_batch_is_a_prefix
         r5_a_log_of_nothing_but_a_tail
@@ -102,7 +102,7 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// Ignores a whole last line that has no newline, as if the newline committed it.
+    /// Ignores a whole last line without a newline, as if only the newline committed the entry.
     hides_whole_tails has HidesWholeTails caught by {
         r5_a_whole_last_line_is_an_entry
         r5_an_append_writes_the_owed_newline
@@ -128,10 +128,10 @@ flawed! {
     /// Deletes a torn tail instead of keeping it in another file.
     deletes_torn_tails has DeletesTornTails caught by { r5_nothing_torn_is_deleted }
 
-    /// Removes a torn tail when it reads the log.
+    /// read_all removes a torn tail from the log.
     repairs_on_read has RepairsOnRead caught by { r2_reading_leaves_the_file }
 
-    /// Skips lines that do not parse.
+    /// Skips lines that cannot be parsed.
     skips_bad_lines has SkipsBadLines caught by {
         m2_repairing_keeps_every_entry
         r4_bad_lines_are_corrupt
@@ -140,7 +140,7 @@ flawed! {
         r6_fails_only_inside_the_page
     }
 
-    /// Counts lines from 0 in the Corrupt error.
+    /// The Corrupt error counts lines from 0.
     counts_lines_from_zero has CountsLinesFromZero caught by {
         r4_bad_lines_are_corrupt
         r4_lines_are_physical
@@ -148,7 +148,7 @@ flawed! {
         r6_fails_only_inside_the_page
     }
 
-    /// Reports the number of the entry instead of the line in the Corrupt error.
+    /// The Corrupt error has the number of the entry instead of the number of the line.
     numbers_entries_not_lines has NumbersEntriesNotLines caught by { r4_lines_are_physical }
 
     /// Counts blank lines as entries.
@@ -160,20 +160,20 @@ flawed! {
         r5_repair_under_other_handles
     }
 
-    /// Refuses to append after a bad line.
+    /// Refuses to append to a log that has a bad line.
     validates_on_append has ValidatesOnAppend caught by {
         m7_repairing_moves_bad_texts_out
         r4_the_rest_stays_usable
         r5_two_objects_are_a_bad_line
     }
 
-    /// Parses the log when it counts, and fails at a bad line.
+    /// read_entry_count parses the log, and fails at a bad line.
     validates_on_count has ValidatesOnCount caught by {
         m7_repairing_moves_bad_texts_out
         r4_the_rest_stays_usable
     }
 
-    /// Parses the whole log for every page, and fails at any bad line.
+    /// read_page parses the whole log, and fails even for a bad line outside of the page.
     pages_read_the_whole_log has PagesReadTheWholeLog caught by {
         m2_repairing_keeps_every_entry
         r4_the_rest_stays_usable
@@ -209,7 +209,7 @@ flawed! {
         t7_the_traits_body_is_right
     }
 
-    /// Lists every file whose name starts with an id as a segment.
+    /// Lists a file as a segment if the name of the file starts with an id.
     lists_any_file has ListsAnyFile caught by {
         l3_a_trace_is_no_segment
         l4_strays_are_left_alone
@@ -219,33 +219,33 @@ flawed! {
         x1_a_trace_makes_nothing
     }
 
-    /// Deletes unknown files when it opens the storage.
+    /// Opening the storage deletes unknown files.
     sweeps_unknown_files has SweepsUnknownFiles caught by {
         l4_strays_are_left_alone
         l4_strays_outlive_deletes_and_repairs
     }
 
-    /// Deletes the whole folder of a session that it deletes.
+    /// delete_session removes the folder of the session, with the files of other programs in it.
     deletes_whole_folders has DeletesWholeFolders caught by {
         l4_strays_outlive_deletes_and_repairs
     }
 
-    /// Deletes unknown files in a repair.
+    /// A repair deletes unknown files.
     repairs_sweep has RepairsSweep caught by { l4_strays_outlive_deletes_and_repairs }
 
     /// Does not check the version of the format.
     ignores_the_format has IgnoresTheFormat caught by { s7_a_newer_format_is_refused }
 
-    /// Creates the storage when it opens a missing one for reading.
+    /// Opening a missing storage for reading creates the storage.
     opens_what_is_not_there has OpensWhatIsNotThere caught by { s7_a_missing_place_is_an_error }
 
-    /// Fails to open while another handle opens the storage for the first time.
+    /// Opening a new storage fails while another handle opens the same storage.
     opens_one_at_a_time has OpensOneAtATime caught by {
         s6_first_opens_race
         s6_processes_open_at_once
     }
 
-    /// Takes no lock, so other writers and readers see half of a line.
+    /// Takes no lock, so other writers and readers see half-written lines.
     locks_nothing has LocksNothing caught by {
         a2_a_segment_appears_with_its_first_entry
         a4_each_writers_order_is_kept
@@ -273,7 +273,7 @@ flawed! {
         t5_one_history_of_cutting_processes
     }
 
-    /// Locks out only the threads of its own process.
+    /// The lock excludes only threads of the same process.
     locks_its_process_only has LocksItsProcessOnly caught by {
         a4_one_history_of_processes
         c1_a_killed_create_is_whole
@@ -282,7 +282,7 @@ flawed! {
         t5_one_history_of_cutting_processes
     }
 
-    /// Caches counts for all handles of a process, and ignores other processes.
+    /// Caches counts in a process, and ignores changes of other processes.
     counts_in_its_process has CountsInItsProcess caught by {
         a3_changes_are_seen_at_once
         a4_one_history_of_processes
@@ -334,20 +334,20 @@ flawed! {
         a5_conditions_on_a_full_disk
     }
 
-    /// Writes an entry after it returned an error.
+    /// A failed append returns an error, but stores an entry.
     repeats_after_an_error has RepeatsAfterAnError caught by {
         a5_a_full_disk_changes_nothing
         a5_a_handle_goes_on_after_a_full_disk
         a5_conditions_on_a_full_disk
     }
 
-    /// Refuses every append of a handle after one has failed.
+    /// After a failed append, a handle refuses every later append.
     stops_after_an_error has StopsAfterAnError caught by {
         a5_a_handle_goes_on_after_a_full_disk
         a5_conditions_on_a_full_disk
     }
 
-    /// Leaves half of a failed write and appends after it.
+    /// A failed write leaves half of a line in the log, and the next append continues this line.
     tears_and_glues has TearsAndGlues caught by {
         a5_a_full_disk_changes_nothing
         a5_a_handle_goes_on_after_a_full_disk
@@ -361,7 +361,7 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// Overwrites the log file in place when it replaces or truncates.
+    /// Replaces and truncates a log by overwriting its file in place.
     replaces_in_place has ReplacesInPlace caught by {
         a5_a_handle_goes_on_after_a_full_disk
         a5_conditions_on_a_full_disk
@@ -369,7 +369,7 @@ flawed! {
         s3_a_killed_writer_loses_nothing
     }
 
-    /// Compares the head before it takes the lock.
+    /// append_if compares the head before it takes the lock.
     compares_before_it_locks has ComparesBeforeItLocks caught by {
         h2_one_creator_wins
         h2_one_process_wins
@@ -378,16 +378,16 @@ flawed! {
         h2_the_returned_head_is_of_the_call
     }
 
-    /// Writes the missing newline in append but not in append_all.
+    /// append writes a missing newline, but append_all does not.
     batches_forget_the_newline has BatchesForgetTheNewline caught by {
         r5_batches_write_the_owed_newline
         r5_conditions_write_the_owed_newline
     }
 
-    /// Removes a torn tail when it checks the storage.
+    /// A check of the storage removes a torn tail.
     checking_cuts_tails has ChecksCutTails caught by { m1_checking_leaves_the_file }
 
-    /// Deletes bad lines and everything after them in a repair.
+    /// A repair deletes the first bad line of a log and all later lines.
     repairs_cut_at_bad_lines has RepairsCutAtBadLines caught by {
         m2_repairing_keeps_every_entry
         m7_every_damaged_log_is_repaired_once
@@ -395,40 +395,40 @@ flawed! {
         m9_a_selected_segment_is_repaired
     }
 
-    /// Does not change logs with bad lines in a repair.
+    /// A repair does not change logs with bad lines.
     repairs_leave_bad_lines has RepairsLeaveBadLines caught by {
         m7_every_damaged_log_is_repaired_once
         m7_repairing_moves_bad_texts_out
         m9_a_selected_segment_is_repaired
     }
 
-    /// Repairs only the oldest of the damaged logs.
+    /// A repair changes only the oldest damaged log.
     repairs_one_log has RepairsOneLog caught by { m7_every_damaged_log_is_repaired_once }
 
-    /// Repairs nothing if only some segments are selected.
+    /// repair_segments repairs nothing.
     selected_repairs_do_nothing has SelectedRepairsDoNothing caught by {
         m9_a_selected_segment_is_repaired
     }
 
-    /// Leaves logs with a bad line out of the list of facts.
+    /// list_infos leaves out logs that have a bad line.
     lists_facts_of_sound_logs has ListsFactsOfSoundLogs caught by {
         l8_a_damaged_segment_hides_nothing
     }
 
-    /// Declares atomic batches, but writes a batch in two halves.
+    /// Declares atomic_batch, but writes a batch in two halves.
     declares_atomic_batches has DeclaresAtomicBatches caught by { a7_a_killed_batch_is_a_prefix }
 
-    /// Writes a batch first without its first entry.
+    /// Writes a batch without its first entry, and then replaces these lines by the whole batch.
     writes_batches_backwards has WritesBatchesBackwards caught by { a7_a_killed_batch_is_a_prefix }
 
-    /// Fills the file of a new log after it created the file.
+    /// Creates an empty file for a new log, and writes the entries afterwards.
     creates_in_place has CreatesInPlace caught by {
         a5_conditions_on_a_full_disk
         a5_a_handle_goes_on_after_a_full_disk
         c1_a_killed_create_is_whole
     }
 
-    /// Appends to a trace after a torn tail without removing it.
+    /// append_trace writes after a torn tail without removing the tail.
     traces_glue_torn_tails has TracesGlueTornTails caught by {
         x4_a_killed_trace_writer_loses_nothing
     }
@@ -439,24 +439,24 @@ flawed! {
         p1_a_killed_put_is_whole
     }
 
-    /// Deletes the log of a segment before its trace.
+    /// Deletes the log of a segment first, and the trace afterwards.
     deletes_the_log_first has DeletesTheLogFirst caught by { d1_a_killed_delete_is_whole }
 
-    /// Deletes the trace of a segment, and then copies the log to an archive and deletes the log.
+    /// Deletes the trace of a segment, then copies the log to an archive, and then deletes the log.
     archives_before_it_deletes has ArchivesBeforeItDeletes caught by { a5_deletes_on_a_full_disk }
 
-    /// Caches traces for all handles of a process, and ignores other processes.
+    /// Caches traces in a process, and ignores changes of other processes.
     caches_traces_in_its_process has CachesTraces caught by { x4_other_processes_see_traces }
 
-    /// Caches pods for all handles of a process, and ignores other processes.
+    /// Caches pods in a process, and ignores changes of other processes.
     caches_pods_in_its_process has CachesPods caught by { p1_other_processes_see_pods }
 
-    /// Caches the results of lookups in a process, and ignores other processes.
+    /// Caches the results of lookups in a process, and ignores changes of other processes.
     caches_lookups_in_its_process has CachesLookups caught by {
         d1_other_processes_see_deletes
         l5_other_processes_find_it
     }
 
-    /// Returns a head from append_if although the write failed.
+    /// append_if returns a head although the write failed.
     conditions_swallow_errors has ConditionsSwallowErrors caught by { a5_conditions_on_a_full_disk }
 }

@@ -1,5 +1,5 @@
 //! Broken stores whose handles write too late, forget data when they close, or fail after a panic.
-//! `broken!` makes a test of each store: the checks of the kit that `caught by` names must fail.
+//! `broken!` defines a store and its test: each check under `caught by` must fail.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ broken! {
 }
 
 broken! {
-    /// Writes back truncated entries when it closes a handle that had read them.
+    /// Closing a handle writes truncated entries back if the handle had read them.
     closing_restores_what_it_read in for_each_handle {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             let entries = self.inner.read_all(s, g)?;
@@ -68,7 +68,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes all sessions when it closes a handle, like a cache without a storage.
+    /// Closing a handle deletes all sessions, like a cache without a storage.
     closing_forgets_everything in for_each_handle {
         fn close(&self) {
             for session in self.inner.list_sessions().expect("the memory store can list") {
@@ -92,7 +92,7 @@ broken! {
 }
 
 broken! {
-    /// Fails all appends after a panic, like a poisoned mutex.
+    /// All appends fail after a panic, as if a mutex were poisoned.
     a_panic_poisons_it in shared {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             if thread::panicking() {
@@ -110,7 +110,7 @@ broken! {
 }
 
 broken! {
-    /// Restores deleted pods when it closes the handle that deleted them.
+    /// Closing a handle restores the pods that the handle has deleted.
     closing_restores_pods in for_each_handle {
         fn delete_pod(&self, name: &PodName) -> Result<bool> {
             if let Some(pod) = self.inner.read_pod(name)? {
@@ -130,7 +130,7 @@ broken! {
 }
 
 broken! {
-    /// Restores deleted sessions when it closes the handle that deleted them.
+    /// Closing a handle restores the sessions that the handle has deleted.
     closing_restores_sessions in for_each_handle {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             for g in self.inner.list_segments(s)? {
@@ -151,7 +151,7 @@ broken! {
 }
 
 broken! {
-    /// Holds a mutex, which can be poisoned, while it calls the closure of the caller.
+    /// Locks a mutex while it calls the caller's closure. A panic there poisons the mutex.
     a_closure_poisons_it in shared {
         fn read_page_matching(
             &self,

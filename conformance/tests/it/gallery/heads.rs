@@ -1,5 +1,5 @@
-//! Broken stores whose heads change too often or too seldom. `broken!` makes a test of each store:
-//! the checks of the kit that `caught by` names must fail.
+//! Broken stores whose heads change too often or too seldom. `broken!` defines a store and its
+//! test: each check under `caught by` must fail.
 
 use std::sync::Mutex;
 
@@ -51,7 +51,7 @@ broken! {
 }
 
 broken! {
-    /// Changes the head when it appends a trace entry.
+    /// append_trace changes the head.
     a_trace_moves_the_head in shared {
         fn append_trace(&self, s: SessionId, g: SegmentId, trace: &TraceEntry) -> Result<()> {
             self.inner.append_trace(s, g, trace)?;
@@ -70,7 +70,7 @@ broken! {
 }
 
 broken! {
-    /// Declares epochs, but its heads have only the count.
+    /// Declares epoch, but a head has only the number of entries.
     heads_are_only_counts in shared {
         fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
             Ok(self.inner.head(s, g)?.map(counted))

@@ -12,7 +12,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Combines both ids of a segment into a key that does not depend on their order, like XOR.
+    /// Combines both ids of a segment into one key, like XOR, so swapped ids give the same key.
     keys_are_symmetric in shared {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             let swapped =
@@ -27,7 +27,7 @@ broken! {
 }
 
 broken! {
-    /// Finds the segment of a batch by the second half of its id.
+    /// append_all finds the segment by the second half of the segment id.
     keys_are_half_of_the_id in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let segments = self.inner.list_segments(s)?.into_iter();
@@ -40,7 +40,7 @@ broken! {
 }
 
 broken! {
-    /// Lists the segments of every session whose id has the same first 15 bytes.
+    /// list_segments also returns segments of sessions whose ids have the same first 15 bytes.
     lists_by_a_part_of_the_session in shared {
         fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
             let is_equal = |other: &SessionId| other.as_bytes()[..15] == s.as_bytes()[..15];
@@ -57,7 +57,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes every session whose id has the same first 15 bytes.
+    /// delete_session also deletes sessions whose ids have the same first 15 bytes.
     deletes_by_a_part_of_the_session in shared {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             let is_equal = |other: &SessionId| other.as_bytes()[..15] == s.as_bytes()[..15];
@@ -72,7 +72,7 @@ broken! {
 }
 
 broken! {
-    /// Reads a page up to the key after that of its segment, which does not exist for the last id.
+    /// Reads a page as a range of keys. The range of the largest segment id is empty.
     the_last_id_has_no_end in shared {
         fn read_page(
             &self,
@@ -92,7 +92,7 @@ broken! {
 }
 
 broken! {
-    /// Takes the id of zeros for a missing id.
+    /// read_all takes a segment id of zeros for a missing id.
     the_id_of_zeros_is_missing in shared {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             match *g.as_bytes() == [0; 16] {
@@ -105,7 +105,7 @@ broken! {
 }
 
 broken! {
-    /// Stores equal large entries once, and deletes them with the first segment that has them.
+    /// Stores equal large entries once. Deleting one segment deletes them in all segments.
     equal_entries_are_deleted_together in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let large = |entry: &LogEntry| entry.as_json().len() > 4_000;
@@ -128,7 +128,7 @@ broken! {
 }
 
 broken! {
-    /// Drops repeated entries of a conditional append, like a set.
+    /// append_if drops repeated entries, like a set.
     conditional_batches_are_sets in shared {
         fn append_if(
             &self,
@@ -147,7 +147,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps sessions and pods under the same names, so deleting a session deletes a pod.
+    /// Keeps sessions and pods under the same names. delete_session also deletes a pod.
     sessions_and_pods_share_names in shared {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             self.inner.delete_pod(&s.to_string().parse()?)?;
@@ -158,7 +158,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps sessions and pods under the same names, so deleting a pod deletes a session.
+    /// Keeps sessions and pods under the same names. delete_pod also deletes a session.
     pods_and_sessions_share_names in shared {
         fn delete_pod(&self, name: &PodName) -> Result<bool> {
             if let Ok(session_id) = name.as_str().parse() {
@@ -171,7 +171,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps 64 open logs, and loses the last entry of the log that it closes.
+    /// Keeps at most 64 logs open. Closing a log loses the last entry of the log.
     closing_a_log_loses_its_last_entry in for_each_handle {
         fn append(&self, s: SessionId, g: SegmentId, entry: &LogEntry) -> Result<()> {
             let mut open = self.open.lock().unwrap();

@@ -1,6 +1,5 @@
 //! Broken stores whose listings read an index that can lose segments. The logs are stored apart
-//! from the index. `broken!` makes a test of each store: the checks of the kit that `caught by`
-//! names must fail.
+//! from the index. `broken!` defines a store and its test: each check under `caught by` must fail.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,7 +14,7 @@ use super::broken;
 use crate::variant::Result;
 
 /// Defines correct methods of such a store. `unlisted` has the segments that the index has lost. A
-/// broken store leaves out the methods that have its flaw.
+/// broken store leaves out some of these methods, and this is its flaw.
 macro_rules! indexed {
     (listing) => {
         fn unlist(&self, key: SegmentKey) -> Option<io::Result<()>> {
@@ -85,7 +84,7 @@ macro_rules! indexed {
 }
 
 broken! {
-    /// Does not compare its index with the logs in a check.
+    /// A check of the storage does not compare the index with the logs.
     checking_trusts_the_index in shared {
         indexed! { listing sessions repair append }
     }
@@ -94,7 +93,7 @@ broken! {
 }
 
 broken! {
-    /// Reports what its index lacks, and does not repair it.
+    /// A check reports the segments that the index lacks, but a repair does not add them.
     repairing_skips_the_index in shared {
         indexed! { listing sessions check append }
     }
@@ -103,7 +102,7 @@ broken! {
 }
 
 broken! {
-    /// Writes to its index only when it creates a segment.
+    /// Adds a segment to the index only when the segment is created.
     appends_trust_the_index in shared {
         indexed! { listing sessions check repair }
     }
@@ -112,7 +111,7 @@ broken! {
 }
 
 broken! {
-    /// Lists sessions of which its index has no segments.
+    /// Lists a session even if the index has lost all segments of the session.
     lists_sessions_without_segments in shared {
         indexed! { listing check repair append }
     }

@@ -1,5 +1,5 @@
-//! Broken stores that return wrong facts about segments, or list them wrongly. `broken!` makes a
-//! test of each store: the checks of the kit that `caught by` names must fail.
+//! Broken stores that return wrong facts about segments, or list the facts wrongly. `broken!`
+//! defines a store and its test: each check under `caught by` must fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Returns facts of an unknown segment.
+    /// segment_info returns facts for an unknown segment.
     the_unknown_has_facts in shared {
         fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
             Ok(self.inner.segment_info(s, g)?.or(Some(SegmentInfo::new(Head::new(0, 0)))))
@@ -23,12 +23,12 @@ broken! {
 }
 
 broken! {
-    /// Keeps the first head of a segment in its facts.
+    /// segment_info always returns the first head of a segment.
     facts_have_the_first_head in shared {
         fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
             let Some(mut info) = self.inner.segment_info(s, g)? else { return Ok(None) };
-            // Only in segments that were created empty. Other checks compare the facts of other
-            // segments with list_infos, which this store does not change.
+            // Keep only the heads of segments that were created empty. Other checks compare the
+            // facts of other segments with list_infos, and this store does not change list_infos.
             let mut first = self.first.lock().unwrap();
             if info.head.entries() == 0 {
                 first.insert(SegmentKey::new(s, g), info.head);
@@ -42,7 +42,7 @@ broken! {
 }
 
 broken! {
-    /// Counts the size without the newlines.
+    /// The size of a segment does not include the newlines.
     sizes_have_no_newlines in shared {
         fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
             let info = self.inner.segment_info(s, g)?;
@@ -60,7 +60,7 @@ broken! {
 }
 
 broken! {
-    /// Does not subtract truncated entries from the size.
+    /// truncate does not subtract the removed entries from the size.
     truncating_keeps_the_size in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let before = self.inner.segment_info(s, g)?.and_then(|info| info.bytes);
@@ -83,7 +83,7 @@ broken! {
 }
 
 broken! {
-    /// Reads the size later than the head.
+    /// segment_info reads the head first, and the size later.
     sizes_are_read_later in shared {
         fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
             let before = self.inner.segment_info(s, g)?;
@@ -124,7 +124,7 @@ broken! {
 }
 
 broken! {
-    /// Moves the time when it reads, like the access time of a file.
+    /// read_all moves the time of the last change, like the access time of a file.
     reading_moves_the_time in shared {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             self.read.lock().unwrap().insert(SegmentKey::new(s, g), SystemTime::now());
@@ -142,7 +142,7 @@ broken! {
 }
 
 broken! {
-    /// Starts to count the size of a segment again in each handle.
+    /// Each handle starts to count the size of a segment at 0.
     handles_forget_sizes in for_each_handle {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             self.known.lock().unwrap().insert(SegmentKey::new(s, g));
@@ -165,7 +165,7 @@ broken! {
 }
 
 broken! {
-    /// Lists the facts in ascending order.
+    /// list_infos returns the segments in ascending order.
     lists_facts_backwards in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             Ok(self.inner.list_infos(options)?.into_iter().rev().collect())
@@ -180,7 +180,7 @@ broken! {
 }
 
 broken! {
-    /// Leaves empty segments out of the facts.
+    /// list_infos leaves out empty segments.
     facts_hide_empty_segments in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             let mut infos = self.inner.list_infos(options)?;
@@ -196,7 +196,7 @@ broken! {
 }
 
 broken! {
-    /// Counts segments instead of sessions for the limit of a part.
+    /// list_infos applies the limit to segments instead of sessions.
     parts_end_inside_a_session in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             let mut infos = self.inner.list_infos(options)?;
@@ -208,7 +208,7 @@ broken! {
 }
 
 broken! {
-    /// Lists only the first page of an API.
+    /// list_infos returns at most 1,000 segments, like the first page of an API.
     lists_a_thousand_facts in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             let mut infos = self.inner.list_infos(options)?;
@@ -220,7 +220,7 @@ broken! {
 }
 
 broken! {
-    /// Lists nothing after a session that does not exist.
+    /// list_infos returns nothing if it has to start after a session that does not exist.
     the_start_must_exist in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             let sessions = self.inner.list_sessions()?;
@@ -232,7 +232,7 @@ broken! {
 }
 
 broken! {
-    /// Ignores the start of a part in combination with a limit of three sessions.
+    /// list_infos with a limit of three sessions ignores the start.
     parts_of_three_are_wrong in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             match options.max_sessions() {
@@ -245,7 +245,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps the size of a log by its number of entries, also if the log was cut and grew again.
+    /// Caches sizes by the number of entries. A truncated log that grew again has an old size.
     keeps_sizes_by_the_count in shared {
         fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
             let Some(info) = self.inner.segment_info(s, g)? else { return Ok(None) };
@@ -259,7 +259,7 @@ broken! {
 }
 
 broken! {
-    /// Leaves segments that append_if has created out of the list of facts.
+    /// list_infos leaves out segments that append_if has created.
     conditional_creates_have_no_facts in shared {
         fn append_if(
             &self,
@@ -286,7 +286,7 @@ broken! {
 }
 
 broken! {
-    /// Does not subtract entries from the size that truncate_if removes.
+    /// truncate_if does not subtract the removed entries from the size.
     conditional_truncates_keep_the_size in shared {
         fn truncate_if(
             &self,
@@ -312,7 +312,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps in each handle that a segment had no facts.
+    /// Caches missing facts in each handle, and ignores that the segment is created later.
     missing_facts_are_kept in for_each_handle {
         fn segment_info(&self, s: SessionId, g: SegmentId) -> Result<Option<SegmentInfo>> {
             let mut missing = self.missing.lock().unwrap();

@@ -1,5 +1,5 @@
-//! Broken stores that list the wrong sessions or segments, or in the wrong order. `broken!` makes a
-//! test of each store: the checks of the kit that `caught by` names must fail.
+//! Broken stores that list the wrong sessions or segments, or in the wrong order. `broken!` defines
+//! a store and its test: each check under `caught by` must fail.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -65,7 +65,7 @@ broken! {
 }
 
 broken! {
-    /// Lists only the first page of an API.
+    /// Lists at most 1,000 sessions, segments and trace entries, like the first page of an API.
     lists_a_thousand in shared {
         fn list_sessions(&self) -> Result<Vec<SessionId>> {
             Ok(self.inner.list_sessions()?.into_iter().take(1_000).collect())
@@ -129,7 +129,7 @@ broken! {
 }
 
 broken! {
-    /// Lists a session that has only a trace, because its folder exists.
+    /// Lists a session that has only a trace, because the folder of the session exists.
     lists_what_is_only_traced in shared {
         fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
             self.traced.lock().unwrap().push(SegmentKey::new(s, g));
@@ -154,7 +154,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps listing a session while its folder exists.
+    /// Lists a session until its folder is gone, even if only a trace is left.
     trusts_the_folders_it_knows in shared {
         fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
             self.traced.lock().unwrap().push(SegmentKey::new(s, g));
@@ -204,7 +204,7 @@ broken! {
 }
 
 broken! {
-    /// Returns an error for the segments of an unknown session.
+    /// list_segments of an unknown session returns an error.
     unknown_sessions_are_errors in shared {
         fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
             let segments = self.inner.list_segments(s)?;
@@ -244,7 +244,7 @@ broken! {
 }
 
 broken! {
-    /// Creates the segment in exists.
+    /// exists creates an unknown segment.
     makes_a_segment_in_exists in shared {
         fn exists(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let there = self.inner.exists(s, g)?;

@@ -1,5 +1,5 @@
-//! Broken stores that return the wrong session of a segment. `broken!` makes a test of each store:
-//! the checks of the kit that `caught by` names must fail.
+//! Broken stores that return the wrong session of a segment. `broken!` defines a store and its
+//! test: each check under `caught by` must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Finds the newest session with the segment, which changes when others create it.
+    /// A lookup returns the newest session with the segment, so another create changes the result.
     finds_the_last_session in shared {
         fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let sessions = self.inner.list_sessions()?;
@@ -27,7 +27,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps deleted segments in its lookup table.
+    /// A lookup still finds a segment after the segment was deleted.
     finds_the_deleted in shared {
         fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let mut found = self.found.lock().unwrap();
@@ -42,7 +42,7 @@ broken! {
 }
 
 broken! {
-    /// Looks up segments by the start of their id.
+    /// Looks up a segment by the first six characters of its id.
     matches_ids_by_prefix in shared {
         fn lookup_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
             let prefix = |id: SegmentId| id.to_string()[..6].to_owned();
@@ -70,7 +70,7 @@ broken! {
 }
 
 broken! {
-    /// Finds only the segments that the handle wrote itself.
+    /// A lookup finds a segment only through a handle that has written to the segment.
     each_handle_finds_its_own in for_each_handle {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             self.known.lock().unwrap().entry(g).or_insert(s);

@@ -1,5 +1,5 @@
 //! Broken stores whose checks and repairs change data, or find faults in a sound storage. `broken!`
-//! makes a test of each store: the checks of the kit that `caught by` names must fail.
+//! defines a store and its test: each check under `caught by` must fail.
 
 use session_store_core::{Finding, ListOptions, Severity, Store, StoreExt};
 
@@ -7,7 +7,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Reports a fault in a sound storage.
+    /// A check reports a fault in a sound storage.
     checking_finds_faults in shared {
         fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<()> {
             report(Finding::new(Severity::Fault, "the storage", "a segment is empty"));
@@ -18,7 +18,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes empty segments when it checks the storage.
+    /// A check of the storage deletes empty segments.
     checking_repairs in shared {
         fn check(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
             for (key, info) in self.inner.list_infos(&ListOptions::new())? {
@@ -33,7 +33,7 @@ broken! {
 }
 
 broken! {
-    /// Rewrites every log in a repair, which gives a sound log a new head.
+    /// A repair rewrites every log, so a sound log gets a new head.
     repairing_rewrites in shared {
         fn repair(&self, _: &mut dyn FnMut(Finding)) -> Result<()> {
             for (key, _) in self.inner.list_infos(&ListOptions::new())? {

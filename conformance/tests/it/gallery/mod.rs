@@ -7,8 +7,8 @@
 //! The sets of checks must not depend on the schedule of threads and processes. For that:
 //! - A flaw that needs a race is forced: the store pauses in the middle of a call until another
 //!   thread or process has seen or changed its state.
-//! - A flaw is limited to certain entries if other checks would catch it only in some schedules.
-//!   These are the entries of the checks that must catch the flaw.
+//! - If other checks would catch a flaw only in some schedules, the flaw is limited to certain
+//!   entries: the entries of the checks that must catch the flaw.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,7 @@ modules! {
     refusals returned_heads same_ids traces
 }
 
-/// The checks that no store can fail, because the types of the core crate enforce them.
+/// The checks that no store can fail, because the types of the core crate enforce their promises.
 const ENFORCED_BY_TYPES: [&str; 2] = ["e3_anything_else_is_refused", "p3_bad_names_touch_nothing"];
 
 /// The environment variable for the folder of the results. Every check then runs over every store.
@@ -101,8 +101,9 @@ fn failed_runs(check: &Check, harness: &Arc<dyn Harness>, runs: usize) -> usize 
     failed
 }
 
-/// Defines the test of a broken store over memory: its flaw, its name, whether all handles share
-/// its state, the methods that it replaces, its state, and the checks that must catch it.
+/// Defines the test of a broken store over memory. The parts are the flaw, the name, whether all
+/// handles share one state, the replaced methods, the state, and the checks that must catch the
+/// store.
 macro_rules! broken {
     (
         #[doc = $flaw:literal]

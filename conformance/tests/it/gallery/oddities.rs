@@ -6,7 +6,7 @@ use super::{broken, entry};
 use crate::variant::Result;
 
 broken! {
-    /// Keeps the last of nested duplicate keys, like a parser into a map.
+    /// Keeps only the last of several equal keys in a nested object, like a parser into a map.
     nested_duplicates_are_merged in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let text = given.as_json().replace(r#""b":1,"b":2"#, r#""b":2"#);
@@ -17,7 +17,7 @@ broken! {
 }
 
 broken! {
-    /// Drops the key `__proto__`, like an assignment to an object of a script.
+    /// Drops the key `__proto__`, like an assignment to a JavaScript object.
     special_keys_are_dropped in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let text = given.as_json().replace(r#""__proto__":{"a":1},"#, "");
@@ -28,7 +28,7 @@ broken! {
 }
 
 broken! {
-    /// Renames keys with a dollar sign in a batch, like a document database.
+    /// append_all renames keys that have a dollar sign, like a document database.
     dollar_keys_are_renamed in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let renamed = |given: &LogEntry| entry(given.as_json().replace(r#""$oid""#, r#""oid""#));
@@ -47,7 +47,7 @@ broken! {
 }
 
 broken! {
-    /// Collapses spaces inside strings when it creates a segment.
+    /// create_segment collapses spaces inside strings.
     spaces_in_strings_collapse in shared {
         fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let collapsed = |given: &LogEntry| entry(given.as_json().replace("inner   spaces", "inner spaces"));
@@ -58,7 +58,7 @@ broken! {
 }
 
 broken! {
-    /// Reads text as values of other types in a batch, like a file of YAML.
+    /// append_all turns some strings into values of other types, like a YAML parser.
     words_become_values in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let typed = |given: &LogEntry| entry(given.as_json().replace(r#""yes":"yes""#, r#""yes":true"#));
@@ -113,7 +113,7 @@ fn changed(name: &PodName, change: fn(&str) -> String) -> PodName {
 }
 
 broken! {
-    /// Decodes percent signs in the names of pods.
+    /// Decodes percent-encoding in the names of pods.
     pod_names_are_decoded in shared {
         with_names! { |name| name.replace("%62", "b").replace("%61", "a") }
     }
@@ -129,7 +129,7 @@ broken! {
 }
 
 broken! {
-    /// Stores names of pods that are numbers as numbers.
+    /// Stores the name of a pod as a number if the name consists of digits.
     pod_names_are_numbers in shared {
         with_names! { |name| {
             let number = name.trim_start_matches('0');
@@ -148,7 +148,7 @@ broken! {
 }
 
 broken! {
-    /// Does not list pods whose names look like temporary files.
+    /// Does not list pods whose names look like the names of temporary files.
     temporary_names_are_hidden in shared {
         fn list_pods(&self) -> Result<Vec<PodName>> {
             let all = self.inner.list_pods()?.into_iter();
@@ -172,7 +172,7 @@ broken! {
 }
 
 broken! {
-    /// Reads a key with a dot in a batch as a path, like a document database.
+    /// append_all takes a key with a dot for a path, like a document database.
     dots_in_keys_are_paths in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let nested = |given: &LogEntry| {
@@ -193,7 +193,7 @@ broken! {
 }
 
 broken! {
-    /// Drops objects with more than 1,000 keys, like an index with a limit of fields.
+    /// Stores {} in the place of an entry with more than 1,000 keys, like an index with a limit.
     objects_have_a_thousand_keys in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             match given.as_json().matches(r#"":"#).count() {
@@ -206,7 +206,7 @@ broken! {
 }
 
 broken! {
-    /// Decodes blocks of 8 KiB one by one, which breaks a character that is in two blocks.
+    /// Decodes each block of 8 KiB separately, so a character across two blocks is lost.
     blocks_are_decoded_one_by_one in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let blocks = given.as_json().as_bytes().chunks(8_192);

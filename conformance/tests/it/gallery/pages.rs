@@ -7,7 +7,8 @@ use session_store_core::{
 use super::{broken, entry};
 use crate::variant::Result;
 
-/// Returns the limit in bytes of a page that holds as many entries as `characters` allow.
+/// Returns the limit in bytes for a page of the first entries that together have at most
+/// `characters` characters.
 fn bytes_for<E: Entry>(entries: &[E], characters: usize) -> usize {
     let mut left = characters;
     let fits = |entry: &&E| {
@@ -25,7 +26,7 @@ fn in_32_bits(position: usize) -> usize {
 }
 
 broken! {
-    /// Ends a page before the entry that fills it exactly.
+    /// Ends a page before an entry that would fill the page exactly.
     pages_are_never_full in shared {
         fn read_page(
             &self,
@@ -41,7 +42,7 @@ broken! {
 }
 
 broken! {
-    /// Counts the size of a page in characters.
+    /// Takes the limit of a page for a number of characters instead of bytes.
     pages_count_characters in shared {
         fn read_page(
             &self,
@@ -62,7 +63,7 @@ broken! {
 }
 
 broken! {
-    /// Stores positions in 32 bits.
+    /// Stores the start of a page in 32 bits.
     positions_have_32_bits in shared {
         fn read_page(
             &self,
@@ -94,7 +95,7 @@ broken! {
 }
 
 broken! {
-    /// Ends a page of a trace before the entry that fills it exactly.
+    /// Ends a page of a trace before an entry that would fill the page exactly.
     trace_pages_are_never_full in shared {
         fn read_trace_page(
             &self,
@@ -110,7 +111,7 @@ broken! {
 }
 
 broken! {
-    /// Counts the size of a page of a trace in characters.
+    /// Takes the limit of a page of a trace for a number of characters instead of bytes.
     trace_pages_count_characters in shared {
         fn read_trace_page(
             &self,
@@ -128,7 +129,7 @@ broken! {
 }
 
 broken! {
-    /// Stores positions in a trace in 32 bits.
+    /// Stores the start of a page of a trace in 32 bits.
     trace_positions_have_32_bits in shared {
         fn read_trace_page(
             &self,
@@ -159,7 +160,7 @@ broken! {
     caught by { x3_large_positions_and_limits }
 }
 
-/// Returns the entry, or another one if its size is exactly `lost`.
+/// Returns the entry, or `{}` if the size of the entry is exactly `lost`.
 fn unless_of_size(given: &LogEntry, lost: usize) -> LogEntry {
     if given.as_json().len() == lost { entry("{}") } else { given.clone() }
 }
@@ -175,7 +176,7 @@ broken! {
 }
 
 broken! {
-    /// Stores the length of an entry of a batch in 16 bits.
+    /// append_all stores the length of each entry in 16 bits.
     lengths_in_batches_have_16_bits in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let stored: Vec<_> =
@@ -187,7 +188,7 @@ broken! {
 }
 
 broken! {
-    /// Loses the last entry of a new log whose size is a multiple of a page.
+    /// create_segment loses the last entry if the entries fill whole pages of 4 KiB.
     creates_up_to_a_page in shared {
         fn create_segment(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let size: usize = entries.iter().map(|entry| entry.as_json().len() + 1).sum();
@@ -199,7 +200,7 @@ broken! {
 }
 
 broken! {
-    /// Joins a short batch to the last page of a log if the log ends at a page boundary.
+    /// Loses an append to a log that ends exactly at a page boundary.
     appends_after_a_full_page_are_lost in shared {
         fn append(&self, s: SessionId, g: SegmentId, given: &LogEntry) -> Result<()> {
             let bytes = self.inner.segment_info(s, g)?.and_then(|info| info.bytes).unwrap_or(0);
@@ -210,7 +211,7 @@ broken! {
 }
 
 broken! {
-    /// Cuts trace entries that are longer than a column.
+    /// Stores {} in the place of a trace entry that is too long for a column of 64 KiB.
     traces_have_a_column_of_64_kib in shared {
         fn append_trace(&self, s: SessionId, g: SegmentId, given: &TraceEntry) -> Result<()> {
             if given.as_json().len() > 1 << 16 {

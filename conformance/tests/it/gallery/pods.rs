@@ -1,5 +1,5 @@
-//! Broken stores that mix up, change or lose pods. `broken!` makes a test of each store: the checks
-//! of the kit that `caught by` names must fail.
+//! Broken stores that mix up, change or lose pods. `broken!` defines a store and its test: each
+//! check under `caught by` must fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
@@ -21,7 +21,7 @@ static PODS: LazyLock<Mutex<BTreeMap<PodName, Pod>>> = LazyLock::new(|| {
 });
 
 broken! {
-    /// Compares pod names without case, like a case-insensitive collation.
+    /// Ignores the case of pod names, like a case-insensitive collation.
     folds_the_case_of_pods in shared {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             self.inner.put_pod(&folded(name), pod)
@@ -50,7 +50,7 @@ broken! {
 }
 
 broken! {
-    /// Returns true when it deletes an absent pod.
+    /// delete_pod of an absent pod returns true.
     deletes_pods_that_are_not_there in shared {
         fn delete_pod(&self, name: &PodName) -> Result<bool> {
             self.inner.delete_pod(name).map(|_| true)
@@ -70,7 +70,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes a pod and then stores it again, so readers see no pod in between.
+    /// put_pod deletes the old pod and then stores the new pod. Readers see no pod in between.
     replaces_pods_in_two_steps in shared {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             self.inner.delete_pod(name)?;
@@ -82,7 +82,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps the old pod when a pod is replaced.
+    /// put_pod does not replace an existing pod.
     never_replaces_pods in shared {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             if self.inner.read_pod(name)?.is_some() {
@@ -101,7 +101,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps pods in the program instead of the storage.
+    /// Keeps pods in a variable of the program instead of the storage.
     pods_are_global in shared {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             PODS.lock().unwrap().insert(name.clone(), pod.clone());
@@ -172,7 +172,7 @@ broken! {
 }
 
 broken! {
-    /// Shows a handle its own pods, but stores them only when the handle is closed.
+    /// A handle reads its own pods at once, but stores them only when the handle is closed.
     handles_keep_pods_until_they_close in for_each_handle {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             self.own.lock().unwrap().insert(name.clone(), pod.clone());
@@ -217,7 +217,7 @@ broken! {
 }
 
 broken! {
-    /// Acknowledges put_pod_if without storing the pod.
+    /// put_pod_if succeeds, but does not replace the old pod.
     conditional_puts_are_lost in shared {
         fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
             let stored = self.inner.read_pod(name)?;
@@ -228,7 +228,7 @@ broken! {
 }
 
 broken! {
-    /// Compares the pod first and puts it later, so another writer can put one in between.
+    /// Compares the old pod first and puts the new pod later. Another writer can put in between.
     checks_then_puts in shared {
         fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
             if self.inner.read_pod(name)?.as_ref() != expected {
@@ -242,7 +242,7 @@ broken! {
 }
 
 broken! {
-    /// Puts a pod under a condition without excluding plain puts.
+    /// put_pod_if excludes other calls of put_pod_if, but does not exclude put_pod.
     plain_puts_are_overwritten in shared {
         fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
             let _one_at_a_time = self.lock.lock().unwrap();
@@ -261,7 +261,7 @@ broken! {
 }
 
 broken! {
-    /// Treats the expected pod None as any pod.
+    /// put_pod_if with None accepts every stored pod.
     none_expects_any_pod in shared {
         fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
             match expected {
@@ -274,7 +274,7 @@ broken! {
 }
 
 broken! {
-    /// Compares pods as JSON values instead of bytes.
+    /// put_pod_if compares pods as JSON values instead of bytes.
     compares_pods_as_values in shared {
         fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
             let value = |pod: &Pod| serde_json::from_str::<serde_json::Value>(pod.as_json()).ok();
@@ -291,7 +291,7 @@ broken! {
 }
 
 broken! {
-    /// Reports a conflict without the name of the pod.
+    /// PodConflict does not have the name of the pod.
     conflicts_have_no_name in shared {
         fn put_pod_if(&self, name: &PodName, expected: Option<&Pod>, pod: &Pod) -> Result<()> {
             self.inner.put_pod_if(name, expected, pod).map_err(|error| match error {
@@ -309,7 +309,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps the first copy of a pod that is put again, and shows it after a delete.
+    /// Keeps the first version of a replaced pod. delete_pod shows this version again.
     deletes_one_of_two_copies in shared {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             if let Some(first) = self.inner.read_pod(name)? {
@@ -344,7 +344,7 @@ broken! {
 }
 
 broken! {
-    /// Keeps in each handle that a pod did not exist, until the handle puts the pod.
+    /// Caches absent pods in each handle, and ignores that another handle puts such a pod.
     absent_pods_are_kept in for_each_handle {
         fn read_pod(&self, name: &PodName) -> Result<Option<Pod>> {
             let mut absent = self.absent.lock().unwrap();
@@ -373,7 +373,7 @@ broken! {
 }
 
 broken! {
-    /// Loses pods that are longer than a column of 64 KiB.
+    /// Loses a pod that is too long for a column of 64 KiB.
     pods_have_a_column_of_64_kib in shared {
         fn put_pod(&self, name: &PodName, pod: &Pod) -> Result<()> {
             match pod.as_json().len() {

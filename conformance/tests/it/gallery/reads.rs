@@ -1,5 +1,5 @@
-//! Broken stores that return the wrong entries from reads and pages. `broken!` makes a test of each
-//! store: the checks of the kit that `caught by` names must fail.
+//! Broken stores that return the wrong entries from reads and pages. `broken!` defines a store and
+//! its test: each check under `caught by` must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Reads an unknown segment as an empty one.
+    /// read_all of an unknown segment returns an empty list.
     reads_the_unknown_as_empty in shared {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             match self.inner.read_all(s, g) {
@@ -31,7 +31,7 @@ broken! {
 }
 
 broken! {
-    /// Returns the last log that a handle read if the length is the same.
+    /// A handle returns its cached log if the stored log has the same length.
     reads_from_a_cache in for_each_handle {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             let mut last = self.last.lock().unwrap();
@@ -63,8 +63,8 @@ broken! {
     reads_in_two_steps in shared {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             let mut entries = self.inner.read_all(s, g)?;
-            // Pause only in the logs of the check that replaces a log beside a reader. In other
-            // checks the result would depend on the schedule.
+            // Pause only in the check that replaces a log while a reader reads. In other checks the
+            // result would depend on the schedule.
             if !entries.first().is_some_and(|first| {
                 [r#"{"n":0}"#, r#"{"new":0,"p":""}"#].contains(&first.as_json())
             }) {
@@ -72,8 +72,8 @@ broken! {
             }
             entries.truncate(2);
             self.inner.wait_for_another_call();
-            // Read the rest now. After a replace it belongs to the new log; after appends the
-            // result is a correct read.
+            // Read the rest now. After a replace, the rest belongs to the new log. After appends,
+            // the result is a correct read.
             let rest = entries.len();
             entries.extend(self.inner.read_all(s, g)?.into_iter().skip(rest));
             Ok(entries)
@@ -83,7 +83,7 @@ broken! {
 }
 
 broken! {
-    /// Sorts long logs by their text, like a query that uses another index.
+    /// Sorts the entries of a long log by their text, like a query that uses another index.
     sorts_long_logs_as_text in shared {
         fn read_all(&self, s: SessionId, g: SegmentId) -> Result<Vec<LogEntry>> {
             let mut entries = self.inner.read_all(s, g)?;
@@ -100,7 +100,7 @@ broken! {
 }
 
 broken! {
-    /// Skips an entry that is larger than the page.
+    /// Skips an entry that is larger than the limit of the page.
     pages_end_at_a_large_entry in shared {
         fn read_page(
             &self,
@@ -127,7 +127,7 @@ broken! {
 }
 
 broken! {
-    /// Checks the limit of a page after the entry that exceeds it.
+    /// Ends a page only after an entry that exceeds the limit.
     pages_run_over in shared {
         fn read_page(
             &self,
@@ -156,7 +156,7 @@ broken! {
 }
 
 broken! {
-    /// Reads the head of a page later than its entries.
+    /// read_page reads the entries first, and the head later.
     pages_have_a_later_head in shared {
         fn read_page(
             &self,
@@ -180,7 +180,7 @@ broken! {
 }
 
 broken! {
-    /// Continues with the entries that it kept from the last page, if the log has the same length.
+    /// Returns the next page from a cache of the old log if the log has the same length.
     pages_continue_from_a_cursor in for_each_handle {
         fn read_page(
             &self,
@@ -208,7 +208,7 @@ broken! {
 }
 
 broken! {
-    /// Starts a page one entry too early at each 256th entry, like an index of blocks.
+    /// A page from a multiple of 256 on starts one entry too early, like an index of blocks.
     pages_at_a_block_start_too_early in shared {
         fn read_page(
             &self,
@@ -225,7 +225,7 @@ broken! {
 }
 
 broken! {
-    /// Returns an empty page of an unknown segment, except from its start on.
+    /// A page of an unknown segment is empty instead of an error, unless the page starts at 0.
     pages_of_the_unknown_are_empty in shared {
         fn read_page(
             &self,
@@ -246,7 +246,7 @@ broken! {
 }
 
 broken! {
-    /// Returns only the matching entries of a page, without their positions.
+    /// read_page_matching leaves other entries out instead of returning None in their places.
     matching_pages_lose_positions in shared {
         fn read_page_matching(
             &self,

@@ -1,4 +1,4 @@
-//! Stores that refuse a large entry, but not before they have changed something.
+//! Stores that refuse a large entry only after they have changed something.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, SegmentId, SessionId, Store, StoreError, TraceEntry,
@@ -18,7 +18,8 @@ fn check(entries: &[LogEntry]) -> Result<()> {
     }
 }
 
-/// Defines the correct refusals. The broken method of a store is not among the names.
+/// Defines the named methods so that they refuse large entries correctly. A store does not name its
+/// broken method.
 macro_rules! refusing {
     ($($method:ident)*) => { $(refusing! { @$method })* };
     (@append) => {
@@ -54,7 +55,7 @@ macro_rules! refusing {
 }
 
 broken! {
-    /// Stores the entries of a batch before the one that is too large.
+    /// append_all stores the entries before an entry that is too large.
     batches_keep_what_precedes in shared {
         refusing! { append create_segment append_if }
 
@@ -69,7 +70,7 @@ broken! {
 }
 
 broken! {
-    /// Leaves an entry out of a batch if it is too large.
+    /// append_all leaves out an entry that is too large, and stores the other entries.
     batches_leave_out_what_is_too_large in shared {
         refusing! { append create_segment append_if }
 
@@ -83,7 +84,7 @@ broken! {
 }
 
 broken! {
-    /// Reports a prefix of a batch that it took back.
+    /// append_all returns Partial with a number of entries, but has stored no entry.
     batches_report_a_prefix_that_is_gone in shared {
         refusing! { append create_segment append_if }
 
@@ -102,7 +103,7 @@ broken! {
 }
 
 broken! {
-    /// Empties a log before it notices that an entry is too large.
+    /// create_segment empties the log before it notices that an entry is too large.
     replacing_empties_before_it_refuses in shared {
         refusing! { append append_all append_if }
 
@@ -118,7 +119,7 @@ broken! {
 }
 
 broken! {
-    /// Stores a trace entry and then reports that it is too large.
+    /// append_trace stores an entry and then returns TooLarge.
     traces_are_refused_too_late in shared {
         refusing! { append append_all append_if create_segment }
 
@@ -132,7 +133,7 @@ broken! {
 }
 
 broken! {
-    /// Creates a segment under a condition before it notices that an entry is too large.
+    /// append_if stores the first entry before it notices that another entry is too large.
     conditions_create_before_they_refuse in shared {
         refusing! { append append_all create_segment }
 
@@ -154,7 +155,7 @@ broken! {
 }
 
 broken! {
-    /// Shows the start of a batch until it notices that an entry is too large.
+    /// append_all shows the first entry to readers until it notices that another is too large.
     batches_show_before_they_refuse in shared {
         refusing! { append create_segment append_if }
 

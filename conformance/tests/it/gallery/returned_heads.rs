@@ -1,5 +1,5 @@
-//! Stores whose conditional writes expect or return the wrong head, and stores that use a head
-//! again.
+//! Stores whose conditional writes expect or return the wrong head, and stores that return an old
+//! head again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ fn token(head: Head) -> u128 {
     token.and_then(std::result::Result::ok).expect("a head has a token")
 }
 
-/// Other tokens that a store shows for those of the memory store.
+/// The tokens that a broken store shows in the place of the tokens of the memory store.
 #[derive(Default)]
 struct Tokens {
     shown: Mutex<BTreeMap<u128, u128>>,
@@ -32,12 +32,13 @@ impl Tokens {
         Head::new(head.entries(), self.shown.lock().unwrap().get(&own).copied().unwrap_or(own))
     }
 
-    /// Shows the token of `after` as that of `before`.
+    /// Shows the token of `before` in the place of the token of `after`.
     fn keep(&self, before: Head, after: Head) {
         self.shown.lock().unwrap().insert(token(after), token(before));
     }
 
-    /// Makes a conditional call with the head of the memory store if `expected` is the shown one.
+    /// Makes a conditional call if `expected` is the shown head. The call gets the head of the
+    /// memory store.
     fn if_expected(
         &self,
         (inner, s, g): (&Inner, SessionId, SegmentId),
@@ -54,7 +55,7 @@ impl Tokens {
     }
 }
 
-/// Defines the methods that return heads, so that they return the shown ones.
+/// Defines the methods that return heads. They return the shown heads.
 macro_rules! with_shown_heads {
     () => {
         fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
@@ -96,7 +97,7 @@ macro_rules! with_shown_heads {
 }
 
 broken! {
-    /// Keeps the token of the head in truncate_if.
+    /// truncate_if does not change the token of the head.
     truncating_conditionally_keeps_the_token in shared {
         with_shown_heads! {}
 
@@ -120,7 +121,7 @@ broken! {
 }
 
 broken! {
-    /// Gives the head another token in truncate_if to the current length.
+    /// truncate_if to the current length gives the head a new token.
     truncating_to_the_length_moves_the_head in shared {
         fn truncate_if(
             &self,
@@ -145,7 +146,7 @@ broken! {
 }
 
 broken! {
-    /// Gives the head another token before it notices that truncate_if is past the end.
+    /// truncate_if past the end fails, but gives the head a new token.
     truncating_past_the_end_moves_the_head in shared {
         fn truncate_if(
             &self,
@@ -169,7 +170,7 @@ broken! {
 }
 
 broken! {
-    /// Truncates to the end of the log if truncate_if is past the end.
+    /// truncate_if past the end succeeds, and keeps the whole log.
     truncating_conditionally_accepts_any_length in shared {
         fn truncate_if(
             &self,
@@ -185,7 +186,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes the trace in truncate_if, because it deletes the segment and creates it again.
+    /// truncate_if deletes the segment and creates it again, so the trace is lost.
     truncating_conditionally_takes_the_trace in shared {
         fn truncate_if(
             &self,
@@ -209,7 +210,7 @@ broken! {
 }
 
 broken! {
-    /// Treats an empty segment as one that does not exist in append_if.
+    /// append_if with None appends to an existing empty segment.
     none_expects_no_entries in shared {
         fn append_if(
             &self,
@@ -228,7 +229,7 @@ broken! {
 }
 
 broken! {
-    /// Treats a trace without a segment as an existing segment in append_if.
+    /// append_if with None returns Conflict if only a trace exists.
     none_expects_no_trace in shared {
         fn append_if(
             &self,
@@ -249,7 +250,7 @@ broken! {
 }
 
 broken! {
-    /// Creates nothing in append_if without entries where only a trace is.
+    /// append_if without entries creates no segment if only a trace exists.
     only_a_trace_stays_alone in shared {
         fn append_if(
             &self,
@@ -269,7 +270,7 @@ broken! {
 }
 
 broken! {
-    /// Reads the head that append_if returns later than it appends.
+    /// append_if appends first and reads the head later, so it returns the head of another write.
     append_if_returns_a_later_head in shared {
         fn append_if(
             &self,
@@ -287,7 +288,7 @@ broken! {
 }
 
 broken! {
-    /// Returns a later token from append_if, with the right number of entries.
+    /// append_if returns the right number of entries, but the token of a later write.
     append_if_returns_a_later_token in shared {
         fn append_if(
             &self,
@@ -306,7 +307,7 @@ broken! {
 }
 
 broken! {
-    /// Reads the head that truncate_if returns later than it truncates.
+    /// truncate_if truncates first and reads the head later. It returns the head of another write.
     truncate_if_returns_a_later_head in shared {
         fn truncate_if(
             &self,
@@ -323,10 +324,10 @@ broken! {
     caught by { h6_the_returned_head_is_of_the_call }
 }
 
-/// The tokens that the open handles of each storage have seen, in the order of their appearance.
+/// For each storage, the tokens that the open handles have seen, in the order of appearance.
 static SEEN: Mutex<BTreeMap<usize, Vec<u128>>> = Mutex::new(BTreeMap::new());
 
-/// Counts tokens from 0 since the storage was opened.
+/// Numbers the tokens from 0, each time that the storage is opened.
 #[derive(Default)]
 struct CountedTokens(Tokens);
 
@@ -345,7 +346,7 @@ impl CountedTokens {
 }
 
 broken! {
-    /// Counts the changes since the storage was opened instead of using random tokens.
+    /// Tokens are not random, but the numbers of changes since the storage was opened.
     tokens_count_from_the_opening in for_each_handle {
         fn head(&self, s: SessionId, g: SegmentId) -> Result<Option<Head>> {
             Ok(self.inner.head(s, g)?.map(|head| self.tokens.count(&self.inner, head)))

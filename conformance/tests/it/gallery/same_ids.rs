@@ -12,12 +12,13 @@ use crate::variant::{Inner, Result};
 
 /// Returns the session that a lookup finds, or the given one.
 fn first_holder(inner: &Inner, s: SessionId, g: SegmentId) -> Result<SessionId> {
-    // The segment has to exist in the given session, as it does for an index without sessions.
+    // Without the segment in the given session, use the given session, so that the call fails as
+    // usual.
     Ok(if inner.exists(s, g)? { inner.lookup_session_of(g)?.unwrap_or(s) } else { s })
 }
 
 broken! {
-    /// Truncates the segment of the session that a lookup finds.
+    /// truncate changes the session that a lookup finds, instead of the given session.
     truncates_the_first_holder in shared {
         fn truncate(&self, s: SessionId, g: SegmentId, entries_len: usize) -> Result<()> {
             let holder = first_holder(&self.inner, s, g)?;
@@ -28,7 +29,7 @@ broken! {
 }
 
 broken! {
-    /// Appends a batch to the segment of the session that a lookup finds.
+    /// append_all writes to the session that a lookup finds, instead of the given session.
     batches_go_to_the_first_holder in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             let holder = first_holder(&self.inner, s, g)?;
@@ -39,7 +40,7 @@ broken! {
 }
 
 broken! {
-    /// Appends under a condition to the segment of the session that a lookup finds.
+    /// append_if writes to the session that a lookup finds, instead of the given session.
     conditions_go_to_the_first_holder in shared {
         fn append_if(
             &self,
@@ -60,7 +61,7 @@ broken! {
 }
 
 broken! {
-    /// Compares the head of the session that a lookup finds in truncate_if.
+    /// truncate_if compares the head in the session that a lookup finds.
     conditional_truncates_compare_the_first_holder in shared {
         fn truncate_if(
             &self,
@@ -81,7 +82,7 @@ broken! {
 }
 
 broken! {
-    /// Refuses to create a segment under a condition if another session has its id.
+    /// append_if with None refuses a segment id that another session has.
     ids_are_unique_under_a_condition in shared {
         fn append_if(
             &self,
@@ -100,7 +101,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes the segment of the session that a lookup finds.
+    /// delete_segment deletes in the session that a lookup finds, instead of the given session.
     deletes_the_first_holder in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let holder = first_holder(&self.inner, s, g)?;
@@ -115,7 +116,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes all segments with the ids of a deleted session, in other sessions too.
+    /// delete_session also deletes segments of other sessions that have the same segment ids.
     deleting_a_session_takes_equal_ids in shared {
         fn delete_session(&self, s: SessionId) -> Result<bool> {
             let mut deleted = false;
@@ -135,7 +136,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes a trace by the id of its segment, in all sessions.
+    /// delete_segment deletes the traces of the same segment id in all sessions.
     deleting_takes_the_traces_of_an_id in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let deleted = self.inner.delete_segment(s, g)?;
@@ -153,11 +154,11 @@ broken! {
     caught by { x2_deleting_leaves_the_trace_of_another_session }
 }
 
-/// The counts of the logs of all storages in this program.
+/// The counts of logs, for all storages in this program.
 static COUNTS: Mutex<BTreeMap<SegmentId, usize>> = Mutex::new(BTreeMap::new());
 
 broken! {
-    /// Caches the count of a log by its id when a trace is appended, for all storages of a program.
+    /// append_trace caches the count of a log by segment id, for all storages of the program.
     counts_are_cached_for_all_storages in shared {
         fn append_trace(&self, s: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
             if let Ok(count) = self.inner.read_entry_count(s, g) {
@@ -178,11 +179,11 @@ broken! {
     caught by { s1_the_same_ids_in_two_storages }
 }
 
-/// The sessions of the segments of all storages in this program.
+/// The session of each segment, for all storages in this program.
 static SESSIONS: Mutex<BTreeMap<SegmentId, SessionId>> = Mutex::new(BTreeMap::new());
 
 broken! {
-    /// Finds the session of a segment that another storage of the program has created in a batch.
+    /// A lookup finds segments that append_all created in another storage of the program.
     lookups_are_global in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             self.own.lock().unwrap().insert(g);

@@ -1,5 +1,5 @@
-//! Broken stores that mix up, lose or change traces. `broken!` makes a test of each store: the
-//! checks of the kit that `caught by` names must fail.
+//! Broken stores that mix up, lose or change traces. `broken!` defines a store and its test: each
+//! check under `caught by` must fail.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use super::broken;
 use crate::variant::Result;
 
 broken! {
-    /// Stores traces without their session in the key.
+    /// The key of a trace does not contain the session.
     mixes_up_the_traces_of_sessions in shared {
         fn append_trace(&self, _: SessionId, g: SegmentId, entry: &TraceEntry) -> Result<()> {
             self.inner.append_trace(SessionId::from(Uuid::nil()), g, entry)
@@ -82,7 +82,7 @@ broken! {
 }
 
 broken! {
-    /// Returns an error for a segment without a trace.
+    /// read_trace_page of a segment without a trace returns an error.
     no_trace_is_an_error in shared {
         fn read_trace_page(
             &self,
@@ -159,7 +159,7 @@ broken! {
 }
 
 broken! {
-    /// Ignores the limit of a trace page.
+    /// Ignores the limit of a page of a trace.
     trace_pages_know_no_limit in shared {
         fn read_trace_page(
             &self,
@@ -181,7 +181,7 @@ broken! {
 }
 
 broken! {
-    /// Caches a trace in each handle, and ignores what other handles append.
+    /// Caches a trace in each handle, and ignores appends of other handles.
     reads_traces_from_a_cache in for_each_handle {
         fn append_trace(&self, s: SessionId, g: SegmentId, given: &TraceEntry) -> Result<()> {
             self.read.lock().unwrap().remove(&SegmentKey::new(s, g));
@@ -211,7 +211,7 @@ broken! {
 }
 
 broken! {
-    /// Deletes an earlier trace when a batch creates the segment.
+    /// append_all deletes an existing trace when it creates the segment.
     first_batches_take_the_trace in shared {
         fn append_all(&self, s: SessionId, g: SegmentId, entries: &[LogEntry]) -> Result<()> {
             if !entries.is_empty() && !self.inner.exists(s, g)? {
@@ -224,7 +224,7 @@ broken! {
 }
 
 broken! {
-    /// Returns no earlier trace after a conditional append has created the segment.
+    /// append_if hides an existing trace when it creates the segment.
     first_conditions_take_the_trace in shared {
         fn append_if(
             &self,
@@ -257,7 +257,7 @@ broken! {
 }
 
 broken! {
-    /// Starts a page one trace entry too early at each 256th entry, like an index of blocks.
+    /// A page of a trace from a multiple of 256 on starts one entry too early.
     trace_pages_at_a_block_start_too_early in shared {
         fn read_trace_page(
             &self,
@@ -274,7 +274,7 @@ broken! {
 }
 
 broken! {
-    /// Stores only the fields of a trace entry that it knows.
+    /// Stores only the known fields of a trace entry.
     traces_drop_unknown_fields in shared {
         fn append_trace(&self, s: SessionId, g: SegmentId, given: &TraceEntry) -> Result<()> {
             let known = given.as_json().replace(r#","from_the_future":"""#, "");

@@ -45,7 +45,8 @@ impl JsonlStore {
     }
 
     /// Appends the entries to the log. A new log appears together with its entries, unless the flaw
-    /// is about locks: then two writers that create the log must see what the other one writes.
+    /// is about locks. With such a flaw, two writers that create one log must see the writes of
+    /// each other.
     pub(super) fn write(&self, key: SegmentKey, entries: &[LogEntry]) -> Result<()> {
         let path = self.path(key);
         let is_new = !path.exists();
@@ -107,7 +108,7 @@ impl JsonlStore {
         }
     }
 
-    /// Writes the bytes in two writes, and removes them again if one fails.
+    /// Writes the bytes in two writes. If a write fails, removes the bytes of both.
     fn write_halves(&self, path: &Path, file: &mut File, bytes: &[u8]) -> Result<()> {
         if self.has(Flaw::StopsAfterAnError) && self.has_failed.load(SeqCst) {
             return Err(io::Error::other("an earlier write failed").into());
@@ -131,8 +132,8 @@ impl JsonlStore {
         }
     }
 
-    /// Pauses between the two halves of a line, as far as the flaw needs it. The control pauses
-    /// too, so that a kill hits it in the same places.
+    /// Pauses between the two halves of a line, if the flaw needs the pause. The control pauses
+    /// too, so that a kill interrupts the control in the same places.
     fn pause_half_written(&self, path: &Path) -> io::Result<()> {
         match self.flaw {
             Flaw::LocksNothing | Flaw::LocksItsProcessOnly => self.wait_for_others(path),
@@ -163,7 +164,7 @@ impl JsonlStore {
             stay_half_written(10);
             file.write_all(bytes)?;
         } else {
-            // No listing takes this name for a segment, also with a flaw.
+            // No listing takes this name for a segment, even with a flaw.
             let new = path.with_file_name(format!(".{}", key.segment_id));
             let written = fs::write(&new, bytes);
             let moved = written.and_then(|()| fs::rename(&new, path));
@@ -203,7 +204,7 @@ impl JsonlStore {
     }
 
     /// Deletes the trace and the log of a segment, in this order: a killed process must not leave a
-    /// trace without a log. Returns whether one of them was there.
+    /// trace without a log. Returns whether one of them existed.
     pub(super) fn delete(&self, key: SegmentKey) -> Result<bool> {
         let (log, trace) = (self.path(key), self.trace(key));
         let is_there = log.exists() || trace.exists();
@@ -283,7 +284,7 @@ pub(super) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Removes a file, and returns whether it was there.
+/// Removes a file, and returns whether the file existed.
 pub(super) fn remove_if_exists(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

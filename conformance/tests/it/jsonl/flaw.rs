@@ -18,7 +18,8 @@ macro_rules! flaws {
             }
 
             /// Returns whether a store with the flaw also has pods, deletes, and traces that can be
-            /// read. The flaws of logs leave these out, so only checks of logs catch them.
+            /// read. A store with a flaw of logs leaves these out, so that only checks of logs
+            /// catch the flaw.
             pub(crate) fn has_more_than_logs(self) -> bool {
                 matches!(
                     self,

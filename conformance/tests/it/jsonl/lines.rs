@@ -30,7 +30,7 @@ impl Lines {
         Self { bytes, segment_id, flaw }
     }
 
-    /// Returns every line without its newline, also blank ones.
+    /// Returns every line without its newline, including blank lines.
     fn all(&self) -> Vec<Range<usize>> {
         let (mut lines, mut start) = (Vec::new(), 0);
         while start < self.bytes.len() {
@@ -47,7 +47,7 @@ impl Lines {
         self.bytes[line.clone()].iter().all(u8::is_ascii_whitespace)
     }
 
-    /// Returns the lines that are entries or bad, each with its physical number, counted from 1.
+    /// Returns the entries and the bad lines, each with its physical line number, counted from 1.
     fn solid(&self) -> Vec<(usize, Range<usize>)> {
         let end = match self.tail() {
             Tail::Torn(start) => start,

@@ -1,5 +1,5 @@
-//! A small store of JSONL files, correct unless it has a flaw: the basis of the broken file stores.
-//! Every call reads a whole log and locks the whole storage, which is slow but allowed.
+//! A small store of JSONL files, the basis of the broken file stores. Without a flaw the store is
+//! correct. Every call reads a whole log and locks the whole storage. This is slow, but allowed.
 
 mod files;
 mod flaw;
@@ -28,10 +28,10 @@ use self::lines::{Lines, Tail};
 use self::pause::{Pauses, in_another_process};
 use crate::variant::{Result, unsupported};
 
-/// The lock of a flaw that excludes only the handles of its own process.
+/// The lock of the flaw `LocksItsProcessOnly`. It excludes only handles of the same process.
 static PROCESS: Mutex<()> = Mutex::new(());
 
-/// A handle on the folder `root`, whose name is the name of the flaw.
+/// A handle on the folder `root`. The name of the folder is the name of the flaw.
 pub(crate) struct JsonlStore {
     root: PathBuf,
     flaw: Flaw,
@@ -92,7 +92,7 @@ impl JsonlStore {
     }
 
     /// Pauses a call until another thread or process has changed `file`. With a lock for this
-    /// process, no other thread of the process can change it, so there is nothing to wait for.
+    /// process, no other thread of the process can change the file, so the call does not pause.
     fn wait_for_others(&self, file: &Path) -> io::Result<()> {
         if self.has(Flaw::LocksItsProcessOnly) && !in_another_process() {
             return Ok(());
@@ -134,7 +134,8 @@ impl JsonlStore {
         if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
     }
 
-    /// Returns a session with the segment: the recorded holder, or else the newest one.
+    /// Returns a session with the segment: the recorded holder, or else the newest session with the
+    /// segment.
     fn find_session_of(&self, g: SegmentId) -> Result<Option<SessionId>> {
         let held = self.held(g);
         if held.is_some() || self.has(Flaw::FindsInItsProcess) {

@@ -1,5 +1,5 @@
-//! Pauses of a file store in the middle of a call, until another thread or process has used its
-//! intermediate state. Other processes are visible only by the files that they change.
+//! Pauses in the middle of a call of a file store. A pause ends when another thread or process has
+//! used the intermediate state. The store notices another process only by a changed file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 /// The longest pause. It is long enough for another thread or process on a busy machine.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause of a handle that has once waited in vain.
+/// The longest pause of a handle after one of its pauses has taken the longest time.
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long a call pauses for a check that kills its process. It is longer than the rest of the
+/// The pause of a call in a process that a check kills. The pause is longer than the rest of the
 /// call, so most kills happen in the pause.
 const KILL_WINDOW: Duration = Duration::from_millis(3);
 
@@ -30,8 +30,9 @@ pub(super) fn stay_half_written(times: u32) {
     }
 }
 
-/// Returns whether no other thread can make a call: the thread of the check itself only waits for
-/// the threads that it starts. The test harness names that thread; the others have no name.
+/// Returns whether no other thread can make a call. This is the case in the thread of the check,
+/// because this thread only waits while the threads that it started run. The test harness names
+/// this thread. The other threads have no name.
 fn is_alone() -> bool {
     thread::current().name().is_some() && !in_another_process()
 }
@@ -39,7 +40,7 @@ fn is_alone() -> bool {
 /// The pauses of one handle.
 pub(super) struct Pauses {
     /// A file that grows with each pause of any handle. Two handles that pause at the same time
-    /// notice each other by it.
+    /// notice each other by the growth.
     journal: PathBuf,
     in_vain: AtomicBool,
 }
@@ -49,8 +50,8 @@ impl Pauses {
         Self { journal: root.join(".pauses"), in_vain: AtomicBool::new(false) }
     }
 
-    /// Pauses until another thread or process has changed `file` or pauses too, or the time is
-    /// over.
+    /// Pauses until another thread or process has changed `file`, until it pauses too, or until the
+    /// longest pause is over.
     pub(super) fn wait_for_others(&self, file: &Path) -> io::Result<()> {
         if is_alone() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The pods of the store: a file for each pod, with its name on the first line.
+//! The pods of the store: a file for each pod. The first line of the file is the name of the pod.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,7 +16,8 @@ impl JsonlStore {
         self.root.join(".pods")
     }
 
-    /// Returns the file of a pod. Its name is a hash, because not every name of a pod fits.
+    /// Returns the file of a pod. The name of the file is a hash, because not every name of a pod
+    /// can be the name of a file.
     fn pod(&self, name: &PodName) -> PathBuf {
         self.pods_folder().join(name.hashed_folder().as_str())
     }

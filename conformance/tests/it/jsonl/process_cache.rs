@@ -34,10 +34,10 @@ pub(super) fn hold(root: &Path, key: SegmentKey) {
     holders.get_or_insert_default().entry((root.into(), key.segment_id)).or_insert(key.session_id);
 }
 
-/// The content of each file that this process has read or missed.
+/// The content of each file that this process has read, or `None` if the file did not exist.
 static FILES: Mutex<Option<HashMap<PathBuf, Option<Vec<u8>>>>> = Mutex::new(None);
 
-/// Returns what `read` returned when the process first read the file.
+/// Returns the content that `read` returned when this process first read the file.
 pub(super) fn read(
     path: &Path,
     read: impl FnOnce() -> io::Result<Option<Vec<u8>>>,
