@@ -91,7 +91,7 @@ conformance_matrix! {
             files: "the files belong to the server",
             folder: "the storage is not a folder; another test puts a foreign schema there",
             log_file: "the store has no files",
-            unlist: "there is no index beside the table of the logs",
+            unlist: "there is no separate index that could lose a segment",
         },
     },
     power: {
@@ -100,7 +100,7 @@ conformance_matrix! {
             files: "the files belong to the server",
             folder: "the storage is not a folder; another test puts a foreign schema there",
             log_file: "the store has no files",
-            unlist: "there is no index beside the table of the logs",
+            unlist: "there is no separate index that could lose a segment",
         },
     },
 }

@@ -87,7 +87,7 @@ conformance_matrix! {
     fs: {
         harness: || Reopened::new(Backend::Fs),
         skip: {
-            atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
+            atomic_batch: "a killed writer can leave only the first entries of a batch",
             only_open: "the other methods do not pass the server",
         },
     },

@@ -77,7 +77,7 @@ conformance_matrix! {
     server: {
         harness: || Prefixed::on(Servers::One),
         skip: {
-            files: "the files belong to the server; a full server has its own test",
+            files: "the files belong to the server; another test uses a full server",
             folder: "the storage is not a folder; another test puts foreign keys there",
             log_file: "the store has no files",
         },
@@ -85,8 +85,8 @@ conformance_matrix! {
     cluster: {
         harness: || Prefixed::on(Servers::Cluster),
         skip: {
-            files: "the files belong to the server; a full server has its own test",
-            folder: "servers are not a folder; foreign keys have their own test",
+            files: "the files belong to the server; another test uses a full server",
+            folder: "the storage is not a folder; another test puts foreign keys there",
             log_file: "the store has no files",
         },
     },
