@@ -20,7 +20,7 @@ pub(crate) const FACADE: [&str; 12] = [
     "tracing",
 ];
 
-/// The features of the other crates that have some.
+/// The features of the other crates with features.
 const OTHERS: [(&str, &[&str]); 5] = [
     ("session-store-agent", &["", "async", "redact"]),
     ("session-store-conformance", &["", "model"]),
@@ -30,8 +30,8 @@ const OTHERS: [(&str, &[&str]); 5] = [
 ];
 
 /// Compiles every pair of features of the facade, and each feature of the other crates alone. A
-/// conflict is nearly always between two features, and all sets would take a thousand times as
-/// long.
+/// conflict is nearly always between two features. To compile all sets of features would take a
+/// thousand times as long.
 pub(crate) fn run(shell: &Shell) -> Done {
     for (index, first) in FACADE.iter().enumerate() {
         for second in &FACADE[index + 1..] {

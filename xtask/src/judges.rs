@@ -125,7 +125,7 @@ fn prepare_python(shell: &Shell, folder: &Path) -> Result<String, Box<dyn std::e
     Ok(version.to_owned())
 }
 
-/// Fails if no test of the suite fails over a store with a planted bug.
+/// Fails unless at least one test of the suite fails over a store with a planted bug.
 fn find_bug(shell: &Shell, suite: &Suite, bug: &str) -> Done {
     eprintln!("{}: planted bug {bug}", suite.package);
     let _bug = shell.push_env("SESSION_STORE_PLANTED_BUG", bug);
@@ -163,7 +163,8 @@ fn output(
 ) -> Result<(bool, String), Box<dyn std::error::Error>> {
     let (test, filter) = (suite.test, format!("{backend}::"));
     let _folder = shell.push_dir("judges");
-    // The folder selects a newer version of Rust, which this variable would override.
+    // Remove this variable, because it would override the newer version of Rust that the folder
+    // selects.
     let output = cmd!(shell, "cargo test --locked --test {test} {filter} -- --nocapture")
         .env_remove("RUSTUP_TOOLCHAIN")
         .ignore_status()

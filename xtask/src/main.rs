@@ -48,7 +48,7 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Inject faults into stores while several processes write, and check them afterwards
+    /// Inject faults into stores while several processes write, and check the stores afterwards
     ///
     /// `cargo xtask torture --help` lists the options. Power cuts need root, loop devices,
     /// mkfs.ext4, mkfs.xfs and python3.
@@ -72,7 +72,7 @@ enum Chore {
     Doc,
     /// Compile pairs of features
     Features,
-    /// Run the examples that are not part of this workspace, and those of the agent layer
+    /// Run the examples outside of this workspace, and the examples of the agent layer
     Examples,
     /// Run the tests of the Redis backend with the server of a container image; needs docker
     Redis {

@@ -4,7 +4,8 @@ use xshell::{Shell, cmd};
 
 use crate::Done;
 
-/// Selects the oldest version of each direct dependency, and compiles everything with them.
+/// Selects the oldest version of each direct dependency, and compiles everything with these
+/// versions.
 ///
 /// The lock file is restored afterwards. If the command is killed, restore the file with
 /// `git checkout Cargo.lock`.
@@ -22,7 +23,8 @@ pub(crate) fn run(shell: &Shell) -> Done {
 
 fn check(shell: &Shell) -> Done {
     cmd!(shell, "cargo +nightly update -Z direct-minimal-versions").run()?;
-    // A folder of its own, since the builds would otherwise replace those of the usual versions.
+    // Use a separate folder, because these builds would otherwise replace the builds with the usual
+    // versions.
     let _folder = shell.push_env("CARGO_TARGET_DIR", "target/minimal-versions");
     cmd!(shell, "cargo check --workspace --all-features --locked").run()?;
     Ok(())

@@ -59,7 +59,7 @@ pub(crate) fn run(shell: &Shell) -> Done {
     Ok(())
 }
 
-/// Writes sessions whose migration takes some seconds, so that it shows its progress.
+/// Writes sessions whose migration takes some seconds, so that the command shows its progress.
 fn write_many_sessions(folder: &Path) -> Done {
     for session in 0..60 {
         let id = format!("0ccf1a04-1b4c-43b6-8aa5-0000000000{session:02}");
@@ -70,8 +70,8 @@ fn write_many_sessions(folder: &Path) -> Done {
     Ok(())
 }
 
-/// Runs a command line in a terminal. Returns the line and its output. Of a progress bar, only the
-/// frame in the middle is returned. Notes contain the temporary folder, so they are left out.
+/// Runs a command line in a terminal. Returns the line and its output. The output has only the
+/// middle frame of a progress bar. It has no notes, because notes contain the temporary folder.
 fn terminal(shell: &Shell, program: &Path, line: &str) -> Result<Vec<String>, xshell::Error> {
     let words = line.replacen("session-store", &program.display().to_string(), 1);
     let size = format!("stty columns {COLUMNS}; {words}");

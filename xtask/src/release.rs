@@ -21,7 +21,7 @@ pub(crate) fn package(shell: &Shell) -> Done {
     Ok(())
 }
 
-/// Compares the public interface with that of the last release.
+/// Compares the public interface with the public interface of the last release.
 fn semver(shell: &Shell) -> Done {
     let tags = cmd!(shell, "git tag --list v* --sort=-version:refname").read()?;
     let Some(baseline) = tags.lines().next() else {

@@ -13,7 +13,7 @@ struct Requirement {
     package: &'static str,
     /// The use of the program.
     purpose: &'static str,
-    /// The oldest major version that the tests accept, if it matters.
+    /// The oldest major version that the tests accept, if the version matters.
     oldest: Option<u32>,
 }
 
@@ -152,8 +152,8 @@ fn is_installed(shell: &Shell, program: &str) -> bool {
     succeeds(cmd!(shell, "sh -c {find} sh {program}"))
 }
 
-/// Returns the arguments of `env` with which apt-get runs as root without a question, or `None` if
-/// that is impossible.
+/// Returns arguments of `env` that run apt-get as root without a question, or `None` if no such
+/// arguments exist.
 fn privilege(shell: &Shell) -> Option<&'static [&'static str]> {
     if !is_installed(shell, "apt-get") {
         return None;

@@ -10,7 +10,7 @@ pub(crate) fn run(shell: &Shell, image: &str) -> Done {
     let folder = shell.create_temp_dir()?;
     let (folder, server) = (folder.path(), folder.path().join("redis-server"));
     let container = cmd!(shell, "docker create {image}").read()?;
-    // The images of Valkey have a link of this name, which is followed.
+    // In the images of Valkey this name is a link, so follow links.
     let source = format!("{container}:/usr/local/bin/redis-server");
     let copied = cmd!(shell, "docker cp --follow-link {source} {server}").run();
     cmd!(shell, "docker rm {container}").ignore_stdout().run()?;

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: runs every test of the workspace, after installing the programs that some
-//! tests need.
+//! `cargo xtask test`: installs the programs that some tests need, and runs every test of the
+//! workspace.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Done {
     Ok(())
 }
 
-/// Runs the examples that are outside of this workspace, and those of the agent layer.
+/// Runs the examples outside of this workspace, and the examples of the agent layer.
 pub(crate) fn examples(shell: &Shell) -> Done {
     requirements::ensure(shell)?;
     cmd!(shell, "cargo run --manifest-path examples/beside-sqlx/Cargo.toml").run()?;

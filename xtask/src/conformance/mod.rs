@@ -1,5 +1,5 @@
-//! `cargo xtask conformance`: the broken stores that each check of the kit catches, and the result
-//! of each check over each of our backends.
+//! `cargo xtask conformance`: the broken stores that each check of the kit catches, and the results
+//! of all checks over our backends.
 
 mod page;
 

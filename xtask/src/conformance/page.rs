@@ -15,8 +15,8 @@ deliberately broken stores. With `--json FILE` it also writes the results as JSO
 - Each row of a table is a check. Its name begins with its clause of the
   [contract](../crates/session-store-core/src/contract.rs).
 - The column *catches* is the number of broken stores that fail the check. The
-  [last table](#the-broken-stores) names them. Each one fails the checks named there, and no others.
-  0 means that the types of the core already prevent the fault, so no store can have it.
+  [last table](#the-broken-stores) names these stores. Each store fails exactly the checks in its
+  row. 0 means that the types of the core already prevent the fault, so no store can have the fault.
 - ✓ means that the backend passes. – means that the check cannot run over the backend. The
   [reasons](#checks-that-cannot-run) are below.
 

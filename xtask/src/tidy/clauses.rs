@@ -1,5 +1,5 @@
-//! The rule that documentation names a clause of the contract only by a link, and never in the
-//! summary line.
+//! The rule that documentation names a clause of the contract only by a link. A summary line never
+//! names a clause.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The rule that each clause of the contract that the kit verifies has a check, and that each check
-//! names a clause.
+//! Compares the clauses of the contract with the checks of the kit. Each clause for the kit needs a
+//! check, and each check needs a clause.
 
 use std::collections::BTreeSet;
 
@@ -43,9 +43,10 @@ struct Clause<'a> {
     by_kit: bool,
 }
 
-/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. The kit verifies
-/// the clause if the heading above ends with `kit`, unless the clause itself names its tests or is
-/// about costs.
+/// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. Under a heading
+/// that ends with `: kit`, the kit verifies every clause, except a clause with `(bench` in its
+/// text. Under any other heading, the kit verifies a clause only if its text contains `kit` and not
+/// `(bench`. Only the first line of the text counts.
 fn clauses(contract: &str) -> Vec<Clause<'_>> {
     let mut heading = "";
     let mut clauses = Vec::new();
@@ -64,8 +65,8 @@ fn clauses(contract: &str) -> Vec<Clause<'_>> {
     clauses
 }
 
-/// Returns the clauses in the list of checks. A check is
-/// `identifier CLAUSE [requirements] "promise";`.
+/// Returns the clauses in the list of checks. A check is a line
+/// `identifier CLAUSE [requirements];`.
 fn checked(list: &str) -> BTreeSet<&str> {
     let checks = list.lines().filter_map(|line| line.split_once(" ["));
     let clauses = checks.filter_map(|(check, _)| check.split_whitespace().nth(1));

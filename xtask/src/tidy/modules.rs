@@ -1,8 +1,8 @@
 //! The rule that modules of a crate do not refer to each other in a circle.
 //!
-//! The reason: to understand one module of a circle, a reader must read all its modules. The rule
-//! examines the paths that begin with `crate` or `super`. If such a path names a re-export, the
-//! rule follows it to the module that defines the name.
+//! The reason: to understand one module of a circle, a reader must read all modules of the circle.
+//! The rule examines the paths that begin with `crate` or `super`. If such a path names a
+//! re-export, the rule follows it to the module that defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub(super) fn faults(files: &[File]) -> Vec<Fault> {
     circles.collect()
 }
 
-/// Returns the module of a file below `src`. Programs of their own (`src/bin`) are left out.
+/// Returns the module of a file below `src`. Programs in `src/bin` are left out.
 fn module(path: &str) -> Option<Module> {
     let mut module: Module = path.strip_suffix(".rs")?.split('/').map(str::to_owned).collect();
     if module.first().is_some_and(|first| first == "bin") {
